@@ -1,0 +1,13 @@
+export type {
+  AttentionMask, Attentions, Dims, HiddenStates, Logits, PatchFeatures, PixelValues, QueryFeatures, Rows, Tensor, TensorType, TokenEmbeddings, TokenIds, TypedArrays,
+} from './tensor.ts';
+export { Blip2Error, type ErrorCode, type ErrorDetails } from './errors.ts';
+export { f32, i64, type Axis, type InputsOf, type OutputsOf, type Signature, type TensorOf, type TensorSpec } from './signature.ts';
+export type { OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
+export type { StoredTensor, StoredType, WeightStore } from './weights.ts';
+export type {
+  Decoding, EncodeOptions, Extension, LanguageModel, LanguageProjection, Prompt, QFormer, SpecialTokens, TextConditionedQFormer, VisionEncoder,
+} from './parts.ts';
+export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
+export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
+export { token, type Resolved, type Token } from './token.ts';
