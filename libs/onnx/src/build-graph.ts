@@ -1,0 +1,84 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { Blip2Error, type OnnxModel, type Signature, type TensorSpec, type TensorType, type WeightStore } from '@blip2/interfaces';
+import { formatAxes, sameAxes } from './axes.ts';
+import { DATA_TYPE } from './element-type.ts';
+import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type ValueInfoProto } from './generated/onnx_pb.ts';
+import { Graph, RUNTIME_DOMAIN } from './graph.ts';
+import type { Value } from './value.ts';
+import { storeFinder, Weights, type WeightFinder } from './weights.ts';
+
+/** Version of the standard operators (`Gelu`, `LayerNormalization`, `Resize` with its present meaning). */
+const OPSET = 21n;
+const IR_VERSION = 10n;
+
+/** A model together with the names of the checkpoint tensors that it reads. */
+export interface WrittenModel<S extends Signature = Signature> extends OnnxModel<S> {
+  readonly weightNames: readonly string[];
+}
+
+type TypeOf<Spec> = Spec extends TensorSpec<infer T> ? T : TensorType;
+export type GraphInputs<S extends Signature> = { readonly [K in keyof S['inputs']]: Value<TypeOf<S['inputs'][K]>> };
+export type GraphOutputs<S extends Signature> = { readonly [K in keyof S['outputs']]: Value<TypeOf<S['outputs'][K]>> };
+
+export interface GraphPlan<S extends Signature> {
+  readonly name: string;
+  readonly signature: S;
+  /** Where weights are found, and the path under which this graph's begin (`'vision_model'`, or `''`). */
+  readonly weights: WeightStore | WeightFinder;
+  readonly prefix?: string;
+}
+
+/**
+ * Writes a graph: `body` receives the inputs that the signature declares and returns its outputs.
+ * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one.
+ */
+export function buildGraph<const S extends Signature>(
+  { name, signature, weights, prefix = '' }: GraphPlan<S>,
+  body: (g: Graph, inputs: GraphInputs<S>, weights: Weights) => GraphOutputs<S>,
+): WrittenModel<S> {
+  const graph = new Graph();
+  const finder = 'tensors' in weights ? storeFinder(weights) : weights;
+  const stored = new Map<string, Value>();
+  const entries = Object.entries(signature.inputs).map(([key, { type, axes }]) => [key, graph.input(key, type, axes)]);
+  const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map() }, prefix));
+  for (const [key, spec] of Object.entries(signature.outputs)) exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
+  const proto = modelProto(name, signature, graph);
+  return {
+    name,
+    signature,
+    ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
+    weightNames: [...stored.keys()],
+    serialize: () => toBinary(ModelProtoSchema, proto),
+  };
+}
+
+/** Gives an output its declared name, after checking that it is what was declared. */
+function exposeOutput(graph: Graph, where: string, name: string, { type, axes }: TensorSpec, value: Value | undefined): void {
+  if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph does not compute this output', { where });
+  if (value.type !== type || !sameAxes(value.axes, axes)) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The graph computes another tensor than it declares', {
+      where, expected: `${type} ${formatAxes(axes)}`, got: `${value.type} ${formatAxes(value.axes)}`,
+    });
+  }
+  const node = graph.node('Identity', [value], { type, axes });
+  const proto = graph.nodes.at(-1);
+  if (proto) proto.output = [name];
+  void node;
+}
+
+function modelProto(name: string, { inputs, outputs }: Signature, { nodes, initializers }: Graph): ModelProto {
+  const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfoProto[] => Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
+  return create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: '@blip2/onnx',
+    opsetImport: [{ domain: '', version: OPSET }, { domain: RUNTIME_DOMAIN, version: 1n }],
+    graph: { name, node: nodes, initializer: initializers, input: infos(inputs), output: infos(outputs) },
+  });
+}
+
+function valueInfo(name: string, { type, axes }: TensorSpec): ValueInfoProto {
+  const dim = axes.map((axis) => ({
+    value: typeof axis === 'number' ? { case: 'dimValue' as const, value: BigInt(axis) } : { case: 'dimParam' as const, value: axis },
+  }));
+  return create(ValueInfoProtoSchema, { name, type: { value: { case: 'tensorType', value: { elemType: DATA_TYPE[type], shape: { dim } } } } });
+}

@@ -1,0 +1,25 @@
+import type { StoredType, TensorType } from '@blip2/interfaces';
+
+/** Element types of values inside a graph; a graph's own inputs and outputs are `TensorType` only. */
+export type ElementType = TensorType | 'float16' | 'bfloat16' | 'int8' | 'float64';
+
+/** `TensorProto.DataType` of each element type. */
+export const DATA_TYPE: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+
+/** Element type of each safetensors type that a graph can read where it lies. */
+export const ELEMENT_TYPE: Readonly<Partial<Record<StoredType, ElementType>>> = {
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+};

@@ -1,0 +1,101 @@
+import { create } from '@bufbuild/protobuf';
+import type { Axis, StoredTensor, TensorType } from '@blip2/interfaces';
+import { attributeProto, type Attribute } from './attribute.ts';
+import { DATA_TYPE, type ElementType } from './element-type.ts';
+import { NodeProtoSchema, TensorProtoSchema, type NodeProto, type TensorProto } from './generated/onnx_pb.ts';
+import type { Value } from './value.ts';
+
+/** Type and shape of a node's output, as the caller inferred it. */
+export interface OutputSpec<T extends ElementType = ElementType> {
+  readonly type: T;
+  readonly axes: readonly Axis[];
+}
+
+export interface NodeOptions {
+  /** `com.microsoft` for the runtime's own operators. */
+  readonly domain?: string;
+  readonly attributes?: Readonly<Record<string, Attribute | undefined>>;
+}
+
+/** Operators of the runtime itself: fused products and attention, which the standard lacks. */
+export const RUNTIME_DOMAIN = 'com.microsoft';
+/** `TensorProto.DataLocation.EXTERNAL`. */
+const EXTERNAL = 1;
+
+/** A graph being written: nodes and initializers in order. Operators are functions over it (`ops/`), layers are functions over those (`nn/`). */
+export class Graph {
+  readonly nodes: NodeProto[] = [];
+  readonly initializers: TensorProto[] = [];
+  #scope = '';
+  readonly #names = new Map<string, number>();
+  readonly #constants = new Map<string, Value>();
+
+  /** Runs `body` with node names under `path`, the checkpoint path of the layer that it writes. */
+  scope<R>(path: string, body: () => R): R {
+    const outer = this.#scope;
+    this.#scope = path;
+    try {
+      return body();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** Adds a node with one output. */
+  node<T extends ElementType>(opType: string, inputs: readonly (Value | undefined)[], output: OutputSpec<T>, options: NodeOptions = {}): Value<T> {
+    const value: Value<T> = { name: this.#unique(opType), ...output };
+    this.#addNode(opType, inputs, [value.name], options);
+    return value;
+  }
+
+  /** Adds a node with several outputs, in the operator's order; `undefined` leaves an optional one out. */
+  multiNode(opType: string, inputs: readonly (Value | undefined)[], outputs: readonly (OutputSpec | undefined)[], options: NodeOptions = {}): (Value | undefined)[] {
+    const name = this.#unique(opType);
+    const values = outputs.map((output, index) => output && { name: `${name}:${index}`, ...output });
+    this.#addNode(opType, inputs, values.map((value) => value?.name ?? ''), options, name);
+    return values;
+  }
+
+  /** A small tensor inside the graph; equal ones are stored once. */
+  constant<T extends 'int64' | 'float32'>(type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
+    const key = `${type}[${dims}]=${numbers}`;
+    const known = this.#constants.get(key);
+    if (known) return known as Value<T>;
+    const value: Value<T> = { name: `constant/${this.#constants.size}`, type, axes: dims };
+    const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : Float32Array.from(numbers);
+    this.initializers.push(create(TensorProtoSchema, { name: value.name, dataType: DATA_TYPE[type], dims: dims.map(BigInt), rawData: new Uint8Array(data.buffer) }));
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  /** A tensor that stays where it lies in a checkpoint file; `location` is relative to the weights folder. */
+  external<T extends ElementType>(type: T, stored: StoredTensor, location: string): Value<T> {
+    const entry = (key: string, value: string): { key: string; value: string } => ({ key, value });
+    this.initializers.push(create(TensorProtoSchema, {
+      name: stored.name,
+      dataType: DATA_TYPE[type],
+      dims: stored.shape.map(BigInt),
+      dataLocation: EXTERNAL,
+      externalData: [entry('location', location), entry('offset', String(stored.byteOffset)), entry('length', String(stored.byteLength))],
+    }));
+    return { name: stored.name, type, axes: stored.shape };
+  }
+
+  /** A graph input; `buildGraph` makes them from the signature. */
+  input<T extends TensorType>(name: string, type: T, axes: readonly Axis[]): Value<T> {
+    this.#names.set(name, 1);
+    return { name, type, axes };
+  }
+
+  #addNode(opType: string, inputs: readonly (Value | undefined)[], output: string[], { domain = '', attributes = {} }: NodeOptions, name = output[0] ?? ''): void {
+    const attribute = Object.entries(attributes).flatMap(([key, value]) => (value ? [attributeProto(key, value)] : []));
+    this.nodes.push(create(NodeProtoSchema, { name, opType, domain, input: inputs.map((input) => input?.name ?? ''), output, attribute }));
+  }
+
+  #unique(opType: string): string {
+    const base = this.#scope ? `${this.#scope}/${opType}` : opType;
+    const count = this.#names.get(base) ?? 0;
+    this.#names.set(base, count + 1);
+    return count === 0 ? base : `${base}_${count}`;
+  }
+}

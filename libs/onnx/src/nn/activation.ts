@@ -1,0 +1,52 @@
+import { Blip2Error } from '@blip2/interfaces';
+import type { Graph } from '../graph.ts';
+import { mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
+import type { Value } from '../value.ts';
+
+type Layer = (g: Graph, x: Value<'float32'>) => Value<'float32'>;
+
+/** Gaussian error linear unit with the error function, x · Φ(x) (arXiv 1606.08415). */
+const gelu: Layer = (g, x) => runtimeUnary(g, 'Gelu', x);
+/** Its tanh approximation. */
+const geluTanh: Layer = (g, x) => unary(g, 'Gelu', x, { attributes: { approximate: { string: 'tanh' } } });
+/** x · σ(1.702 x). */
+const quickGelu: Layer = (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.702)));
+/** x · σ(x) (arXiv 1702.03118). */
+const silu: Layer = (g, x) => mul(g, x, unary(g, 'Sigmoid', x));
+const clip = (low: number, high: number): Layer => (g, x) =>
+  g.node('Clip', [x, g.constant('float32', [], [low]), g.constant('float32', [], [high])], { type: 'float32', axes: x.axes });
+
+/** Layers by the names that `hidden_act` and its kin use (`ACT2FN` of the reference). */
+const LAYERS: Readonly<Record<string, Layer>> = {
+  gelu,
+  gelu_python: gelu,
+  gelu_new: geluTanh,
+  gelu_fast: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  gelu_accurate: geluTanh,
+  gelu_python_tanh: geluTanh,
+  gelu_10: (g, x) => clip(-10, 10)(g, gelu(g, x)),
+  quick_gelu: quickGelu,
+  relu: (g, x) => unary(g, 'Relu', x),
+  relu2: (g, x) => {
+    const positive = unary(g, 'Relu', x);
+    return mul(g, positive, positive);
+  },
+  relu6: clip(0, 6),
+  leaky_relu: (g, x) => unary(g, 'LeakyRelu', x, { attributes: { alpha: { float: 0.01 } } }),
+  selu: (g, x) => unary(g, 'Selu', x),
+  silu,
+  swish: silu,
+  sigmoid: (g, x) => unary(g, 'Sigmoid', x),
+  tanh: (g, x) => unary(g, 'Tanh', x),
+  mish: (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x))),
+  hardswish: (g, x) => unary(g, 'HardSwish', x),
+  linear: (_, x) => x,
+};
+
+/** Applies the activation that a configuration names. */
+export function activation(g: Graph, x: Value<'float32'>, name: string): Value<'float32'> {
+  const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
+  if (!layer) throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', { expected: Object.keys(LAYERS).join(', '), got: name });
+  return layer(g, x);
+}

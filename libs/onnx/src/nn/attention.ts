@@ -1,0 +1,67 @@
+import { addAxes, axisAt, fixedAxis } from '../axes.ts';
+import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
+import { add, mul } from '../ops/elementwise.ts';
+import { matMul } from '../ops/matmul.ts';
+import { concat, reshape, transpose } from '../ops/shape.ts';
+import { softmax } from '../ops/softmax.ts';
+import type { Value } from '../value.ts';
+
+export interface AttentionInputs {
+  /** `[batch, queries, hidden]`. */
+  readonly query: Value<'float32'>;
+  /** `[batch, keys, hidden]`, as `value`. */
+  readonly key: Value<'float32'>;
+  readonly value: Value<'float32'>;
+  /** Keys and values of earlier positions, `[batch, heads, past, headSize]` each; they come before the new ones. */
+  readonly past?: { readonly key: Value<'float32'>; readonly value: Value<'float32'> };
+  /** Added to the scores, `[batch or 1, heads or 1, queries, past + keys]`: 0 where allowed, the lowest float where masked. */
+  readonly bias?: Value<'float32'>;
+  /** Factor of each head's probabilities, `[heads or 1, 1, 1]`; needs `probabilities`. */
+  readonly headMask?: Value<'float32'>;
+}
+
+export interface AttentionOptions {
+  readonly numHeads: number;
+  /** Factor of the scores. Default 1/√headSize. */
+  readonly scale?: number;
+  /** Compute the attention maps as well, by plain operators instead of the fused one. */
+  readonly probabilities: boolean;
+}
+
+export interface AttentionOutputs {
+  /** `[batch, queries, hidden]`. */
+  readonly context: Value<'float32'>;
+  /** `[batch, heads, queries, past + keys]`, before any head mask. */
+  readonly probabilities?: Value<'float32'>;
+}
+
+/** Scaled dot-product attention of several heads (arXiv 1706.03762, section 3.2), without the projections around it. */
+export function attention(g: Graph, inputs: AttentionInputs, options: AttentionOptions): AttentionOutputs {
+  return options.probabilities ? plainAttention(g, inputs, options) : { context: fusedAttention(g, inputs, options) };
+}
+
+function fusedAttention(g: Graph, { query, key, value, past, bias }: AttentionInputs, { numHeads, scale }: AttentionOptions): Value<'float32'> {
+  const inputs = [query, key, value, undefined, undefined, bias, past?.key, past?.value];
+  while (inputs.at(-1) === undefined) inputs.pop();
+  const attributes = { num_heads: { int: numHeads }, scale: scale === undefined ? undefined : { float: scale } };
+  const output = { type: 'float32', axes: query.axes } as const;
+  if (!past) return g.node('MultiHeadAttention', inputs, output, { domain: RUNTIME_DOMAIN, attributes });
+  // The operator insists on giving past and new keys back; nobody reads them, so they are never copied out.
+  const total = addAxes(axisAt(past.key.axes, 2, 'past'), axisAt(key.axes, 1, 'key'));
+  const present = { type: 'float32', axes: [axisAt(query.axes, 0, 'query'), numHeads, total, axisAt(past.key.axes, 3, 'past')] } as const;
+  const [context] = g.multiNode('MultiHeadAttention', inputs, [output, present, present], { domain: RUNTIME_DOMAIN, attributes });
+  return { ...output, name: context?.name ?? '' };
+}
+
+function plainAttention(g: Graph, { query, key, value, past, bias, headMask }: AttentionInputs, { numHeads, scale }: AttentionOptions): AttentionOutputs {
+  const hidden = fixedAxis(query.axes, -1, 'query');
+  const headSize = hidden / numHeads;
+  const heads = (x: Value<'float32'>): Value<'float32'> => transpose(g, reshape(g, x, [0, 0, numHeads, headSize]), [0, 2, 1, 3]);
+  const keys = past ? concat(g, [past.key, heads(key)], 2) : heads(key);
+  const values = past ? concat(g, [past.value, heads(value)], 2) : heads(value);
+  const scores = matMul(g, heads(query), keys, { transposeB: true, alpha: scale ?? headSize ** -0.5 });
+  const probabilities = softmax(g, bias ? add(g, scores, bias) : scores);
+  const kept = headMask ? mul(g, probabilities, headMask) : probabilities;
+  const context = reshape(g, transpose(g, matMul(g, kept, values), [0, 2, 1, 3]), [0, 0, hidden]);
+  return { context, probabilities };
+}

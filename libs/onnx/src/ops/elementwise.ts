@@ -1,0 +1,33 @@
+import { broadcastAxes } from '../axes.ts';
+import type { ElementType } from '../element-type.ts';
+import { RUNTIME_DOMAIN, type Graph, type NodeOptions } from '../graph.ts';
+import type { Value } from '../value.ts';
+
+type BinaryOperator = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow';
+type UnaryOperator = 'Relu' | 'Sigmoid' | 'Tanh' | 'Selu' | 'Gelu' | 'FastGelu' | 'QuickGelu' | 'LeakyRelu' | 'Elu' | 'Mish' | 'Softplus' | 'HardSwish' | 'Clip' | 'Erf' | 'Sqrt' | 'Reciprocal';
+
+export function binary<T extends ElementType>(g: Graph, operator: BinaryOperator, a: Value<T>, b: Value<T>): Value<T> {
+  return g.node(operator, [a, b], { type: a.type, axes: broadcastAxes(a.axes, b.axes, operator) });
+}
+
+export function unary<T extends ElementType>(g: Graph, operator: UnaryOperator, x: Value<T>, options: NodeOptions = {}): Value<T> {
+  return g.node(operator, [x], { type: x.type, axes: x.axes }, options);
+}
+
+/** Runtime's own element-wise operators. */
+export function runtimeUnary<T extends ElementType>(g: Graph, operator: UnaryOperator, x: Value<T>, attributes: NodeOptions['attributes'] = {}): Value<T> {
+  return unary(g, operator, x, { domain: RUNTIME_DOMAIN, attributes });
+}
+
+export function add<T extends ElementType>(g: Graph, a: Value<T>, b: Value<T>): Value<T> {
+  return binary(g, 'Add', a, b);
+}
+
+export function mul<T extends ElementType>(g: Graph, a: Value<T>, b: Value<T>): Value<T> {
+  return binary(g, 'Mul', a, b);
+}
+
+/** Each element times a number. */
+export function scale(g: Graph, x: Value<'float32'>, factor: number): Value<'float32'> {
+  return mul(g, x, g.constant('float32', [], [factor]));
+}
