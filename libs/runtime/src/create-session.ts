@@ -1,0 +1,62 @@
+import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
+import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession } from './onnx-runtime.ts';
+import { checkedFeeds, plainOutputs } from './tensors.ts';
+
+/**
+ * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.
+ * Runs are synchronous inside the runtime: they hold the calling thread until they end.
+ * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `UNSUPPORTED_DEVICE` for an execution provider it lacks.
+ */
+export const createSession: SessionFactory = async <S extends Signature>(model: OnnxModel<S>, options: SessionOptions = {}): Promise<Session<S>> => {
+  const runtime = await loadOnnxRuntime();
+  expectDevice(runtime, options.device ?? 'cpu');
+  const session = await openSession(runtime, model, options);
+  let released: Promise<void> | undefined;
+  return {
+    async run(inputs) {
+      if (released) throw new Blip2Error('DISPOSED', 'This session has been released', { where: model.name });
+      const feeds = checkedFeeds(runtime, model, inputs);
+      try {
+        return plainOutputs(await session.run(feeds), model.signature);
+      } catch (cause) {
+        throw sessionFailed(model, 'The runtime could not run a graph', cause);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      released ??= session.release();
+      await released;
+    },
+  };
+};
+
+async function openSession(runtime: OnnxRuntime, model: OnnxModel, { threads, device = 'cpu' }: SessionOptions): Promise<OnnxRuntimeSession> {
+  const session: Record<string, string> = {
+    // Packing float32 weights would copy every one of them onto the heap, for no gain in speed.
+    disable_prepacking: '1',
+    ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
+  };
+  try {
+    return await runtime.InferenceSession.create(model.serialize(), {
+      executionProviders: [device],
+      executionMode: 'sequential',
+      // Shapes change from run to run, so a recorded allocation pattern never fits.
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      ...(threads !== undefined && { intraOpNumThreads: threads }),
+      extra: { session },
+    });
+  } catch (cause) {
+    throw sessionFailed(model, 'The runtime could not load a graph', cause);
+  }
+}
+
+function expectDevice(runtime: OnnxRuntime, device: string): void {
+  const supported = runtime.listSupportedBackends().map(({ name }) => name);
+  if (supported.includes(device)) return;
+  throw new Blip2Error('UNSUPPORTED_DEVICE', 'onnxruntime has no such device here', { expected: supported.join(', '), got: device, fix: 'Use device cpu' });
+}
+
+function sessionFailed({ name, weightsFolder }: OnnxModel, what: string, cause: unknown): Blip2Error {
+  const got = cause instanceof Error ? cause.message : String(cause);
+  return new Blip2Error('SESSION_FAILED', what, { where: weightsFolder === undefined ? name : `${name}, weights in ${weightsFolder}`, got, cause });
+}

@@ -1,0 +1,13 @@
+import type * as ort from 'onnxruntime-node';
+
+export type OnnxRuntime = typeof ort;
+export type OnnxRuntimeSession = ort.InferenceSession;
+export type OnnxRuntimeTensor = ort.Tensor;
+
+let runtime: Promise<OnnxRuntime> | undefined;
+
+/** Loads the native runtime when it is first needed: importing it takes longer than starting Node. */
+export function loadOnnxRuntime(): Promise<OnnxRuntime> {
+  runtime ??= import('onnxruntime-node');
+  return runtime;
+}
