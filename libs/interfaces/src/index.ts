@@ -9,5 +9,8 @@ export type {
   Decoding, EncodeOptions, Extension, LanguageModel, LanguageProjection, Prompt, QFormer, SpecialTokens, TextConditionedQFormer, VisionEncoder,
 } from './parts.ts';
 export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
+export {
+  generationOptions, type GenerationOption, type GenerationOptionKind, type GenerationOptions, type LengthDecay, type SequenceBias,
+} from './generation-options.ts';
 export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
 export { token, type Resolved, type Token } from './token.ts';
