@@ -1,1 +1,10 @@
-export {};
+export { activations, type Activation } from './activation.ts';
+export { Blip2Config } from './blip2-config.ts';
+export type { ToJsonOptions } from './field-table.ts';
+export type { JsonObject } from './json.ts';
+export { OptConfig } from './opt-config.ts';
+export { Blip2QFormerConfig, type PositionEmbeddingType } from './qformer-config.ts';
+export { readConfig } from './read-config.ts';
+export { T5Config } from './t5-config.ts';
+export { TextConfig } from './text-config.ts';
+export { Blip2VisionConfig } from './vision-config.ts';

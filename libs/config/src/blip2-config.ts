@@ -1,0 +1,127 @@
+import { count, deviation, flag, tokenId } from './field.ts';
+import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { frozenObject, ownValue, type JsonObject } from './json.ts';
+import { maxQueryTokens, maxWidth } from './limits.ts';
+import { blip2ModelType, requireModelType } from './parts-of.ts';
+import { Blip2QFormerConfig } from './qformer-config.ts';
+import { TextConfig } from './text-config.ts';
+import { Blip2VisionConfig } from './vision-config.ts';
+
+interface TopFields {
+  readonly numQueryTokens: number;
+  /** The id that stands for a position of the visual prefix; undefined in repositories of 2023 and in retrieval models. */
+  readonly imageTokenIndex: number | undefined;
+  /** Width of the retrieval projections. */
+  readonly imageTextHiddenSize: number;
+  readonly initializerFactor: number;
+  readonly initializerRange: number;
+  readonly outputHiddenStates: boolean;
+  readonly outputAttentions: boolean;
+}
+
+/** A whole BLIP-2 model (`Blip2Config` of the reference). */
+export interface Blip2Config extends TopFields {
+  readonly modelType: 'blip-2';
+  readonly visionConfig: Blip2VisionConfig;
+  /** Its `encoderHiddenSize` is the vision encoder's width, always. */
+  readonly qformerConfig: Blip2QFormerConfig;
+  readonly textConfig: TextConfig;
+  /** Derived from the language model. */
+  readonly useDecoderOnlyLanguageModel: boolean;
+  /** Derived from the language model. */
+  readonly isEncoderDecoder: boolean;
+  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
+  readonly json: JsonObject;
+}
+
+/** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18. */
+const fields: FieldTable<TopFields> = {
+  numQueryTokens: count('num_query_tokens', 32, maxQueryTokens),
+  imageTokenIndex: tokenId('image_token_index', undefined, ['image_token_id']),
+  imageTextHiddenSize: count('image_text_hidden_size', 256, maxWidth),
+  initializerFactor: deviation('initializer_factor', 1),
+  initializerRange: deviation('initializer_range', 0.02),
+  outputHiddenStates: flag('output_hidden_states', false),
+  outputAttentions: flag('output_attentions', false),
+};
+
+const notFields = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
+
+function fromJson(json: unknown, where = 'config.json'): Blip2Config {
+  const given = frozenObject(json, where);
+  requireModelType(given, [blip2ModelType], where);
+  // An absent type is a file of hand; saying it makes the parts recognise the whole.
+  const whole = { ...given, model_type: blip2ModelType };
+  const textConfig = TextConfig.fromJson(whole, where);
+  return Object.freeze({
+    modelType: blip2ModelType,
+    visionConfig: Blip2VisionConfig.fromJson(whole, where),
+    qformerConfig: Blip2QFormerConfig.fromJson(whole, where),
+    textConfig,
+    ...readFields(fields, given, where),
+    useDecoderOnlyLanguageModel: !textConfig.isEncoderDecoder,
+    isEncoderDecoder: textConfig.isEncoderDecoder,
+    json: given,
+  });
+}
+
+/** What the file says of the Q-Former, not the width that was taken from the vision encoder. */
+function writeQFormer(config: Blip2Config, options: ToJsonOptions): Record<string, unknown> {
+  const { qformerConfig, visionConfig } = config;
+  if (options.full || qformerConfig.encoderHiddenSize !== visionConfig.hiddenSize) return Blip2QFormerConfig.toJson(qformerConfig, options);
+  const { encoderHiddenSize } = Blip2QFormerConfig.fromJson(qformerConfig.json);
+  return Blip2QFormerConfig.toJson({ ...qformerConfig, encoderHiddenSize }, options);
+}
+
+/** A part that the file leaves out, and that says nothing but its type, stays out. */
+function writePart(key: string, part: Record<string, unknown>, json: JsonObject, { full = false }: ToJsonOptions): [string, unknown][] {
+  const silent = (ownValue(json, key) ?? null) === null && Object.keys(part).every((name) => name === 'model_type');
+  return silent && !full ? [] : [[key, part]];
+}
+
+function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
+  const top = writeFields<TopFields>(fields, config, config.json, (json) => readFields(fields, json, blip2ModelType), options);
+  const parts = [
+    ...writePart('vision_config', Blip2VisionConfig.toJson(config.visionConfig, options), config.json, options),
+    ...writePart('qformer_config', writeQFormer(config, options), config.json, options),
+    ...writePart('text_config', TextConfig.toJson(config.textConfig, options), config.json, options),
+  ];
+  const derived: [string, boolean][] = [['use_decoder_only_language_model', config.useDecoderOnlyLanguageModel], ['is_encoder_decoder', config.isEncoderDecoder]];
+  return Object.fromEntries([...Object.entries(top), ...parts, ...derived.filter(([key]) => options.full || Object.hasOwn(config.json, key))]);
+}
+
+function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
+  const { visionConfig, qformerConfig, textConfig, json } = overrides;
+  return fromJson({
+    model_type: blip2ModelType,
+    ...json,
+    ...(visionConfig && { vision_config: Blip2VisionConfig.toJson(visionConfig) }),
+    ...(qformerConfig && { qformer_config: Blip2QFormerConfig.toJson(qformerConfig) }),
+    ...(textConfig && { text_config: TextConfig.toJson(textConfig) }),
+    ...writeOverrides(fields, overrides, notFields, blip2ModelType),
+  }, blip2ModelType);
+}
+
+function fromVisionQFormerTextConfigs(visionConfig: Blip2VisionConfig, qformerConfig: Blip2QFormerConfig, textConfig: TextConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {
+  return create({ ...overrides, visionConfig, qformerConfig, textConfig });
+}
+
+function fromTextVisionConfigs(textConfig: TextConfig, visionConfig: Blip2VisionConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {
+  return create({ ...overrides, visionConfig, textConfig });
+}
+
+export const Blip2Config: {
+  /**
+   * Reads a whole BLIP-2 configuration. Absent parts and fields have the reference's defaults, unknown ones are kept for `toJson`.
+   * Fails with `INVALID_CONFIG` (the field is named) or `UNSUPPORTED_ARCHITECTURE` (another model, or a language model that is not known).
+   */
+  readonly fromJson: typeof fromJson;
+  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+  /** The reference's defaults, or those of `overrides.json`, with some fields or parts replaced. */
+  readonly create: typeof create;
+  /** Puts three parts together. */
+  readonly fromVisionQFormerTextConfigs: typeof fromVisionQFormerTextConfigs;
+  /** Puts a language model and a vision encoder together with a default Q-Former, as the documentation's older examples do. */
+  readonly fromTextVisionConfigs: typeof fromTextVisionConfigs;
+} = { fromJson, toJson, create, fromVisionQFormerTextConfigs, fromTextVisionConfigs };

@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Blip2Error } from '@blip2/interfaces';
+import type { Field } from './field.ts';
+import { ownValue, show, type JsonObject } from './json.ts';
+
+/** All fields of a configuration but those that it derives from others. Parsing, defaults, errors and writing read this one list. */
+export type FieldTable<C> = { readonly [K in keyof C]: Field<C[K]> };
+
+export interface ToJsonOptions {
+  /** Also write the fields that have their default and were absent. Default false. */
+  readonly full?: boolean;
+}
+
+function fieldsOf<C extends object>(table: FieldTable<C>): [string, Field<unknown>][] {
+  return Object.entries<Field<unknown>>({ ...table });
+}
+
+function present(field: Field<unknown>, json: JsonObject): string | undefined {
+  return [...field.aliases, field.key].find((key) => Object.hasOwn(json, key));
+}
+
+/** The fields that `json` has, and the defaults of the others. Unknown keys are ignored, as the reference does. */
+export function readFields<C extends object>(table: FieldTable<C>, json: JsonObject, where: string): C {
+  const entries = fieldsOf(table).map(([name, field]) => {
+    const key = present(field, json);
+    return [name, key === undefined ? field.byDefault : field.read(ownValue(json, key), `${where}.${key}`)];
+  });
+  return Object.fromEntries(entries) as C;
+}
+
+/** `overrides` by their names on disk, over those of `base`. */
+export function writeOverrides<C extends object>(table: FieldTable<C>, overrides: Readonly<Partial<Record<string, unknown>>>, ignored: readonly string[], where: string): JsonObject {
+  const fields = new Map(fieldsOf(table));
+  const written = Object.entries(overrides).filter(([name]) => !ignored.includes(name)).map(([name, value]): [string, unknown] => {
+    const field = fields.get(name);
+    if (field) return [field.key, field.write(value)];
+    throw new Blip2Error('UNKNOWN_OPTION', 'The configuration has no such field', { got: show(name), expected: `one of ${[...fields.keys()].join(', ')}`, where });
+  });
+  return Object.fromEntries(written);
+}
+
+/**
+ * `json` as it was read, with the fields written that `config` has otherwise. `read` is the parser of the same configuration:
+ * it says what an absent or derived field means.
+ */
+export function writeFields<C extends object>(table: FieldTable<C>, config: C, json: JsonObject, read: (json: JsonObject) => C, { full = false }: ToJsonOptions = {}): Record<string, unknown> {
+  const changed = differing(table, config, json, read, full);
+  // A second look: a field that is derived where absent may have moved with the one it derives from.
+  const settled = differing(table, config, changed, read, false);
+  return settled;
+}
+
+function differing<C extends object>(table: FieldTable<C>, config: C, json: JsonObject, read: (json: JsonObject) => C, full: boolean): Record<string, unknown> {
+  const meant = new Map(Object.entries(read(json)));
+  const given = new Map(Object.entries(config));
+  const written = fieldsOf(table).flatMap(([name, field]): [string, unknown][] => {
+    const value = given.get(name);
+    const key = present(field, json);
+    const same = isDeepStrictEqual(value, meant.get(name));
+    return same && (key !== undefined || !full) ? [] : [[key ?? field.key, field.write(value)]];
+  });
+  return Object.fromEntries([...Object.entries(json), ...written]);
+}

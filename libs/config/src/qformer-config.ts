@@ -1,0 +1,102 @@
+import type { Activation } from './activation.ts';
+import { requireWholeHeads } from './config-rules.ts';
+import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './field.ts';
+import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { frozenObject, type JsonObject } from './json.ts';
+import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
+import { isWhole, partOf, requireModelType } from './parts-of.ts';
+import { Blip2VisionConfig } from './vision-config.ts';
+
+export type PositionEmbeddingType = 'absolute' | 'relative_key' | 'relative_key_query';
+
+interface QFormerFields {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  readonly intermediateSize: number;
+  readonly hiddenAct: Activation;
+  readonly hiddenDropoutProb: number;
+  readonly attentionProbsDropoutProb: number;
+  readonly maxPositionEmbeddings: number;
+  readonly initializerRange: number;
+  readonly layerNormEps: number;
+  readonly padTokenId: number | undefined;
+  /** Relative kinds exist up to transformers 4.57. */
+  readonly positionEmbeddingType: PositionEmbeddingType;
+  /** Layer `i` has cross-attention where `i % crossAttentionFrequency === 0`. */
+  readonly crossAttentionFrequency: number;
+  /** Width of the patches that the cross-attention reads. */
+  readonly encoderHiddenSize: number;
+  /** Whether it also has the layers and embeddings of a text. */
+  readonly useQformerTextInput: boolean;
+  readonly outputHiddenStates: boolean;
+  readonly outputAttentions: boolean;
+}
+
+/** The Querying Transformer of BLIP-2 (`Blip2QFormerConfig` of the reference): BERT-base with cross-attention by default. */
+export interface Blip2QFormerConfig extends QFormerFields {
+  readonly modelType: 'blip_2_qformer';
+  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
+  readonly json: JsonObject;
+}
+
+/** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18; `position_embedding_type`: 4.57. */
+const fields: FieldTable<QFormerFields> = {
+  vocabSize: count('vocab_size', 30522, maxVocabulary),
+  hiddenSize: count('hidden_size', 768, maxWidth),
+  numHiddenLayers: count('num_hidden_layers', 12, maxLayers),
+  numAttentionHeads: count('num_attention_heads', 12, maxHeads),
+  intermediateSize: count('intermediate_size', 3072, maxWidth),
+  hiddenAct: activation('hidden_act', 'gelu'),
+  hiddenDropoutProb: probability('hidden_dropout_prob', 0.1),
+  attentionProbsDropoutProb: probability('attention_probs_dropout_prob', 0.1),
+  maxPositionEmbeddings: count('max_position_embeddings', 512, maxPositions),
+  initializerRange: deviation('initializer_range', 0.02),
+  layerNormEps: epsilon('layer_norm_eps', 1e-12),
+  padTokenId: tokenId('pad_token_id', 0),
+  positionEmbeddingType: oneOf('position_embedding_type', 'absolute', ['absolute', 'relative_key', 'relative_key_query']),
+  crossAttentionFrequency: count('cross_attention_frequency', 2, maxLayers),
+  encoderHiddenSize: count('encoder_hidden_size', 1408, maxWidth),
+  useQformerTextInput: flag('use_qformer_text_input', false),
+  outputHiddenStates: flag('output_hidden_states', false),
+  outputAttentions: flag('output_attentions', false),
+};
+
+const modelType = 'blip_2_qformer';
+
+function read(json: JsonObject, where: string): QFormerFields {
+  const values = readFields(fields, json, where);
+  requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
+  return values;
+}
+
+function fromJson(json: unknown, where = 'config.json'): Blip2QFormerConfig {
+  const given = frozenObject(json, where);
+  const own = partOf(given, 'qformer_config', where);
+  requireModelType(own.json, [modelType], own.where);
+  const values = read(own.json, own.where);
+  // The reference overwrites what the file says by the width of the vision encoder beside it.
+  const encoderHiddenSize = isWhole(given) ? Blip2VisionConfig.fromJson(given, where).hiddenSize : values.encoderHiddenSize;
+  return Object.freeze({ modelType, ...values, encoderHiddenSize, json: own.json });
+}
+
+function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<string, unknown> {
+  return writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, modelType), options);
+}
+
+function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
+  return fromJson({ model_type: modelType, ...overrides.json, ...writeOverrides(fields, overrides, ['modelType', 'json'], modelType) }, modelType);
+}
+
+export const Blip2QFormerConfig: {
+  /**
+   * Reads a Q-Former configuration, or the `qformer_config` of a whole BLIP-2 configuration; then `encoderHiddenSize` is the vision encoder's width, whatever the file says.
+   * Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
+   */
+  readonly fromJson: typeof fromJson;
+  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
+  readonly create: typeof create;
+} = { fromJson, toJson, create };

@@ -1,0 +1,44 @@
+import type { SpecialTokens } from '@blip2/interfaces';
+import type { ToJsonOptions } from './field-table.ts';
+import { frozenObject, ownValue } from './json.ts';
+import { OptConfig } from './opt-config.ts';
+import { partOf, requireModelType } from './parts-of.ts';
+import { T5Config } from './t5-config.ts';
+
+/** The language models that a BLIP-2 configuration may name, told apart by `modelType`. */
+export type TextConfig = OptConfig | T5Config;
+
+const modelTypes: readonly TextConfig['modelType'][] = ['opt', 't5'];
+
+function fromJson(json: unknown, where = 'config.json'): TextConfig {
+  const own = partOf(frozenObject(json, where), 'text_config', where);
+  requireModelType(own.json, modelTypes, own.where);
+  // The reference takes a text configuration that does not say its type for OPT.
+  return ownValue(own.json, 'model_type') === 't5' ? T5Config.fromJson(own.json, own.where) : OptConfig.fromJson(own.json, own.where);
+}
+
+function toJson(config: TextConfig, options?: ToJsonOptions): Record<string, unknown> {
+  return config.modelType === 't5' ? T5Config.toJson(config, options) : OptConfig.toJson(config, options);
+}
+
+function specialTokens(config: TextConfig): SpecialTokens {
+  // A decoder without a start token of its own begins with the beginning-of-sequence token (`_get_decoder_start_token_id`).
+  const decoderStartTokenId = config.modelType === 't5' ? (config.decoderStartTokenId ?? config.bosTokenId) : undefined;
+  return {
+    ...(config.bosTokenId !== undefined && { bosTokenId: config.bosTokenId }),
+    ...(config.eosTokenId !== undefined && { eosTokenId: config.eosTokenId }),
+    ...(config.padTokenId !== undefined && { padTokenId: config.padTokenId }),
+    ...(decoderStartTokenId !== undefined && { decoderStartTokenId }),
+  };
+}
+
+export const TextConfig: {
+  /** The values of `model_type` that are supported. */
+  readonly modelTypes: readonly TextConfig['modelType'][];
+  /** Reads a language model's configuration by its `model_type` (`opt` if absent), or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`. */
+  readonly fromJson: typeof fromJson;
+  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+  /** The token ids that generation uses by default: those of the configuration, and the model type's where it names none. */
+  readonly specialTokens: typeof specialTokens;
+} = { modelTypes, fromJson, toJson, specialTokens };

@@ -1,0 +1,87 @@
+import { Blip2Error } from '@blip2/interfaces';
+import type { Activation } from './activation.ts';
+import { requireWholeHeads } from './config-rules.ts';
+import { activation, count, deviation, epsilon, flag, probability } from './field.ts';
+import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { frozenObject, type JsonObject } from './json.ts';
+import { maxHeads, maxImageSize, maxLayers, maxWidth } from './limits.ts';
+import { partOf, requireModelType } from './parts-of.ts';
+
+interface VisionFields {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  /** Height and width, in pixels. */
+  readonly imageSize: number;
+  /** Height and width of a patch, in pixels. */
+  readonly patchSize: number;
+  readonly hiddenAct: Activation;
+  readonly layerNormEps: number;
+  readonly attentionDropout: number;
+  readonly initializerRange: number;
+  readonly qkvBias: boolean;
+  readonly outputHiddenStates: boolean;
+  readonly outputAttentions: boolean;
+}
+
+/** The vision encoder of BLIP-2 (`Blip2VisionConfig` of the reference): a ViT-g/14 by default. */
+export interface Blip2VisionConfig extends VisionFields {
+  readonly modelType: 'blip_2_vision_model';
+  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
+  readonly json: JsonObject;
+}
+
+/** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18. */
+const fields: FieldTable<VisionFields> = {
+  hiddenSize: count('hidden_size', 1408, maxWidth),
+  intermediateSize: count('intermediate_size', 6144, maxWidth),
+  numHiddenLayers: count('num_hidden_layers', 39, maxLayers),
+  numAttentionHeads: count('num_attention_heads', 16, maxHeads),
+  imageSize: count('image_size', 224, maxImageSize),
+  patchSize: count('patch_size', 14, maxImageSize),
+  hiddenAct: activation('hidden_act', 'gelu'),
+  layerNormEps: epsilon('layer_norm_eps', 1e-6),
+  attentionDropout: probability('attention_dropout', 0),
+  initializerRange: deviation('initializer_range', 1e-10),
+  qkvBias: flag('qkv_bias', true),
+  outputHiddenStates: flag('output_hidden_states', false),
+  outputAttentions: flag('output_attentions', false),
+};
+
+const modelType = 'blip_2_vision_model';
+
+function read(json: JsonObject, where: string): VisionFields {
+  const values = readFields(fields, json, where);
+  requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
+  if (values.imageSize < values.patchSize) {
+    throw new Blip2Error('INVALID_CONFIG', 'An image is smaller than one patch', { expected: 'image_size of at least patch_size', got: `${values.imageSize} < ${values.patchSize}`, where });
+  }
+  return values;
+}
+
+function fromJson(json: unknown, where = 'config.json'): Blip2VisionConfig {
+  const own = partOf(frozenObject(json, where), 'vision_config', where);
+  requireModelType(own.json, [modelType], own.where);
+  return Object.freeze({ modelType, ...read(own.json, own.where), json: own.json });
+}
+
+function toJson(config: Blip2VisionConfig, options?: ToJsonOptions): Record<string, unknown> {
+  return writeFields<VisionFields>(fields, config, config.json, (json) => read(json, modelType), options);
+}
+
+function create(overrides: Partial<Blip2VisionConfig> = {}): Blip2VisionConfig {
+  return fromJson({ model_type: modelType, ...overrides.json, ...writeOverrides(fields, overrides, ['modelType', 'json'], modelType) }, modelType);
+}
+
+export const Blip2VisionConfig: {
+  /**
+   * Reads a vision configuration, or the `vision_config` of a whole BLIP-2 configuration. Absent fields have the reference's defaults, unknown ones are kept for
+   * `toJson`. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
+   */
+  readonly fromJson: typeof fromJson;
+  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
+  readonly create: typeof create;
+} = { fromJson, toJson, create };
