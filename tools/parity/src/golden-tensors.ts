@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { Blip2Error, type Tensor } from '@blip2/interfaces';
+import { asList, asNumber, asObject, asString } from './json-shape.ts';
+import type { GoldenValue } from './golden-value.ts';
+
+/** The tensors of a case by name. */
+export interface GoldenTensors {
+  readonly names: readonly string[];
+  /** The tensor of that name; `INVALID_ARGUMENT` if there is none. */
+  get(name: string): Tensor;
+}
+
+/** Bytes in front of the header that say how long it is. */
+const LENGTH_BYTES = 8;
+
+/**
+ * Reads a whole safetensors file of float32 tensors and uint8 levels. Goldens are read by this file alone, so that a mistake in the
+ * library's own reader cannot change both sides of a comparison.
+ */
+export async function readGoldenTensors(file: string): Promise<GoldenTensors> {
+  const bytes = await readFile(file);
+  const headerLength = Number(bytes.readBigUInt64LE(0));
+  const start = LENGTH_BYTES + headerLength;
+  const header = asObject(JSON.parse(bytes.toString('utf8', LENGTH_BYTES, start)), file);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, value] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const { dtype, shape, data_offsets: offsets } = asObject(value, name);
+    const dims = asList(shape, name).map((length) => asNumber(length, name));
+    const [from, to] = asList(offsets, name).map((offset) => start + asNumber(offset, name));
+    const payload = Uint8Array.from(bytes.subarray(from, to));
+    tensors.set(name, checked(name, toTensor(name, asString(dtype, name), dims, payload)));
+  }
+  return createGoldenTensors(tensors);
+}
+
+/** The same over tensors at hand. */
+export function createGoldenTensors(tensors: ReadonlyMap<string, Tensor>): GoldenTensors {
+  return {
+    names: [...tensors.keys()],
+    get(name) {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'the golden file lacks a tensor', { where: name });
+      return tensor;
+    },
+  };
+}
+
+function toTensor(name: string, dtype: string, dims: readonly number[], payload: Uint8Array): Tensor {
+  if (dtype === 'F32') return { type: 'float32', dims, data: new Float32Array(payload.buffer) };
+  if (dtype === 'U8') return { type: 'uint8', dims, data: payload };
+  throw new Blip2Error('UNSUPPORTED_DTYPE', 'golden tensors are F32 or U8', { where: name, got: dtype });
+}
+
+function checked(name: string, tensor: Tensor): Tensor {
+  const elements = tensor.dims.reduce((product, length) => product * length, 1);
+  if (elements === tensor.data.length) return tensor;
+  throw new Blip2Error('INVALID_CHECKPOINT', 'a golden tensor has the wrong number of bytes', { where: name, expected: `${elements} elements`, got: `${tensor.data.length}` });
+}
+
+/** What an input stands for: a tensor, a list of tensors, or its JSON value. */
+export function resolveInput(tensors: GoldenTensors, value: GoldenValue): unknown {
+  switch (value.form) {
+    case 'tensor':
+      return tensors.get(value.name);
+    case 'tensors':
+      return value.names.map((name) => tensors.get(name));
+    case 'concat':
+      return concatenate(value.names.map((name) => tensors.get(name)));
+    case 'json':
+      return value.value;
+  }
+}
+
+/** Joins float32 tensors along axis 0. */
+function concatenate(parts: readonly Tensor[]): Tensor {
+  const [first] = parts;
+  const rest = first?.dims.slice(1) ?? [];
+  if (!first || parts.some((part) => part.type !== first.type || part.dims.slice(1).join() !== rest.join())) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'tensors to be joined must agree in all but the first axis', { got: parts.map((part) => `[${part.dims.join(', ')}]`).join(' ') });
+  }
+  const dims = [parts.reduce((sum, part) => sum + (part.dims[0] ?? 0), 0), ...rest];
+  const elements = parts.flatMap((part) => Array.from(part.data, Number));
+  return first.type === 'uint8' ? { type: 'uint8', dims, data: Uint8Array.from(elements) } : { type: 'float32', dims, data: Float32Array.from(elements) };
+}

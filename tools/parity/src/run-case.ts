@@ -1,0 +1,24 @@
+import { createCaseModels, type CaseModels } from './case-models.ts';
+import { readCheckpointFamily } from './checkpoint-family.ts';
+import { entryKinds } from './kinds/entry-kinds.ts';
+import type { GoldenCase, GoldenEntry } from './golden-case.ts';
+import { reasonToSkip } from './not-yet.ts';
+import { runEntry, skipEntry, type EntryKinds, type EntryResult } from './run-entry.ts';
+
+/** How a case is run; the defaults are the real thing, mutants replace them. */
+export interface CaseRun {
+  readonly kinds?: EntryKinds;
+  readonly models?: CaseModels;
+  /** Entries to run; default all. */
+  readonly select?: (entry: GoldenEntry) => boolean;
+}
+
+/** Runs the entries of a case one after another and yields what became of each. Models are loaded once and released at the end. */
+export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models = createCaseModels(golden), select = () => true }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
+  await using owned = models;
+  const family = await readCheckpointFamily(golden.checkpoint);
+  for (const entry of golden.entries.filter(select)) {
+    const reason = reasonToSkip(entry, family);
+    yield reason === undefined ? await runEntry(golden, owned, entry, kinds) : skipEntry(golden, entry, reason);
+  }
+}
