@@ -1,0 +1,97 @@
+import type { FloatStoredType } from './stored-type.ts';
+
+/*
+ * IEEE 754 binary16, bfloat16 and binary64 to and from binary32. Narrowing rounds to nearest, ties to even, as PyTorch does.
+ * Element bytes are little-endian, which is the byte order of every platform that the runtime supports.
+ */
+
+const float32 = new Float32Array(1);
+const bits32 = new Uint32Array(float32.buffer);
+const quietNaN16 = 0x7e00, quietNaNBFloat = 0x7fc0;
+
+let halves: Float32Array | undefined;
+
+/** The value of every binary16 pattern. */
+function halfTable(): Float32Array {
+  return halves ??= Float32Array.from({ length: 65536 }, (_, pattern) => {
+    const sign = pattern & 0x8000 ? -1 : 1;
+    const exponent = (pattern >> 10) & 0x1f;
+    const fraction = pattern & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+}
+
+/** The binary16 pattern nearest to `bits`, a binary32 pattern. */
+function toHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | quietNaN16;
+  // From 65520 on the nearest is infinity.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude >= 0x38800000) {
+    const shifted = magnitude - 0x38000000;
+    return sign | ((shifted + 0xfff + ((shifted >>> 13) & 1)) >>> 13);
+  }
+  // Below 2^-14 patterns count steps of 2^-24; the sum with 2^-1 · 2^0 aligns the steps and lets the hardware round.
+  float32[0] = 0;
+  bits32[0] = magnitude;
+  float32[0] = (float32[0] ?? 0) + 0.5;
+  return sign | ((bits32[0] ?? 0) - 0x3f000000);
+}
+
+/** The bfloat16 pattern nearest to `bits`, a binary32 pattern. */
+function toBFloat(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) & 0x8000) | quietNaNBFloat;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** An aligned view of whole elements; copies only if `bytes` starts at an odd place. */
+function aligned(bytes: Uint8Array, size: number): Uint8Array {
+  return bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+}
+
+/** Widens or narrows the elements in `bytes` to float32. `bytes` holds whole elements. */
+export function toFloat32(bytes: Uint8Array, dtype: FloatStoredType, target: Float32Array): void {
+  if (dtype === 'F32') target.set(floats(bytes));
+  else if (dtype === 'F64') target.set(doubles(bytes));
+  else if (dtype === 'F16') widenHalves(shorts(bytes), target);
+  else widenBFloats(shorts(bytes), target);
+}
+
+function widenHalves(source: Uint16Array, target: Float32Array): void {
+  const table = halfTable();
+  for (let i = 0; i < source.length; i += 1) target[i] = table[source[i] ?? 0] ?? 0;
+}
+
+function widenBFloats(source: Uint16Array, target: Float32Array): void {
+  const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);
+  for (let i = 0; i < source.length; i += 1) bits[i] = (source[i] ?? 0) << 16;
+}
+
+/** The elements of `source` as bytes of type `dtype`, in an array of their own. */
+export function fromFloat32(source: Float32Array, dtype: FloatStoredType): Uint8Array {
+  if (dtype === 'F32') return new Uint8Array(source.slice().buffer);
+  if (dtype === 'F64') return new Uint8Array(Float64Array.from(source).buffer);
+  const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
+  const target = new Uint16Array(source.length);
+  const narrow = dtype === 'F16' ? toHalf : toBFloat;
+  for (let i = 0; i < target.length; i += 1) target[i] = narrow(bits[i] ?? 0);
+  return new Uint8Array(target.buffer);
+}
+
+function shorts(bytes: Uint8Array): Uint16Array {
+  const whole = aligned(bytes, 2);
+  return new Uint16Array(whole.buffer, whole.byteOffset, whole.byteLength / 2);
+}
+
+function floats(bytes: Uint8Array): Float32Array {
+  const whole = aligned(bytes, 4);
+  return new Float32Array(whole.buffer, whole.byteOffset, whole.byteLength / 4);
+}
+
+function doubles(bytes: Uint8Array): Float64Array {
+  const whole = aligned(bytes, 8);
+  return new Float64Array(whole.buffer, whole.byteOffset, whole.byteLength / 8);
+}

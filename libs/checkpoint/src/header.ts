@@ -1,0 +1,111 @@
+import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interfaces';
+import { HeaderScanner } from './header-scanner.ts';
+import { maxNameLength, maxRank, maxTensors } from './limits.ts';
+import { byteCount, isStoredType, unsupportedTypes } from './stored-type.ts';
+
+/** The bytes before the header that hold its length. */
+export const lengthBytes = 8;
+
+export interface Header {
+  /** In the order of their bytes. */
+  readonly tensors: readonly StoredTensor[];
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A file that breaks the format, with the rule that it breaks. */
+export function invalidFile(file: string, rule: string, details: { expected?: string; got?: string; tensor?: string; cause?: unknown } = {}): Blip2Error {
+  const { tensor, ...rest } = details;
+  const where = tensor === undefined ? file : `${JSON.stringify(tensor.slice(0, maxNameLength))} in ${file}`;
+  return new Blip2Error('INVALID_CHECKPOINT', `The safetensors file is not valid: ${rule}`, { ...rest, where, fix: 'Download or copy the file again' });
+}
+
+/**
+ * Parses and checks the header of a safetensors file of `fileBytes` bytes. Every rule of the format holds afterwards: known types, no name twice,
+ * shape times element size equals the length, tensors follow each other from the first byte to the last of the file without gap or overlap.
+ */
+export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {
+  const { entries, metadata } = scan(decode(bytes, file), file);
+  const dataStart = lengthBytes + bytes.byteLength;
+  const tensors = contiguous(entries, fileBytes - dataStart, file);
+  return { metadata, tensors: tensors.map(({ name, dtype, shape, begin, end }) => Object.freeze({ name, dtype, shape: Object.freeze(shape), file, byteOffset: dataStart + begin, byteLength: end - begin })) };
+}
+
+function decode(bytes: Uint8Array, file: string): string {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw invalidFile(file, 'the header is not UTF-8', { cause });
+  }
+  if (!text.startsWith('{')) throw invalidFile(file, 'the header does not begin with "{"');
+  return text;
+}
+
+function scan(text: string, file: string): { entries: Entry[]; metadata: Map<string, string> } {
+  const entries: Entry[] = [];
+  const metadata = new Map<string, string>();
+  const scanner = new HeaderScanner(text, (rule) => invalidFile(file, rule));
+  scanner.object((key) => {
+    if (key === '__metadata__') return scanner.object((name) => void metadata.set(name, scanner.string()));
+    if (entries.length === maxTensors) throw scanner.fail(`it has more than ${maxTensors} tensors`);
+    entries.push(scanEntry(scanner, key, file));
+  });
+  scanner.end();
+  return { entries, metadata };
+}
+
+function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
+  requireName(name, file);
+  let dtype: string | undefined, shape: number[] | undefined, offsets: number[] | undefined;
+  scanner.object((key) => {
+    if (key === 'dtype') dtype = scanner.string();
+    else if (key === 'shape') shape = scanner.integers(maxRank);
+    else if (key === 'data_offsets') offsets = scanner.integers(2);
+    else throw scanner.fail(`a tensor has an unknown property ${JSON.stringify(key.slice(0, 80))}`);
+  });
+  const [begin, end] = offsets ?? [];
+  if (dtype === undefined || shape === undefined || begin === undefined || end === undefined) {
+    throw invalidFile(file, 'a tensor is incomplete', { expected: 'dtype, shape and two data_offsets', tensor: name });
+  }
+  return { name, dtype: requireType(dtype, name, file), shape, begin, end };
+}
+
+function requireName(name: string, file: string): void {
+  // A name that is a property of every object, or that a terminal would obey, is no name of a weight.
+  const hasControl = [...name].some((character) => character < ' ' || (character >= '\u007f' && character <= '\u009f'));
+  if (name === '' || name === '__proto__' || name.length > maxNameLength || hasControl) {
+    throw invalidFile(file, 'a tensor has an impossible name', { expected: `1 to ${maxNameLength} printable characters`, tensor: name });
+  }
+}
+
+function requireType(dtype: string, tensor: string, file: string): StoredType {
+  if (isStoredType(dtype)) return dtype;
+  if (unsupportedTypes.includes(dtype)) {
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor has a type that is not supported', { expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool', got: dtype, where: `${JSON.stringify(tensor)} in ${file}` });
+  }
+  throw invalidFile(file, 'a tensor has an unknown type', { got: JSON.stringify(dtype.slice(0, 80)), tensor });
+}
+
+function contiguous(entries: readonly Entry[], dataBytes: number, file: string): Entry[] {
+  const ordered = entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end);
+  let position = 0;
+  for (const { name, dtype, shape, begin, end } of ordered) {
+    if (begin > position) throw invalidFile(file, 'there is a gap before a tensor', { expected: `offset ${position}`, got: `${begin}`, tensor: name });
+    if (begin < position) throw invalidFile(file, 'two tensors overlap', { expected: `offset ${position}`, got: `${begin}`, tensor: name });
+    const bytes = byteCount(dtype, shape);
+    if (bytes === undefined) throw invalidFile(file, 'the size of a tensor is above 2^53 - 1', { got: `[${shape.join(', ')}]`, tensor: name });
+    if (end - begin !== bytes) throw invalidFile(file, 'shape and length of a tensor disagree', { expected: `${bytes} bytes for ${dtype} [${shape.join(', ')}]`, got: `${end - begin}`, tensor: name });
+    position = end;
+  }
+  if (position > dataBytes) throw invalidFile(file, 'it is truncated', { expected: `${position} bytes of tensors`, got: `${dataBytes}` });
+  if (position < dataBytes) throw invalidFile(file, 'bytes follow the last tensor', { expected: `${position} bytes of tensors`, got: `${dataBytes}` });
+  return ordered;
+}

@@ -1,0 +1,46 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { Blip2Error } from '@blip2/interfaces';
+import { invalidFile, lengthBytes, parseHeader, type Header } from './header.ts';
+import { maxHeaderBytes } from './limits.ts';
+
+/** Opens a file that must exist. Its path has been checked. */
+export async function openForReading(file: string): Promise<FileHandle> {
+  return open(file, 'r').catch((cause: unknown) => {
+    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', { where: file, cause });
+  });
+}
+
+/** Fills `target` from `position` on, or fails: the file ends before. */
+export async function readExactly(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
+  for (let done = 0; done < target.byteLength;) {
+    const { bytesRead } = await handle.read(target, done, target.byteLength - done, position + done);
+    if (bytesRead === 0) throw invalidFile(file, 'it is truncated', { expected: `${position + target.byteLength} bytes`, got: `${position + done}` });
+    done += bytesRead;
+  }
+}
+
+/** Reads and checks the header of the safetensors file at `file`, a path with its links resolved. No weight is read. */
+export async function readHeader(file: string): Promise<Header> {
+  const handle = await openForReading(file);
+  try {
+    const { size } = await handle.stat();
+    const length = await readHeaderLength(handle, file, size);
+    const bytes = new Uint8Array(length);
+    await readExactly(handle, bytes, lengthBytes, file);
+    return parseHeader(bytes, file, size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readHeaderLength(handle: FileHandle, file: string, size: number): Promise<number> {
+  if (size === 0) throw invalidFile(file, 'it is empty');
+  if (size < lengthBytes) throw invalidFile(file, 'it is truncated', { expected: `at least ${lengthBytes} bytes`, got: `${size}` });
+  const bytes = new Uint8Array(lengthBytes);
+  await readExactly(handle, bytes, 0, file);
+  const length = new DataView(bytes.buffer).getBigUint64(0, true);
+  if (length > BigInt(maxHeaderBytes)) throw invalidFile(file, 'the header is too long', { expected: `at most ${maxHeaderBytes} bytes`, got: `${length}` });
+  if (length > BigInt(size - lengthBytes)) throw invalidFile(file, 'it is truncated: the header does not fit', { expected: `${length} bytes of header`, got: `${size - lengthBytes}` });
+  return Number(length);
+}

@@ -1,0 +1,53 @@
+import { Blip2Error, type StoredTensor, type Tensor } from '@blip2/interfaces';
+import { toFloat32 } from './float-conversion.ts';
+import { chunkBytes } from './limits.ts';
+import { openForReading, readExactly } from './read-header.ts';
+import { elementBytes, isFloatType } from './stored-type.ts';
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads the bytes of a tensor piece by piece, each of at most 4 MiB and of whole elements. **One buffer is used for all of them**: a piece is valid
+ * until the next one is asked for. Fails with `MISSING_FILE` or `INVALID_CHECKPOINT` if the file is gone or was cut since it was opened.
+ */
+export async function* readChunks(stored: StoredTensor, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(Math.min(chunkBytes, stored.byteLength));
+  const handle = await openForReading(stored.file);
+  try {
+    for (let done = 0; done < stored.byteLength; done += buffer.byteLength) {
+      signal?.throwIfAborted();
+      const chunk = buffer.subarray(0, Math.min(buffer.byteLength, stored.byteLength - done));
+      await readExactly(handle, chunk, stored.byteOffset + done, stored.file);
+      yield chunk;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads the bytes of a tensor as they are stored: little-endian, row-major. */
+export async function readRawTensor(stored: StoredTensor, options?: ReadOptions): Promise<Uint8Array> {
+  const bytes = new Uint8Array(stored.byteLength);
+  let done = 0;
+  for await (const chunk of readChunks(stored, options)) {
+    bytes.set(chunk, done);
+    done += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** Reads a tensor of a floating type as float32: float16 and bfloat16 exactly, float64 rounded. Fails with `UNSUPPORTED_DTYPE` for integers. */
+export async function readTensor(stored: StoredTensor, options?: ReadOptions): Promise<Tensor<'float32'>> {
+  const { dtype, shape } = stored;
+  if (!isFloatType(dtype)) throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', { expected: 'F32, F16, BF16 or F64', got: dtype, where: stored.name });
+  const data = new Float32Array(stored.byteLength / elementBytes[dtype]);
+  let done = 0;
+  for await (const chunk of readChunks(stored, options)) {
+    const count = chunk.byteLength / elementBytes[dtype];
+    toFloat32(chunk, dtype, data.subarray(done, done + count));
+    done += count;
+  }
+  return { type: 'float32', dims: shape, data };
+}

@@ -1,0 +1,47 @@
+import { readFile, stat } from 'node:fs/promises';
+import { Blip2Error } from '@blip2/interfaces';
+import { maxIndexBytes, maxShards, maxTensors } from './limits.ts';
+
+/** Which shard holds each tensor, as `model.safetensors.index.json` says. */
+export type ShardIndex = ReadonlyMap<string, string>;
+
+function invalidIndex(rule: string, where: string, details: { expected?: string; got?: string; cause?: unknown } = {}): Blip2Error {
+  return new Blip2Error('INVALID_CHECKPOINT', `The index of the shards is not valid: ${rule}`, { ...details, where, fix: 'Download or copy the file again' });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads an index. `file` has its links resolved. Its names of files are not trusted yet: `resolveFile` checks them. */
+export async function readShardIndex(file: string): Promise<ShardIndex> {
+  const { size } = await stat(file);
+  if (size > maxIndexBytes) throw invalidIndex('it is too large', file, { expected: `at most ${maxIndexBytes} bytes`, got: `${size}` });
+  return parseShardIndex(await readFile(file), file);
+}
+
+export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
+  const entries = Object.entries(weightMap(bytes, file));
+  if (entries.length === 0) throw invalidIndex('it lists no tensor', file);
+  if (entries.length > maxTensors) throw invalidIndex('it lists too many tensors', file, { expected: `at most ${maxTensors}`, got: `${entries.length}` });
+  const index = new Map<string, string>();
+  for (const [name, shard] of entries) {
+    if (typeof shard !== 'string' || shard === '') throw invalidIndex('a tensor has no file', file, { got: JSON.stringify(name.slice(0, 200)) });
+    index.set(name, shard);
+  }
+  const shards = new Set(index.values()).size;
+  if (shards > maxShards) throw invalidIndex('it lists too many shards', file, { expected: `at most ${maxShards}`, got: `${shards}` });
+  return index;
+}
+
+function weightMap(bytes: Uint8Array, file: string): object {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw invalidIndex('it is not JSON', file, { cause });
+  }
+  const map = isObject(json) && 'weight_map' in json ? json.weight_map : undefined;
+  if (isObject(map)) return map;
+  throw invalidIndex('it has no weight_map', file);
+}
