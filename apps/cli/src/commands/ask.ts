@@ -1,0 +1,58 @@
+import { Blip2Error } from '@blip2/interfaces';
+import type { Command } from 'commander';
+import type { CliCommand } from '../command.ts';
+import type { Environment } from '../environment.ts';
+import type { ExitCode } from '../exit-code.ts';
+import type { TextResult } from '../model/model-port.ts';
+import { repeated } from '../options/argument-parsers.ts';
+import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import type { ImageTask } from '../run/image-task.ts';
+import { runImages } from '../run/run-images.ts';
+
+interface AskOptions extends ImageOptions {
+  readonly question: readonly string[];
+  readonly rawPrompt?: boolean;
+}
+
+/** `blip2 ask IMAGE… -q QUESTION…`: one line per image and question. */
+export const askCommand: CliCommand = {
+  name: 'ask',
+  configure(command) {
+    command
+      .description('Answer questions about each picture: one line per image and question, path<TAB>question<TAB>answer.')
+      .argument('<image...>', 'file, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
+      .requiredOption('-q, --question <text>', 'what to ask; may be repeated, every image is asked every question', repeated)
+      .option('--raw-prompt', "pass the question as it is, without the checkpoint's template");
+    addImageOptions(command);
+    addGenerationOptions(command);
+    command.addHelpText('after', EXAMPLES);
+  },
+  run(command: Command, environment: Environment): Promise<ExitCode> {
+    const options = command.opts<AskOptions>();
+    return runImages(askTask(options), command.args, options, environment);
+  },
+};
+
+function askTask(options: AskOptions): ImageTask<TextResult> {
+  const generation = generationSettingsOf(options);
+  const rawPrompt = options.rawPrompt === true;
+  const questions = [...new Set(options.question)];
+  if (questions.some((question) => question.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', { where: '--question', fix: 'For a text without any question use `blip2 caption`' });
+  return {
+    command: 'ask',
+    parts: questions,
+    options: { rawPrompt, ...generation },
+    perform: (model, items, signal) => model.ask(items.map(({ image, parts }) => ({ image, questions: parts })), { rawPrompt, generation, signal }),
+    toJson: (image, question, { text, tokenIds, score, timings }) => ({ image, question, text, tokenIds, score, timings }),
+    toColumns: (question, { text }) => [question, text],
+    partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
+  };
+}
+
+const EXAMPLES = `
+Examples:
+  blip2 ask photo.jpg -q "how many people are there?"
+  blip2 ask a.png b.png -q "what color is the car?" -q "is it day or night?" --json
+  blip2 ask photo.jpg --raw-prompt -q "Question: what is this? Answer: a bridge. Question: where? Answer:"
+`;

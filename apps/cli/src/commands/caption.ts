@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import type { CliCommand } from '../command.ts';
+import type { Environment } from '../environment.ts';
+import type { ExitCode } from '../exit-code.ts';
+import type { TextResult } from '../model/model-port.ts';
+import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import type { ImageTask } from '../run/image-task.ts';
+import { runImages } from '../run/run-images.ts';
+
+interface CaptionOptions extends ImageOptions {
+  readonly prompt?: string;
+}
+
+/** `blip2 caption IMAGE…`: one line per image, path and caption. */
+export const captionCommand: CliCommand = {
+  name: 'caption',
+  configure(command) {
+    command
+      .description('Say what is in each picture: one line per image, path<TAB>caption.')
+      .argument('<image...>', 'file, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
+      .option('-p, --prompt <text>', 'beginning that the caption goes on from ("a photo of")');
+    addImageOptions(command);
+    addGenerationOptions(command);
+    command.addHelpText('after', EXAMPLES);
+  },
+  run(command: Command, environment: Environment): Promise<ExitCode> {
+    const options = command.opts<CaptionOptions>();
+    return runImages(captionTask(options), command.args, options, environment);
+  },
+};
+
+function captionTask(options: CaptionOptions): ImageTask<TextResult> {
+  const generation = generationSettingsOf(options);
+  const prompt = options.prompt === undefined ? {} : { prompt: options.prompt };
+  return {
+    command: 'caption',
+    parts: [''],
+    options: { ...prompt, ...generation },
+    async perform(model, items, signal) {
+      const results = await model.caption(items.map(({ image }) => image), { ...prompt, generation, signal });
+      return results.map((result) => [result]);
+    },
+    toJson: (image, _part, { text, tokenIds, score, timings }) => ({ image, text, tokenIds, score, timings }),
+    toColumns: (_part, { text }) => [text],
+    partOf: () => '',
+  };
+}
+
+const EXAMPLES = `
+Examples:
+  blip2 caption photo.jpg
+  blip2 caption -m ./blip2-opt-2.7b holiday/ -r -o captions.jsonl
+  blip2 caption "shots/*.png" --json --max-new-tokens 20
+  curl -s https://example.org/cat.jpg | blip2 caption -
+`;

@@ -1,0 +1,38 @@
+import type { EventEmitter } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import type { DecodeImage, LoadModel } from './model/model-port.ts';
+
+/** What a command may touch of the process and of the library. Tests hand in their own. */
+export interface Environment {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  /** Results only. */
+  readonly stdout: Writable;
+  /** Everything else. */
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Emits `SIGINT`. */
+  readonly signals: Pick<EventEmitter, 'on' | 'off'>;
+  /** Ends the process at once. */
+  readonly exit: (code: number) => void;
+  readonly loadModel: LoadModel;
+  readonly decodeImage: DecodeImage;
+}
+
+/** The real process and the real library; the library is imported when it is first needed. */
+export const processEnvironment: Environment = {
+  // Getters: merely touching `process.stdin` opens it.
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    return process.stdout;
+  },
+  get stderr() {
+    return process.stderr;
+  },
+  variables: process.env,
+  signals: process,
+  exit: (code) => process.exit(code),
+  loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
+  decodeImage: async (source, options) => (await import('./images/decode-image.ts')).decodeImage(source, options),
+};

@@ -1,0 +1,28 @@
+import { CommanderError } from 'commander';
+import { processEnvironment, type Environment } from './environment.ts';
+import { ExitCode } from './exit-code.ts';
+import { exitCodeOf, failureReport } from './failure.ts';
+import { createProgram } from './program.ts';
+
+/** Runs one command line, without the program's name, and returns the exit code. Never throws. */
+export async function main(argv: readonly string[], environment: Environment = processEnvironment): Promise<ExitCode> {
+  // The reader of a pipe may go away at any time; writes that need to know are told by their callback.
+  const ignore = (): void => {};
+  environment.stdout.on('error', ignore);
+  environment.stderr.on('error', ignore);
+  let exitCode: ExitCode = ExitCode.done;
+  try {
+    await createProgram(environment, (code) => (exitCode = code)).parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badUsage;
+    if (isClosedPipe(error)) return ExitCode.done;
+    environment.stderr.write(failureReport(error, argv.includes('--verbose')));
+    return exitCodeOf(error);
+  }
+}
+
+/** `| head` has read enough: no failure. */
+function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}

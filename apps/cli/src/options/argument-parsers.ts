@@ -1,0 +1,27 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Parsers of option values. They throw commander's own error, which names the option. */
+export function positiveInteger(value: string): number {
+  return integerFrom(1, value);
+}
+
+export function integer(value: string): number {
+  return integerFrom(-Infinity, value);
+}
+
+function integerFrom(least: number, value: string): number {
+  const parsed = /^[+-]?\d+$/.test(value) ? Number(value) : NaN;
+  if (!Number.isSafeInteger(parsed) || parsed < least) throw new InvalidArgumentError(least === -Infinity ? 'Expected a whole number.' : `Expected a whole number of at least ${least}.`);
+  return parsed;
+}
+
+export function finiteNumber(value: string): number {
+  const parsed = value.trim() === '' ? NaN : Number(value);
+  if (!Number.isFinite(parsed)) throw new InvalidArgumentError('Expected a number.');
+  return parsed;
+}
+
+/** Collects the values of an option that is given several times. */
+export function repeated(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}

@@ -1,0 +1,59 @@
+import { Option, type Command } from 'commander';
+import { positiveInteger } from './argument-parsers.ts';
+
+/** Rows that are decoded together when nothing else is said. */
+const DEFAULT_BATCH_SIZE = 4;
+
+/** What every command takes. */
+export interface OutputOptions {
+  readonly json?: boolean;
+  readonly output?: string;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** What every command takes that runs a model. */
+export interface ModelOptions {
+  readonly model?: string;
+  readonly dtype?: string;
+  readonly device?: string;
+  readonly threads?: number;
+  readonly offline?: boolean;
+}
+
+/** What every command takes that goes through pictures. */
+export interface ImageOptions extends OutputOptions, ModelOptions {
+  readonly recursive?: boolean;
+  readonly batchSize: number;
+  readonly restart?: boolean;
+  readonly progress: boolean;
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--json', 'one JSON object per line').helpGroup('Output:'))
+    .addOption(new Option('-o, --output <file>', 'write results to a file instead of stdout').helpGroup('Output:'))
+    .addOption(new Option('--quiet', 'no notes and no progress on stderr, errors only').helpGroup('Output:'))
+    .addOption(new Option('--verbose', 'errors with their stack').helpGroup('Output:'));
+}
+
+export function addModelOptions(command: Command): Command {
+  const group = 'Model:';
+  return command
+    .addOption(new Option('-m, --model <model>', 'folder of a Hugging Face checkpoint (default: the built-in demo)').helpGroup(group))
+    .addOption(new Option('--dtype <precision>', 'precision to run in (default: fp32)').helpGroup(group))
+    .addOption(new Option('--device <name>', 'where to run (default: cpu)').helpGroup(group))
+    .addOption(new Option('--threads <n>', 'threads within one operator (default: one per core)').argParser(positiveInteger).helpGroup(group))
+    .addOption(new Option('--offline', 'never ask the network for a model').helpGroup(group));
+}
+
+export function addImageOptions(command: Command): Command {
+  command
+    .addOption(new Option('-r, --recursive', 'look into the subfolders of folders').helpGroup('Images:'))
+    .addOption(new Option('--batch-size <n>', 'texts to generate together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
+  addOutputOptions(command);
+  command
+    .addOption(new Option('--restart', 'start a .jsonl output over instead of going on with it').helpGroup('Output:'))
+    .addOption(new Option('--no-progress', 'no count on the terminal').helpGroup('Output:'));
+  return addModelOptions(command);
+}

@@ -1,0 +1,35 @@
+import { generationOptions, type GenerationOption, type GenerationOptions } from '@blip2/interfaces';
+import { Option, type Command } from 'commander';
+import type { GenerationSettings } from '../model/model-port.ts';
+import { valueParserOf } from './generation-values.ts';
+
+/** Options that a line of output has no room for: one text per line, new tokens only. */
+const NOT_ON_THE_COMMAND_LINE: ReadonlySet<string> = new Set<keyof GenerationOptions>(['numReturnSequences', 'returnPrompt', 'outputScores', 'outputLogits']);
+
+/** Adds a flag for every generation option that a text can express, in kebab-case: `maxNewTokens` is `--max-new-tokens`. */
+export function addGenerationOptions(command: Command): Command {
+  for (const [name, option] of flagged()) command.addOption(flagOf(name, option).helpGroup('Generation:'));
+  return command;
+}
+
+/** The generation options that were given, by their names in the library. */
+export function generationSettingsOf(options: object): GenerationSettings {
+  const given = new Map(Object.entries(options));
+  return Object.fromEntries(flagged().flatMap(([name]) => (given.has(name) ? [[name, given.get(name)]] : [])));
+}
+
+function flagged(): [name: string, option: GenerationOption][] {
+  return Object.entries(generationOptions).filter(([name, { kind }]) => (kind === 'boolean' || valueParserOf(kind) !== undefined) && !NOT_ON_THE_COMMAND_LINE.has(name));
+}
+
+function flagOf(name: string, option: GenerationOption): Option {
+  const flag = `--${kebab(name)}`;
+  const normal = option.default === undefined || option.default === false ? '' : ` (default: ${option.default})`;
+  const description = option.description.replace(/\.$/, '').replace(/[a-z]+(?:[A-Z][a-z]+)+/g, (word) => (word in generationOptions ? kebab(word) : word)) + normal;
+  const parser = valueParserOf(option.kind);
+  return parser ? new Option(`${flag} <${parser.placeholder}>`, description).argParser(parser.parse(option)) : new Option(flag, description);
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,43 @@
+import { Command, CommanderError } from 'commander';
+import type { CliCommand } from './command.ts';
+import { askCommand } from './commands/ask.ts';
+import { captionCommand } from './commands/caption.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import type { Environment } from './environment.ts';
+import type { ExitCode } from './exit-code.ts';
+import { usageError } from './usage-error.ts';
+import { versionLine } from './version.ts';
+
+const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, inspectCommand];
+
+const EXIT_CODES = `
+Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;
+
+/** The command tree. `onExitCode` hears what the command that ran ended with. */
+export function createProgram(environment: Environment, onExitCode: (code: ExitCode) => void): Command {
+  const program = new Command('blip2');
+  prepare(program, environment);
+  program
+    .description('Captions and answers about pictures with BLIP-2, straight from Hugging Face checkpoints.')
+    .usage('COMMAND [options]')
+    .version(versionLine(), '-V, --version', 'print the versions')
+    .addHelpText('after', `\nWhat a command takes: blip2 COMMAND --help\n${EXIT_CODES}`);
+  for (const definition of COMMANDS) {
+    const command = program.command(definition.name);
+    prepare(command, environment);
+    definition.configure(command);
+    command.addHelpText('after', EXIT_CODES.trimStart());
+    command.action(async () => onExitCode(await definition.run(command, environment)));
+  }
+  return program;
+}
+
+/** Help and versions go to stdout; mistakes become one `Blip2Error` each, which the caller prints. */
+function prepare(command: Command, { stdout, stderr }: Environment): void {
+  command
+    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text), outputError: () => {} })
+    .showSuggestionAfterError(false)
+    .exitOverride((error: CommanderError) => {
+      throw error.exitCode === 0 || error.code === 'commander.help' ? error : usageError(error, command);
+    });
+}
