@@ -1,0 +1,89 @@
+import { types } from 'node:util';
+import { Blip2Error, type ErrorCode, type ErrorDetails } from '@blip2/interfaces';
+
+/** An error as plain data: structured clone alone would drop its class, its code and its details. */
+export interface ErrorData {
+  readonly kind: 'blip2' | 'dom' | 'native' | 'value';
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  /** Codes and the like: own properties with plain values (`code`, `errno`, `syscall`, `path`, …). */
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly cause?: ErrorData;
+  readonly errors?: readonly ErrorData[];
+}
+
+/** A chain of causes may be a ring. */
+const maxCauses = 8;
+const nativeErrors: ReadonlyMap<string, new (message: string) => Error> = new Map(
+  [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map((type) => [type.name, type]),
+);
+const detailNames = ['expected', 'got', 'where', 'fix'] as const;
+
+/** True for every object that may be thrown as an error, of this realm or another. */
+export function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || value instanceof Error || value instanceof DOMException;
+}
+
+/** Anything that was thrown → plain data that crosses a thread. */
+export function encodeError(thrown: unknown, depth = 0): ErrorData {
+  if (!isError(thrown)) return { kind: 'value', name: typeof thrown, message: String(thrown), fields: { value: isPlain(thrown) ? thrown : String(thrown) } };
+  const nested = depth < maxCauses;
+  const { cause } = thrown;
+  return {
+    kind: thrown instanceof DOMException ? 'dom' : isBlip2Error(thrown) ? 'blip2' : 'native',
+    name: String(thrown.name),
+    message: String(thrown.message),
+    ...(typeof thrown.stack === 'string' && { stack: thrown.stack }),
+    fields: isBlip2Error(thrown) ? { code: thrown.code, ...textsOf(thrown.details) } : plainFieldsOf(thrown),
+    ...(nested && cause !== undefined && { cause: encodeError(cause, depth + 1) }),
+    ...(nested && thrown instanceof AggregateError && { errors: thrown.errors.map((error: unknown) => encodeError(error, depth + 1)) }),
+  };
+}
+
+/** The inverse of `encodeError`: an error of this thread's classes, with the stack of the other thread. */
+export function decodeError(data: ErrorData): unknown {
+  if (data.kind === 'value') return data.fields['value'];
+  if (data.kind === 'dom') return new DOMException(data.message, data.name);
+  const cause = data.cause && { cause: decodeError(data.cause) };
+  const error = data.kind === 'blip2' ? decodeBlip2Error(data, cause) : decodeNativeError(data, cause);
+  hide(error, 'message', data.message);
+  if (data.stack !== undefined) hide(error, 'stack', data.stack);
+  return error;
+}
+
+function decodeBlip2Error({ fields, message, name }: ErrorData, cause?: ErrorOptions): Blip2Error {
+  const { code, ...texts } = fields;
+  const error = new Blip2Error(code as ErrorCode, message, { ...texts, ...cause });
+  if (name !== error.name) hide(error, 'name', name);
+  return error;
+}
+
+function decodeNativeError({ name, message, fields, errors }: ErrorData, cause?: ErrorOptions): Error {
+  const Native = nativeErrors.get(name);
+  const error = errors ? new AggregateError(errors.map(decodeError), message) : Native ? new Native(message) : new Error(message);
+  if (cause) hide(error, 'cause', cause.cause);
+  if (name !== error.name) hide(error, 'name', name);
+  return Object.assign(error, fields);
+}
+
+/** By shape, not by class: another copy of the interfaces package may be loaded over there. */
+function isBlip2Error(error: Error): error is Blip2Error {
+  return 'code' in error && typeof error.code === 'string' && 'details' in error && typeof error.details === 'object' && error.details !== null;
+}
+
+function textsOf(details: ErrorDetails): Record<string, string> {
+  return Object.fromEntries(detailNames.flatMap((name) => (details[name] === undefined ? [] : [[name, String(details[name])]])));
+}
+
+function plainFieldsOf(error: Error): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(error).filter(([name, value]) => !['name', 'message', 'stack', 'cause', 'errors'].includes(name) && isPlain(value)));
+}
+
+function isPlain(value: unknown): boolean {
+  return value === null || ['string', 'number', 'boolean', 'bigint', 'undefined'].includes(typeof value);
+}
+
+function hide(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: false });
+}

@@ -1,0 +1,28 @@
+import { callPartExport, type PartSpec } from './part-export.ts';
+import type { PartHost } from './part-host.ts';
+import { dispose } from './part-server.ts';
+import { hostDisposed } from './worker-link.ts';
+
+/** Parts in the calling thread, as they are: each run blocks its event loop. */
+export function createInlinePartHost(): PartHost {
+  const parts: object[] = [];
+  let disposal: Promise<void> | undefined;
+
+  async function disposeAll(): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    for (const part of parts.reverse()) {
+      try { await dispose(part); } catch (error) { failure ??= { error }; }
+    }
+    if (failure) throw failure.error;
+  }
+  return {
+    isolate: 'inline',
+    async create<T extends object>(spec: PartSpec): Promise<T> {
+      if (disposal) throw hostDisposed();
+      const part = await callPartExport(spec);
+      parts.push(part);
+      return part as T;
+    },
+    [Symbol.asyncDispose]: () => (disposal ??= disposeAll()),
+  };
+}

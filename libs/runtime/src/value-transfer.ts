@@ -1,0 +1,115 @@
+import { types } from 'node:util';
+import { Blip2Error } from '@blip2/interfaces';
+import { decodeError, encodeError, isError, type ErrorData } from './error-transfer.ts';
+
+/** Stands in a message for something that is not data. */
+export type Marker =
+  | { readonly $part: 'handle'; readonly handle: number }
+  | { readonly $part: 'signal'; readonly signal: number; readonly reason: ErrorData | undefined }
+  | { readonly $part: 'callback'; readonly callback: number }
+  | { readonly $part: 'error'; readonly error: ErrorData };
+
+/** Decides what an object or function becomes: a marker, its data (`walk`), or nothing (`omit`). Refuses by throwing `notTransferable`. */
+export type EncodeReference = (value: object, path: string) => Marker | 'walk' | 'omit';
+/** Finds what a marker stands for on this side. */
+export type DecodeReference = (marker: Exclude<Marker, { $part: 'error' }>) => unknown;
+
+const markerKey = '$part';
+
+/** INVALID_ARGUMENT for a value that cannot cross a thread; `path` says where it was found. */
+export function notTransferable(path: string, got: string): Blip2Error {
+  return new Blip2Error('INVALID_ARGUMENT', 'a value cannot cross to another thread', {
+    where: path, expected: 'plain data, typed arrays, parts of the same host, an AbortSignal or an on… callback', got,
+  });
+}
+
+/**
+ * A value → what `postMessage` may copy. Objects that occur twice stay one object, across calls that share `seen`.
+ * Views are copied alone, never with the buffer around them, and shared memory becomes ordinary memory.
+ */
+export function encodeValue(value: unknown, path: string, reference: EncodeReference, seen: Map<object, unknown> = new Map()): unknown {
+  if (typeof value === 'symbol') throw notTransferable(path, 'a symbol');
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value;
+  if (seen.has(value)) return seen.get(value);
+  const keep = <T extends object>(encoded: T): T => { seen.set(value, encoded); return encoded; };
+  const child = (item: unknown, at: string): unknown => encodeValue(item, at, reference, seen);
+
+  if (ArrayBuffer.isView(value)) return keep(ownView(value));
+  if (types.isSharedArrayBuffer(value)) return keep(new Uint8Array(value).slice().buffer);
+  if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isBoxedPrimitive(value) || value instanceof Blob) return value;
+  if (isError(value)) return keep({ [markerKey]: 'error', error: encodeError(value) });
+  if (Array.isArray(value)) return fill(keep<unknown[]>([]), value, (item, index) => child(item, `${path}[${index}]`));
+  if (types.isMap(value)) return fillMap(keep(new Map()), value, (item, key) => child(item, `${path}.get(${String(key)})`));
+  if (types.isSet(value)) return fillSet(keep(new Set()), value, (item) => child(item, `${path} (an element)`));
+  if (isTensor(value)) return keep({ type: value.type, dims: [...value.dims], data: child(value.data, `${path}.data`) });
+
+  const what = reference(value, path);
+  if (what === 'omit') return undefined;
+  if (what !== 'walk') return what;
+  return fillRecord(keep<Record<string, unknown>>({}), value, path, child);
+}
+
+/** The inverse of `encodeValue`, in place: the message belongs to nobody else. Objects that were one stay one. */
+export function decodeValue(value: unknown, reference: DecodeReference, seen: Map<object, unknown> = new Map()): unknown {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  if (seen.has(value)) return seen.get(value);
+  const keep = <T>(decoded: T): T => { seen.set(value, decoded); return decoded; };
+  if (isMarker(value)) return keep(value.$part === 'error' ? decodeError(value.error) : reference(value));
+  keep(value);
+  const child = (item: unknown): unknown => decodeValue(item, reference, seen);
+  if (Array.isArray(value)) value.forEach((item, index) => { value[index] = child(item); });
+  else if (types.isMap(value)) for (const [key, item] of [...value]) value.set(key, child(item));
+  else if (types.isSet(value)) { const items = [...value]; value.clear(); for (const item of items) value.add(child(item)); }
+  else if (isPlainObject(value)) for (const [key, item] of Object.entries(value)) Reflect.set(value, key, child(item));
+  return value;
+}
+
+/** True for `{…}` and `Object.create(null)`: not for instances of classes. */
+export function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Another realm's Object.prototype (a test runner's) has no prototype either.
+  return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'hasOwnProperty'));
+}
+
+/** onnxruntime's tensors are instances with methods, and still data. */
+function isTensor(value: object): value is { type: string; dims: readonly number[]; data: ArrayBufferView } {
+  return 'type' in value && typeof value.type === 'string' && 'dims' in value && Array.isArray(value.dims) && 'data' in value && ArrayBuffer.isView(value.data);
+}
+
+function isMarker(value: object): value is Marker {
+  return Object.hasOwn(value, markerKey);
+}
+
+function ownView(view: ArrayBufferView): ArrayBufferView {
+  const { buffer, byteOffset, byteLength } = view;
+  if (byteLength === buffer.byteLength && !types.isSharedArrayBuffer(buffer)) return view;
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength).slice().buffer;
+  if (types.isUint8Array(view)) return new Uint8Array(bytes); // a Buffer too: its constructor is deprecated
+  const View = view.constructor as new (buffer: ArrayBuffer) => ArrayBufferView;
+  return new View(bytes);
+}
+
+function fill(target: unknown[], source: readonly unknown[], child: (item: unknown, index: number) => unknown): unknown[] {
+  for (let index = 0; index < source.length; index += 1) target.push(child(source[index], index));
+  return target;
+}
+
+function fillMap(target: Map<unknown, unknown>, source: Map<unknown, unknown>, child: (item: unknown, key: unknown) => unknown): Map<unknown, unknown> {
+  for (const [key, item] of source) target.set(child(key, key), child(item, key));
+  return target;
+}
+
+function fillSet(target: Set<unknown>, source: Set<unknown>, child: (item: unknown) => unknown): Set<unknown> {
+  for (const item of source) target.add(child(item));
+  return target;
+}
+
+function fillRecord(target: Record<string, unknown>, source: object, path: string, child: (item: unknown, at: string) => unknown): Record<string, unknown> {
+  if (Object.hasOwn(source, markerKey)) throw notTransferable(path, `an object with the reserved key ${markerKey}`);
+  for (const [key, item] of Object.entries(source)) {
+    const encoded = child(item, path === '' ? key : `${path}.${key}`);
+    // Own property, even for a key named __proto__.
+    if (encoded !== undefined || item === undefined) Object.defineProperty(target, key, { value: encoded, writable: true, enumerable: true, configurable: true });
+  }
+  return target;
+}

@@ -1,0 +1,86 @@
+import type { ResourceLimits } from 'node:worker_threads';
+import { createArgumentEncoder } from './argument-encoder.ts';
+import { decodeError } from './error-transfer.ts';
+import type { PartSpec } from './part-export.ts';
+import type { PartHost } from './part-host.ts';
+import type { PartSnapshot, Reply, Request } from './part-messages.ts';
+import { createRemotePart, type RemotePart } from './remote-part.ts';
+import { decodeValue } from './value-transfer.ts';
+import { hostDisposed, openWorkerLink, type WorkerLink } from './worker-link.ts';
+
+/** Parts in one worker thread, which starts with the first of them. */
+export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost {
+  const remotes = createRemotes();
+  let link: WorkerLink | undefined;
+  let disposal: Promise<void> | undefined;
+  const args = createArgumentEncoder({ find: remotes.find, notify: (notice) => link?.notify(notice) });
+
+  async function send(values: readonly unknown[], where: string, build: (id: number, args: unknown) => Request): Promise<unknown> {
+    if (disposal) throw hostDisposed();
+    const { encoded, loan } = args.encode(values, where);
+    let keeper: number | undefined;
+    try {
+      link ??= openWorkerLink(resourceLimits, args.runCallback);
+      const reply = await link.request((id) => build(id, encoded));
+      const { value, created } = remotes.receive(reply, calls);
+      keeper = created;
+      if (loan.thrown) throw loan.thrown.error;
+      if (reply.type === 'threw') throw args.abortReason(reply.signal) ?? decodeError(reply.error);
+      return value;
+    } finally {
+      args.settle(loan, keeper);
+    }
+  }
+
+  const calls = {
+    call: (handle: number, method: string, values: readonly unknown[]): Promise<unknown> =>
+      send(values, method, (id, encoded) => ({ type: 'call', id, handle, method, args: encoded })),
+    async dispose(handle: number): Promise<void> {
+      // With the host, or a lost worker, goes everything in it.
+      if (disposal) return disposal;
+      if (!link?.isLost()) await send([], 'dispose', (id) => ({ type: 'dispose', id, handle }));
+      args.takeBack(handle);
+      remotes.remove(handle);
+    },
+  };
+
+  return {
+    isolate: 'worker',
+    async create<T extends object>({ module, export: path, args: values = [] }: PartSpec): Promise<T> {
+      return (await send(values, path, (id, encoded) => ({ type: 'create', id, module: String(module), export: path, args: encoded }))) as T;
+    },
+    [Symbol.asyncDispose]: () => (disposal ??= link?.end() ?? Promise.resolve()),
+  };
+}
+
+interface Remotes {
+  find(object: object): { readonly handle: number; readonly disposed: boolean } | undefined;
+  /** Shows what a reply says has changed and makes remotes of what is new; `created` is the first of these. */
+  receive(reply: Reply, calls: Parameters<typeof createRemotePart>[1]): { readonly value: unknown; readonly created: number | undefined };
+  remove(handle: number): void;
+}
+
+function createRemotes(): Remotes {
+  const remotes = new Map<number, RemotePart>();
+  const found = new WeakMap<object, RemotePart>();
+  return {
+    find: (object) => found.get(object),
+    remove: (handle) => void remotes.delete(handle),
+    receive(reply, calls) {
+      // Data that the result and the parts share in the worker is shared here too.
+      const seen = new Map<object, unknown>();
+      const decode = <T>(value: T): T => decodeValue(value, (marker) => (marker.$part === 'handle' ? remotes.get(marker.handle)?.part : undefined), seen) as T;
+      let created: number | undefined;
+      for (const snapshot of reply.parts) {
+        const properties: PartSnapshot['properties'] = decode(snapshot.properties);
+        const known = remotes.get(snapshot.handle);
+        if (known) { known.update(properties); continue; }
+        const remote = createRemotePart({ ...snapshot, properties }, calls);
+        remotes.set(snapshot.handle, remote);
+        found.set(remote.part, remote);
+        created ??= snapshot.handle;
+      }
+      return { value: reply.type === 'returned' ? decode(reply.value) : undefined, created };
+    },
+  };
+}
