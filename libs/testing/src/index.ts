@@ -1,1 +1,3 @@
-export {};
+export { recite } from './fakes/recite.ts';
+export { fakeDecoding, type FakeDecodingOptions, type FakeHistory, type FakeScore } from './fakes/fake-decoding.ts';
+export { fakeLanguageModel, type FakeLanguageModelOptions } from './fakes/fake-language-model.ts';

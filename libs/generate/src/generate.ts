@@ -1,0 +1,50 @@
+import type { GenerationOptions, LanguageModel } from '@blip2/interfaces';
+import type { GenerateOutput, GenerationStep } from './generate-output.ts';
+import { resolvePrompt, type GenerationPrompt } from './generation-prompt.ts';
+import { validateGenerationOptions } from './options/validate-generation-options.ts';
+import { resolveSettings, resolveSpecialTokens, type GenerationContext } from './search-settings.ts';
+import { createRowSearch } from './strategies/row-search.ts';
+
+/** A generation in progress: iterate it for its steps; it returns the output. */
+export interface Generation extends AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
+  /** What has been generated so far, also after an abort or an error; rows that have not ended are `aborted`. */
+  output(): GenerateOutput;
+}
+
+/**
+ * Writes new tokens after a prompt, one step at a time: greedy, sampled or by beam search, as the options say.
+ * Options are checked at once: `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SEQUENCE_TOO_LONG`, `SHAPE_MISMATCH`. An abort throws the signal's reason between
+ * two steps; leaving the loop early ends the decoding. Either way `output()` still gives what there is. `NOT_FINITE` if scores are not numbers.
+ */
+export function generateSteps(model: LanguageModel, prompt: GenerationPrompt, options: GenerationOptions = {}, context: GenerationContext = {}): Generation {
+  validateGenerationOptions(options);
+  const specialTokens = resolveSpecialTokens(model, options);
+  const resolved = resolvePrompt(model, prompt, specialTokens);
+  const settings = resolveSettings(model, resolved, options, specialTokens, context);
+  const search = createRowSearch(settings);
+
+  async function* run(): AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
+    settings.signal?.throwIfAborted();
+    const { decoding, owned } = await resolved.open();
+    try {
+      for await (const step of search.steps(decoding)) {
+        for (const { row, id } of step.tokens) options.streamer?.put(row, id);
+        yield step;
+      }
+    } finally {
+      options.streamer?.end();
+      if (owned) await decoding[Symbol.asyncDispose]();
+    }
+    return search.output();
+  }
+  return Object.assign(run(), { output: () => search.output() });
+}
+
+/** As `generateSteps`, run to its end. */
+export async function generate(model: LanguageModel, prompt: GenerationPrompt, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput> {
+  const generation = generateSteps(model, prompt, options, context);
+  for (;;) {
+    const { done, value } = await generation.next();
+    if (done) return value;
+  }
+}

@@ -1,0 +1,7 @@
+import type { LogitsProcessor } from '@blip2/interfaces';
+import { logSoftmaxInPlace } from '../numeric/softmax.ts';
+
+/** Turns scores into log-probabilities. Reference: `LogitNormalization`. */
+export function renormalizeLogits(): LogitsProcessor {
+  return (_ids, scores) => logSoftmaxInPlace(scores);
+}

@@ -1,0 +1,15 @@
+import type { Sampler } from '@blip2/interfaces';
+
+/** Takes the best token; of equal ones the first. */
+export const argmax: Sampler = (scores) => {
+  let best = -1;
+  let largest = -Infinity;
+  for (let id = 0; id < scores.length; id++) {
+    const score = scores[id]!;
+    if (score > largest) {
+      largest = score;
+      best = id;
+    }
+  }
+  return best;
+};
