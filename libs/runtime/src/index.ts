@@ -1,2 +1,3 @@
 export { createSession } from './create-session.ts';
-export { lazySessions, type LazySessions, type LazySessionsOptions } from './lazy-sessions.ts';
+export { lazySessions, type LazySessions, type PartOptions } from './lazy-sessions.ts';
+export { asRows, rowsTensor } from './rows.ts';

@@ -1,7 +1,7 @@
 import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
 import { createSession as createOnnxSession } from './create-session.ts';
 
-export interface LazySessionsOptions extends SessionOptions {
+export interface PartOptions extends SessionOptions {
   /** Default: `createSession` of this package. */
   readonly createSession?: SessionFactory;
 }
@@ -12,7 +12,7 @@ export interface LazySessions extends AsyncDisposable {
   get<S extends Signature>(name: string, write: () => OnnxModel<S>): Promise<Session<S>>;
 }
 
-export function lazySessions(part: string, { createSession = createOnnxSession, ...options }: LazySessionsOptions = {}): LazySessions {
+export function lazySessions(part: string, { createSession = createOnnxSession, ...options }: PartOptions = {}): LazySessions {
   const sessions = new Map<string, Promise<Session>>();
   let disposed = false;
   return {

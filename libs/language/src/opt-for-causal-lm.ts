@@ -1,0 +1,169 @@
+import { OptConfig, readConfig, TextConfig } from '@blip2/config';
+import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { Blip2Error, type Attentions, type Decoding, type HiddenStates, type LanguageModel, type Logits, type Prompt, type Rows, type Tensor, type TokenEmbeddings, type TokenIds } from '@blip2/interfaces';
+import { layeredTensors, namedTensor } from '@blip2/onnx';
+import { asRows, lazySessions, rowsTensor, type LazySessions, type PartOptions } from '@blip2/runtime';
+import { startCausalDecoding, type CausalStep, type CausalStepOutput } from './causal-decoding.ts';
+import { causalBias } from './causal-mask.ts';
+import { causalLoss } from './cross-entropy.ts';
+import { buildOptDecoder, buildOptEmbedding, POSITION_OFFSET, type OptRequest } from './opt-graph.ts';
+
+export interface CausalLMInputs {
+  /** `[batch, sequence]`; either these or `inputsEmbeds`. */
+  readonly inputIds?: Rows;
+  readonly inputsEmbeds?: TokenEmbeddings;
+  /** Default: every position counts. */
+  readonly attentionMask?: Rows;
+  /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
+  readonly labels?: Rows;
+}
+
+export interface CausalLMOptions {
+  readonly outputHiddenStates?: boolean;
+  readonly outputAttentions?: boolean;
+}
+
+export interface CausalLMOutput {
+  /** `[batch, sequence, vocabulary]`. */
+  readonly logits: Logits;
+  /** Mean cross-entropy of the labels, `[1]`. */
+  readonly loss?: Tensor<'float32', [1]>;
+  /** After the final norm, `[batch, sequence, hidden]`. */
+  readonly lastHiddenState: HiddenStates;
+  /** Embeddings, then each layer's result; the last one after the final norm. */
+  readonly hiddenStates?: readonly HiddenStates[];
+  /** Probabilities of each layer, `[batch, heads, sequence, sequence]`. */
+  readonly attentions?: readonly Attentions[];
+}
+
+/** OPT with its language-model head: the seam for decoding, and the full forward of the reference's `OPTForCausalLM`. */
+export interface OptForCausalLM extends LanguageModel {
+  readonly config: OptConfig;
+  /**
+   * Scores every position.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`; `SHAPE_MISMATCH`.
+   */
+  forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
+  dispose(): Promise<void>;
+}
+
+/** Puts an OPT model together from its configuration and weights. Nothing is loaded before it is used. */
+export function createOptForCausalLM(config: OptConfig, weights: PartWeights, options: PartOptions = {}): OptForCausalLM {
+  const sessions = lazySessions('language model', options);
+  const embed = (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => embedIds(sessions, config, weights, ids);
+  const cacheSize = { layers: config.numHiddenLayers, heads: config.numAttentionHeads, headSize: config.hiddenSize / config.numAttentionHeads };
+  const maxPositions = config.maxPositionEmbeddings;
+  const stepper = { cacheSize, maxPositions, embed, step: (step: CausalStep) => decodeStep(sessions, config, weights, step) };
+  const dispose = async (): Promise<void> => {
+    await sessions[Symbol.asyncDispose]();
+    await weights[Symbol.asyncDispose]();
+  };
+  return {
+    config,
+    architecture: 'causal',
+    embeddingSize: config.wordEmbedProjDim,
+    vocabularySize: config.vocabSize,
+    maxPositions,
+    specialTokens: TextConfig.specialTokens(config),
+    embed,
+    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    forward: (inputs, forwardOptions = {}) => forward(sessions, config, weights, embed, inputs, forwardOptions),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+async function embedIds(sessions: LazySessions, config: OptConfig, { store, prefix }: PartWeights, ids: readonly TokenIds[]): Promise<TokenEmbeddings> {
+  const unknown = ids.flat().find((id) => id < 0 || id >= config.vocabSize);
+  if (unknown !== undefined) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'There is no such token', { where: 'inputIds', expected: `0 to ${config.vocabSize - 1}`, got: String(unknown), fix: 'Use the tokenizer of the same checkpoint' });
+  }
+  const session = await sessions.get('embedding', () => buildOptEmbedding(config, store, prefix));
+  const { inputs_embeds } = await session.run({ input_ids: rowsTensor(ids, 'inputIds') });
+  return inputs_embeds;
+}
+
+const DECODING: OptRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
+
+async function decodeStep(sessions: LazySessions, config: OptConfig, { store, prefix }: PartWeights, step: CausalStep): Promise<CausalStepOutput> {
+  const session = await sessions.get('decoding', () => buildOptDecoder(config, store, prefix, DECODING));
+  const layers = config.numHiddenLayers;
+  const past = Array.from({ length: layers }, (_, layer) => [[`past_key.${layer}`, step.cache.keys(layer)], [`past_value.${layer}`, step.cache.values(layer)]] as const);
+  const outputs = await session.run({
+    inputs_embeds: step.inputsEmbeds,
+    position_ids: positionRows(step.attentionMask, step.inputsEmbeds.dims[1]),
+    attention_bias: step.bias,
+    logit_positions: int64(step.logitPositions),
+    ...Object.fromEntries(past.flat()),
+  });
+  return { logits: outputs.logits, newKeys: layeredTensors(outputs, 'new_key', layers, 3), newValues: layeredTensors(outputs, 'new_value', layers, 3) };
+}
+
+async function forward(
+  sessions: LazySessions, config: OptConfig, { store, prefix }: PartWeights, embed: LanguageModel['embed'], inputs: CausalLMInputs, options: CausalLMOptions,
+): Promise<CausalLMOutput> {
+  const inputsEmbeds = await promptEmbeddings(inputs, embed);
+  const [batch, sequence] = inputsEmbeds.dims;
+  const attentionMask = inputs.attentionMask ? asRows(inputs.attentionMask) : Array.from({ length: batch }, () => new Array<number>(sequence).fill(1));
+  expectPrompt(attentionMask, batch, sequence, config.maxPositionEmbeddings);
+  const request: OptRequest = {
+    cache: false, lastHiddenState: true, hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates, attentions: options.outputAttentions ?? config.outputAttentions,
+  };
+  const session = await sessions.get(JSON.stringify(request), () => buildOptDecoder(config, store, prefix, request));
+  const outputs = await session.run({
+    inputs_embeds: inputsEmbeds,
+    position_ids: positionRows(attentionMask, sequence),
+    attention_bias: causalBias(attentionMask, 0, 0, sequence),
+    logit_positions: int64(Array.from({ length: sequence }, (_, index) => index)),
+  });
+  return {
+    logits: outputs.logits,
+    lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
+    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
+    ...(request.hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', config.numHiddenLayers + 1, 3) }),
+    ...(request.attentions && { attentions: layeredTensors(outputs, 'attentions', config.numHiddenLayers, 4) }),
+  };
+}
+
+async function promptEmbeddings({ inputIds, inputsEmbeds }: CausalLMInputs, embed: LanguageModel['embed']): Promise<TokenEmbeddings> {
+  if (inputsEmbeds && inputIds) throw new Blip2Error('INVALID_ARGUMENT', 'A language model reads either ids or embeddings', { got: 'inputIds and inputsEmbeds' });
+  if (inputsEmbeds) return inputsEmbeds;
+  if (inputIds) return embed(asRows(inputIds));
+  throw new Blip2Error('INVALID_ARGUMENT', 'A language model needs something to read', { expected: 'inputIds or inputsEmbeds', got: 'neither' });
+}
+
+function expectPrompt(mask: readonly TokenIds[], batch: number, sequence: number, maxPositions: number): void {
+  if (mask.length !== batch || mask.some((row) => row.length !== sequence)) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The attention mask does not fit the prompt', { where: 'attentionMask', expected: `${batch} rows of ${sequence}`, got: `rows of ${mask.map(({ length }) => length).join(', ')}` });
+  }
+  if (sequence > maxPositions) {
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The prompt has more positions than the language model', { where: 'inputIds', expected: `at most ${maxPositions}`, got: String(sequence), fix: 'Shorten the prompt' });
+  }
+}
+
+/** Rows of the position table for the last `count` positions: only what counts is counted (`OPTLearnedPositionalEmbedding`). */
+function positionRows(mask: readonly TokenIds[], count: number): Tensor<'int64', [number, number]> {
+  const rows = mask.map((row) => {
+    let seen = 0;
+    return row.map((counts) => (counts ? seen++ + POSITION_OFFSET : POSITION_OFFSET - 1)).slice(row.length - count);
+  });
+  return rowsTensor(rows, 'attentionMask');
+}
+
+function int64(numbers: readonly number[]): Tensor<'int64', [number]> {
+  return { type: 'int64', dims: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
+}
+
+/** Where the language model lies in a whole model's checkpoint. */
+const PATH = 'language_model';
+
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<OptForCausalLM> {
+  const folder = await resolveSource(source, options);
+  const config = OptConfig.fromJson(await readConfig(folder), folder);
+  return createOptForCausalLM(config, await openPartWeights(folder, PATH), options);
+}
+
+export const OptForCausalLM: {
+  /** Loads OPT from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the language model alone. */
+  readonly fromPretrained: typeof fromPretrained;
+} = { fromPretrained };

@@ -1,0 +1,153 @@
+/**
+ * OPT: a decoder-only transformer with learned positions (arXiv 2205.01068).
+ * Reference class `OPTForCausalLM`; checkpoint path `model.decoder`, under `language_model` in a BLIP-2 repository.
+ */
+import type { OptConfig } from '@blip2/config';
+import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import {
+  activation, add, attention, buildGraph, embedding, gather, layeredSpecs, layeredValues, layerNorm, linear,
+  type AttentionInputs, type Graph, type Value, type WeightFinder, type Weights, type WrittenModel,
+} from '@blip2/onnx';
+
+type F32 = Value<'float32'>;
+/** Row 0 of the reference's table is unused, row 1 is that of padding; position 0 is row 2. */
+export const POSITION_OFFSET = 2;
+/** PyTorch's default, which `OPTDecoderLayer` leaves as it is. */
+const LAYER_NORM_EPSILON = 1e-5;
+
+export interface EmbeddingSignature {
+  readonly inputs: { readonly input_ids: TensorSpec<'int64', readonly ['batch', 'sequence']> };
+  readonly outputs: { readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]> };
+}
+
+/** Word embeddings alone: they are looked up before image features take their places among them. */
+export function buildOptEmbedding({ vocabSize, wordEmbedProjDim }: OptConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
+  const signature = { inputs: { input_ids: i64('batch', 'sequence') }, outputs: { inputs_embeds: f32('batch', 'sequence', wordEmbedProjDim) } };
+  return buildGraph({ name: 'opt_embedding', signature, weights, prefix }, (g, { input_ids }, root) => ({
+    inputs_embeds: embedding(g, input_ids, root.at('model.decoder.embed_tokens'), { numEmbeddings: vocabSize, embeddingSize: wordEmbedProjDim }),
+  }));
+}
+
+/** What a graph is given beside embeddings, and asked for beside scores. */
+export interface OptRequest {
+  /** Read keys and values of earlier positions, and give those of the new ones. */
+  readonly cache: boolean;
+  readonly lastHiddenState: boolean;
+  readonly hiddenStates: boolean;
+  readonly attentions: boolean;
+}
+
+export interface OptSignature {
+  readonly inputs: {
+    readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]>;
+    /** Rows of the position table. */
+    readonly position_ids: TensorSpec<'int64', readonly ['batch', 'sequence']>;
+    readonly attention_bias: TensorSpec<'float32', readonly ['batch', 1, 'sequence', string]>;
+    /** Which of the positions are scored: the head costs as much as many layers. */
+    readonly logit_positions: TensorSpec<'int64', readonly ['scored']>;
+  } & Readonly<Record<string, TensorSpec<'float32' | 'int64'>>>;
+  readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<Record<string, TensorSpec<'float32'>>>;
+}
+
+export function optSignature(config: OptConfig, { cache, lastHiddenState, hiddenStates, attentions }: OptRequest): OptSignature {
+  const { hiddenSize, numHiddenLayers: layers, numAttentionHeads: heads, wordEmbedProjDim, vocabSize } = config;
+  const total = cache ? 'past+sequence' : 'sequence';
+  const past = f32('batch', heads, 'past', hiddenSize / heads);
+  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention itself.
+  const fresh = f32('batch', 'sequence', hiddenSize);
+  return {
+    inputs: {
+      inputs_embeds: f32('batch', 'sequence', wordEmbedProjDim),
+      position_ids: i64('batch', 'sequence'),
+      attention_bias: f32('batch', 1, 'sequence', total),
+      logit_positions: i64('scored'),
+      ...(cache && { ...layeredSpecs('past_key', layers, past), ...layeredSpecs('past_value', layers, past) }),
+    },
+    outputs: {
+      logits: f32('batch', 'scored', vocabSize),
+      ...(cache && { ...layeredSpecs('new_key', layers, fresh), ...layeredSpecs('new_value', layers, fresh) }),
+      ...(lastHiddenState && { last_hidden_state: f32('batch', 'sequence', wordEmbedProjDim) }),
+      ...(hiddenStates && { ...layeredSpecs('hidden_states', layers, f32('batch', 'sequence', hiddenSize)), [`hidden_states.${layers}`]: f32('batch', 'sequence', wordEmbedProjDim) }),
+      ...(attentions && layeredSpecs('attentions', layers, f32('batch', heads, 'sequence', total))),
+    },
+  };
+}
+
+export function buildOptDecoder(config: OptConfig, weights: WeightStore | WeightFinder, prefix: string, request: OptRequest): WrittenModel<OptSignature> {
+  return buildGraph({ name: 'opt_decoder', signature: optSignature(config, request), weights, prefix }, (g, inputs, root) => {
+    const decoder = root.at('model.decoder');
+    const layers: LayerOutput[] = [];
+    const states = [optEmbeddings(g, inputs.inputs_embeds, inputs.position_ids, decoder, config)];
+    let x = states[0] as F32;
+    for (let layer = 0; layer < config.numHiddenLayers; layer++) {
+      const pastKey = inputs[`past_key.${layer}`] as F32 | undefined;
+      const pastValue = inputs[`past_value.${layer}`] as F32 | undefined;
+      const output = decoderLayer(g, x, decoder.at(`layers.${layer}`), config, {
+        probabilities: request.attentions, bias: inputs.attention_bias, ...(pastKey && pastValue && { past: { key: pastKey, value: pastValue } }),
+      });
+      layers.push(output);
+      x = output.states;
+      states.push(x);
+    }
+    const last = finalStates(g, x, decoder, config);
+    const all = (pick: (layer: LayerOutput) => F32 | undefined): F32[] => layers.flatMap((layer) => pick(layer) ?? []);
+    return {
+      logits: languageModelHead(g, gather(g, last, inputs.logit_positions, 1), root, config),
+      ...(request.cache && { ...layeredValues('new_key', all(({ key }) => key)), ...layeredValues('new_value', all(({ value }) => value)) }),
+      ...(request.lastHiddenState && { last_hidden_state: last }),
+      ...(request.hiddenStates && layeredValues('hidden_states', [...states.slice(0, -1), last])),
+      ...(request.attentions && layeredValues('attentions', all(({ probabilities }) => probabilities))),
+    };
+  });
+}
+
+/** Positions are added in the hidden width, after `project_in` where words are narrower (opt-350m). */
+function optEmbeddings(g: Graph, inputsEmbeds: F32, positionIds: Value<'int64'>, decoder: Weights, { hiddenSize, wordEmbedProjDim, maxPositionEmbeddings }: OptConfig): F32 {
+  const words = wordEmbedProjDim === hiddenSize ? inputsEmbeds
+    : linear(g, inputsEmbeds, decoder.at('project_in'), { inFeatures: wordEmbedProjDim, outFeatures: hiddenSize, bias: false });
+  const positions = embedding(g, positionIds, decoder.at('embed_positions'), { numEmbeddings: maxPositionEmbeddings + POSITION_OFFSET, embeddingSize: hiddenSize });
+  return add(g, words, positions);
+}
+
+interface LayerOutput {
+  readonly states: F32;
+  readonly key: F32;
+  readonly value: F32;
+  readonly probabilities: F32 | undefined;
+}
+
+interface LayerContext extends Pick<AttentionInputs, 'bias' | 'past'> {
+  readonly probabilities: boolean;
+}
+
+/** `x += out(attention(norm(x))); x += fc2(act(fc1(norm(x))))`, or with the norms after the sums (opt-350m). */
+function decoderLayer(g: Graph, x: F32, weights: Weights, config: OptConfig, { bias, past, probabilities }: LayerContext): LayerOutput {
+  const { hiddenSize, ffnDim, numAttentionHeads: numHeads, doLayerNormBefore, enableBias, activationFunction } = config;
+  const norm = (value: F32, name: string): F32 => layerNorm(g, value, weights.at(name), { epsilon: LAYER_NORM_EPSILON, affine: config.layerNormElementwiseAffine });
+  const project = (value: F32, name: string, inFeatures: number, outFeatures: number): F32 => linear(g, value, weights.at(name), { inFeatures, outFeatures, bias: enableBias });
+  const before = (value: F32, name: string): F32 => (doLayerNormBefore ? norm(value, name) : value);
+  const after = (value: F32, name: string): F32 => (doLayerNormBefore ? value : norm(value, name));
+
+  return g.scope(weights.path, () => {
+    const normed = before(x, 'self_attn_layer_norm');
+    const query = project(normed, 'self_attn.q_proj', hiddenSize, hiddenSize);
+    const key = project(normed, 'self_attn.k_proj', hiddenSize, hiddenSize);
+    const value = project(normed, 'self_attn.v_proj', hiddenSize, hiddenSize);
+    const attended = attention(g, { query, key, value, ...(bias && { bias }), ...(past && { past }) }, { numHeads, probabilities });
+    const y = after(add(g, x, project(attended.context, 'self_attn.out_proj', hiddenSize, hiddenSize)), 'self_attn_layer_norm');
+    const wide = activation(g, project(before(y, 'final_layer_norm'), 'fc1', hiddenSize, ffnDim), activationFunction);
+    const states = after(add(g, y, project(wide, 'fc2', ffnDim, hiddenSize)), 'final_layer_norm');
+    return { states, key, value, probabilities: attended.probabilities };
+  });
+}
+
+function finalStates(g: Graph, x: F32, decoder: Weights, { hiddenSize, wordEmbedProjDim, doLayerNormBefore, removeFinalLayerNorm, layerNormElementwiseAffine: affine }: OptConfig): F32 {
+  const normed = doLayerNormBefore && !removeFinalLayerNorm ? layerNorm(g, x, decoder.at('final_layer_norm'), { epsilon: LAYER_NORM_EPSILON, affine }) : x;
+  return wordEmbedProjDim === hiddenSize ? normed : linear(g, normed, decoder.at('project_out'), { inFeatures: hiddenSize, outFeatures: wordEmbedProjDim, bias: false });
+}
+
+/** Scores over the vocabulary. A file that leaves the head out ties it to the embedding. */
+function languageModelHead(g: Graph, x: F32, root: Weights, { wordEmbedProjDim, vocabSize }: OptConfig): F32 {
+  const head = root.has('lm_head.weight') ? root.at('lm_head') : root.at('model.decoder.embed_tokens');
+  return linear(g, x, head, { inFeatures: wordEmbedProjDim, outFeatures: vocabSize, bias: false });
+}

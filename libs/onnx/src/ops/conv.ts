@@ -1,0 +1,23 @@
+import type { Axis } from '@blip2/interfaces';
+import { axisAt, fixedAxis } from '../axes.ts';
+import type { Graph } from '../graph.ts';
+import type { Value } from '../value.ts';
+
+export interface PatchConvOptions {
+  /** `[outChannels, channels, size, size]`. */
+  readonly weight: Value<'float32'>;
+  /** `[outChannels]`; absent for a convolution without bias. */
+  readonly bias?: Value<'float32'>;
+}
+
+/**
+ * Convolution whose stride is its kernel size: each square patch becomes one vector; pixels beyond the last whole patch are dropped.
+ * `[batch, channels, height, width] → [batch, outChannels, rows, columns]`; unknown lengths get the names `rows` and `columns`.
+ */
+export function patchConv(g: Graph, x: Value<'float32'>, { weight, bias }: PatchConvOptions): Value<'float32'> {
+  const size = fixedAxis(weight.axes, -1, 'Conv');
+  const count = (axis: Axis, name: string): Axis => (typeof axis === 'number' ? Math.floor(axis / size) : name);
+  const axes = [axisAt(x.axes, 0, 'Conv'), axisAt(weight.axes, 0, 'Conv'), count(axisAt(x.axes, 2, 'Conv'), 'rows'), count(axisAt(x.axes, 3, 'Conv'), 'columns')];
+  const attributes = { kernel_shape: { ints: [size, size] }, strides: { ints: [size, size] } };
+  return g.node('Conv', bias ? [x, weight, bias] : [x, weight], { type: 'float32', axes }, { attributes });
+}

@@ -1,0 +1,100 @@
+import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { Blip2VisionConfig, readConfig } from '@blip2/config';
+import { Blip2Error, type Attentions, type HiddenStates, type PatchFeatures, type PixelValues, type Tensor, type VisionEncoder } from '@blip2/interfaces';
+import { layeredTensors } from '@blip2/onnx';
+import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
+import { buildVisionModel, NUM_CHANNELS, type VisionRequest } from './graph.ts';
+
+export interface VisionForwardInputs {
+  /** `[batch, 3, height, width]`, normalised. */
+  readonly pixelValues: PixelValues;
+}
+
+export interface VisionForwardOptions {
+  readonly outputHiddenStates?: boolean;
+  readonly outputAttentions?: boolean;
+  /** Accept other sizes than `imageSize` by resizing the table of positions. Default false. */
+  readonly interpolatePosEncoding?: boolean;
+}
+
+export interface VisionOutput {
+  /** After the final norm, `[batch, 1 + patches, hidden]`, the class position first. */
+  readonly lastHiddenState: PatchFeatures;
+  /** The class position normed a second time, as the reference does, `[batch, hidden]`. */
+  readonly poolerOutput: Tensor<'float32', [batch: number, hidden: number]>;
+  /** Embeddings, then each layer's result; the last one is before the final norm. */
+  readonly hiddenStates?: readonly HiddenStates[];
+  /** Probabilities of each layer, `[batch, heads, 1 + patches, 1 + patches]`. */
+  readonly attentions?: readonly Attentions[];
+}
+
+/** BLIP-2's image encoder: the seam, and the full forward of the reference's `Blip2VisionModel`. */
+export interface Blip2VisionModel extends VisionEncoder {
+  readonly config: Blip2VisionConfig;
+  /** @throws Blip2Error `SHAPE_MISMATCH` if the picture has another size and positions are not interpolated. */
+  forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
+  dispose(): Promise<void>;
+}
+
+/** Where the encoder lies in a whole model's checkpoint. */
+const PATH = 'vision_model';
+
+/** Puts an encoder together from its configuration and weights. Nothing is loaded before it is used. */
+export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartWeights, options: PartOptions = {}): Blip2VisionModel {
+  const sessions = lazySessions('vision encoder', options);
+  const run = (inputs: VisionForwardInputs, request: VisionRequest): Promise<VisionOutput> => forward(sessions, config, weights, inputs, request);
+  const dispose = async (): Promise<void> => {
+    await sessions[Symbol.asyncDispose]();
+    await weights[Symbol.asyncDispose]();
+  };
+  return {
+    config,
+    imageSize: config.imageSize,
+    hiddenSize: config.hiddenSize,
+    async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
+      return (await run({ pixelValues }, { hiddenStates: false, attentions: false, interpolatePosEncoding })).lastHiddenState;
+    },
+    forward: (inputs, { outputHiddenStates, outputAttentions, interpolatePosEncoding = false } = {}) => run(inputs, {
+      hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, interpolatePosEncoding,
+    }),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+async function forward(sessions: LazySessions, config: Blip2VisionConfig, { store, prefix }: PartWeights, { pixelValues }: VisionForwardInputs, request: VisionRequest): Promise<VisionOutput> {
+  expectPixels(pixelValues, config, request);
+  const session = await sessions.get(JSON.stringify(request), () => buildVisionModel(config, store, prefix, request));
+  const outputs = await session.run({ pixel_values: pixelValues });
+  return {
+    lastHiddenState: outputs.last_hidden_state,
+    poolerOutput: outputs.pooler_output,
+    ...(request.hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', config.numHiddenLayers + 1, 3) }),
+    ...(request.attentions && { attentions: layeredTensors(outputs, 'attentions', config.numHiddenLayers, 4) }),
+  };
+}
+
+function expectPixels(pixelValues: PixelValues, { imageSize, patchSize }: Blip2VisionConfig, { interpolatePosEncoding }: VisionRequest): void {
+  const [, channels, height, width] = pixelValues.dims;
+  const got = `[${pixelValues.dims.join(', ')}]`;
+  if (pixelValues.dims.length !== 4 || channels !== NUM_CHANNELS) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'These are no pictures', { where: 'pixelValues', expected: `[batch, ${NUM_CHANNELS}, height, width]`, got });
+  }
+  if (interpolatePosEncoding ? height >= patchSize && width >= patchSize : height === imageSize && width === imageSize) return;
+  throw new Blip2Error('SHAPE_MISMATCH', 'The picture does not have the size of the encoder', {
+    where: 'pixelValues', got,
+    expected: interpolatePosEncoding ? `at least ${patchSize} pixels a side` : `[batch, ${NUM_CHANNELS}, ${imageSize}, ${imageSize}]`,
+    fix: interpolatePosEncoding ? 'Give a larger picture' : 'Resize it, or pass interpolatePosEncoding: true',
+  });
+}
+
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<Blip2VisionModel> {
+  const folder = await resolveSource(source, options);
+  const config = Blip2VisionConfig.fromJson(await readConfig(folder), folder);
+  return createBlip2VisionModel(config, await openPartWeights(folder, PATH), options);
+}
+
+export const Blip2VisionModel: {
+  /** Loads the encoder from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the encoder alone. */
+  readonly fromPretrained: typeof fromPretrained;
+} = { fromPretrained };
