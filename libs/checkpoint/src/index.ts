@@ -1,3 +1,9 @@
 export { openCheckpoint, type Checkpoint } from './open-checkpoint.ts';
+export { createRandomCheckpoint, randomTensorSource, type Initializer, type RandomCheckpoint, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
 export { readChunks, readRawTensor, readTensor, type ReadOptions } from './read-tensor.ts';
 export { resolveSource, type ResolveOptions, type SourceResolver } from './resolve-source.ts';
+export { saveCheckpoint, type SaveDtype, type SaveOptions } from './save-checkpoint.ts';
+export type { FloatStoredType } from './stored-type.ts';
+export { convertedSource, storedTensorSource, tensorSource, type TensorSource } from './tensor-source.ts';
+export { writeSafetensors, type WriteOptions, type WriteProgress } from './write-safetensors.ts';
+export { openPartWeights, partWeights, type PartWeights } from './part-weights.ts';
