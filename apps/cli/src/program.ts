@@ -20,7 +20,7 @@ export function createProgram(environment: Environment, onExitCode: (code: ExitC
   program
     .description('Captions and answers about pictures with BLIP-2, straight from Hugging Face checkpoints.')
     .usage('COMMAND [options]')
-    .version(versionLine(), '-V, --version', 'print the versions')
+    .version(versionLine(), '-V, --version', 'Print the versions')
     .addHelpText('after', `\nWhat a command takes: blip2 COMMAND --help\n${EXIT_CODES}`);
   for (const definition of COMMANDS) {
     const command = program.command(definition.name);
@@ -36,6 +36,7 @@ export function createProgram(environment: Environment, onExitCode: (code: ExitC
 function prepare(command: Command, { stdout, stderr }: Environment): void {
   command
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text), outputError: () => {} })
+    .helpOption('-h, --help', 'Show this help')
     .showSuggestionAfterError(false)
     .exitOverride((error: CommanderError) => {
       throw error.exitCode === 0 || error.code === 'commander.help' ? error : usageError(error, command);

@@ -21,9 +21,9 @@ export const askCommand: CliCommand = {
   configure(command) {
     command
       .description('Answer questions about each picture: one line per image and question, path<TAB>question<TAB>answer.')
-      .argument('<image...>', 'file, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .requiredOption('-q, --question <text>', 'what to ask; may be repeated, every image is asked every question', repeated)
-      .option('--raw-prompt', "pass the question as it is, without the checkpoint's template");
+      .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
+      .requiredOption('-q, --question <text>', 'What to ask; may be repeated, every image is asked every question', repeated)
+      .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template");
     addImageOptions(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);

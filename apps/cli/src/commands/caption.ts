@@ -18,8 +18,8 @@ export const captionCommand: CliCommand = {
   configure(command) {
     command
       .description('Say what is in each picture: one line per image, path<TAB>caption.')
-      .argument('<image...>', 'file, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .option('-p, --prompt <text>', 'beginning that the caption goes on from ("a photo of")');
+      .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
+      .option('-p, --prompt <text>', 'Beginning that the caption goes on from ("a photo of")');
     addImageOptions(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import type { Environment } from '../environment.ts';
 import { imagesInFolder } from './image-folder.ts';
 import type { ImageInput } from './image-input.ts';
@@ -42,7 +43,7 @@ async function inFolder(folder: string, recursive: boolean): Promise<ImageInput[
 
 async function matching(pattern: string): Promise<ImageInput[]> {
   const { glob } = await import('tinyglobby');
-  const paths = (await glob(process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern, { expandDirectories: false })).sort(naturalOrder);
+  const paths = (await glob(process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern, { expandDirectories: false, absolute: isAbsolute(pattern) })).sort(naturalOrder);
   if (paths.length > 0) return paths.map((path) => ({ name: path, source: path }));
   return [{ name: pattern, error: new Blip2Error('MISSING_FILE', 'No file has this name or matches this pattern', { where: pattern }) }];
 }

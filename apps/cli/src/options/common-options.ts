@@ -31,29 +31,29 @@ export interface ImageOptions extends OutputOptions, ModelOptions {
 
 export function addOutputOptions(command: Command): Command {
   return command
-    .addOption(new Option('--json', 'one JSON object per line').helpGroup('Output:'))
-    .addOption(new Option('-o, --output <file>', 'write results to a file instead of stdout').helpGroup('Output:'))
-    .addOption(new Option('--quiet', 'no notes and no progress on stderr, errors only').helpGroup('Output:'))
-    .addOption(new Option('--verbose', 'errors with their stack').helpGroup('Output:'));
+    .addOption(new Option('--json', 'One JSON object per line').helpGroup('Output:'))
+    .addOption(new Option('-o, --output <file>', 'Write results to a file instead of stdout').helpGroup('Output:'))
+    .addOption(new Option('--quiet', 'No notes and no progress on stderr, errors only').helpGroup('Output:'))
+    .addOption(new Option('--verbose', 'Errors with their stack').helpGroup('Output:'));
 }
 
 export function addModelOptions(command: Command): Command {
   const group = 'Model:';
   return command
-    .addOption(new Option('-m, --model <model>', 'folder of a Hugging Face checkpoint (default: the built-in demo)').helpGroup(group))
-    .addOption(new Option('--dtype <precision>', 'precision to run in (default: fp32)').helpGroup(group))
-    .addOption(new Option('--device <name>', 'where to run (default: cpu)').helpGroup(group))
-    .addOption(new Option('--threads <n>', 'threads within one operator (default: one per core)').argParser(positiveInteger).helpGroup(group))
-    .addOption(new Option('--offline', 'never ask the network for a model').helpGroup(group));
+    .addOption(new Option('-m, --model <model>', 'Folder of a Hugging Face checkpoint (default: the built-in demo)').helpGroup(group))
+    .addOption(new Option('--dtype <precision>', 'Precision to run in (default: fp32)').helpGroup(group))
+    .addOption(new Option('--device <name>', 'Where to run (default: cpu)').helpGroup(group))
+    .addOption(new Option('--threads <n>', 'Threads within one operator (default: one per core)').argParser(positiveInteger).helpGroup(group))
+    .addOption(new Option('--offline', 'Never ask the network for a model').helpGroup(group));
 }
 
 export function addImageOptions(command: Command): Command {
   command
-    .addOption(new Option('-r, --recursive', 'look into the subfolders of folders').helpGroup('Images:'))
-    .addOption(new Option('--batch-size <n>', 'texts to generate together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
+    .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
+    .addOption(new Option('--batch-size <n>', 'Texts to generate together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
   addOutputOptions(command);
   command
-    .addOption(new Option('--restart', 'start a .jsonl output over instead of going on with it').helpGroup('Output:'))
-    .addOption(new Option('--no-progress', 'no count on the terminal').helpGroup('Output:'));
+    .addOption(new Option('--restart', 'Start a .jsonl output over instead of going on with it').helpGroup('Output:'))
+    .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
   return addModelOptions(command);
 }

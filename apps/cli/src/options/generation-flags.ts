@@ -27,7 +27,10 @@ function flagOf(name: string, option: GenerationOption): Option {
   const normal = option.default === undefined || option.default === false ? '' : ` (default: ${option.default})`;
   const description = option.description.replace(/\.$/, '').replace(/[a-z]+(?:[A-Z][a-z]+)+/g, (word) => (word in generationOptions ? kebab(word) : word)) + normal;
   const parser = valueParserOf(option.kind);
-  return parser ? new Option(`${flag} <${parser.placeholder}>`, description).argParser(parser.parse(option)) : new Option(flag, description);
+  const result = parser ? new Option(`${flag} <${parser.placeholder}>`, description).argParser(parser.parse(option)) : new Option(flag, description);
+  // Commander takes any name with `no-` for the opposite of an option; `--no-repeat-ngram-size` is none.
+  result.negate = false;
+  return result;
 }
 
 function kebab(name: string): string {

@@ -1,0 +1,113 @@
+import { Blip2Error, type RgbImage } from '@blip2/interfaces';
+import { EventEmitter } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import type { Environment } from '../environment.ts';
+import { main } from '../main.ts';
+import type { LoadSettings, TaskModel, TextResult } from '../model/model-port.ts';
+
+/** What one command line did. */
+export interface FakeRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly calls: readonly FakeCall[];
+}
+/** One thing that was asked of the model. */
+export interface FakeCall {
+  readonly name: 'load' | 'caption' | 'ask' | 'dispose' | 'exit' | 'leak';
+  readonly [detail: string]: unknown;
+}
+export interface FakeOptions {
+  readonly stdin?: Readable & { isTTY?: boolean };
+  readonly variables?: Record<string, string>;
+  readonly stderrIsTerminal?: boolean;
+  /** Called before each answer of the model. */
+  readonly onCall?: (call: FakeCall, signals: EventEmitter) => void | Promise<void>;
+  /** Fails with `EPIPE` after this many writes. */
+  readonly closeStdoutAfter?: number;
+}
+
+/** Runs `blip2 …argv` in this process against a model that says what is written in the "pictures". */
+export async function runFake(argv: readonly string[], options: FakeOptions = {}): Promise<FakeRun> {
+  const calls: FakeCall[] = [];
+  const [stdout, stderr] = [new Collected(options.closeStdoutAfter), new Collected()];
+  const signals = new EventEmitter();
+  const called = async (call: FakeCall): Promise<void> => {
+    calls.push(call);
+    await options.onCall?.(call, signals);
+  };
+  const environment: Environment = {
+    stdin: options.stdin ?? Readable.from([]),
+    stdout,
+    stderr: Object.assign(stderr, { isTTY: options.stderrIsTerminal === true }),
+    variables: options.variables ?? {},
+    signals,
+    exit: (code) => void calls.push({ name: 'exit', code }),
+    decodeImage: fakeDecode,
+    loadModel: async (source, { signal, ...settings }: LoadSettings) => {
+      await called({ name: 'load', source, settings, signal });
+      return fakeModel(called);
+    },
+  };
+  const exitCode = await main(argv, environment);
+  if (signals.listenerCount('SIGINT') > 0) calls.push({ name: 'leak', what: 'SIGINT listener' });
+  return { exitCode, stdout: stdout.text, stderr: stderr.text, calls };
+}
+
+/** A "picture" is a file that holds a text; one that begins with `bad` cannot be decoded. */
+async function fakeDecode(source: string | URL | Uint8Array): Promise<RgbImage> {
+  const data = source instanceof Uint8Array ? source : await readFile(source).catch((cause: unknown) => {
+    throw new Blip2Error('MISSING_FILE', 'There is no such image', { where: String(source), cause });
+  });
+  if (data.length === 0 || Buffer.from(data).toString().startsWith('bad')) throw new Blip2Error('INVALID_IMAGE', 'This is not an image', { where: String(source) });
+  return { type: 'uint8', dims: [1, data.length, 3], data: Uint8Array.from(data) };
+}
+
+function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
+  const textOf = (image: RgbImage): string => Buffer.from(image.data).toString();
+  return {
+    async caption(images, { generation, prompt, signal }) {
+      await called({ name: 'caption', images: images.map(textOf), generation, prompt });
+      signal.throwIfAborted();
+      return images.map((image) => result(textOf(image)));
+    },
+    async ask(items, { generation, rawPrompt, signal }) {
+      await called({ name: 'ask', items: items.map(({ image, questions }) => [textOf(image), ...questions]), generation, rawPrompt });
+      signal.throwIfAborted();
+      return items.map(({ image, questions }) => questions.map((question) => result(`${textOf(image)}, ${question}`)));
+    },
+    [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
+  };
+}
+
+function result(text: string): TextResult {
+  return { text, tokenIds: [text.length, 2], score: -0.5, timings: { preprocess: 1, vision: 2, qformer: 3, language: 4 } };
+}
+
+/** A stream that keeps what it is given, and may be closed by its reader. */
+class Collected extends Writable {
+  text = '';
+  readonly #closeAfter: number | undefined;
+  #writes = 0;
+
+  constructor(closeAfter?: number) {
+    super();
+    this.#closeAfter = closeAfter;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
+    this.#writes += 1;
+    if (this.#closeAfter !== undefined && this.#writes > this.#closeAfter) return done(Object.assign(new TypeError('write EPIPE'), { code: 'EPIPE' }));
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+/** A stdin with these bytes. */
+export function stdinWith(...chunks: readonly (string | Uint8Array)[]): PassThrough {
+  const stream = new PassThrough();
+  for (const chunk of chunks) stream.write(chunk);
+  stream.end();
+  return stream;
+}

@@ -1,0 +1,46 @@
+import { generationOptions } from '@blip2/interfaces';
+import { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { addGenerationOptions, generationSettingsOf } from './generation-flags.ts';
+
+function settings(...argv: string[]): unknown {
+  const command = addGenerationOptions(new Command()).exitOverride().configureOutput({ writeErr: () => {} });
+  return generationSettingsOf(command.parse(argv, { from: 'user' }).opts());
+}
+
+describe('generation flags', () => {
+  it('exist for every option that a text can express', () => {
+    const flags = addGenerationOptions(new Command()).options.map((option) => option.attributeName());
+    const left = Object.keys(generationOptions).filter((name) => !flags.includes(name));
+    expect(left.sort()).toEqual(['logitsProcessors', 'numReturnSequences', 'outputLogits', 'outputScores', 'returnPrompt', 'signal', 'stoppingCriteria', 'streamer']);
+  });
+
+  it('are left out where they were not given, so that defaults stay with the library', () => {
+    expect(settings()).toEqual({});
+  });
+
+  it.each([
+    [['--max-new-tokens', '5'], { maxNewTokens: 5 }],
+    [['--no-repeat-ngram-size', '3'], { noRepeatNgramSize: 3 }],
+    [['--length-penalty', '-1.5'], { lengthPenalty: -1.5 }],
+    [['--do-sample'], { doSample: true }],
+    [['--early-stopping', 'never'], { earlyStopping: 'never' }],
+    [['--early-stopping', 'true'], { earlyStopping: true }],
+    [['--eos-token-id', '2'], { eosTokenId: 2 }],
+    [['--eos-token-id', '2,50118'], { eosTokenId: [2, 50118] }],
+    [['--suppress-tokens', '1, 2'], { suppressTokens: [1, 2] }],
+    [['--bad-words-ids', '[[1,2],[3]]'], { badWordsIds: [[1, 2], [3]] }],
+    [['--sequence-bias', '[[[1,2],-2.5]]'], { sequenceBias: [[[1, 2], -2.5]] }],
+    [['--exponential-decay-length-penalty', '5,1.1'], { exponentialDecayLengthPenalty: [5, 1.1] }],
+    [['--stop-strings', 'a', '--stop-strings', 'b'], { stopStrings: ['a', 'b'] }],
+  ])('%j', (argv, expected) => {
+    expect(settings(...argv)).toEqual(expected);
+  });
+
+  it.each([
+    ['--temperature', '0'], ['--temperature', ''], ['--top-p', '2'], ['--seed', '-1'], ['--max-new-tokens', '1.5'], ['--early-stopping', 'maybe'], ['--eos-token-id', '1,x'],
+    ['--bad-words-ids', '[1]'], ['--bad-words-ids', '{'], ['--sequence-bias', '[[[1],"x"]]'], ['--exponential-decay-length-penalty', '5'], ['--suppress-tokens', '-3'],
+  ])('%s refuses %s', (...argv) => {
+    expect(() => settings(...argv)).toThrow(/is invalid/);
+  });
+});

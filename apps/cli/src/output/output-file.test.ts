@@ -1,0 +1,134 @@
+import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
+
+const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
+
+async function twoOfThree(): Promise<{ at: (name?: string) => string; argv: string[] }> {
+  const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
+  const argv = ['caption', '-o', at('out.jsonl'), '--batch-size', '1', at('1'), at('2'), at('3')];
+  let answered = 0;
+  const run = await runFake(argv, { onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 3 && signals.emit('SIGINT')) });
+  expect(run.exitCode).toBe(130);
+  return { at, argv };
+}
+const textsIn = async (file: string): Promise<unknown[]> => (await readFile(file, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line).text);
+
+describe('-o FILE.jsonl', () => {
+  it('holds JSON lines, leaves stdout empty, and has the run beside it', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { stdout } = await runFake(['caption', '-o', at('out.jsonl'), at('a'), '--max-new-tokens', '9']);
+    expect(stdout).toBe('');
+    expect(JSON.parse(await readFile(at('out.jsonl'), 'utf8'))).toMatchObject({ image: at('a'), text: 'a cat' });
+    expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ command: 'caption', model: expect.stringContaining('blip2-opt-shapes'), options: { maxNewTokens: 9 } });
+  });
+
+  it('goes on where an interrupted run stopped', async () => {
+    const { at, argv } = await twoOfThree();
+    expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two']);
+    const again = await runFake(argv);
+    expect(again.exitCode).toBe(0);
+    expect(captioned(again)).toEqual(['three']);
+    expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
+  });
+
+  it('loads no model when everything is done', async () => {
+    const { argv } = await twoOfThree();
+    await runFake(argv);
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+  });
+
+  it.each(['{"image":"torn', '{"image":"whole but without its end"}'])('drops a torn last line: %s', async (torn) => {
+    const { at, argv } = await twoOfThree();
+    await appendFile(at('out.jsonl'), torn);
+    await runFake(argv);
+    expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
+  });
+
+  it('does failed images again and drops their old lines', async () => {
+    const at = await temporaryFolder({ a: 'bad', b: 'a dog' });
+    const argv = ['caption', '-o', at('out.jsonl'), at('a'), at('b')];
+    expect((await runFake(argv)).exitCode).toBe(3);
+    expect(await textsIn(at('out.jsonl'))).toEqual([undefined, 'a dog']);
+    await writeFile(at('a'), 'a cat');
+    expect((await runFake(argv)).exitCode).toBe(0);
+    expect(await textsIn(at('out.jsonl'))).toEqual(['a dog', 'a cat']);
+  });
+
+  it('refuses to go on with other options, another model or another command, and names what differs', async () => {
+    const { at, argv } = await twoOfThree();
+    const before = await readFile(at('out.jsonl'), 'utf8');
+    const others: [string[], string][] = [
+      [[...argv, '--max-new-tokens', '5'], 'options.maxNewTokens was not given, is 5'],
+      [[...argv, '-m', at()], `model was`],
+      [['ask', ...argv.slice(1), '-q', 'what?'], 'command was "caption", is "ask"'],
+    ];
+    for (const [other, difference] of others) {
+      const run = await runFake(other);
+      expect(run).toMatchObject({ exitCode: 2, stdout: '', calls: [] });
+      expect(run.stderr).toMatch(/^INVALID_ARGUMENT: The output file holds results of another run/);
+      expect(run.stderr).toContain(difference);
+      expect(run.stderr).toContain('--restart');
+    }
+    expect(await readFile(at('out.jsonl'), 'utf8')).toBe(before);
+  });
+
+  it('allows another batch size', async () => {
+    const { argv } = await twoOfThree();
+    expect(captioned(await runFake([...argv, '--batch-size', '2']))).toEqual(['three']);
+  });
+
+  it('starts over with --restart, with any options', async () => {
+    const { at, argv } = await twoOfThree();
+    const again = await runFake([...argv, '--restart', '--seed', '4']);
+    expect(captioned(again)).toEqual(['one', 'two', 'three']);
+    expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
+    expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ options: { seed: 4 } });
+  });
+
+  it('does not touch a file that is no output of its own', async () => {
+    const at = await temporaryFolder({ a: 'a cat', 'mine.jsonl': '{"image":"a"}\n' });
+    const { exitCode, stderr } = await runFake(['caption', at('a'), '-o', at('mine.jsonl')]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('was not written by a run that can be resumed');
+    expect(await readFile(at('mine.jsonl'), 'utf8')).toBe('{"image":"a"}\n');
+  });
+});
+
+describe('-o of another name', () => {
+  it('is written whole and leaves nothing else behind', async () => {
+    const at = await temporaryFolder({ a: 'a cat', 'out.tsv': 'old' });
+    const { exitCode, stdout } = await runFake(['caption', at('a'), '-o', at('out.tsv')]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect(await readFile(at('out.tsv'), 'utf8')).toBe(`${at('a')}\ta cat\n`);
+    expect(await readdir(at())).toEqual(['a', 'out.tsv']);
+  });
+
+  it('stays as it was when the run fails', async () => {
+    const at = await temporaryFolder({ '1': 'one', '2': 'two', 'out.tsv': 'old' });
+    let answered = 0;
+    const { exitCode } = await runFake(['caption', at('1'), at('2'), '--batch-size', '1', '-o', at('out.tsv')], {
+      onCall: ({ name }) => {
+        if (name === 'caption' && ++answered === 2) throw new RangeError('out of luck');
+      },
+    });
+    expect(exitCode).toBe(1);
+    expect(await readFile(at('out.tsv'), 'utf8')).toBe('old');
+    expect(await readdir(at())).toEqual(['1', '2', 'out.tsv']);
+  });
+
+  it('is not made when nothing succeeds', async () => {
+    const at = await temporaryFolder({ a: 'bad' });
+    expect((await runFake(['caption', at('a'), '-o', at('out.tsv')])).exitCode).toBe(3);
+    expect(await readdir(at())).toEqual(['a']);
+  });
+
+  it('is refused before the model is loaded if it cannot be written or is an input', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    expect(await runFake(['caption', at('a'), '-o', at('no/such/folder/out.tsv')])).toMatchObject({ exitCode: 1, calls: [], stderr: expect.stringMatching(/^WRITE_FAILED: /) });
+    expect(await runFake(['caption', at('a'), '-o', at()])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is a folder') });
+    expect(await runFake(['caption', at('a'), '-o', at('a')])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is one of the inputs') });
+    expect(await readFile(at('a'), 'utf8')).toBe('a cat');
+  });
+});
