@@ -34,7 +34,7 @@ function toHalf(bits: number): number {
     const shifted = magnitude - 0x38000000;
     return sign | ((shifted + 0xfff + ((shifted >>> 13) & 1)) >>> 13);
   }
-  // Below 2^-14 patterns count steps of 2^-24; the sum with 2^-1 · 2^0 aligns the steps and lets the hardware round.
+  // Below 2^-14 patterns count steps of 2^-24, which is the last place of a float32 near 0.5: the addition rounds.
   float32[0] = 0;
   bits32[0] = magnitude;
   float32[0] = (float32[0] ?? 0) + 0.5;
@@ -70,15 +70,14 @@ function widenBFloats(source: Uint16Array, target: Float32Array): void {
   for (let i = 0; i < source.length; i += 1) bits[i] = (source[i] ?? 0) << 16;
 }
 
-/** The elements of `source` as bytes of type `dtype`, in an array of their own. */
-export function fromFloat32(source: Float32Array, dtype: FloatStoredType): Uint8Array {
-  if (dtype === 'F32') return new Uint8Array(source.slice().buffer);
-  if (dtype === 'F64') return new Uint8Array(Float64Array.from(source).buffer);
+/** Writes the elements of `source` into `target` as type `dtype`; `target` holds as many elements and is aligned to them. */
+export function fromFloat32(source: Float32Array, dtype: FloatStoredType, target: Uint8Array): void {
+  if (dtype === 'F32') return floats(target).set(source);
+  if (dtype === 'F64') return doubles(target).set(source);
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
-  const target = new Uint16Array(source.length);
   const narrow = dtype === 'F16' ? toHalf : toBFloat;
-  for (let i = 0; i < target.length; i += 1) target[i] = narrow(bits[i] ?? 0);
-  return new Uint8Array(target.buffer);
+  const patterns = shorts(target);
+  for (let i = 0; i < patterns.length; i += 1) patterns[i] = narrow(bits[i] ?? 0);
 }
 
 function shorts(bytes: Uint8Array): Uint16Array {

@@ -78,10 +78,15 @@ function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
   return { name, dtype: requireType(dtype, name, file), shape, begin, end };
 }
 
+const controlOrBrokenCharacter = /[\p{Cc}\p{Surrogate}]/u;
+
+/** Whether a tensor may have this name. One that is a property of every object, or that a terminal would obey, is no name of a weight. */
+export function isTensorName(name: string): boolean {
+  return name !== '' && name !== '__proto__' && name !== '__metadata__' && name.length <= maxNameLength && !controlOrBrokenCharacter.test(name);
+}
+
 function requireName(name: string, file: string): void {
-  // A name that is a property of every object, or that a terminal would obey, is no name of a weight.
-  const hasControl = [...name].some((character) => character < ' ' || (character >= '\u007f' && character <= '\u009f'));
-  if (name === '' || name === '__proto__' || name.length > maxNameLength || hasControl) {
+  if (!isTensorName(name)) {
     throw invalidFile(file, 'a tensor has an impossible name', { expected: `1 to ${maxNameLength} printable characters`, tensor: name });
   }
 }

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Blip2Error } from '@blip2/interfaces';
+
+/** A file that is complete and on disk, under a temporary name beside its place. */
+export interface PendingFile {
+  /** Gives it its name; a file of that name is replaced in one step, and whoever has the old one mapped keeps it. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** A failed operation of the file system as `WRITE_FAILED`. */
+export async function writing<T>(file: string, operation: Promise<T>): Promise<T> {
+  return operation.catch((cause: unknown) => {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+    throw new Blip2Error('WRITE_FAILED', 'A file cannot be written', { where: file, cause, ...(code !== undefined && { got: code }), ...(code === 'ENOSPC' && { fix: 'Free some space, or give another folder' }) });
+  });
+}
+
+/** Writes all of `bytes` at the handle's position. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, file: string): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    const { bytesWritten } = await writing(file, handle.write(bytes, done, bytes.byteLength - done));
+    done += bytesWritten;
+  }
+}
+
+/** Writes a file under a temporary name and syncs it. If `write` fails or is aborted, nothing is left. */
+export async function writePending(file: string, write: (handle: FileHandle) => Promise<void>): Promise<PendingFile> {
+  const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
+  const discard = (): Promise<void> => rm(temporary, { force: true });
+  const handle = await writing(file, open(temporary, 'wx'));
+  try {
+    try {
+      await write(handle);
+      await writing(file, handle.sync());
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return { discard, commit: () => writing(file, rename(temporary, file)) };
+}
+
+/** Makes renames in `folder` last through a loss of power, where the system can. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
