@@ -13,10 +13,13 @@ export interface RawImage {
 
 /** What an image may be: a path, encoded bytes, a `Blob`, raw levels, an already decoded picture, or a sharp instance. */
 export type ImageSource = string | URL | Uint8Array | Blob | RawImage | RgbImage | SharpLike;
-/** The two methods of a sharp instance that decoding needs. */
+/** The methods of a sharp instance that decoding needs. */
 export interface SharpLike {
   clone(): SharpLike;
-  toBuffer(): Promise<Uint8Array>;
+  removeAlpha(): SharpLike;
+  toColourspace(colourspace: string): SharpLike;
+  raw(options: { readonly depth: 'uchar' }): SharpLike;
+  toBuffer(options: { resolveWithObject: true }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
 }
 
 /** Text to token ids and back. */

@@ -1,0 +1,75 @@
+import { Blip2Error, type ImageSource } from '@blip2/interfaces';
+import { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
+import { IMAGE_PROCESSOR_DEFAULTS, overrideSettings, settingsFromJson, type ImageProcessorOverrides, type ImageProcessorSettings } from './image-processor-settings.ts';
+import { isJsonObject, readJsonFile, type JsonFileRules, type JsonObject } from './json-file.ts';
+import { toPixelValues, type PixelTensor } from './pixel-values.ts';
+import { resize } from './resampling/resize.ts';
+
+export interface ImageProcessOptions extends ImageProcessorOverrides, DecodeImageOptions {}
+
+/**
+ * Turns pictures into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to exactly the size, times
+ * 1/255, less the mean, over the deviation (the reference's `BlipImageProcessor`, Pillow's pixels).
+ */
+export interface BlipImageProcessor {
+  readonly settings: ImageProcessorSettings;
+  /** float32, or uint8 levels if neither rescaled nor normalised. Without resizing all pictures must be of one size. */
+  process(images: ImageSource | readonly ImageSource[], options?: ImageProcessOptions): Promise<{ readonly pixelValues: PixelTensor }>;
+}
+
+const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 };
+/** Values of one batch: the limit of a typed array's bytes is far above, this is what a process can bear. */
+const MAX_BATCH_VALUES: number = 2 ** 30;
+
+async function fromPretrained(folder: string): Promise<BlipImageProcessor> {
+  const file = 'preprocessor_config.json';
+  const nested = (await readJsonFile(folder, 'processor_config.json', CONFIG_RULES))?.['image_processor'];
+  if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));
+  const json = await readJsonFile(folder, file, CONFIG_RULES);
+  if (!json) {
+    throw new Blip2Error('MISSING_FILE', `No ${file}, and no image_processor in processor_config.json`, { where: folder, fix: 'Copy the file from the repository of the checkpoint: sizes differ between checkpoints' });
+  }
+  return create(settingsFromJson(json, file));
+}
+
+function fromJson(json: JsonObject): BlipImageProcessor {
+  return create(settingsFromJson(json, 'preprocessor_config.json'));
+}
+
+function create(settings: ImageProcessorSettings = IMAGE_PROCESSOR_DEFAULTS): BlipImageProcessor {
+  return { settings, process: (images, options = {}) => processImages(isList(images) ? images : [images], settings, options) };
+}
+
+/** The image processor of a checkpoint folder (`fromPretrained`), of a parsed file, or of settings. */
+export const BlipImageProcessor: {
+  readonly fromPretrained: (folder: string) => Promise<BlipImageProcessor>;
+  readonly fromJson: (json: JsonObject) => BlipImageProcessor;
+  readonly create: (settings?: ImageProcessorSettings) => BlipImageProcessor;
+} = { fromPretrained, fromJson, create };
+
+async function processImages(images: readonly ImageSource[], defaults: ImageProcessorSettings, options: ImageProcessOptions): Promise<{ readonly pixelValues: PixelTensor }> {
+  if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images', expected: 'at least one' });
+  const settings = overrideSettings(defaults, options);
+  const { height, width } = settings.size;
+  const resized = [];
+  for (const image of images) {
+    const rgb = await decodeImage(image, options);
+    resized.push(settings.doResize ? resize(rgb, height, width, settings.resample) : rgb);
+  }
+  checkOneSize(resized.map(({ dims }) => dims));
+  return { pixelValues: toPixelValues(resized, settings) };
+}
+
+function checkOneSize(sizes: readonly (readonly number[])[]): void {
+  const [first = []] = sizes;
+  const other = sizes.find((size) => size[0] !== first[0] || size[1] !== first[1]);
+  if (other) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'Pictures of different sizes cannot form a batch', { expected: `${first[0]} x ${first[1]}`, got: `${other[0]} x ${other[1]}`, fix: 'Leave doResize on, or process them one by one' });
+  }
+  const values = sizes.length * first.reduce((product, side) => product * side, 1);
+  if (values > MAX_BATCH_VALUES) throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', { expected: `at most ${MAX_BATCH_VALUES}`, got: String(values), fix: 'Process fewer or smaller pictures at a time' });
+}
+
+function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {
+  return Array.isArray(images);
+}

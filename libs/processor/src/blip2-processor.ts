@@ -1,0 +1,88 @@
+import { Blip2Error, type ImageSource, type ProcessedInputs, type TokenIds } from '@blip2/interfaces';
+import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
+import { readJsonFile } from './json-file.ts';
+import type { BatchEncodeOptions } from './tokenizer/padding.ts';
+import { Tokenizer, type DecodeOptions } from './tokenizer/tokenizer.ts';
+
+export interface ProcessorInputs {
+  readonly images?: ImageSource | readonly ImageSource[] | undefined;
+  readonly text?: string | readonly string[] | undefined;
+}
+
+export interface ProcessOptions extends BatchEncodeOptions, ImageProcessOptions {}
+
+/**
+ * Pictures and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens, `numQueryTokens`
+ * of them stand in front of every row, also in front of left padding; `maxLength` counts them, for text alone too.
+ */
+export interface Blip2Processor {
+  readonly imageProcessor: BlipImageProcessor;
+  readonly tokenizer: Tokenizer;
+  /** Image tokens per text; `undefined` in older repositories, whose models put the queries in front themselves. */
+  readonly numQueryTokens: number | undefined;
+  readonly imageTokenId: number;
+  /** Pictures alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
+  process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
+  decode(ids: TokenIds, options?: DecodeOptions): string;
+  batchDecode(rows: readonly TokenIds[], options?: DecodeOptions): string[];
+}
+
+const IMAGE_TOKEN = '<image>';
+/** BLIP-2 has 32; a row longer than this fits no language model of its kind. */
+const MAX_QUERY_TOKENS = 4096;
+
+async function fromPretrained(folder: string): Promise<Blip2Processor> {
+  const [imageProcessor, tokenizer, config] = await Promise.all([
+    BlipImageProcessor.fromPretrained(folder),
+    Tokenizer.fromPretrained(folder, { extraSpecialTokens: [IMAGE_TOKEN] }),
+    readJsonFile(folder, 'processor_config.json', { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 }),
+  ]);
+  return create({ imageProcessor, tokenizer, numQueryTokens: readQueryTokens(config?.['num_query_tokens']) });
+}
+
+function create({ imageProcessor, tokenizer, numQueryTokens }: { readonly imageProcessor: BlipImageProcessor; readonly tokenizer: Tokenizer; readonly numQueryTokens?: number | undefined }): Blip2Processor {
+  const imageTokenId = tokenizer.tokenToId(IMAGE_TOKEN);
+  if (imageTokenId === undefined) throw new Blip2Error('INVALID_TOKENIZER', `The tokenizer has no ${IMAGE_TOKEN}`, { fix: 'Load it with extraSpecialTokens: ["<image>"]' });
+  return {
+    imageProcessor, tokenizer, numQueryTokens, imageTokenId,
+    async process({ images, text }, options = {}) {
+      if (images === undefined && text === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to process', { expected: 'images, text or both' });
+      const prefix = images === undefined ? [] : Array.from({ length: numQueryTokens ?? 0 }, () => imageTokenId);
+      const encoded = text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
+      return { ...encoded, ...(images === undefined ? {} : await imageProcessor.process(images, options)) };
+    },
+    decode: (ids, options) => tokenizer.decode(ids, options),
+    batchDecode: (rows, options) => tokenizer.batchDecode(rows, options),
+  };
+}
+
+/** The processor of a checkpoint folder (`fromPretrained`), or made from its parts. */
+export const Blip2Processor: {
+  readonly fromPretrained: (folder: string) => Promise<Blip2Processor>;
+  readonly create: typeof create;
+} = { fromPretrained, create };
+
+function encodeTexts(tokenizer: Tokenizer, texts: readonly string[], prefix: readonly number[], options: BatchEncodeOptions): Pick<ProcessedInputs, 'inputIds' | 'attentionMask'> {
+  const { inputIds, attentionMask } = tokenizer.batchEncode(texts, options);
+  const ones = prefix.map(() => 1);
+  return { inputIds: inputIds.map((row) => [...prefix, ...row]), attentionMask: attentionMask.map((row) => [...ones, ...row]) };
+}
+
+function toTexts(text: string | readonly string[]): readonly string[] {
+  const texts = typeof text === 'string' ? [text] : text;
+  if (Array.isArray(texts) && texts.length > 0 && texts.every((each) => typeof each === 'string')) return texts;
+  throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { where: 'text', expected: 'a string or a list of strings' });
+}
+
+function reduceMaxLength({ maxLength, ...options }: ProcessOptions, numQueryTokens: number | undefined): BatchEncodeOptions {
+  if (maxLength === undefined) return options;
+  if (numQueryTokens === undefined) return { ...options, maxLength };
+  if (maxLength >= numQueryTokens) return { ...options, maxLength: maxLength - numQueryTokens };
+  throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the image tokens', { where: 'maxLength', expected: `at least ${numQueryTokens}`, got: String(maxLength) });
+}
+
+function readQueryTokens(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= MAX_QUERY_TOKENS) return value;
+  throw new Blip2Error('INVALID_CONFIG', 'Impossible number of image tokens', { where: 'processor_config.json: num_query_tokens', expected: `1 to ${MAX_QUERY_TOKENS}`, got: String(value) });
+}

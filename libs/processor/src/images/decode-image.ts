@@ -1,0 +1,114 @@
+import { Blip2Error, type ImageSource, type RgbImage, type SharpLike } from '@blip2/interfaces';
+import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile } from './image-bytes.ts';
+import { imageFormat } from './image-format.ts';
+import { fetchImage } from './fetch-image.ts';
+import { loadSharp } from './load-sharp.ts';
+import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
+
+/** Pictures of more pixels are refused from their header: the number at which Pillow raises `DecompressionBombError`. */
+export const MAX_IMAGE_PIXELS = 178_956_970;
+
+export interface DecodeImageOptions {
+  /** Turn the picture upright by its EXIF orientation. Default false, as in the reference. */
+  readonly autoOrient?: boolean;
+  /** Fetch http(s) URLs. Default false. */
+  readonly allowUrls?: boolean;
+  /** Refuse pictures of more pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
+  readonly maxPixels?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Decodes a picture to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP,
+ * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey and palettes expanded, first frame only.
+ * 16-bit grey, CMYK and AVIF differ from Pillow (see the README). A sharp instance keeps the limits it was made with.
+ * Codes: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `INVALID_ARGUMENT`.
+ */
+export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
+  options.signal?.throwIfAborted();
+  const maxPixels = options.maxPixels ?? MAX_IMAGE_PIXELS;
+  const image = await decode(source, maxPixels, options);
+  options.signal?.throwIfAborted();
+  checkPixels(image.dims[1], image.dims[0], maxPixels, describe(source));
+  return image;
+}
+
+async function decode(source: ImageSource, maxPixels: number, options: DecodeImageOptions): Promise<RgbImage> {
+  const where = describe(source);
+  if (isRgbImage(source)) return checkRgbImage(source, where);
+  if (isRawImage(source)) return rawToRgb(source, where);
+  if (isSharp(source)) return pixelsOf(source, where);
+  const bytes = await encodedBytes(source, options);
+  return decodeBytes(bytes, where, maxPixels, options);
+}
+
+async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrls = false, signal }: DecodeImageOptions): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) {
+    checkEncodedSize(source.byteLength, describe(source));
+    return source;
+  }
+  if (source instanceof Blob) return readImageBlob(source);
+  const url = source instanceof URL ? source : urlOf(source);
+  if (!url) return readImageFile(String(source), signal);
+  if (url.protocol === 'file:') return readImageFile(fileUrlToPath(url), signal);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new Blip2Error('INVALID_ARGUMENT', 'Images are not read from such URLs', { expected: 'file:, http: or https:', got: url.protocol });
+  }
+  if (!allowUrls) throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', { where: url.href, fix: 'Pass allowUrls: true, or fetch the image and pass its bytes' });
+  return fetchImage(url, signal ? { signal } : {});
+}
+
+async function decodeBytes(bytes: Uint8Array, where: string, maxPixels: number, { autoOrient = false }: DecodeImageOptions): Promise<RgbImage> {
+  const format = imageFormat(bytes, where);
+  const sharp = await loadSharp();
+  // `limitInputPixels` again: a second guard inside the decoder, for files whose later parts contradict the header.
+  const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: maxPixels, ignoreIcc: true, pages: 1, autoOrient });
+  try {
+    const { width, height } = await image.metadata();
+    checkPixels(width, height, maxPixels, where);
+    return await pixelsOf(image, where);
+  } catch (cause) {
+    if (cause instanceof Blip2Error) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (reason.includes('exceeds pixel limit')) throw tooLarge(`more than ${maxPixels} pixels`, maxPixels, where, cause);
+    throw new Blip2Error('INVALID_IMAGE', `The ${format} image cannot be decoded`, { where, got: reason.split('\n')[0] ?? reason, cause });
+  }
+}
+
+async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
+  const { data, info } = await image.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  if (channels !== 1 && channels !== 3) throw new Blip2Error('UNSUPPORTED_IMAGE', 'The picture has no RGB form', { where, expected: '1 or 3 channels', got: String(channels) });
+  return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
+}
+
+function checkPixels(width: number, height: number, maxPixels: number, where: string): void {
+  if (width * height > maxPixels) throw tooLarge(`${width} x ${height} = ${width * height}`, maxPixels, where);
+}
+
+function tooLarge(got: string, maxPixels: number, where: string, cause?: unknown): Blip2Error {
+  return new Blip2Error('IMAGE_TOO_LARGE', 'The image has too many pixels', { where, expected: `at most ${maxPixels}`, got, fix: 'Scale it down, or raise maxPixels', ...(cause === undefined ? {} : { cause }) });
+}
+
+function isSharp(source: ImageSource): source is SharpLike {
+  return typeof source === 'object' && 'clone' in source && 'toColourspace' in source;
+}
+
+/** A string with a scheme of at least two letters is a URL; a single letter is a Windows drive. */
+function urlOf(text: string): URL | undefined {
+  return /^[a-z][a-z0-9+.-]+:\/\//i.test(text) || /^data:/i.test(text) ? parseUrl(text) : undefined;
+}
+
+function parseUrl(text: string): URL {
+  try {
+    return new URL(text);
+  } catch (cause) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'Not a valid URL', { got: text.slice(0, 200), cause });
+  }
+}
+
+function describe(source: ImageSource): string {
+  if (typeof source === 'string') return source.slice(0, 500);
+  if (source instanceof URL) return source.href.slice(0, 500);
+  return source instanceof Uint8Array ? 'image bytes' : 'image';
+}

@@ -1,0 +1,54 @@
+import { Blip2Error, type RawImage, type RgbImage } from '@blip2/interfaces';
+
+/** Whether a source is raw levels with their size. */
+export function isRawImage(source: unknown): source is RawImage {
+  return typeof source === 'object' && source !== null && 'data' in source && 'width' in source && 'height' in source && 'channels' in source;
+}
+
+/** Whether a source is a decoded picture, `[height, width, 3]` levels. */
+export function isRgbImage(source: unknown): source is RgbImage {
+  return typeof source === 'object' && source !== null && 'data' in source && 'dims' in source && 'type' in source;
+}
+
+/** Checks a decoded picture that a caller hands in: `INVALID_IMAGE` unless its data fits its dimensions. */
+export function checkRgbImage(image: RgbImage, where: string): RgbImage {
+  const [height, width, channels] = image.dims;
+  if (image.type !== 'uint8' || image.dims.length !== 3 || channels !== 3) {
+    throw new Blip2Error('INVALID_IMAGE', 'Not a decoded picture', { where, expected: 'uint8 [height, width, 3]', got: `${image.type} [${image.dims.join(', ')}]` });
+  }
+  checkLength(image.data, width, height, 3, where);
+  return image;
+}
+
+/** Raw levels as RGB: grey is repeated, alpha is dropped (never blended), as Pillow's `convert("RGB")` does. */
+export function rawToRgb({ data, width, height, channels }: RawImage, where: string): RgbImage {
+  if (channels !== 1 && channels !== 3 && channels !== 4) {
+    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of channels', { where, expected: '1 (grey), 3 (RGB) or 4 (RGBA)', got: String(channels) });
+  }
+  checkLength(data, width, height, channels, where);
+  const dims: [number, number, 3] = [height, width, 3];
+  if (channels === 3) return { type: 'uint8', dims, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  const rgb = new Uint8Array(width * height * 3);
+  const green = channels === 1 ? 0 : 1;
+  for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
+    rgb[to] = data[from] ?? 0;
+    rgb[to + 1] = data[from + green] ?? 0;
+    rgb[to + 2] = data[from + 2 * green] ?? 0;
+  }
+  return { type: 'uint8', dims, data: rgb };
+}
+
+function checkLength(data: unknown, width: unknown, height: unknown, channels: number, where: string): void {
+  const size = isSide(width) && isSide(height) ? width * height * channels : undefined;
+  if (size === undefined) {
+    throw new Blip2Error('INVALID_IMAGE', 'Not a picture size', { where, expected: 'width and height of at least 1 pixel', got: `${String(width)} x ${String(height)}` });
+  }
+  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+    throw new Blip2Error('INVALID_IMAGE', 'Levels of a wrong type', { where, expected: 'Uint8Array or Uint8ClampedArray' });
+  }
+  if (data.length !== size) {
+    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of levels', { where, expected: `${String(width)} x ${String(height)} x ${channels} = ${size}`, got: String(data.length) });
+  }
+}
+
+const isSide = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value > 0;

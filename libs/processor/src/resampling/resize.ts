@@ -1,0 +1,97 @@
+import type { RgbImage } from '@blip2/interfaces';
+import { PRECISION_BITS, resamplingCoefficients, type Coefficients } from './coefficients.ts';
+import { RESAMPLING_FILTERS, type ResamplingName } from './filters.ts';
+
+const HALF = 1 << (PRECISION_BITS - 1);
+const CHANNELS = 3;
+
+/**
+ * Resizes a picture to exactly `height` x `width` pixels, bit for bit as Pillow's `Image.resize` does: a horizontal, then
+ * a vertical pass in fixed point, each rounded to whole levels; a pass over an unchanged axis is left out. `[height, width, 3]`.
+ */
+export function resize(image: RgbImage, height: number, width: number, resample: ResamplingName): RgbImage {
+  const [sourceHeight, sourceWidth] = image.dims;
+  if (height === sourceHeight && width === sourceWidth) return image;
+  if (resample === 'nearest') return resizeNearest(image, height, width);
+  const filter = RESAMPLING_FILTERS[resample];
+  const vertical = height === sourceHeight ? undefined : resamplingCoefficients(sourceHeight, height, filter);
+  const narrowed = width === sourceWidth ? image : horizontalPass(image, width, resamplingCoefficients(sourceWidth, width, filter));
+  return vertical ? verticalPass(narrowed, height, vertical) : narrowed;
+}
+
+/* The two loops below are the hot ones. Their indices are in range by construction; `| 0` only tells the type checker so. */
+
+function horizontalPass(image: RgbImage, width: number, { taps, first, count, weights }: Coefficients): RgbImage {
+  const [height, sourceWidth] = image.dims;
+  const source = image.data;
+  const data = new Uint8ClampedArray(height * width * CHANNELS);
+  let out = 0;
+  for (let y = 0; y < height; y++) {
+    const row = y * sourceWidth * CHANNELS;
+    for (let x = 0; x < width; x++) {
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      let at = row + (first[x]! | 0) * CHANNELS;
+      const begin = x * taps;
+      const end = begin + (count[x]! | 0);
+      for (let k = begin; k < end; k++, at += CHANNELS) {
+        const weight = weights[k]! | 0;
+        red += weight * source[at]!;
+        green += weight * source[at + 1]!;
+        blue += weight * source[at + 2]!;
+      }
+      data[out++] = red >> PRECISION_BITS;
+      data[out++] = green >> PRECISION_BITS;
+      data[out++] = blue >> PRECISION_BITS;
+    }
+  }
+  return { type: 'uint8', dims: [height, width, CHANNELS], data: levels(data) };
+}
+
+function verticalPass(image: RgbImage, height: number, { taps, first, count, weights }: Coefficients): RgbImage {
+  const [, width] = image.dims;
+  const stride = width * CHANNELS;
+  const source = image.data;
+  const data = new Uint8ClampedArray(height * stride);
+  const sums = new Int32Array(stride);
+  for (let y = 0; y < height; y++) {
+    sums.fill(HALF);
+    for (let k = 0; k < count[y]!; k++) {
+      const weight = weights[y * taps + k]! | 0;
+      const row = (first[y]! + k) * stride;
+      for (let x = 0; x < stride; x++) sums[x] = sums[x]! + weight * source[row + x]!;
+    }
+    const out = y * stride;
+    for (let x = 0; x < stride; x++) data[out + x] = sums[x]! >> PRECISION_BITS;
+  }
+  return { type: 'uint8', dims: [height, width, CHANNELS], data: levels(data) };
+}
+
+/** Pillow's affine nearest neighbour: positions are accumulated, not multiplied, which decides ties. */
+function resizeNearest(image: RgbImage, height: number, width: number): RgbImage {
+  const [sourceHeight, sourceWidth] = image.dims;
+  const rows = nearestPositions(sourceHeight, height);
+  const columns = nearestPositions(sourceWidth, width);
+  const data = new Uint8Array(height * width * CHANNELS);
+  let out = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      const at = (row * sourceWidth + column) * CHANNELS;
+      for (let channel = 0; channel < CHANNELS; channel++) data[out++] = image.data[at + channel] ?? 0;
+    }
+  }
+  return { type: 'uint8', dims: [height, width, CHANNELS], data };
+}
+
+function nearestPositions(source: number, target: number): Int32Array {
+  const step = source / target;
+  let position = step * 0.5;
+  return Int32Array.from({ length: target }, () => {
+    const floor = Math.trunc(position);
+    position += step;
+    return floor;
+  });
+}
+
+const levels = (data: Uint8ClampedArray): Uint8Array => new Uint8Array(data.buffer);

@@ -1,0 +1,106 @@
+import { isJsonObject, type JsonObject } from '../json-file.ts';
+import { escapeRegExp, invalidTokenizer } from './components.ts';
+import { MAX_ADDED_TOKENS, MAX_TOKEN_ID, MAX_TOKEN_LENGTH } from './limits.ts';
+
+/** A token that is recognised in a text before the model sees it. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  /** Left out by `decode(…, { skipSpecialTokens })`, and not recognised in escaped texts. */
+  readonly special: boolean;
+  /** Looked for in the normalised text. */
+  readonly normalized: boolean;
+  /** Swallows white space before it, after it; only between non-word characters. */
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly singleWord: boolean;
+}
+
+/** A stretch of text between added tokens, or one of these. `start` is its offset in UTF-16 code units. */
+export type TextSection = { readonly token: AddedToken } | { readonly text: string; readonly start: number };
+
+/**
+ * The added tokens of a folder: those of `tokenizer.json`, those that only `tokenizer_config.json` declares, and the named
+ * special tokens (`eos_token`, …) plus `extra`, which get the id the vocabulary gives them or the next free one.
+ */
+export function readAddedTokens(tokenizer: JsonObject, config: JsonObject, named: readonly string[], vocabulary: ReadonlyMap<string, number>): readonly AddedToken[] {
+  const listed = Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : [];
+  const declared = isJsonObject(config['added_tokens_decoder']) ? Object.entries(config['added_tokens_decoder']) : [];
+  if (listed.length + declared.length + named.length > 3 * MAX_ADDED_TOKENS) throw tooMany();
+  const tokens = new Map<string, AddedToken>();
+  for (const entry of listed) add(tokens, toAddedToken(entry, isJsonObject(entry) ? entry['id'] : undefined));
+  for (const [id, entry] of declared) {
+    const token = toAddedToken(entry, Number(id));
+    if (!tokens.has(token.content)) add(tokens, token);
+  }
+  let next = Math.max(-1, ...[...tokens.values()].map(({ id }) => id), maximum(vocabulary.values())) + 1;
+  for (const content of named) {
+    const known = tokens.get(content);
+    const id = known?.id ?? vocabulary.get(content) ?? next++;
+    tokens.set(content, { ...(known ?? plainToken(content, id)), special: true });
+  }
+  if (tokens.size > MAX_ADDED_TOKENS) throw tooMany();
+  return [...tokens.values()];
+}
+
+/** Cuts a text at the given tokens: leftmost first, longest first, as the Rust library's `AddedVocabulary` does. */
+export function createSplitter(tokens: readonly AddedToken[]): (text: string) => readonly TextSection[] {
+  if (tokens.length === 0) return (text) => (text === '' ? [] : [{ text, start: 0 }]);
+  const byContent = new Map(tokens.map((token) => [token.content, token]));
+  const longestFirst = [...byContent.keys()].sort((a, b) => b.length - a.length);
+  const pattern = new RegExp(longestFirst.map(escapeRegExp).join('|'), 'gu');
+  return (text) => {
+    const sections: TextSection[] = [];
+    let end = 0;
+    for (const { 0: match, index } of text.matchAll(pattern)) {
+      const token = byContent.get(match);
+      if (!token || index < end || (token.singleWord && isInsideWord(text, index, index + match.length))) continue;
+      const from = token.lstrip ? Math.max(end, index - (/\p{White_Space}*$/u.exec(text.slice(end, index))?.[0].length ?? 0)) : index;
+      if (from > end) sections.push({ text: text.slice(end, from), start: end });
+      sections.push({ token });
+      end = index + match.length + (token.rstrip ? (/^\p{White_Space}*/u.exec(text.slice(index + match.length))?.[0].length ?? 0) : 0);
+    }
+    if (end < text.length) sections.push({ text: text.slice(end), start: end });
+    return sections;
+  };
+}
+
+function add(tokens: Map<string, AddedToken>, token: AddedToken): void {
+  const known = tokens.get(token.content);
+  if (known && known.id !== token.id) throw invalidTokenizer('An added token has two ids', { got: `${JSON.stringify(token.content)}: ${known.id} and ${token.id}` });
+  tokens.set(token.content, token);
+}
+
+function toAddedToken(entry: unknown, id: unknown): AddedToken {
+  const { content, special, normalized, lstrip, rstrip, single_word: singleWord }: JsonObject = isJsonObject(entry) ? entry : {};
+  if (typeof content !== 'string' || content === '' || content.length > MAX_TOKEN_LENGTH) throw invalidTokenizer('An added token has no usable content', { got: String(content).slice(0, 100) });
+  if (!isTokenId(id)) throw invalidTokenizer('An added token has no usable id', { expected: `0 to ${MAX_TOKEN_ID - 1}`, got: `${String(id)} for ${JSON.stringify(content)}` });
+  const isSpecial = special === true;
+  return {
+    id, content, special: isSpecial, normalized: typeof normalized === 'boolean' ? normalized : !isSpecial,
+    lstrip: lstrip === true, rstrip: rstrip === true, singleWord: singleWord === true,
+  };
+}
+
+function plainToken(content: string, id: number): AddedToken {
+  return { id, content, special: true, normalized: false, lstrip: false, rstrip: false, singleWord: false };
+}
+
+/** Whether a value can be a token id. */
+export function isTokenId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value < MAX_TOKEN_ID;
+}
+
+function isInsideWord(text: string, start: number, end: number): boolean {
+  return /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text.slice(0, start)) || /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(text.slice(end));
+}
+
+function tooMany(): Error {
+  return invalidTokenizer('Too many added tokens', { expected: `at most ${MAX_ADDED_TOKENS}` });
+}
+
+function maximum(values: Iterable<number>): number {
+  let largest = -1;
+  for (const value of values) largest = Math.max(largest, value);
+  return largest;
+}

@@ -1,0 +1,71 @@
+import { invalidTokenizer } from './components.ts';
+
+/** Graphemes of more UTF-8 bytes are looked up character by character (Rust's `spm_precompiled`). */
+const MAX_GRAPHEME_BYTES = 5;
+
+/** Looks up the replacement of a chunk; `undefined` if it has none. */
+type Lookup = (chunk: string) => string | undefined;
+
+/**
+ * SentencePiece's precompiled map of characters: a double-array trie over UTF-8 (darts-clone) whose values are offsets of
+ * NUL-terminated replacements. Applied by grapheme, like the reference; the first (shortest) prefix found decides for the whole chunk.
+ */
+export function createCharsmap(base64: string): (text: string) => string {
+  const lookUp = cached(readCharsmap(Buffer.from(base64, 'base64')));
+  const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
+  const encoder = new TextEncoder();
+  return (text) => {
+    let result = '';
+    for (const { segment } of segmenter.segment(text)) {
+      const whole = encoder.encode(segment).length <= MAX_GRAPHEME_BYTES ? lookUp(segment) : undefined;
+      if (whole !== undefined) result += whole;
+      else for (const character of segment) result += lookUp(character) ?? character;
+    }
+    return result;
+  };
+}
+
+function readCharsmap(bytes: Buffer): Lookup {
+  const trieBytes = bytes.length >= 4 ? bytes.readUInt32LE(0) : -1;
+  if (trieBytes <= 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) throw invalidTokenizer('The precompiled map of characters is damaged');
+  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => bytes.readUInt32LE(4 + index * 4));
+  const replacements = bytes.subarray(4 + trieBytes);
+  const encoder = new TextEncoder();
+  return (chunk) => {
+    const offset = firstMatch(units, encoder.encode(chunk));
+    if (offset === undefined) return undefined;
+    const end = replacements.indexOf(0, offset);
+    return replacements.toString('utf8', offset, end < 0 ? replacements.length : end);
+  };
+}
+
+/** Walks the trie along the key to the first node that ends a word. Bit layout: darts-clone's `DoubleArrayUnit`. */
+function firstMatch(units: Uint32Array, key: Uint8Array): number | undefined {
+  let position = offsetOf(units[0] ?? 0);
+  for (const byte of key) {
+    if (byte === 0) return undefined;
+    position ^= byte;
+    const unit = units[position];
+    // A leaf (bit 31) never equals a byte, nor does a position outside a damaged array.
+    if (unit === undefined || ((unit & 0x800000ff) >>> 0) !== byte) return undefined;
+    position ^= offsetOf(unit);
+    if ((unit >>> 8) & 1) return (units[position] ?? 0) & 0x7fffffff;
+  }
+  return undefined;
+}
+
+function offsetOf(unit: number): number {
+  return (unit >>> 10) << ((unit & (1 << 9)) >>> 6);
+}
+
+/** Texts repeat their characters; a bounded memory of answers spares the walk. */
+function cached(lookUp: Lookup): Lookup {
+  const known = new Map<string, string | undefined>();
+  return (chunk) => {
+    if (known.has(chunk)) return known.get(chunk);
+    if (known.size >= 4096) known.clear();
+    const replacement = lookUp(chunk);
+    known.set(chunk, replacement);
+    return replacement;
+  };
+}

@@ -1,0 +1,49 @@
+import type { JsonObject } from '../json-file.ts';
+import { createBertNormalizer, lowerCase } from './bert-normalizer.ts';
+import { createCharsmap } from './charsmap.ts';
+import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
+import { MAX_NORMALIZED_LENGTH } from './limits.ts';
+
+type Normalize = (text: string) => string;
+
+/** How each normaliser of `tokenizer.json` works, after the Rust library, whose ids the reference gives. */
+const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> = {
+  BertNormalizer: createBertNormalizer,
+  Precompiled: ({ precompiled_charsmap: map }) => (typeof map === 'string' && map !== '' ? createCharsmap(map) : (text) => text),
+  NFC: () => (text) => text.normalize('NFC'),
+  NFD: () => (text) => text.normalize('NFD'),
+  NFKC: () => (text) => text.normalize('NFKC'),
+  NFKD: () => (text) => text.normalize('NFKD'),
+  Lowercase: () => lowerCase,
+  StripAccents: () => (text) => text.replaceAll(/\p{M}/gu, ''),
+  Strip: ({ strip_left: left, strip_right: right }) => (text) => {
+    const begun = left === true ? text.replace(/^\p{White_Space}+/u, '') : text;
+    return right === true ? stripRight(begun) : begun;
+  },
+  Prepend: (config) => {
+    const prefix = insertedText(config, 'prepend');
+    return (text) => (text === '' ? text : prefix + text);
+  },
+  Replace: (config) => {
+    const pattern = patternOf(config['pattern']);
+    const content = insertedText(config, 'content');
+    return (text) => text.replaceAll(pattern, () => content);
+  },
+};
+
+/** The normaliser of a `tokenizer.json`; a text that it blows up beyond measure is refused. */
+export function createNormalizer(json: unknown): Normalize {
+  const steps = componentsOf(json, 'normalizer', 'normalizers', new Set(Object.keys(NORMALIZERS))).map((config) => NORMALIZERS[String(config['type'])]?.(config));
+  return (text) =>
+    steps.reduce((normalized, step) => {
+      const result = step ? step(normalized) : normalized;
+      if (result.length > MAX_NORMALIZED_LENGTH) throw invalidTokenizer('The normalizer blows texts up', { expected: `at most ${MAX_NORMALIZED_LENGTH} characters` });
+      return result;
+    }, text);
+}
+
+function stripRight(text: string): string {
+  let end = text.length;
+  while (end > 0 && /\p{White_Space}/u.test(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
+}

@@ -1,0 +1,37 @@
+import type { JsonObject } from '../json-file.ts';
+import { createSplitter, type AddedToken } from './added-tokens.ts';
+import { createEngine } from './engine.ts';
+import { createNormalizer } from './normalizers.ts';
+import { createPreTokenizer } from './pre-tokenizers.ts';
+import type { TokenizerModel } from './vocabulary.ts';
+
+/** Text to ids without the tokens around it. `escape`: special tokens inside the text are plain text. */
+export type TextEncode = (text: string, escape: boolean) => readonly number[];
+
+/**
+ * The way of a text in the Rust library: added tokens that are not normalised are cut out, the rest is normalised, the other added
+ * tokens are cut out, what remains is split into words, and the model turns words into ids.
+ */
+export function createTextEncoder(tokenizer: JsonObject, model: TokenizerModel, addedTokens: readonly AddedToken[]): TextEncode {
+  const normalize = createNormalizer(tokenizer['normalizer']);
+  const preTokenize = createPreTokenizer(tokenizer['pre_tokenizer']);
+  const build = (recognised: readonly AddedToken[], hidden: ReadonlySet<string>): ((text: string) => readonly number[]) => {
+    const engine = createEngine(model, hidden);
+    const splitRaw = createSplitter(recognised.filter(({ normalized }) => !normalized));
+    const splitNormalized = createSplitter(recognised.filter(({ normalized }) => normalized).map((token) => ({ ...token, content: normalize(token.content) })).filter(({ content }) => content !== ''));
+    return (text) =>
+      splitRaw(text).flatMap((section) =>
+        'token' in section
+          ? [section.token.id]
+          : splitNormalized(normalize(section.text)).flatMap((part) => ('token' in part ? [part.token.id] : engine(preTokenize(part.text, section.start + part.start === 0)))),
+      );
+  };
+  const plain = build(addedTokens, new Set());
+  const special = new Set(addedTokens.filter((token) => token.special).map(({ content }) => content));
+  let escaped: typeof plain | undefined;
+  return (text, escape) => {
+    if (!escape) return plain(text);
+    escaped ??= build(addedTokens.filter((token) => !token.special), special);
+    return escaped(text);
+  };
+}

@@ -1,0 +1,137 @@
+import { join, normalize } from 'node:path';
+import { Blip2Error, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
+import { readJsonFile, type JsonFileRules, type JsonObject } from '../json-file.ts';
+import { readAddedTokens } from './added-tokens.ts';
+import { invalidTokenizer } from './components.ts';
+import { createDecoder, cleanUpText } from './decoders.ts';
+import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
+import { pad, rowRules, truncate, type BatchEncodeOptions, type BatchEncoding, type Side } from './padding.ts';
+import { readSpecialFrame } from './post-processor.ts';
+import { createTextEncoder } from './text-encoder.ts';
+import { readTokenizerConfig, type NamedToken } from './tokenizer-config.ts';
+import { readModel } from './vocabulary.ts';
+
+export interface EncodeTextOptions {
+  /** Add the start and end tokens that `tokenizer.json` puts around a text. Default true. */
+  readonly addSpecialTokens?: boolean;
+  /** Treat special tokens inside the text as plain text, so that users cannot inject them. Default false, as in the reference. */
+  readonly escapeSpecialTokens?: boolean;
+}
+
+export interface DecodeOptions {
+  /** Leave special tokens out. Default false, as in the reference. */
+  readonly skipSpecialTokens?: boolean;
+}
+
+/**
+ * A checkpoint's tokenizer: what its `tokenizer.json` says, id for id as the Rust library reads it. Ids that it does not know
+ * decode to nothing. Codes: `SEQUENCE_TOO_LONG` for texts beyond 32,768 UTF-16 code units, `INVALID_ARGUMENT`.
+ */
+export interface Tokenizer extends TextTokenizer {
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | undefined;
+  readonly unkTokenId: number | undefined;
+  readonly paddingSide: Side;
+  readonly truncationSide: Side;
+  /** Tokens of a text that the model can hold; `Infinity` where the files do not say. */
+  readonly modelMaxLength: number;
+  /** Known tokens; ids need not be contiguous. */
+  readonly size: number;
+  encode(text: string, options?: EncodeTextOptions): number[];
+  batchEncode(texts: readonly string[], options?: BatchEncodeOptions): BatchEncoding;
+  decode(ids: TokenIds, options?: DecodeOptions): string;
+  batchDecode(rows: readonly TokenIds[], options?: DecodeOptions): string[];
+  tokenToId(token: string): number | undefined;
+  idToToken(id: number): string | undefined;
+}
+
+export interface TokenizerLoadOptions {
+  /** A folder inside the model folder (InstructBLIP: `qformer_tokenizer`). */
+  readonly subfolder?: string;
+  /** Special tokens to add if the tokenizer lacks them, at the next free ids. */
+  readonly extraSpecialTokens?: readonly string[];
+}
+
+/** The parsed files of a tokenizer. */
+export interface TokenizerFiles {
+  readonly tokenizer: JsonObject;
+  readonly config?: JsonObject | undefined;
+  readonly specialTokensMap?: JsonObject | undefined;
+}
+
+const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZER_BYTES };
+
+async function fromPretrained(folder: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
+  if (normalize(join('/', subfolder)) !== normalize(`/${subfolder}`)) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
+  const root = join(folder, subfolder);
+  const [tokenizer, config, specialTokensMap] = await Promise.all(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'].map((name) => readJsonFile(root, name, RULES)));
+  if (!tokenizer) {
+    throw new Blip2Error('MISSING_FILE', 'No tokenizer.json', {
+      where: root, fix: 'Repositories with vocab.json and merges.txt, vocab.txt or spiece.model only must be converted once: AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers writes the file',
+    });
+  }
+  return fromJson({ tokenizer, config, specialTokensMap }, options);
+}
+
+function fromJson({ tokenizer, config, specialTokensMap }: TokenizerFiles, { extraSpecialTokens = [] }: TokenizerLoadOptions = {}): Tokenizer {
+  const settings = readTokenizerConfig(config, specialTokensMap);
+  const model = readModel(tokenizer['model']);
+  const addedTokens = readAddedTokens(tokenizer, config ?? {}, [...settings.specialTokens, ...extraSpecialTokens], model.vocabulary);
+  const frame = readSpecialFrame(tokenizer['post_processor']);
+  const decodeTokens = createDecoder(tokenizer['decoder']);
+  const encodeText = createTextEncoder(tokenizer, model, addedTokens);
+  const ids = new Map([...model.vocabulary, ...addedTokens.map(({ content, id }) => [content, id] as const)]);
+  const tokens = new Map([...ids].map(([token, id]) => [id, token]));
+  const special = new Set(addedTokens.filter((token) => token.special).map(({ content }) => content));
+  // The reference skips its clean-up for BPE, whatever the file says: it would destroy spaces before punctuation.
+  const cleanUp = settings.cleanUpTokenizationSpaces && model.type !== 'BPE' ? cleanUpText : (text: string): string => text;
+  const idOf = (name: NamedToken): number | undefined => ids.get(settings.named.get(name) ?? '');
+  const { paddingSide, truncationSide, modelMaxLength } = settings;
+  const padTokenId = idOf('pad_token');
+
+  const tokenize = (text: string, escape = false): readonly number[] => encodeText(checkText(text), escape);
+  const decode = (row: TokenIds, { skipSpecialTokens = false }: DecodeOptions = {}): string => {
+    const known = row.flatMap((id) => tokens.get(id) ?? []);
+    return cleanUp(decodeTokens(skipSpecialTokens ? known.filter((token) => !special.has(token)) : known));
+  };
+  return {
+    padTokenId, bosTokenId: idOf('bos_token'), eosTokenId: idOf('eos_token'), unkTokenId: idOf('unk_token'),
+    paddingSide, truncationSide, modelMaxLength, size: ids.size,
+    encode(text, { addSpecialTokens = true, escapeSpecialTokens = false } = {}) {
+      const row = tokenize(text, escapeSpecialTokens);
+      return addSpecialTokens ? [...frame.before, ...row, ...frame.after] : [...row];
+    },
+    batchEncode(texts, options = {}) {
+      const rules = rowRules(options, { paddingSide, truncationSide, modelMaxLength });
+      const around = options.addSpecialTokens === false ? { before: [], after: [] } : frame;
+      const rows = texts.map((text) => [...around.before, ...truncate(tokenize(text, options.escapeSpecialTokens), around, rules), ...around.after]);
+      return pad(rows, padTokenId, rules);
+    },
+    decode,
+    batchDecode: (rows, options) => rows.map((row) => decode(row, options)),
+    tokenToId: (token) => ids.get(token),
+    idToToken: (id) => tokens.get(id),
+  };
+}
+
+/** The tokenizer of a folder, or of parsed files. `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted. */
+export const Tokenizer: {
+  readonly fromPretrained: (folder: string, options?: TokenizerLoadOptions) => Promise<Tokenizer>;
+  readonly fromJson: (files: TokenizerFiles, options?: TokenizerLoadOptions) => Tokenizer;
+} = {
+  fromPretrained,
+  fromJson(files, options) {
+    try {
+      return fromJson(files, options);
+    } catch (cause) {
+      throw cause instanceof Blip2Error ? cause : invalidTokenizer('The tokenizer cannot be built', { cause });
+    }
+  },
+};
+
+function checkText(text: unknown): string {
+  if (typeof text !== 'string') throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { expected: 'a string', got: typeof text });
+  if (text.length > MAX_TEXT_LENGTH) throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is too long', { expected: `at most ${MAX_TEXT_LENGTH} characters`, got: String(text.length) });
+  // Lone surrogates have no UTF-8 form; they become U+FFFD.
+  return text.replaceAll(/\p{Cs}/gu, '\ufffd');
+}
