@@ -1,6 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { encodeError } from './error-transfer.ts';
 import type { Notice } from './part-messages.ts';
+import { isRemotePart } from './remote-part.ts';
 import { encodeValue, isPlainObject, notTransferable, type EncodeReference, type Marker } from './value-transfer.ts';
 
 /** What arguments may refer to. */
@@ -82,6 +83,7 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
     const part = context.find(value);
     if (part?.disposed) throw new Blip2Error('DISPOSED', 'a part was passed on after it was disposed of', { where: path });
     if (part) return { $part: 'handle', handle: part.handle };
+    if (isRemotePart(value)) throw notTransferable(path, 'a part of another host');
     if (isPlainObject(value)) return 'walk';
     throw notTransferable(path, `an instance of ${value.constructor.name}`);
   };

@@ -71,7 +71,7 @@ export function servePart(port: MessagePort, exit: () => void): void {
     const handles: Handles = new Set();
     const seen = new Map<object, unknown>();
     try {
-      if (ending) throw new Blip2Error('DISPOSED', 'the host of this part was disposed of before the call began');
+      if (ending && request.type !== 'dispose') throw new Blip2Error('DISPOSED', 'the host of this part was disposed of before the call began');
       if (request.type === 'call') handles.add(request.handle);
       const result = await perform(request, args());
       const value = request.type === 'create' ? addPart(result, handles) : encodeValue(result, resultPath(request), handleFor(handles), seen);

@@ -15,6 +15,13 @@ export interface RemotePart {
   update(properties: Readonly<Record<string, unknown>>): void;
 }
 
+const everyRemote = new WeakSet();
+
+/** True for the remotes of every host. */
+export function isRemotePart(object: object): boolean {
+  return everyRemote.has(object);
+}
+
 /**
  * A plain object with the part's interface: its data properties as they were after the last call, deeply frozen but for
  * typed arrays; its methods, each returning a promise; `dispose` and `Symbol.asyncDispose`, which may be called again.
@@ -40,6 +47,7 @@ export function createRemotePart({ handle, methods, properties }: PartSnapshot, 
   }
   show('dispose', dispose, false);
   show(Symbol.asyncDispose, dispose, false);
+  everyRemote.add(part);
   return { part, handle, update, get disposed() { return disposal !== undefined; } };
 }
 

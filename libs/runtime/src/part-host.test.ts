@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { createPartHost, type PartHost } from './part-host.ts';
+
+const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
+
+interface Counter extends AsyncDisposable {
+  readonly value: number;
+  add(amount: number): Promise<number>;
+  spin(milliseconds: number): Promise<number>;
+  slowAdd(amount: number, milliseconds: number): Promise<number>;
+  leave(code: number): Promise<never>;
+  throwLater(): Promise<never>;
+  exhaust(): Promise<never>;
+}
+interface Journal { read(): Promise<string[]> }
+
+const createCounter = (host: PartHost, ...args: unknown[]): Promise<Counter> => host.create<Counter>({ module, export: 'createCounter', args });
+
+describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) => {
+  it('makes parts from a module URL and an export, or a path to one', async () => {
+    await using host = createPartHost({ isolate });
+    const counter = await createCounter(host, 5);
+    expect(counter.value).toBe(5);
+    expect(await counter.add(2)).toBe(7);
+    expect(counter.value).toBe(7);
+    const model = await host.create<{ source: string }>({ module: new URL(module), export: 'ToyLanguageModel.fromPretrained', args: ['folder'] });
+    expect(model.source).toBe('folder');
+  });
+
+  it('says what is wrong with the name of a part', async () => {
+    await using host = createPartHost({ isolate });
+    await expect(host.create({ module: 'toy-parts.mjs', export: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'toy-parts.mjs' } });
+    await expect(host.create({ module: `${module}.missing`, export: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: `${module}.missing` } });
+    await expect(host.create({ module, export: 'ToyLanguageModel.missing' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('exports no function ToyLanguageModel.missing') });
+    await expect(host.create({ module, export: 'ToyLanguageModel.number' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'number' } });
+  });
+
+  it('refuses parts once it was disposed of', async () => {
+    const host = createPartHost({ isolate });
+    await createCounter(host);
+    await host[Symbol.asyncDispose]();
+    await host[Symbol.asyncDispose]();
+    await expect(createCounter(host)).rejects.toMatchObject({ code: 'DISPOSED' });
+  });
+
+  it('tells of a part that cannot be disposed of, after disposing of the others', async () => {
+    const host = createPartHost({ isolate });
+    await createCounter(host);
+    await host.create({ module, export: 'ToyLanguageModel.brokenDisposal' });
+    await expect(host[Symbol.asyncDispose]()).rejects.toThrow('disposal failed');
+  });
+});
+
+it('disposes of inline parts newest first', async () => {
+  const host = createPartHost({ isolate: 'inline' });
+  const journal = await host.create<Journal>({ module, export: 'createJournal' });
+  await host.create({ module, export: 'ToyLanguageModel.fromPretrained', args: ['x'] });
+  await createCounter(host);
+  await journal.read();
+  await host[Symbol.asyncDispose]();
+  expect(await journal.read()).toEqual(['counter disposed 1', 'language model disposed']);
+});
+
+describe('the end of a worker', () => {
+  it('waits for the call in progress and refuses those that wait', async () => {
+    const host = createPartHost({ isolate: 'worker' });
+    const counter = await createCounter(host);
+    const running = counter.slowAdd(1, 50);
+    const outcomes = Promise.allSettled([running, counter.add(1), counter[Symbol.asyncDispose]()]);
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    await host[Symbol.asyncDispose]();
+    await expect(outcomes).resolves.toMatchObject([{ status: 'fulfilled', value: 1 }, { reason: { code: 'DISPOSED' } }, { status: 'fulfilled' }]);
+    await expect(counter.add(1)).rejects.toMatchObject({ code: 'DISPOSED' });
+    await counter[Symbol.asyncDispose]();
+  });
+
+  it.each([
+    ['exits', (counter: Counter) => counter.leave(7), 'its exit with code 7'],
+    ['throws where nobody catches', (counter: Counter) => counter.throwLater(), 'RangeError: nobody caught this'],
+    ['runs out of memory', (counter: Counter) => counter.exhaust(), 'memory limit'],
+  ])('rejects everything with WORKER_FAILED when it %s', async (_, die, got) => {
+    const host = createPartHost({ isolate: 'worker', resourceLimits: { maxOldGenerationSizeMb: 32 } });
+    const counter = await createCounter(host);
+    const expected = { name: 'Blip2Error', code: 'WORKER_FAILED', details: { got: expect.stringContaining(got) } };
+    const outcomes = await Promise.allSettled([die(counter), counter.add(1)]);
+    expect(outcomes).toMatchObject([{ reason: expected }, { reason: expected }]);
+    await expect(counter.add(1)).rejects.toMatchObject(expected);
+    await expect(createCounter(host)).rejects.toMatchObject(expected);
+    await counter[Symbol.asyncDispose]();
+    await host[Symbol.asyncDispose]();
+  });
+});
