@@ -1,5 +1,5 @@
 import { count, deviation, flag, tokenId } from './field.ts';
-import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, ownValue, type JsonObject } from './json.ts';
 import { maxQueryTokens, maxWidth } from './limits.ts';
 import { blip2ModelType, requireModelType } from './parts-of.ts';
@@ -73,33 +73,28 @@ function writeQFormer(config: Blip2Config, options: ToJsonOptions): Record<strin
   return Blip2QFormerConfig.toJson({ ...qformerConfig, encoderHiddenSize }, options);
 }
 
-/** A part that the file leaves out, and that says nothing but its type, stays out. */
-function writePart(key: string, part: Record<string, unknown>, json: JsonObject, { full = false }: ToJsonOptions): [string, unknown][] {
-  const silent = (ownValue(json, key) ?? null) === null && Object.keys(part).every((name) => name === 'model_type');
-  return silent && !full ? [] : [[key, part]];
+/** A part that the file leaves out, and that says nothing but the type it has by default, stays out. */
+function writePart(key: string, part: Record<string, unknown>, defaultType: string, json: JsonObject): [string, unknown][] {
+  const silent = (ownValue(json, key) ?? null) === null && Object.entries(part).every(([name, value]) => name === 'model_type' && value === defaultType);
+  return silent ? [] : [[key, part]];
 }
 
 function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
   const top = writeFields<TopFields>(fields, config, config.json, (json) => readFields(fields, json, blip2ModelType), options);
   const parts = [
-    ...writePart('vision_config', Blip2VisionConfig.toJson(config.visionConfig, options), config.json, options),
-    ...writePart('qformer_config', writeQFormer(config, options), config.json, options),
-    ...writePart('text_config', TextConfig.toJson(config.textConfig, options), config.json, options),
+    ...writePart('vision_config', Blip2VisionConfig.toJson(config.visionConfig, options), config.visionConfig.modelType, config.json),
+    ...writePart('qformer_config', writeQFormer(config, options), config.qformerConfig.modelType, config.json),
+    ...writePart('text_config', TextConfig.toJson(config.textConfig, options), TextConfig.modelTypes[0], config.json),
   ];
-  const derived: [string, boolean][] = [['use_decoder_only_language_model', config.useDecoderOnlyLanguageModel], ['is_encoder_decoder', config.isEncoderDecoder]];
-  return Object.fromEntries([...Object.entries(top), ...parts, ...derived.filter(([key]) => options.full || Object.hasOwn(config.json, key))]);
+  const { isEncoderDecoder } = config.textConfig;
+  const derived: [string, boolean][] = [['use_decoder_only_language_model', !isEncoderDecoder], ['is_encoder_decoder', isEncoderDecoder]];
+  return Object.fromEntries([...(options.full ? [['model_type', blip2ModelType]] : []), ...Object.entries(top), ...parts, ...derived.filter(([key]) => options.full || Object.hasOwn(config.json, key))]);
 }
 
 function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
-  const { visionConfig, qformerConfig, textConfig, json } = overrides;
-  return fromJson({
-    model_type: blip2ModelType,
-    ...json,
-    ...(visionConfig && { vision_config: Blip2VisionConfig.toJson(visionConfig) }),
-    ...(qformerConfig && { qformer_config: Blip2QFormerConfig.toJson(qformerConfig) }),
-    ...(textConfig && { text_config: TextConfig.toJson(textConfig) }),
-    ...writeOverrides(fields, overrides, notFields, blip2ModelType),
-  }, blip2ModelType);
+  requireKnownFields(fields, overrides, notFields, blip2ModelType);
+  const base = fromJson({ model_type: blip2ModelType, ...overrides.json }, blip2ModelType);
+  return fromJson(toJson({ ...base, ...overrides, json: base.json }), blip2ModelType);
 }
 
 function fromVisionQFormerTextConfigs(visionConfig: Blip2VisionConfig, qformerConfig: Blip2QFormerConfig, textConfig: TextConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {

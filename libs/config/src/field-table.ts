@@ -28,15 +28,11 @@ export function readFields<C extends object>(table: FieldTable<C>, json: JsonObj
   return Object.fromEntries(entries) as C;
 }
 
-/** `overrides` by their names on disk, over those of `base`. */
-export function writeOverrides<C extends object>(table: FieldTable<C>, overrides: Readonly<Partial<Record<string, unknown>>>, ignored: readonly string[], where: string): JsonObject {
-  const fields = new Map(fieldsOf(table));
-  const written = Object.entries(overrides).filter(([name]) => !ignored.includes(name)).map(([name, value]): [string, unknown] => {
-    const field = fields.get(name);
-    if (field) return [field.key, field.write(value)];
-    throw new Blip2Error('UNKNOWN_OPTION', 'The configuration has no such field', { got: show(name), expected: `one of ${[...fields.keys()].join(', ')}`, where });
-  });
-  return Object.fromEntries(written);
+/** Refuses overrides that name no field. `others` are the properties of a configuration that are not in its table. */
+export function requireKnownFields<C extends object>(table: FieldTable<C>, overrides: object, others: readonly string[], where: string): void {
+  const known = [...Object.keys(table), ...others];
+  const unknown = Object.keys(overrides).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Blip2Error('UNKNOWN_OPTION', 'The configuration has no such field', { got: show(unknown), expected: `one of ${known.join(', ')}`, where });
 }
 
 /**
@@ -46,8 +42,7 @@ export function writeOverrides<C extends object>(table: FieldTable<C>, overrides
 export function writeFields<C extends object>(table: FieldTable<C>, config: C, json: JsonObject, read: (json: JsonObject) => C, { full = false }: ToJsonOptions = {}): Record<string, unknown> {
   const changed = differing(table, config, json, read, full);
   // A second look: a field that is derived where absent may have moved with the one it derives from.
-  const settled = differing(table, config, changed, read, false);
-  return settled;
+  return differing(table, config, changed, read, false);
 }
 
 function differing<C extends object>(table: FieldTable<C>, config: C, json: JsonObject, read: (json: JsonObject) => C, full: boolean): Record<string, unknown> {

@@ -1,7 +1,7 @@
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, flag, optional, probability, tokenId, tokenIds } from './field.ts';
-import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
@@ -87,11 +87,13 @@ function fromJson(json: unknown, where = 'config.json'): OptConfig {
 }
 
 function toJson(config: OptConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return writeFields<StoredFields>(fields, config, config.json, (json) => read(json, modelType), options);
+  return { ...(options?.full && { model_type: modelType }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, modelType), options) };
 }
 
 function create(overrides: Partial<OptConfig> = {}): OptConfig {
-  return fromJson({ model_type: modelType, ...overrides.json, ...writeOverrides(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType) }, modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
+  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
 }
 
 export const OptConfig: {

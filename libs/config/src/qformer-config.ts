@@ -1,7 +1,7 @@
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './field.ts';
-import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
 import { isWhole, partOf, requireModelType } from './parts-of.ts';
@@ -82,11 +82,13 @@ function fromJson(json: unknown, where = 'config.json'): Blip2QFormerConfig {
 }
 
 function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, modelType), options);
+  return { ...(options?.full && { model_type: modelType }), ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, modelType), options) };
 }
 
 function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
-  return fromJson({ model_type: modelType, ...overrides.json, ...writeOverrides(fields, overrides, ['modelType', 'json'], modelType) }, modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
+  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
 }
 
 export const Blip2QFormerConfig: {

@@ -1,32 +1,51 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 
 /** Published files have some 10 kB; those with a thousand class names, 100 kB. */
 const maxConfigBytes = 2 ** 20;
+/** The Hugging Face cache: the files of `ROOT/models--OWNER--NAME/snapshots/REVISION` are links into `blobs` of the repository or of the cache. */
+const snapshotFolder = /^(?<root>.*)[\\/](?<repository>models--[^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/].*)?$/;
 
-function missing(file: string, cause: unknown): Blip2Error {
-  return new Blip2Error('MISSING_FILE', 'The folder has no readable config.json', { where: file, fix: 'Give the folder of a Hugging Face checkpoint', cause });
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-async function readText(file: string): Promise<Uint8Array> {
+/** The real path of config.json: inside the folder, or inside the same Hugging Face cache. */
+async function resolveConfig(folder: string): Promise<string> {
+  const file = join(folder, 'config.json');
+  const [realFolder, real] = await Promise.all([realpath(folder), realpath(file)]).catch((cause: unknown) => {
+    throw new Blip2Error('MISSING_FILE', 'There is no config.json', { where: file, fix: 'Give the folder of a Hugging Face checkpoint', cause });
+  });
+  const { root, repository } = snapshotFolder.exec(realFolder)?.groups ?? {};
+  const allowed = root === undefined || repository === undefined ? [realFolder] : [realFolder, join(root, repository), join(root, 'blobs')];
+  if (!allowed.some((place) => isInside(place, real))) throw new Blip2Error('UNSAFE_PATH', 'A link leads out of the checkpoint', { expected: `a file inside ${realFolder}`, got: real, where: file });
+  return real;
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
+  const found = await stat(file);
+  if (!found.isFile()) throw new Blip2Error('INVALID_CONFIG', 'config.json is not a regular file', { where: file });
+  if (found.size === 0) throw new Blip2Error('INVALID_CONFIG', 'config.json is empty', { where: file });
+  if (found.size > maxConfigBytes) throw new Blip2Error('INVALID_CONFIG', 'config.json is too large', { expected: `at most ${maxConfigBytes} bytes`, got: `${found.size}`, where: file });
   const handle = await open(file, 'r').catch((cause: unknown) => {
-    throw missing(file, cause);
+    throw new Blip2Error('MISSING_FILE', 'config.json cannot be opened', { where: file, cause });
   });
   try {
-    const { size } = await handle.stat().then((stat) => (stat.isFile() ? stat : Promise.reject(missing(file, undefined))));
-    if (size > maxConfigBytes) throw new Blip2Error('INVALID_CONFIG', 'config.json is too large', { expected: `at most ${maxConfigBytes} bytes`, got: `${size}`, where: file });
-    if (size === 0) throw new Blip2Error('INVALID_CONFIG', 'config.json is empty', { where: file });
     return await handle.readFile();
   } finally {
     await handle.close();
   }
 }
 
-/** Reads `folder/config.json` as JSON, unchecked: give it to a `fromJson`. Fails with `MISSING_FILE`, or `INVALID_CONFIG` if it is too large, not UTF-8 or no JSON. */
+/**
+ * Reads `folder/config.json` as JSON, unchecked: give it to a `fromJson`. Fails with `MISSING_FILE`, `UNSAFE_PATH` (a link out of the folder and its cache), or
+ * `INVALID_CONFIG` if it is too large, not UTF-8 or no JSON.
+ */
 export async function readConfig(folder: string): Promise<unknown> {
-  const file = join(folder, 'config.json');
-  const bytes = await readText(file);
+  const file = await resolveConfig(folder);
+  const bytes = await readBytes(file);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {

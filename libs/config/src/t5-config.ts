@@ -1,7 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { activations, type Activation } from './activation.ts';
 import { activation, count, deviation, epsilon, flag, optional, probability, text, tokenId, tokenIds } from './field.ts';
-import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, ownValue, show, type JsonObject } from './json.ts';
 import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
@@ -125,11 +125,13 @@ function fromJson(json: unknown, where = 'config.json'): T5Config {
 }
 
 function toJson(config: T5Config, options?: ToJsonOptions): Record<string, unknown> {
-  return writeFields<StoredFields>(fields, config, config.json, (json) => read(json, modelType), options);
+  return { ...(options?.full && { model_type: modelType }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, modelType), options) };
 }
 
 function create(overrides: Partial<T5Config> = {}): T5Config {
-  return fromJson({ model_type: modelType, ...overrides.json, ...writeOverrides(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType) }, modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
+  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
 }
 
 export const T5Config: {

@@ -8,17 +8,17 @@ import { T5Config } from './t5-config.ts';
 /** The language models that a BLIP-2 configuration may name, told apart by `modelType`. */
 export type TextConfig = OptConfig | T5Config;
 
-const modelTypes: readonly TextConfig['modelType'][] = ['opt', 't5'];
+/** The first is what the reference takes a text configuration for that does not say its type. */
+const modelTypes = ['opt', 't5'] as const satisfies readonly TextConfig['modelType'][];
 
 function fromJson(json: unknown, where = 'config.json'): TextConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
   requireModelType(own.json, modelTypes, own.where);
-  // The reference takes a text configuration that does not say its type for OPT.
   return ownValue(own.json, 'model_type') === 't5' ? T5Config.fromJson(own.json, own.where) : OptConfig.fromJson(own.json, own.where);
 }
 
 function toJson(config: TextConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return config.modelType === 't5' ? T5Config.toJson(config, options) : OptConfig.toJson(config, options);
+  return config.modelType === 't5' ? { model_type: config.modelType, ...T5Config.toJson(config, options) } : OptConfig.toJson(config, options);
 }
 
 function specialTokens(config: TextConfig): SpecialTokens {
@@ -33,8 +33,8 @@ function specialTokens(config: TextConfig): SpecialTokens {
 }
 
 export const TextConfig: {
-  /** The values of `model_type` that are supported. */
-  readonly modelTypes: readonly TextConfig['modelType'][];
+  /** The values of `model_type` that are supported, the default first. */
+  readonly modelTypes: readonly ['opt', 't5'];
   /** Reads a language model's configuration by its `model_type` (`opt` if absent), or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`. */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */

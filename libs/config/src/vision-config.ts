@@ -2,7 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, probability } from './field.ts';
-import { readFields, writeFields, writeOverrides, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { maxHeads, maxImageSize, maxLayers, maxWidth } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
@@ -67,11 +67,13 @@ function fromJson(json: unknown, where = 'config.json'): Blip2VisionConfig {
 }
 
 function toJson(config: Blip2VisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return writeFields<VisionFields>(fields, config, config.json, (json) => read(json, modelType), options);
+  return { ...(options?.full && { model_type: modelType }), ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, modelType), options) };
 }
 
 function create(overrides: Partial<Blip2VisionConfig> = {}): Blip2VisionConfig {
-  return fromJson({ model_type: modelType, ...overrides.json, ...writeOverrides(fields, overrides, ['modelType', 'json'], modelType) }, modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
+  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
 }
 
 export const Blip2VisionConfig: {
