@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { RgbImage } from '@blip2/interfaces';
+import { resamplingName } from './filters.ts';
+import { resize } from './resize.ts';
+
+type Size = [height: number, width: number];
+type Row = [seed: number, from: Size, to: Size, filter: string, sha256: string];
+const { rows }: { rows: Row[] } = JSON.parse(readFileSync(join(import.meta.dirname, 'pillow-hashes.test-data.json'), 'utf8'));
+
+/** Blocks of black, white and noise: hard edges drive the filters beyond 0 and 255. The recording script of the hashes has the same formula. */
+function picture([height, width]: Size, seed: number): RgbImage {
+  const data = new Uint8Array(height * width * 3);
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let c = 0; c < 3; c++) {
+        const mixed = (Math.imul(x, 73856093) ^ Math.imul(y, 19349663) ^ Math.imul(c, 83492791) ^ Math.imul(seed, 2654435761)) >>> 0;
+        const noise = Math.imul(mixed ^ (mixed >>> 15), 2246822519) >>> 24;
+        data[at++] = [0, 255, noise][((x >> 2) + (y >> 2)) % 3] ?? 0;
+      }
+    }
+  }
+  return { type: 'uint8', dims: [height, width, 3], data };
+}
+
+describe('equals Pillow bit for bit', () => {
+  it.each(rows)('picture %i, %j to %j, %s', (seed, from, to, filter, sha256) => {
+    const resized = resize(picture(from, seed), to[0], to[1], resamplingName(filter) ?? 'nearest');
+    expect(resized.dims).toEqual([...to, 3]);
+    expect(createHash('sha256').update(resized.data).digest('hex')).toBe(sha256);
+  });
+
+  it('covers all six filters, shrinking and enlarging', () => {
+    expect(new Set(rows.map(([, , , filter]) => filter)).size).toBe(6);
+    expect(rows.some(([, from, to]) => from[0] > to[0])).toBe(true);
+    expect(rows.some(([, from, to]) => from[0] < to[0])).toBe(true);
+  });
+});
+
+it('does not change its input', () => {
+  const source = picture([5, 4], 1);
+  const before = source.data.slice();
+  resize(source, 3, 9, 'lanczos');
+  expect(source.data).toEqual(before);
+});
+
+it('finds filters by name and by number', () => {
+  expect([0, 1, 2, 3, 4, 5].map(resamplingName)).toEqual(['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming']);
+  expect(resamplingName('bicubic')).toBe('bicubic');
+  expect([6, -1, 'cubic', null, '3'].map(resamplingName)).toEqual(Array.from({ length: 5 }, () => undefined));
+});
