@@ -3,6 +3,7 @@ import type { GenerateOutput, GenerationStep } from './generate-output.ts';
 import { resolvePrompt, type GenerationPrompt } from './generation-prompt.ts';
 import { validateGenerationOptions } from './options/validate-generation-options.ts';
 import { resolveSettings, resolveSpecialTokens, type GenerationContext } from './search-settings.ts';
+import { createBeamSearch } from './strategies/beam-search.ts';
 import { createRowSearch } from './strategies/row-search.ts';
 
 /** A generation in progress: iterate it for its steps; it returns the output. */
@@ -21,7 +22,7 @@ export function generateSteps(model: LanguageModel, prompt: GenerationPrompt, op
   const specialTokens = resolveSpecialTokens(model, options);
   const resolved = resolvePrompt(model, prompt, specialTokens);
   const settings = resolveSettings(model, resolved, options, specialTokens, context);
-  const search = createRowSearch(settings);
+  const search = settings.numBeams > 1 ? createBeamSearch(settings) : createRowSearch(settings);
 
   async function* run(): AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
     settings.signal?.throwIfAborted();

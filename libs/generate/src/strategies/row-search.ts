@@ -1,10 +1,11 @@
-import { Blip2Error, type Decoding, type Sampler } from '@blip2/interfaces';
+import type { Decoding, Sampler } from '@blip2/interfaces';
 import type { FinishReason, GenerateOutput, GenerationStep, NewToken } from '../generate-output.ts';
 import { logSumExp } from '../numeric/softmax.ts';
 import { argmax } from '../samplers/argmax.ts';
 import { multinomial } from '../samplers/multinomial.ts';
 import { createRandom } from '../samplers/random.ts';
 import type { SearchSettings } from '../search-settings.ts';
+import { notFinite } from './not-finite.ts';
 import { padRows } from './pad-rows.ts';
 import { createScoreLog, type ScoreLog } from './score-log.ts';
 import type { Search } from './search.ts';
@@ -86,12 +87,6 @@ function createChooser(settings: SearchSettings, log: ScoreLog): (row: Row, logi
     if (finishReason) row.finishReason = finishReason;
     return [{ row: row.index, id, logProb, ...(finishReason && { finishReason }) }];
   };
-}
-
-export function notFinite(id: number): Blip2Error {
-  return id < 0
-    ? new Blip2Error('NOT_FINITE', 'No token is left to choose', { expected: 'at least one score above -Infinity', fix: 'Forbid fewer tokens' })
-    : new Blip2Error('NOT_FINITE', 'The language model gave a score that is not a number', { fix: 'Check the weights; removeInvalidValues replaces such scores' });
 }
 
 function createOutput(rows: readonly Row[], { returnPrompt, promptIds, numReturnSequences, doSample, seed }: SearchSettings, padTokenId: number, log: ScoreLog): GenerateOutput {
