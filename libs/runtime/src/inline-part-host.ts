@@ -1,6 +1,6 @@
 import { callPartExport, type PartSpec } from './part-export.ts';
 import type { PartHost } from './part-host.ts';
-import { dispose } from './part-server.ts';
+import { disposePart } from './part-requests.ts';
 import { hostDisposed } from './worker-link.ts';
 
 /** Parts in the calling thread, as they are: each run blocks its event loop. */
@@ -11,7 +11,7 @@ export function createInlinePartHost(): PartHost {
   async function disposeAll(): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     for (const part of parts.reverse()) {
-      try { await dispose(part); } catch (error) { failure ??= { error }; }
+      try { await disposePart(part); } catch (error) { failure ??= { error }; }
     }
     if (failure) throw failure.error;
   }

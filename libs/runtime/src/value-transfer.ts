@@ -34,6 +34,7 @@ export function encodeValue(value: unknown, path: string, reference: EncodeRefer
   const keep = <T extends object>(encoded: T): T => { seen.set(value, encoded); return encoded; };
   const child = (item: unknown, at: string): unknown => encodeValue(item, at, reference, seen);
 
+  if (types.isPromise(value)) throw notTransferable(path, 'a promise');
   if (ArrayBuffer.isView(value)) return keep(ownView(value));
   if (types.isSharedArrayBuffer(value)) return keep(new Uint8Array(value).slice().buffer);
   if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isBoxedPrimitive(value) || value instanceof Blob) return value;
