@@ -1,8 +1,8 @@
 import type { JsonObject } from '../json-file.ts';
+import { NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
 
 /** Ideographs that stand alone, as the reference lists them (its fifth range begins 0x100 late; kept, ids depend on it). */
 const IDEOGRAPHS: RegExp = /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
-const REMOVED: RegExp = /[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu;
 
 /** BERT's text clean-up: controls out, white space to spaces, ideographs apart, accents off, lower case. */
 export function createBertNormalizer(config: JsonObject): (text: string) => string {
@@ -12,7 +12,7 @@ export function createBertNormalizer(config: JsonObject): (text: string) => stri
     let result = text;
     if (config['clean_text'] !== false) result = result.replaceAll(REMOVED, '').replaceAll(/\p{White_Space}/gu, ' ');
     if (config['handle_chinese_chars'] !== false) result = result.replaceAll(IDEOGRAPHS, ' $& ');
-    if (stripAccents) result = result.normalize('NFD').replaceAll(/\p{Mn}/gu, '');
+    if (stripAccents) result = result.normalize('NFD').replaceAll(NONSPACING_MARKS, '');
     return lowercase ? lowerCase(result) : result;
   };
 }

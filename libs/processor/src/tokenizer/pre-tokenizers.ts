@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json-file.ts';
+import { PUNCTUATION } from './bert-characters.ts';
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 
 /** Splits a piece of text into words. `first`: the piece begins the text. */
@@ -6,8 +7,6 @@ type Split = (text: string, first: boolean) => readonly string[];
 
 /** GPT-2's expression, with Unicode's White_Space for `\s`. */
 const GPT2_WORDS: RegExp = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
-/** BERT's punctuation: Unicode's, and every ASCII symbol. */
-const BERT_WORDS: RegExp = /[^\p{White_Space}\p{P}!-/:-@[-`{-~]+|[\p{P}!-/:-@[-`{-~]/gu;
 
 /** How each pre-tokenizer of `tokenizer.json` works, after the Rust library, whose ids the reference gives. */
 const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = {
@@ -18,7 +17,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
       return (config['use_regex'] === false ? [begun] : (begun.match(GPT2_WORDS) ?? [])).map(toByteCharacters);
     };
   },
-  BertPreTokenizer: () => (text) => text.match(BERT_WORDS) ?? [],
+  BertPreTokenizer: () => (text) => (text.match(/\P{White_Space}+/gu) ?? []).flatMap((word) => isolate(word, PUNCTUATION)),
   WhitespaceSplit: () => (text) => text.match(/\P{White_Space}+/gu) ?? [],
   Metaspace: createMetaspace,
   Digits: ({ individual_digits: single }) => (text) => text.match(single === true ? /\p{N}|\P{N}+/gu : /\p{N}+|\P{N}+/gu) ?? [],
