@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { DecodeImage, LoadModel } from './model/model-port.ts';
+import { temporaryFiles } from './output/temporary-files.ts';
 
 /** What a command may touch of the process and of the library. Tests hand in their own. */
 export interface Environment {
@@ -12,8 +13,8 @@ export interface Environment {
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Emits `SIGINT`. */
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
-  /** Ends the process at once. */
-  readonly exit: (code: number) => void;
+  /** Ends the process at once, as an interrupt that nobody handles does: exit code 130. */
+  readonly exitNow: () => void;
   readonly loadModel: LoadModel;
   readonly decodeImage: DecodeImage;
 }
@@ -32,7 +33,12 @@ export const processEnvironment: Environment = {
   },
   variables: process.env,
   signals: process,
-  exit: (code) => process.exit(code),
+  exitNow: () => {
+    temporaryFiles.removeAll();
+    // Not `process.exit`: while a worker thread is in native code, that waits for it or aborts the process.
+    process.removeAllListeners('SIGINT');
+    process.kill(process.pid, 'SIGINT');
+  },
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
   decodeImage: async (source, options) => (await import('./images/decode-image.ts')).decodeImage(source, options),
 };

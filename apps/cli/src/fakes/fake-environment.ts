@@ -43,7 +43,7 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
     stderr: Object.assign(stderr, { isTTY: options.stderrIsTerminal === true }),
     variables: options.variables ?? {},
     signals,
-    exit: (code) => void calls.push({ name: 'exit', code }),
+    exitNow: () => void calls.push({ name: 'exit' }),
     decodeImage: fakeDecode,
     loadModel: async (source, { signal, ...settings }: LoadSettings) => {
       await called({ name: 'load', source, settings, signal });

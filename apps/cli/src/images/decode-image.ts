@@ -1,6 +1,5 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { decodeImage as decode } from '@blip2/processor';
 import type { DecodeImage } from '../model/model-port.ts';
 
-export const decodeImage: DecodeImage = async () => {
-  throw new Blip2Error('UNSUPPORTED_IMAGE', 'not connected');
-};
+/** The library's decoder, as the command line promises it: upright, and with URLs, because a person named them. */
+export const decodeImage: DecodeImage = (source, { signal }) => decode(source, { autoOrient: true, allowUrls: true, signal });

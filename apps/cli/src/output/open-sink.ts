@@ -20,8 +20,8 @@ export async function openSink(output: string | undefined, stdout: Writable, res
   return isJsonLines(output) ? resumableFile(output, resume) : replacedFile(output);
 }
 
-/** Finds out before the work, not after it. */
-async function expectWritable(output: string): Promise<void> {
+/** Throws `WRITE_FAILED`, or `INVALID_ARGUMENT` for a folder, before the work and not after it. */
+export async function expectWritable(output: string): Promise<void> {
   if (await stat(output).then((stats) => stats.isDirectory(), () => false)) throw new Blip2Error('INVALID_ARGUMENT', 'The output is a folder', { where: output, fix: 'Name a file' });
   try {
     await access(dirname(output), constants.W_OK);

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import type { ResultSink } from './result-sink.ts';
+import { temporaryFiles } from './temporary-files.ts';
 import { writeFailed } from './write-failed.ts';
 
 /** A file written under a temporary name beside its own and renamed when it is whole. Without a single line no file is made. */
 export function replacedFile(file: string): ResultSink {
   const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-  const removeAtExit = (): void => rmSync(temporary, { force: true });
   let handle: FileHandle | undefined;
   return {
     done: new Set(),
@@ -15,7 +14,7 @@ export function replacedFile(file: string): ResultSink {
       try {
         if (!handle) {
           handle = await open(temporary, 'wx');
-          process.once('exit', removeAtExit);
+          temporaryFiles.add(temporary);
         }
         await handle.appendFile(lines);
       } catch (cause) {
@@ -31,8 +30,8 @@ export function replacedFile(file: string): ResultSink {
       } catch (cause) {
         throw writeFailed(file, cause);
       } finally {
-        process.off('exit', removeAtExit);
         await rm(temporary, { force: true });
+        temporaryFiles.forget(temporary);
       }
     },
   };

@@ -1,15 +1,14 @@
 import type { Environment } from '../environment.ts';
-import { ExitCode } from '../exit-code.ts';
 
 /** Ctrl-C: the first asks the run to stop at the next token, the second ends the process. */
 export interface Interruption extends Disposable {
   readonly signal: AbortSignal;
 }
 
-export function listenForInterrupts(environment: Pick<Environment, 'signals' | 'stderr' | 'exit'>, quiet: boolean): Interruption {
+export function listenForInterrupts(environment: Pick<Environment, 'signals' | 'stderr' | 'exitNow'>, quiet: boolean): Interruption {
   const controller = new AbortController();
   const listener = (): void => {
-    if (controller.signal.aborted) return environment.exit(ExitCode.interrupted);
+    if (controller.signal.aborted) return environment.exitNow();
     controller.abort();
     if (!quiet) environment.stderr.write('Stopping at the next token; press Ctrl-C again to end at once.\n');
   };

@@ -1,0 +1,75 @@
+import { cp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runFake } from '../fakes/fake-environment.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { demoModelFolder } from '../model/demo-model.ts';
+
+/** A copy of the demo checkpoint to break. */
+async function demoCopy(): Promise<(name?: string) => string> {
+  const at = await temporaryFolder();
+  await cp(demoModelFolder, at(), { recursive: true });
+  return at;
+}
+async function editConfig(at: (name?: string) => string, edit: (config: Record<string, unknown>) => unknown): Promise<void> {
+  await writeFile(at('config.json'), JSON.stringify(edit(JSON.parse(await readFile(at('config.json'), 'utf8')))));
+}
+
+describe('blip2 inspect', () => {
+  it('writes one object with --json: parts, parameters, bytes, memory', async () => {
+    const { exitCode, stdout, stderr, calls } = await runFake(['inspect', demoModelFolder, '--json']);
+    expect({ exitCode, stderr, calls }).toEqual({ exitCode: 0, stderr: '', calls: [] });
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({
+      architecture: 'Blip2ForConditionalGeneration', languageModel: 'opt', files: 1,
+      image: { size: 64, patchSize: 8, patches: 64 }, tokens: { queries: 12, vocabulary: 448, positions: 128 },
+      layers: { vision: 6, qformer: 4, language: 4 }, hiddenSizes: { vision: 128, qformer: 96, language: 128 },
+      runs: ['fp32'], unsupported: [], memory: { fits: true },
+    });
+    // The numbers of the checkpoint's own description: 1 223 040 in the encoder, 2 375 488 in all, float16.
+    expect(report.parts.map((part: { part: string; parameters: number }) => [part.part, part.parameters])).toEqual([['vision', 1223040], ['qformer', 535872], ['projection', 12416], ['language', 604160]]);
+    expect(report).toMatchObject({ parameters: 2375488, bytes: { stored: 2 * 2375488, fp32: 4 * 2375488 } });
+    expect(report.bytes.q4).toBeLessThan(report.bytes.q8);
+    expect(report.memory.neededBytes).toBeGreaterThan(report.bytes.fp32);
+    expect(report.memory.availableBytes).toBeLessThanOrEqual(report.memory.totalBytes);
+  });
+
+  it('writes a table for people, of the demo if no model is named', async () => {
+    const { stdout } = await runFake(['inspect']);
+    for (const line of ['Blip2ForConditionalGeneration, language model opt', '64 x 64 pixels, 64 patches of 8 x 8', '2,375,488 parameters in 1 file', 'yes, in fp32']) expect(stdout).toContain(line);
+  });
+
+  it('writes to a file with -o', async () => {
+    const at = await temporaryFolder();
+    const { stdout } = await runFake(['inspect', '-m', demoModelFolder, '--json', '-o', at('report.json')]);
+    expect(stdout).toBe('');
+    expect(JSON.parse(await readFile(at('report.json'), 'utf8'))).toMatchObject({ languageModel: 'opt' });
+    expect(await readdir(at())).toEqual(['report.json']);
+  });
+});
+
+describe('a checkpoint that does not run', () => {
+  const broken: [what: string, code: string, breakIt: (at: (name?: string) => string) => Promise<unknown>][] = [
+    ['an unknown model type', 'UNSUPPORTED_ARCHITECTURE', (at) => editConfig(at, (config) => ({ ...config, model_type: 'llava' }))],
+    ['another language model', 'UNSUPPORTED_ARCHITECTURE', (at) => editConfig(at, (config) => ({ ...config, text_config: { model_type: 't5' } }))],
+    ['a configuration that is no JSON', 'INVALID_CONFIG', (at) => writeFile(at('config.json'), '{')],
+    ['truncated weights', 'INVALID_CHECKPOINT', (at) => truncate(at('model.safetensors'), 100_000)],
+    ['weights as .bin only', 'MISSING_FILE', (at) => cp(at('model.safetensors'), at('pytorch_model.bin')).then(() => rm(at('model.safetensors')))],
+    ['no tokenizer.json', 'MISSING_FILE', (at) => rm(at('tokenizer.json'))],
+  ];
+  it.each(broken)('%s is named with its code %s, exit code 1', async (_what, code, breakIt) => {
+    const at = await demoCopy();
+    await breakIt(at);
+    const { exitCode, stdout, stderr } = await runFake(['inspect', at(), '--json']);
+    expect(exitCode).toBe(1);
+    const report = JSON.parse(stdout);
+    expect(report.runs).toEqual([]);
+    expect(report.unsupported).toEqual([{ code, message: expect.any(String) }]);
+    expect(stderr).toBe(`${code}: ${report.unsupported[0].message}\n`);
+  });
+
+  it('is no checkpoint at all: one error, nothing on stdout', async () => {
+    const at = await temporaryFolder();
+    expect(await runFake(['inspect', join(at(), 'nowhere')])).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringMatching(/^MISSING_FILE: .*\n$/) });
+  });
+});

@@ -1,0 +1,64 @@
+import type { StoredTensor } from '@blip2/interfaces';
+import type { PartName, PartReport, Precision } from './checkpoint-report.ts';
+
+/** Where each part lies in a checkpoint of the hub. */
+const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
+  ['vision_model.', 'vision'], ['qformer.', 'qformer'], ['query_tokens', 'qformer'], ['language_projection.', 'projection'], ['language_model.', 'language'],
+];
+const PART_ORDER: readonly PartName[] = ['vision', 'qformer', 'projection', 'language', 'other'];
+const FLOAT_TYPES: ReadonlySet<string> = new Set(['F64', 'F32', 'F16', 'BF16']);
+
+/** Weights that share one scale in the block formats. */
+const BLOCK_SIZE = 128;
+const SCALE_BYTES = 4;
+/** Bytes of one weight of a linear layer. Blocks of 8 and 4 bits have a scale each; the scales of dynamic int8, one per column, are too few to count. */
+const BYTES_PER_WEIGHT: Readonly<Record<Precision, number>> = { fp32: 4, int8: 1, q8: 1 + SCALE_BYTES / BLOCK_SIZE, q4: 0.5 + SCALE_BYTES / BLOCK_SIZE };
+
+/** Floating-point tensors by part, in the order of the data flow. Integer buffers are no parameters. */
+export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
+  const byPart = groupByPart(tensors);
+  return PART_ORDER.flatMap((part) => {
+    const own = byPart.get(part);
+    if (!own) return [];
+    const parameters = own.reduce((sum, tensor) => sum + elementsOf(tensor), 0);
+    const bytes = own.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return [{ part, parameters, bytes, tensors: own.length, dtypes: [...new Set(own.map(({ dtype }) => dtype))].sort() }];
+  });
+}
+
+/** About what the weights are in each precision: the matrices of linear layers in that precision, all else in float32. */
+export function bytesByPrecision(tensors: Iterable<StoredTensor>): Record<Precision, number> {
+  const floats = [...tensors].filter(isParameter);
+  const sizes = floats.map((tensor) => [elementsOf(tensor), isLinear(tensor)] as const);
+  const total = (precision: Precision): number => Math.ceil(sizes.reduce((sum, [elements, linear]) => sum + elements * BYTES_PER_WEIGHT[linear ? precision : 'fp32'], 0));
+  return { fp32: total('fp32'), int8: total('int8'), q8: total('q8'), q4: total('q4') };
+}
+
+/** Bytes that the runtime maps where they lie: float32 needs no conversion. */
+export function mappedBytes(tensors: Iterable<StoredTensor>): number {
+  return [...tensors].filter(({ dtype }) => dtype === 'F32').reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+function groupByPart(tensors: Iterable<StoredTensor>): Map<PartName, StoredTensor[]> {
+  const groups = new Map<PartName, StoredTensor[]>();
+  for (const tensor of tensors) {
+    if (!isParameter(tensor)) continue;
+    const part = PREFIXES.find(([prefix]) => tensor.name.startsWith(prefix))?.[1] ?? 'other';
+    const group = groups.get(part);
+    if (group) group.push(tensor);
+    else groups.set(part, [tensor]);
+  }
+  return groups;
+}
+
+function isParameter({ dtype }: StoredTensor): boolean {
+  return FLOAT_TYPES.has(dtype);
+}
+
+function isLinear({ name, shape }: StoredTensor): boolean {
+  return shape.length === 2 && name.endsWith('.weight') && !/embed/.test(name);
+}
+
+function elementsOf({ shape }: StoredTensor): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
