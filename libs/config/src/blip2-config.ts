@@ -66,11 +66,10 @@ function fromJson(json: unknown, where = 'config.json'): Blip2Config {
 }
 
 /** What the file says of the Q-Former, not the width that was taken from the vision encoder. */
-function writeQFormer(config: Blip2Config, options: ToJsonOptions): Record<string, unknown> {
-  const { qformerConfig, visionConfig } = config;
-  if (options.full || qformerConfig.encoderHiddenSize !== visionConfig.hiddenSize) return Blip2QFormerConfig.toJson(qformerConfig, options);
-  const { encoderHiddenSize } = Blip2QFormerConfig.fromJson(qformerConfig.json);
-  return Blip2QFormerConfig.toJson({ ...qformerConfig, encoderHiddenSize }, options);
+function writeQFormer(config: Blip2QFormerConfig, vision: Blip2VisionConfig | undefined, options: ToJsonOptions): Record<string, unknown> {
+  if (options.full || config.encoderHiddenSize !== vision?.hiddenSize) return Blip2QFormerConfig.toJson(config, options);
+  const { encoderHiddenSize } = Blip2QFormerConfig.fromJson(config.json);
+  return Blip2QFormerConfig.toJson({ ...config, encoderHiddenSize }, options);
 }
 
 /** A part that the file leaves out, and that says nothing but the type it has by default, stays out. */
@@ -79,22 +78,28 @@ function writePart(key: string, part: Record<string, unknown>, defaultType: stri
   return silent ? [] : [[key, part]];
 }
 
+/** `json` with those fields and parts of `values` written that it gives otherwise. */
+function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOptions): Record<string, unknown> {
+  const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
+  return Object.fromEntries([
+    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, blip2ModelType), options)),
+    ...(vision ? writePart('vision_config', Blip2VisionConfig.toJson(vision, options), vision.modelType, json) : []),
+    ...(qformer ? writePart('qformer_config', writeQFormer(qformer, vision, options), qformer.modelType, json) : []),
+    ...(text ? writePart('text_config', TextConfig.toJson(text, options), TextConfig.modelTypes[0], json) : []),
+  ]);
+}
+
 function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
-  const top = writeFields<TopFields>(fields, config, config.json, (json) => readFields(fields, json, blip2ModelType), options);
-  const parts = [
-    ...writePart('vision_config', Blip2VisionConfig.toJson(config.visionConfig, options), config.visionConfig.modelType, config.json),
-    ...writePart('qformer_config', writeQFormer(config, options), config.qformerConfig.modelType, config.json),
-    ...writePart('text_config', TextConfig.toJson(config.textConfig, options), TextConfig.modelTypes[0], config.json),
-  ];
   const { isEncoderDecoder } = config.textConfig;
-  const derived: [string, boolean][] = [['use_decoder_only_language_model', !isEncoderDecoder], ['is_encoder_decoder', isEncoderDecoder]];
-  return Object.fromEntries([...(options.full ? [['model_type', blip2ModelType]] : []), ...Object.entries(top), ...parts, ...derived.filter(([key]) => options.full || Object.hasOwn(config.json, key))]);
+  const derived = [['use_decoder_only_language_model', !isEncoderDecoder], ['is_encoder_decoder', isEncoderDecoder]] as const;
+  const written = derived.filter(([key]) => options.full || Object.hasOwn(config.json, key));
+  return { ...(options.full && { model_type: blip2ModelType }), ...write(config.json, config, options), ...Object.fromEntries(written) };
 }
 
 function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
   requireKnownFields(fields, overrides, notFields, blip2ModelType);
   const base = fromJson({ model_type: blip2ModelType, ...overrides.json }, blip2ModelType);
-  return fromJson(toJson({ ...base, ...overrides, json: base.json }), blip2ModelType);
+  return fromJson(write(base.json, overrides, {}), blip2ModelType);
 }
 
 function fromVisionQFormerTextConfigs(visionConfig: Blip2VisionConfig, qformerConfig: Blip2QFormerConfig, textConfig: TextConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {

@@ -36,19 +36,20 @@ export function requireKnownFields<C extends object>(table: FieldTable<C>, overr
 }
 
 /**
- * `json` as it was read, with the fields written that `config` has otherwise. `read` is the parser of the same configuration:
+ * `json` as it was read, with those fields of `values` written that it gives otherwise. `read` is the parser of the same configuration:
  * it says what an absent or derived field means.
  */
-export function writeFields<C extends object>(table: FieldTable<C>, config: C, json: JsonObject, read: (json: JsonObject) => C, { full = false }: ToJsonOptions = {}): Record<string, unknown> {
-  const changed = differing(table, config, json, read, full);
+export function writeFields<C extends object>(table: FieldTable<C>, values: Partial<C>, json: JsonObject, read: (json: JsonObject) => C, { full = false }: ToJsonOptions = {}): Record<string, unknown> {
+  const changed = differing(table, values, json, read, full);
   // A second look: a field that is derived where absent may have moved with the one it derives from.
-  return differing(table, config, changed, read, false);
+  return differing(table, values, changed, read, false);
 }
 
-function differing<C extends object>(table: FieldTable<C>, config: C, json: JsonObject, read: (json: JsonObject) => C, full: boolean): Record<string, unknown> {
+function differing<C extends object>(table: FieldTable<C>, values: Partial<C>, json: JsonObject, read: (json: JsonObject) => C, full: boolean): Record<string, unknown> {
   const meant = new Map(Object.entries(read(json)));
-  const given = new Map(Object.entries(config));
+  const given = new Map(Object.entries(values));
   const written = fieldsOf(table).flatMap(([name, field]): [string, unknown][] => {
+    if (!given.has(name)) return [];
     const value = given.get(name);
     const key = present(field, json);
     const same = isDeepStrictEqual(value, meant.get(name));

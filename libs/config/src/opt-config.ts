@@ -93,7 +93,7 @@ function toJson(config: OptConfig, options?: ToJsonOptions): Record<string, unkn
 function create(overrides: Partial<OptConfig> = {}): OptConfig {
   requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
   const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
+  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
 }
 
 export const OptConfig: {

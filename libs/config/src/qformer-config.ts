@@ -88,7 +88,7 @@ function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<str
 function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
   const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
+  return fromJson(writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
 }
 
 export const Blip2QFormerConfig: {

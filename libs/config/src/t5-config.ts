@@ -131,7 +131,7 @@ function toJson(config: T5Config, options?: ToJsonOptions): Record<string, unkno
 function create(overrides: Partial<T5Config> = {}): T5Config {
   requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
   const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
+  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
 }
 
 export const T5Config: {

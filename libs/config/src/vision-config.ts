@@ -73,7 +73,7 @@ function toJson(config: Blip2VisionConfig, options?: ToJsonOptions): Record<stri
 function create(overrides: Partial<Blip2VisionConfig> = {}): Blip2VisionConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
   const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(toJson({ ...base, ...overrides, json: base.json }), modelType);
+  return fromJson(writeFields<VisionFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
 }
 
 export const Blip2VisionConfig: {
