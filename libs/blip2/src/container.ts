@@ -1,1 +1,57 @@
-export {};
+import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type Token } from '@blip2/interfaces';
+import { Container, ContainerModule } from 'inversify';
+import { createBlip2 } from './blip2.ts';
+import { openCheckpointParts } from './checkpoint-parts.ts';
+import type { LoadOptions } from './load-options.ts';
+import { loadProcessor } from './load-processor.ts';
+import { provide } from './provide.ts';
+import { Blip2Token, CheckpointPartsToken, ProcessorToken } from './tokens.ts';
+
+export { provide } from './provide.ts';
+export { Blip2Token, CheckpointPartsToken, ProcessorToken } from './tokens.ts';
+
+/**
+ * Bindings of one checkpoint: every part is made when it is first asked for, once. The factories are those that are called by hand
+ * without a container. Rebind a token to put another part in its place.
+ */
+export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    provide(bind, CheckpointPartsToken, [], () => openCheckpointParts(source, options)).inSingletonScope();
+    provide(bind, VisionEncoder, [CheckpointPartsToken], (parts) => parts.vision()).inSingletonScope();
+    provide(bind, QFormer, [CheckpointPartsToken], (parts) => parts.qformer()).inSingletonScope();
+    provide(bind, LanguageProjection, [CheckpointPartsToken], (parts) => parts.projection()).inSingletonScope();
+    provide(bind, LanguageModel, [CheckpointPartsToken], (parts) => parts.language()).inSingletonScope();
+    provide(bind, ProcessorToken, [CheckpointPartsToken], (parts) => loadProcessor(parts)).inSingletonScope();
+    provide(bind, Blip2Token, [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken], (vision, qformer, projection, language, processor) =>
+      createBlip2({ vision, qformer, projection, language, processor })).inSingletonScope();
+  });
+}
+
+/** One checkpoint's parts behind their tokens, in a container of their own. */
+export interface Blip2Container extends AsyncDisposable {
+  readonly container: Container;
+  /** The part behind a token, made if need be. For composition roots only. */
+  get<T>(id: Token<T>): Promise<T>;
+  /** Puts another part behind a token; before anything that depends on it has been asked for. */
+  replace<T, const Deps extends readonly Token<unknown>[]>(id: Token<T>, deps: Deps, create: Parameters<typeof provide<T, Deps>>[3]): Promise<void>;
+}
+
+export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
+  const container = new Container();
+  await container.load(blip2Module(source, options));
+  const get = <T>(id: Token<T>): Promise<T> => container.getAsync<T>(id);
+  return {
+    container,
+    get,
+    async replace(id, deps, create) {
+      await container.unbind(id);
+      provide(container.bind.bind(container), id, deps, create).inSingletonScope();
+    },
+    async [Symbol.asyncDispose]() {
+      // What the container made is released by the assembly, in reverse order; the container knows no order.
+      const parts = await get(CheckpointPartsToken);
+      await parts[Symbol.asyncDispose]();
+      await container.unbindAll();
+    },
+  };
+}

@@ -1,1 +1,12 @@
-export {};
+export { Blip2ForConditionalGeneration, type ForwardInputs, type ForwardOptions, type ForwardOutput } from './blip2-for-conditional-generation.ts';
+export { Blip2Model, type ImageInputs } from './blip2-model.ts';
+export type { LoadOptions } from './load-options.ts';
+export { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type VisualPrefix } from './pipeline.ts';
+export { referenceInitializer, type InitializeTensor, type RandomOptions } from './random-parts.ts';
+export { modelTensors } from './model-tensors.ts';
+export type { SaveModelOptions } from './save-model.ts';
+export { withGenerate, type TextGenerator, type TextInputs } from './text-generator.ts';
+export { Blip2, createBlip2, type AnswerOptions, type Blip2TaskParts, type CaptionOptions, type TaskOptions } from './blip2.ts';
+export type { TextResult, Timings } from './text-result.ts';
+export { questionPrompt } from './prompt-templates.ts';
+export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';

@@ -5,8 +5,9 @@ export { Blip2Error, type ErrorCode, type ErrorDetails } from './errors.ts';
 export { f32, i64, type Axis, type InputsOf, type OutputsOf, type Signature, type TensorOf, type TensorSpec } from './signature.ts';
 export type { OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
 export type { StoredTensor, StoredType, WeightStore } from './weights.ts';
-export type {
-  Decoding, EncodeOptions, Extension, LanguageModel, LanguageProjection, Prompt, QFormer, SpecialTokens, TextConditionedQFormer, VisionEncoder,
+export {
+  LanguageModel, LanguageProjection, QFormer, VisionEncoder,
+  type Decoding, type EncodeOptions, type Extension, type Prompt, type SpecialTokens, type TextConditionedQFormer,
 } from './parts.ts';
 export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
 export {

@@ -1,3 +1,4 @@
+import { token, type Token } from './token.ts';
 import type { AttentionMask, Logits, PatchFeatures, PixelValues, QueryFeatures, TokenEmbeddings, TokenIds } from './tensor.ts';
 
 export interface EncodeOptions {
@@ -87,3 +88,9 @@ export type Extension = ({ readonly ids: readonly TokenIds[] } | { readonly inpu
   /** Scores after the last position (default) or after every position given. */
   readonly logits?: 'last' | 'all';
 };
+
+/** The run-time names of the seams, for a container. */
+export const VisionEncoder: Token<VisionEncoder> = token('VisionEncoder');
+export const QFormer: Token<QFormer> = token('QFormer');
+export const LanguageProjection: Token<LanguageProjection> = token('LanguageProjection');
+export const LanguageModel: Token<LanguageModel> = token('LanguageModel');

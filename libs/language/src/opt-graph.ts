@@ -6,7 +6,7 @@ import type { OptConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import {
   activation, add, attention, buildGraph, embedding, gather, layeredSpecs, layeredValues, layerNorm, linear,
-  type AttentionInputs, type Graph, type Value, type WeightFinder, type Weights, type WrittenModel,
+  recordWeights, type AttentionInputs, type Graph, type RecordedWeight, type Value, type WeightFinder, type Weights, type WrittenModel,
 } from '@blip2/onnx';
 
 type F32 = Value<'float32'>;
@@ -150,4 +150,13 @@ function finalStates(g: Graph, x: F32, decoder: Weights, { hiddenSize, wordEmbed
 function languageModelHead(g: Graph, x: F32, root: Weights, { wordEmbedProjDim, vocabSize }: OptConfig): F32 {
   const head = root.has('lm_head.weight') ? root.at('lm_head') : root.at('model.decoder.embed_tokens');
   return linear(g, x, head, { inFeatures: wordEmbedProjDim, outFeatures: vocabSize, bias: false });
+}
+
+/** Every tensor of OPT's checkpoint, by name and shape; the head is tied to the embedding. */
+export function optTensors(config: OptConfig, prefix: string): RecordedWeight[] {
+  const request = { cache: false, lastHiddenState: false, hiddenStates: false, attentions: false };
+  return recordWeights((weights) => {
+    buildOptEmbedding(config, weights, prefix);
+    buildOptDecoder(config, weights, prefix, request);
+  });
 }

@@ -6,7 +6,7 @@ import type { Blip2QFormerConfig } from '@blip2/config';
 import { f32, type Axis, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import {
   activation, add, attention, buildGraph, concat, gather, layeredSpecs, layeredValues, layerNorm, linear, slice,
-  type Graph, type Value, type WeightFinder, type Weights, type WrittenModel,
+  recordWeights, type Graph, type RecordedWeight, type Value, type WeightFinder, type Weights, type WrittenModel,
 } from '@blip2/onnx';
 
 type F32 = Value<'float32'>;
@@ -85,6 +85,12 @@ export function buildQFormer(config: Blip2QFormerConfig, weights: WeightStore | 
       ...(request.attentions && { ...layeredValues('attentions', attentions), ...layeredValues('cross_attentions', crossAttentions) }),
     };
   });
+}
+
+/** Every tensor of the Q-Former's checkpoint, by name and shape. */
+export function qformerTensors(config: Blip2QFormerConfig, prefix: string): RecordedWeight[] {
+  const request = { queryLength: config.useQformerTextInput ? 1 : 'all', hiddenStates: false, attentions: false, masked: false, encoderMasked: false } as const;
+  return recordWeights((weights) => void buildQFormer(config, weights, prefix, request));
 }
 
 interface LayerOutput {

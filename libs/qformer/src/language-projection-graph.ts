@@ -1,6 +1,6 @@
 /** The linear layer from Q-Former space to word-embedding space (arXiv 2301.12597, section 3.3); checkpoint path `language_projection`. */
 import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
-import { buildGraph, linear, type WeightFinder, type WrittenModel } from '@blip2/onnx';
+import { buildGraph, linear, recordWeights, type RecordedWeight, type WeightFinder, type WrittenModel } from '@blip2/onnx';
 
 export interface ProjectionSize {
   readonly inFeatures: number;
@@ -20,4 +20,9 @@ export function buildLanguageProjection({ inFeatures, outFeatures }: ProjectionS
   return buildGraph({ name: 'language_projection', signature, weights, prefix }, (g, { query_output }, root) => ({
     inputs_embeds: linear(g, query_output, root, { inFeatures, outFeatures, bias: true }),
   }));
+}
+
+/** Every tensor of the layer's checkpoint, by name and shape. */
+export function languageProjectionTensors(size: ProjectionSize, prefix: string): RecordedWeight[] {
+  return recordWeights((weights) => void buildLanguageProjection(size, weights, prefix));
 }

@@ -6,7 +6,7 @@ import type { Blip2VisionConfig } from '@blip2/config';
 import { f32, type Axis, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import {
   activation, add, attention, buildGraph, concat, expandBatch, gather, layeredSpecs, layeredValues, layerNorm, linear, patchConv, reshape, resizeBicubicLike, slice, splitLast, transpose,
-  type Graph, type Value, type WeightFinder, type Weights, type WrittenModel,
+  recordWeights, type Graph, type RecordedWeight, type Value, type WeightFinder, type Weights, type WrittenModel,
 } from '@blip2/onnx';
 
 type F32 = Value<'float32'>;
@@ -66,6 +66,12 @@ export function buildVisionModel(config: Blip2VisionConfig, weights: WeightStore
       ...(request.attentions && layeredValues('attentions', attentions)),
     };
   });
+}
+
+/** Every tensor of the encoder's checkpoint, by name and shape. */
+export function visionTensors(config: Blip2VisionConfig, prefix: string): RecordedWeight[] {
+  const request = { hiddenStates: false, attentions: false, interpolatePosEncoding: false };
+  return recordWeights((weights) => void buildVisionModel(config, weights, prefix, request));
 }
 
 /** `[batch, 3, height, width] → [batch, 1 + patches, hidden]`: one vector per patch after the class vector, plus positions. */

@@ -1,4 +1,4 @@
 export {
   Blip2VisionModel, createBlip2VisionModel, type VisionForwardInputs, type VisionForwardOptions, type VisionOutput,
 } from './blip2-vision-model.ts';
-export { buildVisionModel, visionSignature, type VisionRequest, type VisionSignature } from './graph.ts';
+export { buildVisionModel, visionSignature, visionTensors, type VisionRequest, type VisionSignature } from './graph.ts';

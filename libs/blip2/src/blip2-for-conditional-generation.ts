@@ -1,0 +1,132 @@
+import type { Blip2Config } from '@blip2/config';
+import type { GenerateOutput, GenerationContext } from '@blip2/generate';
+import type { GenerationOptions, Logits, PixelValues, Rows, Tensor } from '@blip2/interfaces';
+import type { CausalLMOutput } from '@blip2/language';
+import type { Blip2QFormerModel, LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
+import { asRows } from '@blip2/runtime';
+import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+import type { LoadOptions } from './load-options.ts';
+import { ownPrompt, mergePrompt } from './merge-prompt.ts';
+import type { CheckpointLanguageModel } from './part-loaders.ts';
+import { createPipeline, isPixelValues, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type VisualPrefix } from './pipeline.ts';
+import { openRandomParts, type RandomOptions } from './random-parts.ts';
+import { saveModel, type SaveModelOptions } from './save-model.ts';
+import { withGenerate, type TextGenerator } from './text-generator.ts';
+
+export interface ForwardInputs extends PromptInputs {
+  /** Ids of the last positions of each row, −100 for "does not count". */
+  readonly labels?: Rows;
+}
+
+export interface ForwardOptions {
+  /** States of every layer of the parts that run. */
+  readonly outputHiddenStates?: boolean;
+  /** Attention maps of every layer of the parts that run. */
+  readonly outputAttentions?: boolean;
+  readonly interpolatePosEncoding?: boolean;
+}
+
+export interface ForwardOutput {
+  /** `[batch, sequence, vocabulary]`, image positions included. */
+  readonly logits: Logits;
+  /** Mean cross-entropy of the labels, `[1]`. */
+  readonly loss?: Tensor<'float32', [1]>;
+  /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
+  readonly visionOutputs?: VisionOutput;
+  readonly qformerOutputs?: QFormerOutput;
+  readonly languageModelOutputs: CausalLMOutput;
+}
+
+/** Everything that a whole model offers beside the tasks (`Blip2ForConditionalGeneration` of the reference). */
+export interface Blip2ForConditionalGeneration extends AsyncDisposable {
+  readonly config: Blip2Config;
+  readonly visionModel: Blip2VisionModel;
+  readonly qformer: Blip2QFormerModel;
+  readonly languageProjection: LanguageProjection;
+  readonly languageModel: TextGenerator<CheckpointLanguageModel>;
+  /** `[1, queries, hidden]`. */
+  readonly queryTokens: QueryTokens;
+  /** The same four parts behind their seams. */
+  readonly pipeline: Blip2Pipeline;
+  /** Scores every position of a prompt. */
+  forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<ForwardOutput>;
+  /** Writes new tokens after a prompt; `sequences` holds those alone. */
+  generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  /** What the language model reads of the pictures, once for any number of questions. */
+  encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
+  /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. */
+  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Puts the model together from the parts of one checkpoint. */
+export async function assembleConditionalGeneration(parts: CheckpointParts): Promise<Blip2ForConditionalGeneration> {
+  const { config, folder } = parts;
+  const visionModel = await parts.vision();
+  const qformer = await parts.qformer();
+  const languageProjection = await parts.projection();
+  const languageModel = withGenerate(await parts.language());
+  const pipeline = createPipeline({ vision: visionModel, qformer, projection: languageProjection, language: languageModel }, config);
+  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
+  return {
+    config, visionModel, qformer, languageProjection, languageModel, pipeline,
+    queryTokens: qformer.queryTokens,
+    forward: (inputs, options) => forward(config, pipeline, { visionModel, qformer, languageModel }, inputs, options),
+    generate: pipeline.generate,
+    encodeImages: pipeline.encodeImages,
+    savePretrained: (target, options) => saveModel(folder, config, target, options),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+type ForwardParts = Pick<Blip2ForConditionalGeneration, 'visionModel' | 'qformer' | 'languageModel'>;
+
+async function forward(config: Blip2Config, pipeline: Blip2Pipeline, parts: ForwardParts, inputs: ForwardInputs, options: ForwardOptions = {}): Promise<ForwardOutput> {
+  const outputs = {
+    outputHiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
+    outputAttentions: options.outputAttentions ?? config.outputAttentions,
+  };
+  const image = await readImage(pipeline, parts, inputs.pixelValues, { ...options, ...outputs });
+  const ids = inputs.inputIds ? asRows(inputs.inputIds) : ownPrompt(image.prefix, config, parts.languageModel.specialTokens);
+  const attentionMask = inputs.attentionMask && asRows(inputs.attentionMask);
+  const prompt = await mergePrompt({ prefix: image.prefix, ids, attentionMask, layout: config, language: parts.languageModel });
+  const languageModelOutputs = await parts.languageModel.forward({
+    inputsEmbeds: prompt.inputsEmbeds, attentionMask: prompt.attentionMask, ...(inputs.labels && { labels: inputs.labels }),
+  }, outputs);
+  const { logits, loss } = languageModelOutputs;
+  return {
+    logits, ...(loss && { loss }), languageModelOutputs,
+    ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
+  };
+}
+
+interface ReadImage {
+  readonly prefix: VisualPrefix;
+  readonly visionOutputs?: VisionOutput;
+  readonly qformerOutputs?: QFormerOutput;
+}
+
+/** The prefix of the pictures, with what the parts say on the way to it. */
+async function readImage(pipeline: Blip2Pipeline, { visionModel, qformer }: ForwardParts, pixelValues: PixelValues | VisualPrefix, options: ForwardOptions): Promise<ReadImage> {
+  if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
+  const visionOutputs = await visionModel.forward({ pixelValues }, options);
+  const qformerOutputs = await qformer.forward({ encoderHiddenStates: visionOutputs.lastHiddenState }, options);
+  return { prefix: await pipeline.projection.project(qformerOutputs.lastHiddenState), visionOutputs, qformerOutputs };
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2ForConditionalGeneration> {
+  return assembleConditionalGeneration(await openCheckpointParts(source, options));
+}
+
+async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2ForConditionalGeneration> {
+  return assembleConditionalGeneration(await openRandomParts(config, options));
+}
+
+export const Blip2ForConditionalGeneration: {
+  /** Loads a folder in the Hugging Face layout. Weights are read when a part is first used. */
+  readonly fromPretrained: typeof fromPretrained;
+  /** A model with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };

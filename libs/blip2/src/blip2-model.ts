@@ -1,0 +1,51 @@
+import type { Blip2Config } from '@blip2/config';
+import type { PixelValues } from '@blip2/interfaces';
+import type { CausalLMInputs, CausalLMOptions, CausalLMOutput } from '@blip2/language';
+import type { QFormerOutput } from '@blip2/qformer';
+import type { VisionOutput } from '@blip2/vision';
+import { assembleConditionalGeneration, type Blip2ForConditionalGeneration, type ForwardOptions } from './blip2-for-conditional-generation.ts';
+import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+import type { LoadOptions } from './load-options.ts';
+import { openRandomParts, type RandomOptions } from './random-parts.ts';
+
+export interface ImageInputs {
+  /** `[batch, 3, height, width]`. */
+  readonly pixelValues: PixelValues;
+}
+
+/** The model of the documentation's feature examples (`Blip2Model` of the reference): the whole model, and a getter per part. */
+export interface Blip2Model extends Blip2ForConditionalGeneration {
+  /** What the vision encoder says of pictures. */
+  getImageFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<VisionOutput>;
+  /** What the Q-Former says of pictures. */
+  getQFormerFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<QFormerOutput>;
+  /** What the language model says of a text without any picture. */
+  getTextFeatures(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
+}
+
+async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
+  const model = await assembleConditionalGeneration(parts);
+  return {
+    ...model,
+    getImageFeatures: ({ pixelValues }, options) => model.visionModel.forward({ pixelValues }, options),
+    async getQFormerFeatures({ pixelValues }, { interpolatePosEncoding = false, ...options } = {}) {
+      return model.qformer.forward({ encoderHiddenStates: await model.visionModel.encode(pixelValues, { interpolatePosEncoding }) }, options);
+    },
+    getTextFeatures: (inputs, options) => model.languageModel.forward(inputs, options),
+  };
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2Model> {
+  return assemble(await openCheckpointParts(source, options));
+}
+
+async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2Model> {
+  return assemble(await openRandomParts(config, options));
+}
+
+export const Blip2Model: {
+  /** Loads a folder in the Hugging Face layout. Weights are read when a part is first used. */
+  readonly fromPretrained: typeof fromPretrained;
+  /** A model with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };

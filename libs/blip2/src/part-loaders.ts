@@ -1,0 +1,28 @@
+/** One loader per part, in a module of its own so that a worker can import it. */
+import { readConfig, TextConfig } from '@blip2/config';
+import { Blip2Error } from '@blip2/interfaces';
+import { OptForCausalLM } from '@blip2/language';
+import { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
+import type { PartOptions } from '@blip2/runtime';
+import { Blip2VisionModel } from '@blip2/vision';
+
+/** Any language model that a checkpoint can name. */
+export type CheckpointLanguageModel = OptForCausalLM;
+
+export function loadVision(folder: string, options?: PartOptions): Promise<Blip2VisionModel> {
+  return Blip2VisionModel.fromPretrained(folder, options);
+}
+
+export function loadQFormer(folder: string, options?: PartOptions): Promise<Blip2QFormerModel> {
+  return Blip2QFormerModel.fromPretrained(folder, options);
+}
+
+export function loadLanguageProjection(folder: string, options?: PartOptions): Promise<LanguageProjection> {
+  return LanguageProjection.fromPretrained(folder, options);
+}
+
+export async function loadLanguageModel(folder: string, options?: PartOptions): Promise<CheckpointLanguageModel> {
+  const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
+  if (modelType === 'opt') return OptForCausalLM.fromPretrained(folder, options);
+  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'This language model is not supported yet', { where: folder, expected: 'opt', got: modelType });
+}

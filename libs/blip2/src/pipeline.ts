@@ -1,0 +1,82 @@
+import { Blip2Error, type GenerationOptions, type LanguageModel, type LanguageProjection, type PixelValues, type QFormer, type Rows, type TokenEmbeddings, type VisionEncoder } from '@blip2/interfaces';
+import { generate, type GenerateOutput, type GenerationContext } from '@blip2/generate';
+import { asRows } from '@blip2/runtime';
+import { mergePrompt, ownPrompt, type MergedPrompt } from './merge-prompt.ts';
+
+/** One implementation per seam, ours or anybody's. */
+export interface Blip2Parts {
+  readonly vision: VisionEncoder;
+  readonly qformer: QFormer;
+  readonly projection: LanguageProjection;
+  readonly language: LanguageModel;
+}
+
+/** How images get into a prompt. */
+export interface PromptLayout {
+  /** The id whose positions take the image features; `undefined`: the features stand in front of the text (repositories of 2023). */
+  readonly imageTokenIndex: number | undefined;
+}
+
+/** What the language model reads of an image, `[batch, queries, embeddingSize]`: usable for any number of questions. */
+export type VisualPrefix = TokenEmbeddings;
+
+export interface EncodeImagesOptions {
+  /** Accept other sizes than the encoder's. Default false. */
+  readonly interpolatePosEncoding?: boolean;
+}
+
+export interface PromptInputs {
+  /** Pictures `[batch, 3, height, width]`, or the prefix that `encodeImages` made of them. */
+  readonly pixelValues: PixelValues | VisualPrefix;
+  /** `[batch, sequence]`, image tokens included where the checkpoint has one. Default: image tokens and the start token. */
+  readonly inputIds?: Rows;
+  /** `[batch, sequence]`. Default: every position counts. */
+  readonly attentionMask?: Rows;
+}
+
+/** The four parts in a row: pictures to prefix, prefix and text to tokens. */
+export interface Blip2Pipeline extends Blip2Parts, AsyncDisposable {
+  encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
+  /** Embeddings of a whole prompt, image features in their places. */
+  embedPrompt(inputs: PromptInputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
+  generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+}
+
+/**
+ * Assembles four parts.
+ * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
+ */
+export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
+  const { vision, qformer, projection, language } = parts;
+  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
+  expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
+  expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
+  const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
+    projection.project(await qformer.query(await vision.encode(pixelValues, options)));
+  const embedPrompt: Blip2Pipeline['embedPrompt'] = async ({ pixelValues, inputIds, attentionMask }, options) => {
+    const prefix = isPixelValues(pixelValues) ? await encodeImages(pixelValues, options) : pixelValues;
+    const ids = inputIds ? asRows(inputIds) : ownPrompt(prefix, layout, language.specialTokens);
+    return mergePrompt({ prefix, ids, attentionMask: attentionMask && asRows(attentionMask), layout, language });
+  };
+  return {
+    vision, qformer, projection, language, encodeImages, embedPrompt,
+    async generate(inputs, options = {}, context = {}) {
+      const { interpolatePosEncoding = false } = options;
+      const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
+      // Penalties see the prompt of a causal model; a seq2seq model begins with ids of its own.
+      return generate(language, language.architecture === 'causal' ? { ...prompt, promptIds } : prompt, options, context);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Pictures have four axes, prefixes three. */
+export function isPixelValues(tensor: PixelValues | VisualPrefix): tensor is PixelValues {
+  return tensor.dims.length === 4;
+}
+
+function expectSame(a: string, left: number, b: string, right: number): void {
+  if (left !== right) throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, { fix: 'Use parts that were trained together, or another projection' });
+}

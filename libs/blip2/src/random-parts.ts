@@ -1,0 +1,50 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions } from '@blip2/checkpoint';
+import { Blip2Config } from '@blip2/config';
+import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+import type { LoadOptions } from './load-options.ts';
+import { modelTensors } from './model-tensors.ts';
+import { configJson } from './save-model.ts';
+
+/** How a tensor of a model without training begins, by its checkpoint name and shape. */
+export type InitializeTensor = (name: string, shape: readonly number[]) => Initializer;
+
+export interface RandomOptions extends RandomCheckpointOptions {
+  /** Default: the reference's, from the standard deviations of the configuration. */
+  readonly initializer?: InitializeTensor;
+}
+
+/** The parts of a model with random weights; its temporary folder is removed when they are disposed. */
+export async function openRandomParts(config: Blip2Config, { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...load }: RandomOptions & LoadOptions): Promise<CheckpointParts> {
+  const tensors = modelTensors(config).map(({ name, shape }) => ({ name, shape, init: initializer(name, shape) }));
+  const random = await createRandomCheckpoint(tensors, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
+  try {
+    await writeFile(join(random.folder, 'config.json'), configJson(config));
+    const parts = await openCheckpointParts(random.folder, load);
+    return {
+      ...parts,
+      async [Symbol.asyncDispose]() {
+        await parts[Symbol.asyncDispose]();
+        await random.dispose();
+      },
+    };
+  } catch (error) {
+    await random.dispose();
+    throw error;
+  }
+}
+
+/** The reference's `_init_weights`: norms one, biases and query tokens zero, the rest normal. */
+export function referenceInitializer({ visionConfig, qformerConfig, textConfig, initializerRange }: Blip2Config): InitializeTensor {
+  const ranges: readonly (readonly [string, number])[] = [
+    ['vision_model.', visionConfig.initializerRange],
+    ['qformer.', qformerConfig.initializerRange],
+    ['language_model.', textConfig.modelType === 'opt' ? textConfig.initStd : initializerRange],
+  ];
+  return (name) => {
+    if (/norm[^.]*\.weight$/i.test(name)) return { kind: 'ones' };
+    if (name.endsWith('.bias') || name === 'query_tokens') return { kind: 'zeros' };
+    return { kind: 'normal', std: ranges.find(([prefix]) => name.startsWith(prefix))?.[1] ?? initializerRange };
+  };
+}

@@ -1,0 +1,37 @@
+import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openCheckpoint, saveCheckpoint, storedTensorSource, type SaveOptions } from '@blip2/checkpoint';
+import { Blip2Config } from '@blip2/config';
+
+/** `dtype` is the stored type of every weight; `maxShardBytes` the size of one file. */
+export type SaveModelOptions = SaveOptions;
+
+/** What belongs to a model beside configuration and weights. */
+const COMPANIONS: readonly string[] = [
+  'preprocessor_config.json', 'processor_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json',
+  'vocab.json', 'merges.txt', 'vocab.txt', 'spiece.model', 'generation_config.json',
+];
+
+/** Copies a model folder, with its weights in another precision or in other shards if asked. Streams. */
+export async function saveModel(folder: string, config: Blip2Config, target: string, options: SaveModelOptions = {}): Promise<void> {
+  const { tensors } = await openCheckpoint(folder);
+  await mkdir(target, { recursive: true });
+  await saveCheckpoint(target, [...tensors.values()].map((tensor) => storedTensorSource(tensor)), options);
+  await replaceFile(join(target, 'config.json'), configJson(config, options.dtype));
+  for (const name of COMPANIONS) {
+    if (existsSync(join(folder, name)) && join(folder, name) !== join(target, name)) await copyFile(join(folder, name), join(target, name));
+  }
+}
+
+/** The text of `config.json`, with the class that the reference is to load it as. */
+export function configJson(config: Blip2Config, dtype?: string): string {
+  const json = { architectures: ['Blip2ForConditionalGeneration'], ...Blip2Config.toJson(config), ...(dtype !== undefined && { torch_dtype: dtype }) };
+  return `${JSON.stringify(json, undefined, 2)}\n`;
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, text);
+  await rename(temporary, path);
+}
