@@ -19,8 +19,13 @@ export function describeFailure(error: unknown): Failure {
 
 /** The exit code of a run that this error ended. */
 export function exitCodeOf(error: unknown): ExitCode {
-  const usage = error instanceof Blip2Error && (error.code === 'INVALID_ARGUMENT' || error.code === 'UNKNOWN_OPTION');
-  return usage ? ExitCode.badUsage : ExitCode.failed;
+  return error instanceof Blip2Error && isBadUsage(error) ? ExitCode.badUsage : ExitCode.failed;
+}
+
+function isBadUsage({ code, details }: Blip2Error): boolean {
+  if (code === 'INVALID_ARGUMENT' || code === 'UNKNOWN_OPTION') return true;
+  // With a place it is a file that is of this kind, without one it is what `--dtype` or `--device` asks for.
+  return (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && details.where === undefined;
 }
 
 /** `CODE: message`, and with `verbose` the stack of the error and of its causes. */

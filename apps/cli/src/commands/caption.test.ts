@@ -82,6 +82,19 @@ describe('the model', () => {
   });
 });
 
+describe('a precision or device that is not offered', () => {
+  it('is bad usage; a file of such a precision is a failure', async () => {
+    const at = await temporaryFolder({ 'a.png': 'a cat' });
+    const failing = (where?: string): Parameters<typeof runFake>[1] => ({
+      onCall: () => {
+        throw new Blip2Error('UNSUPPORTED_DTYPE', 'This precision is not offered', where ? { where } : {});
+      },
+    });
+    expect((await runFake(['caption', at('a.png'), '--dtype', 'fp16'], failing())).exitCode).toBe(2);
+    expect((await runFake(['caption', at('a.png')], failing('model.safetensors'))).exitCode).toBe(1);
+  });
+});
+
 describe('images that fail', () => {
   it('are named on stderr and skipped; the count and exit code 3 come at the end', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': '', 'd.png': 'a dog' });

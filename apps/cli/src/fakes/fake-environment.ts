@@ -69,8 +69,7 @@ function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
   return {
     async caption(images, { generation, prompt, signal }) {
       await called({ name: 'caption', images: images.map(textOf), generation, prompt });
-      signal.throwIfAborted();
-      return images.map((image) => result(textOf(image)));
+      return images.map((image) => result(signal.aborted ? 'cut' : textOf(image)));
     },
     async ask(items, { generation, rawPrompt, signal }) {
       await called({ name: 'ask', items: items.map(({ image, questions }) => [textOf(image), ...questions]), generation, rawPrompt });

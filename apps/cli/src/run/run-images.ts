@@ -66,6 +66,8 @@ async function work<Result>({ task, options, environment, sink, signal, pending 
   for await (const batch of batchesOf(pending, options.batchSize, environment, signal)) {
     const decoded = batch.filter((entry) => 'image' in entry);
     const results = decoded.length > 0 ? await task.perform(model, decoded, signal) : [];
+    // An interrupted generation may come back with rows that are cut off.
+    signal.throwIfAborted();
     progress.clear();
     await reportBatch({ batch, results, task, json, sink, stderr: environment.stderr });
     tally.done += decoded.length;
