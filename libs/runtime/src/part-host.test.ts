@@ -62,6 +62,13 @@ it('disposes of inline parts newest first', async () => {
 });
 
 describe('the end of a worker', () => {
+  it('does not dispose again of a part that is gone', async () => {
+    const host = createPartHost({ isolate: 'worker' });
+    const part = await host.create<{ dispose(): Promise<void> }>({ module, export: 'ToyLanguageModel.disposableOnce' });
+    await part.dispose();
+    await host[Symbol.asyncDispose]();
+  });
+
   it('waits for the call in progress and refuses those that wait', async () => {
     const host = createPartHost({ isolate: 'worker' });
     const counter = await createCounter(host);
