@@ -1,10 +1,68 @@
-import type { GoldenCase } from './golden-case.ts';
+import { Blip2ForConditionalGeneration, Blip2Model } from '@blip2/blip2';
+import { Blip2Error, type LanguageProjection as Projection, type SessionFactory, type TextTokenizer } from '@blip2/interfaces';
+import { OptForCausalLM } from '@blip2/language';
+import { Blip2Processor, BlipImageProcessor, Tokenizer } from '@blip2/processor';
+import { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
+import { Blip2VisionModel } from '@blip2/vision';
 
 /** The models of one case: each is loaded at its first use, once, in float32. */
 export interface CaseModels extends AsyncDisposable {
-  readonly checkpoint: string | undefined;
+  imageProcessor(): Promise<BlipImageProcessor>;
+  processor(): Promise<Blip2Processor>;
+  /** `tokenizer` or `qformer_tokenizer`, as the format calls them. */
+  tokenizer(name: string): Promise<TextTokenizer>;
+  vision(): Promise<Blip2VisionModel>;
+  qformer(): Promise<Blip2QFormerModel>;
+  languageProjection(): Promise<Projection>;
+  languageModel(): Promise<OptForCausalLM>;
+  whole(): Promise<Blip2ForConditionalGeneration>;
+  base(): Promise<Blip2Model>;
 }
 
-export function createCaseModels(golden: GoldenCase): CaseModels {
-  return { checkpoint: golden.checkpoint, [Symbol.asyncDispose]: () => Promise.resolve() };
+/** How models are loaded; mutants put their own session factory here. */
+export interface CaseModelOptions {
+  readonly createSession?: SessionFactory;
+}
+
+/** The second tokenizer of InstructBLIP, a folder of its repositories. */
+const QFORMER_TOKENIZER = 'qformer_tokenizer';
+
+/** Parts are loaded each by itself, as a user of one package does it, so that their entries judge that package alone. */
+export function createCaseModels(checkpoint: string | undefined, { createSession }: CaseModelOptions = {}): CaseModels {
+  const options = { ...(createSession && { createSession }) };
+  const loaded: Promise<AsyncDisposable>[] = [];
+  const owned = <T extends AsyncDisposable>(load: (folder: string) => Promise<T>): (() => Promise<T>) =>
+    once(() => {
+      const model = load(requireFolder(checkpoint));
+      loaded.push(model);
+      return model;
+    });
+  const processor = once(() => Blip2Processor.fromPretrained(requireFolder(checkpoint)));
+  const qformerTokenizer = once(() => Tokenizer.fromPretrained(requireFolder(checkpoint), { subfolder: QFORMER_TOKENIZER }));
+  return {
+    imageProcessor: once(() => BlipImageProcessor.fromPretrained(requireFolder(checkpoint))),
+    processor,
+    // The processor's own: it adds the image token where older repositories lack it.
+    tokenizer: async (name) => (name === QFORMER_TOKENIZER ? qformerTokenizer() : (await processor()).tokenizer),
+    vision: owned((folder) => Blip2VisionModel.fromPretrained(folder, options)),
+    qformer: owned((folder) => Blip2QFormerModel.fromPretrained(folder, options)),
+    languageProjection: owned((folder) => LanguageProjection.fromPretrained(folder, options)),
+    languageModel: owned((folder) => OptForCausalLM.fromPretrained(folder, options)),
+    whole: owned((folder) => Blip2ForConditionalGeneration.fromPretrained(folder, options)),
+    base: owned((folder) => Blip2Model.fromPretrained(folder, options)),
+    async [Symbol.asyncDispose]() {
+      for (const model of await Promise.allSettled(loaded)) if (model.status === 'fulfilled') await model.value[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function requireFolder(checkpoint: string | undefined): string {
+  if (checkpoint === undefined) throw new Blip2Error('MISSING_FILE', 'the case has no checkpoint, but the entry needs one');
+  return checkpoint;
+}
+
+/** A loader that loads once; a failure stays a failure. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () => (loading ??= load());
 }

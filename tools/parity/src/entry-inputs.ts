@@ -1,21 +1,27 @@
-import { Blip2Error, type Tensor } from '@blip2/interfaces';
+import { Blip2Error, type PixelValues, type Tensor } from '@blip2/interfaces';
 import type { GoldenCase, GoldenEntry } from './golden-case.ts';
 import { resolveInput } from './golden-tensors.ts';
 import { asNumber, asRows, asString, asStringList } from './json-shape.ts';
 
-type FloatTensor<D extends readonly number[]> = Tensor<'float32', D>;
+type Matrix = Tensor<'float32', [rows: number, columns: number]>;
+type Vectors = Tensor<'float32', [batch: number, positions: number, size: number]>;
 
 /** The inputs of one entry by the manifest's names, each read as what the kind expects. */
 export interface EntryInputs {
   has(name: string): boolean;
   string(name: string): string;
   strings(name: string): readonly string[];
+  /** One text, or a list. */
+  texts(name: string): string | readonly string[];
   integer(name: string): number;
+  /** Ids, masks or labels. */
   rows(name: string): readonly (readonly number[])[];
-  /** A float tensor of `rank` axes. */
-  matrix(name: string): FloatTensor<[number, number]>;
-  cube(name: string): FloatTensor<[number, number, number]>;
-  pictures(name: string): FloatTensor<[number, number, number, number]>;
+  /** `[rows, columns]`. */
+  matrix(name: string): Matrix;
+  /** `[batch, positions, size]`. */
+  vectors(name: string): Vectors;
+  /** `[batch, channels, height, width]`. */
+  pictures(name: string): PixelValues;
   /** `{ [key]: read(name) }` if the input was passed, else `{}`. */
   optional<K extends string, V>(key: K, name: string, read: (name: string) => V): { readonly [P in K]?: V };
 }
@@ -31,11 +37,12 @@ export function readEntryInputs(golden: GoldenCase, entry: GoldenEntry): EntryIn
     has: (name) => values.has(name),
     string: (name) => asString(read(name), name),
     strings: (name) => asStringList(read(name), name),
+    texts: (name) => (typeof read(name) === 'string' ? asString(read(name), name) : asStringList(read(name), name)),
     integer: (name) => asNumber(read(name), name),
     rows: (name) => asRows(read(name), name),
-    matrix: (name) => asFloat(read(name), name, isRank2),
-    cube: (name) => asFloat(read(name), name, isRank3),
-    pictures: (name) => asFloat(read(name), name, isRank4),
+    matrix: (name) => asFloats(read(name), name, isMatrix),
+    vectors: (name) => asFloats(read(name), name, isVectors),
+    pictures: (name) => asFloats(read(name), name, isPictures),
     optional: (key, name, readValue) => (values.has(name) ? keyed(key, readValue(name)) : {}),
   };
 }
@@ -46,16 +53,23 @@ function keyed<K extends string, V>(key: K, value: V): { readonly [P in K]?: V }
   return result;
 }
 
-type Ranked<D extends readonly number[]> = (tensor: Tensor<'float32'>) => tensor is FloatTensor<D>;
-const isRank2: Ranked<[number, number]> = (tensor): tensor is FloatTensor<[number, number]> => tensor.dims.length === 2;
-const isRank3: Ranked<[number, number, number]> = (tensor): tensor is FloatTensor<[number, number, number]> => tensor.dims.length === 3;
-const isRank4: Ranked<[number, number, number, number]> = (tensor): tensor is FloatTensor<[number, number, number, number]> => tensor.dims.length === 4;
-
-function asFloat<D extends readonly number[]>(value: unknown, name: string, ranked: Ranked<D>): FloatTensor<D> {
-  if (isFloatTensor(value) && ranked(value)) return value;
-  throw new Blip2Error('INVALID_ARGUMENT', 'a golden input is no float tensor of the expected rank', { where: name });
+function isFloats(value: unknown): value is Tensor<'float32'> {
+  return typeof value === 'object' && value !== null && 'data' in value && value.data instanceof Float32Array && 'dims' in value;
 }
 
-function isFloatTensor(value: unknown): value is Tensor<'float32'> {
-  return typeof value === 'object' && value !== null && 'data' in value && value.data instanceof Float32Array && 'dims' in value;
+function isMatrix(tensor: Tensor<'float32'>): tensor is Matrix {
+  return tensor.dims.length === 2;
+}
+
+function isVectors(tensor: Tensor<'float32'>): tensor is Vectors {
+  return tensor.dims.length === 3;
+}
+
+function isPictures(tensor: Tensor<'float32'>): tensor is PixelValues {
+  return tensor.dims.length === 4;
+}
+
+function asFloats<T extends Tensor<'float32'>>(value: unknown, name: string, fits: (tensor: Tensor<'float32'>) => tensor is T): T {
+  if (isFloats(value) && fits(value)) return value;
+  throw new Blip2Error('INVALID_ARGUMENT', 'a golden input is no float tensor of the expected rank', { where: name });
 }

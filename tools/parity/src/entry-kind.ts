@@ -1,29 +1,36 @@
-import type { Tensor } from '@blip2/interfaces';
+import type { ImageSource } from '@blip2/interfaces';
 import type { CaseModels } from './case-models.ts';
-import type { GoldenCase } from './golden-case.ts';
 import type { EntryInputs } from './entry-inputs.ts';
 import type { JsonObject } from './json-shape.ts';
 
 /** One call that an entry asks for. */
 export interface EntryCall {
-  readonly golden: GoldenCase;
   readonly models: CaseModels;
   readonly inputs: EntryInputs;
-  /** The manifest's options under this library's names. */
+  /** The manifest's options under this library's names, values as they stand there. */
   readonly options: JsonObject;
-  /** Outputs that the entry lists, under this library's names: what need not be computed may be left out. */
+  /** Outputs that the entry lists, under this library's names: the rest need not be computed. */
   readonly wanted: ReadonlySet<string>;
+  /** The file of a picture by its name in the manifest. */
+  readonly file: (name: string) => string;
+  /** A picture as image arguments take it: its file, or levels that stand in for a JPEG. */
+  readonly picture: (name: string) => Promise<ImageSource>;
 }
 
 /** How one kind of entry is put to the public interface. */
 export interface EntryKind {
   /** Input names of the manifest that it knows; any other makes the entry fail. */
   readonly inputs: readonly string[];
-  /** Option names of the manifest that it knows; `library` leaves the check to the library itself, which refuses unknown ones. */
-  readonly options: readonly string[] | 'library';
+  /** Option names of the manifest that it knows; any other makes the entry fail. */
+  readonly options: readonly string[];
   /** Calls the library. The result's fields are compared under the manifest's output names in camelCase. */
   run(call: EntryCall): Promise<object>;
 }
 
-/** A picture or levels, as image arguments take it. */
-export type ImageInput = string | Tensor<'uint8', [height: number, width: number, channels: 3]>;
+/**
+ * A manifest's options as the options of a call: JSON has no types, the names were checked against the kind's list, and the library
+ * checks the values.
+ */
+export function optionsOf<T extends object>({ options }: Pick<EntryCall, 'options'>): T {
+  return options as T;
+}

@@ -3,7 +3,7 @@ import { findProblems, parseExpectedSkips } from './expected-skips.ts';
 import type { EntryResult } from './run-entry.ts';
 
 const result = (name: string, status: EntryResult['status']): EntryResult => ({
-  case: 'opt', name, kind: 'generate', status, elements: 1, largest: 0, largestRatio: 0, tolerance: { atol: 0, rtol: 0 },
+  case: 'opt', name, kind: 'generate', status, elements: 1, largest: 0, largestRatio: 0, threw: false, tolerance: { atol: 0, rtol: 0 },
 });
 
 describe('expected skips', () => {

@@ -4,3 +4,7 @@ export type { GoldenValue } from './golden-value.ts';
 export { parityCommand, type ParityOutput } from './parity-command.ts';
 export { runCase, type CaseRun } from './run-case.ts';
 export type { EntryResult } from './run-entry.ts';
+export { mutantsCommand } from './mutants/mutants-command.ts';
+export { mutations } from './mutants/mutations.ts';
+export type { Mutation } from './mutants/mutation.ts';
+export type { MutationResult } from './mutants/run-mutation.ts';

@@ -14,7 +14,7 @@ export interface CaseRun {
 }
 
 /** Runs the entries of a case one after another and yields what became of each. Models are loaded once and released at the end. */
-export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models = createCaseModels(golden), select = () => true }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
+export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models = createCaseModels(golden.checkpoint), select = () => true }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
   await using owned = models;
   const family = await readCheckpointFamily(golden.checkpoint);
   for (const entry of golden.entries.filter(select)) {

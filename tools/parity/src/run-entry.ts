@@ -6,6 +6,7 @@ import { readEntryInputs } from './entry-inputs.ts';
 import type { EntryKind } from './entry-kind.ts';
 import type { GoldenCase, GoldenEntry, Tolerance } from './golden-case.ts';
 import type { JsonObject } from './json-shape.ts';
+import { caseFile, casePicture } from './pictures.ts';
 
 /** What became of one entry. */
 export interface EntryResult {
@@ -20,6 +21,8 @@ export interface EntryResult {
   /** Largest difference divided by what was allowed. */
   readonly largestRatio: number;
   readonly tolerance: Tolerance;
+  /** Whether an exception ended it. */
+  readonly threw: boolean;
   /** Why it failed or was skipped. */
   readonly reason?: string;
 }
@@ -29,8 +32,11 @@ export type EntryKinds = ReadonlyMap<string, EntryKind>;
 
 /** Calls the library and compares. Whatever goes wrong, an exception included, is a failure of the entry. */
 export async function runEntry(golden: GoldenCase, models: CaseModels, entry: GoldenEntry, kinds: EntryKinds): Promise<EntryResult> {
-  const found = await callAndCompare(golden, models, entry, kinds).catch((error: unknown) => ({ ...NOTHING_COMPARED, failure: describe(error) }));
-  return toResult(golden, entry, found);
+  try {
+    return toResult(golden, entry, await callAndCompare(golden, models, entry, kinds));
+  } catch (error) {
+    return { ...toResult(golden, entry, { ...NOTHING_COMPARED, failure: describe(error) }), threw: true };
+  }
 }
 
 /** A result for an entry that was not run, with the reason. */
@@ -44,19 +50,20 @@ async function callAndCompare(golden: GoldenCase, models: CaseModels, entry: Gol
   const unknown = unknownNames(entry, kind);
   if (unknown.length > 0) return { ...NOTHING_COMPARED, failure: `unknown ${unknown.join(', ')}` };
   const produced = await kind.run({
-    golden,
     models,
     inputs: readEntryInputs(golden, entry),
     options: camelCaseKeys(entry.options),
     wanted: new Set([...entry.outputs.keys()].map(camelCase)),
+    file: (name) => caseFile(golden, name),
+    picture: (name) => casePicture(golden, name),
   });
   return compareOutputs(golden, entry, new Map<string, unknown>(Object.entries(produced)));
 }
 
 function unknownNames(entry: GoldenEntry, kind: EntryKind): string[] {
   const inputs = [...entry.inputs.keys()].filter((name) => !kind.inputs.includes(name)).map((name) => `input ${name}`);
-  const { options } = kind;
-  return options === 'library' ? inputs : [...inputs, ...Object.keys(entry.options).filter((name) => !options.includes(name)).map((name) => `option ${name}`)];
+  const options = Object.keys(entry.options).filter((name) => !kind.options.includes(name)).map((name) => `option ${name}`);
+  return [...inputs, ...options];
 }
 
 function camelCaseKeys(options: JsonObject): JsonObject {
@@ -73,6 +80,7 @@ function toResult(golden: GoldenCase, entry: GoldenEntry, { elements, largest, l
     largest,
     largestRatio,
     tolerance: entry.tolerance,
+    threw: false,
     ...(failure !== undefined && { reason: failure }),
   };
 }

@@ -1,4 +1,30 @@
 import type { EntryKind } from '../entry-kind.ts';
+import { generateKind, languageModelGenerateKind, samplingScoresKind } from './generate.ts';
+import { decodeImageKind, imageProcessorKind } from './images.ts';
+import { logitsPipelineKind, logitsProcessorKind } from './logits.ts';
+import { languageModelForwardKind, languageProjectionKind, qformerForwardKind, visionForwardKind } from './parts.ts';
+import { processorKind } from './processor.ts';
+import { tokenizerDecodeKind, tokenizerEncodeKind } from './text.ts';
+import { forwardKind, getImageFeaturesKind, getQFormerFeaturesKind, getTextFeaturesKind } from './whole-models.ts';
 
 /** Every kind of the format that the library answers, by its name in the manifest. */
-export const entryKinds: ReadonlyMap<string, EntryKind> = new Map();
+export const entryKinds: ReadonlyMap<string, EntryKind> = new Map([
+  ['decode_image', decodeImageKind],
+  ['image_processor', imageProcessorKind],
+  ['tokenizer_encode', tokenizerEncodeKind],
+  ['tokenizer_decode', tokenizerDecodeKind],
+  ['processor', processorKind],
+  ['vision_forward', visionForwardKind],
+  ['qformer_forward', qformerForwardKind],
+  ['language_projection', languageProjectionKind],
+  ['language_model_forward', languageModelForwardKind],
+  ['forward', forwardKind],
+  ['get_image_features', getImageFeaturesKind],
+  ['get_qformer_features', getQFormerFeaturesKind],
+  ['get_text_features', getTextFeaturesKind],
+  ['generate', generateKind],
+  ['language_model_generate', languageModelGenerateKind],
+  ['sampling_scores', samplingScoresKind],
+  ['logits_processor', logitsProcessorKind],
+  ['logits_pipeline', logitsPipelineKind],
+]);

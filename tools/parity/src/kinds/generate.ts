@@ -1,0 +1,68 @@
+import type { GenerationOptions, PixelValues, Rows, Tensor } from '@blip2/interfaces';
+import type { EntryInputs } from '../entry-inputs.ts';
+import type { CaseModels } from '../case-models.ts';
+import { optionsOf, type EntryKind } from '../entry-kind.ts';
+import { GENERATION_OPTIONS } from './generation-options.ts';
+
+/** What the whole model writes about a picture, after a prompt or after one of its own. */
+export const generateKind: EntryKind = {
+  inputs: ['pixel_values', 'input_ids', 'attention_mask'],
+  options: [...GENERATION_OPTIONS, 'interpolate_pos_encoding'],
+  async run(call) {
+    const model = await call.models.whole();
+    return describeGenerated(call.models, await model.generate(picturePrompt(call.inputs), optionsOf<GenerationOptions>(call)));
+  },
+};
+
+/** What the language model alone writes after a text. */
+export const languageModelGenerateKind: EntryKind = {
+  inputs: ['input_ids', 'attention_mask'],
+  options: GENERATION_OPTIONS,
+  async run(call) {
+    const { models, inputs } = call;
+    const { languageModel } = await models.whole();
+    const prompt = { inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) };
+    return describeGenerated(models, await languageModel.generate(prompt, optionsOf<GenerationOptions>(call)));
+  },
+};
+
+/** Scores of the first new token after all processors of sampling, before anything is drawn. */
+export const samplingScoresKind: EntryKind = {
+  inputs: ['pixel_values', 'input_ids', 'attention_mask'],
+  options: GENERATION_OPTIONS,
+  async run(call) {
+    const model = await call.models.whole();
+    const { scores } = await model.generate(picturePrompt(call.inputs), { ...optionsOf<GenerationOptions>(call), doSample: true, maxNewTokens: 1, outputScores: true });
+    return { scores: scores?.[0] };
+  },
+};
+
+interface PicturePrompt {
+  readonly pixelValues: PixelValues;
+  readonly inputIds?: Rows;
+  readonly attentionMask?: Rows;
+}
+
+function picturePrompt(inputs: EntryInputs): PicturePrompt {
+  return {
+    pixelValues: inputs.pictures('pixel_values'),
+    ...inputs.optional('inputIds', 'input_ids', inputs.rows),
+    ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+  };
+}
+
+interface Generated {
+  readonly sequences: readonly (readonly number[])[];
+  readonly sequencesScores?: readonly number[];
+  readonly scores?: readonly Tensor[];
+}
+
+async function describeGenerated(models: CaseModels, { sequences, sequencesScores, scores }: Generated): Promise<object> {
+  const processor = await models.processor();
+  return {
+    newTokens: sequences,
+    texts: processor.batchDecode(sequences, { skipSpecialTokens: true }),
+    ...(sequencesScores && { sequencesScores: { type: 'float32', dims: [sequencesScores.length], data: Float32Array.from(sequencesScores) } }),
+    ...(scores && { scores }),
+  };
+}

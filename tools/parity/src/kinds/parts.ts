@@ -1,0 +1,54 @@
+import { optionsOf, type EntryKind } from '../entry-kind.ts';
+
+/** The vision encoder alone. Hidden states and attentions are on unless the options turn them off. */
+export const visionForwardKind: EntryKind = {
+  inputs: ['pixel_values'],
+  options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
+  async run(call) {
+    const vision = await call.models.vision();
+    return vision.forward({ pixelValues: call.inputs.pictures('pixel_values') }, { outputHiddenStates: true, outputAttentions: true, ...optionsOf(call) });
+  },
+};
+
+/** The Q-Former alone; without `query_embeds` the model's own query tokens stand in every row. */
+export const qformerForwardKind: EntryKind = {
+  inputs: ['encoder_hidden_states', 'encoder_attention_mask', 'query_embeds', 'query_length', 'attention_mask'],
+  options: [],
+  async run({ models, inputs, wanted }) {
+    const qformer = await models.qformer();
+    return qformer.forward(
+      {
+        ...inputs.optional('encoderHiddenStates', 'encoder_hidden_states', inputs.vectors),
+        ...inputs.optional('encoderAttentionMask', 'encoder_attention_mask', inputs.rows),
+        ...inputs.optional('queryEmbeds', 'query_embeds', inputs.vectors),
+        ...inputs.optional('queryLength', 'query_length', inputs.integer),
+        ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+      },
+      { outputHiddenStates: wanted.has('hiddenStates'), outputAttentions: wanted.has('attentions') || wanted.has('crossAttentions') },
+    );
+  },
+};
+
+/** The linear layer between the Q-Former and the language model. */
+export const languageProjectionKind: EntryKind = {
+  inputs: ['query_output'],
+  options: [],
+  async run({ models, inputs }) {
+    const projection = await models.languageProjection();
+    return { projected: await projection.project(inputs.vectors('query_output')) };
+  },
+};
+
+/** The language model alone: no image involved. */
+export const languageModelForwardKind: EntryKind = {
+  inputs: ['input_ids', 'inputs_embeds', 'attention_mask'],
+  options: [],
+  async run({ models, inputs }) {
+    const languageModel = await models.languageModel();
+    return languageModel.forward({
+      ...inputs.optional('inputIds', 'input_ids', inputs.rows),
+      ...inputs.optional('inputsEmbeds', 'inputs_embeds', inputs.vectors),
+      ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+    });
+  },
+};

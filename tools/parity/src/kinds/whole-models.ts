@@ -1,0 +1,40 @@
+import { optionsOf, type EntryKind } from '../entry-kind.ts';
+
+/** The whole model; states and maps are those of the language model. */
+export const forwardKind: EntryKind = {
+  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'labels'],
+  options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
+  async run(call) {
+    const { models, inputs } = call;
+    const model = await models.whole();
+    const { languageModelOutputs, ...outputs } = await model.forward(
+      {
+        pixelValues: inputs.pictures('pixel_values'),
+        inputIds: inputs.rows('input_ids'),
+        ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+        ...inputs.optional('labels', 'labels', inputs.rows),
+      },
+      optionsOf(call),
+    );
+    return { ...languageModelOutputs, ...outputs };
+  },
+};
+
+export const getImageFeaturesKind: EntryKind = {
+  inputs: ['pixel_values'],
+  options: [],
+  run: async ({ models, inputs }) => (await models.base()).getImageFeatures({ pixelValues: inputs.pictures('pixel_values') }),
+};
+
+export const getQFormerFeaturesKind: EntryKind = {
+  inputs: ['pixel_values'],
+  options: [],
+  run: async ({ models, inputs }) => (await models.base()).getQFormerFeatures({ pixelValues: inputs.pictures('pixel_values') }),
+};
+
+export const getTextFeaturesKind: EntryKind = {
+  inputs: ['input_ids', 'attention_mask'],
+  options: [],
+  run: async ({ models, inputs }) =>
+    (await models.base()).getTextFeatures({ inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) }),
+};

@@ -1,0 +1,26 @@
+import type { OnnxModel, Session, SessionFactory, SessionOptions, Signature, Tensor } from '@blip2/interfaces';
+import { decodeModel, encodeModel } from '@blip2/onnx';
+import { createSession } from '@blip2/runtime';
+import type { Mutation } from './mutation.ts';
+
+/** A session factory that makes a mutation's mistakes: in graphs before they are loaded, in inputs before each run. */
+export function mutatedSessions({ graph, feed }: Pick<Mutation, 'graph' | 'feed'>): SessionFactory {
+  const serialize = (model: OnnxModel): Uint8Array => {
+    if (!graph) return model.serialize();
+    const proto = decodeModel(model.serialize());
+    graph(proto, model.name);
+    return encodeModel(proto);
+  };
+  return async <S extends Signature>(model: OnnxModel<S>, options?: SessionOptions): Promise<Session<S>> => {
+    const session = await createSession({ ...model, serialize: () => serialize(model) }, options);
+    const change = feed?.();
+    if (!change) return session;
+    return {
+      run: (inputs) => {
+        change(new Map(Object.entries<Tensor>(inputs)), model.name);
+        return session.run(inputs);
+      },
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    };
+  };
+}

@@ -1,0 +1,63 @@
+import { decodeImage, type ImageProcessorSettings } from '@blip2/processor';
+import type { Tensor } from '@blip2/interfaces';
+import { optionsOf, type EntryCall } from '../entry-kind.ts';
+import { blendOverWhite } from './blend-over-white.ts';
+import { floatBicubic, roundToLevels, type FloatImage } from './float-bicubic.ts';
+import { IMAGE_KINDS, type Mutation } from './mutation.ts';
+
+const image = { case: 'opt', reaches: IMAGE_KINDS } as const;
+/** Kinds that resize. */
+const RESIZING: readonly string[] = ['image_processor', 'processor'];
+/** Pillow's number of the bilinear filter. */
+const BILINEAR = 2;
+/** The picture of the case that has an alpha channel. */
+const TRANSPARENT = 'alpha.png';
+
+export const pictureMutations: readonly Mutation[] = [
+  { ...image, name: 'image: EXIF orientation applied', call: (call) => ({ ...call, options: { ...call.options, autoOrient: true } }) },
+  {
+    ...image, name: 'image: alpha blended over white',
+    call: (call) => ({ ...call, picture: (name) => (name === TRANSPARENT ? blendOverWhite(call.file(name)) : call.picture(name)) }),
+    async result(result, { inputs, file }) {
+      if (inputs.has('image') && inputs.string('image') === TRANSPARENT) result.set('rgb', await decodeImage(await blendOverWhite(file(TRANSPARENT))));
+    },
+  },
+  { ...image, name: 'image: bilinear', reaches: RESIZING, call: (call) => ({ ...call, options: { resample: BILINEAR, ...call.options } }) },
+  {
+    ...image, name: 'image: bicubic without antialiasing', reaches: RESIZING,
+    // What has the right size already is not changed by resizing.
+    call: (call) => ({ ...call, picture: async (name) => roundToLevels(await resized(call, name, false)) }),
+  },
+  {
+    ...image, name: 'image: bicubic without rounding to levels', reaches: RESIZING,
+    async result(result, call) {
+      if (!result.has('pixelValues')) return;
+      const pictures = await Promise.all(call.inputs.strings('images').map((name) => resized(call, name, true)));
+      result.set('pixelValues', toPixelValues(pictures, await settingsOf(call)));
+    },
+  },
+];
+
+async function settingsOf(call: EntryCall): Promise<ImageProcessorSettings> {
+  const { settings } = await call.models.imageProcessor();
+  return { ...settings, ...optionsOf<ImageProcessorSettings>(call) };
+}
+
+async function resized(call: EntryCall, name: string, antialias: boolean): Promise<FloatImage> {
+  const { doResize, size } = await settingsOf(call);
+  const rgb = await decodeImage(await call.picture(name));
+  const [height, width] = doResize ? [size.height, size.width] : rgb.dims;
+  return floatBicubic(rgb, height, width, antialias);
+}
+
+function toPixelValues(pictures: readonly FloatImage[], { doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings): Tensor<'float32'> {
+  const [{ height, width } = { height: 0, width: 0 }] = pictures;
+  const plane = height * width;
+  const data = new Float32Array(pictures.length * 3 * plane);
+  pictures.forEach((picture, index) => picture.data.forEach((level, at) => {
+    const channel = at % 3;
+    const value = doRescale ? level * rescaleFactor : level;
+    data[(index * 3 + channel) * plane + Math.floor(at / 3)] = doNormalize ? (value - (imageMean[channel] ?? 0)) / (imageStd[channel] ?? 1) : value;
+  }));
+  return { type: 'float32', dims: [pictures.length, 3, height, width], data };
+}
