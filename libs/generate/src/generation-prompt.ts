@@ -2,8 +2,8 @@ import { Blip2Error, type Decoding, type LanguageModel, type Prompt, type Specia
 
 interface PromptIds {
   /**
-   * The ids that penalties see before the first new token, rows of equal length. Causal: the whole row, image tokens included (default: none);
-   * seq2seq: the ids of the decoder (default: `decoderInputIds`, else the start token).
+   * The ids that penalties see before the first new token, rows of equal length. Causal: the whole row, image tokens included (default: none) and, as in the
+   * reference, padding too; seq2seq: the ids of the decoder (default: `decoderInputIds`, else the start token).
    */
   readonly promptIds?: readonly TokenIds[];
   /** Positions that `maxLength` and `minLength` count before the first new token. Default: those of the prompt (causal) or of the decoder (seq2seq). */

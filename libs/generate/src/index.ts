@@ -22,3 +22,7 @@ export { typicalP } from './processors/typical-p.ts';
 export { argmax } from './samplers/argmax.ts';
 export { multinomial } from './samplers/multinomial.ts';
 export { createRandom, randomSeed, type Random } from './samplers/random.ts';
+export { sequenceLogProbs, type SequenceLogProbs, type SequenceLogProbsOptions } from './sequence-log-probs.ts';
+export { stopStrings } from './stopping/stop-strings.ts';
+export { createIncrementalDecoder, type IncrementalDecoder } from './text/incremental-decoder.ts';
+export { createTextStreamer } from './text/text-streamer.ts';

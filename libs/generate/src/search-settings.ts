@@ -4,7 +4,7 @@ import { resolveLengths } from './options/lengths.ts';
 import { numberOption } from './options/number-option.ts';
 import { createLogitsProcessors } from './processors/create-logits-processors.ts';
 import { randomSeed } from './samplers/random.ts';
-import { createStopRule, type StopRule } from './stopping/stop-rules.ts';
+import { createStopRules, type StopRules } from './stopping/stop-rules.ts';
 
 /** Everything a search needs, all defaults filled in. */
 export interface SearchSettings {
@@ -14,7 +14,7 @@ export interface SearchSettings {
   readonly vocabularySize: number;
   readonly maxNewTokens: number;
   readonly processors: readonly LogitsProcessor[];
-  readonly stop: StopRule;
+  readonly stop: StopRules;
   readonly eosTokenIds: TokenIds;
   readonly padTokenId: number;
   readonly doSample: boolean;
@@ -65,7 +65,7 @@ export function resolveSettings(
     vocabularySize: model.vocabularySize,
     maxNewTokens,
     processors: processors.map(({ process }) => process),
-    stop: createStopRule(options, { eosTokenIds, maxNewTokens, now: () => performance.now(), ...(decode && { decode }) }),
+    stop: createStopRules(options, { eosTokenIds, maxNewTokens, now: () => performance.now(), ...(decode && { decode }) }),
     eosTokenIds,
     padTokenId: special.padTokenId ?? eosTokenIds[0] ?? 0,
     doSample: options.doSample ?? false,

@@ -2,8 +2,13 @@ import { Blip2Error, type GenerationOptions, type StoppingCriterion, type TokenI
 import type { FinishReason } from '../generate-output.ts';
 import { stopStrings } from './stop-strings.ts';
 
-/** Says whether and why a row ends with its newest token. */
-export type StopRule = (newIds: TokenIds) => FinishReason | undefined;
+/** When rows end. */
+export interface StopRules {
+  /** Whether and why a row ends with its newest token. `isLate`: asked once for all rows of a step, so that they end together. */
+  reason(newIds: TokenIds, isLate: boolean): FinishReason | undefined;
+  /** Whether `maxTime` is over. */
+  isLate(): boolean;
+}
 
 export interface StopLimits {
   readonly eosTokenIds: TokenIds;
@@ -14,17 +19,20 @@ export interface StopLimits {
   readonly now: () => number;
 }
 
-/** The rule that options and limits give together: an end token counts first, then text and own criteria, then length, then time. */
-export function createStopRule(options: GenerationOptions, { eosTokenIds, maxNewTokens, decode, now }: StopLimits): StopRule {
+/** The rules that options and limits give together: an end token counts first, then text and own criteria, then length, then time. */
+export function createStopRules(options: GenerationOptions, { eosTokenIds, maxNewTokens, decode, now }: StopLimits): StopRules {
   const criteria: StoppingCriterion[] = [...(options.stoppingCriteria ?? [])];
   if (options.stopStrings !== undefined) criteria.push(stopStrings([options.stopStrings].flat(), requireDecode(decode)));
   const end = new Set(eosTokenIds);
   const deadline = options.maxTime === undefined ? Infinity : now() + options.maxTime * 1000;
-  return (newIds) => {
-    if (end.has(newIds.at(-1)!)) return 'eos';
-    if (criteria.some((isFinished) => isFinished(newIds))) return 'stop';
-    if (newIds.length >= maxNewTokens) return 'length';
-    return deadline !== Infinity && now() > deadline ? 'time' : undefined;
+  return {
+    reason(newIds, isLate) {
+      if (end.has(newIds.at(-1)!)) return 'eos';
+      if (criteria.some((isFinished) => isFinished(newIds))) return 'stop';
+      if (newIds.length >= maxNewTokens) return 'length';
+      return isLate ? 'time' : undefined;
+    },
+    isLate: () => deadline !== Infinity && now() > deadline,
   };
 }
 

@@ -26,8 +26,8 @@ export interface BeamGroup {
   /** Better rows may still come. Never true again once it is false. */
   readonly isOpen: boolean;
   readonly beams: readonly Beam[];
-  /** Takes one more token. `candidates`: best first, or in the order they were drawn; `logProb`: what the model itself gave a candidate's token. */
-  advance(candidates: readonly Candidate[], logProb: (candidate: Candidate) => number): void;
+  /** Takes one more token. `candidates`: best first, or in the order they were drawn; `logProb`: what the model itself gave a candidate's token; `isLate`: time is over. */
+  advance(candidates: readonly Candidate[], logProb: (candidate: Candidate) => number, isLate: boolean): void;
   /** The best rows so far, ended ones first. */
   best(count: number): Hypothesis[];
 }
@@ -71,10 +71,10 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
     get beams() {
       return beams;
     },
-    advance(candidates, logProb) {
+    advance(candidates, logProb, isLate) {
       const extended = candidates.map((candidate) => {
         const beam = extend(beams[candidate.beam]!, candidate, logProb(candidate), prompt * numBeams + candidate.beam);
-        const finishReason = stop(beam.newIds);
+        const finishReason = stop.reason(beam.newIds, isLate);
         return { ...beam, ...(finishReason && { finishReason }) };
       });
       if (isOpen) finish(extended.slice(0, numBeams).filter(({ finishReason }) => finishReason));

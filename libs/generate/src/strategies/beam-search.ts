@@ -29,7 +29,8 @@ export function createBeamSearch(settings: SearchSettings): Search {
     for (let step = 0; ; step++) {
       signal?.throwIfAborted();
       log.begin(groups.length * numBeams);
-      for (const { prompt, group, random } of live) advance(group, prompt * numBeams, logits, random);
+      const isLate = settings.stop.isLate();
+      for (const { prompt, group, random } of live) advance(group, prompt * numBeams, logits, isLate, random);
       yield { step, tokens: [] };
       if (groups.every(({ group }) => !group.isOpen)) return;
       live = live.filter(({ group }) => log.keepsAny || group.isOpen);
@@ -41,11 +42,11 @@ export function createBeamSearch(settings: SearchSettings): Search {
 }
 
 /** Scores every continuation of a group's beams and lets the group choose. */
-function createStep(settings: SearchSettings, log: ScoreLog): (group: BeamGroup, firstRow: number, logits: Logits, random?: Random) => void {
+function createStep(settings: SearchSettings, log: ScoreLog): (group: BeamGroup, firstRow: number, logits: Logits, isLate: boolean, random?: Random) => void {
   const { processors, numBeams, eosTokenIds, vocabularySize, toleratesNaN } = settings;
   const logProbs = new Float32Array(vocabularySize);
   const numCandidates = Math.max(2, 1 + eosTokenIds.length) * numBeams;
-  return (group, firstRow, { data }, random) => {
+  return (group, firstRow, { data }, isLate, random) => {
     const rowOf = (beam: number): Float32Array => data.subarray(group.beams[beam]!.source * vocabularySize, (group.beams[beam]!.source + 1) * vocabularySize);
     const list = createCandidateList(numCandidates);
     const totals = group.beams.map((beam, index) => {
@@ -65,7 +66,7 @@ function createStep(settings: SearchSettings, log: ScoreLog): (group: BeamGroup,
       return total;
     });
     if (list.candidates.length === 0) throw notFinite(-1);
-    group.advance(list.candidates, ({ beam, id }: Candidate) => rowOf(beam)[id]! - totals[beam]!);
+    group.advance(list.candidates, ({ beam, id }: Candidate) => rowOf(beam)[id]! - totals[beam]!, isLate);
   };
 }
 

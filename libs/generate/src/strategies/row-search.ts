@@ -38,10 +38,11 @@ export function createRowSearch(settings: SearchSettings): Search {
     for (let step = 0; ; step++) {
       signal?.throwIfAborted();
       log.begin(rows.length);
+      const isLate = settings.stop.isLate();
       const [, , vocabulary] = logits.dims;
       const tokens = live.flatMap((row, index): NewToken[] => {
         const source = sources[index]!;
-        return choose(row, logits.data.subarray(source * vocabulary, (source + 1) * vocabulary)) ?? [];
+        return choose(row, logits.data.subarray(source * vocabulary, (source + 1) * vocabulary), isLate) ?? [];
       });
       yield { step, tokens };
       if (rows.every((row) => row.finishReason)) return;
@@ -63,10 +64,10 @@ function createRow(promptIds: readonly number[], index: number, { doSample, seed
 }
 
 /** Gives a row its next token and says which; nothing for a row that has ended. */
-function createChooser(settings: SearchSettings, log: ScoreLog): (row: Row, logits: Float32Array) => NewToken[] | undefined {
+function createChooser(settings: SearchSettings, log: ScoreLog): (row: Row, logits: Float32Array, isLate: boolean) => NewToken[] | undefined {
   const { processors, stop, padTokenId, toleratesNaN } = settings;
   const scratch = new Float32Array(processors.length > 0 ? settings.vocabularySize : 0);
-  return (row, logits) => {
+  return (row, logits, isLate) => {
     log.addLogits(row.index, logits);
     // Without processors nothing is rewritten, so the model's own array can be read where it lies.
     const scores = processors.length > 0 ? scratch : logits;
@@ -83,7 +84,7 @@ function createChooser(settings: SearchSettings, log: ScoreLog): (row: Row, logi
     row.ids.push(id);
     row.newIds.push(id);
     row.logProbs.push(logProb);
-    const finishReason = stop(row.newIds);
+    const finishReason = stop.reason(row.newIds, isLate);
     if (finishReason) row.finishReason = finishReason;
     return [{ row: row.index, id, logProb, ...(finishReason && { finishReason }) }];
   };

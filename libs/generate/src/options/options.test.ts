@@ -1,0 +1,89 @@
+import { generationOptions, type GenerationOptions } from '@blip2/interfaces';
+import { describe, expect, test } from 'vitest';
+import { resolveLengths } from './lengths.ts';
+import { validateGenerationOptions } from './validate-generation-options.ts';
+
+/** Options as untyped callers give them. */
+const validate = (options: object): void => validateGenerationOptions(options);
+
+describe('names', () => {
+  test.each([['max_new_tokens', 'maxNewTokens'], ['max-new-tokens', 'maxNewTokens'], ['maxNewToken', 'maxNewTokens'], ['beams', 'numBeams'], ['temprature', 'temperature']])(
+    '%s is unknown and near %s', (unknown, nearest) => {
+      expect(() => validate({ [unknown]: 1 })).toThrow(expect.objectContaining({ code: 'UNKNOWN_OPTION', message: expect.stringContaining(`Did you mean "${nearest}"?`) }));
+    });
+
+  test('names of Object.prototype are not options', () => {
+    expect(() => validate({ toString: 1 })).toThrow(expect.objectContaining({ code: 'UNKNOWN_OPTION' }));
+  });
+
+  test('an option that is undefined was not given', () => {
+    expect(() => validate({ maxNewTokens: undefined, streamer: undefined })).not.toThrow();
+  });
+});
+
+describe('values', () => {
+  const good: Required<Omit<GenerationOptions, 'streamer'>> = {
+    maxNewTokens: 5, maxLength: 9, minNewTokens: 0, minLength: 3, maxTime: 0.5, stopStrings: ['\n'], stoppingCriteria: [() => true], doSample: true, seed: 7, temperature: 0.5,
+    topK: 0, topP: 0.9, minP: 0.1, typicalP: 0.5, epsilonCutoff: 0.1, etaCutoff: 0.1, numBeams: 3, numReturnSequences: 2, lengthPenalty: -1, earlyStopping: 'never', repetitionPenalty: 1.2,
+    noRepeatNgramSize: 2, badWordsIds: [[1]], sequenceBias: [[[1, 2], -3]], suppressTokens: [], beginSuppressTokens: [1], forcedBosTokenId: 0, forcedEosTokenId: [1, 2],
+    exponentialDecayLengthPenalty: [2, 1.5], removeInvalidValues: true, renormalizeLogits: true, logitsProcessors: [() => undefined], bosTokenId: 0, eosTokenId: [1, 2], padTokenId: 0,
+    decoderStartTokenId: 0, returnPrompt: true, outputScores: true, outputLogits: true, interpolatePosEncoding: true, signal: new AbortController().signal,
+  };
+
+  test('every option accepts a sensible value', () => {
+    validate(good);
+    validate({ streamer: { put: () => undefined, end: () => undefined } });
+    expect(Object.keys({ ...good, streamer: 0 }).sort()).toEqual(Object.keys(generationOptions).sort());
+  });
+
+  test.each(Object.keys(generationOptions))('%s refuses null and an object of another form', (name) => {
+    for (const value of [null, { surprise: true }, NaN]) {
+      expect(() => validate({ [name]: value })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }));
+    }
+  });
+
+  test.each([
+    ['maxNewTokens', 0], ['maxNewTokens', 2.5], ['temperature', 0], ['temperature', '1'], ['topP', 1.1], ['topP', -0.1], ['topK', -1], ['minP', 2], ['typicalP', 0], ['numBeams', 0],
+    ['earlyStopping', 'always'], ['badWordsIds', []], ['badWordsIds', [[]]], ['badWordsIds', [[-1]]], ['sequenceBias', [[1, 2]]], ['sequenceBias', [[[1], 'x']]], ['eosTokenId', []], ['eosTokenId', -2],
+    ['repetitionPenalty', 0], ['exponentialDecayLengthPenalty', [1]], ['stopStrings', ''], ['stopStrings', []], ['maxTime', 0], ['maxTime', Infinity], ['doSample', 1], ['seed', 2 ** 32], ['logitsProcessors', [1]],
+  ])('%s refuses %j', (name, value) => {
+    expect(() => validate({ [name]: value })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }));
+  });
+
+  test('more sequences than the search has are refused', () => {
+    expect(() => validate({ numReturnSequences: 2 })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => validate({ numReturnSequences: 4, numBeams: 3, doSample: true })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => validate({ numReturnSequences: 4, doSample: true })).not.toThrow();
+  });
+
+  test('a beam search cannot be streamed', () => {
+    expect(() => validate({ numBeams: 2, streamer: { put: () => undefined, end: () => undefined } })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+});
+
+describe('lengths', () => {
+  test.each<[string, GenerationOptions, number, number, number, number]>([
+    ['20 new tokens by default', {}, 5, 100, 20, 0],
+    ['the default ends at the last position', {}, 90, 100, 10, 0],
+    ['maxNewTokens does not count the prompt', { maxNewTokens: 3 }, 5, 100, 3, 0],
+    ['maxLength counts the prompt', { maxLength: 12 }, 5, 100, 7, 0],
+    ['maxNewTokens wins over maxLength', { maxLength: 3, maxNewTokens: 4 }, 5, 100, 4, 0],
+    ['the last token needs no position', { maxNewTokens: 50 }, 90, 100, 11, 0],
+    ['minLength counts the prompt', { minLength: 9 }, 5, 100, 20, 4],
+    ['a prompt longer than minLength is enough', { minLength: 3 }, 5, 100, 20, 0],
+    ['minNewTokens wins over minLength', { minLength: 30, minNewTokens: 2 }, 5, 100, 20, 2],
+    ['nothing limits a model without positions', { maxNewTokens: 5000 }, 1, Infinity, 5000, 0],
+  ])('%s', (_, options, promptLength, maxPositions, maxNewTokens, minNewTokens) => {
+    expect(resolveLengths(options, promptLength, maxPositions)).toEqual({ maxNewTokens, minNewTokens });
+  });
+
+  test('a maxLength within the prompt is refused with both numbers', () => {
+    expect(() => resolveLengths({ maxLength: 5 }, 5, 100)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/Input length is 5, but maxLength is set to 5/) }));
+  });
+
+  test('a prompt that fills the model is refused', () => {
+    expect(() => resolveLengths({}, 100, 100)).toThrow(expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }));
+    expect(() => resolveLengths({ maxNewTokens: 1 }, 101, 100)).toThrow(expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }));
+    expect(resolveLengths({ maxNewTokens: 4 }, 100, 100)).toEqual({ maxNewTokens: 1, minNewTokens: 0 });
+  });
+});
