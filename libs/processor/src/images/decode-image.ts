@@ -1,8 +1,9 @@
+import type { Sharp } from 'sharp';
 import { Blip2Error, type ImageSource, type RgbImage, type SharpLike } from '@blip2/interfaces';
-import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile } from './image-bytes.ts';
+import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl } from './image-bytes.ts';
 import { imageFormat } from './image-format.ts';
-import { fetchImage } from './fetch-image.ts';
 import { loadSharp } from './load-sharp.ts';
+import { cmykToRgb } from './cmyk.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
 
 /** Pictures of more pixels are refused from their header: the number at which Pillow raises `DecompressionBombError`. */
@@ -20,8 +21,8 @@ export interface DecodeImageOptions {
 
 /**
  * Decodes a picture to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP,
- * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey and palettes expanded, first frame only.
- * 16-bit grey, CMYK and AVIF differ from Pillow (see the README). A sharp instance keeps the limits it was made with.
+ * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey, palettes and CMYK expanded, first frame only.
+ * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow. A sharp instance keeps the limits it was made with.
  * Codes: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `INVALID_ARGUMENT`.
  */
 export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
@@ -38,8 +39,13 @@ async function decode(source: ImageSource, maxPixels: number, options: DecodeIma
   if (isRgbImage(source)) return checkRgbImage(source, where);
   if (isRawImage(source)) return rawToRgb(source, where);
   if (isSharp(source)) return pixelsOf(source, where);
+  if (!isEncoded(source)) throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', { expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance', got: source === null ? 'null' : typeof source });
   const bytes = await encodedBytes(source, options);
   return decodeBytes(bytes, where, maxPixels, options);
+}
+
+function isEncoded(source: unknown): source is string | URL | Uint8Array | Blob {
+  return typeof source === 'string' || source instanceof URL || source instanceof Uint8Array || source instanceof Blob;
 }
 
 async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrls = false, signal }: DecodeImageOptions): Promise<Uint8Array> {
@@ -54,7 +60,8 @@ async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrl
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new Blip2Error('INVALID_ARGUMENT', 'Images are not read from such URLs', { expected: 'file:, http: or https:', got: url.protocol });
   }
-  if (!allowUrls) throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', { where: url.href, fix: 'Pass allowUrls: true, or fetch the image and pass its bytes' });
+  if (!allowUrls) throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', { where: shownUrl(url), fix: 'Pass allowUrls: true, or fetch the image and pass its bytes' });
+  const { fetchImage } = await import('./fetch-image.ts');
   return fetchImage(url, signal ? { signal } : {});
 }
 
@@ -64,9 +71,9 @@ async function decodeBytes(bytes: Uint8Array, where: string, maxPixels: number, 
   // `limitInputPixels` again: a second guard inside the decoder, for files whose later parts contradict the header.
   const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: maxPixels, ignoreIcc: true, pages: 1, autoOrient });
   try {
-    const { width, height } = await image.metadata();
+    const { width, height, space } = await image.metadata();
     checkPixels(width, height, maxPixels, where);
-    return await pixelsOf(image, where);
+    return space === 'cmyk' ? await cmykPixelsOf(image) : await pixelsOf(image, where);
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -82,6 +89,13 @@ async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
   return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
 }
 
+/** Inks as they are, then Pillow's conversion: libvips would go through a printing profile, far from it. */
+async function cmykPixelsOf(image: Sharp): Promise<RgbImage> {
+  const inks = image.clone().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth: 'uchar' });
+  const { data, info } = await inks.toBuffer({ resolveWithObject: true });
+  return cmykToRgb(data, info);
+}
+
 function checkPixels(width: number, height: number, maxPixels: number, where: string): void {
   if (width * height > maxPixels) throw tooLarge(`${width} x ${height} = ${width * height}`, maxPixels, where);
 }
@@ -90,8 +104,8 @@ function tooLarge(got: string, maxPixels: number, where: string, cause?: unknown
   return new Blip2Error('IMAGE_TOO_LARGE', 'The image has too many pixels', { where, expected: `at most ${maxPixels}`, got, fix: 'Scale it down, or raise maxPixels', ...(cause === undefined ? {} : { cause }) });
 }
 
-function isSharp(source: ImageSource): source is SharpLike {
-  return typeof source === 'object' && 'clone' in source && 'toColourspace' in source;
+function isSharp(source: unknown): source is SharpLike {
+  return typeof source === 'object' && source !== null && 'clone' in source && 'toColourspace' in source;
 }
 
 /** A string with a scheme of at least two letters is a URL; a single letter is a Windows drive. */
@@ -108,7 +122,8 @@ function parseUrl(text: string): URL {
 }
 
 function describe(source: ImageSource): string {
+  const url = source instanceof URL ? source : typeof source === 'string' && /^https?:/i.test(source) && URL.canParse(source) ? new URL(source) : undefined;
+  if (url) return shownUrl(url);
   if (typeof source === 'string') return source.slice(0, 500);
-  if (source instanceof URL) return source.href.slice(0, 500);
   return source instanceof Uint8Array ? 'image bytes' : 'image';
 }

@@ -1,9 +1,116 @@
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { isIP, type LookupFunction } from 'node:net';
 import { Blip2Error } from '@blip2/interfaces';
+import { shownUrl } from './image-bytes.ts';
+import { isPrivateAddress } from './private-addresses.ts';
+
+/** Bytes of a fetched picture. */
+const MAX_DOWNLOAD_BYTES: number = 20 * 1024 * 1024;
+/** Milliseconds for all of it, redirects included. */
+const DOWNLOAD_TIMEOUT = 10_000;
+const MAX_REDIRECTS = 3;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export interface FetchImageOptions {
   readonly signal?: AbortSignal;
+  readonly maxBytes?: number;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  /** Resolves names; tests put their own in place. */
+  readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
+  /** Which addresses are never connected to. Default: everything that is not public. */
+  readonly isForbidden?: (address: string) => boolean;
 }
 
-export async function fetchImage(url: URL, _options: FetchImageOptions = {}): Promise<Uint8Array> {
-  throw new Blip2Error('INVALID_ARGUMENT', 'not yet', { where: url.href });
+type Rules = Required<Omit<FetchImageOptions, 'signal'>> & { readonly signal: AbortSignal };
+
+/**
+ * Fetches a picture's bytes from an http(s) URL. The address that is connected to is checked, not the name (a name may resolve differently
+ * twice), on every redirect again. `INVALID_ARGUMENT` for a forbidden address or scheme, `IMAGE_TOO_LARGE`, `MISSING_FILE` if it cannot be had.
+ */
+export async function fetchImage(url: URL, options: FetchImageOptions = {}): Promise<Uint8Array> {
+  const { maxBytes = MAX_DOWNLOAD_BYTES, timeout = DOWNLOAD_TIMEOUT, resolve = resolveName, isForbidden = isPrivateAddress } = options;
+  const deadline = AbortSignal.timeout(timeout);
+  const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+  try {
+    return await follow(url, { maxBytes, timeout, resolve, isForbidden, signal });
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    if (cause instanceof Blip2Error) throw cause;
+    const reason = deadline.aborted ? `no answer within ${timeout / 1000} s` : cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(url), got: reason, cause });
+  }
+}
+
+async function follow(start: URL, rules: Rules): Promise<Uint8Array> {
+  let url = start;
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const response = await open(url, rules);
+    const status = response.statusCode ?? 0;
+    const location = response.headers.location;
+    if (!REDIRECTS.has(status) || location === undefined) return readBody(response, status, url, rules);
+    response.destroy();
+    url = new URL(location, url);
+  }
+  throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(start), got: `more than ${MAX_REDIRECTS} redirects` });
+}
+
+function open(url: URL, rules: Rules): Promise<IncomingMessage> {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Blip2Error('INVALID_ARGUMENT', 'Images are fetched by http and https only', { got: url.protocol });
+  // An address in the URL itself is connected to without a look-up.
+  const host = url.hostname.replaceAll(/^\[|\]$/g, '');
+  if (isIP(host) !== 0 && rules.isForbidden(host)) throw forbidden(url, host);
+  const send = url.protocol === 'https:' ? requestHttps : requestHttp;
+  // A connection of its own: a pooled one would have been checked for somebody else.
+  const options: RequestOptions = { agent: false, lookup: checkedLookup(url, rules), signal: rules.signal, headers: { accept: 'image/*', 'accept-encoding': 'identity' } };
+  return new Promise((resolve, reject) => {
+    send(url, options, resolve).on('error', reject).end();
+  });
+}
+
+/** Hands the connection only addresses that were checked here. */
+function checkedLookup(url: URL, { resolve, isForbidden }: Rules): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname).then((addresses) => {
+      const bad = addresses.find(({ address }) => isForbidden(address));
+      const [first] = addresses;
+      if (bad || !first) callback(bad ? forbidden(url, bad.address) : new Blip2Error('MISSING_FILE', 'The name has no address', { where: hostname }), '', 0);
+      else if (options.all) callback(null, [...addresses]);
+      else callback(null, first.address, first.family);
+    }, (error: NodeJS.ErrnoException) => callback(error, '', 0));
+  };
+}
+
+async function readBody(response: IncomingMessage, status: number, url: URL, { maxBytes }: Rules): Promise<Uint8Array> {
+  try {
+    if (status !== 200) throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(url), expected: 'status 200', got: String(status) });
+    const chunks: Buffer[] = [];
+    let size = Number(response.headers['content-length'] ?? 0);
+    if (size > maxBytes) throw tooLarge(url, size, maxBytes);
+    size = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) throw tooLarge(url, size, maxBytes);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, size);
+  } finally {
+    response.destroy();
+  }
+}
+
+function resolveName(hostname: string): Promise<readonly LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    systemLookup(hostname, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
+  });
+}
+
+function forbidden(url: URL, address: string): Blip2Error {
+  return new Blip2Error('INVALID_ARGUMENT', 'The image lies at an address that is not public', { where: shownUrl(url), got: address, fix: 'Fetch it yourself and pass its bytes' });
+}
+
+function tooLarge(url: URL, size: number, maxBytes: number): Blip2Error {
+  return new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', { where: shownUrl(url), expected: `at most ${maxBytes} bytes`, got: `${size} or more` });
 }

@@ -31,11 +31,16 @@ export function fileUrlToPath(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not a local file URL', { where: url.href, cause });
+    throw new Blip2Error('INVALID_ARGUMENT', 'Not a local file URL', { where: shownUrl(url), cause });
   }
 }
 
 /** `IMAGE_TOO_LARGE` if an encoded picture has more than {@link MAX_ENCODED_BYTES}. */
 export function checkEncodedSize(bytes: number, where: string): void {
   if (bytes > MAX_ENCODED_BYTES) throw new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', { where, expected: `at most ${MAX_ENCODED_BYTES} bytes`, got: String(bytes) });
+}
+
+/** A URL for messages: without credentials, query and fragment, which may be secrets. */
+export function shownUrl(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`.slice(0, 500);
 }

@@ -1,0 +1,147 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ImageSource, RgbImage } from '@blip2/interfaces';
+import { decodeImage } from './decode-image.ts';
+import { encodePng } from './encode-png.ts';
+
+const rgb: RgbImage = { type: 'uint8', dims: [2, 3, 3], data: Uint8Array.from({ length: 18 }, (_, index) => index * 14) };
+const folder = await mkdtemp(join(tmpdir(), 'decode-'));
+const png = await encodePng(rgb);
+const pngFile = join(folder, 'picture with spaces é.png');
+
+beforeAll(() => writeFile(pngFile, png));
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('every kind of source gives the same levels', () => {
+  const { data } = rgb;
+  const sources: readonly (readonly [string, ImageSource])[] = [
+    ['path', pngFile],
+    ['file URL', pathToFileURL(pngFile)],
+    ['file URL as text', pathToFileURL(pngFile).href],
+    ['Buffer', Buffer.from(png)],
+    ['a view into a larger array', Uint8Array.from([0, 1, ...png, 2]).subarray(2, 2 + png.length)],
+    ['Blob', new Blob([Uint8Array.from(png)])],
+    ['sharp instance', sharp(png)],
+    ['raw RGB', { data, width: 3, height: 2, channels: 3 }],
+    ['raw RGBA', { data: Uint8ClampedArray.from({ length: 24 }, (_, at) => (at % 4 === 3 ? 17 : (data[(at >> 2) * 3 + (at % 4)] ?? 0))), width: 3, height: 2, channels: 4 }],
+    ['decoded', rgb],
+  ];
+  it.each(sources)('%s', async (_, source) => {
+    expect(await decodeImage(source)).toEqual(rgb);
+  });
+  it('raw grey is repeated', async () => {
+    const grey = await decodeImage({ data: Uint8Array.of(1, 2), width: 2, height: 1, channels: 1 });
+    expect([...grey.data]).toEqual([1, 1, 1, 2, 2, 2]);
+  });
+});
+
+describe('formats', () => {
+  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const)('%s', async (format) => {
+    const { dims } = await decodeImage(await sharp(png).toFormat(format).toBuffer());
+    expect(dims).toEqual([2, 3, 3]);
+  });
+  it('CMYK is converted as Pillow does, whatever the black', async () => {
+    const levels = Uint8Array.of(10, 20, 30, 200, 0, 255);
+    const cmyk = await sharp(levels, { raw: { width: 2, height: 1, channels: 3 } }).toColourspace('cmyk').tiff({ compression: 'none' }).toBuffer();
+    const { data: inks, info } = await sharp(cmyk).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer({ resolveWithObject: true });
+    const expected = [0, 1].flatMap((pixel) => [0, 1, 2].map((ink) => Math.round(((255 - (inks[pixel * 4 + ink] ?? 0)) * (255 - (inks[pixel * 4 + 3] ?? 0))) / 255)));
+    expect(info.channels).toBe(4);
+    expect([...(await decodeImage(cmyk)).data]).toEqual(expected);
+  });
+  it('alpha is dropped, not blended', async () => {
+    const clear = await sharp(Uint8Array.of(200, 100, 50, 0), { raw: { width: 1, height: 1, channels: 4 } }).png().toBuffer();
+    expect([...(await decodeImage(clear)).data]).toEqual([200, 100, 50]);
+  });
+  it('EXIF orientation is applied only on request', async () => {
+    const turned = await sharp(png).withMetadata({ orientation: 6 }).png().toBuffer();
+    expect(await decodeImage(turned)).toEqual(rgb);
+    const upright = await decodeImage(turned, { autoOrient: true });
+    expect(upright.dims).toEqual([3, 2, 3]);
+    // Orientation 6: the first row of the upright picture is the first column, from the bottom.
+    expect([...upright.data.subarray(0, 6)]).toEqual([...rgb.data.subarray(9, 12), ...rgb.data.subarray(0, 3)]);
+  });
+  it('the first frame of an animation is taken', async () => {
+    const frames = await sharp(Uint8Array.of(0, 0, 0, 255, 255, 255), { raw: { width: 1, height: 2, channels: 3, pageHeight: 1 } }).gif().toBuffer();
+    expect((await decodeImage(frames)).dims).toEqual([1, 1, 3]);
+  });
+});
+
+describe('refuses', () => {
+  const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+  const cases: readonly (readonly [string, ImageSource, string, RegExp])[] = [
+    ['no bytes', new Uint8Array(), 'INVALID_IMAGE', /empty/],
+    ['a text', bytes('hello, no picture'), 'INVALID_IMAGE', /68656c6c/],
+    ['half a PNG', png.subarray(0, png.length - 30), 'INVALID_IMAGE', /PNG/],
+    ['half a header', png.subarray(0, 12), 'INVALID_IMAGE', /PNG/],
+    ['SVG', bytes('<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), 'UNSUPPORTED_IMAGE', /SVG.*JPEG, PNG, WebP, GIF, TIFF, AVIF/],
+    ['PDF', bytes('%PDF-1.7'), 'UNSUPPORTED_IMAGE', /PDF/],
+    ['BMP', bytes('BM6\0\0\0'), 'UNSUPPORTED_IMAGE', /BMP/],
+    ['HEIC', bytes('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), 'UNSUPPORTED_IMAGE', /HEIC/],
+    ['compressed SVG', bytes('\x1f\x8b\x08'), 'UNSUPPORTED_IMAGE', /gzip/],
+    ['libvips', bytes('\xb6\xa6\xf2\x08'), 'UNSUPPORTED_IMAGE', /libvips/],
+    ['a path that is not there', join(folder, 'none.png'), 'MISSING_FILE', /none\.png/],
+    ['a folder', folder, 'INVALID_IMAGE', /folder/],
+    ['a URL', 'https://example.com/a.png?token=secret', 'INVALID_ARGUMENT', /allowUrls/],
+    ['another scheme', new URL('ftp://example.com/a.png'), 'INVALID_ARGUMENT', /ftp:/],
+    ['a data URL', 'data:image/png;base64,AAAA', 'INVALID_ARGUMENT', /data:/],
+    ['a file URL of another machine', 'file://server/share/a.png', 'INVALID_ARGUMENT', /local/],
+    ['raw levels that are too few', { data: new Uint8Array(5), width: 1, height: 2, channels: 3 }, 'INVALID_IMAGE', /expected 1 x 2 x 3 = 6, got 5/],
+    ['raw levels without width', { data: new Uint8Array(0), width: 0, height: 2, channels: 3 }, 'INVALID_IMAGE', /0 x 2/],
+    ['decoded levels of a wrong shape', { ...rgb, dims: [3, 3, 3] }, 'INVALID_IMAGE', /27/],
+  ];
+  it.each(cases)('%s', async (_, source, code, message) => {
+    await expect(decodeImage(source)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+  it('never shows the query of a URL', async () => {
+    await expect(decodeImage('https://example.com/a.png?token=secret')).rejects.not.toThrow(/secret/);
+  });
+  it('values that are no image at all', async () => {
+    for (const nothing of [null, undefined, 5, {}]) await expect(decodeImage(nothing as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+  it('aborted calls, with the standard error', async () => {
+    await expect(decodeImage(png, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('limits', () => {
+  it('reads the size from the header and refuses before decoding', async () => {
+    const start = performance.now();
+    await expect(decodeImage(pngHeader(20_000, 20_000))).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE', message: expect.stringContaining('178956970') });
+    await expect(decodeImage(pngHeader(2 ** 31 - 1, 2 ** 31 - 1))).rejects.toMatchObject({ code: expect.stringMatching('IMAGE_TOO_LARGE|INVALID_IMAGE') });
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+  it('takes a limit of the caller, for every kind of source', async () => {
+    for (const source of [png, pngFile, rgb, sharp(png)]) {
+      await expect(decodeImage(source, { maxPixels: 5 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
+      expect((await decodeImage(source, { maxPixels: 6 })).dims).toEqual([2, 3, 3]);
+    }
+  });
+});
+
+it('encodePng keeps every level, and refuses what does not fit', async () => {
+  expect(await decodeImage(await encodePng(rgb))).toEqual(rgb);
+  await expect(encodePng({ ...rgb, dims: [1, 3, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+});
+
+/** A PNG of a claimed size with no pixels behind it. */
+function pngHeader(width: number, height: number): Uint8Array {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.alloc(64))), chunk('IEND', Buffer.alloc(0))]);
+}
+
+function chunk(type: string, content: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), content]);
+  const frame = Buffer.alloc(body.length + 8);
+  frame.writeUInt32BE(content.length, 0);
+  frame.set(body, 4);
+  frame.writeUInt32BE(crc32(body), body.length + 4);
+  return frame;
+}
