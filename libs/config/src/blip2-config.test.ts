@@ -13,7 +13,7 @@ const error = (run: () => unknown): { code: ErrorCode; message: string } => {
     if (thrown instanceof Blip2Error) return { code: thrown.code, message: thrown.message };
     throw thrown;
   }
-  throw new Error('nothing was thrown');
+  return expect.fail('nothing was thrown');
 };
 
 describe('Blip2Config.fromJson', () => {
