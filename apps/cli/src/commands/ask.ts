@@ -7,6 +7,7 @@ import type { TextResult } from '../model/model-port.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
@@ -44,7 +45,7 @@ function askTask(options: AskOptions): ImageTask<TextResult> {
     parts: questions,
     options: { rawPrompt, ...generation },
     perform: (model, items, signal) => model.ask(items.map(({ image, parts }) => ({ image, questions: parts })), { rawPrompt, generation, signal }),
-    toJson: (image, question, { text, tokenIds, score, timings }) => ({ image, question, text, tokenIds, score, timings }),
+    toJson: (image, question, result) => ({ image, question, ...textResultJson(result) }),
     toColumns: (question, { text }) => [question, text],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
   };

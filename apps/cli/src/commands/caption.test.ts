@@ -18,7 +18,7 @@ describe('what it writes', () => {
     const { stdout } = await runFake(['caption', '--json', at('a.png')]);
     expect(stdout.endsWith('}\n')).toBe(true);
     expect(Object.entries(JSON.parse(stdout))).toEqual([
-      ['image', at('a.png')], ['text', 'a cat'], ['tokenIds', [5, 2]], ['score', -0.5], ['timings', { preprocess: 1, vision: 2, qformer: 3, language: 4 }],
+      ['image', at('a.png')], ['text', 'a cat'], ['tokenIds', [5, 2]], ['score', -0.5], ['timings', { preprocess: 1, encode: 2, generate: 3 }],
     ]);
   });
 

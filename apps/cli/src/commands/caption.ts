@@ -5,6 +5,7 @@ import type { ExitCode } from '../exit-code.ts';
 import type { TextResult } from '../model/model-port.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
@@ -41,7 +42,7 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult> {
       const results = await model.caption(items.map(({ image }) => image), { ...prompt, generation, signal });
       return results.map((result) => [result]);
     },
-    toJson: (image, _part, { text, tokenIds, score, timings }) => ({ image, text, tokenIds, score, timings }),
+    toJson: (image, _part, result) => ({ image, ...textResultJson(result) }),
     toColumns: (_part, { text }) => [text],
     partOf: () => '',
   };

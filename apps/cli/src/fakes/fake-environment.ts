@@ -81,7 +81,7 @@ function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
 }
 
 function result(text: string): TextResult {
-  return { text, tokenIds: [text.length, 2], score: -0.5, timings: { preprocess: 1, vision: 2, qformer: 3, language: 4 } };
+  return { text, tokenIds: [text.length, 2], score: -0.5, timings: { preprocess: 1, encode: 2, generate: 3 } };
 }
 
 /** A stream that keeps what it is given, and may be closed by its reader. */

@@ -1,6 +1,22 @@
-import { Blip2Error } from '@blip2/interfaces';
-import type { LoadModel } from './model-port.ts';
+import { Blip2, type LoadOptions } from '@blip2/blip2';
+import type { LoadModel, TaskModel } from './model-port.ts';
 
-export const loadModel: LoadModel = async () => {
-  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'not connected');
+/** The library behind the port. Parts live in a worker thread, so that Ctrl-C is heard while they compute. */
+export const loadModel: LoadModel = async (source, { dtype, ...settings }) => {
+  // The library refuses other names itself, and says what to use instead.
+  const precision = dtype === undefined ? {} : { dtype: dtype as NonNullable<LoadOptions['dtype']> };
+  return tasksOf(await Blip2.fromPretrained(source, { ...settings, ...precision, isolate: 'worker' }));
 };
+
+function tasksOf(blip2: Blip2): TaskModel {
+  return {
+    caption: (images, { generation, prompt, signal }) => blip2.caption(images, { ...generation, ...(prompt !== undefined && { prompt }), signal }),
+    async ask(items, { generation, rawPrompt, signal }) {
+      const pairs = items.flatMap(({ image, questions }) => questions.map((question) => ({ image, question })));
+      const results = await blip2.answer(pairs.map(({ image }) => image), pairs.map(({ question }) => question), { ...generation, rawPrompt, signal });
+      const remaining = results.values();
+      return items.map(({ questions }) => questions.flatMap(() => remaining.next().value ?? []));
+    },
+    [Symbol.asyncDispose]: () => blip2.dispose(),
+  };
+}

@@ -1,4 +1,4 @@
-import type { RgbImage } from '@blip2/interfaces';
+import type { GenerationOptions, RgbImage } from '@blip2/interfaces';
 
 /** What one generated text came with. */
 export interface TextResult {
@@ -8,8 +8,8 @@ export interface TextResult {
   readonly tokenIds: readonly number[];
   /** Sum of the log-probabilities of the tokens (with beams: the score of the sequence). */
   readonly score: number;
-  /** Milliseconds by stage. */
-  readonly timings: Readonly<Record<string, number>>;
+  /** Milliseconds that the batch of this result took, by stage. */
+  readonly timings: { readonly preprocess: number; readonly encode: number; readonly generate: number };
 }
 
 /** An image and the questions about it. */
@@ -18,11 +18,9 @@ export interface ImageQuestions {
   readonly questions: readonly string[];
 }
 
-/** Options of `generate`, by their names in the library. */
-export type GenerationSettings = Readonly<Record<string, unknown>>;
-
 export interface CallOptions {
-  readonly generation: GenerationSettings;
+  /** What was asked for; the rest is the library's to decide. */
+  readonly generation: GenerationOptions;
   /** Stops between two tokens. */
   readonly signal: AbortSignal;
 }

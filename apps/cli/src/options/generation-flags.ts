@@ -1,6 +1,5 @@
 import { generationOptions, type GenerationOption, type GenerationOptions } from '@blip2/interfaces';
 import { Option, type Command } from 'commander';
-import type { GenerationSettings } from '../model/model-port.ts';
 import { valueParserOf } from './generation-values.ts';
 
 /** Options that a line of output has no room for: one text per line, new tokens only. */
@@ -13,7 +12,7 @@ export function addGenerationOptions(command: Command): Command {
 }
 
 /** The generation options that were given, by their names in the library. */
-export function generationSettingsOf(options: object): GenerationSettings {
+export function generationSettingsOf(options: object): GenerationOptions {
   const given = new Map(Object.entries(options));
   return Object.fromEntries(flagged().flatMap(([name]) => (given.has(name) ? [[name, given.get(name)]] : [])));
 }
