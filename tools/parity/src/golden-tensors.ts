@@ -72,14 +72,19 @@ export function resolveInput(tensors: GoldenTensors, value: GoldenValue): unknow
   }
 }
 
-/** Joins float32 tensors along axis 0. */
+/** Joins tensors along axis 0. */
 function concatenate(parts: readonly Tensor[]): Tensor {
   const [first] = parts;
   const rest = first?.dims.slice(1) ?? [];
   if (!first || parts.some((part) => part.type !== first.type || part.dims.slice(1).join() !== rest.join())) {
     throw new Blip2Error('SHAPE_MISMATCH', 'tensors to be joined must agree in all but the first axis', { got: parts.map((part) => `[${part.dims.join(', ')}]`).join(' ') });
   }
+  const bytes = new Uint8Array(parts.reduce((sum, { data }) => sum + data.byteLength, 0));
+  let done = 0;
+  for (const { data } of parts) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), done);
+    done += data.byteLength;
+  }
   const dims = [parts.reduce((sum, part) => sum + (part.dims[0] ?? 0), 0), ...rest];
-  const elements = parts.flatMap((part) => Array.from(part.data, Number));
-  return first.type === 'uint8' ? { type: 'uint8', dims, data: Uint8Array.from(elements) } : { type: 'float32', dims, data: Float32Array.from(elements) };
+  return first.type === 'uint8' ? { type: 'uint8', dims, data: bytes } : { type: 'float32', dims, data: new Float32Array(bytes.buffer) };
 }
