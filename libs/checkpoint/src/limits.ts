@@ -12,4 +12,4 @@ export const maxRank: number = 16;
 export const maxIndexBytes: number = 32_000_000;
 export const maxShards: number = 10_000;
 /** Bytes that are read, converted or written at a time: memory stays bounded whatever a tensor's size. A multiple of every element size. */
-export const chunkBytes: number = 2 ** 22;
+export const chunkBytes: number = 2 ** 20;

@@ -9,7 +9,7 @@ export interface ReadOptions {
 }
 
 /**
- * Reads the bytes of a tensor piece by piece, each of at most 4 MiB and of whole elements. **One buffer is used for all of them**: a piece is valid
+ * Reads the bytes of a tensor piece by piece, each of at most 1 MiB and of whole elements. **One buffer is used for all of them**: a piece is valid
  * until the next one is asked for. Fails with `MISSING_FILE` or `INVALID_CHECKPOINT` if the file is gone or was cut since it was opened.
  */
 export async function* readChunks(stored: StoredTensor, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
