@@ -154,7 +154,7 @@ describe('Blip2Config.create and the part-wise constructors', () => {
 
   it('keeps the type of a T5 that has only defaults', () => {
     for (const text of [T5Config.create(), T5Config.fromJson({})]) {
-      const config = Blip2Config.fromTextVisionConfigs(text, Blip2VisionConfig.create());
+      const config = Blip2Config.fromTextVisionConfigs(Blip2VisionConfig.create(), Blip2QFormerConfig.create(), text);
       expect(config.textConfig.modelType).toBe('t5');
       expect(Blip2Config.fromJson(Blip2Config.toJson(config)).textConfig.modelType).toBe('t5');
     }

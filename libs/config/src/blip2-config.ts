@@ -106,10 +106,6 @@ function fromVisionQFormerTextConfigs(visionConfig: Blip2VisionConfig, qformerCo
   return create({ ...overrides, visionConfig, qformerConfig, textConfig });
 }
 
-function fromTextVisionConfigs(textConfig: TextConfig, visionConfig: Blip2VisionConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {
-  return create({ ...overrides, visionConfig, textConfig });
-}
-
 export const Blip2Config: {
   /**
    * Reads a whole BLIP-2 configuration. Absent parts and fields have the reference's defaults, unknown ones are kept for `toJson`.
@@ -122,6 +118,6 @@ export const Blip2Config: {
   readonly create: typeof create;
   /** Puts three parts together. */
   readonly fromVisionQFormerTextConfigs: typeof fromVisionQFormerTextConfigs;
-  /** Puts a language model and a vision encoder together with a default Q-Former, as the documentation's older examples do. */
-  readonly fromTextVisionConfigs: typeof fromTextVisionConfigs;
-} = { fromJson, toJson, create, fromVisionQFormerTextConfigs, fromTextVisionConfigs };
+  /** The same, by the name that the example of the reference's documentation calls. */
+  readonly fromTextVisionConfigs: typeof fromVisionQFormerTextConfigs;
+} = { fromJson, toJson, create, fromVisionQFormerTextConfigs, fromTextVisionConfigs: fromVisionQFormerTextConfigs };
