@@ -1,4 +1,4 @@
-import { join, normalize } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { Blip2Error, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 import { readJsonFile, type JsonFileRules, type JsonObject } from '../json-file.ts';
 import { readAddedTokens } from './added-tokens.ts';
@@ -62,7 +62,7 @@ export interface TokenizerFiles {
 const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZER_BYTES };
 
 async function fromPretrained(folder: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
-  if (normalize(join('/', subfolder)) !== normalize(`/${subfolder}`)) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
+  if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..')) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
   const root = join(folder, subfolder);
   const [tokenizer, config, specialTokensMap] = await Promise.all(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'].map((name) => readJsonFile(root, name, RULES)));
   if (!tokenizer) {
