@@ -1,5 +1,6 @@
 import { Blip2Error, type AttentionMask, type Decoding, type Extension, type Logits, type TokenEmbeddings, type TokenIds } from '@blip2/interfaces';
 import { causalBias } from './causal-mask.ts';
+import { expectPrompt } from './expect-prompt.ts';
 import { KeyValueCache, type CacheSize, type NewRows } from './key-value-cache.ts';
 
 /** One step of a causal model: new positions against a cache. */
@@ -29,6 +30,7 @@ export interface CausalStepper {
 
 /** Reads a prompt and returns the decoding that goes on from it. */
 export async function startCausalDecoding(stepper: CausalStepper, inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask): Promise<Decoding> {
+  expectPrompt(attentionMask, inputsEmbeds.dims, stepper.maxPositions);
   const cache = new KeyValueCache(stepper.cacheSize, inputsEmbeds.dims[0]);
   const decoding = new CausalDecoding(stepper, cache, []);
   await decoding.read(inputsEmbeds, attentionMask, 'last');

@@ -6,6 +6,7 @@ import { asRows, lazySessions, rowsTensor, type LazySessions, type PartOptions }
 import { startCausalDecoding, type CausalStep, type CausalStepOutput } from './causal-decoding.ts';
 import { causalBias } from './causal-mask.ts';
 import { causalLoss } from './cross-entropy.ts';
+import { expectPrompt } from './expect-prompt.ts';
 import { buildOptDecoder, buildOptEmbedding, POSITION_OFFSET, type OptRequest } from './opt-graph.ts';
 
 export interface CausalLMInputs {
@@ -105,7 +106,7 @@ async function forward(
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
   const [batch, sequence] = inputsEmbeds.dims;
   const attentionMask = inputs.attentionMask ? asRows(inputs.attentionMask) : Array.from({ length: batch }, () => new Array<number>(sequence).fill(1));
-  expectPrompt(attentionMask, batch, sequence, config.maxPositionEmbeddings);
+  expectPrompt(attentionMask, inputsEmbeds.dims, config.maxPositionEmbeddings);
   const request: OptRequest = {
     cache: false, lastHiddenState: true, hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates, attentions: options.outputAttentions ?? config.outputAttentions,
   };
@@ -130,15 +131,6 @@ async function promptEmbeddings({ inputIds, inputsEmbeds }: CausalLMInputs, embe
   if (inputsEmbeds) return inputsEmbeds;
   if (inputIds) return embed(asRows(inputIds));
   throw new Blip2Error('INVALID_ARGUMENT', 'A language model needs something to read', { expected: 'inputIds or inputsEmbeds', got: 'neither' });
-}
-
-function expectPrompt(mask: readonly TokenIds[], batch: number, sequence: number, maxPositions: number): void {
-  if (mask.length !== batch || mask.some((row) => row.length !== sequence)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The attention mask does not fit the prompt', { where: 'attentionMask', expected: `${batch} rows of ${sequence}`, got: `rows of ${mask.map(({ length }) => length).join(', ')}` });
-  }
-  if (sequence > maxPositions) {
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The prompt has more positions than the language model', { where: 'inputIds', expected: `at most ${maxPositions}`, got: String(sequence), fix: 'Shorten the prompt' });
-  }
 }
 
 /** Rows of the position table for the last `count` positions: only what counts is counted (`OPTLearnedPositionalEmbedding`). */

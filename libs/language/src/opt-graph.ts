@@ -77,8 +77,8 @@ export function buildOptDecoder(config: OptConfig, weights: WeightStore | Weight
   return buildGraph({ name: 'opt_decoder', signature: optSignature(config, request), weights, prefix }, (g, inputs, root) => {
     const decoder = root.at('model.decoder');
     const layers: LayerOutput[] = [];
-    const states = [optEmbeddings(g, inputs.inputs_embeds, inputs.position_ids, decoder, config)];
-    let x = states[0] as F32;
+    let x = optEmbeddings(g, inputs.inputs_embeds, inputs.position_ids, decoder, config);
+    const states = [x];
     for (let layer = 0; layer < config.numHiddenLayers; layer++) {
       const pastKey = inputs[`past_key.${layer}`] as F32 | undefined;
       const pastValue = inputs[`past_value.${layer}`] as F32 | undefined;

@@ -33,6 +33,12 @@ export function axisAt(axes: readonly Axis[], index: number, where: string): Axi
   return axis;
 }
 
+/** `index`, or what it means from the end, as an index from the start. */
+export function axisIndex(axes: readonly Axis[], index: number, where: string): number {
+  axisAt(axes, index, where);
+  return index < 0 ? index + axes.length : index;
+}
+
 /** An axis whose length must be known when the graph is written. */
 export function fixedAxis(axes: readonly Axis[], index: number, where: string): number {
   const axis = axisAt(axes, index, where);

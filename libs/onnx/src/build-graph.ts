@@ -30,7 +30,8 @@ export interface GraphPlan<S extends Signature> {
 
 /**
  * Writes a graph: `body` receives the inputs that the signature declares and returns its outputs.
- * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one.
+ * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one, or values do not fit an operator or a weight;
+ * `MISSING_WEIGHT` and `UNSUPPORTED_DTYPE` if the checkpoint lacks a tensor or stores it as integers.
  */
 export function buildGraph<const S extends Signature>(
   { name, signature, weights, prefix = '' }: GraphPlan<S>,
@@ -52,7 +53,7 @@ export function buildGraph<const S extends Signature>(
   };
 }
 
-/** Gives an output its declared name, after checking that it is what was declared. */
+/** Names an output, after checking that it is what was declared. */
 function exposeOutput(graph: Graph, where: string, name: string, { type, axes }: TensorSpec, value: Value | undefined): void {
   if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph does not compute this output', { where });
   if (value.type !== type || !sameAxes(value.axes, axes)) {
@@ -60,10 +61,7 @@ function exposeOutput(graph: Graph, where: string, name: string, { type, axes }:
       where, expected: `${type} ${formatAxes(axes)}`, got: `${value.type} ${formatAxes(value.axes)}`,
     });
   }
-  const node = graph.node('Identity', [value], { type, axes });
-  const proto = graph.nodes.at(-1);
-  if (proto) proto.output = [name];
-  void node;
+  graph.output(name, value);
 }
 
 function modelProto(name: string, { inputs, outputs }: Signature, { nodes, initializers }: Graph): ModelProto {

@@ -48,11 +48,13 @@ export class Graph {
     return value;
   }
 
-  /** Adds a node with several outputs, in the operator's order; `undefined` leaves an optional one out. */
-  multiNode(opType: string, inputs: readonly (Value | undefined)[], outputs: readonly (OutputSpec | undefined)[], options: NodeOptions = {}): (Value | undefined)[] {
+  /** Adds a node with several outputs of one type, in the operator's order. */
+  multiNode<T extends ElementType>(
+    opType: string, inputs: readonly (Value | undefined)[], [first, ...others]: readonly [OutputSpec<T>, ...OutputSpec<T>[]], options: NodeOptions = {},
+  ): [Value<T>, ...Value<T>[]] {
     const name = this.#unique(opType);
-    const values = outputs.map((output, index) => output && { name: `${name}:${index}`, ...output });
-    this.#addNode(opType, inputs, values.map((value) => value?.name ?? ''), options, name);
+    const values: [Value<T>, ...Value<T>[]] = [{ name: `${name}:0`, ...first }, ...others.map((output, index) => ({ name: `${name}:${index + 1}`, ...output }))];
+    this.#addNode(opType, inputs, values.map((value) => value.name), options, name);
     return values;
   }
 
@@ -85,6 +87,11 @@ export class Graph {
   input<T extends TensorType>(name: string, type: T, axes: readonly Axis[]): Value<T> {
     this.#names.set(name, 1);
     return { name, type, axes };
+  }
+
+  /** Gives a value the name of a graph output; `buildGraph` does it by the signature. */
+  output(name: string, value: Value): void {
+    this.#addNode('Identity', [value], [name], {});
   }
 
   #addNode(opType: string, inputs: readonly (Value | undefined)[], output: string[], { domain = '', attributes = {} }: NodeOptions, name = output[0] ?? ''): void {

@@ -58,7 +58,7 @@ export function createBlip2QFormerModel(config: Blip2QFormerConfig, queryTokens:
   expectSupported(config);
   const sessions = lazySessions('Q-Former', options);
   const run = (inputs: QFormerForwardInputs, hiddenStates: boolean, attentions: boolean): Promise<QFormerOutput> =>
-    forward(sessions, config, weights, { queryEmbeds: repeatQueries(queryTokens, inputs.encoderHiddenStates), ...inputs }, { hiddenStates, attentions });
+    forward(sessions, config, weights, { ...inputs, queryEmbeds: inputs.queryEmbeds ?? repeatQueries(queryTokens, inputs.encoderHiddenStates) }, { hiddenStates, attentions });
   const dispose = async (): Promise<void> => {
     await sessions[Symbol.asyncDispose]();
     await weights[Symbol.asyncDispose]();

@@ -104,14 +104,14 @@ function qformerLayer(
   g: Graph, x: F32, weights: Weights, config: Blip2QFormerConfig, { queryLength, attentions }: QFormerRequest, layer: number, { image, bias, imageBias }: Context,
 ): LayerOutput {
   return g.scope(weights.path, () => {
-    const self = attentionBlock(g, x, x, weights.at('attention'), config, { bias, attentions });
+    const self = attentionBlock(g, x, weights.at('attention'), config, { source: x, sourceSize: config.hiddenSize, bias, attentions });
     const { probabilities } = self;
     if (queryLength === 0) return { states: feedForward(g, self.states, weights, config, ''), probabilities, crossProbabilities: undefined };
 
     let queries = queryLength === 'all' ? self.states : slice(g, self.states, 1, 0, queryLength);
     let crossProbabilities: F32 | undefined;
     if (image && layer % config.crossAttentionFrequency === 0) {
-      const cross = attentionBlock(g, queries, image, weights.at('crossattention'), config, { bias: imageBias, attentions });
+      const cross = attentionBlock(g, queries, weights.at('crossattention'), config, { source: image, sourceSize: config.encoderHiddenSize, bias: imageBias, attentions });
       queries = cross.states;
       crossProbabilities = cross.probabilities;
     }
@@ -124,14 +124,16 @@ function qformerLayer(
 }
 
 interface AttentionBlockOptions {
+  /** What is attended to, and its width. */
+  readonly source: F32;
+  readonly sourceSize: number;
   readonly bias: F32 | undefined;
   readonly attentions: boolean;
 }
 
 /** `norm(dense(attention(x, source)) + x)`. */
-function attentionBlock(g: Graph, x: F32, source: F32, weights: Weights, config: Blip2QFormerConfig, { bias, attentions }: AttentionBlockOptions): { states: F32; probabilities: F32 | undefined } {
-  const { hiddenSize, encoderHiddenSize, numAttentionHeads } = config;
-  const sourceSize = source === x ? hiddenSize : encoderHiddenSize;
+function attentionBlock(g: Graph, x: F32, weights: Weights, config: Blip2QFormerConfig, { source, sourceSize, bias, attentions }: AttentionBlockOptions): { states: F32; probabilities: F32 | undefined } {
+  const { hiddenSize, numAttentionHeads } = config;
   const inner = weights.at('attention');
   const query = linear(g, x, inner.at('query'), { inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true });
   const key = linear(g, source, inner.at('key'), { inFeatures: sourceSize, outFeatures: hiddenSize, bias: true });

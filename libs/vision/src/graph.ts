@@ -47,9 +47,9 @@ export function buildVisionModel(config: Blip2VisionConfig, weights: WeightStore
   const signature = visionSignature(config, request);
   return buildGraph({ name: 'vision_model', signature, weights, prefix }, (g, { pixel_values }, root) => {
     const norm = (x: F32): F32 => layerNorm(g, x, root.at('post_layernorm'), { epsilon: config.layerNormEps });
-    const hiddenStates = [visionEmbeddings(g, pixel_values, root.at('embeddings'), config, request)];
+    let x = visionEmbeddings(g, pixel_values, root.at('embeddings'), config, request);
+    const hiddenStates = [x];
     const attentions: F32[] = [];
-    let x = hiddenStates[0] as F32;
     for (let layer = 0; layer < config.numHiddenLayers; layer++) {
       const block = encoderLayer(g, x, root.at(`encoder.layers.${layer}`), config, request);
       x = block.states;
@@ -84,14 +84,14 @@ function visionEmbeddings(g: Graph, pixelValues: F32, weights: Weights, config: 
     const patches = transpose(g, reshape(g, grid, [0, hiddenSize, -1], interpolatePosEncoding ? 'patches' : undefined), [0, 2, 1]);
     const classVector = expandBatch(g, weights.get('class_embedding', [1, 1, hiddenSize]), patches);
     const table = weights.get('position_embedding', [1, 1 + side * side, hiddenSize]);
-    const positions = interpolatePosEncoding ? interpolatePositions(g, table, grid, side) : table;
+    const positions = interpolatePosEncoding ? interpolatePositions(g, table, grid, config) : table;
     return add(g, concat(g, [classVector, patches], 1), positions);
   });
 }
 
 /** The table of positions `[1, 1 + side², hidden]` resized to another grid; the class row stays. */
-function interpolatePositions(g: Graph, table: F32, grid: F32, side: number): F32 {
-  const hidden = table.axes[2] as number;
+function interpolatePositions(g: Graph, table: F32, grid: F32, { hiddenSize: hidden, imageSize, patchSize }: Blip2VisionConfig): F32 {
+  const side = Math.floor(imageSize / patchSize);
   const square = transpose(g, reshape(g, slice(g, table, 1, 1, Infinity), [1, side, side, hidden]), [0, 3, 1, 2]);
   const resized = transpose(g, reshape(g, resizeBicubicLike(g, square, grid), [1, hidden, -1], 'patches'), [0, 2, 1]);
   return concat(g, [slice(g, table, 1, 0, 1), resized], 1);

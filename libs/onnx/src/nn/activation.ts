@@ -1,6 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import type { Graph } from '../graph.ts';
-import { mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
+import { add, binary, mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
 import type { Value } from '../value.ts';
 
 type Layer = (g: Graph, x: Value<'float32'>) => Value<'float32'>;
@@ -15,6 +15,10 @@ const quickGelu: Layer = (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.7
 const silu: Layer = (g, x) => mul(g, x, unary(g, 'Sigmoid', x));
 const clip = (low: number, high: number): Layer => (g, x) =>
   g.node('Clip', [x, g.constant('float32', [], [low]), g.constant('float32', [], [high])], { type: 'float32', axes: x.axes });
+
+/** Where the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3; the reference's digits). */
+const LAPLACE_MEAN = 0.707107;
+const LAPLACE_DEVIATION = 0.282095;
 
 /** Layers by the names that `hidden_act` and its kin use (`ACT2FN` of the reference). */
 const LAYERS: Readonly<Record<string, Layer>> = {
@@ -40,6 +44,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   sigmoid: (g, x) => unary(g, 'Sigmoid', x),
   tanh: (g, x) => unary(g, 'Tanh', x),
   mish: (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x))),
+  laplace: (g, x) => {
+    const number = (value: number): Value<'float32'> => g.constant('float32', [], [value]);
+    const standardized = binary(g, 'Div', binary(g, 'Sub', x, number(LAPLACE_MEAN)), number(LAPLACE_DEVIATION * Math.SQRT2));
+    return scale(g, add(g, unary(g, 'Erf', standardized), number(1)), 0.5);
+  },
+  sqrtsoftplus: (g, x) => unary(g, 'Sqrt', unary(g, 'Softplus', x)),
   hardswish: (g, x) => unary(g, 'HardSwish', x),
   linear: (_, x) => x,
 };

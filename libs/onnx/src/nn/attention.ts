@@ -1,4 +1,5 @@
-import { addAxes, axisAt, fixedAxis } from '../axes.ts';
+import { Blip2Error } from '@blip2/interfaces';
+import { addAxes, axisAt, fixedAxis, formatAxes } from '../axes.ts';
 import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
 import { add, mul } from '../ops/elementwise.ts';
 import { matMul } from '../ops/matmul.ts';
@@ -9,14 +10,14 @@ import type { Value } from '../value.ts';
 export interface AttentionInputs {
   /** `[batch, queries, hidden]`. */
   readonly query: Value<'float32'>;
-  /** `[batch, keys, hidden]`, as `value`. */
+  /** `[batch, keys, hidden]`, as `value`; or both `[batch, heads, keys, headSize]`, as another graph has laid them out. */
   readonly key: Value<'float32'>;
   readonly value: Value<'float32'>;
   /** Keys and values of earlier positions, `[batch, heads, past, headSize]` each; they come before the new ones. */
   readonly past?: { readonly key: Value<'float32'>; readonly value: Value<'float32'> };
   /** Added to the scores, `[batch or 1, heads or 1, queries, past + keys]`: 0 where allowed, the lowest float where masked. */
   readonly bias?: Value<'float32'>;
-  /** Factor of each head's probabilities, `[heads or 1, 1, 1]`; needs `probabilities`. */
+  /** Factor of each head's probabilities, `[heads or 1, 1, 1]`. */
   readonly headMask?: Value<'float32'>;
 }
 
@@ -37,7 +38,24 @@ export interface AttentionOutputs {
 
 /** Scaled dot-product attention of several heads (arXiv 1706.03762, section 3.2), without the projections around it. */
 export function attention(g: Graph, inputs: AttentionInputs, options: AttentionOptions): AttentionOutputs {
+  expectHeads(inputs, options);
+  // The fused operator knows no factor per head.
+  if (inputs.headMask) {
+    const { context, probabilities } = plainAttention(g, inputs, options);
+    return options.probabilities ? { context, probabilities } : { context };
+  }
   return options.probabilities ? plainAttention(g, inputs, options) : { context: fusedAttention(g, inputs, options) };
+}
+
+function expectHeads({ query, key, value }: AttentionInputs, { numHeads }: AttentionOptions): void {
+  const hidden = fixedAxis(query.axes, -1, 'query');
+  const joined = ({ axes }: Value): boolean => axes.length === 3 && axes[2] === hidden;
+  const split = ({ axes }: Value): boolean => axes.length === 4 && axes[1] === numHeads && axes[3] === hidden / numHeads;
+  const pair = [key, value];
+  if (hidden % numHeads === 0 && joined(query) && (pair.every(joined) || pair.every(split)) && key.axes.at(-2) === value.axes.at(-2)) return;
+  throw new Blip2Error('SHAPE_MISMATCH', 'Queries, keys and values do not fit', {
+    where: 'attention', expected: `[batch, positions, ${hidden}] in ${numHeads} heads`, got: [query, key, value].map(({ axes }) => formatAxes(axes)).join(', '),
+  });
 }
 
 function fusedAttention(g: Graph, { query, key, value, past, bias }: AttentionInputs, { numHeads, scale }: AttentionOptions): Value<'float32'> {
@@ -50,13 +68,13 @@ function fusedAttention(g: Graph, { query, key, value, past, bias }: AttentionIn
   const total = addAxes(axisAt(past.key.axes, 2, 'past'), axisAt(key.axes, 1, 'key'));
   const present = { type: 'float32', axes: [axisAt(query.axes, 0, 'query'), numHeads, total, axisAt(past.key.axes, 3, 'past')] } as const;
   const [context] = g.multiNode('MultiHeadAttention', inputs, [output, present, present], { domain: RUNTIME_DOMAIN, attributes });
-  return { ...output, name: context?.name ?? '' };
+  return context;
 }
 
-function plainAttention(g: Graph, { query, key, value, past, bias, headMask }: AttentionInputs, { numHeads, scale }: AttentionOptions): AttentionOutputs {
+function plainAttention(g: Graph, { query, key, value, past, bias, headMask }: AttentionInputs, { numHeads, scale }: AttentionOptions): Required<AttentionOutputs> {
   const hidden = fixedAxis(query.axes, -1, 'query');
   const headSize = hidden / numHeads;
-  const heads = (x: Value<'float32'>): Value<'float32'> => transpose(g, reshape(g, x, [0, 0, numHeads, headSize]), [0, 2, 1, 3]);
+  const heads = (x: Value<'float32'>): Value<'float32'> => (x.axes.length === 4 ? x : splitHeads(g, x, numHeads));
   const keys = past ? concat(g, [past.key, heads(key)], 2) : heads(key);
   const values = past ? concat(g, [past.value, heads(value)], 2) : heads(value);
   const scores = matMul(g, heads(query), keys, { transposeB: true, alpha: scale ?? headSize ** -0.5 });
@@ -64,4 +82,10 @@ function plainAttention(g: Graph, { query, key, value, past, bias, headMask }: A
   const kept = headMask ? mul(g, probabilities, headMask) : probabilities;
   const context = reshape(g, transpose(g, matMul(g, kept, values), [0, 2, 1, 3]), [0, 0, hidden]);
   return { context, probabilities };
+}
+
+/** `[batch, positions, hidden] → [batch, heads, positions, headSize]`. */
+export function splitHeads(g: Graph, x: Value<'float32'>, numHeads: number): Value<'float32'> {
+  const headSize = fixedAxis(x.axes, -1, 'heads') / numHeads;
+  return transpose(g, reshape(g, x, [0, 0, numHeads, headSize]), [0, 2, 1, 3]);
 }

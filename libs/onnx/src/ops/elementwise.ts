@@ -4,7 +4,7 @@ import { RUNTIME_DOMAIN, type Graph, type NodeOptions } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 type BinaryOperator = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow';
-type UnaryOperator = 'Relu' | 'Sigmoid' | 'Tanh' | 'Selu' | 'Gelu' | 'FastGelu' | 'QuickGelu' | 'LeakyRelu' | 'Elu' | 'Mish' | 'Softplus' | 'HardSwish' | 'Clip' | 'Erf' | 'Sqrt' | 'Reciprocal';
+type UnaryOperator = 'Relu' | 'LeakyRelu' | 'Selu' | 'HardSwish' | 'Sigmoid' | 'Tanh' | 'Softplus' | 'Gelu' | 'Erf' | 'Sqrt' | 'Reciprocal';
 
 export function binary<T extends ElementType>(g: Graph, operator: BinaryOperator, a: Value<T>, b: Value<T>): Value<T> {
   return g.node(operator, [a, b], { type: a.type, axes: broadcastAxes(a.axes, b.axes, operator) });

@@ -1,9 +1,11 @@
+import { axisIndex } from '../axes.ts';
 import type { ElementType } from '../element-type.ts';
 import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 /** Entries of `x` along `axis` at `indices`, whose axes take that axis's place. */
 export function gather<T extends ElementType>(g: Graph, x: Value<T>, indices: Value<'int64'>, axis: number): Value<T> {
-  const axes = [...x.axes.slice(0, axis), ...indices.axes, ...x.axes.slice(axis + 1)];
-  return g.node('Gather', [x, indices], { type: x.type, axes }, { attributes: { axis: { int: axis } } });
+  const at = axisIndex(x.axes, axis, 'Gather');
+  const axes = [...x.axes.slice(0, at), ...indices.axes, ...x.axes.slice(at + 1)];
+  return g.node('Gather', [x, indices], { type: x.type, axes }, { attributes: { axis: { int: at } } });
 }
