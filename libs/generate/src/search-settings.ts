@@ -57,8 +57,7 @@ export function resolveSettings(
   const eosTokenIds = special.eosTokenId === undefined ? [] : [special.eosTokenId].flat();
   // The ids that processors see may be fewer than the positions that lengths count, so lengths are given to them as new tokens.
   const idsLength = promptIds[0]?.length ?? 0;
-  const { minLength: _total, ...others } = options;
-  const processors = createLogitsProcessors({ ...others, minNewTokens }, { promptLength: idsLength, maxLength: idsLength + maxNewTokens, eosTokenIds });
+  const processors = createLogitsProcessors({ ...options, minLength: 0, minNewTokens }, { promptLength: idsLength, maxLength: idsLength + maxNewTokens, eosTokenIds });
   return {
     rows,
     promptIds,

@@ -20,7 +20,8 @@ export type ErrorCode =
   | 'NOT_FINITE'
   | 'WORKER_FAILED'
   | 'WRITE_FAILED'
-  | 'DISPOSED';
+  | 'DISPOSED'
+  | 'NOT_CONFORMING';
 
 export interface ErrorDetails {
   readonly expected?: string;

@@ -22,6 +22,7 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
   const requireAlive = (): void => {
     if (isDisposed) throw new Blip2Error('DISPOSED', 'This decoding has been disposed of');
   };
+  requireRoom(length(), options.maxPositions);
   const scores = (positions: number): Logits => scoreRows(rows, positions, options.vocabularySize);
   return {
     get length() {
@@ -35,7 +36,8 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
       requireAlive();
       const parents = more.parents ?? rows.map((_, row) => row);
       const added = addedVectors(more, options.embed);
-      checkExtension(parents, added, rows.length, length(), options.maxPositions);
+      checkExtension(parents, added, rows.length);
+      requireRoom(length() + added[0]!.length, options.maxPositions);
       rows = parents.map((parent, row) => ({ ...rows[parent]!, history: [...rows[parent]!.history, ...added[row]!] }));
       return scores(more.logits === 'all' ? added[0]!.length : 1);
     },
@@ -70,10 +72,13 @@ function addedVectors(more: Extension, embed: (id: number) => Float32Array): Flo
   return Array.from({ length: rows }, (_, row) => Array.from({ length: positions }, (_, position) => data.slice((row * positions + position) * width, (row * positions + position + 1) * width)));
 }
 
-function checkExtension(parents: readonly number[], added: readonly Float32Array[][], rows: number, length: number, maxPositions: number): void {
+function checkExtension(parents: readonly number[], added: readonly Float32Array[][], rows: number): void {
   const count = added[0]?.length ?? 0;
-  if (added.length !== parents.length || count === 0 || added.some((vectors) => vectors.length !== count) || parents.some((parent) => !(parent in Array(rows).fill(0)))) {
+  if (added.length !== parents.length || count === 0 || added.some((vectors) => vectors.length !== count) || parents.some((parent) => !Number.isInteger(parent) || parent < 0 || parent >= rows)) {
     throw new Blip2Error('SHAPE_MISMATCH', 'An extension does not fit its decoding', { expected: `${parents.length} rows of equal length that continue rows below ${rows}` });
   }
-  if (length + count > maxPositions) throw new Blip2Error('SEQUENCE_TOO_LONG', 'The model has no more positions', { expected: `at most ${maxPositions}`, got: String(length + count) });
+}
+
+function requireRoom(length: number, maxPositions: number): void {
+  if (length > maxPositions) throw new Blip2Error('SEQUENCE_TOO_LONG', 'The model has no more positions', { expected: `at most ${maxPositions}`, got: String(length) });
 }

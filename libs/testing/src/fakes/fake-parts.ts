@@ -1,0 +1,80 @@
+import { Blip2Error, type Dims, type LanguageProjection, type QFormer, type Tensor, type VisionEncoder } from '@blip2/interfaces';
+import { digest, pseudoRandom } from './pseudo-random.ts';
+
+export interface FakeVisionEncoderOptions {
+  readonly imageSize: number;
+  readonly hiddenSize: number;
+  /** Vectors per image. */
+  readonly patches: number;
+}
+
+/** A vision encoder without a model: its vectors look random, depend on every pixel of their image and on nothing else. */
+export function fakeVisionEncoder({ imageSize, hiddenSize, patches }: FakeVisionEncoderOptions): VisionEncoder {
+  const { guard, dispose } = disposable('vision encoder');
+  return {
+    imageSize, hiddenSize,
+    encode: guard(async (pixelValues) => scramble(pixelValues, [imageSize, imageSize], patches, hiddenSize)),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+export interface FakeQFormerOptions {
+  readonly numQueryTokens: number;
+  readonly hiddenSize: number;
+  readonly encoderHiddenSize: number;
+}
+
+/** A Q-Former without a model: see `fakeVisionEncoder`. */
+export function fakeQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: FakeQFormerOptions): QFormer {
+  const { guard, dispose } = disposable('Q-Former');
+  return {
+    conditioning: 'none', numQueryTokens, hiddenSize, encoderHiddenSize,
+    query: guard(async (patches) => scramble(patches, [encoderHiddenSize], numQueryTokens, hiddenSize)),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+export interface FakeLanguageProjectionOptions {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
+
+/** A projection without a model: see `fakeVisionEncoder`. */
+export function fakeLanguageProjection({ inFeatures, outFeatures }: FakeLanguageProjectionOptions): LanguageProjection {
+  const { guard, dispose } = disposable('language projection');
+  return {
+    inFeatures, outFeatures,
+    project: guard(async (queries) => scramble(queries, [inFeatures], queries.dims[1], outFeatures)),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+interface Disposable {
+  /** `call` until `dispose`, then `DISPOSED`. */
+  guard<Arguments extends readonly unknown[], Result>(call: (...values: Arguments) => Promise<Result>): (...values: Arguments) => Promise<Result>;
+  dispose(): Promise<void>;
+}
+
+function disposable(name: string): Disposable {
+  let isDisposed = false;
+  return {
+    guard: (call) => async (...values) => {
+      if (isDisposed) throw new Blip2Error('DISPOSED', `This ${name} has been disposed of`);
+      return call(...values);
+    },
+    async dispose() {
+      isDisposed = true;
+    },
+  };
+}
+
+/** Pseudo-random vectors for each entry of `input`, whose last dimensions must be `lastDims`. */
+function scramble(input: Tensor<'float32', Dims>, lastDims: Dims, vectors: number, width: number): Tensor<'float32', [number, number, number]> {
+  const got = input.dims.slice(-lastDims.length);
+  if (got.join() !== lastDims.join()) throw new Blip2Error('SHAPE_MISMATCH', 'The input does not fit', { expected: lastDims.join(' x '), got: got.join(' x ') });
+  const batch = input.dims[0] ?? 0;
+  const size = input.data.length / batch;
+  const digests = Array.from({ length: batch }, (_, entry) => digest(input.data.subarray(entry * size, (entry + 1) * size)));
+  const data = Float32Array.from({ length: batch * vectors * width }, (_, index) => pseudoRandom(digests[Math.floor(index / (vectors * width))]!, index % (vectors * width)));
+  return { type: 'float32', dims: [batch, vectors, width], data };
+}
