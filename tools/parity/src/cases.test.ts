@@ -16,7 +16,7 @@ for (const folder of await findGoldenCases(join(root, 'cases'))) {
   const family = await readCheckpointFamily(golden.checkpoint);
   const runnable = golden.entries.filter((entry) => reasonToSkip(entry, family) === undefined);
 
-  describe(golden.name, () => {
+  describe(golden.name, { timeout: 60_000 }, () => {
     const models = createCaseModels(golden.checkpoint);
     afterAll(() => models[Symbol.asyncDispose]());
 

@@ -67,7 +67,7 @@ function* changedLeaves(value: unknown, path = ''): Generator<[string, unknown]>
   }
 }
 
-describe('one number changed in an entry of the case opt makes that entry fail', () => {
+describe('one number changed in an entry of the case opt makes that entry fail', { timeout: 60_000 }, () => {
   const models = createCaseModels(golden.checkpoint);
   afterAll(() => models[Symbol.asyncDispose]());
 

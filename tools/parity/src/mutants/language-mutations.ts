@@ -1,6 +1,6 @@
 import type { Tensor, TensorType } from '@blip2/interfaces';
 import { setAttribute } from './graph-edit.ts';
-import { LANGUAGE_KINDS, type Feed, type Mutation } from './mutation.ts';
+import { LANGUAGE_KINDS, MODEL_KINDS, type Feed, type Mutation } from './mutation.ts';
 import { scaleTensors } from './tensor-edit.ts';
 
 /** The language model of the case `opt`: 56 wide, 4 heads of 14. */
@@ -29,8 +29,8 @@ export const languageMutations: readonly Mutation[] = [
     call: (call) => (call.inputs.has('labels') ? { ...call, inputs: { ...call.inputs, rows: (name) => (name === 'labels' ? call.inputs.rows(name).map((row) => [IGNORED, ...row.slice(0, -1)]) : call.inputs.rows(name)) } } : call),
   },
   { case: 'opt-legacy-fp16', reaches: LANGUAGE_KINDS, name: 'old layout: queries after the text', feed: () => queriesLast },
-  { ...opt, name: 'weights rounded to float16', storedAs: 'float16' },
-  { ...opt, name: 'weights rounded to bfloat16', storedAs: 'bfloat16' },
+  { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to float16', storedAs: 'float16' },
+  { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to bfloat16', storedAs: 'bfloat16' },
 ];
 
 /** An input of ids, or of numbers, if this run has it. */

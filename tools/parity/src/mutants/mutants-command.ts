@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readGoldenCase, type GoldenCase } from '../golden-case.ts';
 import type { ParityOutput } from '../parity-command.ts';
+import type { Mutation } from './mutation.ts';
 import { mutations } from './mutations.ts';
 import { runMutation, soundEntries, type MutationResult } from './run-mutation.ts';
 
@@ -12,13 +13,13 @@ const EXIT = { noticed: 0, unnoticed: 1, usage: 2 } as const;
 const CASES: string = join(import.meta.dirname, '../../cases');
 
 /** `npm run mutants`: makes every mistake in turn. Returns 1 if the entries of a case do not notice one. */
-export async function mutantsCommand(args: readonly string[], { print, complain }: ParityOutput): Promise<number> {
+export async function mutantsCommand(args: readonly string[], { print, complain }: ParityOutput, all: readonly Mutation[] = mutations): Promise<number> {
   const given = parseArguments(args);
   if (typeof given === 'string') {
     complain(`${given}\n${USAGE}`);
     return EXIT.usage;
   }
-  const chosen = mutations.filter(({ name }) => name.includes(given.only ?? ''));
+  const chosen = all.filter(({ name }) => name.includes(given.only ?? ''));
   const cases = new Map<string, { readonly golden: GoldenCase; readonly sound: ReadonlySet<string> }>();
   const results: MutationResult[] = [];
   for (const mutation of chosen) {

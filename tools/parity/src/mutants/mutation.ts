@@ -39,4 +39,5 @@ export const LANGUAGE_KINDS: readonly string[] = [...WHOLE_KINDS, 'get_text_feat
 export const PROJECTION_KINDS: readonly string[] = [...WHOLE_KINDS, 'language_projection'];
 export const QFORMER_KINDS: readonly string[] = [...WHOLE_KINDS, 'qformer_forward', 'get_qformer_features'];
 export const VISION_KINDS: readonly string[] = [...WHOLE_KINDS, 'vision_forward', 'get_image_features', 'get_qformer_features'];
+export const MODEL_KINDS: readonly string[] = [...new Set([...VISION_KINDS, ...QFORMER_KINDS, ...PROJECTION_KINDS, ...LANGUAGE_KINDS])];
 export const GENERATION_KINDS: readonly string[] = ['generate', 'language_model_generate', 'sampling_scores'];

@@ -1,4 +1,6 @@
+import { beamMutations } from './beam-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
+import { logitsMutations } from './logits-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { pictureMutations } from './picture-mutations.ts';
 import { qformerMutations } from './qformer-mutations.ts';
@@ -6,4 +8,4 @@ import { textMutations } from './text-mutations.ts';
 import { visionMutations } from './vision-mutations.ts';
 
 /** Every mistake of the format's table that what is built so far could make. */
-export const mutations: readonly Mutation[] = [...visionMutations, ...qformerMutations, ...languageMutations, ...textMutations, ...pictureMutations];
+export const mutations: readonly Mutation[] = [...visionMutations, ...qformerMutations, ...languageMutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations];

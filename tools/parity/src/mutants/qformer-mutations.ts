@@ -23,5 +23,11 @@ export const qformerMutations: readonly Mutation[] = [
   { ...qformer, name: 'qformer: tanh gelu', config: ({ qformer_config: c = {} }) => void (c['hidden_act'] = 'gelu_pytorch_tanh') },
   { ...qformer, name: 'qformer: scores not scaled', tensors: (tensors) => scaleTensors(tensors, /^qformer\..*\.query\.(weight|bias)$/, Math.sqrt(HEAD_SIZE)) },
   { ...qformer, name: 'qformer: epsilon 1e-6 instead of 1e-12', config: ({ qformer_config: c = {} }) => void (c['layer_norm_eps'] = 1e-6) },
+  {
+    case: 'itm', reaches: QFORMER_KINDS, name: 'qformer: text branch uses the query weights',
+    tensors: (tensors) => {
+      for (const [name, tensor] of tensorsNamed(tensors, /^qformer\..*\.(intermediate|output)_query\./)) tensors.set(name.replace('_query', ''), tensor);
+    },
+  },
   { case: 'opt', reaches: PROJECTION_KINDS, name: 'language_projection: no bias', tensors: (tensors) => scaleTensors(tensors, /^language_projection\.bias$/, 0) },
 ];

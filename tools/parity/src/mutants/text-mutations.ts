@@ -3,20 +3,16 @@ import type { GenerationOptions, TokenIds } from '@blip2/interfaces';
 import { optionsOf, type EntryCall } from '../entry-kind.ts';
 import { asRows } from '../json-shape.ts';
 import { GENERATION_KINDS, type Mutation } from './mutation.ts';
+import { END_TOKEN, promptLength, QUERIES } from './opt-case.ts';
 
-/** The case `opt`: image tokens in front of a prompt, and the end token of its configuration. */
-const QUERIES = 6;
-const END_TOKEN = 202;
 /** OPT's own end token, which BLIP-2 checkpoints do not use. */
 const OPT_END_TOKEN = 2;
-/** The prompt that a model makes of its own: image tokens and a start token. */
-const OWN_PROMPT = QUERIES + 1;
 const generation = { case: 'opt', reaches: GENERATION_KINDS } as const;
 const processor = { case: 'opt', reaches: ['processor'] } as const;
 
 export const textMutations: readonly Mutation[] = [
   { ...generation, name: 'generate: end token 2 instead of the configured one', config: ({ text_config: c = {} }) => void (c['eos_token_id'] = OPT_END_TOKEN) },
-  { ...generation, name: 'generate: finished rows padded with the end token', call: (call) => ({ ...call, options: { ...call.options, padTokenId: END_TOKEN } }) },
+  { ...generation, name: 'generate: finished rows padded with the end token', call: (call) => ({ ...call, options: { padTokenId: END_TOKEN, ...call.options } }) },
   { ...generation, name: 'generate: repetition penalty ignores the prompt', call: (call) => ({ ...call, options: { ...penaliseNewTokens(call) } }) },
   {
     ...generation, name: 'sampling: top_k off by default',
@@ -38,7 +34,7 @@ export const textMutations: readonly Mutation[] = [
 function penaliseNewTokens(call: EntryCall): GenerationOptions {
   const { repetitionPenalty: penalty, ...options } = optionsOf<GenerationOptions>(call);
   if (penalty === undefined) return options;
-  const prompt = call.inputs.has('input_ids') ? (call.inputs.rows('input_ids')[0]?.length ?? 0) : OWN_PROMPT;
+  const prompt = promptLength(call);
   const penalise = repetitionPenalty(penalty);
   return { ...options, logitsProcessors: [(ids: TokenIds, scores: Float32Array) => penalise(ids.slice(prompt), scores)] };
 }
