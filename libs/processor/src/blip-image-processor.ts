@@ -27,7 +27,10 @@ async function fromPretrained(folder: string): Promise<BlipImageProcessor> {
   if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));
   const json = await readJsonFile(folder, file, CONFIG_RULES);
   if (!json) {
-    throw new Blip2Error('MISSING_FILE', `No ${file}, and no image_processor in processor_config.json`, { where: folder, fix: 'Copy the file from the repository of the checkpoint: sizes differ between checkpoints' });
+    throw new Blip2Error('MISSING_FILE', `No ${file}, and no image_processor in processor_config.json`, {
+      where: folder,
+      fix: 'Copy the file from the repository of the checkpoint: sizes differ between checkpoints',
+    });
   }
   return create(settingsFromJson(json, file));
 }
@@ -64,10 +67,16 @@ function checkOneSize(sizes: readonly (readonly number[])[]): void {
   const [first = []] = sizes;
   const other = sizes.find((size) => size[0] !== first[0] || size[1] !== first[1]);
   if (other) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Pictures of different sizes cannot form a batch', { expected: `${first[0]} x ${first[1]}`, got: `${other[0]} x ${other[1]}`, fix: 'Leave doResize on, or process them one by one' });
+    throw new Blip2Error('SHAPE_MISMATCH', 'Pictures of different sizes cannot form a batch', {
+      expected: `${first[0]} x ${first[1]}`,
+      got: `${other[0]} x ${other[1]}`,
+      fix: 'Leave doResize on, or process them one by one',
+    });
   }
   const values = sizes.length * first.reduce((product, side) => product * side, 1);
-  if (values > MAX_BATCH_VALUES) throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', { expected: `at most ${MAX_BATCH_VALUES}`, got: String(values), fix: 'Process fewer or smaller pictures at a time' });
+  if (values > MAX_BATCH_VALUES) {
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', { expected: `at most ${MAX_BATCH_VALUES}`, got: String(values), fix: 'Process fewer or smaller pictures at a time' });
+  }
 }
 
 function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {

@@ -27,6 +27,13 @@ export interface Blip2Processor {
   batchDecode(rows: readonly TokenIds[], options?: DecodeOptions): string[];
 }
 
+/** What a processor is made of. The tokenizer must know `<image>`: load it with `extraSpecialTokens`. */
+export interface ProcessorParts {
+  readonly imageProcessor: BlipImageProcessor;
+  readonly tokenizer: Tokenizer;
+  readonly numQueryTokens?: number | undefined;
+}
+
 const IMAGE_TOKEN = '<image>';
 /** BLIP-2 has 32; a row longer than this fits no language model of its kind. */
 const MAX_QUERY_TOKENS = 4096;
@@ -40,7 +47,7 @@ async function fromPretrained(folder: string): Promise<Blip2Processor> {
   return create({ imageProcessor, tokenizer, numQueryTokens: readQueryTokens(config?.['num_query_tokens']) });
 }
 
-function create({ imageProcessor, tokenizer, numQueryTokens }: { readonly imageProcessor: BlipImageProcessor; readonly tokenizer: Tokenizer; readonly numQueryTokens?: number | undefined }): Blip2Processor {
+function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): Blip2Processor {
   const imageTokenId = tokenizer.tokenToId(IMAGE_TOKEN);
   if (imageTokenId === undefined) throw new Blip2Error('INVALID_TOKENIZER', `The tokenizer has no ${IMAGE_TOKEN}`, { fix: 'Load it with extraSpecialTokens: ["<image>"]' });
   return {
@@ -59,7 +66,7 @@ function create({ imageProcessor, tokenizer, numQueryTokens }: { readonly imageP
 /** The processor of a checkpoint folder (`fromPretrained`), or made from its parts. */
 export const Blip2Processor: {
   readonly fromPretrained: (folder: string) => Promise<Blip2Processor>;
-  readonly create: typeof create;
+  readonly create: (parts: ProcessorParts) => Blip2Processor;
 } = { fromPretrained, create };
 
 function encodeTexts(tokenizer: Tokenizer, texts: readonly string[], prefix: readonly number[], options: BatchEncodeOptions): Pick<ProcessedInputs, 'inputIds' | 'attentionMask'> {

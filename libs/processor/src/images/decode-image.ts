@@ -39,7 +39,9 @@ async function decode(source: ImageSource, maxPixels: number, options: DecodeIma
   if (isRgbImage(source)) return checkRgbImage(source, where);
   if (isRawImage(source)) return rawToRgb(source, where);
   if (isSharp(source)) return pixelsOf(source, where);
-  if (!isEncoded(source)) throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', { expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance', got: source === null ? 'null' : typeof source });
+  if (!isEncoded(source)) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', { expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance', got: source === null ? 'null' : typeof source });
+  }
   const bytes = await encodedBytes(source, options);
   return decodeBytes(bytes, where, maxPixels, options);
 }
@@ -101,7 +103,8 @@ function checkPixels(width: number, height: number, maxPixels: number, where: st
 }
 
 function tooLarge(got: string, maxPixels: number, where: string, cause?: unknown): Blip2Error {
-  return new Blip2Error('IMAGE_TOO_LARGE', 'The image has too many pixels', { where, expected: `at most ${maxPixels}`, got, fix: 'Scale it down, or raise maxPixels', ...(cause === undefined ? {} : { cause }) });
+  const details = { where, expected: `at most ${maxPixels}`, got, fix: 'Scale it down, or raise maxPixels' };
+  return new Blip2Error('IMAGE_TOO_LARGE', 'The image has too many pixels', cause === undefined ? details : { ...details, cause });
 }
 
 function isSharp(source: unknown): source is SharpLike {

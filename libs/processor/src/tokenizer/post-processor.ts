@@ -9,23 +9,24 @@ export interface SpecialFrame {
   readonly after: readonly number[];
 }
 
-const NOTHING: SpecialFrame = { before: [], after: [] };
+/** Nothing around the text. */
+export const NO_FRAME: SpecialFrame = { before: [], after: [] };
 
 /** What each post-processor of `tokenizer.json` puts around a text; pairs of texts are not offered. */
 const POST_PROCESSORS: Readonly<Record<string, (config: JsonObject) => SpecialFrame>> = {
   TemplateProcessing: templateFrame,
   BertProcessing: ({ cls, sep }) => ({ before: [pairedId(cls)], after: [pairedId(sep)] }),
   RobertaProcessing: ({ cls, sep }) => ({ before: [pairedId(cls)], after: [pairedId(sep)] }),
-  ByteLevel: () => NOTHING,
+  ByteLevel: () => NO_FRAME,
 };
 
 /** The frame of a `tokenizer.json`; several post-processors nest, the first one innermost. */
 export function readSpecialFrame(json: unknown): SpecialFrame {
   const steps = componentsOf(json, 'post_processor', 'processors', new Set(Object.keys(POST_PROCESSORS)));
   return steps.reduce<SpecialFrame>((inner, config) => {
-    const { before, after } = POST_PROCESSORS[String(config['type'])]?.(config) ?? NOTHING;
+    const { before, after } = POST_PROCESSORS[String(config['type'])]?.(config) ?? NO_FRAME;
     return { before: [...before, ...inner.before], after: [...inner.after, ...after] };
-  }, NOTHING);
+  }, NO_FRAME);
 }
 
 function templateFrame({ single, special_tokens: tokens }: JsonObject): SpecialFrame {

@@ -18,7 +18,8 @@ export function createTextEncoder(tokenizer: JsonObject, model: TokenizerModel, 
   const build = (recognised: readonly AddedToken[], hidden: ReadonlySet<string>): ((text: string) => readonly number[]) => {
     const engine = createEngine(model, hidden);
     const splitRaw = createSplitter(recognised.filter(({ normalized }) => !normalized));
-    const splitNormalized = createSplitter(recognised.filter(({ normalized }) => normalized).map((token) => ({ ...token, content: normalize(token.content) })).filter(({ content }) => content !== ''));
+    const normalizedTokens = recognised.filter(({ normalized }) => normalized).map((token) => ({ ...token, content: normalize(token.content) }));
+    const splitNormalized = createSplitter(normalizedTokens.filter(({ content }) => content !== ''));
     return (text) =>
       splitRaw(text).flatMap((section) =>
         'token' in section

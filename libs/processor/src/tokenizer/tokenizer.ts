@@ -6,9 +6,9 @@ import { invalidTokenizer } from './components.ts';
 import { createDecoder, cleanUpText } from './decoders.ts';
 import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
 import { pad, rowRules, truncate, type BatchEncodeOptions, type BatchEncoding, type Side } from './padding.ts';
-import { readSpecialFrame } from './post-processor.ts';
-import { createTextEncoder } from './text-encoder.ts';
-import { readTokenizerConfig, type NamedToken } from './tokenizer-config.ts';
+import { NO_FRAME, readSpecialFrame, type SpecialFrame } from './post-processor.ts';
+import { createTextEncoder, type TextEncode } from './text-encoder.ts';
+import { readTokenizerConfig, type NamedToken, type TokenizerConfig } from './tokenizer-config.ts';
 import { readModel } from './vocabulary.ts';
 
 export interface EncodeTextOptions {
@@ -64,32 +64,51 @@ const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZE
 async function fromPretrained(folder: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..')) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
   const root = join(folder, subfolder);
-  const [tokenizer, config, specialTokensMap] = await Promise.all(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'].map((name) => readJsonFile(root, name, RULES)));
+  const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+  const [tokenizer, config, specialTokensMap] = await Promise.all(names.map((name) => readJsonFile(root, name, RULES)));
   if (!tokenizer) {
     throw new Blip2Error('MISSING_FILE', 'No tokenizer.json', {
-      where: root, fix: 'Repositories with vocab.json and merges.txt, vocab.txt or spiece.model only must be converted once: AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers writes the file',
+      where: root,
+      fix: 'vocab.json and merges.txt, vocab.txt or spiece.model are not read: AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers writes the file from them',
     });
   }
   return fromJson({ tokenizer, config, specialTokensMap }, options);
 }
 
-function fromJson({ tokenizer, config, specialTokensMap }: TokenizerFiles, { extraSpecialTokens = [] }: TokenizerLoadOptions = {}): Tokenizer {
+/** What the files come to. */
+interface TokenizerParts {
+  readonly settings: TokenizerConfig;
+  readonly frame: SpecialFrame;
+  readonly encodeText: TextEncode;
+  readonly decodeTokens: (tokens: readonly string[]) => string;
+  readonly cleanUp: (text: string) => string;
+  readonly ids: ReadonlyMap<string, number>;
+  readonly tokens: ReadonlyMap<number, string>;
+  readonly special: ReadonlySet<string>;
+}
+
+function readParts({ tokenizer, config = {}, specialTokensMap = {} }: TokenizerFiles, { extraSpecialTokens = [] }: TokenizerLoadOptions): TokenizerParts {
   const settings = readTokenizerConfig(config, specialTokensMap);
   const model = readModel(tokenizer['model']);
-  const addedTokens = readAddedTokens(tokenizer, config ?? {}, [...settings.specialTokens, ...extraSpecialTokens], model.vocabulary);
-  const frame = readSpecialFrame(tokenizer['post_processor']);
-  const decodeTokens = createDecoder(tokenizer['decoder']);
-  const encodeText = createTextEncoder(tokenizer, model, addedTokens);
+  const addedTokens = readAddedTokens(tokenizer, config, [...settings.specialTokens, ...extraSpecialTokens], model.vocabulary);
   const ids = new Map([...model.vocabulary, ...addedTokens.map(({ content, id }) => [content, id] as const)]);
-  const tokens = new Map([...ids].map(([token, id]) => [id, token]));
-  const special = new Set(addedTokens.filter((token) => token.special).map(({ content }) => content));
-  // The reference skips its clean-up for BPE, whatever the file says: it would destroy spaces before punctuation.
-  const cleanUp = settings.cleanUpTokenizationSpaces && model.type !== 'BPE' ? cleanUpText : (text: string): string => text;
-  const idOf = (name: NamedToken): number | undefined => ids.get(settings.named.get(name) ?? '');
-  const { paddingSide, truncationSide, modelMaxLength } = settings;
-  const padTokenId = idOf('pad_token');
+  return {
+    settings,
+    frame: readSpecialFrame(tokenizer['post_processor']),
+    encodeText: createTextEncoder(tokenizer, model, addedTokens),
+    decodeTokens: createDecoder(tokenizer['decoder']),
+    // The reference skips its clean-up for BPE, whatever the file says: it would destroy spaces before punctuation.
+    cleanUp: settings.cleanUpTokenizationSpaces && model.type !== 'BPE' ? cleanUpText : (text) => text,
+    ids,
+    tokens: new Map([...ids].map(([token, id]) => [id, token])),
+    special: new Set(addedTokens.filter((token) => token.special).map(({ content }) => content)),
+  };
+}
 
-  const tokenize = (text: string, escape = false): readonly number[] => encodeText(checkText(text), escape);
+function create({ settings, frame, encodeText, decodeTokens, cleanUp, ids, tokens, special }: TokenizerParts): Tokenizer {
+  const { paddingSide, truncationSide, modelMaxLength } = settings;
+  const idOf = (name: NamedToken): number | undefined => ids.get(settings.named.get(name) ?? '');
+  const padTokenId = idOf('pad_token');
   const decode = (row: TokenIds, { skipSpecialTokens = false }: DecodeOptions = {}): string => {
     const known = row.flatMap((id) => tokens.get(id) ?? []);
     return cleanUp(decodeTokens(skipSpecialTokens ? known.filter((token) => !special.has(token)) : known));
@@ -98,13 +117,14 @@ function fromJson({ tokenizer, config, specialTokensMap }: TokenizerFiles, { ext
     padTokenId, bosTokenId: idOf('bos_token'), eosTokenId: idOf('eos_token'), unkTokenId: idOf('unk_token'),
     paddingSide, truncationSide, modelMaxLength, size: ids.size,
     encode(text, { addSpecialTokens = true, escapeSpecialTokens = false } = {}) {
-      const row = tokenize(text, escapeSpecialTokens);
+      const row = encodeText(checkText(text), escapeSpecialTokens);
       return addSpecialTokens ? [...frame.before, ...row, ...frame.after] : [...row];
     },
     batchEncode(texts, options = {}) {
-      const rules = rowRules(options, { paddingSide, truncationSide, modelMaxLength });
-      const around = options.addSpecialTokens === false ? { before: [], after: [] } : frame;
-      const rows = texts.map((text) => [...around.before, ...truncate(tokenize(text, options.escapeSpecialTokens), around, rules), ...around.after]);
+      const { addSpecialTokens = true, escapeSpecialTokens = false } = options;
+      const rules = rowRules(options, settings);
+      const around = addSpecialTokens ? frame : NO_FRAME;
+      const rows = texts.map((text) => [...around.before, ...truncate(encodeText(checkText(text), escapeSpecialTokens), around, rules), ...around.after]);
       return pad(rows, padTokenId, rules);
     },
     decode,
@@ -114,20 +134,19 @@ function fromJson({ tokenizer, config, specialTokensMap }: TokenizerFiles, { ext
   };
 }
 
+function fromJson(files: TokenizerFiles, options: TokenizerLoadOptions = {}): Tokenizer {
+  try {
+    return create(readParts(files, options));
+  } catch (cause) {
+    throw cause instanceof Blip2Error ? cause : invalidTokenizer('The tokenizer cannot be built', { cause });
+  }
+}
+
 /** The tokenizer of a folder, or of parsed files. `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted. */
 export const Tokenizer: {
   readonly fromPretrained: (folder: string, options?: TokenizerLoadOptions) => Promise<Tokenizer>;
   readonly fromJson: (files: TokenizerFiles, options?: TokenizerLoadOptions) => Tokenizer;
-} = {
-  fromPretrained,
-  fromJson(files, options) {
-    try {
-      return fromJson(files, options);
-    } catch (cause) {
-      throw cause instanceof Blip2Error ? cause : invalidTokenizer('The tokenizer cannot be built', { cause });
-    }
-  },
-};
+} = { fromPretrained, fromJson };
 
 function checkText(text: unknown): string {
   if (typeof text !== 'string') throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { expected: 'a string', got: typeof text });
