@@ -3,6 +3,7 @@ import { processEnvironment, type Environment } from './environment.ts';
 import { ExitCode } from './exit-code.ts';
 import { exitCodeOf, failureReport } from './failure.ts';
 import { createProgram } from './program.ts';
+import { isAbort } from './run/interruption.ts';
 
 /** Runs one command line, without the program's name, and returns the exit code. Never throws. */
 export async function main(argv: readonly string[], environment: Environment = processEnvironment): Promise<ExitCode> {
@@ -17,6 +18,7 @@ export async function main(argv: readonly string[], environment: Environment = p
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badUsage;
     if (isClosedPipe(error)) return ExitCode.done;
+    if (isAbort(error)) return ExitCode.interrupted;
     environment.stderr.write(failureReport(error, argv.includes('--verbose')));
     return exitCodeOf(error);
   }

@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { runFake, stdinWith } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -152,6 +153,23 @@ describe('pipes, terminals, interrupts', () => {
     expect(stdout).toBe(`${at('1')}\tone\n`);
     expect(stderr).toContain('Interrupted: 1 of 3 images done.');
     expect(calls.map(({ name }) => name)).toEqual(['load', 'caption', 'caption', 'dispose']);
+  });
+
+  it.each(['-', '@-'])('does not go on waiting for a stdin that never ends: %s', async (argument) => {
+    const stdin = new PassThrough();
+    const { exitCode, stdout } = await runFake(['caption', argument], { stdin, onStart: (signals) => void setTimeout(() => signals.emit('SIGINT'), 50) });
+    expect({ exitCode, stdout, open: !stdin.destroyed }).toEqual({ exitCode: 130, stdout: '', open: false });
+  });
+
+  it('lets stdin go when the model cannot be loaded', async () => {
+    const stdin = new PassThrough();
+    const { exitCode } = await runFake(['caption', '-'], {
+      stdin,
+      onCall: () => {
+        throw new Blip2Error('MISSING_FILE', 'No config.json');
+      },
+    });
+    expect({ exitCode, open: !stdin.destroyed }).toEqual({ exitCode: 1, open: false });
   });
 
   it('ends the process at the second interrupt', async () => {

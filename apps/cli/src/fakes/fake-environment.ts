@@ -22,6 +22,8 @@ export interface FakeOptions {
   readonly stdin?: Readable & { isTTY?: boolean };
   readonly variables?: Record<string, string>;
   readonly stderrIsTerminal?: boolean;
+  /** Hears the signals once the command is under way. */
+  readonly onStart?: (signals: EventEmitter) => void;
   /** Called before each answer of the model. */
   readonly onCall?: (call: FakeCall, signals: EventEmitter) => void | Promise<void>;
   /** Fails with `EPIPE` after this many writes. */
@@ -50,7 +52,9 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
       return fakeModel(called);
     },
   };
-  const exitCode = await main(argv, environment);
+  const running = main(argv, environment);
+  options.onStart?.(signals);
+  const exitCode = await running;
   if (signals.listenerCount('SIGINT') > 0) calls.push({ name: 'leak', what: 'SIGINT listener' });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, calls };
 }

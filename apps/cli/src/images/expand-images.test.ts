@@ -6,7 +6,7 @@ import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { expandImages } from './expand-images.ts';
 
 const expand = async (args: string[], recursive = false, stdin = stdinWith()): Promise<string[]> =>
-  (await expandImages(args, { recursive }, { stdin })).map((input) => ('error' in input ? `${input.name}: ${input.error.code}` : input.name));
+  (await expandImages(args, { recursive, signal: new AbortController().signal }, { stdin })).map((input) => ('error' in input ? `${input.name}: ${input.error.code}` : input.name));
 
 describe('folders', () => {
   it('give their pictures in natural order, hidden and other files left out', async () => {

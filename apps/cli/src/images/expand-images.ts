@@ -8,21 +8,28 @@ import { readImageList } from './image-list.ts';
 import { isUrl } from './is-url.ts';
 import { naturalOrder } from './natural-order.ts';
 
+export interface ExpandOptions {
+  /** Look into the subfolders of folders. */
+  readonly recursive: boolean;
+  /** Stops waiting for stdin. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * The pictures that the IMAGE arguments mean, in order. An argument is a path, a glob, a folder, a URL, `@list`, or `-` for stdin. What names no picture
  * stays in the result as an input with its error, so that the others are still done.
  */
-export async function expandImages(args: readonly string[], options: { readonly recursive: boolean }, environment: Pick<Environment, 'stdin'>): Promise<ImageInput[]> {
+export async function expandImages(args: readonly string[], options: ExpandOptions, environment: Pick<Environment, 'stdin'>): Promise<ImageInput[]> {
   if (args.filter((arg) => arg === '-' || arg === '@-').length > 1) throw new Blip2Error('INVALID_ARGUMENT', 'stdin can be read once only', { got: args.join(' ') });
   const inputs: ImageInput[] = [];
   for (const arg of args) inputs.push(...(await expand(arg, options, environment)));
   return inputs;
 }
 
-async function expand(arg: string, { recursive }: { readonly recursive: boolean }, environment: Pick<Environment, 'stdin'>): Promise<ImageInput[]> {
+async function expand(arg: string, { recursive, signal }: ExpandOptions, environment: Pick<Environment, 'stdin'>): Promise<ImageInput[]> {
   if (arg === '-') return [{ name: '-', source: 'stdin' }];
   if (isUrl(arg)) return [fromUrl(arg)];
-  if (arg.startsWith('@')) return (await readImageList(arg.slice(1), environment)).map((entry) => (isUrl(entry) ? fromUrl(entry) : { name: entry, source: entry }));
+  if (arg.startsWith('@')) return (await readImageList(arg.slice(1), environment, signal)).map((entry) => (isUrl(entry) ? fromUrl(entry) : { name: entry, source: entry }));
   const found = await stat(arg).catch(() => undefined);
   if (found?.isDirectory()) return inFolder(arg, recursive);
   // A file of that very name comes before a pattern: brackets are common in file names.

@@ -9,8 +9,8 @@ import { isUrl } from './is-url.ts';
  * The entries of a list: one path or URL per line, or with the extension `.jsonl` one JSON string or `{ "image": … }` per line.
  * Relative paths count from the folder of the list (from the working folder for `@-`, the list on stdin).
  */
-export async function readImageList(file: string, environment: Pick<Environment, 'stdin'>): Promise<string[]> {
-  const text = file === '-' ? new TextDecoder().decode(await readStdin(environment.stdin, 'a list of images')) : await readList(file);
+export async function readImageList(file: string, environment: Pick<Environment, 'stdin'>, signal: AbortSignal): Promise<string[]> {
+  const text = file === '-' ? new TextDecoder().decode(await readStdin(environment.stdin, 'a list of images', signal)) : await readList(file);
   const folder = file === '-' ? '.' : dirname(file);
   const parse = file.toLowerCase().endsWith('.jsonl') ? parseJsonLine : (line: string): string => line;
   return text

@@ -33,7 +33,7 @@ async function open({ input, parts }: Pending, environment: Environment, signal:
   const { name } = input;
   if ('error' in input) return { name, parts, error: input.error };
   try {
-    const source = input.source === 'stdin' ? await readStdin(environment.stdin, 'an image') : input.source;
+    const source = input.source === 'stdin' ? await readStdin(environment.stdin, 'an image', signal) : input.source;
     return { name, parts, image: await environment.decodeImage(source, { signal }) };
   } catch (error) {
     signal.throwIfAborted();

@@ -15,3 +15,8 @@ export function listenForInterrupts(environment: Pick<Environment, 'signals' | '
   environment.signals.on('SIGINT', listener);
   return { signal: controller.signal, [Symbol.dispose]: () => void environment.signals.off('SIGINT', listener) };
 }
+
+/** Whether this is how a stopped call ends. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

@@ -10,7 +10,8 @@ import { expectNoInput, isJsonLines, openSink } from '../output/open-sink.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import { describeRun } from '../output/run-record.ts';
 import type { ImageTask } from './image-task.ts';
-import { listenForInterrupts } from './interruption.ts';
+import { isAbort, listenForInterrupts } from './interruption.ts';
+import { oneAhead } from './one-ahead.ts';
 import { createProgress } from './progress.ts';
 import { batchesOf, type Pending } from './batches.ts';
 import { reportBatch } from './report-batch.ts';
@@ -18,7 +19,7 @@ import { reportBatch } from './report-batch.ts';
 /** Does a task for all pictures that the arguments name, in order, and says how it ended. */
 export async function runImages<Result>(task: ImageTask<Result>, args: readonly string[], options: ImageOptions, environment: Environment): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
-  const inputs = await expandImages(args, { recursive: options.recursive === true }, environment);
+  const inputs = await expandImages(args, { recursive: options.recursive === true, signal: interruption.signal }, environment);
   if (inputs.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
   await expectNoInput(options.output, inputs.map(({ name }) => name));
   const sink = await openSink(options.output, environment.stdout, {
@@ -37,6 +38,8 @@ export async function runImages<Result>(task: ImageTask<Result>, args: readonly 
     outcome = 'interrupted';
   } finally {
     await sink.close(outcome);
+    // What was not read must not keep the process waiting.
+    if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
   }
   return conclude(outcome, tally, options, environment);
 }
@@ -60,10 +63,12 @@ interface Tally {
 async function work<Result>({ task, options, environment, sink, signal, pending }: Run<Result>, tally: Tally): Promise<void> {
   if (pending.length === 0) return;
   const progress = createProgress(environment, options.progress && options.quiet !== true && tally.inputs > 1);
+  // Pictures are decoded while the model is loaded, and later while it works.
+  const batches = oneAhead(batchesOf(pending, options.batchSize, environment, signal));
   await using model = await openModel(options, environment, signal);
   const json = options.json === true || isJsonLines(options.output);
   progress.show(tally.done, tally.inputs);
-  for await (const batch of batchesOf(pending, options.batchSize, environment, signal)) {
+  for await (const batch of batches) {
     const decoded = batch.filter((entry) => 'image' in entry);
     const results = decoded.length > 0 ? await task.perform(model, decoded, signal) : [];
     // An interrupted generation may come back with rows that are cut off.
@@ -89,10 +94,6 @@ function keyOfLine<Result>(task: ImageTask<Result>, line: Readonly<Record<string
   const { image, error } = line;
   const part = task.partOf(line);
   return typeof image === 'string' && error === undefined && part !== undefined ? keyOf(image, part) : undefined;
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
 }
 
 function conclude(outcome: Outcome, { inputs, done, failed }: Tally, options: ImageOptions, { stderr }: Environment): ExitCode {
