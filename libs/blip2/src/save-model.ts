@@ -2,7 +2,7 @@ import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCheckpoint, saveCheckpoint, storedTensorSource, type SaveOptions } from '@blip2/checkpoint';
-import { Blip2Config } from '@blip2/config';
+import { Blip2Config, formatConfig } from '@blip2/config';
 
 /** `dtype` is the stored type of every weight; `maxShardBytes` the size of one file. */
 export type SaveModelOptions = SaveOptions;
@@ -27,7 +27,7 @@ export async function saveModel(folder: string, config: Blip2Config, target: str
 /** The text of `config.json`, with the class that the reference is to load it as. */
 export function configJson(config: Blip2Config, dtype?: string): string {
   const json = { architectures: ['Blip2ForConditionalGeneration'], ...Blip2Config.toJson(config), ...(dtype !== undefined && { torch_dtype: dtype }) };
-  return `${JSON.stringify(json, undefined, 2)}\n`;
+  return formatConfig(json);
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

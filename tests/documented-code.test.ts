@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+/** Inside the repository, so that packages resolve as they do for a user. */
+const folder = join(import.meta.dirname, 'out');
+
+interface Snippet {
+  readonly name: string;
+  readonly code: string;
+}
+
+/** Every `ts` block of the README files, with the placeholders of model and picture filled in. */
+function snippets(): Snippet[] {
+  const packages = ['libs', 'apps', 'tools'].flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name, 'README.md')));
+  return ['README.md', ...packages].filter((file) => existsSync(join(root, file))).flatMap((file) => {
+    const blocks = [...readFileSync(join(root, file), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)];
+    return blocks.map(([, code = ''], index) => ({ name: `${file.replace(/[/.]/g, '-')}-${index + 1}`, code: fillIn(code) }));
+  });
+}
+
+function fillIn(code: string): string {
+  const model = (kind: string): string => JSON.stringify(join(root, `apps/cli/models/blip2-${kind}-shapes`));
+  return code
+    .replaceAll(/'path\/to\/blip2-opt-2\.7b[^']*'/g, model('opt'))
+    .replaceAll(/'path\/to\/blip2-flan-t5-xl'/g, model('t5'))
+    .replaceAll(/'path\/to\/blip2-itm-vit-g'/g, model('itm'))
+    .replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
+}
+
+const all = snippets();
+const sourceOf = ({ name }: Snippet): string => join(folder, `${name}.ts`);
+
+beforeAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  for (const snippet of all) writeFileSync(sourceOf(snippet), `${snippet.code}\nexport {};\n`);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('there is documented code', () => {
+  expect(all.length).toBeGreaterThan(1);
+});
+
+test('documented code type-checks', () => {
+  const { options } = ts.convertCompilerOptionsFromJson({ strict: true, target: 'es2022', lib: ['es2023', 'esnext.disposable'], module: 'nodenext', noEmit: true, skipLibCheck: true, types: ['node'] }, root);
+  const program = ts.createProgram(all.map(sourceOf), options);
+  expect(ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`)).toEqual([]);
+});
+
+describe('documented code runs', () => {
+  test.each(all)('$name', (snippet) => {
+    const program = join(folder, `${snippet.name}.mjs`);
+    writeFileSync(program, ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText);
+    expect(() => execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })).not.toThrow();
+  });
+});

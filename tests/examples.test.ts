@@ -1,0 +1,23 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const examples = join(import.meta.dirname, '../examples');
+const run = (name: string): string[] => execFileSync(process.execPath, [join(examples, name)], { encoding: 'utf8' }).trim().split('\n');
+
+test('caption.mjs captions a picture and answers a question about it', () => {
+  expect(run('caption.mjs')).toEqual(['a blue triangle to the left of a small yellow circle', 'blue']);
+});
+
+test('assemble.mjs puts a pipeline together by hand', () => {
+  expect(run('assemble.mjs')).toEqual([
+    'pixelValues [1, 3, 64, 64]', 'patches [1, 65, 128]', 'queries [1, 12, 96]', 'prefix [1, 12, 128]', 'a blue triangle to the left of a small yellow circle',
+  ]);
+});
+
+test('swap-vision.mjs writes the same with another encoder by plain functions and through the container', () => {
+  const [warning, byFunctions, byContainer] = run('swap-vision.mjs');
+  expect(warning).toContain('mean nothing');
+  expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
+  expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
+});
