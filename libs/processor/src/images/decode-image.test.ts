@@ -128,6 +128,31 @@ it('encodePng keeps every level, and refuses what does not fit', async () => {
   await expect(encodePng({ ...rgb, dims: [1, 3, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 });
 
+it('answers damaged files with a picture that fits its size, or one of its codes', async () => {
+  let state = 12345;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  const noise = sharp(Uint8Array.from({ length: 24 * 20 * 3 }, () => random(256)), { raw: { width: 24, height: 20, channels: 3 } });
+  const outcomes = new Map<unknown, number>();
+  for (const format of ['png', 'jpeg', 'webp', 'gif', 'tiff'] as const) {
+    const intact = await noise.clone().toFormat(format).toBuffer();
+    for (let round = 0; round < 30; round++) {
+      const damaged = Uint8Array.from(intact);
+      for (let change = 0; change <= random(6); change++) damaged[random(random(2) === 0 ? 64 : damaged.length)] = random(256);
+      const outcome = await decodeImage(damaged, { maxPixels: 1e7 }).then(
+        ({ data, dims }) => data.length === dims[0] * dims[1] * 3,
+        (error: { code?: unknown }) => error.code,
+      );
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+  }
+  expect(['INVALID_IMAGE', 'IMAGE_TOO_LARGE', 'UNSUPPORTED_IMAGE', true]).toEqual(expect.arrayContaining([...outcomes.keys()]));
+  expect(outcomes.get(true)).toBeGreaterThan(0);
+  expect(outcomes.get('INVALID_IMAGE')).toBeGreaterThan(0);
+});
+
 /** A PNG of a claimed size with no pixels behind it. */
 function pngHeader(width: number, height: number): Uint8Array {
   const header = Buffer.alloc(13);
