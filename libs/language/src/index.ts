@@ -3,3 +3,9 @@ export { startCausalDecoding, type CausalStep, type CausalStepOutput, type Causa
 export { KeyValueCache, type CacheSize } from './key-value-cache.ts';
 export { createOptForCausalLM, OptForCausalLM, type CausalLMInputs, type CausalLMOptions, type CausalLMOutput } from './opt-for-causal-lm.ts';
 export { buildOptDecoder, buildOptEmbedding, optSignature, optTensors, type OptRequest, type OptSignature } from './opt-graph.ts';
+export { startSeq2SeqDecoding, type Seq2SeqStep, type Seq2SeqStepOutput, type Seq2SeqStepper } from './seq2seq-decoding.ts';
+export { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-memory.ts';
+export { createT5ForConditionalGeneration, T5ForConditionalGeneration, type Seq2SeqLMInputs, type Seq2SeqLMOptions, type Seq2SeqLMOutput } from './t5-for-conditional-generation.ts';
+export { buildT5Decoder, t5DecoderSignature, type T5DecoderRequest, type T5DecoderSignature } from './t5-decoder-graph.ts';
+export { buildT5Cross, buildT5Embedding, buildT5Encoder, t5EncoderSignature, type T5CrossSignature, type T5EncoderSignature, type T5StackRequest } from './t5-encoder-graph.ts';
+export { t5InitialDeviation, t5Tensors } from './t5-tensors.ts';

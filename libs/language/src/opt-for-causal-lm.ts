@@ -7,14 +7,10 @@ import { startCausalDecoding, type CausalStep, type CausalStepOutput } from './c
 import { causalBias } from './causal-mask.ts';
 import { causalLoss } from './cross-entropy.ts';
 import { expectPrompt } from './expect-prompt.ts';
+import { expectTokens, indexTensor, maskRows, promptEmbeddings, range, type PromptInputs } from './language-inputs.ts';
 import { buildOptDecoder, buildOptEmbedding, POSITION_OFFSET, type OptRequest } from './opt-graph.ts';
 
-export interface CausalLMInputs {
-  /** `[batch, sequence]`; either these or `inputsEmbeds`. */
-  readonly inputIds?: Rows;
-  readonly inputsEmbeds?: TokenEmbeddings;
-  /** Default: every position counts. */
-  readonly attentionMask?: Rows;
+export interface CausalLMInputs extends PromptInputs {
   /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
   readonly labels?: Rows;
 }
@@ -39,6 +35,7 @@ export interface CausalLMOutput {
 
 /** OPT with its language-model head: the seam for decoding, and the full forward of the reference's `OPTForCausalLM`. */
 export interface OptForCausalLM extends LanguageModel {
+  readonly architecture: 'causal';
   readonly config: OptConfig;
   /**
    * Scores every position.
@@ -75,10 +72,7 @@ export function createOptForCausalLM(config: OptConfig, weights: PartWeights, op
 }
 
 async function embedIds(sessions: LazySessions, config: OptConfig, { store, prefix }: PartWeights, ids: readonly TokenIds[]): Promise<TokenEmbeddings> {
-  const unknown = ids.flat().find((id) => id < 0 || id >= config.vocabSize);
-  if (unknown !== undefined) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'There is no such token', { where: 'inputIds', expected: `0 to ${config.vocabSize - 1}`, got: String(unknown), fix: 'Use the tokenizer of the same checkpoint' });
-  }
+  expectTokens(ids, config.vocabSize);
   const session = await sessions.get('embedding', () => buildOptEmbedding(config, store, prefix));
   const { inputs_embeds } = await session.run({ input_ids: rowsTensor(ids, 'inputIds') });
   return inputs_embeds;
@@ -94,7 +88,7 @@ async function decodeStep(sessions: LazySessions, config: OptConfig, { store, pr
     inputs_embeds: step.inputsEmbeds,
     position_ids: positionRows(step.attentionMask, step.inputsEmbeds.dims[1]),
     attention_bias: step.bias,
-    logit_positions: int64(step.logitPositions),
+    logit_positions: indexTensor(step.logitPositions),
     ...Object.fromEntries(past.flat()),
   });
   return { logits: outputs.logits, newKeys: layeredTensors(outputs, 'new_key', layers, 3), newValues: layeredTensors(outputs, 'new_value', layers, 3) };
@@ -104,8 +98,8 @@ async function forward(
   sessions: LazySessions, config: OptConfig, { store, prefix }: PartWeights, embed: LanguageModel['embed'], inputs: CausalLMInputs, options: CausalLMOptions,
 ): Promise<CausalLMOutput> {
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
-  const [batch, sequence] = inputsEmbeds.dims;
-  const attentionMask = inputs.attentionMask ? asRows(inputs.attentionMask) : Array.from({ length: batch }, () => new Array<number>(sequence).fill(1));
+  const sequence = inputsEmbeds.dims[1];
+  const attentionMask = maskRows(inputs.attentionMask, inputsEmbeds);
   expectPrompt(attentionMask, inputsEmbeds.dims, config.maxPositionEmbeddings);
   const request: OptRequest = {
     cache: false, lastHiddenState: true, hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates, attentions: options.outputAttentions ?? config.outputAttentions,
@@ -115,7 +109,7 @@ async function forward(
     inputs_embeds: inputsEmbeds,
     position_ids: positionRows(attentionMask, sequence),
     attention_bias: causalBias(attentionMask, 0, 0, sequence),
-    logit_positions: int64(Array.from({ length: sequence }, (_, index) => index)),
+    logit_positions: indexTensor(range(sequence)),
   });
   return {
     logits: outputs.logits,
@@ -126,13 +120,6 @@ async function forward(
   };
 }
 
-async function promptEmbeddings({ inputIds, inputsEmbeds }: CausalLMInputs, embed: LanguageModel['embed']): Promise<TokenEmbeddings> {
-  if (inputsEmbeds && inputIds) throw new Blip2Error('INVALID_ARGUMENT', 'A language model reads either ids or embeddings', { got: 'inputIds and inputsEmbeds' });
-  if (inputsEmbeds) return inputsEmbeds;
-  if (inputIds) return embed(asRows(inputIds));
-  throw new Blip2Error('INVALID_ARGUMENT', 'A language model needs something to read', { expected: 'inputIds or inputsEmbeds', got: 'neither' });
-}
-
 /** Rows of the position table for the last `count` positions: only what counts is counted (`OPTLearnedPositionalEmbedding`). */
 function positionRows(mask: readonly TokenIds[], count: number): Tensor<'int64', [number, number]> {
   const rows = mask.map((row) => {
@@ -140,10 +127,6 @@ function positionRows(mask: readonly TokenIds[], count: number): Tensor<'int64',
     return row.map((counts) => (counts ? seen++ + POSITION_OFFSET : POSITION_OFFSET - 1)).slice(row.length - count);
   });
   return rowsTensor(rows, 'attentionMask');
-}
-
-function int64(numbers: readonly number[]): Tensor<'int64', [number]> {
-  return { type: 'int64', dims: [numbers.length], data: BigInt64Array.from(numbers, BigInt) };
 }
 
 /** Where the language model lies in a whole model's checkpoint. */

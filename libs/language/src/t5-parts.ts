@@ -1,0 +1,114 @@
+import type { PartWeights } from '@blip2/checkpoint';
+import type { T5Config } from '@blip2/config';
+import type { AttentionMask, Attentions, HiddenStates, Logits, Tensor, TokenEmbeddings, TokenIds } from '@blip2/interfaces';
+import { layeredTensors, namedTensor } from '@blip2/onnx';
+import { rowsTensor, type LazySessions } from '@blip2/runtime';
+import { causalBias } from './causal-mask.ts';
+import { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-memory.ts';
+import { expectTokens, indexTensor, range } from './language-inputs.ts';
+import { paddingBias } from './padding-bias.ts';
+import { relativeBuckets } from './relative-buckets.ts';
+import type { Seq2SeqStep, Seq2SeqStepOutput } from './seq2seq-decoding.ts';
+import { buildT5Decoder, type T5DecoderRequest } from './t5-decoder-graph.ts';
+import { buildT5Cross, buildT5Embedding, buildT5Encoder, type T5StackRequest } from './t5-encoder-graph.ts';
+
+export interface EncoderOutput {
+  /** After the final norm, `[batch, source, dModel]`. */
+  readonly lastHiddenState: HiddenStates;
+  readonly hiddenStates?: readonly HiddenStates[];
+  readonly attentions?: readonly Attentions[];
+}
+
+export interface DecoderOutput {
+  readonly logits: Logits;
+  readonly lastHiddenState: HiddenStates;
+  readonly hiddenStates?: readonly HiddenStates[];
+  readonly attentions?: readonly Attentions[];
+  readonly crossAttentions?: readonly Attentions[];
+}
+
+/** The graphs of one T5, each run over plain tensors. */
+export interface T5Parts {
+  embed(ids: readonly TokenIds[]): Promise<TokenEmbeddings>;
+  encode(inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask, request: T5StackRequest): Promise<EncoderOutput>;
+  /** Keys and values of the decoder's cross-attention. */
+  remember(encoderStates: HiddenStates, attentionMask: AttentionMask): Promise<EncoderMemory>;
+  /** New positions against a cache. */
+  step(step: Seq2SeqStep): Promise<Seq2SeqStepOutput>;
+  /** Every position of a whole row. */
+  decode(inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask, memory: EncoderMemory, request: T5StackRequest): Promise<DecoderOutput>;
+}
+
+const STEPPING: T5DecoderRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
+
+export function createT5Parts(config: T5Config, { store, prefix }: PartWeights, sessions: LazySessions): T5Parts {
+  const { numDecoderLayers: layers, relativeAttentionNumBuckets: numBuckets, relativeAttentionMaxDistance: maxDistance } = config;
+  return {
+    async embed(ids) {
+      expectTokens(ids, config.vocabSize);
+      const session = await sessions.get('embedding', () => buildT5Embedding(config, store, prefix));
+      return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
+    },
+    async encode(inputsEmbeds, attentionMask, request) {
+      const session = await sessions.get(`encoder ${JSON.stringify(request)}`, () => buildT5Encoder(config, store, prefix, request));
+      const positions = range(inputsEmbeds.dims[1]);
+      const outputs = await session.run({
+        inputs_embeds: inputsEmbeds,
+        relative_buckets: relativeBuckets(positions, positions, { numBuckets, maxDistance, bidirectional: true }),
+        attention_bias: paddingBias(attentionMask, 1),
+      });
+      return {
+        lastHiddenState: outputs.last_hidden_state,
+        ...(request.hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', config.numLayers + 1, 3) }),
+        ...(request.attentions && { attentions: layeredTensors(outputs, 'attentions', config.numLayers, 4) }),
+      };
+    },
+    async remember(encoderStates, attentionMask) {
+      const session = await sessions.get('cross', () => buildT5Cross(config, store, prefix));
+      const outputs = await session.run({ encoder_hidden_states: encoderStates });
+      return encoderMemory({ keys: layeredTensors(outputs, 'cross_key', layers, 4), values: layeredTensors(outputs, 'cross_value', layers, 4), attentionMask });
+    },
+    async step({ inputsEmbeds, cache, memory, bias, logitPositions }) {
+      const session = await sessions.get('decoding', () => buildT5Decoder(config, store, prefix, STEPPING));
+      const sequence = inputsEmbeds.dims[1];
+      const newPositions = range(sequence).map((index) => cache.length + index);
+      const outputs = await session.run({
+        inputs_embeds: inputsEmbeds,
+        // Slots that hold nothing yet are masked: any bucket will do.
+        relative_buckets: relativeBuckets(newPositions, [...range(cache.capacity), ...newPositions], { numBuckets, maxDistance, bidirectional: false }),
+        attention_bias: bias,
+        logit_positions: indexTensor(logitPositions),
+        ...memoryFeeds(memory, sequence),
+        ...layeredFeeds('past_key', range(layers).map((layer) => cache.keys(layer))),
+        ...layeredFeeds('past_value', range(layers).map((layer) => cache.values(layer))),
+      });
+      return { logits: outputs.logits, newKeys: layeredTensors(outputs, 'new_key', layers, 3), newValues: layeredTensors(outputs, 'new_value', layers, 3) };
+    },
+    async decode(inputsEmbeds, attentionMask, memory, { hiddenStates, attentions }) {
+      const request: T5DecoderRequest = { cache: false, lastHiddenState: true, hiddenStates, attentions };
+      const session = await sessions.get(`decoder ${JSON.stringify(request)}`, () => buildT5Decoder(config, store, prefix, request));
+      const positions = range(inputsEmbeds.dims[1]);
+      const outputs = await session.run({
+        inputs_embeds: inputsEmbeds,
+        relative_buckets: relativeBuckets(positions, positions, { numBuckets, maxDistance, bidirectional: false }),
+        attention_bias: causalBias(attentionMask, 0, 0, positions.length),
+        logit_positions: indexTensor(positions),
+        ...memoryFeeds(memory, positions.length),
+      });
+      return {
+        logits: outputs.logits,
+        lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
+        ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
+        ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4), crossAttentions: layeredTensors(outputs, 'cross_attentions', layers, 4) }),
+      };
+    },
+  };
+}
+
+function memoryFeeds({ keys, values, attentionMask }: EncoderMemory, sequence: number): { readonly cross_bias: ReturnType<typeof paddingBias> } & Readonly<Record<string, Tensor<'float32'>>> {
+  return { ...layeredFeeds('cross_key', keys), ...layeredFeeds('cross_value', values), cross_bias: paddingBias(attentionMask, sequence) };
+}
+
+function layeredFeeds(name: string, tensors: readonly CrossTensor[]): Record<string, CrossTensor> {
+  return Object.fromEntries(tensors.map((tensor, layer) => [`${name}.${layer}`, tensor]));
+}
