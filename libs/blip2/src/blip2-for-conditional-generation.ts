@@ -1,7 +1,7 @@
 import type { Blip2Config } from '@blip2/config';
 import type { GenerateOutput, GenerationContext } from '@blip2/generate';
-import type { GenerationOptions, Logits, PixelValues, Rows, Tensor } from '@blip2/interfaces';
-import type { CausalLMOutput } from '@blip2/language';
+import { Blip2Error, type GenerationOptions, type Logits, type PixelValues, type Rows, type Tensor } from '@blip2/interfaces';
+import type { CausalLMOutput, Seq2SeqLMOutput } from '@blip2/language';
 import type { Blip2QFormerModel, LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import { asRows } from '@blip2/runtime';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
@@ -15,9 +15,16 @@ import { saveModel, type SaveModelOptions } from './save-model.ts';
 import { withGenerate, type TextGenerator } from './text-generator.ts';
 
 export interface ForwardInputs extends PromptInputs {
-  /** Ids of the last positions of each row, −100 for "does not count". */
+  /** −100 for "does not count". Causal model: ids of the last positions of each row; seq2seq model: of the decoder's. */
   readonly labels?: Rows;
+  /** Where the decoder of a seq2seq model begins. Default: the labels behind the start token. */
+  readonly decoderInputIds?: Rows;
+  /** Default: every position of the decoder counts. */
+  readonly decoderAttentionMask?: Rows;
 }
+
+/** What the language model says, by its `architecture`. */
+export type LanguageModelOutput = CausalLMOutput | Seq2SeqLMOutput;
 
 export interface ForwardOptions {
   /** States of every layer of the parts that run. */
@@ -28,14 +35,14 @@ export interface ForwardOptions {
 }
 
 export interface ForwardOutput {
-  /** `[batch, sequence, vocabulary]`, image positions included. */
+  /** `[batch, sequence, vocabulary]`, image positions included; or of a seq2seq model's decoder, `[batch, target, vocabulary]`. */
   readonly logits: Logits;
   /** Mean cross-entropy of the labels, `[1]`. */
   readonly loss?: Tensor<'float32', [1]>;
   /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
   readonly visionOutputs?: VisionOutput;
   readonly qformerOutputs?: QFormerOutput;
-  readonly languageModelOutputs: CausalLMOutput;
+  readonly languageModelOutputs: LanguageModelOutput;
 }
 
 /** Everything that a whole model offers beside the tasks (`Blip2ForConditionalGeneration` of the reference). */
@@ -49,7 +56,10 @@ export interface Blip2ForConditionalGeneration extends AsyncDisposable {
   readonly queryTokens: QueryTokens;
   /** The same four parts behind their seams. */
   readonly pipeline: Blip2Pipeline;
-  /** Scores every position of a prompt. */
+  /**
+   * Scores every position of a prompt, or of a seq2seq model's decoder.
+   * @throws Blip2Error `INVALID_ARGUMENT` if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids; `SHAPE_MISMATCH`.
+   */
   forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<ForwardOutput>;
   /** Writes new tokens after a prompt; `sequences` holds those alone. */
   generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
@@ -88,18 +98,31 @@ async function forward(config: Blip2Config, pipeline: Blip2Pipeline, parts: Forw
     outputHiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
     outputAttentions: options.outputAttentions ?? config.outputAttentions,
   };
+  expectDecoderInputs(parts.languageModel, inputs);
   const image = await readImage(pipeline, parts, inputs.pixelValues, { ...options, ...outputs });
   const ids = inputs.inputIds ? asRows(inputs.inputIds) : ownPrompt(image.prefix, config, parts.languageModel.specialTokens);
   const attentionMask = inputs.attentionMask && asRows(inputs.attentionMask);
   const prompt = await mergePrompt({ prefix: image.prefix, ids, attentionMask, layout: config, language: parts.languageModel });
-  const languageModelOutputs = await parts.languageModel.forward({
+  const languageModelOutputs: LanguageModelOutput = await parts.languageModel.forward({
     inputsEmbeds: prompt.inputsEmbeds, attentionMask: prompt.attentionMask, ...(inputs.labels && { labels: inputs.labels }),
+    ...(inputs.decoderInputIds && { decoderInputIds: inputs.decoderInputIds }), ...(inputs.decoderAttentionMask && { decoderAttentionMask: inputs.decoderAttentionMask }),
   }, outputs);
   const { logits, loss } = languageModelOutputs;
+  if (!logits) throw new Blip2Error('SESSION_FAILED', 'The language model gave no scores', { where: 'languageModel.forward' });
   return {
     logits, ...(loss && { loss }), languageModelOutputs,
     ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
   };
+}
+
+/** Refuses early what the language model would refuse, or leave unread, after the picture has been encoded. */
+function expectDecoderInputs({ architecture }: ForwardParts['languageModel'], { labels, decoderInputIds, decoderAttentionMask }: ForwardInputs): void {
+  if (architecture === 'seq2seq' && !labels && !decoderInputIds) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The decoder needs something to read', { where: 'decoderInputIds', expected: 'labels or decoderInputIds', got: 'neither', fix: 'Use generate to let the model write' });
+  }
+  if (architecture === 'causal' && (decoderInputIds || decoderAttentionMask)) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'This language model has no decoder apart', { where: 'decoderInputIds', expected: 'inputIds alone', got: 'inputs of a decoder' });
+  }
 }
 
 interface ReadImage {

@@ -1,9 +1,9 @@
 import type { Blip2Config } from '@blip2/config';
-import type { PixelValues } from '@blip2/interfaces';
-import type { CausalLMInputs, CausalLMOptions, CausalLMOutput } from '@blip2/language';
+import type { HiddenStates, PixelValues } from '@blip2/interfaces';
+import type { CausalLMOptions, Seq2SeqLMInputs } from '@blip2/language';
 import type { QFormerOutput } from '@blip2/qformer';
 import type { VisionOutput } from '@blip2/vision';
-import { assembleConditionalGeneration, type Blip2ForConditionalGeneration, type ForwardOptions } from './blip2-for-conditional-generation.ts';
+import { assembleConditionalGeneration, type Blip2ForConditionalGeneration, type ForwardOptions, type LanguageModelOutput } from './blip2-for-conditional-generation.ts';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
@@ -13,14 +13,17 @@ export interface ImageInputs {
   readonly pixelValues: PixelValues;
 }
 
+/** The states of a text: those of a causal model, or of a seq2seq model's encoder, whichever `logits` there are. */
+export type TextFeatures = LanguageModelOutput & { readonly lastHiddenState: HiddenStates };
+
 /** The model of the documentation's feature examples (`Blip2Model` of the reference): the whole model, and a getter per part. */
 export interface Blip2Model extends Blip2ForConditionalGeneration {
   /** What the vision encoder says of pictures. */
   getImageFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<VisionOutput>;
   /** What the Q-Former says of pictures. */
   getQFormerFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<QFormerOutput>;
-  /** What the language model says of a text without any picture. */
-  getTextFeatures(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
+  /** What the language model says of a text without any picture. A seq2seq model's decoder runs only if it is given ids or labels. */
+  getTextFeatures(inputs: Seq2SeqLMInputs, options?: CausalLMOptions): Promise<TextFeatures>;
 }
 
 async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
@@ -31,7 +34,12 @@ async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
     async getQFormerFeatures({ pixelValues }, { interpolatePosEncoding = false, ...options } = {}) {
       return model.qformer.forward({ encoderHiddenStates: await model.visionModel.encode(pixelValues, { interpolatePosEncoding }) }, options);
     },
-    getTextFeatures: (inputs, options) => model.languageModel.forward(inputs, options),
+    async getTextFeatures(inputs, options) {
+      const { languageModel } = model;
+      if (languageModel.architecture === 'causal') return languageModel.forward(inputs, options);
+      const outputs = await languageModel.forward(inputs, options);
+      return { ...outputs, lastHiddenState: outputs.encoderLastHiddenState };
+    },
   };
 }
 

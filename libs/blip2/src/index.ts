@@ -1,5 +1,5 @@
-export { Blip2ForConditionalGeneration, type ForwardInputs, type ForwardOptions, type ForwardOutput } from './blip2-for-conditional-generation.ts';
-export { Blip2Model, type ImageInputs } from './blip2-model.ts';
+export { Blip2ForConditionalGeneration, type ForwardInputs, type ForwardOptions, type ForwardOutput, type LanguageModelOutput } from './blip2-for-conditional-generation.ts';
+export { Blip2Model, type ImageInputs, type TextFeatures } from './blip2-model.ts';
 export type { LoadOptions } from './load-options.ts';
 export { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type VisualPrefix } from './pipeline.ts';
 export { referenceInitializer, type InitializeTensor, type RandomOptions } from './random-parts.ts';

@@ -1,13 +1,12 @@
 /** One loader per part, in a module of its own so that a worker can import it. */
 import { readConfig, TextConfig } from '@blip2/config';
-import { Blip2Error } from '@blip2/interfaces';
-import { OptForCausalLM } from '@blip2/language';
+import { OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
 import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel } from '@blip2/vision';
 
-/** Any language model that a checkpoint can name. */
-export type CheckpointLanguageModel = OptForCausalLM;
+/** Any language model that a checkpoint can name, told apart by `architecture`. */
+export type CheckpointLanguageModel = OptForCausalLM | T5ForConditionalGeneration;
 
 export function loadVision(folder: string, options?: PartOptions): Promise<Blip2VisionModel> {
   return Blip2VisionModel.fromPretrained(folder, options);
@@ -23,6 +22,10 @@ export function loadLanguageProjection(folder: string, options?: PartOptions): P
 
 export async function loadLanguageModel(folder: string, options?: PartOptions): Promise<CheckpointLanguageModel> {
   const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
-  if (modelType === 'opt') return OptForCausalLM.fromPretrained(folder, options);
-  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'This language model is not supported yet', { where: folder, expected: 'opt', got: modelType });
+  switch (modelType) {
+    case 'opt':
+      return OptForCausalLM.fromPretrained(folder, options);
+    case 't5':
+      return T5ForConditionalGeneration.fromPretrained(folder, options);
+  }
 }

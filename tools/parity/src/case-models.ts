@@ -1,6 +1,7 @@
 import { Blip2ForConditionalGeneration, Blip2Model } from '@blip2/blip2';
 import { Blip2Error, type LanguageProjection as Projection, type SessionFactory, type TextTokenizer } from '@blip2/interfaces';
-import { OptForCausalLM } from '@blip2/language';
+import { readConfig, TextConfig } from '@blip2/config';
+import { OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import { Blip2Processor, BlipImageProcessor, Tokenizer } from '@blip2/processor';
 import { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
 import { Blip2VisionModel } from '@blip2/vision';
@@ -14,7 +15,7 @@ export interface CaseModels extends AsyncDisposable {
   vision(): Promise<Blip2VisionModel>;
   qformer(): Promise<Blip2QFormerModel>;
   languageProjection(): Promise<Projection>;
-  languageModel(): Promise<OptForCausalLM>;
+  languageModel(): Promise<OptForCausalLM | T5ForConditionalGeneration>;
   whole(): Promise<Blip2ForConditionalGeneration>;
   base(): Promise<Blip2Model>;
 }
@@ -47,13 +48,17 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
     vision: owned((folder) => Blip2VisionModel.fromPretrained(folder, options)),
     qformer: owned((folder) => Blip2QFormerModel.fromPretrained(folder, options)),
     languageProjection: owned((folder) => LanguageProjection.fromPretrained(folder, options)),
-    languageModel: owned((folder) => OptForCausalLM.fromPretrained(folder, options)),
+    languageModel: owned(async (folder) => (await isT5(folder)) ? T5ForConditionalGeneration.fromPretrained(folder, options) : OptForCausalLM.fromPretrained(folder, options)),
     whole: owned((folder) => Blip2ForConditionalGeneration.fromPretrained(folder, options)),
     base: owned((folder) => Blip2Model.fromPretrained(folder, options)),
     async [Symbol.asyncDispose]() {
       for (const model of await Promise.allSettled(loaded)) if (model.status === 'fulfilled') await model.value[Symbol.asyncDispose]();
     },
   };
+}
+
+async function isT5(folder: string): Promise<boolean> {
+  return TextConfig.fromJson(await readConfig(folder), folder).modelType === 't5';
 }
 
 function requireFolder(checkpoint: string | undefined): string {

@@ -10,10 +10,7 @@ const KINDS_NOT_YET: ReadonlyMap<string, string> = new Map([
   ['vision_model_with_projection', 'image-text retrieval comes later'],
 ]);
 
-/** Kinds that need a language model, and those that need the Q-Former. */
-const LANGUAGE_KINDS: ReadonlySet<string> = new Set([
-  'language_model_forward', 'language_model_generate', 'forward', 'generate', 'sampling_scores', 'get_image_features', 'get_qformer_features', 'get_text_features',
-]);
+/** Kinds that need the Q-Former. */
 const QFORMER_KINDS: ReadonlySet<string> = new Set(['qformer_forward', 'get_qformer_features', 'forward', 'generate', 'sampling_scores']);
 /** Kinds that need no model at all. */
 const MODEL_FREE_KINDS: ReadonlySet<string> = new Set(['decode_image', 'image_processor', 'tokenizer_encode', 'tokenizer_decode', 'logits_processor', 'logits_pipeline']);
@@ -24,7 +21,6 @@ export function reasonToSkip(entry: GoldenEntry, family: CheckpointFamily): stri
   if (byKind !== undefined) return byKind;
   if (MODEL_FREE_KINDS.has(entry.kind)) return undefined;
   if (family.modelType === 'instructblip') return 'InstructBLIP comes later';
-  if (family.textModelType === 't5' && LANGUAGE_KINDS.has(entry.kind)) return 'T5 comes later';
   if (family.positionEmbeddingType?.startsWith('relative_key') && QFORMER_KINDS.has(entry.kind)) return 'relative positions in the Q-Former come later';
   return undefined;
 }

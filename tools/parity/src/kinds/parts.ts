@@ -41,7 +41,7 @@ export const languageProjectionKind: EntryKind = {
 
 /** The language model alone: no image involved. */
 export const languageModelForwardKind: EntryKind = {
-  inputs: ['input_ids', 'inputs_embeds', 'attention_mask'],
+  inputs: ['input_ids', 'inputs_embeds', 'attention_mask', 'decoder_input_ids'],
   options: [],
   async run({ models, inputs }) {
     const languageModel = await models.languageModel();
@@ -49,6 +49,7 @@ export const languageModelForwardKind: EntryKind = {
       ...inputs.optional('inputIds', 'input_ids', inputs.rows),
       ...inputs.optional('inputsEmbeds', 'inputs_embeds', inputs.vectors),
       ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+      ...inputs.optional('decoderInputIds', 'decoder_input_ids', inputs.rows),
     });
   },
 };
