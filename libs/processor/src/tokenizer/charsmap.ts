@@ -12,17 +12,37 @@ type Lookup = (chunk: string) => string | undefined;
  */
 export function createCharsmap(base64: string): (text: string) => string {
   const lookUp = cached(readCharsmap(Buffer.from(base64, 'base64')));
-  const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
   const encoder = new TextEncoder();
-  return (text) => {
+  const replace = (grapheme: string): string => {
+    const whole = grapheme.length <= MAX_GRAPHEME_BYTES && encoder.encode(grapheme).length <= MAX_GRAPHEME_BYTES ? lookUp(grapheme) : undefined;
+    if (whole !== undefined) return whole;
     let result = '';
-    for (const { segment } of segmenter.segment(text)) {
-      const whole = encoder.encode(segment).length <= MAX_GRAPHEME_BYTES ? lookUp(segment) : undefined;
-      if (whole !== undefined) result += whole;
-      else for (const character of segment) result += lookUp(character) ?? character;
-    }
+    for (const character of grapheme) result += lookUp(character) ?? character;
     return result;
   };
+  return (text) => {
+    let result = '';
+    for (const grapheme of graphemes(text)) result += replace(grapheme);
+    return result;
+  };
+}
+
+/** A character that is a grapheme of its own if its neighbours are such characters too; a line break is one. */
+const SIMPLE = '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
+/** Stretches that need a segmenter, with the simple characters beside them, which may belong to a grapheme inside. */
+const COMPLEX_STRETCH = new RegExp(`${SIMPLE}?(?:(?!${SIMPLE})[^])(?:(?!${SIMPLE}${SIMPLE})[^])*${SIMPLE}?`, 'gu');
+const SIMPLE_CHARACTER = /\r\n|[^]/gu;
+const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** Cuts a text into grapheme clusters. The segmenter takes 20 microseconds for each: plain letters are cut without it. */
+function* graphemes(text: string): Generator<string> {
+  let end = 0;
+  for (const { 0: stretch, index } of text.matchAll(COMPLEX_STRETCH)) {
+    yield* text.slice(end, index).match(SIMPLE_CHARACTER) ?? [];
+    for (const { segment } of segmenter.segment(stretch)) yield segment;
+    end = index + stretch.length;
+  }
+  yield* text.slice(end).match(SIMPLE_CHARACTER) ?? [];
 }
 
 function readCharsmap(bytes: Buffer): Lookup {
