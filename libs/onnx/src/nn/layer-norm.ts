@@ -13,8 +13,9 @@ export interface LayerNormOptions {
 export function layerNorm(g: Graph, x: Value<'float32'>, weights: Weights, { epsilon, affine = true }: LayerNormOptions): Value<'float32'> {
   const size = fixedAxis(x.axes, -1, weights.path);
   return g.scope(weights.path, () => {
-    const scale = affine ? weights.get('weight', [size]) : g.constant('float32', [size], new Array<number>(size).fill(1));
-    const shift = affine ? weights.get('bias', [size]) : undefined;
+    const filled = (value: number): Value<'float32'> => g.constant('float32', [size], new Array<number>(size).fill(value));
+    // The shift is optional in the standard, but onnxruntime 1.30 ends the process where it is left out.
+    const [scale, shift] = affine ? [weights.get('weight', [size]), weights.get('bias', [size])] : [filled(1), filled(0)];
     return g.node('LayerNormalization', [x, scale, shift], { type: 'float32', axes: x.axes }, { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } });
   });
 }
