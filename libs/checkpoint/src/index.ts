@@ -6,4 +6,6 @@ export { saveCheckpoint, type SaveDtype, type SaveOptions } from './save-checkpo
 export type { FloatStoredType } from './stored-type.ts';
 export { convertedSource, storedTensorSource, tensorSource, type TensorSource } from './tensor-source.ts';
 export { writeSafetensors, type WriteOptions, type WriteProgress } from './write-safetensors.ts';
-export { openPartWeights, partWeights, type PartWeights } from './part-weights.ts';
+export {
+  createRandomPartWeights, openPartWeights, partWeights, savePartWeights, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
+} from './part-weights.ts';

@@ -1,5 +1,7 @@
-import { OptConfig, readConfig, TextConfig } from '@blip2/config';
-import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { OptConfig, readConfig, TextConfig, writeConfig } from '@blip2/config';
+import {
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+} from '@blip2/checkpoint';
 import { Blip2Error, type Attentions, type Decoding, type HiddenStates, type LanguageModel, type Logits, type Prompt, type Rows, type Tensor, type TokenEmbeddings, type TokenIds } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { asRows, lazySessions, rowsTensor, type LazySessions, type PartOptions } from '@blip2/runtime';
@@ -8,7 +10,7 @@ import { causalBias } from './causal-mask.ts';
 import { causalLoss } from './cross-entropy.ts';
 import { expectPrompt } from './expect-prompt.ts';
 import { expectTokens, indexTensor, maskRows, promptEmbeddings, range, type PromptInputs } from './language-inputs.ts';
-import { buildOptDecoder, buildOptEmbedding, POSITION_OFFSET, type OptRequest } from './opt-graph.ts';
+import { buildOptDecoder, buildOptEmbedding, optTensors, POSITION_OFFSET, type OptRequest } from './opt-graph.ts';
 
 export interface CausalLMInputs extends PromptInputs {
   /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
@@ -42,6 +44,8 @@ export interface OptForCausalLM extends LanguageModel {
    * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`; `SHAPE_MISMATCH`.
    */
   forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
+  /** Writes configuration and weights of the language model alone in the hub layout. Streams. */
+  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -66,6 +70,10 @@ export function createOptForCausalLM(config: OptConfig, weights: PartWeights, op
     embed,
     start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
     forward: (inputs, forwardOptions = {}) => forward(sessions, config, weights, embed, inputs, forwardOptions),
+    async savePretrained(folder, saveOptions) {
+      await savePartWeights(folder, weights, saveOptions);
+      await writeConfig(folder, { model_type: config.modelType, ...OptConfig.toJson(config), architectures: [ARCHITECTURE] });
+    },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -131,6 +139,8 @@ function positionRows(mask: readonly TokenIds[], count: number): Tensor<'int64',
 
 /** Where the language model lies in a whole model's checkpoint. */
 const PATH = 'language_model';
+/** The reference's class for the language model alone. */
+const ARCHITECTURE = 'OPTForCausalLM';
 
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<OptForCausalLM> {
   const folder = await resolveSource(source, options);
@@ -138,7 +148,14 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   return createOptForCausalLM(config, await openPartWeights(folder, PATH), options);
 }
 
+async function fromConfig(config: OptConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<OptForCausalLM> {
+  const { initializer = transformerInitializer(config.initStd) } = options;
+  return createOptForCausalLM(config, await createRandomPartWeights(optTensors(config, ''), initializer, options), options);
+}
+
 export const OptForCausalLM: {
   /** Loads OPT from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the language model alone. */
   readonly fromPretrained: typeof fromPretrained;
-} = { fromPretrained };
+  /** An OPT model with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };

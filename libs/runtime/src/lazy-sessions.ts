@@ -12,7 +12,8 @@ export interface LazySessions extends AsyncDisposable {
   get<S extends Signature>(name: string, write: () => OnnxModel<S>): Promise<Session<S>>;
 }
 
-export function lazySessions(part: string, { createSession = createOnnxSession, ...options }: PartOptions = {}): LazySessions {
+export function lazySessions(part: string, { createSession = createOnnxSession, threads, device }: PartOptions = {}): LazySessions {
+  const options: SessionOptions = { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
   const sessions = new Map<string, Promise<Session>>();
   let disposed = false;
   return {

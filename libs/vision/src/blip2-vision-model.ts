@@ -1,9 +1,11 @@
-import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
-import { Blip2VisionConfig, readConfig } from '@blip2/config';
+import {
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+} from '@blip2/checkpoint';
+import { Blip2VisionConfig, readConfig, writeConfig } from '@blip2/config';
 import { Blip2Error, type Attentions, type HiddenStates, type PatchFeatures, type PixelValues, type Tensor, type VisionEncoder } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
-import { buildVisionModel, NUM_CHANNELS, type VisionRequest } from './graph.ts';
+import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest } from './graph.ts';
 
 export interface VisionForwardInputs {
   /** `[batch, 3, height, width]`, normalised. */
@@ -33,11 +35,15 @@ export interface Blip2VisionModel extends VisionEncoder {
   readonly config: Blip2VisionConfig;
   /** @throws Blip2Error `SHAPE_MISMATCH` if the picture has another size and positions are not interpolated. */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
+  /** Writes configuration and weights of the encoder alone in the hub layout. Streams. */
+  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
   dispose(): Promise<void>;
 }
 
 /** Where the encoder lies in a whole model's checkpoint. */
 const PATH = 'vision_model';
+/** The reference's class for the encoder alone. */
+const ARCHITECTURE = 'Blip2VisionModel';
 
 /** Puts an encoder together from its configuration and weights. Nothing is loaded before it is used. */
 export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartWeights, options: PartOptions = {}): Blip2VisionModel {
@@ -57,6 +63,10 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
     forward: (inputs, { outputHiddenStates, outputAttentions, interpolatePosEncoding = false } = {}) => run(inputs, {
       hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, interpolatePosEncoding,
     }),
+    async savePretrained(folder, saveOptions) {
+      await savePartWeights(folder, weights, saveOptions);
+      await writeConfig(folder, { model_type: config.modelType, ...Blip2VisionConfig.toJson(config), architectures: [ARCHITECTURE] });
+    },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -94,7 +104,14 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   return createBlip2VisionModel(config, await openPartWeights(folder, PATH), options);
 }
 
+async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<Blip2VisionModel> {
+  const { initializer = transformerInitializer(config.initializerRange) } = options;
+  return createBlip2VisionModel(config, await createRandomPartWeights(visionTensors(config, ''), initializer, options), options);
+}
+
 export const Blip2VisionModel: {
   /** Loads the encoder from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the encoder alone. */
   readonly fromPretrained: typeof fromPretrained;
-} = { fromPretrained };
+  /** An encoder with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };
