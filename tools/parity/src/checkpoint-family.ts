@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readConfig } from '@blip2/config';
 import { isJsonObject } from './json-shape.ts';
 
 /** Which models a checkpoint holds, by the names in its `config.json`. */
@@ -13,11 +12,10 @@ export interface CheckpointFamily {
   readonly positionEmbeddingType?: string;
 }
 
-/** Reads the names only; a missing or broken file gives an empty family, which the models then complain about. */
+/** Reads the names only. A missing or broken file gives an empty family: the models themselves then say what is wrong. */
 export async function readCheckpointFamily(checkpoint: string | undefined): Promise<CheckpointFamily> {
   if (checkpoint === undefined) return {};
-  const text = await readFile(join(checkpoint, 'config.json'), 'utf8').catch(() => '{}');
-  const config: unknown = JSON.parse(text);
+  const config = await readConfig(checkpoint).catch(() => undefined);
   if (!isJsonObject(config)) return {};
   const architectures = Array.isArray(config['architectures']) ? config['architectures'] : [];
   return {

@@ -16,6 +16,8 @@ export interface EntryInputs {
   integer(name: string): number;
   /** Ids, masks or labels. */
   rows(name: string): readonly (readonly number[])[];
+  /** Of any rank. */
+  floats(name: string): Tensor<'float32'>;
   /** `[rows, columns]`. */
   matrix(name: string): Matrix;
   /** `[batch, positions, size]`. */
@@ -40,6 +42,7 @@ export function readEntryInputs(golden: GoldenCase, entry: GoldenEntry): EntryIn
     texts: (name) => (typeof read(name) === 'string' ? asString(read(name), name) : asStringList(read(name), name)),
     integer: (name) => asNumber(read(name), name),
     rows: (name) => asRows(read(name), name),
+    floats: (name) => asFloats(read(name), name, isFloats),
     matrix: (name) => asFloats(read(name), name, isMatrix),
     vectors: (name) => asFloats(read(name), name, isVectors),
     pictures: (name) => asFloats(read(name), name, isPictures),

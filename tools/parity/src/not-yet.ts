@@ -10,8 +10,6 @@ const KINDS_NOT_YET: ReadonlyMap<string, string> = new Map([
   ['vision_model_with_projection', 'image-text retrieval comes later'],
 ]);
 
-/** Kinds that need the Q-Former. */
-const QFORMER_KINDS: ReadonlySet<string> = new Set(['qformer_forward', 'get_qformer_features', 'forward', 'generate', 'sampling_scores']);
 /** Kinds that need no model at all. */
 const MODEL_FREE_KINDS: ReadonlySet<string> = new Set(['decode_image', 'image_processor', 'tokenizer_encode', 'tokenizer_decode', 'logits_processor', 'logits_pipeline']);
 
@@ -21,6 +19,5 @@ export function reasonToSkip(entry: GoldenEntry, family: CheckpointFamily): stri
   if (byKind !== undefined) return byKind;
   if (MODEL_FREE_KINDS.has(entry.kind)) return undefined;
   if (family.modelType === 'instructblip') return 'InstructBLIP comes later';
-  if (family.positionEmbeddingType?.startsWith('relative_key') && QFORMER_KINDS.has(entry.kind)) return 'relative positions in the Q-Former come later';
   return undefined;
 }

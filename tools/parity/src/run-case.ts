@@ -14,8 +14,8 @@ export interface CaseRun {
 }
 
 /** Runs the entries of a case one after another and yields what became of each. Models are loaded once and released at the end. */
-export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models = createCaseModels(golden.checkpoint), select = () => true }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
-  await using owned = models;
+export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models, select = () => true }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
+  await using owned = models ?? createCaseModels(golden.checkpoint);
   const family = await readCheckpointFamily(golden.checkpoint);
   for (const entry of golden.entries.filter(select)) {
     const reason = reasonToSkip(entry, family);

@@ -12,7 +12,7 @@ export const visionForwardKind: EntryKind = {
 
 /** The Q-Former alone; without `query_embeds` the model's own query tokens stand in every row. */
 export const qformerForwardKind: EntryKind = {
-  inputs: ['encoder_hidden_states', 'encoder_attention_mask', 'query_embeds', 'query_length', 'attention_mask'],
+  inputs: ['encoder_hidden_states', 'encoder_attention_mask', 'query_embeds', 'query_length', 'attention_mask', 'head_mask'],
   options: [],
   async run({ models, inputs, wanted }) {
     const qformer = await models.qformer();
@@ -23,6 +23,7 @@ export const qformerForwardKind: EntryKind = {
         ...inputs.optional('queryEmbeds', 'query_embeds', inputs.vectors),
         ...inputs.optional('queryLength', 'query_length', inputs.integer),
         ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+        ...inputs.optional('headMask', 'head_mask', inputs.floats),
       },
       { outputHiddenStates: wanted.has('hiddenStates'), outputAttentions: wanted.has('attentions') || wanted.has('crossAttentions') },
     );

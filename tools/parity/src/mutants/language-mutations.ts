@@ -9,6 +9,9 @@ const HEAD_SIZE = 14;
 const LEGACY_QUERIES = 32;
 /** Below every score that counts: the bias of a masked key. */
 const MASKED = -1e30;
+/** Rows of the position table: that of position 0, and that of padding. */
+const OFFSET = 2n;
+const PADDING = 1n;
 /** A label that does not count. */
 const IGNORED = -100;
 const opt = { case: 'opt', reaches: LANGUAGE_KINDS } as const;
@@ -26,7 +29,10 @@ export const languageMutations: readonly Mutation[] = [
   {
     ...opt, name: 'loss: not shifted', reaches: ['forward'],
     // The model judges position i by label i + 1: labels moved on by one undo that.
-    call: (call) => (call.inputs.has('labels') ? { ...call, inputs: { ...call.inputs, rows: (name) => (name === 'labels' ? call.inputs.rows(name).map((row) => [IGNORED, ...row.slice(0, -1)]) : call.inputs.rows(name)) } } : call),
+    call: (call) => {
+      const moved = (name: string): readonly (readonly number[])[] => call.inputs.rows(name).map((row) => [IGNORED, ...row.slice(0, -1)]);
+      return { ...call, inputs: { ...call.inputs, rows: (name) => (name === 'labels' ? moved(name) : call.inputs.rows(name)) } };
+    },
   },
   { case: 'opt-legacy-fp16', reaches: LANGUAGE_KINDS, name: 'old layout: queries after the text', feed: () => queriesLast },
   { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to float16', storedAs: 'float16' },
@@ -66,8 +72,10 @@ function countPadding(): (feed: Feed) => void {
     if (!ids) return;
     const [rows = 0, columns = 0] = ids.dims;
     const first = isFirstRun(feed);
-    if (first) padded = Array.from({ length: rows }, (_, row) => BigInt(ids.data.subarray(row * columns, (row + 1) * columns).filter((id) => id === 1n).length));
-    ids.data.forEach((id, index) => (ids.data[index] = first ? BigInt((index % columns) + 2) : id + (padded[Math.floor(index / columns)] ?? 0n)));
+    if (first) padded = Array.from({ length: rows }, (_, row) => BigInt(ids.data.subarray(row * columns, (row + 1) * columns).filter((id) => id === PADDING).length));
+    ids.data.forEach((id, index) => {
+      ids.data[index] = first ? BigInt(index % columns) + OFFSET : id + (padded[Math.floor(index / columns)] ?? 0n);
+    });
   };
 }
 
@@ -80,7 +88,8 @@ function attendToPadding(): (feed: Feed) => void {
     const [rows = 0, , queries = 0, keys = 0] = bias.dims;
     const at = (row: number, query: number, key: number): number => (row * queries + query) * keys + key;
     const first = isFirstRun(feed);
-    if (first) padded = Array.from({ length: rows }, (_, row) => Array.from({ length: keys }, (_key, key) => key).filter((key) => (bias.data[at(row, queries - 1, key)] ?? 0) < MASKED));
+    const allKeys = Array.from({ length: keys }, (_, key) => key);
+    if (first) padded = Array.from({ length: rows }, (_, row) => allKeys.filter((key) => (bias.data[at(row, queries - 1, key)] ?? 0) < MASKED));
     padded.forEach((masked, row) => {
       for (const key of masked) for (let query = first ? key : 0; query < queries; query++) bias.data[at(row, query, key)] = 0;
     });

@@ -6,11 +6,17 @@ const logits = { case: 'logits', reaches: ['logits_processor', 'logits_pipeline'
 const alone = { case: 'logits', reaches: ['logits_processor'] } as const;
 
 export const logitsMutations: readonly Mutation[] = [
-  { ...alone, name: 'logits: top_p loses the crossing token', result: (result, call) => editRows(result, call, 'topP', (row, { options }) => keepBest(row, Math.max(kept(row) - 1, Number(options['minTokensToKeep'] ?? 1)))) },
-  { ...alone, name: 'logits: top_k keeps exactly k of equal scores', result: (result, call) => editRows(result, call, 'topK', (row, { options }) => keepBest(row, Math.max(Number(options['topK']), Number(options['minTokensToKeep'] ?? 1)))) },
+  {
+    ...alone, name: 'logits: top_p loses the crossing token',
+    result: (result, call) => editRows(result, call, 'topP', (row) => keepBest(row, Math.max(kept(row) - 1, fewest(call)))),
+  },
+  {
+    ...alone, name: 'logits: top_k keeps exactly k of equal scores',
+    result: (result, call) => editRows(result, call, 'topK', (row) => keepBest(row, Math.max(Number(call.options['topK']), fewest(call)))),
+  },
   {
     ...logits, name: 'logits: repetition penalty always divides',
-    result: (result, call) => editRows(result, call, call.options['penalty'] === undefined ? 'repetitionPenalty' : 'penalty', divideSeen),
+    result: (result, call) => editRows(result, call, call.options['penalty'] === undefined ? 'repetitionPenalty' : 'penalty', (row, index) => divideSeen(row, call, index)),
   },
   { ...alone, name: 'logits: eta cutoff without entropy', call: (call) => (call.options['class'] === 'EtaLogitsWarper' ? withOptions(call, { class: 'EpsilonLogitsWarper' }) : call) },
   { ...alone, name: 'logits: min_p ignores min_tokens_to_keep', call: (call) => (call.options['minP'] === undefined ? call : withOptions(call, { minTokensToKeep: 1 })) },
@@ -36,15 +42,20 @@ function addTo(call: EntryCall, name: string, difference: number): EntryCall {
 }
 
 /** Changes the scores `[rows, vocabulary]` of calls that use the option, each row in place. */
-function editRows(result: Map<string, unknown>, call: EntryCall, option: string, edit: (row: Float32Array, call: EntryCall, index: number) => void): void {
+function editRows(result: Map<string, unknown>, call: EntryCall, option: string, edit: (row: Float32Array, index: number) => void): void {
   const scores = result.get('scores');
   if (call.options[option] === undefined || !isScores(scores)) return;
   const vocabulary = scores.dims[1] ?? 0;
-  for (let row = 0; row * vocabulary < scores.data.length; row++) edit(scores.data.subarray(row * vocabulary, (row + 1) * vocabulary), call, row);
+  for (let row = 0; row * vocabulary < scores.data.length; row++) edit(scores.data.subarray(row * vocabulary, (row + 1) * vocabulary), row);
 }
 
 function isScores(value: unknown): value is Tensor<'float32'> {
   return typeof value === 'object' && value !== null && 'data' in value && value.data instanceof Float32Array;
+}
+
+/** Tokens that a warper must leave. */
+function fewest({ options }: EntryCall): number {
+  return Number(options['minTokensToKeep'] ?? 1);
 }
 
 function kept(row: Float32Array): number {

@@ -29,7 +29,7 @@ export async function mutantsCommand(args: readonly string[], { print, complain 
     print(mutationLine(result));
     results.push(result);
   }
-  if (given.json !== undefined) await writeFile(given.json, `${JSON.stringify(results, undefined, 1)}\n`);
+  if (given.json !== undefined) await writeFile(given.json, toJson(results));
   const problems = results.flatMap(problemsOf);
   for (const problem of problems) complain(problem);
   print(`${results.length} mutations, ${results.filter(({ broken }) => broken > 0).length} noticed`);
@@ -41,8 +41,14 @@ async function loadCase(name: string): Promise<{ golden: GoldenCase; sound: Read
   return { golden, sound: await soundEntries(golden) };
 }
 
+function toJson(results: readonly MutationResult[]): string {
+  const rows = results.map(({ mutation, case: caseName, broken, entries, largestRatio }) => ({ mutation, case: caseName, broken, entries, largestRatio }));
+  return `${JSON.stringify(rows, undefined, 1)}\n`;
+}
+
 function mutationLine({ mutation, case: caseName, broken, entries, largestRatio }: MutationResult): string {
-  return `${mutation}  ${caseName}  noticed by ${broken} of ${entries} entries, largest difference ${largestRatio === 'exact' ? 'exact' : `${Number(largestRatio.toPrecision(2))}×`}`;
+  const ratio = largestRatio === 'exact' ? 'exact' : `${Number(largestRatio.toPrecision(2))}×`;
+  return `${mutation}  ${caseName}  noticed by ${broken} of ${entries} entries, largest difference ${ratio}`;
 }
 
 function problemsOf({ mutation, broken, threw }: MutationResult): readonly string[] {

@@ -8,4 +8,6 @@ import { textMutations } from './text-mutations.ts';
 import { visionMutations } from './vision-mutations.ts';
 
 /** Every mistake of the format's table that what is built so far could make. */
-export const mutations: readonly Mutation[] = [...visionMutations, ...qformerMutations, ...languageMutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations];
+export const mutations: readonly Mutation[] = [
+  ...visionMutations, ...qformerMutations, ...languageMutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations,
+];

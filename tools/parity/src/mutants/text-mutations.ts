@@ -26,7 +26,9 @@ export const textMutations: readonly Mutation[] = [
     ...processor, name: 'processor: image tokens last',
     result(result, { inputs }) {
       if (!inputs.has('images')) return;
-      for (const name of ['inputIds', 'attentionMask']) if (result.has(name)) result.set(name, asRows(result.get(name), name).map((row) => [...row.slice(QUERIES), ...row.slice(0, QUERIES)]));
+      for (const name of ['inputIds', 'attentionMask'].filter((each) => result.has(each))) {
+        result.set(name, asRows(result.get(name), name).map((row) => [...row.slice(QUERIES), ...row.slice(0, QUERIES)]));
+      }
     },
   },
 ];
