@@ -1,4 +1,4 @@
-import type { WeightStore } from '@blip2/interfaces';
+import type { StoredType, WeightStore } from '@blip2/interfaces';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
 import { saveCheckpoint, type SaveOptions } from './save-checkpoint.ts';
@@ -20,6 +20,9 @@ export function partWeights(store: WeightStore, path: string): PartWeights {
   const whole = [...store.tensors.keys()].some((name) => name.startsWith(`${path}.`));
   return { store, prefix: whole ? path : '', [Symbol.asyncDispose]: async () => {} };
 }
+
+/** `torch_dtype` of each float type. */
+const DTYPE_NAMES: Readonly<Partial<Record<StoredType, string>>> = { F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /** How a weight without training begins, by its checkpoint name and shape. */
 export type InitializeTensor = (name: string, shape: readonly number[]) => Initializer;
@@ -48,11 +51,12 @@ export async function createRandomPartWeights(
 
 /**
  * Writes the weights of one part into a folder of its own, named from its root, with `others` beside them unless they carry a name that is already there.
- * Streams; fails as `saveCheckpoint` does.
+ * Streams; fails as `saveCheckpoint` does. Returns the type of the weights, as a configuration names it.
  */
-export async function savePartWeights(folder: string, { store, prefix }: PartWeights, options: SaveOptions = {}, others: readonly TensorSource[] = []): Promise<void> {
+export async function savePartWeights(folder: string, { store, prefix }: PartWeights, options: SaveOptions = {}, others: readonly TensorSource[] = []): Promise<string> {
   const start = prefix === '' ? '' : `${prefix}.`;
   const own = [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, tensor.name.slice(start.length)));
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
+  return options.dtype ?? DTYPE_NAMES[own[0]?.dtype ?? 'F32'] ?? 'float32';
 }

@@ -16,7 +16,7 @@ export interface WrittenModel<S extends Signature = Signature> extends OnnxModel
   readonly weightNames: readonly string[];
 }
 
-type TypeOf<Spec> = Spec extends TensorSpec<infer T> ? T : TensorType;
+type TypeOf<Spec> = Spec extends TensorSpec<infer T> ? T : Spec extends undefined ? never : TensorType;
 export type GraphInputs<S extends Signature> = { readonly [K in keyof S['inputs']]: Value<TypeOf<S['inputs'][K]>> };
 export type GraphOutputs<S extends Signature> = { readonly [K in keyof S['outputs']]: Value<TypeOf<S['outputs'][K]>> };
 
