@@ -1,5 +1,5 @@
 import type { GenerateOutput } from '@blip2/generate';
-import { Blip2Error, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
+import { Blip2Error, type ImageSource, type ProcessedInputs } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 import type { TaskOptions } from './blip2.ts';
 import type { Blip2Pipeline, VisualPrefix } from './pipeline.ts';
@@ -20,13 +20,14 @@ export async function writeTexts(pipeline: Blip2Pipeline, processor: Blip2Proces
   if ((options.numReturnSequences ?? 1) > 1) {
     throw new Blip2Error('INVALID_ARGUMENT', 'A task gives one text per picture', { where: 'numReturnSequences', expected: '1', got: String(options.numReturnSequences), fix: 'Use generate of the model' });
   }
+  expectFloats(processor);
   const clock = stopwatch();
   const images = [...new Set(rows.map(({ image }) => image))];
   const { pixelValues } = await processor.process({ images }, { autoOrient, allowUrls, ...(options.signal && { signal: options.signal }) });
   const prompt = await encodePrompts(pipeline, processor, rows);
   const preprocess = clock();
   options.signal?.throwIfAborted();
-  const encoded = await pipeline.encodeImages(floatPixels(pixelValues));
+  const encoded = await pipeline.encodeImages(pixelValues);
   const encode = clock();
   const prefix = pickRows(encoded, rows.map(({ image }) => images.indexOf(image)));
   const output = await pipeline.generate({ pixelValues: prefix, ...prompt }, { ...defaultLength(options), ...options }, { decode: (ids) => processor.decode(ids, { skipSpecialTokens: true }) });
@@ -47,13 +48,9 @@ async function encodePrompts({ language }: Blip2Pipeline, processor: Blip2Proces
   return { inputIds: inputIds.map((row) => [...images, ...row]), attentionMask: attentionMask.map((row) => [...images.map(() => 1), ...row]) };
 }
 
-function floatPixels(pixelValues: ProcessedInputs['pixelValues']): PixelValues {
-  if (pixelValues && isFloat(pixelValues)) return pixelValues;
+function expectFloats({ imageProcessor: { settings } }: Blip2Processor): void {
+  if (settings.doRescale || settings.doNormalize) return;
   throw new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', { where: 'preprocessor_config.json', expected: 'do_rescale or do_normalize' });
-}
-
-function isFloat(pixelValues: NonNullable<ProcessedInputs['pixelValues']>): pixelValues is PixelValues {
-  return pixelValues.type === 'float32';
 }
 
 function pickRows({ dims: [, queries, size], data }: VisualPrefix, picked: readonly number[]): VisualPrefix {

@@ -1,4 +1,4 @@
-import { Blip2Error, type ImageSource, type ProcessedInputs, type TokenIds } from '@blip2/interfaces';
+import { Blip2Error, type AttentionMask, type ImageSource, type PixelValues, type ProcessedInputs, type TokenIds } from '@blip2/interfaces';
 import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
 import { readJsonFile } from './json-file.ts';
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
@@ -11,6 +11,26 @@ export interface ProcessorInputs {
 
 export interface ProcessOptions extends BatchEncodeOptions, ImageProcessOptions {}
 
+type Images = ImageSource | readonly ImageSource[];
+type Texts = string | readonly string[];
+
+export interface ProcessedImages {
+  /** `[batch, 3, height, width]`. */
+  readonly pixelValues: PixelValues;
+}
+
+export interface ProcessedTexts {
+  /** One row per text; ragged unless padded. */
+  readonly inputIds: readonly TokenIds[];
+  readonly attentionMask: AttentionMask;
+}
+
+/** With these, pictures stay levels: `pixelValues` is uint8. */
+export interface LevelOptions extends ProcessOptions {
+  readonly doRescale: false;
+  readonly doNormalize: false;
+}
+
 /**
  * Pictures and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens, `numQueryTokens`
  * of them stand in front of every row, also in front of left padding; `maxLength` counts them, for text alone too.
@@ -22,6 +42,10 @@ export interface Blip2Processor {
   readonly numQueryTokens: number | undefined;
   readonly imageTokenId: number;
   /** Pictures alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
+  process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
+  process(inputs: { readonly images: Images; readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedImages & ProcessedTexts>;
+  process(inputs: { readonly images: Images }, options?: ProcessOptions): Promise<ProcessedImages>;
+  process(inputs: { readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedTexts>;
   process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
   decode(ids: TokenIds, options?: DecodeOptions): string;
   batchDecode(rows: readonly TokenIds[], options?: DecodeOptions): string[];
@@ -48,19 +72,29 @@ async function fromPretrained(folder: string): Promise<Blip2Processor> {
 }
 
 function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): Blip2Processor {
-  const imageTokenId = tokenizer.tokenToId(IMAGE_TOKEN);
-  if (imageTokenId === undefined) throw new Blip2Error('INVALID_TOKENIZER', `The tokenizer has no ${IMAGE_TOKEN}`, { fix: 'Load it with extraSpecialTokens: ["<image>"]' });
+  const imageTokenId = requireImageToken(tokenizer);
+  function process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
+  function process(inputs: { readonly images: Images; readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedImages & ProcessedTexts>;
+  function process(inputs: { readonly images: Images }, options?: ProcessOptions): Promise<ProcessedImages>;
+  function process(inputs: { readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedTexts>;
+  function process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
+  async function process({ images, text }: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
+    if (images === undefined && text === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to process', { expected: 'images, text or both' });
+    const prefix = images === undefined ? [] : Array.from({ length: numQueryTokens ?? 0 }, () => imageTokenId);
+    const encoded = text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
+    return { ...encoded, ...(images === undefined ? {} : await imageProcessor.process(images, options)) };
+  }
   return {
-    imageProcessor, tokenizer, numQueryTokens, imageTokenId,
-    async process({ images, text }, options = {}) {
-      if (images === undefined && text === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to process', { expected: 'images, text or both' });
-      const prefix = images === undefined ? [] : Array.from({ length: numQueryTokens ?? 0 }, () => imageTokenId);
-      const encoded = text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
-      return { ...encoded, ...(images === undefined ? {} : await imageProcessor.process(images, options)) };
-    },
+    imageProcessor, tokenizer, numQueryTokens, imageTokenId, process,
     decode: (ids, options) => tokenizer.decode(ids, options),
     batchDecode: (rows, options) => tokenizer.batchDecode(rows, options),
   };
+}
+
+function requireImageToken(tokenizer: Tokenizer): number {
+  const id = tokenizer.tokenToId(IMAGE_TOKEN);
+  if (id === undefined) throw new Blip2Error('INVALID_TOKENIZER', `The tokenizer has no ${IMAGE_TOKEN}`, { fix: 'Load it with extraSpecialTokens: ["<image>"]' });
+  return id;
 }
 
 /** The processor of a checkpoint folder (`fromPretrained`), or made from its parts. */

@@ -6,6 +6,6 @@ export { BlipImageProcessor, type ImageProcessOptions } from './blip-image-proce
 export { IMAGE_PROCESSOR_DEFAULTS, type ImageProcessorOverrides, type ImageProcessorSettings } from './image-processor-settings.ts';
 export { Tokenizer, type DecodeOptions, type EncodeTextOptions, type TokenizerFiles, type TokenizerLoadOptions } from './tokenizer/tokenizer.ts';
 export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';
-export { Blip2Processor, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
+export { Blip2Processor, type LevelOptions, type ProcessedImages, type ProcessedTexts, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
 export type { Triple } from './image-processor-settings.ts';
 export type { PixelTensor } from './pixel-values.ts';
