@@ -72,7 +72,8 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   return createBlip2QFormerModel(config, await readQueryTokens(weights, config), weights, options);
 }
 
-async function readQueryTokens({ store }: PartWeights, { hiddenSize }: Blip2QFormerConfig): Promise<QueryTokens> {
+/** The queries beside a Q-Former's weights. */
+export async function readQueryTokens({ store }: PartWeights, { hiddenSize }: Blip2QFormerConfig): Promise<QueryTokens> {
   const stored = store.tensors.get(QUERY_TOKENS);
   if (!stored) throw new Blip2Error('MISSING_WEIGHT', 'The checkpoint has no query tokens', { where: store.folder, expected: `${QUERY_TOKENS} [1, queries, ${hiddenSize}]` });
   const { dims, data } = await readTensor(stored);

@@ -4,3 +4,14 @@ export type { QFormerMask } from './mask-bias.ts';
 export { buildQFormer, crossAttentionLayers, qformerSignature, qformerTensors, type QFormerRequest, type QFormerSignature } from './graph.ts';
 export { createLanguageProjection, LanguageProjection } from './language-projection.ts';
 export { buildLanguageProjection, languageProjectionTensors, type ProjectionSignature, type ProjectionSize } from './language-projection-graph.ts';
+export { buildTextEmbeddings, textEmbeddingsTensors, type TextEmbeddingsSignature } from './text-embeddings-graph.ts';
+export {
+  blip2QFormerLayout, createTextConditionedQFormer, instructBlipQFormerLayout, TextConditionedQFormer,
+  type QFormerLayout, type QFormerReadInputs, type QFormerTextInputs, type TextConditionedQFormerParts, type TextQFormerOptions,
+} from './text-conditioned-qformer.ts';
+export {
+  createMatchingHead, createRetrievalProjection, MatchingHead, RetrievalProjection, type MatchingLogits, type RetrievalEmbeds, type RetrievalProjectionName,
+} from './retrieval-heads.ts';
+export {
+  buildMatchingHead, buildRetrievalProjection, MATCHING_CLASSES, matchingHeadTensors, retrievalProjectionTensors, type MatchingHeadSignature, type RetrievalProjectionSignature,
+} from './retrieval-heads-graph.ts';
