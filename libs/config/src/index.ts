@@ -8,4 +8,4 @@ export { readConfig } from './read-config.ts';
 export { T5Config } from './t5-config.ts';
 export { TextConfig } from './text-config.ts';
 export { Blip2VisionConfig } from './vision-config.ts';
-export { formatConfig, writeConfig } from './write-config.ts';
+export { formatConfig, writeConfig, writePartConfig } from './write-config.ts';

@@ -38,3 +38,9 @@ export async function writeConfig(folder: string, json: Readonly<Record<string, 
     throw new Blip2Error('WRITE_FAILED', 'config.json cannot be written', { where: file, cause });
   }
 }
+
+/** Writes the `config.json` of one part alone, with the class that the reference is to load it as and the type of its weights. Fails with `WRITE_FAILED`. */
+export async function writePartConfig(folder: string, json: Readonly<Record<string, unknown>>, part: { readonly modelType: string; readonly architecture: string; readonly dtype: string }): Promise<void> {
+  const { modelType, architecture, dtype } = part;
+  await writeConfig(folder, { model_type: modelType, ...json, architectures: [architecture], torch_dtype: dtype, ...('dtype' in json && { dtype }) });
+}

@@ -1,4 +1,4 @@
-import { OptConfig, readConfig, TextConfig, writeConfig } from '@blip2/config';
+import { OptConfig, readConfig, TextConfig, writePartConfig } from '@blip2/config';
 import {
   createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
@@ -71,8 +71,8 @@ export function createOptForCausalLM(config: OptConfig, weights: PartWeights, op
     start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
     forward: (inputs, forwardOptions = {}) => forward(sessions, config, weights, embed, inputs, forwardOptions),
     async savePretrained(folder, saveOptions) {
-      await savePartWeights(folder, weights, saveOptions);
-      await writeConfig(folder, { model_type: config.modelType, ...OptConfig.toJson(config), architectures: [ARCHITECTURE] });
+      const dtype = await savePartWeights(folder, weights, saveOptions);
+      await writePartConfig(folder, OptConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -1,7 +1,7 @@
 import {
   createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
-import { Blip2VisionConfig, readConfig, writeConfig } from '@blip2/config';
+import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
 import { Blip2Error, type Attentions, type HiddenStates, type PatchFeatures, type PixelValues, type Tensor, type VisionEncoder } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
@@ -64,8 +64,8 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
       hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, interpolatePosEncoding,
     }),
     async savePretrained(folder, saveOptions) {
-      await savePartWeights(folder, weights, saveOptions);
-      await writeConfig(folder, { model_type: config.modelType, ...Blip2VisionConfig.toJson(config), architectures: [ARCHITECTURE] });
+      const dtype = await savePartWeights(folder, weights, saveOptions);
+      await writePartConfig(folder, Blip2VisionConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
