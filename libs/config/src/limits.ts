@@ -14,6 +14,8 @@ export const maxVocabulary: number = 2 ** 22;
 export const maxPositions: number = 2 ** 20;
 /** Pixels per side. 16,384² is above what an image may have at all. */
 export const maxImageSize: number = 2 ** 14;
+/** Colour channels of a picture. Published encoders have 3, some for satellite pictures a dozen. */
+export const maxChannels: number = 64;
 /** Learned queries. Published models have 32. */
 export const maxQueryTokens: number = 4096;
 /** Token ids are below the vocabulary, but old files carry ids of other tokenizers; they must fit an int32. */

@@ -2,18 +2,22 @@ import { unsupportedModelType } from './config-rules.ts';
 import { expectObject, ownValue, show, type JsonObject } from './json.ts';
 
 export const blip2ModelType = 'blip-2';
+export const instructBlipModelType = 'instructblip';
+/** Whole models that are made of a vision encoder, a Q-Former and a language model. */
+const blip2ModelTypes: readonly string[] = [blip2ModelType, instructBlipModelType];
 type PartKey = 'vision_config' | 'qformer_config' | 'text_config';
 const partKeys: readonly PartKey[] = ['vision_config', 'qformer_config', 'text_config'];
 
-/** Whether `json` is a whole BLIP-2 configuration and not that of one part. */
-export function isWhole(json: JsonObject): boolean {
-  return ownValue(json, 'model_type') === blip2ModelType || partKeys.some((key) => Object.hasOwn(json, key));
+/** Whether `json` is the configuration of a whole model and not that of one part. */
+export function isWhole(json: JsonObject, wholeModelTypes: readonly string[] = blip2ModelTypes): boolean {
+  const type = ownValue(json, 'model_type');
+  return (typeof type === 'string' && wholeModelTypes.includes(type)) || partKeys.some((key) => Object.hasOwn(json, key));
 }
 
 /** The part `key` of a whole configuration (an absent or null one has the defaults), or `json` itself if it is that part. */
-export function partOf(json: JsonObject, key: PartKey, where: string): { json: JsonObject; where: string } {
-  if (!isWhole(json)) return { json, where };
-  requireModelType(json, [blip2ModelType], where);
+export function partOf(json: JsonObject, key: PartKey, where: string, wholeModelTypes: readonly string[] = blip2ModelTypes): { json: JsonObject; where: string } {
+  if (!isWhole(json, wholeModelTypes)) return { json, where };
+  requireModelType(json, wholeModelTypes, where);
   return { json: expectObject(ownValue(json, key) ?? Object.freeze({}), `${where}.${key}`), where: `${where}.${key}` };
 }
 

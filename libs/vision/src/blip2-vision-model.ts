@@ -2,9 +2,10 @@ import {
   createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
-import { Blip2Error, type Attentions, type HiddenStates, type PatchFeatures, type PixelValues, type Tensor, type VisionEncoder } from '@blip2/interfaces';
+import type { Attentions, HiddenStates, PatchFeatures, PixelValues, Tensor, VisionEncoder } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
+import { expectPixels } from './expect-pixels.ts';
 import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest } from './graph.ts';
 
 export interface VisionForwardInputs {
@@ -73,7 +74,7 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
 }
 
 async function forward(sessions: LazySessions, config: Blip2VisionConfig, { store, prefix }: PartWeights, { pixelValues }: VisionForwardInputs, request: VisionRequest): Promise<VisionOutput> {
-  expectPixels(pixelValues, config, request);
+  expectPixels(pixelValues, { ...config, numChannels: NUM_CHANNELS, interpolatePosEncoding: request.interpolatePosEncoding });
   const session = await sessions.get(JSON.stringify(request), () => buildVisionModel(config, store, prefix, request));
   const outputs = await session.run({ pixel_values: pixelValues });
   return {
@@ -82,20 +83,6 @@ async function forward(sessions: LazySessions, config: Blip2VisionConfig, { stor
     ...(request.hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', config.numHiddenLayers + 1, 3) }),
     ...(request.attentions && { attentions: layeredTensors(outputs, 'attentions', config.numHiddenLayers, 4) }),
   };
-}
-
-function expectPixels(pixelValues: PixelValues, { imageSize, patchSize }: Blip2VisionConfig, { interpolatePosEncoding }: VisionRequest): void {
-  const [, channels, height, width] = pixelValues.dims;
-  const got = `[${pixelValues.dims.join(', ')}]`;
-  if (pixelValues.dims.length !== 4 || channels !== NUM_CHANNELS) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These are no pictures', { where: 'pixelValues', expected: `[batch, ${NUM_CHANNELS}, height, width]`, got });
-  }
-  if (interpolatePosEncoding ? height >= patchSize && width >= patchSize : height === imageSize && width === imageSize) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'The picture does not have the size of the encoder', {
-    where: 'pixelValues', got,
-    expected: interpolatePosEncoding ? `at least ${patchSize} pixels a side` : `[batch, ${NUM_CHANNELS}, ${imageSize}, ${imageSize}]`,
-    fix: interpolatePosEncoding ? 'Give a larger picture' : 'Resize it, or pass interpolatePosEncoding: true',
-  });
 }
 
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<Blip2VisionModel> {

@@ -90,7 +90,7 @@ function visionEmbeddings(g: Graph, pixelValues: F32, weights: Weights, config: 
 }
 
 /** The table of positions `[1, 1 + side², hidden]` resized to another grid; the class row stays. */
-function interpolatePositions(g: Graph, table: F32, grid: F32, { hiddenSize: hidden, imageSize, patchSize }: Blip2VisionConfig): F32 {
+export function interpolatePositions(g: Graph, table: F32, grid: F32, { hiddenSize: hidden, imageSize, patchSize }: Pick<Blip2VisionConfig, 'hiddenSize' | 'imageSize' | 'patchSize'>): F32 {
   const side = Math.floor(imageSize / patchSize);
   const square = transpose(g, reshape(g, slice(g, table, 1, 1, Infinity), [1, side, side, hidden]), [0, 3, 1, 2]);
   const resized = transpose(g, reshape(g, resizeBicubicLike(g, square, grid), [1, hidden, -1], 'patches'), [0, 2, 1]);

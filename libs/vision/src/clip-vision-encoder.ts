@@ -1,0 +1,129 @@
+import {
+  createRandomPartWeights, openPartWeights, resolveSource, saveCheckpoint, storedTensorSource,
+  type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions, type TensorSource,
+} from '@blip2/checkpoint';
+import { ClipVisionConfig, readConfig, writeConfig } from '@blip2/config';
+import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
+import { layeredTensors, namedTensor } from '@blip2/onnx';
+import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
+import type { VisionForwardInputs, VisionForwardOptions, VisionOutput } from './blip2-vision-model.ts';
+import { buildClipVisionModel, clipVisionTensors, type ClipVisionRequest, type ClipVisionSignature } from './clip-graph.ts';
+import { expectPixels } from './expect-pixels.ts';
+
+export interface ClipVisionOptions extends PartOptions {
+  /**
+   * Which of the states `encode` gives: 0 those before the first layer, `i` those after the `i`-th, negative ones counted from the last. Default −1. Layers behind it never run.
+   * BLIP-2's ViT-L/14 gives its second last states (arXiv 2301.12597, section 3.1): −2. There a norm that is trained with the Q-Former comes after them.
+   */
+  readonly featureLayer?: number;
+}
+
+/** CLIP's image encoder without its projection: the seam, and the full forward of the reference's `CLIPVisionModel`. */
+export interface ClipVisionEncoder extends VisionEncoder {
+  readonly config: ClipVisionConfig;
+  /**
+   * All layers. `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class position after it; the first of `hiddenStates` is after the norm of the embeddings.
+   * @throws Blip2Error `SHAPE_MISMATCH` if the picture has another size and positions are not interpolated.
+   */
+  forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
+  /** Writes configuration and weights of the encoder alone in the hub layout. Streams. */
+  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Where the encoder lies in the checkpoint, of a whole CLIP model and of the encoder alone. */
+const PATH = 'vision_model';
+/** The reference's class for the encoder alone. */
+const ARCHITECTURE = 'CLIPVisionModel';
+
+/** Puts an encoder together from its configuration and weights. Nothing is loaded before it is used. */
+export function createClipVisionEncoder(config: ClipVisionConfig, weights: PartWeights, { featureLayer = -1, ...options }: ClipVisionOptions = {}): ClipVisionEncoder {
+  const featureLayers = layersBefore(featureLayer, config);
+  const sessions = lazySessions('vision encoder', options);
+  const dispose = async (): Promise<void> => {
+    await sessions[Symbol.asyncDispose]();
+    await weights[Symbol.asyncDispose]();
+  };
+  return {
+    config,
+    imageSize: config.imageSize,
+    hiddenSize: config.hiddenSize,
+    async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
+      const request = { layers: featureLayers, pooled: false, hiddenStates: false, attentions: false, interpolatePosEncoding };
+      return (await run(sessions, config, weights, { pixelValues }, request)).last_hidden_state;
+    },
+    forward: (inputs, forwardOptions = {}) => forward(sessions, config, weights, inputs, forwardOptions),
+    async savePretrained(folder, saveOptions) {
+      await saveCheckpoint(folder, ownTensors(weights), saveOptions);
+      await writeConfig(folder, { model_type: config.modelType, ...ClipVisionConfig.toJson(config), architectures: [ARCHITECTURE] });
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** The encoder's tensors as its own checkpoint names them: with the path of the whole model. */
+function ownTensors({ store, prefix }: PartWeights): TensorSource[] {
+  const start = prefix === '' ? '' : `${prefix}.`;
+  return [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, `${PATH}.${tensor.name.slice(start.length)}`));
+}
+
+/** How many layers run for these states. */
+function layersBefore(featureLayer: number, { numHiddenLayers }: ClipVisionConfig): number {
+  const layers = featureLayer < 0 ? numHiddenLayers + 1 + featureLayer : featureLayer;
+  if (Number.isInteger(layers) && layers >= 0 && layers <= numHiddenLayers) return layers;
+  throw new Blip2Error('INVALID_ARGUMENT', 'The encoder has no such states', { where: 'featureLayer', expected: `${-numHiddenLayers - 1} to ${numHiddenLayers}`, got: String(featureLayer) });
+}
+
+async function run(sessions: LazySessions, config: ClipVisionConfig, { store, prefix }: PartWeights, { pixelValues }: VisionForwardInputs, request: ClipVisionRequest): Promise<OutputsOf<ClipVisionSignature>> {
+  expectPixels(pixelValues, { ...config, interpolatePosEncoding: request.interpolatePosEncoding });
+  const session = await sessions.get(JSON.stringify(request), () => buildClipVisionModel(config, store, prefix, request));
+  return session.run({ pixel_values: pixelValues });
+}
+
+async function forward(
+  sessions: LazySessions, config: ClipVisionConfig, weights: PartWeights, inputs: VisionForwardInputs, { outputHiddenStates, outputAttentions, interpolatePosEncoding = false }: VisionForwardOptions,
+): Promise<VisionOutput> {
+  const layers = config.numHiddenLayers;
+  const hiddenStates = outputHiddenStates ?? config.outputHiddenStates;
+  const attentions = outputAttentions ?? config.outputAttentions;
+  const outputs = await run(sessions, config, weights, inputs, { layers, pooled: true, hiddenStates, attentions, interpolatePosEncoding });
+  return {
+    lastHiddenState: outputs.last_hidden_state,
+    poolerOutput: namedTensor(outputs, 'pooler_output', 2),
+    ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
+    ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
+  };
+}
+
+/** The reference's `_init_weights` of CLIP: attention and feed-forward by width and depth, norms one, biases zero. */
+function clipInitializer({ hiddenSize, numHiddenLayers, initializerRange, initializerFactor: factor }: ClipVisionConfig): InitializeTensor {
+  const width = hiddenSize ** -0.5;
+  const deep = width * (2 * numHiddenLayers) ** -0.5;
+  const deviations: readonly (readonly [ending: RegExp, std: number])[] = [
+    [/class_embedding$/, width], [/out_proj\.weight$/, width], [/_proj\.weight$/, deep], [/fc1\.weight$/, (2 * hiddenSize) ** -0.5], [/fc2\.weight$/, deep],
+  ];
+  return (name) => {
+    if (/norm[^.]*\.weight$/.test(name)) return { kind: 'ones' };
+    if (name.endsWith('.bias')) return { kind: 'zeros' };
+    return { kind: 'normal', std: factor * (deviations.find(([ending]) => ending.test(name))?.[1] ?? initializerRange) };
+  };
+}
+
+async function fromPretrained(source: string, options: ClipVisionOptions & ResolveOptions = {}): Promise<ClipVisionEncoder> {
+  const folder = await resolveSource(source, options);
+  const config = ClipVisionConfig.fromJson(await readConfig(folder), folder);
+  return createClipVisionEncoder(config, await openPartWeights(folder, PATH), options);
+}
+
+async function fromConfig(config: ClipVisionConfig, options: RandomWeightsOptions & ClipVisionOptions = {}): Promise<ClipVisionEncoder> {
+  const { initializer = clipInitializer(config) } = options;
+  return createClipVisionEncoder(config, await createRandomPartWeights(clipVisionTensors(config, ''), initializer, options), options);
+}
+
+export const ClipVisionEncoder: {
+  /** Loads the encoder from a folder in the Hugging Face layout, of a whole CLIP model or of the encoder alone. */
+  readonly fromPretrained: typeof fromPretrained;
+  /** An encoder with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };

@@ -1,0 +1,24 @@
+import { Blip2Error, type PixelValues } from '@blip2/interfaces';
+
+export interface PictureSize {
+  /** Height and width, in pixels. */
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly numChannels: number;
+  readonly interpolatePosEncoding: boolean;
+}
+
+/** Refuses what is no batch of pictures, or pictures of another size than the encoder's. */
+export function expectPixels(pixelValues: PixelValues, { imageSize, patchSize, numChannels, interpolatePosEncoding }: PictureSize): void {
+  const [, channels, height, width] = pixelValues.dims;
+  const got = `[${pixelValues.dims.join(', ')}]`;
+  if (pixelValues.dims.length !== 4 || channels !== numChannels) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'These are no pictures', { where: 'pixelValues', expected: `[batch, ${numChannels}, height, width]`, got });
+  }
+  if (interpolatePosEncoding ? height >= patchSize && width >= patchSize : height === imageSize && width === imageSize) return;
+  throw new Blip2Error('SHAPE_MISMATCH', 'The picture does not have the size of the encoder', {
+    where: 'pixelValues', got,
+    expected: interpolatePosEncoding ? `at least ${patchSize} pixels a side` : `[batch, ${numChannels}, ${imageSize}, ${imageSize}]`,
+    fix: interpolatePosEncoding ? 'Give a larger picture' : 'Resize it, or pass interpolatePosEncoding: true',
+  });
+}
