@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions } from '@blip2/checkpoint';
 import { Blip2Config } from '@blip2/config';
-import { t5InitialDeviation } from '@blip2/language';
+import { t5Initializer } from '@blip2/language';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { modelTensors } from './model-tensors.ts';
@@ -43,11 +43,11 @@ export function referenceInitializer({ visionConfig, qformerConfig, textConfig, 
     ['qformer.', qformerConfig.initializerRange],
     ['language_model.', textConfig.modelType === 'opt' ? textConfig.initStd : initializerRange],
   ];
-  const deviation = (name: string): number =>
-    textConfig.modelType === 't5' && name.startsWith('language_model.') ? t5InitialDeviation(textConfig, name) : (ranges.find(([prefix]) => name.startsWith(prefix))?.[1] ?? initializerRange);
-  return (name) => {
+  const t5 = textConfig.modelType === 't5' ? t5Initializer(textConfig) : undefined;
+  return (name, shape) => {
+    if (t5 && name.startsWith('language_model.')) return t5(name, shape);
     if (/norm[^.]*\.weight$/i.test(name)) return { kind: 'ones' };
     if (name.endsWith('.bias') || name === 'query_tokens') return { kind: 'zeros' };
-    return { kind: 'normal', std: deviation(name) };
+    return { kind: 'normal', std: ranges.find(([prefix]) => name.startsWith(prefix))?.[1] ?? initializerRange };
   };
 }

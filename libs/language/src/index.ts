@@ -8,4 +8,4 @@ export { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-m
 export { createT5ForConditionalGeneration, T5ForConditionalGeneration, type Seq2SeqLMInputs, type Seq2SeqLMOptions, type Seq2SeqLMOutput } from './t5-for-conditional-generation.ts';
 export { buildT5Decoder, t5DecoderSignature, type T5DecoderRequest, type T5DecoderSignature } from './t5-decoder-graph.ts';
 export { buildT5Cross, buildT5Embedding, buildT5Encoder, t5EncoderSignature, type T5CrossSignature, type T5EncoderSignature, type T5StackRequest } from './t5-encoder-graph.ts';
-export { t5InitialDeviation, t5Tensors } from './t5-tensors.ts';
+export { t5Initializer, t5Tensors } from './t5-tensors.ts';

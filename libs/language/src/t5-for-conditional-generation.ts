@@ -1,5 +1,7 @@
-import { readConfig, T5Config, TextConfig } from '@blip2/config';
-import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { readConfig, T5Config, TextConfig, writePartConfig } from '@blip2/config';
+import {
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+} from '@blip2/checkpoint';
 import { Blip2Error, type Attentions, type Decoding, type HiddenStates, type LanguageModel, type Logits, type Prompt, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
 import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
 import { crossEntropy, IGNORED_LABEL } from './cross-entropy.ts';
@@ -7,6 +9,7 @@ import { expectPrompt } from './expect-prompt.ts';
 import { maskRows, promptEmbeddings, type PromptInputs } from './language-inputs.ts';
 import { startSeq2SeqDecoding } from './seq2seq-decoding.ts';
 import { createT5Parts, type T5Parts } from './t5-parts.ts';
+import { t5Initializer, t5Tensors } from './t5-tensors.ts';
 
 export interface Seq2SeqLMInputs extends PromptInputs {
   /** Where the decoder begins, `[batch, target]`. Default: the labels behind the start token; without either, the encoder alone runs. */
@@ -54,6 +57,8 @@ export interface T5ForConditionalGeneration extends LanguageModel {
    * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings, or where labels need a start or pad token that the configuration lacks; `SHAPE_MISMATCH`.
    */
   forward(inputs: Seq2SeqLMInputs, options?: Seq2SeqLMOptions): Promise<Seq2SeqLMOutput>;
+  /** Writes configuration and weights of the language model alone in the hub layout. Streams. */
+  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -78,6 +83,10 @@ export function createT5ForConditionalGeneration(config: T5Config, weights: Part
     embed: parts.embed,
     start: (prompt) => start(config, parts, prompt),
     forward: (inputs, forwardOptions = {}) => forward(config, parts, inputs, forwardOptions),
+    async savePretrained(folder, saveOptions) {
+      const dtype = await savePartWeights(folder, weights, saveOptions);
+      await writePartConfig(folder, T5Config.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
+    },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -141,6 +150,8 @@ function missingToken(name: string): Blip2Error {
 
 /** Where the language model lies in a whole model's checkpoint. */
 const PATH = 'language_model';
+/** The reference's class for the language model alone. */
+const ARCHITECTURE = 'T5ForConditionalGeneration';
 
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<T5ForConditionalGeneration> {
   const folder = await resolveSource(source, options);
@@ -148,7 +159,14 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   return createT5ForConditionalGeneration(config, await openPartWeights(folder, PATH), options);
 }
 
+async function fromConfig(config: T5Config, options: RandomWeightsOptions & PartOptions = {}): Promise<T5ForConditionalGeneration> {
+  const { initializer = t5Initializer(config) } = options;
+  return createT5ForConditionalGeneration(config, await createRandomPartWeights(t5Tensors(config, ''), initializer, options), options);
+}
+
 export const T5ForConditionalGeneration: {
   /** Loads T5 from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the language model alone. */
   readonly fromPretrained: typeof fromPretrained;
-} = { fromPretrained };
+  /** A T5 with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };

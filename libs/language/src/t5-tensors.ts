@@ -1,3 +1,4 @@
+import type { InitializeTensor } from '@blip2/checkpoint';
 import type { T5Config } from '@blip2/config';
 import { recordWeights, type RecordedWeight } from '@blip2/onnx';
 import { buildT5Decoder } from './t5-decoder-graph.ts';
@@ -16,14 +17,20 @@ export function t5Tensors(config: T5Config, prefix: string): RecordedWeight[] {
   return config.scaleDecoderOutputs ? tensors : [...tensors, head];
 }
 
-/** Standard deviation of a tensor of a model without training, by its name (`_init_weights` of the reference); norms are all `initializerFactor`. */
-export function t5InitialDeviation(config: T5Config, name: string): number {
-  const { initializerFactor, dModel, dKv, dFf } = config;
-  const rule = DEVIATIONS.find(([ending]) => name.endsWith(ending))?.[1];
-  const width = { none: 1, model: dModel, query: dModel * dKv, inner: innerSize(config), wide: dFf }[rule ?? 'model'];
-  return initializerFactor * width ** -0.5;
-}
+type Width = 'one' | 'model' | 'query' | 'inner' | 'wide';
 
-const DEVIATIONS: readonly (readonly [ending: string, rule: 'none' | 'model' | 'query' | 'inner' | 'wide'])[] = [
-  ['shared.weight', 'none'], ['lm_head.weight', 'none'], ['.q.weight', 'query'], ['.o.weight', 'inner'], ['.wo.weight', 'wide'],
+/** Which width a weight's standard deviation comes from, by the end of its name; the model's for all others. */
+const WIDTHS: readonly (readonly [ending: string, width: Width])[] = [
+  ['shared.weight', 'one'], ['lm_head.weight', 'one'], ['.q.weight', 'query'], ['.o.weight', 'inner'], ['.wo.weight', 'wide'],
 ];
+
+/** How T5's weights begin (`_init_weights` of the reference): norms one, the rest normal, the narrower the more numbers are summed. */
+export function t5Initializer(config: T5Config): InitializeTensor {
+  const { initializerFactor, dModel, dKv, dFf } = config;
+  const widths: Readonly<Record<Width, number>> = { one: 1, model: dModel, query: dModel * dKv, inner: innerSize(config), wide: dFf };
+  return (name) => {
+    if (name.endsWith('layer_norm.weight')) return { kind: 'ones' };
+    const width = WIDTHS.find(([ending]) => name.endsWith(ending))?.[1] ?? 'model';
+    return { kind: 'normal', std: initializerFactor * widths[width] ** -0.5 };
+  };
+}
