@@ -55,6 +55,14 @@ describe('captions', () => {
   });
 });
 
+describe('a URL on the command line', () => {
+  it('is fetched, but never from this machine or its network', async () => {
+    const { exitCode, stdout, stderr } = await spawnBlip2(['caption', '--quiet', 'http://127.0.0.1:9/star.png']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
+    expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:9\/star\.png: INVALID_ARGUMENT: The image lies at an address that is not public/);
+  });
+});
+
 describe('bad input: one line with its code each, nothing on stdout, an exit code', () => {
   it('pictures that are none', async () => {
     const at = await temporaryFolder({ 'empty.png': '', 'text.png': 'no picture at all', 'drawing.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' });
@@ -102,6 +110,16 @@ describe('pipes and interrupts', () => {
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: `${star}\ta large yellow star\n`, stderr: '' });
   });
 
+  it('ends with 1 at an error that nobody handles, says what it was and leaves nothing behind', async () => {
+    const at = await temporaryFolder({ 'many.jsonl': many });
+    const stray = "import { isMainThread } from 'node:worker_threads'; if (isMainThread) setTimeout(() => { throw new RangeError('stray'); }, 700);";
+    const run = await spawnBlip2(['caption', '--quiet', `@${at('many.jsonl')}`, '-o', at('out.tsv')], { nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(stray)}`] });
+    expect(run).toMatchObject({ exitCode: 1, signal: null, stdout: '' });
+    // What was under way may report that its model is gone.
+    expect(run.stderr).toMatch(/^UNEXPECTED: stray\n(DISPOSED: .*\n)?$/);
+    expect(await readdir(at())).toEqual(['many.jsonl']);
+  });
+
   it('stops at Ctrl-C with whole lines and 130, and goes on from there', async () => {
     const at = await temporaryFolder();
     const images = await Promise.all(Array.from({ length: 200 }, async (_, index) => {
@@ -120,7 +138,7 @@ describe('pipes and interrupts', () => {
     expect((await spawnBlip2(argv)).exitCode).toBe(0);
     const all = (await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line).image);
     expect(all).toEqual(images);
-  }, 30_000);
+  });
 
   it('ends at once at the second Ctrl-C', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });

@@ -17,6 +17,11 @@ export function describeFailure(error: unknown): Failure {
   return { code, message: oneLine(error.message) };
 }
 
+/** The error that ended the work, where releasing things failed too and the two came as one (`SuppressedError`). */
+export function originalError(error: unknown): unknown {
+  return error instanceof Error && 'suppressed' in error ? originalError(error.suppressed) : error;
+}
+
 /** The exit code of a run that this error ended. */
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof Blip2Error && isBadUsage(error) ? ExitCode.badUsage : ExitCode.failed;

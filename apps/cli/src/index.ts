@@ -1,1 +1,2 @@
+export { endOnFatalErrors } from './fatal-errors.ts';
 export { main } from './main.ts';

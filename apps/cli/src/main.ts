@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { processEnvironment, type Environment } from './environment.ts';
 import { ExitCode } from './exit-code.ts';
-import { exitCodeOf, failureReport } from './failure.ts';
+import { exitCodeOf, failureReport, originalError } from './failure.ts';
 import { createProgram } from './program.ts';
 import { isAbort } from './run/interruption.ts';
 
@@ -15,7 +15,8 @@ export async function main(argv: readonly string[], environment: Environment = p
   try {
     await createProgram(environment, (code) => (exitCode = code)).parseAsync([...argv], { from: 'user' });
     return exitCode;
-  } catch (error) {
+  } catch (caught) {
+    const error = originalError(caught);
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.badUsage;
     if (isClosedPipe(error)) return ExitCode.done;
     if (isAbort(error)) return ExitCode.interrupted;

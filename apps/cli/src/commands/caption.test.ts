@@ -1,7 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { runFake, stdinWith } from '../fakes/fake-environment.ts';
+import { runFake, stdinWith, type FakeCall } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 
@@ -93,6 +93,17 @@ describe('a precision or device that is not offered', () => {
     });
     expect((await runFake(['caption', at('a.png'), '--dtype', 'fp16'], failing())).exitCode).toBe(2);
     expect((await runFake(['caption', at('a.png')], failing('model.safetensors'))).exitCode).toBe(1);
+  });
+});
+
+describe('a model that fails and cannot be let go either', () => {
+  it('is reported by its first error', async () => {
+    const at = await temporaryFolder({ 'a.png': 'a cat' });
+    const onCall = ({ name }: FakeCall): void => {
+      if (name === 'caption') throw new Blip2Error('SESSION_FAILED', 'first');
+      if (name === 'dispose') throw new Blip2Error('WORKER_FAILED', 'second');
+    };
+    expect(await runFake(['caption', '--quiet', at('a.png')], { onCall })).toMatchObject({ exitCode: 1, stderr: 'SESSION_FAILED: first\n' });
   });
 });
 

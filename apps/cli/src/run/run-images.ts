@@ -1,6 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
+import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageInput } from '../images/image-input.ts';
 import { openModel } from '../model/open-model.ts';
@@ -34,7 +35,7 @@ export async function runImages<Result>(task: ImageTask<Result>, args: readonly 
     await work(run, tally);
     outcome = 'finished';
   } catch (error) {
-    if (!interruption.signal.aborted || !isAbort(error)) throw error;
+    if (!interruption.signal.aborted || !isAbort(originalError(error))) throw error;
     outcome = 'interrupted';
   } finally {
     await sink.close(outcome);
