@@ -9,6 +9,8 @@ const beams = { case: 'opt', reaches: ['generate'] } as const;
 export const beamMutations: readonly Mutation[] = [
   { ...beams, name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
   { ...beams, name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
+  { ...beams, case: 't5', name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
+  { ...beams, case: 't5', name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
   { ...beams, name: 'beams: early_stopping always true', call: (call) => withOption(call, 'earlyStopping', true) },
   {
     ...beams, name: 'beams: length counts the prompt',

@@ -1,4 +1,4 @@
-import type { Tensor, TensorType } from '@blip2/interfaces';
+import { floatsOf, idsOf } from './feed-edit.ts';
 import { setAttribute } from './graph-edit.ts';
 import { LANGUAGE_KINDS, MODEL_KINDS, type Feed, type Mutation } from './mutation.ts';
 import { scaleTensors } from './tensor-edit.ts';
@@ -38,21 +38,6 @@ export const languageMutations: readonly Mutation[] = [
   { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to float16', storedAs: 'float16' },
   { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to bfloat16', storedAs: 'bfloat16' },
 ];
-
-/** An input of ids, or of numbers, if this run has it. */
-function idsOf(feed: Feed, name: string): Tensor<'int64'> | undefined {
-  const tensor = feed.get(name);
-  return tensor && isOf(tensor, 'int64') ? tensor : undefined;
-}
-
-function floatsOf(feed: Feed, name: string): Tensor<'float32'> | undefined {
-  const tensor = feed.get(name);
-  return tensor && isOf(tensor, 'float32') ? tensor : undefined;
-}
-
-function isOf<T extends TensorType>(tensor: Tensor, type: T): tensor is Tensor<T> {
-  return tensor.type === type;
-}
 
 function shiftPositions(feed: Feed, by: bigint): void {
   const ids = idsOf(feed, 'position_ids');
