@@ -59,7 +59,7 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
     const [best] = beams;
     if (!best) return false;
     const length = earlyStopping === 'never' && lengthPenalty > 0 ? settings.maxNewTokens : newLength;
-    const worst = Math.min(...hypotheses.map(({ score }) => score), isFull() ? Infinity : IMPOSSIBLE);
+    const worst = Math.min(...hypotheses.map(({ score }) => score));
     return normalize(best.score, length) > worst;
   }
   const isFull = (): boolean => hypotheses.every(({ finishReason }) => finishReason);

@@ -73,7 +73,7 @@ describe('beam sampling', () => {
   test('the first draw of the first step is a draw by probability', async () => {
     const counts = [0, 0, 0, 0, 0];
     const prompt = await promptOf(model, [[0]]);
-    const draws = 6000;
+    const draws = 3000;
     for (let seed = 0; seed < draws; seed++) {
       // With one new token both beams end at once, and two rows are drawn without replacement; the better one is returned first.
       const { sequences } = await generate(model, prompt, { numBeams: 2, numReturnSequences: 2, doSample: true, seed, maxNewTokens: 1 });

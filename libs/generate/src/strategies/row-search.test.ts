@@ -52,6 +52,13 @@ describe('greedy search', () => {
     expect(output).toMatchObject({ sequences: [[8, 5, 6, 1], [9, 9, 9, 9]], finishReasons: ['stop', 'length'] });
   });
 
+  test('stop strings may begin with a space that a text would drop', async () => {
+    const words = ['▁', 'a', 'x', 'y', 'z', 'b'];
+    const decode = (ids: readonly number[]): string => ids.map((id) => words[id]).join('').replaceAll('▁', ' ').replace(/^ /, '');
+    const output = await generate(model, reciting([5, 5, 0, 1, 5]), { stopStrings: [' a'], maxNewTokens: 5 }, { decode });
+    expect(output).toMatchObject({ sequences: [[5, 5, 0, 1]], finishReasons: ['stop'] });
+  });
+
   test('stop strings without decode are refused', async () => {
     await expect(generate(model, reciting([5]), { stopStrings: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

@@ -100,6 +100,9 @@ def case(model, rows, options):
 def all_options():
     for penalty, early, (eos, beams, count) in itertools.product([-1.0, 0.0, 1.0, 2.5], [False, True, "never"], [(EOS, 2, 1), (EOS, 3, 3), ([2, 5], 3, 2), ([2, 5, 9], 4, 4)]):
         yield {"num_beams": beams, "num_return_sequences": count, "length_penalty": penalty, "early_stopping": early, "eos_token_id": eos, "max_new_tokens": 9}
+    for beams, early in itertools.product([2, 3], [False, "never"]):
+        likely_ends = {"eos_token_id": [2, 5, 9], "sequence_bias": [[[2], 4.0], [[5], 4.0], [[9], 4.0]]}
+        yield {**likely_ends, "num_beams": beams, "num_return_sequences": 2, "length_penalty": 3.0, "early_stopping": early, "max_new_tokens": 6}
     some = [{}, {"max_new_tokens": 12}, {"max_new_tokens": 1}, {"min_new_tokens": 6, "max_new_tokens": 9}, {"max_length": 9, "min_length": 7}, {"eos_token_id": [4, 7]}, {"pad_token_id": 0},
         {"repetition_penalty": 1.8, "max_new_tokens": 9}, {"no_repeat_ngram_size": 1, "max_new_tokens": 9}, {"no_repeat_ngram_size": 2, "max_new_tokens": 9},
         {"bad_words_ids": [[6], [3, 8], [11, 4]], "max_new_tokens": 9}, {"suppress_tokens": [2, 3, 4], "max_new_tokens": 9}, {"begin_suppress_tokens": [8, 9, 10], "max_new_tokens": 9},
