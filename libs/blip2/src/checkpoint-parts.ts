@@ -1,6 +1,6 @@
 import { Blip2Config, readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/checkpoint';
-import type { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
+import type { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 import { createPartHost, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel } from '@blip2/vision';
 import { partOptions, type LoadOptions } from './load-options.ts';
@@ -16,6 +16,11 @@ export interface CheckpointParts extends AsyncDisposable {
   qformer(): Promise<Blip2QFormerModel>;
   projection(): Promise<LanguageProjection>;
   language(): Promise<CheckpointLanguageModel>;
+  /** Of retrieval checkpoints, as the three heads below. */
+  textQFormer(): Promise<TextConditionedQFormer>;
+  visionProjection(): Promise<RetrievalProjection>;
+  textProjection(): Promise<RetrievalProjection>;
+  matchingHead(): Promise<MatchingHead>;
 }
 
 /** The module of the loaders, for a worker to import. */
@@ -43,6 +48,10 @@ export async function openCheckpointParts(source: string, options: LoadOptions =
     qformer: part('loadQFormer'),
     projection: part('loadLanguageProjection'),
     language: part('loadLanguageModel'),
+    textQFormer: part('loadTextQFormer'),
+    visionProjection: part('loadVisionProjection'),
+    textProjection: part('loadTextProjection'),
+    matchingHead: part('loadMatchingHead'),
     async [Symbol.asyncDispose]() {
       for (const created of made.splice(0).reverse()) await created[Symbol.asyncDispose]();
       await host?.[Symbol.asyncDispose]();

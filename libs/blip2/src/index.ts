@@ -10,3 +10,8 @@ export { Blip2, createBlip2, type AnswerOptions, type Blip2TaskParts, type Capti
 export type { TextResult, Timings } from './text-result.ts';
 export { questionPrompt } from './prompt-templates.ts';
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+export {
+  Blip2ForImageTextRetrieval, type RetrievalInputs, type RetrievalModelParts, type RetrievalOptions, type RetrievalOutput,
+} from './retrieval/blip2-for-image-text-retrieval.ts';
+export { Blip2TextModelWithProjection, type TextProjectionOptions, type TextProjectionOutput } from './retrieval/blip2-text-model-with-projection.ts';
+export { Blip2VisionModelWithProjection, type VisionProjectionOutput } from './retrieval/blip2-vision-model-with-projection.ts';

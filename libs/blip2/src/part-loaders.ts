@@ -1,7 +1,7 @@
 /** One loader per part, in a module of its own so that a worker can import it. */
 import { readConfig, TextConfig } from '@blip2/config';
 import { OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
-import { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
+import { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel } from '@blip2/vision';
 
@@ -18,6 +18,22 @@ export function loadQFormer(folder: string, options?: PartOptions): Promise<Blip
 
 export function loadLanguageProjection(folder: string, options?: PartOptions): Promise<LanguageProjection> {
   return LanguageProjection.fromPretrained(folder, options);
+}
+
+export function loadTextQFormer(folder: string, options?: PartOptions): Promise<TextConditionedQFormer> {
+  return TextConditionedQFormer.fromPretrained(folder, options);
+}
+
+export function loadVisionProjection(folder: string, options?: PartOptions): Promise<RetrievalProjection> {
+  return RetrievalProjection.fromPretrained(folder, 'vision_projection', options);
+}
+
+export function loadTextProjection(folder: string, options?: PartOptions): Promise<RetrievalProjection> {
+  return RetrievalProjection.fromPretrained(folder, 'text_projection', options);
+}
+
+export function loadMatchingHead(folder: string, options?: PartOptions): Promise<MatchingHead> {
+  return MatchingHead.fromPretrained(folder, options);
 }
 
 export async function loadLanguageModel(folder: string, options?: PartOptions): Promise<CheckpointLanguageModel> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions } from '@blip2/checkpoint';
 import { Blip2Config } from '@blip2/config';
 import { t5Initializer } from '@blip2/language';
+import type { RecordedWeight } from '@blip2/onnx';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { modelTensors } from './model-tensors.ts';
@@ -16,12 +17,18 @@ export interface RandomOptions extends RandomCheckpointOptions {
   readonly initializer?: InitializeTensor;
 }
 
+/** The tensors of a model and the reference's class for it. */
+export interface RandomContent {
+  readonly tensors: readonly RecordedWeight[];
+  readonly architecture?: string;
+}
+
 /** The parts of a model with random weights; its temporary folder is removed when they are disposed. */
-export async function openRandomParts(config: Blip2Config, { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...load }: RandomOptions & LoadOptions): Promise<CheckpointParts> {
-  const tensors = modelTensors(config).map(({ name, shape }) => ({ name, shape, init: initializer(name, shape) }));
+export async function openRandomParts(config: Blip2Config, { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...load }: RandomOptions & LoadOptions, content: RandomContent = { tensors: modelTensors(config) }): Promise<CheckpointParts> {
+  const tensors = content.tensors.map(({ name, shape }) => ({ name, shape, init: initializer(name, shape) }));
   const random = await createRandomCheckpoint(tensors, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
   try {
-    await writeFile(join(random.folder, 'config.json'), configJson(config));
+    await writeFile(join(random.folder, 'config.json'), configJson(config, undefined, content.architecture));
     const parts = await openCheckpointParts(random.folder, load);
     return {
       ...parts,
@@ -41,6 +48,7 @@ export function referenceInitializer({ visionConfig, qformerConfig, textConfig, 
   const ranges: readonly (readonly [string, number])[] = [
     ['vision_model.', visionConfig.initializerRange],
     ['qformer.', qformerConfig.initializerRange],
+    ['embeddings.', qformerConfig.initializerRange],
     ['language_model.', textConfig.modelType === 'opt' ? textConfig.initStd : initializerRange],
   ];
   const t5 = textConfig.modelType === 't5' ? t5Initializer(textConfig) : undefined;

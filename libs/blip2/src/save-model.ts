@@ -13,21 +13,36 @@ const COMPANIONS: readonly string[] = [
   'vocab.json', 'merges.txt', 'vocab.txt', 'spiece.model', 'generation_config.json',
 ];
 
+/** What of a folder belongs to the model. */
+export interface ModelContent {
+  /** The reference's class. Default: the one that `config.json` names, or the whole model with a language model. */
+  readonly architecture?: string;
+  /** Paths of its parts in the checkpoint. Default: everything. */
+  readonly parts?: readonly string[];
+}
+
 /** Copies a model folder, with its weights in another precision or in other shards if asked. Streams. */
-export async function saveModel(folder: string, config: Blip2Config, target: string, options: SaveModelOptions = {}): Promise<void> {
+export async function saveModel(folder: string, config: Blip2Config, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
   const { tensors } = await openCheckpoint(folder);
   await mkdir(target, { recursive: true });
-  await saveCheckpoint(target, [...tensors.values()].map((tensor) => storedTensorSource(tensor)), options);
-  await replaceFile(join(target, 'config.json'), configJson(config, options.dtype));
+  await saveCheckpoint(target, [...tensors.values()].filter(({ name }) => isPart(name, parts)).map((tensor) => storedTensorSource(tensor)), options);
+  await replaceFile(join(target, 'config.json'), configJson(config, options.dtype, architecture));
   for (const name of COMPANIONS) {
     if (existsSync(join(folder, name)) && join(folder, name) !== join(target, name)) await copyFile(join(folder, name), join(target, name));
   }
 }
 
 /** The text of `config.json`, with the class that the reference is to load it as. */
-export function configJson(config: Blip2Config, dtype?: string): string {
-  const json = { architectures: ['Blip2ForConditionalGeneration'], ...Blip2Config.toJson(config), ...(dtype !== undefined && { torch_dtype: dtype }) };
+export function configJson(config: Blip2Config, dtype?: string, architecture?: string): string {
+  const json = {
+    architectures: ['Blip2ForConditionalGeneration'], ...Blip2Config.toJson(config),
+    ...(architecture !== undefined && { architectures: [architecture] }), ...(dtype !== undefined && { torch_dtype: dtype }),
+  };
   return formatConfig(json);
+}
+
+function isPart(name: string, parts: readonly string[] | undefined): boolean {
+  return !parts || parts.some((part) => name === part || name.startsWith(`${part}.`));
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

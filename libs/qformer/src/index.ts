@@ -15,3 +15,4 @@ export {
 export {
   buildMatchingHead, buildRetrievalProjection, MATCHING_CLASSES, matchingHeadTensors, retrievalProjectionTensors, type MatchingHeadSignature, type RetrievalProjectionSignature,
 } from './retrieval-heads-graph.ts';
+export { firstPositions, joinPositions } from './positions.ts';

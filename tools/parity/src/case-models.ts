@@ -1,4 +1,4 @@
-import { Blip2ForConditionalGeneration, Blip2Model } from '@blip2/blip2';
+import { Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, Blip2Model, Blip2TextModelWithProjection, Blip2VisionModelWithProjection } from '@blip2/blip2';
 import { Blip2Error, type LanguageProjection as Projection, type SessionFactory, type TextTokenizer } from '@blip2/interfaces';
 import { readConfig, TextConfig } from '@blip2/config';
 import { OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
@@ -18,6 +18,9 @@ export interface CaseModels extends AsyncDisposable {
   languageModel(): Promise<OptForCausalLM | T5ForConditionalGeneration>;
   whole(): Promise<Blip2ForConditionalGeneration>;
   base(): Promise<Blip2Model>;
+  retrieval(): Promise<Blip2ForImageTextRetrieval>;
+  textWithProjection(): Promise<Blip2TextModelWithProjection>;
+  visionWithProjection(): Promise<Blip2VisionModelWithProjection>;
 }
 
 /** How models are loaded; mutants put their own session factory here. */
@@ -51,6 +54,9 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
     languageModel: owned(async (folder) => (await isT5(folder)) ? T5ForConditionalGeneration.fromPretrained(folder, options) : OptForCausalLM.fromPretrained(folder, options)),
     whole: owned((folder) => Blip2ForConditionalGeneration.fromPretrained(folder, options)),
     base: owned((folder) => Blip2Model.fromPretrained(folder, options)),
+    retrieval: owned((folder) => Blip2ForImageTextRetrieval.fromPretrained(folder, options)),
+    textWithProjection: owned((folder) => Blip2TextModelWithProjection.fromPretrained(folder, options)),
+    visionWithProjection: owned((folder) => Blip2VisionModelWithProjection.fromPretrained(folder, options)),
     async [Symbol.asyncDispose]() {
       for (const model of await Promise.allSettled(loaded)) if (model.status === 'fulfilled') await model.value[Symbol.asyncDispose]();
     },

@@ -4,10 +4,6 @@ import type { GoldenEntry } from './golden-case.ts';
 /** Kinds of the format that the library has no counterpart for yet. */
 const KINDS_NOT_YET: ReadonlyMap<string, string> = new Map([
   ['sequence_logprobs', 'scoring of given sequences comes later'],
-  ['text_embeddings', 'image-text retrieval comes later'],
-  ['image_text_retrieval', 'image-text retrieval comes later'],
-  ['text_model_with_projection', 'image-text retrieval comes later'],
-  ['vision_model_with_projection', 'image-text retrieval comes later'],
 ]);
 
 /** Kinds that need no model at all. */

@@ -4,6 +4,7 @@ import { decodeImageKind, imageProcessorKind } from './images.ts';
 import { logitsPipelineKind, logitsProcessorKind } from './logits.ts';
 import { languageModelForwardKind, languageProjectionKind, qformerForwardKind, visionForwardKind } from './parts.ts';
 import { processorKind } from './processor.ts';
+import { imageTextRetrievalKind, textEmbeddingsKind, textModelWithProjectionKind, visionModelWithProjectionKind } from './retrieval.ts';
 import { tokenizerDecodeKind, tokenizerEncodeKind } from './text.ts';
 import { forwardKind, getImageFeaturesKind, getQFormerFeaturesKind, getTextFeaturesKind } from './whole-models.ts';
 
@@ -19,6 +20,10 @@ export const entryKinds: ReadonlyMap<string, EntryKind> = new Map([
   ['language_projection', languageProjectionKind],
   ['language_model_forward', languageModelForwardKind],
   ['forward', forwardKind],
+  ['text_embeddings', textEmbeddingsKind],
+  ['image_text_retrieval', imageTextRetrievalKind],
+  ['text_model_with_projection', textModelWithProjectionKind],
+  ['vision_model_with_projection', visionModelWithProjectionKind],
   ['get_image_features', getImageFeaturesKind],
   ['get_qformer_features', getQFormerFeaturesKind],
   ['get_text_features', getTextFeaturesKind],

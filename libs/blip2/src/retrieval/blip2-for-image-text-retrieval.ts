@@ -1,0 +1,133 @@
+import type { Blip2Config } from '@blip2/config';
+import type { PixelValues, QueryFeatures, Rows, Tensor } from '@blip2/interfaces';
+import { firstPositions, type MatchingHead, type QFormerOutput, type QFormerTextInputs, type QueryTokens, type RetrievalProjection, type TextConditionedQFormer } from '@blip2/qformer';
+import { asRows } from '@blip2/runtime';
+import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+import type { CheckpointParts } from '../checkpoint-parts.ts';
+import type { LoadOptions } from '../load-options.ts';
+import type { RandomOptions } from '../random-parts.ts';
+import { saveModel, type SaveModelOptions } from '../save-model.ts';
+import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
+import { retrievalContent } from './retrieval-content.ts';
+import { bestCosines, firstPosition, transposed, type Scores } from './similarity.ts';
+
+export interface RetrievalInputs {
+  /** `[images, 3, height, width]`. */
+  readonly pixelValues: PixelValues;
+  /** `[texts, sequence]`, padded on the right; as many as pictures if the matching head is used. */
+  readonly inputIds: Rows;
+  /** `[texts, sequence]`. Default: every token counts. */
+  readonly attentionMask?: Rows;
+}
+
+export interface RetrievalOptions {
+  /** Judge picture `i` with text `i` by the matching head (ITM) instead of comparing all with all (ITC). Default false. */
+  readonly useImageTextMatchingHead?: boolean;
+  /** States of every layer of the vision encoder and the Q-Former. */
+  readonly outputHiddenStates?: boolean;
+  /** Attention maps of every layer of both. */
+  readonly outputAttentions?: boolean;
+}
+
+/** With the matching head (ITM) and without (ITC) the same names mean different things, as in the reference. */
+export interface RetrievalOutput {
+  /** ITM: `[pairs, 2]`, before softmax, column 1 "matches". ITC: `[images, texts]`, the cosine of the best query, in [-1, 1]; no temperature. */
+  readonly logitsPerImage: Scores;
+  /** Its transpose. */
+  readonly logitsPerText: Scores;
+  /** ITM: states of the Q-Former, `[pairs, queries + sequence, hidden]`. ITC: `[texts, size]`, of length 1. */
+  readonly textEmbeds: Tensor<'float32'>;
+  /** ITM: states of the vision encoder, `[pairs, patches, visionHidden]`. ITC: `[images, queries, size]`, of length 1. */
+  readonly imageEmbeds: Tensor<'float32'>;
+  /** ITM: of queries and text. ITC: of the text. */
+  readonly textModelOutput: QFormerOutput;
+  readonly visionModelOutput: VisionOutput;
+}
+
+/** The parts behind their names in the reference. */
+export interface RetrievalModelParts {
+  readonly config: Blip2Config;
+  readonly visionModel: Blip2VisionModel;
+  readonly qformer: TextConditionedQFormer;
+  readonly visionProjection: RetrievalProjection;
+  readonly textProjection: RetrievalProjection;
+  readonly itmHead: MatchingHead;
+}
+
+/** Do this picture and this text belong together? The model of the paper's first stage (`Blip2ForImageTextRetrieval` of the reference). */
+export interface Blip2ForImageTextRetrieval extends RetrievalModelParts, AsyncDisposable {
+  /** `[1, queries, hidden]`. */
+  readonly queryTokens: QueryTokens;
+  /** @throws Blip2Error `SHAPE_MISMATCH` if the matching head gets other numbers of pictures and texts; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for impossible ids. */
+  forward(inputs: RetrievalInputs, options?: RetrievalOptions): Promise<RetrievalOutput>;
+  /** Word and position embeddings of a text, not normed, `[texts, sequence, hidden]`; after the query tokens if asked. */
+  textEmbeddings(inputs: Omit<QFormerTextInputs, 'attentionMask'>, options?: { readonly withQueryTokens?: boolean }): Promise<QueryFeatures>;
+  /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. */
+  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export async function assembleRetrieval(parts: CheckpointParts): Promise<Blip2ForImageTextRetrieval> {
+  const { config, folder } = parts;
+  const model: RetrievalModelParts = {
+    config, visionModel: await parts.vision(), qformer: await parts.textQFormer(),
+    visionProjection: await parts.visionProjection(), textProjection: await parts.textProjection(), itmHead: await parts.matchingHead(),
+  };
+  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
+  return {
+    ...model,
+    queryTokens: model.qformer.queryTokens,
+    forward: (inputs, options) => forward(model, inputs, options),
+    textEmbeddings: (inputs, { withQueryTokens = false } = {}) => model.qformer.embed(inputs, { queryTokens: withQueryTokens }),
+    savePretrained: (target, options) => saveModel(folder, config, target, options, retrievalContent),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+async function forward(model: RetrievalModelParts, inputs: RetrievalInputs, { useImageTextMatchingHead = false, ...asked }: RetrievalOptions = {}): Promise<RetrievalOutput> {
+  const { config } = model;
+  const options = { outputHiddenStates: asked.outputHiddenStates ?? config.outputHiddenStates, outputAttentions: asked.outputAttentions ?? config.outputAttentions };
+  const visionModelOutput = await model.visionModel.forward({ pixelValues: inputs.pixelValues }, options);
+  const text = textOf(config, inputs);
+  return useImageTextMatchingHead ? match(model, visionModelOutput, text, options) : compare(model, visionModelOutput, text, options);
+}
+
+/** The text alone: a checkpoint with an image token has as many of them in front as queries. */
+function textOf({ imageTokenIndex, numQueryTokens }: Blip2Config, { inputIds, attentionMask }: RetrievalInputs): QFormerTextInputs {
+  const skipped = imageTokenIndex === undefined ? 0 : numQueryTokens;
+  const cut = (rows: Rows): Rows => asRows(rows).map((row) => row.slice(skipped));
+  return { inputIds: cut(inputIds), ...(attentionMask && { attentionMask: cut(attentionMask) }) };
+}
+
+async function match({ qformer, itmHead }: RetrievalModelParts, visionModelOutput: VisionOutput, text: QFormerTextInputs, options: RetrievalOptions): Promise<RetrievalOutput> {
+  const patches = visionModelOutput.lastHiddenState;
+  const textModelOutput = await qformer.read({ ...text, encoderHiddenStates: patches }, options);
+  const states = textModelOutput.lastHiddenState;
+  const logitsPerImage = await itmHead.classify(firstPositions(states, qformer.numQueryTokens));
+  return { logitsPerImage, logitsPerText: transposed(logitsPerImage), textEmbeds: states, imageEmbeds: patches, textModelOutput, visionModelOutput };
+}
+
+async function compare({ qformer, visionProjection, textProjection }: RetrievalModelParts, visionModelOutput: VisionOutput, text: QFormerTextInputs, options: RetrievalOptions): Promise<RetrievalOutput> {
+  const queries = await qformer.forward({ encoderHiddenStates: visionModelOutput.lastHiddenState }, { outputHiddenStates: false, outputAttentions: false });
+  const imageEmbeds = await visionProjection.project(queries.lastHiddenState);
+  const textModelOutput = await qformer.read(text, options);
+  const textEmbeds = firstPosition(await textProjection.project(firstPositions(textModelOutput.lastHiddenState, 1)));
+  const logitsPerImage = bestCosines(imageEmbeds, textEmbeds);
+  return { logitsPerImage, logitsPerText: transposed(logitsPerImage), textEmbeds, imageEmbeds, textModelOutput, visionModelOutput };
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2ForImageTextRetrieval> {
+  return openRetrieval(source, options, retrievalContent, assembleRetrieval);
+}
+
+async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2ForImageTextRetrieval> {
+  return openRandomRetrieval(config, options, retrievalContent, assembleRetrieval);
+}
+
+export const Blip2ForImageTextRetrieval: {
+  /** Loads a folder in the Hugging Face layout. Fails with `UNSUPPORTED_ARCHITECTURE` if its Q-Former reads no text. */
+  readonly fromPretrained: typeof fromPretrained;
+  /** A model with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };
