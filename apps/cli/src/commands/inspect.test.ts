@@ -51,7 +51,9 @@ describe('blip2 inspect', () => {
 describe('a checkpoint that does not run', () => {
   const broken: [what: string, code: string, breakIt: (at: (name?: string) => string) => Promise<unknown>][] = [
     ['an unknown model type', 'UNSUPPORTED_ARCHITECTURE', (at) => editConfig(at, (config) => ({ ...config, model_type: 'llava' }))],
-    ['another language model', 'UNSUPPORTED_ARCHITECTURE', (at) => editConfig(at, (config) => ({ ...config, text_config: { model_type: 't5' } }))],
+    ['another language model', 'UNSUPPORTED_ARCHITECTURE', (at) => editConfig(at, (config) => ({ ...config, text_config: { model_type: 'mamba' } }))],
+    ['a configuration of more layers', 'MISSING_WEIGHT', (at) => editConfig(at, (config) => ({ ...config, vision_config: { ...Object(config['vision_config']), num_hidden_layers: 7 } }))],
+    ['a configuration of other widths', 'SHAPE_MISMATCH', (at) => editConfig(at, (config) => ({ ...config, text_config: { ...Object(config['text_config']), ffn_dim: 512 } }))],
     ['a configuration that is no JSON', 'INVALID_CONFIG', (at) => writeFile(at('config.json'), '{')],
     ['truncated weights', 'INVALID_CHECKPOINT', (at) => truncate(at('model.safetensors'), 100_000)],
     ['weights as .bin only', 'MISSING_FILE', (at) => cp(at('model.safetensors'), at('pytorch_model.bin')).then(() => rm(at('model.safetensors')))],

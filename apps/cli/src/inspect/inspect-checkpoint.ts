@@ -1,3 +1,4 @@
+import { modelTensors } from '@blip2/blip2';
 import { openCheckpoint, resolveSource, type Checkpoint } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
@@ -6,11 +7,11 @@ import { join } from 'node:path';
 import { describeFailure, type Failure } from '../failure.ts';
 import type { CheckpointReport, MemoryReport, Precision } from './checkpoint-report.ts';
 import { machineMemory } from './machine-memory.ts';
+import { expectWeights } from './expect-weights.ts';
 import { bytesByPrecision, mappedBytes, partReports } from './weights-report.ts';
 
 /** What this version runs. */
 const RUNNING_PRECISIONS: readonly Precision[] = ['fp32'];
-const RUNNING_LANGUAGE_MODELS: ReadonlySet<string> = new Set<Blip2Config['textConfig']['modelType']>(['opt']);
 /** New tokens that the estimate of the cache allows for. */
 const TYPICAL_NEW_TOKENS = 64;
 const FLOAT32_BYTES = 4;
@@ -28,7 +29,7 @@ export async function inspectCheckpoint(source: string, options: { readonly loca
   const checkpoint = await attempt(openCheckpoint(folder));
   const tensors = checkpoint && ownTensors(checkpoint, config);
   const hasLanguageModel = !tensors || tensors.some(({ name }) => name.startsWith('language_model.'));
-  await attempt(expectRunnable(folder, config, hasLanguageModel));
+  await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel));
   const architecture = architectureOf(json);
   return {
     model: source,
@@ -42,13 +43,11 @@ export async function inspectCheckpoint(source: string, options: { readonly loca
 }
 
 /** Throws for the first reason why `caption` and `ask` would not work with a model that can be read. */
-async function expectRunnable(folder: string, config: Blip2Config | undefined, hasLanguageModel: boolean): Promise<void> {
+async function expectRunnable(folder: string, config: Blip2Config | undefined, checkpoint: Checkpoint | undefined, hasLanguageModel: boolean): Promise<void> {
   if (!hasLanguageModel) {
     throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The checkpoint has no language model, so it cannot write captions or answers', { where: folder });
   }
-  if (config && !RUNNING_LANGUAGE_MODELS.has(config.textConfig.modelType)) {
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'This language model does not run yet', { where: folder, expected: [...RUNNING_LANGUAGE_MODELS].join(', '), got: config.textConfig.modelType });
-  }
+  if (config && checkpoint) expectWeights(modelTensors(config), checkpoint);
   const tokenizer = join(folder, 'tokenizer.json');
   await access(tokenizer).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'The folder has no tokenizer.json', { where: tokenizer, cause });
