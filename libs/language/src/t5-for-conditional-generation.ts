@@ -47,7 +47,7 @@ export interface Seq2SeqLMOutput {
 
 /**
  * T5 with its language-model head, v1.0, v1.1 or Flan: the seam for decoding, and the full forward of the reference's `T5ForConditionalGeneration`.
- * Relative positions count padding: rows of a batch equal the same rows alone only if they are padded on the right.
+ * Relative positions count padding: rows padded on the right equal the same rows alone, but padding between image tokens and text moves these apart.
  */
 export interface T5ForConditionalGeneration extends LanguageModel {
   readonly architecture: 'seq2seq';
