@@ -74,6 +74,8 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     if (inputsEmbeds.dims[0] !== rows) {
       throw new Blip2Error('SHAPE_MISMATCH', 'A decoding is extended by all its rows at once', { expected: String(rows), got: String(inputsEmbeds.dims[0]), where: 'rows' });
     }
+    // Before any row moves, so that a refused step changes nothing.
+    this.#expectRoom(cache.length, inputsEmbeds);
     if (more.parents) {
       cache.reorder(more.parents);
       this.#memory = this.#memory.pick(more.parents);
@@ -86,8 +88,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   async read(inputsEmbeds: TokenEmbeddings, newMask: AttentionMask, scored: 'last' | 'all'): Promise<Logits> {
     const cache = this.#open();
     const sequence = inputsEmbeds.dims[1];
-    if (sequence === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to read', { where: 'inputsEmbeds', expected: 'at least one position', got: '0' });
-    this.#expectRoom(cache.length + sequence);
+    this.#expectRoom(cache.length, inputsEmbeds);
     const attentionMask = newMask.map((row, index) => [...(this.#mask[index] ?? []), ...row]);
     const { logits, newKeys, newValues } = await this.#stepper.step({
       inputsEmbeds,
@@ -126,8 +127,10 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     return this.#cache;
   }
 
-  #expectRoom(length: number): void {
+  #expectRoom(past: number, { dims: [, sequence] }: TokenEmbeddings): void {
     const { maxPositions } = this.#stepper;
+    const length = past + sequence;
+    if (sequence === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to read', { where: 'inputsEmbeds', expected: 'at least one position', got: '0' });
     if (length > maxPositions) {
       throw new Blip2Error('SEQUENCE_TOO_LONG', 'The language model has no position for another token', { expected: `at most ${maxPositions}`, got: String(length), fix: 'Shorten the prompt or generate fewer tokens' });
     }

@@ -2,7 +2,7 @@ import { OptConfig, readConfig, TextConfig, writePartConfig } from '@blip2/confi
 import {
   createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
-import { Blip2Error, type Attentions, type Decoding, type HiddenStates, type LanguageModel, type Logits, type Prompt, type Rows, type Tensor, type TokenEmbeddings, type TokenIds } from '@blip2/interfaces';
+import type { Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, Tensor, TokenEmbeddings, TokenIds } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { asRows, lazySessions, rowsTensor, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { startCausalDecoding, type CausalStep, type CausalStepOutput } from './causal-decoding.ts';
