@@ -84,14 +84,14 @@ describe.each(Object.entries(alone))('%s', (_, folder) => {
 
 /** The numbers of a tensor `[2, …]` over a prompt whose second row has two positions of padding: those positions are nobody's business. */
 function unpadded({ dims, data }: { readonly dims: readonly number[]; readonly data: Float32Array }): number[] {
-  const [, axis] = dims.length === 4 ? [0, 2] : [0, 1];
+  const axis = dims.length === 4 ? 2 : 1;
   const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1);
   const length = dims[axis] ?? 1;
   const half = data.length / 2;
   return Array.from(data).filter((__, index) => index < half || Math.floor(index / inner) % length >= 2);
 }
 
-/** Read by nobody, where a checkpoint holds them. */
+/** Stored by some checkpoints although it is the embedding: `optTensors` lists tied tensors once. */
 const tied = 'lm_head.weight';
 const flags = [false, true];
 const requests: readonly OptRequest[] = flags.flatMap((cache) => flags.flatMap((hiddenStates) => flags.map((attentions) => ({ cache, hiddenStates, attentions, lastHiddenState: hiddenStates }))));
