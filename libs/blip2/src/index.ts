@@ -15,3 +15,8 @@ export {
 } from './retrieval/blip2-for-image-text-retrieval.ts';
 export { Blip2TextModelWithProjection, type TextProjectionOptions, type TextProjectionOutput } from './retrieval/blip2-text-model-with-projection.ts';
 export { Blip2VisionModelWithProjection, type VisionProjectionOutput } from './retrieval/blip2-vision-model-with-projection.ts';
+export { Blip2Retrieval, createBlip2Retrieval, type MatchScore } from './retrieval/blip2-retrieval.ts';
+export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts';
+export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
+export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-inputs.ts';
+export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';

@@ -48,7 +48,8 @@ async function encodePrompts({ language }: Blip2Pipeline, processor: Blip2Proces
   return { inputIds: inputIds.map((row) => [...images, ...row]), attentionMask: attentionMask.map((row) => [...images.map(() => 1), ...row]) };
 }
 
-function expectFloats({ imageProcessor: { settings } }: Blip2Processor): void {
+/** @throws Blip2Error `INVALID_CONFIG` if the image processor leaves levels as they are. */
+export function expectFloats({ imageProcessor: { settings } }: Blip2Processor): void {
   if (settings.doRescale || settings.doNormalize) return;
   throw new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', { where: 'preprocessor_config.json', expected: 'do_rescale or do_normalize' });
 }

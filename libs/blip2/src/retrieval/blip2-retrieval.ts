@@ -1,0 +1,101 @@
+import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
+import { Blip2Processor } from '@blip2/processor';
+import type { LoadOptions } from '../load-options.ts';
+import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
+import { labelSentences, rankLabels, type ClassifyOptions, type LabelScore } from './classify-images.ts';
+import { embedInputs, type EmbedInputs, type EmbedOptions } from './embed-inputs.ts';
+import { encodeImages, encodeTexts, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
+import { openRetrieval } from './open-retrieval.ts';
+import { rankCandidates, type RankedCandidate, type RetrieveOptions } from './rank-candidates.ts';
+import { retrievalContent } from './retrieval-content.ts';
+import { cosineOf, scorePairs } from './score-pairs.ts';
+
+/** How well a picture and a text fit. */
+export interface MatchScore {
+  /** Image-text matching: the probability that they match, in [0, 1]. The matching head reads both together. */
+  readonly itm: number;
+  /** Image-text contrast: the cosine of the text and the picture's best query, in [-1, 1]. Each is computed without the other. */
+  readonly itc: number;
+}
+
+/** The tasks of a retrieval checkpoint. Features of a picture or a text are computed once per call, however many it is compared with. */
+export interface Blip2Retrieval extends AsyncDisposable {
+  readonly processor: Blip2Processor;
+  /** Scores one pair, or every picture with every text: `result[image][text]`. */
+  match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
+  match(images: readonly ImageSource[], texts: readonly string[], options?: RetrievalTaskOptions): Promise<MatchScore[][]>;
+  /** Features, one tensor per picture, text or pair; see `EmbedPart`. */
+  embed(inputs: EmbedInputs, options?: EmbedOptions): Promise<Tensor<'float32'>[]>;
+  /** Which label fits a picture best, without training for them (zero-shot): by ITC, best first. */
+  classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
+  classify(images: readonly ImageSource[], labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[][]>;
+  /** Searches in two stages (arXiv 2301.12597, section 4.4): the `topK` nearest by ITC, sorted by ITM. One list per query, best first. */
+  retrieve(images: readonly ImageSource[], texts: readonly string[], options?: RetrieveOptions): Promise<RankedCandidate[][]>;
+  dispose(): Promise<void>;
+}
+
+/** Assembles the tasks from parts; `dispose` of the result ends what `dispose` ends. */
+export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => Promise<void>): Blip2Retrieval {
+  function match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
+  function match(images: readonly ImageSource[], texts: readonly string[], options?: RetrievalTaskOptions): Promise<MatchScore[][]>;
+  async function match(images: ImageSource | readonly ImageSource[], texts: string | readonly string[], options: RetrievalTaskOptions = {}): Promise<MatchScore | MatchScore[][]> {
+    const rows = await matchAll(parts, isList(images) ? images : [images], typeof texts === 'string' ? [texts] : texts, options);
+    return isList(images) || typeof texts !== 'string' ? rows : only(rows.flat());
+  }
+  function classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
+  function classify(images: readonly ImageSource[], labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[][]>;
+  async function classify(images: ImageSource | readonly ImageSource[], labels: readonly string[], options: ClassifyOptions = {}): Promise<LabelScore[] | LabelScore[][]> {
+    const texts = await encodeTexts(parts, labelSentences(labels, options), options);
+    const rows = (await encodeImages(parts, isList(images) ? images : [images], options)).map((image) => rankLabels(image, labels, texts, options));
+    return isList(images) ? rows : only(rows);
+  }
+  return {
+    processor: parts.processor,
+    match,
+    embed: (inputs, options = {}) => embedInputs(parts, inputs, options),
+    classify,
+    async retrieve(images, texts, options = {}) {
+      return rankCandidates(parts, await encodeImages(parts, images, options), await encodeTexts(parts, texts, options), options);
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+async function matchAll(parts: RetrievalTaskParts, images: readonly ImageSource[], texts: readonly string[], options: RetrievalTaskOptions): Promise<MatchScore[][]> {
+  const encodedTexts = await encodeTexts(parts, texts, options);
+  const rows: MatchScore[][] = [];
+  for (const image of await encodeImages(parts, images, options)) {
+    const pairs = encodedTexts.map((text) => ({ image, text }));
+    const scores = await scorePairs(parts, pairs, options);
+    rows.push(pairs.map((pair, index) => ({ itm: scores[index]?.probability ?? NaN, itc: cosineOf(pair) })));
+  }
+  return rows;
+}
+
+function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {
+  return Array.isArray(images);
+}
+
+function only<T>([result]: readonly T[]): T {
+  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No picture given', { where: 'images' });
+  return result;
+}
+
+/** The processor of a retrieval checkpoint: whatever it says, its texts get no image tokens, for the tasks put the queries in front themselves. */
+async function retrievalProcessor(folder: string): Promise<Blip2Processor> {
+  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained(folder);
+  return Blip2Processor.create({ tokenizer, imageProcessor });
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }> {
+  return openRetrieval(source, options, retrievalContent, async (parts) => {
+    const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
+    return { ...createBlip2Retrieval({ ...model, processor }, model.dispose), model };
+  });
+}
+
+export const Blip2Retrieval: {
+  /** Loads model and processor from a folder in the Hugging Face layout. Fails with `UNSUPPORTED_ARCHITECTURE` for a generation checkpoint. */
+  readonly fromPretrained: typeof fromPretrained;
+} = { fromPretrained };
