@@ -67,6 +67,11 @@ export function deviation(key: string, byDefault: number): Field<number> {
   return field(key, byDefault, { expected: 'a finite number, at least 0', accept: (value) => (typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined) });
 }
 
+/** A finite number above 0. */
+export function positive(key: string, byDefault: number): Field<number> {
+  return field(key, byDefault, { expected: 'a finite number above 0', accept: (value) => (typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined) });
+}
+
 export function flag(key: string, byDefault: boolean): Field<boolean> {
   return field(key, byDefault, { expected: 'true or false', accept: (value) => (typeof value === 'boolean' ? value : undefined) });
 }

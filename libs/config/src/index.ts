@@ -3,6 +3,7 @@ export { Blip2Config } from './blip2-config.ts';
 export { ClipVisionConfig } from './clip-vision-config.ts';
 export type { ToJsonOptions } from './field-table.ts';
 export type { JsonObject } from './json.ts';
+export { LlamaConfig } from './llama-config.ts';
 export { OptConfig } from './opt-config.ts';
 export { Blip2QFormerConfig, type PositionEmbeddingType } from './qformer-config.ts';
 export { readConfig } from './read-config.ts';

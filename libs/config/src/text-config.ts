@@ -1,24 +1,39 @@
 import type { SpecialTokens } from '@blip2/interfaces';
 import type { ToJsonOptions } from './field-table.ts';
 import { frozenObject, ownValue } from './json.ts';
+import { LlamaConfig } from './llama-config.ts';
 import { OptConfig } from './opt-config.ts';
 import { partOf, requireModelType } from './parts-of.ts';
 import { T5Config } from './t5-config.ts';
 
-/** The language models that a BLIP-2 configuration may name, told apart by `modelType`. */
-export type TextConfig = OptConfig | T5Config;
+/** The language models that a configuration may name, told apart by `modelType`. */
+export type TextConfig = OptConfig | T5Config | LlamaConfig;
 
 /** The first is what the reference takes a text configuration for that does not say its type. */
-const modelTypes = ['opt', 't5'] as const satisfies readonly TextConfig['modelType'][];
+const modelTypes = ['opt', 't5', 'llama'] as const satisfies readonly TextConfig['modelType'][];
 
 function fromJson(json: unknown, where = 'config.json'): TextConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
   requireModelType(own.json, modelTypes, own.where);
-  return ownValue(own.json, 'model_type') === 't5' ? T5Config.fromJson(own.json, own.where) : OptConfig.fromJson(own.json, own.where);
+  switch (ownValue(own.json, 'model_type')) {
+    case 't5':
+      return T5Config.fromJson(own.json, own.where);
+    case 'llama':
+      return LlamaConfig.fromJson(own.json, own.where);
+    default:
+      return OptConfig.fromJson(own.json, own.where);
+  }
 }
 
 function toJson(config: TextConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return config.modelType === 't5' ? { model_type: config.modelType, ...T5Config.toJson(config, options) } : OptConfig.toJson(config, options);
+  switch (config.modelType) {
+    case 't5':
+      return { model_type: config.modelType, ...T5Config.toJson(config, options) };
+    case 'llama':
+      return { model_type: config.modelType, ...LlamaConfig.toJson(config, options) };
+    case 'opt':
+      return OptConfig.toJson(config, options);
+  }
 }
 
 function specialTokens(config: TextConfig): SpecialTokens {
@@ -34,7 +49,7 @@ function specialTokens(config: TextConfig): SpecialTokens {
 
 export const TextConfig: {
   /** The values of `model_type` that are supported, the default first. */
-  readonly modelTypes: readonly ['opt', 't5'];
+  readonly modelTypes: readonly ['opt', 't5', 'llama'];
   /** Reads a language model's configuration by its `model_type` (`opt` if absent), or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`. */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */

@@ -1,0 +1,57 @@
+import { describe, expect, it, test } from 'vitest';
+import { LlamaConfig } from './llama-config.ts';
+import { TextConfig } from './text-config.ts';
+
+describe('LlamaConfig', () => {
+  test('an empty file has the defaults of the reference', () => {
+    expect(LlamaConfig.fromJson({})).toEqual({
+      modelType: 'llama', isEncoderDecoder: false, vocabSize: 32000, hiddenSize: 4096, intermediateSize: 11008, numHiddenLayers: 32, numAttentionHeads: 32, numKeyValueHeads: 32, headDim: 128,
+      hiddenAct: 'silu', maxPositionEmbeddings: 2048, ropeTheta: 10000, rmsNormEps: 1e-6, attentionBias: false, mlpBias: false, attentionDropout: 0, initializerRange: 0.02, useCache: true,
+      tieWordEmbeddings: false, bosTokenId: 1, eosTokenId: 2, padTokenId: undefined, outputHiddenStates: false, outputAttentions: false, json: {},
+    });
+  });
+
+  test('absent head sizes derive from the others, null ones too', () => {
+    expect(LlamaConfig.fromJson({ hidden_size: 48, num_attention_heads: 6, num_key_value_heads: null })).toMatchObject({ numKeyValueHeads: 6, headDim: 8 });
+    expect(LlamaConfig.fromJson({ hidden_size: 48, num_attention_heads: 6, num_key_value_heads: 2, head_dim: 10 })).toMatchObject({ numKeyValueHeads: 2, headDim: 10 });
+  });
+
+  it.each([
+    ['its own key', { rope_theta: 5e5 }, 5e5], ['rope_parameters', { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } }, 5e5], ['rope_parameters before rope_theta', { rope_theta: 7, rope_parameters: { rope_theta: 5e5 } }, 5e5],
+    ['rope_theta beside rope_parameters without one', { rope_theta: 7, rope_parameters: { rope_type: 'default' } }, 7], ['no scaling', { rope_scaling: null }, 10000], ['the default scaling', { rope_scaling: { type: 'default' } }, 10000],
+  ])('the rotary base comes from %s', (_, json, theta) => {
+    expect(LlamaConfig.fromJson(json).ropeTheta).toBe(theta);
+  });
+
+  it.each([
+    ['linear', { rope_scaling: { type: 'linear', factor: 2 } }], ['llama3', { rope_parameters: { rope_type: 'llama3', rope_theta: 5e5 } }], ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }], ['an object', { rope_scaling: { rope_type: {} } }],
+  ])('refuses rotary positions that are changed, by name: %s', (name, json) => {
+    expect(() => LlamaConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining(name) as string }));
+  });
+
+  it.each([
+    [{ hidden_size: 10, num_attention_heads: 3 }], [{ num_attention_heads: 32, num_key_value_heads: 5 }], [{ hidden_size: 12, num_attention_heads: 4 }], [{ rope_theta: 0 }], [{ rope_theta: '10000' }],
+    [{ rope_parameters: { rope_theta: -1 } }], [{ rope_scaling: 'linear' }], [{ rms_norm_eps: 0 }], [{ head_dim: 2 ** 40 }],
+  ])('refuses impossible values: %j', (json) => {
+    expect(() => LlamaConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
+  });
+
+  test('what was read is written again, and an override where the file keeps it', () => {
+    const json = { model_type: 'llama', hidden_size: 48, num_attention_heads: 4, rope_parameters: { rope_theta: 500, rope_type: 'default' }, torch_dtype: 'float16' };
+    expect(LlamaConfig.toJson(LlamaConfig.fromJson(json))).toEqual(json);
+    expect(LlamaConfig.toJson(LlamaConfig.create({ json, ropeTheta: 900 }))).toEqual({ ...json, rope_parameters: { rope_theta: 900, rope_type: 'default' } });
+    expect(LlamaConfig.toJson(LlamaConfig.create({ ropeTheta: 900 }))).toEqual({ model_type: 'llama', rope_theta: 900 });
+    expect(LlamaConfig.create({ json, numKeyValueHeads: 2 })).toMatchObject({ numKeyValueHeads: 2, headDim: 12, ropeTheta: 500 });
+  });
+
+  test('a text configuration of this type is one', () => {
+    const config = TextConfig.fromJson({ model_type: 'instructblip', text_config: { model_type: 'llama', bos_token_id: 7, pad_token_id: 3 } });
+    expect(config).toMatchObject({ modelType: 'llama', isEncoderDecoder: false });
+    expect(TextConfig.specialTokens(config)).toEqual({ bosTokenId: 7, eosTokenId: 2, padTokenId: 3 });
+    expect(TextConfig.toJson(config)).toEqual({ model_type: 'llama', bos_token_id: 7, pad_token_id: 3 });
+  });
+
+  test('refuses another model', () => {
+    expect(() => LlamaConfig.fromJson({ model_type: 'mistral' })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }));
+  });
+});

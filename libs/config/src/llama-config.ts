@@ -1,0 +1,124 @@
+import { Blip2Error } from '@blip2/interfaces';
+import type { Activation } from './activation.ts';
+import { requireWholeHeads } from './config-rules.ts';
+import { activation, count, deviation, epsilon, flag, optional, positive, probability, tokenId, tokenIds } from './field.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { frozenObject, type JsonObject } from './json.ts';
+import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
+import { partOf, requireModelType } from './parts-of.ts';
+import { rotaryBase, withRotaryBase } from './rotary-parameters.ts';
+
+interface LlamaFields {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  /** Heads of keys and values, each shared by as many query heads as there are more of those; `numAttentionHeads` if absent. */
+  readonly numKeyValueHeads: number;
+  /** `hiddenSize / numAttentionHeads` if absent. */
+  readonly headDim: number;
+  readonly hiddenAct: Activation;
+  readonly maxPositionEmbeddings: number;
+  /** Base of the rotary frequencies; in the file's `rope_parameters` since transformers 5. */
+  readonly ropeTheta: number;
+  readonly rmsNormEps: number;
+  readonly attentionBias: boolean;
+  readonly mlpBias: boolean;
+  readonly attentionDropout: number;
+  readonly initializerRange: number;
+  readonly useCache: boolean;
+  readonly tieWordEmbeddings: boolean;
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | readonly number[] | undefined;
+  readonly padTokenId: number | undefined;
+  readonly outputHiddenStates: boolean;
+  readonly outputAttentions: boolean;
+}
+
+/** A language model of the Llama architecture (`LlamaConfig` of the reference), Vicuna among them: decoder-only. */
+export interface LlamaConfig extends LlamaFields {
+  readonly modelType: 'llama';
+  readonly isEncoderDecoder: false;
+  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
+  readonly json: JsonObject;
+}
+
+type StoredFields = Omit<LlamaFields, 'numKeyValueHeads' | 'headDim'> & { readonly numKeyValueHeads: number | undefined; readonly headDim: number | undefined };
+
+/** Names on disk, defaults and bounds. Source: `models/llama/configuration_llama.py`, transformers 5.18; `rope_theta`: 4.57. */
+const fields: FieldTable<StoredFields> = {
+  vocabSize: count('vocab_size', 32000, maxVocabulary),
+  hiddenSize: count('hidden_size', 4096, maxWidth),
+  intermediateSize: count('intermediate_size', 11008, maxWidth),
+  numHiddenLayers: count('num_hidden_layers', 32, maxLayers),
+  numAttentionHeads: count('num_attention_heads', 32, maxHeads),
+  numKeyValueHeads: optional(count('num_key_value_heads', 32, maxHeads)),
+  headDim: optional(count('head_dim', 128, maxWidth)),
+  hiddenAct: activation('hidden_act', 'silu'),
+  maxPositionEmbeddings: count('max_position_embeddings', 2048, maxPositions),
+  ropeTheta: positive('rope_theta', 10000),
+  rmsNormEps: epsilon('rms_norm_eps', 1e-6),
+  attentionBias: flag('attention_bias', false),
+  mlpBias: flag('mlp_bias', false),
+  attentionDropout: probability('attention_dropout', 0),
+  initializerRange: deviation('initializer_range', 0.02),
+  useCache: flag('use_cache', true),
+  tieWordEmbeddings: flag('tie_word_embeddings', false),
+  bosTokenId: tokenId('bos_token_id', 1),
+  eosTokenId: tokenIds('eos_token_id', 2),
+  padTokenId: tokenId('pad_token_id', undefined),
+  outputHiddenStates: flag('output_hidden_states', false),
+  outputAttentions: flag('output_attentions', false),
+};
+
+const modelType = 'llama';
+
+function read(json: JsonObject, where: string): LlamaFields {
+  const stored = readFields(fields, json, where);
+  requireWholeHeads(stored.hiddenSize, stored.numAttentionHeads, where);
+  const values = {
+    ...stored,
+    ropeTheta: rotaryBase(json, where) ?? stored.ropeTheta,
+    numKeyValueHeads: stored.numKeyValueHeads ?? stored.numAttentionHeads,
+    headDim: stored.headDim ?? stored.hiddenSize / stored.numAttentionHeads,
+  };
+  if (values.numAttentionHeads % values.numKeyValueHeads !== 0) {
+    throw new Blip2Error('INVALID_CONFIG', 'Query heads cannot share the heads of keys and values evenly', { expected: 'num_attention_heads to be a multiple of num_key_value_heads', got: `${values.numAttentionHeads} for ${values.numKeyValueHeads}`, where });
+  }
+  if (values.headDim % 2 !== 0) throw new Blip2Error('INVALID_CONFIG', 'Rotary positions turn pairs of numbers', { expected: 'an even head_dim', got: String(values.headDim), where });
+  return values;
+}
+
+function fromJson(json: unknown, where = 'config.json'): LlamaConfig {
+  const own = partOf(frozenObject(json, where), 'text_config', where);
+  requireModelType(own.json, [modelType], own.where);
+  return Object.freeze({ modelType, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
+}
+
+/** `json` with the given fields written. Where the file keeps the rotary base among `rope_parameters`, it is written there. */
+function write(json: JsonObject, values: Partial<LlamaConfig>, options?: ToJsonOptions): Record<string, unknown> {
+  return withRotaryBase(writeFields<StoredFields>(fields, values, json, (other) => read(other, modelType), options), json, values.ropeTheta);
+}
+
+function toJson(config: LlamaConfig, options?: ToJsonOptions): Record<string, unknown> {
+  return { ...(options?.full && { model_type: modelType }), ...write(config.json, config, options) };
+}
+
+function create(overrides: Partial<LlamaConfig> = {}): LlamaConfig {
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
+  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  return fromJson(write(base.json, overrides), modelType);
+}
+
+export const LlamaConfig: {
+  /**
+   * Reads a Llama configuration, or the `text_config` of a whole model's configuration. Fails with `INVALID_CONFIG`, or `UNSUPPORTED_ARCHITECTURE`, also for any
+   * scaling of the rotary positions.
+   */
+  readonly fromJson: typeof fromJson;
+  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
+  readonly create: typeof create;
+} = { fromJson, toJson, create };
