@@ -1,5 +1,8 @@
-import { Blip2Error, type OnnxModel, type OutputsOf, type Signature, type Tensor, type TensorSpec, type TensorType } from '@blip2/interfaces';
+import { Blip2Error, type OnnxModel, type OutputsOf, type Signature, type Tensor, type TensorSpec, type TensorType, type TypedArrays } from '@blip2/interfaces';
 import type { OnnxRuntime, OnnxRuntimeTensor } from './onnx-runtime.ts';
+
+/** What holds the elements of each type. */
+const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
 
 /** Plain tensors as the runtime's own, without copying, after checking them against the signature. */
 export function checkedFeeds(runtime: OnnxRuntime, { name, signature }: OnnxModel, inputs: Readonly<Record<string, Tensor>>): Record<string, OnnxRuntimeTensor> {
@@ -17,9 +20,9 @@ function expectShape({ type, dims, data }: Tensor, spec: TensorSpec, where: stri
   const expected = spec.axes.map((axis) => (typeof axis === 'number' ? axis : lengths.get(axis) ?? axis));
   const fits = type === spec.type && dims.length === expected.length && dims.every((length, index) => typeof expected[index] === 'string' || length === expected[index]);
   const size = dims.reduce((product, length) => product * length, 1);
-  if (!fits || data.length !== size) {
+  if (!fits || data.length !== size || !(data instanceof ARRAYS[type])) {
     throw new Blip2Error('SHAPE_MISMATCH', 'A tensor does not fit', {
-      where, expected: `${spec.type} [${expected.join(', ')}]`, got: `${type} [${dims.join(', ')}] with ${data.length} elements`,
+      where, expected: `${spec.type} [${expected.join(', ')}]`, got: `${type} [${dims.join(', ')}] with ${data.length} elements in a ${data.constructor.name}`,
     });
   }
   spec.axes.forEach((axis, index) => typeof axis === 'string' && lengths.set(axis, dims[index] ?? 0));
