@@ -1,6 +1,6 @@
 import type { Blip2Config } from '@blip2/config';
-import type { GenerateOutput, GenerationContext } from '@blip2/generate';
-import { Blip2Error, type GenerationOptions, type Logits, type PixelValues, type Rows, type Tensor } from '@blip2/interfaces';
+import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
+import { Blip2Error, type GenerationOptions, type Logits, type PixelValues, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
 import type { CausalLMOutput, Seq2SeqLMOutput } from '@blip2/language';
 import type { Blip2QFormerModel, LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import { asRows } from '@blip2/runtime';
@@ -63,6 +63,11 @@ export interface Blip2ForConditionalGeneration extends AsyncDisposable {
   forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<ForwardOutput>;
   /** Writes new tokens after a prompt; `sequences` holds those alone. */
   generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  /**
+   * Natural logarithms of the probabilities of given sequences after a prompt (teacher forcing): one list per prompt, one entry per candidate.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH`.
+   */
+  scoreSequences(inputs: PromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
   /** What the language model reads of the pictures, once for any number of questions. */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
   /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. */
@@ -70,8 +75,17 @@ export interface Blip2ForConditionalGeneration extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
-/** Puts the model together from the parts of one checkpoint. */
+/** Puts the model together from the parts of one checkpoint, which are disposed of if that fails. */
 export async function assembleConditionalGeneration(parts: CheckpointParts): Promise<Blip2ForConditionalGeneration> {
+  try {
+    return await assemble(parts);
+  } catch (error) {
+    await parts[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function assemble(parts: CheckpointParts): Promise<Blip2ForConditionalGeneration> {
   const { config, folder } = parts;
   const visionModel = await parts.vision();
   const qformer = await parts.qformer();
@@ -84,6 +98,7 @@ export async function assembleConditionalGeneration(parts: CheckpointParts): Pro
     queryTokens: qformer.queryTokens,
     forward: (inputs, options) => forward(config, pipeline, { visionModel, qformer, languageModel }, inputs, options),
     generate: pipeline.generate,
+    scoreSequences: pipeline.scoreSequences,
     encodeImages: pipeline.encodeImages,
     savePretrained: (target, options) => saveModel(folder, config, target, options),
     dispose,

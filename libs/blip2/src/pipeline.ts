@@ -1,5 +1,7 @@
-import { Blip2Error, type GenerationOptions, type LanguageModel, type LanguageProjection, type PixelValues, type QFormer, type Rows, type TokenEmbeddings, type VisionEncoder } from '@blip2/interfaces';
-import { generate, type GenerateOutput, type GenerationContext } from '@blip2/generate';
+import {
+  Blip2Error, type GenerationOptions, type LanguageModel, type LanguageProjection, type PixelValues, type QFormer, type Rows, type TokenEmbeddings, type TokenIds, type VisionEncoder,
+} from '@blip2/interfaces';
+import { generate, sequenceLogProbs, type GenerateOutput, type GenerationContext, type SequenceLogProbs, type SequenceLogProbsOptions } from '@blip2/generate';
 import { asRows } from '@blip2/runtime';
 import { mergePrompt, ownPrompt, type MergedPrompt } from './merge-prompt.ts';
 
@@ -40,6 +42,8 @@ export interface Blip2Pipeline extends Blip2Parts, AsyncDisposable {
   /** Embeddings of a whole prompt, image features in their places. */
   embedPrompt(inputs: PromptInputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
   generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  /** How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts are read once. */
+  scoreSequences(inputs: PromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
 }
 
 /**
@@ -65,6 +69,10 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
       const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
       // Penalties see the prompt of a causal model; a seq2seq model begins with ids of its own.
       return generate(language, language.architecture === 'causal' ? { ...prompt, promptIds } : prompt, options, context);
+    },
+    async scoreSequences(inputs, candidates, { interpolatePosEncoding = false, ...options } = {}) {
+      const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
+      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
     },
     async [Symbol.asyncDispose]() {
       for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();

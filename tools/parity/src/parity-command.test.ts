@@ -69,7 +69,11 @@ describe('npm run parity', () => {
   });
 
   it('skips with a reason what cannot run yet, and returns 1 unless that is expected', async () => {
-    const skipping = await changedCase((entry) => (entry.kind = 'sequence_logprobs'));
+    const skipping = await changedCase((entry, manifest) => {
+      entry.kind = 'generate';
+      manifest['checkpoint'] = { directory: '.' };
+    });
+    await writeFile(join(skipping, 'config.json'), JSON.stringify({ model_type: 'instructblip' }));
     const first = await run(skipping);
     expect(first.code).toBe(1);
     expect(first.out).toEqual([expect.stringMatching(/skipped \(.+\)$/), '0 passed, 0 failed, 1 skipped']);

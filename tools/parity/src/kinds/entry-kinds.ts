@@ -1,5 +1,5 @@
 import type { EntryKind } from '../entry-kind.ts';
-import { generateKind, languageModelGenerateKind, samplingScoresKind } from './generate.ts';
+import { generateKind, languageModelGenerateKind, samplingScoresKind, sequenceLogProbsKind } from './generate.ts';
 import { decodeImageKind, imageProcessorKind } from './images.ts';
 import { logitsPipelineKind, logitsProcessorKind } from './logits.ts';
 import { languageModelForwardKind, languageProjectionKind, qformerForwardKind, visionForwardKind } from './parts.ts';
@@ -30,6 +30,7 @@ export const entryKinds: ReadonlyMap<string, EntryKind> = new Map([
   ['generate', generateKind],
   ['language_model_generate', languageModelGenerateKind],
   ['sampling_scores', samplingScoresKind],
+  ['sequence_logprobs', sequenceLogProbsKind],
   ['logits_processor', logitsProcessorKind],
   ['logits_pipeline', logitsPipelineKind],
 ]);

@@ -37,6 +37,18 @@ export const samplingScoresKind: EntryKind = {
   },
 };
 
+/** How likely given answers are after a picture and a prompt. */
+export const sequenceLogProbsKind: EntryKind = {
+  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'candidates'],
+  options: [],
+  async run({ models, inputs }) {
+    const model = await models.whole();
+    const [scored = []] = await model.scoreSequences(picturePrompt(inputs), inputs.rows('candidates'));
+    const vector = (values: readonly number[]): Tensor => ({ type: 'float32', dims: [values.length], data: Float32Array.from(values) });
+    return { tokenLogprobs: scored.map(({ tokenLogProbs }) => vector(tokenLogProbs)), sums: vector(scored.map(({ sum }) => sum)) };
+  },
+};
+
 interface PicturePrompt {
   readonly pixelValues: PixelValues;
   readonly inputIds?: Rows;
