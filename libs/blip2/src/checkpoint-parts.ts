@@ -1,5 +1,6 @@
 import { Blip2Config, readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/checkpoint';
+import { Blip2Error } from '@blip2/interfaces';
 import type { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 import { createPartHost, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel } from '@blip2/vision';
@@ -36,7 +37,12 @@ export async function openCheckpointParts(source: string, options: LoadOptions =
   const config = Blip2Config.fromJson(await readConfig(folder), folder);
   const host = options.isolate === 'worker' ? createPartHost({ isolate: 'worker' }) : undefined;
   const made: AsyncDisposable[] = [];
+  let disposed = false;
+  const expectOpen = (): void => {
+    if (disposed) throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed', { where: folder, fix: 'Load it again' });
+  };
   const part = <Name extends keyof typeof loaders>(name: Name): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
+    expectOpen();
     const created = host ? await createInHost(host, name, [folder, forParts]) : await loaders[name](folder, forParts);
     made.push(created);
     return created;
@@ -53,6 +59,7 @@ export async function openCheckpointParts(source: string, options: LoadOptions =
     textProjection: part('loadTextProjection'),
     matchingHead: part('loadMatchingHead'),
     async [Symbol.asyncDispose]() {
+      disposed = true;
       for (const created of made.splice(0).reverse()) await created[Symbol.asyncDispose]();
       await host?.[Symbol.asyncDispose]();
     },

@@ -1,7 +1,7 @@
 import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type Token } from '@blip2/interfaces';
 import { Container, ContainerModule } from 'inversify';
 import { createBlip2 } from './blip2.ts';
-import { openCheckpointParts } from './checkpoint-parts.ts';
+import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { loadProcessor } from './load-processor.ts';
 import { provide } from './provide.ts';
@@ -15,8 +15,12 @@ export { Blip2Token, CheckpointPartsToken, ProcessorToken } from './tokens.ts';
  * without a container. Rebind a token to put another part in its place.
  */
 export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
+  return partsModule(() => openCheckpointParts(source, options));
+}
+
+function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
   return new ContainerModule(({ bind }) => {
-    provide(bind, CheckpointPartsToken, [], () => openCheckpointParts(source, options)).inSingletonScope();
+    provide(bind, CheckpointPartsToken, [], open).inSingletonScope();
     provide(bind, VisionEncoder, [CheckpointPartsToken], (parts) => parts.vision()).inSingletonScope();
     provide(bind, QFormer, [CheckpointPartsToken], (parts) => parts.qformer()).inSingletonScope();
     provide(bind, LanguageProjection, [CheckpointPartsToken], (parts) => parts.projection()).inSingletonScope();
@@ -38,7 +42,8 @@ export interface Blip2Container extends AsyncDisposable {
 
 export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
   const container = new Container();
-  await container.load(blip2Module(source, options));
+  let opened: Promise<CheckpointParts> | undefined;
+  await container.load(partsModule(() => (opened = openCheckpointParts(source, options))));
   const get = <T>(id: Token<T>): Promise<T> => container.getAsync<T>(id);
   return {
     container,
@@ -48,9 +53,9 @@ export async function createBlip2Container(source: string, options?: LoadOptions
       provide(container.bind.bind(container), id, deps, create).inSingletonScope();
     },
     async [Symbol.asyncDispose]() {
-      // What the container made is released by the assembly, in reverse order; the container knows no order.
-      const parts = await get(CheckpointPartsToken);
-      await parts[Symbol.asyncDispose]();
+      // What the container made is released by the assembly, in reverse order; the container knows no order. What was put in its place is its maker's.
+      const parts = await opened?.catch(() => undefined);
+      await parts?.[Symbol.asyncDispose]();
       await container.unbindAll();
     },
   };

@@ -1,7 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions } from '@blip2/checkpoint';
-import { Blip2Config } from '@blip2/config';
+import { createRandomPartWeights, transformerInitializer, type InitializeTensor, type RandomWeightsOptions } from '@blip2/checkpoint';
+import { writeConfig, type Blip2Config } from '@blip2/config';
 import { t5Initializer } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
@@ -9,13 +7,8 @@ import type { LoadOptions } from './load-options.ts';
 import { modelTensors } from './model-tensors.ts';
 import { configJson } from './save-model.ts';
 
-/** How a tensor of a model without training begins, by its checkpoint name and shape. */
-export type InitializeTensor = (name: string, shape: readonly number[]) => Initializer;
-
-export interface RandomOptions extends RandomCheckpointOptions {
-  /** Default: the reference's, from the standard deviations of the configuration. */
-  readonly initializer?: InitializeTensor;
-}
+export type { InitializeTensor } from '@blip2/checkpoint';
+export type RandomOptions = RandomWeightsOptions;
 
 /** The tensors of a model and the reference's class for it. */
 export interface RandomContent {
@@ -25,37 +18,34 @@ export interface RandomContent {
 
 /** The parts of a model with random weights; its temporary folder is removed when they are disposed. */
 export async function openRandomParts(config: Blip2Config, { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...load }: RandomOptions & LoadOptions, content: RandomContent = { tensors: modelTensors(config) }): Promise<CheckpointParts> {
-  const tensors = content.tensors.map(({ name, shape }) => ({ name, shape, init: initializer(name, shape) }));
-  const random = await createRandomCheckpoint(tensors, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
+  const random = await createRandomPartWeights(content.tensors, initializer, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
   try {
-    await writeFile(join(random.folder, 'config.json'), configJson(config, undefined, content.architecture));
-    const parts = await openCheckpointParts(random.folder, load);
+    await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
+    const parts = await openCheckpointParts(random.store.folder, load);
     return {
       ...parts,
       async [Symbol.asyncDispose]() {
         await parts[Symbol.asyncDispose]();
-        await random.dispose();
+        await random[Symbol.asyncDispose]();
       },
     };
   } catch (error) {
-    await random.dispose();
+    await random[Symbol.asyncDispose]();
     throw error;
   }
 }
 
 /** The reference's `_init_weights`: norms one, biases and query tokens zero, the rest normal. */
 export function referenceInitializer({ visionConfig, qformerConfig, textConfig, initializerRange }: Blip2Config): InitializeTensor {
-  const ranges: readonly (readonly [string, number])[] = [
-    ['vision_model.', visionConfig.initializerRange],
-    ['qformer.', qformerConfig.initializerRange],
-    ['embeddings.', qformerConfig.initializerRange],
-    ['language_model.', textConfig.modelType === 'opt' ? textConfig.initStd : initializerRange],
+  const parts: readonly (readonly [prefix: string, initialize: InitializeTensor])[] = [
+    ['query_tokens', () => ({ kind: 'zeros' })],
+    ['vision_model.', transformerInitializer(visionConfig.initializerRange)],
+    ['qformer.', transformerInitializer(qformerConfig.initializerRange)],
+    ['embeddings.', transformerInitializer(qformerConfig.initializerRange)],
+    ['language_model.', textConfig.modelType === 't5' ? t5Initializer(textConfig) : transformerInitializer(textConfig.modelType === 'opt' ? textConfig.initStd : initializerRange)],
   ];
-  const t5 = textConfig.modelType === 't5' ? t5Initializer(textConfig) : undefined;
   return (name, shape) => {
-    if (t5 && name.startsWith('language_model.')) return t5(name, shape);
-    if (/norm[^.]*\.weight$/i.test(name)) return { kind: 'ones' };
-    if (name.endsWith('.bias') || name === 'query_tokens') return { kind: 'zeros' };
-    return { kind: 'normal', std: ranges.find(([prefix]) => name.startsWith(prefix))?.[1] ?? initializerRange };
+    const [, initialize = transformerInitializer(initializerRange)] = parts.find(([prefix]) => name.startsWith(prefix)) ?? [];
+    return initialize(name, shape);
   };
 }

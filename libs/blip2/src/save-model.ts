@@ -1,8 +1,8 @@
-import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCheckpoint, saveCheckpoint, storedTensorSource, type SaveOptions } from '@blip2/checkpoint';
-import { Blip2Config, formatConfig } from '@blip2/config';
+import { Blip2Config, writeConfig } from '@blip2/config';
 
 /** `dtype` is the stored type of every weight; `maxShardBytes` the size of one file. */
 export type SaveModelOptions = SaveOptions;
@@ -24,29 +24,22 @@ export interface ModelContent {
 /** Copies a model folder, with its weights in another precision or in other shards if asked. Streams. */
 export async function saveModel(folder: string, config: Blip2Config, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
   const { tensors } = await openCheckpoint(folder);
-  await mkdir(target, { recursive: true });
   await saveCheckpoint(target, [...tensors.values()].filter(({ name }) => isPart(name, parts)).map((tensor) => storedTensorSource(tensor)), options);
-  await replaceFile(join(target, 'config.json'), configJson(config, options.dtype, architecture));
+  await writeConfig(target, configJson(config, options.dtype, architecture));
   for (const name of COMPANIONS) {
     if (existsSync(join(folder, name)) && join(folder, name) !== join(target, name)) await copyFile(join(folder, name), join(target, name));
   }
 }
 
-/** The text of `config.json`, with the class that the reference is to load it as. */
-export function configJson(config: Blip2Config, dtype?: string, architecture?: string): string {
-  const json = {
-    architectures: ['Blip2ForConditionalGeneration'], ...Blip2Config.toJson(config),
-    ...(architecture !== undefined && { architectures: [architecture] }), ...(dtype !== undefined && { torch_dtype: dtype }),
+/** What goes into `config.json`, with the class that the reference is to load it as. */
+export function configJson(config: Blip2Config, dtype?: string, architecture?: string): Record<string, unknown> {
+  const json = Blip2Config.toJson(config);
+  return {
+    architectures: ['Blip2ForConditionalGeneration'], ...json,
+    ...(architecture !== undefined && { architectures: [architecture] }), ...(dtype !== undefined && { torch_dtype: dtype, ...('dtype' in json && { dtype }) }),
   };
-  return formatConfig(json);
 }
 
 function isPart(name: string, parts: readonly string[] | undefined): boolean {
   return !parts || parts.some((part) => name === part || name.startsWith(`${part}.`));
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, text);
-  await rename(temporary, path);
 }
