@@ -76,12 +76,14 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     }
     // Before any row moves, so that a refused step changes nothing.
     this.#expectRoom(cache.length, inputsEmbeds);
+    const newMask = more.attentionMask ?? inputsEmbedsMask(inputsEmbeds);
+    expectMask(newMask, inputsEmbeds);
     if (more.parents) {
       cache.reorder(more.parents);
       this.#memory = this.#memory.pick(more.parents);
       this.#mask = more.parents.map((parent) => this.#mask[parent] ?? []);
     }
-    return this.read(inputsEmbeds, inputsEmbedsMask(inputsEmbeds), more.logits ?? 'last');
+    return this.read(inputsEmbeds, newMask, more.logits ?? 'last');
   }
 
   /** Appends positions of which `newMask` count. */
@@ -139,6 +141,11 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
 
 function inputsEmbedsMask({ dims: [rows, sequence] }: TokenEmbeddings): AttentionMask {
   return Array.from({ length: rows }, () => new Array<number>(sequence).fill(1));
+}
+
+function expectMask(mask: AttentionMask, { dims: [rows, sequence] }: TokenEmbeddings): void {
+  if (mask.length === rows && mask.every((row) => row.length === sequence)) return;
+  throw new Blip2Error('SHAPE_MISMATCH', 'The mask does not fit the new positions', { expected: `[${rows}, ${sequence}]`, got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`, where: 'attentionMask' });
 }
 
 function lastPosition({ dims: [rows, positions, vocabulary], data }: Logits): Logits {

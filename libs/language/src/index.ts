@@ -1,8 +1,14 @@
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './cross-entropy.ts';
 export { startCausalDecoding, type CausalStep, type CausalStepOutput, type CausalStepper } from './causal-decoding.ts';
 export { KeyValueCache, type CacheSize } from './key-value-cache.ts';
-export { createOptForCausalLM, OptForCausalLM, type CausalLMInputs, type CausalLMOptions, type CausalLMOutput } from './opt-for-causal-lm.ts';
-export { buildOptDecoder, buildOptEmbedding, optSignature, optTensors, type OptRequest, type OptSignature } from './opt-graph.ts';
+export { causalSignature, type CausalRequest, type CausalSignature, type CausalSizes, type EmbeddingSignature } from './causal-graph.ts';
+export {
+  createCausalLanguageModel, type CausalArchitecture, type CausalLanguageModel, type CausalLMInputs, type CausalLMOptions, type CausalLMOutput,
+} from './causal-language-model.ts';
+export { createLlamaForCausalLM, LlamaForCausalLM } from './llama-for-causal-lm.ts';
+export { buildLlamaDecoder, buildLlamaEmbedding, llamaSignature, llamaTensors, type LlamaSignature } from './llama-graph.ts';
+export { createOptForCausalLM, OptForCausalLM } from './opt-for-causal-lm.ts';
+export { buildOptDecoder, buildOptEmbedding, optSignature, optSizes, optTensors, type OptSignature } from './opt-graph.ts';
 export { startSeq2SeqDecoding, type Seq2SeqStep, type Seq2SeqStepOutput, type Seq2SeqStepper } from './seq2seq-decoding.ts';
 export { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-memory.ts';
 export { createT5ForConditionalGeneration, T5ForConditionalGeneration, type Seq2SeqLMInputs, type Seq2SeqLMOptions, type Seq2SeqLMOutput } from './t5-for-conditional-generation.ts';

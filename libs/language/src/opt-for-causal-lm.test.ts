@@ -8,7 +8,8 @@ import { createSession } from '@blip2/runtime';
 import { languageModelConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OptForCausalLM } from './opt-for-causal-lm.ts';
-import { buildOptDecoder, buildOptEmbedding, optTensors, type OptRequest } from './opt-graph.ts';
+import type { CausalRequest } from './causal-graph.ts';
+import { buildOptDecoder, buildOptEmbedding, optTensors } from './opt-graph.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const whole = {
@@ -94,7 +95,7 @@ function unpadded({ dims, data }: { readonly dims: readonly number[]; readonly d
 /** Stored by some checkpoints although it is the embedding: `optTensors` lists tied tensors once. */
 const tied = 'lm_head.weight';
 const flags = [false, true];
-const requests: readonly OptRequest[] = flags.flatMap((cache) => flags.flatMap((hiddenStates) => flags.map((attentions) => ({ cache, hiddenStates, attentions, lastHiddenState: hiddenStates }))));
+const requests: readonly CausalRequest[] = flags.flatMap((cache) => flags.flatMap((hiddenStates) => flags.map((attentions) => ({ cache, hiddenStates, attentions, lastHiddenState: hiddenStates }))));
 
 describe('graphs', () => {
   it.each(cases)('of %s read every tensor of the language model once', async (name, folder) => {

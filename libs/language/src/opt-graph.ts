@@ -5,20 +5,16 @@
 import type { OptConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import {
-  activation, add, attention, buildGraph, embedding, gather, layeredSpecs, layeredValues, layerNorm, linear,
+  activation, add, attention, buildGraph, embedding, gather, layeredValues, layerNorm, linear,
   recordWeights, type AttentionInputs, type Graph, type RecordedWeight, type Value, type WeightFinder, type Weights, type WrittenModel,
 } from '@blip2/onnx';
+import { causalSignature, type CausalRequest, type CausalSignature, type CausalSizes, type EmbeddingSignature } from './causal-graph.ts';
 
 type F32 = Value<'float32'>;
 /** Row 0 of the reference's table is unused, row 1 is that of padding; position 0 is row 2. */
 export const POSITION_OFFSET = 2;
 /** PyTorch's default, which `OPTDecoderLayer` leaves as it is. */
 const LAYER_NORM_EPSILON = 1e-5;
-
-export interface EmbeddingSignature {
-  readonly inputs: { readonly input_ids: TensorSpec<'int64', readonly ['batch', 'sequence']> };
-  readonly outputs: { readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]> };
-}
 
 /** Word embeddings alone: they are looked up before image features take their places among them. */
 export function buildOptEmbedding({ vocabSize, wordEmbedProjDim }: OptConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
@@ -28,52 +24,23 @@ export function buildOptEmbedding({ vocabSize, wordEmbedProjDim }: OptConfig, we
   }));
 }
 
-/** What a graph is given beside embeddings, and asked for beside scores. */
-export interface OptRequest {
-  /** Read keys and values of earlier positions, and give those of the new ones. */
-  readonly cache: boolean;
-  readonly lastHiddenState: boolean;
-  readonly hiddenStates: boolean;
-  readonly attentions: boolean;
-}
-
-export interface OptSignature {
-  readonly inputs: {
-    readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]>;
+export interface OptSignature extends CausalSignature {
+  readonly inputs: CausalSignature['inputs'] & {
     /** Rows of the position table. */
     readonly position_ids: TensorSpec<'int64', readonly ['batch', 'sequence']>;
-    readonly attention_bias: TensorSpec<'float32', readonly ['batch', 1, 'sequence', string]>;
-    /** Which of the positions are scored: the head costs as much as many layers. */
-    readonly logit_positions: TensorSpec<'int64', readonly ['scored']>;
-  } & Readonly<Record<string, TensorSpec<'float32' | 'int64'>>>;
-  readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<Record<string, TensorSpec<'float32'>>>;
-}
-
-export function optSignature(config: OptConfig, { cache, lastHiddenState, hiddenStates, attentions }: OptRequest): OptSignature {
-  const { hiddenSize, numHiddenLayers: layers, numAttentionHeads: heads, wordEmbedProjDim, vocabSize } = config;
-  const total = cache ? 'past+sequence' : 'sequence';
-  const past = f32('batch', heads, 'past', hiddenSize / heads);
-  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention itself.
-  const fresh = f32('batch', 'sequence', hiddenSize);
-  return {
-    inputs: {
-      inputs_embeds: f32('batch', 'sequence', wordEmbedProjDim),
-      position_ids: i64('batch', 'sequence'),
-      attention_bias: f32('batch', 1, 'sequence', total),
-      logit_positions: i64('scored'),
-      ...(cache && { ...layeredSpecs('past_key', layers, past), ...layeredSpecs('past_value', layers, past) }),
-    },
-    outputs: {
-      logits: f32('batch', 'scored', vocabSize),
-      ...(cache && { ...layeredSpecs('new_key', layers, fresh), ...layeredSpecs('new_value', layers, fresh) }),
-      ...(lastHiddenState && { last_hidden_state: f32('batch', 'sequence', wordEmbedProjDim) }),
-      ...(hiddenStates && { ...layeredSpecs('hidden_states', layers, f32('batch', 'sequence', hiddenSize)), [`hidden_states.${layers}`]: f32('batch', 'sequence', wordEmbedProjDim) }),
-      ...(attentions && layeredSpecs('attentions', layers, f32('batch', heads, 'sequence', total))),
-    },
   };
 }
 
-export function buildOptDecoder(config: OptConfig, weights: WeightStore | WeightFinder, prefix: string, request: OptRequest): WrittenModel<OptSignature> {
+export function optSizes({ numHiddenLayers: layers, numAttentionHeads: heads, hiddenSize, wordEmbedProjDim: embeddingSize, vocabSize }: OptConfig): CausalSizes {
+  return { layers, heads, keyValueHeads: heads, headSize: hiddenSize / heads, hiddenSize, embeddingSize, vocabSize };
+}
+
+export function optSignature(config: OptConfig, request: CausalRequest): OptSignature {
+  const { inputs, outputs } = causalSignature(optSizes(config), request);
+  return { inputs: { ...inputs, position_ids: i64('batch', 'sequence') }, outputs };
+}
+
+export function buildOptDecoder(config: OptConfig, weights: WeightStore | WeightFinder, prefix: string, request: CausalRequest): WrittenModel<OptSignature> {
   return buildGraph({ name: 'opt_decoder', signature: optSignature(config, request), weights, prefix }, (g, inputs, root) => {
     const decoder = root.at('model.decoder');
     const layers: LayerOutput[] = [];

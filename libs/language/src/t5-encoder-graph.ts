@@ -2,7 +2,7 @@
 import type { T5Config } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import { add, buildGraph, embedding, layeredSpecs, layeredValues, splitHeads, type Graph, type Value, type WeightFinder, type Weights, type WrittenModel } from '@blip2/onnx';
-import type { EmbeddingSignature } from './opt-graph.ts';
+import type { EmbeddingSignature } from './causal-graph.ts';
 import { feedForward, positionBias, t5Attention, t5Norm, t5Project, wordEmbeddings } from './t5-layers.ts';
 
 type F32 = Value<'float32'>;

@@ -1,0 +1,119 @@
+import type {
+  AttentionMask, Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, SpecialTokens, Tensor, TokenEmbeddings, TokenIds,
+} from '@blip2/interfaces';
+import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
+import { asRows, rowsTensor, type LazySessions } from '@blip2/runtime';
+import { startCausalDecoding, type CausalStep, type CausalStepOutput } from './causal-decoding.ts';
+import type { CausalRequest, CausalSignature, CausalSizes, EmbeddingSignature } from './causal-graph.ts';
+import { causalBias } from './causal-mask.ts';
+import { causalLoss } from './cross-entropy.ts';
+import { expectPrompt } from './expect-prompt.ts';
+import { expectTokens, indexTensor, maskRows, promptEmbeddings, range, type PromptInputs } from './language-inputs.ts';
+
+export interface CausalLMInputs extends PromptInputs {
+  /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
+  readonly labels?: Rows;
+}
+
+export interface CausalLMOptions {
+  readonly outputHiddenStates?: boolean;
+  readonly outputAttentions?: boolean;
+}
+
+export interface CausalLMOutput {
+  /** `[batch, sequence, vocabulary]`. */
+  readonly logits: Logits;
+  /** Mean cross-entropy of the labels, `[1]`. */
+  readonly loss?: Tensor<'float32', [1]>;
+  /** After the final norm, `[batch, sequence, hidden]`. */
+  readonly lastHiddenState: HiddenStates;
+  /** Embeddings, then each layer's result; the last one after the final norm. */
+  readonly hiddenStates?: readonly HiddenStates[];
+  /** Probabilities of each layer, `[batch, heads, sequence, sequence]`. */
+  readonly attentions?: readonly Attentions[];
+}
+
+/** A decoder-only language model: the seam for decoding, and a full forward over all positions. */
+export interface CausalLanguageModel extends LanguageModel {
+  readonly architecture: 'causal';
+  /**
+   * Scores every position.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`; `SHAPE_MISMATCH`.
+   */
+  forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
+}
+
+/** What a decoder-only architecture supplies: its graphs, and how it tells them where positions stand. Everything else is the same for all. */
+export interface CausalArchitecture {
+  readonly sizes: CausalSizes;
+  readonly maxPositions: number;
+  readonly specialTokens: SpecialTokens;
+  /** What `forward` gives if it is not told. */
+  readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
+  buildEmbedding(): WrittenModel<EmbeddingSignature>;
+  buildDecoder(request: CausalRequest): WrittenModel<CausalSignature>;
+  /** The graph's inputs for the last `count` positions of each row of a mask over all positions so far. */
+  positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
+}
+
+export function createCausalLanguageModel(architecture: CausalArchitecture, sessions: LazySessions): Omit<CausalLanguageModel, typeof Symbol.asyncDispose> {
+  const { sizes, maxPositions, specialTokens } = architecture;
+  const embed = async (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => {
+    expectTokens(ids, sizes.vocabSize);
+    const session = await sessions.get('embedding', () => architecture.buildEmbedding());
+    return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
+  };
+  const cacheSize = { layers: sizes.layers, heads: sizes.keyValueHeads, headSize: sizes.headSize };
+  const stepper = { cacheSize, maxPositions, embed, step: (step: CausalStep) => decodeStep(architecture, sessions, step) };
+  return {
+    architecture: 'causal',
+    embeddingSize: sizes.embeddingSize,
+    vocabularySize: sizes.vocabSize,
+    maxPositions,
+    specialTokens,
+    embed,
+    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
+  };
+}
+
+const DECODING: CausalRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
+
+async function decodeStep(architecture: CausalArchitecture, sessions: LazySessions, step: CausalStep): Promise<CausalStepOutput> {
+  const session = await sessions.get('decoding', () => architecture.buildDecoder(DECODING));
+  const { layers } = architecture.sizes;
+  const past = range(layers).flatMap((layer) => [[`past_key.${layer}`, step.cache.keys(layer)], [`past_value.${layer}`, step.cache.values(layer)]] as const);
+  const outputs = await session.run({
+    inputs_embeds: step.inputsEmbeds,
+    ...architecture.positionInputs(step.attentionMask, step.inputsEmbeds.dims[1], 'decoding'),
+    attention_bias: step.bias,
+    logit_positions: indexTensor(step.logitPositions),
+    ...Object.fromEntries(past),
+  });
+  return { logits: outputs.logits, newKeys: layeredTensors(outputs, 'new_key', layers, 3), newValues: layeredTensors(outputs, 'new_value', layers, 3) };
+}
+
+async function forward(architecture: CausalArchitecture, sessions: LazySessions, embed: LanguageModel['embed'], inputs: CausalLMInputs, options: CausalLMOptions): Promise<CausalLMOutput> {
+  const { sizes: { layers }, maxPositions, outputDefaults } = architecture;
+  const inputsEmbeds = await promptEmbeddings(inputs, embed);
+  const sequence = inputsEmbeds.dims[1];
+  const attentionMask = maskRows(inputs.attentionMask, inputsEmbeds);
+  expectPrompt(attentionMask, inputsEmbeds.dims, maxPositions);
+  const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
+  const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
+  const request: CausalRequest = { cache: false, lastHiddenState: true, hiddenStates, attentions };
+  const session = await sessions.get(JSON.stringify(request), () => architecture.buildDecoder(request));
+  const outputs = await session.run({
+    inputs_embeds: inputsEmbeds,
+    ...architecture.positionInputs(attentionMask, sequence, 'forward'),
+    attention_bias: causalBias(attentionMask, 0, 0, sequence),
+    logit_positions: indexTensor(range(sequence)),
+  });
+  return {
+    logits: outputs.logits,
+    lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
+    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
+    ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
+    ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
+  };
+}
