@@ -2,6 +2,7 @@ export type { Check, Tolerance } from './conformance/check.ts';
 export { languageModelConformance, type LanguageModelSubject } from './conformance/language-model-conformance.ts';
 export { languageProjectionConformance, type LanguageProjectionSubject } from './conformance/language-projection-conformance.ts';
 export { qformerConformance, type QFormerSubject } from './conformance/qformer-conformance.ts';
+export { textConditionedQFormerConformance, type TextConditionedQFormerSubject } from './conformance/text-conditioned-qformer-conformance.ts';
 export { visionEncoderConformance, type VisionEncoderSubject } from './conformance/vision-encoder-conformance.ts';
 export { fakeDecoding, type FakeDecodingOptions, type FakeHistory, type FakeScore } from './fakes/fake-decoding.ts';
 export { fakeLanguageModel, type FakeLanguageModelOptions } from './fakes/fake-language-model.ts';

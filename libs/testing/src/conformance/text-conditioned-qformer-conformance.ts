@@ -1,0 +1,71 @@
+import type { AttentionMask, PatchFeatures, TextConditionedQFormer, TokenIds } from '@blip2/interfaces';
+import { pseudoRandom } from '../fakes/pseudo-random.ts';
+import { FLOAT32_TOLERANCE, type Check, type Tolerance } from './check.ts';
+import { expectClose, expectDifferent, expectRejection } from './expectations.ts';
+import { randomBatch } from './random-batch.ts';
+import { tensorPartConformance } from './tensor-part-conformance.ts';
+
+export interface TextConditionedQFormerSubject {
+  /** A new Q-Former for each check, which disposes of it. */
+  create(): TextConditionedQFormer | Promise<TextConditionedQFormer>;
+  /** Ids from 0 to below this are known to it. */
+  readonly vocabularySize: number;
+  /** How many patches it is given. Default 5. */
+  readonly patches?: number;
+  readonly tolerance?: Tolerance;
+}
+
+interface Text {
+  readonly inputIds: readonly TokenIds[];
+  readonly attentionMask: AttentionMask;
+}
+
+/** Pictures with the text that belongs to them. */
+type Pairs = PatchFeatures & { readonly text: Text };
+
+const TEXT_LENGTH = 4;
+
+/** Checks of the `TextConditionedQFormer` seam: those of a Q-Former, and what the text has to do with it. */
+export function textConditionedQFormerConformance({ create, vocabularySize, patches = 5, tolerance = FLOAT32_TOLERANCE }: TextConditionedQFormerSubject): Check[] {
+  const textOf = (seeds: readonly number[], length = TEXT_LENGTH): Text => ({
+    inputIds: seeds.map((seed) => Array.from({ length }, (_, index) => Math.floor(((pseudoRandom(seed, index) + 1) / 2) * vocabularySize))),
+    attentionMask: seeds.map(() => new Array<number>(length).fill(1)),
+  });
+  const withPart = async (body: (qformer: TextConditionedQFormer, image: PatchFeatures) => Promise<void>): Promise<void> => {
+    const qformer = await create();
+    try {
+      await body(qformer, randomBatch([1], patches, qformer.encoderHiddenSize));
+    } finally {
+      await qformer[Symbol.asyncDispose]();
+    }
+  };
+  return [
+    ...tensorPartConformance<TextConditionedQFormer, Pairs>({
+      create,
+      call: (qformer, { text, ...features }) => qformer.query(features, text),
+      input: ({ encoderHiddenSize }, seeds) => ({ ...randomBatch(seeds, patches, encoderHiddenSize), text: textOf(seeds) }),
+      wrongInput: ({ encoderHiddenSize }) => ({ ...randomBatch([1], patches, encoderHiddenSize + 1), text: textOf([1]) }),
+      outputDims: ({ numQueryTokens, hiddenSize }) => [numQueryTokens, hiddenSize],
+      tolerance,
+    }),
+    {
+      name: 'tells texts about one image apart',
+      run: () => withPart(async (qformer, image) => expectDifferent((await qformer.query(image, textOf([2]))).data, (await qformer.query(image, textOf([3]))).data, 'two texts')),
+    },
+    {
+      name: 'does not read what the mask hides on the right',
+      run: () => withPart(async (qformer, image) => {
+        const { inputIds: [ids = []], attentionMask: [mask = []] } = textOf([2]);
+        const alone = await qformer.query(image, { inputIds: [ids], attentionMask: [mask] });
+        for (const filler of [0, vocabularySize - 1]) {
+          const padded = await qformer.query(image, { inputIds: [[...ids, filler, filler]], attentionMask: [[...mask, 0, 0]] });
+          expectClose(padded.data, alone.data, tolerance, 'padded text');
+        }
+      }),
+    },
+    {
+      name: 'refuses another number of texts than images',
+      run: () => withPart((qformer, image) => expectRejection(() => qformer.query(image, textOf([2, 3])), 'two texts for one image')),
+    },
+  ];
+}
