@@ -1,5 +1,5 @@
 import type { Blip2Config } from '@blip2/config';
-import { optTensors, t5Tensors } from '@blip2/language';
+import { languageTensors } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import { languageProjectionTensors, qformerTensors } from '@blip2/qformer';
 import { visionTensors } from '@blip2/vision';
@@ -12,6 +12,6 @@ export function modelTensors({ visionConfig, qformerConfig, textConfig, numQuery
     ...visionTensors(visionConfig, 'vision_model'),
     ...qformerTensors(qformerConfig, 'qformer'),
     ...languageProjectionTensors(size, 'language_projection'),
-    ...(textConfig.modelType === 't5' ? t5Tensors(textConfig, 'language_model') : optTensors(textConfig, 'language_model')),
+    ...languageTensors(textConfig, 'language_model'),
   ];
 }

@@ -1,12 +1,12 @@
 /** One loader per part, in a module of its own so that a worker can import it. */
 import { readConfig, TextConfig } from '@blip2/config';
-import { OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
+import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel } from '@blip2/vision';
 
 /** Any language model that a checkpoint can name, told apart by `architecture`. */
-export type CheckpointLanguageModel = OptForCausalLM | T5ForConditionalGeneration;
+export type CheckpointLanguageModel = OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration;
 
 export function loadVision(folder: string, options?: PartOptions): Promise<Blip2VisionModel> {
   return Blip2VisionModel.fromPretrained(folder, options);
@@ -41,6 +41,8 @@ export async function loadLanguageModel(folder: string, options?: PartOptions): 
   switch (modelType) {
     case 'opt':
       return OptForCausalLM.fromPretrained(folder, options);
+    case 'llama':
+      return LlamaForCausalLM.fromPretrained(folder, options);
     case 't5':
       return T5ForConditionalGeneration.fromPretrained(folder, options);
   }

@@ -1,6 +1,6 @@
 import { createRandomPartWeights, transformerInitializer, type InitializeTensor, type RandomWeightsOptions } from '@blip2/checkpoint';
 import { writeConfig, type Blip2Config } from '@blip2/config';
-import { t5Initializer } from '@blip2/language';
+import { languageInitializer } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
@@ -42,7 +42,7 @@ export function referenceInitializer({ visionConfig, qformerConfig, textConfig, 
     ['vision_model.', transformerInitializer(visionConfig.initializerRange)],
     ['qformer.', transformerInitializer(qformerConfig.initializerRange)],
     ['embeddings.', transformerInitializer(qformerConfig.initializerRange)],
-    ['language_model.', textConfig.modelType === 't5' ? t5Initializer(textConfig) : transformerInitializer(textConfig.modelType === 'opt' ? textConfig.initStd : initializerRange)],
+    ['language_model.', languageInitializer(textConfig)],
   ];
   return (name, shape) => {
     const [, initialize = transformerInitializer(initializerRange)] = parts.find(([prefix]) => name.startsWith(prefix)) ?? [];

@@ -15,3 +15,4 @@ export { createT5ForConditionalGeneration, T5ForConditionalGeneration, type Seq2
 export { buildT5Decoder, t5DecoderSignature, type T5DecoderRequest, type T5DecoderSignature } from './t5-decoder-graph.ts';
 export { buildT5Cross, buildT5Embedding, buildT5Encoder, t5EncoderSignature, type T5CrossSignature, type T5EncoderSignature, type T5StackRequest } from './t5-encoder-graph.ts';
 export { t5Initializer, t5Tensors } from './t5-tensors.ts';
+export { languageInitializer, languageTensors } from './language-tensors.ts';

@@ -70,7 +70,7 @@ function configReport(config: Blip2Config, hasLanguageModel: boolean): Partial<C
   return {
     languageModel: textConfig.modelType,
     image,
-    tokens: { queries: numQueryTokens, vocabulary: textConfig.vocabSize, ...(textConfig.modelType === 'opt' && { positions: textConfig.maxPositionEmbeddings }) },
+    tokens: { queries: numQueryTokens, vocabulary: textConfig.vocabSize, ...(textConfig.modelType !== 't5' && { positions: textConfig.maxPositionEmbeddings }) },
     layers: { ...sizes.layers, language: language.layers },
     hiddenSizes: { ...sizes.hiddenSizes, language: language.hiddenSize },
   };
@@ -92,11 +92,11 @@ function memoryReport(config: Blip2Config, tensors: readonly StoredTensor[], has
 }
 
 function languageSizes(config: Blip2Config['textConfig']): { readonly layers: number; readonly hiddenSize: number } {
-  return config.modelType === 'opt' ? { layers: config.numHiddenLayers, hiddenSize: config.hiddenSize } : { layers: config.numLayers, hiddenSize: config.dModel };
+  return config.modelType === 't5' ? { layers: config.numLayers, hiddenSize: config.dModel } : { layers: config.numHiddenLayers, hiddenSize: config.hiddenSize };
 }
 
 /** The tensors that count: a head that is tied to the word embeddings is the same weights once more. */
 function ownTensors(checkpoint: Checkpoint, config: Blip2Config | undefined): readonly StoredTensor[] {
-  const tied = config?.textConfig.modelType === 'opt' && config.textConfig.tieWordEmbeddings;
+  const tied = config && config.textConfig.modelType !== 't5' && config.textConfig.tieWordEmbeddings;
   return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));
 }
