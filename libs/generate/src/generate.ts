@@ -2,9 +2,11 @@ import type { GenerationOptions, LanguageModel } from '@blip2/interfaces';
 import type { GenerateOutput, GenerationStep } from './generate-output.ts';
 import { resolvePrompt, type GenerationPrompt } from './generation-prompt.ts';
 import { validateGenerationOptions } from './options/validate-generation-options.ts';
-import { resolveSettings, resolveSpecialTokens, type GenerationContext } from './search-settings.ts';
+import { resolveSettings, resolveSpecialTokens, type GenerationContext, type SearchSettings } from './search-settings.ts';
 import { createBeamSearch } from './strategies/beam-search.ts';
+import { createPromptLookupSearch } from './strategies/prompt-lookup-search.ts';
 import { createRowSearch } from './strategies/row-search.ts';
+import type { Search } from './strategies/search.ts';
 
 /** A generation in progress: iterate it for its steps; it returns the output. */
 export interface Generation extends AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
@@ -22,7 +24,7 @@ export function generateSteps(model: LanguageModel, prompt: GenerationPrompt, op
   const specialTokens = resolveSpecialTokens(model, options);
   const resolved = resolvePrompt(model, prompt, specialTokens);
   const settings = resolveSettings(model, resolved, options, specialTokens, context);
-  const search = settings.numBeams > 1 ? createBeamSearch(settings) : createRowSearch(settings);
+  const search = createSearch(settings);
 
   async function* run(): AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
     settings.signal?.throwIfAborted();
@@ -39,6 +41,11 @@ export function generateSteps(model: LanguageModel, prompt: GenerationPrompt, op
     return search.output();
   }
   return Object.assign(run(), { output: () => search.output() });
+}
+
+function createSearch(settings: SearchSettings): Search {
+  if (settings.promptLookupNumTokens > 0) return createPromptLookupSearch(settings);
+  return settings.numBeams > 1 ? createBeamSearch(settings) : createRowSearch(settings);
 }
 
 /** As `generateSteps`, run to its end. */

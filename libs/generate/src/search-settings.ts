@@ -21,6 +21,9 @@ export interface SearchSettings {
   readonly seed: number;
   readonly numBeams: number;
   readonly numReturnSequences: number;
+  /** Tokens guessed at a time; 0 is none. */
+  readonly promptLookupNumTokens: number;
+  readonly maxPositions: number;
   readonly lengthPenalty: number;
   readonly earlyStopping: boolean | 'never';
   readonly outputScores: boolean;
@@ -71,6 +74,8 @@ export function resolveSettings(
     seed: options.seed ?? randomSeed(),
     numBeams: numberOption(options, 'numBeams'),
     numReturnSequences: numberOption(options, 'numReturnSequences'),
+    promptLookupNumTokens: options.promptLookupNumTokens ?? 0,
+    maxPositions: model.maxPositions,
     lengthPenalty: numberOption(options, 'lengthPenalty'),
     earlyStopping: options.earlyStopping ?? false,
     outputScores: options.outputScores ?? false,

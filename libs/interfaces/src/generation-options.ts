@@ -26,6 +26,7 @@ export interface GenerationOptions {
   readonly etaCutoff?: number;
   readonly numBeams?: number;
   readonly numReturnSequences?: number;
+  readonly promptLookupNumTokens?: number;
   readonly lengthPenalty?: number;
   readonly earlyStopping?: boolean | 'never';
   readonly repetitionPenalty?: number;
@@ -95,6 +96,7 @@ export const generationOptions: Readonly<Record<keyof GenerationOptions, Generat
   etaCutoff: { kind: 'number', min: 0, max: 1, default: 0, description: 'When sampling, drop tokens less likely than a threshold that falls with the entropy; 0 drops none.' },
   numBeams: { kind: 'integer', min: 1, default: 1, description: 'Rows kept alive by beam search; 1 is no beam search.' },
   numReturnSequences: { kind: 'integer', min: 1, default: 1, description: 'Rows returned for each prompt, best first; needs sampling or as many beams.' },
+  promptLookupNumTokens: { kind: 'integer', min: 1, description: 'Guess up to this many tokens at a time from what was said before, and keep those that greedy search would have written: the same tokens, sooner where a text repeats itself. One prompt at a time.' },
   lengthPenalty: { kind: 'number', default: 1, description: 'Power of the length that divides the score of a beam: above 0 favours long rows, below 0 short ones.' },
   earlyStopping: { kind: 'booleanOrNever', default: false, description: 'Stop a beam search once numBeams rows ended (true), by a heuristic (false), or only when nothing better is possible ("never").' },
   repetitionPenalty: { kind: 'number', above: 0, default: 1, description: 'Makes tokens of the row less likely (above 1) or more likely (below 1).' },

@@ -85,6 +85,8 @@ export interface Decoding extends AsyncDisposable {
 export type Extension = ({ readonly ids: readonly TokenIds[] } | { readonly inputsEmbeds: TokenEmbeddings }) & {
   /** Row `i` continues row `parents[i]` (default: row `i`); the number of rows may change. */
   readonly parents?: readonly number[];
+  /** Which of the new positions count, one row each; rows of unequal length are padded on the left. Default: all. */
+  readonly attentionMask?: AttentionMask;
   /** Scores after the last position (default) or after every position given. */
   readonly logits?: 'last' | 'all';
 };

@@ -22,7 +22,7 @@ describe('names', () => {
 });
 
 describe('values', () => {
-  const good: Required<Omit<GenerationOptions, 'streamer'>> = {
+  const good: Required<Omit<GenerationOptions, 'streamer' | 'promptLookupNumTokens'>> = {
     maxNewTokens: 5, maxLength: 9, minNewTokens: 0, minLength: 3, maxTime: 0.5, stopStrings: ['\n'], stoppingCriteria: [() => true], doSample: true, seed: 7, temperature: 0.5,
     topK: 0, topP: 0.9, minP: 0.1, typicalP: 0.5, epsilonCutoff: 0.1, etaCutoff: 0.1, numBeams: 3, numReturnSequences: 2, lengthPenalty: -1, earlyStopping: 'never', repetitionPenalty: 1.2,
     noRepeatNgramSize: 2, badWordsIds: [[1]], sequenceBias: [[[1, 2], -3]], suppressTokens: [], beginSuppressTokens: [1], forcedBosTokenId: 0, forcedEosTokenId: [1, 2],
@@ -33,7 +33,8 @@ describe('values', () => {
   test('every option accepts a sensible value', () => {
     validate(good);
     validate({ streamer: { put: () => undefined, end: () => undefined } });
-    expect(Object.keys({ ...good, streamer: 0 }).sort()).toEqual(Object.keys(generationOptions).sort());
+    validate({ promptLookupNumTokens: 3 });
+    expect(Object.keys({ ...good, streamer: 0, promptLookupNumTokens: 0 }).sort()).toEqual(Object.keys(generationOptions).sort());
   });
 
   test.each(Object.keys(generationOptions))('%s refuses null and an object of another form', (name) => {

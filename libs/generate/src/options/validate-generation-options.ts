@@ -48,6 +48,7 @@ export function validateGenerationOptions(options: GenerationOptions): void {
     }
   }
   checkReturnedSequences(options);
+  checkPromptLookup(options);
 }
 
 function isOptionName(name: string): name is keyof GenerationOptions {
@@ -68,6 +69,11 @@ const LONGEST_VALUE_SHOWN = 60;
 function show(value: unknown): string {
   const text = typeof value === 'number' || typeof value === 'function' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > LONGEST_VALUE_SHOWN ? `${text.slice(0, LONGEST_VALUE_SHOWN)}…` : text;
+}
+
+function checkPromptLookup({ promptLookupNumTokens, numBeams = 1, doSample = false }: GenerationOptions): void {
+  if (promptLookupNumTokens === undefined || (numBeams === 1 && !doSample)) return;
+  throw new Blip2Error('INVALID_ARGUMENT', 'Prompt lookup guesses what greedy search writes', { where: 'promptLookupNumTokens', expected: 'numBeams 1 and no doSample', fix: 'Leave one of them out' });
 }
 
 function checkReturnedSequences({ numBeams = 1, numReturnSequences = 1, doSample = false, streamer }: GenerationOptions): void {

@@ -102,6 +102,19 @@ function extendChecks(subject: LanguageModelSubject): Check[] {
       const parts = await (await start([5, 6])).extend({ ids: [[7, 8, 9]] });
       expectClose(parts.data, (await start([5, 6, 7, 8, 9])).logits.data, tolerance, 'scores after the second part');
     }),
+    check(subject, 'leaves out the padding of an extension', async ({ model, start, tolerance }) => {
+      if (model.architecture === 'seq2seq') return;
+      const decoding = await start([5, 6], [7, 8]);
+      const texts = [[9], [6, 5, 8], [7, 7]];
+      const parents = [1, 0, 1];
+      const first = await decoding.extend({ ids: [[0, 0, 9], [6, 5, 8], [0, 7, 7]], attentionMask: [[0, 0, 1], [1, 1, 1], [0, 1, 1]], parents });
+      const second = await decoding.extend({ ids: [[5], [6], [7]] });
+      for (const [row, text] of texts.entries()) {
+        const alone = await start([[5, 6], [7, 8]][parents[row]!]!);
+        expectClose(rowOf(first, row), (await alone.extend({ ids: [text] })).data, tolerance, `row ${row} after padding`);
+        expectClose(rowOf(second, row), (await alone.extend({ ids: [[5 + row]] })).data, tolerance, `row ${row} after one more token`);
+      }
+    }),
     check(subject, 'moves, repeats and drops rows by their parents', async ({ model, start, tolerance }) => {
       const prompts = [[5, 6], [7], [8, 9]];
       const decoding = await start(...prompts);

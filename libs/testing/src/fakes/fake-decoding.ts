@@ -38,7 +38,8 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
       const added = addedVectors(more, options.embed);
       checkExtension(parents, added, rows.length);
       requireRoom(length() + added[0]!.length, options.maxPositions);
-      rows = parents.map((parent, row) => ({ ...rows[parent]!, history: [...rows[parent]!.history, ...added[row]!] }));
+      const counts = (row: number, position: number): boolean => more.attentionMask?.[row]?.[position] !== 0;
+      rows = parents.map((parent, row) => ({ ...rows[parent]!, history: [...rows[parent]!.history, ...added[row]!.map((vector, position) => (counts(row, position) ? vector : undefined))] }));
       return scores(more.logits === 'all' ? added[0]!.length : 1);
     },
     async fork() {
