@@ -1,4 +1,4 @@
-import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type Token } from '@blip2/interfaces';
+import { Blip2Error, LanguageModel, LanguageProjection, QFormer, VisionEncoder, type Token } from '@blip2/interfaces';
 import { Container, ContainerModule } from 'inversify';
 import { createBlip2 } from './blip2.ts';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
@@ -44,19 +44,22 @@ export async function createBlip2Container(source: string, options?: LoadOptions
   const container = new Container();
   let opened: Promise<CheckpointParts> | undefined;
   await container.load(partsModule(() => (opened = openCheckpointParts(source, options))));
-  const get = <T>(id: Token<T>): Promise<T> => container.getAsync<T>(id);
+  let disposed = false;
   return {
     container,
-    get,
+    async get(id) {
+      if (disposed) throw new Blip2Error('DISPOSED', 'This container has been disposed', { fix: 'Make another one' });
+      return container.getAsync(id);
+    },
     async replace(id, deps, create) {
       await container.unbind(id);
       provide(container.bind.bind(container), id, deps, create).inSingletonScope();
     },
     async [Symbol.asyncDispose]() {
+      disposed = true;
       // What the container made is released by the assembly, in reverse order; the container knows no order. What was put in its place is its maker's.
       const parts = await opened?.catch(() => undefined);
       await parts?.[Symbol.asyncDispose]();
-      await container.unbindAll();
     },
   };
 }

@@ -27,6 +27,9 @@ export function ownPrompt({ dims: [batch, queries] }: VisualPrefix, { imageToken
 /** Puts the features of the images into the text: in the places of the image tokens, or in front (repositories of 2023). */
 export async function mergePrompt({ prefix, ids, attentionMask, layout, language }: MergeInputs): Promise<MergedPrompt> {
   const text = await language.embed(ids);
+  if (prefix.dims.length !== 3 || prefix.dims[2] !== text.dims[2]) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The visual prefix does not fit the language model', { where: 'pixelValues', expected: `[batch, queries, ${text.dims[2]}]`, got: `[${prefix.dims.join(', ')}]` });
+  }
   const mask = attentionMask ?? ids.map((row) => row.map(() => 1));
   const { imageTokenIndex } = layout;
   if (imageTokenIndex === undefined) return { inputsEmbeds: concatenate(prefix, text), attentionMask: mask.map((row) => [...new Array<number>(prefix.dims[1]).fill(1), ...row]), promptIds: ids };
