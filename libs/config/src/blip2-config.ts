@@ -1,11 +1,12 @@
 import { count, deviation, flag, tokenId } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
-import { frozenObject, ownValue, type JsonObject } from './json.ts';
+import { frozenObject, type JsonObject } from './json.ts';
 import { maxQueryTokens, maxWidth } from './limits.ts';
 import { blip2ModelType, requireModelType } from './parts-of.ts';
 import { Blip2QFormerConfig } from './qformer-config.ts';
 import { TextConfig } from './text-config.ts';
 import { Blip2VisionConfig } from './vision-config.ts';
+import { derivedFlags, writePart, writeQFormer } from './whole-config.ts';
 
 interface TopFields {
   readonly numQueryTokens: number;
@@ -65,19 +66,6 @@ function fromJson(json: unknown, where = 'config.json'): Blip2Config {
   });
 }
 
-/** What the file says of the Q-Former, not the width that was taken from the vision encoder. */
-function writeQFormer(config: Blip2QFormerConfig, vision: Blip2VisionConfig | undefined, options: ToJsonOptions): Record<string, unknown> {
-  if (options.full || config.encoderHiddenSize !== vision?.hiddenSize) return Blip2QFormerConfig.toJson(config, options);
-  const { encoderHiddenSize } = Blip2QFormerConfig.fromJson(config.json);
-  return Blip2QFormerConfig.toJson({ ...config, encoderHiddenSize }, options);
-}
-
-/** A part that the file leaves out, and that says nothing but the type it has by default, stays out. */
-function writePart(key: string, part: Record<string, unknown>, defaultType: string, json: JsonObject): [string, unknown][] {
-  const silent = (ownValue(json, key) ?? null) === null && Object.entries(part).every(([name, value]) => name === 'model_type' && value === defaultType);
-  return silent ? [] : [[key, part]];
-}
-
 /** `json` with those fields and parts of `values` written that it gives otherwise. */
 function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOptions): Record<string, unknown> {
   const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
@@ -90,10 +78,7 @@ function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOp
 }
 
 function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
-  const { isEncoderDecoder } = config.textConfig;
-  const derived = [['use_decoder_only_language_model', !isEncoderDecoder], ['is_encoder_decoder', isEncoderDecoder]] as const;
-  const written = derived.filter(([key]) => options.full || Object.hasOwn(config.json, key));
-  return { ...(options.full && { model_type: blip2ModelType }), ...write(config.json, config, options), ...Object.fromEntries(written) };
+  return { ...(options.full && { model_type: blip2ModelType }), ...write(config.json, config, options), ...derivedFlags(config, options) };
 }
 
 function create(overrides: Partial<Blip2Config> = {}): Blip2Config {

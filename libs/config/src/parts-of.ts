@@ -27,3 +27,9 @@ export function requireModelType(json: JsonObject, supported: readonly string[],
   if (found === undefined || (typeof found === 'string' && supported.includes(found))) return;
   throw unsupportedModelType(show(found), supported, `${where}.model_type`);
 }
+
+/** The type that a part says it has; if it says none, that of the family of the whole in which it was found, BLIP-2's by default. */
+export function familyType<T extends string>(part: JsonObject, whole: JsonObject, blip2Type: T, instructBlipType: T): T {
+  const type = ownValue(part, 'model_type') ?? (ownValue(whole, 'model_type') === instructBlipModelType ? instructBlipType : blip2Type);
+  return type === instructBlipType ? instructBlipType : blip2Type;
+}

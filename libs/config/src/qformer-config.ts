@@ -4,7 +4,7 @@ import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenI
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
-import { isWhole, partOf, requireModelType } from './parts-of.ts';
+import { familyType, isWhole, partOf, requireModelType } from './parts-of.ts';
 import { Blip2VisionConfig } from './vision-config.ts';
 
 export type PositionEmbeddingType = 'absolute' | 'relative_key' | 'relative_key_query';
@@ -36,7 +36,8 @@ interface QFormerFields {
 
 /** The Querying Transformer of BLIP-2 (`Blip2QFormerConfig` of the reference): BERT-base with cross-attention by default. */
 export interface Blip2QFormerConfig extends QFormerFields {
-  readonly modelType: 'blip_2_qformer';
+  /** InstructBLIP's is the same but for its name, and that it always reads a text. */
+  readonly modelType: 'blip_2_qformer' | 'instructblip_qformer';
   /** The JSON that it was read from; `toJson` keeps what is unknown here. */
   readonly json: JsonObject;
 }
@@ -64,6 +65,7 @@ const fields: FieldTable<QFormerFields> = {
 };
 
 const modelType = 'blip_2_qformer';
+const instructBlipType = 'instructblip_qformer';
 
 function read(json: JsonObject, where: string): QFormerFields {
   const values = readFields(fields, json, where);
@@ -74,20 +76,20 @@ function read(json: JsonObject, where: string): QFormerFields {
 function fromJson(json: unknown, where = 'config.json'): Blip2QFormerConfig {
   const given = frozenObject(json, where);
   const own = partOf(given, 'qformer_config', where);
-  requireModelType(own.json, [modelType], own.where);
+  requireModelType(own.json, [modelType, instructBlipType], own.where);
   const values = read(own.json, own.where);
   // The reference overwrites what the file says by the width of the vision encoder beside it.
   const encoderHiddenSize = isWhole(given) ? Blip2VisionConfig.fromJson(given, where).hiddenSize : values.encoderHiddenSize;
-  return Object.freeze({ modelType, ...values, encoderHiddenSize, json: own.json });
+  return Object.freeze({ modelType: familyType<Blip2QFormerConfig['modelType']>(own.json, given, modelType, instructBlipType), ...values, encoderHiddenSize, json: own.json });
 }
 
 function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: modelType }), ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, modelType), options) };
 }
 
 function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
-  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  const base = fromJson({ model_type: overrides.modelType ?? modelType, ...overrides.json }, modelType);
   return fromJson(writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
 }
 

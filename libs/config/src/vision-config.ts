@@ -5,7 +5,7 @@ import { activation, count, deviation, epsilon, flag, probability } from './fiel
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { maxHeads, maxImageSize, maxLayers, maxWidth } from './limits.ts';
-import { partOf, requireModelType } from './parts-of.ts';
+import { familyType, partOf, requireModelType } from './parts-of.ts';
 
 interface VisionFields {
   readonly hiddenSize: number;
@@ -27,7 +27,8 @@ interface VisionFields {
 
 /** The vision encoder of BLIP-2 (`Blip2VisionConfig` of the reference): a ViT-g/14 by default. */
 export interface Blip2VisionConfig extends VisionFields {
-  readonly modelType: 'blip_2_vision_model';
+  /** InstructBLIP's is the same but for its name. */
+  readonly modelType: 'blip_2_vision_model' | 'instructblip_vision_model';
   /** The JSON that it was read from; `toJson` keeps what is unknown here. */
   readonly json: JsonObject;
 }
@@ -50,6 +51,7 @@ const fields: FieldTable<VisionFields> = {
 };
 
 const modelType = 'blip_2_vision_model';
+const instructBlipType = 'instructblip_vision_model';
 
 function read(json: JsonObject, where: string): VisionFields {
   const values = readFields(fields, json, where);
@@ -61,18 +63,19 @@ function read(json: JsonObject, where: string): VisionFields {
 }
 
 function fromJson(json: unknown, where = 'config.json'): Blip2VisionConfig {
-  const own = partOf(frozenObject(json, where), 'vision_config', where);
-  requireModelType(own.json, [modelType], own.where);
-  return Object.freeze({ modelType, ...read(own.json, own.where), json: own.json });
+  const given = frozenObject(json, where);
+  const own = partOf(given, 'vision_config', where);
+  requireModelType(own.json, [modelType, instructBlipType], own.where);
+  return Object.freeze({ modelType: familyType<Blip2VisionConfig['modelType']>(own.json, given, modelType, instructBlipType), ...read(own.json, own.where), json: own.json });
 }
 
 function toJson(config: Blip2VisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: modelType }), ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, modelType), options) };
 }
 
 function create(overrides: Partial<Blip2VisionConfig> = {}): Blip2VisionConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
-  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  const base = fromJson({ model_type: overrides.modelType ?? modelType, ...overrides.json }, modelType);
   return fromJson(writeFields<VisionFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
 }
 
