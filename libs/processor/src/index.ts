@@ -9,3 +9,4 @@ export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/paddin
 export { Blip2Processor, type LevelOptions, type ProcessedImages, type ProcessedTexts, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
 export type { Triple } from './image-processor-settings.ts';
 export type { PixelTensor } from './pixel-values.ts';
+export { InstructBlipProcessor, type InstructBlipProcessorParts, type InstructedTexts } from './instructblip-processor.ts';
