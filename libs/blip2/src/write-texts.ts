@@ -27,7 +27,8 @@ export async function writeTexts(pipeline: Blip2Pipeline, processor: Blip2Proces
   const prompt = await encodePrompts(pipeline, processor, rows);
   const preprocess = clock();
   options.signal?.throwIfAborted();
-  const encoded = await pipeline.encodeImages(pixelValues);
+  const { interpolatePosEncoding = false } = options;
+  const encoded = await pipeline.encodeImages(pixelValues, { interpolatePosEncoding });
   const encode = clock();
   const prefix = pickRows(encoded, rows.map(({ image }) => images.indexOf(image)));
   const output = await pipeline.generate({ pixelValues: prefix, ...prompt }, { ...defaultLength(options), ...options }, { decode: (ids) => processor.decode(ids, { skipSpecialTokens: true }) });
