@@ -159,7 +159,7 @@ describe('attention', () => {
     return { context, maps };
   }
 
-  const body = (variant: Variant, result: 'context' | 'probabilities', maps: boolean): Plan['body'] => (g, values, _) => {
+  const body = (variant: Variant, result: 'context' | 'probabilities', maps: boolean): Plan['body'] => (g, values) => {
     const bias = values[variant.past ? 'bias' : 'shortBias'] as F32;
     const outputs = attention(g, {
       query: values['query'] as F32, key: values['key'] as F32, value: values['value'] as F32,
