@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { DecodeImage, LoadModel } from './model/model-port.ts';
+import type { DecodeImage, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
 import { temporaryFiles } from './output/temporary-files.ts';
 
 /** What a command may touch of the process and of the library. Tests hand in their own. */
@@ -16,6 +16,8 @@ export interface Environment {
   /** Ends the process at once, as an interrupt that nobody handles does: exit code 130. */
   readonly exitNow: () => void;
   readonly loadModel: LoadModel;
+  readonly loadRetrievalModel: Load<RetrievalModel>;
+  readonly loadEmbeddingModel: LoadEmbeddingModel;
   readonly decodeImage: DecodeImage;
 }
 
@@ -40,5 +42,7 @@ export const processEnvironment: Environment = {
     process.kill(process.pid, 'SIGINT');
   },
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
+  loadRetrievalModel: async (source, options) => (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
+  loadEmbeddingModel: async (source, part, options) => (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
   decodeImage: async (source, options) => (await import('./images/decode-image.ts')).decodeImage(source, options),
 };

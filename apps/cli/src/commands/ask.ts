@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
-import type { TextResult } from '../model/model-port.ts';
+import type { TaskModel, TextResult } from '../model/model-port.ts';
+import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
@@ -35,13 +36,14 @@ export const askCommand: CliCommand = {
   },
 };
 
-function askTask(options: AskOptions): ImageTask<TextResult> {
+function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
   const generation = generationSettingsOf(options);
   const rawPrompt = options.rawPrompt === true;
   const questions = [...new Set(options.question)];
   if (questions.some((question) => question.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', { where: '--question', fix: 'For a text without any question use `blip2 caption`' });
   return {
     command: 'ask',
+    model: generationKind,
     parts: questions,
     options: { rawPrompt, ...generation },
     perform: (model, items, signal) => model.ask(items.map(({ image, parts }) => ({ image, questions: parts })), { rawPrompt, generation, signal }),

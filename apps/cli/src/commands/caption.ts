@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
-import type { TextResult } from '../model/model-port.ts';
+import type { TaskModel, TextResult } from '../model/model-port.ts';
+import { generationKind } from '../model/open-model.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
 import { textResultJson } from '../output/text-result-json.ts';
@@ -31,11 +32,12 @@ export const captionCommand: CliCommand = {
   },
 };
 
-function captionTask(options: CaptionOptions): ImageTask<TextResult> {
+function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> {
   const generation = generationSettingsOf(options);
   const prompt = options.prompt === undefined ? {} : { prompt: options.prompt };
   return {
     command: 'caption',
+    model: generationKind,
     parts: [''],
     options: { ...prompt, ...generation },
     async perform(model, items, signal) {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Environment } from '../environment.ts';
 import { main } from '../main.ts';
-import type { LoadSettings, TaskModel, TextResult } from '../model/model-port.ts';
+import type { Embedding, EmbeddingModel, LoadSettings, RetrievalModel, TaskModel, TextResult } from '../model/model-port.ts';
 
 /** What one command line did. */
 export interface FakeRun {
@@ -15,7 +15,7 @@ export interface FakeRun {
 }
 /** One thing that was asked of the model. */
 export interface FakeCall {
-  readonly name: 'load' | 'caption' | 'ask' | 'dispose' | 'exit' | 'leak';
+  readonly name: 'load' | 'caption' | 'ask' | 'match' | 'embed' | 'dispose' | 'exit' | 'leak';
   readonly [detail: string]: unknown;
 }
 export interface FakeOptions {
@@ -51,6 +51,14 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
       await called({ name: 'load', source, settings, signal });
       return fakeModel(called);
     },
+    loadRetrievalModel: async (source, { signal, ...settings }) => {
+      await called({ name: 'load', source, settings, signal });
+      return fakeRetrievalModel(called);
+    },
+    loadEmbeddingModel: async (source, part, { signal, ...settings }) => {
+      await called({ name: 'load', source, part, settings, signal });
+      return fakeEmbeddingModel(called);
+    },
   };
   const running = main(argv, environment);
   options.onStart?.(signals);
@@ -68,8 +76,43 @@ async function fakeDecode(source: string | URL | Uint8Array): Promise<RgbImage> 
   return { type: 'uint8', dims: [1, data.length, 3], data: Uint8Array.from(data) };
 }
 
+const textOf = (image: RgbImage): string => Buffer.from(image.data).toString();
+
+/** A text fits a picture that says the same. */
+function fakeRetrievalModel(called: (call: FakeCall) => Promise<void>): RetrievalModel {
+  return {
+    async match(items, { signal }) {
+      await called({ name: 'match', items: items.map(({ image, texts }) => [textOf(image), ...texts]) });
+      signal.throwIfAborted();
+      return items.map(({ image, texts }) => texts.map((text) => (textOf(image) === text ? { itm: 0.75, itc: 0.5 } : { itm: 0.25, itc: -0.5 })));
+    },
+    [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
+  };
+}
+
+/** Two positions of two numbers: how long the text is, and 0.5. */
+function fakeEmbeddingModel(called: (call: FakeCall) => Promise<void>): EmbeddingModel {
+  const embeddingOf = (text: string): Embedding => ({ dims: [2, 2], data: Float32Array.of(text.length, 0.5, text.length + 1, 0.25) });
+  return {
+    async embedImages(images, { signal }) {
+      await called({ name: 'embed', images: images.map(textOf) });
+      signal.throwIfAborted();
+      return images.map((image) => embeddingOf(textOf(image)));
+    },
+    async embedTexts(texts, { signal }) {
+      await called({ name: 'embed', texts });
+      signal.throwIfAborted();
+      return texts.map(embeddingOf);
+    },
+    async embedPairs(items) {
+      await called({ name: 'embed', items: items.map(({ image, texts }) => [textOf(image), ...texts]) });
+      return items.map(({ image, texts }) => texts.map((text) => embeddingOf(textOf(image) + text)));
+    },
+    [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
+  };
+}
+
 function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
-  const textOf = (image: RgbImage): string => Buffer.from(image.data).toString();
   return {
     async caption(images, { generation, prompt, signal }) {
       await called({ name: 'caption', images: images.map(textOf), generation, prompt });

@@ -33,6 +33,44 @@ export interface TaskModel extends AsyncDisposable {
   ask(images: readonly ImageQuestions[], options: CallOptions & { readonly rawPrompt: boolean }): Promise<readonly (readonly TextResult[])[]>;
 }
 
+/** How well a picture and a text fit. */
+export interface MatchScore {
+  /** Probability that they match, in [0, 1]. */
+  readonly itm: number;
+  /** Cosine, in [-1, 1]. */
+  readonly itc: number;
+}
+
+/** An image and the texts that it is compared with. */
+export interface ImageTexts {
+  readonly image: RgbImage;
+  readonly texts: readonly string[];
+}
+
+/** What the commands ask of a retrieval checkpoint. */
+export interface RetrievalModel extends AsyncDisposable {
+  /** Per image, one score per text. Each image is encoded once. */
+  match(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly MatchScore[])[]>;
+}
+
+/** A part whose features `blip2 embed` writes. */
+export type EmbedPart = 'vision' | 'qformer' | 'projection' | 'image-proj' | 'text' | 'text-proj' | 'multimodal';
+/** Values of one input, row-major. */
+export interface Embedding {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** What the commands ask of any checkpoint that features are taken from; it is loaded for one part. */
+export interface EmbeddingModel extends AsyncDisposable {
+  /** One embedding per image. */
+  embedImages(images: readonly RgbImage[], options: Pick<CallOptions, 'signal'>): Promise<readonly Embedding[]>;
+  /** One per text. */
+  embedTexts(texts: readonly string[], options: Pick<CallOptions, 'signal'>): Promise<readonly Embedding[]>;
+  /** Per image, one per text. */
+  embedPairs(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly Embedding[])[]>;
+}
+
 export interface LoadSettings {
   readonly dtype?: string;
   readonly device?: string;
@@ -42,7 +80,9 @@ export interface LoadSettings {
   readonly signal: AbortSignal;
 }
 /** `source` is a folder in the Hugging Face layout, or a hub id. */
-export type LoadModel = (source: string, settings: LoadSettings) => Promise<TaskModel>;
+export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Model>;
+export type LoadModel = Load<TaskModel>;
+export type LoadEmbeddingModel = (source: string, part: EmbedPart, settings: LoadSettings) => Promise<EmbeddingModel>;
 
 /** Decodes a picture, upright, to RGB levels. Throws `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`. */
 export type DecodeImage = (source: string | URL | Uint8Array, options: { readonly signal: AbortSignal }) => Promise<RgbImage>;

@@ -1,14 +1,27 @@
 import { realpath } from 'node:fs/promises';
 import type { Environment } from '../environment.ts';
 import type { ModelOptions, OutputOptions } from '../options/common-options.ts';
-import { demoModelFolder, demoModelNotice } from './demo-model.ts';
-import type { TaskModel } from './model-port.ts';
+import { demoModelFolder, demoModelNotice, demoRetrievalFolder } from './demo-model.ts';
+import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
+
+/** A kind of checkpoint: how it is loaded, and the demo that is one. */
+export interface ModelKind<Model extends AsyncDisposable> {
+  readonly demoFolder: string;
+  readonly loadFrom: (environment: Environment) => Load<Model>;
+}
+
+export const generationKind: ModelKind<TaskModel> = { demoFolder: demoModelFolder, loadFrom: ({ loadModel }) => loadModel };
+export const retrievalKind: ModelKind<RetrievalModel> = { demoFolder: demoRetrievalFolder, loadFrom: ({ loadRetrievalModel }) => loadRetrievalModel };
+/** Any checkpoint with this part; the demo is one that has it. */
+export function embeddingKind(part: EmbedPart): ModelKind<EmbeddingModel> {
+  return { demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder, loadFrom: ({ loadEmbeddingModel }) => (source, settings) => loadEmbeddingModel(source, part, settings) };
+}
 
 /** Loads the model that the options name, or the demo, which says what it is. */
-export async function openModel(options: ModelOptions & OutputOptions, environment: Environment, signal: AbortSignal): Promise<TaskModel> {
-  const source = options.model ?? demoModelFolder;
-  if (options.quiet !== true && (await isDemo(source))) environment.stderr.write(demoModelNotice);
-  return environment.loadModel(source, {
+export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<Model>, options: ModelOptions & OutputOptions, environment: Environment, signal: AbortSignal): Promise<Model> {
+  const source = options.model ?? kind.demoFolder;
+  if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(demoModelNotice);
+  return kind.loadFrom(environment)(source, {
     ...(options.dtype !== undefined && { dtype: options.dtype }),
     ...(options.device !== undefined && { device: options.device }),
     ...(options.threads !== undefined && { threads: options.threads }),
@@ -17,7 +30,7 @@ export async function openModel(options: ModelOptions & OutputOptions, environme
   });
 }
 
-async function isDemo(source: string): Promise<boolean> {
-  const [given, demo] = await Promise.all([source, demoModelFolder].map((folder) => realpath(folder).catch(() => folder)));
+async function isDemo(source: string, demoFolder: string): Promise<boolean> {
+  const [given, demo] = await Promise.all([source, demoFolder].map((folder) => realpath(folder).catch(() => folder)));
   return given === demo;
 }

@@ -50,7 +50,7 @@ export function addModelOptions(command: Command): Command {
 export function addImageOptions(command: Command): Command {
   command
     .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
-    .addOption(new Option('--batch-size <n>', 'Texts to generate together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
+    .addOption(new Option('--batch-size <n>', 'Rows that go through the model together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
   addOutputOptions(command);
   command
     .addOption(new Option('--restart', 'Start a .jsonl output over instead of going on with it').helpGroup('Output:'))

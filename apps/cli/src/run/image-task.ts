@@ -1,5 +1,7 @@
 import type { RgbImage } from '@blip2/interfaces';
-import type { CallOptions, TaskModel } from '../model/model-port.ts';
+import type { CallOptions } from '../model/model-port.ts';
+import type { ModelKind } from '../model/open-model.ts';
+import type { ResultSink } from '../output/result-sink.ts';
 
 /** A decoded picture and the parts of the task that are to be done for it. */
 export interface TaskItem {
@@ -8,18 +10,22 @@ export interface TaskItem {
 }
 
 /** What a command does with every picture. One picture gives one line per part. */
-export interface ImageTask<Result> {
+export interface ImageTask<Result, Model extends AsyncDisposable> {
   readonly command: string;
+  /** The checkpoint that it needs. */
+  readonly model: ModelKind<Model>;
   /** What is asked of each picture (questions); a task that asks nothing has the one part `''`. */
   readonly parts: readonly string[];
   /** Options that change results, as they go into the run's record. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Per item, one result per part. */
-  perform(model: TaskModel, items: readonly TaskItem[], signal: CallOptions['signal']): Promise<readonly (readonly Result[])[]>;
+  perform(model: Model, items: readonly TaskItem[], signal: CallOptions['signal']): Promise<readonly (readonly Result[])[]>;
   /** The JSON line of a result. */
   toJson(image: string, part: string, result: Result): Readonly<Record<string, unknown>>;
   /** The columns of the text line after the path. */
   toColumns(part: string, result: Result): readonly string[];
   /** Which part a JSON line of an earlier run is; `undefined` if it is none. */
   partOf(line: Readonly<Record<string, unknown>>): string | undefined;
+  /** A sink for JSON lines of its own, where it knows what to do with such a file; else lines are written as they are. */
+  openOutput?(output: string): ResultSink | undefined;
 }

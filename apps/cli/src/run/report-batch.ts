@@ -5,11 +5,14 @@ import type { ResultSink } from '../output/result-sink.ts';
 import type { Opened } from './batches.ts';
 import type { ImageTask } from './image-task.ts';
 
+/** How a task's results look. */
+type ReportedTask<Result> = Pick<ImageTask<Result, AsyncDisposable>, 'toJson' | 'toColumns'>;
+
 export interface BatchReport<Result> {
   readonly batch: readonly Opened[];
   /** Of the opened pictures of the batch, in order. */
   readonly results: readonly (readonly Result[])[];
-  readonly task: ImageTask<Result>;
+  readonly task: ReportedTask<Result>;
   readonly json: boolean;
   readonly sink: ResultSink;
   readonly stderr: Writable;
@@ -30,7 +33,7 @@ export async function reportBatch<Result>({ batch, results, task, json, sink, st
   }
 }
 
-function lineOf<Result>(task: ImageTask<Result>, json: boolean, name: string, part: string, result: Result): string {
+function lineOf<Result>(task: ReportedTask<Result>, json: boolean, name: string, part: string, result: Result): string {
   if (json) return `${JSON.stringify(task.toJson(name, part, result))}\n`;
   return `${[name, ...task.toColumns(part, result)].map(oneLine).join('\t')}\n`;
 }

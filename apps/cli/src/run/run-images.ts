@@ -5,9 +5,8 @@ import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageInput } from '../images/image-input.ts';
 import { openModel } from '../model/open-model.ts';
-import { demoModelFolder } from '../model/demo-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
-import { expectNoInput, isJsonLines, openSink } from '../output/open-sink.ts';
+import { expectNoInput, expectWritable, isJsonLines, openSink } from '../output/open-sink.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import { describeRun } from '../output/run-record.ts';
 import type { ImageTask } from './image-task.ts';
@@ -18,17 +17,20 @@ import { batchesOf, type Pending } from './batches.ts';
 import { reportBatch } from './report-batch.ts';
 
 /** Does a task for all pictures that the arguments name, in order, and says how it ended. */
-export async function runImages<Result>(task: ImageTask<Result>, args: readonly string[], options: ImageOptions, environment: Environment): Promise<ExitCode> {
+export async function runImages<Result, Model extends AsyncDisposable>(task: ImageTask<Result, Model>, args: readonly string[], options: ImageOptions, environment: Environment): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal: interruption.signal }, environment);
   if (inputs.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
   await expectNoInput(options.output, inputs.map(({ name }) => name));
-  const sink = await openSink(options.output, environment.stdout, {
-    record: await describeRun(task.command, options.model ?? demoModelFolder, { ...task.options, dtype: options.dtype, device: options.device }),
+  const own = options.output === undefined ? undefined : task.openOutput?.(options.output);
+  if (own && options.output !== undefined) await expectWritable(options.output);
+  const sink = own ?? await openSink(options.output, environment.stdout, {
+    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device }),
     restart: options.restart === true,
     keyOf: (line) => keyOfLine(task, line),
   });
-  const run: Run<Result> = { task, options, environment, sink, signal: interruption.signal, pending: pendingOf(inputs, task.parts, sink) };
+  const json = own !== undefined || options.json === true || isJsonLines(options.output);
+  const run: Run<Result, Model> = { json, task, options, environment, sink, signal: interruption.signal, pending: pendingOf(inputs, task.parts, sink) };
   const tally: Tally = { inputs: inputs.length, done: inputs.length - run.pending.length, failed: 0 };
   let outcome: Outcome = 'failed';
   try {
@@ -45,8 +47,9 @@ export async function runImages<Result>(task: ImageTask<Result>, args: readonly 
   return conclude(outcome, tally, options, environment);
 }
 
-interface Run<Result> {
-  readonly task: ImageTask<Result>;
+interface Run<Result, Model extends AsyncDisposable> {
+  readonly json: boolean;
+  readonly task: ImageTask<Result, Model>;
   readonly options: ImageOptions;
   readonly environment: Environment;
   readonly sink: ResultSink;
@@ -61,13 +64,12 @@ interface Tally {
   failed: number;
 }
 
-async function work<Result>({ task, options, environment, sink, signal, pending }: Run<Result>, tally: Tally): Promise<void> {
+async function work<Result, Model extends AsyncDisposable>({ json, task, options, environment, sink, signal, pending }: Run<Result, Model>, tally: Tally): Promise<void> {
   if (pending.length === 0) return;
   const progress = createProgress(environment, options.progress && options.quiet !== true && tally.inputs > 1);
   // Pictures are decoded while the model is loaded, and later while it works.
   const batches = oneAhead(batchesOf(pending, options.batchSize, environment, signal));
-  await using model = await openModel(options, environment, signal);
-  const json = options.json === true || isJsonLines(options.output);
+  await using model = await openModel(task.model, options, environment, signal);
   progress.show(tally.done, tally.inputs);
   for await (const batch of batches) {
     const decoded = batch.filter((entry) => 'image' in entry);
@@ -91,7 +93,7 @@ function keyOf(image: string, part: string): string {
   return JSON.stringify([image, part]);
 }
 
-function keyOfLine<Result>(task: ImageTask<Result>, line: Readonly<Record<string, unknown>>): string | undefined {
+function keyOfLine(task: Pick<ImageTask<never, never>, 'partOf'>, line: Readonly<Record<string, unknown>>): string | undefined {
   const { image, error } = line;
   const part = task.partOf(line);
   return typeof image === 'string' && error === undefined && part !== undefined ? keyOf(image, part) : undefined;

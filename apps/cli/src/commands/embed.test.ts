@@ -1,0 +1,90 @@
+import { access, readdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { openCheckpoint, readTensor } from '@blip2/checkpoint';
+import { rename } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { runFake } from '../fakes/fake-environment.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
+
+interface Npy {
+  readonly header: string;
+  readonly values: readonly number[];
+}
+async function readNpy(file: string): Promise<Npy> {
+  const bytes = await readFile(file);
+  expect([...bytes.subarray(0, 8)]).toEqual([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0]);
+  const start = 10 + bytes.readUInt16LE(8);
+  expect(start % 64).toBe(0);
+  const values = Array.from({ length: (bytes.length - start) / 4 }, (_, index) => bytes.readFloatLE(start + 4 * index));
+  return { header: bytes.subarray(10, start).toString(), values };
+}
+
+describe('blip2 embed', () => {
+  it('writes one array of all pictures, in order', async () => {
+    const at = await temporaryFolder({ a: 'a', b: 'four' });
+    const { exitCode, stdout, calls } = await runFake(['embed', at('a'), at('b'), '-o', at('out.npy')]);
+    expect([exitCode, stdout]).toEqual([0, '']);
+    expect(calls[0]).toMatchObject({ source: demoRetrievalFolder, part: 'image-proj' });
+    const { header, values } = await readNpy(at('out.npy'));
+    expect(header).toMatch(/^\{'descr': '<f4', 'fortran_order': False, 'shape': \(2, 2, 2\), \} *\n$/);
+    expect(values).toEqual([1, 0.5, 2, 0.25, 4, 0.5, 5, 0.25]);
+  });
+
+  it.each([['mean', [1.5, 0.375]], ['first', [1, 0.5]], ['max', [2, 0.5]]])('pools positions by their %s', async (pool, expected) => {
+    const at = await temporaryFolder({ a: 'a' });
+    const { stdout } = await runFake(['embed', at('a'), '--pool', pool, '--json']);
+    expect(JSON.parse(stdout)).toEqual({ image: at('a'), part: 'image-proj', shape: [2], embedding: expected });
+  });
+
+  it('writes one tensor per text, by its name', async () => {
+    const at = await temporaryFolder({});
+    await runFake(['embed', '-t', 'cat', '-t', 'horse', '-o', at('out.safetensors')]);
+    await rename(at('out.safetensors'), at('model.safetensors'));
+    const { tensors } = await openCheckpoint(at());
+    expect([...tensors.keys()]).toEqual(['cat', 'horse']);
+    expect([...(await readTensor(tensors.get('horse')!)).data]).toEqual([5, 0.5, 6, 0.25]);
+  });
+
+  it('writes lines of every picture with every text', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
+    const lines = (await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toEqual([
+      { image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [[2, 0.5], [3, 0.25]] },
+      { image: at('a'), text: 'yy', part: 'multimodal', shape: [2, 2], embedding: [[3, 0.5], [4, 0.25]] },
+    ]);
+    const again = await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
+    expect(again.calls).toEqual([]);
+  });
+
+  it('takes what the language model reads from the demo that has one', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    const { calls } = await runFake(['embed', at('a'), '--part', 'projection', '--json']);
+    expect(calls[0]).toMatchObject({ source: demoModelFolder, part: 'projection' });
+  });
+
+  it('leaves out pictures that cannot be opened, and says so', async () => {
+    const at = await temporaryFolder({ a: 'a', bad: 'bad' });
+    const { exitCode, stderr } = await runFake(['embed', at('a'), at('bad'), '-o', at('out.npy'), '--quiet']);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('INVALID_IMAGE');
+    expect((await readNpy(at('out.npy'))).values).toHaveLength(4);
+  });
+
+  it('refuses parts that the inputs lack, other files, and nothing at all', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    for (const argv of [['embed'], ['embed', '--json'], ['embed', at('a')], ['embed', at('a'), '-o', at('out.txt')], ['embed', at('a'), '--part', 'text', '--json'], ['embed', '-t', 'x', '--part', 'vision', '--json'], ['embed', at('a'), '--part', 'nose', '--json']]) {
+      const { exitCode, calls } = await runFake(argv);
+      expect([exitCode, calls], argv.join(' ')).toEqual([2, []]);
+    }
+  });
+
+  it('leaves no file behind when it fails', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], { onCall: ({ name }) => { if (name === 'embed') throw new Error('broken'); } });
+    expect(exitCode).toBe(1);
+    await expect(access(at('out.npy'))).rejects.toThrow();
+    expect(await readdir(dirname(at('a')))).toEqual(['a']);
+  });
+});

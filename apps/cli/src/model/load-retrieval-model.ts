@@ -1,0 +1,24 @@
+import { Blip2Retrieval, type LoadOptions } from '@blip2/blip2';
+import type { ImageTexts, Load, MatchScore, RetrievalModel } from './model-port.ts';
+
+/** The library's retrieval tasks behind the port, in a worker thread. */
+export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, ...settings }) => {
+  // The library refuses other names itself, and says what to use instead.
+  const precision = dtype === undefined ? {} : { dtype: dtype as NonNullable<LoadOptions['dtype']> };
+  const retrieval = await Blip2Retrieval.fromPretrained(source, { ...settings, ...precision, isolate: 'worker' });
+  return {
+    async match(items, options) {
+      if (haveSameTexts(items)) return retrieval.match(items.map(({ image }) => image), items[0]?.texts ?? [], options);
+      // A resumed run may have other texts left for each picture.
+      const results: (readonly MatchScore[])[] = [];
+      for (const { image, texts } of items) results.push((await retrieval.match([image], texts, options))[0] ?? []);
+      return results;
+    },
+    [Symbol.asyncDispose]: () => retrieval.dispose(),
+  };
+};
+
+function haveSameTexts(items: readonly ImageTexts[]): boolean {
+  const texts = JSON.stringify(items[0]?.texts);
+  return items.every((item) => JSON.stringify(item.texts) === texts);
+}

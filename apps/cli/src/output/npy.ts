@@ -1,0 +1,19 @@
+/** Version 1.0 of NumPy's file format (NEP 1): magic, header length, a Python dictionary, data from a multiple of 64 on. */
+const MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0];
+const ALIGNMENT = 64;
+const LENGTH_BYTES = 2;
+
+/** What comes before the little-endian float32 values of an array of this shape. */
+export function npyHeader(shape: readonly number[]): Uint8Array {
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
+  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const before = MAGIC.length + LENGTH_BYTES;
+  // The header ends with a line feed.
+  const length = Math.ceil((before + dictionary.length + 1) / ALIGNMENT) * ALIGNMENT - before;
+  const header = new Uint8Array(before + length).fill(' '.charCodeAt(0));
+  header.set(MAGIC);
+  new DataView(header.buffer).setUint16(MAGIC.length, length, true);
+  header.set(new TextEncoder().encode(dictionary), before);
+  header[header.length - 1] = '\n'.charCodeAt(0);
+  return header;
+}

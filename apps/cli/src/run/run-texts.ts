@@ -1,0 +1,62 @@
+import type { Environment } from '../environment.ts';
+import { ExitCode } from '../exit-code.ts';
+import { originalError } from '../failure.ts';
+import { openModel, type ModelKind } from '../model/open-model.ts';
+import type { ImageOptions } from '../options/common-options.ts';
+import { expectWritable, openSink } from '../output/open-sink.ts';
+import type { Outcome, ResultSink } from '../output/result-sink.ts';
+import { describeRun } from '../output/run-record.ts';
+import { isAbort, listenForInterrupts } from './interruption.ts';
+
+/** What a command does with texts alone. */
+export interface TextTask<Result, Model extends AsyncDisposable> {
+  readonly command: string;
+  readonly model: ModelKind<Model>;
+  readonly options: Readonly<Record<string, unknown>>;
+  /** One result per text. */
+  perform(model: Model, texts: readonly string[], signal: AbortSignal): Promise<readonly Result[]>;
+  toJson(text: string, result: Result): Readonly<Record<string, unknown>>;
+  openOutput?(output: string): ResultSink | undefined;
+}
+
+/** Does a task for texts, in order, and says how it ended: a JSON line for each. */
+export async function runTexts<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, texts: readonly string[], options: ImageOptions, environment: Environment): Promise<ExitCode> {
+  using interruption = listenForInterrupts(environment, options.quiet === true);
+  const { signal } = interruption;
+  const sink = await openTextSink(task, options, environment);
+  let outcome: Outcome = 'failed';
+  try {
+    const pending = texts.filter((text) => !sink.done.has(text));
+    if (pending.length > 0) await writeResults(task, pending, options, environment, sink, signal);
+    outcome = 'finished';
+  } catch (error) {
+    if (!signal.aborted || !isAbort(originalError(error))) throw error;
+    outcome = 'interrupted';
+  } finally {
+    await sink.close(outcome);
+  }
+  return outcome === 'finished' ? ExitCode.done : ExitCode.interrupted;
+}
+
+async function openTextSink<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, { output, ...options }: ImageOptions, { stdout }: Environment): Promise<ResultSink> {
+  const own = output === undefined ? undefined : task.openOutput?.(output);
+  if (own && output !== undefined) await expectWritable(output);
+  return own ?? openSink(output, stdout, {
+    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device }),
+    restart: options.restart === true,
+    keyOf: ({ text }) => (typeof text === 'string' ? text : undefined),
+  });
+}
+
+async function writeResults<Result, Model extends AsyncDisposable>(
+  task: TextTask<Result, Model>, pending: readonly string[], options: ImageOptions, environment: Environment, sink: ResultSink, signal: AbortSignal,
+): Promise<void> {
+  await using model = await openModel(task.model, options, environment, signal);
+  for (let start = 0; start < pending.length; start += options.batchSize) {
+    const batch = pending.slice(start, start + options.batchSize);
+    const results = await task.perform(model, batch, signal);
+    signal.throwIfAborted();
+    const lines = results.map((result, index) => `${JSON.stringify(task.toJson(batch[index] ?? '', result))}\n`);
+    await sink.write(lines.join(''));
+  }
+}
