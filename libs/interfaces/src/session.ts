@@ -6,6 +6,8 @@ export interface OnnxModel<S extends Signature = Signature> {
   readonly signature: S;
   /** Absolute path; external data is named relative to it. Absent if the graph has none. */
   readonly weightsFolder?: string;
+  /** Weights are to be laid out anew for their kernels when the graph is loaded: integer kernels need it, float32 ones would copy every weight for nothing. Default false. */
+  readonly prepack?: boolean;
   serialize(): Uint8Array;
 }
 

@@ -12,9 +12,45 @@ export interface StoredTensor {
   readonly byteLength: number;
 }
 
+/**
+ * How the matrices of linear layers are held. `fp32`: as floats. `int8`: one scale per row of the weight, activations quantised as they come.
+ * `q8` and `q4`: blocks of 8 or 4 bits with a scale each.
+ */
+export type Precision = 'fp32' | 'int8' | 'q8' | 'q4';
+
+/** A precision, or a preset: `fast` is the quickest mix, `small` the one that takes least memory. */
+export type PrecisionChoice = Precision | 'fast' | 'small';
+
+/** A matrix `[out, in]` of a linear layer as integers, with one scale per output. */
+export interface ColumnQuantizedWeight {
+  readonly precision: 'int8';
+  /** `[out, in]`. */
+  readonly shape: readonly number[];
+  /** `I8 [in, out]`. */
+  readonly values: StoredTensor;
+  /** `F32 [out]`. */
+  readonly scales: StoredTensor;
+}
+
+/** A matrix `[out, in]` of a linear layer as integers, with one scale per block of `blockSize` inputs of one output. */
+export interface BlockQuantizedWeight {
+  readonly precision: 'q8' | 'q4';
+  /** `[out, in]`. */
+  readonly shape: readonly number[];
+  readonly blockSize: number;
+  /** `U8 [out, blocks, bytes]`: the weights of a block in order, of 4 bits the low ones first; the last block is filled up with zeros. 128, or 8, stands for zero. */
+  readonly values: StoredTensor;
+  /** `F32 [out, blocks]`. */
+  readonly scales: StoredTensor;
+}
+
+export type QuantizedWeight = ColumnQuantizedWeight | BlockQuantizedWeight;
+
 /** The tensors of a checkpoint by name. Headers only: no weight has been read. */
 export interface WeightStore {
   /** The deepest folder that holds every file, links resolved: a runtime may read inside it only. */
   readonly folder: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Matrices that are held as integers, by the names that they have as floats; these need not be among `tensors`. */
+  readonly quantized?: ReadonlyMap<string, QuantizedWeight>;
 }

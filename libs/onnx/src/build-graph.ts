@@ -5,7 +5,7 @@ import { DATA_TYPE } from './element-type.ts';
 import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type ValueInfoProto } from './generated/onnx_pb.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
-import { storeFinder, Weights, type WeightFinder } from './weights.ts';
+import { storeFinder, Weights, type QuantizedValue, type WeightFinder } from './weights.ts';
 
 /** Version of the standard operators (`Gelu`, `LayerNormalization`, `Resize` with its present meaning). */
 const OPSET = 21n;
@@ -40,14 +40,16 @@ export function buildGraph<const S extends Signature>(
   const graph = new Graph();
   const finder = 'tensors' in weights ? storeFinder(weights) : weights;
   const stored = new Map<string, Value>();
+  const quantized = new Map<string, QuantizedValue>();
   const entries = Object.entries(signature.inputs).map(([key, { type, axes }]) => [key, graph.input(key, type, axes)]);
-  const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map() }, prefix));
+  const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix));
   for (const [key, spec] of Object.entries(signature.outputs)) exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
   const proto = modelProto(name, signature, graph);
   return {
     name,
     signature,
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
+    ...(quantized.size > 0 && { prepack: true }),
     weightNames: [...stored.keys()],
     serialize: () => toBinary(ModelProtoSchema, proto),
   };

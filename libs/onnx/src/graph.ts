@@ -59,12 +59,12 @@ export class Graph {
   }
 
   /** A small tensor inside the graph; equal ones are stored once. */
-  constant<T extends 'int64' | 'float32'>(type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
+  constant<T extends 'int64' | 'float32' | 'uint8'>(type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
     const key = `${type}[${dims}]=${numbers}`;
     const known = this.#constants.get(key);
     if (known) return known as Value<T>;
     const value: Value<T> = { name: `constant/${this.#constants.size}`, type, axes: dims };
-    const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : Float32Array.from(numbers);
+    const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : type === 'uint8' ? Uint8Array.from(numbers) : Float32Array.from(numbers);
     this.initializers.push(create(TensorProtoSchema, { name: value.name, dataType: DATA_TYPE[type], dims: dims.map(BigInt), rawData: new Uint8Array(data.buffer) }));
     this.#constants.set(key, value);
     return value;

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { Blip2Error, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import { cast } from './ops/cast.ts';
 import { formatAxes, sameAxes } from './axes.ts';
 import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
@@ -11,11 +11,23 @@ export interface WeightFinder {
   readonly folder?: string;
   has(name: string): boolean;
   find(name: string, shape: readonly number[]): StoredTensor | undefined;
+  /** The integer form of the matrix of a linear layer, where it is held so. */
+  findQuantized?(name: string, shape: readonly number[]): QuantizedWeight | undefined;
 }
 
-export function storeFinder({ folder, tensors }: WeightStore): WeightFinder {
-  return { folder, has: (name) => tensors.has(name), find: (name) => tensors.get(name) };
+export function storeFinder({ folder, tensors, quantized }: WeightStore): WeightFinder {
+  return {
+    folder,
+    has: (name) => tensors.has(name) || quantized?.has(name) === true,
+    find: (name) => tensors.get(name),
+    findQuantized: (name) => quantized?.get(name),
+  };
 }
+
+/** The matrix of a linear layer as integers, in a graph. */
+export type QuantizedValue =
+  | { readonly precision: 'int8'; readonly values: Value<'int8'>; readonly scales: Value<'float32'> }
+  | { readonly precision: 'q8' | 'q4'; readonly values: Value<'uint8'>; readonly scales: Value<'float32'>; readonly blockSize: number };
 
 /** What all views of one graph's weights share. */
 interface Origin {
@@ -23,6 +35,7 @@ interface Origin {
   readonly finder: WeightFinder;
   readonly stored: Map<string, Value>;
   readonly float32: Map<string, Value<'float32'>>;
+  readonly quantized: Map<string, QuantizedValue>;
 }
 
 /** Checkpoint tensors under one path. `get` fails if the name is absent or the shape differs. */
@@ -63,20 +76,46 @@ export class Weights {
     const known = stored.get(full);
     const tensor = finder.find(full, shape);
     if (!tensor) throw missingWeight(full, shape, finder);
-    if (!sameAxes(tensor.shape, shape)) {
-      throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${full} has the wrong shape`, {
-        expected: formatAxes(shape), got: formatAxes(tensor.shape), where: tensor.file, fix: 'Use the config.json that belongs to these weights',
-      });
-    }
+    expectShape(full, tensor.shape, shape, tensor.file);
     if (known) return known;
-    const value = graph.external(elementType(tensor), tensor, finder.folder === undefined ? '' : relative(finder.folder, tensor.file));
+    const value = this.#external(elementType(tensor), tensor);
     stored.set(full, value);
     return value;
+  }
+
+  /** The matrix `[out, in]` of a linear layer as integers; nothing where it is held as floats. */
+  getQuantized(name: string, shape: readonly [out: number, inner: number]): QuantizedValue | undefined {
+    const full = this.#full(name);
+    const { finder, stored, quantized } = this.#origin;
+    const weight = finder.findQuantized?.(full, shape);
+    if (!weight) return undefined;
+    expectShape(full, weight.shape, shape, weight.values.file);
+    const known = quantized.get(full);
+    if (known) return known;
+    const scales = this.#external('float32', weight.scales);
+    const value: QuantizedValue = weight.precision === 'int8'
+      ? { precision: 'int8', values: this.#external('int8', weight.values), scales }
+      : { precision: weight.precision, values: this.#external('uint8', weight.values), scales, blockSize: weight.blockSize };
+    quantized.set(full, value);
+    stored.set(full, value.values);
+    return value;
+  }
+
+  #external<T extends ElementType>(type: T, tensor: StoredTensor): Value<T> {
+    const { graph, finder } = this.#origin;
+    return graph.external(type, tensor, finder.folder === undefined ? '' : relative(finder.folder, tensor.file));
   }
 
   #full(name: string): string {
     return this.path ? `${this.path}.${name}` : name;
   }
+}
+
+function expectShape(name: string, got: readonly number[], expected: readonly number[], where: string): void {
+  if (sameAxes(got, expected)) return;
+  throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
+    expected: formatAxes(expected), got: formatAxes(got), where, fix: 'Use the config.json that belongs to these weights',
+  });
 }
 
 function elementType({ name, dtype, file }: StoredTensor): ElementType {

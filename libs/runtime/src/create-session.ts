@@ -31,8 +31,10 @@ export const createSession: SessionFactory = async <S extends Signature>(model: 
 
 async function openSession(runtime: OnnxRuntime, model: OnnxModel, { threads, device = 'cpu' }: SessionOptions): Promise<OnnxRuntimeSession> {
   const session: Record<string, string> = {
-    // Packing float32 weights would copy every one of them onto the heap, for no gain in speed.
-    disable_prepacking: '1',
+    // Packing float32 weights would copy every one of them onto the heap, for no gain in speed; integer kernels are slow without.
+    ...(!model.prepack && { disable_prepacking: '1' }),
+    // Without VNNI instructions the kernels for unsigned times signed bytes overflow; there the runtime takes unsigned ones instead.
+    ...(model.prepack && { 'session.x64quantprecision': '1' }),
     ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
   };
   try {

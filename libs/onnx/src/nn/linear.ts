@@ -3,6 +3,7 @@ import { add } from '../ops/elementwise.ts';
 import { matMul } from '../ops/matmul.ts';
 import type { Value } from '../value.ts';
 import type { Weights } from '../weights.ts';
+import { blockProduct, rowwiseProduct } from './quantized-product.ts';
 
 export interface LinearOptions {
   readonly inFeatures: number;
@@ -10,10 +11,19 @@ export interface LinearOptions {
   readonly bias: boolean;
 }
 
-/** `y = x · Wᵀ + b` over a weight as PyTorch stores it, `[out, in]`, without a transposed copy; `[…, inFeatures] → […, outFeatures]`. */
+/**
+ * `y = x · Wᵀ + b`, `[…, inFeatures] → […, outFeatures]`. The weight is `[out, in]`, as PyTorch stores it, and is read where it lies, without a transposed copy;
+ * where the checkpoint holds it as integers, the kernels for these take its place.
+ */
 export function linear(g: Graph, x: Value<'float32'>, weights: Weights, { inFeatures, outFeatures, bias }: LinearOptions): Value<'float32'> {
   return g.scope(weights.path, () => {
-    const y = matMul(g, x, weights.get('weight', [outFeatures, inFeatures]), { transposeB: true });
+    const y = product(g, x, weights, [outFeatures, inFeatures]);
     return bias ? add(g, y, weights.get('bias', [outFeatures])) : y;
   });
+}
+
+function product(g: Graph, x: Value<'float32'>, weights: Weights, shape: readonly [out: number, inner: number]): Value<'float32'> {
+  const quantized = weights.getQuantized('weight', shape);
+  if (!quantized) return matMul(g, x, weights.get('weight', shape), { transposeB: true });
+  return quantized.precision === 'int8' ? rowwiseProduct(g, x, quantized) : blockProduct(g, x, quantized, shape);
 }

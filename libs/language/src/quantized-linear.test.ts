@@ -1,0 +1,152 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { f32, type QuantizedWeight, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
+import { buildGraph, linear } from '@blip2/onnx';
+import { createSession } from '@blip2/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-quantized-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Numbers between −1 and 1 that look random and are the same each time. */
+function noise(length: number, seed = 1): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+type Stored = readonly [name: string, dtype: StoredType, shape: readonly number[], data: ArrayBufferView];
+
+async function stored(file: string, tensors: readonly Stored[]): Promise<Map<string, StoredTensor>> {
+  const entries: [string, StoredTensor][] = [];
+  const parts: Buffer[] = [];
+  let byteOffset = 0;
+  for (const [name, dtype, shape, data] of tensors) {
+    parts.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    entries.push([name, { name, dtype, shape, file: join(folder, file), byteOffset, byteLength: data.byteLength }]);
+    byteOffset += data.byteLength;
+  }
+  await writeFile(join(folder, file), Buffer.concat(parts));
+  return new Map(entries);
+}
+
+function required(tensors: ReadonlyMap<string, StoredTensor>, name: string): StoredTensor {
+  const found = tensors.get(name);
+  if (!found) throw new TypeError(`no ${name}`);
+  return found;
+}
+
+interface Case {
+  /** What the integers and scales stand for, `[out, in]`. */
+  readonly weight: Float64Array;
+  readonly store: WeightStore;
+}
+type Shape = readonly [out: number, inner: number];
+
+/** Signed bytes `[in, out]` and one scale per output. */
+async function columns([out, inner]: Shape): Promise<Case> {
+  const values = Int8Array.from(noise(out * inner, 3), (value) => Math.round(value * 127));
+  const scales = noise(out, 4).map((value) => 0.01 + 0.005 * value);
+  const weight = Float64Array.from({ length: out * inner }, (_, i) => (values[(i % inner) * out + Math.floor(i / inner)] ?? 0) * (scales[Math.floor(i / inner)] ?? 0));
+  const tensors = await stored(`int8-${out}-${inner}`, [['v', 'I8', [inner, out], values], ['s', 'F32', [out], scales], ['fc.bias', 'F32', [out], noise(out, 5)]]);
+  return { weight, store: storeOf(tensors, { precision: 'int8', shape: [out, inner], values: required(tensors, 'v'), scales: required(tensors, 's') }) };
+}
+
+/** Blocks of unsigned numbers around the middle of their range. */
+async function blocks(precision: 'q8' | 'q4', [out, inner]: Shape, blockSize: number): Promise<Case> {
+  const bits = precision === 'q4' ? 4 : 8;
+  const count = Math.ceil(inner / blockSize);
+  const zero = 2 ** (bits - 1);
+  const numbers = Uint8Array.from(noise(out * count * blockSize, 6), (value, i) => (i % (count * blockSize) < inner ? Math.floor(((value + 1) / 2) * 2 ** bits) : zero));
+  const values = bits === 8 ? numbers : Uint8Array.from({ length: numbers.length / 2 }, (_, i) => (numbers[2 * i] ?? 0) | ((numbers[2 * i + 1] ?? 0) << 4));
+  const scales = noise(out * count, 7).map((value) => 0.01 + 0.005 * value);
+  const weight = Float64Array.from({ length: out * inner }, (_, i) => {
+    const [row, column] = [Math.floor(i / inner), i % inner];
+    return ((numbers[row * count * blockSize + column] ?? 0) - zero) * (scales[row * count + Math.floor(column / blockSize)] ?? 0);
+  });
+  const shape = [out, count, (blockSize * bits) / 8];
+  const tensors = await stored(`${precision}-${out}-${inner}-${blockSize}`, [['v', 'U8', shape, values], ['s', 'F32', [out, count], scales], ['fc.bias', 'F32', [out], noise(out, 5)]]);
+  return { weight, store: storeOf(tensors, { precision, shape: [out, inner], blockSize, values: required(tensors, 'v'), scales: required(tensors, 's') }) };
+}
+
+function storeOf(tensors: ReadonlyMap<string, StoredTensor>, quantized: QuantizedWeight): WeightStore {
+  return { folder, tensors, quantized: new Map([['fc.weight', quantized]]) };
+}
+
+async function run({ store }: Case, x: Float32Array, [out, inner]: Shape): Promise<Float32Array> {
+  const signature = { inputs: { x: f32('batch', 'positions', inner) }, outputs: { y: f32('batch', 'positions', out) } } as const;
+  const model = buildGraph({ name: 'linear', signature, weights: store }, (g, inputs, root) => ({ y: linear(g, inputs.x, root.at('fc'), { inFeatures: inner, outFeatures: out, bias: true }) }));
+  await using session = await createSession(model, { threads: 1 });
+  return (await session.run({ x: { type: 'float32', dims: [1, x.length / inner, inner], data: x } })).y.data;
+}
+
+/** `x · Wᵀ + b` in double precision. */
+function product(x: ArrayLike<number>, weight: Float64Array, [out, inner]: Shape): number[] {
+  const bias = noise(out, 5);
+  return Array.from({ length: (x.length / inner) * out }, (_, i) => {
+    const [row, output] = [Math.floor(i / out), i % out];
+    let sum = bias[output] ?? 0;
+    for (let k = 0; k < inner; k++) sum += (x[row * inner + k] ?? 0) * (weight[output * inner + k] ?? 0);
+    return sum;
+  });
+}
+
+/** Each run of `size` numbers of a row of `inner` on a grid of 127 steps from zero to its largest. */
+function rounded(x: Float32Array, inner: number, size: number): number[] {
+  return Array.from(x, (value, i) => {
+    const row = Math.floor(i / inner) * inner;
+    const begin = row + Math.floor((i - row) / size) * size;
+    const scale = Math.max(...x.subarray(begin, Math.min(begin + size, row + inner)).map(Math.abs)) / 127;
+    return scale === 0 ? 0 : Math.round(value / scale) * scale;
+  });
+}
+
+/** Root mean square of the differences, of that of the numbers. */
+function relativeError(got: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference += ((got[i] ?? NaN) - (expected[i] ?? NaN)) ** 2;
+    size += (expected[i] ?? NaN) ** 2;
+  }
+  return Math.sqrt(difference / size);
+}
+
+/** Shapes of full-size and tiny checkpoints, and none that any kernel likes. */
+const SHAPES: readonly Shape[] = [[96, 128], [130, 256], [56, 40], [40, 56], [3, 5], [33, 160]];
+
+describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positions) => {
+  it.each(SHAPES)('multiplies signed bytes by rows of activations in bytes, [%d, %d]', async (...shape) => {
+    const layer = await columns(shape);
+    const x = noise(positions * shape[1], 8);
+    const y = await run(layer, x, shape);
+    // The kernel rounds half to even; only numbers halfway may go elsewhere.
+    expect(relativeError(y, product(rounded(x, shape[1], shape[1]), layer.weight, shape))).toBeLessThan(1e-5);
+    expect(relativeError(y, product(x, layer.weight, shape))).toBeLessThan(0.01);
+  });
+
+  it.each((['q8', 'q4'] as const).flatMap((precision) => SHAPES.flatMap((shape) => [[precision, ...shape, 32] as const, ...(shape[1] % 128 === 0 ? [[precision, ...shape, 128] as const] : [])])))(
+    'multiplies blocks of %s, [%d, %d] in blocks of %d', async (precision, out, inner, blockSize) => {
+      const layer = await blocks(precision, [out, inner], blockSize);
+      const x = noise(positions * inner, 8);
+      const y = await run(layer, x, [out, inner]);
+      const exact = product(x, layer.weight, [out, inner]);
+      const byBlocks = relativeError(y, product(rounded(x, inner, blockSize), layer.weight, [out, inner]));
+      expect(relativeError(y, exact)).toBeLessThan(0.01);
+      expect(byBlocks).toBeLessThan(1e-5);
+    });
+});
+
+it('a row of zeros gives the bias, and others keep their scale', async () => {
+  const layer = await columns([8, 16]);
+  const x = new Float32Array(32);
+  x.set(noise(16), 16);
+  const y = await run(layer, x, [8, 16]);
+  expect([...y.subarray(0, 8)]).toEqual([...noise(8, 5)]);
+  expect(relativeError(y, product(x, layer.weight, [8, 16]))).toBeLessThan(0.01);
+});

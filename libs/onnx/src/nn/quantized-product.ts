@@ -1,0 +1,93 @@
+import { Blip2Error } from '@blip2/interfaces';
+import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
+import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
+import { mul, scale } from '../ops/elementwise.ts';
+import type { Value } from '../value.ts';
+import type { QuantizedValue } from '../weights.ts';
+
+type F32 = Value<'float32'>;
+type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
+type BlockQuantized = Exclude<QuantizedValue, ColumnQuantized>;
+
+/** Activations are bytes around this zero; the kernels multiply unsigned by signed bytes fastest. */
+const ACTIVATION_ZERO = 128;
+/** Symmetric range of a signed byte. */
+const MAX_INT8 = 127;
+/** A row of zeros needs some scale: the smallest that is no denormal number after it has been inverted. */
+const MIN_SCALE = 1e-30;
+/** Computes in 8-bit integers, blocks of activations included; other levels of `MatMulNBits` widen the weights first, which is many times slower. */
+const INTEGER_ACCURACY = 4;
+
+/**
+ * `x · Wᵀ` with both in 8 bits, one scale per row of `x` and per output. A single scale for all of `x` costs less, but then the few features of a language model
+ * that are a hundred times as large as the others leave these no bits (arXiv 2208.07339).
+ */
+export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
+  const { bytes, scales } = quantizedRows(g, x);
+  return mul(g, integerProduct(g, bytes, weight), scales);
+}
+
+/** The same with one scale for all of `x`. No layer uses it: it is what `rowwiseProduct` is compared with. */
+export function tensorwiseProduct(g: Graph, x: F32, { values, scales }: ColumnQuantized): F32 {
+  return g.node('DynamicQuantizeMatMul', [x, values, scales], productOutput(x, axisAt(values.axes, 1, 'DynamicQuantizeMatMul')), { domain: RUNTIME_DOMAIN });
+}
+
+/** `x · Wᵀ` over blocks of 4 or 8 bits with a scale each; the activations are quantised by blocks as well. Any `in` will do: the kernel knows that the last block may be shorter. */
+export function blockProduct(g: Graph, x: F32, { precision, values, scales, blockSize }: BlockQuantized, [out, inner]: readonly [out: number, inner: number]): F32 {
+  if (axisAt(x.axes, -1, 'MatMulNBits') !== inner) throw mismatch('MatMulNBits', inner, x);
+  const attributes = {
+    K: { int: inner }, N: { int: out }, bits: { int: precision === 'q4' ? 4 : 8 }, block_size: { int: blockSize }, accuracy_level: { int: INTEGER_ACCURACY },
+  };
+  return g.node('MatMulNBits', [x, values, scales], productOutput(x, out), { domain: RUNTIME_DOMAIN, attributes });
+}
+
+interface QuantizedRows {
+  /** The shape of `x`. */
+  readonly bytes: Value<'uint8'>;
+  /** `[…, 1]`. */
+  readonly scales: F32;
+}
+
+/** Several layers often read the same states. Values belong to one graph, so this does not mix graphs. */
+const rowsOf = new WeakMap<Value, QuantizedRows>();
+
+function quantizedRows(g: Graph, x: F32): QuantizedRows {
+  const known = rowsOf.get(x);
+  if (known) return known;
+  const perRow = [...x.axes.slice(0, -1), 1];
+  const reduce = (operator: 'ReduceMax' | 'ReduceMin'): F32 =>
+    g.node(operator, [x, g.constant('int64', [1], [-1])], { type: 'float32', axes: perRow }, { attributes: { keepdims: { int: 1 } } });
+  const bounds = [scale(g, reduce('ReduceMax'), 1 / MAX_INT8), scale(g, reduce('ReduceMin'), -1 / MAX_INT8), g.constant('float32', [], [MIN_SCALE])];
+  const scales: F32 = g.node('Max', bounds, { type: 'float32', axes: perRow });
+  const rows = { bytes: quantizeRows(g, x, scales), scales };
+  rowsOf.set(x, rows);
+  return rows;
+}
+
+/** `QuantizeLinear` takes one scale per row of a matrix, so `x` is one meanwhile. */
+function quantizeRows(g: Graph, x: F32, scales: F32): Value<'uint8'> {
+  const features = fixedAxis(x.axes, -1, 'QuantizeLinear');
+  const matrix = { axes: ['rows', features] };
+  const shapeOf = (value: Value, rank: number): Value<'int64'> => g.node('Shape', [value], { type: 'int64', axes: [rank] });
+  const flat: F32 = g.node('Reshape', [x, g.constant('int64', [2], [-1, features])], { type: 'float32', ...matrix });
+  const flatScales: F32 = g.node('Reshape', [scales, g.constant('int64', [1], [-1])], { type: 'float32', axes: ['rows'] });
+  const zeros: Value<'uint8'> = g.node('Expand', [g.constant('uint8', [1], [ACTIVATION_ZERO]), shapeOf(flatScales, 1)], { type: 'uint8', axes: ['rows'] });
+  const bytes: Value<'uint8'> = g.node('QuantizeLinear', [flat, flatScales, zeros], { type: 'uint8', ...matrix }, { attributes: { axis: { int: 0 } } });
+  return g.node('Reshape', [bytes, shapeOf(x, x.axes.length)], { type: 'uint8', axes: x.axes });
+}
+
+/** Bytes times signed bytes, times the scales of the outputs. */
+function integerProduct(g: Graph, bytes: Value<'uint8'>, { values, scales }: ColumnQuantized): F32 {
+  const [inner, out] = [axisAt(values.axes, 0, 'MatMulIntegerToFloat'), axisAt(values.axes, 1, 'MatMulIntegerToFloat')];
+  if (axisAt(bytes.axes, -1, 'MatMulIntegerToFloat') !== inner) throw mismatch('MatMulIntegerToFloat', inner, bytes);
+  const inputs = [bytes, values, g.constant('float32', [], [1]), scales, g.constant('uint8', [], [ACTIVATION_ZERO])];
+  return g.node('MatMulIntegerToFloat', inputs, productOutput(bytes, out), { domain: RUNTIME_DOMAIN });
+}
+
+function productOutput({ axes }: Value, out: number | string): { readonly type: 'float32'; readonly axes: (number | string)[] } {
+  return { type: 'float32', axes: [...axes.slice(0, -1), out] };
+}
+
+function mismatch(where: string, inner: number | string, { axes }: Value): Blip2Error {
+  return new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', { where, expected: `[…, ${inner}]`, got: formatAxes(axes) });
+}
