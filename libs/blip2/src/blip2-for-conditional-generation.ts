@@ -1,12 +1,12 @@
 import type { Blip2Config } from '@blip2/config';
 import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
-import { Blip2Error, type GenerationOptions, type Logits, type PixelValues, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
-import type { CausalLMOutput, Seq2SeqLMOutput } from '@blip2/language';
+import type { GenerationOptions, PixelValues, TokenIds } from '@blip2/interfaces';
 import type { Blip2QFormerModel, LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import { asRows } from '@blip2/runtime';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
+import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
 import { ownPrompt, mergePrompt } from './merge-prompt.ts';
 import type { CheckpointLanguageModel } from './part-loaders.ts';
 import { createPipeline, isPixelValues, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type VisualPrefix } from './pipeline.ts';
@@ -14,17 +14,7 @@ import { openRandomParts, type RandomOptions } from './random-parts.ts';
 import { saveModel, type SaveModelOptions } from './save-model.ts';
 import { withGenerate, type TextGenerator } from './text-generator.ts';
 
-export interface ForwardInputs extends PromptInputs {
-  /** −100 for "does not count". Causal model: ids of the last positions of each row; seq2seq model: of the decoder's. */
-  readonly labels?: Rows;
-  /** Where the decoder of a seq2seq model begins. Default: the labels behind the start token. */
-  readonly decoderInputIds?: Rows;
-  /** Default: every position of the decoder counts. */
-  readonly decoderAttentionMask?: Rows;
-}
-
-/** What the language model says, by its `architecture`. */
-export type LanguageModelOutput = CausalLMOutput | Seq2SeqLMOutput;
+export interface ForwardInputs extends PromptInputs, TargetInputs {}
 
 export interface ForwardOptions {
   /** States of every layer of the parts that run. */
@@ -34,15 +24,10 @@ export interface ForwardOptions {
   readonly interpolatePosEncoding?: boolean;
 }
 
-export interface ForwardOutput {
-  /** `[batch, sequence, vocabulary]`, image positions included; or of a seq2seq model's decoder, `[batch, target, vocabulary]`. */
-  readonly logits: Logits;
-  /** Mean cross-entropy of the labels, `[1]`. */
-  readonly loss?: Tensor<'float32', [1]>;
+export interface ForwardOutput extends PromptOutput {
   /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
   readonly visionOutputs?: VisionOutput;
   readonly qformerOutputs?: QFormerOutput;
-  readonly languageModelOutputs: LanguageModelOutput;
 }
 
 /** Everything that a whole model offers beside the tasks (`Blip2ForConditionalGeneration` of the reference). */
@@ -118,26 +103,10 @@ async function forward(config: Blip2Config, pipeline: Blip2Pipeline, parts: Forw
   const ids = inputs.inputIds ? asRows(inputs.inputIds) : ownPrompt(image.prefix, config, parts.languageModel.specialTokens);
   const attentionMask = inputs.attentionMask && asRows(inputs.attentionMask);
   const prompt = await mergePrompt({ prefix: image.prefix, ids, attentionMask, layout: config, language: parts.languageModel });
-  const languageModelOutputs: LanguageModelOutput = await parts.languageModel.forward({
-    inputsEmbeds: prompt.inputsEmbeds, attentionMask: prompt.attentionMask, ...(inputs.labels && { labels: inputs.labels }),
-    ...(inputs.decoderInputIds && { decoderInputIds: inputs.decoderInputIds }), ...(inputs.decoderAttentionMask && { decoderAttentionMask: inputs.decoderAttentionMask }),
-  }, outputs);
-  const { logits, loss } = languageModelOutputs;
-  if (!logits) throw new Blip2Error('SESSION_FAILED', 'The language model gave no scores', { where: 'languageModel.forward' });
   return {
-    logits, ...(loss && { loss }), languageModelOutputs,
+    ...(await forwardPrompt(parts.languageModel, prompt, inputs, outputs)),
     ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
   };
-}
-
-/** Refuses early what the language model would refuse, or leave unread, after the picture has been encoded. */
-function expectDecoderInputs({ architecture }: ForwardParts['languageModel'], { labels, decoderInputIds, decoderAttentionMask }: ForwardInputs): void {
-  if (architecture === 'seq2seq' && !labels && !decoderInputIds) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'The decoder needs something to read', { where: 'decoderInputIds', expected: 'labels or decoderInputIds', got: 'neither', fix: 'Use generate to let the model write' });
-  }
-  if (architecture === 'causal' && (decoderInputIds || decoderAttentionMask)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'This language model has no decoder apart', { where: 'decoderInputIds', expected: 'inputIds alone', got: 'inputs of a decoder' });
-  }
 }
 
 interface ReadImage {

@@ -3,8 +3,9 @@ import type { HiddenStates, PixelValues } from '@blip2/interfaces';
 import type { CausalLMOptions, Seq2SeqLMInputs } from '@blip2/language';
 import type { QFormerOutput } from '@blip2/qformer';
 import type { VisionOutput } from '@blip2/vision';
-import { assembleConditionalGeneration, type Blip2ForConditionalGeneration, type ForwardOptions, type LanguageModelOutput } from './blip2-for-conditional-generation.ts';
+import { assembleConditionalGeneration, type Blip2ForConditionalGeneration, type ForwardOptions } from './blip2-for-conditional-generation.ts';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+import type { LanguageModelOutput } from './forward-prompt.ts';
 import type { LoadOptions } from './load-options.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
 

@@ -7,17 +7,18 @@ import type { Blip2VisionModel } from '@blip2/vision';
 import { partOptions, type LoadOptions } from './load-options.ts';
 import * as loaders from './part-loaders.ts';
 import type { CheckpointLanguageModel } from './part-loaders.ts';
+import type { ModelConfig } from './model-config.ts';
 import { once } from './once.ts';
 
 /** The parts of one checkpoint. Each is made when it is first asked for, and all live in one place. */
-export interface CheckpointParts extends AsyncDisposable {
+export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   readonly folder: string;
-  readonly config: Blip2Config;
+  readonly config: C;
   vision(): Promise<Blip2VisionModel>;
   qformer(): Promise<Blip2QFormerModel>;
   projection(): Promise<LanguageProjection>;
   language(): Promise<CheckpointLanguageModel>;
-  /** Of retrieval checkpoints, as the three heads below. */
+  /** Of InstructBLIP and of retrieval checkpoints; the three heads below are of the latter alone. */
   textQFormer(): Promise<TextConditionedQFormer>;
   visionProjection(): Promise<RetrievalProjection>;
   textProjection(): Promise<RetrievalProjection>;
@@ -31,10 +32,15 @@ const LOADERS = new URL('./part-loaders.js', import.meta.url);
  * Opens a folder in the Hugging Face layout.
  * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; what the weights lack is found when a part is made or first used.
  */
-export async function openCheckpointParts(source: string, options: LoadOptions = {}): Promise<CheckpointParts> {
+export function openCheckpointParts(source: string, options: LoadOptions = {}): Promise<CheckpointParts> {
+  return openModelParts(Blip2Config.fromJson, source, options);
+}
+
+/** The same for any whole model, whose configuration `read` understands. */
+export async function openModelParts<C extends ModelConfig>(read: (json: unknown, where: string) => C, source: string, options: LoadOptions = {}): Promise<CheckpointParts<C>> {
   const forParts = partOptions(options);
   const folder = await resolveSource(source, options);
-  const config = Blip2Config.fromJson(await readConfig(folder), folder);
+  const config = read(await readConfig(folder), folder);
   const host = options.isolate === 'worker' ? createPartHost({ isolate: 'worker' }) : undefined;
   const made: AsyncDisposable[] = [];
   let disposed = false;

@@ -1,7 +1,13 @@
-export { Blip2ForConditionalGeneration, type ForwardInputs, type ForwardOptions, type ForwardOutput, type LanguageModelOutput } from './blip2-for-conditional-generation.ts';
+export { Blip2ForConditionalGeneration, type ForwardInputs, type ForwardOptions, type ForwardOutput } from './blip2-for-conditional-generation.ts';
+export type { LanguageModelOutput, PromptOutput, TargetInputs } from './forward-prompt.ts';
+export {
+  InstructBlipForConditionalGeneration, type InstructForwardInputs, type InstructForwardOutput,
+} from './instruct/instructblip-for-conditional-generation.ts';
+export { createInstructBlipPipeline, type Instruction, type InstructBlipParts, type InstructBlipPipeline, type InstructPromptInputs } from './instruct/instructblip-pipeline.ts';
+export type { ModelConfig } from './model-config.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './blip2-model.ts';
 export type { LoadOptions } from './load-options.ts';
-export { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type VisualPrefix } from './pipeline.ts';
+export { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type PromptTasks, type VisualPrefix } from './pipeline.ts';
 export { referenceInitializer, type InitializeTensor, type RandomOptions } from './random-parts.ts';
 export { modelTensors } from './model-tensors.ts';
 export type { SaveModelOptions } from './save-model.ts';
@@ -20,3 +26,4 @@ export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts
 export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
 export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-inputs.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
+export { retrievalContent, retrievalTensors, type RetrievalContent, type RetrievalPart } from './retrieval/retrieval-content.ts';

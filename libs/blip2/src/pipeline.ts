@@ -37,13 +37,17 @@ export interface PromptInputs {
 }
 
 /** The four parts in a row: pictures to prefix, prefix and text to tokens. */
-export interface Blip2Pipeline extends Blip2Parts, AsyncDisposable {
+export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
+}
+
+/** What a language model does with prompts that pictures are part of. */
+export interface PromptTasks<Inputs extends PromptInputs> {
   /** Embeddings of a whole prompt, image features in their places. */
-  embedPrompt(inputs: PromptInputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
-  generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
+  generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
   /** How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts are read once. */
-  scoreSequences(inputs: PromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
+  scoreSequences(inputs: Inputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
 }
 
 /**
@@ -52,18 +56,28 @@ export interface Blip2Pipeline extends Blip2Parts, AsyncDisposable {
  */
 export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
   const { vision, qformer, projection, language } = parts;
-  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
-  expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
-  expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
+  expectFit(parts);
   const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
     projection.project(await qformer.query(await vision.encode(pixelValues, options)));
-  const embedPrompt: Blip2Pipeline['embedPrompt'] = async ({ pixelValues, inputIds, attentionMask }, options) => {
-    const prefix = isPixelValues(pixelValues) ? await encodeImages(pixelValues, options) : pixelValues;
+  const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> => (isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues);
+  return {
+    vision, qformer, projection, language, encodeImages, ...createPromptTasks(language, layout, prefixOf),
+    async [Symbol.asyncDispose]() {
+      for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Prompts over any way from pictures to their prefix. */
+export function createPromptTasks<Inputs extends PromptInputs>(language: LanguageModel, layout: PromptLayout, prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>): PromptTasks<Inputs> {
+  const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) => {
+    const { inputIds, attentionMask } = inputs;
+    const prefix = await prefixOf(inputs, options);
     const ids = inputIds ? asRows(inputIds) : ownPrompt(prefix, layout, language.specialTokens);
     return mergePrompt({ prefix, ids, attentionMask: attentionMask && asRows(attentionMask), layout, language });
   };
   return {
-    vision, qformer, projection, language, encodeImages, embedPrompt,
+    embedPrompt,
     async generate(inputs, options = {}, context = {}) {
       const { interpolatePosEncoding = false } = options;
       const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
@@ -74,10 +88,14 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
       const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
       return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
     },
-    async [Symbol.asyncDispose]() {
-      for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
-    },
   };
+}
+
+/** @throws Blip2Error `SHAPE_MISMATCH` if a part does not read what the one before it writes. */
+export function expectFit({ vision, qformer, projection, language }: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
+  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
+  expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
+  expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
 }
 
 /** Pictures have four axes, prefixes three. */

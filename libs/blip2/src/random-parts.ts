@@ -1,11 +1,11 @@
 import { createRandomPartWeights, transformerInitializer, type InitializeTensor, type RandomWeightsOptions } from '@blip2/checkpoint';
-import { writeConfig, type Blip2Config } from '@blip2/config';
+import { writeConfig } from '@blip2/config';
 import { languageInitializer } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
-import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+import { openModelParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { modelTensors } from './model-tensors.ts';
-import { configJson } from './save-model.ts';
+import { configJson, type ModelConfig } from './model-config.ts';
 
 export type { InitializeTensor } from '@blip2/checkpoint';
 export type RandomOptions = RandomWeightsOptions;
@@ -17,11 +17,11 @@ export interface RandomContent {
 }
 
 /** The parts of a model with random weights; its temporary folder is removed when they are disposed. */
-export async function openRandomParts(config: Blip2Config, { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...load }: RandomOptions & LoadOptions, content: RandomContent = { tensors: modelTensors(config) }): Promise<CheckpointParts> {
+export async function openRandomParts<C extends ModelConfig>(config: C, { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...load }: RandomOptions & LoadOptions, content: RandomContent = { tensors: modelTensors(config) }): Promise<CheckpointParts<C>> {
   const random = await createRandomPartWeights(content.tensors, initializer, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
   try {
     await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
-    const parts = await openCheckpointParts(random.store.folder, load);
+    const parts = await openModelParts(() => config, random.store.folder, load);
     return {
       ...parts,
       async [Symbol.asyncDispose]() {
@@ -36,7 +36,7 @@ export async function openRandomParts(config: Blip2Config, { initializer = refer
 }
 
 /** The reference's `_init_weights`: norms one, biases and query tokens zero, the rest normal. */
-export function referenceInitializer({ visionConfig, qformerConfig, textConfig, initializerRange }: Blip2Config): InitializeTensor {
+export function referenceInitializer({ visionConfig, qformerConfig, textConfig, initializerRange }: ModelConfig): InitializeTensor {
   const parts: readonly (readonly [prefix: string, initialize: InitializeTensor])[] = [
     ['query_tokens', () => ({ kind: 'zeros' })],
     ['vision_model.', transformerInitializer(visionConfig.initializerRange)],

@@ -1,8 +1,9 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openCheckpoint, saveCheckpoint, storedTensorSource, type SaveOptions } from '@blip2/checkpoint';
-import { Blip2Config, writeConfig } from '@blip2/config';
+import { writeConfig } from '@blip2/config';
+import { configJson, type ModelConfig } from './model-config.ts';
 
 /** `dtype` is the stored type of every weight; `maxShardBytes` the size of one file. */
 export type SaveModelOptions = SaveOptions;
@@ -11,6 +12,7 @@ export type SaveModelOptions = SaveOptions;
 const COMPANIONS: readonly string[] = [
   'preprocessor_config.json', 'processor_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json',
   'vocab.json', 'merges.txt', 'vocab.txt', 'spiece.model', 'generation_config.json',
+  'qformer_tokenizer/tokenizer.json', 'qformer_tokenizer/tokenizer_config.json', 'qformer_tokenizer/special_tokens_map.json', 'qformer_tokenizer/added_tokens.json', 'qformer_tokenizer/vocab.txt',
 ];
 
 /** What of a folder belongs to the model. */
@@ -22,22 +24,15 @@ export interface ModelContent {
 }
 
 /** Copies a model folder, with its weights in another precision or in other shards if asked. Streams. */
-export async function saveModel(folder: string, config: Blip2Config, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
+export async function saveModel(folder: string, config: ModelConfig, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
   const { tensors } = await openCheckpoint(folder);
   await saveCheckpoint(target, [...tensors.values()].filter(({ name }) => isPart(name, parts)).map((tensor) => storedTensorSource(tensor)), options);
   await writeConfig(target, configJson(config, options.dtype, architecture));
   for (const name of COMPANIONS) {
-    if (existsSync(join(folder, name)) && join(folder, name) !== join(target, name)) await copyFile(join(folder, name), join(target, name));
+    if (!existsSync(join(folder, name)) || join(folder, name) === join(target, name)) continue;
+    await mkdir(dirname(join(target, name)), { recursive: true });
+    await copyFile(join(folder, name), join(target, name));
   }
-}
-
-/** What goes into `config.json`, with the class that the reference is to load it as. */
-export function configJson(config: Blip2Config, dtype?: string, architecture?: string): Record<string, unknown> {
-  const json = Blip2Config.toJson(config);
-  return {
-    architectures: ['Blip2ForConditionalGeneration'], ...json,
-    ...(architecture !== undefined && { architectures: [architecture] }), ...(dtype !== undefined && { torch_dtype: dtype, ...('dtype' in json && { dtype }) }),
-  };
 }
 
 function isPart(name: string, parts: readonly string[] | undefined): boolean {

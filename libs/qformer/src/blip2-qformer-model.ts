@@ -26,7 +26,7 @@ export interface Blip2QFormerModel extends QFormer {
 const PATH = 'qformer';
 const QUERY_TOKENS = 'query_tokens';
 /** The reference's class for the Q-Former alone. */
-const ARCHITECTURE = 'Blip2QFormerModel';
+const ARCHITECTURES: Readonly<Record<Blip2QFormerConfig['modelType'], string>> = { blip_2_qformer: 'Blip2QFormerModel', instructblip_qformer: 'InstructBlipQFormerModel' };
 
 /** Puts a Q-Former together from its configuration, its queries and its weights. Nothing is loaded before it is used. */
 export function createBlip2QFormerModel(config: Blip2QFormerConfig, queryTokens: QueryTokens, weights: PartWeights, options: PartOptions = {}): Blip2QFormerModel {
@@ -51,7 +51,7 @@ export function createBlip2QFormerModel(config: Blip2QFormerConfig, queryTokens:
       run(inputs, { hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, keyValues: useCache }),
     async savePretrained(folder, saveOptions) {
       const dtype = await savePartWeights(folder, weights, saveOptions, [tensorSource(QUERY_TOKENS, queryTokens)]);
-      await writePartConfig(folder, Blip2QFormerConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
+      await writePartConfig(folder, Blip2QFormerConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURES[config.modelType], dtype });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,

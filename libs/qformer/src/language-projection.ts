@@ -1,5 +1,5 @@
 import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
-import { Blip2Config, readConfig } from '@blip2/config';
+import { Blip2QFormerConfig, readConfig, TextConfig } from '@blip2/config';
 import type { LanguageProjection as LanguageProjectionPart } from '@blip2/interfaces';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 import { buildLanguageProjection, type ProjectionSize } from './language-projection-graph.ts';
@@ -31,13 +31,15 @@ export function createLanguageProjection(size: ProjectionSize, weights: PartWeig
 
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<LanguageProjection> {
   const folder = await resolveSource(source, options);
-  const { qformerConfig, textConfig } = Blip2Config.fromJson(await readConfig(folder), folder);
+  const json = await readConfig(folder);
+  const qformerConfig = Blip2QFormerConfig.fromJson(json, folder);
+  const textConfig = TextConfig.fromJson(json, folder);
   // The reference projects to the language model's hidden width, also where its words are narrower.
   const outFeatures = textConfig.modelType === 't5' ? textConfig.dModel : textConfig.hiddenSize;
   return createLanguageProjection({ inFeatures: qformerConfig.hiddenSize, outFeatures }, await openPartWeights(folder, PATH), options);
 }
 
 export const LanguageProjection: {
-  /** Loads the layer from a folder in the Hugging Face layout of a whole BLIP-2 model. */
+  /** Loads the layer from a folder in the Hugging Face layout of a whole BLIP-2 or InstructBLIP model. */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

@@ -120,13 +120,14 @@ function withQueries(mask: AttentionMask, queries: number): AttentionMask {
 }
 
 export interface TextQFormerOptions extends PartOptions, ResolveOptions {
-  /** Default: that of BLIP-2's retrieval checkpoints. */
+  /** Default: that of the family that the configuration names. */
   readonly layout?: QFormerLayout;
 }
 
-async function fromPretrained(source: string, { layout = blip2QFormerLayout, ...options }: TextQFormerOptions = {}): Promise<TextConditionedQFormer> {
+async function fromPretrained(source: string, { layout: givenLayout, ...options }: TextQFormerOptions = {}): Promise<TextConditionedQFormer> {
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
+  const layout = givenLayout ?? (config.modelType === 'instructblip_qformer' ? instructBlipQFormerLayout : blip2QFormerLayout);
   const store = await openCheckpoint(folder);
   const weights = partWeights(store, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
@@ -134,6 +135,6 @@ async function fromPretrained(source: string, { layout = blip2QFormerLayout, ...
 }
 
 export const TextConditionedQFormer: {
-  /** Loads Q-Former, queries and text embeddings from a folder in the Hugging Face layout of a whole retrieval model. */
+  /** Loads Q-Former, queries and text embeddings from a folder in the Hugging Face layout of a whole retrieval model or of InstructBLIP. */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

@@ -44,7 +44,7 @@ export interface Blip2VisionModel extends VisionEncoder {
 /** Where the encoder lies in a whole model's checkpoint. */
 const PATH = 'vision_model';
 /** The reference's class for the encoder alone. */
-const ARCHITECTURE = 'Blip2VisionModel';
+const ARCHITECTURES: Readonly<Record<Blip2VisionConfig['modelType'], string>> = { blip_2_vision_model: 'Blip2VisionModel', instructblip_vision_model: 'InstructBlipVisionModel' };
 
 /** Puts an encoder together from its configuration and weights. Nothing is loaded before it is used. */
 export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartWeights, options: PartOptions = {}): Blip2VisionModel {
@@ -66,7 +66,7 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
     }),
     async savePretrained(folder, saveOptions) {
       const dtype = await savePartWeights(folder, weights, saveOptions);
-      await writePartConfig(folder, Blip2VisionConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
+      await writePartConfig(folder, Blip2VisionConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURES[config.modelType], dtype });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,

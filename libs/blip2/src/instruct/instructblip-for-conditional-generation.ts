@@ -1,0 +1,132 @@
+import { InstructBlipConfig } from '@blip2/config';
+import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
+import type { GenerationOptions, PixelValues, TokenIds } from '@blip2/interfaces';
+import { firstPositions, type LanguageProjection, type QFormerOutput, type QueryTokens, type TextConditionedQFormer } from '@blip2/qformer';
+import { asRows } from '@blip2/runtime';
+import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+import type { ForwardOptions } from '../blip2-for-conditional-generation.ts';
+import { openModelParts, type CheckpointParts } from '../checkpoint-parts.ts';
+import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from '../forward-prompt.ts';
+import type { LoadOptions } from '../load-options.ts';
+import { mergePrompt, ownPrompt } from '../merge-prompt.ts';
+import type { CheckpointLanguageModel } from '../part-loaders.ts';
+import { isPixelValues, type EncodeImagesOptions, type VisualPrefix } from '../pipeline.ts';
+import { openRandomParts, type RandomOptions } from '../random-parts.ts';
+import { saveModel, type SaveModelOptions } from '../save-model.ts';
+import { withGenerate, type TextGenerator } from '../text-generator.ts';
+import { createInstructBlipPipeline, expectInstruction, type InstructBlipPipeline, type Instruction, type InstructPromptInputs } from './instructblip-pipeline.ts';
+
+export interface InstructForwardInputs extends InstructPromptInputs, TargetInputs {}
+
+export interface InstructForwardOutput extends PromptOutput {
+  /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
+  readonly visionOutputs?: VisionOutput;
+  /** Of queries and instruction; the queries alone go on. */
+  readonly qformerOutputs?: QFormerOutput;
+}
+
+/** BLIP-2 that follows instructions (arXiv 2305.06500; `InstructBlipForConditionalGeneration` of the reference): its Q-Former reads the instruction beside the picture. */
+export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
+  readonly config: InstructBlipConfig;
+  readonly visionModel: Blip2VisionModel;
+  readonly qformer: TextConditionedQFormer;
+  readonly languageProjection: LanguageProjection;
+  readonly languageModel: TextGenerator<CheckpointLanguageModel>;
+  /** `[1, queries, hidden]`. */
+  readonly queryTokens: QueryTokens;
+  /** The same four parts behind their seams. */
+  readonly pipeline: InstructBlipPipeline;
+  /**
+   * Scores every position of a prompt, or of a seq2seq model's decoder.
+   * @throws Blip2Error `INVALID_ARGUMENT` without an instruction, if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids; `SHAPE_MISMATCH`.
+   */
+  forward(inputs: InstructForwardInputs, options?: ForwardOptions): Promise<InstructForwardOutput>;
+  /** Writes new tokens after a prompt; `sequences` holds those alone. */
+  generate(inputs: InstructPromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  /**
+   * Natural logarithms of the probabilities of given sequences after a prompt (teacher forcing): one list per prompt, one entry per candidate.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH`.
+   */
+  scoreSequences(inputs: InstructPromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
+  /** What the language model reads of the pictures under an instruction. */
+  encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
+  /** Writes configuration, both tokenizers and weights in the hub layout, so that the reference loads them. */
+  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Puts the model together from the parts of one checkpoint, which are disposed of if that fails. */
+async function assembled(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
+  try {
+    return await assemble(parts);
+  } catch (error) {
+    await parts[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function assemble(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
+  const { config, folder } = parts;
+  const visionModel = await parts.vision();
+  const qformer = await parts.textQFormer();
+  const languageProjection = await parts.projection();
+  const languageModel = withGenerate(await parts.language());
+  const pipeline = createInstructBlipPipeline({ vision: visionModel, qformer, projection: languageProjection, language: languageModel }, config);
+  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
+  return {
+    config, visionModel, qformer, languageProjection, languageModel, pipeline,
+    queryTokens: qformer.queryTokens,
+    forward: (inputs, options) => forward(config, { visionModel, qformer, languageProjection, languageModel }, inputs, options),
+    generate: pipeline.generate,
+    scoreSequences: pipeline.scoreSequences,
+    encodeImages: pipeline.encodeImages,
+    savePretrained: (target, options) => saveModel(folder, config, target, options),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+type ForwardParts = Pick<InstructBlipForConditionalGeneration, 'visionModel' | 'qformer' | 'languageProjection' | 'languageModel'>;
+
+async function forward(config: InstructBlipConfig, parts: ForwardParts, inputs: InstructForwardInputs, options: ForwardOptions = {}): Promise<InstructForwardOutput> {
+  const outputs = {
+    outputHiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
+    outputAttentions: options.outputAttentions ?? config.outputAttentions,
+  };
+  expectDecoderInputs(parts.languageModel, inputs);
+  const image = await readImage(parts, inputs, { ...options, ...outputs });
+  const ids = inputs.inputIds ? asRows(inputs.inputIds) : ownPrompt(image.prefix, config, parts.languageModel.specialTokens);
+  const prompt = await mergePrompt({ prefix: image.prefix, ids, attentionMask: inputs.attentionMask && asRows(inputs.attentionMask), layout: config, language: parts.languageModel });
+  return {
+    ...(await forwardPrompt(parts.languageModel, prompt, inputs, outputs)),
+    ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
+  };
+}
+
+interface ReadImage extends Pick<InstructForwardOutput, 'visionOutputs' | 'qformerOutputs'> {
+  readonly prefix: VisualPrefix;
+}
+
+/** The prefix of the pictures, with what the parts say on the way to it. */
+async function readImage({ visionModel, qformer, languageProjection }: ForwardParts, { pixelValues, ...text }: InstructForwardInputs, options: ForwardOptions): Promise<ReadImage> {
+  if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
+  const { qformerInputIds: inputIds, qformerAttentionMask: attentionMask } = expectInstruction(text);
+  const visionOutputs = await visionModel.forward({ pixelValues }, options);
+  const qformerOutputs = await qformer.read({ inputIds, ...(attentionMask && { attentionMask }), encoderHiddenStates: visionOutputs.lastHiddenState }, options);
+  return { prefix: await languageProjection.project(firstPositions(qformerOutputs.lastHiddenState, qformer.numQueryTokens)), visionOutputs, qformerOutputs };
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlipForConditionalGeneration> {
+  return assembled(await openModelParts(InstructBlipConfig.fromJson, source, options));
+}
+
+async function fromConfig(config: InstructBlipConfig, options: RandomOptions & LoadOptions = {}): Promise<InstructBlipForConditionalGeneration> {
+  return assembled(await openRandomParts(config, options));
+}
+
+export const InstructBlipForConditionalGeneration: {
+  /** Loads a folder in the Hugging Face layout. Weights are read when a part is first used. */
+  readonly fromPretrained: typeof fromPretrained;
+  /** A model with random weights, in a temporary file that goes away with it. */
+  readonly fromConfig: typeof fromConfig;
+} = { fromPretrained, fromConfig };

@@ -1,0 +1,14 @@
+import { Blip2Config, InstructBlipConfig } from '@blip2/config';
+
+/** The configuration of a whole model, told apart by `modelType`. */
+export type ModelConfig = Blip2Config | InstructBlipConfig;
+
+/** What goes into `config.json`, with the class that the reference is to load it as. */
+export function configJson(config: ModelConfig, dtype?: string, architecture?: string): Record<string, unknown> {
+  const instruct = config.modelType === 'instructblip';
+  const json = instruct ? InstructBlipConfig.toJson(config) : Blip2Config.toJson(config);
+  return {
+    architectures: [instruct ? 'InstructBlipForConditionalGeneration' : 'Blip2ForConditionalGeneration'], ...json,
+    ...(architecture !== undefined && { architectures: [architecture] }), ...(dtype !== undefined && { torch_dtype: dtype, ...('dtype' in json && { dtype }) }),
+  };
+}
