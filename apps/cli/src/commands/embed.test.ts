@@ -82,7 +82,7 @@ describe('blip2 embed', () => {
 
   it('leaves no file behind when it fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
-    const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], { onCall: ({ name }) => { if (name === 'embed') throw new Error('broken'); } });
+    const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], { onCall: ({ name }) => { if (name === 'embed') throw new TypeError('broken'); } });
     expect(exitCode).toBe(1);
     await expect(access(at('out.npy'))).rejects.toThrow();
     expect(await readdir(dirname(at('a')))).toEqual(['a']);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
-import { demoModelFolder } from '../model/demo-model.ts';
+import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
 
 /** A copy of the demo checkpoint to break. */
 async function demoCopy(): Promise<(name?: string) => string> {
@@ -37,6 +37,13 @@ describe('blip2 inspect', () => {
   it('writes a table for people, of the demo if no model is named', async () => {
     const { stdout } = await runFake(['inspect']);
     for (const line of ['Blip2ForConditionalGeneration, language model opt', '64 x 64 pixels, 64 patches of 8 x 8', '2,375,488 parameters in 1 file', 'yes, in fp32']) expect(stdout).toContain(line);
+  });
+
+  it('knows a retrieval checkpoint, which has no language model and runs', async () => {
+    const { exitCode, stdout, stderr } = await runFake(['inspect', demoRetrievalFolder, '--json']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ architecture: 'Blip2ForImageTextRetrieval', runs: ['fp32'], parameters: 2102434 });
+    expect(JSON.parse(stdout).languageModel).toBeUndefined();
   });
 
   it('writes to a file with -o', async () => {

@@ -1,4 +1,4 @@
-import { modelTensors } from '@blip2/blip2';
+import { modelTensors, retrievalContent, retrievalTensors } from '@blip2/blip2';
 import { openCheckpoint, resolveSource, type Checkpoint } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
@@ -42,12 +42,12 @@ export async function inspectCheckpoint(source: string, options: { readonly loca
   };
 }
 
-/** Throws for the first reason why `caption` and `ask` would not work with a model that can be read. */
+/** Throws for the first reason why `caption` and `ask`, or `match` of a retrieval checkpoint, would not work with a model that can be read. */
 async function expectRunnable(folder: string, config: Blip2Config | undefined, checkpoint: Checkpoint | undefined, hasLanguageModel: boolean): Promise<void> {
-  if (!hasLanguageModel) {
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The checkpoint has no language model, so it cannot write captions or answers', { where: folder });
+  if (!hasLanguageModel && config?.qformerConfig.useQformerTextInput !== true) {
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The checkpoint has neither a language model nor a Q-Former that reads text, so there is nothing that it can do', { where: folder });
   }
-  if (config && checkpoint) expectWeights(modelTensors(config), checkpoint);
+  if (config && checkpoint) expectWeights(hasLanguageModel ? modelTensors(config) : retrievalTensors(config, retrievalContent), checkpoint);
   const tokenizer = join(folder, 'tokenizer.json');
   await access(tokenizer).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'The folder has no tokenizer.json', { where: tokenizer, cause });
