@@ -1,22 +1,30 @@
-import { Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, Blip2Model, Blip2TextModelWithProjection, Blip2VisionModelWithProjection } from '@blip2/blip2';
-import { Blip2Error, type LanguageProjection as Projection, type SessionFactory, type TextTokenizer } from '@blip2/interfaces';
+import { Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, Blip2Model, Blip2TextModelWithProjection, Blip2VisionModelWithProjection, InstructBlipForConditionalGeneration } from '@blip2/blip2';
+import { Blip2Error, type LanguageProjection as Projection, type ProcessedInputs, type SessionFactory, type TextTokenizer } from '@blip2/interfaces';
 import { readConfig, TextConfig } from '@blip2/config';
-import { OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
-import { Blip2Processor, BlipImageProcessor, Tokenizer } from '@blip2/processor';
-import { Blip2QFormerModel, LanguageProjection } from '@blip2/qformer';
+import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
+import { Blip2Processor, BlipImageProcessor, InstructBlipProcessor, Tokenizer, type ProcessOptions, type ProcessorInputs } from '@blip2/processor';
+import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
+import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel } from '@blip2/vision';
+import { readCheckpointFamily } from './checkpoint-family.ts';
+
+/** What entries ask of a processor, BLIP-2's or InstructBLIP's. */
+export interface CaseProcessor extends Pick<Blip2Processor, 'tokenizer' | 'batchDecode'> {
+  process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
+}
 
 /** The models of one case: each is loaded at its first use, once, in float32. */
 export interface CaseModels extends AsyncDisposable {
   imageProcessor(): Promise<BlipImageProcessor>;
-  processor(): Promise<Blip2Processor>;
+  processor(): Promise<CaseProcessor>;
   /** `tokenizer` or `qformer_tokenizer`, as the format calls them. */
   tokenizer(name: string): Promise<TextTokenizer>;
   vision(): Promise<Blip2VisionModel>;
   qformer(): Promise<Blip2QFormerModel>;
+  textQFormer(): Promise<TextConditionedQFormer>;
   languageProjection(): Promise<Projection>;
-  languageModel(): Promise<OptForCausalLM | T5ForConditionalGeneration>;
-  whole(): Promise<Blip2ForConditionalGeneration>;
+  languageModel(): Promise<OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration>;
+  whole(): Promise<Blip2ForConditionalGeneration | InstructBlipForConditionalGeneration>;
   base(): Promise<Blip2Model>;
   retrieval(): Promise<Blip2ForImageTextRetrieval>;
   textWithProjection(): Promise<Blip2TextModelWithProjection>;
@@ -41,7 +49,7 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
       loaded.push(model);
       return model;
     });
-  const processor = once(() => Blip2Processor.fromPretrained(requireFolder(checkpoint)));
+  const processor = once(() => loadProcessor(requireFolder(checkpoint)));
   const qformerTokenizer = once(() => Tokenizer.fromPretrained(requireFolder(checkpoint), { subfolder: QFORMER_TOKENIZER }));
   return {
     imageProcessor: once(() => BlipImageProcessor.fromPretrained(requireFolder(checkpoint))),
@@ -50,9 +58,10 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
     tokenizer: async (name) => (name === QFORMER_TOKENIZER ? qformerTokenizer() : (await processor()).tokenizer),
     vision: owned((folder) => Blip2VisionModel.fromPretrained(folder, options)),
     qformer: owned((folder) => Blip2QFormerModel.fromPretrained(folder, options)),
+    textQFormer: owned((folder) => TextConditionedQFormer.fromPretrained(folder, options)),
     languageProjection: owned((folder) => LanguageProjection.fromPretrained(folder, options)),
-    languageModel: owned(async (folder) => (await isT5(folder)) ? T5ForConditionalGeneration.fromPretrained(folder, options) : OptForCausalLM.fromPretrained(folder, options)),
-    whole: owned((folder) => Blip2ForConditionalGeneration.fromPretrained(folder, options)),
+    languageModel: owned((folder) => loadLanguageModel(folder, options)),
+    whole: owned(async (folder) => (await isInstructBlip(folder)) ? InstructBlipForConditionalGeneration.fromPretrained(folder, options) : Blip2ForConditionalGeneration.fromPretrained(folder, options)),
     base: owned((folder) => Blip2Model.fromPretrained(folder, options)),
     retrieval: owned((folder) => Blip2ForImageTextRetrieval.fromPretrained(folder, options)),
     textWithProjection: owned((folder) => Blip2TextModelWithProjection.fromPretrained(folder, options)),
@@ -63,8 +72,17 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
   };
 }
 
-async function isT5(folder: string): Promise<boolean> {
-  return TextConfig.fromJson(await readConfig(folder), folder).modelType === 't5';
+async function isInstructBlip(folder: string): Promise<boolean> {
+  return (await readCheckpointFamily(folder)).modelType === 'instructblip';
+}
+
+async function loadProcessor(folder: string): Promise<CaseProcessor> {
+  return (await isInstructBlip(folder)) ? InstructBlipProcessor.fromPretrained(folder) : Blip2Processor.fromPretrained(folder);
+}
+
+async function loadLanguageModel(folder: string, options: PartOptions): Promise<OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration> {
+  const loaders = { opt: OptForCausalLM, llama: LlamaForCausalLM, t5: T5ForConditionalGeneration };
+  return loaders[TextConfig.fromJson(await readConfig(folder), folder).modelType].fromPretrained(folder, options);
 }
 
 function requireFolder(checkpoint: string | undefined): string {

@@ -6,7 +6,7 @@ import { GENERATION_OPTIONS } from './generation-options.ts';
 
 /** What the whole model writes about a picture, after a prompt or after one of its own. */
 export const generateKind: EntryKind = {
-  inputs: ['pixel_values', 'input_ids', 'attention_mask'],
+  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
   options: [...GENERATION_OPTIONS, 'interpolate_pos_encoding'],
   async run(call) {
     const model = await call.models.whole();
@@ -28,7 +28,7 @@ export const languageModelGenerateKind: EntryKind = {
 
 /** Scores of the first new token after all processors of sampling, before anything is drawn. */
 export const samplingScoresKind: EntryKind = {
-  inputs: ['pixel_values', 'input_ids', 'attention_mask'],
+  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
   options: GENERATION_OPTIONS,
   async run(call) {
     const model = await call.models.whole();
@@ -39,7 +39,7 @@ export const samplingScoresKind: EntryKind = {
 
 /** How likely given answers are after a picture and a prompt. */
 export const sequenceLogProbsKind: EntryKind = {
-  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'candidates'],
+  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask', 'candidates'],
   options: [],
   async run({ models, inputs }) {
     const model = await models.whole();
@@ -53,6 +53,9 @@ interface PicturePrompt {
   readonly pixelValues: PixelValues;
   readonly inputIds?: Rows;
   readonly attentionMask?: Rows;
+  /** Of InstructBLIP. */
+  readonly qformerInputIds?: Rows;
+  readonly qformerAttentionMask?: Rows;
 }
 
 function picturePrompt(inputs: EntryInputs): PicturePrompt {
@@ -60,6 +63,8 @@ function picturePrompt(inputs: EntryInputs): PicturePrompt {
     pixelValues: inputs.pictures('pixel_values'),
     ...inputs.optional('inputIds', 'input_ids', inputs.rows),
     ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+    ...inputs.optional('qformerInputIds', 'qformer_input_ids', inputs.rows),
+    ...inputs.optional('qformerAttentionMask', 'qformer_attention_mask', inputs.rows),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { QFormerForwardOptions, TextConditionedQFormer } from '@blip2/qformer';
+import type { EntryInputs } from '../entry-inputs.ts';
 import { optionsOf, type EntryKind } from '../entry-kind.ts';
 
 /** The vision encoder alone. Hidden states and attentions are on unless the options turn them off. */
@@ -12,9 +14,11 @@ export const visionForwardKind: EntryKind = {
 
 /** The Q-Former alone; without `query_embeds` the model's own query tokens stand in every row. */
 export const qformerForwardKind: EntryKind = {
-  inputs: ['encoder_hidden_states', 'encoder_attention_mask', 'query_embeds', 'query_length', 'attention_mask', 'head_mask'],
+  inputs: ['encoder_hidden_states', 'encoder_attention_mask', 'query_embeds', 'query_length', 'attention_mask', 'head_mask', 'input_ids'],
   options: [],
   async run({ models, inputs, wanted }) {
+    const outputs = { outputHiddenStates: wanted.has('hiddenStates'), outputAttentions: wanted.has('attentions') || wanted.has('crossAttentions') };
+    if (inputs.has('input_ids')) return readText(await models.textQFormer(), inputs, outputs);
     const qformer = await models.qformer();
     return qformer.forward(
       {
@@ -25,10 +29,19 @@ export const qformerForwardKind: EntryKind = {
         ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
         ...inputs.optional('headMask', 'head_mask', inputs.floats),
       },
-      { outputHiddenStates: wanted.has('hiddenStates'), outputAttentions: wanted.has('attentions') || wanted.has('crossAttentions') },
+      outputs,
     );
   },
 };
+
+/** InstructBLIP's queries and text; its mask covers the queries too, which always count. */
+function readText(qformer: TextConditionedQFormer, inputs: EntryInputs, outputs: QFormerForwardOptions): Promise<object> {
+  const text = (mask: string): number[][] => inputs.rows(mask).map((row) => row.slice(qformer.numQueryTokens));
+  return qformer.read(
+    { inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', text), encoderHiddenStates: inputs.vectors('encoder_hidden_states') },
+    outputs,
+  );
+}
 
 /** The linear layer between the Q-Former and the language model. */
 export const languageProjectionKind: EntryKind = {

@@ -2,7 +2,7 @@ import { optionsOf, type EntryKind } from '../entry-kind.ts';
 
 /** The whole model; states and maps are those of the language model. */
 export const forwardKind: EntryKind = {
-  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'labels', 'decoder_input_ids', 'decoder_attention_mask'],
+  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'labels', 'decoder_input_ids', 'decoder_attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
   options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
   async run(call) {
     const { models, inputs } = call;
@@ -15,6 +15,8 @@ export const forwardKind: EntryKind = {
         ...inputs.optional('labels', 'labels', inputs.rows),
         ...inputs.optional('decoderInputIds', 'decoder_input_ids', inputs.rows),
         ...inputs.optional('decoderAttentionMask', 'decoder_attention_mask', inputs.rows),
+        ...inputs.optional('qformerInputIds', 'qformer_input_ids', inputs.rows),
+        ...inputs.optional('qformerAttentionMask', 'qformer_attention_mask', inputs.rows),
       },
       optionsOf(call),
     );
