@@ -12,9 +12,17 @@ export { referenceInitializer, type InitializeTensor, type RandomOptions } from 
 export { modelTensors } from './model-tensors.ts';
 export type { SaveModelOptions } from './save-model.ts';
 export { withGenerate, type TextGenerator, type TextInputs } from './text-generator.ts';
-export { Blip2, createBlip2, type AnswerOptions, type Blip2TaskParts, type CaptionOptions, type TaskOptions } from './blip2.ts';
+export {
+  Blip2, createBlip2, type AnswerOptions, type Blip2TaskParts, type CaptionOptions, type ChatOptions, type QuestionOptions, type RankOptions, type TaskOptions,
+} from './blip2.ts';
+export type { Conversation } from './tasks/conversation.ts';
+export type { EncodedBatch, EncodedImage, TaskImage } from './tasks/encoded-image.ts';
+export type { RankAnswersOptions, RankedAnswer } from './tasks/rank-answers.ts';
+export type { ImageOptions } from './tasks/task-images.ts';
+export type { TextStream } from './tasks/text-stream.ts';
+export { captionPreset, shortAnswerPreset } from './presets.ts';
 export type { TextResult, Timings } from './text-result.ts';
-export { questionPrompt } from './prompt-templates.ts';
+export { bareQuestion, chatPrompt, questionPrompt, shortAnswerPrompt, type ChatTemplate, type PromptTemplate, type Turn } from './prompt-templates.ts';
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 export {
   Blip2ForImageTextRetrieval, type RetrievalInputs, type RetrievalModelParts, type RetrievalOptions, type RetrievalOutput,

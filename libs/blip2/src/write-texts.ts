@@ -1,88 +1,44 @@
-import type { GenerateOutput } from '@blip2/generate';
-import { Blip2Error, type ImageSource, type ProcessedInputs } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
+import { generateSteps } from '@blip2/generate';
+import { Blip2Error, type GenerationOptions } from '@blip2/interfaces';
 import type { TaskOptions } from './blip2.ts';
-import type { Blip2Pipeline, VisualPrefix } from './pipeline.ts';
-import type { TextResult, Timings } from './text-result.ts';
+import { isEncoded, type TaskImage } from './tasks/encoded-image.ts';
+import { encodeTaskImages, type TaskTools } from './tasks/task-images.ts';
+import { encodeTexts, openPrompt } from './tasks/task-prompt.ts';
+import { decoderOf, deferWriting, followGeneration, type Writing } from './tasks/writing.ts';
 
 /** A picture and what the model is to go on from; without text it describes the picture. */
 export interface ImageText {
-  readonly image: ImageSource;
+  readonly image: TaskImage;
   readonly text: string | undefined;
 }
 
 /** Enough for any caption or answer of one sentence; the reference's 20 cuts some short. */
 const DEFAULT_NEW_TOKENS = 32;
 
-/** Writes one text per row, all rows in one batch. Pictures that occur several times are encoded once. */
-export async function writeTexts(pipeline: Blip2Pipeline, processor: Blip2Processor, rows: readonly ImageText[], { autoOrient = true, allowUrls = false, ...options }: TaskOptions): Promise<TextResult[]> {
-  if (rows.length === 0) return [];
-  if ((options.numReturnSequences ?? 1) > 1) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'A task gives one text per picture', { where: 'numReturnSequences', expected: '1', got: String(options.numReturnSequences), fix: 'Use generate of the model' });
-  }
-  expectFloats(processor);
-  const clock = stopwatch();
-  const images = [...new Set(rows.map(({ image }) => image))];
-  const { pixelValues } = await processor.process({ images }, { autoOrient, allowUrls, ...(options.signal && { signal: options.signal }) });
-  const prompt = await encodePrompts(pipeline, processor, rows);
-  const preprocess = clock();
-  options.signal?.throwIfAborted();
-  const { interpolatePosEncoding = false } = options;
-  const encoded = await pipeline.encodeImages(pixelValues, { interpolatePosEncoding });
-  const encode = clock();
-  const prefix = pickRows(encoded, rows.map(({ image }) => images.indexOf(image)));
-  const output = await pipeline.generate({ pixelValues: prefix, ...prompt }, { ...defaultLength(options), ...options }, { decode: (ids) => processor.decode(ids, { skipSpecialTokens: true }) });
-  return textResults(output, processor, { preprocess, encode, generate: clock() });
-}
-
-function defaultLength({ maxNewTokens, maxLength }: TaskOptions): TaskOptions {
-  return maxNewTokens === undefined && maxLength === undefined ? { maxNewTokens: DEFAULT_NEW_TOKENS } : {};
-}
-
-/** Rows of ids, padded where the architecture bears it: on the left of a causal model, whose rows must end together. */
-async function encodePrompts({ language }: Blip2Pipeline, processor: Blip2Processor, rows: readonly ImageText[]): Promise<Pick<ProcessedInputs, 'inputIds' | 'attentionMask'>> {
-  const texts = rows.flatMap(({ text }) => text ?? []);
-  if (texts.length === 0) return {};
-  const { tokenizer, numQueryTokens, imageTokenId } = processor;
-  const { inputIds, attentionMask } = tokenizer.batchEncode(texts, { padding: true, paddingSide: language.architecture === 'causal' ? 'left' : 'right', escapeSpecialTokens: true });
-  const images = new Array<number>(numQueryTokens ?? 0).fill(imageTokenId);
-  return { inputIds: inputIds.map((row) => [...images, ...row]), attentionMask: attentionMask.map((row) => [...images.map(() => 1), ...row]) };
-}
-
-/** @throws Blip2Error `INVALID_CONFIG` if the image processor leaves levels as they are. */
-export function expectFloats({ imageProcessor: { settings } }: Blip2Processor): void {
-  if (settings.doRescale || settings.doNormalize) return;
-  throw new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', { where: 'preprocessor_config.json', expected: 'do_rescale or do_normalize' });
-}
-
-function pickRows({ dims: [, queries, size], data }: VisualPrefix, picked: readonly number[]): VisualPrefix {
-  const length = queries * size;
-  const rows = new Float32Array(picked.length * length);
-  picked.forEach((from, row) => rows.set(data.subarray(from * length, (from + 1) * length), row * length));
-  return { type: 'float32', dims: [picked.length, queries, size], data: rows };
-}
-
-function textResults({ sequences, tokenLogProbs, sequencesScores, finishReasons }: GenerateOutput, processor: Blip2Processor, timings: Timings): TextResult[] {
-  return sequences.map((ids, row) => {
-    const logProbs = tokenLogProbs[row] ?? [];
-    const tokenIds = ids.slice(0, logProbs.length);
-    return {
-      text: processor.decode(tokenIds, { skipSpecialTokens: true }).trim(),
-      tokenIds,
-      score: sequencesScores?.[row] ?? logProbs.reduce((sum, logProb) => sum + logProb, 0),
-      finishReason: finishReasons[row] ?? 'aborted',
-      timings,
-    };
+/** Writes one text per row, all rows in one batch. Pictures that occur several times are encoded, and by causal models read, once. */
+export function writeTexts(tools: TaskTools, rows: readonly ImageText[], options: TaskOptions): Writing {
+  return deferWriting(async function* (begin) {
+    if (rows.length === 0) return;
+    const { generation, onToken } = splitOptions(options);
+    const { pipeline: { language }, processor } = tools;
+    const start = performance.now();
+    const words = rows.flatMap(({ text }) => text ?? []);
+    const texts = words.length > 0 ? encodeTexts(tools, words) : undefined;
+    const tokenising = performance.now() - start;
+    await using images = await encodeTaskImages(tools, rows.map(({ image }) => image), options);
+    options.signal?.throwIfAborted();
+    const since = performance.now();
+    await using opened = await openPrompt(tools, images.rows, texts, rows.every(({ image }) => isEncoded(image)));
+    const steps = generateSteps(language, opened.prompt, generation, { decode: decoderOf(processor) });
+    yield* begin(followGeneration(steps, { processor, onToken, since, before: { preprocess: tokenising + images.preprocess, encode: images.encode } }));
   });
 }
 
-/** Milliseconds since the last call. */
-function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const now = performance.now();
-    const elapsed = now - last;
-    last = now;
-    return elapsed;
-  };
+/** The options of a task that are `generate`'s, with the task's own defaults. `INVALID_ARGUMENT` where a task has no room for what they ask. */
+export function splitOptions({ autoOrient, allowUrls, onToken, ...options }: TaskOptions): { readonly generation: GenerationOptions; readonly onToken: TaskOptions['onToken'] } {
+  if ((options.numReturnSequences ?? 1) > 1) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'A task gives one text per picture', { where: 'numReturnSequences', expected: '1', got: String(options.numReturnSequences), fix: 'Use generate of the model' });
+  }
+  const isOpen = options.maxNewTokens === undefined && options.maxLength === undefined;
+  return { generation: { ...(isOpen && { maxNewTokens: DEFAULT_NEW_TOKENS }), ...options }, onToken };
 }

@@ -1,7 +1,7 @@
 import type { AttentionMask, ImageSource, PatchFeatures, QueryFeatures, TokenIds } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
-import { expectFloats } from '../write-texts.ts';
+import { expectFloats } from '../tasks/task-images.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
 

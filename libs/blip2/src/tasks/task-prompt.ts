@@ -1,0 +1,76 @@
+import type { GenerationPrompt } from '@blip2/generate';
+import type { AttentionMask, Decoding, TokenIds } from '@blip2/interfaces';
+import type { Blip2Processor } from '@blip2/processor';
+import { pickRows, type EncodedImage } from './encoded-image.ts';
+import type { TaskTools } from './task-images.ts';
+
+/** Texts as padded rows of ids, without image tokens. */
+export interface EncodedTexts {
+  readonly ids: readonly TokenIds[];
+  readonly attentionMask: AttentionMask;
+}
+
+/** What a language model is to go on from, and the decoding that belongs to it, if any. */
+export interface TaskPrompt extends AsyncDisposable {
+  readonly prompt: GenerationPrompt;
+}
+
+/** Rows of equal length, padded where the architecture bears it: on the left of a causal model, whose rows must end together. */
+export function encodeTexts({ pipeline, processor }: TaskTools, texts: readonly string[]): EncodedTexts {
+  const paddingSide = pipeline.language.architecture === 'causal' ? 'left' : 'right';
+  const { inputIds, attentionMask } = processor.tokenizer.batchEncode(texts, { padding: true, paddingSide, escapeSpecialTokens: true });
+  return { ids: inputIds, attentionMask };
+}
+
+/** The ids that stand for the features of one picture: none in repositories of 2023. */
+export function imageIds({ numQueryTokens = 0, imageTokenId = 0 }: Blip2Processor): number[] {
+  return new Array<number>(numQueryTokens).fill(imageTokenId);
+}
+
+/**
+ * Puts pictures and texts together, row by row; without texts the model describes the picture. Where a causal model has read a picture before, or is to
+ * read it for several rows, its memory of the picture is used and only the text is read.
+ */
+export async function openPrompt(tools: TaskTools, images: readonly EncodedImage[], texts: EncodedTexts | undefined, areKept: boolean): Promise<TaskPrompt> {
+  const { pipeline } = tools;
+  const rows = texts ?? startTokens(tools, images.length);
+  const [first] = images;
+  const isOneBatch = images.every(({ batch }) => batch === first?.batch);
+  const isWorthIt = areKept || new Set(images).size < images.length;
+  if (first && rows && pipeline.language.architecture === 'causal' && isOneBatch && isWorthIt) return continuePrefix(tools, await first.batch.readPrefix(), images, rows);
+  const before = imageIds(tools.processor);
+  const { promptIds, ...prompt } = await pipeline.embedPrompt({
+    pixelValues: joinPrefixes(images),
+    ...(texts && { inputIds: texts.ids.map((ids) => [...before, ...ids]), attentionMask: texts.attentionMask.map((row) => [...before.map(() => 1), ...row]) }),
+  });
+  // Penalties see the prompt of a causal model; a seq2seq model begins with ids of its own.
+  return { prompt: pipeline.language.architecture === 'causal' ? { ...prompt, promptIds } : prompt, async [Symbol.asyncDispose]() {} };
+}
+
+async function continuePrefix({ processor }: TaskTools, prefix: Decoding, images: readonly EncodedImage[], { ids, attentionMask }: EncodedTexts): Promise<TaskPrompt> {
+  const decoding = await prefix.fork();
+  try {
+    await decoding.extend({ ids, attentionMask, parents: images.map(({ row }) => row) });
+  } catch (error) {
+    await decoding[Symbol.asyncDispose]();
+    throw error;
+  }
+  const before = imageIds(processor);
+  return { prompt: { decoding, promptIds: ids.map((row) => [...before, ...row]) }, [Symbol.asyncDispose]: () => decoding[Symbol.asyncDispose]() };
+}
+
+/** What stands behind a picture without text: the start token, where the model has one. */
+function startTokens({ pipeline }: TaskTools, rows: number): EncodedTexts | undefined {
+  const { bosTokenId } = pipeline.language.specialTokens;
+  if (bosTokenId === undefined) return undefined;
+  return { ids: Array.from({ length: rows }, () => [bosTokenId]), attentionMask: Array.from({ length: rows }, () => [1]) };
+}
+
+function joinPrefixes(images: readonly EncodedImage[]): EncodedImage['prefix'] {
+  const [first] = images;
+  if (first && images.every(({ batch }) => batch === first.batch)) return pickRows(first.batch.prefix, images.map(({ row }) => row));
+  const [, queries = 0, size = 0] = first?.prefix.dims ?? [];
+  const data = new Float32Array(images.length * queries * size);
+  images.forEach(({ prefix }, row) => data.set(prefix.data, row * queries * size));
+  return { type: 'float32', dims: [images.length, queries, size], data };
+}
