@@ -4,11 +4,12 @@ import { logitsMutations } from './logits-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { pictureMutations } from './picture-mutations.ts';
 import { qformerMutations } from './qformer-mutations.ts';
+import { relativeMutations, retrievalMutations } from './retrieval-mutations.ts';
 import { t5Mutations } from './t5-mutations.ts';
 import { textMutations } from './text-mutations.ts';
 import { visionMutations } from './vision-mutations.ts';
 
 /** Every mistake of the format's table that what is built so far could make. */
 export const mutations: readonly Mutation[] = [
-  ...visionMutations, ...qformerMutations, ...languageMutations, ...t5Mutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations,
+  ...visionMutations, ...qformerMutations, ...relativeMutations, ...retrievalMutations, ...languageMutations, ...t5Mutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations,
 ];

@@ -24,7 +24,7 @@ export const qformerMutations: readonly Mutation[] = [
   { ...qformer, name: 'qformer: scores not scaled', tensors: (tensors) => scaleTensors(tensors, /^qformer\..*\.query\.(weight|bias)$/, Math.sqrt(HEAD_SIZE)) },
   { ...qformer, name: 'qformer: epsilon 1e-6 instead of 1e-12', config: ({ qformer_config: c = {} }) => void (c['layer_norm_eps'] = 1e-6) },
   {
-    case: 'itm', reaches: QFORMER_KINDS, name: 'qformer: text branch uses the query weights',
+    case: 'itm', reaches: [...QFORMER_KINDS, 'image_text_retrieval', 'text_model_with_projection'], name: 'qformer: text branch uses the query weights',
     tensors: (tensors) => {
       for (const [name, tensor] of tensorsNamed(tensors, /^qformer\..*\.(intermediate|output)_query\./)) tensors.set(name.replace('_query', ''), tensor);
     },
