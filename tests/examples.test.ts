@@ -21,3 +21,9 @@ test('swap-vision.mjs writes the same with another encoder by plain functions an
   expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
   expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
 });
+
+test('match.mjs scores pictures with texts and finds the picture of each', () => {
+  const lines = run('match.mjs');
+  expect(lines.slice(3)).toEqual(['three green triangles: three-of-a-kind.png', 'a large yellow star: one-large-star.png']);
+  expect(lines.slice(0, 2)).toEqual(['one-large-star.png 0.01 -0.09 0.99 0.88', 'three-of-a-kind.png 1.00 0.96 0.00 -0.01']);
+});
