@@ -1,4 +1,8 @@
 export { openCheckpoint, type Checkpoint } from './open-checkpoint.ts';
+export { downloadModel, type DownloadOptions, type LoadProgress } from './hub/download-model.ts';
+export type { HubOptions } from './hub/hub-settings.ts';
+export { planDownload, type DownloadPlan, type PlannedFile, type PlanOptions } from './hub/plan-download.ts';
+export { isRepositoryId } from './hub/repository-id.ts';
 export { createRandomCheckpoint, randomTensorSource, type Initializer, type RandomCheckpoint, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
 export { readChunks, readRawTensor, readTensor, type ReadOptions } from './read-tensor.ts';
 export { resolveSource, type ResolveOptions, type SourceResolver } from './resolve-source.ts';

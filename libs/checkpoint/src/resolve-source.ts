@@ -1,28 +1,23 @@
 import { stat } from 'node:fs/promises';
 import { Blip2Error } from '@blip2/interfaces';
+import { downloadModel, type DownloadOptions } from './hub/download-model.ts';
+import { isRepositoryId } from './hub/repository-id.ts';
 
-export interface ResolveOptions {
-  readonly revision?: string;
-  readonly cacheDir?: string;
-  readonly token?: string;
-  readonly localFilesOnly?: boolean;
-  readonly signal?: AbortSignal;
-}
+/** Options of every `fromPretrained` about where a model comes from. All but `signal` matter for hub ids only. */
+export type ResolveOptions = DownloadOptions;
 
-/** Turns the `source` of a `fromPretrained` into a folder on this machine. One that downloads goes here. */
+/** Turns the `source` of a `fromPretrained` into a folder on this machine. */
 export type SourceResolver = (source: string, options?: ResolveOptions) => Promise<string>;
 
-/** `owner/name`, or the name of an old repository without owner. */
-const hubId = /^[\w.-]+(?:\/[\w.-]+)?$/;
-
-/** Takes a folder in the hub layout as it is. Fails with `MISSING_FILE` for anything else. */
-export const resolveSource: SourceResolver = async (source, { signal } = {}) => {
-  signal?.throwIfAborted();
+/**
+ * Takes a folder in the hub layout as it is; anything else of the form `owner/name` is a model of the hub, and what the cache lacks of it is downloaded.
+ * Fails with `MISSING_FILE` for a path that leads nowhere or to a file, and as `downloadModel` does.
+ */
+export const resolveSource: SourceResolver = async (source, options = {}) => {
+  options.signal?.throwIfAborted();
   const found = await stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;
   if (found) throw new Blip2Error('MISSING_FILE', 'The model is a file, not a folder', { where: source, fix: 'Give the folder that holds config.json and the weights' });
-  if (hubId.test(source)) {
-    throw new Blip2Error('MISSING_FILE', 'There is no such folder, and downloading from the hub is not available yet', { where: source, fix: 'Download the repository by other means and give its folder' });
-  }
+  if (isRepositoryId(source)) return downloadModel(source, options);
   throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', { where: source });
 };

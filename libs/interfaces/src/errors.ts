@@ -20,6 +20,11 @@ export type ErrorCode =
   | 'NOT_FINITE'
   | 'WORKER_FAILED'
   | 'WRITE_FAILED'
+  | 'DOWNLOAD_FAILED'
+  | 'INTEGRITY_FAILED'
+  | 'OFFLINE'
+  | 'NOT_FOUND'
+  | 'UNAUTHORIZED'
   | 'DISPOSED'
   | 'NOT_CONFORMING';
 

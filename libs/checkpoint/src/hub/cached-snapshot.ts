@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { Blip2Error } from '@blip2/interfaces';
+import { indexFile, singleFile } from '../open-checkpoint.ts';
+import { readShardIndex } from '../shard-index.ts';
+import { neededFiles } from './needed-files.ts';
+import { repositoryFolder } from './repository-id.ts';
+import { cachedCommit, fileSize, snapshotFolder } from './snapshot-files.ts';
+import { readTreeCache } from './tree-cache.ts';
+
+/** The snapshot folder of a model that is in the cache with all that it needs. Never asks the network. @throws Blip2Error `OFFLINE`. */
+export async function cachedSnapshot(cacheFolder: string, id: string, revision: string): Promise<string> {
+  const repository = repositoryFolder(cacheFolder, id);
+  const commit = await cachedCommit(repository, revision);
+  if (commit === undefined) throw offlineError(id, 'The model is not in the cache', cacheFolder);
+  const folder = snapshotFolder(repository, commit);
+  const tree = await readTreeCache(repository, commit);
+  const needed = tree ? neededFiles(tree, id) : await guessedFiles(folder);
+  const missing: string[] = [];
+  for (const { path, size } of needed) {
+    const found = await fileSize(join(folder, path));
+    if (found === undefined || (size !== undefined && found !== size)) missing.push(path);
+  }
+  if (missing.length === 0) return folder;
+  throw offlineError(id, 'The model in the cache is not complete', folder, missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : ''));
+}
+
+/** Of a snapshot without a listing, as older Python clients leave them: what it cannot do without. */
+async function guessedFiles(folder: string): Promise<readonly { readonly path: string; readonly size?: number }[]> {
+  const files = ['config.json'];
+  if ((await fileSize(join(folder, singleFile))) === undefined && (await fileSize(join(folder, indexFile))) !== undefined) {
+    files.push(...new Set((await readShardIndex(join(folder, indexFile))).values()));
+  }
+  return files.map((path) => ({ path }));
+}
+
+export function offlineError(id: string, what: string, where: string = id, missing?: string): Blip2Error {
+  return new Blip2Error('OFFLINE', what, {
+    where, ...(missing !== undefined && { got: `no ${missing}` }),
+    fix: `Download ${id} while there is a network: blip2 download ${id}, or without localFilesOnly, --offline and HF_HUB_OFFLINE`,
+  });
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto';
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chunkBytes } from '../limits.ts';
+import { writing } from '../pending-file.ts';
+import { contentHash, type ContentHash } from './content-hash.ts';
+import { isRunning, processName } from './process-identity.ts';
+import { etagOf, type RepositoryFile } from './repository.ts';
+
+/**
+ * The beginning of a file that is on its way: `blobs/ETAG.OWNER-RANDOM.incomplete`, which Python's cache tools know as an unfinished download. The owner
+ * is the process that writes it, or `free` if it stopped in good order.
+ */
+export interface PartialFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** Over the bytes that are there. */
+  readonly hash: ContentHash;
+  /** Bytes that are there. */
+  size: number;
+}
+
+/** A file that its owner, who cannot be asked, has not touched for this long has been given up, in ms. No pause between two tries is longer. */
+const abandonedAfter = 3_600_000;
+const partialPattern = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9a-f]{8}-\d+)-[0-9a-f]{8}\.incomplete$/;
+
+function partialName(etag: string, owner: string): string {
+  return `${etag}.${owner}-${randomBytes(4).toString('hex')}.incomplete`;
+}
+
+/** A new name in `blobs` for something that belongs to this process until it is renamed. */
+export function temporaryPath(blobs: string, etag: string): string {
+  return join(blobs, partialName(etag, processName));
+}
+
+export async function createPartial(blobs: string, file: RepositoryFile): Promise<PartialFile> {
+  const path = temporaryPath(blobs, etagOf(file));
+  return { path, handle: await writing(path, open(path, 'wx+')), hash: contentHash(file), size: 0 };
+}
+
+/** Goes on with the longest beginning that nobody works on, or starts a new one. What is there is hashed again, not trusted. */
+export async function openPartial(blobs: string, file: RepositoryFile, signal: AbortSignal | undefined): Promise<PartialFile> {
+  for (const orphan of await orphans(blobs, etagOf(file))) {
+    const adopted = await adopt(blobs, orphan, file, signal);
+    if (adopted) return adopted;
+  }
+  return createPartial(blobs, file);
+}
+
+/** Renaming settles who gets it: of several processes, one succeeds. */
+async function adopt(blobs: string, orphan: string, file: RepositoryFile, signal: AbortSignal | undefined): Promise<PartialFile | undefined> {
+  const path = temporaryPath(blobs, etagOf(file));
+  try {
+    await rename(orphan, path);
+  } catch {
+    return undefined;
+  }
+  const handle = await open(path, 'r+').catch(() => undefined);
+  if (!handle) return undefined;
+  const partial: PartialFile = { path, handle, hash: contentHash(file), size: 0 };
+  try {
+    const { size } = await handle.stat();
+    if (size > file.size) {
+      await discardPartial(partial);
+      return undefined;
+    }
+    await hashAgain(partial, size, signal);
+    return partial;
+  } catch (error) {
+    await releasePartial(partial);
+    throw error;
+  }
+}
+
+async function hashAgain(partial: PartialFile, size: number, signal: AbortSignal | undefined): Promise<void> {
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  while (partial.size < size) {
+    signal?.throwIfAborted();
+    // With the position left out, the handle ends where writing goes on.
+    const { bytesRead } = await partial.handle.read(buffer, 0, Math.min(buffer.length, size - partial.size), null);
+    if (bytesRead === 0) return;
+    partial.hash.update(buffer.subarray(0, bytesRead));
+    partial.size += bytesRead;
+  }
+}
+
+/** Stops in good order: whoever wants the file next goes on with it. */
+export async function releasePartial({ path, handle, size }: PartialFile): Promise<void> {
+  await handle.close().catch(() => {});
+  const [, etag = ''] = /([0-9a-f]+)\.[^\\/]*$/.exec(path) ?? [];
+  if (size === 0) return rm(path, { force: true });
+  await rename(path, join(path, '..', partialName(etag, 'free'))).catch(() => {});
+}
+
+export async function discardPartial({ path, handle }: PartialFile): Promise<void> {
+  await handle.close().catch(() => {});
+  await rm(path, { force: true });
+}
+
+/** Beginnings of `etag` in `blobs` that nobody works on, the longest first. */
+export async function orphans(blobs: string, etag?: string): Promise<string[]> {
+  const found: { path: string; size: number }[] = [];
+  for (const name of await readdir(blobs).catch(() => [])) {
+    const groups = partialPattern.exec(name)?.groups;
+    if (!groups || (etag !== undefined && groups['etag'] !== etag)) continue;
+    const path = join(blobs, name);
+    const facts = await stat(path).catch(() => undefined);
+    if (facts?.isFile() && isAbandoned(groups['owner'] ?? '', facts.mtimeMs)) found.push({ path, size: facts.size });
+  }
+  return found.toSorted((a, b) => b.size - a.size).map(({ path }) => path);
+}
+
+function isAbandoned(owner: string, changed: number): boolean {
+  return owner === 'free' || isRunning(owner) === false || Date.now() - changed > abandonedAfter;
+}

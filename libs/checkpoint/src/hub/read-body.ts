@@ -1,0 +1,48 @@
+import { Blip2Error } from '@blip2/interfaces';
+import { networkCode, shown, type Answer, type HubSession } from './hub-request.ts';
+
+/** A body slower than this, in bytes per second over the whole stall timeout, is as good as stuck. */
+const minBytesPerSecond = 1024;
+
+/** How a body ended early: the network, not its reader. */
+export interface BrokenBody {
+  readonly broken: Blip2Error;
+}
+
+/**
+ * The chunks of a body; the last one may be a `BrokenBody`. Only time that is spent waiting for the network counts against it.
+ * @throws the signal's reason.
+ */
+export async function* readBody({ response, cancel }: Answer, { settings: { stallTimeout }, signal }: HubSession): AsyncGenerator<Uint8Array | BrokenBody> {
+  const reader = response.body?.getReader();
+  let [waited, arrived] = [0, 0];
+  let stalled = false;
+  try {
+    while (reader) {
+      const before = performance.now();
+      const timer = setTimeout(() => {
+        stalled = true;
+        cancel();
+      }, stallTimeout);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      if (done) return;
+      waited += performance.now() - before;
+      arrived += value.byteLength;
+      yield value;
+      if (waited < stallTimeout) continue;
+      stalled = arrived < (minBytesPerSecond * stallTimeout) / 1000;
+      if (stalled) break;
+      [waited, arrived] = [0, 0];
+    }
+    if (stalled) yield brokenBody(response, 'too few bytes for too long');
+  } catch (cause) {
+    signal?.throwIfAborted();
+    yield brokenBody(response, stalled ? 'no more bytes for too long' : (networkCode(cause) ?? 'a cut connection'), cause);
+  } finally {
+    cancel();
+  }
+}
+
+function brokenBody({ url }: Response, got: string, cause?: unknown): BrokenBody {
+  return { broken: new Blip2Error('DOWNLOAD_FAILED', 'A download broke off', { where: url === '' ? 'the hub' : shown(new URL(url)), got, cause, fix: 'Start it again: it goes on where it stopped' }) };
+}
