@@ -27,3 +27,18 @@ test('match.mjs scores pictures with texts and finds the picture of each', () =>
   expect(lines.slice(3)).toEqual(['three green triangles: three-of-a-kind.png', 'a large yellow star: one-large-star.png']);
   expect(lines.slice(0, 2)).toEqual(['one-large-star.png 0.01 -0.09 0.99 0.88', 'three-of-a-kind.png 1.00 0.96 0.00 -0.01']);
 });
+
+test('swap-language.mjs writes the same with another language model by plain functions and through the container', () => {
+  const [warning, byFunctions, byContainer] = run('swap-language.mjs');
+  expect(warning).toContain('mean nothing');
+  expect(byFunctions).toMatch(/^plain functions: ".+"$/);
+  expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
+});
+
+test('swap-clip.mjs writes the same with CLIP\'s encoder by plain functions and through the container', () => {
+  const [warning, byFunctions, byContainer] = run('swap-clip.mjs');
+  expect(warning).toContain('mean nothing');
+  expect(byFunctions).toMatch(/^plain functions: .+/);
+  expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
+  expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
+});

@@ -1,0 +1,50 @@
+/** The default vision encoder and language model unwired: another family of each takes their place, and nothing else notices. */
+import { join } from 'node:path';
+import { ClipVisionConfig, LlamaConfig } from '@blip2/config';
+import { LanguageModel, LanguageProjection, QFormer, VisionEncoder } from '@blip2/interfaces';
+import { LlamaForCausalLM } from '@blip2/language';
+import { createSession } from '@blip2/runtime';
+import { ClipVisionEncoder } from '@blip2/vision';
+import { describe, expect, it } from 'vitest';
+import { Blip2Token, createBlip2Container, ProcessorToken } from './container.ts';
+
+const model = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
+const picture = join(import.meta.dirname, '../../../examples/left-of.png');
+const clip = ClipVisionConfig.create({ hiddenSize: 128, intermediateSize: 96, numHiddenLayers: 2, numAttentionHeads: 4, imageSize: 64, patchSize: 16 });
+const llama = LlamaConfig.create({ vocabSize: 448, hiddenSize: 128, intermediateSize: 96, numHiddenLayers: 2, numAttentionHeads: 4, numKeyValueHeads: 2, initializerRange: 0.5, bosTokenId: 2, eosTokenId: 202, padTokenId: 1 });
+
+describe('a container whose vision encoder and language model are of other families', () => {
+  it('assembles the tasks from them, and loads neither of its own', async () => {
+    const graphs = new Set<string>();
+    await using vision = await ClipVisionEncoder.fromConfig(clip, { seed: 1, threads: 1 });
+    await using language = await LlamaForCausalLM.fromConfig(llama, { seed: 1, threads: 1 });
+    await using container = await createBlip2Container(model, { threads: 1, createSession: (graph, options) => (graphs.add(graph.name), createSession(graph, options)) });
+    await container.replace(VisionEncoder, [], () => vision);
+    await container.replace(LanguageModel, [], () => language);
+
+    const blip2 = await container.get(Blip2Token);
+    expect(blip2.pipeline).toMatchObject({ vision, language });
+    expect(await container.get(QFormer)).toBe(blip2.pipeline.qformer);
+    expect(await container.get(LanguageProjection)).toBe(blip2.pipeline.projection);
+    expect(await container.get(ProcessorToken)).toBe(blip2.processor);
+    expect(await container.get(Blip2Token)).toBe(blip2);
+
+    const [one, two] = await blip2.caption([picture, join(import.meta.dirname, '../../../examples/one-large-star.png')], { maxNewTokens: 4, numBeams: 2 });
+    expect(one!.tokenIds.length).toBeGreaterThan(0);
+    expect(one!.score).not.toBe(two!.score);
+    expect(one!.tokenIds.every((id) => id < llama.vocabSize)).toBe(true);
+    expect([...graphs].sort()).toEqual(['language_projection', 'qformer']);
+  });
+
+  it('refuses an encoder or a language model of another width', async () => {
+    await using vision = await ClipVisionEncoder.fromConfig(ClipVisionConfig.create({ hiddenSize: 64, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 64, patchSize: 32 }));
+    await using first = await createBlip2Container(model);
+    await first.replace(VisionEncoder, [], () => vision);
+    await expect(first.get(Blip2Token)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('vision.hiddenSize is 64 but qformer.encoderHiddenSize is 128') as string });
+
+    await using language = await LlamaForCausalLM.fromConfig(LlamaConfig.create({ vocabSize: 448, hiddenSize: 64, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 }));
+    await using second = await createBlip2Container(model);
+    await second.replace(LanguageModel, [], () => language);
+    await expect(second.get(Blip2Token)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('projection.outFeatures is 128 but language.embeddingSize is 64') as string });
+  });
+});
