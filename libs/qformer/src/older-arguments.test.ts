@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openCheckpoint, readTensor } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, type PositionEmbeddingType } from '@blip2/config';
 import type { QueryFeatures, Tensor } from '@blip2/interfaces';
+import { createSession } from '@blip2/runtime';
 import { pseudoRandom } from '@blip2/testing';
 import { describe, expect, it } from 'vitest';
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
@@ -92,6 +93,22 @@ describe('cached positions', () => {
     await using relative = await modelOf(configOf('relative_key'));
     await expect(relative.forward({ ...one, encoderHiddenStates: random(1, 1, 10) })).rejects.toEqual(failure('INVALID_ARGUMENT'));
   });
+});
+
+it('the seam and a plain forward share one session', async () => {
+  let sessions = 0;
+  const config = configOf();
+  await using model = await Blip2QFormerModel.fromConfig(config, {
+    numQueryTokens: 2,
+    createSession: (written, options) => {
+      sessions++;
+      return createSession(written, options);
+    },
+  });
+  const encoderHiddenStates = random(1, 4, 10);
+  const queried = await model.query(encoderHiddenStates);
+  expect((await model.forward({ encoderHiddenStates })).lastHiddenState).toEqual(queried);
+  expect(sessions).toBe(1);
 });
 
 describe('masks', () => {

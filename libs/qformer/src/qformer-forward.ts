@@ -96,6 +96,8 @@ function requestOf(inputs: GivenInputs, queryLength: number, asked: AskedOutputs
   const { attentionMask: mask } = inputs;
   return {
     ...asked,
+    // Equal requests must be equal as text too, or one graph is loaded twice.
+    keyValues: asked.keyValues ?? false,
     queryLength: queryLength === inputs.queryEmbeds.dims[1] ? 'all' : queryLength,
     masked: mask === undefined ? false : isPairMask(mask) ? 'pairs' : true,
     encoderMasked: inputs.encoderAttentionMask !== undefined,

@@ -7,8 +7,9 @@ export { visionEncoderConformance, type VisionEncoderSubject } from './conforman
 export { fakeDecoding, type FakeDecodingOptions, type FakeHistory, type FakeScore } from './fakes/fake-decoding.ts';
 export { fakeLanguageModel, type FakeLanguageModelOptions } from './fakes/fake-language-model.ts';
 export {
-  fakeLanguageProjection, fakeQFormer, fakeVisionEncoder,
+  fakeLanguageProjection, fakeQFormer, fakeTextConditionedQFormer, fakeVisionEncoder,
   type FakeLanguageProjectionOptions, type FakeQFormerOptions, type FakeVisionEncoderOptions,
 } from './fakes/fake-parts.ts';
 export { pseudoRandom } from './fakes/pseudo-random.ts';
 export { recite } from './fakes/recite.ts';
+export { watchLanguageModel, type WatchedRead } from './fakes/watch-language-model.ts';

@@ -1,4 +1,4 @@
-import { Blip2Error, type Dims, type LanguageProjection, type QFormer, type Tensor, type VisionEncoder } from '@blip2/interfaces';
+import { Blip2Error, type Dims, type LanguageProjection, type QFormer, type Tensor, type TextConditionedQFormer, type VisionEncoder } from '@blip2/interfaces';
 import { digest, pseudoRandom } from './pseudo-random.ts';
 
 export interface FakeVisionEncoderOptions {
@@ -30,6 +30,22 @@ export function fakeQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: F
   return {
     conditioning: 'none', numQueryTokens, hiddenSize, encoderHiddenSize,
     query: guard(async (patches) => scramble(patches, [encoderHiddenSize], numQueryTokens, hiddenSize)),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** A Q-Former with text without a model: its vectors depend on the patches and the ids that the mask lets through. */
+export function fakeTextConditionedQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: FakeQFormerOptions): TextConditionedQFormer {
+  const { guard, dispose } = disposable('Q-Former');
+  return {
+    conditioning: 'text', numQueryTokens, hiddenSize, encoderHiddenSize,
+    query: guard(async (patches, { inputIds, attentionMask }) => {
+      const [batch] = patches.dims;
+      if (inputIds.length !== batch) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', { expected: String(batch), got: String(inputIds.length) });
+      const size = patches.data.length / batch;
+      const words = inputIds.map((ids, row) => pseudoRandom(digest(Float32Array.from(ids.filter((_, index) => attentionMask[row]?.[index]))), 0));
+      return scramble({ ...patches, data: patches.data.map((value, index) => value + (words[Math.floor(index / size)] ?? 0)) }, [encoderHiddenSize], numQueryTokens, hiddenSize);
+    }),
     [Symbol.asyncDispose]: dispose,
   };
 }
