@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fakeLanguageModel } from './fake-language-model.ts';
 import { recite } from './recite.ts';
+import { watchLanguageModel, type WatchedRead } from './watch-language-model.ts';
 
 describe('recite', () => {
   test('gives the next id of each row the best score, whatever it is told', async () => {
@@ -27,5 +28,17 @@ describe('fakeLanguageModel', () => {
     const model = fakeLanguageModel();
     const decoding = await model.start({ inputsEmbeds: await model.embed([[7]]), attentionMask: [[1]] });
     for (const more of [{ ids: [[1], [2]] }, { ids: [[1]], parents: [1] }, { ids: [[]] }]) await expect(decoding.extend(more)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+  });
+});
+
+describe('watchLanguageModel', () => {
+  test('tells what is read, forks included, and changes nothing', async () => {
+    const reads: WatchedRead[] = [];
+    const [model, watched] = [fakeLanguageModel(), watchLanguageModel(fakeLanguageModel(), (read) => reads.push(read))];
+    const prompt = { inputsEmbeds: await model.embed([[7, 8], [5, 6]]), attentionMask: [[1, 1], [1, 1]] };
+    const [expected, decoding] = [await model.start(prompt), await watched.start(prompt)];
+    expect(await (await decoding.fork()).extend({ ids: [[9, 9, 9]], parents: [1] })).toEqual(await (await expected.fork()).extend({ ids: [[9, 9, 9]], parents: [1] }));
+    expect(await decoding.extend({ ids: [[5], [6]] })).toEqual(await expected.extend({ ids: [[5], [6]] }));
+    expect(reads).toEqual([{ rows: 2, positions: 2 }, { rows: 1, positions: 3 }, { rows: 2, positions: 1 }]);
   });
 });

@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import type { NewToken } from '@blip2/generate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Blip2 } from '../blip2.ts';
+
+const root = join(import.meta.dirname, '../../../..');
+const picture = join(root, 'examples/left-of.png');
+const question = 'what color is the triangle?';
+
+/** Ends a run that a test abandons after the second token. */
+function abortAfter(tokens: number): { readonly signal: AbortSignal; readonly onToken: () => void } {
+  const controller = new AbortController();
+  let heard = 0;
+  return { signal: controller.signal, onToken: () => void (++heard === tokens && controller.abort()) };
+}
+async function piecesOf(stream: AsyncIterable<string>): Promise<string[]> {
+  const pieces: string[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return pieces;
+}
+
+describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (kind) => {
+  let blip2: Blip2;
+  beforeAll(async () => {
+    blip2 = await Blip2.fromPretrained(join(root, `apps/cli/models/blip2-${kind}-shapes`));
+  });
+  afterAll(() => blip2.dispose());
+
+  it('gives pieces that joined are the text, and the same result to those who await it', async () => {
+    const expected = await blip2.caption(picture);
+    const stream = blip2.caption(picture);
+    const pieces = await piecesOf(stream);
+    expect(pieces.length).toBeGreaterThan(5);
+    expect(pieces).not.toContain('');
+    expect(pieces.join('')).toBe(expected.text);
+    expect((await stream).tokenIds).toEqual(expected.tokenIds);
+    expect(await piecesOf(stream)).toEqual(pieces);
+  });
+
+  it('can be awaited first and iterated then', async () => {
+    const stream = blip2.answer(picture, question);
+    const { text } = await stream;
+    expect((await piecesOf(stream)).join('')).toBe(text);
+    expect(text).not.toBe('');
+  });
+
+  it('is written once, however many wait for it at the same time', async () => {
+    const tokens: NewToken[] = [];
+    const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
+    const [left, right, result] = await Promise.all([piecesOf(stream), piecesOf(stream), stream]);
+    expect(left).toEqual(right);
+    expect(tokens.map(({ id }) => id)).toEqual(result.tokenIds);
+    expect(tokens.at(-1)).toMatchObject({ row: 0, finishReason: 'eos' });
+    expect(tokens.reduce((sum, { logProb }) => sum + logProb, 0)).toBeCloseTo(result.score, 10);
+  });
+
+  it('does nothing before it is asked for', async () => {
+    const tokens: NewToken[] = [];
+    const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([tokens, stream.partial]).toEqual([[], undefined]);
+  });
+
+  it('stops before the next token when its reader leaves, and is then what there is', async () => {
+    const whole = await blip2.caption(picture);
+    const tokens: NewToken[] = [];
+    const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
+    for await (const piece of stream) if (piece.length > 0 && tokens.length >= 3) break;
+    expect(tokens).toHaveLength(3);
+    expect(await stream).toMatchObject({ tokenIds: whole.tokenIds.slice(0, 3), finishReason: 'aborted' });
+    expect(whole.text.startsWith((await stream).text)).toBe(true);
+  });
+
+  it('rejects when it is aborted, and keeps what there is', async () => {
+    const whole = await blip2.caption(picture);
+    const stream = blip2.caption(picture, abortAfter(2));
+    const pieces: string[] = [];
+    await expect((async () => { for await (const piece of stream) pieces.push(piece); })()).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(stream).rejects.toMatchObject({ name: 'AbortError' });
+    expect(stream.partial).toMatchObject({ tokenIds: whole.tokenIds.slice(0, 2), finishReason: 'aborted' });
+    expect(pieces.join('')).toBe(stream.partial?.text);
+  });
+
+  it('gives one piece with beams, at the end', async () => {
+    const stream = blip2.caption(picture, { numBeams: 3 });
+    expect(await piecesOf(stream)).toEqual([(await stream).text]);
+  });
+
+  it('is a promise like any other', async () => {
+    const broken = blip2.caption(join(root, 'nowhere.png'));
+    expect(await broken.catch((error: unknown) => error)).toMatchObject({ code: 'MISSING_FILE' });
+    await expect(piecesOf(broken)).rejects.toMatchObject({ code: 'MISSING_FILE' });
+    expect(broken.partial).toBeUndefined();
+    let isSettled = false;
+    expect((await blip2.caption(picture).finally(() => (isSettled = true))).text).not.toBe('');
+    expect(isSettled).toBe(true);
+  });
+
+  it('says so when the first token is the end, and gives no piece', async () => {
+    const end = blip2.pipeline.language.specialTokens.eosTokenId;
+    const only = (_: readonly number[], scores: Float32Array): void => scores.forEach((__, id) => { if (id !== end) scores[id] = -Infinity; });
+    const stream = blip2.caption(picture, { logitsProcessors: [only] });
+    expect(await piecesOf(stream)).toEqual([]);
+    expect(await stream).toMatchObject({ text: '', finishReason: 'eos', tokenIds: [end] });
+  });
+
+  it('tells the rows of a batch apart', async () => {
+    const tokens: NewToken[] = [];
+    const results = await blip2.answer(picture, [question, 'what is on the left?', 'how many objects are there?'], { onToken: (token) => tokens.push(token) });
+    expect(results.map((_, row) => tokens.filter((token) => token.row === row).map(({ id }) => id))).toEqual(results.map(({ tokenIds }) => tokenIds));
+  });
+});
+
+describe('characters of several tokens', () => {
+  it('are given out whole', async () => {
+    await using blip2 = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'));
+    const text = 'naïve 猫 🐈 ok';
+    const script = [...blip2.processor.tokenizer.encode(text, { addSpecialTokens: false }), blip2.pipeline.language.specialTokens.eosTokenId].flat();
+    const { inputIds = [] } = blip2.processor.tokenizer.batchEncode(['x'], { addSpecialTokens: true });
+    const start = (blip2.processor.numQueryTokens ?? 0) + (inputIds[0]?.length ?? 0);
+    const recite = (ids: readonly number[], scores: Float32Array): void => { scores.fill(-Infinity); scores[script[ids.length - start] ?? 0] = 0; };
+    const stream = blip2.answer(picture, 'x', { rawPrompt: true, logitsProcessors: [recite], maxNewTokens: script.length });
+    const pieces = await piecesOf(stream);
+    expect((await stream).text).toBe(text);
+    expect(pieces.join('')).toBe(text);
+    expect(script.length).toBeGreaterThan(pieces.length + 3);
+    for (const piece of pieces) expect(piece).not.toContain('\uFFFD');
+  });
+});

@@ -1,0 +1,39 @@
+import type { Decoding, LanguageModel } from '@blip2/interfaces';
+
+/** One run of a language model's decoder or, of a prompt, the whole prompt. */
+export interface WatchedRead {
+  readonly rows: number;
+  /** Positions read per row. */
+  readonly positions: number;
+}
+
+/** The same language model, and `onRead` hears of everything that it reads: what a cache saves can be counted. */
+export function watchLanguageModel(model: LanguageModel, onRead: (read: WatchedRead) => void): LanguageModel {
+  const watch = (decoding: Decoding): Decoding => ({
+    get length() {
+      return decoding.length;
+    },
+    get logits() {
+      return decoding.logits;
+    },
+    extend(more) {
+      const [rows, positions] = 'ids' in more ? [more.ids.length, more.ids[0]?.length ?? 0] : more.inputsEmbeds.dims;
+      onRead({ rows, positions });
+      return decoding.extend(more);
+    },
+    fork: async () => watch(await decoding.fork()),
+    crop: (length) => decoding.crop(length),
+    [Symbol.asyncDispose]: () => decoding[Symbol.asyncDispose](),
+  });
+  const { architecture, embeddingSize, vocabularySize, maxPositions, specialTokens } = model;
+  return {
+    architecture, embeddingSize, vocabularySize, maxPositions, specialTokens,
+    embed: (ids) => model.embed(ids),
+    async start(prompt) {
+      const [rows, positions] = prompt.inputsEmbeds.dims;
+      onRead({ rows, positions });
+      return watch(await model.start(prompt));
+    },
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+  };
+}
