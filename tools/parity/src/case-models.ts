@@ -50,12 +50,13 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
       return model;
     });
   const processor = once(() => loadProcessor(requireFolder(checkpoint)));
+  const mainTokenizer = once(async () => ((await isLanguageModel(checkpoint)) ? Tokenizer.fromPretrained(requireFolder(checkpoint)) : (await processor()).tokenizer));
   const qformerTokenizer = once(() => Tokenizer.fromPretrained(requireFolder(checkpoint), { subfolder: QFORMER_TOKENIZER }));
   return {
     imageProcessor: once(() => BlipImageProcessor.fromPretrained(requireFolder(checkpoint))),
     processor,
     // The processor's own: it adds the image token where older repositories lack it.
-    tokenizer: async (name) => (name === QFORMER_TOKENIZER ? qformerTokenizer() : (await processor()).tokenizer),
+    tokenizer: async (name) => (name === QFORMER_TOKENIZER ? qformerTokenizer() : mainTokenizer()),
     vision: owned((folder) => Blip2VisionModel.fromPretrained(folder, options)),
     qformer: owned((folder) => Blip2QFormerModel.fromPretrained(folder, options)),
     textQFormer: owned((folder) => TextConditionedQFormer.fromPretrained(folder, options)),
@@ -74,6 +75,12 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
 
 async function isInstructBlip(folder: string): Promise<boolean> {
   return (await readCheckpointFamily(folder)).modelType === 'instructblip';
+}
+
+/** Whether the checkpoint is that of a language model alone, without pictures to process. */
+async function isLanguageModel(folder: string | undefined): Promise<boolean> {
+  const { modelType } = await readCheckpointFamily(folder);
+  return TextConfig.modelTypes.some((each) => each === modelType);
 }
 
 async function loadProcessor(folder: string): Promise<CaseProcessor> {

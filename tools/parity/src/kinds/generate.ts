@@ -1,3 +1,4 @@
+import { withGenerate } from '@blip2/blip2';
 import type { GenerationOptions, PixelValues, Rows, Tensor } from '@blip2/interfaces';
 import type { EntryInputs } from '../entry-inputs.ts';
 import type { CaseModels } from '../case-models.ts';
@@ -20,7 +21,8 @@ export const languageModelGenerateKind: EntryKind = {
   options: GENERATION_OPTIONS,
   async run(call) {
     const { models, inputs } = call;
-    const { languageModel } = await models.whole();
+    // By itself, as the checkpoint may hold nothing else.
+    const languageModel = withGenerate(await models.languageModel());
     const prompt = { inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) };
     return describeGenerated(models, await languageModel.generate(prompt, optionsOf<GenerationOptions>(call)));
   },
@@ -75,10 +77,10 @@ interface Generated {
 }
 
 async function describeGenerated(models: CaseModels, { sequences, sequencesScores, scores }: Generated): Promise<object> {
-  const processor = await models.processor();
+  const tokenizer = await models.tokenizer('tokenizer');
   return {
     newTokens: sequences,
-    texts: processor.batchDecode(sequences, { skipSpecialTokens: true }),
+    texts: sequences.map((row) => tokenizer.decode(row, { skipSpecialTokens: true })),
     ...(sequencesScores && { sequencesScores: { type: 'float32', dims: [sequencesScores.length], data: Float32Array.from(sequencesScores) } }),
     ...(scores && { scores }),
   };

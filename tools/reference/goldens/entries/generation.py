@@ -1,0 +1,175 @@
+"""What the model writes. An entry is kept only where no decision is close: rounding must not change the ids."""
+
+import itertools
+from collections.abc import Callable
+
+import torch
+from transformers import LogitsProcessor, LogitsProcessorList
+
+from ..manifest import Recorder
+from ..models import Models
+from ..pictures import PICTURES
+from .inputs import PROMPTS, CaseInputs, tensors
+
+# No greedy choice is closer than this; ids of every entry survive as much noise on every score of every step.
+SMALLEST_MARGIN = 0.005
+NOISE_RUNS = 4
+# Noise that leaves the surviving tokens of sampling as they are.
+SAMPLING_NOISE = 5e-4
+# Beams give their scores only together with those of the steps.
+RECORDED = {"return_dict_in_generate": True, "output_scores": True}
+STEPS = 8
+TRIES = 40
+
+OPTIONS: dict[str, dict] = {
+    "greedy": {"output_scores": True},
+    "min_new_tokens": {"min_new_tokens": 7},
+    "repetition_penalty": {"repetition_penalty": 1.5},
+    "no_repeat_ngram": {"no_repeat_ngram_size": 1},
+    "beams3": {"num_beams": 3},
+    "beams4_return_2": {"num_beams": 4, "num_return_sequences": 2, "early_stopping": True},
+    "beams3_length_penalty": {"num_beams": 3, "length_penalty": -1.0},
+    "beams3_never": {"num_beams": 3, "early_stopping": "never", "length_penalty": 2.0},
+    "beams3_repetition_penalty": {"num_beams": 3, "repetition_penalty": 1.3},
+}
+SAMPLING: dict[str, dict] = {"defaults": {}, "top_p": {"top_p": 0.8, "top_k": 0, "temperature": 0.7}, "min_p": {"min_p": 0.1, "top_k": 20}}
+
+
+class Noise(LogitsProcessor):
+    def __init__(self, seed: int, size: float) -> None:
+        self.generator, self.size = torch.Generator().manual_seed(seed), size
+
+    def __call__(self, input_ids, scores):
+        return scores + (torch.rand(scores.shape, generator=self.generator) * 2 - 1).to(scores.dtype) * self.size
+
+
+def noise(seed: int, size: float) -> dict:
+    return {"logits_processor": LogitsProcessorList([Noise(seed, size)])}
+
+
+def written(inputs: CaseInputs, out, skip: int, options: dict) -> dict:
+    """New tokens, texts and scores as the manifest names them."""
+    rows = out.sequences[:, skip:].tolist()
+    outputs = {"new_tokens": rows, "texts": [inputs.tokenizer.decode(row, skip_special_tokens=True) for row in rows]}
+    if options.get("num_beams", 1) > 1:
+        outputs["sequences_scores"] = out.sequences_scores
+    if options.get("output_scores"):
+        outputs["scores"] = list(out.scores)
+    return outputs
+
+
+def add_steady(recorder: Recorder, inputs: CaseInputs, name: str, kind: str, calls: Callable, count: int, options: dict, prompts: list[str] | None = None) -> list[str]:
+    """Records the first choice of prompts whose ids are steady, and returns it. `calls(texts)` gives the entry's inputs and its call."""
+    found = None
+    for texts in [prompts] if prompts else itertools.islice(choices(inputs, count), TRIES):
+        given, call = calls(texts)
+        ids = call(recorder.model)["new_tokens"]
+        if found and not is_varied(ids):
+            continue
+        margin = greedy_margin(call, recorder.model) if options.get("output_scores") else None
+        if is_steady(recorder, call, ids) and (margin is None or margin > SMALLEST_MARGIN):
+            found = texts, given, call, margin
+            if is_varied(ids):
+                break
+    if not found:
+        raise SystemExit(f"{name}: every prompt has a decision that is too close; take another seed")
+    texts, given, call, margin = found
+    recorder.add(name, kind, given, call, options=options, made_from={"text": texts}, smallest_margin=margin and round(margin, 6))
+    return texts
+
+
+def is_steady(recorder: Recorder, call: Callable, ids: list[list[int]]) -> bool:
+    if call(recorder.precise)["new_tokens"] != ids:
+        return False
+    return all(call(recorder.model, **noise(seed, SMALLEST_MARGIN))["new_tokens"] == ids for seed in range(NOISE_RUNS))
+
+
+def is_varied(ids: list[list[int]]) -> bool:
+    """Whether a mistake in the cache or in the positions would have much to spoil."""
+    return sum(len(set(row)) for row in ids) >= 3.5 * len(ids)
+
+
+def choices(inputs: CaseInputs, count: int):
+    while True:
+        yield inputs.random.sample(PROMPTS, count)
+
+
+def greedy_margin(call: Callable, models: Models) -> float:
+    best = [step.topk(2).values for step in call(models)["scores"]]
+    return min((top[:, 0] - top[:, 1]).min().item() for top in best)
+
+
+def generator(inputs: CaseInputs, pixels: torch.Tensor, prompt: dict, options: dict) -> Callable:
+    skip = 1 if inputs.spec.is_t5 else len(prompt["input_ids"][0]) if prompt else inputs.spec.queries + 1
+
+    def call(models: Models, **more) -> dict:
+        out = models.whole.generate(pixel_values=models.floats(pixels), **tensors(prompt), **{**options, **more, **RECORDED})
+        return written(inputs, out, skip, options)
+
+    return call
+
+
+def add_generation(recorder: Recorder, inputs: CaseInputs) -> None:
+    names = list(PICTURES)
+
+    def add(label: str, pictures: list[str], options: dict, prompted: bool = True, prompts: list[str] | None = None) -> list[str]:
+        pixels = inputs.pictures(*pictures)
+
+        def calls(texts: list[str]):
+            prompt = inputs.prompt(*texts) if prompted else {}
+            return {"pixel_values": pixels, **prompt}, generator(inputs, pixels, prompt, options)
+
+        return add_steady(recorder, inputs, f"generate/{label}", "generate", calls, len(pictures), options, prompts)
+
+    for index, (label, options) in enumerate(OPTIONS.items()):
+        add(label, [names[index % len(names)]], {"max_new_tokens": STEPS, **options})
+    add("no_prompt", names[:1], {"max_new_tokens": STEPS}, prompted=False)
+    prompts = add("batch", names, {"max_new_tokens": STEPS})
+    # The same call with an end that lies inside a row.
+    row = recorder.entries[-1]["outputs"]["new_tokens"][0][:-2]
+    end = max(row, key=row.index)
+    add("batch_ends", names, {"max_new_tokens": STEPS, "eos_token_id": [end, 4], "pad_token_id": 3}, prompts=prompts)
+    add("batch_beams3_return_2", names[:2], {"max_new_tokens": STEPS, "num_beams": 3, "num_return_sequences": 2})
+    add("default_length", names[1:2], {})
+    longest = 1 if inputs.spec.is_t5 else max(len(inputs.prompt(text)["input_ids"][0]) for text in PROMPTS)
+    add("max_length", names[2:], {"max_length": longest + STEPS, "min_length": longest + STEPS - 2})
+    for index, (label, options) in enumerate(SAMPLING.items()):
+        add_sampling(recorder, inputs, label, inputs.pictures(names[index % len(names)]), options)
+    add_candidates(recorder, inputs, inputs.pictures(names[0]))
+
+
+def add_sampling(recorder: Recorder, inputs: CaseInputs, label: str, pixels: torch.Tensor, options: dict) -> None:
+    for (text,) in itertools.islice(choices(inputs, 1), TRIES):
+        prompt = inputs.prompt(text)
+        sampled = generator(inputs, pixels, prompt, {"do_sample": True, "max_new_tokens": 1, "output_scores": True, **options})
+
+        def call(models: Models, **more) -> dict:
+            return {"scores": sampled(models, **more)["scores"][0]}
+
+        kept = call(recorder.model)["scores"].isfinite()
+        if all(torch.equal(call(recorder.model, **noise(seed, SAMPLING_NOISE))["scores"].isfinite(), kept) for seed in range(NOISE_RUNS)):
+            recorder.add(f"sampling_scores/{label}", "sampling_scores", {"pixel_values": pixels, **prompt}, call, options=options, made_from={"text": [text]})
+            return
+    raise SystemExit(f"sampling_scores/{label}: every prompt has a token on the border; take another seed")
+
+
+def add_candidates(recorder: Recorder, inputs: CaseInputs, pixels: torch.Tensor) -> None:
+    """Teacher forcing: the log-probability of each id of given answers."""
+    prompt = inputs.prompt(PROMPTS[1])
+    candidates = [inputs.tokenizer(answer, add_special_tokens=False)["input_ids"] for answer in ("two", "a red bus", "the dog is on the beach")]
+
+    def score(models: Models, ids: list[int]) -> torch.Tensor:
+        rows = tensors(prompt)
+        if inputs.spec.is_t5:
+            start = models.language.config.decoder_start_token_id or 0
+            logits = models.whole(models.floats(pixels), **rows, decoder_input_ids=torch.tensor([[start, *ids[:-1]]])).logits[0]
+        else:
+            whole = {"input_ids": torch.tensor([prompt["input_ids"][0] + ids]), "attention_mask": torch.ones(1, rows["input_ids"].shape[1] + len(ids), dtype=torch.long)}
+            logits = models.whole(models.floats(pixels), **whole).logits[0, -len(ids) - 1 : -1]
+        return logits.log_softmax(-1).gather(1, torch.tensor(ids).unsqueeze(1)).squeeze(1)
+
+    def call(models: Models) -> dict:
+        scored = [score(models, ids) for ids in candidates]
+        return {"token_logprobs": scored, "sums": torch.stack([row.sum() for row in scored])}
+
+    recorder.add("sequence_logprobs/first", "sequence_logprobs", {"pixel_values": pixels, **prompt, "candidates": candidates}, call)

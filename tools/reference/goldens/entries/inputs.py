@@ -1,0 +1,96 @@
+"""Pictures and texts of a case, and the entries on reading them."""
+
+import random
+from pathlib import Path
+
+import numpy
+import torch
+
+from ..manifest import EXACT, PIXEL_TOLERANCE, Recorder
+from ..pictures import PICTURES, open_picture
+from ..spec import Spec
+
+PROMPTS = [
+    "a photo of", "question: how many cats are there? answer:", "the red bus", "what is the woman holding", "describe the image in detail.", "a large fountain",
+    "the old man is", "which colour is the umbrella?", "blue and white flowers", "children are playing", "the dog", "two cats on a sofa",
+]
+ODD_TEXTS = ["", "two  spaces, and 7 digits", "Capital Letters!", "<image> inside"]
+
+
+class CaseInputs:
+    """Reads pictures and texts with the checkpoint's own processor."""
+
+    def __init__(self, spec: Spec, folder: Path, processor, tokenizer) -> None:
+        self.spec, self.folder, self.processor, self.tokenizer = spec, folder, processor, tokenizer
+        self.random = random.Random(spec.seed)
+
+    def pictures(self, *names: str, **options) -> torch.Tensor:
+        images = [open_picture(self.folder, name) for name in names or PICTURES]
+        return self.processor.image_processor(images, return_tensors="pt", **options)["pixel_values"]
+
+    def prompt(self, *texts: str, side: str | None = None, images: bool = True) -> dict[str, list[list[int]]]:
+        """`input_ids` and `attention_mask` with image tokens in front, padded on the side that suits the language model."""
+        self.tokenizer.padding_side = side or ("right" if self.spec.is_t5 or self.spec.family == "retrieval" else "left")
+        rows = self.tokenizer(list(texts), padding=True)
+        queries = self.spec.queries if images and self.spec.image_token is not None else 0
+        return {
+            "input_ids": [[self.spec.image_token] * queries + ids for ids in rows["input_ids"]],
+            "attention_mask": [[1] * queries + mask for mask in rows["attention_mask"]],
+        }
+
+    def noise(self, *shape: int, scale: float = 1.0) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(self.random.randrange(2**31))
+        return torch.randn(shape, generator=generator) * scale
+
+
+def tensors(rows: dict) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(value) for name, value in rows.items()}
+
+
+def add_texts(recorder: Recorder, inputs: CaseInputs) -> None:
+    texts = PROMPTS[:4] + ODD_TEXTS[: 4 if inputs.spec.image_token is not None else 3]
+    given = {"tokenizer": "tokenizer", "texts": texts}
+
+    def encode(**options) -> dict:
+        return {"input_ids": [inputs.tokenizer(text, **options)["input_ids"] for text in texts]}
+
+    without = {"add_special_tokens": False}
+    recorder.add("tokenizer/encode/without_special_tokens", "tokenizer_encode", given, lambda _: encode(**without), options=without, tolerance=EXACT)
+    rows = recorder.add("tokenizer/encode/with_special_tokens", "tokenizer_encode", given, lambda _: encode(), tolerance=EXACT)["input_ids"]
+    recorder.add(
+        "tokenizer/decode/skip_special_tokens", "tokenizer_decode", {"tokenizer": "tokenizer", "ids": rows},
+        lambda _: {"texts": [inputs.tokenizer.decode(row, skip_special_tokens=True) for row in rows]}, options={"skip_special_tokens": True}, tolerance=EXACT,
+    )
+
+
+def add_pictures(recorder: Recorder, inputs: CaseInputs) -> None:
+    for name in PICTURES:
+        def decode(_, name=name):
+            return {"rgb": torch.from_numpy(numpy.array(open_picture(inputs.folder, name)))}
+
+        recorder.add(f"decode/{name}", "decode_image", {"image": name}, decode, tolerance=EXACT)
+        recorder.add(f"pixel_values/{name}", "image_processor", {"images": [name]}, lambda _, name=name: {"pixel_values": inputs.pictures(name)}, tolerance=PIXEL_TOLERANCE)
+    width, height = 5 * inputs.spec.patch_size, 3 * inputs.spec.patch_size
+    for label, options in {"bilinear": {"resample": 2}, "other_size": {"size": {"height": height, "width": width}}, "no_resize": {"do_resize": False}}.items():
+        name = next(iter(PICTURES))
+        recorder.add(
+            f"image_processor/{label}", "image_processor", {"images": [name]}, lambda _, options=options: {"pixel_values": inputs.pictures(name, **options)},
+            options=options, tolerance=PIXEL_TOLERANCE,
+        )
+    add_processor(recorder, inputs)
+
+
+def add_processor(recorder: Recorder, inputs: CaseInputs) -> None:
+    names = list(PICTURES)[:2]
+    images = [open_picture(inputs.folder, name) for name in names]
+
+    def process(_, text, **options):
+        read = inputs.processor(images=images[: len(text)], text=text, **options)
+        pixels = read["pixel_values"]
+        return {"input_ids": read["input_ids"], "attention_mask": read["attention_mask"], "pixel_values": torch.as_tensor(numpy.stack(list(pixels)))}
+
+    for label, text, options in (("single", PROMPTS[:1], {}), ("batch", PROMPTS[:2], {"padding": True}), ("batch_left", PROMPTS[1:3], {"padding": True, "padding_side": "left"})):
+        recorder.add(
+            f"processor/{label}", "processor", {"images": names[: len(text)], "text": text}, lambda _, text=text, options=options: process(_, text, **options),
+            options=options, tolerance=PIXEL_TOLERANCE,
+        )

@@ -1,0 +1,48 @@
+"""The language model alone: what it computes and writes from text."""
+
+import torch
+
+from ..manifest import Recorder
+from ..models import Models
+from .generation import RECORDED, add_steady, written
+from .inputs import PROMPTS, CaseInputs, tensors
+
+
+def add_language(recorder: Recorder, inputs: CaseInputs) -> None:
+    prompt = inputs.prompt(*PROMPTS[:3], images=False)
+    decoder = {"decoder_input_ids": [[0, 5, 9, 12, 7], [0, 8, 8, 20, 31], [0, 6, 3, 14, 11]]} if inputs.spec.is_t5 else {}
+    add_forward(recorder, inputs, "ids", {**prompt, **decoder})
+    width = recorder.model.language.get_input_embeddings().embedding_dim
+    embeds = {"inputs_embeds": inputs.noise(2, 9, width), "attention_mask": [[1] * 9, [1] * 4 + [0] * 2 + [1] * 3]}
+    add_forward(recorder, inputs, "embeds", {**embeds, **{name: rows[:2] for name, rows in decoder.items()}}, note="a hole in the mask, as padding between image and text makes it")
+    if not inputs.spec.is_t5:
+        small = {"inputs_embeds": inputs.noise(1, 7, width, scale=1e-3), "attention_mask": [[1] * 7]}
+        add_forward(recorder, inputs, "small_embeds", small, note="so small that the epsilon of the first norm may matter")
+    for label, options in {"greedy": {"max_new_tokens": 8, "output_scores": True}, "beams3": {"max_new_tokens": 8, "num_beams": 3}}.items():
+        add_generate(recorder, inputs, label, [1, 2], options)
+    add_generate(recorder, inputs, "batch", [3, 3], {"max_new_tokens": 8})
+
+
+def add_forward(recorder: Recorder, inputs: CaseInputs, label: str, given: dict, note: str | None = None) -> None:
+    def call(models: Models) -> dict:
+        arguments = {name: models.floats(value) if isinstance(value, torch.Tensor) else torch.tensor(value) for name, value in given.items()}
+        out = models.language(**arguments)
+        return {"logits": out.logits, **({"encoder_last_hidden_state": out.encoder_last_hidden_state} if inputs.spec.is_t5 else {})}
+
+    mask = given["attention_mask"]
+    rows = {"encoder_last_hidden_state" if inputs.spec.is_t5 else "logits": mask} if any(0 in row for row in mask) else None
+    recorder.add(f"language_model/{label}", "language_model_forward", given, call, compare_rows=rows, note=note)
+
+
+def add_generate(recorder: Recorder, inputs: CaseInputs, label: str, sizes: list[int], options: dict) -> None:
+    def calls(texts: list[str]):
+        prompt = inputs.prompt(*texts, images=False)
+        skip = 1 if inputs.spec.is_t5 else len(prompt["input_ids"][0])
+
+        def call(models: Models, **more) -> dict:
+            out = models.language.generate(**tensors(prompt), **{**options, **more, **RECORDED})
+            return written(inputs, out, skip, options)
+
+        return prompt, call
+
+    add_steady(recorder, inputs, f"language_model_generate/{label}", "language_model_generate", calls, sizes[0], options)

@@ -1,0 +1,85 @@
+"""The reference's models of one checkpoint, all loaded from its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoTokenizer, Blip2Processor
+
+from .spec import Spec
+from .tokenizers_tiny import save_tokenizer, write_json
+from .weights import randomize, save_weights, stored_tensors
+
+MEAN = [0.48145466, 0.4578275, 0.40821073]
+DEVIATION = [0.26862954, 0.26130258, 0.27577711]
+
+
+def write_checkpoint(folder: Path, spec: Spec) -> None:
+    """Writes a model folder as a hub repository has it."""
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", spec.config)
+    config = AutoConfig.from_pretrained(folder, attn_implementation="eager")
+    model = getattr(transformers, spec.architecture)(config).float().eval()
+    randomize(model, config if spec.family == "language" else config.text_config, spec.seed, spec.dtype)
+    save_weights(folder, stored_tensors(model, spec.dtype), spec.shards)
+    save_tokenizer(folder, spec)
+    if spec.family == "language":
+        return
+    size = {"height": spec.image_size, "width": spec.image_size}
+    write_json(folder / "preprocessor_config.json", {
+        "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": MEAN, "image_std": DEVIATION,
+        "image_processor_type": "BlipImageProcessor", "processor_class": "Blip2Processor", "resample": 3, "rescale_factor": 1 / 255, "size": size,
+    })
+    if spec.image_token is not None:
+        write_json(folder / "processor_config.json", {"num_query_tokens": spec.queries, "processor_class": "Blip2Processor"})
+
+
+@dataclass(frozen=True)
+class Models:
+    """One checkpoint in one precision. `whole` is the class that its configuration names; the others share nothing with it."""
+
+    dtype: torch.dtype
+    whole: torch.nn.Module
+    language: torch.nn.Module | None = None
+    base: torch.nn.Module | None = None
+    text: torch.nn.Module | None = None
+    vision: torch.nn.Module | None = None
+
+    def floats(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self.dtype)
+
+    def each(self) -> list[torch.nn.Module]:
+        return [model for model in (self.whole, self.base, self.text, self.vision) if model is not None]
+
+
+def load_models(folder: Path, spec: Spec, dtype: torch.dtype) -> Models:
+    def load(name: str) -> torch.nn.Module:
+        # Upcast after loading: in float64 too the weights are what the file holds.
+        model, info = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+        assert not info["missing_keys"], info["missing_keys"]
+        return model.to(dtype).eval()
+
+    whole = load(spec.architecture)
+    if spec.family == "language":
+        return Models(dtype, whole, language=whole)
+    if spec.family == "generation":
+        return Models(dtype, whole, language=whole.language_model, base=load("Blip2Model"))
+    return Models(dtype, whole, text=load("Blip2TextModelWithProjection"), vision=load("Blip2VisionModelWithProjection"))
+
+
+def keep_float64() -> None:
+    """The reference takes every softmax in float32, where the float64 mask of a row without keys overflows to NaN; float64 stays float64 here."""
+    softmax = torch.nn.functional.softmax
+
+    def keeping(input, dim=None, _stacklevel=3, dtype=None):
+        return softmax(input, dim=dim, dtype=None if input.dtype == torch.float64 else dtype)
+
+    torch.nn.functional.softmax = keeping
+
+
+def load_processor(folder: Path, spec: Spec) -> tuple[Blip2Processor | None, transformers.PreTrainedTokenizerBase]:
+    if spec.family == "language":
+        return None, AutoTokenizer.from_pretrained(folder)
+    processor = Blip2Processor.from_pretrained(folder)
+    return processor, processor.tokenizer

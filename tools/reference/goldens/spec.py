@@ -1,0 +1,67 @@
+"""What a case is made from."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ARCHITECTURES = {"opt": "OPTForCausalLM", "t5": "T5ForConditionalGeneration"}
+
+
+@dataclass(frozen=True)
+class Spec:
+    name: str
+    config: dict
+    description: str = ""
+    seed: int = 1
+    dtype: str = "float32"
+    shards: int = 1
+    notes: list = field(default_factory=list)
+
+    @property
+    def family(self) -> str:
+        """`generation`, `retrieval`, or `language` for a language model alone."""
+        if self.config["model_type"] != "blip-2":
+            return "language"
+        return "retrieval" if self.architecture == "Blip2ForImageTextRetrieval" else "generation"
+
+    @property
+    def architecture(self) -> str:
+        return self.config["architectures"][0]
+
+    @property
+    def text(self) -> dict:
+        """Configuration of the language model."""
+        return self.config if self.family == "language" else self.config.get("text_config", {})
+
+    @property
+    def is_t5(self) -> bool:
+        return self.text.get("model_type", "opt") == "t5"
+
+    @property
+    def queries(self) -> int:
+        return self.config.get("num_query_tokens", 32)
+
+    @property
+    def image_token(self) -> int | None:
+        return self.config.get("image_token_index")
+
+    @property
+    def image_size(self) -> int:
+        return self.config["vision_config"].get("image_size", 224)
+
+    @property
+    def patch_size(self) -> int:
+        return self.config["vision_config"].get("patch_size", 14)
+
+
+def read_spec(file: Path, name: str, **given) -> Spec:
+    """Reads a config.json, or a file with one under `config` beside defaults for the options. What is given wins."""
+    read = json.loads(file.read_text("utf-8"))
+    fields = dict(read) if "config" in read else {"config": read}
+    config = fields["config"]
+    config.setdefault("architectures", [ARCHITECTURES.get(config["model_type"], "Blip2ForConditionalGeneration")])
+    fields.update({key: value for key, value in given.items() if value is not None})
+    spec = Spec(name=name, **fields)
+    if spec.family == "generation" and spec.image_token is None:
+        raise SystemExit("image_token_index is needed: the reference cannot run repositories without image tokens")
+    return spec
