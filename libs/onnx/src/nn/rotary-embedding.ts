@@ -21,5 +21,5 @@ export function rotaryEmbedding(g: Graph, x: Value<'float32'>, { rows, cos, sin 
   if (x.axes.length !== 3 || fixedAxis(x.axes, -1, 'RotaryEmbedding') % headSize !== 0) {
     throw new Blip2Error('SHAPE_MISMATCH', 'These heads and rotations do not fit', { where: 'RotaryEmbedding', expected: `[batch, sequence, a multiple of ${headSize}]`, got: formatAxes(x.axes) });
   }
-  return g.node('RotaryEmbedding', [x, rows, cos, sin], { type: 'float32', axes: x.axes }, { domain: RUNTIME_DOMAIN });
+  return g.node('RotaryEmbedding', [x, rows, cos, sin], { type: 'float32', axes: x.axes }, { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 } } });
 }

@@ -1,4 +1,5 @@
 import { beamMutations } from './beam-mutations.ts';
+import { instructBlipMutations } from './instructblip-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
 import { logitsMutations } from './logits-mutations.ts';
 import type { Mutation } from './mutation.ts';
@@ -11,5 +12,5 @@ import { visionMutations } from './vision-mutations.ts';
 
 /** Every mistake of the format's table that what is built so far could make. */
 export const mutations: readonly Mutation[] = [
-  ...visionMutations, ...qformerMutations, ...relativeMutations, ...retrievalMutations, ...languageMutations, ...t5Mutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations,
+  ...visionMutations, ...qformerMutations, ...relativeMutations, ...retrievalMutations, ...languageMutations, ...t5Mutations, ...instructBlipMutations, ...textMutations, ...beamMutations, ...logitsMutations, ...pictureMutations,
 ];
