@@ -4,6 +4,7 @@ import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Blip2, createBlip2, type TaskOptions } from '../blip2.ts';
 import { chatPrompt, questionPrompt } from '../prompt-templates.ts';
+import type { TaskImage } from './encoded-image.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const [first, second] = ['left-of.png', 'three-objects.png'].map((name) => join(root, 'examples', name)) as [string, string];
@@ -103,7 +104,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     const [one, other] = await blip2.encode([first, second]);
     await using alone = await blip2.encode(second);
     expect(encoded).toEqual([2, 1]);
-    const ask = async (...images: Parameters<Blip2['encode']>[0][]): Promise<(readonly number[])[]> => (await blip2.answer(images, question, short)).map(({ tokenIds }) => tokenIds);
+    const ask = async (...images: TaskImage[]): Promise<(readonly number[])[]> => (await blip2.answer(images, question, short)).map(({ tokenIds }) => tokenIds);
     expect(await ask(one!, other!)).toEqual(expected);
     expect(await ask(other!, one!)).toEqual(expected.toReversed());
     expect(await ask(one!, alone)).toEqual(expected);

@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import type { VisionEncoder } from '@blip2/interfaces';
+import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Blip2, createBlip2 } from '../blip2.ts';
+import { questionPrompt } from '../prompt-templates.ts';
+
+const root = join(import.meta.dirname, '../../../..');
+const picture = join(root, 'examples/left-of.png');
+const question = 'what color is the triangle?';
+const candidates = ['blue', 'red', 'a red triangle to the left of a white square', 'green'];
+
+describe.each(['opt', 't5'])('ranking with %s', (kind) => {
+  let blip2: Blip2;
+  const reads: WatchedRead[] = [];
+  let encoded = 0;
+  beforeAll(async () => {
+    const { pipeline: { vision, qformer, projection, language }, processor } = await Blip2.fromPretrained(join(root, `apps/cli/models/blip2-${kind}-shapes`));
+    const counting: VisionEncoder = {
+      imageSize: vision.imageSize, hiddenSize: vision.hiddenSize, encode: (pixelValues, options) => (encoded++, vision.encode(pixelValues, options)), [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
+    };
+    blip2 = createBlip2({ vision: counting, qformer, projection, language: watchLanguageModel(language, (read) => reads.push(read)), processor });
+  });
+  afterAll(() => blip2.dispose());
+
+  it('puts what the model would answer first, and shares out the probability', async () => {
+    const ranked = await blip2.rank(picture, question, candidates);
+    const answer = await blip2.answer(picture, question);
+    expect(ranked[0]).toMatchObject({ text: answer.text, tokenIds: answer.tokenIds });
+    expect(ranked[0]?.logProb).toBeCloseTo(answer.score, 4);
+    expect(ranked.map(({ text }) => text).toSorted()).toEqual(candidates.toSorted());
+    expect(ranked.map(({ logProb }) => logProb)).toEqual(ranked.map(({ logProb }) => logProb).toSorted((a, b) => b - a));
+    expect(ranked.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 10);
+    for (const { logProb, logProbPerToken, tokenIds, probability } of ranked) {
+      expect(logProbPerToken).toBeCloseTo(logProb / tokenIds.length, 10);
+      expect(Math.log(probability)).toBeCloseTo(logProb - Math.log(ranked.reduce((sum, other) => sum + Math.exp(other.logProb), 0)), 6);
+    }
+  });
+
+  it('scores what scoreSequences of the pipeline scores', async () => {
+    const ranked = await blip2.rank(picture, question, candidates);
+    const { pixelValues, ...prompt } = await blip2.processor.process({ images: [picture], text: questionPrompt(question) });
+    const [scored] = await blip2.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
+    scored?.forEach(({ sum }, index) => expect(sum).toBeCloseTo(ranked[index]?.logProb ?? NaN, 4));
+    expect(scored).toHaveLength(candidates.length);
+  });
+
+  it('reads picture and prompt once and all candidates in one run', async () => {
+    reads.length = encoded = 0;
+    await blip2.rank(picture, question, candidates);
+    expect([encoded, reads.map(({ rows }) => rows)]).toEqual([1, [1, candidates.length]]);
+    await using image = await blip2.encode(picture);
+    await blip2.rank(image, question, candidates);
+    reads.length = encoded = 0;
+    await blip2.rank(image, 'what is it?', ['a square', 'a circle']);
+    expect(encoded).toBe(0);
+    expect(reads.map(({ rows }) => rows)).toEqual([1, 2]);
+  });
+
+  it('goes by the probability per token if told so', async () => {
+    const ranked = await blip2.rank(picture, question, candidates, { rankBy: 'logProbPerToken' });
+    expect(ranked.map(({ logProbPerToken }) => logProbPerToken)).toEqual(ranked.map(({ logProbPerToken }) => logProbPerToken).toSorted((a, b) => b - a));
+    expect(Math.log(ranked[0]!.probability / ranked[1]!.probability)).toBeCloseTo(ranked[0]!.logProbPerToken - ranked[1]!.logProbPerToken, 6);
+  });
+
+  it('scores the end of an answer unless told otherwise', async () => {
+    const end = blip2.pipeline.language.specialTokens.eosTokenId;
+    const [withEnd, without] = [await blip2.rank(picture, question, ['red']), await blip2.rank(picture, question, ['red'], { endToken: false })];
+    expect(withEnd[0]?.tokenIds).toEqual([...(without[0]?.tokenIds ?? []), end]);
+    expect(without[0]!.logProb).toBeGreaterThan(withEnd[0]!.logProb);
+    expect(withEnd[0]?.probability).toBe(1);
+  });
+
+  it('puts the question as it is told to', async () => {
+    const templated = await blip2.rank(picture, question, candidates);
+    expect(await blip2.rank(picture, questionPrompt(question), candidates, { rawPrompt: true })).toEqual(templated);
+    expect((await blip2.rank(picture, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(templated[0]?.logProb);
+  });
+
+  it('refuses nothing to rank, empty candidates and empty questions, and aborts', async () => {
+    await expect(blip2.rank(picture, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(blip2.rank(picture, question, ['red', ' '])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/candidates\[1\]/) });
+    await expect(blip2.rank(picture, ' ', candidates)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(blip2.rank(picture, question, candidates, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
