@@ -28,6 +28,8 @@ function fillIn(code: string): string {
     .replaceAll(/'path\/to\/blip2-opt-2\.7b[^']*'/g, model('opt'))
     .replaceAll(/'path\/to\/blip2-flan-t5-xl'/g, model('t5'))
     .replaceAll(/'path\/to\/blip2-itm-vit-g'/g, model('itm'))
+    .replaceAll(`'path/to/instructblip-vicuna-7b'`, JSON.stringify(join(root, 'tools/parity/cases/instructblip-llama/checkpoint')))
+    .replaceAll(`'path/to/clip-vit-large-patch14'`, JSON.stringify(join(root, 'libs/vision/fixtures/clip/checkpoint')))
     .replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
 }
 
