@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { openCheckpoint, saveCheckpoint, storedTensorSource, type SaveOptions } from '@blip2/checkpoint';
+import { openCheckpoint, saveCheckpoint, storedTensorSource, torchDtype, type SaveOptions } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
 import { configJson, type ModelConfig } from './model-config.ts';
 
@@ -26,8 +26,9 @@ export interface ModelContent {
 /** Copies a model folder, with its weights in another precision or in other shards if asked. Streams. */
 export async function saveModel(folder: string, config: ModelConfig, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
   const { tensors } = await openCheckpoint(folder);
-  await saveCheckpoint(target, [...tensors.values()].filter(({ name }) => isPart(name, parts)).map((tensor) => storedTensorSource(tensor)), options);
-  await writeConfig(target, configJson(config, options.dtype, architecture));
+  const own = [...tensors.values()].filter(({ name }) => isPart(name, parts));
+  await saveCheckpoint(target, own.map((tensor) => storedTensorSource(tensor)), options);
+  await writeConfig(target, configJson(config, options.dtype ?? torchDtype(own), architecture));
   for (const name of COMPANIONS) {
     if (!existsSync(join(folder, name)) || join(folder, name) === join(target, name)) continue;
     await mkdir(dirname(join(target, name)), { recursive: true });

@@ -11,5 +11,5 @@ export type { FloatStoredType } from './stored-type.ts';
 export { convertedSource, storedTensorSource, tensorSource, type TensorSource } from './tensor-source.ts';
 export { writeSafetensors, type WriteOptions, type WriteProgress } from './write-safetensors.ts';
 export {
-  createRandomPartWeights, openPartWeights, partWeights, savePartWeights, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
+  createRandomPartWeights, openPartWeights, partWeights, savePartWeights, torchDtype, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
 } from './part-weights.ts';

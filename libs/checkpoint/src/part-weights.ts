@@ -24,6 +24,11 @@ export function partWeights(store: WeightStore, path: string): PartWeights {
 /** `torch_dtype` of each float type. */
 const DTYPE_NAMES: Readonly<Partial<Record<StoredType, string>>> = { F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
+/** What `torch_dtype` of a configuration says of these weights: the type of the first float tensor. */
+export function torchDtype(tensors: readonly { readonly dtype: StoredType }[]): string {
+  return tensors.map(({ dtype }) => DTYPE_NAMES[dtype]).find((name) => name !== undefined) ?? 'float32';
+}
+
 /** How a weight without training begins, by its checkpoint name and shape. */
 export type InitializeTensor = (name: string, shape: readonly number[]) => Initializer;
 
@@ -58,5 +63,5 @@ export async function savePartWeights(folder: string, { store, prefix }: PartWei
   const own = [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, tensor.name.slice(start.length)));
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
-  return options.dtype ?? DTYPE_NAMES[own[0]?.dtype ?? 'F32'] ?? 'float32';
+  return options.dtype ?? torchDtype(own);
 }

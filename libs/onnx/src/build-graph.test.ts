@@ -118,6 +118,6 @@ describe('weights', () => {
       const y = linear(g, x, root.at('fc'), fc);
       return { y: reshape(g, root.has('optional') ? root.get('optional', [2]) : y, [0, 2]) };
     }));
-    expect(recorded).toEqual([{ name: 'part.fc.weight', shape: [2, 3] }, { name: 'part.fc.bias', shape: [2] }]);
+    expect(recorded).toMatchObject([{ name: 'part.fc.weight', shape: [2, 3] }, { name: 'part.fc.bias', shape: [2] }]);
   });
 });
