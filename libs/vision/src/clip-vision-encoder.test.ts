@@ -115,6 +115,16 @@ describe('checkpoints', () => {
     expect((await again.encode(picture('vision/batch'))).data).toEqual((await encoder.encode(picture('vision/batch'))).data);
   });
 
+  it('is saved in another precision, and its configuration says so', async () => {
+    await using encoder = await load();
+    await encoder.savePretrained(join(folder, 'half'), { dtype: 'float16' });
+    expect(await readConfig(join(folder, 'half'))).toMatchObject({ torch_dtype: 'float16' });
+    await using half = await ClipVisionEncoder.fromPretrained(join(folder, 'half'), { threads: 1 });
+    const [full, rounded] = [await encoder.encode(picture('vision/batch')), await half.encode(picture('vision/batch'))];
+    expect(rounded.data).not.toEqual(full.data);
+    full.data.forEach((value, index) => expect(Math.abs(value - (rounded.data[index] ?? Number.NaN))).toBeLessThan(0.1));
+  });
+
   it('random weights depend on the seed and can be saved', async () => {
     const config = ClipVisionConfig.create({ hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 8, patchSize: 4 });
     const encodeOnce = async (seed: number): Promise<Float32Array> => {

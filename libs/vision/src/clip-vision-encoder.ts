@@ -1,8 +1,7 @@
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, saveCheckpoint, storedTensorSource,
-  type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions, type TensorSource,
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
-import { ClipVisionConfig, readConfig, writeConfig } from '@blip2/config';
+import { ClipVisionConfig, readConfig, writePartConfig } from '@blip2/config';
 import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
@@ -54,18 +53,19 @@ export function createClipVisionEncoder(config: ClipVisionConfig, weights: PartW
     },
     forward: (inputs, forwardOptions = {}) => forward(sessions, config, weights, inputs, forwardOptions),
     async savePretrained(folder, saveOptions) {
-      await saveCheckpoint(folder, ownTensors(weights), saveOptions);
-      await writeConfig(folder, { model_type: config.modelType, ...ClipVisionConfig.toJson(config), architectures: [ARCHITECTURE] });
+      const dtype = await savePartWeights(folder, underPath(weights), saveOptions);
+      await writePartConfig(folder, ClipVisionConfig.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-/** The encoder's tensors as its own checkpoint names them: with the path of the whole model. */
-function ownTensors({ store, prefix }: PartWeights): TensorSource[] {
+/** The same weights as the encoder's own checkpoint names them: with the path of the whole model. */
+function underPath({ store, prefix, ...weights }: PartWeights): PartWeights {
   const start = prefix === '' ? '' : `${prefix}.`;
-  return [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, `${PATH}.${tensor.name.slice(start.length)}`));
+  const own = [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => ({ ...tensor, name: `${PATH}.${tensor.name.slice(start.length)}` }));
+  return { ...weights, store: { ...store, tensors: new Map(own.map((tensor) => [tensor.name, tensor])) }, prefix: '' };
 }
 
 /** How many layers run for these states. */
