@@ -8,13 +8,18 @@ describe('resolveSource', () => {
   });
 
   it.each([
-    ['Salesforce/blip2-opt-2.7b', 'downloading'],
-    ['gpt2', 'downloading'],
     [join(import.meta.dirname, 'nowhere'), 'does not exist'],
     [join(import.meta.dirname, 'index.ts'), 'not a folder'],
     ['', 'does not exist'],
+    ['./nowhere/model', 'does not exist'],
+    ['nowhere/model/x', 'does not exist'],
+    ['../model', 'does not exist'],
   ])('refuses %j', async (source, named) => {
     await expect(resolveSource(source)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining(named) });
+  });
+
+  it.each(['Salesforce/blip2-flan-t5-xl', 'gpt2'])('looks for the hub id %s in the cache', async (id) => {
+    await expect(resolveSource(id, { localFilesOnly: true, cacheDir: join(import.meta.dirname, 'nowhere') })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining(id) });
   });
 
   it('stops when asked', async () => {

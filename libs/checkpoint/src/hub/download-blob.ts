@@ -48,7 +48,8 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
     await withRetries(() => tryTransfer(transfer), { io, signal, attempts });
     await writing(request.destination, transfer.partial.handle.sync());
   } catch (error) {
-    const isUseless = error instanceof Blip2Error && (error.code === 'WRITE_FAILED' || error.code === 'INTEGRITY_FAILED');
+    // A full disk wants its space back, whichever file it was. Bytes that were found wrong are of no use, but those of other files are.
+    const isUseless = error instanceof Blip2Error && (error.code === 'WRITE_FAILED' || (error.code === 'INTEGRITY_FAILED' && error !== signal?.reason));
     await (isUseless ? discardPartial : releasePartial)(transfer.partial);
     throw error;
   }

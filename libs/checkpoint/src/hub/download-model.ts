@@ -18,10 +18,11 @@ import { writeTreeCache } from './tree-cache.ts';
 
 /** How far the loading of a model is. */
 export interface LoadProgress {
-  readonly stage: 'download';
-  /** The file concerned, as the repository names it. */
+  /** Weights of another precision are converted when they are first asked for. */
+  readonly stage: 'download' | 'convert';
+  /** The file concerned: as the repository names it, or the converted one. */
   readonly file: string;
-  /** Bytes of this file that are here, and all of them. */
+  /** Bytes of this file that are here, and all of them; of the weights that have been converted, and all of them. */
   readonly loaded: number;
   readonly total: number;
 }

@@ -35,6 +35,7 @@ export async function hubRequest(session: HubSession, address: string, headers: 
     const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
     if (location === null) return attempt;
     await response.body?.cancel().catch(() => {});
+    attempt.value.cancel();
     url = nextHop(url, location);
   }
   throw new Blip2Error('DOWNLOAD_FAILED', 'The hub redirects in a circle', { where: shown(new URL(address)), expected: `at most ${maxRedirects} redirects` });

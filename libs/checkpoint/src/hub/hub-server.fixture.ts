@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+
+/** A repository that the server has. Files of more than `largeFrom` bytes lie in the storage, as large files do. */
+export interface ServedRepository {
+  readonly files: Readonly<Record<string, Uint8Array | string>>;
+  readonly commit?: string;
+  readonly licence?: string;
+  /** Who may read it: everyone, those with the token, or nobody before agreeing to terms. */
+  readonly access?: 'public' | 'private' | 'gated';
+}
+
+/** What goes wrong with one answer. */
+export type Fault =
+  | 'flip' | 'short' | 'cut' | 'long' | 'ignore-range' | 'wrong-range' | 'html' | 'html-status' | 'gzip' | 'throttle' | 'unavailable' | 'expired' | 'stuck' | 'trickle';
+export const faults: readonly Fault[] = ['flip', 'short', 'cut', 'long', 'ignore-range', 'wrong-range', 'html', 'html-status', 'gzip', 'throttle', 'unavailable', 'expired', 'stuck', 'trickle'];
+
+export interface ServedRequest {
+  readonly host: 'hub' | 'storage';
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  /** Bytes of the body that were handed to the system. */
+  sent: number;
+}
+
+export interface HubServerOptions {
+  readonly repositories?: Readonly<Record<string, ServedRepository>>;
+  /** Asked for each request of a file. */
+  readonly fault?: (request: ServedRequest) => Fault | undefined;
+  /** Bytes per write and the pause after each, in ms. */
+  readonly pace?: { readonly bytes: number; readonly pause: number };
+  readonly pageSize?: number;
+  readonly largeFrom?: number;
+  readonly token?: string;
+}
+
+export interface HubServer extends AsyncDisposable {
+  /** For `HF_ENDPOINT`. */
+  readonly endpoint: string;
+  readonly storage: string;
+  readonly requests: readonly ServedRequest[];
+  /** Takes effect at once. */
+  options: HubServerOptions;
+  close(): Promise<void>;
+}
+
+interface Stored {
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly isLarge: boolean;
+  readonly sha256: string;
+  /** Of the content, or of the pointer to it. */
+  readonly oid: string;
+}
+
+export const defaultCommit = '0123456789abcdef0123456789abcdef01234567';
+
+function gitSha1(content: Uint8Array): string {
+  return createHash('sha1').update(`blob ${content.byteLength}\0`).update(content).digest('hex');
+}
+
+function store(path: string, given: Uint8Array | string, largeFrom: number): Stored {
+  const content = typeof given === 'string' ? new TextEncoder().encode(given) : given;
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  const isLarge = content.byteLength >= largeFrom;
+  const pointer = new TextEncoder().encode(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${content.byteLength}\n`);
+  return { path, content, isLarge, sha256, oid: gitSha1(isLarge ? pointer : content) };
+}
+
+/** A hub on the loopback interface, and its storage at another port, with the faults of real ones. */
+export async function startHubServer(initial: HubServerOptions = {}): Promise<HubServer> {
+  const requests: ServedRequest[] = [];
+  const state = { options: initial };
+  const serve = (host: 'hub' | 'storage') => async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const request: ServedRequest = { host, method: message.method ?? '', path: message.url ?? '', headers: message.headers, sent: 0 };
+    requests.push(request);
+    response.on('error', () => {});
+    await (host === 'hub' ? serveHub : serveStorage)(request, response).catch(() => response.destroy());
+  };
+  const largeFrom = (): number => state.options.largeFrom ?? 1000;
+  const find = (id: string): ServedRepository | undefined => state.options.repositories?.[id];
+  const filesOf = ({ files }: ServedRepository): Stored[] => Object.entries(files).map(([path, content]) => store(path, content, largeFrom()));
+
+  async function serveHub(request: ServedRequest, response: ServerResponse): Promise<void> {
+    const url = new URL(request.path, 'http://hub');
+    const api = /^\/api\/models\/(?<id>[^/]+(?:\/[^/]+)?)\/(?<kind>revision|tree)\/(?<revision>[^/]+)$/.exec(url.pathname)?.groups;
+    const file = /^\/(?<id>[^/]+(?:\/[^/]+)?)\/resolve\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(url.pathname)?.groups;
+    const { id = '', kind, revision = '', path = '' } = api ?? file ?? {};
+    const repository = find(id);
+    if (!repository) return refuse(response, 401, 'RepoNotFound');
+    const commit = repository.commit ?? defaultCommit;
+    if ((repository.access ?? 'public') !== 'public' && request.headers.authorization !== `Bearer ${state.options.token}`) return refuse(response, 401, repository.access === 'gated' ? 'GatedRepo' : 'RepoNotFound');
+    if (decodeURIComponent(revision) !== 'main' && revision !== commit) return refuse(response, 404, 'RevisionNotFound');
+    response.setHeader('x-repo-commit', commit);
+    if (kind === 'revision') return json(response, describe(id, repository, commit));
+    if (kind === 'tree') return page(url, filesOf(repository), response);
+    const stored = filesOf(repository).find((each) => each.path === decodeURIComponent(path));
+    if (!stored) return refuse(response, 404, 'EntryNotFound');
+    if (!stored.isLarge) return body(request, response, stored.content, `"${stored.oid}"`);
+    response.writeHead(302, { location: `${storage}/blob/${stored.sha256}?signature=secret`, 'x-linked-etag': `"${stored.sha256}"`, 'x-linked-size': stored.content.byteLength, 'content-length': 0 }).end();
+  }
+
+  async function serveStorage(request: ServedRequest, response: ServerResponse): Promise<void> {
+    const sha256 = /^\/blob\/([0-9a-f]{64})/.exec(request.path)?.[1];
+    const stored = Object.values(state.options.repositories ?? {}).flatMap(filesOf).find((each) => each.sha256 === sha256);
+    if (!stored) return refuse(response, 404, '');
+    await body(request, response, stored.content, `"${createHash('md5').update(stored.content).digest('hex')}"`);
+  }
+
+  function page(url: URL, files: readonly Stored[], response: ServerResponse): void {
+    const from = Number(url.searchParams.get('cursor') ?? 0);
+    const to = from + (state.options.pageSize ?? 1000);
+    const folders = new Set(files.map(({ path }) => path.split('/').slice(0, -1).join('/')).filter(Boolean));
+    const entries = [
+      ...[...folders].map((path) => ({ type: 'directory', oid: '0'.repeat(40), size: 0, path })),
+      ...files.map(({ path, content, isLarge, sha256, oid }) => ({ type: 'file', oid, size: content.byteLength, path, ...(isLarge && { lfs: { oid: sha256, size: content.byteLength, pointerSize: 134 } }) })),
+    ];
+    if (to < entries.length) {
+      url.searchParams.set('cursor', String(to));
+      response.setHeader('link', `<${hub}${url.pathname}${url.search}>; rel="next"`);
+    }
+    json(response, entries.slice(from, to));
+  }
+
+  async function body(request: ServedRequest, response: ServerResponse, content: Uint8Array, etag: string): Promise<void> {
+    const { options } = state;
+    const fault = request.method === 'GET' ? options.fault?.(request) : undefined;
+    if (fault === 'throttle') return refuse(response, 429, '', { 'retry-after': '0' });
+    if (fault === 'unavailable') return refuse(response, 503, '');
+    if (fault === 'expired') return refuse(response, request.host === 'hub' ? 500 : 403, '');
+    if (fault === 'html-status') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
+    if (fault === 'html') return void response.writeHead(200).end('<html>Please log in</html>'.padEnd(200));
+    const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+    const unchanged = request.headers['if-range'] === undefined || request.headers['if-range'] === etag;
+    const start = asked !== undefined && unchanged && fault !== 'ignore-range' ? Number(asked) : 0;
+    if (start > 0 && start >= content.byteLength) return refuse(response, 416, '');
+    const isPart = asked !== undefined && unchanged && fault !== 'ignore-range';
+    if (isPart) response.setHeader('content-range', `bytes ${start + (fault === 'wrong-range' ? 1 : 0)}-${content.byteLength - 1}/${content.byteLength}`);
+    response.setHeader('accept-ranges', 'bytes');
+    response.setHeader('etag', etag);
+    await send(request, response, content.slice(start), isPart ? 206 : 200, fault);
+  }
+
+  async function send(request: ServedRequest, response: ServerResponse, whole: Uint8Array, status: number, fault: Fault | undefined): Promise<void> {
+    const half = Math.floor(whole.byteLength / 2);
+    let bytes = new Uint8Array(whole);
+    if (fault === 'flip' && bytes[half] !== undefined) bytes[half] ^= 1;
+    if (fault === 'short') bytes = bytes.slice(0, half);
+    if (fault === 'long') bytes = new Uint8Array([...bytes, 0]);
+    if (fault === 'gzip') {
+      response.setHeader('content-encoding', 'gzip');
+      bytes = gzipSync(bytes);
+    }
+    // Without a length, the end of the body looks like any other.
+    if (fault !== 'short' && fault !== 'long') response.setHeader('content-length', bytes.byteLength);
+    response.writeHead(status).flushHeaders();
+    if (request.method === 'HEAD') return void response.end();
+    const { bytes: step, pause } = state.options.pace ?? { bytes: 65_536, pause: 0 };
+    for (let offset = 0; offset < bytes.byteLength && !response.destroyed; offset += step) {
+      if (fault === 'cut' && offset + step >= half) return void response.destroy();
+      if (fault === 'stuck' && offset + step >= half) return;
+      if (fault === 'trickle' && offset + step >= half) {
+        for (let at = offset; at < bytes.byteLength && !response.destroyed; at++) {
+          await write(response, bytes.subarray(at, at + 1), request);
+          await sleep(20);
+        }
+        break;
+      }
+      await write(response, bytes.subarray(offset, offset + step), request);
+      if (pause > 0) await sleep(pause);
+    }
+    response.end();
+  }
+
+  const servers = [createServer((message, response) => void serve('hub')(message, response)), createServer((message, response) => void serve('storage')(message, response))];
+  const [hub = '', storage = ''] = await Promise.all(servers.map(listen));
+  const close = async (): Promise<void> => {
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  };
+  return { endpoint: hub, storage, requests, close, [Symbol.asyncDispose]: close, get options() { return state.options; }, set options(options) { state.options = options; } };
+}
+
+function describe(id: string, { licence, files }: ServedRepository, commit: string): unknown {
+  return {
+    _id: '0', id, modelId: id, sha: commit, private: false, gated: false, disabled: false, downloads: 0, likes: 0, tags: licence === undefined ? [] : [`license:${licence}`],
+    siblings: Object.keys(files).map((rfilename) => ({ rfilename })), ...(licence !== undefined && { cardData: { license: licence } }),
+  };
+}
+
+function write(response: ServerResponse, bytes: Uint8Array, request: ServedRequest): Promise<void> {
+  request.sent += bytes.byteLength;
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('close', done);
+      resolve();
+    };
+    response.on('close', done);
+    response.write(bytes, done);
+  });
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+function refuse(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { ...headers, ...(code !== '' && { 'x-error-code': code }) }).end('{"error":"no"}');
+}
+
+function listen(server: Server): Promise<string> {
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)));
+}
