@@ -43,7 +43,8 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, { threads, de
       executionMode: 'sequential',
       // Shapes change from run to run, so a recorded allocation pattern never fits.
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      // What fails is thrown; the runtime need not print it as well.
+      logSeverityLevel: 4,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
       extra: { session },
     });
