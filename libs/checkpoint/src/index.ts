@@ -1,4 +1,8 @@
+export { defaultCacheFolder } from './converted/cache-folder.ts';
+export { convertedWeights, type ConversionOptions } from './converted/converted-weights.ts';
 export { openCheckpoint, type Checkpoint } from './open-checkpoint.ts';
+export type { CheckpointOrigin } from './lavis/lavis-names.ts';
+export { openModelWeights, type ModelWeights } from './lavis/model-weights.ts';
 export { downloadModel, type DownloadOptions, type LoadProgress } from './hub/download-model.ts';
 export type { HubOptions } from './hub/hub-settings.ts';
 export { planDownload, type DownloadPlan, type PlannedFile, type PlanOptions } from './hub/plan-download.ts';
@@ -11,5 +15,5 @@ export type { FloatStoredType } from './stored-type.ts';
 export { convertedSource, storedTensorSource, tensorSource, type TensorSource } from './tensor-source.ts';
 export { writeSafetensors, type WriteOptions, type WriteProgress } from './write-safetensors.ts';
 export {
-  createRandomPartWeights, openPartWeights, partWeights, savePartWeights, torchDtype, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
+  convertPartWeights, createRandomPartWeights, openPartWeights, partWeights, savePartWeights, torchDtype, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
 } from './part-weights.ts';

@@ -1,5 +1,6 @@
-import type { StoredType, WeightStore } from '@blip2/interfaces';
-import { openCheckpoint } from './open-checkpoint.ts';
+import type { PlannedWeight, StoredType, WeightStore } from '@blip2/interfaces';
+import { convertedWeights, type ConversionOptions } from './converted/converted-weights.ts';
+import { openModelWeights } from './lavis/model-weights.ts';
 import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
 import { saveCheckpoint, type SaveOptions } from './save-checkpoint.ts';
 import { storedTensorSource, type TensorSource } from './tensor-source.ts';
@@ -9,16 +10,27 @@ export interface PartWeights extends AsyncDisposable {
   readonly store: WeightStore;
   /** `''` where the checkpoint holds this part alone. */
   readonly prefix: string;
+  /** The checkpoint, where `store` is what has been made from it. */
+  readonly original?: WeightStore;
+  /** The same weights in a form that is quicker for products of few rows, where there is one. */
+  readonly fewRows?: WeightStore;
 }
 
-/** Opens a folder for one part, which lies under `path` in a whole model's checkpoint and at the root in one of its own. */
+/** Opens a folder for one part, which lies under `path` in a whole model's checkpoint and at the root in one of its own. Checkpoints with the names of LAVIS appear under those of the Hugging Face layout. */
 export async function openPartWeights(folder: string, path: string): Promise<PartWeights> {
-  return partWeights(await openCheckpoint(folder), path);
+  const weights = await openModelWeights(folder, (name) => name.startsWith(`${path}.`));
+  return { ...partWeights(weights, path), [Symbol.asyncDispose]: async () => weights[Symbol.asyncDispose]() };
 }
 
 export function partWeights(store: WeightStore, path: string): PartWeights {
   const whole = [...store.tensors.keys()].some((name) => name.startsWith(`${path}.`));
   return { store, prefix: whole ? path : '', [Symbol.asyncDispose]: async () => {} };
+}
+
+/** The same part over what `plan` makes of its weights; as it is where there is no plan. `label` begins the name of the file. Fails as `convertedWeights` does. */
+export async function convertPartWeights(weights: PartWeights, plan: readonly PlannedWeight[] | undefined, label: string, options?: ConversionOptions): Promise<PartWeights> {
+  if (!plan) return weights;
+  return { ...weights, store: await convertedWeights(weights.store, plan, label, options), original: weights.store };
 }
 
 /** `torch_dtype` of each float type. */
@@ -58,9 +70,9 @@ export async function createRandomPartWeights(
  * Writes the weights of one part into a folder of its own, named from its root, with `others` beside them unless they carry a name that is already there.
  * Streams; fails as `saveCheckpoint` does. Returns the type of the weights, as a configuration names it.
  */
-export async function savePartWeights(folder: string, { store, prefix }: PartWeights, options: SaveOptions = {}, others: readonly TensorSource[] = []): Promise<string> {
+export async function savePartWeights(folder: string, { store, original = store, prefix }: PartWeights, options: SaveOptions = {}, others: readonly TensorSource[] = []): Promise<string> {
   const start = prefix === '' ? '' : `${prefix}.`;
-  const own = [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, tensor.name.slice(start.length)));
+  const own = [...original.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, tensor.name.slice(start.length)));
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
   return options.dtype ?? torchDtype(own);

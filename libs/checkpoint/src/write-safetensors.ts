@@ -7,6 +7,9 @@ import { syncFolder, writeAll, writePending, type PendingFile } from './pending-
 import { byteCount, elementBytes } from './stored-type.ts';
 import type { TensorSource } from './tensor-source.ts';
 
+/** All about a tensor but its bytes. */
+export type TensorLayout = Pick<TensorSource, 'name' | 'dtype' | 'shape'>;
+
 export interface WriteProgress {
   readonly stage: 'write';
   /** The file's name. */
@@ -30,7 +33,7 @@ export const defaultMetadata: Readonly<Record<string, string>> = { format: 'pt' 
 const alignment = 8;
 
 /** Bytes of one tensor. Fails with `INVALID_ARGUMENT` if shape or name cannot be stored. */
-export function sourceBytes({ name, dtype, shape }: TensorSource): number {
+export function sourceBytes({ name, dtype, shape }: TensorLayout): number {
   const bytes = byteCount(dtype, shape);
   if (bytes !== undefined && shape.every((axis) => Number.isSafeInteger(axis) && axis >= 0) && isTensorName(name)) return bytes;
   throw new Blip2Error('INVALID_ARGUMENT', 'A tensor cannot be stored', { expected: 'a printable name and a shape of whole numbers', got: `[${shape.join(', ')}]`, where: JSON.stringify(name) });
@@ -88,7 +91,8 @@ async function writeTensor(handle: FileHandle, source: TensorSource, file: strin
   throw new Blip2Error('INVALID_ARGUMENT', 'A tensor has other bytes than its shape says', { expected: `${expected} bytes`, got: written > expected ? 'more' : `${written}`, where: source.name });
 }
 
-function encodeHeader(sources: readonly TensorSource[], metadata: Readonly<Record<string, string>>, file: string): Uint8Array {
+/** Length and header of a file that holds these tensors in this order. */
+export function encodeHeader(sources: readonly TensorLayout[], metadata: Readonly<Record<string, string>>, file: string): Uint8Array {
   const entries = [`"__metadata__":${JSON.stringify(metadata)}`];
   const names = new Set<string>();
   let offset = 0;

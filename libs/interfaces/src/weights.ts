@@ -46,6 +46,13 @@ export interface BlockQuantizedWeight {
 
 export type QuantizedWeight = ColumnQuantizedWeight | BlockQuantizedWeight;
 
+/** One tensor of a part as its graphs are to read it. Matrices of linear layers may become integers; everything else is `fp32`. */
+export interface PlannedWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly precision: Precision;
+}
+
 /** The tensors of a checkpoint by name. Headers only: no weight has been read. */
 export interface WeightStore {
   /** The deepest folder that holds every file, links resolved: a runtime may read inside it only. */

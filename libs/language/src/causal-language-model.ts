@@ -1,5 +1,5 @@
 import type {
-  AttentionMask, Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, SpecialTokens, Tensor, TokenEmbeddings, TokenIds,
+  AttentionMask, Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, SpecialTokens, Tensor, TokenEmbeddings, TokenIds, WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
 import { asRows, rowsTensor, type LazySessions } from '@blip2/runtime';
@@ -9,6 +9,7 @@ import { causalBias } from './causal-mask.ts';
 import { causalLoss } from './cross-entropy.ts';
 import { expectPrompt } from './expect-prompt.ts';
 import { expectTokens, indexTensor, maskRows, promptEmbeddings, range, type PromptInputs } from './language-inputs.ts';
+import { storeForRows, type StoresByRows } from './language-weights.ts';
 
 export interface CausalLMInputs extends PromptInputs {
   /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
@@ -51,7 +52,9 @@ export interface CausalArchitecture {
   /** What `forward` gives if it is not told. */
   readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
   buildEmbedding(): WrittenModel<EmbeddingSignature>;
-  buildDecoder(request: CausalRequest): WrittenModel<CausalSignature>;
+  /** What the decoder may read. */
+  readonly stores: StoresByRows;
+  buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
   /** The graph's inputs for the last `count` positions of each row of a mask over all positions so far. */
   positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
 }
@@ -77,15 +80,18 @@ export function createCausalLanguageModel(architecture: CausalArchitecture, sess
   };
 }
 
-const DECODING: CausalRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
+/** What decoding asks of its graph. */
+export const DECODING: CausalRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
 
 async function decodeStep(architecture: CausalArchitecture, sessions: LazySessions, step: CausalStep): Promise<CausalStepOutput> {
-  const session = await sessions.get('decoding', () => architecture.buildDecoder(DECODING));
-  const { layers } = architecture.sizes;
+  const { stores, sizes: { layers } } = architecture;
+  const [batch, sequence] = step.inputsEmbeds.dims;
+  const store = storeForRows(stores, batch * sequence);
+  const session = await sessions.get(store === stores.many ? 'decoding' : 'decoding of few rows', () => architecture.buildDecoder(DECODING, store));
   const past = range(layers).flatMap((layer) => [[`past_key.${layer}`, step.cache.keys(layer)], [`past_value.${layer}`, step.cache.values(layer)]] as const);
   const outputs = await session.run({
     inputs_embeds: step.inputsEmbeds,
-    ...architecture.positionInputs(step.attentionMask, step.inputsEmbeds.dims[1], 'decoding'),
+    ...architecture.positionInputs(step.attentionMask, sequence, 'decoding'),
     attention_bias: step.bias,
     logit_positions: indexTensor(step.logitPositions),
     ...Object.fromEntries(past),
@@ -94,7 +100,7 @@ async function decodeStep(architecture: CausalArchitecture, sessions: LazySessio
 }
 
 async function forward(architecture: CausalArchitecture, sessions: LazySessions, embed: LanguageModel['embed'], inputs: CausalLMInputs, options: CausalLMOptions): Promise<CausalLMOutput> {
-  const { sizes: { layers }, maxPositions, outputDefaults } = architecture;
+  const { sizes: { layers }, stores, maxPositions, outputDefaults } = architecture;
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
   const sequence = inputsEmbeds.dims[1];
   const attentionMask = maskRows(inputs.attentionMask, inputsEmbeds);
@@ -102,7 +108,7 @@ async function forward(architecture: CausalArchitecture, sessions: LazySessions,
   const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
   const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
   const request: CausalRequest = { cache: false, lastHiddenState: true, hiddenStates, attentions };
-  const session = await sessions.get(JSON.stringify(request), () => architecture.buildDecoder(request));
+  const session = await sessions.get(JSON.stringify(request), () => architecture.buildDecoder(request, stores.many));
   const outputs = await session.run({
     inputs_embeds: inputsEmbeds,
     ...architecture.positionInputs(attentionMask, sequence, 'forward'),

@@ -1,10 +1,13 @@
 import { LlamaConfig, readConfig, TextConfig, writePartConfig } from '@blip2/config';
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer,
+  type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import type { AttentionMask } from '@blip2/interfaces';
+import type { WeightFinder } from '@blip2/onnx';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
-import { createCausalLanguageModel, type CausalLanguageModel } from './causal-language-model.ts';
+import { createCausalLanguageModel, DECODING, type CausalLanguageModel } from './causal-language-model.ts';
+import { languageWeights, storesByRows } from './language-weights.ts';
 import { buildLlamaDecoder, buildLlamaEmbedding, llamaSizes, llamaTensors } from './llama-graph.ts';
 import { rotations } from './rotations.ts';
 
@@ -22,14 +25,15 @@ export interface LlamaForCausalLM extends CausalLanguageModel {
 /** Puts a Llama model together from its configuration and weights. Nothing is loaded before it is used. */
 export function createLlamaForCausalLM(config: LlamaConfig, weights: PartWeights, options: PartOptions = {}): LlamaForCausalLM {
   const sessions = lazySessions('language model', options);
-  const { store, prefix } = weights;
+  const { prefix } = weights;
   const model = createCausalLanguageModel({
     sizes: llamaSizes(config),
     maxPositions: config.maxPositionEmbeddings,
     specialTokens: TextConfig.specialTokens(config),
     outputDefaults: config,
-    buildEmbedding: () => buildLlamaEmbedding(config, store, prefix),
-    buildDecoder: (request) => buildLlamaDecoder(config, store, prefix, request),
+    stores: storesByRows(weights),
+    buildEmbedding: () => buildLlamaEmbedding(config, weights.original ?? weights.store, prefix),
+    buildDecoder: (request, store) => buildLlamaDecoder(config, store, prefix, request),
     positionInputs: (mask, count, use) => rotations(config, use === 'forward' ? everyPosition(mask) : countedPositions(mask, count)),
   }, sessions);
   const dispose = async (): Promise<void> => {
@@ -65,10 +69,12 @@ const PATH = 'language_model';
 /** The reference's class for the language model alone. */
 const ARCHITECTURE = 'LlamaForCausalLM';
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<LlamaForCausalLM> {
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<LlamaForCausalLM> {
   const folder = await resolveSource(source, options);
   const config = LlamaConfig.fromJson(await readConfig(folder), folder);
-  return createLlamaForCausalLM(config, await openPartWeights(folder, PATH), options);
+  const decoder = (finder: WeightFinder, prefix: string): void => void buildLlamaDecoder(config, finder, prefix, DECODING);
+  const weights = await languageWeights(await openPartWeights(folder, PATH), options.dtype, { many: decoder, few: decoder }, PATH, options);
+  return createLlamaForCausalLM(config, weights, options);
 }
 
 async function fromConfig(config: LlamaConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<LlamaForCausalLM> {

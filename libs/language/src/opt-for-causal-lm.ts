@@ -1,10 +1,13 @@
 import { OptConfig, readConfig, TextConfig, writePartConfig } from '@blip2/config';
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer,
+  type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import type { Tensor, TokenIds } from '@blip2/interfaces';
+import type { WeightFinder } from '@blip2/onnx';
 import { lazySessions, rowsTensor, type PartOptions } from '@blip2/runtime';
-import { createCausalLanguageModel, type CausalLanguageModel } from './causal-language-model.ts';
+import { createCausalLanguageModel, DECODING, type CausalLanguageModel } from './causal-language-model.ts';
+import { languageWeights, storesByRows } from './language-weights.ts';
 import { buildOptDecoder, buildOptEmbedding, optSizes, optTensors, POSITION_OFFSET } from './opt-graph.ts';
 
 /** OPT with its language-model head: the seam for decoding, and the full forward of the reference's `OPTForCausalLM`. */
@@ -18,14 +21,15 @@ export interface OptForCausalLM extends CausalLanguageModel {
 /** Puts an OPT model together from its configuration and weights. Nothing is loaded before it is used. */
 export function createOptForCausalLM(config: OptConfig, weights: PartWeights, options: PartOptions = {}): OptForCausalLM {
   const sessions = lazySessions('language model', options);
-  const { store, prefix } = weights;
+  const { prefix } = weights;
   const model = createCausalLanguageModel({
     sizes: optSizes(config),
     maxPositions: config.maxPositionEmbeddings,
     specialTokens: TextConfig.specialTokens(config),
     outputDefaults: config,
-    buildEmbedding: () => buildOptEmbedding(config, store, prefix),
-    buildDecoder: (request) => buildOptDecoder(config, store, prefix, request),
+    stores: storesByRows(weights),
+    buildEmbedding: () => buildOptEmbedding(config, weights.original ?? weights.store, prefix),
+    buildDecoder: (request, store) => buildOptDecoder(config, store, prefix, request),
     positionInputs: (mask, count) => ({ position_ids: positionRows(mask, count) }),
   }, sessions);
   const dispose = async (): Promise<void> => {
@@ -58,10 +62,12 @@ const PATH = 'language_model';
 /** The reference's class for the language model alone. */
 const ARCHITECTURE = 'OPTForCausalLM';
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<OptForCausalLM> {
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<OptForCausalLM> {
   const folder = await resolveSource(source, options);
   const config = OptConfig.fromJson(await readConfig(folder), folder);
-  return createOptForCausalLM(config, await openPartWeights(folder, PATH), options);
+  const decoder = (finder: WeightFinder, prefix: string): void => void buildOptDecoder(config, finder, prefix, DECODING);
+  const weights = await languageWeights(await openPartWeights(folder, PATH), options.dtype, { many: decoder, few: decoder }, PATH, options);
+  return createOptForCausalLM(config, weights, options);
 }
 
 async function fromConfig(config: OptConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<OptForCausalLM> {

@@ -1,14 +1,18 @@
 import { readConfig, T5Config, TextConfig, writePartConfig } from '@blip2/config';
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2Error, type Attentions, type Decoding, type HiddenStates, type LanguageModel, type Logits, type Prompt, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
+import type { WeightFinder } from '@blip2/onnx';
 import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
 import { crossEntropy, IGNORED_LABEL } from './cross-entropy.ts';
 import { expectPrompt } from './expect-prompt.ts';
 import { maskRows, promptEmbeddings, type PromptInputs } from './language-inputs.ts';
+import { languageWeights } from './language-weights.ts';
 import { startSeq2SeqDecoding } from './seq2seq-decoding.ts';
-import { createT5Parts, type T5Parts } from './t5-parts.ts';
+import { buildT5Decoder } from './t5-decoder-graph.ts';
+import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
+import { createT5Parts, STEPPING, type T5Parts } from './t5-parts.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';
 
 export interface Seq2SeqLMInputs extends PromptInputs {
@@ -153,10 +157,17 @@ const PATH = 'language_model';
 /** The reference's class for the language model alone. */
 const ARCHITECTURE = 'T5ForConditionalGeneration';
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<T5ForConditionalGeneration> {
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<T5ForConditionalGeneration> {
   const folder = await resolveSource(source, options);
   const config = T5Config.fromJson(await readConfig(folder), folder);
-  return createT5ForConditionalGeneration(config, await openPartWeights(folder, PATH), options);
+  const few = (finder: WeightFinder, prefix: string): void => void buildT5Decoder(config, finder, prefix, STEPPING);
+  const many = (finder: WeightFinder, prefix: string): void => {
+    buildT5Encoder(config, finder, prefix, FINAL_STATES);
+    buildT5Cross(config, finder, prefix);
+    few(finder, prefix);
+  };
+  const weights = await languageWeights(await openPartWeights(folder, PATH), options.dtype, { many, few }, PATH, options);
+  return createT5ForConditionalGeneration(config, weights, options);
 }
 
 async function fromConfig(config: T5Config, options: RandomWeightsOptions & PartOptions = {}): Promise<T5ForConditionalGeneration> {

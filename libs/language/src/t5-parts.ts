@@ -6,6 +6,7 @@ import { rowsTensor, type LazySessions } from '@blip2/runtime';
 import { causalBias } from './causal-mask.ts';
 import { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-memory.ts';
 import { expectTokens, indexTensor, range } from './language-inputs.ts';
+import { storeForRows, storesByRows } from './language-weights.ts';
 import { paddingBias } from './padding-bias.ts';
 import { relativeBuckets } from './relative-buckets.ts';
 import type { Seq2SeqStep, Seq2SeqStepOutput } from './seq2seq-decoding.ts';
@@ -39,14 +40,17 @@ export interface T5Parts {
   decode(inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask, memory: EncoderMemory, request: T5StackRequest): Promise<DecoderOutput>;
 }
 
-const STEPPING: T5DecoderRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
+/** What decoding asks of its graph. */
+export const STEPPING: T5DecoderRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
 
-export function createT5Parts(config: T5Config, { store, prefix }: PartWeights, sessions: LazySessions): T5Parts {
+export function createT5Parts(config: T5Config, weights: PartWeights, sessions: LazySessions): T5Parts {
+  const { store, prefix } = weights;
+  const stores = storesByRows(weights);
   const { numDecoderLayers: layers, relativeAttentionNumBuckets: numBuckets, relativeAttentionMaxDistance: maxDistance } = config;
   return {
     async embed(ids) {
       expectTokens(ids, config.vocabSize);
-      const session = await sessions.get('embedding', () => buildT5Embedding(config, store, prefix));
+      const session = await sessions.get('embedding', () => buildT5Embedding(config, weights.original ?? store, prefix));
       return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
     },
     async encode(inputsEmbeds, attentionMask, request) {
@@ -69,8 +73,9 @@ export function createT5Parts(config: T5Config, { store, prefix }: PartWeights, 
       return encoderMemory({ keys: layeredTensors(outputs, 'cross_key', layers, 4), values: layeredTensors(outputs, 'cross_value', layers, 4), attentionMask });
     },
     async step({ inputsEmbeds, cache, memory, bias, logitPositions }) {
-      const session = await sessions.get('decoding', () => buildT5Decoder(config, store, prefix, STEPPING));
-      const sequence = inputsEmbeds.dims[1];
+      const [batch, sequence] = inputsEmbeds.dims;
+      const fitting = storeForRows(stores, batch * sequence);
+      const session = await sessions.get(fitting === store ? 'decoding' : 'decoding of few rows', () => buildT5Decoder(config, fitting, prefix, STEPPING));
       const newPositions = range(sequence).map((index) => cache.length + index);
       const outputs = await session.run({
         inputs_embeds: inputsEmbeds,

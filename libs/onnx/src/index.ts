@@ -6,6 +6,8 @@ export type { Value } from './value.ts';
 export { Weights, storeFinder, type WeightFinder } from './weights.ts';
 export { layeredSpecs, layeredTensors, layeredValues, namedTensor } from './layered.ts';
 export { recordWeights, type RecordedWeight } from './record-weights.ts';
+export { planWeights } from './plan-weights.ts';
+export { expectPrecision, partPrecisions, type PartPrecisions } from './precision.ts';
 export { decodeModel, encodeModel } from './model-proto.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.ts';
 export { cast } from './ops/cast.ts';

@@ -4,17 +4,26 @@ import type { WeightFinder } from './weights.ts';
 export interface RecordedWeight {
   readonly name: string;
   readonly shape: readonly number[];
+  /** The matrix of a linear layer, which may be held as integers. */
+  readonly linear?: true;
 }
 
-/** The tensors that `build` asks for, by name and shape, in order: what a checkpoint of this architecture holds. */
-export function recordWeights(build: (weights: WeightFinder) => void): RecordedWeight[] {
+/**
+ * The tensors that `build` asks for, by name and shape, in order: what a checkpoint of this architecture holds. Tensors that a graph looks for before it uses
+ * them are absent if `has` is not given, so that tied ones are listed once.
+ */
+export function recordWeights(build: (weights: WeightFinder) => void, has: (name: string) => boolean = () => false): RecordedWeight[] {
   const recorded = new Map<string, RecordedWeight>();
+  const linear = new Set<string>();
   build({
-    // Optional tensors are absent, so that tied ones are listed once.
-    has: (name) => recorded.has(name),
+    has: (name) => recorded.has(name) || has(name),
     find: (name, shape): StoredTensor => {
-      recorded.set(name, { name, shape });
+      recorded.set(name, { name, shape, ...(linear.has(name) && { linear: true }) });
       return { name, shape, dtype: 'F32', file: '', byteOffset: 0, byteLength: 0 };
+    },
+    findQuantized: (name) => {
+      linear.add(name);
+      return undefined;
     },
   });
   return [...recorded.values()];

@@ -1,11 +1,12 @@
 import {
-  createRandomPartWeights, openPartWeights, readTensor, resolveSource, savePartWeights, tensorSource, transformerInitializer,
-  type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  convertPartWeights, createRandomPartWeights, openPartWeights, readTensor, resolveSource, savePartWeights, tensorSource, transformerInitializer,
+  type ConversionOptions, type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2Config, Blip2QFormerConfig, readConfig, writePartConfig } from '@blip2/config';
 import { Blip2Error, type QFormer, type QueryFeatures, type Tensor } from '@blip2/interfaces';
+import { partPrecisions, planWeights } from '@blip2/onnx';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
-import { qformerTensors } from './graph.ts';
+import { buildWholeQFormer, qformerTensors } from './graph.ts';
 import { runQFormer, type AskedOutputs, type QFormerForwardInputs, type QFormerForwardOptions, type QFormerOutput } from './qformer-forward.ts';
 
 /** The learned queries of a checkpoint, `[1, queries, hidden]`. */
@@ -65,11 +66,12 @@ export function repeatQueries({ dims: [, queries, hidden], data }: QueryTokens, 
   return { type: 'float32', dims: [batch, queries, hidden], data: repeated };
 }
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<Blip2QFormerModel> {
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<Blip2QFormerModel> {
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, PATH);
-  return createBlip2QFormerModel(config, await readQueryTokens(weights, config), weights, options);
+  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix));
+  return createBlip2QFormerModel(config, await readQueryTokens(weights, config), await convertPartWeights(weights, plan, PATH, options), options);
 }
 
 /** The queries beside a Q-Former's weights. */

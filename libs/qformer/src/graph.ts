@@ -140,8 +140,19 @@ function layerContext(g: Graph, inputs: GraphInputs<QFormerSignature>, { past }:
   };
 }
 
+export interface QFormerContent {
+  /** Path of the first norm. */
+  readonly norm?: string;
+  /** The layers for text as well. Default: as the configuration says. */
+  readonly text?: boolean;
+}
+
+/** Writes a graph that reads every tensor of the Q-Former: what others read is among these. */
+export function buildWholeQFormer(config: Blip2QFormerConfig, weights: WeightFinder, prefix: string, { norm, text = config.useQformerTextInput }: QFormerContent = {}): void {
+  buildQFormer(config, weights, prefix, { queryLength: text ? 1 : 'all', hiddenStates: false, attentions: false, masked: false, encoderMasked: false, ...(norm !== undefined && { norm }) });
+}
+
 /** Every tensor of the Q-Former's checkpoint, by name and shape. */
-export function qformerTensors(config: Blip2QFormerConfig, prefix: string, { norm, text = config.useQformerTextInput }: { readonly norm?: string; readonly text?: boolean } = {}): RecordedWeight[] {
-  const request: QFormerRequest = { queryLength: text ? 1 : 'all', hiddenStates: false, attentions: false, masked: false, encoderMasked: false, ...(norm !== undefined && { norm }) };
-  return recordWeights((weights) => void buildQFormer(config, weights, prefix, request));
+export function qformerTensors(config: Blip2QFormerConfig, prefix: string, content?: QFormerContent): RecordedWeight[] {
+  return recordWeights((weights) => buildWholeQFormer(config, weights, prefix, content));
 }

@@ -1,8 +1,10 @@
-import { openCheckpoint, partWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { convertPartWeights, openCheckpoint, partWeights, resolveSource, type ConversionOptions, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { Blip2Error, type AttentionMask, type PatchFeatures, type QueryFeatures, type Rows, type TextConditionedQFormer as TextConditionedQFormerPart, type TokenIds } from '@blip2/interfaces';
+import { partPrecisions, planWeights } from '@blip2/onnx';
 import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
 import { readQueryTokens, repeatQueries, type QueryTokens } from './blip2-qformer-model.ts';
+import { buildWholeQFormer } from './graph.ts';
 import { joinPositions, firstPositions } from './positions.ts';
 import { runQFormer, type AskedOutputs, type QFormerForwardInputs, type QFormerForwardOptions, type QFormerOutput } from './qformer-forward.ts';
 import { embedText } from './text-embeddings.ts';
@@ -119,7 +121,7 @@ function withQueries(mask: AttentionMask, queries: number): AttentionMask {
   return mask.map((row) => [...new Array<number>(queries).fill(1), ...row]);
 }
 
-export interface TextQFormerOptions extends PartOptions, ResolveOptions {
+export interface TextQFormerOptions extends PartOptions, ResolveOptions, ConversionOptions {
   /** Default: that of the family that the configuration names. */
   readonly layout?: QFormerLayout;
 }
@@ -131,7 +133,9 @@ async function fromPretrained(source: string, { layout: givenLayout, ...options 
   const store = await openCheckpoint(folder);
   const weights = partWeights(store, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
-  return createTextConditionedQFormer({ config, queryTokens, weights, embeddingWeights: partWeights(store, layout.embeddings), norm: layout.norm }, options);
+  const plan = planWeights(store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix, { norm: layout.norm, text: true }));
+  const parts = { config, queryTokens, weights: await convertPartWeights(weights, plan, layout.qformer, options), embeddingWeights: partWeights(store, layout.embeddings), norm: layout.norm };
+  return createTextConditionedQFormer(parts, options);
 }
 
 export const TextConditionedQFormer: {

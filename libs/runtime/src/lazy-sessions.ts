@@ -1,7 +1,9 @@
-import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
+import { Blip2Error, type OnnxModel, type PrecisionChoice, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
 import { createSession as createOnnxSession } from './create-session.ts';
 
 export interface PartOptions extends SessionOptions {
+  /** How linear layers are held. Default `fp32`, which reads float32 checkpoints where they lie. */
+  readonly dtype?: PrecisionChoice;
   /** Default: `createSession` of this package. */
   readonly createSession?: SessionFactory;
 }

@@ -1,9 +1,10 @@
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  convertPartWeights, createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer,
+  type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
 import type { Attentions, HiddenStates, PatchFeatures, PixelValues, Tensor, VisionEncoder } from '@blip2/interfaces';
-import { layeredTensors } from '@blip2/onnx';
+import { layeredTensors, partPrecisions, planWeights } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPixels } from './expect-pixels.ts';
 import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest } from './graph.ts';
@@ -85,11 +86,15 @@ async function forward(sessions: LazySessions, config: Blip2VisionConfig, { stor
   };
 }
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions = {}): Promise<Blip2VisionModel> {
+async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<Blip2VisionModel> {
   const folder = await resolveSource(source, options);
   const config = Blip2VisionConfig.fromJson(await readConfig(folder), folder);
-  return createBlip2VisionModel(config, await openPartWeights(folder, PATH), options);
+  const weights = await openPartWeights(folder, PATH);
+  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildVisionModel(config, finder, weights.prefix, FINAL_STATES));
+  return createBlip2VisionModel(config, await convertPartWeights(weights, plan, PATH, options), options);
 }
+
+const FINAL_STATES: VisionRequest = { hiddenStates: false, attentions: false, interpolatePosEncoding: false };
 
 async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<Blip2VisionModel> {
   const { initializer = transformerInitializer(config.initializerRange) } = options;
@@ -97,7 +102,7 @@ async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptio
 }
 
 export const Blip2VisionModel: {
-  /** Loads the encoder from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the encoder alone. */
+  /** Loads the encoder from a folder in the Hugging Face layout, of a whole BLIP-2 model or of the encoder alone. Other precisions than `fp32` are made once, and kept. */
   readonly fromPretrained: typeof fromPretrained;
   /** An encoder with random weights, in a temporary file that goes away with it. */
   readonly fromConfig: typeof fromConfig;

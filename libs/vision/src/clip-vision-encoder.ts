@@ -1,9 +1,10 @@
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  convertPartWeights, createRandomPartWeights, openPartWeights, resolveSource, savePartWeights,
+  type ConversionOptions, type InitializeTensor, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { ClipVisionConfig, readConfig, writePartConfig } from '@blip2/config';
 import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
-import { layeredTensors, namedTensor } from '@blip2/onnx';
+import { layeredTensors, namedTensor, partPrecisions, planWeights } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import type { VisionForwardInputs, VisionForwardOptions, VisionOutput } from './blip2-vision-model.ts';
 import { buildClipVisionModel, clipVisionTensors, type ClipVisionRequest, type ClipVisionSignature } from './clip-graph.ts';
@@ -62,10 +63,10 @@ export function createClipVisionEncoder(config: ClipVisionConfig, weights: PartW
 }
 
 /** The same weights as the encoder's own checkpoint names them: with the path of the whole model. */
-function underPath({ store, prefix, ...weights }: PartWeights): PartWeights {
+function underPath({ store, original = store, prefix, ...weights }: PartWeights): PartWeights {
   const start = prefix === '' ? '' : `${prefix}.`;
-  const own = [...store.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => ({ ...tensor, name: `${PATH}.${tensor.name.slice(start.length)}` }));
-  return { ...weights, store: { ...store, tensors: new Map(own.map((tensor) => [tensor.name, tensor])) }, prefix: '' };
+  const own = [...original.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => ({ ...tensor, name: `${PATH}.${tensor.name.slice(start.length)}` }));
+  return { ...weights, store: { ...original, tensors: new Map(own.map((tensor) => [tensor.name, tensor])) }, prefix: '' };
 }
 
 /** How many layers run for these states. */
@@ -110,10 +111,13 @@ function clipInitializer({ hiddenSize, numHiddenLayers, initializerRange, initia
   };
 }
 
-async function fromPretrained(source: string, options: ClipVisionOptions & ResolveOptions = {}): Promise<ClipVisionEncoder> {
+async function fromPretrained(source: string, options: ClipVisionOptions & ResolveOptions & ConversionOptions = {}): Promise<ClipVisionEncoder> {
   const folder = await resolveSource(source, options);
   const config = ClipVisionConfig.fromJson(await readConfig(folder), folder);
-  return createClipVisionEncoder(config, await openPartWeights(folder, PATH), options);
+  const weights = await openPartWeights(folder, PATH);
+  const request = { layers: config.numHiddenLayers, pooled: true, hiddenStates: false, attentions: false, interpolatePosEncoding: false };
+  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildClipVisionModel(config, finder, weights.prefix, request));
+  return createClipVisionEncoder(config, await convertPartWeights(weights, plan, PATH, options), options);
 }
 
 async function fromConfig(config: ClipVisionConfig, options: RandomWeightsOptions & ClipVisionOptions = {}): Promise<ClipVisionEncoder> {

@@ -1,0 +1,20 @@
+/** Entry of a thread that converts weights: tasks come one at a time, and each is answered. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Blip2Error } from '@blip2/interfaces';
+import type { ConversionAnswer, ConversionWorkerData } from './conversion-pool.ts';
+import { convertRows, type ConversionTask } from './convert-rows.ts';
+
+const { target } = workerData as ConversionWorkerData;
+
+parentPort?.on('message', (task: ConversionTask) => {
+  parentPort?.postMessage(answer(task));
+});
+
+function answer(task: ConversionTask): ConversionAnswer {
+  try {
+    convertRows(task, target);
+    return { done: true };
+  } catch (error) {
+    return { done: false, code: error instanceof Blip2Error ? error.code : 'WRITE_FAILED', message: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,125 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Blip2Error, type PlannedWeight, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import type { LoadProgress } from '../hub/download-model.ts';
+import { syncFolder, writeAll, writePending, writing } from '../pending-file.ts';
+import { readHeader } from '../read-header.ts';
+import { requireSpace } from '../save-checkpoint.ts';
+import { defaultCacheFolder } from './cache-folder.ts';
+import { contentKey } from './content-key.ts';
+import { convertAll } from './conversion-pool.ts';
+import { taskBytes } from './convert-rows.ts';
+import { planFile } from './converted-layout.ts';
+import { blockSizeFor, scalesName, valuesName, type Conversion } from './weight-plan.ts';
+
+export interface ConversionOptions {
+  /** Folder of converted weights. Default: `$BLIP2_CACHE`, or `blip2` in the user's folder for caches. */
+  readonly convertedDir?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Threads that convert. Default: one per core. */
+  readonly conversionThreads?: number;
+}
+
+/** Conversions in progress in this process, by file: whoever asks for the same one waits for it. */
+const inProgress = new Map<string, Promise<void>>();
+
+/**
+ * The weights of `plan` as it wants them, from a file of the cache, which is made first if it is not there: streamed, on all cores, under a temporary name until it is
+ * complete. Processes that make the same file at the same time do not disturb each other. `label` begins the file's name.
+ *
+ * Fails with `MISSING_WEIGHT`, `UNSUPPORTED_DTYPE`, `INVALID_CHECKPOINT` (weights that are no finite numbers, or that changed meanwhile), `WRITE_FAILED` or an `AbortError`; then nothing is left.
+ */
+export async function convertedWeights(store: WeightStore, plan: readonly PlannedWeight[], label: string, options: ConversionOptions = {}): Promise<WeightStore> {
+  const conversions = plan.map((weight) => ({ ...weight, source: sourceOf(store, weight) }));
+  const key = await contentKey(conversions);
+  const cache = options.convertedDir ?? defaultCacheFolder();
+  const folder = join(cache, 'weights');
+  const file = join(folder, `${label}-${key}.safetensors`);
+  options.signal?.throwIfAborted();
+  const ready = await openConverted(file, plan);
+  if (ready) return ready;
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, fix: 'Set BLIP2_CACHE to a folder that can be written', cause });
+  });
+  await once(file, () => convert(file, conversions, key, store.folder, options));
+  const made = await openConverted(file, plan);
+  if (made) return made;
+  throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was removed or changed as soon as it was made', { where: file });
+}
+
+function sourceOf({ tensors, folder }: WeightStore, { name, shape }: PlannedWeight): StoredTensor {
+  const source = tensors.get(name);
+  if (!source) throw new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, { expected: `[${shape.join(', ')}]`, where: folder, fix: 'Use a complete checkpoint whose config.json names this architecture' });
+  if (source.shape.length === shape.length && source.shape.every((axis, index) => axis === shape[index])) return source;
+  throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
+    expected: `[${shape.join(', ')}]`, got: `[${source.shape.join(', ')}]`, where: source.file, fix: 'Use the config.json that belongs to these weights',
+  });
+}
+
+async function once(file: string, make: () => Promise<void>): Promise<void> {
+  const running = inProgress.get(file);
+  if (running) {
+    // Another caller's abort is not ours: then the file is still missing, and it is our turn.
+    await running.catch(() => undefined);
+    if (inProgress.has(file)) return once(file, make);
+  }
+  const made = make().finally(() => inProgress.delete(file));
+  inProgress.set(file, made);
+  return made;
+}
+
+async function convert(file: string, conversions: readonly Conversion[], key: string, source: string, { signal, onProgress, conversionThreads }: ConversionOptions): Promise<void> {
+  if (await openConverted(file, conversions)) return;
+  const { head, fileBytes, tasks } = planFile(conversions, { format: 'blip2', source }, file);
+  const total = tasks.reduce((sum, task) => sum + taskBytes(task), 0);
+  await requireSpace(join(file, '..'), fileBytes);
+  let loaded = 0;
+  const pending = await writePending(file, async (handle) => {
+    await writing(file, handle.truncate(fileBytes));
+    await writeAll(handle, head, file);
+    await convertAll(tasks, handle.fd, {
+      threads: conversionThreads,
+      signal,
+      onConverted: (task) => {
+        loaded += taskBytes(task);
+        onProgress?.({ stage: 'convert', file: basename(file), loaded, total });
+      },
+    });
+    if ((await contentKey(conversions)) !== key) throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', { where: source, fix: 'Load it again' });
+  });
+  try {
+    await pending.commit();
+  } catch (error) {
+    await pending.discard();
+    throw error;
+  }
+  await syncFolder(join(file, '..'));
+}
+
+/** A converted file, checked by its header; nothing if there is none or it is not whole. */
+async function openConverted(path: string, plan: readonly PlannedWeight[]): Promise<WeightStore | undefined> {
+  const file = await realpath(path).catch(() => undefined);
+  if (file === undefined) return undefined;
+  const header = await readHeader(file).catch(() => undefined);
+  const stored = new Map(header?.tensors.map((tensor) => [tensor.name, tensor]));
+  const tensors = new Map<string, StoredTensor>();
+  const quantized = new Map<string, QuantizedWeight>();
+  for (const weight of plan) {
+    const values = stored.get(valuesName(weight));
+    if (!values) return undefined;
+    if (weight.precision === 'fp32') {
+      tensors.set(weight.name, values);
+      continue;
+    }
+    const scales = stored.get(scalesName(weight));
+    if (!scales) return undefined;
+    quantized.set(weight.name, quantizedWeight(weight, values, scales));
+  }
+  return { folder: join(file, '..'), tensors, quantized };
+}
+
+function quantizedWeight({ precision, shape }: PlannedWeight, values: StoredTensor, scales: StoredTensor): QuantizedWeight {
+  if (precision === 'q8' || precision === 'q4') return { precision, shape, blockSize: blockSizeFor(shape[1] ?? 1), values, scales };
+  return { precision: 'int8', shape, values, scales };
+}

@@ -1,0 +1,27 @@
+import type { PlannedWeight, Precision, WeightStore } from '@blip2/interfaces';
+import { recordWeights } from './record-weights.ts';
+import { sensitivePrecision } from './sensitive-layers.ts';
+import type { WeightFinder } from './weights.ts';
+
+/**
+ * Half-width floats that a part may have before they are better kept as float32 in a file: the runtime widens them on the heap, once per session, to twice their size.
+ * The tiny and demo checkpoints stay far below, full-size parts far above.
+ */
+const MAX_HALF_BYTES = 2 ** 27;
+
+/**
+ * How the graphs that `build` writes are to read their weights at `precision`. Nothing where they are to be read as they lie: at `fp32`, unless the checkpoint is
+ * large and holds narrower floats.
+ */
+export function planWeights(store: WeightStore, precision: Precision, build: (weights: WeightFinder) => void): PlannedWeight[] | undefined {
+  const recorded = recordWeights(build, (name) => store.tensors.has(name));
+  if (precision === 'fp32' && halfBytes(store, recorded) <= MAX_HALF_BYTES) return undefined;
+  return recorded.map(({ name, shape, linear }) => ({ name, shape, precision: linear ? sensitivePrecision(name, precision) : 'fp32' }));
+}
+
+function halfBytes({ tensors }: WeightStore, recorded: readonly { readonly name: string }[]): number {
+  return recorded.reduce((sum, { name }) => {
+    const tensor = tensors.get(name);
+    return sum + (tensor && tensor.dtype !== 'F32' ? tensor.byteLength : 0);
+  }, 0);
+}
