@@ -1,15 +1,9 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 import { chunkBytes } from './limits.ts';
-import { openCheckpoint, singleFile, type Checkpoint } from './open-checkpoint.ts';
-import { writing } from './pending-file.ts';
 import { fillNormal, randomState } from './random-normal.ts';
-import { requireSpace } from './save-checkpoint.ts';
 import type { TensorSource } from './tensor-source.ts';
-import { sourceBytes, writeSafetensors, type WriteProgress } from './write-safetensors.ts';
+import { createTemporaryWeights, type TemporaryOptions, type TemporaryWeights } from './temporary-weights.ts';
+import { sourceBytes } from './write-safetensors.ts';
 
 /** How a weight begins. */
 export type Initializer =
@@ -23,19 +17,13 @@ export interface RandomTensor {
   readonly init: Initializer;
 }
 
-export interface RandomCheckpointOptions {
+export interface RandomCheckpointOptions extends TemporaryOptions {
   /** A whole number; the same one gives the same weights. Default 0. */
   readonly seed?: number;
-  /** Where the temporary folder is made. Default: the system's folder for temporary files. */
-  readonly folder?: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 
 /** A checkpoint in a temporary folder of its own. It is gone after `dispose`, or when the process exits. */
-export interface RandomCheckpoint extends Checkpoint, AsyncDisposable {
-  dispose(): Promise<void>;
-}
+export type RandomCheckpoint = TemporaryWeights;
 
 /** One float32 tensor by its initializer. Each name has its own stream of random numbers, so neither order nor neighbours matter. */
 export function randomTensorSource({ name, shape, init }: RandomTensor, seed = 0): TensorSource {
@@ -56,16 +44,6 @@ function* randomChunks(name: string, init: Initializer, bytes: number, seed: num
   }
 }
 
-/** Folders to be removed when the process exits. One listener for all: Node warns about more than ten. */
-const temporaryFolders = new Set<string>();
-function removeLeftFolders(): void {
-  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
-}
-function removeOnExit(folder: string): void {
-  if (!process.listeners('exit').includes(removeLeftFolders)) process.once('exit', removeLeftFolders);
-  temporaryFolders.add(folder);
-}
-
 /**
  * Writes random float32 weights, streamed, into a temporary folder of their own and opens them. A folder for 15 GB must lie on a disk with that much
  * space: some systems keep temporary files in memory. A process that is killed by a signal leaves the folder.
@@ -73,22 +51,6 @@ function removeOnExit(folder: string): void {
  * Fails with `INVALID_ARGUMENT`, `WRITE_FAILED` or an `AbortError`; then nothing is left.
  */
 export async function createRandomCheckpoint(specs: Iterable<RandomTensor>, options: RandomCheckpointOptions = {}): Promise<RandomCheckpoint> {
-  const { seed = 0, folder: parent = tmpdir(), signal, onProgress } = options;
-  const sources = [...specs].map((spec) => randomTensorSource(spec, seed));
-  const total = sources.reduce((sum, source) => sum + sourceBytes(source), 0);
-  signal?.throwIfAborted();
-  await requireSpace(parent, total);
-  const folder = await writing(parent, mkdtemp(join(parent, 'blip2-random-')));
-  removeOnExit(folder);
-  const dispose = async (): Promise<void> => {
-    await rm(folder, { recursive: true, force: true });
-    temporaryFolders.delete(folder);
-  };
-  try {
-    await writeSafetensors(join(folder, singleFile), sources, { signal, onProgress });
-    return { ...(await openCheckpoint(folder)), dispose, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  const { seed = 0, ...temporary } = options;
+  return createTemporaryWeights('random', [...specs].map((spec) => randomTensorSource(spec, seed)), temporary);
 }
