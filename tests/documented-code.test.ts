@@ -22,15 +22,18 @@ function snippets(): Snippet[] {
   });
 }
 
+/** Small checkpoints of the repository in the places of those that are named. */
+const MODELS: Readonly<Record<string, string>> = {
+  'blip2-opt-2.7b': 'apps/cli/models/blip2-opt-shapes',
+  'blip2-flan-t5-xl': 'apps/cli/models/blip2-t5-shapes',
+  'blip2-itm-vit-g': 'apps/cli/models/blip2-itm-shapes',
+  'clip-vit-large-patch14': 'libs/vision/fixtures/clip/checkpoint',
+  'instructblip-vicuna-7b': 'tools/parity/cases/instructblip-llama/checkpoint',
+};
+
 function fillIn(code: string): string {
-  const model = (kind: string): string => JSON.stringify(join(root, `apps/cli/models/blip2-${kind}-shapes`));
-  return code
-    .replaceAll(/'path\/to\/blip2-opt-2\.7b[^']*'/g, model('opt'))
-    .replaceAll(/'path\/to\/blip2-flan-t5-xl'/g, model('t5'))
-    .replaceAll(/'path\/to\/blip2-itm-vit-g'/g, model('itm'))
-    .replaceAll(`'path/to/instructblip-vicuna-7b'`, JSON.stringify(join(root, 'tools/parity/cases/instructblip-llama/checkpoint')))
-    .replaceAll(`'path/to/clip-vit-large-patch14'`, JSON.stringify(join(root, 'libs/vision/fixtures/clip/checkpoint')))
-    .replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
+  const named = Object.entries(MODELS).reduce((text, [name, folder]) => text.replaceAll(`'path/to/${name}'`, JSON.stringify(join(root, folder))), code);
+  return named.replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
 }
 
 const all = snippets();
