@@ -177,7 +177,9 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
   }
 
   const servers = [createServer((message, response) => void serve('hub')(message, response)), createServer((message, response) => void serve('storage')(message, response))];
-  const [hub = '', storage = ''] = await Promise.all(servers.map(listen));
+  const [hub = '', storageAddress = ''] = await Promise.all(servers.map(listen));
+  // Another host by name, as a storage is: Python's client looks at names without ports.
+  const storage = storageAddress.replace('127.0.0.1', 'localhost');
   const close = async (): Promise<void> => {
     for (const server of servers) server.closeAllConnections();
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { hubIo, type HubIo } from './hub-io.ts';
-import { modelId, neededPaths } from './tiny-repository.fixture.ts';
+import { modelId, neededPaths, tinyRepository } from './tiny-repository.fixture.ts';
 import { startHubServer, type HubServer, type HubServerOptions, type ServedRepository } from './hub-server.fixture.ts';
 
 export { modelId, neededPaths, noise, tinyRepository } from './tiny-repository.fixture.ts';
