@@ -51,6 +51,11 @@ export async function hubSettings(options: HubOptions = {}, variables: Variables
   };
 }
 
+/** Where models are kept: `cacheDir`, or what the variables say. */
+export async function hubCacheFolder(options: Pick<HubOptions, 'cacheDir'> = {}): Promise<string> {
+  return (await hubSettings(options)).cacheFolder;
+}
+
 function isOn(value: string | undefined): boolean {
   return value !== undefined && /^(?:1|on|yes|true)$/i.test(value);
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { constants, lstat, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chunkBytes } from '../limits.ts';
 import { writing } from '../pending-file.ts';
@@ -55,7 +55,7 @@ async function adopt(blobs: string, orphan: string, file: RepositoryFile, signal
   } catch {
     return undefined;
   }
-  const handle = await open(path, 'r+').catch(() => undefined);
+  const handle = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)).catch(() => undefined);
   if (!handle) return undefined;
   const partial: PartialFile = { path, handle, hash: contentHash(file), size: 0 };
   try {
@@ -98,16 +98,31 @@ export async function discardPartial({ path, handle }: PartialFile): Promise<voi
 }
 
 /** Beginnings of `etag` in `blobs` that nobody works on, the longest first. */
-export async function orphans(blobs: string, etag?: string): Promise<string[]> {
-  const found: { path: string; size: number }[] = [];
-  for (const name of await readdir(blobs).catch(() => [])) {
-    const groups = partialPattern.exec(name)?.groups;
-    if (!groups || (etag !== undefined && groups['etag'] !== etag)) continue;
+export async function orphans(blobs: string, etag: string): Promise<string[]> {
+  const found = await abandoned(blobs, (name) => partialPattern.exec(name)?.groups?.['etag'] === etag);
+  return found.filter(({ isFile }) => isFile).toSorted((a, b) => b.size - a.size).map(({ path }) => path);
+}
+
+/** All beginnings that nobody works on, those of other programs among them if they are old. */
+export async function abandonedPartials(blobs: string): Promise<string[]> {
+  return (await abandoned(blobs, (name) => name.endsWith('.incomplete'))).map(({ path }) => path);
+}
+
+interface Abandoned {
+  readonly path: string;
+  readonly size: number;
+  /** Not a link that was about to be put in place. */
+  readonly isFile: boolean;
+}
+
+async function abandoned(blobs: string, isMeant: (name: string) => boolean): Promise<Abandoned[]> {
+  const found: Abandoned[] = [];
+  for (const name of (await readdir(blobs).catch(() => [])).filter(isMeant)) {
     const path = join(blobs, name);
-    const facts = await stat(path).catch(() => undefined);
-    if (facts?.isFile() && isAbandoned(groups['owner'] ?? '', facts.mtimeMs)) found.push({ path, size: facts.size });
+    const facts = await lstat(path).catch(() => undefined);
+    if (facts && isAbandoned(partialPattern.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs)) found.push({ path, size: facts.size, isFile: facts.isFile() });
   }
-  return found.toSorted((a, b) => b.size - a.size).map(({ path }) => path);
+  return found;
 }
 
 function isAbandoned(owner: string, changed: number): boolean {
