@@ -3,10 +3,12 @@ export { convertedWeights, type ConversionOptions } from './converted/converted-
 export { openCheckpoint, type Checkpoint } from './open-checkpoint.ts';
 export type { CheckpointOrigin } from './lavis/lavis-names.ts';
 export { openModelWeights, type ModelWeights } from './lavis/model-weights.ts';
+export { listCachedModels, planPrune, pruneCache, removeCachedModel, type CachedModel, type CachedRevision, type PrunePlan } from './hub/cached-models.ts';
 export { downloadModel, type DownloadOptions, type LoadProgress } from './hub/download-model.ts';
-export type { HubOptions } from './hub/hub-settings.ts';
+export { hubCacheFolder, type HubOptions } from './hub/hub-settings.ts';
 export { planDownload, type DownloadPlan, type PlannedFile, type PlanOptions } from './hub/plan-download.ts';
 export { isRepositoryId } from './hub/repository-id.ts';
+export { verifyCachedModel, type VerifiedFile, type VerifyOptions } from './hub/verify-model.ts';
 export { createRandomCheckpoint, randomTensorSource, type Initializer, type RandomCheckpoint, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
 export { readChunks, readRawTensor, readTensor, type ReadOptions } from './read-tensor.ts';
 export { resolveSource, type ResolveOptions, type SourceResolver } from './resolve-source.ts';
