@@ -2,15 +2,17 @@ import { Command, CommanderError } from 'commander';
 import type { CliCommand } from './command.ts';
 import { askCommand } from './commands/ask.ts';
 import { captionCommand } from './commands/caption.ts';
+import { chatCommand } from './commands/chat.ts';
 import { embedCommand } from './commands/embed.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { matchCommand } from './commands/match.ts';
+import { rankCommand } from './commands/rank.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { usageError } from './usage-error.ts';
 import { versionLine } from './version.ts';
 
-const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, matchCommand, embedCommand, inspectCommand];
+const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, chatCommand, rankCommand, matchCommand, embedCommand, inspectCommand];
 
 const EXIT_CODES = `
 Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Environment } from '../environment.ts';
 import { main } from '../main.ts';
-import type { Embedding, EmbeddingModel, LoadSettings, RetrievalModel, TaskModel, TextResult } from '../model/model-port.ts';
+import type { Embedding, EmbeddingModel, LoadSettings, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
 
 /** What one command line did. */
 export interface FakeRun {
@@ -15,7 +15,7 @@ export interface FakeRun {
 }
 /** One thing that was asked of the model. */
 export interface FakeCall {
-  readonly name: 'load' | 'caption' | 'ask' | 'match' | 'embed' | 'dispose' | 'exit' | 'leak';
+  readonly name: 'load' | 'caption' | 'ask' | 'rank' | 'chat' | 'match' | 'embed' | 'dispose' | 'exit' | 'leak';
   readonly [detail: string]: unknown;
 }
 export interface FakeOptions {
@@ -123,8 +123,35 @@ function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
       signal.throwIfAborted();
       return items.map(({ image, questions }) => questions.map((question) => result(`${textOf(image)}, ${question}`)));
     },
+    async rank(items, candidates, { rawPrompt, perToken, signal }) {
+      await called({ name: 'rank', items: items.map(({ image, questions }) => [textOf(image), ...questions]), candidates, rawPrompt, perToken });
+      signal.throwIfAborted();
+      return items.map(({ questions }) => questions.map(() => candidates.map((text, index) => ({ text, logProb: -index - 0.5, logProbPerToken: -index / 2 - 0.25, probability: 1 / (index + 2) }))));
+    },
+    async chat(image, { generation }) {
+      await called({ name: 'chat', image: textOf(image), generation });
+      return { ask: (question, { signal }) => fakeStream(`${textOf(image)}, ${question}`, (piece) => called({ name: 'chat', question, piece }), signal), [Symbol.asyncDispose]: () => called({ name: 'dispose', what: 'chat' }) };
+    },
     [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
   };
+}
+
+/** A word at a time. */
+function fakeStream(text: string, onPiece: (piece: string) => Promise<void>, signal: AbortSignal): TextStream {
+  let written = '';
+  async function* pieces(): AsyncGenerator<string> {
+    for (const piece of text.split(/(?= )/)) {
+      signal.throwIfAborted();
+      written += piece;
+      await onPiece(piece);
+      yield piece;
+    }
+  }
+  const whole = async (): Promise<TextResult> => {
+    for await (const piece of pieces()) if (piece === '') break;
+    return result(written);
+  };
+  return { [Symbol.asyncIterator]: pieces, then: (fulfilled, rejected) => whole().then(fulfilled, rejected), get partial() { return result(written); } };
 }
 
 function result(text: string): TextResult {

@@ -1,5 +1,5 @@
 import { Blip2, type LoadOptions } from '@blip2/blip2';
-import type { LoadModel, TaskModel } from './model-port.ts';
+import type { LoadModel, RankedAnswer, TaskModel } from './model-port.ts';
 
 /** The library behind the port. Parts live in a worker thread, so that Ctrl-C is heard while they compute. */
 export const loadModel: LoadModel = async (source, { dtype, ...settings }) => {
@@ -17,6 +17,18 @@ function tasksOf(blip2: Blip2): TaskModel {
       const remaining = results.values();
       return items.map(({ questions }) => questions.flatMap(() => remaining.next().value ?? []));
     },
+    async rank(items, candidates, { rawPrompt, perToken, signal }) {
+      const results: (readonly RankedAnswer[])[][] = [];
+      for (const { image, questions } of items) {
+        await using encoded = await blip2.encode(image, { signal });
+        const ranked: (readonly RankedAnswer[])[] = [];
+        for (const question of questions) ranked.push(await blip2.rank(encoded, question, candidates, { rawPrompt, rankBy: perToken ? 'logProbPerToken' : 'logProb', signal }));
+        results.push(ranked);
+      }
+      return results;
+    },
+    // The signal is about opening the conversation; each answer has its own.
+    chat: (image, { generation, signal }) => blip2.chat(image, { ...generation, signal }),
     [Symbol.asyncDispose]: () => blip2.dispose(),
   };
 }

@@ -31,6 +31,35 @@ export interface TaskModel extends AsyncDisposable {
   caption(images: readonly RgbImage[], options: CallOptions & { readonly prompt?: string }): Promise<readonly TextResult[]>;
   /** Per image, one result per question. Each image is encoded once. */
   ask(images: readonly ImageQuestions[], options: CallOptions & { readonly rawPrompt: boolean }): Promise<readonly (readonly TextResult[])[]>;
+  /** Per image, for each question all candidates, best first. Each image is encoded once. */
+  rank(images: readonly ImageQuestions[], candidates: readonly string[], options: RankSettings): Promise<readonly (readonly (readonly RankedAnswer[])[])[]>;
+  /** A conversation about an image. */
+  chat(image: RgbImage, options: CallOptions): Promise<Conversation>;
+}
+
+/** A candidate answer and how likely it is. */
+export interface RankedAnswer {
+  readonly text: string;
+  /** Sum of the log-probabilities of its tokens, and the same per token. */
+  readonly logProb: number;
+  readonly logProbPerToken: number;
+  /** Share among the candidates. */
+  readonly probability: number;
+}
+
+export interface RankSettings extends Pick<CallOptions, 'signal'> {
+  readonly rawPrompt: boolean;
+  readonly perToken: boolean;
+}
+
+/** A text on its way: pieces as they are written, or the whole. */
+export interface TextStream extends PromiseLike<TextResult>, AsyncIterable<string> {
+  /** What has been written so far, also after an abort. */
+  readonly partial: TextResult | undefined;
+}
+
+export interface Conversation extends AsyncDisposable {
+  ask(question: string, options: Pick<CallOptions, 'signal'>): TextStream;
 }
 
 /** How well a picture and a text fit. */

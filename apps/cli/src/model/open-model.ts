@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import type { Environment } from '../environment.ts';
-import type { ModelOptions, OutputOptions } from '../options/common-options.ts';
+import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { demoModelFolder, demoModelNotice, demoRetrievalFolder } from './demo-model.ts';
 import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
 
@@ -18,7 +18,7 @@ export function embeddingKind(part: EmbedPart): ModelKind<EmbeddingModel> {
 }
 
 /** Loads the model that the options name, or the demo, which says what it is. */
-export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<Model>, options: ModelOptions & OutputOptions, environment: Environment, signal: AbortSignal): Promise<Model> {
+export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<Model>, options: ModelOptions & ReportOptions, environment: Environment, signal: AbortSignal): Promise<Model> {
   const source = options.model ?? kind.demoFolder;
   if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(demoModelNotice);
   return kind.loadFrom(environment)(source, {

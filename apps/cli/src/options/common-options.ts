@@ -4,12 +4,16 @@ import { positiveInteger } from './argument-parsers.ts';
 /** Rows that are decoded together when nothing else is said. */
 const DEFAULT_BATCH_SIZE = 4;
 
-/** What every command takes. */
-export interface OutputOptions {
+/** How a command reports. */
+export interface ReportOptions {
   readonly json?: boolean;
-  readonly output?: string;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+}
+
+/** What every command takes that can write to a file. */
+export interface OutputOptions extends ReportOptions {
+  readonly output?: string;
 }
 
 /** What every command takes that runs a model. */
@@ -30,9 +34,12 @@ export interface ImageOptions extends OutputOptions, ModelOptions {
 }
 
 export function addOutputOptions(command: Command): Command {
+  return addReportOptions(command).addOption(new Option('-o, --output <file>', 'Write results to a file instead of stdout').helpGroup('Output:'));
+}
+
+export function addReportOptions(command: Command): Command {
   return command
     .addOption(new Option('--json', 'One JSON object per line').helpGroup('Output:'))
-    .addOption(new Option('-o, --output <file>', 'Write results to a file instead of stdout').helpGroup('Output:'))
     .addOption(new Option('--quiet', 'No notes and no progress on stderr, errors only').helpGroup('Output:'))
     .addOption(new Option('--verbose', 'Errors with their stack').helpGroup('Output:'));
 }

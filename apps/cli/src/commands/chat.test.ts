@@ -1,0 +1,85 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { runFake, stdinWith } from '../fakes/fake-environment.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
+
+describe('blip2 chat', () => {
+  it('answers a question per line of stdin, a line each, and asks nothing where there is no terminal', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { exitCode, stdout, stderr, calls } = await runFake(['chat', at('a'), '--quiet'], { stdin: stdinWith('what?\n\n  where', ' now?\r\n') });
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'a cat, what?\na cat, where now?\n', stderr: '' });
+    expect(calls.filter(({ name }) => name === 'dispose').map(({ what }) => what)).toEqual(['chat', undefined]);
+  });
+
+  it('writes pieces as they come', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const stdin = new PassThrough();
+    const pieces: unknown[] = [];
+    const { stdout } = await runFake(['chat', at('a')], {
+      stdin,
+      onStart: () => void stdin.write('what?\n'),
+      onCall: ({ name, piece }) => {
+        if (name !== 'chat') return;
+        pieces.push(piece);
+        if (piece === ' what?') stdin.end();
+      },
+    });
+    expect(pieces).toEqual([undefined, 'a', ' cat,', ' what?']);
+    expect(stdout).toBe('a cat, what?\n');
+  });
+
+  it('writes with --json the keys of ask', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { stdout } = await runFake(['chat', '--json', at('a')], { stdin: stdinWith('what?\nwhere?') });
+    const [first, second] = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(Object.keys(first ?? {})).toEqual(['image', 'question', 'text', 'tokenIds', 'score', 'timings']);
+    expect([first?.['image'], first?.['text'], second?.['question']]).toEqual([at('a'), 'a cat, what?', 'where?']);
+  });
+
+  it('shows a prompt on stderr of a terminal', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { stdout, stderr } = await runFake(['chat', at('a'), '--quiet'], { stdin: Object.assign(stdinWith('what?\n'), { isTTY: true }) });
+    expect([stdout, stderr]).toEqual(['a cat, what?\n', '> > \n']);
+  });
+
+  it('stops an answer at Ctrl-C and goes on; where there is none to stop, Ctrl-C ends the conversation', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const stdin = new PassThrough();
+    let asked = 0;
+    const { exitCode, stdout, stderr } = await runFake(['chat', at('a'), '--quiet'], {
+      stdin,
+      onStart: () => void stdin.write('what is it?\nwhere?\n'),
+      onCall: ({ piece }, signals) => {
+        if (piece === ' cat,' && ++asked === 1) signals.emit('SIGINT');
+        // Nothing is asked any more a moment later.
+        if (piece === ' where?') setTimeout(() => signals.emit('SIGINT'), 100);
+      },
+    });
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 130, stdout: 'a cat,\na cat, where?\n', stderr: '(stopped)\n' });
+  });
+
+  it('ends the process at a second Ctrl-C while an answer does not stop', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { calls } = await runFake(['chat', at('a')], { stdin: stdinWith('what?\n'), onCall: ({ piece }, signals) => { if (piece === ' cat,') { signals.emit('SIGINT'); signals.emit('SIGINT'); } } });
+    expect(calls.map(({ name }) => name)).toContain('exit');
+  });
+
+  it('writes with --json what was written when it was stopped', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { stdout } = await runFake(['chat', '--json', at('a')], { stdin: stdinWith('what?\n'), onCall: ({ piece }, signals) => void (piece === ' cat,' && signals.emit('SIGINT')) });
+    expect(JSON.parse(stdout)).toMatchObject({ text: 'a cat,' });
+  });
+
+  it('passes generation options on', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { calls } = await runFake(['chat', at('a'), '--max-new-tokens', '5'], { stdin: stdinWith('') });
+    expect(calls[1]).toMatchObject({ name: 'chat', image: 'a cat', generation: { maxNewTokens: 5 } });
+  });
+
+  it('is about one picture that can be read', async () => {
+    const at = await temporaryFolder({ a: 'a', b: 'b', bad: 'bad' });
+    for (const argv of [['-'], [at('[ab]')]]) expect((await runFake(['chat', ...argv], { stdin: stdinWith('') })).exitCode).toBe(2);
+    expect(await runFake(['chat', at('bad')], { stdin: stdinWith('') })).toMatchObject({ exitCode: 1, calls: [] });
+    expect(await runFake(['chat', at('nothing')], { stdin: stdinWith('') })).toMatchObject({ exitCode: 1, calls: [] });
+  });
+});

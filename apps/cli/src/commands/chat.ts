@@ -1,0 +1,64 @@
+import { Blip2Error, type RgbImage } from '@blip2/interfaces';
+import type { Command } from 'commander';
+import type { CliCommand } from '../command.ts';
+import { createLineReader } from '../chat/line-reader.ts';
+import { listenForChatInterrupts, type ChatInterrupts } from '../chat/chat-interrupts.ts';
+import { writeAnswer } from '../chat/write-answer.ts';
+import type { Environment } from '../environment.ts';
+import { ExitCode } from '../exit-code.ts';
+import { expandImages } from '../images/expand-images.ts';
+import { generationKind, openModel } from '../model/open-model.ts';
+import { addModelOptions, addReportOptions, type ModelOptions, type ReportOptions } from '../options/common-options.ts';
+import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+
+type ChatOptions = ModelOptions & ReportOptions;
+
+/** `blip2 chat IMAGE`: questions from stdin, a line each; answers as they are written. */
+export const chatCommand: CliCommand = {
+  name: 'chat',
+  configure(command) {
+    command
+      .description('A conversation about a picture: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop.')
+      .argument('<image>', 'File or URL');
+    addReportOptions(command);
+    addModelOptions(command);
+    addGenerationOptions(command);
+    command.addHelpText('after', EXAMPLES);
+  },
+  async run(command: Command, environment: Environment): Promise<ExitCode> {
+    const options = command.opts<ChatOptions>();
+    using interrupts = listenForChatInterrupts(environment);
+    const { name, image } = await openImage(command.args, environment, interrupts.signal);
+    await using model = await openModel(generationKind, options, environment, interrupts.signal);
+    await using conversation = await model.chat(image, { generation: generationSettingsOf(options), signal: interrupts.signal });
+    const isTerminal = environment.stdin.isTTY === true;
+    using lines = createLineReader(environment.stdin, interrupts.signal, () => void (isTerminal && environment.stderr.write('> ')));
+    for await (const line of lines) {
+      const question = line.trim();
+      if (question !== '') await answerOne({ name, question, conversation, json: options.json === true, environment, interrupts });
+    }
+    if (isTerminal) environment.stderr.write('\n');
+    return interrupts.signal.aborted ? ExitCode.interrupted : ExitCode.done;
+  },
+};
+
+type Answering = Parameters<typeof writeAnswer>[0] & { readonly interrupts: ChatInterrupts };
+
+async function answerOne({ interrupts, ...answering }: Answering): Promise<void> {
+  using answer = interrupts.beginAnswer();
+  await writeAnswer(answering, answer.signal);
+}
+
+async function openImage(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<{ readonly name: string; readonly image: RgbImage }> {
+  const [input, ...others] = args.includes('-') ? [] : await expandImages(args, { recursive: false, signal }, environment);
+  if (!input || others.length > 0) throw new Blip2Error('INVALID_ARGUMENT', 'A conversation is about one picture', { expected: 'one file or URL', got: args.join(' ') });
+  if ('error' in input) throw input.error;
+  if (input.source === 'stdin') throw new Blip2Error('INVALID_ARGUMENT', 'Questions come from stdin', { got: input.name });
+  return { name: input.name, image: await environment.decodeImage(input.source, { signal }) };
+}
+
+const EXAMPLES = `
+Examples:
+  blip2 chat photo.jpg
+  printf 'what is it?\\nwhat colour is it?\\n' | blip2 chat photo.jpg --json
+`;

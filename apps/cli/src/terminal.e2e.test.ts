@@ -1,0 +1,108 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { executable, repository } from './fakes/spawn-blip2.ts';
+
+/** `script` of util-linux runs a command under a pseudo-terminal. */
+const script = ((): string | undefined => {
+  try {
+    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux') ? 'script' : undefined;
+  } catch {
+    return undefined;
+  }
+})();
+/** Makes a terminal slow: what is written to it counts as written a moment later. The demo checkpoint would be done before anybody could press a key. */
+const SLOW_TERMINAL = `data:text/javascript,${encodeURIComponent(
+  'const write = process.stdout.write.bind(process.stdout); process.stdout.write = (text, done) => write(text, () => setTimeout(() => done?.(), 20));',
+)}`;
+const star = join(repository, 'examples/one-large-star.png');
+const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
+const FINISHED = /\[exit (\d+)\]/;
+
+interface Terminal {
+  /** Types a line. */
+  type(text: string): void;
+  press(key: string): void;
+  /** Everything on the screen once it matches. */
+  until(pattern: RegExp): Promise<string>;
+  /** What came at which time, in milliseconds. */
+  readonly chunks: readonly { readonly text: string; readonly at: number }[];
+}
+
+/** Opens a pseudo-terminal with a command in it; the terminal says at its end what the command ended with. */
+function openTerminal(...argv: string[]): Terminal {
+  const quoted = [process.execPath, '--import', SLOW_TERMINAL, executable, ...argv].map((word) => `'${word}'`).join(' ');
+  const child = spawn('script', ['-qec', `${quoted}; echo "[exit $?]"`, '/dev/null'], { cwd: repository, stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill());
+  const chunks: { text: string; at: number }[] = [];
+  let changed = (): void => {};
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    chunks.push({ text, at: performance.now() });
+    changed();
+  });
+  return {
+    chunks,
+    type: (text) => void child.stdin.write(`${text}\n`),
+    press: (key) => void child.stdin.write(key),
+    async until(pattern) {
+      for (;;) {
+        const screen = chunks.map(({ text }) => text).join('');
+        if (pattern.test(screen)) return screen;
+        await new Promise<void>((resolve, reject) => {
+          changed = resolve;
+          child.once('close', () => reject(new TypeError(`the terminal closed at:\n${screen}`)));
+        });
+      }
+    },
+  };
+}
+
+describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined ? ' (not tried: there is no `script` of util-linux here)' : ''}`, () => {
+  it('chat shows a prompt, streams its answers, and ends with the input', async () => {
+    const terminal = openTerminal('chat', star);
+    await terminal.until(/> $/);
+    terminal.type('what color is the star?');
+    const screen = await terminal.until(/yellow\r\n> $/);
+    expect(screen).toMatch(/toy trained on drawn coloured shapes/);
+    terminal.press(CTRL_D);
+    expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('0');
+  });
+
+  it('Ctrl-C stops an answer between two tokens; the conversation goes on; another one ends it', async () => {
+    const terminal = openTerminal('chat', star, '--quiet', '--min-new-tokens', '80', '--max-new-tokens', '80', '--threads', '1');
+    await terminal.until(/> $/);
+    terminal.type('what is it?');
+    await terminal.until(/what is it\?\r\n\S+/);
+    terminal.press(CTRL_C);
+    await terminal.until(/\(stopped\)\r\n> $/);
+    terminal.type('and now?');
+    await terminal.until(/and now\?\r\n\S+/);
+    terminal.press(CTRL_C);
+    await terminal.until(/\(stopped\)[^]*\(stopped\)\r\n> $/);
+    terminal.press(CTRL_C);
+    expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('130');
+  });
+
+  it('an answer comes piece by piece', async () => {
+    const terminal = openTerminal('chat', star, '--quiet', '--min-new-tokens', '60', '--max-new-tokens', '60', '--threads', '1');
+    await terminal.until(/> $/);
+    const before = terminal.chunks.length;
+    terminal.type('what is it?');
+    await terminal.until(/\S+\r\n> $/);
+    const pieces = terminal.chunks.slice(before);
+    expect(pieces.length).toBeGreaterThan(10);
+    expect(pieces.at(-1)!.at - pieces[1]!.at).toBeGreaterThan(20);
+    terminal.press(CTRL_D);
+    expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('0');
+  });
+
+  it('Ctrl-C stops a run of captions after what is finished', async () => {
+    const terminal = openTerminal('caption', join(repository, 'apps/cli/evaluation/images'), '--batch-size', '1', '--threads', '1', '--no-progress');
+    await terminal.until(/\.png\t/);
+    terminal.press(CTRL_C);
+    const screen = await terminal.until(FINISHED);
+    expect(screen).toMatch(/Stopping at the next token[^]*Interrupted: \d+ of 200 images done/);
+    expect(FINISHED.exec(screen)?.[1]).toBe('130');
+  });
+});
