@@ -72,14 +72,18 @@ const ARCHITECTURE = 'LlamaForCausalLM';
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<LlamaForCausalLM> {
   const folder = await resolveSource(source, options);
   const config = LlamaConfig.fromJson(await readConfig(folder), folder);
+  return createLlamaForCausalLM(config, await atPrecision(config, await openPartWeights(folder, PATH), options), options);
+}
+
+function atPrecision(config: LlamaConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
   const decoder = (finder: WeightFinder, prefix: string): void => void buildLlamaDecoder(config, finder, prefix, DECODING);
-  const weights = await languageWeights(await openPartWeights(folder, PATH), options.dtype, { many: decoder, few: decoder }, PATH, options);
-  return createLlamaForCausalLM(config, weights, options);
+  return languageWeights(weights, options.dtype, { many: decoder, few: decoder }, PATH, options);
 }
 
 async function fromConfig(config: LlamaConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<LlamaForCausalLM> {
   const { initializer = transformerInitializer(config.initializerRange) } = options;
-  return createLlamaForCausalLM(config, await createRandomPartWeights(llamaTensors(config, ''), initializer, options), options);
+  const weights = await createRandomPartWeights(llamaTensors(config, ''), initializer, options);
+  return createLlamaForCausalLM(config, await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder }), options);
 }
 
 export const LlamaForCausalLM: {

@@ -65,14 +65,18 @@ const ARCHITECTURE = 'OPTForCausalLM';
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<OptForCausalLM> {
   const folder = await resolveSource(source, options);
   const config = OptConfig.fromJson(await readConfig(folder), folder);
+  return createOptForCausalLM(config, await atPrecision(config, await openPartWeights(folder, PATH), options), options);
+}
+
+function atPrecision(config: OptConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
   const decoder = (finder: WeightFinder, prefix: string): void => void buildOptDecoder(config, finder, prefix, DECODING);
-  const weights = await languageWeights(await openPartWeights(folder, PATH), options.dtype, { many: decoder, few: decoder }, PATH, options);
-  return createOptForCausalLM(config, weights, options);
+  return languageWeights(weights, options.dtype, { many: decoder, few: decoder }, PATH, options);
 }
 
 async function fromConfig(config: OptConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<OptForCausalLM> {
   const { initializer = transformerInitializer(config.initStd) } = options;
-  return createOptForCausalLM(config, await createRandomPartWeights(optTensors(config, ''), initializer, options), options);
+  const weights = await createRandomPartWeights(optTensors(config, ''), initializer, options);
+  return createOptForCausalLM(config, await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder }), options);
 }
 
 export const OptForCausalLM: {

@@ -160,19 +160,23 @@ const ARCHITECTURE = 'T5ForConditionalGeneration';
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<T5ForConditionalGeneration> {
   const folder = await resolveSource(source, options);
   const config = T5Config.fromJson(await readConfig(folder), folder);
+  return createT5ForConditionalGeneration(config, await atPrecision(config, await openPartWeights(folder, PATH), options), options);
+}
+
+function atPrecision(config: T5Config, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
   const few = (finder: WeightFinder, prefix: string): void => void buildT5Decoder(config, finder, prefix, STEPPING);
   const many = (finder: WeightFinder, prefix: string): void => {
     buildT5Encoder(config, finder, prefix, FINAL_STATES);
     buildT5Cross(config, finder, prefix);
     few(finder, prefix);
   };
-  const weights = await languageWeights(await openPartWeights(folder, PATH), options.dtype, { many, few }, PATH, options);
-  return createT5ForConditionalGeneration(config, weights, options);
+  return languageWeights(weights, options.dtype, { many, few }, PATH, options);
 }
 
 async function fromConfig(config: T5Config, options: RandomWeightsOptions & PartOptions = {}): Promise<T5ForConditionalGeneration> {
   const { initializer = t5Initializer(config) } = options;
-  return createT5ForConditionalGeneration(config, await createRandomPartWeights(t5Tensors(config, ''), initializer, options), options);
+  const weights = await createRandomPartWeights(t5Tensors(config, ''), initializer, options);
+  return createT5ForConditionalGeneration(config, await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder }), options);
 }
 
 export const T5ForConditionalGeneration: {

@@ -70,8 +70,12 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, PATH);
+  return createBlip2QFormerModel(config, await readQueryTokens(weights, config), await atPrecision(config, weights, options), options);
+}
+
+function atPrecision(config: Blip2QFormerConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
   const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix));
-  return createBlip2QFormerModel(config, await readQueryTokens(weights, config), await convertPartWeights(weights, plan, PATH, options), options);
+  return convertPartWeights(weights, plan, PATH, options);
 }
 
 /** The queries beside a Q-Former's weights. */
@@ -98,7 +102,8 @@ async function fromConfig(config: Blip2QFormerConfig, options: RandomQFormerOpti
   }
   const tensors = [{ name: QUERY_TOKENS, shape: [1, numQueryTokens, config.hiddenSize] }, ...qformerTensors(config, '')];
   const weights = await createRandomPartWeights(tensors, initializer, options);
-  return createBlip2QFormerModel(config, await readQueryTokens(weights, config), weights, options);
+  const forms = await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder });
+  return createBlip2QFormerModel(config, await readQueryTokens(weights, config), forms, options);
 }
 
 /** The reference's whole model begins with queries of zero; those of a trained one differ from each other. */

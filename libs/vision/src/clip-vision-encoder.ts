@@ -114,15 +114,19 @@ function clipInitializer({ hiddenSize, numHiddenLayers, initializerRange, initia
 async function fromPretrained(source: string, options: ClipVisionOptions & ResolveOptions & ConversionOptions = {}): Promise<ClipVisionEncoder> {
   const folder = await resolveSource(source, options);
   const config = ClipVisionConfig.fromJson(await readConfig(folder), folder);
-  const weights = await openPartWeights(folder, PATH);
+  return createClipVisionEncoder(config, await atPrecision(config, await openPartWeights(folder, PATH), options), options);
+}
+
+function atPrecision(config: ClipVisionConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
   const request = { layers: config.numHiddenLayers, pooled: true, hiddenStates: false, attentions: false, interpolatePosEncoding: false };
   const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildClipVisionModel(config, finder, weights.prefix, request));
-  return createClipVisionEncoder(config, await convertPartWeights(weights, plan, PATH, options), options);
+  return convertPartWeights(weights, plan, PATH, options);
 }
 
 async function fromConfig(config: ClipVisionConfig, options: RandomWeightsOptions & ClipVisionOptions = {}): Promise<ClipVisionEncoder> {
   const { initializer = clipInitializer(config) } = options;
-  return createClipVisionEncoder(config, await createRandomPartWeights(clipVisionTensors(config, ''), initializer, options), options);
+  const weights = await createRandomPartWeights(clipVisionTensors(config, ''), initializer, options);
+  return createClipVisionEncoder(config, await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder }), options);
 }
 
 export const ClipVisionEncoder: {

@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { Blip2Error } from '@blip2/interfaces';
 import { blockSizeFor, type Conversion } from './weight-plan.ts';
 
 /** Raised whenever the same weights would be converted to other bytes: roundings, layouts, names. */
 const FORMAT_VERSION = 1;
 
+/** Files up to this size are read whole: it takes a few milliseconds, and temporary ones are known again. */
+const SMALL_FILE_BYTES = 2 ** 23;
+
 /**
- * What a converted file depends on, as 32 hexadecimal digits: the format, the scheme of every tensor, and the state of the files that it is made from. Of these count the
- * place, the size, the file's number, and when contents and file were last changed: the last one (`ctime`) moves with every write and rename and cannot be set
- * back, so that files need not be read to know that they are the same. A checkpoint that has been copied is another one.
+ * What a converted file depends on, as 32 hexadecimal digits: the format, the scheme of every tensor, and the files that it is made from. Small files count by their bytes.
+ * Of large ones count the place, the size, the file's number, and when contents and file were last changed: the last one (`ctime`) moves with every write and rename
+ * and cannot be set back, so that files need not be read to know that they are the same. A large checkpoint that has been copied is another one.
  * Converted bytes do not depend on runtime or processor: the runtime packs them when it loads them.
  */
 export async function contentKey(conversions: readonly Conversion[]): Promise<string> {
-  const files = [...new Set(conversions.map(({ source }) => source.file))].toSorted();
+  const files = [...new Set(conversions.map(({ source }) => source.file))];
   const states = await Promise.all(files.map(fileState));
   const tensors = conversions.map(({ name, shape, precision, source }) =>
     [name, shape, precision, precision === 'q8' || precision === 'q4' ? blockSizeFor(shape[1] ?? 1) : 0, source.name, source.dtype, source.byteOffset, files.indexOf(source.file)]);
@@ -24,5 +27,6 @@ async function fileState(file: string): Promise<readonly string[]> {
   const found = await stat(file, { bigint: true }).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'A weight file is gone', { where: file, cause });
   });
+  if (found.size <= SMALL_FILE_BYTES) return [createHash('sha256').update(await readFile(file)).digest('hex')];
   return [file, ...[found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].map(String)];
 }
