@@ -1,3 +1,4 @@
+import type { DownloadPlan, LoadProgress } from '@blip2/checkpoint';
 import type { GenerationOptions, RgbImage } from '@blip2/interfaces';
 
 /** What one generated text came with. */
@@ -107,6 +108,9 @@ export interface LoadSettings {
   /** Never ask the network. */
   readonly localFilesOnly: boolean;
   readonly signal: AbortSignal;
+  /** Hear of a download: what it will bring, and how far it is. */
+  readonly onPlan?: (plan: DownloadPlan) => void;
+  readonly onProgress?: (progress: LoadProgress) => void;
 }
 /** `source` is a folder in the Hugging Face layout, or a hub id. */
 export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Model>;
