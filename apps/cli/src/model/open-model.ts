@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import type { Environment } from '../environment.ts';
+import { createDownloadReport } from '../hub/download-report.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { demoModelFolder, demoModelNotice, demoRetrievalFolder } from './demo-model.ts';
 import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
@@ -18,16 +19,20 @@ export function embeddingKind(part: EmbedPart): ModelKind<EmbeddingModel> {
 }
 
 /** Loads the model that the options name, or the demo, which says what it is. */
-export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<Model>, options: ModelOptions & ReportOptions, environment: Environment, signal: AbortSignal): Promise<Model> {
+export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<Model>, options: ModelOptions & ReportOptions & { readonly progress?: boolean }, environment: Environment, signal: AbortSignal): Promise<Model> {
   const source = options.model ?? kind.demoFolder;
   if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(demoModelNotice);
-  return kind.loadFrom(environment)(source, {
+  const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress !== false });
+  const loading = kind.loadFrom(environment)(source, {
     ...(options.dtype !== undefined && { dtype: options.dtype }),
     ...(options.device !== undefined && { device: options.device }),
     ...(options.threads !== undefined && { threads: options.threads }),
     localFilesOnly: options.offline === true,
     signal,
+    onPlan: report.onPlan,
+    onProgress: report.onProgress,
   });
+  return loading.finally(report.clear);
 }
 
 async function isDemo(source: string, demoFolder: string): Promise<boolean> {
