@@ -6,13 +6,16 @@ import { asRows } from '@blip2/runtime';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { ModelSources } from './model-sources.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
+import { modelTensors } from './model-tensors.ts';
 import { ownPrompt, mergePrompt } from './merge-prompt.ts';
 import type { CheckpointLanguageModel } from './part-loaders.ts';
 import { createPipeline, isPixelValues, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type VisualPrefix } from './pipeline.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
 import { saveModel, type SaveModelOptions } from './save-model.ts';
 import { withGenerate, type TextGenerator } from './text-generator.ts';
+import { expectComplete } from './whole-weights.ts';
 
 export interface ForwardInputs extends PromptInputs, TargetInputs {}
 
@@ -71,7 +74,8 @@ export async function assembleConditionalGeneration(parts: CheckpointParts): Pro
 }
 
 async function assemble(parts: CheckpointParts): Promise<Blip2ForConditionalGeneration> {
-  const { config, folder } = parts;
+  const { config, folders } = parts;
+  await expectComplete(folders, modelTensors(config));
   const visionModel = await parts.vision();
   const qformer = await parts.qformer();
   const languageProjection = await parts.projection();
@@ -85,7 +89,7 @@ async function assemble(parts: CheckpointParts): Promise<Blip2ForConditionalGene
     generate: pipeline.generate,
     scoreSequences: pipeline.scoreSequences,
     encodeImages: pipeline.encodeImages,
-    savePretrained: (target, options) => saveModel(folder, config, target, options),
+    savePretrained: (target, options) => saveModel(folders, config, target, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -123,7 +127,7 @@ async function readImage(pipeline: Blip2Pipeline, { visionModel, qformer }: Forw
   return { prefix: await pipeline.projection.project(qformerOutputs.lastHiddenState), visionOutputs, qformerOutputs };
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2ForConditionalGeneration> {
+async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2ForConditionalGeneration> {
   return assembleConditionalGeneration(await openCheckpointParts(source, options));
 }
 
@@ -132,7 +136,7 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 }
 
 export const Blip2ForConditionalGeneration: {
-  /** Loads a folder in the Hugging Face layout. Weights are read when a part is first used. */
+  /** Loads a folder in the Hugging Face layout or with the names of LAVIS, or one for each part. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
   readonly fromPretrained: typeof fromPretrained;
   /** A model with random weights, in a temporary file that goes away with it. */
   readonly fromConfig: typeof fromConfig;

@@ -7,6 +7,7 @@ import { assembleConditionalGeneration, type Blip2ForConditionalGeneration, type
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LanguageModelOutput } from './forward-prompt.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { ModelSources } from './model-sources.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
 
 export interface ImageInputs {
@@ -44,7 +45,7 @@ async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
   };
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2Model> {
+async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2Model> {
   return assemble(await openCheckpointParts(source, options));
 }
 
@@ -53,7 +54,7 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 }
 
 export const Blip2Model: {
-  /** Loads a folder in the Hugging Face layout. Weights are read when a part is first used. */
+  /** Loads a folder in the Hugging Face layout or with the names of LAVIS, or one for each part. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
   readonly fromPretrained: typeof fromPretrained;
   /** A model with random weights, in a temporary file that goes away with it. */
   readonly fromConfig: typeof fromConfig;

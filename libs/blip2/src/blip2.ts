@@ -4,6 +4,7 @@ import type { Blip2Processor } from '@blip2/processor';
 import { openCheckpointParts } from './checkpoint-parts.ts';
 import { assembleConditionalGeneration } from './blip2-for-conditional-generation.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { ModelSources } from './model-sources.ts';
 import { createPipeline, type Blip2Parts, type Blip2Pipeline } from './pipeline.ts';
 import { loadProcessor } from './load-processor.ts';
 import { bareQuestion, chatPrompt, questionPrompt, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
@@ -141,10 +142,10 @@ function first<T>([result]: readonly T[]): T {
   return result;
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2> {
+async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2> {
   const parts = await openCheckpointParts(source, options);
   try {
-    const [model, processor] = await Promise.all([assembleConditionalGeneration(parts), loadProcessor(parts)]);
+    const [model, processor] = await Promise.all([assembleConditionalGeneration(parts), loadProcessor({ folder: parts.folders.processor, config: parts.config })]);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();
@@ -153,6 +154,6 @@ async function fromPretrained(source: string, options: LoadOptions = {}): Promis
 }
 
 export const Blip2: {
-  /** Loads model and processor from a folder in the Hugging Face layout. Weights are read when a part is first used. */
+  /** Loads model and processor from a folder in the Hugging Face layout or with the names of LAVIS, or from one for each part. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

@@ -1,18 +1,21 @@
-import { Blip2Config, readConfig } from '@blip2/config';
+import { readConfig, type Blip2Config } from '@blip2/config';
 import { resolveSource } from '@blip2/checkpoint';
 import { Blip2Error } from '@blip2/interfaces';
 import type { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 import { createPartHost, type PartHost } from '@blip2/runtime';
-import type { Blip2VisionModel } from '@blip2/vision';
+import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 import { partOptions, type LoadOptions } from './load-options.ts';
 import * as loaders from './part-loaders.ts';
 import type { CheckpointLanguageModel } from './part-loaders.ts';
 import type { ModelConfig } from './model-config.ts';
+import { readSourcesConfig, resolveSources, sameFolder, type ModelFolders, type ModelSources } from './model-sources.ts';
 import { once } from './once.ts';
 
 /** The parts of one checkpoint. Each is made when it is first asked for, and all live in one place. */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
+  /** Of the Q-Former and the configuration; where there is one source, of everything. */
   readonly folder: string;
+  readonly folders: ModelFolders;
   readonly config: C;
   vision(): Promise<Blip2VisionModel>;
   qformer(): Promise<Blip2QFormerModel>;
@@ -29,37 +32,45 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
 const LOADERS = new URL('./part-loaders.js', import.meta.url);
 
 /**
- * Opens a folder in the Hugging Face layout.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; what the weights lack is found when a part is made or first used.
+ * Opens a model in the Hugging Face layout or with the names of LAVIS, from one folder or from one for each part.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; what the weights lack is found when the parts are put together.
  */
-export function openCheckpointParts(source: string, options: LoadOptions = {}): Promise<CheckpointParts> {
-  return openModelParts(Blip2Config.fromJson, source, options);
+export async function openCheckpointParts(source: string | ModelSources, options: LoadOptions = {}): Promise<CheckpointParts> {
+  partOptions(options);
+  const folders = await resolveSources(source, options);
+  return openFolders(folders, await readSourcesConfig(folders), options);
 }
 
-/** The same for any whole model, whose configuration `read` understands. */
+/** The same for any whole model in one folder, whose configuration `read` understands. */
 export async function openModelParts<C extends ModelConfig>(read: (json: unknown, where: string) => C, source: string, options: LoadOptions = {}): Promise<CheckpointParts<C>> {
-  const forParts = partOptions(options);
+  partOptions(options);
   const folder = await resolveSource(source, options);
-  const config = read(await readConfig(folder), folder);
+  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
+}
+
+function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {
+  const forParts = partOptions(options);
+  const folder = folders.qformer;
   const host = options.isolate === 'worker' ? createPartHost({ isolate: 'worker' }) : undefined;
   const made: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
     if (disposed) throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed', { where: folder, fix: 'Load it again' });
   };
-  const part = <Name extends keyof typeof loaders>(name: Name): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
+  const part = <Name extends keyof typeof loaders>(name: Name, from = folder, more: Pick<LoadVisionOptions, 'finalNorm'> = {}): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
     expectOpen();
-    const created = host ? await createInHost(host, name, [folder, forParts]) : await loaders[name](folder, forParts);
+    const created = host ? await createInHost(host, name, [from, { ...forParts, ...more }]) : await loaders[name](from, { ...forParts, ...more });
     made.push(created);
     return created;
   }) as () => ReturnType<(typeof loaders)[Name]>;
   return {
     folder,
+    folders,
     config,
-    vision: part('loadVision'),
+    vision: part('loadVision', folders.vision, folders.finalNorm === undefined ? {} : { finalNorm: folders.finalNorm }),
     qformer: part('loadQFormer'),
     projection: part('loadLanguageProjection'),
-    language: part('loadLanguageModel'),
+    language: part('loadLanguageModel', folders.language),
     textQFormer: part('loadTextQFormer'),
     visionProjection: part('loadVisionProjection'),
     textProjection: part('loadTextProjection'),

@@ -25,7 +25,7 @@ function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
     provide(bind, QFormer, [CheckpointPartsToken], (parts) => parts.qformer()).inSingletonScope();
     provide(bind, LanguageProjection, [CheckpointPartsToken], (parts) => parts.projection()).inSingletonScope();
     provide(bind, LanguageModel, [CheckpointPartsToken], (parts) => parts.language()).inSingletonScope();
-    provide(bind, ProcessorToken, [CheckpointPartsToken], (parts) => loadProcessor(parts)).inSingletonScope();
+    provide(bind, ProcessorToken, [CheckpointPartsToken], ({ folders, config }) => loadProcessor({ folder: folders.processor, config })).inSingletonScope();
     provide(bind, Blip2Token, [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken], (vision, qformer, projection, language, processor) =>
       createBlip2({ vision, qformer, projection, language, processor })).inSingletonScope();
   });

@@ -3,7 +3,7 @@ import { Blip2Processor } from '@blip2/processor';
 import type { CheckpointParts } from './checkpoint-parts.ts';
 
 /**
- * The processor of a checkpoint, as the model needs it: both or neither of them know an image token.
+ * The processor in a folder, as the model needs it: both or neither of them know an image token.
  * @throws Blip2Error `INVALID_CONFIG` if the two disagree.
  */
 export async function loadProcessor({ folder, config }: Pick<CheckpointParts, 'folder' | 'config'>): Promise<Blip2Processor> {

@@ -3,12 +3,12 @@ import { readConfig, TextConfig } from '@blip2/config';
 import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 import type { PartOptions } from '@blip2/runtime';
-import { Blip2VisionModel } from '@blip2/vision';
+import { Blip2VisionModel, type LoadVisionOptions } from '@blip2/vision';
 
 /** Any language model that a checkpoint can name, told apart by `architecture`. */
 export type CheckpointLanguageModel = OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration;
 
-export function loadVision(folder: string, options?: PartOptions): Promise<Blip2VisionModel> {
+export function loadVision(folder: string, options?: LoadVisionOptions): Promise<Blip2VisionModel> {
   return Blip2VisionModel.fromPretrained(folder, options);
 }
 

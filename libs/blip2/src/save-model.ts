@@ -1,9 +1,11 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { openCheckpoint, saveCheckpoint, storedTensorSource, torchDtype, type SaveOptions } from '@blip2/checkpoint';
+import { saveCheckpoint, storedTensorSource, torchDtype, type SaveOptions } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
 import { configJson, type ModelConfig } from './model-config.ts';
+import { sameFolder, type ModelFolders } from './model-sources.ts';
+import { openWholeWeights } from './whole-weights.ts';
 
 /** `dtype` is the stored type of every weight; `maxShardBytes` the size of one file. */
 export type SaveModelOptions = SaveOptions;
@@ -23,10 +25,12 @@ export interface ModelContent {
   readonly parts?: readonly string[];
 }
 
-/** Copies a model folder, with its weights in another precision or in other shards if asked. Streams. */
-export async function saveModel(folder: string, config: ModelConfig, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
-  const { tensors } = await openCheckpoint(folder);
-  const own = [...tensors.values()].filter(({ name }) => isPart(name, parts));
+/** Copies a model in the Hugging Face layout, whatever names its files have and wherever its parts lie, with its weights in another precision or in other shards if asked. Streams. */
+export async function saveModel(source: string | ModelFolders, config: ModelConfig, target: string, options: SaveModelOptions = {}, { architecture, parts }: ModelContent = {}): Promise<void> {
+  const folders = typeof source === 'string' ? sameFolder(source) : source;
+  const folder = folders.processor;
+  await using weights = await openWholeWeights(folders);
+  const own = [...weights.tensors.values()].filter(({ name }) => isPart(name, parts));
   await saveCheckpoint(target, own.map((tensor) => storedTensorSource(tensor)), options);
   await writeConfig(target, configJson(config, options.dtype ?? torchDtype(own), architecture));
   for (const name of COMPANIONS) {

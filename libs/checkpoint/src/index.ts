@@ -17,5 +17,5 @@ export type { FloatStoredType } from './stored-type.ts';
 export { convertedSource, storedTensorSource, tensorSource, type TensorSource } from './tensor-source.ts';
 export { writeSafetensors, type WriteOptions, type WriteProgress } from './write-safetensors.ts';
 export {
-  convertPartWeights, createRandomPartWeights, openPartWeights, partWeights, savePartWeights, torchDtype, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
+  convertPartWeights, createRandomPartWeights, openPartWeights, overlayPartWeights, partWeights, savePartWeights, torchDtype, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
 } from './part-weights.ts';

@@ -2,6 +2,7 @@ import type { PlannedWeight, StoredType, WeightStore } from '@blip2/interfaces';
 import { convertedWeights, type ConversionOptions } from './converted/converted-weights.ts';
 import { openModelWeights } from './lavis/model-weights.ts';
 import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
+import { commonFolder } from './safe-path.ts';
 import { saveCheckpoint, type SaveOptions } from './save-checkpoint.ts';
 import { storedTensorSource, type TensorSource } from './tensor-source.ts';
 
@@ -25,6 +26,25 @@ export async function openPartWeights(folder: string, path: string): Promise<Par
 export function partWeights(store: WeightStore, path: string): PartWeights {
   const whole = [...store.tensors.keys()].some((name) => name.startsWith(`${path}.`));
   return { store, prefix: whole ? path : '', [Symbol.asyncDispose]: async () => {} };
+}
+
+/** The same part with those tensors of another checkpoint in place of its own whose names, from the part's root, `wanted` picks. Both are disposed of with the result. */
+export function overlayPartWeights(weights: PartWeights, over: PartWeights, wanted: (name: string) => boolean): PartWeights {
+  const tensors = new Map(weights.store.tensors);
+  for (const tensor of over.store.tensors.values()) {
+    const name = over.prefix === '' ? tensor.name : tensor.name.replace(`${over.prefix}.`, '');
+    const own = weights.prefix === '' ? name : `${weights.prefix}.${name}`;
+    if (wanted(name) && (over.prefix === '' || tensor.name.startsWith(`${over.prefix}.`))) tensors.set(own, { ...tensor, name: own });
+  }
+  const [first = '', ...rest] = [...tensors.values()].map(({ file }) => file);
+  return {
+    store: { folder: commonFolder([first, ...rest]), tensors },
+    prefix: weights.prefix,
+    async [Symbol.asyncDispose]() {
+      await weights[Symbol.asyncDispose]();
+      await over[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** The same part over what `plan` makes of its weights; as it is where there is no plan. `label` begins the name of the file. Fails as `convertedWeights` does. */

@@ -1,4 +1,4 @@
-import { convertPartWeights, openCheckpoint, partWeights, resolveSource, type ConversionOptions, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { convertPartWeights, openPartWeights, partWeights, resolveSource, type ConversionOptions, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { Blip2Error, type AttentionMask, type PatchFeatures, type QueryFeatures, type Rows, type TextConditionedQFormer as TextConditionedQFormerPart, type TokenIds } from '@blip2/interfaces';
 import { partPrecisions, planWeights } from '@blip2/onnx';
@@ -130,11 +130,10 @@ async function fromPretrained(source: string, { layout: givenLayout, ...options 
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
   const layout = givenLayout ?? (config.modelType === 'instructblip_qformer' ? instructBlipQFormerLayout : blip2QFormerLayout);
-  const store = await openCheckpoint(folder);
-  const weights = partWeights(store, layout.qformer);
+  const weights = await openPartWeights(folder, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
-  const plan = planWeights(store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix, { norm: layout.norm, text: true }));
-  const parts = { config, queryTokens, weights: await convertPartWeights(weights, plan, layout.qformer, options), embeddingWeights: partWeights(store, layout.embeddings), norm: layout.norm };
+  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix, { norm: layout.norm, text: true }));
+  const parts = { config, queryTokens, weights: await convertPartWeights(weights, plan, layout.qformer, options), embeddingWeights: partWeights(weights.store, layout.embeddings), norm: layout.norm };
   return createTextConditionedQFormer(parts, options);
 }
 

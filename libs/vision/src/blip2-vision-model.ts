@@ -1,5 +1,5 @@
 import {
-  convertPartWeights, createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, transformerInitializer,
+  convertPartWeights, createRandomPartWeights, openPartWeights, overlayPartWeights, resolveSource, savePartWeights, transformerInitializer,
   type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
@@ -86,14 +86,25 @@ async function forward(sessions: LazySessions, config: Blip2VisionConfig, { stor
   };
 }
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<Blip2VisionModel> {
+export interface LoadVisionOptions extends PartOptions, ResolveOptions, ConversionOptions {
+  /** Folder of a checkpoint whose final norm takes the place of the encoder's: LAVIS trains this norm, and nothing else of the encoder, with the Q-Former. */
+  readonly finalNorm?: string;
+}
+
+async function fromPretrained(source: string, options: LoadVisionOptions = {}): Promise<Blip2VisionModel> {
   const folder = await resolveSource(source, options);
   const config = Blip2VisionConfig.fromJson(await readConfig(folder), folder);
-  const weights = await openPartWeights(folder, PATH);
+  const weights = await openVisionWeights(folder, options.finalNorm);
   const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildVisionModel(config, finder, weights.prefix, FINAL_STATES));
   return createBlip2VisionModel(config, await convertPartWeights(weights, plan, PATH, options), options);
 }
 
+async function openVisionWeights(folder: string, finalNorm: string | undefined): Promise<PartWeights> {
+  const weights = await openPartWeights(folder, PATH);
+  return finalNorm === undefined ? weights : overlayPartWeights(weights, await openPartWeights(finalNorm, PATH), (name) => name.startsWith(FINAL_NORM));
+}
+
+const FINAL_NORM = 'post_layernorm.';
 const FINAL_STATES: VisionRequest = { hiddenStates: false, attentions: false, interpolatePosEncoding: false };
 
 async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<Blip2VisionModel> {

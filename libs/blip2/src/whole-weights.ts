@@ -1,0 +1,68 @@
+import { openModelWeights, openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/checkpoint';
+import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import type { RecordedWeight } from '@blip2/onnx';
+import type { ModelFolders } from './model-sources.ts';
+
+/** All tensors of a model under the names of a whole checkpoint, wherever they lie. */
+export interface WholeWeights extends Pick<WeightStore, 'tensors'>, AsyncDisposable {}
+
+const VISION = 'vision_model';
+const LANGUAGE = 'language_model';
+/** What is a model's; LAVIS also stores what only training needs. */
+const MODEL_PATHS = /^(?:query_tokens|itm_head|(?:vision_model|qformer|embeddings|language_model|language_projection|vision_projection|text_projection)(?=\.))/;
+
+export async function openWholeWeights({ qformer, vision, language, finalNorm }: ModelFolders): Promise<WholeWeights> {
+  const main = await openModelWeights(qformer);
+  const parts: PartWeights[] = [];
+  const tensors = new Map([...main.tensors].filter(([name]) => main.origin === 'huggingface' || MODEL_PATHS.test(name)));
+  const replace = (path: string, part: PartWeights): void => {
+    parts.push(part);
+    for (const name of main.tensors.keys()) if (name.startsWith(`${path}.`)) tensors.delete(name);
+    for (const [name, tensor] of partTensors(path, part)) tensors.set(name, tensor);
+  };
+  if (vision !== qformer) {
+    const own = await openPartWeights(vision, VISION);
+    replace(VISION, finalNorm === undefined ? own : overlayPartWeights(own, await openPartWeights(finalNorm, VISION), (name) => name.startsWith('post_layernorm.')));
+  }
+  if (language !== qformer) replace(LANGUAGE, await openPartWeights(language, LANGUAGE));
+  return {
+    tensors,
+    async [Symbol.asyncDispose]() {
+      for (const part of [main, ...parts]) await part[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function* partTensors(path: string, { store, prefix }: PartWeights): Generator<readonly [string, StoredTensor]> {
+  const start = prefix === '' ? '' : `${prefix}.`;
+  for (const tensor of store.tensors.values()) {
+    if (!tensor.name.startsWith(start)) continue;
+    const name = `${path}.${tensor.name.slice(start.length)}`;
+    yield [name, { ...tensor, name }];
+  }
+}
+
+/** Tables of T5 that may stand for each other: any of them, and any for a head that is absent (`_tied_weights_keys`). */
+const T5_TABLES: readonly string[] = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'].map((name) => `${LANGUAGE}.${name}`);
+const STAND_INS: Readonly<Record<string, readonly string[]>> = { [`${LANGUAGE}.shared.weight`]: T5_TABLES, [`${LANGUAGE}.lm_head.weight`]: T5_TABLES };
+
+/** The names of `expected` that are not there, in order. */
+export function missingTensors(expected: readonly Pick<RecordedWeight, 'name'>[], tensors: ReadonlyMap<string, unknown>): string[] {
+  const isThere = (name: string): boolean => tensors.has(name) || (STAND_INS[name]?.some((other) => tensors.has(other)) ?? false);
+  return expected.map(({ name }) => name).filter((name) => !isThere(name));
+}
+
+/** Names that an error lists: more tell nobody more. */
+const LISTED = 10;
+
+/** @throws Blip2Error `MISSING_WEIGHT` with the first names if any tensor of `expected` is missing. */
+export async function expectComplete(folders: ModelFolders, expected: readonly RecordedWeight[]): Promise<void> {
+  await using weights = await openWholeWeights(folders);
+  const missing = missingTensors(expected, weights.tensors);
+  if (missing.length === 0) return;
+  const others = missing.length > LISTED ? ` and ${missing.length - LISTED} more` : '';
+  throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, {
+    where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '), expected: `${missing.slice(0, LISTED).join(', ')}${others}`,
+    fix: 'Use the config.json that belongs to these weights; give parts that the checkpoint does not hold as sources of their own',
+  });
+}
