@@ -2,7 +2,7 @@ import { generateSteps } from '@blip2/generate';
 import { Blip2Error, type GenerationOptions } from '@blip2/interfaces';
 import type { TaskOptions } from './blip2.ts';
 import { isEncoded, type TaskImage } from './tasks/encoded-image.ts';
-import { encodeTaskImages, type TaskTools } from './tasks/task-images.ts';
+import { encodeTaskImages, type ImageOptions, type TaskTools } from './tasks/task-images.ts';
 import { encodeTexts, openPrompt } from './tasks/task-prompt.ts';
 import { decoderOf, deferWriting, followGeneration, type Writing } from './tasks/writing.ts';
 
@@ -19,13 +19,13 @@ const DEFAULT_NEW_TOKENS = 32;
 export function writeTexts(tools: TaskTools, rows: readonly ImageText[], options: TaskOptions): Writing {
   return deferWriting(async function* (begin) {
     if (rows.length === 0) return;
-    const { generation, onToken } = splitOptions(options);
+    const { generation, reading, onToken } = splitOptions(options);
     const { pipeline: { language }, processor } = tools;
     const start = performance.now();
     const words = rows.flatMap(({ text }) => text ?? []);
     const texts = words.length > 0 ? encodeTexts(tools, words) : undefined;
     const tokenising = performance.now() - start;
-    await using images = await encodeTaskImages(tools, rows.map(({ image }) => image), options);
+    await using images = await encodeTaskImages(tools, rows.map(({ image }) => image), reading);
     options.signal?.throwIfAborted();
     const since = performance.now();
     await using opened = await openPrompt(tools, images.rows, texts, rows.every(({ image }) => isEncoded(image)));
@@ -34,11 +34,24 @@ export function writeTexts(tools: TaskTools, rows: readonly ImageText[], options
   });
 }
 
-/** The options of a task that are `generate`'s, with the task's own defaults. `INVALID_ARGUMENT` where a task has no room for what they ask. */
-export function splitOptions({ autoOrient, allowUrls, onToken, ...options }: TaskOptions): { readonly generation: GenerationOptions; readonly onToken: TaskOptions['onToken'] } {
+/** The options of a task, by who takes them. */
+export interface SplitOptions {
+  /** With the task's own defaults. */
+  readonly generation: GenerationOptions;
+  readonly reading: ImageOptions;
+  readonly onToken: TaskOptions['onToken'];
+}
+
+/** `INVALID_ARGUMENT` where a task has no room for what its options ask. */
+export function splitOptions({ autoOrient = true, allowUrls = false, onToken, ...options }: TaskOptions): SplitOptions {
   if ((options.numReturnSequences ?? 1) > 1) {
     throw new Blip2Error('INVALID_ARGUMENT', 'A task gives one text per picture', { where: 'numReturnSequences', expected: '1', got: String(options.numReturnSequences), fix: 'Use generate of the model' });
   }
+  const { signal, interpolatePosEncoding = false } = options;
   const isOpen = options.maxNewTokens === undefined && options.maxLength === undefined;
-  return { generation: { ...(isOpen && { maxNewTokens: DEFAULT_NEW_TOKENS }), ...options }, onToken };
+  return {
+    generation: { ...(isOpen && { maxNewTokens: DEFAULT_NEW_TOKENS }), ...options },
+    reading: { autoOrient, allowUrls, interpolatePosEncoding, ...(signal && { signal }) },
+    onToken,
+  };
 }

@@ -40,7 +40,10 @@ export async function rankAnswers(tools: TaskTools, image: TaskImage, prompt: st
   const scores = scored.map(({ sum }, index) => ({ logProb: sum, logProbPerToken: sum / (rows[index]?.length || 1) }));
   const shares = softmax(scores.map((score) => score[rankBy]));
   return candidates
-    .map((text, index): RankedAnswer => ({ text, tokenIds: rows[index] ?? [], logProb: scores[index]?.logProb ?? NaN, logProbPerToken: scores[index]?.logProbPerToken ?? NaN, probability: shares[index] ?? NaN }))
+    .flatMap((text, index): RankedAnswer[] => {
+      const [tokenIds, score, probability] = [rows[index], scores[index], shares[index]];
+      return tokenIds && score && probability !== undefined ? [{ text, tokenIds, ...score, probability }] : [];
+    })
     .sort((left, right) => right[rankBy] - left[rankBy]);
 }
 
