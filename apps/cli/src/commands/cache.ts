@@ -56,7 +56,7 @@ export const cacheCommand: CliCommand = {
     const { hubCacheFolder } = await import('@blip2/checkpoint');
     using interruption = listenForInterrupts(environment, true);
     const folder = await hubCacheFolder(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir });
-    return act({ folder, models, options, signal: interruption.signal, print: stdoutSink(environment.stdout).write });
+    return await act({ folder, models, options, signal: interruption.signal, print: stdoutSink(environment.stdout).write });
   },
 };
 

@@ -42,7 +42,8 @@ export const downloadCommand: CliCommand = {
     const options = command.opts<DownloadCommandOptions>();
     const [id = ''] = command.args;
     using interruption = listenForInterrupts(environment, true);
-    return options.dryRun === true ? show(id, options, environment, interruption.signal) : download(id, options, environment, interruption.signal);
+    // Awaited here, or the interruption would be over before the work.
+    return await (options.dryRun === true ? show(id, options, environment, interruption.signal) : download(id, options, environment, interruption.signal));
   },
 };
 

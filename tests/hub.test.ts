@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { startHubServer, type HubServer, type HubServerOptions } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
+
+const root = join(import.meta.dirname, '..');
+const executable = join(root, 'apps/cli/bin/blip2.js');
+const picture = join(root, 'examples/left-of.png');
+const id = 'someone/blip2-opt-2.7b-tiny';
+
+interface Run {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command in a process of its own; the hub is that of the test, and `onStart` is called with the first line on stderr. */
+function blip2(argv: readonly string[], variables: Readonly<Record<string, string>>, onStart: (interrupt: () => void) => void = () => {}): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [executable, ...argv], { cwd: root, env: { ...process.env, HF_TOKEN: '', HF_HUB_OFFLINE: '', ...variables }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => void (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text)).once('data', () => onStart(() => child.kill('SIGINT')));
+    child.on('error', reject).on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+  });
+}
+
+/** The demo checkpoint under a hub id, pickled weights beside it. */
+async function hub(options: Omit<HubServerOptions, 'repositories'> = {}): Promise<{ server: HubServer; cache: string; variables: Record<string, string> }> {
+  const folder = join(root, 'apps/cli/models/blip2-opt-shapes');
+  const names = await readdir(folder);
+  const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)));
+  const server = await startHubServer({ ...options, repositories: { [id]: { licence: 'mit', files: { ...files, 'pytorch_model.bin': 'never' } } } });
+  onTestFinished(() => server.close());
+  const cache = await mkdtemp(join(tmpdir(), 'blip2 hub ü '));
+  onTestFinished(() => rm(cache, { recursive: true, force: true }));
+  return { server, cache, variables: { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: cache, HF_HOME: join(cache, 'home') } };
+}
+
+test('a hub id works as a model: downloaded once, then used without asking, and the same words as from the folder', async () => {
+  const { server, variables } = await hub();
+  const first = await blip2(['caption', '-m', id, picture], variables);
+  expect(first).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\ta blue triangle to the left of a small yellow circle\n$/) });
+  expect(first.stderr).toContain('Licence: mit');
+  expect(first.stderr).toContain('non-commercial research only');
+  // No bar without a terminal, no line per file.
+  expect(first.stderr.split('\n').length).toBeLessThan(6);
+  expect(server.requests.some(({ path }) => path.includes('.bin'))).toBe(false);
+  const asked = server.requests.length;
+  const offline = await blip2(['caption', '-m', id, '--offline', picture], variables);
+  expect(offline).toEqual({ exitCode: 0, stdout: first.stdout, stderr: '' });
+  const byVariable = await blip2(['inspect', id], { ...variables, HF_HUB_OFFLINE: '1' });
+  expect(byVariable).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('opt') });
+  expect(server.requests.length).toBe(asked);
+}, 120_000);
+
+test('offline without the model: exit code 1, one line, what to do', async () => {
+  const { variables, server } = await hub();
+  const { exitCode, stdout, stderr } = await blip2(['caption', '-m', id, '--offline', picture], variables);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+  expect(stderr).toMatch(/^OFFLINE: .*blip2 download .*\n$/);
+  expect(server.requests).toEqual([]);
+}, 60_000);
+
+test('blip2 download: sizes and licence first, then the folder; --dry-run writes nothing', async () => {
+  const { cache, variables } = await hub();
+  const dry = await blip2(['download', id, '--dry-run'], variables);
+  expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
+  expect(dry.stdout).toMatch(/Licence: mit, says the repository\n.*OPT.*non-commercial/);
+  expect(dry.stdout).toMatch(/^model\.safetensors\s+[\d.]+ MB$/m);
+  expect(await readdir(cache)).toEqual([]);
+  const done = await blip2(['download', id, '--json'], variables);
+  expect(done.exitCode).toBe(0);
+  const { folder } = JSON.parse(done.stdout) as { folder: string };
+  expect(folder.startsWith(cache)).toBe(true);
+  expect(done.stderr).toContain('Licence: mit');
+  const again = await blip2(['download', id], variables);
+  expect(again).toEqual({ exitCode: 0, stdout: `${folder}\n`, stderr: '' });
+}, 60_000);
+
+test('Ctrl-C during a download: exit code 130, and the next one goes on', async () => {
+  const { server, variables } = await hub({ pace: { bytes: 20_000, pause: 10 } });
+  const stopped = await blip2(['download', id], variables, (interrupt) => setTimeout(interrupt, 400));
+  expect(stopped).toMatchObject({ exitCode: 130, stdout: '', stderr: expect.stringContaining('The same command goes on') });
+  server.options = { ...server.options, pace: { bytes: 1_000_000, pause: 0 } };
+  const asked = server.requests.length;
+  expect((await blip2(['download', id, '--quiet'], variables)).exitCode).toBe(0);
+  expect(server.requests.slice(asked).some(({ headers }) => headers.range !== undefined)).toBe(true);
+}, 60_000);
+
+test('blip2 cache: ls, verify, rm', async () => {
+  const { cache, variables } = await hub();
+  const folder = (await blip2(['download', id, '--quiet'], variables)).stdout.trim();
+  expect((await blip2(['cache'], variables)).stdout).toMatch(new RegExp(`^${id}\\t[\\d.]+ MB\\t[0-9a-f]{12} \\(main\\)\\n1 model, `));
+  expect(await blip2(['cache', 'verify'], variables)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('files are sound') });
+  const weights = await readFile(join(folder, 'model.safetensors'));
+  weights[weights.length >> 1] = (weights[weights.length >> 1] ?? 0) ^ 1;
+  // A copy in place of the link, damaged.
+  await rm(join(folder, 'model.safetensors'));
+  await writeFile(join(folder, 'model.safetensors'), weights);
+  expect(await blip2(['cache', 'verify', id, '--quiet'], variables)).toMatchObject({ exitCode: 1, stdout: `damaged\t${id}\tmodel.safetensors\n` });
+  expect(await blip2(['cache', 'prune', '--dry-run', '--json'], variables)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('"removed":false') });
+  const wrong = await blip2(['cache', 'rm', `${id}x`], variables);
+  expect(wrong).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`Did you mean ${id}?`) });
+  expect(await blip2(['cache', 'rm', id], variables)).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/freed [\d.]+ MB/) });
+  expect((await readdir(cache)).filter((name) => name.startsWith('models--'))).toEqual([]);
+  expect(await blip2(['cache', 'lss'], variables)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('Did you mean ls?') });
+}, 60_000);
