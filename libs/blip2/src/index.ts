@@ -25,7 +25,7 @@ export type { TextResult, Timings } from './text-result.ts';
 export { bareQuestion, chatPrompt, questionPrompt, shortAnswerPrompt, type ChatTemplate, type PromptTemplate, type Turn } from './prompt-templates.ts';
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 export type { ModelFolders, ModelSources } from './model-sources.ts';
-export { missingTensors } from './whole-weights.ts';
+export { listNames, missingTensors, unexpectedTensors } from './whole-weights.ts';
 export {
   Blip2ForImageTextRetrieval, type RetrievalInputs, type RetrievalModelParts, type RetrievalOptions, type RetrievalOutput,
 } from './retrieval/blip2-for-image-text-retrieval.ts';

@@ -52,17 +52,30 @@ export function missingTensors(expected: readonly Pick<RecordedWeight, 'name'>[]
   return expected.map(({ name }) => name).filter((name) => !isThere(name));
 }
 
+/** Tied tensors, which a checkpoint may hold more than once. */
+const COPIES: ReadonlySet<string> = new Set([`${LANGUAGE}.lm_head.weight`, ...T5_TABLES]);
+
+/** The names that a model does not read, in order; tied tensors that are there once more do not count. */
+export function unexpectedTensors(expected: readonly Pick<RecordedWeight, 'name'>[], tensors: ReadonlyMap<string, unknown>): string[] {
+  const known = new Set(expected.map(({ name }) => name));
+  return [...tensors.keys()].filter((name) => !known.has(name) && !COPIES.has(name));
+}
+
 /** Names that an error lists: more tell nobody more. */
 const LISTED = 10;
+
+/** The first names, and how many others there are. */
+export function listNames(names: readonly string[]): string {
+  return `${names.slice(0, LISTED).join(', ')}${names.length > LISTED ? ` and ${names.length - LISTED} more` : ''}`;
+}
 
 /** @throws Blip2Error `MISSING_WEIGHT` with the first names if any tensor of `expected` is missing. */
 export async function expectComplete(folders: ModelFolders, expected: readonly RecordedWeight[]): Promise<void> {
   await using weights = await openWholeWeights(folders);
   const missing = missingTensors(expected, weights.tensors);
   if (missing.length === 0) return;
-  const others = missing.length > LISTED ? ` and ${missing.length - LISTED} more` : '';
   throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, {
-    where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '), expected: `${missing.slice(0, LISTED).join(', ')}${others}`,
+    where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '), expected: listNames(missing),
     fix: 'Use the config.json that belongs to these weights; give parts that the checkpoint does not hold as sources of their own',
   });
 }

@@ -55,6 +55,34 @@ describe('blip2 inspect', () => {
   });
 });
 
+describe('names of tensors', () => {
+  it('nothing is missing and nothing is left over in the demo', async () => {
+    const { stdout } = await runFake(['inspect', demoModelFolder, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ origin: 'huggingface', missing: [], unexpected: [] });
+  });
+
+  it('lists what is missing and what is not read, and knows the names of LAVIS', async () => {
+    const at = await demoCopy();
+    await rename(at('model.safetensors'), (name) => name.replace(/^vision_model\.post_layernorm/, 'ln_vision').replace(/^language_projection/, 'opt_proj').replace('query_tokens', 'other_tokens'));
+    const { exitCode, stdout } = await runFake(['inspect', at(), '--json']);
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ origin: 'lavis', missing: ['query_tokens'], unexpected: ['other_tokens'], unsupported: [{ code: 'MISSING_WEIGHT' }] });
+    const table = (await runFake(['inspect', at()])).stdout;
+    for (const line of [/^names +of LAVIS/m, /^missing +1 tensors: query_tokens$/m, /^not read +1 tensors: other_tokens$/m]) expect(table).toMatch(line);
+  });
+});
+
+/** Renames tensors in a safetensors file. */
+async function rename(file: string, newName: (name: string) => string): Promise<void> {
+  const bytes = await readFile(file);
+  const end = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = Object.entries(JSON.parse(bytes.toString('utf8', 8, end))).map(([name, value]) => [newName(name), value] as const);
+  const written = Buffer.from(JSON.stringify(Object.fromEntries(header)));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(written.length));
+  await writeFile(file, Buffer.concat([length, written, bytes.subarray(end)]));
+}
+
 describe('a checkpoint that does not run', () => {
   const broken: [what: string, code: string, breakIt: (at: (name?: string) => string) => Promise<unknown>][] = [
     ['an unknown model type', 'UNSUPPORTED_ARCHITECTURE', (at) => editConfig(at, (config) => ({ ...config, model_type: 'llava' }))],

@@ -1,3 +1,4 @@
+import type { CheckpointOrigin } from '@blip2/checkpoint';
 import type { Failure } from '../failure.ts';
 
 /** The parts of a BLIP-2 model, as `inspect` names them. */
@@ -42,6 +43,11 @@ export interface CheckpointReport {
   readonly tokens?: { readonly queries: number; readonly vocabulary?: number; readonly positions?: number };
   readonly layers?: PartSizes;
   readonly hiddenSizes?: PartSizes;
+  /** Whose names the weights have: those of the hub, or those of LAVIS. */
+  readonly origin?: CheckpointOrigin;
+  /** Tensors that the model needs and the checkpoint lacks, and those that it does not read, by their names in the Hugging Face layout. */
+  readonly missing?: readonly string[];
+  readonly unexpected?: readonly string[];
   readonly files?: number;
   readonly parameters?: number;
   readonly parts?: readonly PartReport[];

@@ -1,3 +1,4 @@
+import { listNames, missingTensors } from '@blip2/blip2';
 import { Blip2Error, type WeightStore } from '@blip2/interfaces';
 
 /** What a model reads from its checkpoint. */
@@ -6,11 +7,10 @@ export interface ExpectedTensor {
   readonly shape: readonly number[];
 }
 
-/** Throws `MISSING_WEIGHT` or `SHAPE_MISMATCH` for the first tensor that the model would not find as it needs it. */
+/** Throws `MISSING_WEIGHT` with the names of tensors that the model would not find, or `SHAPE_MISMATCH` for the first that it would not find as it needs it. */
 export function expectWeights(expected: readonly ExpectedTensor[], { folder, tensors }: WeightStore): void {
-  const missing = expected.filter(({ name }) => !tensors.has(name));
-  const [first] = missing;
-  if (first) throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, { where: folder, expected: first.name });
+  const missing = missingTensors(expected, tensors);
+  if (missing.length > 0) throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, { where: folder, expected: listNames(missing) });
   for (const { name, shape } of expected) {
     const stored = tensors.get(name);
     if (!stored || String(stored.shape) === String(shape)) continue;

@@ -1,5 +1,5 @@
-import { modelTensors, retrievalContent, retrievalTensors } from '@blip2/blip2';
-import { openCheckpoint, resolveSource, type Checkpoint } from '@blip2/checkpoint';
+import { missingTensors, modelTensors, retrievalContent, retrievalTensors, unexpectedTensors } from '@blip2/blip2';
+import { openModelWeights, resolveSource, type ModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
 import { access } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describeFailure, type Failure } from '../failure.ts';
 import type { CheckpointReport, MemoryReport, Precision } from './checkpoint-report.ts';
 import { machineMemory } from './machine-memory.ts';
-import { expectWeights } from './expect-weights.ts';
+import { expectWeights, type ExpectedTensor } from './expect-weights.ts';
 import { bytesByPrecision, mappedBytes, partReports } from './weights-report.ts';
 
 /** What this version runs. */
@@ -17,7 +17,7 @@ const TYPICAL_NEW_TOKENS = 64;
 const FLOAT32_BYTES = 4;
 
 /**
- * Reads the configuration and the headers of the weights, no weight. Everything that keeps the model from running is collected, not thrown.
+ * Reads the configuration and the headers of the weights, and no weight but biases that LAVIS keeps in halves. Everything that keeps the model from running is collected, not thrown.
  * Throws `MISSING_FILE` if there is no such folder.
  */
 export async function inspectCheckpoint(source: string, options: { readonly localFilesOnly: boolean }): Promise<CheckpointReport> {
@@ -26,15 +26,18 @@ export async function inspectCheckpoint(source: string, options: { readonly loca
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> => work.catch((error: unknown) => void unsupported.push(describeFailure(error)));
   const json = await attempt(readConfig(folder));
   const config = json === undefined ? undefined : await attempt((async () => Blip2Config.fromJson(json, join(folder, 'config.json')))());
-  const checkpoint = await attempt(openCheckpoint(folder));
+  await using checkpoint = await attempt(openModelWeights(folder));
   const tensors = checkpoint && ownTensors(checkpoint, config);
-  const hasLanguageModel = !tensors || tensors.some(({ name }) => name.startsWith('language_model.'));
-  await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel));
+  const hasLanguageModel = !tensors || tensors.some(({ name }) => /^language_(?:model|projection)\./.test(name));
+  const expected = config && (hasLanguageModel ? modelTensors(config) : retrievalTensors(config, retrievalContent));
+  await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel, expected));
   const architecture = architectureOf(json);
   return {
     model: source,
     ...(architecture !== undefined && { architecture }),
     ...(config && configReport(config, hasLanguageModel)),
+    ...(checkpoint && { origin: checkpoint.origin }),
+    ...(checkpoint && expected && { missing: missingTensors(expected, checkpoint.tensors), unexpected: unexpectedTensors(expected, checkpoint.tensors) }),
     ...(tensors && checkpoint && weightsReport(tensors, checkpoint.files.length)),
     runs: unsupported.length > 0 ? [] : RUNNING_PRECISIONS,
     ...(config && tensors && { memory: memoryReport(config, tensors, hasLanguageModel) }),
@@ -43,11 +46,11 @@ export async function inspectCheckpoint(source: string, options: { readonly loca
 }
 
 /** Throws for the first reason why `caption` and `ask`, or `match` of a retrieval checkpoint, would not work with a model that can be read. */
-async function expectRunnable(folder: string, config: Blip2Config | undefined, checkpoint: Checkpoint | undefined, hasLanguageModel: boolean): Promise<void> {
+async function expectRunnable(folder: string, config: Blip2Config | undefined, checkpoint: ModelWeights | undefined, hasLanguageModel: boolean, expected: readonly ExpectedTensor[] | undefined): Promise<void> {
   if (!hasLanguageModel && config?.qformerConfig.useQformerTextInput !== true) {
     throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The checkpoint has neither a language model nor a Q-Former that reads text, so there is nothing that it can do', { where: folder });
   }
-  if (config && checkpoint) expectWeights(hasLanguageModel ? modelTensors(config) : retrievalTensors(config, retrievalContent), checkpoint);
+  if (expected && checkpoint) expectWeights(expected, checkpoint);
   const tokenizer = join(folder, 'tokenizer.json');
   await access(tokenizer).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'The folder has no tokenizer.json', { where: tokenizer, cause });
@@ -96,7 +99,7 @@ function languageSizes(config: Blip2Config['textConfig']): { readonly layers: nu
 }
 
 /** The tensors that count: a head that is tied to the word embeddings is the same weights once more. */
-function ownTensors(checkpoint: Checkpoint, config: Blip2Config | undefined): readonly StoredTensor[] {
+function ownTensors(checkpoint: ModelWeights, config: Blip2Config | undefined): readonly StoredTensor[] {
   const tied = config && config.textConfig.modelType !== 't5' && config.textConfig.tieWordEmbeddings;
   return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));
 }

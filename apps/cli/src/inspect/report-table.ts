@@ -1,3 +1,4 @@
+import { listNames } from '@blip2/blip2';
 import { oneLine } from '../output/one-line.ts';
 import type { CheckpointReport, MemoryReport, PartReport, Precision } from './checkpoint-report.ts';
 
@@ -10,6 +11,9 @@ export function reportTable(report: CheckpointReport): string {
   if (tokens) rows.push(['tokens', `${tokens.queries} queries per image${tokens.vocabulary ? `, vocabulary ${count(tokens.vocabulary)}` : ''}${tokens.positions ? `, at most ${count(tokens.positions)} positions` : ''}`]);
   if (layers && hiddenSizes) rows.push(['layers x width', `vision ${layers.vision} x ${hiddenSizes.vision}, Q-Former ${layers.qformer} x ${hiddenSizes.qformer}${layers.language ? `, language ${layers.language} x ${hiddenSizes.language}` : ''}`]);
   if (report.parts) rows.push(...report.parts.map((part) => [part.part, partLine(part)] as const), ['in all', `${count(report.parameters ?? 0)} parameters in ${report.files} file${report.files === 1 ? '' : 's'}`]);
+  if (report.origin) rows.push(['names', report.origin === 'lavis' ? 'of LAVIS; the vision encoder and the language model may lie elsewhere' : 'of the Hugging Face layout']);
+  if (report.missing?.length) rows.push(['missing', `${count(report.missing.length)} tensors: ${oneLine(listNames(report.missing))}`]);
+  if (report.unexpected?.length) rows.push(['not read', `${count(report.unexpected.length)} tensors: ${oneLine(listNames(report.unexpected))}`]);
   if (bytes) rows.push(['size', `${size(bytes.stored)} stored; about ${PRECISIONS.map((precision) => `${size(bytes[precision])} in ${precision}`).join(', ')}`]);
   if (report.memory) rows.push(['memory', memoryLine(report.memory)]);
   rows.push(['runs', report.unsupported.length > 0 ? 'no' : `yes, in ${report.runs.join(', ')}`]);

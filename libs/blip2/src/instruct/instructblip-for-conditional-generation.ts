@@ -9,11 +9,13 @@ import { openModelParts, type CheckpointParts } from '../checkpoint-parts.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from '../forward-prompt.ts';
 import type { LoadOptions } from '../load-options.ts';
 import { mergePrompt, ownPrompt } from '../merge-prompt.ts';
+import { modelTensors } from '../model-tensors.ts';
 import type { CheckpointLanguageModel } from '../part-loaders.ts';
 import { isPixelValues, type EncodeImagesOptions, type VisualPrefix } from '../pipeline.ts';
 import { openRandomParts, type RandomOptions } from '../random-parts.ts';
 import { saveModel, type SaveModelOptions } from '../save-model.ts';
 import { withGenerate, type TextGenerator } from '../text-generator.ts';
+import { expectComplete } from '../whole-weights.ts';
 import { createInstructBlipPipeline, expectInstruction, type InstructBlipPipeline, type Instruction, type InstructPromptInputs } from './instructblip-pipeline.ts';
 
 export interface InstructForwardInputs extends InstructPromptInputs, TargetInputs {}
@@ -66,7 +68,8 @@ async function assembled(parts: CheckpointParts<InstructBlipConfig>): Promise<In
 }
 
 async function assemble(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
-  const { config, folder } = parts;
+  const { config, folder, folders } = parts;
+  await expectComplete(folders, modelTensors(config));
   const visionModel = await parts.vision();
   const qformer = await parts.textQFormer();
   const languageProjection = await parts.projection();

@@ -2,6 +2,7 @@ import type { Blip2Config } from '@blip2/config';
 import { openCheckpointParts, type CheckpointParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import { openRandomParts, type RandomOptions } from '../random-parts.ts';
+import { expectComplete } from '../whole-weights.ts';
 import { expectTextInput, retrievalTensors, type RetrievalContent } from './retrieval-content.ts';
 
 type Assemble<Model> = (parts: CheckpointParts) => Promise<Model>;
@@ -21,6 +22,7 @@ export async function openRandomRetrieval<Model>(config: Blip2Config, options: R
 async function assembled<Model>(parts: CheckpointParts, content: RetrievalContent, assemble: Assemble<Model>): Promise<Model> {
   try {
     if (content.parts.includes('embeddings')) expectTextInput(parts.config, parts.folder);
+    await expectComplete(parts.folders, retrievalTensors(parts.config, content));
     return await assemble(parts);
   } catch (error) {
     await parts[Symbol.asyncDispose]();
