@@ -6,7 +6,7 @@ import { createPartHost, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 import { partOptions, type LoadOptions } from './load-options.ts';
 import * as loaders from './part-loaders.ts';
-import type { CheckpointLanguageModel } from './part-loaders.ts';
+import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
 import type { ModelConfig } from './model-config.ts';
 import { readSourcesConfig, resolveSources, sameFolder, type ModelFolders, type ModelSources } from './model-sources.ts';
 import { once } from './once.ts';
@@ -49,7 +49,7 @@ export async function openModelParts<C extends ModelConfig>(read: (json: unknown
 }
 
 function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {
-  const forParts = partOptions(options);
+  const optionsOf = partOptions(options);
   const folder = folders.qformer;
   const host = options.isolate === 'worker' ? createPartHost({ isolate: 'worker' }) : undefined;
   const made: AsyncDisposable[] = [];
@@ -57,9 +57,10 @@ function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, op
   const expectOpen = (): void => {
     if (disposed) throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed', { where: folder, fix: 'Load it again' });
   };
-  const part = <Name extends keyof typeof loaders>(name: Name, from = folder, more: Pick<LoadVisionOptions, 'finalNorm'> = {}): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
+  const part = <Name extends LoaderName>(name: Name, from = folder, more: Pick<LoadVisionOptions, 'finalNorm'> = {}): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
     expectOpen();
-    const created = host ? await createInHost(host, name, [from, { ...forParts, ...more }]) : await loaders[name](from, { ...forParts, ...more });
+    const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
+    const created = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
     made.push(created);
     return created;
   }) as () => ReturnType<(typeof loaders)[Name]>;
@@ -83,6 +84,6 @@ function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, op
   };
 }
 
-function createInHost(host: PartHost, name: keyof typeof loaders, args: readonly unknown[]): Promise<AsyncDisposable> {
+function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
   return host.create({ module: LOADERS.href, export: name, args });
 }

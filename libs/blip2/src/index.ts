@@ -6,7 +6,7 @@ export {
 export { createInstructBlipPipeline, type Instruction, type InstructBlipParts, type InstructBlipPipeline, type InstructPromptInputs } from './instruct/instructblip-pipeline.ts';
 export type { ModelConfig } from './model-config.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './blip2-model.ts';
-export type { LoadOptions } from './load-options.ts';
+export type { LoadOptions, PartWithPrecision } from './load-options.ts';
 export { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type PromptTasks, type VisualPrefix } from './pipeline.ts';
 export { referenceInitializer, type InitializeTensor, type RandomOptions } from './random-parts.ts';
 export { modelTensors } from './model-tensors.ts';

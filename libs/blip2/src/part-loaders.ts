@@ -2,41 +2,47 @@
 import { readConfig, TextConfig } from '@blip2/config';
 import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
-import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel, type LoadVisionOptions } from '@blip2/vision';
+import type { LoadedPartOptions, PartWithPrecision } from './load-options.ts';
 
 /** Any language model that a checkpoint can name, told apart by `architecture`. */
 export type CheckpointLanguageModel = OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration;
+
+export type LoaderName =
+  | 'loadVision' | 'loadQFormer' | 'loadLanguageProjection' | 'loadTextQFormer' | 'loadVisionProjection' | 'loadTextProjection' | 'loadMatchingHead' | 'loadLanguageModel';
+
+/** Which precision each loader is told of. */
+export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision>>> = { loadVision: 'vision', loadQFormer: 'qformer', loadTextQFormer: 'qformer', loadLanguageModel: 'language' };
 
 export function loadVision(folder: string, options?: LoadVisionOptions): Promise<Blip2VisionModel> {
   return Blip2VisionModel.fromPretrained(folder, options);
 }
 
-export function loadQFormer(folder: string, options?: PartOptions): Promise<Blip2QFormerModel> {
+export function loadQFormer(folder: string, options?: LoadedPartOptions): Promise<Blip2QFormerModel> {
   return Blip2QFormerModel.fromPretrained(folder, options);
 }
 
-export function loadLanguageProjection(folder: string, options?: PartOptions): Promise<LanguageProjection> {
+export function loadLanguageProjection(folder: string, options?: LoadedPartOptions): Promise<LanguageProjection> {
   return LanguageProjection.fromPretrained(folder, options);
 }
 
-export function loadTextQFormer(folder: string, options?: PartOptions): Promise<TextConditionedQFormer> {
+export function loadTextQFormer(folder: string, options?: LoadedPartOptions): Promise<TextConditionedQFormer> {
   return TextConditionedQFormer.fromPretrained(folder, options);
 }
 
-export function loadVisionProjection(folder: string, options?: PartOptions): Promise<RetrievalProjection> {
+export function loadVisionProjection(folder: string, options?: LoadedPartOptions): Promise<RetrievalProjection> {
   return RetrievalProjection.fromPretrained(folder, 'vision_projection', options);
 }
 
-export function loadTextProjection(folder: string, options?: PartOptions): Promise<RetrievalProjection> {
+export function loadTextProjection(folder: string, options?: LoadedPartOptions): Promise<RetrievalProjection> {
   return RetrievalProjection.fromPretrained(folder, 'text_projection', options);
 }
 
-export function loadMatchingHead(folder: string, options?: PartOptions): Promise<MatchingHead> {
+export function loadMatchingHead(folder: string, options?: LoadedPartOptions): Promise<MatchingHead> {
   return MatchingHead.fromPretrained(folder, options);
 }
 
-export async function loadLanguageModel(folder: string, options?: PartOptions): Promise<CheckpointLanguageModel> {
+export async function loadLanguageModel(folder: string, options?: LoadedPartOptions): Promise<CheckpointLanguageModel> {
   const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
   switch (modelType) {
     case 'opt':

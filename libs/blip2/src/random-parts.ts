@@ -21,7 +21,8 @@ export async function openRandomParts<C extends ModelConfig>(config: C, { initia
   const random = await createRandomPartWeights(content.tensors, initializer, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
   try {
     await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
-    const parts = await openModelParts(() => config, random.store.folder, load);
+    // Weights that go away with the model are not for the cache.
+    const parts = await openModelParts(() => config, random.store.folder, { convertedDir: random.store.folder, ...load });
     return {
       ...parts,
       async [Symbol.asyncDispose]() {

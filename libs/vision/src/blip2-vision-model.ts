@@ -94,9 +94,7 @@ export interface LoadVisionOptions extends PartOptions, ResolveOptions, Conversi
 async function fromPretrained(source: string, options: LoadVisionOptions = {}): Promise<Blip2VisionModel> {
   const folder = await resolveSource(source, options);
   const config = Blip2VisionConfig.fromJson(await readConfig(folder), folder);
-  const weights = await openVisionWeights(folder, options.finalNorm);
-  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildVisionModel(config, finder, weights.prefix, FINAL_STATES));
-  return createBlip2VisionModel(config, await convertPartWeights(weights, plan, PATH, options), options);
+  return createBlip2VisionModel(config, await atPrecision(config, await openVisionWeights(folder, options.finalNorm), options), options);
 }
 
 async function openVisionWeights(folder: string, finalNorm: string | undefined): Promise<PartWeights> {
@@ -107,9 +105,15 @@ async function openVisionWeights(folder: string, finalNorm: string | undefined):
 const FINAL_NORM = 'post_layernorm.';
 const FINAL_STATES: VisionRequest = { hiddenStates: false, attentions: false, interpolatePosEncoding: false };
 
+function atPrecision(config: Blip2VisionConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
+  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildVisionModel(config, finder, weights.prefix, FINAL_STATES));
+  return convertPartWeights(weights, plan, PATH, options);
+}
+
 async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<Blip2VisionModel> {
   const { initializer = transformerInitializer(config.initializerRange) } = options;
-  return createBlip2VisionModel(config, await createRandomPartWeights(visionTensors(config, ''), initializer, options), options);
+  const weights = await createRandomPartWeights(visionTensors(config, ''), initializer, options);
+  return createBlip2VisionModel(config, await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder }), options);
 }
 
 export const Blip2VisionModel: {
