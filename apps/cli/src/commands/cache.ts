@@ -70,7 +70,7 @@ async function list({ folder, options, print }: CacheCall): Promise<ExitCode> {
 
 function modelLines(models: readonly CachedModel[], folder: string): string {
   const rows = models.flatMap(({ id, bytes, revisions, incompleteBytes }) => [
-    `${id}\t${byteSize(bytes)}\t${revisions.map(({ commit, refs }) => `${commit.slice(0, 12)}${refs.length > 0 ? ` (${refs.join(', ')})` : ''}`).join(', ') || 'nothing complete'}${incompleteBytes > 0 ? `, ${byteSize(incompleteBytes)} unfinished` : ''}\n`,
+    `${id}\t${byteSize(bytes)}\t${revisions.map(({ commit, refs }) => `${commit.slice(0, 12)}${refs.length > 0 ? ` (${oneLine(refs.join(', '))})` : ''}`).join(', ') || 'nothing complete'}${incompleteBytes > 0 ? `, ${byteSize(incompleteBytes)} unfinished` : ''}\n`,
   ]);
   const total = models.reduce((sum, { bytes }) => sum + bytes, 0);
   return `${rows.join('')}${models.length} model${models.length === 1 ? '' : 's'}, ${byteSize(total)} in ${oneLine(folder)}\n`;

@@ -6,8 +6,9 @@ import { licenceNote } from './licence-note.ts';
 /** What is about to be downloaded, before it is: two or three lines. */
 export function planSummary({ id, revision, commit, files, totalBytes, missingBytes, freeBytes, ...plan }: DownloadPlan): string {
   const here = totalBytes - missingBytes;
+  const missing = files.filter(({ cached }) => !cached).length;
   const name = `${id}${revision === 'main' ? '' : ` at ${revision}`} (${commit.slice(0, 12)})`;
-  const sizes = `${byteSize(missingBytes)}${here > 0 ? ` of ${byteSize(totalBytes)}` : ''} in ${files.filter(({ cached }) => !cached).length} files`;
+  const sizes = `${byteSize(missingBytes)}${here > 0 ? ` of ${byteSize(totalBytes)}` : ''} in ${missing} file${missing === 1 ? '' : 's'}`;
   return `${oneLine(name)}: ${sizes}${freeBytes === undefined ? '' : `; ${byteSize(freeBytes)} are free`}\n${licenceLines(id, plan.licence)}`;
 }
 

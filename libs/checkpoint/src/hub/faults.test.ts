@@ -178,7 +178,7 @@ describe('faults by chance', () => {
     }
     expect(outcomes.done).toBeGreaterThan(0);
     expect(server.requests.length).toBeGreaterThan(rounds);
-  }, 60_000);
+  }, 60_000 + 500 * rounds);
 });
 
 describe('the needed paths', () => {
