@@ -163,6 +163,17 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect((await conversation.ask(three, { promptLookupNumTokens: 4 })).tokenIds).toEqual((await blip2.answer(image, prompt, { ...short, rawPrompt: true })).tokenIds);
   });
 
+  it('says the same in a worker', async () => {
+    await using worker = await Blip2.fromPretrained(join(root, folder), { isolate: 'worker' });
+    const say = async (blip2: Blip2): Promise<unknown> => {
+      await using image = await blip2.encode(first);
+      await using conversation = await blip2.chat(image, short);
+      const answers = [...await blip2.answer(image, questions, short), await conversation.ask(questions[0] ?? ''), await conversation.ask(questions[1] ?? '')];
+      return [answers.map(({ tokenIds }) => tokenIds), (await blip2.rank(image, questions[0] ?? '', ['red', 'a blue one'])).map(({ text }) => text)];
+    };
+    expect(await say(worker)).toEqual(await say(counted.blip2));
+  });
+
   it('a chat answers one question at a time', async () => {
     await using conversation = await counted.blip2.chat(first, { minNewTokens: 4, maxNewTokens: 4 });
     const stream = conversation.ask('what is it?')[Symbol.asyncIterator]();

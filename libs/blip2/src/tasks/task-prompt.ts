@@ -50,7 +50,8 @@ export async function openPrompt(tools: TaskTools, images: readonly EncodedImage
 async function continuePrefix({ processor }: TaskTools, prefix: Decoding, images: readonly EncodedImage[], { ids, attentionMask }: EncodedTexts): Promise<TaskPrompt> {
   const decoding = await prefix.fork();
   try {
-    await decoding.extend({ ids, attentionMask, parents: images.map(({ row }) => row) });
+    const isPadded = attentionMask.some((row) => row.includes(0));
+    await decoding.extend({ ids, ...(isPadded && { attentionMask }), parents: images.map(({ row }) => row) });
   } catch (error) {
     await decoding[Symbol.asyncDispose]();
     throw error;
