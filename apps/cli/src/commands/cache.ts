@@ -14,6 +14,7 @@ interface CacheOptions {
   readonly revision?: string;
   readonly cacheDir?: string;
   readonly dryRun?: boolean;
+  readonly removeDamaged?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -39,6 +40,7 @@ export const cacheCommand: CliCommand = {
       .argument('[model...]', 'Hub ids, for verify (default: all) and rm')
       .option('--revision <name>', 'For verify: branch, tag or commit (default: all that are here)')
       .option('--cache-dir <folder>', 'Cache to use (default: HF_HUB_CACHE, else HF_HOME/hub)')
+      .option('--remove-damaged', 'For verify: take damaged files away, so that blip2 download brings them again')
       .option('--dry-run', 'For prune and rm: only say what would go')
       .addOption(new Option('--json', 'One JSON object per line').helpGroup('Output:'))
       .addOption(new Option('--quiet', 'For verify: only files that are not sound').helpGroup('Output:'))
@@ -83,7 +85,7 @@ async function verify({ folder, models, options, signal, print }: CacheCall): Pr
   for (const id of models.length > 0 ? models : cached.map((model) => model.id)) {
     const revisions = options.revision === undefined ? cached.find((model) => model.id === id)?.revisions.map(({ commit }) => commit) : undefined;
     for (const revision of revisions ?? [options.revision ?? 'main']) {
-      const files = await verifyCachedModel(folder, id, { revision, signal });
+      const files = await verifyCachedModel(folder, id, { revision, signal, removeDamaged: options.removeDamaged === true });
       const unsound = files.filter(({ state }) => state === 'damaged' || state === 'missing');
       bad += unsound.length;
       await print(verdictLines(id, revision, options.quiet === true || options.json !== true ? unsound : files, options));
@@ -124,7 +126,8 @@ async function remove({ folder, models, options, print }: CacheCall): Promise<Ex
 }
 
 const NOTES = `
-verify ends with exit code 1 if a file is damaged or missing; blip2 download brings missing ones. prune removes snapshots that no branch leads to,
+verify ends with exit code 1 if a file is damaged or missing; blip2 download brings missing ones, and damaged ones once --remove-damaged took
+them away. prune removes snapshots that no branch leads to,
 what only they used, and downloads that were given up. The cache is shared with Python: do not prune while another program downloads into it.
 
 Examples:

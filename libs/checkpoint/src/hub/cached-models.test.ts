@@ -62,6 +62,22 @@ describe('verifyCachedModel', () => {
     expect([fromLinks.get(first), fromLinks.get('tokenizer.json'), fromLinks.has(config)]).toEqual(['damaged', 'ok', false]);
   });
 
+  it('removes what is damaged, and the next download brings that and nothing else', async () => {
+    const { cacheDir, server } = await hubTest();
+    const folder = await downloadModel(modelId);
+    const shard = join(folder, neededPaths[2] ?? '');
+    const bytes = await readFile(shard);
+    bytes[0] = (bytes[0] ?? 0) ^ 1;
+    await writeFile(shard, bytes);
+    expect(await badBlobs(cacheDir)).toHaveLength(1);
+    await verifyCachedModel(cacheDir, modelId, { removeDamaged: true });
+    expect(await badBlobs(cacheDir)).toEqual([]);
+    const asked = server.requests.length;
+    await downloadModel(modelId);
+    expect(server.requests.slice(asked).filter(({ host }) => host === 'storage')).toHaveLength(1);
+    expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
+  });
+
   it('stops when asked, and names what is not there', async () => {
     const { cacheDir } = await hubTest();
     await expect(verifyCachedModel(cacheDir, modelId)).rejects.toMatchObject({ code: 'MISSING_FILE' });

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { readlink, stat } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { readlink, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 import { filesBelow } from './cached-models.ts';
 import { etagHash } from './content-hash.ts';
 import { neededFiles } from './needed-files.ts';
-import { checkRepositoryId, checkRevision, repositoryFolder } from './repository-id.ts';
+import { checkRepositoryId, checkRevision, repositoryFolder, type RepositoryFolder } from './repository-id.ts';
 import { etagOf } from './repository.ts';
 import { cachedCommit, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
@@ -19,12 +19,14 @@ export interface VerifiedFile {
 export interface VerifyOptions {
   readonly revision?: string;
   readonly signal?: AbortSignal;
+  /** Takes damaged files out of the cache, so that the next download brings them, and only them. */
+  readonly removeDamaged?: boolean;
   /** Called with each file when it has been read. */
   readonly onFile?: (file: VerifiedFile) => void;
 }
 
 /** Reads every file of a model in the cache and compares it with its checksum; needs no network. @throws Blip2Error `MISSING_FILE` if it is not in the cache. */
-export async function verifyCachedModel(cacheFolder: string, id: string, { revision = 'main', signal, onFile }: VerifyOptions = {}): Promise<readonly VerifiedFile[]> {
+export async function verifyCachedModel(cacheFolder: string, id: string, { revision = 'main', signal, removeDamaged, onFile }: VerifyOptions = {}): Promise<readonly VerifiedFile[]> {
   checkRepositoryId(id);
   checkRevision(revision);
   const repository = repositoryFolder(cacheFolder, id);
@@ -41,6 +43,7 @@ export async function verifyCachedModel(cacheFolder: string, id: string, { revis
     signal?.throwIfAborted();
     const file = listed.get(path);
     const result = { path, state: await stateOf(join(folder, path), file && etagOf(file), file?.size, signal) };
+    if (removeDamaged === true && result.state === 'damaged') await removeFile(join(folder, path), repository);
     results.push(result);
     onFile?.(result);
   }
@@ -56,4 +59,12 @@ async function stateOf(path: string, listed: string | undefined, size: number | 
   const hash = etagHash(etag, facts.size);
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) })) hash.update(chunk as Uint8Array);
   return hash.matches() ? 'ok' : 'damaged';
+}
+
+/** The blob before the link to it: killed in between, the file is missing, not damaged. What all repositories share is left to Python. */
+async function removeFile(path: string, { blobs }: RepositoryFolder): Promise<void> {
+  const target = await readlink(path).catch(() => undefined);
+  const blob = target === undefined ? undefined : join(path, '..', target);
+  if (blob !== undefined && dirname(blob) === blobs) await rm(blob, { force: true });
+  await rm(path, { force: true });
 }
