@@ -163,6 +163,21 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect((await conversation.ask(three, { promptLookupNumTokens: 4 })).tokenIds).toEqual((await blip2.answer(image, prompt, { ...short, rawPrompt: true })).tokenIds);
   });
 
+  it('a chat forgets what was guessed wrongly, wherever it is stopped', async () => {
+    const { blip2 } = counted;
+    await using image = await blip2.encode(first);
+    for (let stopAfter = 1; stopAfter <= 10; stopAfter++) {
+      await using conversation = await blip2.chat(image, { maxNewTokens: 14, promptLookupNumTokens: 3 });
+      let pieces = 0;
+      for await (const piece of conversation.ask('what is it?')) if (piece !== '' && ++pieces === stopAfter) break;
+      const prompt = chatPrompt(conversation.history, 'what is it?');
+      const { tokenIds, score } = await conversation.ask('what is it?');
+      const anew = await blip2.answer(image, prompt, { rawPrompt: true, maxNewTokens: 14 });
+      expect(tokenIds).toEqual(anew.tokenIds);
+      expect(score).toBeCloseTo(anew.score, 3);
+    }
+  });
+
   it('says the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(join(root, folder), { isolate: 'worker' });
     const say = async (blip2: Blip2): Promise<unknown> => {
