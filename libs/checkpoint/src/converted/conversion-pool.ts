@@ -61,7 +61,10 @@ async function work(remaining: Iterator<ConversionTask>, target: number, { signa
 
 function ask(worker: Worker, task: ConversionTask): Promise<ConversionAnswer> {
   return new Promise((resolve, reject) => {
-    const settle = (): void => void worker.removeAllListeners();
+    // By name: the thread's own listeners are among them, which keep the process alive while an answer is due.
+    const settle = (): void => {
+      for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);
+    };
     worker.once('message', (answer: ConversionAnswer) => {
       settle();
       resolve(answer);
