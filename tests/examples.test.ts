@@ -9,6 +9,10 @@ test('caption.mjs captions a picture and answers a question about it', () => {
   expect(run('caption.mjs')).toEqual(['a blue triangle to the left of a small yellow circle', 'blue']);
 });
 
+test('conversation.mjs ranks answers and holds a conversation', () => {
+  expect(run('conversation.mjs')).toEqual(['blue 1.00', 'green 0.00', 'red 0.00', 'what shape is on the left? triangle', 'how many objects are there? two']);
+});
+
 test('assemble.mjs puts a pipeline together by hand', () => {
   expect(run('assemble.mjs')).toEqual([
     'pixelValues [1, 3, 64, 64]', 'patches [1, 65, 128]', 'queries [1, 12, 96]', 'prefix [1, 12, 128]', 'a blue triangle to the left of a small yellow circle',
