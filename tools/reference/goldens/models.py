@@ -21,6 +21,7 @@ def write_checkpoint(folder: Path, spec: Spec) -> None:
     write_json(folder / "config.json", spec.config)
     config = AutoConfig.from_pretrained(folder, attn_implementation="eager")
     model = getattr(transformers, spec.architecture)(config).float().eval()
+    untie_head(model)
     randomize(model, config if spec.family == "language" else config.text_config, spec.seed, spec.dtype)
     save_weights(folder, stored_tensors(model, spec.dtype), spec.shards)
     save_tokenizer(folder, spec)
@@ -33,6 +34,13 @@ def write_checkpoint(folder: Path, spec: Spec) -> None:
     })
     if spec.image_token is not None:
         write_json(folder / "processor_config.json", {"num_query_tokens": spec.queries, "processor_class": "Blip2Processor"})
+
+
+def untie_head(model: torch.nn.Module) -> None:
+    """T5 1.1 and Flan have a head of their own, and do not scale before it; the reference ties it all the same unless the file holds one."""
+    language = getattr(model, "language_model", model)
+    if language.config.model_type == "t5" and not language.config.scale_decoder_outputs:
+        language.lm_head.weight = torch.nn.Parameter(torch.empty_like(language.shared.weight))
 
 
 @dataclass(frozen=True)

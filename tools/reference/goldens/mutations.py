@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from transformers.activations import ACT2FN
 
 from .models import Models
 
@@ -46,8 +47,26 @@ def swap(first: str, second: str) -> Callable[[nn.Module], None]:
     return change
 
 
-def epsilon(kind: str, value: float) -> Callable[[nn.Module], None]:
-    return lambda part: [setattr(norm, "eps" if kind == "LayerNorm" else "variance_epsilon", value) for norm in parts(part, kind)] and None
+def epsilon(kind: str, factor: float = 10.0) -> Callable[[nn.Module], None]:
+    """Norms whose epsilon is ten times what it should be."""
+    field = "eps" if kind == "LayerNorm" else "variance_epsilon"
+    return lambda part: [setattr(norm, field, getattr(norm, field) * factor) for norm in parts(part, kind)] and None
+
+
+class NoNorm(nn.LayerNorm):
+    def forward(self, states):
+        return states
+
+
+def other_gelu(name: str) -> Callable[[nn.Module], None]:
+    """The error function where the hyperbolic tangent belongs, and the other way round. Other activations stay."""
+    def change(module: nn.Module) -> None:
+        given = getattr(module, name)
+        kinds = {"GELUActivation": "gelu_new", "NewGELUActivation": "gelu"}
+        if type(given).__name__ in kinds:
+            setattr(module, name, ACT2FN[kinds[type(given).__name__]])
+
+    return change
 
 
 def rounded(dtype: torch.dtype) -> Mistake:
@@ -90,18 +109,19 @@ def first_query(head: nn.Module) -> None:
     head.forward = lambda states: forward(states[:, :1].expand_as(states))
 
 
-TANH = nn.GELU(approximate="tanh")
 MUTATIONS: dict[str, Mistake] = {
-    "vision: tanh gelu instead of erf gelu": each("Blip2MLP", activation("activation_fn", TANH)),
+    "vision: the other gelu": each("Blip2MLP", other_gelu("activation_fn")),
+    "vision: relu": each("Blip2MLP", activation("activation_fn", nn.ReLU())),
     "vision: scores not scaled": each("Blip2Attention", put(scale=1.0)),
     "vision: qkv read as [heads, 3, head_dim]": each("Blip2Attention", reread_qkv),
-    "vision: no post_layernorm": inside("vision_model", activation("post_layernorm", nn.Identity())),
+    "vision: no post_layernorm": inside("vision_model", activation("post_layernorm", NoNorm(1))),
     "vision: layer_norm1 and 2 swapped": each("Blip2EncoderLayer", swap("layer_norm1", "layer_norm2")),
     "vision: positions shifted by one": each("Blip2VisionEmbeddings", shift_positions),
-    "vision: epsilon 1e-5": inside("vision_model", epsilon("LayerNorm", 1e-5)),
-    "qformer: no first layernorm": inside("qformer", activation("layernorm", nn.Identity())),
-    "qformer: tanh gelu": each("QFormerIntermediate", activation("intermediate_act_fn", TANH)),
-    "qformer: epsilon 1e-6": inside("qformer", epsilon("LayerNorm", 1e-6)),
+    "vision: epsilon ten times as large": inside("vision_model", epsilon("LayerNorm")),
+    "qformer: no first layernorm": inside("qformer", activation("layernorm", NoNorm(1))),
+    "qformer: the other gelu": each("QFormerIntermediate", other_gelu("intermediate_act_fn")),
+    "qformer: relu": each("QFormerIntermediate", activation("intermediate_act_fn", nn.ReLU())),
+    "qformer: epsilon ten times as large": inside("qformer", epsilon("LayerNorm")),
     "qformer: cross-attention only in layer 0": each("QFormerEncoder", lambda encoder: [setattr(layer, "has_cross_attention", False) for layer in encoder.layer[1:]] and None),
     "language_projection: no bias": inside("language_projection", activation("bias", None)),
     "itm head: first query instead of the mean": inside("itm_head", first_query),
@@ -109,9 +129,9 @@ MUTATIONS: dict[str, Mistake] = {
     "opt: queries not scaled": each("OPTAttention", put(scaling=1.0)),
     "opt: norms on the other side": each("OPTDecoder", post_norm),
     "opt: no final norm": each("OPTDecoder", activation("final_layer_norm", None)),
-    "opt: gelu instead of relu": each("OPTDecoderLayer", activation("activation_fn", nn.GELU())),
-    "opt: epsilon 1e-6": each("OPTDecoder", epsilon("LayerNorm", 1e-6)),
-    "t5: tanh gelu": each("T5DenseGatedActDense", activation("act", TANH)),
+    "opt: gelu": each("OPTDecoderLayer", activation("activation_fn", nn.GELU())),
+    "opt: epsilon ten times as large": each("OPTDecoder", epsilon("LayerNorm")),
+    "t5: the other gelu": each("T5DenseGatedActDense", other_gelu("act")),
     "t5: gelu instead of relu": each("T5DenseActDense", activation("act", nn.GELU())),
     "t5: output scaling turned round": language(scale_output),
     "t5: head tied to the embedding": language(lambda model: model.lm_head.weight.copy_(model.shared.weight)),
@@ -119,7 +139,7 @@ MUTATIONS: dict[str, Mistake] = {
     "t5: encoder buckets causal": directions("encoder", True),
     "t5: max_distance 64": each("T5Attention", put(relative_attention_max_distance=64)),
     "t5: norm subtracts the mean": each("T5LayerNorm", subtract_mean),
-    "t5: epsilon 1e-5": epsilon("T5LayerNorm", 1e-5),
+    "t5: epsilon ten times as large": epsilon("T5LayerNorm"),
     "t5: wi_0 and wi_1 swapped": each("T5DenseGatedActDense", swap("wi_0", "wi_1")),
     "weights rounded to float16": rounded(torch.float16),
     "weights rounded to bfloat16": rounded(torch.bfloat16),

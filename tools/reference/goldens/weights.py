@@ -16,6 +16,8 @@ SCORE_SPREAD = 2.0
 LOGIT_SPREAD = 3.5
 # A layer adds more than what it reads: otherwise every token would be followed by itself.
 BRANCH_GAIN = 3.0
+# Standard deviation of the vision encoder's states: so small that the epsilon of its norms counts.
+VISION_STREAM = 0.05
 # The end token's row is longer than others, so that texts end now and then.
 END_TOKEN_GAIN = 1.2
 
@@ -40,12 +42,14 @@ def spread(name: str, parameter: torch.Tensor, text_config) -> float | torch.Ten
     if re.search(r"norm\w*\.weight$", name, re.IGNORECASE):
         return 0.25
     if name.endswith("bias") and "relative" not in name:
-        return 0.15
+        return VISION_STREAM if re.search(r"vision_model.*(patch_embedding|projection|fc2)\.bias$", name) else 0.15
     if "relative_attention_bias" in name:
         return 1.5
     if re.search(r"(embed_tokens|shared|embed_positions|word_embeddings|position_embeddings)\.weight$", name):
         return stream(text_config) if "language_model" in name or not name.startswith("embeddings") else 0.7
-    if re.search(r"(query_tokens|class_embedding|position_embedding)$", name):
+    if re.search(r"(class_embedding|position_embedding)$", name):
+        return VISION_STREAM
+    if name == "query_tokens":
         return 0.8
     return gain(name, parameter, text_config) / math.sqrt(parameter[0].numel())
 
@@ -68,6 +72,8 @@ def gain(name: str, parameter: torch.Tensor, text_config) -> float | torch.Tenso
         return math.sqrt(SCORE_SPREAD) / text_config.d_kv**0.25
     if re.search(r"(query|key|q_proj|k_proj)\.weight$", name):
         return math.sqrt(SCORE_SPREAD)
+    if re.search(r"(patch_embedding|vision_model.*projection|vision_model.*fc2)\.weight$", name):
+        return VISION_STREAM
     if name.endswith("lm_head.weight"):
         return LOGIT_SPREAD
     if re.search(r"((self_attn\.out_proj|layers\.\d+\.fc2)|Attention\.o|DenseReluDense\.wo|language_projection)\.weight$", name) and "vision" not in name:

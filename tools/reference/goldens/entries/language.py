@@ -16,11 +16,18 @@ def add_language(recorder: Recorder, inputs: CaseInputs) -> None:
     embeds = {"inputs_embeds": inputs.noise(2, 9, width), "attention_mask": [[1] * 9, [1] * 4 + [0] * 2 + [1] * 3]}
     add_forward(recorder, inputs, "embeds", {**embeds, **{name: rows[:2] for name, rows in decoder.items()}}, note="a hole in the mask, as padding between image and text makes it")
     if not inputs.spec.is_t5:
-        small = {"inputs_embeds": inputs.noise(1, 7, width, scale=1e-3), "attention_mask": [[1] * 7]}
-        add_forward(recorder, inputs, "small_embeds", small, note="so small that the epsilon of the first norm may matter")
+        small = {"inputs_embeds": inputs.noise(1, 7, width, scale=1e-2) - positions(recorder, 7, width), "attention_mask": [[1] * 7]}
+        add_forward(recorder, inputs, "small_embeds", small, note="so small after adding positions that the epsilon of a first norm matters")
     for label, options in {"greedy": {"max_new_tokens": 8, "output_scores": True}, "beams3": {"max_new_tokens": 8, "num_beams": 3}}.items():
         add_generate(recorder, inputs, label, [1, 2], options)
     add_generate(recorder, inputs, "batch", [3, 3], {"max_new_tokens": 8})
+
+
+def positions(recorder: Recorder, count: int, width: int) -> torch.Tensor:
+    """OPT's embeddings of the first positions; nothing where embeddings are narrower than the layers."""
+    table = recorder.model.language.model.decoder.embed_positions
+    rows = table.weight[table.offset : table.offset + count]
+    return rows if rows.shape[1] == width else torch.zeros(count, width)
 
 
 def add_forward(recorder: Recorder, inputs: CaseInputs, label: str, given: dict, note: str | None = None) -> None:
