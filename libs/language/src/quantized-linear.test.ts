@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { f32, type QuantizedWeight, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
-import { buildGraph, linear } from '@blip2/onnx';
+import { buildGraph, linear, tensorwiseProduct } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -149,4 +149,46 @@ it('a row of zeros gives the bias, and others keep their scale', async () => {
   const y = await run(layer, x, [8, 16]);
   expect([...y.subarray(0, 8)]).toEqual([...noise(8, 5)]);
   expect(relativeError(y, product(x, layer.weight, [8, 16]))).toBeLessThan(0.01);
+});
+
+describe('outliers', () => {
+  const shape: Shape = [64, 256];
+  /** 20 positions, of which `large` are a hundred times as large, or these features of every position. */
+  const planted = (positions: readonly number[], features: readonly number[]): Float32Array =>
+    noise(20 * 256, 9).map((value, i) => value * (positions.includes(Math.floor(i / 256)) || features.includes(i % 256) ? 100 : 1));
+  /** The largest error of a position, of the size of its own result. */
+  const worstPosition = (y: Float32Array, exact: readonly number[]): number =>
+    Math.max(...Array.from({ length: 20 }, (_, position) => relativeError(y.subarray(position * 64, position * 64 + 64), exact.slice(position * 64, position * 64 + 64))));
+
+  async function tensorwise({ store }: Case, x: Float32Array): Promise<Float32Array> {
+    const signature = { inputs: { x: f32('positions', 256) }, outputs: { y: f32('positions', 64) } } as const;
+    const model = buildGraph({ name: 'tensorwise', signature, weights: store }, (g, inputs, root) => {
+      const weight = root.at('fc').getQuantized('weight', shape);
+      if (weight?.precision !== 'int8') throw new TypeError('it is not in 8 bits');
+      return { y: tensorwiseProduct(g, inputs.x, weight) };
+    });
+    await using session = await createSession(model, { threads: 1 });
+    const { y } = await session.run({ x: { type: 'float32', dims: [20, 256], data: x } });
+    return y.data.map((value, i) => value + (noise(64, 5)[i % 64] ?? 0));
+  }
+
+  it('of one position cost the others nothing with a scale per row; with one scale per tensor they ruin them', async () => {
+    const layer = await columns(shape);
+    const x = planted([0], []);
+    const exact = product(x, layer.weight, shape);
+    expect(worstPosition(await run(layer, x, shape), exact)).toBeLessThan(0.01);
+    expect(worstPosition(await tensorwise(layer, x), exact)).toBeGreaterThan(0.3);
+  });
+
+  it('of two features take the bits of the others in their row, but blocks confine them', async () => {
+    const x = planted([], [5, 77]);
+    // What the other features contribute, without the bias.
+    const loss = async (layer: Case): Promise<number> => {
+      const share = product(x, layer.weight.map((value, i) => ([5, 77].includes(i % 256) ? 0 : value)), shape).map((value, i) => value - (noise(64, 5)[i % 64] ?? 0));
+      const [y, exact] = [await run(layer, x, shape), product(x, layer.weight, shape)];
+      const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number * number, 0);
+      return Math.sqrt(sum(exact.map((value, i) => (y[i] ?? NaN) - value)) / sum(share));
+    };
+    expect(await loss(await columns(shape))).toBeGreaterThan(2 * (await loss(await blocks('q8', shape, 32))));
+  });
 });

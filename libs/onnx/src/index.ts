@@ -3,7 +3,7 @@ export { Graph, RUNTIME_DOMAIN, type NodeOptions, type OutputSpec } from './grap
 export type { Attribute } from './attribute.ts';
 export { DATA_TYPE, type ElementType } from './element-type.ts';
 export type { Value } from './value.ts';
-export { Weights, storeFinder, type WeightFinder } from './weights.ts';
+export { Weights, storeFinder, type QuantizedValue, type WeightFinder } from './weights.ts';
 export { layeredSpecs, layeredTensors, layeredValues, namedTensor } from './layered.ts';
 export { recordWeights, type RecordedWeight } from './record-weights.ts';
 export { planWeights } from './plan-weights.ts';
@@ -23,5 +23,6 @@ export { attention, splitHeads, type AttentionInputs, type AttentionOptions, typ
 export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
 export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
 export { linear, type LinearOptions } from './nn/linear.ts';
+export { tensorwiseProduct } from './nn/quantized-product.ts';
 export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
 export { rotaryEmbedding, type Rotations } from './nn/rotary-embedding.ts';

@@ -72,7 +72,7 @@ export class Weights {
   /** The tensor as it is stored, for operators that pick rows before they widen them. */
   getStored(name: string, shape: readonly number[]): Value {
     const full = this.#full(name);
-    const { graph, finder, stored } = this.#origin;
+    const { finder, stored } = this.#origin;
     const known = stored.get(full);
     const tensor = finder.find(full, shape);
     if (!tensor) throw missingWeight(full, shape, finder);
