@@ -18,6 +18,13 @@ export const resolveSource: SourceResolver = async (source, options = {}) => {
   const found = await stat(source).catch(() => undefined);
   if (found?.isDirectory()) return source;
   if (found) throw new Blip2Error('MISSING_FILE', 'The model is a file, not a folder', { where: source, fix: 'Give the folder that holds config.json and the weights' });
-  if (isRepositoryId(source)) return downloadModel(source, options);
+  if (isRepositoryId(source)) return downloadModel(source, options).catch((error: unknown) => { throw asNoFolder(error, source); });
   throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', { where: source });
 };
+
+/** Whoever meant a folder is told that there is none. */
+function asNoFolder(error: unknown, source: string): unknown {
+  if (!(error instanceof Blip2Error) || error.details.where !== source) return error;
+  if (error.code === 'NOT_FOUND' && error.details.got === undefined) return new Blip2Error('NOT_FOUND', 'There is no such folder, and the hub has no such repository', { ...error.details, cause: error });
+  return error;
+}

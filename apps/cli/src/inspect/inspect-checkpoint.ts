@@ -1,5 +1,5 @@
 import { missingTensors, modelTensors, retrievalContent, retrievalTensors, unexpectedTensors } from '@blip2/blip2';
-import { openModelWeights, resolveSource, type ModelWeights } from '@blip2/checkpoint';
+import { openModelWeights, resolveSource, type ModelWeights, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
 import { access } from 'node:fs/promises';
@@ -18,9 +18,9 @@ const FLOAT32_BYTES = 4;
 
 /**
  * Reads the configuration and the headers of the weights, and no weight but biases that LAVIS keeps in halves. Everything that keeps the model from running is collected, not thrown.
- * Throws `MISSING_FILE` if there is no such folder.
+ * A hub id is downloaded first. Throws `MISSING_FILE` if there is no such folder, and as `resolveSource` does.
  */
-export async function inspectCheckpoint(source: string, options: { readonly localFilesOnly: boolean }): Promise<CheckpointReport> {
+export async function inspectCheckpoint(source: string, options: ResolveOptions): Promise<CheckpointReport> {
   const folder = await resolveSource(source, options);
   const unsupported: Failure[] = [];
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> => work.catch((error: unknown) => void unsupported.push(describeFailure(error)));

@@ -11,7 +11,7 @@ import { readTreeCache } from './tree-cache.ts';
 export async function cachedSnapshot(cacheFolder: string, id: string, revision: string): Promise<string> {
   const repository = repositoryFolder(cacheFolder, id);
   const commit = await cachedCommit(repository, revision);
-  if (commit === undefined) throw offlineError(id, 'The model is not in the cache', cacheFolder);
+  if (commit === undefined) throw offlineError(id, 'There is no folder of this name, and the model is not in the cache', cacheFolder);
   const folder = snapshotFolder(repository, commit);
   const tree = await readTreeCache(repository, commit);
   const needed = tree ? neededFiles(tree, id) : await guessedFiles(folder);

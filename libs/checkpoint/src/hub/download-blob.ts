@@ -3,7 +3,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { writing } from '../pending-file.ts';
 import { failedStatus } from './hub-status.ts';
 import { hubRequest, shown, type Answer, type HubSession } from './hub-request.ts';
-import { createPartial, discardPartial, openPartial, orphans, releasePartial, type PartialFile } from './partial-file.ts';
+import { createPartial, discardPartial, openPartial, releasePartial, type PartialFile } from './partial-file.ts';
 import { readBody } from './read-body.ts';
 import { etagOf, type RepositoryFile } from './repository.ts';
 import { transient, withRetries, type Attempt } from './retry.ts';
@@ -55,7 +55,6 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
   }
   await transfer.partial.handle.close();
   await giveName(transfer);
-  for (const orphan of await orphans(request.blobs, etagOf(request.file))) await rm(orphan, { force: true });
 }
 
 /** Somebody else's file of the same name is as good as ours, and also if ours is gone: it was taken for abandoned and finished. */

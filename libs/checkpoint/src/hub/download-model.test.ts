@@ -108,6 +108,8 @@ describe('downloadModel', () => {
   it('downloads what a fromPretrained names', async () => {
     await hubTest();
     expect(await contents(await resolveSource(modelId))).toEqual(servedContents(tinyRepository()));
+    await expect(resolveSource('nobody/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('no such folder, and') });
+    await expect(resolveSource(modelId, { revision: 'other' })).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('no such revision') });
   });
 
   it.each([

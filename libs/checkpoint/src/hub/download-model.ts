@@ -10,7 +10,7 @@ import type { HubSession } from './hub-request.ts';
 import { hubSettings } from './hub-settings.ts';
 import { inParallel } from './in-parallel.ts';
 import { defaultRevision, prepareDownload, prepareFromCache, type DownloadPlan, type PlanOptions, type PreparedDownload } from './plan-download.ts';
-import { orphans } from './partial-file.ts';
+import { orphans, removeLeftovers } from './partial-file.ts';
 import { checkRepositoryId, checkRevision } from './repository-id.ts';
 import { etagOf, type RepositoryFile } from './repository.ts';
 import { canLink, copyBlob, fileSize, linkBlob, tagCacheFolder, writeRef } from './snapshot-files.ts';
@@ -82,6 +82,7 @@ async function bring(session: HubSession, prepared: PreparedDownload, { onPlan, 
   for (const folder of [repository.blobs, plan.folder]) await writing(folder, mkdir(folder, { recursive: true }));
   await writeTreeCache(repository, plan.commit, tree);
   await inParallel(needed, maxParallel, session.signal, (file, signal) => bringFile({ ...session, signal }, prepared, file, onProgress));
+  await removeLeftovers(repository.blobs, new Set(needed.map(etagOf)));
   await syncFolder(repository.blobs);
   await writeRef(repository, plan.revision, plan.commit);
 }

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Blip2Error } from '@blip2/interfaces';
 import { downloadModel } from '../index.ts';
 import { hubIo, type HubIo } from './hub-io.ts';
@@ -9,7 +9,9 @@ import { badBlobs, contents, hubTest, impatientIo, listing, modelId, neededPaths
 
 const repository = 'models--someone--tiny-blip2';
 const repositories = { [modelId]: tinyRepository() };
-const shards = (request: ServedRequest): boolean => request.host === 'storage' && !request.path.includes('tokenizer');
+const isStored = (request: ServedRequest): boolean => request.host === 'storage';
+/** Those that cost waiting. */
+const isSlow = (fault: Fault): boolean => fault === 'stuck' || fault === 'trickle';
 
 async function incomplete(cacheDir: string): Promise<string[]> {
   return (await readdir(join(cacheDir, repository, 'blobs'))).filter((name) => name.endsWith('.incomplete'));
@@ -18,6 +20,7 @@ async function incomplete(cacheDir: string): Promise<string[]> {
 describe('a fault in the first answer for each file', () => {
   it.each(faults)('%s', async (fault) => {
     const { server, cacheDir } = await hubTest({ repositories });
+    if (isSlow(fault)) vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.4');
     const seen = new Set<string>();
     server.options = { repositories, fault: ({ path }) => (seen.has(path) ? undefined : (seen.add(path), fault)) };
     const folder = await downloadModel(modelId, {}, impatientIo);
@@ -32,7 +35,7 @@ describe('a fault that stays', () => {
     ['flip', 'INTEGRITY_FAILED'], ['short', 'DOWNLOAD_FAILED'], ['long', 'DOWNLOAD_FAILED'], ['html', 'DOWNLOAD_FAILED'], ['html-status', 'DOWNLOAD_FAILED'],
     ['throttle', 'DOWNLOAD_FAILED'], ['unavailable', 'DOWNLOAD_FAILED'], ['expired', 'DOWNLOAD_FAILED'],
   ])('%s ends in %s, and nothing bad has a name', async (fault, code) => {
-    const { cacheDir } = await hubTest({ repositories, fault: (request) => (shards(request) ? fault : undefined) });
+    const { cacheDir } = await hubTest({ repositories, fault: (request) => (isStored(request) ? fault : undefined) });
     await expect(downloadModel(modelId, {}, impatientIo)).rejects.toMatchObject({ code });
     expect(await badBlobs(cacheDir)).toEqual([]);
     // A branch is only known once all of its files are here.
@@ -40,7 +43,8 @@ describe('a fault that stays', () => {
   });
 
   it('a body of one byte now and then is given up', async () => {
-    await hubTest({ repositories, fault: (request) => (shards(request) ? 'trickle' : undefined), pace: { bytes: 2000, pause: 0 } });
+    await hubTest({ repositories, fault: (request) => (isStored(request) ? 'trickle' : undefined), pace: { bytes: 2000, pause: 0 } });
+    vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.4');
     await expect(downloadModel(modelId, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('too few bytes') });
   }, 30_000);
 });
@@ -158,8 +162,7 @@ describe('a full disk', () => {
 describe('faults by chance', () => {
   const seed = Number(process.env['BLIP2_TEST_SEED'] ?? Date.now() % 1_000_000);
   const rounds = Number(process.env['BLIP2_TEST_ROUNDS'] ?? 40);
-  /** Those that cost no waiting. */
-  const quick = faults.filter((fault) => fault !== 'stuck' && fault !== 'trickle');
+  const quick = faults.filter((fault) => !isSlow(fault));
 
   it(`never leave a bad file under its name (seed ${seed})`, async () => {
     const chance = seededChance(seed);

@@ -28,7 +28,7 @@ export async function hubTest(options: HubServerOptions = { repositories: { [mod
 }
 
 export function hubVariables(endpoint: string, cacheDir: string): Record<string, string> {
-  return { HF_ENDPOINT: endpoint, HF_HOME: join(cacheDir, 'home'), HF_HUB_CACHE: cacheDir, HF_TOKEN: '', HF_HUB_OFFLINE: '', HF_HUB_DISABLE_SYMLINKS: '', HF_HUB_DOWNLOAD_TIMEOUT: '0.4', HF_HUB_ETAG_TIMEOUT: '5' };
+  return { HF_ENDPOINT: endpoint, HF_HOME: join(cacheDir, 'home'), HF_HUB_CACHE: cacheDir, HF_TOKEN: '', HF_HUB_OFFLINE: '', HF_HUB_DISABLE_SYMLINKS: '', HF_HUB_DOWNLOAD_TIMEOUT: '5', HF_HUB_ETAG_TIMEOUT: '5' };
 }
 
 export async function temporaryCache(): Promise<string> {

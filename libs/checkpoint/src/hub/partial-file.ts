@@ -103,6 +103,12 @@ export async function orphans(blobs: string, etag: string): Promise<string[]> {
   return found.filter(({ isFile }) => isFile).toSorted((a, b) => b.size - a.size).map(({ path }) => path);
 }
 
+/** Takes away what killed processes left of files that are here now. */
+export async function removeLeftovers(blobs: string, etags: ReadonlySet<string>): Promise<void> {
+  const left = await abandoned(blobs, (name) => etags.has(partialPattern.exec(name)?.groups?.['etag'] ?? ''));
+  for (const { path } of left) await rm(path, { force: true });
+}
+
 /** All beginnings that nobody works on, those of other programs among them if they are old. */
 export async function abandonedPartials(blobs: string): Promise<string[]> {
   return (await abandoned(blobs, (name) => name.endsWith('.incomplete'))).map(({ path }) => path);
