@@ -36,6 +36,8 @@ function fillIn(code: string): string {
   return named.replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
 }
 
+/** Milliseconds, on a machine that does other things too. */
+const PATIENCE = 60_000;
 const all = snippets();
 const sourceOf = ({ name }: Snippet): string => join(folder, `${name}.ts`);
 
@@ -54,12 +56,12 @@ test('documented code type-checks', () => {
   const { options } = ts.convertCompilerOptionsFromJson({ strict: true, target: 'es2022', lib: ['es2023', 'esnext.disposable'], module: 'nodenext', noEmit: true, skipLibCheck: true, types: ['node'] }, root);
   const program = ts.createProgram(all.map(sourceOf), options);
   expect(ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`)).toEqual([]);
-});
+}, PATIENCE);
 
 describe('documented code runs', () => {
   test.each(all)('$name', (snippet) => {
     const program = join(folder, `${snippet.name}.mjs`);
     writeFileSync(program, ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText);
     expect(() => execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })).not.toThrow();
-  });
+  }, PATIENCE);
 });

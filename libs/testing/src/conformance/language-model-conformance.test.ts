@@ -54,7 +54,7 @@ const sabotage: Readonly<Record<string, Broken>> = {
   'keeps the scores after the last position': { decoding: ({ logits }) => ({ logits }) },
   'reads embeddings as it reads their ids': { decoding: (decoding) => ({ extend: (more) => decoding.extend(misread(more)) }) },
   'reads a prompt in two parts as in one': { decoding: (decoding) => ({ extend: (more) => decoding.extend(misread(more)) }) },
-  'leaves out the padding of an extension': { decoding: (decoding) => ({ extend: ({ attentionMask, ...more }) => decoding.extend(more) }) },
+  'leaves out the padding of an extension': { decoding: (decoding) => ({ extend: (more) => decoding.extend({ ...more, ...(more.attentionMask && { attentionMask: more.attentionMask.map((row) => row.map(() => 1)) }) }) }) },
   'moves, repeats and drops rows by their parents': { decoding: (decoding) => ({ extend: (more) => decoding.extend({ ...more, ...(more.parents && { parents: more.parents.map(() => 0) }) }) }) },
   'forks into two decodings that do not disturb each other': { decoding: (decoding) => ({ fork: async () => decoding }) },
   'outlives its forks, and they it': {
