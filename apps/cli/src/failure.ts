@@ -29,8 +29,8 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 function isBadUsage({ code, details }: Blip2Error): boolean {
   if (code === 'INVALID_ARGUMENT' || code === 'UNKNOWN_OPTION') return true;
-  // With a place it is a file that is of this kind, without one it is what `--dtype` or `--device` asks for.
-  return (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && details.where === undefined;
+  // With another place it is a file that is of this kind, without one it is what `--dtype` or `--device` asks for.
+  return (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && /^(?:--)?dtype\b|^$/.test(details.where ?? '');
 }
 
 /** `CODE: message`, and with `verbose` the stack of the error and of its causes. */

@@ -3,7 +3,7 @@ import type { Environment } from '../environment.ts';
 import { byteSize } from './byte-size.ts';
 import { planSummary } from './plan-summary.ts';
 
-/** What stderr hears of a download: sizes and licence before, and on a terminal how far it is. */
+/** What stderr hears of a download: sizes and licence before, and on a terminal how far it is; also how far the conversion to another precision is. */
 export interface DownloadReport {
   readonly onPlan: (plan: DownloadPlan) => void;
   readonly onProgress: (progress: LoadProgress) => void;
@@ -31,6 +31,12 @@ export function createDownloadReport({ stderr, variables }: ReportEnvironment, {
   const loaded = new Map<string, number>();
   let [total, here, shownAt] = [0, 0, -Infinity];
   let history: { at: number; bytes: number }[] = [];
+  const showConversion = ({ loaded: bytes, total: all }: LoadProgress): void => {
+    const at = now();
+    if (!shows || (at - shownAt < INTERVAL && bytes < all)) return;
+    shownAt = at;
+    stderr.write(`${CLEAR_LINE}converting weights, once: ${Math.floor((100 * bytes) / all)} %`);
+  };
   return {
     onPlan(plan) {
       total = plan.totalBytes;
@@ -39,6 +45,7 @@ export function createDownloadReport({ stderr, variables }: ReportEnvironment, {
       if (!quiet) stderr.write(planSummary(plan));
     },
     onProgress(each) {
+      if (each.stage === 'convert') return showConversion(each);
       here += each.loaded - (loaded.get(each.file) ?? 0);
       loaded.set(each.file, each.loaded);
       const at = now();

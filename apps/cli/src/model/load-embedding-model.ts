@@ -2,11 +2,11 @@ import { Blip2Retrieval, openCheckpointParts, type CheckpointParts, type LoadOpt
 import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@blip2/interfaces';
 import { BlipImageProcessor } from '@blip2/processor';
 import type { Embedding, EmbeddingModel, EmbedPart, LoadEmbeddingModel } from './model-port.ts';
+import { dtypeOption } from '../options/dtype.ts';
 
 /** The library behind the port, in a worker thread: of any checkpoint where its encoder, Q-Former or projection is asked for, else of a retrieval checkpoint. */
 export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, ...settings }) => {
-  const precision = dtype === undefined ? {} : { dtype: dtype as NonNullable<LoadOptions['dtype']> };
-  const options: LoadOptions = { ...settings, ...precision, isolate: 'worker' };
+  const options: LoadOptions = { ...settings, ...dtypeOption(dtype), isolate: 'worker' };
   return part === 'vision' || part === 'qformer' || part === 'projection' ? fromParts(await openCheckpointParts(source, options), part) : fromRetrieval(await Blip2Retrieval.fromPretrained(source, options), part);
 };
 

@@ -1,11 +1,10 @@
-import { Blip2, type LoadOptions } from '@blip2/blip2';
+import { Blip2 } from '@blip2/blip2';
 import type { LoadModel, RankedAnswer, TaskModel } from './model-port.ts';
+import { dtypeOption } from '../options/dtype.ts';
 
 /** The library behind the port. Parts live in a worker thread, so that Ctrl-C is heard while they compute. */
 export const loadModel: LoadModel = async (source, { dtype, ...settings }) => {
-  // The library refuses other names itself, and says what to use instead.
-  const precision = dtype === undefined ? {} : { dtype: dtype as NonNullable<LoadOptions['dtype']> };
-  return tasksOf(await Blip2.fromPretrained(source, { ...settings, ...precision, isolate: 'worker' }));
+  return tasksOf(await Blip2.fromPretrained(source, { ...settings, ...dtypeOption(dtype), isolate: 'worker' }));
 };
 
 function tasksOf(blip2: Blip2): TaskModel {

@@ -1,11 +1,10 @@
-import { Blip2Retrieval, type LoadOptions } from '@blip2/blip2';
+import { Blip2Retrieval } from '@blip2/blip2';
 import type { ImageTexts, Load, MatchScore, RetrievalModel } from './model-port.ts';
+import { dtypeOption } from '../options/dtype.ts';
 
 /** The library's retrieval tasks behind the port, in a worker thread. */
 export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, ...settings }) => {
-  // The library refuses other names itself, and says what to use instead.
-  const precision = dtype === undefined ? {} : { dtype: dtype as NonNullable<LoadOptions['dtype']> };
-  const retrieval = await Blip2Retrieval.fromPretrained(source, { ...settings, ...precision, isolate: 'worker' });
+  const retrieval = await Blip2Retrieval.fromPretrained(source, { ...settings, ...dtypeOption(dtype), isolate: 'worker' });
   return {
     async match(items, options) {
       if (haveSameTexts(items)) return retrieval.match(items.map(({ image }) => image), items[0]?.texts ?? [], options);
