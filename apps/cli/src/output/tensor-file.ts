@@ -1,4 +1,3 @@
-import { tensorSource, writeSafetensors } from '@blip2/checkpoint';
 import { Blip2Error } from '@blip2/interfaces';
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
@@ -32,7 +31,7 @@ export function tensorFile(file: string): ResultSink {
     },
     async close(outcome) {
       if (outcome === 'failed' || gathered.length === 0) return;
-      await (/\.npy$/i.test(file) ? writeNpy(file, gathered) : writeSafetensors(file, gathered.map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data }))));
+      await (/\.npy$/i.test(file) ? writeNpy(file, gathered) : writeNamed(file, gathered));
     },
   };
 }
@@ -47,6 +46,12 @@ interface EmbeddingLine {
 function embeddingOf({ image, text, shape, embedding }: EmbeddingLine): NamedEmbedding[] {
   if (!shape || !Array.isArray(embedding)) return [];
   return [{ name: oneLine([image, text].filter((each) => each !== undefined).join(' | ')), dims: shape, data: Float32Array.from(embedding.flat(shape.length - 1) as number[]) }];
+}
+
+async function writeNamed(file: string, embeddings: readonly NamedEmbedding[]): Promise<void> {
+  // When it is needed: `--help` loads this file too.
+  const { tensorSource, writeSafetensors } = await import('@blip2/checkpoint');
+  await writeSafetensors(file, embeddings.map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data })));
 }
 
 async function writeNpy(file: string, embeddings: readonly NamedEmbedding[]): Promise<void> {
