@@ -75,6 +75,23 @@ describe('resuming', () => {
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
+  it('does not take another range for the one that it asked for', async () => {
+    const { server } = await hubTest({ repositories });
+    const order: readonly (Fault | undefined)[] = [undefined, 'cut', 'wrong-range'];
+    const seen = new Map<string, number>();
+    server.options = { repositories, pace: { bytes: 8192, pause: 0 }, fault: ({ host, path }) => {
+      if (host === 'hub') return undefined;
+      seen.set(path, (seen.get(path) ?? 0) + 1);
+      return order[seen.get(path) ?? 0];
+    } };
+    expect(await contents(await downloadModel(modelId, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
+    const whole = server.requests.filter(({ host, headers }) => host === 'storage' && headers.range === undefined).map(({ path }) => path);
+    // The shards were long enough to be cut in their middle: nothing of them is fetched twice.
+    const shards = [...seen].filter(([, count]) => count === 3).map(([path]) => path);
+    expect(shards.length).toBeGreaterThanOrEqual(2);
+    expect(whole.filter((path) => shards.includes(path)).length).toBe(shards.length);
+  });
+
   it('keeps what is here when the hub goes away, and goes on with it in the next call', async () => {
     const { server, cacheDir } = await hubTest({ repositories, pace: { bytes: 8192, pause: 1 }, fault: ({ host, headers }) => (host === 'hub' ? undefined : headers.range === undefined ? 'cut' : 'unavailable') });
     await expect(downloadModel(modelId, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
@@ -139,6 +156,7 @@ describe('a full disk', () => {
       const target = join(cacheDir, String(step));
       await expect(downloadModel(modelId, { cacheDir: target }, full(step * 28_000))).rejects.toMatchObject({ code: 'WRITE_FAILED', message: expect.stringContaining('ENOSPC') });
       expect(await badBlobs(target)).toEqual([]);
+      expect((await listing(target)).filter((line) => line.includes('incomplete'))).toEqual([]);
       kept.push((await readdir(join(target, repository, 'blobs'))).length);
       expect(await contents(await downloadModel(modelId, { cacheDir: target }))).toEqual(servedContents(tinyRepository()));
       expect((await listing(target)).filter((line) => line.includes('incomplete'))).toEqual([]);

@@ -139,10 +139,11 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     const start = asked !== undefined && unchanged && fault !== 'ignore-range' ? Number(asked) : 0;
     if (start > 0 && start >= content.byteLength) return refuse(response, 416, '');
     const isPart = asked !== undefined && unchanged && fault !== 'ignore-range';
-    if (isPart) response.setHeader('content-range', `bytes ${start + (fault === 'wrong-range' ? 1 : 0)}-${content.byteLength - 1}/${content.byteLength}`);
+    const first = start + (isPart && fault === 'wrong-range' ? 1 : 0);
+    if (isPart) response.setHeader('content-range', `bytes ${first}-${content.byteLength - 1}/${content.byteLength}`);
     response.setHeader('accept-ranges', 'bytes');
     response.setHeader('etag', etag);
-    await send(request, response, content.slice(start), isPart ? 206 : 200, fault);
+    await send(request, response, content.slice(first), isPart ? 206 : 200, fault);
   }
 
   async function send(request: ServedRequest, response: ServerResponse, whole: Uint8Array, status: number, fault: Fault | undefined): Promise<void> {
