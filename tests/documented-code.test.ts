@@ -62,6 +62,6 @@ describe('documented code runs', () => {
   test.each(all)('$name', (snippet) => {
     const program = join(folder, `${snippet.name}.mjs`);
     writeFileSync(program, ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText);
-    expect(() => execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })).not.toThrow();
+    expect(() => execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, env: { ...process.env, BLIP2_CACHE: join(folder, 'cache') }, stdio: ['ignore', 'pipe', 'pipe'] })).not.toThrow();
   }, PATIENCE);
 });
