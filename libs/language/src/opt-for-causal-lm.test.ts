@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCheckpoint } from '@blip2/checkpoint';
@@ -92,7 +92,7 @@ function unpadded({ dims, data }: { readonly dims: readonly number[]; readonly d
   return Array.from(data).filter((__, index) => index < half || Math.floor(index / inner) % length >= 2);
 }
 
-/** Stored by some checkpoints although it is the embedding: `optTensors` lists tied tensors once. */
+/** Stored by some checkpoints although it is the embedding: `optTensors` lists it where it is not. */
 const tied = 'lm_head.weight';
 const flags = [false, true];
 const requests: readonly CausalRequest[] = flags.flatMap((cache) => flags.flatMap((hiddenStates) => flags.map((attentions) => ({ cache, hiddenStates, attentions, lastHiddenState: hiddenStates }))));
@@ -110,7 +110,7 @@ describe('graphs', () => {
       expect([...new Set([...embedding, ...weightNames])].toSorted(), JSON.stringify(request)).toEqual(stored);
     }
     const recorded = optTensors(config, prefix).map((tensor) => tensor.name).toSorted();
-    expect(stored.filter((key) => !recorded.includes(key)).map((key) => key.replace('language_model.', ''))).toEqual(store.tensors.has(prefix ? `${prefix}.${tied}` : tied) ? [tied] : []);
+    expect(stored.filter((key) => !recorded.includes(key)).map((key) => key.replace('language_model.', ''))).toEqual(config.tieWordEmbeddings && store.tensors.has(prefix ? `${prefix}.${tied}` : tied) ? [tied] : []);
     for (const { name: key, shape } of optTensors(config, prefix)) expect(store.tensors.get(key)?.shape).toEqual(shape);
   });
 
@@ -254,5 +254,24 @@ describe('a language model that was saved alone', () => {
     expect((await saved.forward({ inputIds: [[2, 5]] })).logits.data).toEqual((await model.forward({ inputIds: [[2, 5]] })).logits.data);
     expect(JSON.parse(await readFile(join(target, 'config.json'), 'utf8'))).toMatchObject({ architectures: ['OPTForCausalLM'], model_type: 'opt', torch_dtype: name === 'opt-legacy-fp16' || name === 'blip2-opt-shapes' ? 'float16' : 'float32' });
     expect([...(await openCheckpoint(target)).tensors.keys()]).toContain('model.decoder.embed_tokens.weight');
+  });
+});
+
+describe('a head that is not tied', () => {
+  it('is a tensor of its own in a random model', async () => {
+    const folder = join(scratch, 'random-head');
+    await using model = await OptForCausalLM.fromConfig(OptConfig.create({ ...tiny, tieWordEmbeddings: false }), { seed: 1, folder: scratch });
+    await model.savePretrained(folder);
+    expect([...(await openCheckpoint(folder)).tensors.keys()]).toContain('lm_head.weight');
+  });
+
+  it('is missing where it is not stored', async () => {
+    const folder = join(scratch, 'lost-head');
+    await using model = await OptForCausalLM.fromConfig(OptConfig.create(tiny), { seed: 1, folder: scratch });
+    await model.savePretrained(folder);
+    expect([...(await openCheckpoint(folder)).tensors.keys()]).not.toContain('lm_head.weight');
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...model.config.json, tie_word_embeddings: false }));
+    await using untied = await OptForCausalLM.fromPretrained(folder);
+    await expect(untied.forward({ inputIds: [[5]] })).rejects.toEqual(failure('MISSING_WEIGHT', /lm_head\.weight/));
   });
 });

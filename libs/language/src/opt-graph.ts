@@ -113,13 +113,13 @@ function finalStates(g: Graph, x: F32, decoder: Weights, { hiddenSize, wordEmbed
   return wordEmbedProjDim === hiddenSize ? normed : linear(g, normed, decoder.at('project_out'), { inFeatures: hiddenSize, outFeatures: wordEmbedProjDim, bias: false });
 }
 
-/** Scores over the vocabulary. A file that leaves the head out ties it to the embedding. */
-function languageModelHead(g: Graph, x: F32, root: Weights, { wordEmbedProjDim, vocabSize }: OptConfig): F32 {
-  const head = root.has('lm_head.weight') ? root.at('lm_head') : root.at('model.decoder.embed_tokens');
+/** Scores over the vocabulary. A tied head may be left out of the file. */
+function languageModelHead(g: Graph, x: F32, root: Weights, { wordEmbedProjDim, vocabSize, tieWordEmbeddings }: OptConfig): F32 {
+  const head = tieWordEmbeddings && !root.has('lm_head.weight') ? root.at('model.decoder.embed_tokens') : root.at('lm_head');
   return linear(g, x, head, { inFeatures: wordEmbedProjDim, outFeatures: vocabSize, bias: false });
 }
 
-/** Every tensor of OPT's checkpoint, by name and shape; the head is tied to the embedding. */
+/** Every tensor of OPT's checkpoint, by name and shape; a head that is tied to the embedding is none. */
 export function optTensors(config: OptConfig, prefix: string): RecordedWeight[] {
   const request = { cache: false, lastHiddenState: false, hiddenStates: false, attentions: false };
   return recordWeights((weights) => {
