@@ -84,9 +84,14 @@ describe('BlipImageProcessor', () => {
   it.each([{ size: 0 }, { size: 1e6 }, { size: { shortest_edge: 224 } }, { resample: 9 }, { resample: 'cubic' }, { imageStd: 0 }, { imageMean: [1, 2] }, { rescaleFactor: Number.NaN }, { doResize: 'yes' }])('refuses %j', async (options) => {
     await expect(BlipImageProcessor.fromJson({}).process(image, options as object)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
-  it.each([{ size: { shortest_edge: 224 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }])('refuses a file with %j', (json) => {
+  it.each([{ size: { shortest_edge: 224 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }, { size: null }, { resample: null }, { image_mean: null }, { rescale_factor: null }])('refuses a file with %j', (json) => {
     expect(() => BlipImageProcessor.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
+  it('takes a step that is null as off, and then no setting of it', () => {
+    const file = { do_resize: null, size: null, do_rescale: null, rescale_factor: null, do_normalize: null, image_std: null };
+    expect(BlipImageProcessor.fromJson(file).settings).toMatchObject({ doResize: false, doRescale: false, doNormalize: false });
+  });
+
   it('says which file is missing', async () => {
     await expect(BlipImageProcessor.fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('preprocessor_config.json') });
   });

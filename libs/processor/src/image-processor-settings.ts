@@ -50,12 +50,20 @@ const FOREIGN_STEPS: readonly string[] = ['do_center_crop', 'do_pad', 'do_thumbn
 export function settingsFromJson(json: JsonObject, where: string): ImageProcessorSettings {
   const foreign = FOREIGN_STEPS.find((step) => json[step] === true);
   if (foreign) throw new Blip2Error('INVALID_CONFIG', `${foreign} is not a step of BlipImageProcessor`, { where });
+  const needed = (key: string, step: unknown): unknown => {
+    if (json[key] !== null || step === false) return json[key];
+    throw new Blip2Error('INVALID_CONFIG', 'Impossible image processor setting', { where: `${where}: ${key}`, expected: 'a value, or none for the default', got: 'null' });
+  };
+  const [doResize, doRescale, doNormalize] = [switched(json['do_resize']), switched(json['do_rescale']), switched(json['do_normalize'])];
   const overrides = {
-    doResize: json['do_resize'], size: json['size'], resample: json['resample'], doRescale: json['do_rescale'], rescaleFactor: json['rescale_factor'],
-    doNormalize: json['do_normalize'], imageMean: json['image_mean'], imageStd: json['image_std'],
+    doResize, size: needed('size', doResize), resample: needed('resample', doResize), doRescale, rescaleFactor: needed('rescale_factor', doRescale),
+    doNormalize, imageMean: needed('image_mean', doNormalize), imageStd: needed('image_std', doNormalize),
   };
   return mergeSettings(IMAGE_PROCESSOR_DEFAULTS, overrides, (field) => `${where}: ${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`, 'INVALID_CONFIG');
 }
+
+/** A step that is null is off in the reference; one that is absent has the class default. */
+const switched = (step: unknown): unknown => (step === null ? false : step);
 
 /** Settings with some of them replaced for one call. `INVALID_ARGUMENT` for impossible values. */
 export function overrideSettings(settings: ImageProcessorSettings, overrides: ImageProcessorOverrides): ImageProcessorSettings {
