@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { findProblems, readExpectedSkips } from './expected-skips.ts';
 import { readGoldenCase, requireGoldenCases } from './golden-case.ts';
 import { entryLine, summaryLine, toJson } from './report.ts';
-import { runCase } from './run-case.ts';
+import { runCase, type CaseRun } from './run-case.ts';
 import type { EntryResult } from './run-entry.ts';
 
 /** How to call it; printed with any mistake in the arguments. */
@@ -25,21 +25,21 @@ interface Arguments {
 }
 
 /** `npm run parity`: runs every entry of every case under a folder. Returns the exit code. */
-export async function parityCommand(args: readonly string[], output: ParityOutput): Promise<number> {
+export async function parityCommand(args: readonly string[], output: ParityOutput, run: CaseRun = {}): Promise<number> {
   const given = parseArguments(args);
   if (typeof given === 'string') {
     output.complain(`${given}\n${USAGE}`);
     return EXIT.usage;
   }
   try {
-    return await runFolder(given, output);
+    return await runFolder(given, output, run);
   } catch (error) {
     output.complain(reasonOf(error));
     return EXIT.failed;
   }
 }
 
-async function runFolder({ folder, only, json, expectSkips }: Arguments, { print, complain }: ParityOutput): Promise<number> {
+async function runFolder({ folder, only, json, expectSkips }: Arguments, { print, complain }: ParityOutput, run: CaseRun): Promise<number> {
   const skips = expectSkips === undefined ? undefined : await readExpectedSkips(expectSkips);
   const results: EntryResult[] = [];
   const unread: string[] = [];
@@ -52,7 +52,7 @@ async function runFolder({ folder, only, json, expectSkips }: Arguments, { print
     }
     if (only.length > 0 && !only.includes(golden.name)) continue;
     missing.delete(golden.name);
-    for await (const result of runCase(golden)) {
+    for await (const result of runCase(golden, run)) {
       print(entryLine(result));
       results.push(result);
     }

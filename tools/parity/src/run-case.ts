@@ -2,7 +2,7 @@ import { createCaseModels, type CaseModels } from './case-models.ts';
 import { readCheckpointFamily } from './checkpoint-family.ts';
 import { entryKinds } from './kinds/entry-kinds.ts';
 import type { GoldenCase, GoldenEntry } from './golden-case.ts';
-import { reasonToSkip } from './not-yet.ts';
+import { reasonToSkip as notYet } from './not-yet.ts';
 import { runEntry, skipEntry, type EntryKinds, type EntryResult } from './run-entry.ts';
 
 /** How a case is run; the defaults are the real thing, mutants replace them. */
@@ -11,10 +11,12 @@ export interface CaseRun {
   readonly models?: CaseModels;
   /** Entries to run; default all. */
   readonly select?: (entry: GoldenEntry) => boolean;
+  /** Why an entry is skipped; default: what `not-yet.ts` says. */
+  readonly reasonToSkip?: typeof notYet;
 }
 
 /** Runs the entries of a case one after another and yields what became of each. Models are loaded once and released at the end. */
-export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models, select = () => true }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
+export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models, select = () => true, reasonToSkip = notYet }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
   await using owned = models ?? createCaseModels(golden.checkpoint);
   const family = await readCheckpointFamily(golden.checkpoint);
   for (const entry of golden.entries.filter(select)) {
