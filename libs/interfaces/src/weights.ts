@@ -46,11 +46,22 @@ export interface BlockQuantizedWeight {
 
 export type QuantizedWeight = ColumnQuantizedWeight | BlockQuantizedWeight;
 
+/** A norm whose result linear layers read and nothing else does: what a feature is divided by in the norm, the layers may multiply it with. */
+export interface NormFold {
+  readonly norm: string;
+  /** The norm's bias, where it has one. */
+  readonly shift?: string;
+  /** The matrices that read it. */
+  readonly layers: readonly string[];
+}
+
 /** One tensor of a part as its graphs are to read it. Matrices of linear layers may become integers; everything else is `fp32`. */
 export interface PlannedWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly precision: Precision;
+  /** The fold that it belongs to. */
+  readonly fold?: NormFold;
 }
 
 /** The tensors of a checkpoint by name. Headers only: no weight has been read. */

@@ -44,6 +44,7 @@ export function buildGraph<const S extends Signature>(
   const entries = Object.entries(signature.inputs).map(([key, { type, axes }]) => [key, graph.input(key, type, axes)]);
   const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix));
   for (const [key, spec] of Object.entries(signature.outputs)) exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
+  finder.written?.(graph.nodes);
   const proto = modelProto(name, signature, graph);
   return {
     name,

@@ -1,5 +1,5 @@
 import type { PlannedWeight, Precision, WeightStore } from '@blip2/interfaces';
-import { recordWeights } from './record-weights.ts';
+import { recordGraphs } from './record-weights.ts';
 import { sensitivePrecision } from './sensitive-layers.ts';
 import type { WeightFinder } from './weights.ts';
 
@@ -14,9 +14,16 @@ const MAX_HALF_BYTES = 2 ** 27;
  * large and holds narrower floats.
  */
 export function planWeights(store: WeightStore, precision: Precision, build: (weights: WeightFinder) => void): PlannedWeight[] | undefined {
-  const recorded = recordWeights(build, (name) => store.tensors.has(name));
-  if (precision === 'fp32' && halfBytes(store, recorded) <= MAX_HALF_BYTES) return undefined;
-  return recorded.map(({ name, shape, linear }) => ({ name, shape, precision: linear ? sensitivePrecision(name, precision) : 'fp32' }));
+  const { weights, folds } = recordGraphs(build, (name) => store.tensors.has(name));
+  if (precision !== 'fp32') {
+    const foldOf = new Map(folds.flatMap((fold) => [fold.norm, ...(fold.shift === undefined ? [] : [fold.shift]), ...fold.layers].map((name) => [name, fold] as const)));
+    return weights.map(({ name, shape, linear }) => {
+      const fold = foldOf.get(name);
+      return { name, shape, precision: linear ? sensitivePrecision(name, precision) : 'fp32', ...(fold && { fold }) };
+    });
+  }
+  if (halfBytes(store, weights) <= MAX_HALF_BYTES) return undefined;
+  return weights.map(({ name, shape }) => ({ name, shape, precision }));
 }
 
 function halfBytes({ tensors }: WeightStore, recorded: readonly { readonly name: string }[]): number {

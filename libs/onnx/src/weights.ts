@@ -3,6 +3,7 @@ import { Blip2Error, type QuantizedWeight, type StoredTensor, type WeightStore }
 import { cast } from './ops/cast.ts';
 import { formatAxes, sameAxes } from './axes.ts';
 import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
+import type { NodeProto } from './generated/onnx_pb.ts';
 import type { Graph } from './graph.ts';
 import type { Value } from './value.ts';
 
@@ -13,6 +14,8 @@ export interface WeightFinder {
   find(name: string, shape: readonly number[]): StoredTensor | undefined;
   /** The integer form of the matrix of a linear layer, where it is held so. */
   findQuantized?(name: string, shape: readonly number[]): QuantizedWeight | undefined;
+  /** Hears of each graph that is written, for those who look on. */
+  written?(nodes: readonly NodeProto[]): void;
 }
 
 export function storeFinder({ folder, tensors, quantized }: WeightStore): WeightFinder {

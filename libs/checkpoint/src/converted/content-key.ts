@@ -18,8 +18,8 @@ const SMALL_FILE_BYTES = 2 ** 23;
 export async function contentKey(conversions: readonly Conversion[]): Promise<string> {
   const files = [...new Set(conversions.map(({ source }) => source.file))];
   const states = await Promise.all(files.map(fileState));
-  const tensors = conversions.map(({ name, shape, precision, source }) =>
-    [name, shape, precision, precision === 'q8' || precision === 'q4' ? blockSizeFor(shape[1] ?? 1) : 0, source.name, source.dtype, source.byteOffset, files.indexOf(source.file)]);
+  const tensors = conversions.map(({ name, shape, precision, fold, source }) =>
+    [name, shape, precision, precision === 'q8' || precision === 'q4' ? blockSizeFor(shape[1] ?? 1) : 0, source.name, source.dtype, source.byteOffset, files.indexOf(source.file), fold ?? 0]);
   return createHash('sha256').update(JSON.stringify([FORMAT_VERSION, states, tensors])).digest('hex').slice(0, 32);
 }
 

@@ -20,6 +20,8 @@ export interface ConversionTask {
   readonly inner: number;
   readonly begin: number;
   readonly end: number;
+  /** Repeated over the tensor's numbers in their order, each is multiplied with one of these. */
+  readonly factors?: Float32Array;
 }
 
 /** Bytes that a task reads. */
@@ -72,7 +74,7 @@ function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
   if (!finite) throw new Blip2Error('INVALID_CHECKPOINT', 'A weight is no finite number, so it has no scale', { where: `${name} in ${file}`, fix: 'Use dtype fp32, or other weights' });
 }
 
-function readRows({ name, file, dtype, sourceOffset, inner, begin, end }: ConversionTask): Float32Array {
+function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors }: ConversionTask): Float32Array {
   if (!isFloatType(dtype)) throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', { expected: 'F32, F16, BF16 or F64', got: dtype, where: name });
   const weights = new Float32Array((end - begin) * inner);
   const size = elementBytes[dtype];
@@ -89,6 +91,7 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end }: Conver
     closeSync(source);
   }
   if (dtype !== 'F32') toFloat32(bytes, dtype, weights);
+  if (factors) for (let i = 0, at = (begin * inner) % factors.length; i < weights.length; i += 1, at = at + 1 === factors.length ? 0 : at + 1) weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
   return weights;
 }
 

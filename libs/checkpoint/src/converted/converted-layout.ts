@@ -40,7 +40,7 @@ function outputTensors(conversion: Conversion): TensorLayout[] {
 }
 
 function tasksOf(conversion: Conversion, placed: (name: string) => number): ConversionTask[] {
-  const { name, source, precision, shape } = conversion;
+  const { name, source, precision, shape, factors } = conversion;
   const weights = shape.reduce((product, axis) => product * axis, 1);
   // A tensor that stays a float is a column of numbers.
   const inner = precision === 'fp32' ? 1 : (shape[1] ?? 1);
@@ -49,6 +49,7 @@ function tasksOf(conversion: Conversion, placed: (name: string) => number): Conv
   const common = {
     name, precision, inner, rows, file: source.file, dtype: source.dtype, sourceOffset: source.byteOffset,
     valuesOffset: placed(valuesName(conversion)), scalesOffset: placed(scalesName(conversion)),
+    ...(factors && { factors }),
   };
   const tasks: ConversionTask[] = [];
   for (let begin = 0; begin < rows; begin += step) tasks.push({ ...common, begin, end: Math.min(begin + step, rows) });

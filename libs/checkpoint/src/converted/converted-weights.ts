@@ -1,6 +1,6 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Blip2Error, type PlannedWeight, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { Blip2Error, type NormFold, type PlannedWeight, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import type { LoadProgress } from '../hub/download-model.ts';
 import { syncFolder, writeAll, writePending, writing } from '../pending-file.ts';
 import { readHeader } from '../read-header.ts';
@@ -10,6 +10,7 @@ import { contentKey } from './content-key.ts';
 import { convertAll } from './conversion-pool.ts';
 import { taskBytes } from './convert-rows.ts';
 import { planFile } from './converted-layout.ts';
+import { featureFactors } from './feature-factors.ts';
 import { blockSizeFor, scalesName, valuesName, type Conversion } from './weight-plan.ts';
 
 export interface ConversionOptions {
@@ -42,7 +43,7 @@ export async function convertedWeights(store: WeightStore, plan: readonly Planne
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, fix: 'Set BLIP2_CACHE to a folder that can be written', cause });
   });
-  await once(file, () => convert(file, conversions, key, store.folder, options));
+  await once(file, () => convert(file, conversions, key, store, options));
   const made = await openConverted(file, plan);
   if (made) return made;
   throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was removed or changed as soon as it was made', { where: file });
@@ -69,9 +70,10 @@ async function once(file: string, make: () => Promise<void>): Promise<void> {
   return made;
 }
 
-async function convert(file: string, conversions: readonly Conversion[], key: string, source: string, { signal, onProgress, conversionThreads }: ConversionOptions): Promise<void> {
+async function convert(file: string, conversions: readonly Conversion[], key: string, store: WeightStore, { signal, onProgress, conversionThreads }: ConversionOptions): Promise<void> {
   if (await openConverted(file, conversions)) return;
-  const { head, fileBytes, tasks } = planFile(conversions, { format: 'blip2', source }, file);
+  const source = store.folder;
+  const { head, fileBytes, tasks } = planFile(await withFactors(conversions, store), { format: 'blip2', source }, file);
   const total = tasks.reduce((sum, task) => sum + taskBytes(task), 0);
   await requireSpace(join(file, '..'), fileBytes);
   let loaded = 0;
@@ -95,6 +97,24 @@ async function convert(file: string, conversions: readonly Conversion[], key: st
     throw error;
   }
   await syncFolder(join(file, '..'));
+}
+
+/** The conversions with what their folds make of them. */
+async function withFactors(conversions: readonly Conversion[], store: WeightStore): Promise<Conversion[]> {
+  const known = new Map<string, Promise<Float32Array | undefined>>();
+  const factorsOf = (fold: NormFold): Promise<Float32Array | undefined> => {
+    const made = known.get(fold.norm) ?? featureFactors(store, fold);
+    known.set(fold.norm, made);
+    return made;
+  };
+  const result: Conversion[] = [];
+  for (const conversion of conversions) {
+    const { name, fold } = conversion;
+    const factors = fold && (await factorsOf(fold));
+    if (!fold || !factors) result.push(conversion);
+    else result.push({ ...conversion, factors: fold.layers.includes(name) ? factors : factors.map((factor) => 1 / factor) });
+  }
+  return result;
 }
 
 /** A converted file, checked by its header; nothing if there is none or it is not whole. */

@@ -3,6 +3,8 @@ import type { PlannedWeight, StoredTensor } from '@blip2/interfaces';
 /** What becomes of one tensor of a checkpoint. */
 export interface Conversion extends PlannedWeight {
   readonly source: StoredTensor;
+  /** Of each column of a matrix, or each number of a vector: what it is multiplied with. */
+  readonly factors?: Float32Array;
 }
 
 /** Weights along `in` that share a scale. Longer blocks are read faster; where the width is no multiple, shorter ones waste less of the last. */

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { convertedWeights, openPartWeights, readTensor, saveCheckpoint, tensorSource, type PartWeights } from '@blip2/checkpoint';
+import { OptConfig, readConfig } from '@blip2/config';
+import type { Precision, Tensor } from '@blip2/interfaces';
+import { planWeights } from '@blip2/onnx';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { DECODING } from './causal-language-model.ts';
+import { createOptForCausalLM } from './opt-for-causal-lm.ts';
+import { buildOptDecoder } from './opt-graph.ts';
+
+const demo = fileURLToPath(new URL('../../../apps/cli/models/blip2-opt-shapes', import.meta.url));
+const FEATURES: readonly number[] = [5, 77];
+const FACTOR = 100;
+
+let folder = '';
+let config: OptConfig;
+let planted: PartWeights;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-outliers-'));
+  config = OptConfig.fromJson(await readConfig(demo), demo);
+  await plant();
+  planted = await openPartWeights(join(folder, 'planted'), 'language_model');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The demo's language model, of which every norm makes two features a hundred times as large, and the layers behind read them with weights as much smaller: the same model. */
+async function plant(): Promise<void> {
+  const { store, prefix } = await openPartWeights(demo, 'language_model');
+  const tensors = new Map<string, Tensor<'float32'>>();
+  for (const stored of store.tensors.values()) if (stored.name.startsWith(`${prefix}.`)) tensors.set(stored.name, await readTensor(stored));
+  const times = (name: string, factor: number): void => {
+    const tensor = tensors.get(name);
+    const width = tensor?.dims.at(-1) ?? 1;
+    tensor?.data.forEach((value, i) => {
+      if (FEATURES.includes(i % width)) tensor.data[i] = value * factor;
+    });
+  };
+  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
+    const path = `${prefix}.model.decoder.layers.${layer}`;
+    for (const norm of ['self_attn_layer_norm', 'final_layer_norm']) for (const kind of ['weight', 'bias']) times(`${path}.${norm}.${kind}`, FACTOR);
+    for (const reader of ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'fc1']) times(`${path}.${reader}.weight`, 1 / FACTOR);
+  }
+  await saveCheckpoint(join(folder, 'planted'), [...tensors].map(([name, tensor]) => tensorSource(name, tensor)));
+}
+
+async function scores(weights: PartWeights): Promise<Float32Array> {
+  await using model = createOptForCausalLM(config, weights, { threads: 1 });
+  const { logits } = await model.forward({ inputIds: [[2, 68, 334, 303, 358, 264, 366, 372, 266, 331, 307]] });
+  return logits.data;
+}
+
+async function scoreError(precision: Precision, folded: boolean): Promise<number> {
+  const plan = planWeights(planted.store, precision, (finder) => void buildOptDecoder(config, finder, planted.prefix, DECODING)) ?? [];
+  const used = folded ? plan : plan.map(({ name, shape, precision: own }) => ({ name, shape, precision: own }));
+  const store = await convertedWeights(planted.store, used, 'opt', { convertedDir: join(folder, 'cache') });
+  const [got, exact] = [await scores({ ...planted, store, original: planted.store }), await scores(planted)];
+  const sum = (numbers: Float32Array): number => numbers.reduce((total, number) => total + number * number, 0);
+  return Math.sqrt(sum(exact.map((value, i) => (got[i] ?? NaN) - value)) / sum(exact));
+}
+
+// Measured without and with: int8 45 and 2.2 %, q8 57 and 1.8 %, q4 57 and 17 %. The demo as it is: about the latter.
+it.each(['int8', 'q8'] as const)('features that stand out by a factor of 100 ruin the scores at %s, and cost nothing once they are folded into the norms before', async (precision) => {
+  expect(await scoreError(precision, false)).toBeGreaterThan(0.2);
+  expect(await scoreError(precision, true)).toBeLessThan(0.03);
+});
+
+it('folding takes the harm of outliers from q4 as well', async () => {
+  expect(await scoreError('q4', true)).toBeLessThan(0.6 * (await scoreError('q4', false)));
+});
