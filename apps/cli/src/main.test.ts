@@ -28,6 +28,13 @@ describe('help and versions', () => {
     expect(stdout).toMatch(/^blip2 \d+\.\d+\.\d+\S* \(node v\d+/);
   });
 
+  it.each(['caption', 'ask', 'match'])('keeps the options of %s within 80 columns where nobody says how wide it is', async (command) => {
+    const { stdout } = await runFake([command, '--help']);
+    const options = stdout.slice(stdout.indexOf('Options:'), stdout.indexOf('Examples:'));
+    expect(options).toContain('--batch-size');
+    expect(options.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
   it('answers a bare call with the help on stderr and exit code 2', async () => {
     const { exitCode, stdout, stderr } = await runFake([]);
     expect(exitCode).toBe(2);

@@ -12,6 +12,7 @@ import { matchCommand } from './commands/match.ts';
 import { rankCommand } from './commands/rank.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
+import { helpFormat } from './options/help-format.ts';
 import { usageError } from './usage-error.ts';
 import { versionLine } from './version.ts';
 
@@ -43,6 +44,7 @@ export function createProgram(environment: Environment, onExitCode: (code: ExitC
 function prepare(command: Command, { stdout, stderr }: Environment): void {
   command
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text), outputError: () => {} })
+    .configureHelp(helpFormat)
     .helpOption('-h, --help', 'Show this help')
     .showSuggestionAfterError(false)
     .exitOverride((error: CommanderError) => {

@@ -21,6 +21,13 @@ describe('folders', () => {
     expect(await expand([at()], true)).toEqual([at('a/1.png')]);
   });
 
+  it('give files alone: a device or a pipe would be waited for without end', async () => {
+    const at = await temporaryFolder({ '1.png': '' });
+    await symlink('/dev/null', at('2.png'));
+    await symlink(at('nowhere'), at('3.png'));
+    expect(await expand([at()])).toEqual(['1.png', '3.png'].map(at));
+  });
+
   it('without pictures are an input that failed', async () => {
     const at = await temporaryFolder({ 'deep/f3.png': '' });
     expect(await expand([at()])).toEqual([`${at()}: MISSING_FILE`]);

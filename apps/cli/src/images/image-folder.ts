@@ -13,7 +13,8 @@ export async function imagesInFolder(folder: string, recursive: boolean, visited
   visited.add(real);
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort(naturalOrder);
   const entries = await Promise.all(names.map(async (name) => ({ path: join(folder, name), stats: await stat(join(folder, name)).catch(() => undefined) })));
-  const images = entries.filter(({ path, stats }) => !stats?.isDirectory() && IMAGE_EXTENSIONS.has(extname(path).toLowerCase()));
+  // A pipe or device would be waited for without end; a broken link is a picture that fails.
+  const images = entries.filter(({ path, stats }) => (!stats || stats.isFile()) && IMAGE_EXTENSIONS.has(extname(path).toLowerCase()));
   const found = images.map(({ path }) => path);
   if (recursive) for (const { path, stats } of entries) if (stats?.isDirectory()) found.push(...(await imagesInFolder(path, true, visited)));
   return found;
