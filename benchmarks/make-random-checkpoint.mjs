@@ -20,14 +20,27 @@ const SHAPES = {
       model_type: 'opt', hidden_size: 2560, num_hidden_layers: 32, num_attention_heads: 32, ffn_dim: 10240, word_embed_proj_dim: 2560, vocab_size: 50304, eos_token_id: 50118,
     },
   },
+  'flan-t5-xl': {
+    model_type: 'blip-2',
+    image_token_index: 268,
+    num_query_tokens: 32,
+    vision_config: { model_type: 'blip_2_vision_model' },
+    qformer_config: { model_type: 'blip_2_qformer' },
+    text_config: {
+      model_type: 't5', d_model: 2048, d_ff: 5120, d_kv: 64, num_layers: 24, num_heads: 32, vocab_size: 32128, bos_token_id: 1, decoder_start_token_id: 0,
+      feed_forward_proj: 'gated-gelu', dense_act_fn: 'gelu', tie_word_embeddings: false,
+    },
+  },
 };
-const demo = fileURLToPath(new URL('../apps/cli/models/blip2-opt-shapes/', import.meta.url));
+/** The demo checkpoint whose tokenizer goes with each shape. */
+const DEMOS = { 'opt-2.7b': 'blip2-opt-shapes', 'flan-t5-xl': 'blip2-t5-shapes' };
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 
 const [shape, folder] = process.argv.slice(2);
 const json = SHAPES[shape];
 if (!json || !folder) throw new TypeError(`usage: make-random-checkpoint.mjs ${Object.keys(SHAPES).join('|')} FOLDER`);
 
+const demo = fileURLToPath(new URL(`../apps/cli/models/${DEMOS[shape]}/`, import.meta.url));
 const started = performance.now();
 await mkdir(folder, { recursive: true });
 // Lively weights: near-zero ones, the reference's for vision, would run through other code paths of the processor (denormals).
