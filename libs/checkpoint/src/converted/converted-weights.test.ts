@@ -195,6 +195,19 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
+  it('a process that was killed: what it left is removed an hour later, and not what is being written', async () => {
+    await mkdir(join(convertedDir, 'weights'), { recursive: true });
+    for (const [name, age] of [['.old.safetensors.1.tmp', 7200], ['.new.safetensors.2.tmp', 60], ['kept.safetensors', 7200]] as const) {
+      const file = join(convertedDir, 'weights', name);
+      await writeFile(file, 'x');
+      const then = Date.now() / 1000 - age;
+      await utimes(file, then, then);
+    }
+    const store = await model();
+    await convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
+    expect((await files()).filter((name) => !name.startsWith('part-')).toSorted()).toEqual(['.new.safetensors.2.tmp', 'kept.safetensors']);
+  });
+
   it('a tensor that is missing or of another shape, before anything is made', async () => {
     const store = await model();
     const plan = planOf(store, 'q4');

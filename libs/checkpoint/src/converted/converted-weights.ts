@@ -5,7 +5,7 @@ import type { LoadProgress } from '../hub/download-model.ts';
 import { syncFolder, writeAll, writePending, writing } from '../pending-file.ts';
 import { readHeader } from '../read-header.ts';
 import { requireSpace } from '../save-checkpoint.ts';
-import { defaultCacheFolder } from './cache-folder.ts';
+import { defaultCacheFolder, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import { convertAll } from './conversion-pool.ts';
 import { taskBytes } from './convert-rows.ts';
@@ -43,6 +43,7 @@ export async function convertedWeights(store: WeightStore, plan: readonly Planne
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
     throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, fix: 'Set BLIP2_CACHE to a folder that can be written', cause });
   });
+  await removeAbandoned(folder);
   await once(file, () => convert(file, conversions, key, store, options));
   const made = await openConverted(file, plan);
   if (made) return made;
