@@ -2,14 +2,13 @@ import type { Blip2Config } from '@blip2/config';
 import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
 import type { GenerationOptions, PixelValues, TokenIds } from '@blip2/interfaces';
 import type { Blip2QFormerModel, LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
-import { asRows } from '@blip2/runtime';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { ModelSources } from './model-sources.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
 import { modelTensors } from './model-tensors.ts';
-import { ownPrompt, mergePrompt } from './merge-prompt.ts';
+import { mergePrompt } from './merge-prompt.ts';
 import type { CheckpointLanguageModel } from './part-loaders.ts';
 import { createPipeline, isPixelValues, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type VisualPrefix } from './pipeline.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
@@ -104,9 +103,7 @@ async function forward(config: Blip2Config, pipeline: Blip2Pipeline, parts: Forw
   };
   expectDecoderInputs(parts.languageModel, inputs);
   const image = await readImage(pipeline, parts, inputs.pixelValues, { ...options, ...outputs });
-  const ids = inputs.inputIds ? asRows(inputs.inputIds) : ownPrompt(image.prefix, config, parts.languageModel.specialTokens);
-  const attentionMask = inputs.attentionMask && asRows(inputs.attentionMask);
-  const prompt = await mergePrompt({ prefix: image.prefix, ids, attentionMask, layout: config, language: parts.languageModel });
+  const prompt = await mergePrompt({ prefix: image.prefix, text: inputs, layout: config, language: parts.languageModel });
   return {
     ...(await forwardPrompt(parts.languageModel, prompt, inputs, outputs)),
     ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),

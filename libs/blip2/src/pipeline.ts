@@ -1,9 +1,8 @@
 import {
-  Blip2Error, type GenerationOptions, type LanguageModel, type LanguageProjection, type PixelValues, type QFormer, type Rows, type TokenEmbeddings, type TokenIds, type VisionEncoder,
+  Blip2Error, type GenerationOptions, type LanguageModel, type LanguageProjection, type PixelValues, type QFormer, type TokenEmbeddings, type TokenIds, type VisionEncoder,
 } from '@blip2/interfaces';
 import { generate, sequenceLogProbs, type GenerateOutput, type GenerationContext, type SequenceLogProbs, type SequenceLogProbsOptions } from '@blip2/generate';
-import { asRows } from '@blip2/runtime';
-import { mergePrompt, ownPrompt, type MergedPrompt } from './merge-prompt.ts';
+import { mergePrompt, type MergedPrompt, type PromptText } from './merge-prompt.ts';
 
 /** One implementation per seam, ours or anybody's. */
 export interface Blip2Parts {
@@ -27,13 +26,9 @@ export interface EncodeImagesOptions {
   readonly interpolatePosEncoding?: boolean;
 }
 
-export interface PromptInputs {
+export interface PromptInputs extends PromptText {
   /** Pictures `[batch, 3, height, width]`, or the prefix that `encodeImages` made of them. */
   readonly pixelValues: PixelValues | VisualPrefix;
-  /** `[batch, sequence]`, image tokens included where the checkpoint has one. Default: image tokens and the start token. */
-  readonly inputIds?: Rows;
-  /** `[batch, sequence]`. Default: every position counts. */
-  readonly attentionMask?: Rows;
 }
 
 /** The four parts in a row: pictures to prefix, prefix and text to tokens. */
@@ -70,12 +65,8 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
 
 /** Prompts over any way from pictures to their prefix. */
 export function createPromptTasks<Inputs extends PromptInputs>(language: LanguageModel, layout: PromptLayout, prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>): PromptTasks<Inputs> {
-  const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) => {
-    const { inputIds, attentionMask } = inputs;
-    const prefix = await prefixOf(inputs, options);
-    const ids = inputIds ? asRows(inputIds) : ownPrompt(prefix, layout, language.specialTokens);
-    return mergePrompt({ prefix, ids, attentionMask: attentionMask && asRows(attentionMask), layout, language });
-  };
+  const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
+    mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
   return {
     embedPrompt,
     async generate(inputs, options = {}, context = {}) {

@@ -2,13 +2,12 @@ import { InstructBlipConfig } from '@blip2/config';
 import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
 import type { GenerationOptions, PixelValues, TokenIds } from '@blip2/interfaces';
 import { firstPositions, type LanguageProjection, type QFormerOutput, type QueryTokens, type TextConditionedQFormer } from '@blip2/qformer';
-import { asRows } from '@blip2/runtime';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 import type { ForwardOptions } from '../blip2-for-conditional-generation.ts';
 import { openModelParts, type CheckpointParts } from '../checkpoint-parts.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from '../forward-prompt.ts';
 import type { LoadOptions } from '../load-options.ts';
-import { mergePrompt, ownPrompt } from '../merge-prompt.ts';
+import { mergePrompt } from '../merge-prompt.ts';
 import { modelTensors } from '../model-tensors.ts';
 import type { CheckpointLanguageModel } from '../part-loaders.ts';
 import { isPixelValues, type EncodeImagesOptions, type VisualPrefix } from '../pipeline.ts';
@@ -98,8 +97,7 @@ async function forward(config: InstructBlipConfig, parts: ForwardParts, inputs: 
   };
   expectDecoderInputs(parts.languageModel, inputs);
   const image = await readImage(parts, inputs, { ...options, ...outputs });
-  const ids = inputs.inputIds ? asRows(inputs.inputIds) : ownPrompt(image.prefix, config, parts.languageModel.specialTokens);
-  const prompt = await mergePrompt({ prefix: image.prefix, ids, attentionMask: inputs.attentionMask && asRows(inputs.attentionMask), layout: config, language: parts.languageModel });
+  const prompt = await mergePrompt({ prefix: image.prefix, text: inputs, layout: config, language: parts.languageModel });
   return {
     ...(await forwardPrompt(parts.languageModel, prompt, inputs, outputs)),
     ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
