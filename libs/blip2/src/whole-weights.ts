@@ -42,18 +42,27 @@ function* partTensors(path: string, { store, prefix }: PartWeights): Generator<r
   }
 }
 
+const HEAD = `${LANGUAGE}.lm_head.weight`;
 /** Tables of T5 that may stand for each other: any of them, and any for a head that is absent (`_tied_weights_keys`). */
 const T5_TABLES: readonly string[] = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'].map((name) => `${LANGUAGE}.${name}`);
-const STAND_INS: Readonly<Record<string, readonly string[]>> = { [`${LANGUAGE}.shared.weight`]: T5_TABLES, [`${LANGUAGE}.lm_head.weight`]: T5_TABLES };
+/** The tables of word embeddings, each tied to the head where the head is not a tensor of its own. */
+const WORD_TABLES: readonly string[] = ['model.decoder.embed_tokens.weight', 'model.embed_tokens.weight', 'shared.weight'].map((name) => `${LANGUAGE}.${name}`);
+
+/** Names under which a tensor may be stored instead of its own. */
+function standIns(name: string, expected: ReadonlySet<string>): readonly string[] {
+  const byHead = WORD_TABLES.includes(name) && !expected.has(HEAD) ? [HEAD] : [];
+  return name === HEAD || T5_TABLES.includes(name) ? [...T5_TABLES, ...byHead] : byHead;
+}
 
 /** The names of `expected` that are not there, in order. */
 export function missingTensors(expected: readonly Pick<RecordedWeight, 'name'>[], tensors: ReadonlyMap<string, unknown>): string[] {
-  const isThere = (name: string): boolean => tensors.has(name) || (STAND_INS[name]?.some((other) => tensors.has(other)) ?? false);
-  return expected.map(({ name }) => name).filter((name) => !isThere(name));
+  const names = new Set(expected.map(({ name }) => name));
+  const isThere = (name: string): boolean => tensors.has(name) || standIns(name, names).some((other) => tensors.has(other));
+  return [...names].filter((name) => !isThere(name));
 }
 
 /** Tied tensors, which a checkpoint may hold more than once. */
-const COPIES: ReadonlySet<string> = new Set([`${LANGUAGE}.lm_head.weight`, ...T5_TABLES]);
+const COPIES: ReadonlySet<string> = new Set([HEAD, ...T5_TABLES]);
 
 /** The names that a model does not read, in order; tied tensors that are there once more do not count. */
 export function unexpectedTensors(expected: readonly Pick<RecordedWeight, 'name'>[], tensors: ReadonlyMap<string, unknown>): string[] {

@@ -9,14 +9,16 @@ import {
   type AttentionInputs, type AttentionOutputs, type Graph, type RecordedWeight, type Rotations, type Value, type WeightFinder, type Weights, type WrittenModel,
 } from '@blip2/onnx';
 import { causalSignature, type CausalRequest, type CausalSignature, type CausalSizes, type EmbeddingSignature } from './causal-graph.ts';
+import { headTable, wordTable } from './tied-table.ts';
 
 type F32 = Value<'float32'>;
+const WORD_TABLE = 'model.embed_tokens';
 
 /** Word embeddings alone: they are looked up before image features take their places among them. */
-export function buildLlamaEmbedding({ vocabSize, hiddenSize }: LlamaConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
+export function buildLlamaEmbedding({ vocabSize, hiddenSize, tieWordEmbeddings }: LlamaConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
   const signature = { inputs: { input_ids: i64('batch', 'sequence') }, outputs: { inputs_embeds: f32('batch', 'sequence', hiddenSize) } };
   return buildGraph({ name: 'llama_embedding', signature, weights, prefix }, (g, { input_ids }, root) => ({
-    inputs_embeds: embedding(g, input_ids, root.at('model.embed_tokens'), { numEmbeddings: vocabSize, embeddingSize: hiddenSize }),
+    inputs_embeds: embedding(g, input_ids, wordTable(root, WORD_TABLE, tieWordEmbeddings), { numEmbeddings: vocabSize, embeddingSize: hiddenSize }),
   }));
 }
 
@@ -117,8 +119,7 @@ function groupedAttention(g: Graph, { query, key, value, past, bias }: Attention
 
 /** Scores over the vocabulary. A tied head is left out of the file. */
 function languageModelHead(g: Graph, x: F32, root: Weights, { hiddenSize, vocabSize, tieWordEmbeddings }: LlamaConfig): F32 {
-  const head = tieWordEmbeddings && !root.has('lm_head.weight') ? root.at('model.embed_tokens') : root.at('lm_head');
-  return linear(g, x, head, { inFeatures: hiddenSize, outFeatures: vocabSize, bias: false });
+  return linear(g, x, headTable(root, WORD_TABLE, tieWordEmbeddings), { inFeatures: hiddenSize, outFeatures: vocabSize, bias: false });
 }
 
 /** Every tensor of Llama's checkpoint, by name and shape. */

@@ -9,18 +9,20 @@ import {
   recordWeights, type AttentionInputs, type Graph, type RecordedWeight, type Value, type WeightFinder, type Weights, type WrittenModel,
 } from '@blip2/onnx';
 import { causalSignature, type CausalRequest, type CausalSignature, type CausalSizes, type EmbeddingSignature } from './causal-graph.ts';
+import { headTable, wordTable } from './tied-table.ts';
 
 type F32 = Value<'float32'>;
+const WORD_TABLE = 'model.decoder.embed_tokens';
 /** Row 0 of the reference's table is unused, row 1 is that of padding; position 0 is row 2. */
 export const POSITION_OFFSET = 2;
 /** PyTorch's default, which `OPTDecoderLayer` leaves as it is. */
 const LAYER_NORM_EPSILON = 1e-5;
 
 /** Word embeddings alone: they are looked up before image features take their places among them. */
-export function buildOptEmbedding({ vocabSize, wordEmbedProjDim }: OptConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
+export function buildOptEmbedding({ vocabSize, wordEmbedProjDim, tieWordEmbeddings }: OptConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
   const signature = { inputs: { input_ids: i64('batch', 'sequence') }, outputs: { inputs_embeds: f32('batch', 'sequence', wordEmbedProjDim) } };
   return buildGraph({ name: 'opt_embedding', signature, weights, prefix }, (g, { input_ids }, root) => ({
-    inputs_embeds: embedding(g, input_ids, root.at('model.decoder.embed_tokens'), { numEmbeddings: vocabSize, embeddingSize: wordEmbedProjDim }),
+    inputs_embeds: embedding(g, input_ids, wordTable(root, WORD_TABLE, tieWordEmbeddings), { numEmbeddings: vocabSize, embeddingSize: wordEmbedProjDim }),
   }));
 }
 
@@ -115,8 +117,7 @@ function finalStates(g: Graph, x: F32, decoder: Weights, { hiddenSize, wordEmbed
 
 /** Scores over the vocabulary. A tied head may be left out of the file. */
 function languageModelHead(g: Graph, x: F32, root: Weights, { wordEmbedProjDim, vocabSize, tieWordEmbeddings }: OptConfig): F32 {
-  const head = tieWordEmbeddings && !root.has('lm_head.weight') ? root.at('model.decoder.embed_tokens') : root.at('lm_head');
-  return linear(g, x, head, { inFeatures: wordEmbedProjDim, outFeatures: vocabSize, bias: false });
+  return linear(g, x, headTable(root, WORD_TABLE, tieWordEmbeddings), { inFeatures: wordEmbedProjDim, outFeatures: vocabSize, bias: false });
 }
 
 /** Every tensor of OPT's checkpoint, by name and shape; a head that is tied to the embedding is none. */

@@ -125,7 +125,8 @@ function decoderBlock(g: Graph, x: F32, weights: Weights, config: T5Config, { bi
 }
 
 /** Scores over the vocabulary: by the stored head, whatever the configuration says of tying, or where there is none by the word embeddings. */
-function languageModelHead(g: Graph, x: F32, root: Weights, { dModel, vocabSize, scaleDecoderOutputs }: T5Config): F32 {
-  const head = root.has('lm_head.weight') ? root.at('lm_head') : wordEmbeddings(root);
+function languageModelHead(g: Graph, x: F32, root: Weights, config: T5Config): F32 {
+  const { dModel, vocabSize, scaleDecoderOutputs } = config;
+  const head = root.has('lm_head.weight') ? root.at('lm_head') : wordEmbeddings(root, config);
   return linear(g, scaleDecoderOutputs ? scale(g, x, dModel ** -0.5) : x, head, { inFeatures: dModel, outFeatures: vocabSize, bias: false });
 }

@@ -8,10 +8,11 @@ import { feedForward, positionBias, t5Attention, t5Norm, t5Project, wordEmbeddin
 type F32 = Value<'float32'>;
 
 /** Word embeddings alone, of encoder and decoder alike: they are looked up before image features take their places among them. */
-export function buildT5Embedding({ vocabSize, dModel }: T5Config, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
+export function buildT5Embedding(config: T5Config, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature> {
+  const { vocabSize, dModel } = config;
   const signature = { inputs: { input_ids: i64('batch', 'sequence') }, outputs: { inputs_embeds: f32('batch', 'sequence', dModel) } };
   return buildGraph({ name: 't5_embedding', signature, weights, prefix }, (g, { input_ids }, root) => ({
-    inputs_embeds: embedding(g, input_ids, wordEmbeddings(root), { numEmbeddings: vocabSize, embeddingSize: dModel }),
+    inputs_embeds: embedding(g, input_ids, wordEmbeddings(root, config), { numEmbeddings: vocabSize, embeddingSize: dModel }),
   }));
 }
 

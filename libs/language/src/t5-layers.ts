@@ -1,6 +1,7 @@
 /** What T5's encoder and decoder have in common (arXiv 1910.10683; gated feed-forward layers: arXiv 2002.05202). No linear layer has a bias. */
 import type { T5Config } from '@blip2/config';
 import { activation, add, attention, embedding, linear, mul, rmsNorm, transpose, type AttentionInputs, type AttentionOutputs, type Graph, type Value, type Weights } from '@blip2/onnx';
+import { wordTable } from './tied-table.ts';
 
 type F32 = Value<'float32'>;
 
@@ -12,8 +13,10 @@ export function innerSize({ numHeads, dKv }: T5Config): number {
 /** Words are looked up in one table. Files hold it under any of these names, or under several. */
 const WORD_TABLES: readonly string[] = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens'];
 
-export function wordEmbeddings(root: Weights): Weights {
-  return root.at(WORD_TABLES.find((name) => root.has(`${name}.weight`)) ?? 'shared');
+/** The head of a scaled, tied model is the same table, and may be the only name that it is stored under. */
+export function wordEmbeddings(root: Weights, { scaleDecoderOutputs }: T5Config): Weights {
+  const path = WORD_TABLES.find((name) => root.has(`${name}.weight`)) ?? 'shared';
+  return wordTable(root, path, scaleDecoderOutputs);
 }
 
 export function t5Norm(g: Graph, x: F32, weights: Weights, { layerNormEpsilon: epsilon }: T5Config): F32 {
