@@ -24,7 +24,8 @@ const median = (side) => {
   return times[Math.floor(times.length / 2)];
 };
 const [{ model }] = cpus();
-const summary = { shape: 'opt-2.7b', newTokens: 10, machine: { cpu: model, cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, node: process.version }, medianMs: { ours: median('ours'), pytorch: median('pytorch') }, rows };
+const command = `PYTHON=python3 node benchmarks/compare-captions.mjs FOLDER ${picture} RESULT ${rounds}`;
+const summary = { command, shape: 'opt-2.7b', newTokens: 10, machine: { cpu: model, cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, node: process.version }, medianMs: { ours: median('ours'), pytorch: median('pytorch') }, rows };
 summary.ratio = summary.medianMs.ours / summary.medianMs.pytorch;
 writeFileSync(result, `${JSON.stringify(summary, undefined, 2)}\n`);
 console.log(`ours / pytorch = ${summary.ratio.toFixed(2)}`);
