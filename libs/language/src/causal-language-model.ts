@@ -8,17 +8,24 @@ import type { CausalRequest, CausalSignature, CausalSizes, EmbeddingSignature } 
 import { causalBias } from './causal-mask.ts';
 import { causalLoss } from './cross-entropy.ts';
 import { expectPrompt } from './expect-prompt.ts';
+import type { CacheSize } from './key-value-cache.ts';
 import { expectTokens, indexTensor, maskRows, promptEmbeddings, range, type PromptInputs } from './language-inputs.ts';
 import { storeForRows, type StoresByRows } from './language-weights.ts';
+import { emptyPast, keyValuesOf, pastFeeds, pastPositions, withNewRows, type KeyValue, type LayeredKeyValues } from './past-key-values.ts';
 
+/** With `pastKeyValues`, ids or embeddings and labels are of the new positions alone, while `attentionMask` is over past and new ones. */
 export interface CausalLMInputs extends PromptInputs {
   /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
   readonly labels?: Rows;
+  /** What `useCache` gave for the positions before these, one entry per layer, each tensor `[batch, keyValueHeads, past, headSize]`. Not changed. */
+  readonly pastKeyValues?: readonly KeyValue[];
 }
 
 export interface CausalLMOptions {
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
+  /** Give `pastKeyValues` back for the positions to come. Default false, whatever the configuration says. */
+  readonly useCache?: boolean;
 }
 
 export interface CausalLMOutput {
@@ -30,16 +37,18 @@ export interface CausalLMOutput {
   readonly lastHiddenState: HiddenStates;
   /** Embeddings, then each layer's result; the last one after the final norm. */
   readonly hiddenStates?: readonly HiddenStates[];
-  /** Probabilities of each layer, `[batch, heads, sequence, sequence]`. */
+  /** Probabilities of each layer, `[batch, heads, sequence, past + sequence]`. */
   readonly attentions?: readonly Attentions[];
+  /** With `useCache`: keys and values of each layer, `[batch, keyValueHeads, past + sequence, headSize]`. */
+  readonly pastKeyValues?: readonly KeyValue[];
 }
 
 /** A decoder-only language model: the seam for decoding, and a full forward over all positions. */
 export interface CausalLanguageModel extends LanguageModel {
   readonly architecture: 'causal';
   /**
-   * Scores every position.
-   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`; `SHAPE_MISMATCH`.
+   * Scores every position, or those that follow `pastKeyValues` as one run over all would.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`, past ones included; `SHAPE_MISMATCH`.
    */
   forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
 }
@@ -66,8 +75,7 @@ export function createCausalLanguageModel(architecture: CausalArchitecture, sess
     const session = await sessions.get('embedding', () => architecture.buildEmbedding());
     return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
   };
-  const cacheSize = { layers: sizes.layers, heads: sizes.keyValueHeads, headSize: sizes.headSize };
-  const stepper = { cacheSize, maxPositions, embed, step: (step: CausalStep) => decodeStep(architecture, sessions, step) };
+  const stepper = { cacheSize: cacheSizeOf(sizes), maxPositions, embed, step: (step: CausalStep) => decodeStep(architecture, sessions, step) };
   return {
     architecture: 'causal',
     embeddingSize: sizes.embeddingSize,
@@ -78,6 +86,10 @@ export function createCausalLanguageModel(architecture: CausalArchitecture, sess
     start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
     forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
   };
+}
+
+function cacheSizeOf({ layers, keyValueHeads: heads, headSize }: CausalSizes): CacheSize {
+  return { layers, heads, headSize };
 }
 
 /** What decoding asks of its graph. */
@@ -100,20 +112,24 @@ async function decodeStep(architecture: CausalArchitecture, sessions: LazySessio
 }
 
 async function forward(architecture: CausalArchitecture, sessions: LazySessions, embed: LanguageModel['embed'], inputs: CausalLMInputs, options: CausalLMOptions): Promise<CausalLMOutput> {
-  const { sizes: { layers }, stores, maxPositions, outputDefaults } = architecture;
+  const { sizes, sizes: { layers }, stores, maxPositions, outputDefaults } = architecture;
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
-  const sequence = inputsEmbeds.dims[1];
-  const attentionMask = maskRows(inputs.attentionMask, inputsEmbeds);
-  expectPrompt(attentionMask, inputsEmbeds.dims, maxPositions);
+  const [batch, sequence, width] = inputsEmbeds.dims;
+  const useCache = options.useCache ?? false;
+  const past = readPast(sizes, batch, inputs.pastKeyValues);
+  const pastLength = pastPositions(past, batch, cacheSizeOf(sizes));
+  const attentionMask = maskRows(inputs.attentionMask, inputsEmbeds, pastLength);
+  expectPrompt(attentionMask, [batch, pastLength + sequence, width], maxPositions);
   const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
   const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
-  const request: CausalRequest = { cache: false, lastHiddenState: true, hiddenStates, attentions };
+  const request: CausalRequest = { cache: useCache || inputs.pastKeyValues !== undefined, lastHiddenState: true, hiddenStates, attentions };
   const session = await sessions.get(JSON.stringify(request), () => architecture.buildDecoder(request, stores.many));
   const outputs = await session.run({
     inputs_embeds: inputsEmbeds,
     ...architecture.positionInputs(attentionMask, sequence, 'forward'),
-    attention_bias: causalBias(attentionMask, 0, 0, sequence),
+    attention_bias: causalBias(attentionMask, pastLength, pastLength, sequence),
     logit_positions: indexTensor(range(sequence)),
+    ...(request.cache && pastFeeds(past)),
   });
   return {
     logits: outputs.logits,
@@ -121,5 +137,10 @@ async function forward(architecture: CausalArchitecture, sessions: LazySessions,
     ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
     ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
     ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
+    ...(useCache && { pastKeyValues: keyValuesOf(withNewRows(past, layeredTensors(outputs, 'new_key', layers, 3), layeredTensors(outputs, 'new_value', layers, 3))) }),
   };
+}
+
+function readPast(sizes: CausalSizes, batch: number, past: readonly KeyValue[] | undefined): LayeredKeyValues {
+  return past ? { keys: past.map(({ key }) => key), values: past.map(({ value }) => value) } : emptyPast(batch, cacheSizeOf(sizes));
 }

@@ -5,6 +5,7 @@ export { causalSignature, type CausalRequest, type CausalSignature, type CausalS
 export {
   createCausalLanguageModel, type CausalArchitecture, type CausalLanguageModel, type CausalLMInputs, type CausalLMOptions, type CausalLMOutput,
 } from './causal-language-model.ts';
+export type { KeyValue, KeyValueTensor } from './past-key-values.ts';
 export { createLlamaForCausalLM, LlamaForCausalLM } from './llama-for-causal-lm.ts';
 export { buildLlamaDecoder, buildLlamaEmbedding, llamaSignature, llamaTensors, type LlamaSignature } from './llama-graph.ts';
 export { createOptForCausalLM, OptForCausalLM } from './opt-for-causal-lm.ts';

@@ -5,7 +5,7 @@ export interface PromptInputs {
   /** `[batch, sequence]`; either these or `inputsEmbeds`. */
   readonly inputIds?: Rows;
   readonly inputsEmbeds?: TokenEmbeddings;
-  /** Default: every position counts. */
+  /** `[batch, sequence]`; default: every position counts. */
   readonly attentionMask?: Rows;
 }
 
@@ -17,9 +17,9 @@ export async function promptEmbeddings({ inputIds, inputsEmbeds }: PromptInputs,
   throw new Blip2Error('INVALID_ARGUMENT', 'A language model needs something to read', { expected: 'inputIds or inputsEmbeds', got: 'neither' });
 }
 
-/** A mask as rows; without one, every position of `embeddings` counts. */
-export function maskRows(mask: Rows | undefined, { dims: [batch, sequence] }: TokenEmbeddings): AttentionMask {
-  return mask ? asRows(mask) : Array.from({ length: batch }, () => new Array<number>(sequence).fill(1));
+/** A mask as rows; without one, every position of `embeddings` counts, and the `past` before them. */
+export function maskRows(mask: Rows | undefined, { dims: [batch, sequence] }: TokenEmbeddings, past = 0): AttentionMask {
+  return mask ? asRows(mask) : Array.from({ length: batch }, () => new Array<number>(past + sequence).fill(1));
 }
 
 /** Refuses ids outside the table of words. */

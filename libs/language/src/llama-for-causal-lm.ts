@@ -34,7 +34,7 @@ export function createLlamaForCausalLM(config: LlamaConfig, weights: PartWeights
     stores: storesByRows(weights),
     buildEmbedding: () => buildLlamaEmbedding(config, weights.original ?? weights.store, prefix),
     buildDecoder: (request, store) => buildLlamaDecoder(config, store, prefix, request),
-    positionInputs: (mask, count, use) => rotations(config, use === 'forward' ? everyPosition(mask) : countedPositions(mask, count)),
+    positionInputs: (mask, count, use) => rotations(config, use === 'forward' ? everyPosition(mask, count) : countedPositions(mask, count)),
   }, sessions);
   const dispose = async (): Promise<void> => {
     await sessions[Symbol.asyncDispose]();
@@ -52,8 +52,9 @@ export function createLlamaForCausalLM(config: LlamaConfig, weights: PartWeights
   };
 }
 
-function everyPosition(mask: AttentionMask): number[][] {
-  return mask.map((row) => row.map((_, index) => index));
+/** Positions of the last `count` entries of each row, padding counted. */
+function everyPosition(mask: AttentionMask, count: number): number[][] {
+  return mask.map((row) => row.map((_, index) => index).slice(row.length - count));
 }
 
 /** Positions of the last `count` entries of each row, padding left out. Those of padding are never read. */
