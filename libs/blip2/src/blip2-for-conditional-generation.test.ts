@@ -146,6 +146,16 @@ describe('Blip2ForConditionalGeneration', () => {
     expect(asked.visionOutputs).not.toHaveProperty('attentions');
   });
 
+  it('gives the cache of the language model alone, when asked', async () => {
+    await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
+    const pixelValues = picture(32);
+    const { logits, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues }, { useCache: true });
+    const positions = languageModelOutputs.pastKeyValues?.map((layer) => ('key' in layer ? layer.key.dims[2] : undefined));
+    expect([...new Set(positions)]).toEqual([logits.dims[1]]);
+    expect(qformerOutputs).not.toHaveProperty('pastKeyValues');
+    expect((await model.forward({ pixelValues })).languageModelOutputs).not.toHaveProperty('pastKeyValues');
+  });
+
   it('refuses options that it does not offer, and says what to use', async () => {
     const load = (options: object): Promise<unknown> => Blip2ForConditionalGeneration.fromPretrained(opt, options);
     await expect(load({ dtype: 'fp16' })).rejects.toThrow(failure('UNSUPPORTED_DTYPE', /fp16.*load as they are/));

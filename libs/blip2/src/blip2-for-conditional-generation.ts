@@ -24,6 +24,8 @@ export interface ForwardOptions {
   /** Attention maps of every layer of the parts that run. */
   readonly outputAttentions?: boolean;
   readonly interpolatePosEncoding?: boolean;
+  /** Give the language model's keys and values, `languageModelOutputs.pastKeyValues`. Default false. */
+  readonly useCache?: boolean;
 }
 
 export interface ForwardOutput extends PromptOutput {
@@ -102,10 +104,11 @@ async function forward(config: Blip2Config, pipeline: Blip2Pipeline, parts: Forw
     outputAttentions: options.outputAttentions ?? config.outputAttentions,
   };
   expectDecoderInputs(parts.languageModel, inputs);
-  const image = await readImage(pipeline, parts, inputs.pixelValues, { ...options, ...outputs });
+  // The cache that is asked for is the language model's: the Q-Former has one of its own.
+  const image = await readImage(pipeline, parts, inputs.pixelValues, { ...options, ...outputs, useCache: false });
   const prompt = await mergePrompt({ prefix: image.prefix, text: inputs, layout: config, language: parts.languageModel });
   return {
-    ...(await forwardPrompt(parts.languageModel, prompt, inputs, outputs)),
+    ...(await forwardPrompt(parts.languageModel, prompt, inputs, { ...outputs, useCache: options.useCache ?? false })),
     ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
   };
 }

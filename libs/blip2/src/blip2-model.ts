@@ -1,5 +1,5 @@
 import type { Blip2Config } from '@blip2/config';
-import type { HiddenStates, PixelValues } from '@blip2/interfaces';
+import { Blip2Error, type HiddenStates, type PixelValues } from '@blip2/interfaces';
 import type { CausalLMOptions, Seq2SeqLMInputs } from '@blip2/language';
 import type { QFormerOutput } from '@blip2/qformer';
 import type { VisionOutput } from '@blip2/vision';
@@ -25,7 +25,7 @@ export interface Blip2Model extends Blip2ForConditionalGeneration {
   /** What the Q-Former says of pictures. */
   getQFormerFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<QFormerOutput>;
   /** What the language model says of a text without any picture. A seq2seq model's decoder runs only if it is given ids or labels. */
-  getTextFeatures(inputs: Seq2SeqLMInputs, options?: CausalLMOptions): Promise<TextFeatures>;
+  getTextFeatures(inputs: Omit<Seq2SeqLMInputs, 'pastKeyValues'>, options?: CausalLMOptions): Promise<TextFeatures>;
 }
 
 async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
@@ -40,7 +40,9 @@ async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
       const { languageModel } = model;
       if (languageModel.architecture === 'causal') return languageModel.forward(inputs, options);
       const outputs = await languageModel.forward(inputs, options);
-      return { ...outputs, lastHiddenState: outputs.encoderLastHiddenState };
+      const { encoderLastHiddenState: lastHiddenState } = outputs;
+      if (!lastHiddenState) throw new Blip2Error('SESSION_FAILED', 'The encoder gave no states', { where: 'languageModel.forward' });
+      return { ...outputs, lastHiddenState };
     },
   };
 }

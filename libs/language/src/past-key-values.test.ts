@@ -5,6 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { CausalLanguageModel, CausalLMOutput } from './causal-language-model.ts';
 import { LlamaForCausalLM } from './llama-for-causal-lm.ts';
 import { OptForCausalLM } from './opt-for-causal-lm.ts';
+import { T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
+import type { Seq2SeqLMOutput } from './t5-forward.ts';
 
 const TOLERANCE = 2e-5;
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -14,7 +16,9 @@ const causal: Readonly<Record<string, Promise<CausalLanguageModel & { dispose():
   'llama, shared keys': LlamaForCausalLM.fromPretrained(join(import.meta.dirname, 'testdata/llama/checkpoint'), { threads: 1 }),
   vicuna: LlamaForCausalLM.fromPretrained(join(cases, 'instructblip-llama/checkpoint'), { threads: 1 }),
 };
+const flan = T5ForConditionalGeneration.fromPretrained(join(cases, 't5/checkpoint'), { threads: 1 });
 afterAll(async () => {
+  await (await flan).dispose();
   for (const model of Object.values(causal)) await (await model).dispose();
 });
 
@@ -118,5 +122,83 @@ describe.each(Object.keys(causal))('%s', (name) => {
     await expect(model.forward({ ...one, pastKeyValues: past.with(1, { ...past[1]!, value }) })).rejects.toThrow(failure('SHAPE_MISMATCH', /pastKeyValues, layer 1/));
     await expect(model.forward({ ...one, pastKeyValues: past.with(0, { ...past[0]!, key: { ...past[0]!.key, data: new Float32Array(2) } }) })).rejects.toThrow(failure('SHAPE_MISMATCH'));
     await expect(model.forward({ ...one, inputIds: [new Array<number>(model.maxPositions - 2).fill(5)] })).rejects.toThrow(failure('SEQUENCE_TOO_LONG'));
+  });
+});
+
+describe('t5', () => {
+  const source = { inputIds: [[5, 6, 7, 8, 9, 1], [9, 8, 7, 1, 0, 0]], attentionMask: [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]] };
+  const decoderIds = [[0, 4, 5, 9, 11, 7, 3], [0, 6, 4, 8, 10, 12, 5]];
+  /** The second row has a position that nobody may see, in what is past later. */
+  const decoderMask = [[1, 1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 1, 1, 1]];
+  const { attentionMask } = source;
+
+  it.each([[[4, LENGTH]], [[1, 2, 5, LENGTH]]])('in parts that end at %j is what it is at once, and the encoder runs for the first one alone', async (pieces) => {
+    const model = await flan;
+    const whole = await model.forward({ ...source, decoderInputIds: decoderIds, decoderAttentionMask: decoderMask }, everything);
+    let past: Seq2SeqLMOutput['pastKeyValues'];
+    let from = 0;
+    for (const to of pieces) {
+      const decoder = { decoderInputIds: part(decoderIds, from, to), decoderAttentionMask: part(decoderMask, 0, to) };
+      const step: Seq2SeqLMOutput = await model.forward(past ? { ...decoder, attentionMask, pastKeyValues: past } : { ...source, ...decoder }, everything);
+      expectSame(step.logits, slice(whole.logits!, 1, from, to), 'logits');
+      expectSame(step.lastHiddenState, slice(whole.lastHiddenState!, 1, from, to), 'lastHiddenState');
+      expect([step.decoderHiddenStates?.length, step.decoderAttentions?.length, step.crossAttentions?.length]).toEqual([whole.decoderHiddenStates!.length, whole.decoderAttentions!.length, whole.crossAttentions!.length]);
+      step.decoderHiddenStates!.forEach((states, layer) => expectSame(states, slice(whole.decoderHiddenStates![layer]!, 1, from, to), `hidden states ${layer}`));
+      step.decoderAttentions!.forEach((maps, layer) => expectSame(maps, slice(slice(whole.decoderAttentions![layer]!, 2, from, to), 3, 0, to), `attentions ${layer}`));
+      step.crossAttentions!.forEach((maps, layer) => expectSame(maps, slice(whole.crossAttentions![layer]!, 2, from, to), `cross-attentions ${layer}`));
+      if (from > 0) for (const name of ['encoderLastHiddenState', 'encoderHiddenStates', 'encoderAttentions']) expect(step).not.toHaveProperty(name);
+      past = step.pastKeyValues!;
+      from = to;
+    }
+    expect(past).toHaveLength(model.config.numDecoderLayers);
+    past!.forEach((tensors, layer) => {
+      for (const name of ['selfKey', 'selfValue', 'crossKey', 'crossValue'] as const) expectSame(tensors[name], whole.pastKeyValues![layer]![name], `${name} ${layer}`);
+    });
+  });
+
+  it('gives a cache only when it is asked for, and to nothing but a decoder', async () => {
+    const model = await flan;
+    const plain = await model.forward({ ...source, decoderInputIds: decoderIds });
+    expect(Object.keys(plain).toSorted()).toEqual(['encoderLastHiddenState', 'lastHiddenState', 'logits']);
+    const first = await model.forward({ ...source, decoderInputIds: part(decoderIds, 0, 5) }, { useCache: true });
+    expect(Object.keys(first).toSorted()).toEqual(['encoderLastHiddenState', 'lastHiddenState', 'logits', 'pastKeyValues']);
+    expect(Object.keys(await model.forward(source, { useCache: true }))).toEqual(['encoderLastHiddenState']);
+    const rest = { decoderInputIds: part(decoderIds, 5, LENGTH), pastKeyValues: first.pastKeyValues! };
+    const alone = await model.forward({ ...rest, attentionMask });
+    expect(Object.keys(alone).toSorted()).toEqual(['lastHiddenState', 'logits']);
+    expectSame(alone.logits, slice(plain.logits!, 1, 5, LENGTH), 'logits');
+    const again = await model.forward({ ...rest, ...source });
+    expectSame(again.logits, alone.logits!, 'logits beside an encoder that runs');
+    expectSame(again.encoderLastHiddenState, plain.encoderLastHiddenState!, 'encoderLastHiddenState');
+  });
+
+  it('lets every position of the encoder count without a mask', async () => {
+    const model = await flan;
+    const { inputIds } = source;
+    const whole = await model.forward({ inputIds, decoderInputIds: decoderIds });
+    const { pastKeyValues } = await model.forward({ inputIds, decoderInputIds: part(decoderIds, 0, 3) }, { useCache: true });
+    const labels = part(decoderIds, 3, LENGTH);
+    const rest = await model.forward({ decoderInputIds: part(decoderIds, 3, LENGTH), labels, pastKeyValues: pastKeyValues! });
+    expectSame(rest.logits, slice(whole.logits!, 1, 3, LENGTH), 'logits');
+    expect(rest.loss?.dims).toEqual([1]);
+  });
+
+  it('refuses a cache that does not fit', async () => {
+    const model = await flan;
+    const { pastKeyValues } = await model.forward({ inputIds: [[5, 6, 1]], decoderInputIds: [[0, 4]] }, { useCache: true });
+    const past = pastKeyValues!;
+    const one = { decoderInputIds: [[7]], pastKeyValues: past };
+    await expect(model.forward({ pastKeyValues: past })).rejects.toThrow(failure('INVALID_ARGUMENT', /decoderInputIds/));
+    await expect(model.forward({ pastKeyValues: past, labels: [[4]] })).rejects.toThrow(failure('INVALID_ARGUMENT', /decoderInputIds/));
+    await expect(model.forward({ ...one, pastKeyValues: past.slice(1) })).rejects.toThrow(failure('SHAPE_MISMATCH', /pastKeyValues/));
+    await expect(model.forward({ ...one, pastKeyValues: [] })).rejects.toThrow(failure('SHAPE_MISMATCH', /pastKeyValues/));
+    await expect(model.forward({ ...one, decoderInputIds: [[7], [8]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /pastKeyValues/));
+    await expect(model.forward({ ...one, attentionMask: [[1, 1]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /attentionMask/));
+    await expect(model.forward({ ...one, inputIds: [[5, 6]] })).rejects.toThrow(failure('SHAPE_MISMATCH'));
+    await expect(model.forward({ ...one, decoderAttentionMask: [[1]] })).rejects.toThrow(failure('SHAPE_MISMATCH'));
+    const { crossKey } = past[1]!;
+    await expect(model.forward({ ...one, pastKeyValues: past.with(1, { ...past[1]!, crossKey: { ...crossKey, dims: [1, crossKey.dims[1] * 3, 1, crossKey.dims[3]] } }) })).rejects.toThrow(failure('SHAPE_MISMATCH', /layer 1/));
+    const other = await model.forward({ inputIds: [[5, 6, 1], [5, 6, 1]], decoderInputIds: [[0], [0]] }, { useCache: true });
+    await expect(model.forward({ ...one, pastKeyValues: past.map((layer, index) => ({ ...layer, crossKey: other.pastKeyValues![index]!.crossKey, crossValue: other.pastKeyValues![index]!.crossValue })) })).rejects.toThrow(failure('SHAPE_MISMATCH'));
   });
 });

@@ -82,6 +82,24 @@ export function keyValuesOf({ keys, values }: LayeredKeyValues): KeyValue[] {
   });
 }
 
+/** What a past remembers of the decoder's own positions. */
+export function selfKeyValues(past: readonly Seq2SeqKeyValue[]): LayeredKeyValues {
+  return { keys: past.map(({ selfKey }) => selfKey), values: past.map(({ selfValue }) => selfValue) };
+}
+
+/** What a past remembers of the encoder's positions. */
+export function crossKeyValues(past: readonly Seq2SeqKeyValue[]): LayeredKeyValues {
+  return { keys: past.map(({ crossKey }) => crossKey), values: past.map(({ crossValue }) => crossValue) };
+}
+
+export function seq2SeqKeyValues(self: LayeredKeyValues, cross: LayeredKeyValues): Seq2SeqKeyValue[] {
+  const crossed = keyValuesOf(cross);
+  return keyValuesOf(self).flatMap(({ key, value }, layer) => {
+    const encoder = crossed[layer];
+    return encoder ? [{ selfKey: key, selfValue: value, crossKey: encoder.key, crossValue: encoder.value }] : [];
+  });
+}
+
 /** The inputs `past_key.layer` and `past_value.layer` of a graph. */
 export function pastFeeds({ keys, values }: LayeredKeyValues): Record<string, KeyValueTensor> {
   return Object.fromEntries([...keys.map((tensor, layer) => [`past_key.${layer}`, tensor] as const), ...values.map((tensor, layer) => [`past_value.${layer}`, tensor] as const)]);

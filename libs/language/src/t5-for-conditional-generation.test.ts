@@ -70,7 +70,7 @@ describe('the full forward', () => {
     expect(mapped.crossAttentions?.map(({ dims }) => dims)).toEqual(new Array(numDecoderLayers).fill([1, numHeads, 3, 4]));
     expect(mapped.crossAttentions?.[0]?.data.slice(0, 4).reduce((sum, probability) => sum + probability, 0)).toBeCloseTo(1, 5);
     expect(mapped.encoderHiddenStates).toHaveLength(numLayers + 1);
-    expect(mapped.encoderHiddenStates?.at(-1)?.data).toEqual(mapped.encoderLastHiddenState.data);
+    expect(mapped.encoderHiddenStates?.at(-1)?.data).toEqual(mapped.encoderLastHiddenState?.data);
     expect(mapped.decoderHiddenStates?.at(-1)?.data).toEqual(mapped.lastHiddenState?.data);
     expect(fused).not.toHaveProperty('crossAttentions');
   });

@@ -8,6 +8,7 @@ import { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-m
 import { expectTokens, indexTensor, range } from './language-inputs.ts';
 import { storeForRows, storesByRows } from './language-weights.ts';
 import { paddingBias } from './padding-bias.ts';
+import { pastFeeds, withNewRows, type LayeredKeyValues } from './past-key-values.ts';
 import { relativeBuckets } from './relative-buckets.ts';
 import type { Seq2SeqStep, Seq2SeqStepOutput } from './seq2seq-decoding.ts';
 import { buildT5Decoder, type T5DecoderRequest } from './t5-decoder-graph.ts';
@@ -26,7 +27,20 @@ export interface DecoderOutput {
   readonly hiddenStates?: readonly HiddenStates[];
   readonly attentions?: readonly Attentions[];
   readonly crossAttentions?: readonly Attentions[];
+  /** Of past and new positions; where the request says `cache`. */
+  readonly selfKeyValues?: LayeredKeyValues;
 }
+
+export interface DecoderRun {
+  readonly inputsEmbeds: TokenEmbeddings;
+  /** Over past and new positions. */
+  readonly attentionMask: AttentionMask;
+  readonly memory: EncoderMemory;
+  /** Of the decoder's own positions; read where the request says `cache`. */
+  readonly past: LayeredKeyValues;
+}
+
+export type DecoderRequest = Omit<T5DecoderRequest, 'lastHiddenState'>;
 
 /** The graphs of one T5, each run over plain tensors. */
 export interface T5Parts {
@@ -36,8 +50,8 @@ export interface T5Parts {
   remember(encoderStates: HiddenStates, attentionMask: AttentionMask): Promise<EncoderMemory>;
   /** New positions against a cache. */
   step(step: Seq2SeqStep): Promise<Seq2SeqStepOutput>;
-  /** Every position of a whole row. */
-  decode(inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask, memory: EncoderMemory, request: T5StackRequest): Promise<DecoderOutput>;
+  /** All positions of a row at once, or those behind a past. */
+  decode(run: DecoderRun, request: DecoderRequest): Promise<DecoderOutput>;
 }
 
 /** What decoding asks of its graph. */
@@ -89,22 +103,26 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
       });
       return { logits: outputs.logits, newKeys: layeredTensors(outputs, 'new_key', layers, 3), newValues: layeredTensors(outputs, 'new_value', layers, 3) };
     },
-    async decode(inputsEmbeds, attentionMask, memory, { hiddenStates, attentions }) {
-      const request: T5DecoderRequest = { cache: false, lastHiddenState: true, hiddenStates, attentions };
+    async decode({ inputsEmbeds, attentionMask, memory, past }, { cache, hiddenStates, attentions }) {
+      const request: T5DecoderRequest = { cache, lastHiddenState: true, hiddenStates, attentions };
       const session = await sessions.get(`decoder ${JSON.stringify(request)}`, () => buildT5Decoder(config, store, prefix, request));
-      const positions = range(inputsEmbeds.dims[1]);
+      const sequence = inputsEmbeds.dims[1];
+      const pastLength = past.keys[0]?.dims[2] ?? 0;
+      const positions = range(pastLength + sequence);
       const outputs = await session.run({
         inputs_embeds: inputsEmbeds,
-        relative_buckets: relativeBuckets(positions, positions, { numBuckets, maxDistance, bidirectional: false }),
-        attention_bias: causalBias(attentionMask, 0, 0, positions.length),
-        logit_positions: indexTensor(positions),
-        ...memoryFeeds(memory, positions.length),
+        relative_buckets: relativeBuckets(positions.slice(pastLength), positions, { numBuckets, maxDistance, bidirectional: false }),
+        attention_bias: causalBias(attentionMask, pastLength, pastLength, sequence),
+        logit_positions: indexTensor(range(sequence)),
+        ...memoryFeeds(memory, sequence),
+        ...(cache && pastFeeds(past)),
       });
       return {
         logits: outputs.logits,
         lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
         ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
         ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4), crossAttentions: layeredTensors(outputs, 'cross_attentions', layers, 4) }),
+        ...(cache && { selfKeyValues: withNewRows(past, layeredTensors(outputs, 'new_key', layers, 3), layeredTensors(outputs, 'new_value', layers, 3)) }),
       };
     },
   };

@@ -96,10 +96,11 @@ async function forward(config: InstructBlipConfig, parts: ForwardParts, inputs: 
     outputAttentions: options.outputAttentions ?? config.outputAttentions,
   };
   expectDecoderInputs(parts.languageModel, inputs);
-  const image = await readImage(parts, inputs, { ...options, ...outputs });
+  // The cache that is asked for is the language model's: the Q-Former has one of its own.
+  const image = await readImage(parts, inputs, { ...options, ...outputs, useCache: false });
   const prompt = await mergePrompt({ prefix: image.prefix, text: inputs, layout: config, language: parts.languageModel });
   return {
-    ...(await forwardPrompt(parts.languageModel, prompt, inputs, outputs)),
+    ...(await forwardPrompt(parts.languageModel, prompt, inputs, { ...outputs, useCache: options.useCache ?? false })),
     ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
   };
 }
