@@ -70,7 +70,7 @@ describe('a prompt with image tokens', () => {
   it('may be given as embeddings, whose image tokens are told by their vectors', async () => {
     const inputIds = [[IMAGE, IMAGE, 3, 4], [1, IMAGE, IMAGE, 4]];
     const inputsEmbeds = await pipeline.language.embed(inputIds);
-    const { promptIds, ...prompt } = await pipeline.embedPrompt({ pixelValues, inputIds });
+    const prompt = await pipeline.embedPrompt({ pixelValues, inputIds });
     expect(await pipeline.embedPrompt({ pixelValues, inputsEmbeds })).toEqual({ ...prompt, promptIds: [[], []] });
     await expect(pipeline.embedPrompt({ pixelValues, inputsEmbeds: await pipeline.language.embed([[3, 4], [3, 4]]) })).rejects.toThrow(failure('SHAPE_MISMATCH', /4 tokens 9/));
     await expect(pipeline.embedPrompt({ pixelValues, inputsEmbeds, inputIds })).rejects.toThrow(failure('INVALID_ARGUMENT', /both/));
