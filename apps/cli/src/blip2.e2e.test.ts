@@ -19,7 +19,7 @@ const PRINT_MODULES = `data:text/javascript,${encodeURIComponent(
 )}`;
 
 describe('starting', () => {
-  it.each([['--help'], ['caption', '--help'], ['--version'], ['caption', '--oops']])('%s loads neither the runtime nor sharp nor the library', async (...argv) => {
+  it.each([['--help'], ['caption', '--help'], ['--version'], ['completion', 'bash'], ['caption', '--oops']])('%s loads neither the runtime nor sharp nor the library', async (...argv) => {
     const { stderr } = await spawnBlip2(argv, { nodeOptions: ['--import', PRINT_MODULES] });
     const modules = stderr.split('\n').filter((line) => line.startsWith('file:'));
     expect(modules.some((url) => url.includes('/commander/'))).toBe(true);

@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { naturalOrder } from './natural-order.ts';
 
 /** What counts as a picture in a folder: the formats that can be decoded. */
-const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
+export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
 
 /** Paths of the pictures in a folder, in natural order, hidden files left out; with `recursive` those of its folders too, after its own. */
 export async function imagesInFolder(folder: string, recursive: boolean, visited: Set<string> = new Set()): Promise<string[]> {
