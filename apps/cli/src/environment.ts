@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { DecodeImage, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
+import type { DecodeImage, HeatmapModel, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
 import { temporaryFiles } from './output/temporary-files.ts';
 
 /** What a command may touch of the process and of the library. Tests hand in their own. */
@@ -18,6 +18,7 @@ export interface Environment {
   readonly loadModel: LoadModel;
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;
+  readonly loadHeatmapModel: Load<HeatmapModel>;
   readonly decodeImage: DecodeImage;
 }
 
@@ -44,5 +45,6 @@ export const processEnvironment: Environment = {
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
   loadRetrievalModel: async (source, options) => (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
   loadEmbeddingModel: async (source, part, options) => (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
+  loadHeatmapModel: async (source, options) => (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, options),
   decodeImage: async (source, options) => (await import('./images/decode-image.ts')).decodeImage(source, options),
 };

@@ -8,6 +8,7 @@ import { compareCommand } from './commands/compare.ts';
 import { completionCommand } from './commands/completion.ts';
 import { downloadCommand } from './commands/download.ts';
 import { embedCommand } from './commands/embed.ts';
+import { heatmapCommand } from './commands/heatmap.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { matchCommand } from './commands/match.ts';
 import { rankCommand } from './commands/rank.ts';
@@ -17,7 +18,7 @@ import { helpFormat } from './options/help-format.ts';
 import { usageError } from './usage-error.ts';
 import { versionLine } from './version.ts';
 
-const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, chatCommand, rankCommand, matchCommand, embedCommand, inspectCommand, compareCommand, downloadCommand, cacheCommand, completionCommand];
+const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, chatCommand, rankCommand, matchCommand, embedCommand, heatmapCommand, inspectCommand, compareCommand, downloadCommand, cacheCommand, completionCommand];
 
 const EXIT_CODES = `
 Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;

@@ -24,6 +24,8 @@ export { captionPreset, shortAnswerPreset } from './presets.ts';
 export type { TextResult, Timings } from './text-result.ts';
 export { bareQuestion, chatPrompt, questionPrompt, shortAnswerPrompt, type ChatTemplate, type PromptTemplate, type Turn } from './prompt-templates.ts';
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+export { overlayHeatmap, type OverlayOptions } from './heatmap/overlay-heatmap.ts';
+export { queryAttention, type AttentionMap, type QueryAttentionOptions, type QueryAttentionParts } from './heatmap/query-attention.ts';
 export type { ModelFolders, ModelSources } from './model-sources.ts';
 export { listNames, missingTensors, unexpectedTensors } from './whole-weights.ts';
 export {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Environment } from '../environment.ts';
 import { main } from '../main.ts';
-import type { Embedding, EmbeddingModel, LoadSettings, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
+import type { Embedding, EmbeddingModel, HeatmapModel, LoadSettings, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
 
 /** What one command line did. */
 export interface FakeRun {
@@ -15,7 +15,7 @@ export interface FakeRun {
 }
 /** One thing that was asked of the model. */
 export interface FakeCall {
-  readonly name: 'load' | 'caption' | 'ask' | 'rank' | 'chat' | 'match' | 'embed' | 'dispose' | 'exit' | 'leak';
+  readonly name: 'load' | 'caption' | 'ask' | 'rank' | 'chat' | 'match' | 'embed' | 'heatmap' | 'dispose' | 'exit' | 'leak';
   readonly [detail: string]: unknown;
 }
 export interface FakeOptions {
@@ -58,6 +58,10 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
     loadEmbeddingModel: async (source, part, { signal, ...settings }) => {
       await called({ name: 'load', source, part, settings, signal });
       return fakeEmbeddingModel(called);
+    },
+    loadHeatmapModel: async (source, { signal, ...settings }) => {
+      await called({ name: 'load', source, settings, signal });
+      return fakeHeatmapModel(called);
     },
   };
   const running = main(argv, environment);
@@ -107,6 +111,18 @@ function fakeEmbeddingModel(called: (call: FakeCall) => Promise<void>): Embeddin
     async embedPairs(items) {
       await called({ name: 'embed', items: items.map(({ image, texts }) => [textOf(image), ...texts]) });
       return items.map(({ image, texts }) => texts.map((text) => embeddingOf(textOf(image) + text)));
+    },
+    [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
+  };
+}
+
+/** The "overlay" is the text of the picture. */
+function fakeHeatmapModel(called: (call: FakeCall) => Promise<void>): HeatmapModel {
+  return {
+    async overlay(image, { layer, signal }) {
+      await called({ name: 'heatmap', image: textOf(image), layer });
+      signal.throwIfAborted();
+      return image.data;
     },
     [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
   };

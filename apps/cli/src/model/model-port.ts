@@ -101,6 +101,12 @@ export interface EmbeddingModel extends AsyncDisposable {
   embedPairs(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly Embedding[])[]>;
 }
 
+/** What the commands ask of a checkpoint whose attention is drawn. */
+export interface HeatmapModel extends AsyncDisposable {
+  /** A PNG of the picture's size: where the queries look, over the picture. `layer` counts the layers that have cross-attention from 0. */
+  overlay(image: RgbImage, options: Pick<CallOptions, 'signal'> & { readonly layer?: number }): Promise<Uint8Array>;
+}
+
 export interface LoadSettings {
   readonly dtype?: string;
   readonly device?: string;
