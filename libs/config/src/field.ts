@@ -104,3 +104,25 @@ export function tokenIds(key: string, byDefault: number | undefined): Field<numb
   const ids = field<number | readonly number[]>(key, 0, { expected: 'a token id or a list of token ids', accept });
   return withDefault(optional(ids), byDefault);
 }
+
+/** Any finite number. */
+export function finite(key: string, byDefault: number): Field<number> {
+  return field(key, byDefault, { expected: 'a finite number', accept: (value) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined) });
+}
+
+export function flagOrNever(key: string, byDefault: boolean): Field<boolean | 'never'> {
+  return field<boolean | 'never'>(key, byDefault, { expected: 'true, false or "never"', accept: (value) => (typeof value === 'boolean' || value === 'never' ? value : undefined) });
+}
+
+const isTokenIdList = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isTokenId);
+
+/** A list of token ids; undefined where it is absent or null. */
+export function tokenIdList(key: string): Field<readonly number[] | undefined> {
+  return optional(field<readonly number[]>(key, [], { expected: 'a list of token ids', accept: (value) => (isTokenIdList(value) ? value : undefined) }));
+}
+
+/** A list of lists of token ids; undefined where it is absent or null. */
+export function tokenIdLists(key: string): Field<readonly (readonly number[])[] | undefined> {
+  const accept = (value: unknown): readonly (readonly number[])[] | undefined => (Array.isArray(value) && value.every(isTokenIdList) ? value : undefined);
+  return optional(field<readonly (readonly number[])[]>(key, [], { expected: 'a list of lists of token ids', accept }));
+}

@@ -2,6 +2,7 @@ export { activations, type Activation } from './activation.ts';
 export { Blip2Config } from './blip2-config.ts';
 export { ClipVisionConfig } from './clip-vision-config.ts';
 export type { ToJsonOptions } from './field-table.ts';
+export { GenerationConfig } from './generation-config.ts';
 export { InstructBlipConfig } from './instructblip-config.ts';
 export type { JsonObject } from './json.ts';
 export { LlamaConfig } from './llama-config.ts';

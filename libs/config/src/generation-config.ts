@@ -1,0 +1,119 @@
+import type { GenerationOptions } from '@blip2/interfaces';
+import { count, finite, flag, flagOrNever, optional, positive, probability, tokenId, tokenIdList, tokenIdLists, tokenIds } from './field.ts';
+import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { frozenObject, type JsonObject } from './json.ts';
+import { maxPositions } from './limits.ts';
+
+interface GenerationFields {
+  /** Of a causal model the whole row, prompt and image positions included. */
+  readonly maxLength: number;
+  readonly maxNewTokens: number | undefined;
+  readonly minLength: number;
+  readonly minNewTokens: number | undefined;
+  /** Seconds. */
+  readonly maxTime: number | undefined;
+  readonly doSample: boolean;
+  readonly numBeams: number;
+  readonly numReturnSequences: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number | undefined;
+  readonly typicalP: number;
+  readonly epsilonCutoff: number;
+  readonly etaCutoff: number;
+  readonly repetitionPenalty: number;
+  readonly lengthPenalty: number;
+  readonly noRepeatNgramSize: number;
+  readonly earlyStopping: boolean | 'never';
+  readonly badWordsIds: readonly (readonly number[])[] | undefined;
+  readonly suppressTokens: readonly number[] | undefined;
+  readonly beginSuppressTokens: readonly number[] | undefined;
+  readonly forcedBosTokenId: number | undefined;
+  readonly forcedEosTokenId: number | readonly number[] | undefined;
+  readonly removeInvalidValues: boolean;
+  readonly renormalizeLogits: boolean;
+  readonly bosTokenId: number | undefined;
+  readonly eosTokenId: number | readonly number[] | undefined;
+  readonly padTokenId: number | undefined;
+  readonly decoderStartTokenId: number | undefined;
+}
+
+/**
+ * What a repository's `generation_config.json` says. **BLIP-2 does not apply it**, here as in the reference: generation takes its defaults from the language model's
+ * configuration. Give `GenerationConfig.options` of it to `generate` to use it all the same.
+ */
+export interface GenerationConfig extends GenerationFields {
+  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
+  readonly json: JsonObject;
+}
+
+const maxBeams = 4096;
+
+/** Names on disk, defaults and bounds. Source: `GenerationConfig`, transformers 5.18. */
+const fields: FieldTable<GenerationFields> = {
+  maxLength: count('max_length', 20, maxPositions),
+  maxNewTokens: optional(count('max_new_tokens', 20, maxPositions)),
+  minLength: count('min_length', 0, maxPositions, { low: 0 }),
+  minNewTokens: optional(count('min_new_tokens', 0, maxPositions, { low: 0 })),
+  maxTime: optional(positive('max_time', 1)),
+  doSample: flag('do_sample', false),
+  numBeams: count('num_beams', 1, maxBeams),
+  numReturnSequences: count('num_return_sequences', 1, maxBeams),
+  temperature: positive('temperature', 1),
+  topK: count('top_k', 50, Number.MAX_SAFE_INTEGER, { low: 0 }),
+  topP: probability('top_p', 1),
+  minP: optional(probability('min_p', 0)),
+  typicalP: probability('typical_p', 1),
+  epsilonCutoff: probability('epsilon_cutoff', 0),
+  etaCutoff: probability('eta_cutoff', 0),
+  repetitionPenalty: positive('repetition_penalty', 1),
+  lengthPenalty: finite('length_penalty', 1),
+  noRepeatNgramSize: count('no_repeat_ngram_size', 0, maxPositions, { low: 0 }),
+  earlyStopping: flagOrNever('early_stopping', false),
+  badWordsIds: tokenIdLists('bad_words_ids'),
+  suppressTokens: tokenIdList('suppress_tokens'),
+  beginSuppressTokens: tokenIdList('begin_suppress_tokens'),
+  forcedBosTokenId: tokenId('forced_bos_token_id', undefined),
+  forcedEosTokenId: tokenIds('forced_eos_token_id', undefined),
+  removeInvalidValues: flag('remove_invalid_values', false),
+  renormalizeLogits: flag('renormalize_logits', false),
+  bosTokenId: tokenId('bos_token_id', undefined),
+  eosTokenId: tokenIds('eos_token_id', undefined),
+  padTokenId: tokenId('pad_token_id', undefined),
+  decoderStartTokenId: tokenId('decoder_start_token_id', undefined),
+};
+
+const where = 'generation_config.json';
+const read = (json: JsonObject): GenerationFields => readFields(fields, json, where);
+
+function fromJson(json: unknown, file: string = where): GenerationConfig {
+  const own = frozenObject(json, file);
+  return Object.freeze({ ...readFields(fields, own, file), json: own });
+}
+
+function toJson(config: GenerationConfig, options?: ToJsonOptions): Record<string, unknown> {
+  return writeFields<GenerationFields>(fields, config, config.json, read, options);
+}
+
+function create(overrides: Partial<GenerationConfig> = {}): GenerationConfig {
+  requireKnownFields(fields, overrides, ['json'], 'generation configuration');
+  return fromJson(writeFields<GenerationFields>(fields, overrides, overrides.json ?? {}, read));
+}
+
+/** A default is left to `generate`, which knows what else was asked. */
+function options(config: GenerationConfig): GenerationOptions {
+  const defaults = new Map(Object.entries(read({})));
+  return Object.fromEntries(Object.entries(config).filter(([name, value]) => name !== 'json' && value !== undefined && value !== defaults.get(name)));
+}
+
+export const GenerationConfig: {
+  /** Reads a parsed `generation_config.json`. Absent fields have the reference's defaults. Fails with `INVALID_CONFIG`. */
+  readonly fromJson: typeof fromJson;
+  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
+  readonly create: typeof create;
+  /** What differs from the defaults, as options of `generate`. */
+  readonly options: typeof options;
+} = { fromJson, toJson, create, options };
