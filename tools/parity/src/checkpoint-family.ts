@@ -9,7 +9,6 @@ export interface CheckpointFamily {
   readonly textModelType?: string;
   /** Class named first under `architectures`. */
   readonly architecture?: string;
-  readonly positionEmbeddingType?: string;
 }
 
 /** Reads the names only. A missing or broken file gives an empty family: the models themselves then say what is wrong. */
@@ -22,7 +21,6 @@ export async function readCheckpointFamily(checkpoint: string | undefined): Prom
     ...named('modelType', config['model_type']),
     ...named('textModelType', field(config['text_config'], 'model_type')),
     ...named('architecture', architectures[0]),
-    ...named('positionEmbeddingType', field(config['qformer_config'], 'position_embedding_type')),
   };
 }
 
