@@ -30,13 +30,21 @@ interface Terminal {
   readonly chunks: readonly { readonly text: string; readonly at: number }[];
 }
 
-/** Opens a pseudo-terminal with a command in it; the terminal says at its end what the command ended with. */
+/**
+ * Opens a pseudo-terminal with a command in it; the terminal says at its end what the command ended with.
+ * Ctrl-C reaches the shell too: without the trap some shells end with the command and say nothing.
+ */
 function openTerminal(...argv: string[]): Terminal {
   const quoted = [process.execPath, '--import', SLOW_TERMINAL, executable, ...argv].map((word) => `'${word}'`).join(' ');
-  const child = spawn('script', ['-qec', `${quoted}; echo "[exit $?]"`, '/dev/null'], { cwd: repository, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn('script', ['-qec', `trap : INT; ${quoted}; echo "[exit $?]"`, '/dev/null'], { cwd: repository, env: { ...process.env, SHELL: '/bin/sh' }, stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill());
   const chunks: { text: string; at: number }[] = [];
   let changed = (): void => {};
+  let closed = false;
+  child.once('close', () => {
+    closed = true;
+    changed();
+  });
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     chunks.push({ text, at: performance.now() });
     changed();
@@ -49,10 +57,8 @@ function openTerminal(...argv: string[]): Terminal {
       for (;;) {
         const screen = chunks.map(({ text }) => text).join('');
         if (pattern.test(screen)) return screen;
-        await new Promise<void>((resolve, reject) => {
-          changed = resolve;
-          child.once('close', () => reject(new TypeError(`the terminal closed at:\n${screen}`)));
-        });
+        if (closed) throw new TypeError(`the terminal closed at:\n${screen}`);
+        await new Promise<void>((resolve) => (changed = resolve));
       }
     },
   };
