@@ -1,5 +1,6 @@
+import { MASKED } from '@blip2/onnx';
 import { expect, it } from 'vitest';
-import { causalBias, MASKED } from './causal-mask.ts';
+import { causalBias } from './causal-mask.ts';
 
 it('lets each new position see the past and the new ones up to itself, as far as the mask allows', () => {
   // Two positions of the past in three slots, then two new ones; the second row's first position is padding.

@@ -1,7 +1,5 @@
 import type { AttentionMask, Tensor } from '@blip2/interfaces';
-
-/** Added to a score that must not count; a finite number, so that a row without any allowed key still has a softmax. */
-export const MASKED: number = -3.4028234663852886e38;
+import { MASKED } from '@blip2/onnx';
 
 /**
  * The bias for positions that follow `pastLength` others: each new position sees the past and the new ones up to itself, as far as `mask` allows.

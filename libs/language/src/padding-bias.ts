@@ -1,5 +1,5 @@
 import type { AttentionMask, Tensor } from '@blip2/interfaces';
-import { MASKED } from './causal-mask.ts';
+import { MASKED } from '@blip2/onnx';
 
 /** The bias that hides padding from `queries` positions, each of which sees every key that counts. `mask` covers the keys. */
 export function paddingBias<const Queries extends number>(mask: AttentionMask, queries: Queries): Tensor<'float32', [rows: number, one: 1, queries: Queries, keys: number]> {

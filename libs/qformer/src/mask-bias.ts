@@ -1,8 +1,6 @@
 import { Blip2Error, type AttentionMask, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
+import { MASKED } from '@blip2/onnx';
 import { asRows } from '@blip2/runtime';
-
-/** Added to a score that must not count: the lowest float32. */
-const MASKED = -3.4028234663852886e38;
 
 /** `[batch, keys]`: which keys count; or `[batch, positions, keys]`: which count for each position. */
 export type QFormerMask = Rows | readonly AttentionMask[];
