@@ -1,6 +1,5 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, nearestName } from '@blip2/interfaces';
 import type { Command, CommanderError } from 'commander';
-import { nearestName } from './nearest-name.ts';
 
 /** A mistake on the command line, with the nearest valid name. */
 export function usageError(error: CommanderError, command: Command): Blip2Error {

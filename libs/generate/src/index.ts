@@ -3,7 +3,6 @@ export type { FinishReason, GenerateOutput, GenerationStep, NewToken, StepScores
 export type { Continuation, GenerationPrompt } from './generation-prompt.ts';
 export type { GenerationContext } from './search-settings.ts';
 export { validateGenerationOptions } from './options/validate-generation-options.ts';
-export { nearestName } from './options/nearest-name.ts';
 export { createLogitsProcessors, type NamedLogitsProcessor, type ProcessorContext } from './processors/create-logits-processors.ts';
 export { epsilonCutoff, etaCutoff } from './processors/cutoffs.ts';
 export { forcedBosToken, forcedEosToken } from './processors/forced-tokens.ts';

@@ -1,6 +1,7 @@
 export type {
   AttentionMask, Attentions, Dims, HiddenStates, Logits, PatchFeatures, PixelValues, QueryFeatures, Rows, Tensor, TensorType, TokenEmbeddings, TokenIds, TypedArrays,
 } from './tensor.ts';
+export { nearestName } from './nearest-name.ts';
 export { Blip2Error, type ErrorCode, type ErrorDetails } from './errors.ts';
 export { f32, i64, type Axis, type InputsOf, type OutputsOf, type Signature, type TensorOf, type TensorSpec } from './signature.ts';
 export type { OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';

@@ -1,11 +1,10 @@
 import type { CachedModel, VerifiedFile } from '@blip2/checkpoint';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, nearestName } from '@blip2/interfaces';
 import { Option, type Command } from 'commander';
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { byteSize } from '../hub/byte-size.ts';
-import { nearestName } from '../nearest-name.ts';
 import { oneLine } from '../output/one-line.ts';
 import { stdoutSink } from '../output/stdout-sink.ts';
 import { listenForInterrupts } from '../run/interruption.ts';

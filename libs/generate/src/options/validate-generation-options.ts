@@ -1,5 +1,4 @@
-import { Blip2Error, generationOptions, type GenerationOption, type GenerationOptionKind, type GenerationOptions } from '@blip2/interfaces';
-import { nearestName } from './nearest-name.ts';
+import { Blip2Error, generationOptions, nearestName, type GenerationOption, type GenerationOptionKind, type GenerationOptions } from '@blip2/interfaces';
 
 type Check = (value: unknown, option: GenerationOption) => boolean;
 
@@ -57,7 +56,7 @@ function isOptionName(name: string): name is keyof GenerationOptions {
 
 function unknownOption(name: string): Blip2Error {
   const nearest = nearestName(name, Object.keys(generationOptions));
-  return new Blip2Error('UNKNOWN_OPTION', `There is no generation option "${name}"`, { fix: `Did you mean "${nearest}"?` });
+  return new Blip2Error('UNKNOWN_OPTION', `There is no generation option "${name}"`, { fix: nearest === undefined ? 'See GenerationOptions for all of them' : `Did you mean "${nearest}"?` });
 }
 
 function bounds({ min, above, max }: GenerationOption): string {

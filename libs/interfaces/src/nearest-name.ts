@@ -1,7 +1,7 @@
 /** More than this share of wrong letters is another word, not a slip. */
 const LARGEST_SHARE_OF_EDITS = 0.45;
 
-/** The name that was probably meant, or `undefined` if none is near. Dashes, underscores and case do not count. */
+/** The name that was probably meant, for the `fix` of an error, or `undefined` if none is near. Dashes, underscores and case do not count. */
 export function nearestName(wrong: string, names: readonly string[]): string | undefined {
   const given = letters(wrong);
   const ranked = names
