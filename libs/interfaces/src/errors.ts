@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'UNAUTHORIZED'
   | 'DISPOSED'
+  | 'INVALID_STATE'
   | 'NOT_CONFORMING';
 
 export interface ErrorDetails {

@@ -72,13 +72,13 @@ export interface SpecialTokens {
 export interface Decoding extends AsyncDisposable {
   /** Positions held so far: of the prompt and the new tokens (causal), or of the decoder (seq2seq). */
   readonly length: number;
-  /** Scores after the last position of every row: `[rows, 1, vocabulary]`. */
+  /** Scores after the last position of every row: `[rows, 1, vocabulary]`. @throws Blip2Error `INVALID_STATE` from a `crop` that forgot something to the next `extend`. */
   readonly logits: Logits;
   /** Appends tokens or embeddings to every row and returns the scores after the last one, or after each. */
   extend(more: Extension): Promise<Logits>;
   /** A second decoding that goes on from here. */
   fork(): Promise<Decoding>;
-  /** Forgets everything after the first `length` positions. */
+  /** Forgets everything after the first `length` positions, and the scores with it: those after an earlier position are not kept. */
   crop(length: number): Promise<void>;
 }
 

@@ -63,7 +63,8 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   }
 
   get logits(): Logits {
-    if (!this.#logits) throw new Blip2Error('DISPOSED', 'This decoding has no scores any more');
+    this.#open();
+    if (!this.#logits) throw new Blip2Error('INVALID_STATE', 'A decoding that was cropped has no scores', { where: 'logits', fix: 'Extend it first' });
     return this.#logits;
   }
 
@@ -115,7 +116,9 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     if (!Number.isInteger(length) || length < 1 || length > cache.length) {
       throw new Blip2Error('INVALID_ARGUMENT', 'A decoding cannot be cropped to this length', { expected: `1 to ${cache.length}`, got: String(length), where: 'length' });
     }
+    if (length === cache.length) return;
     cache.crop(length);
+    this.#logits = undefined;
     this.#mask = this.#mask.map((row) => row.slice(0, length));
   }
 

@@ -29,4 +29,6 @@ export interface PartSnapshot {
   readonly handle: number;
   readonly methods: readonly string[] | undefined;
   readonly properties: Readonly<Record<string, unknown>>;
+  /** Properties whose getters threw a `Blip2Error`, as they do now. */
+  readonly failures: Readonly<Record<string, ErrorData>>;
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Blip2Error } from '@blip2/interfaces';
+import { encodeError, type ErrorData } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
 import { encodeValue, isPlainObject, type EncodeReference } from './value-transfer.ts';
 
@@ -63,29 +64,35 @@ export function createPartTable(): PartTable {
       const part = find(handle);
       const { methods } = part;
       part.methods = undefined;
-      return { handle, methods, properties: changedProperties(part, seen) };
+      return { handle, methods, ...changedProperties(part, seen) };
     },
   };
 }
 
-function changedProperties({ object, properties, sent }: HeldPart, seen: Map<object, unknown>): Record<string, unknown> {
+function changedProperties({ object, properties, sent }: HeldPart, seen: Map<object, unknown>): Pick<PartSnapshot, 'properties' | 'failures'> {
   const changed: Record<string, unknown> = {};
+  const failures: Record<string, ErrorData> = {};
   for (const name of properties) {
-    const value = readProperty(object, name, seen);
+    const { value, failure } = readProperty(object, name, seen);
+    if (failure) {
+      failures[name] = failure;
+      sent.delete(name);
+      continue;
+    }
     if (sent.has(name) && isDeepStrictEqual(value, sent.get(name))) continue;
     // A copy: the part may write into the same array again.
     sent.set(name, structuredClone(value));
     changed[name] = value;
   }
-  return changed;
+  return { properties: changed, failures };
 }
 
-/** Undefined where a getter has nothing to say yet, or no more, and where the value cannot be copied. */
-function readProperty(object: object, name: string, seen: Map<object, unknown>): unknown {
+/** Undefined where a getter has nothing to say yet, or no more, and where the value cannot be copied; a `Blip2Error` is for whoever reads the property. */
+function readProperty(object: object, name: string, seen: Map<object, unknown>): { readonly value?: unknown; readonly failure?: ErrorData } {
   try {
-    return encodeValue(Reflect.get(object, name), name, dataOnly, seen);
-  } catch {
-    return undefined;
+    return { value: encodeValue(Reflect.get(object, name), name, dataOnly, seen) };
+  } catch (error) {
+    return error instanceof Blip2Error ? { failure: encodeError(error) } : { value: undefined };
   }
 }
 

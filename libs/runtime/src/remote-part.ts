@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+import { decodeError } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
 
 /** What a remote needs of the thread in which its part lives. */
@@ -12,7 +13,7 @@ export interface RemotePart {
   readonly part: object;
   readonly handle: number;
   readonly disposed: boolean;
-  update(properties: Readonly<Record<string, unknown>>): void;
+  update(changes: Pick<PartSnapshot, 'properties' | 'failures'>): void;
 }
 
 const everyRemote = new WeakSet();
@@ -24,21 +25,27 @@ export function isRemotePart(object: object): boolean {
 
 /**
  * A plain object with the part's interface: its data properties as they were after the last call, deeply frozen but for
- * typed arrays; its methods, each returning a promise; `dispose` and `Symbol.asyncDispose`, which may be called again.
+ * typed arrays, or failing as they do there; its methods, each returning a promise; `dispose` and `Symbol.asyncDispose`, which may be called again.
  * A call after disposal rejects with DISPOSED.
  */
-export function createRemotePart({ handle, methods, properties }: PartSnapshot, calls: PartCalls): RemotePart {
+export function createRemotePart({ handle, methods, ...first }: PartSnapshot, calls: PartCalls): RemotePart {
   const part: object = {};
   let disposal: Promise<void> | undefined;
   const show = (name: string | symbol, value: unknown, enumerable: boolean): void => {
     Object.defineProperty(part, name, { value, enumerable, configurable: true, writable: false });
   };
-  const update = (changed: Readonly<Record<string, unknown>>): void => {
-    for (const [name, value] of Object.entries(changed)) show(name, deepFreeze(value), true);
+  const update: RemotePart['update'] = ({ properties, failures }) => {
+    for (const [name, value] of Object.entries(properties)) show(name, deepFreeze(value), true);
+    for (const [name, failure] of Object.entries(failures)) {
+      const fail = (): never => {
+        throw decodeError(failure);
+      };
+      Object.defineProperty(part, name, { get: fail, enumerable: true, configurable: true });
+    }
   };
   const dispose = (): Promise<void> => (disposal ??= calls.dispose(handle));
 
-  update(properties);
+  update(first);
   for (const method of methods ?? []) {
     show(method, async (...args: unknown[]): Promise<unknown> => {
       if (disposal) throw new Blip2Error('DISPOSED', `${method} was called on a part that was disposed of`);

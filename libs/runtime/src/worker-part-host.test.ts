@@ -83,7 +83,17 @@ describe('what a remote shows', () => {
     expect(decoding.length).toBe(3);
     await decoding.crop(1);
     expect(decoding.length).toBe(1);
-    expect(decoding.logits).toBe(logits);
+  });
+
+  it('fails where the getter of its part does, until it does not any more', async () => {
+    const decoding = await start([1, 2]);
+    await decoding.crop(1);
+    expect(decoding.length).toBe(1);
+    expect(() => decoding.logits).toThrow(expect.objectContaining({ name: 'Blip2Error', code: 'INVALID_STATE', details: { fix: 'Extend it.' } }));
+    const fork = await decoding.fork();
+    expect(fork.logits.data).toStrictEqual(Float32Array.of(1, 2, 3));
+    await decoding.extend({ ids: [[5]] });
+    expect(decoding.logits.data).toStrictEqual(Float32Array.of(2, 3, 4));
   });
 
   it('notices an array that its part wrote into again', async () => {

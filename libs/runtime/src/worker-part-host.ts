@@ -74,7 +74,7 @@ function createRemotes(): Remotes {
       for (const snapshot of reply.parts) {
         const properties: PartSnapshot['properties'] = decode(snapshot.properties);
         const known = remotes.get(snapshot.handle);
-        if (known) { known.update(properties); continue; }
+        if (known) { known.update({ ...snapshot, properties }); continue; }
         const remote = createRemotePart({ ...snapshot, properties }, calls);
         remotes.set(snapshot.handle, remote);
         found.set(remote.part, remote);

@@ -70,6 +70,20 @@ const sabotage: Readonly<Record<string, Broken>> = {
     }),
   },
   'forgets what is cropped': { decoding: (decoding) => ({ crop: (length) => decoding.crop(length + 1) }) },
+  'has no scores of what is cropped': {
+    decoding: (decoding) => {
+      let stale: Logits | undefined;
+      return {
+        get logits() {
+          return stale ?? decoding.logits;
+        },
+        async crop(length) {
+          stale = decoding.logits;
+          await decoding.crop(length);
+        },
+      };
+    },
+  },
   'can be disposed of twice, decodings too': {
     decoding: (decoding) => {
       let count = 0;

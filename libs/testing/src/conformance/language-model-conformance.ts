@@ -163,6 +163,19 @@ function branchChecks(subject: LanguageModelSubject): Check[] {
       await expected.extend({ ids: [[7], [8]] });
       expectClose((await decoding.extend({ ids: [[6], [6]] })).data, (await expected.extend({ ids: [[6], [6]] })).data, tolerance, 'scores after a crop and one more token');
     }),
+    check(subject, 'has no scores of what is cropped', async ({ start, own }) => {
+      const decoding = await start([5, 6], [7]);
+      const { length } = decoding;
+      const { data } = await decoding.extend({ ids: [[7], [8]] });
+      await decoding.crop(length + 1);
+      expectClose(decoding.logits.data, data, EXACT, 'scores after a crop that forgets nothing');
+      await decoding.crop(length);
+      const fork = own(await decoding.fork());
+      await expectRejection(async () => decoding.logits, 'scores after a crop', 'INVALID_STATE');
+      await expectRejection(async () => fork.logits, 'scores of a fork after a crop', 'INVALID_STATE');
+      const again = await decoding.extend({ ids: [[9], [9]] });
+      expectClose(decoding.logits.data, again.data, EXACT, 'scores after a crop and one more token');
+    }),
   ];
 }
 

@@ -10,6 +10,8 @@ export interface FakeDecodingOptions {
   readonly maxPositions: number;
   readonly embed: (id: number) => Float32Array;
   readonly rows: readonly { readonly history: FakeHistory; readonly score: FakeScore }[];
+  /** Begin without scores, as after a crop. */
+  readonly isCropped?: boolean;
 }
 
 type State = FakeDecodingOptions['rows'];
@@ -18,6 +20,7 @@ type State = FakeDecodingOptions['rows'];
 export function fakeDecoding(options: FakeDecodingOptions): Decoding {
   let rows: State = options.rows;
   let isDisposed = false;
+  let isCropped = options.isCropped ?? false;
   const length = (): number => rows[0]?.history.length ?? 0;
   const requireAlive = (): void => {
     if (isDisposed) throw new Blip2Error('DISPOSED', 'This decoding has been disposed of');
@@ -30,6 +33,7 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
     },
     get logits() {
       requireAlive();
+      if (isCropped) throw new Blip2Error('INVALID_STATE', 'A decoding that was cropped has no scores');
       return scores(1);
     },
     async extend(more) {
@@ -40,15 +44,17 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
       requireRoom(length() + added[0]!.length, options.maxPositions);
       const counts = (row: number, position: number): boolean => more.attentionMask?.[row]?.[position] !== 0;
       rows = parents.map((parent, row) => ({ ...rows[parent]!, history: [...rows[parent]!.history, ...added[row]!.map((vector, position) => (counts(row, position) ? vector : undefined))] }));
+      isCropped = false;
       return scores(more.logits === 'all' ? added[0]!.length : 1);
     },
     async fork() {
       requireAlive();
-      return fakeDecoding({ ...options, rows });
+      return fakeDecoding({ ...options, rows, isCropped });
     },
     async crop(to) {
       requireAlive();
       if (to < 0 || to > length()) throw new Blip2Error('INVALID_ARGUMENT', 'A decoding is cropped to what it holds', { expected: `0 to ${length()}`, got: String(to) });
+      isCropped ||= to < length();
       rows = rows.map((row) => ({ ...row, history: row.history.slice(0, to) }));
     },
     async [Symbol.asyncDispose]() {
