@@ -55,6 +55,15 @@ describe('captions', () => {
   });
 });
 
+describe('a device', () => {
+  it.each([['cuda', /expected cpu\b.*ONNXRUNTIME_NODE_INSTALL/], ['abacus', /expected cpu\b.*Use device cpu/]])('%s is refused as bad usage, with what is supported and without the log of the runtime', async (device, words) => {
+    const { exitCode, stdout, stderr } = await spawnBlip2(['caption', star, '--quiet', '--device', device]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^UNSUPPORTED_DEVICE: .*\n$/);
+    expect(stderr).toMatch(words);
+  });
+});
+
 describe('a URL on the command line', () => {
   it('is fetched, but never from this machine or its network', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', '--quiet', 'http://127.0.0.1:9/star.png']);

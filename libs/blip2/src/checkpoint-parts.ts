@@ -2,7 +2,7 @@ import { readConfig, type Blip2Config } from '@blip2/config';
 import { resolveSource } from '@blip2/checkpoint';
 import { Blip2Error } from '@blip2/interfaces';
 import type { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
-import { createPartHost, type PartHost } from '@blip2/runtime';
+import { createPartHost, expectDevice, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 import { partOptions, type LoadOptions } from './load-options.ts';
 import * as loaders from './part-loaders.ts';
@@ -33,19 +33,26 @@ const LOADERS = new URL('./part-loaders.js', import.meta.url);
 
 /**
  * Opens a model in the Hugging Face layout or with the names of LAVIS, from one folder or from one for each part.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; what the weights lack is found when the parts are put together.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`, `UNSUPPORTED_DEVICE`; what the weights lack is found when the parts are put together.
  */
 export async function openCheckpointParts(source: string | ModelSources, options: LoadOptions = {}): Promise<CheckpointParts> {
-  partOptions(options);
+  await expectOptions(options);
   const folders = await resolveSources(source, options);
   return openFolders(folders, await readSourcesConfig(folders), options);
 }
 
 /** The same for any whole model in one folder, whose configuration `read` understands. */
 export async function openModelParts<C extends ModelConfig>(read: (json: unknown, where: string) => C, source: string, options: LoadOptions = {}): Promise<CheckpointParts<C>> {
-  partOptions(options);
+  await expectOptions(options);
   const folder = await resolveSource(source, options);
   return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
+}
+
+/** Before anything is downloaded or read. */
+async function expectOptions(options: LoadOptions): Promise<void> {
+  partOptions(options);
+  // Sessions of one's own have devices of their own.
+  if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
 function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {

@@ -1,15 +1,16 @@
 import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
+import { expectDevice } from './devices.ts';
 import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession } from './onnx-runtime.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
 /**
  * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.
  * Runs are synchronous inside the runtime: they hold the calling thread until they end.
- * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `UNSUPPORTED_DEVICE` for an execution provider it lacks.
+ * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `UNSUPPORTED_DEVICE` for an execution provider that does not work here.
  */
 export const createSession: SessionFactory = async <S extends Signature>(model: OnnxModel<S>, options: SessionOptions = {}): Promise<Session<S>> => {
+  if (options.device !== undefined) await expectDevice(options.device);
   const runtime = await loadOnnxRuntime();
-  expectDevice(runtime, options.device ?? 'cpu');
   const session = await openSession(runtime, model, options);
   let released: Promise<void> | undefined;
   return {
@@ -51,12 +52,6 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, { threads, de
   } catch (cause) {
     throw sessionFailed(model, 'The runtime could not load a graph', cause);
   }
-}
-
-function expectDevice(runtime: OnnxRuntime, device: string): void {
-  const supported = runtime.listSupportedBackends().map(({ name }) => name);
-  if (supported.includes(device)) return;
-  throw new Blip2Error('UNSUPPORTED_DEVICE', 'onnxruntime has no such device here', { expected: supported.join(', '), got: device, fix: 'Use device cpu' });
 }
 
 function sessionFailed({ name, weightsFolder }: OnnxModel, what: string, cause: unknown): Blip2Error {

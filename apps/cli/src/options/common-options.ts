@@ -49,7 +49,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .addOption(new Option('-m, --model <model>', 'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl (default: the built-in demo)').helpGroup(group))
     .addOption(new Option('--dtype <precision>', 'fp32 (default), int8, q8, q4, fast, small; or by part: vision=int8,language=q4').helpGroup(group))
-    .addOption(new Option('--device <name>', 'Where to run (default: cpu)').helpGroup(group))
+    .addOption(new Option('--device <name>', 'Where to run (default: cpu); cuda and others where onnxruntime has them, untested').helpGroup(group))
     .addOption(new Option('--threads <n>', 'Threads within one operator (default: one per core)').argParser(positiveInteger).helpGroup(group))
     .addOption(new Option('--offline', 'Never ask the network for a model').helpGroup(group));
 }
