@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { CliCommand } from './command.ts';
 import { askCommand } from './commands/ask.ts';
+import { benchCommand } from './commands/bench.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { captionCommand } from './commands/caption.ts';
 import { chatCommand } from './commands/chat.ts';
@@ -18,7 +19,7 @@ import { helpFormat } from './options/help-format.ts';
 import { usageError } from './usage-error.ts';
 import { versionLine } from './version.ts';
 
-const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, chatCommand, rankCommand, matchCommand, embedCommand, heatmapCommand, inspectCommand, compareCommand, downloadCommand, cacheCommand, completionCommand];
+const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, chatCommand, rankCommand, matchCommand, embedCommand, heatmapCommand, inspectCommand, compareCommand, benchCommand, downloadCommand, cacheCommand, completionCommand];
 
 const EXIT_CODES = `
 Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;

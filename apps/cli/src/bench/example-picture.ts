@@ -1,0 +1,16 @@
+import type { RgbImage } from '@blip2/interfaces';
+
+/** Pixels, as a phone's small pictures have them. */
+const [WIDTH, HEIGHT] = [640, 480];
+
+/** A picture to measure with where none is given: a colour gradient with a disc on it. What is on it makes no difference to the time. */
+export function examplePicture(): RgbImage {
+  const data = new Uint8Array(WIDTH * HEIGHT * 3);
+  for (let y = 0; y < HEIGHT; y++) {
+    for (let x = 0; x < WIDTH; x++) {
+      const inside = (x - WIDTH / 2) ** 2 + (y - HEIGHT / 2) ** 2 < (HEIGHT / 3) ** 2;
+      data.set(inside ? [220, 40, 40] : [(255 * x) / WIDTH, (255 * y) / HEIGHT, 160], 3 * (y * WIDTH + x));
+    }
+  }
+  return { type: 'uint8', dims: [HEIGHT, WIDTH, 3], data };
+}
