@@ -22,7 +22,10 @@ export function resize(image: RgbImage, height: number, width: number, resample:
   return verticalFirst ? narrow(shorten(image)) : shorten(narrow(image));
 }
 
-/* The two loops below are the hot ones. Their indices are in range by construction; `| 0` only tells the type checker so. */
+/*
+ * The two loops below are the hot ones: 150 million products for a photograph of 12 megapixels. Their indices are in range by construction. `Math.imul` and
+ * `| 0` keep sums in 32-bit registers, without checks for overflow: weights have two bits of headroom, so none comes.
+ */
 
 function horizontalPass(image: RgbImage, width: number, { taps, first, count, weights }: Coefficients): RgbImage {
   const [height, sourceWidth] = image.dims;
@@ -35,14 +38,14 @@ function horizontalPass(image: RgbImage, width: number, { taps, first, count, we
       let red = HALF;
       let green = HALF;
       let blue = HALF;
-      let at = row + (first[x]! | 0) * CHANNELS;
-      const begin = x * taps;
-      const end = begin + (count[x]! | 0);
-      for (let k = begin; k < end; k++, at += CHANNELS) {
+      let at = (row + first[x]! * CHANNELS) | 0;
+      const begin = (x * taps) | 0;
+      const end = (begin + count[x]!) | 0;
+      for (let k = begin; k < end; k = (k + 1) | 0, at = (at + CHANNELS) | 0) {
         const weight = weights[k]! | 0;
-        red += weight * source[at]!;
-        green += weight * source[at + 1]!;
-        blue += weight * source[at + 2]!;
+        red = (red + Math.imul(weight, source[at]!)) | 0;
+        green = (green + Math.imul(weight, source[at + 1]!)) | 0;
+        blue = (blue + Math.imul(weight, source[at + 2]!)) | 0;
       }
       data[out++] = red >> PRECISION_BITS;
       data[out++] = green >> PRECISION_BITS;
@@ -63,7 +66,7 @@ function verticalPass(image: RgbImage, height: number, { taps, first, count, wei
     for (let k = 0; k < count[y]!; k++) {
       const weight = weights[y * taps + k]! | 0;
       const row = (first[y]! + k) * stride;
-      for (let x = 0; x < stride; x++) sums[x] = sums[x]! + weight * source[row + x]!;
+      for (let x = 0; x < stride; x++) sums[x] = (sums[x]! + Math.imul(weight, source[row + x]!)) | 0;
     }
     const out = y * stride;
     for (let x = 0; x < stride; x++) data[out + x] = sums[x]! >> PRECISION_BITS;
