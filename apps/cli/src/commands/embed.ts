@@ -9,8 +9,8 @@ import { embeddingKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { isJsonLines } from '../output/open-sink.ts';
-import type { ResultSink } from '../output/result-sink.ts';
-import { isTensorFile, tensorFile } from '../output/tensor-file.ts';
+import type { OpenOutput } from '../output/output-request.ts';
+import { isTensorFile, openTensorFile } from '../output/tensor-file.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 import { runTexts, type TextTask } from '../run/run-texts.ts';
@@ -94,9 +94,7 @@ function textTask(part: EmbedPart, { pool }: EmbedOptions): TextTask<Embedding, 
   };
 }
 
-function openOutput(output: string): ResultSink | undefined {
-  return isTensorFile(output) ? tensorFile(output) : undefined;
-}
+const openOutput: OpenOutput = ({ output }) => (isTensorFile(output) ? openTensorFile(output) : undefined);
 
 /** `embedding` is nested as `shape` says. */
 function embeddingJson(part: EmbedPart, { dims, data }: Embedding): Readonly<Record<string, unknown>> {

@@ -15,6 +15,7 @@ export function replacedFile(file: string): ReplacedFile {
   let handle: FileHandle | undefined;
   return {
     done: new Set(),
+    resumable: false,
     async write(content) {
       try {
         if (!handle) {

@@ -5,6 +5,8 @@ export type Outcome = 'finished' | 'interrupted' | 'failed';
 export interface ResultSink {
   /** Keys of the lines that an earlier run wrote already. */
   readonly done: ReadonlySet<string>;
+  /** Whether the same command goes on where this one stopped. */
+  readonly resumable: boolean;
   /** `lines` are whole lines, each with its end. Throws `WRITE_FAILED`; a closed pipe is passed on as Node's `EPIPE`. */
   write(lines: string): Promise<void>;
   /** What was written stays after `finished` and `interrupted`. */

@@ -26,6 +26,7 @@ export async function resumableFile(file: string, { record, restart, keyOf }: Re
   let handle: FileHandle | undefined;
   return {
     done,
+    resumable: true,
     async write(lines) {
       try {
         if (!handle) {

@@ -5,6 +5,7 @@ import type { ResultSink } from './result-sink.ts';
 export function stdoutSink(stdout: Writable): ResultSink {
   return {
     done: new Set(),
+    resumable: false,
     write: (lines) => new Promise((resolve, reject) => void stdout.write(lines, (error) => (error ? reject(error) : resolve()))),
     close: async () => {},
   };

@@ -4,6 +4,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import type { Embedding } from '../model/model-port.ts';
 import { npyHeader } from './npy.ts';
 import { oneLine } from './one-line.ts';
+import { expectWritable } from './open-sink.ts';
 import type { ResultSink } from './result-sink.ts';
 import { temporaryFiles } from './temporary-files.ts';
 import { writeFailed } from './write-failed.ts';
@@ -14,7 +15,7 @@ interface NamedEmbedding extends Embedding {
 }
 
 /** Whether a file name asks for arrays instead of lines. */
-export function isTensorFile(output: string | undefined): boolean {
+export function isTensorFile(output: string | undefined): output is string {
   return output !== undefined && /\.(npy|safetensors)$/i.test(output);
 }
 
@@ -22,10 +23,12 @@ export function isTensorFile(output: string | undefined): boolean {
  * Gathers the JSON lines of embeddings and writes them in the end, under a temporary name: `.npy` one array `[inputs, …shape]`, `.safetensors` one tensor per input, by
  * its name (`path | text` for a pair). Embeddings are held in memory. Inputs that failed are left out. Fails with `INVALID_ARGUMENT` if an array is to hold different shapes.
  */
-export function tensorFile(file: string): ResultSink {
+export async function openTensorFile(file: string): Promise<ResultSink> {
+  await expectWritable(file);
   const gathered: NamedEmbedding[] = [];
   return {
     done: new Set(),
+    resumable: false,
     async write(lines) {
       for (const line of lines.split('\n')) if (line !== '') gathered.push(...embeddingOf(JSON.parse(line)));
     },

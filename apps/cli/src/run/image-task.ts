@@ -1,7 +1,7 @@
 import type { RgbImage } from '@blip2/interfaces';
 import type { CallOptions } from '../model/model-port.ts';
 import type { ModelKind } from '../model/open-model.ts';
-import type { ResultSink } from '../output/result-sink.ts';
+import type { OpenOutput } from '../output/output-request.ts';
 
 /** A decoded picture and the parts of the task that are to be done for it. */
 export interface TaskItem {
@@ -26,6 +26,5 @@ export interface ImageTask<Result, Model extends AsyncDisposable> {
   toColumns(part: string, result: Result): readonly string[];
   /** Which part a JSON line of an earlier run is; `undefined` if it is none. */
   partOf(line: Readonly<Record<string, unknown>>): string | undefined;
-  /** A sink for JSON lines of its own, where it knows what to do with such a file; else lines are written as they are. */
-  openOutput?(output: string): ResultSink | undefined;
+  readonly openOutput?: OpenOutput;
 }

@@ -6,8 +6,9 @@ import { expandImages } from '../images/expand-images.ts';
 import type { ImageInput } from '../images/image-input.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
-import { expectNoInput, expectWritable, isJsonLines, openSink } from '../output/open-sink.ts';
+import { expectNoInput, isJsonLines, openSink } from '../output/open-sink.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
+import type { ResumeOptions } from '../output/resumable-file.ts';
 import { describeRun } from '../output/run-record.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
@@ -22,13 +23,13 @@ export async function runImages<Result, Model extends AsyncDisposable>(task: Ima
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal: interruption.signal }, environment);
   if (inputs.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
   await expectNoInput(options.output, inputs.map(({ name }) => name));
-  const own = options.output === undefined ? undefined : task.openOutput?.(options.output);
-  if (own && options.output !== undefined) await expectWritable(options.output);
-  const sink = own ?? await openSink(options.output, environment.stdout, {
+  const resume: ResumeOptions = {
     record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device }),
     restart: options.restart === true,
     keyOf: (line) => keyOfLine(task, line),
-  });
+  };
+  const own = await task.openOutput?.({ output: options.output, inputs: inputs.map(({ name }) => name), resume });
+  const sink = own ?? await openSink(options.output, environment.stdout, resume);
   const json = own !== undefined || options.json === true || isJsonLines(options.output);
   const run: Run<Result, Model> = { json, task, options, environment, sink, signal: interruption.signal, pending: pendingOf(inputs, task.parts, sink) };
   const tally: Tally = { inputs: inputs.length, done: inputs.length - run.pending.length, failed: 0 };
@@ -44,7 +45,7 @@ export async function runImages<Result, Model extends AsyncDisposable>(task: Ima
     // What was not read must not keep the process waiting.
     if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
   }
-  return conclude(outcome, tally, options, environment);
+  return conclude(outcome, tally, { quiet: options.quiet === true, resumable: sink.resumable }, environment);
 }
 
 interface Run<Result, Model extends AsyncDisposable> {
@@ -99,10 +100,10 @@ function keyOfLine(task: Pick<ImageTask<never, never>, 'partOf'>, line: Readonly
   return typeof image === 'string' && error === undefined && part !== undefined ? keyOf(image, part) : undefined;
 }
 
-function conclude(outcome: Outcome, { inputs, done, failed }: Tally, options: ImageOptions, { stderr }: Environment): ExitCode {
+function conclude(outcome: Outcome, { inputs, done, failed }: Tally, { quiet, resumable }: { readonly quiet: boolean; readonly resumable: boolean }, { stderr }: Environment): ExitCode {
   if (failed > 0) stderr.write(`${failed} of ${inputs} images failed.\n`);
   if (outcome === 'finished') return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
-  const resume = isJsonLines(options.output) ? ' Run the same command again to go on.' : '';
-  if (options.quiet !== true) stderr.write(`Interrupted: ${done} of ${inputs} images done.${resume}\n`);
+  const resume = resumable ? ' Run the same command again to go on.' : '';
+  if (!quiet) stderr.write(`Interrupted: ${done} of ${inputs} images done.${resume}\n`);
   return ExitCode.interrupted;
 }

@@ -3,8 +3,10 @@ import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { openModel, type ModelKind } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
-import { expectWritable, openSink } from '../output/open-sink.ts';
+import { openSink } from '../output/open-sink.ts';
+import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
+import type { ResumeOptions } from '../output/resumable-file.ts';
 import { describeRun } from '../output/run-record.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
 
@@ -16,14 +18,14 @@ export interface TextTask<Result, Model extends AsyncDisposable> {
   /** One result per text. */
   perform(model: Model, texts: readonly string[], signal: AbortSignal): Promise<readonly Result[]>;
   toJson(text: string, result: Result): Readonly<Record<string, unknown>>;
-  openOutput?(output: string): ResultSink | undefined;
+  readonly openOutput?: OpenOutput;
 }
 
 /** Does a task for texts, in order, and says how it ended: a JSON line for each. */
 export async function runTexts<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, texts: readonly string[], options: ImageOptions, environment: Environment): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
-  const sink = await openTextSink(task, options, environment);
+  const sink = await openTextSink(task, texts, options, environment);
   let outcome: Outcome = 'failed';
   try {
     const pending = texts.filter((text) => !sink.done.has(text));
@@ -38,14 +40,13 @@ export async function runTexts<Result, Model extends AsyncDisposable>(task: Text
   return outcome === 'finished' ? ExitCode.done : ExitCode.interrupted;
 }
 
-async function openTextSink<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, { output, ...options }: ImageOptions, { stdout }: Environment): Promise<ResultSink> {
-  const own = output === undefined ? undefined : task.openOutput?.(output);
-  if (own && output !== undefined) await expectWritable(output);
-  return own ?? openSink(output, stdout, {
+async function openTextSink<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, texts: readonly string[], { output, ...options }: ImageOptions, { stdout }: Environment): Promise<ResultSink> {
+  const resume: ResumeOptions = {
     record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device }),
     restart: options.restart === true,
     keyOf: ({ text }) => (typeof text === 'string' ? text : undefined),
-  });
+  };
+  return await task.openOutput?.({ output, inputs: texts, resume }) ?? openSink(output, stdout, resume);
 }
 
 async function writeResults<Result, Model extends AsyncDisposable>(
