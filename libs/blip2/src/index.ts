@@ -39,3 +39,10 @@ export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inp
 export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-inputs.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
 export { retrievalContent, retrievalTensors, type RetrievalContent, type RetrievalPart } from './retrieval/retrieval-content.ts';
+export { pipeline, type PipelineTask, type TaskPipelines } from './pipelines/pipeline.ts';
+export type { EitherSpelling, Underscored } from './pipelines/either-spelling.ts';
+export type { ImageFeatureExtractionPipeline, ImageFeatureOptions } from './pipelines/image-feature-extraction.ts';
+export type { ImageToTextOutput, ImageToTextPipeline } from './pipelines/image-to-text.ts';
+export type { PipelineOptions, TaskPipeline } from './pipelines/task-pipeline.ts';
+export type { VisualAnswer, VisualQuestionAnsweringOutput, VisualQuestionAnsweringPipeline } from './pipelines/visual-question-answering.ts';
+export type { ZeroShotImageClassificationOutput, ZeroShotImageClassificationPipeline, ZeroShotOptions } from './pipelines/zero-shot-image-classification.ts';
