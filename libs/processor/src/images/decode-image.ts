@@ -14,6 +14,8 @@ export interface DecodeImageOptions {
   readonly autoOrient?: boolean;
   /** Fetch http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
+  /** Fetch them from addresses that are not public too: this machine and its network. For URLs that a person named, never for those of strangers. Default false. */
+  readonly allowPrivateUrls?: boolean;
   /** Refuse pictures of more pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
   readonly maxPixels?: number;
   readonly signal?: AbortSignal;
@@ -50,7 +52,7 @@ function isEncoded(source: unknown): source is string | URL | Uint8Array | Blob 
   return typeof source === 'string' || source instanceof URL || source instanceof Uint8Array || source instanceof Blob;
 }
 
-async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrls = false, signal }: DecodeImageOptions): Promise<Uint8Array> {
+async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrls = false, allowPrivateUrls = false, signal }: DecodeImageOptions): Promise<Uint8Array> {
   if (source instanceof Uint8Array) {
     checkEncodedSize(source.byteLength, describe(source));
     return source;
@@ -64,7 +66,7 @@ async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrl
   }
   if (!allowUrls) throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', { where: shownUrl(url), fix: 'Pass allowUrls: true, or fetch the image and pass its bytes' });
   const { fetchImage } = await import('./fetch-image.ts');
-  return fetchImage(url, signal ? { signal } : {});
+  return fetchImage(url, { ...(signal && { signal }), ...(allowPrivateUrls && { isForbidden: () => false }) });
 }
 
 async function decodeBytes(bytes: Uint8Array, where: string, maxPixels: number, { autoOrient = false }: DecodeImageOptions): Promise<RgbImage> {

@@ -108,7 +108,7 @@ function resolveName(hostname: string): Promise<readonly LookupAddress[]> {
 }
 
 function forbidden(url: URL, address: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'The image lies at an address that is not public', { where: shownUrl(url), got: address, fix: 'Fetch it yourself and pass its bytes' });
+  return new Blip2Error('INVALID_ARGUMENT', 'The image lies at an address that is not public', { where: shownUrl(url), got: address, fix: 'Allow such addresses (allowPrivateUrls), or fetch it yourself and pass its bytes' });
 }
 
 function tooLarge(url: URL, size: number, maxBytes: number): Blip2Error {

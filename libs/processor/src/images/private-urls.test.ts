@@ -1,0 +1,37 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { decodeImage } from './decode-image.ts';
+import { encodePng } from './encode-png.ts';
+
+const picture = { type: 'uint8' as const, dims: [1, 2, 3] as [number, number, 3], data: Uint8Array.of(1, 2, 3, 250, 251, 252) };
+let server: Server;
+let url: string;
+let hits = 0;
+
+beforeAll(async () => {
+  const png = await encodePng(picture);
+  server = createServer((request, response) => {
+    hits++;
+    if (request.url === '/moved') response.writeHead(302, { location: '/picture.png' }).end();
+    else response.end(png);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/picture.png`;
+});
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+it('a picture of a server on this machine is fetched when that is allowed, over a redirect too', async () => {
+  expect((await decodeImage(url, { allowUrls: true, allowPrivateUrls: true })).data).toEqual(picture.data);
+  expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(picture.data);
+});
+
+it('and never otherwise: the error says how', async () => {
+  const before = hits;
+  await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('allowPrivateUrls') });
+  await expect(decodeImage(url, { allowPrivateUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('allowUrls') });
+  expect(hits).toBe(before);
+});
