@@ -1,4 +1,5 @@
 export { decodeImage, MAX_IMAGE_PIXELS, type DecodeImageOptions } from './images/decode-image.ts';
+export { encodeJpeg, type EncodeJpegOptions } from './images/encode-jpeg.ts';
 export { encodePng } from './images/encode-png.ts';
 export { resize } from './resampling/resize.ts';
 export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
