@@ -8,6 +8,8 @@ import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { askTable } from '../output/result-tables.ts';
+import { tableOutput } from '../output/table.ts';
 import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
@@ -50,6 +52,7 @@ function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
     toJson: (image, question, result) => ({ image, question, ...textResultJson(result) }),
     toColumns: (question, { text }) => [question, text],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
+    openOutput: tableOutput(askTable),
   };
 }
 

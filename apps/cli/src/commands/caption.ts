@@ -6,6 +6,8 @@ import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { captionTable } from '../output/result-tables.ts';
+import { tableOutput } from '../output/table.ts';
 import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
@@ -47,6 +49,7 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> 
     toJson: (image, _part, result) => ({ image, ...textResultJson(result) }),
     toColumns: (_part, { text }) => [text],
     partOf: () => '',
+    openOutput: tableOutput(captionTable),
   };
 }
 

@@ -7,6 +7,8 @@ import type { MatchScore, RetrievalModel } from '../model/model-port.ts';
 import { retrievalKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { matchTable } from '../output/result-tables.ts';
+import { tableOutput } from '../output/table.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
@@ -46,6 +48,7 @@ function matchTask(options: MatchOptions): ImageTask<MatchScore, RetrievalModel>
     toJson: (image, text, { itm, itc }) => ({ image, text, itm, itc }),
     toColumns: (text, { itm, itc }) => [text, itm.toFixed(DIGITS), itc.toFixed(DIGITS)],
     partOf: ({ text }) => (typeof text === 'string' ? text : undefined),
+    openOutput: tableOutput(matchTable),
   };
 }
 

@@ -7,6 +7,8 @@ import type { RankedAnswer, TaskModel } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { rankTable } from '../output/result-tables.ts';
+import { tableOutput } from '../output/table.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
@@ -54,6 +56,7 @@ function rankTask(options: RankOptions): ImageTask<readonly RankedAnswer[], Task
     toJson: (image, question, ranked) => ({ image, question, candidates: ranked.map(({ text, logProb, logProbPerToken, probability }) => ({ text, logProb, logProbPerToken, probability })) }),
     toColumns: (question, ranked) => [question, ...ranked.flatMap(({ text, probability }) => [text, probability.toFixed(DIGITS)])],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
+    openOutput: tableOutput(rankTable(candidates.length)),
   };
 }
 

@@ -1,11 +1,11 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { createReadStream } from 'node:fs';
-import { open, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { appendedFile } from './appended-file.ts';
 import { replacedFile } from './replaced-file.ts';
 import type { ResultSink } from './result-sink.ts';
-import { expectSameRun, saveRecord, type RunRecord } from './run-record.ts';
-import { writeFailed } from './write-failed.ts';
+import { expectSameRun, type RunRecord } from './run-record.ts';
 
 export interface ResumeOptions {
   readonly record: RunRecord;
@@ -23,30 +23,7 @@ export async function resumableFile(file: string, { record, restart, keyOf }: Re
   const size = await stat(file).then((stats) => stats.size, () => 0);
   const resuming = size > 0 && !restart;
   const done = resuming ? await resume(file, record, keyOf) : new Set<string>();
-  let handle: FileHandle | undefined;
-  return {
-    done,
-    resumable: true,
-    async write(lines) {
-      try {
-        if (!handle) {
-          if (!resuming) {
-            // In this order: lines must never lie beside the record of another run.
-            await rm(file, { force: true });
-            await saveRecord(file, record);
-          }
-          handle = await open(file, 'a');
-        }
-        await handle.appendFile(lines);
-      } catch (cause) {
-        throw cause instanceof Blip2Error ? cause : writeFailed(file, cause);
-      }
-    },
-    async close() {
-      await handle?.sync();
-      await handle?.close();
-    },
-  };
+  return { done, resumable: true, ...appendedFile(file, { record, goOn: resuming }) };
 }
 
 async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['keyOf']): Promise<Set<string>> {
