@@ -32,7 +32,7 @@ export async function rankAnswers(tools: TaskTools, image: TaskImage, prompt: st
   const { rankBy = 'logProb', endToken = true, signal } = options;
   expectCandidates(candidates);
   const { language } = tools.pipeline;
-  const rows = candidates.map((text) => [...answerIds(tools, prompt, text), ...(endToken ? [language.specialTokens.eosTokenId ?? []].flat().slice(0, 1) : [])]);
+  const rows = candidates.map((text) => candidateIds(tools, prompt, text, endToken));
   await using images = await encodeTaskImages(tools, [image], options);
   signal?.throwIfAborted();
   await using opened = await openPrompt(tools, images.rows, encodeTexts(tools, [prompt]), isEncoded(image));
@@ -45,6 +45,11 @@ export async function rankAnswers(tools: TaskTools, image: TaskImage, prompt: st
       return tokenIds && score && probability !== undefined ? [{ text, tokenIds, ...score, probability }] : [];
     })
     .sort((left, right) => right[rankBy] - left[rankBy]);
+}
+
+/** The tokens that are scored for an answer behind its prompt: its own, and the end token. */
+export function candidateIds(tools: TaskTools, prompt: string, text: string, endToken = true): TokenIds {
+  return [...answerIds(tools, prompt, text), ...(endToken ? [tools.pipeline.language.specialTokens.eosTokenId ?? []].flat().slice(0, 1) : [])];
 }
 
 /** The tokens of an answer behind its prompt. A causal model writes both as one text, so a space parts them; a seq2seq model's answer is a text of its own. */
