@@ -1,15 +1,17 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { Option, type Command } from 'commander';
 import type { CliCommand } from '../command.ts';
-import { POOLS, pooled, type Pool } from '../embed/pool.ts';
+import { BEST_POOL, POOLS, pooled, type Pool } from '../embed/pool.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Embedding, EmbeddingModel, EmbedPart } from '../model/model-port.ts';
 import { embeddingKind } from '../model/open-model.ts';
-import { repeated } from '../options/argument-parsers.ts';
+import { positiveInteger, repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { isJsonLines } from '../output/open-sink.ts';
 import type { OpenOutput } from '../output/output-request.ts';
+import { embedTable } from '../output/result-tables.ts';
+import { tableOutput } from '../output/table.ts';
 import { isTensorFile, openTensorFile } from '../output/tensor-file.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
@@ -18,11 +20,20 @@ import { runTexts, type TextTask } from '../run/run-texts.ts';
 interface EmbedOptions extends ImageOptions {
   readonly text?: readonly string[];
   readonly part?: EmbedPart;
-  readonly pool: Pool;
+  readonly pool?: Pool;
+  readonly format?: (typeof FORMATS)[number];
+  readonly shardSize: number;
 }
 
+/** Folders of several files. */
+const FORMATS = ['clip-retrieval'] as const;
+/** Vectors of one file of a folder: what a kill can cost, and 10 MB of 256 float32 values each. */
+const DEFAULT_SHARD_SIZE = 10_000;
+
+type Kind = 'images' | 'texts' | 'pairs';
+
 /** What each kind of input has, the default first. */
-const PARTS: Readonly<Record<'images' | 'texts' | 'pairs', readonly EmbedPart[]>> = {
+const PARTS: Readonly<Record<Kind, readonly EmbedPart[]>> = {
   images: ['image-proj', 'vision', 'qformer', 'projection'],
   texts: ['text-proj', 'text'],
   pairs: ['multimodal'],
@@ -37,27 +48,37 @@ export const embedCommand: CliCommand = {
       .argument('[image...]', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-t, --text <text>', 'Text to embed; may be repeated', repeated)
       .addOption(new Option('--part <part>', 'Where to take them; default image-proj of pictures, text-proj of texts, multimodal of both').choices(Object.values(PARTS).flat()))
-      .addOption(new Option('--pool <how>', 'One vector per input instead of one per position').choices(POOLS).default('none'));
+      .addOption(new Option('--pool <how>', `One vector per input instead of one per position; default none, ${BEST_POOL} with --format`).choices(POOLS))
+      .addOption(new Option('--format <layout>', 'Write a folder that clip-retrieval and autofaiss read').choices(FORMATS))
+      .addOption(new Option('--shard-size <n>', 'Vectors per file of such a folder').argParser(positiveInteger).default(DEFAULT_SHARD_SIZE));
     addImageOptions(command);
     command.addHelpText('after', EXAMPLES);
   },
   async run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<EmbedOptions>();
     const texts = [...new Set(options.text ?? [])];
-    const kind = command.args.length === 0 ? 'texts' : texts.length === 0 ? 'images' : 'pairs';
+    const kind: Kind = command.args.length === 0 ? 'texts' : texts.length === 0 ? 'images' : 'pairs';
     expectOutput(options);
     if (kind === 'texts' && texts.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to embed', { expected: 'images, or texts with --text' });
-    const part = partOf(kind, options);
-    return kind === 'texts' ? runTexts(textTask(part, options), texts, options, environment) : runImages(imageTask(part, texts, options), command.args, options, environment);
+    const settings: Settings = { part: partOf(kind, options), pool: poolOf(kind, options), openOutput: openOutputOf(kind, options) };
+    return kind === 'texts' ? runTexts(textTask(settings), texts, options, environment) : runImages(imageTask(settings, texts), command.args, options, environment);
   },
 };
 
-function expectOutput({ output, json }: EmbedOptions): void {
-  if (json === true || isTensorFile(output) || isJsonLines(output)) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Embeddings need a place', { where: '--output', expected: 'a file ending in .npy, .safetensors or .jsonl, or --json', got: output ?? 'nothing' });
+interface Settings {
+  readonly part: EmbedPart;
+  readonly pool: Pool;
+  readonly openOutput: OpenOutput;
 }
 
-function partOf(kind: keyof typeof PARTS, { part }: EmbedOptions): EmbedPart {
+function expectOutput({ output, json, format }: EmbedOptions): void {
+  if (format !== undefined && output === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'The layout needs a folder', { where: '--format', fix: 'Name one with -o' });
+  if (format !== undefined || isTensorFile(output) || isJsonLines(output) || /\.parquet$/i.test(output ?? '')) return;
+  if (json === true && !/\.csv$/i.test(output ?? '')) return;
+  throw new Blip2Error('INVALID_ARGUMENT', 'Embeddings need a place', { where: '--output', expected: 'a file ending in .npy, .safetensors, .parquet or .jsonl, a folder with --format clip-retrieval, or --json', got: output ?? 'nothing' });
+}
+
+function partOf(kind: Kind, { part }: EmbedOptions): EmbedPart {
   const known = PARTS[kind];
   const [first] = known;
   if (part === undefined && first !== undefined) return first;
@@ -65,7 +86,23 @@ function partOf(kind: keyof typeof PARTS, { part }: EmbedOptions): EmbedPart {
   throw new Blip2Error('INVALID_ARGUMENT', `This is not a part of ${kind === 'pairs' ? 'pictures with texts' : kind}`, { where: '--part', expected: known.join(', '), got: String(part) });
 }
 
-function imageTask(part: EmbedPart, texts: readonly string[], { pool }: EmbedOptions): ImageTask<Embedding, EmbeddingModel> {
+function poolOf(kind: Kind, { pool, format }: EmbedOptions): Pool {
+  if (format === undefined) return pool ?? 'none';
+  if (kind === 'pairs') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds pictures or texts, not pairs', { where: '--format', got: format });
+  if (pool === 'none') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', { where: '--pool', got: pool });
+  return pool ?? BEST_POOL;
+}
+
+function openOutputOf(kind: Kind, { format, shardSize }: EmbedOptions): OpenOutput {
+  const openTable = tableOutput(embedTable(kind === 'pairs' ? ['image', 'text'] : [kind === 'images' ? 'image' : 'text']));
+  return (request) => {
+    const { output, resume } = request;
+    if (format !== undefined && output !== undefined) return import('../output/clip-retrieval-folder.ts').then(({ openClipRetrievalFolder }) => openClipRetrievalFolder(output, { kind: kind === 'texts' ? 'text' : 'img', shardSize }, resume));
+    return isTensorFile(output) ? openTensorFile(output, request) : openTable(request);
+  };
+}
+
+function imageTask({ part, pool, openOutput }: Settings, texts: readonly string[]): ImageTask<Embedding, EmbeddingModel> {
   const paired = texts.length > 0;
   return {
     command: 'embed',
@@ -83,7 +120,7 @@ function imageTask(part: EmbedPart, texts: readonly string[], { pool }: EmbedOpt
   };
 }
 
-function textTask(part: EmbedPart, { pool }: EmbedOptions): TextTask<Embedding, EmbeddingModel> {
+function textTask({ part, pool, openOutput }: Settings): TextTask<Embedding, EmbeddingModel> {
   return {
     command: 'embed',
     model: embeddingKind(part),
@@ -93,8 +130,6 @@ function textTask(part: EmbedPart, { pool }: EmbedOptions): TextTask<Embedding, 
     openOutput,
   };
 }
-
-const openOutput: OpenOutput = ({ output }) => (isTensorFile(output) ? openTensorFile(output) : undefined);
 
 /** `embedding` is nested as `shape` says. */
 function embeddingJson(part: EmbedPart, { dims, data }: Embedding): Readonly<Record<string, unknown>> {
@@ -106,10 +141,15 @@ function embeddingJson(part: EmbedPart, { dims, data }: Embedding): Readonly<Rec
 const EXAMPLES = `
 Parts: of pictures vision (encoder), qformer (queries), projection (what the language model reads), image-proj (queries where pictures and texts are
 compared, of length 1); of texts text (Q-Former), text-proj (one vector of length 1); of both multimodal (queries that read both). .npy holds one array,
-.safetensors one tensor per input, named by it, .jsonl { image or text, part, shape, embedding }.
+.safetensors one tensor per input, named by it, .jsonl and .parquet { image or text, part, shape, embedding }.
+
+One vector for many: BLIP-2 compares a text with every query of a picture and takes the best; one vector loses some of that. On the demo checkpoint (200
+pictures), captions find their picture first in 99.5 % with every query, 88.2 % with unit-mean (the mean, scaled to length 1), 86.0 % max, 80.6 % mean,
+60.2 % first; among the first five in 100 %, 100 %, 98.4 %, 99.5 %, 89.2 %.
 
 Examples:
   blip2 embed photos/ -o photos.npy --pool mean
   blip2 embed -t "a dog" -t "a cat" -o texts.safetensors
+  blip2 embed photos/ -r -o index/ --format clip-retrieval
   blip2 embed photo.jpg --part qformer -m ./blip2-opt-2.7b -o queries.jsonl
 `;

@@ -74,7 +74,7 @@ describe('bash', () => {
     [['help', 'em'], ['embed']],
     [['completion', ''], ['bash', 'fish', 'zsh']],
     [['embed', '--pool', 'm'], ['max', 'mean']],
-    [['embed', '--pool', '='], ['first', 'max', 'mean', 'none']],
+    [['embed', '--pool', '='], ['first', 'max', 'mean', 'none', 'unit-mean']],
     [['embed', '--part', '=', 'vis'], ['vision']],
     [['caption', '--threads', ''], []],
     [['ask', 'a.png', '-q', ''], []],

@@ -1,8 +1,11 @@
 import type { Embedding } from '../model/model-port.ts';
 
 /** How the positions of an input become one vector; `none` keeps them. */
-export const POOLS = ['none', 'mean', 'first', 'max'] as const;
+export const POOLS = ['none', 'mean', 'unit-mean', 'first', 'max'] as const;
 export type Pool = (typeof POOLS)[number];
+
+/** Of all that were measured, the one vector per picture that finds the most (`benchmarks/results/pool-recall.json`). */
+export const BEST_POOL: Pool = 'unit-mean';
 
 /** `[positions, size] → [size]`. What is one vector already stays as it is. */
 export function pooled({ dims, data }: Embedding, pool: Pool): Embedding {
@@ -13,5 +16,10 @@ export function pooled({ dims, data }: Embedding, pool: Pool): Embedding {
     const values = Array.from({ length: positions }, (__, position) => data[position * size + column] ?? NaN);
     return pool === 'max' ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0) / positions;
   });
-  return { dims: [size], data: columns };
+  return { dims: [size], data: pool === 'unit-mean' ? ofLengthOne(columns) : columns };
+}
+
+function ofLengthOne(vector: Float32Array): Float32Array {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return length === 0 ? vector : vector.map((value) => value / length);
 }
