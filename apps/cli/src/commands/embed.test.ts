@@ -1,7 +1,7 @@
-import { access, readdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { openCheckpoint, readTensor } from '@blip2/checkpoint';
-import { rename } from 'node:fs/promises';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { access, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -31,7 +31,7 @@ describe('blip2 embed', () => {
     expect(values).toEqual([1, 0.5, 2, 0.25, 4, 0.5, 5, 0.25]);
   });
 
-  it.each([['mean', [1.5, 0.375]], ['first', [1, 0.5]], ['max', [2, 0.5]]])('pools positions by their %s', async (pool, expected) => {
+  it.each([['mean', [1.5, 0.375]], ['first', [1, 0.5]], ['max', [2, 0.5]], ['unit-mean', [...Float32Array.of(1.5 / Math.hypot(1.5, 0.375), 0.375 / Math.hypot(1.5, 0.375))]]])('pools positions by their %s', async (pool, expected) => {
     const at = await temporaryFolder({ a: 'a' });
     const { stdout } = await runFake(['embed', at('a'), '--pool', pool, '--json']);
     expect(JSON.parse(stdout)).toEqual({ image: at('a'), part: 'image-proj', shape: [2], embedding: expected });
@@ -58,6 +58,28 @@ describe('blip2 embed', () => {
     expect(again.calls).toEqual([]);
   });
 
+  it('writes Parquet with the keys of the lines: values flat, and their shape', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    const rows = async (...argv: string[]): Promise<unknown> => {
+      expect((await runFake(['embed', ...argv, '-o', at('out.parquet')])).exitCode).toBe(0);
+      return parquetReadObjects({ file: await asyncBufferFromFile(at('out.parquet')) });
+    };
+    expect(await rows(at('a'))).toEqual([{ image: at('a'), part: 'image-proj', shape: [2, 2], embedding: [1, 0.5, 2, 0.25] }]);
+    expect(await rows('-t', 'cat', '--pool', 'first')).toEqual([{ text: 'cat', part: 'text-proj', shape: [2], embedding: [3, 0.5] }]);
+    expect(await rows(at('a'), '-t', 'x')).toEqual([{ image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [2, 0.5, 3, 0.25] }]);
+  });
+
+  it('writes an array without holding it, and one tensor for a picture that is named twice', async () => {
+    const at = await temporaryFolder({ a: 'a', b: 'four' });
+    const sizes: number[] = [];
+    const watch = { onCall: async ({ name }: { name: string }) => { if (name === 'embed') for (const file of (await readdir(at())).filter((each) => each.endsWith('.tmp'))) sizes.push((await stat(at(file))).size); } };
+    await runFake(['embed', at('a'), at('b'), at('a'), '-o', at('out.npy'), '--batch-size', '1'], watch);
+    expect(sizes.map((size) => size % 64)).toEqual([16, 32]);
+    expect((await readNpy(at('out.npy'))).values).toHaveLength(12);
+    expect((await runFake(['embed', at('a'), at('b'), at('a'), '-o', at('model.safetensors')])).exitCode).toBe(0);
+    expect([...(await openCheckpoint(at())).tensors.keys()]).toEqual([at('a'), at('b')]);
+  });
+
   it('takes what the language model reads from the demo that has one', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { calls } = await runFake(['embed', at('a'), '--part', 'projection', '--json']);
@@ -74,7 +96,7 @@ describe('blip2 embed', () => {
 
   it('refuses parts that the inputs lack, other files, and nothing at all', async () => {
     const at = await temporaryFolder({ a: 'a' });
-    for (const argv of [['embed'], ['embed', '--json'], ['embed', at('a')], ['embed', at('a'), '-o', at('out.txt')], ['embed', at('a'), '--part', 'text', '--json'], ['embed', '-t', 'x', '--part', 'vision', '--json'], ['embed', at('a'), '--part', 'nose', '--json']]) {
+    for (const argv of [['embed'], ['embed', '--json'], ['embed', at('a')], ['embed', at('a'), '-o', at('out.txt')], ['embed', at('a'), '-o', at('out.csv'), '--json'], ['embed', at('a'), '--part', 'text', '--json'], ['embed', '-t', 'x', '--part', 'vision', '--json'], ['embed', at('a'), '--part', 'nose', '--json']]) {
       const { exitCode, calls } = await runFake(argv);
       expect([exitCode, calls], argv.join(' ')).toEqual([2, []]);
     }
