@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import type { DecodeImage, HeatmapModel, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
+import type { LoadHeatmapModel } from './model/heatmap-port.ts';
+import type { Load, LoadEmbeddingModel, LoadModel, OpenPicture, PictureReader, RetrievalModel } from './model/model-port.ts';
 import { temporaryFiles } from './output/temporary-files.ts';
 
 /** What a command may touch of the process and of the library. Tests hand in their own. */
@@ -18,8 +19,11 @@ export interface Environment {
   readonly loadModel: LoadModel;
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;
-  readonly loadHeatmapModel: Load<HeatmapModel>;
-  readonly decodeImage: DecodeImage;
+  readonly loadHeatmapModel: LoadHeatmapModel;
+  /** Here and now: for one picture. */
+  readonly openPicture: OpenPicture;
+  /** On so many other threads: for many pictures. */
+  readonly openReader: (threads: number) => Promise<PictureReader>;
 }
 
 /** The real process and the real library; the library is imported when it is first needed. */
@@ -45,6 +49,7 @@ export const processEnvironment: Environment = {
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
   loadRetrievalModel: async (source, options) => (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
   loadEmbeddingModel: async (source, part, options) => (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
-  loadHeatmapModel: async (source, options) => (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, options),
-  decodeImage: async (source, options) => (await import('./images/decode-image.ts')).decodeImage(source, options),
+  loadHeatmapModel: async (source, subject, options) => (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
+  openPicture: async (source, options) => (await import('./images/open-picture.ts')).openPicture(source, options),
+  openReader: async (threads) => (await import('./images/picture-threads.ts')).pictureThreads(threads),
 };

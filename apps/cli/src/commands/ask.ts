@@ -8,13 +8,14 @@ import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import { askTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
 import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
-interface AskOptions extends ImageOptions {
+interface AskOptions extends ImageOptions, SheetOptions {
   readonly question: readonly string[];
   readonly rawPrompt?: boolean;
 }
@@ -29,6 +30,7 @@ export const askCommand: CliCommand = {
       .requiredOption('-q, --question <text>', 'What to ask; may be repeated, every image is asked every question', repeated)
       .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template");
     addImageOptions(command);
+    addSheetOption(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);
   },
@@ -52,6 +54,7 @@ function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
     toJson: (image, question, result) => ({ image, question, ...textResultJson(result) }),
     toColumns: (question, { text }) => [question, text],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
+    sheetText: ({ question, text }) => ({ label: String(question), text: String(text) }),
     openOutput: tableOutput(askTable),
   };
 }

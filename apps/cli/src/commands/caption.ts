@@ -6,13 +6,14 @@ import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import { captionTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
 import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
-interface CaptionOptions extends ImageOptions {
+interface CaptionOptions extends ImageOptions, SheetOptions {
   readonly prompt?: string;
 }
 
@@ -25,6 +26,7 @@ export const captionCommand: CliCommand = {
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-p, --prompt <text>', 'Beginning that the caption goes on from ("a photo of")');
     addImageOptions(command);
+    addSheetOption(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);
   },
@@ -49,6 +51,7 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> 
     toJson: (image, _part, result) => ({ image, ...textResultJson(result) }),
     toColumns: (_part, { text }) => [text],
     partOf: () => '',
+    sheetText: ({ text }) => ({ text: String(text) }),
     openOutput: tableOutput(captionTable),
   };
 }
@@ -57,6 +60,7 @@ const EXAMPLES = `
 Examples:
   blip2 caption photo.jpg
   blip2 caption -m ./blip2-opt-2.7b holiday/ -r -o captions.jsonl
+  blip2 caption holiday/ --report holiday.html
   blip2 caption "shots/*.png" --json --max-new-tokens 20
   curl -s https://example.org/cat.jpg | blip2 caption -
 `;

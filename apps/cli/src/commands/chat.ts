@@ -8,10 +8,10 @@ import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { expandImages } from '../images/expand-images.ts';
 import { generationKind, openModel } from '../model/open-model.ts';
-import { addModelOptions, addReportOptions, type ModelOptions, type ReportOptions } from '../options/common-options.ts';
+import { addModelOptions, addReportOptions, addUrlOptions, type ModelOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
 
-type ChatOptions = ModelOptions & ReportOptions;
+type ChatOptions = ModelOptions & ReportOptions & UrlOptions;
 
 /** `blip2 chat IMAGE`: questions from stdin, a line each; answers as they are written. */
 export const chatCommand: CliCommand = {
@@ -20,6 +20,7 @@ export const chatCommand: CliCommand = {
     command
       .description('A conversation about a picture: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop.')
       .argument('<image>', 'File or URL');
+    addUrlOptions(command);
     addReportOptions(command);
     addModelOptions(command);
     addGenerationOptions(command);
@@ -28,7 +29,7 @@ export const chatCommand: CliCommand = {
   async run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<ChatOptions>();
     using interrupts = listenForChatInterrupts(environment);
-    const { name, image } = await openImage(command.args, environment, interrupts.signal);
+    const { name, image } = await openImage(command.args, options, environment, interrupts.signal);
     await using model = await openModel(generationKind, options, environment, interrupts.signal);
     await using conversation = await model.chat(image, { generation: generationSettingsOf(options), signal: interrupts.signal });
     const isTerminal = environment.stdin.isTTY === true;
@@ -49,12 +50,12 @@ async function answerOne({ interrupts, ...answering }: Answering): Promise<void>
   await writeAnswer(answering, answer.signal);
 }
 
-async function openImage(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<{ readonly name: string; readonly image: RgbImage }> {
+async function openImage(args: readonly string[], { allowPrivateUrls }: ChatOptions, environment: Environment, signal: AbortSignal): Promise<{ readonly name: string; readonly image: RgbImage }> {
   const [input, ...others] = args.includes('-') ? [] : await expandImages(args, { recursive: false, signal }, environment);
   if (!input || others.length > 0) throw new Blip2Error('INVALID_ARGUMENT', 'A conversation is about one picture', { expected: 'one file or URL', got: args.join(' ') });
   if ('error' in input) throw input.error;
   if (input.source === 'stdin') throw new Blip2Error('INVALID_ARGUMENT', 'Questions come from stdin', { got: input.name });
-  return { name: input.name, image: await environment.decodeImage(input.source, { signal }) };
+  return { name: input.name, image: (await environment.openPicture(input.source, { signal, allowPrivateUrls })).image };
 }
 
 const EXAMPLES = `

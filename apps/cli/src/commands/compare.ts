@@ -9,13 +9,13 @@ import { describeFailure } from '../failure.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
 import { expandImages } from '../images/expand-images.ts';
 import { positiveInteger } from '../options/argument-parsers.ts';
-import { addReportOptions, type ReportOptions } from '../options/common-options.ts';
+import { addReportOptions, addUrlOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import { oneLine } from '../output/one-line.ts';
-import { batchesOf } from '../run/batches.ts';
 import { listenForInterrupts } from '../run/interruption.ts';
+import { openPending } from '../run/open-pending.ts';
 
-interface CompareOptions extends ReportOptions {
+interface CompareOptions extends ReportOptions, UrlOptions {
   readonly dtype: string;
   readonly maxNewTokens: number;
   readonly threads?: number;
@@ -38,6 +38,7 @@ export const compareCommand: CliCommand = {
       .option('--threads <n>', 'Threads within one operator (default: one per core)', positiveInteger)
       .option('-r, --recursive', 'Look into the subfolders of folders')
       .option('--offline', 'Never ask the network for a model');
+    addUrlOptions(command);
     addReportOptions(command);
     command.addHelpText('after', EXAMPLES);
   },
@@ -69,11 +70,11 @@ interface Picture {
 async function openPictures(args: readonly string[], options: CompareOptions, environment: Environment, signal: AbortSignal): Promise<Picture[]> {
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
   const pictures: Picture[] = [];
-  for await (const batch of batchesOf(inputs.map((input) => ({ input, parts: [''] })), 1, environment, signal)) {
-    for (const opened of batch) {
-      if ('image' in opened) pictures.push(opened);
-      else environment.stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
-    }
+  const { allowPrivateUrls } = options;
+  for (const input of inputs) {
+    const opened = await openPending({ input, parts: [''] }, { open: environment.openPicture, stdin: environment.stdin, allowPrivateUrls, signal });
+    if ('image' in opened) pictures.push(opened);
+    else environment.stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
   }
   return pictures;
 }

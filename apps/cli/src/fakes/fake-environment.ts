@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Environment } from '../environment.ts';
 import { main } from '../main.ts';
-import type { Embedding, EmbeddingModel, HeatmapModel, LoadSettings, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
+import type { HeatmapModel, HeatmapSubject } from '../model/heatmap-port.ts';
+import type { Embedding, EmbeddingModel, LoadSettings, OpenedPicture, OpenPictureOptions, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
 
 /** What one command line did. */
 export interface FakeRun {
@@ -33,6 +34,7 @@ export interface FakeOptions {
 /** Runs `blip2 …argv` in this process against a model that says what is written in the "pictures". */
 export async function runFake(argv: readonly string[], options: FakeOptions = {}): Promise<FakeRun> {
   const calls: FakeCall[] = [];
+  let openReaders = 0;
   const [stdout, stderr] = [new Collected(options.closeStdoutAfter), new Collected()];
   const signals = new EventEmitter();
   const called = async (call: FakeCall): Promise<void> => {
@@ -46,7 +48,11 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
     variables: options.variables ?? {},
     signals,
     exitNow: () => void calls.push({ name: 'exit' }),
-    decodeImage: fakeDecode,
+    openPicture: fakeOpen,
+    openReader: async (threads) => {
+      openReaders += 1;
+      return { threads, open: fakeOpen, [Symbol.asyncDispose]: async () => void (openReaders -= 1) };
+    },
     loadModel: async (source, { signal, ...settings }: LoadSettings) => {
       await called({ name: 'load', source, settings, signal });
       return fakeModel(called);
@@ -59,25 +65,27 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
       await called({ name: 'load', source, part, settings, signal });
       return fakeEmbeddingModel(called);
     },
-    loadHeatmapModel: async (source, { signal, ...settings }) => {
+    loadHeatmapModel: async (source, subject, { signal, ...settings }) => {
       await called({ name: 'load', source, settings, signal });
-      return fakeHeatmapModel(called);
+      return fakeHeatmapModel(subject, called);
     },
   };
   const running = main(argv, environment);
   options.onStart?.(signals);
   const exitCode = await running;
   if (signals.listenerCount('SIGINT') > 0) calls.push({ name: 'leak', what: 'SIGINT listener' });
+  if (openReaders > 0) calls.push({ name: 'leak', what: 'reading threads' });
   return { exitCode, stdout: stdout.text, stderr: stderr.text, calls };
 }
 
 /** A "picture" is a file that holds a text; one that begins with `bad` cannot be decoded. */
-async function fakeDecode(source: string | URL | Uint8Array): Promise<RgbImage> {
+async function fakeOpen(source: string | URL | Uint8Array, { thumbnail }: OpenPictureOptions): Promise<OpenedPicture> {
   const data = source instanceof Uint8Array ? source : await readFile(source).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'There is no such image', { where: String(source), cause });
   });
   if (data.length === 0 || Buffer.from(data).toString().startsWith('bad')) throw new Blip2Error('INVALID_IMAGE', 'This is not an image', { where: String(source) });
-  return { type: 'uint8', dims: [1, data.length, 3], data: Uint8Array.from(data) };
+  const image: RgbImage = { type: 'uint8', dims: [1, data.length, 3], data: Uint8Array.from(data) };
+  return { image, width: data.length, height: 1, ...(thumbnail && { thumbnail: { jpeg: data, width: data.length, height: 1 } }) };
 }
 
 const textOf = (image: RgbImage): string => Buffer.from(image.data).toString();
@@ -116,13 +124,16 @@ function fakeEmbeddingModel(called: (call: FakeCall) => Promise<void>): Embeddin
   };
 }
 
-/** The "overlay" is the text of the picture. */
-function fakeHeatmapModel(called: (call: FakeCall) => Promise<void>): HeatmapModel {
+/** The "overlay" is the text of the picture; its map holds the length of it. */
+function fakeHeatmapModel(subject: HeatmapSubject, called: (call: FakeCall) => Promise<void>): HeatmapModel {
   return {
-    async overlay(image, { layer, signal }) {
-      await called({ name: 'heatmap', image: textOf(image), layer });
+    async draw(image, { signal, onProgress }) {
+      await called({ name: 'heatmap', image: textOf(image), subject });
       signal.throwIfAborted();
-      return image.data;
+      onProgress?.(1, 2);
+      onProgress?.(2, 2);
+      const map = { dims: [1, 2], data: Float32Array.of(image.data.length, 0.5) };
+      return { overlay: image.data, map, runs: 2, ...(subject.method === 'occlusion' && { score: { kind: 'itm', value: subject.text === textOf(image) ? 2 : -2 } }) };
     },
     [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
   };

@@ -3,6 +3,7 @@ import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@bli
 import { BlipImageProcessor } from '@blip2/processor';
 import type { Embedding, EmbeddingModel, EmbedPart, LoadEmbeddingModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
+import { resizingOf } from './resizing-of.ts';
 
 /** The library behind the port, in a worker thread: of any checkpoint where its encoder, Q-Former or projection is asked for, else of a retrieval checkpoint. */
 export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, ...settings }) => {
@@ -29,6 +30,7 @@ async function fromParts(parts: CheckpointParts, part: 'vision' | 'qformer' | 'p
       },
       embedTexts: () => noSuchPart(part),
       embedPairs: () => noSuchPart(part),
+      resizing: resizingOf(processor),
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {
@@ -57,6 +59,7 @@ function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<EmbedPart, 'proj
       const remaining = (await retrieval.embed({ images: pairs.map(([image]) => image), text: pairs.map(([, text]) => text) }, { ...options, part })).values();
       return items.map(({ texts }) => texts.flatMap(() => remaining.next().value ?? []));
     },
+    resizing: resizingOf(retrieval.processor.imageProcessor),
     [Symbol.asyncDispose]: () => retrieval.dispose(),
   };
 }

@@ -1,6 +1,7 @@
 import { Blip2 } from '@blip2/blip2';
 import type { LoadModel, RankedAnswer, TaskModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
+import { resizingOf } from './resizing-of.ts';
 
 /** The library behind the port. Parts live in a worker thread, so that Ctrl-C is heard while they compute. */
 export const loadModel: LoadModel = async (source, { dtype, ...settings }) => {
@@ -28,6 +29,7 @@ function tasksOf(blip2: Blip2): TaskModel {
     },
     // The signal is about opening the conversation; each answer has its own.
     chat: (image, { generation, signal }) => blip2.chat(image, { ...generation, signal }),
+    resizing: resizingOf(blip2.processor.imageProcessor),
     [Symbol.asyncDispose]: () => blip2.dispose(),
   };
 }

@@ -1,6 +1,7 @@
 import { Blip2Retrieval } from '@blip2/blip2';
 import type { ImageTexts, Load, MatchScore, RetrievalModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
+import { resizingOf } from './resizing-of.ts';
 
 /** The library's retrieval tasks behind the port, in a worker thread. */
 export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, ...settings }) => {
@@ -13,6 +14,7 @@ export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, 
       for (const { image, texts } of items) results.push((await retrieval.match([image], texts, options))[0] ?? []);
       return results;
     },
+    resizing: resizingOf(retrieval.processor.imageProcessor),
     [Symbol.asyncDispose]: () => retrieval.dispose(),
   };
 };

@@ -1,5 +1,7 @@
 import type { DownloadPlan, LoadProgress } from '@blip2/checkpoint';
 import type { GenerationOptions, RgbImage } from '@blip2/interfaces';
+import type { ImageProcessorSettings } from '@blip2/processor';
+import type { Thumbnail } from '../report/sheet-html.ts';
 
 /** What one generated text came with. */
 export interface TextResult {
@@ -27,7 +29,7 @@ export interface CallOptions {
 }
 
 /** All that the commands ask of a model. The real one is `loadModel`; tests bring a fake. */
-export interface TaskModel extends AsyncDisposable {
+export interface TaskModel extends PictureModel {
   /** One result per image. */
   caption(images: readonly RgbImage[], options: CallOptions & { readonly prompt?: string }): Promise<readonly TextResult[]>;
   /** Per image, one result per question. Each image is encoded once. */
@@ -78,7 +80,7 @@ export interface ImageTexts {
 }
 
 /** What the commands ask of a retrieval checkpoint. */
-export interface RetrievalModel extends AsyncDisposable {
+export interface RetrievalModel extends PictureModel {
   /** Per image, one score per text. Each image is encoded once. */
   match(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly MatchScore[])[]>;
 }
@@ -92,19 +94,13 @@ export interface Embedding {
 }
 
 /** What the commands ask of any checkpoint that features are taken from; it is loaded for one part. */
-export interface EmbeddingModel extends AsyncDisposable {
+export interface EmbeddingModel extends PictureModel {
   /** One embedding per image. */
   embedImages(images: readonly RgbImage[], options: Pick<CallOptions, 'signal'>): Promise<readonly Embedding[]>;
   /** One per text. */
   embedTexts(texts: readonly string[], options: Pick<CallOptions, 'signal'>): Promise<readonly Embedding[]>;
   /** Per image, one per text. */
   embedPairs(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly Embedding[])[]>;
-}
-
-/** What the commands ask of a checkpoint whose attention is drawn. */
-export interface HeatmapModel extends AsyncDisposable {
-  /** A PNG of the picture's size: where the queries look, over the picture. `layer` counts the layers that have cross-attention from 0. */
-  overlay(image: RgbImage, options: Pick<CallOptions, 'signal'> & { readonly layer?: number }): Promise<Uint8Array>;
 }
 
 export interface LoadSettings {
@@ -123,5 +119,36 @@ export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Mo
 export type LoadModel = Load<TaskModel>;
 export type LoadEmbeddingModel = (source: string, part: EmbedPart, settings: LoadSettings) => Promise<EmbeddingModel>;
 
-/** Decodes a picture, upright, to RGB levels. Throws `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`. */
-export type DecodeImage = (source: string | URL | Uint8Array, options: { readonly signal: AbortSignal }) => Promise<RgbImage>;
+/** The size that a model's image processor brings pictures to, in pixels, and its filter. */
+export type Resizing = ImageProcessorSettings['size'] & Pick<ImageProcessorSettings, 'resample'>;
+
+/** A model that pictures are given to, many of them. */
+export interface PictureModel extends AsyncDisposable {
+  /** Pictures may be resized so before they are given: that changes nothing, and they take less memory. None where the model takes them as they are. */
+  readonly resizing?: Resizing | undefined;
+}
+
+export interface OpenPictureOptions {
+  readonly resizing?: Resizing | undefined;
+  /** URLs may lead to this machine and its network. */
+  readonly allowPrivateUrls?: boolean | undefined;
+  /** Make a small JPEG too. */
+  readonly thumbnail?: boolean | undefined;
+  readonly signal: AbortSignal;
+}
+/** A picture and the size that it has itself, upright, in pixels. */
+export interface OpenedPicture {
+  readonly image: RgbImage;
+  readonly thumbnail?: Thumbnail;
+  readonly width: number;
+  readonly height: number;
+}
+/** Decodes a picture, upright, to RGB levels, and resizes it where that is asked for. Throws `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`. */
+export type OpenPicture = (source: string | URL | Uint8Array, options: OpenPictureOptions) => Promise<OpenedPicture>;
+
+/** Opens pictures somewhere else. */
+export interface PictureReader extends AsyncDisposable {
+  /** How many are opened at a time. */
+  readonly threads: number;
+  readonly open: OpenPicture;
+}

@@ -25,8 +25,13 @@ export interface ModelOptions {
   readonly offline?: boolean;
 }
 
+/** How pictures named by URLs are fetched. */
+export interface UrlOptions {
+  readonly allowPrivateUrls?: boolean;
+}
+
 /** What every command takes that goes through pictures. */
-export interface ImageOptions extends OutputOptions, ModelOptions {
+export interface ImageOptions extends OutputOptions, ModelOptions, UrlOptions {
   readonly recursive?: boolean;
   readonly batchSize: number;
   readonly restart?: boolean;
@@ -54,10 +59,15 @@ export function addModelOptions(command: Command): Command {
     .addOption(new Option('--offline', 'Never ask the network for a model').helpGroup(group));
 }
 
+export function addUrlOptions(command: Command): Command {
+  return command.addOption(new Option('--allow-private-urls', 'Fetch URLs of this machine and its network too').helpGroup('Images:'));
+}
+
 export function addImageOptions(command: Command): Command {
   command
     .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
     .addOption(new Option('--batch-size <n>', 'Rows that go through the model together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
+  addUrlOptions(command);
   addOutputOptions(command);
   command
     .addOption(new Option('--restart', 'Start a .jsonl output over instead of going on with it').helpGroup('Output:'))

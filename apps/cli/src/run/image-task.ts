@@ -1,7 +1,8 @@
 import type { RgbImage } from '@blip2/interfaces';
-import type { CallOptions } from '../model/model-port.ts';
+import type { CallOptions, PictureModel } from '../model/model-port.ts';
 import type { ModelKind } from '../model/open-model.ts';
 import type { OpenOutput } from '../output/output-request.ts';
+import type { SheetText } from '../report/sheet-html.ts';
 
 /** A decoded picture and the parts of the task that are to be done for it. */
 export interface TaskItem {
@@ -10,7 +11,7 @@ export interface TaskItem {
 }
 
 /** What a command does with every picture. One picture gives one line per part. */
-export interface ImageTask<Result, Model extends AsyncDisposable> {
+export interface ImageTask<Result, Model extends PictureModel> {
   readonly command: string;
   /** The checkpoint that it needs. */
   readonly model: ModelKind<Model>;
@@ -26,5 +27,7 @@ export interface ImageTask<Result, Model extends AsyncDisposable> {
   toColumns(part: string, result: Result): readonly string[];
   /** Which part a JSON line of an earlier run is; `undefined` if it is none. */
   partOf(line: Readonly<Record<string, unknown>>): string | undefined;
+  /** What a contact sheet says of a JSON line; tasks without have no sheet. */
+  sheetText?(line: Readonly<Record<string, unknown>>): SheetText;
   readonly openOutput?: OpenOutput;
 }
