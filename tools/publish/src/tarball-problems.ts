@@ -1,0 +1,30 @@
+import type { Tarball } from './tarball.ts';
+
+const KB = 1000;
+/** Bytes of a packed library: the largest has about 100 kB of code. */
+const LIBRARY_LIMIT = 150 * KB;
+/** Bytes of the packed command: three demo checkpoints of about 4.2 MB each, and 150 kB of code. */
+const COMMAND_LIMIT = 14_000 * KB;
+
+const COMMAND = '@blip2/cli';
+/** Its fakes are what it is for. */
+const TESTING = '@blip2/testing';
+
+const REQUIRED = ['package.json', 'LICENSE', 'NOTICE', 'dist/index.js', 'dist/index.d.ts'];
+const LIBRARY_FILE = /^(package\.json|LICENSE|NOTICE|README\.md|dist\/.+\.(js|d\.ts))$/;
+const COMMAND_FILE = /^(bin\/blip2\.js|models\/[\w-]+\/([\w-]+\.(json|txt)|README\.md|model\.safetensors))$/;
+const TEST_FILE = /\.(test|fixture|test-data|e2e)\.|\/(fixtures?|evaluation|tests?)\//;
+const FAKES = /\/fakes?\//;
+
+/** What must not be in a tarball, what is missing, and whether it has grown too large. */
+export function tarballProblems({ package: { manifest: { name } }, paths, size }: Tarball): string[] {
+  const limit = name === COMMAND ? COMMAND_LIMIT : LIBRARY_LIMIT;
+  const tests = paths.filter((path) => TEST_FILE.test(path) || (name !== TESTING && FAKES.test(path)));
+  const foreign = paths.filter((path) => !LIBRARY_FILE.test(path) && !(name === COMMAND && COMMAND_FILE.test(path)));
+  return [
+    ...tests.map((path) => `${name}: ${path} serves tests only`),
+    ...foreign.map((path) => `${name}: ${path} does not belong into the package`),
+    ...REQUIRED.filter((path) => !paths.includes(path)).map((path) => `${name}: ${path} is missing`),
+    ...(size > limit ? [`${name}: ${size} bytes packed, ${limit} are allowed`] : []),
+  ];
+}
