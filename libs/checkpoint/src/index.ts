@@ -1,5 +1,7 @@
 export { defaultCacheFolder } from './converted/cache-folder.ts';
 export { convertedWeights, type ConversionOptions } from './converted/converted-weights.ts';
+export { listCachedConversions, planConversionPrune, removeCachedConversions, type CachedConversion, type ConversionPruneOptions, type ConversionPrunePlan } from './converted/cached-conversions.ts';
+export { verifyCachedConversion } from './converted/verify-conversion.ts';
 export { openCheckpoint, type Checkpoint } from './open-checkpoint.ts';
 export type { CheckpointOrigin } from './lavis/lavis-names.ts';
 export { openModelWeights, type ModelWeights } from './lavis/model-weights.ts';

@@ -10,11 +10,27 @@ export interface PendingFile {
   discard(): Promise<void>;
 }
 
+const NO_SPACE = 'Free some space, or give another folder';
+const NOT_ALLOWED = 'Give a folder that can be written to, or change its permissions';
+/** What can be done, by the code of the system. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([['ENOSPC', NO_SPACE], ['EDQUOT', NO_SPACE], ['EFBIG', NO_SPACE], ['EACCES', NOT_ALLOWED], ['EPERM', NOT_ALLOWED], ['EROFS', NOT_ALLOWED]]);
+
+/** The system's code of a failure (`ENOSPC`, `EACCES`, …), if it has one. */
+export function systemCode(cause: unknown): { readonly got?: string } {
+  return cause instanceof Error && 'code' in cause ? { got: String(cause.code) } : {};
+}
+
+/** What the file system threw, as `WRITE_FAILED`. */
+export function writeFailed(file: string, cause: unknown): Blip2Error {
+  const { got = '' } = systemCode(cause);
+  const fix = REMEDIES.get(got);
+  return new Blip2Error('WRITE_FAILED', 'A file cannot be written', { where: file, cause, ...(got !== '' && { got }), ...(fix !== undefined && { fix }) });
+}
+
 /** A failed operation of the file system as `WRITE_FAILED`. */
 export async function writing<T>(file: string, operation: Promise<T>): Promise<T> {
   return operation.catch((cause: unknown) => {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-    throw new Blip2Error('WRITE_FAILED', 'A file cannot be written', { where: file, cause, ...(code !== undefined && { got: code }), ...(code === 'ENOSPC' && { fix: 'Free some space, or give another folder' }) });
+    throw writeFailed(file, cause);
   });
 }
 
@@ -30,7 +46,7 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, file: stri
 export async function writePending(file: string, write: (handle: FileHandle) => Promise<void>): Promise<PendingFile> {
   const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
   const discard = (): Promise<void> => rm(temporary, { force: true });
-  const handle = await writing(file, open(temporary, 'wx'));
+  const handle = await writing(file, open(temporary, 'wx+'));
   try {
     try {
       await write(handle);

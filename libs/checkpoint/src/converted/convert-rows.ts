@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
 import { toFloat32 } from '../float-conversion.ts';
+import { writeFailed } from '../pending-file.ts';
 import { elementBytes, isFloatType } from '../stored-type.ts';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 import { blockSizeFor } from './weight-plan.ts';
@@ -31,7 +32,7 @@ export function taskBytes({ begin, end, inner, dtype }: ConversionTask): number 
 
 /**
  * Reads, converts and writes the rows of a task. `target` is an open file. Synchronous, for threads of their own.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` for a file that has been cut or weights that are no finite numbers, `UNSUPPORTED_DTYPE`; or what writing throws.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` for a file that has been cut or weights that are no finite numbers, `UNSUPPORTED_DTYPE`, `WRITE_FAILED`.
  */
 export function convertRows(task: ConversionTask, target: number): void {
   const weights = readRows(task);
@@ -105,5 +106,9 @@ function openSource(file: string): number {
 
 function writeFully(target: number, { buffer, byteOffset, byteLength }: ArrayBufferView, position: number): void {
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
-  for (let done = 0; done < byteLength;) done += writeSync(target, bytes, done, byteLength - done, position + done);
+  try {
+    for (let done = 0; done < byteLength;) done += writeSync(target, bytes, done, byteLength - done, position + done);
+  } catch (cause) {
+    throw writeFailed('converted weights', cause);
+  }
 }

@@ -1,16 +1,19 @@
 import { mkdir, realpath } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Blip2Error, type NormFold, type PlannedWeight, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import type { LoadProgress } from '../hub/download-model.ts';
-import { syncFolder, writeAll, writePending, writing } from '../pending-file.ts';
+import { syncFolder, systemCode, writeAll, writePending, writing } from '../pending-file.ts';
 import { readHeader } from '../read-header.ts';
 import { requireSpace } from '../save-checkpoint.ts';
-import { defaultCacheFolder, removeAbandoned } from './cache-folder.ts';
+import { lockWork } from '../work-lock.ts';
+import { convertedFolder, defaultCacheFolder, markUsed, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import { convertAll } from './conversion-pool.ts';
 import { taskBytes } from './convert-rows.ts';
-import { planFile } from './converted-layout.ts';
+import { planFile, type ConvertedLayout } from './converted-layout.ts';
+import { originMetadata, originOf } from './converted-origin.ts';
 import { featureFactors } from './feature-factors.ts';
+import { fileChecksum } from './file-checksum.ts';
 import { blockSizeFor, scalesName, valuesName, type Conversion } from './weight-plan.ts';
 
 export interface ConversionOptions {
@@ -22,12 +25,17 @@ export interface ConversionOptions {
   readonly conversionThreads?: number;
 }
 
+/** As long as any other, so that the header keeps its length when the checksum is known. */
+const UNKNOWN_CHECKSUM = '00000000';
+
+const ANOTHER_CACHE = 'Set BLIP2_CACHE to a folder that can be written and has room, or see what `blip2 cache` holds';
+
 /** Conversions in progress in this process, by file: whoever asks for the same one waits for it. */
 const inProgress = new Map<string, Promise<void>>();
 
 /**
  * The weights of `plan` as it wants them, from a file of the cache, which is made first if it is not there: streamed, on all cores, under a temporary name until it is
- * complete. Processes that make the same file at the same time do not disturb each other. `label` begins the file's name.
+ * complete. Of several processes that want the same file one makes it, and the others wait. `label` begins the file's name.
  *
  * Fails with `MISSING_WEIGHT`, `UNSUPPORTED_DTYPE`, `INVALID_CHECKPOINT` (weights that are no finite numbers, or that changed meanwhile), `WRITE_FAILED` or an `AbortError`; then nothing is left.
  */
@@ -35,16 +43,19 @@ export async function convertedWeights(store: WeightStore, plan: readonly Planne
   const conversions = plan.map((weight) => ({ ...weight, source: sourceOf(store, weight) }));
   const key = await contentKey(conversions);
   const cache = options.convertedDir ?? defaultCacheFolder();
-  const folder = join(cache, 'weights');
+  const folder = convertedFolder(cache);
   const file = join(folder, `${label}-${key}.safetensors`);
   options.signal?.throwIfAborted();
   const ready = await openConverted(file, plan);
-  if (ready) return ready;
+  if (ready) {
+    await markUsed(file);
+    return ready;
+  }
   await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, fix: 'Set BLIP2_CACHE to a folder that can be written', cause });
+    throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, ...systemCode(cause), fix: ANOTHER_CACHE, cause });
   });
   await removeAbandoned(folder);
-  await once(file, () => convert(file, conversions, key, store, options));
+  await once(file, () => convertAlone(file, conversions, key, store, options));
   const made = await openConverted(file, plan);
   if (made) return made;
   throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was removed or changed as soon as it was made', { where: file });
@@ -71,16 +82,40 @@ async function once(file: string, make: () => Promise<void>): Promise<void> {
   return made;
 }
 
+/** Converts, unless another process does it meanwhile. */
+async function convertAlone(file: string, conversions: readonly Conversion[], key: string, store: WeightStore, options: ConversionOptions): Promise<void> {
+  const isDone = async (): Promise<boolean> => (await openConverted(file, conversions)) !== undefined;
+  const lock = await lockWork(dirname(file), basename(file, '.safetensors'), { signal: options.signal, isDone });
+  if (!lock) return;
+  try {
+    if (!(await isDone())) await convert(file, conversions, key, store, options);
+  } catch (error) {
+    throw isWriteFailure(error) ? notWritten(file, error) : error;
+  } finally {
+    await lock.release();
+  }
+}
+
+function isWriteFailure(error: unknown): error is Blip2Error {
+  return error instanceof Blip2Error && error.code === 'WRITE_FAILED';
+}
+
+/** Says of a failed write what can be done about it here: the folder is not one that the user has named. */
+function notWritten(file: string, cause: Blip2Error): Blip2Error {
+  const { expected, got = cause.message } = cause.details;
+  return new Blip2Error('WRITE_FAILED', 'Converted weights cannot be written', { where: dirname(file), got, ...(expected !== undefined && { expected }), fix: ANOTHER_CACHE, cause });
+}
+
 async function convert(file: string, conversions: readonly Conversion[], key: string, store: WeightStore, { signal, onProgress, conversionThreads }: ConversionOptions): Promise<void> {
-  if (await openConverted(file, conversions)) return;
-  const source = store.folder;
-  const { head, fileBytes, tasks } = planFile(await withFactors(conversions, store), { format: 'blip2', source }, file);
+  const folded = await withFactors(conversions, store);
+  const origin = await originOf(conversions);
+  const layoutWith = (crc32: string): ConvertedLayout => planFile(folded, originMetadata({ ...origin, crc32 }), file);
+  const { head, fileBytes, tasks } = layoutWith(UNKNOWN_CHECKSUM);
   const total = tasks.reduce((sum, task) => sum + taskBytes(task), 0);
-  await requireSpace(join(file, '..'), fileBytes);
+  await requireSpace(dirname(file), fileBytes);
   let loaded = 0;
   const pending = await writePending(file, async (handle) => {
     await writing(file, handle.truncate(fileBytes));
-    await writeAll(handle, head, file);
     await convertAll(tasks, handle.fd, {
       threads: conversionThreads,
       signal,
@@ -89,7 +124,8 @@ async function convert(file: string, conversions: readonly Conversion[], key: st
         onProgress?.({ stage: 'convert', file: basename(file), loaded, total });
       },
     });
-    if ((await contentKey(conversions)) !== key) throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', { where: source, fix: 'Load it again' });
+    await writeAll(handle, layoutWith(await fileChecksum(handle, head.byteLength, fileBytes, file, signal)).head, file);
+    if ((await contentKey(conversions)) !== key) throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', { where: store.folder, fix: 'Load it again' });
   });
   try {
     await pending.commit();
@@ -97,7 +133,7 @@ async function convert(file: string, conversions: readonly Conversion[], key: st
     await pending.discard();
     throw error;
   }
-  await syncFolder(join(file, '..'));
+  await syncFolder(dirname(file));
 }
 
 /** The conversions with what their folds make of them. */

@@ -4,7 +4,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { syncFolder, writing } from '../pending-file.ts';
 import { cachedSnapshot } from './cached-snapshot.ts';
 import { downloadBlob } from './download-blob.ts';
-import { lockDownload } from './download-lock.ts';
+import { lockWork } from '../work-lock.ts';
 import { hubIo, type HubIo } from './hub-io.ts';
 import type { HubSession } from './hub-request.ts';
 import { hubSettings } from './hub-settings.ts';
@@ -113,7 +113,7 @@ async function bringFile(session: HubSession, prepared: PreparedDownload, file: 
     return true;
   };
   if (await isPlaced()) return report(file.size);
-  const lock = await lockDownload(repository.locks, etag, { io: session.io, signal: session.signal, isDone: isPlaced });
+  const lock = await lockWork(repository.locks, etag, { sleep: session.io.sleep, signal: session.signal, isDone: isPlaced });
   try {
     if (!(await isPlaced())) {
       const { blobs } = repository;

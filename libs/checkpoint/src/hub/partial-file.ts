@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { chunkBytes } from '../limits.ts';
 import { writing } from '../pending-file.ts';
 import { contentHash, type ContentHash } from './content-hash.ts';
-import { isRunning, processName } from './process-identity.ts';
+import { isRunning, processName } from '../process-identity.ts';
 import { etagOf, type RepositoryFile } from './repository.ts';
 
 /**

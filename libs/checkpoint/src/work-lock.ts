@@ -1,15 +1,16 @@
 import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { HubIo } from './hub-io.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning, processName } from './process-identity.ts';
 
 /** Says that somebody works on something. */
-export interface DownloadLock {
+export interface WorkLock {
   release(): Promise<void>;
 }
 
 export interface LockOptions {
-  readonly io: HubIo;
+  /** Default: real time. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
   readonly signal: AbortSignal | undefined;
   /** Asked while waiting: whether the work has been done meanwhile, so that there is nothing to wait for. */
   readonly isDone: () => Promise<boolean>;
@@ -20,19 +21,24 @@ const pollInterval = 200;
 const beatInterval = 5_000;
 /** A lock of another machine that has not been touched for as long as this is forgotten, in ms of our own clock. */
 const forgottenAfter = 30_000;
+/** The same where there is no time to watch: clocks of machines may differ by less than this, in ms. */
+const leftAfter = 3_600_000;
+
+/** Ends the names of locks: none that Python's own locks, which may lie beside them, have. */
+export const lockEnding = '.blip2.lock';
 
 /**
- * Waits until nobody else works on `etag`; the answer is nothing if the work has been done meanwhile. It only saves double work: files are
- * right without it too, so whatever goes wrong with it counts as having it. Beside Python's own locks, under a name that those do not use.
+ * Waits until nobody else works on what is called `name`; the answer is nothing if the work has been done meanwhile. It only saves double work: files are
+ * right without it too, so whatever goes wrong with it counts as having it. Fails with an `AbortError`.
  */
-export async function lockDownload(folder: string, etag: string, options: LockOptions): Promise<DownloadLock | undefined> {
-  const path = join(folder, `${etag}.blip2.lock`);
+export async function lockWork(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
+  const path = join(folder, `${name}${lockEnding}`);
   await mkdir(folder, { recursive: true }).catch(() => {});
   const watch = { seen: 0, since: performance.now() };
   while (!(await take(path))) {
     if (await options.isDone()) return undefined;
     if (await isForgotten(path, watch)) await rm(path, { force: true }).catch(() => {});
-    else await options.io.sleep(pollInterval, options.signal);
+    else await (options.sleep ?? realSleep)(pollInterval, options.signal);
     options.signal?.throwIfAborted();
   }
   const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), beatInterval);
@@ -43,6 +49,10 @@ export async function lockDownload(folder: string, etag: string, options: LockOp
       if ((await ownerOf(path)) === processName) await rm(path, { force: true }).catch(() => {});
     },
   };
+}
+
+async function realSleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted());
 }
 
 async function take(path: string): Promise<boolean> {
@@ -64,4 +74,12 @@ async function isForgotten(path: string, watch: { seen: number; since: number })
   const facts = await stat(path).catch(() => undefined);
   if (facts && facts.mtimeMs !== watch.seen) Object.assign(watch, { seen: facts.mtimeMs, since: performance.now() });
   return performance.now() - watch.since > forgottenAfter;
+}
+
+/** Whether a lock was left by a process that is gone, as far as that can be told without watching it. */
+export async function isLeftLock(path: string): Promise<boolean> {
+  const running = isRunning(await ownerOf(path));
+  if (running !== undefined) return !running;
+  const facts = await stat(path).catch(() => undefined);
+  return facts !== undefined && Date.now() - facts.mtimeMs > leftAfter;
 }
