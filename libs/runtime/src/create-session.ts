@@ -1,5 +1,6 @@
 import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
 import { expectDevice } from './devices.ts';
+import { hasExactByteProducts } from './processor-features.ts';
 import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession } from './onnx-runtime.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
@@ -30,12 +31,18 @@ export const createSession: SessionFactory = async <S extends Signature>(model: 
   };
 };
 
+/** Longer than the pauses between two operators, shorter than those between two parts: docs/performance.md has what was measured. */
+const SPIN_MICROSECONDS = '1000';
+
 async function openSession(runtime: OnnxRuntime, model: OnnxModel, { threads, device = 'cpu' }: SessionOptions): Promise<OnnxRuntimeSession> {
+  // Names of the runtime's `session.*` settings.
   const session: Record<string, string> = {
     // Packing float32 weights would copy every one of them onto the heap, for no gain in speed; integer kernels are slow without.
     ...(!model.prepack && { disable_prepacking: '1' }),
-    // Without VNNI instructions the kernels for unsigned times signed bytes overflow; there the runtime takes unsigned ones instead.
-    ...(model.prepack && { 'session.x64quantprecision': '1' }),
+    // Where products of unsigned and signed bytes may overflow, the runtime is to take unsigned ones: nearly twice the time, and the weights once more on the heap.
+    ...(model.prepack && !hasExactByteProducts() && { x64quantprecision: '1' }),
+    // Threads that wait for more work keep a processor busy, for longer than one part of the model takes, while the session of the next part needs it.
+    'intra_op.spin_duration_us': SPIN_MICROSECONDS,
     ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
   };
   try {

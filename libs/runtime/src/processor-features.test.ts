@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { hasExactByteProducts } from './processor-features.ts';
+
+describe('products of bytes', () => {
+  it.each([
+    ['flags : fpu avx2 avx512_vnni avx512_bf16', true],
+    ['flags : fpu avx2 avx_vnni', true],
+    ['flags : fpu avx2 avx512f avx512bw', false],
+  ])('%s: exact is %s', (cpuInfo, exact) => {
+    expect(hasExactByteProducts('x64', () => cpuInfo)).toBe(exact);
+  });
+
+  it('are not trusted where nothing says what the processor can do', () => {
+    const unreadable = (): string => {
+      throw new TypeError('no such file');
+    };
+    expect(hasExactByteProducts('x64', unreadable)).toBe(false);
+  });
+
+  it('are exact on Arm', () => {
+    expect(hasExactByteProducts('arm64', () => '')).toBe(true);
+  });
+});
