@@ -25,7 +25,7 @@ export async function caption(model: string, picture: string): Promise<string> {
 
 /** A part of one's own behind a seam, through the container. */
 export async function swap(model: string, width: number): Promise<TextResult> {
-  const encoder: VisionEncoder = fakeVisionEncoder({ hiddenSize: width });
+  const encoder: VisionEncoder = fakeVisionEncoder({ imageSize: 64, patches: 17, hiddenSize: width });
   const container = await createBlip2Container(model);
   await container.replace(VisionEncoder, [], () => encoder);
   // @ts-expect-error a number is no encoder

@@ -21,7 +21,7 @@ const CAPTION = 'a blue triangle to the left of a small yellow circle';
 export async function installIntoEmptyProject(workspace: Workspace, tarballs: readonly Tarball[], folder: string): Promise<EmptyProject | string[]> {
   mkdirSync(folder);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'empty-project', private: true, type: 'module' }));
-  const installed = await runNpm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-progress', ...tarballs.map(({ file }) => file)], folder);
+  const installed = await runNpm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-progress', ...tarballs.map(({ file }) => file), nodeTypes(workspace)], folder);
   if (!installed.succeeded) return [`npm install failed:\n${installed.tail}`];
   cpSync(join(workspace.root, 'examples'), join(folder, 'examples'), { recursive: true });
   cpSync(join(workspace.root, 'tools/publish/consumer'), folder, { recursive: true });
@@ -43,6 +43,11 @@ function importProgram(tarballs: readonly Tarball[]): string {
     .filter(([, target]) => typeof target !== 'string')
     .map(([subpath]) => `${manifest.name}${subpath.slice(1)}`));
   return `for (const entry of ${JSON.stringify(entries)}) if (Object.keys(await import(entry)).length === 0) { console.error(entry, 'exports nothing'); process.exit(1); }\nconsole.log('imported');`;
+}
+
+/** The types of Node, which a TypeScript program that runs there has. */
+function nodeTypes({ manifest }: Workspace): string {
+  return `@types/node@${manifest.devDependencies?.['@types/node'] ?? 'latest'}`;
 }
 
 function commandFile(tarballs: readonly Tarball[]): string {
