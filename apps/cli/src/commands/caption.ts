@@ -1,13 +1,17 @@
-import type { Command } from 'commander';
+import { Blip2Error } from '@blip2/interfaces';
+import { Option, type Command } from 'commander';
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
+import { fileExtension } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
+import type { OpenOutput } from '../output/output-request.ts';
 import { captionTable } from '../output/result-tables.ts';
+import { openSidecars } from '../output/sidecars.ts';
 import { tableOutput } from '../output/table.ts';
 import { textResultJson } from '../output/text-result-json.ts';
 import type { ImageTask } from '../run/image-task.ts';
@@ -15,6 +19,8 @@ import { runImages } from '../run/run-images.ts';
 
 interface CaptionOptions extends ImageOptions, SheetOptions {
   readonly prompt?: string;
+  readonly sidecar?: boolean;
+  readonly sidecarExtension: string;
 }
 
 /** `blip2 caption IMAGE…`: one line per image, path and caption. */
@@ -24,7 +30,9 @@ export const captionCommand: CliCommand = {
     command
       .description('Say what is in each picture: one line per image, path<TAB>caption.')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .option('-p, --prompt <text>', 'Beginning that the caption goes on from ("a photo of")');
+      .option('-p, --prompt <text>', 'Beginning that the caption goes on from ("a photo of")')
+      .addOption(new Option('--sidecar', 'Write each caption into a file beside its picture: a.jpg, a.txt; pictures that have one are skipped').helpGroup('Output:'))
+      .addOption(new Option('--sidecar-extension <ext>', 'Extension of these files').argParser(fileExtension).implies({ sidecar: true }).default('.txt').helpGroup('Output:'));
     addImageOptions(command);
     addSheetOption(command);
     addGenerationOptions(command);
@@ -52,8 +60,14 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> 
     toColumns: (_part, { text }) => [text],
     partOf: () => '',
     sheetText: ({ text }) => ({ text: String(text) }),
-    openOutput: tableOutput(captionTable),
+    openOutput: openOutputOf(options),
   };
+}
+
+function openOutputOf({ sidecar, sidecarExtension, output, json }: CaptionOptions): OpenOutput {
+  if (sidecar !== true) return tableOutput(captionTable);
+  if (output !== undefined || json === true) throw new Blip2Error('INVALID_ARGUMENT', 'Captions go to one place', { where: '--sidecar', got: output === undefined ? '--json' : '--output' });
+  return (request) => openSidecars(sidecarExtension, request);
 }
 
 const EXAMPLES = `
@@ -61,6 +75,7 @@ Examples:
   blip2 caption photo.jpg
   blip2 caption -m ./blip2-opt-2.7b holiday/ -r -o captions.jsonl
   blip2 caption holiday/ --report holiday.html
+  blip2 caption training/ -r --sidecar --prompt "a drawing of"
   blip2 caption "shots/*.png" --json --max-new-tokens 20
   curl -s https://example.org/cat.jpg | blip2 caption -
 `;

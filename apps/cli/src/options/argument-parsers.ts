@@ -25,3 +25,10 @@ export function finiteNumber(value: string): number {
 export function repeated(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
+
+/** With its point, which may be left out. */
+export function fileExtension(value: string): string {
+  const extension = value.startsWith('.') ? value : `.${value}`;
+  if (!/^\.[^/\\\p{Cc}]+$/u.test(extension)) throw new InvalidArgumentError('Expected an extension such as .txt.');
+  return extension;
+}

@@ -70,7 +70,7 @@ export function addImageOptions(command: Command): Command {
   addUrlOptions(command);
   addOutputOptions(command);
   command
-    .addOption(new Option('--restart', 'Start a .jsonl output over instead of going on with it').helpGroup('Output:'))
+    .addOption(new Option('--restart', 'Start over instead of going on with what the output holds (.jsonl, .csv, --sidecar, --format)').helpGroup('Output:'))
     .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
   return addModelOptions(command);
 }

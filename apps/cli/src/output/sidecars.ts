@@ -1,0 +1,61 @@
+import { Blip2Error } from '@blip2/interfaces';
+import { access } from 'node:fs/promises';
+import { dirname, join, parse, resolve } from 'node:path';
+import { isUrl } from '../images/is-url.ts';
+import { oneLine } from './one-line.ts';
+import { expectWritable } from './open-sink.ts';
+import type { OutputRequest } from './output-request.ts';
+import { replaceFile } from './replaced-file.ts';
+import { resultsOf } from './result-lines.ts';
+import type { ResultSink } from './result-sink.ts';
+
+/** Files that are looked for at a time. */
+const LOOKED_FOR_TOGETHER = 64;
+
+/**
+ * Writes the text of each result into a file beside its picture, with the picture's name and another extension, as trainers of picture models read it: one line. A picture whose file exists is done, unless
+ * the run starts over. Throws `INVALID_ARGUMENT` if two pictures would share a file, or a file would be one of the pictures, or a picture lies in no folder.
+ */
+export async function openSidecars(extension: string, { inputs, resume }: Omit<OutputRequest, 'output'>): Promise<ResultSink> {
+  const files = sidecarsOf(inputs, extension);
+  const first = new Map([...files.values()].map((file) => [dirname(file), file]));
+  for (const file of first.values()) await expectWritable(file);
+  const done = new Set<string>();
+  const entries = resume.restart ? [] : [...files];
+  for (let start = 0; start < entries.length; start += LOOKED_FOR_TOGETHER) {
+    await Promise.all(entries.slice(start, start + LOOKED_FOR_TOGETHER).map(async ([image, file]) => {
+      const key = resume.keyOf({ image });
+      if (key !== undefined && (await access(file).then(() => true, () => false))) done.add(key);
+    }));
+  }
+  return {
+    done,
+    resumable: true,
+    async write(lines) {
+      for (const { image, text } of resultsOf(lines)) {
+        const file = files.get(String(image));
+        if (file !== undefined) await replaceFile(file, `${oneLine(String(text).replace(/\s+/gu, ' '))}\n`);
+      }
+    },
+    close: async () => {},
+  };
+}
+
+/** By the name of the picture. */
+function sidecarsOf(inputs: readonly string[], extension: string): ReadonlyMap<string, string> {
+  const pictures = new Map(inputs.map((input) => [resolve(input), input]));
+  const owners = new Map<string, string>();
+  const files = new Map<string, string>();
+  for (const input of inputs) {
+    if (input === '-' || isUrl(input)) throw new Blip2Error('INVALID_ARGUMENT', 'This picture lies in no folder', { where: '--sidecar', got: input, fix: 'Write to a file with -o' });
+    const { dir, name } = parse(input);
+    const file = join(dir, name + extension);
+    const target = resolve(file);
+    const owner = owners.get(target);
+    if (owner !== undefined && resolve(owner) !== resolve(input)) throw new Blip2Error('INVALID_ARGUMENT', 'Two pictures would share a sidecar', { where: file, got: `${owner} and ${input}`, fix: 'Rename one, or write to a file with -o' });
+    if (pictures.has(target)) throw new Blip2Error('INVALID_ARGUMENT', 'A sidecar would be one of the pictures', { where: file, fix: 'Name another --sidecar-extension' });
+    owners.set(target, input);
+    files.set(input, file);
+  }
+  return files;
+}
