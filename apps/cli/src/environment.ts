@@ -10,7 +10,7 @@ export interface Environment {
   /** Results only. */
   readonly stdout: Writable;
   /** Everything else. */
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Emits `SIGINT`. */
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;

@@ -22,7 +22,8 @@ export interface ExpandOptions {
 export async function expandImages(args: readonly string[], options: ExpandOptions, environment: Pick<Environment, 'stdin'>): Promise<ImageInput[]> {
   if (args.filter((arg) => arg === '-' || arg === '@-').length > 1) throw new Blip2Error('INVALID_ARGUMENT', 'stdin can be read once only', { got: args.join(' ') });
   const inputs: ImageInput[] = [];
-  for (const arg of args) inputs.push(...(await expand(arg, options, environment)));
+  // Not spread into one call: a folder may hold more pictures than a call takes arguments.
+  for (const arg of args) for (const input of await expand(arg, options, environment)) inputs.push(input);
   return inputs;
 }
 

@@ -1,21 +1,33 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { opendir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { naturalOrder } from './natural-order.ts';
 
 /** What counts as a picture in a folder: the formats that can be decoded. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
 
-/** Paths of the pictures in a folder, in natural order, hidden files left out; with `recursive` those of its folders too, after its own. */
+/** Paths of the pictures in a folder, in natural order, hidden files left out; with `recursive` those of its folders too, after its own. Of large folders only paths are kept. */
 export async function imagesInFolder(folder: string, recursive: boolean, visited: Set<string> = new Set()): Promise<string[]> {
   // Links can lead back to a folder that was read already.
   const real = await realpath(folder);
   if (visited.has(real)) return [];
   visited.add(real);
-  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).sort(naturalOrder);
-  const entries = await Promise.all(names.map(async (name) => ({ path: join(folder, name), stats: await stat(join(folder, name)).catch(() => undefined) })));
-  // A pipe or device would be waited for without end; a broken link is a picture that fails.
-  const images = entries.filter(({ path, stats }) => (!stats || stats.isFile()) && IMAGE_EXTENSIONS.has(extname(path).toLowerCase()));
-  const found = images.map(({ path }) => path);
-  if (recursive) for (const { path, stats } of entries) if (stats?.isDirectory()) found.push(...(await imagesInFolder(path, true, visited)));
+  const images: string[] = [];
+  const folders: string[] = [];
+  for await (const entry of await opendir(folder)) {
+    if (entry.name.startsWith('.')) continue;
+    const kind = await kindOf(folder, entry);
+    if (kind === 'file' && IMAGE_EXTENSIONS.has(extname(entry.name).toLowerCase())) images.push(entry.name);
+    if (kind === 'folder' && recursive) folders.push(entry.name);
+  }
+  const found = images.sort(naturalOrder).map((name) => join(folder, name));
+  for (const name of folders.sort(naturalOrder)) for (const path of await imagesInFolder(join(folder, name), true, visited)) found.push(path);
   return found;
+}
+
+/** What an entry is, or leads to. A pipe or device would be waited for without end; a broken link is a picture that fails. */
+async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' | 'other'> {
+  const found = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
+  if (!found || found.isFile()) return 'file';
+  return found.isDirectory() ? 'folder' : 'other';
 }
