@@ -3,7 +3,8 @@ import type { Environment } from '../environment.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { demoModelFolder, demoModelNotice, demoRetrievalFolder } from './demo-model.ts';
-import type { EmbeddingModel, EmbedPart, HeatmapModel, Load, RetrievalModel, TaskModel } from './model-port.ts';
+import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
+import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
 
 /** A kind of checkpoint: how it is loaded, and the demo that is one. */
 export interface ModelKind<Model extends AsyncDisposable> {
@@ -13,10 +14,15 @@ export interface ModelKind<Model extends AsyncDisposable> {
 
 export const generationKind: ModelKind<TaskModel> = { demoFolder: demoModelFolder, loadFrom: ({ loadModel }) => loadModel };
 export const retrievalKind: ModelKind<RetrievalModel> = { demoFolder: demoRetrievalFolder, loadFrom: ({ loadRetrievalModel }) => loadRetrievalModel };
-export const heatmapKind: ModelKind<HeatmapModel> = { demoFolder: demoModelFolder, loadFrom: ({ loadHeatmapModel }) => loadHeatmapModel };
 /** Any checkpoint with this part; the demo is one that has it. */
 export function embeddingKind(part: EmbedPart): ModelKind<EmbeddingModel> {
   return { demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder, loadFrom: ({ loadEmbeddingModel }) => (source, settings) => loadEmbeddingModel(source, part, settings) };
+}
+
+/** Any checkpoint; of the demos the one that judges texts, unless there is a question to answer or no text at all. */
+export function heatmapKind(subject: HeatmapSubject): ModelKind<HeatmapModel> {
+  const isJudged = subject.method === 'occlusion' && subject.question === undefined;
+  return { demoFolder: isJudged ? demoRetrievalFolder : demoModelFolder, loadFrom: ({ loadHeatmapModel }) => (source, settings) => loadHeatmapModel(source, subject, settings) };
 }
 
 /** Loads the model that the options name, or the demo, which says what it is. */

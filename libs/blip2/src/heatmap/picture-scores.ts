@@ -4,6 +4,7 @@ import { encodeTexts as encodeRetrievalTexts, padded, tokenize, type RetrievalTa
 import { bestCosines } from '../retrieval/similarity.ts';
 import { createEncodedImages } from '../tasks/encoded-image.ts';
 import { candidateIds } from '../tasks/rank-answers.ts';
+import type { Blip2Pipeline } from '../pipeline.ts';
 import type { TaskTools } from '../tasks/task-images.ts';
 import { encodeTexts, openPrompt } from '../tasks/task-prompt.ts';
 
@@ -37,7 +38,7 @@ export function contrastScore(parts: RetrievalTaskParts, text: string): PictureS
 }
 
 /** Scores each picture by the log-probability with which the language model would write this text, and end, as its caption or, behind a prompt, as the answer. */
-export function writingScore(tools: TaskTools, text: string, { prompt }: { readonly prompt?: string } = {}): PictureScore {
+export function writingScore(tools: TaskTools & { readonly pipeline: Blip2Pipeline }, text: string, { prompt }: { readonly prompt?: string } = {}): PictureScore {
   const { pipeline } = tools;
   const ids = candidateIds(tools, prompt ?? '', expectText(text));
   const texts = (rows: number): ReturnType<typeof encodeTexts> | undefined => (prompt === undefined ? undefined : encodeTexts(tools, new Array<string>(rows).fill(prompt)));
