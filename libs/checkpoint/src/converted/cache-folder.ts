@@ -41,9 +41,12 @@ export async function removeAbandoned(folder: string): Promise<void> {
 /** How exact the time of the last use is, in ms: a file that is used all day is not written to each time. */
 const USE_GRAIN = 3_600_000;
 
-/** Notes that a converted file is in use now, as the time of its last access, which many systems do not keep by themselves. Where it cannot be noted, nothing happens. */
+/**
+ * Notes that a converted file is in use now, as the time of its last change: that of the last access moves whenever anybody looks into it, or never, as the system likes.
+ * Where it cannot be noted, nothing happens.
+ */
 export async function markUsed(file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);
-  if (!found || Date.now() - found.atimeMs < USE_GRAIN) return;
-  await utimes(file, new Date(), found.mtime).catch(() => undefined);
+  if (!found || Date.now() - found.mtimeMs < USE_GRAIN) return;
+  await utimes(file, new Date(), new Date()).catch(() => undefined);
 }

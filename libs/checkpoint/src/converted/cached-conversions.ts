@@ -78,7 +78,7 @@ async function describe(file: string): Promise<CachedConversion | undefined> {
   const origin = header && readOrigin(header.metadata);
   return {
     file, model: origin && modelOf(origin), part: FILE_NAME.exec(basename(file))?.[1] ?? '', precisions: header ? precisionsOf(header) : [], bytes: facts.size,
-    lastUsed: new Date(Math.max(facts.atimeMs, facts.mtimeMs)).toISOString(),
+    lastUsed: facts.mtime.toISOString(),
     state: origin ? ((await isStale(origin)) ? 'stale' : 'ready') : 'damaged',
   };
 }
