@@ -48,8 +48,8 @@ export async function openModelParts<C extends ModelConfig>(read: (json: unknown
   return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
 }
 
-/** Before anything is downloaded or read. */
-async function expectOptions(options: LoadOptions): Promise<void> {
+/** Checks what can be checked before anything is downloaded or read. */
+export async function expectOptions(options: LoadOptions): Promise<void> {
   partOptions(options);
   // Sessions of one's own have devices of their own.
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');

@@ -3,6 +3,8 @@ export type { LanguageModelOutput, PromptOutput, TargetInputs } from './forward-
 export {
   InstructBlipForConditionalGeneration, type InstructForwardInputs, type InstructForwardOutput,
 } from './instruct/instructblip-for-conditional-generation.ts';
+export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './instruct/instructblip.ts';
+export { loadPictureTasks } from './load-picture-tasks.ts';
 export { createInstructBlipPipeline, type Instruction, type InstructBlipParts, type InstructBlipPipeline, type InstructPromptInputs } from './instruct/instructblip-pipeline.ts';
 export type { ModelConfig } from './model-config.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './blip2-model.ts';
@@ -16,13 +18,14 @@ export {
   Blip2, createBlip2, type AnswerOptions, type Blip2TaskParts, type CaptionOptions, type ChatOptions, type QuestionOptions, type RankOptions, type TaskOptions,
 } from './blip2.ts';
 export type { Conversation } from './tasks/conversation.ts';
-export type { EncodedBatch, EncodedImage, TaskImage } from './tasks/encoded-image.ts';
+export type { EncodedBatch, EncodedImage, KeptImage, PictureBatch, TaskImage } from './tasks/encoded-image.ts';
+export type { PictureTasks } from './tasks/picture-tasks.ts';
 export type { RankAnswersOptions, RankedAnswer } from './tasks/rank-answers.ts';
-export type { ImageOptions } from './tasks/task-images.ts';
+export type { ImageOptions, TaskProcessor } from './tasks/task-images.ts';
 export type { TextStream } from './tasks/text-stream.ts';
 export { captionPreset, shortAnswerPreset } from './presets.ts';
 export type { TextResult, Timings } from './text-result.ts';
-export { bareQuestion, chatPrompt, questionPrompt, shortAnswerPrompt, type ChatTemplate, type PromptTemplate, type Turn } from './prompt-templates.ts';
+export { bareQuestion, chatPrompt, instructChatPrompt, questionPrompt, shortAnswerPrompt, type ChatTemplate, type PromptTemplate, type Turn } from './prompt-templates.ts';
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 export type { WindowFill } from './heatmap/hidden-windows.ts';
 export { occlusionMap, positiveShare, type OcclusionMap, type OcclusionMode, type OcclusionOptions } from './heatmap/occlusion-map.ts';

@@ -25,6 +25,11 @@ export function chatPrompt(history: readonly Turn[], question: string): string {
   return [...history.map((turn) => `${questionPrompt(turn.question)} ${turn.answer}.`), questionPrompt(question)].join(' ');
 }
 
+/** The same for models that follow instructions: the first question as it is, and from then on the conversation in the words of `chatPrompt`. */
+export function instructChatPrompt(history: readonly Turn[], question: string): string {
+  return history.length === 0 ? question.trim() : chatPrompt(history, question);
+}
+
 /** The question as it is, for experts and for models that were trained on bare instructions. */
 export function bareQuestion(question: string): string {
   return question;

@@ -1,14 +1,14 @@
 import { generateSteps } from '@blip2/generate';
 import { Blip2Error, type GenerationOptions } from '@blip2/interfaces';
 import type { TaskOptions } from './blip2.ts';
-import { isEncoded, type TaskImage } from './tasks/encoded-image.ts';
-import { encodeTaskImages, type ImageOptions, type TaskTools } from './tasks/task-images.ts';
+import { isEncoded, type KeptImage, type TaskImage } from './tasks/encoded-image.ts';
+import { encodeTaskImages, type ImageOptions, type ReadingTools } from './tasks/task-images.ts';
 import { encodeTexts, openPrompt } from './tasks/task-prompt.ts';
 import { decoderOf, deferWriting, followGeneration, type Writing } from './tasks/writing.ts';
 
 /** A picture and what the model is to go on from; without text it describes the picture. */
 export interface ImageText {
-  readonly image: TaskImage;
+  readonly image: TaskImage<KeptImage>;
   readonly text: string | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface ImageText {
 const DEFAULT_NEW_TOKENS = 32;
 
 /** Writes one text per row, all rows in one batch. Pictures that occur several times are encoded, and by causal models read, once. */
-export function writeTexts(tools: TaskTools, rows: readonly ImageText[], options: TaskOptions): Writing {
+export function writeTexts(tools: ReadingTools, rows: readonly ImageText[], options: TaskOptions): Writing {
   return deferWriting(async function* (begin) {
     if (rows.length === 0) return;
     const { generation, reading, onToken } = splitOptions(options);

@@ -57,7 +57,7 @@ export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
 }
 
 /** Puts the model together from the parts of one checkpoint, which are disposed of if that fails. */
-async function assembled(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
+export async function assembleInstructBlip(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
   try {
     return await assemble(parts);
   } catch (error) {
@@ -119,11 +119,11 @@ async function readImage({ visionModel, qformer, languageProjection }: ForwardPa
 }
 
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlipForConditionalGeneration> {
-  return assembled(await openModelParts(InstructBlipConfig.fromJson, source, options));
+  return assembleInstructBlip(await openModelParts(InstructBlipConfig.fromJson, source, options));
 }
 
 async function fromConfig(config: InstructBlipConfig, options: RandomOptions & LoadOptions = {}): Promise<InstructBlipForConditionalGeneration> {
-  return assembled(await openRandomParts(config, options));
+  return assembleInstructBlip(await openRandomParts(config, options));
 }
 
 export const InstructBlipForConditionalGeneration: {

@@ -3,8 +3,8 @@ import { Blip2Error, type Decoding, type TokenIds } from '@blip2/interfaces';
 import type { TaskOptions } from '../blip2.ts';
 import type { ChatTemplate, Turn } from '../prompt-templates.ts';
 import { splitOptions, writeTexts } from '../write-texts.ts';
-import type { EncodedImage } from './encoded-image.ts';
-import type { TaskTools } from './task-images.ts';
+import type { KeptImage } from './encoded-image.ts';
+import type { ReadingTools } from './task-images.ts';
 import { imageIds } from './task-prompt.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
 import { decoderOf, deferWriting, followGeneration, type Writing } from './writing.ts';
@@ -20,11 +20,12 @@ export interface Conversation extends AsyncDisposable {
 
 /**
  * A conversation about an encoded picture. A causal model keeps its key-value cache: of each prompt only what has not been read yet is read. A seq2seq model
- * reads the whole prompt anew, for its encoder sees all of it at once. `release` gives the picture back.
+ * reads the whole prompt anew, for its encoder sees all of it at once; so does InstructBLIP, whose queries depend on the question. `release` gives the picture back.
  */
-export function createConversation(tools: TaskTools, image: EncodedImage, defaults: TaskOptions, template: ChatTemplate, release: () => Promise<void>): Conversation {
+export function createConversation(tools: ReadingTools, image: KeptImage, defaults: TaskOptions, template: ChatTemplate, release: () => Promise<void>): Conversation {
   const history: Turn[] = [];
-  const memory = tools.pipeline.language.architecture === 'causal' ? createMemory(tools, image) : undefined;
+  const { readPrefix } = image.batch;
+  const memory = tools.pipeline.language.architecture === 'causal' && readPrefix ? createMemory(tools, image.row, readPrefix) : undefined;
   let isBusy = false;
 
   function write(question: string, options: TaskOptions): Writing {
@@ -54,8 +55,8 @@ interface Memory extends AsyncDisposable {
   write(text: string, options: TaskOptions): Writing;
 }
 
-function createMemory(tools: TaskTools, { batch, row, prefix: { dims: [, queries] } }: EncodedImage): Memory {
-  const { pipeline: { language }, processor } = tools;
+function createMemory({ pipeline: { language }, processor }: ReadingTools, row: number, readPrefix: () => Promise<Decoding>): Memory {
+  let queries = 0;
   let decoding: Decoding | undefined;
   /** The ids behind the picture that the decoding has read. */
   let held: TokenIds = [];
@@ -63,7 +64,8 @@ function createMemory(tools: TaskTools, { batch, row, prefix: { dims: [, queries
   /** Makes the decoding have read exactly `ids`, and keeps what it has read of them. */
   async function read(ids: TokenIds): Promise<Decoding> {
     const shared = Math.min(sharedLength(held, ids), ids.length - 1);
-    const next = decoding ?? (await (await batch.readPrefix()).fork());
+    const next = decoding ?? (await (await readPrefix()).fork());
+    if (!decoding) queries = next.length;
     held = held.slice(0, shared);
     if (queries + shared < next.length) await next.crop(queries + shared);
     await next.extend({ ids: [ids.slice(shared)], ...(!decoding && { parents: [row] }) });

@@ -2,42 +2,58 @@ import { Blip2Error, type Decoding, type ImageSource, type LanguageModel } from 
 import { once } from '../once.ts';
 import type { Blip2Pipeline, VisualPrefix } from '../pipeline.ts';
 
-/** Pictures that were encoded together, and what a causal language model remembers of them. */
-export interface EncodedBatch extends AsyncDisposable {
-  /** The model whose prefix this is. */
+/** Pictures that were encoded together. */
+export interface PictureBatch extends AsyncDisposable {
+  /** The model that is to read them. */
   readonly language: LanguageModel;
+  /** What the language model reads of these rows, `[rows, queries, embeddingSize]`. `texts` are the prompts beside them, which the Q-Former of InstructBLIP reads too. */
+  prefixOf(rows: readonly number[], texts: readonly string[] | undefined): Promise<VisualPrefix>;
+  /** See `EncodedBatch`; `undefined` where what is read of a picture depends on the text beside it. */
+  readonly readPrefix: (() => Promise<Decoding>) | undefined;
+}
+
+/** Pictures whose prefix depends on nothing else, and what a causal language model remembers of them. */
+export interface EncodedBatch extends PictureBatch {
   /** `[images, queries, embeddingSize]`. */
   readonly prefix: VisualPrefix;
   /** A decoding that has read the prefixes and nothing else, one row per picture. Made once, when it is first asked for; fork it to go on. Causal models only. */
-  readPrefix(): Promise<Decoding>;
+  readonly readPrefix: () => Promise<Decoding>;
+}
+
+/** A picture that has been encoded as far as is possible without a text: the tasks take it wherever they take a picture. Dispose of it to give its memory back. */
+export interface KeptImage extends AsyncDisposable {
+  readonly batch: PictureBatch;
+  /** Its row in the batch. */
+  readonly row: number;
 }
 
 /**
  * A picture that has been through vision encoder, Q-Former and projection: the tasks take it wherever they take a picture, and spend no more vision work on
  * it. Of a causal model the key-value cache of its positions is kept too, from the first question on. Dispose of it to give the memory back.
  */
-export interface EncodedImage extends AsyncDisposable {
+export interface EncodedImage extends KeptImage {
   /** `[1, queries, embeddingSize]`; `generate` and `forward` of the model take it as `pixelValues`. */
   readonly prefix: VisualPrefix;
   readonly batch: EncodedBatch;
-  /** Its row in the batch. */
-  readonly row: number;
 }
 
 /** What a task takes for a picture. */
-export type TaskImage = ImageSource | EncodedImage;
+export type TaskImage<Image extends KeptImage = EncodedImage> = ImageSource | Image;
 
-export function isEncoded(image: TaskImage): image is EncodedImage {
-  return typeof image === 'object' && 'prefix' in image && 'batch' in image;
+export function isEncoded<Image extends KeptImage>(image: TaskImage<Image>): image is Image {
+  return typeof image === 'object' && 'batch' in image && 'row' in image;
 }
 
 /** One picture per row of a prefix. They share their memory, which is given back when all of them have been disposed of. */
-export function createEncodedImages({ language }: Blip2Pipeline, prefix: VisualPrefix): EncodedImage[] {
+export function createEncodedImages({ language }: Pick<Blip2Pipeline, 'language'>, prefix: VisualPrefix): EncodedImage[] {
   const [count] = prefix.dims;
-  const batch = createBatch(language, prefix);
+  return keepRows(createBatch(language, prefix), count).map((image) => ({ ...image, prefix: pickRows(prefix, [image.row]) }));
+}
+
+/** The rows of a batch as pictures; it is disposed of with the last of them. */
+export function keepRows<Batch extends PictureBatch>(batch: Batch, count: number): (KeptImage & { readonly batch: Batch })[] {
   const alive = new Set(Array.from({ length: count }, (_, row) => row));
   return [...alive].map((row) => ({
-    prefix: pickRows(prefix, [row]),
     batch,
     row,
     async [Symbol.asyncDispose]() {
@@ -56,6 +72,7 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
   return {
     language,
     prefix,
+    prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix() {
       if (isDisposed) throw new Blip2Error('DISPOSED', 'This picture has been disposed of', { fix: 'Encode it again' });
       return start();
@@ -69,9 +86,9 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
 }
 
 /** Copies of rows, in this order. */
-export function pickRows({ dims: [, queries, size], data }: VisualPrefix, picked: readonly number[]): VisualPrefix {
-  const length = queries * size;
+export function pickRows({ dims: [, positions, size], data }: VisualPrefix, picked: readonly number[]): VisualPrefix {
+  const length = positions * size;
   const rows = new Float32Array(picked.length * length);
   picked.forEach((from, row) => rows.set(data.subarray(from * length, (from + 1) * length), row * length));
-  return { type: 'float32', dims: [picked.length, queries, size], data: rows };
+  return { type: 'float32', dims: [picked.length, positions, size], data: rows };
 }

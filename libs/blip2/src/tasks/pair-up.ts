@@ -1,8 +1,8 @@
 import { Blip2Error } from '@blip2/interfaces';
-import type { TaskImage } from './encoded-image.ts';
+import type { KeptImage, TaskImage } from './encoded-image.ts';
 
 /** One of each, all of one with the single other, or the lists side by side. */
-export function pairUp(images: readonly TaskImage[], texts: readonly string[]): { readonly image: TaskImage; readonly text: string }[] {
+export function pairUp<Image extends KeptImage>(images: readonly TaskImage<Image>[], texts: readonly string[]): { readonly image: TaskImage<Image>; readonly text: string }[] {
   const count = Math.max(images.length, texts.length);
   const fits = (length: number): boolean => length === count || length === 1;
   if (!fits(images.length) || !fits(texts.length)) {

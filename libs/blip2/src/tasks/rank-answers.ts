@@ -1,7 +1,7 @@
 import { sequenceLogProbs } from '@blip2/generate';
 import { Blip2Error, type TokenIds } from '@blip2/interfaces';
-import { isEncoded, type TaskImage } from './encoded-image.ts';
-import { encodeTaskImages, type ImageOptions, type TaskTools } from './task-images.ts';
+import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
+import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskTools } from './task-images.ts';
 import { encodeTexts, openPrompt } from './task-prompt.ts';
 
 /** A candidate answer and how likely the model finds it. */
@@ -28,7 +28,7 @@ export interface RankAnswersOptions extends ImageOptions {
 }
 
 /** Scores candidate answers after one prompt about one picture, best first. The prompt is read once, the candidates in one batch. */
-export async function rankAnswers(tools: TaskTools, image: TaskImage, prompt: string, candidates: readonly string[], options: RankAnswersOptions): Promise<RankedAnswer[]> {
+export async function rankAnswers(tools: ReadingTools, image: TaskImage<KeptImage>, prompt: string, candidates: readonly string[], options: RankAnswersOptions): Promise<RankedAnswer[]> {
   const { rankBy = 'logProb', endToken = true, signal } = options;
   expectCandidates(candidates);
   const { language } = tools.pipeline;

@@ -1,12 +1,23 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
-import type { Blip2Pipeline } from '../pipeline.ts';
-import { createEncodedImages, isEncoded, type EncodedImage, type TaskImage } from './encoded-image.ts';
+import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline.ts';
+import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
-/** What every task works with. */
+/** What every prompt is made with. */
 export interface TaskTools {
-  readonly pipeline: Blip2Pipeline;
-  readonly processor: Blip2Processor;
+  readonly pipeline: Pick<Blip2Pipeline, 'language' | 'embedPrompt'>;
+  readonly processor: TaskProcessor;
+}
+
+/** What tasks need of a processor, BLIP-2's or InstructBLIP's. Pictures and texts are processed apart. */
+export interface TaskProcessor extends Pick<Blip2Processor, 'tokenizer' | 'imageProcessor' | 'numQueryTokens' | 'imageTokenId' | 'decode'> {
+  process(inputs: { readonly images: readonly ImageSource[] }, options: Pick<ImageOptions, 'autoOrient' | 'allowUrls' | 'signal'>): Promise<ProcessedInputs>;
+}
+
+/** What tasks work with that read pictures. */
+export interface ReadingTools<Image extends KeptImage = KeptImage> extends TaskTools {
+  /** Encodes pictures as far as is possible without a text: BLIP-2's to their prefix, InstructBLIP's to their patches. */
+  keep(pixelValues: PixelValues, options: EncodeImagesOptions): Promise<Image[]>;
 }
 
 /** How pictures are read. */
@@ -22,15 +33,15 @@ export interface ImageOptions {
 }
 
 /** The pictures of a task, each encoded, and how long that took. */
-export interface TaskImages extends AsyncDisposable {
-  readonly rows: readonly EncodedImage[];
+export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDisposable {
+  readonly rows: readonly Image[];
   /** Milliseconds. */
   readonly preprocess: number;
   readonly encode: number;
 }
 
 /** Encodes the pictures that are not yet encoded, those that occur several times once. Disposing gives back what was encoded here, nothing else. */
-export async function encodeTaskImages({ pipeline, processor }: TaskTools, images: readonly TaskImage[], options: ImageOptions): Promise<TaskImages> {
+export async function encodeTaskImages<Image extends KeptImage>({ keep, pipeline, processor }: ReadingTools<Image>, images: readonly TaskImage<Image>[], options: ImageOptions): Promise<TaskImages<Image>> {
   const { autoOrient = true, allowUrls = false, interpolatePosEncoding = false, signal } = options;
   const sources = [...new Set(images)].flatMap((image) => (isEncoded(image) ? [] : image));
   expectOwn(pipeline, images);
@@ -40,12 +51,12 @@ export async function encodeTaskImages({ pipeline, processor }: TaskTools, image
   const { pixelValues } = await processor.process({ images: sources }, { autoOrient, allowUrls, ...(signal && { signal }) });
   const preprocess = performance.now() - begin;
   signal?.throwIfAborted();
-  const encoded = createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues, { interpolatePosEncoding }));
-  const made = new Map<TaskImage, EncodedImage>(sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])));
+  const encoded = await keep(asFloats(pixelValues), { interpolatePosEncoding });
+  const made = new Map<TaskImage<Image>, Image>(sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])));
   return toTaskImages(images, made, { preprocess, encode: performance.now() - begin - preprocess });
 }
 
-function toTaskImages(images: readonly TaskImage[], made: ReadonlyMap<TaskImage, EncodedImage>, times: Pick<TaskImages, 'preprocess' | 'encode'>): TaskImages {
+function toTaskImages<Image extends KeptImage>(images: readonly TaskImage<Image>[], made: ReadonlyMap<TaskImage<Image>, Image>, times: Pick<TaskImages, 'preprocess' | 'encode'>): TaskImages<Image> {
   return {
     ...times,
     rows: images.flatMap((image) => (isEncoded(image) ? image : (made.get(image) ?? []))),
@@ -55,13 +66,25 @@ function toTaskImages(images: readonly TaskImage[], made: ReadonlyMap<TaskImage,
   };
 }
 
-function expectOwn({ language }: Blip2Pipeline, images: readonly TaskImage[]): void {
+function expectOwn({ language }: TaskTools['pipeline'], images: readonly TaskImage<KeptImage>[]): void {
   if (images.every((image) => !isEncoded(image) || image.batch.language === language)) return;
   throw new Blip2Error('INVALID_ARGUMENT', 'This picture was encoded for another model', { where: 'image', fix: 'Encode it with the model that is asked' });
 }
 
 /** @throws Blip2Error `INVALID_CONFIG` if pictures would reach the model as levels. */
-export function expectFloats({ imageProcessor: { settings } }: Blip2Processor): void {
-  if (settings.doRescale || settings.doNormalize) return;
-  throw new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', { where: 'preprocessor_config.json', expected: 'do_rescale or do_normalize' });
+export function expectFloats({ imageProcessor: { settings } }: Pick<Blip2Processor, 'imageProcessor'>): void {
+  if (!settings.doRescale && !settings.doNormalize) throw levels();
+}
+
+function asFloats(pixelValues: ProcessedInputs['pixelValues']): PixelValues {
+  if (pixelValues && isFloat(pixelValues)) return pixelValues;
+  throw levels();
+}
+
+function isFloat(pixelValues: NonNullable<ProcessedInputs['pixelValues']>): pixelValues is PixelValues {
+  return pixelValues.type === 'float32';
+}
+
+function levels(): Blip2Error {
+  return new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', { where: 'preprocessor_config.json', expected: 'do_rescale or do_normalize' });
 }

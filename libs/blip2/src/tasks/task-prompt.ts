@@ -1,13 +1,18 @@
 import type { GenerationPrompt } from '@blip2/generate';
 import type { AttentionMask, Decoding, TokenIds } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
-import { pickRows, type EncodedImage } from './encoded-image.ts';
-import type { TaskTools } from './task-images.ts';
+import type { VisualPrefix } from '../pipeline.ts';
+import type { KeptImage } from './encoded-image.ts';
+import type { TaskProcessor, TaskTools } from './task-images.ts';
 
-/** Texts as padded rows of ids, without image tokens. */
-export interface EncodedTexts {
+/** Rows of ids, padded, without image tokens. */
+interface TextRows {
   readonly ids: readonly TokenIds[];
   readonly attentionMask: AttentionMask;
+}
+
+export interface EncodedTexts extends TextRows {
+  /** The same in words. */
+  readonly texts: readonly string[];
 }
 
 /** What a language model is to go on from, and the decoding that belongs to it, if any. */
@@ -19,11 +24,11 @@ export interface TaskPrompt extends AsyncDisposable {
 export function encodeTexts({ pipeline, processor }: TaskTools, texts: readonly string[]): EncodedTexts {
   const paddingSide = pipeline.language.architecture === 'causal' ? 'left' : 'right';
   const { inputIds, attentionMask } = processor.tokenizer.batchEncode(texts, { padding: true, paddingSide, escapeSpecialTokens: true });
-  return { ids: inputIds, attentionMask };
+  return { ids: inputIds, attentionMask, texts };
 }
 
 /** The ids that stand for the features of one picture: none in repositories of 2023. */
-export function imageIds({ numQueryTokens = 0, imageTokenId = 0 }: Blip2Processor): number[] {
+export function imageIds({ numQueryTokens = 0, imageTokenId = 0 }: TaskProcessor): number[] {
   return new Array<number>(numQueryTokens).fill(imageTokenId);
 }
 
@@ -31,23 +36,24 @@ export function imageIds({ numQueryTokens = 0, imageTokenId = 0 }: Blip2Processo
  * Puts pictures and texts together, row by row; without texts the model describes the picture. Where a causal model has read a picture before, or is to
  * read it for several rows, its memory of the picture is used and only the text is read.
  */
-export async function openPrompt(tools: TaskTools, images: readonly EncodedImage[], texts: EncodedTexts | undefined, areKept: boolean): Promise<TaskPrompt> {
+export async function openPrompt(tools: TaskTools, images: readonly KeptImage[], texts: EncodedTexts | undefined, areKept: boolean): Promise<TaskPrompt> {
   const { pipeline } = tools;
-  const rows = texts ?? startTokens(tools, images.length);
+  const rows: TextRows | undefined = texts ?? startTokens(tools, images.length);
   const [first] = images;
   const isOneBatch = images.every(({ batch }) => batch === first?.batch);
   const isWorthIt = areKept || new Set(images).size < images.length;
-  if (first && rows && pipeline.language.architecture === 'causal' && isOneBatch && isWorthIt) return continuePrefix(tools, await first.batch.readPrefix(), images, rows);
+  const { readPrefix } = first?.batch ?? {};
+  if (readPrefix && rows && pipeline.language.architecture === 'causal' && isOneBatch && isWorthIt) return continuePrefix(tools, await readPrefix(), images, rows);
   const before = imageIds(tools.processor);
   const { promptIds, ...prompt } = await pipeline.embedPrompt({
-    pixelValues: joinPrefixes(images),
+    pixelValues: await joinPrefixes(images, texts?.texts),
     ...(texts && { inputIds: texts.ids.map((ids) => [...before, ...ids]), attentionMask: texts.attentionMask.map((row) => [...before.map(() => 1), ...row]) }),
   });
   // Penalties see the prompt of a causal model; a seq2seq model begins with ids of its own.
   return { prompt: pipeline.language.architecture === 'causal' ? { ...prompt, promptIds } : prompt, async [Symbol.asyncDispose]() {} };
 }
 
-async function continuePrefix({ processor }: TaskTools, prefix: Decoding, images: readonly EncodedImage[], { ids, attentionMask }: EncodedTexts): Promise<TaskPrompt> {
+async function continuePrefix({ processor }: TaskTools, prefix: Decoding, images: readonly KeptImage[], { ids, attentionMask }: TextRows): Promise<TaskPrompt> {
   const decoding = await prefix.fork();
   try {
     const isPadded = attentionMask.some((row) => row.includes(0));
@@ -61,17 +67,19 @@ async function continuePrefix({ processor }: TaskTools, prefix: Decoding, images
 }
 
 /** What stands behind a picture without text: the start token, where the model has one. */
-function startTokens({ pipeline }: TaskTools, rows: number): EncodedTexts | undefined {
+function startTokens({ pipeline }: TaskTools, rows: number): TextRows | undefined {
   const { bosTokenId } = pipeline.language.specialTokens;
   if (bosTokenId === undefined) return undefined;
   return { ids: Array.from({ length: rows }, () => [bosTokenId]), attentionMask: Array.from({ length: rows }, () => [1]) };
 }
 
-function joinPrefixes(images: readonly EncodedImage[]): EncodedImage['prefix'] {
+/** What is to be read of the pictures, each with its text. */
+async function joinPrefixes(images: readonly KeptImage[], texts: readonly string[] | undefined): Promise<VisualPrefix> {
   const [first] = images;
-  if (first && images.every(({ batch }) => batch === first.batch)) return pickRows(first.batch.prefix, images.map(({ row }) => row));
-  const [, queries = 0, size = 0] = first?.prefix.dims ?? [];
+  if (first && images.every(({ batch }) => batch === first.batch)) return first.batch.prefixOf(images.map(({ row }) => row), texts);
+  const prefixes = await Promise.all(images.map(({ batch, row }, index) => batch.prefixOf([row], texts?.slice(index, index + 1))));
+  const [, queries = 0, size = 0] = prefixes[0]?.dims ?? [];
   const data = new Float32Array(images.length * queries * size);
-  images.forEach(({ prefix }, row) => data.set(prefix.data, row * queries * size));
+  prefixes.forEach((prefix, row) => data.set(prefix.data, row * queries * size));
   return { type: 'float32', dims: [images.length, queries, size], data };
 }

@@ -1,8 +1,8 @@
 import { createIncrementalDecoder } from '@blip2/generate';
 import { Blip2Error } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
 import { once } from '../once.ts';
 import type { TextResult } from '../text-result.ts';
+import type { TaskProcessor } from './task-images.ts';
 import { decoderOf, type Writing } from './writing.ts';
 
 /**
@@ -15,7 +15,7 @@ export interface TextStream extends Promise<TextResult>, AsyncIterable<string> {
   readonly partial: TextResult | undefined;
 }
 
-export function createTextStream(processor: Blip2Processor, open: () => Writing): TextStream {
+export function createTextStream(processor: TaskProcessor, open: () => Writing): TextStream {
   const run = createRun(processor, open);
   const finish = once(async () => {
     while (!run.isDone) await run.advance();
@@ -57,7 +57,7 @@ interface Run {
   partial(): TextResult | undefined;
 }
 
-function createRun(processor: Blip2Processor, open: () => Writing): Run {
+function createRun(processor: TaskProcessor, open: () => Writing): Run {
   const text = createPieces(processor);
   let writing: Writing | undefined;
   let pending: Promise<void> | undefined;
@@ -111,7 +111,7 @@ interface Pieces {
 }
 
 /** Pieces of a text that is trimmed: white space waits until something follows it. */
-function createPieces(processor: Blip2Processor): Pieces {
+function createPieces(processor: TaskProcessor): Pieces {
   const decoder = createIncrementalDecoder(decoderOf(processor));
   const pieces: string[] = [];
   let held = '';

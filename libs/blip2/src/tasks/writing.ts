@@ -1,7 +1,7 @@
 import type { GenerateOutput, Generation, GenerationStep, NewToken } from '@blip2/generate';
 import type { TokenIds } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
 import type { TextResult, Timings } from '../text-result.ts';
+import type { TaskProcessor } from './task-images.ts';
 
 /** Texts being written: iterate it for its steps. */
 export interface Writing extends AsyncGenerator<GenerationStep, void, undefined> {
@@ -10,12 +10,12 @@ export interface Writing extends AsyncGenerator<GenerationStep, void, undefined>
 }
 
 /** Ids to text, special tokens left out. */
-export function decoderOf(processor: Blip2Processor): (ids: TokenIds) => string {
+export function decoderOf(processor: TaskProcessor): (ids: TokenIds) => string {
   return (ids) => processor.decode(ids, { skipSpecialTokens: true });
 }
 
 export interface FollowOptions {
-  readonly processor: Blip2Processor;
+  readonly processor: TaskProcessor;
   /** Milliseconds of the stages before. */
   readonly before: Omit<Timings, 'generate'>;
   /** When reading the prompt began, as `performance.now`. */
@@ -52,7 +52,7 @@ export async function finishWriting(writing: Writing): Promise<TextResult[]> {
   return writing.results();
 }
 
-function textResults({ sequences, tokenLogProbs, sequencesScores, finishReasons }: GenerateOutput, processor: Blip2Processor, timings: Timings): TextResult[] {
+function textResults({ sequences, tokenLogProbs, sequencesScores, finishReasons }: GenerateOutput, processor: TaskProcessor, timings: Timings): TextResult[] {
   const decode = decoderOf(processor);
   return sequences.map((ids, row) => {
     const logProbs = tokenLogProbs[row] ?? [];

@@ -1,0 +1,68 @@
+import { InstructBlipConfig } from '@blip2/config';
+import type { PixelValues } from '@blip2/interfaces';
+import { InstructBlipProcessor } from '@blip2/processor';
+import { openModelParts } from '../checkpoint-parts.ts';
+import type { LoadOptions } from '../load-options.ts';
+import { fittingParts, type ProcessorSource } from '../load-processor.ts';
+import type { EncodeImagesOptions } from '../pipeline.ts';
+import { bareQuestion, instructChatPrompt } from '../prompt-templates.ts';
+import { keepRows, type KeptImage } from '../tasks/encoded-image.ts';
+import { createPictureTasks, type PictureTasks, type TaskPrompts } from '../tasks/picture-tasks.ts';
+import { createInstructedBatch } from './instructed-batch.ts';
+import { assembleInstructBlip } from './instructblip-for-conditional-generation.ts';
+import { createInstructBlipPipeline, type InstructBlipParts, type InstructBlipPipeline } from './instructblip-pipeline.ts';
+
+/**
+ * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded picture has been through the vision encoder alone, for what the
+ * Q-Former takes from it depends on the text.
+ */
+export interface InstructBlip extends PictureTasks {
+  readonly pipeline: InstructBlipPipeline;
+  readonly processor: InstructBlipProcessor;
+}
+
+export interface InstructBlipTaskParts extends InstructBlipParts {
+  readonly processor: InstructBlipProcessor;
+}
+
+/** Instructions are given as they are; captions have the one of the paper (arXiv 2305.06500, appendix E: NoCaps and Flickr30K). */
+const PROMPTS: TaskPrompts = { caption: 'A short image description:', question: bareQuestion, chat: instructChatPrompt };
+
+/**
+ * Assembles the tasks from any implementations of the seams; they stay the caller's to dispose of one by one, or all by the result.
+ * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
+ */
+export function createInstructBlip({ processor, ...parts }: InstructBlipTaskParts): InstructBlip {
+  const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
+  const pipeline = createInstructBlipPipeline(parts, { imageTokenIndex });
+  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
+}
+
+function createTasks(pipeline: InstructBlipPipeline, processor: InstructBlipProcessor, dispose: () => Promise<void>): InstructBlip {
+  const keep = async (pixelValues: PixelValues, options: EncodeImagesOptions): Promise<KeptImage[]> => {
+    const patches = await pipeline.vision.encode(pixelValues, options);
+    return keepRows(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
+  };
+  return { ...createPictureTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlip> {
+  const parts = await openModelParts(InstructBlipConfig.fromJson, source, options);
+  try {
+    const [model, processor] = await Promise.all([assembleInstructBlip(parts), loadInstructProcessor(parts)]);
+    return createTasks(model.pipeline, processor, model.dispose);
+  } catch (error) {
+    await parts[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
+  const processor = await InstructBlipProcessor.fromPretrained(source.folder);
+  return InstructBlipProcessor.create({ ...fittingParts(processor, source), qformerTokenizer: processor.qformerTokenizer });
+}
+
+export const InstructBlip: {
+  /** Loads model and processor from a folder in the Hugging Face layout. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
+  readonly fromPretrained: typeof fromPretrained;
+} = { fromPretrained };

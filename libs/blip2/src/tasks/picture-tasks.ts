@@ -1,0 +1,102 @@
+import { Blip2Error } from '@blip2/interfaces';
+import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from '../blip2.ts';
+import { bareQuestion, type ChatTemplate, type PromptTemplate } from '../prompt-templates.ts';
+import type { TextResult } from '../text-result.ts';
+import { writeTexts, type ImageText } from '../write-texts.ts';
+import { createConversation, type Conversation } from './conversation.ts';
+import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
+import { pairUp } from './pair-up.ts';
+import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
+import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskProcessor } from './task-images.ts';
+import { createTextStream, type TextStream } from './text-stream.ts';
+import { finishWriting } from './writing.ts';
+
+/** The tasks of a model with a language model: pictures in, text out. A picture may be given encoded wherever it may be given as a source. */
+export interface PictureTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
+  readonly processor: TaskProcessor;
+  /** Describes a picture, to be awaited or iterated piece by piece; or each of several in one batch. */
+  caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
+  caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
+  /**
+   * Answers a question about a picture, to be awaited or iterated piece by piece; or several about one picture; one about several; or the `i`-th about the
+   * `i`-th, all in one batch. A picture that occurs several times is encoded once.
+   */
+  answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
+  answer(images: TaskImage<Image> | readonly TaskImage<Image>[], questions: string | readonly string[], options?: AnswerOptions): Promise<TextResult[]>;
+  /** How likely each candidate is as the answer, best first. With `['yes', 'no']`, `probability` is that of yes or no. */
+  rank(image: TaskImage<Image>, question: string, candidates: readonly string[], options?: RankOptions): Promise<RankedAnswer[]>;
+  /** A conversation about a picture: each answer is given with the questions and answers before it in mind. */
+  chat(image: TaskImage<Image>, options?: ChatOptions): Promise<Conversation>;
+  /** Encodes a picture once for any number of tasks; dispose of the result to give its memory back. Several are encoded, and kept, together. */
+  encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
+  encode(images: readonly TaskImage<Image>[], options?: ImageOptions): Promise<Image[]>;
+  dispose(): Promise<void>;
+}
+
+/** How a kind of model is asked where a caller does not say. */
+export interface TaskPrompts {
+  /** What a caption goes on from; `undefined`: nothing. */
+  readonly caption: string | undefined;
+  readonly question: PromptTemplate;
+  readonly chat: ChatTemplate;
+}
+
+export function createPictureTasks<Image extends KeptImage>(tools: ReadingTools<Image>, prompts: TaskPrompts, dispose: () => Promise<void>): PictureTasks<Image> {
+  const { processor } = tools;
+
+  function caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
+  function caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
+  function caption(images: TaskImage<Image> | readonly TaskImage<Image>[], { prompt = prompts.caption, ...options }: CaptionOptions = {}): TextStream | Promise<TextResult[]> {
+    const rowOf = (image: TaskImage<Image>): ImageText => ({ image, text: prompt });
+    if (!isList(images)) return createTextStream(processor, () => writeTexts(tools, [rowOf(images)], options));
+    return finishWriting(writeTexts(tools, images.map(rowOf), options));
+  }
+
+  function answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
+  function answer(images: TaskImage<Image> | readonly TaskImage<Image>[], questions: string | readonly string[], options?: AnswerOptions): Promise<TextResult[]>;
+  function answer(images: TaskImage<Image> | readonly TaskImage<Image>[], questions: string | readonly string[], { rawPrompt, template, ...options }: AnswerOptions = {}): TextStream | Promise<TextResult[]> {
+    const ask = templateOf(prompts, { rawPrompt, template });
+    const rows = (): ImageText[] => pairUp(isList(images) ? images : [images], typeof questions === 'string' ? [questions] : questions).map(({ image, text }) => ({ image, text: ask(text) }));
+    if (!isList(images) && typeof questions === 'string') return createTextStream(processor, () => writeTexts(tools, rows(), options));
+    return finishRows(() => writeTexts(tools, rows(), options));
+  }
+
+  function encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
+  function encode(images: readonly TaskImage<Image>[], options?: ImageOptions): Promise<Image[]>;
+  async function encode(images: TaskImage<Image> | readonly TaskImage<Image>[], options: ImageOptions = {}): Promise<Image | Image[]> {
+    const { rows } = await encodeTaskImages(tools, isList(images) ? images : [images], options);
+    return isList(images) ? [...rows] : first(rows);
+  }
+
+  return {
+    processor, caption, answer, encode,
+    async rank(image, question, candidates, { rawPrompt, template, ...options } = {}) {
+      const [row] = pairUp([image], [question]);
+      return rankAnswers(tools, image, templateOf(prompts, { rawPrompt, template })(row?.text ?? question), candidates, options);
+    },
+    async chat(image, { template = prompts.chat, ...options } = {}) {
+      const encoded = await encode(image, options);
+      return createConversation(tools, encoded, options, template, async () => (isEncoded(image) ? undefined : encoded[Symbol.asyncDispose]()));
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** As a promise, whatever `open` throws. */
+async function finishRows(open: () => ReturnType<typeof writeTexts>): Promise<TextResult[]> {
+  return finishWriting(open());
+}
+
+function templateOf({ question }: TaskPrompts, { rawPrompt = false, template = question }: { readonly [Name in keyof QuestionOptions]: QuestionOptions[Name] | undefined }): PromptTemplate {
+  return rawPrompt ? bareQuestion : template;
+}
+
+function isList<Image extends KeptImage>(images: TaskImage<Image> | readonly TaskImage<Image>[]): images is readonly TaskImage<Image>[] {
+  return Array.isArray(images);
+}
+
+function first<T>([result]: readonly T[]): T {
+  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No picture given', { where: 'images' });
+  return result;
+}
