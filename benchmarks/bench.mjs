@@ -43,6 +43,7 @@ const measure = { ours: measureOurs, pytorch: measurePytorch };
 /** Samples of all blocks, and what else is known, by side and setting. */
 const measured = new Map(alternating(names(options.ours), options.against ? names(options.pytorch) : []).map(([side, setting]) => [`${side} ${setting}`, { side, setting, samples: {} }]));
 const result = { shape: options.shape, command: commandLine(), newTokens: NEW_TOKENS, blocks: Number(options.blocks), rounds: Number(options.rounds), machine: { ...machine(), ...probe() }, versions: versions(), rows: [] };
+const read = Object.fromEntries(await Promise.all([...measured.values()].map(async ({ setting }) => [setting, await bytesPerToken(folder, setting)])));
 
 for (let block = 0; block < result.blocks; block++) {
   // Backwards every second time, so that a machine that grows slower or faster favours nobody.
@@ -52,19 +53,22 @@ for (let block = 0; block < result.blocks; block++) {
     for (const [name, values] of Object.entries(samples)) turn.samples[name] = [...(turn.samples[name] ?? []), ...values];
     Object.assign(turn, more);
     Object.assign(result.versions, theirs);
+    // After every turn, so that a run that is stopped has not been in vain.
+    result.rows = [...measured.values()].filter(({ samples: own }) => own.captionMs).map(({ samples: own, ...row }) => ({ ...row, readBytesPerToken: read[row.setting], ...summaryOf(own) }));
+    if (options.json) writeFileSync(options.json, resultText());
     console.error(`block ${block + 1}: ${turn.side} ${turn.setting}, caption ${summaryOf(samples).captionMs} ms`);
   }
 }
-for (const { samples, ...row } of measured.values()) {
-  const readBytesPerToken = await bytesPerToken(folder, row.setting);
-  result.rows.push({ ...row, readBytesPerToken, ...summaryOf(samples) });
-}
-if (options.json) writeFileSync(options.json, `${JSON.stringify(result, undefined, 2)}\n`);
 console.table(Object.fromEntries(result.rows.map(({ side, setting, ranges: _ranges, readBytesPerToken: _bytes, ...numbers }) => [`${side} ${setting}`, numbers])));
 
 /** The `i`-th of ours, then the `i`-th of theirs. */
 function alternating(ours, theirs) {
   return Array.from({ length: Math.max(ours.length, theirs.length) }, (_, index) => [['ours', ours[index]], ['pytorch', theirs[index]]]).flat().filter(([, setting]) => setting !== undefined);
+}
+
+/** Ranges on one line each. */
+function resultText() {
+  return `${JSON.stringify(result, undefined, 2).replace(/\[\s+([\d.]+),\s+([\d.]+)\s+\]/g, '[$1, $2]')}\n`;
 }
 
 function measureOurs(setting) {

@@ -45,7 +45,7 @@ function readResults(root) {
 
 function benchMarkdown(name, results) {
   const { shape, command, newTokens, rounds, blocks, machine, versions, rows } = results[name];
-  const head = `**Random weights of the ${shape} shape**, captions of ${newTokens} tokens, the picture decoded and processed each time, ${machine.cores} cores of ${machine.cpu} (${machine.features.join(', ')}), ${fixed(machine.memoryGiB, 0)} GiB, memory read at ${fixed(machine.bandwidthGBs, 1)} GB/s; Node ${versions.node}, onnxruntime ${versions.onnxruntime}${versions.torch ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ''}. Medians of ${rounds} rounds in ${count(blocks, 'block')}; least and most, and how it was run, in ${link(name)}: \`${command}\`.`;
+  const head = `**Random weights of the ${shape} shape**, captions of ${newTokens} tokens, the picture decoded and processed each time, ${machine.cores} cores of ${machine.cpu} (${machine.features.join(', ')}), ${fixed(machine.memoryGiB, 0)} GiB, memory read at ${fixed(machine.bandwidthGBs, 1)} GB/s; Node ${versions.node}, onnxruntime ${versions.onnxruntime}${versions.torch ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ''}. Medians of ${count(rounds, 'round')} in ${count(blocks, 'block')}; least and most, and how it was run, in ${link(name)}: \`${command}\`.`;
   const table = [
     `| | ${COLUMNS.map(([title]) => title).join(' | ')} |`,
     `|---|${COLUMNS.map(() => '---:').join('|')}|`,
@@ -60,8 +60,8 @@ function comparison(rows) {
   const theirs = rows.filter(({ side }) => side === 'pytorch');
   const ours = rows.filter(({ side }) => side === 'ours');
   if (theirs.length === 0) return '';
-  const times = (own, key) => theirs.map((other) => `${fixed(other[key] / own[key], 1)} (${other.setting})`).join(', ');
-  const lines = ours.map((own) => `| \`${own.setting}\` | ${['captionMs', 'tokenMs', 'firstCaptionMs'].map((key) => times(own, key)).join(' | ')} | ${theirs.map((other) => `${fixed(own.batch8CaptionsPerSecond / other.batch8CaptionsPerSecond, 1)} (${other.setting})`).join(', ')} |`);
+  const compared = (own, key) => theirs.map((other) => `${times(other[key] / own[key])} (${other.setting})`).join(', ');
+  const lines = ours.map((own) => `| \`${own.setting}\` | ${['captionMs', 'tokenMs', 'firstCaptionMs'].map((key) => compared(own, key)).join(' | ')} | ${theirs.map((other) => `${times(own.batch8CaptionsPerSecond / other.batch8CaptionsPerSecond)} (${other.setting})`).join(', ')} |`);
   return ['Times as fast as PyTorch:', ['| ours | caption | token | start to first caption | 8 at a time |', '|---|---|---|---|---|', ...lines].join('\n')].join('\n\n');
 }
 
@@ -108,6 +108,7 @@ const OTHERS = {
 
 const sorted = (rows) => rows.toSorted((a, b) => a.captionMs - b.captionMs);
 const fixed = (value, digits) => value.toFixed(value !== 0 && value < 1 && digits === 0 ? 1 : digits);
+const times = (value) => fixed(value, value < 10 ? 2 : 1);
 const count = (number, noun) => `${number} ${noun}${number === 1 ? '' : 's'}`;
 const link = (name) => `[${name}](${FOLDER}/${name}.json)`;
 
