@@ -11,15 +11,27 @@ const folder = join(import.meta.dirname, 'out');
 interface Snippet {
   readonly name: string;
   readonly code: string;
+  /** What it prints, where the document says so. */
+  readonly output: string | undefined;
 }
 
-/** Every `ts` block of the README files, with the placeholders of model and picture filled in. */
-function snippets(): Snippet[] {
+/** A `ts` block, and the `text` block that follows it with nothing between: its output. */
+const BLOCK = /^```ts\n(.*?)^```$(?:\n+^```text\n(.*?)^```$)?/gms;
+/** Written by a program, checked where they come from. */
+const GENERATED = join('docs', 'api');
+
+/** The README files, and every page below `docs`. */
+function documents(): string[] {
   const packages = ['libs', 'apps', 'tools'].flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name, 'README.md')));
-  return ['README.md', ...packages].filter((file) => existsSync(join(root, file))).flatMap((file) => {
-    const blocks = [...readFileSync(join(root, file), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)];
-    return blocks.map(([, code = ''], index) => ({ name: `${file.replace(/[/.]/g, '-')}-${index + 1}`, code: fillIn(code) }));
-  });
+  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name));
+  return ['README.md', ...packages, ...pages].filter((file) => file.endsWith('.md') && !file.startsWith(GENERATED) && existsSync(join(root, file)));
+}
+
+/** Their code, with the placeholders of model and picture filled in. */
+function snippets(): Snippet[] {
+  return documents().flatMap((file) => [...readFileSync(join(root, file), 'utf8').matchAll(BLOCK)].map(([, code = '', output], index) => ({
+    name: `${file.replace(/[/.]/g, '-')}-${index + 1}`, code: fillIn(code), output,
+  })));
 }
 
 /** Small checkpoints of the repository in the places of those that are named. */
@@ -33,7 +45,9 @@ const MODELS: Readonly<Record<string, string>> = {
 
 function fillIn(code: string): string {
   const named = Object.entries(MODELS).reduce((text, [name, folder]) => text.replaceAll(`'path/to/${name}'`, JSON.stringify(join(root, folder))), code);
-  return named.replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
+  const pictured = named.replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
+  // Snippets for a clone of this repository name what is in it.
+  return pictured.replace(/'((?:examples|apps\/cli\/models)\/[^']*)'/g, (_, file: string) => JSON.stringify(join(root, file)));
 }
 
 /** Milliseconds, on a machine that does other things too. */
@@ -48,8 +62,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('there is documented code', () => {
-  expect(all.length).toBeGreaterThan(1);
+test('there is documented code, in guides too, and with its output', () => {
+  expect(all.filter(({ name }) => name.startsWith('docs-guides-')).length).toBeGreaterThan(10);
+  expect(all.filter(({ output }) => output !== undefined).length).toBeGreaterThan(5);
 });
 
 test('documented code type-checks', () => {
@@ -62,6 +77,7 @@ describe('documented code runs', () => {
   test.each(all)('$name', (snippet) => {
     const program = join(folder, `${snippet.name}.mjs`);
     writeFileSync(program, ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText);
-    expect(() => execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, env: { ...process.env, BLIP2_CACHE: join(folder, 'cache') }, stdio: ['ignore', 'pipe', 'pipe'] })).not.toThrow();
+    const printed = execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, env: { ...process.env, BLIP2_CACHE: join(folder, 'cache') }, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (snippet.output !== undefined) expect(printed).toBe(snippet.output);
   }, PATIENCE);
 });
