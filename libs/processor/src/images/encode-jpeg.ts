@@ -24,7 +24,8 @@ export async function encodeJpeg(rgb: RgbImage, options: EncodeJpegOptions = {})
   expectWithin({ width, height }, MAX_SIDE);
   expectWithin({ quality }, 100);
   const sharp = await loadSharp();
-  return sharp(data, { raw: { width: columns, height: rows, channels } }).resize(width, height, { fit: 'fill' }).jpeg({ quality }).toBuffer();
+  const { buffer, byteOffset, length } = await sharp(data, { raw: { width: columns, height: rows, channels } }).resize(width, height, { fit: 'fill' }).jpeg({ quality }).toBuffer();
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function expectWithin(values: Readonly<Record<string, number>>, most: number): void {
