@@ -69,8 +69,8 @@ for (const { image, caption, objects, questions } of scenes) {
 
   record('caption', 'attention, retrieval checkpoint', attention.itm, objects);
   record('caption', 'attention, generation checkpoint', attention.opt, objects);
-  record('caption', 'occlusion, ITM', await occlude(matchScore(matching, caption), 'hide'), objects);
-  record('caption', 'occlusion, writing', await occlude(writingScore(blip2, caption), 'hide'), objects);
+  for (const mode of ['hide', 'keep']) record('caption', `occlusion, ITM, ${mode}`, await occlude(matchScore(matching, caption), mode), objects);
+  record('caption', 'occlusion, writing, hide', await occlude(writingScore(blip2, caption), 'hide'), objects);
   recordChance('caption', objects);
 
   const [first] = objects;
@@ -86,7 +86,7 @@ for (const { image, caption, objects, questions } of scenes) {
     if (asked) {
       const about = askedAbout(asked, objects);
       record('answer', 'attention, generation checkpoint', attention.opt, about);
-      record('answer', 'occlusion, writing', await occlude(writingScore(blip2, asked.answer, { prompt: questionPrompt(asked.question) }), 'hide'), about);
+      record('answer', 'occlusion, writing, hide', await occlude(writingScore(blip2, asked.answer, { prompt: questionPrompt(asked.question) }), 'hide'), about);
       recordChance('answer', about);
     }
   }
