@@ -36,7 +36,7 @@ async function hub(options: Omit<HubServerOptions, 'repositories'> = {}): Promis
   onTestFinished(() => server.close());
   const cache = await mkdtemp(join(tmpdir(), 'blip2 hub ü '));
   onTestFinished(() => rm(cache, { recursive: true, force: true }));
-  return { server, cache, variables: { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: cache, HF_HOME: join(cache, 'home') } };
+  return { server, cache, variables: { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: cache, HF_HOME: join(cache, 'home'), BLIP2_CACHE: join(cache, 'converted') } };
 }
 
 test('a hub id works as a model: downloaded once, then used without asking, and the same words as from the folder', async () => {
@@ -89,6 +89,29 @@ test('Ctrl-C during a download: exit code 130, and the next one goes on', async 
   expect((await blip2(['download', id, '--quiet'], variables)).exitCode).toBe(0);
   expect(server.requests.slice(asked).some(({ headers }) => headers.range !== undefined)).toBe(true);
 }, 60_000);
+
+test('blip2 cache: what was converted from a model', async () => {
+  const { variables } = await hub();
+  const caption = (): Promise<Run> => blip2(['caption', picture, '-m', id, '--dtype', 'q4', '--max-new-tokens', '2', '--threads', '1', '--quiet'], variables);
+  expect((await caption()).exitCode).toBe(0);
+  const listed = (await blip2(['cache', 'ls', '--converted'], variables)).stdout;
+  expect(listed).toMatch(new RegExp(`^${id}\\tlanguage_model q4(\\+q8)?\\t[\\d.]+ [kM]B\\tused \\d{4}-\\d\\d-\\d\\d\\n`));
+  const files = (await blip2(['cache', '--converted', '--json'], variables)).stdout.trim().split('\n').map((line) => (JSON.parse(line) as { file: string }).file);
+  expect(files.length).toBeGreaterThan(1);
+  expect(await blip2(['cache', 'verify', '--converted'], variables)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('sound') });
+  const [first = ''] = files;
+  const bytes = await readFile(first);
+  await writeFile(first, bytes.fill(1, bytes.length - 4));
+  expect(await blip2(['cache', 'verify', id, '--quiet', '--remove-damaged'], variables)).toMatchObject({ exitCode: 1, stdout: `damaged\t${first}\n` });
+  expect((await blip2(['cache', 'prune', '--converted', '--dry-run'], variables)).stdout).toBe('Would free 0 B\n');
+  expect((await blip2(['cache', 'rm', '--converted', `${id}x`], variables)).stderr).toContain(`Did you mean ${id}?`);
+  expect(await blip2(['cache', 'rm', '--converted', id], variables)).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/freed [\d.]+ [kM]B/) });
+  expect((await blip2(['cache', '--converted'], variables)).stdout).toBe('0 converted, 0 B\n');
+  expect((await blip2(['cache'], variables)).stdout).toContain(id);
+  expect((await caption()).exitCode).toBe(0);
+  expect((await blip2(['cache', 'rm', id], variables)).exitCode).toBe(0);
+  expect((await blip2(['cache', '--converted'], variables)).stdout).toBe('0 converted, 0 B\n');
+}, 90_000);
 
 test('blip2 cache: ls, verify, rm', async () => {
   const { cache, variables } = await hub();

@@ -21,6 +21,12 @@ export function finiteNumber(value: string): number {
   return parsed;
 }
 
+export function positiveNumber(value: string): number {
+  const parsed = finiteNumber(value);
+  if (parsed <= 0) throw new InvalidArgumentError('Expected a number above 0.');
+  return parsed;
+}
+
 /** Collects the values of an option that is given several times. */
 export function repeated(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
