@@ -162,3 +162,23 @@ describe('pipes and interrupts', () => {
     expect({ interrupts, exitCode, signal, stdout }).toEqual({ interrupts: 2, exitCode: null, signal: 'SIGINT', stdout: '' });
   });
 });
+
+describe('InstructBLIP', () => {
+  const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
+  const picture = join(repository, 'tools/parity/cases/instructblip-t5/images/photo.jpg');
+  // A tiny model of random weights: what it says means nothing, but it is what the reference says ('generate/…' of the case, by the library's tests).
+  it('captions, answers and ranks', async () => {
+    const common = ['-m', model, '--quiet', '--json'];
+    const json = async (...argv: string[]): Promise<Record<string, unknown>> => JSON.parse((await spawnBlip2([...argv, ...common])).stdout);
+    const asked = await json('ask', picture, '-q', 'A short image description:', '--max-new-tokens', '6');
+    expect(asked).toMatchObject({ question: 'A short image description:', tokenIds: expect.arrayContaining([expect.any(Number)]) });
+    expect((await json('caption', picture, '--max-new-tokens', '6'))['tokenIds']).toEqual(asked['tokenIds']);
+    expect(await json('rank', picture, '-q', 'what is it?', '-c', 'a cat', '-c', 'two dogs')).toMatchObject({ candidates: [{ text: expect.any(String) }, { text: expect.any(String) }] });
+  });
+
+  it('talks', async () => {
+    const { exitCode, stdout } = await spawnBlip2(['chat', picture, '-m', model, '--quiet', '--max-new-tokens', '4'], { stdin: 'what is it?\nwhy?\n' });
+    expect(exitCode).toBe(0);
+    expect(stdout.trim().split('\n').length).toBeGreaterThanOrEqual(1);
+  });
+});

@@ -1,14 +1,14 @@
-import { Blip2 } from '@blip2/blip2';
+import { loadPictureTasks, type PictureTasks } from '@blip2/blip2';
 import type { LoadModel, RankedAnswer, TaskModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import { resizingOf } from './resizing-of.ts';
 
 /** The library behind the port. Parts live in a worker thread, so that Ctrl-C is heard while they compute. */
 export const loadModel: LoadModel = async (source, { dtype, ...settings }) => {
-  return tasksOf(await Blip2.fromPretrained(source, { ...settings, ...dtypeOption(dtype), isolate: 'worker' }));
+  return tasksOf(await loadPictureTasks(source, { ...settings, ...dtypeOption(dtype), isolate: 'worker' }));
 };
 
-function tasksOf(blip2: Blip2): TaskModel {
+function tasksOf(blip2: PictureTasks): TaskModel {
   return {
     caption: (images, { generation, prompt, signal }) => blip2.caption(images, { ...generation, ...(prompt !== undefined && { prompt }), signal }),
     async ask(items, { generation, rawPrompt, signal }) {
