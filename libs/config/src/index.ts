@@ -9,6 +9,7 @@ export { LlamaConfig } from './llama-config.ts';
 export { OptConfig } from './opt-config.ts';
 export { Blip2QFormerConfig, type PositionEmbeddingType } from './qformer-config.ts';
 export { readConfig } from './read-config.ts';
+export type { RotaryScaling } from './rotary-scaling.ts';
 export { T5Config } from './t5-config.ts';
 export { TextConfig } from './text-config.ts';
 export { Blip2VisionConfig } from './vision-config.ts';

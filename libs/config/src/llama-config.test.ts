@@ -24,12 +24,29 @@ describe('LlamaConfig', () => {
   });
 
   it.each([
-    ['linear', { rope_scaling: { type: 'linear', factor: 2 } }], ['llama3', { rope_parameters: { rope_type: 'llama3', rope_theta: 5e5 } }], ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }], ['an object', { rope_scaling: { rope_type: {} } }],
+    ['dynamic', { rope_scaling: { type: 'dynamic', factor: 2 } }], ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 5e5 } }], ['longrope', { rope_scaling: { rope_type: 'longrope' } }], ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }], ['an object', { rope_scaling: { rope_type: {} } }],
   ])('refuses rotary positions that are changed, by name: %s', (name, json) => {
     expect(() => LlamaConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining(name) as string }));
   });
 
+  const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+  const read3 = { type: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4 };
   it.each([
+    ['none', {}, undefined], ['linear by its older name', { rope_scaling: { type: 'linear', factor: 2 } }, { type: 'linear', factor: 2 }], ['linear', { rope_parameters: { rope_type: 'linear', factor: 2.5 } }, { type: 'linear', factor: 2.5 }],
+    ['llama3 with its positions', { rope_scaling: { ...llama3, original_max_position_embeddings: 64 } }, { ...read3, originalMaxPositionEmbeddings: 64 }],
+    ['llama3 with those of the model', { max_position_embeddings: 512, rope_parameters: llama3 }, { ...read3, originalMaxPositionEmbeddings: 512 }],
+    ['llama3 with those beside it', { original_max_position_embeddings: 32, rope_parameters: { ...llama3, original_max_position_embeddings: 64 } }, { ...read3, originalMaxPositionEmbeddings: 32 }],
+  ])('reads how rotary frequencies were changed: %s', (_, json, scaling) => {
+    const config = LlamaConfig.fromJson({ model_type: 'llama', ...json });
+    expect(config.ropeScaling).toEqual(scaling);
+    expect(LlamaConfig.toJson(config)).toEqual({ model_type: 'llama', ...json });
+    expect(LlamaConfig.create(config).ropeScaling).toEqual(scaling);
+    expect(() => LlamaConfig.create({ ropeScaling: { type: 'linear', factor: 3 } })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  it.each([
+    [{ rope_scaling: { type: 'linear' } }], [{ rope_scaling: { type: 'linear', factor: 0 } }], [{ rope_scaling: { ...llama3, high_freq_factor: 1 } }], [{ rope_scaling: { ...llama3, low_freq_factor: undefined } }],
+    [{ rope_scaling: { ...llama3, original_max_position_embeddings: 0.5 } }], [{ rope_scaling: { type: 'linear', factor: 2 }, rope_parameters: { rope_type: 'linear', factor: 3 } }],
     [{ hidden_size: 10, num_attention_heads: 3 }], [{ num_attention_heads: 32, num_key_value_heads: 5 }], [{ hidden_size: 12, num_attention_heads: 4 }], [{ rope_theta: 0 }], [{ rope_theta: '10000' }],
     [{ rope_parameters: { rope_theta: -1 } }], [{ rope_scaling: 'linear' }], [{ rms_norm_eps: 0 }], [{ head_dim: 2 ** 40 }],
   ])('refuses impossible values: %j', (json) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Blip2Error } from '@blip2/interfaces';
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
@@ -6,7 +7,8 @@ import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJs
 import { frozenObject, type JsonObject } from './json.ts';
 import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
-import { rotaryBase, withRotaryBase } from './rotary-parameters.ts';
+import { rotaryParameters, withRotaryBase } from './rotary-parameters.ts';
+import type { RotaryScaling } from './rotary-scaling.ts';
 
 interface LlamaFields {
   readonly vocabSize: number;
@@ -40,6 +42,8 @@ interface LlamaFields {
 export interface LlamaConfig extends LlamaFields {
   readonly modelType: 'llama';
   readonly isEncoderDecoder: false;
+  /** How the rotary frequencies were changed, if they were. Given as the file has it: `rope_scaling` or `rope_parameters` of `json`. */
+  readonly ropeScaling: RotaryScaling | undefined;
   /** The JSON that it was read from; `toJson` keeps what is unknown here. */
   readonly json: JsonObject;
 }
@@ -74,12 +78,14 @@ const fields: FieldTable<StoredFields> = {
 
 const modelType = 'llama';
 
-function read(json: JsonObject, where: string): LlamaFields {
+function read(json: JsonObject, where: string): LlamaFields & Pick<LlamaConfig, 'ropeScaling'> {
   const stored = readFields(fields, json, where);
   requireWholeHeads(stored.hiddenSize, stored.numAttentionHeads, where);
+  const { base, scaling } = rotaryParameters(json, where, stored.maxPositionEmbeddings);
   const values = {
     ...stored,
-    ropeTheta: rotaryBase(json, where) ?? stored.ropeTheta,
+    ropeTheta: base ?? stored.ropeTheta,
+    ropeScaling: scaling,
     numKeyValueHeads: stored.numKeyValueHeads ?? stored.numAttentionHeads,
     headDim: stored.headDim ?? stored.hiddenSize / stored.numAttentionHeads,
   };
@@ -106,15 +112,18 @@ function toJson(config: LlamaConfig, options?: ToJsonOptions): Record<string, un
 }
 
 function create(overrides: Partial<LlamaConfig> = {}): LlamaConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'ropeScaling', 'json'], modelType);
   const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  if (overrides.ropeScaling !== undefined && !isDeepStrictEqual(overrides.ropeScaling, base.ropeScaling)) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The scaling of rotary positions is given in json', { where: 'ropeScaling', fix: 'Write json: { rope_scaling: { rope_type, factor, … } }' });
+  }
   return fromJson(write(base.json, overrides), modelType);
 }
 
 export const LlamaConfig: {
   /**
-   * Reads a Llama configuration, or the `text_config` of a whole model's configuration. Fails with `INVALID_CONFIG`, or `UNSUPPORTED_ARCHITECTURE`, also for any
-   * scaling of the rotary positions.
+   * Reads a Llama configuration, or the `text_config` of a whole model's configuration. Fails with `INVALID_CONFIG`, or `UNSUPPORTED_ARCHITECTURE`, also for
+   * scalings of the rotary positions other than `linear` and `llama3`.
    */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */

@@ -1,32 +1,41 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Blip2Error } from '@blip2/interfaces';
 import { positive } from './field.ts';
 import { expectObject, ownValue, show, type JsonObject } from './json.ts';
+import { ORIGINAL, rotaryScaling, type RotaryScaling } from './rotary-scaling.ts';
 
 /** Where files keep what they say of rotary positions: transformers 5, and 4. */
 const KEYS = ['rope_parameters', 'rope_scaling'] as const;
-/** Positions as they are. All other types scale frequencies or positions. */
-const UNSCALED = 'default';
+/** What a file says of rotary positions. */
+export interface RotaryParameters {
+  /** Of the frequencies; wins over `rope_theta`. Undefined where no object has one. */
+  readonly base: number | undefined;
+  readonly scaling: RotaryScaling | undefined;
+}
 
 /**
- * The base of the rotary frequencies where the file has an object for it, which then wins over `rope_theta`.
- * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for positions that are scaled, or that turn a part of each head only.
+ * What the file's objects of rotary parameters say. `maxPositionEmbeddings` stands in where `llama3` does not say how many positions there were before.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for scalings that depend on the text, or that turn a part of each head only; `INVALID_CONFIG`.
  */
-export function rotaryBase(json: JsonObject, where: string): number | undefined {
+export function rotaryParameters(json: JsonObject, where: string, maxPositionEmbeddings: number): RotaryParameters {
   let base: number | undefined;
+  let scaling: RotaryScaling | undefined;
   for (const key of KEYS) {
     const value = ownValue(json, key) ?? undefined;
     if (value === undefined) continue;
-    const parameters = expectObject(value, `${where}.${key}`);
-    requireUnscaled(parameters, `${where}.${key}`);
+    const at = `${where}.${key}`;
+    const parameters = expectObject(value, at);
+    requireWholeHeads(parameters, at);
+    const own = rotaryScaling(parameters, at, { original: ownValue(json, ORIGINAL) ?? undefined, now: maxPositionEmbeddings });
+    if (own && scaling && !isDeepStrictEqual(own, scaling)) throw new Blip2Error('INVALID_CONFIG', 'Rotary positions are scaled in two ways', { expected: JSON.stringify(scaling), got: JSON.stringify(own), where: at });
+    scaling ??= own;
     const theta = ownValue(parameters, 'rope_theta');
-    if (theta !== undefined) base ??= positive('rope_theta', 1).read(theta, `${where}.${key}.rope_theta`);
+    if (theta !== undefined) base ??= positive('rope_theta', 1).read(theta, `${at}.rope_theta`);
   }
-  return base;
+  return { base, scaling };
 }
 
-function requireUnscaled(parameters: JsonObject, where: string): void {
-  const type = ownValue(parameters, 'rope_type') ?? ownValue(parameters, 'type') ?? UNSCALED;
-  if (type !== UNSCALED) throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'This scaling of rotary positions is not supported', { expected: UNSCALED, got: show(type), where: `${where}.rope_type` });
+function requireWholeHeads(parameters: JsonObject, where: string): void {
   const factor = ownValue(parameters, 'partial_rotary_factor') ?? 1;
   if (factor !== 1) throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'Rotary positions of a part of each head are not supported', { expected: '1', got: show(factor), where: `${where}.partial_rotary_factor` });
 }

@@ -159,7 +159,7 @@ describe('checkpoints', () => {
 
 describe('rotations', () => {
   it('turn pair i at position p by p · theta^(−2i / headDim)', () => {
-    const { rotation_rows, rotation_cos, rotation_sin } = rotations({ headDim: 4, ropeTheta: 100 }, [[0, 3], [1, 2]]);
+    const { rotation_rows, rotation_cos, rotation_sin } = rotations({ headDim: 4, ropeTheta: 100, ropeScaling: undefined }, [[0, 3], [1, 2]]);
     expect(rotation_rows).toEqual({ type: 'int64', dims: [2, 2], data: BigInt64Array.of(0n, 1n, 2n, 3n) });
     expect(rotation_cos.dims).toEqual([4, 2]);
     expectClose(rotation_cos.data, [1, 1, Math.cos(3), Math.cos(0.3), Math.cos(1), Math.cos(0.1), Math.cos(2), Math.cos(0.2)], 'cos');
