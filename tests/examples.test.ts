@@ -46,3 +46,16 @@ test('swap-clip.mjs writes the same with CLIP\'s encoder by plain functions and 
   expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
   expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
 });
+
+const blip2 = (...argv: string[]): string => execFileSync(process.execPath, [join(examples, '../apps/cli/bin/blip2.js'), ...argv, '--quiet'], { encoding: 'utf8' }).trim().split('\t').at(-1) ?? '';
+
+test('module-own-encoder.mjs puts an encoder into the command line, with the caption that it has in code', () => {
+  const [, byFunctions] = run('swap-vision.mjs');
+  expect(`plain functions: ${blip2('caption', join(examples, 'left-of.png'), '--module', join(examples, 'module-own-encoder.mjs'))}`).toBe(byFunctions);
+});
+
+test('module-without-colors.mjs keeps colors from being written', () => {
+  const module = ['--module', join(examples, 'module-without-colors.mjs')];
+  expect(blip2('caption', join(examples, 'left-of.png'), ...module)).toBe('a small circle');
+  expect(blip2('ask', join(examples, 'left-of.png'), '-q', 'what color is the triangle?', ...module)).not.toBe('blue');
+});

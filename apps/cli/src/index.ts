@@ -1,2 +1,3 @@
 export { endOnFatalErrors } from './fatal-errors.ts';
 export { main } from './main.ts';
+export type { Blip2Module, Blip2ModuleContext } from './module/blip2-module.ts';

@@ -7,6 +7,7 @@ import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import { askTable } from '../output/result-tables.ts';
@@ -30,6 +31,7 @@ export const askCommand: CliCommand = {
       .requiredOption('-q, --question <text>', 'What to ask; may be repeated, every image is asked every question', repeated)
       .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template");
     addImageOptions(command);
+    addModuleOption(command);
     addSheetOption(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);

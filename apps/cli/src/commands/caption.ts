@@ -7,6 +7,7 @@ import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { fileExtension } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import type { OpenOutput } from '../output/output-request.ts';
@@ -34,6 +35,7 @@ export const captionCommand: CliCommand = {
       .addOption(new Option('--sidecar', 'Write each caption into a file beside its picture: a.jpg, a.txt; pictures that have one are skipped').helpGroup('Output:'))
       .addOption(new Option('--sidecar-extension <ext>', 'Extension of these files').argParser(fileExtension).implies({ sidecar: true }).default('.txt').helpGroup('Output:'));
     addImageOptions(command);
+    addModuleOption(command);
     addSheetOption(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);

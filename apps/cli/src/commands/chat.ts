@@ -9,6 +9,7 @@ import { ExitCode } from '../exit-code.ts';
 import { expandImages } from '../images/expand-images.ts';
 import { generationKind, openModel } from '../model/open-model.ts';
 import { addModelOptions, addReportOptions, addUrlOptions, type ModelOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
 
 type ChatOptions = ModelOptions & ReportOptions & UrlOptions;
@@ -23,6 +24,7 @@ export const chatCommand: CliCommand = {
     addUrlOptions(command);
     addReportOptions(command);
     addModelOptions(command);
+    addModuleOption(command);
     addGenerationOptions(command);
     command.addHelpText('after', EXAMPLES);
   },

@@ -9,6 +9,7 @@ import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { rankTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
@@ -34,6 +35,7 @@ export const rankCommand: CliCommand = {
       .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template")
       .option('--per-token', 'Go by the probability per token, which does not favour short answers');
     addImageOptions(command);
+    addModuleOption(command);
     command.addHelpText('after', EXAMPLES);
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {

@@ -107,6 +107,8 @@ export interface LoadSettings {
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number;
+  /** A file with a `Blip2Module`; of models that write. */
+  readonly module?: string;
   /** Never ask the network. */
   readonly localFilesOnly: boolean;
   readonly signal: AbortSignal;

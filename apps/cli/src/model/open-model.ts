@@ -34,6 +34,7 @@ export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<M
     ...(options.dtype !== undefined && { dtype: options.dtype }),
     ...(options.device !== undefined && { device: options.device }),
     ...(options.threads !== undefined && { threads: options.threads }),
+    ...(options.module !== undefined && { module: options.module }),
     localFilesOnly: options.offline === true,
     signal,
     onPlan: report.onPlan,

@@ -22,6 +22,7 @@ export interface ModelOptions {
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number;
+  readonly module?: string;
   readonly offline?: boolean;
 }
 

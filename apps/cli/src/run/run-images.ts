@@ -5,6 +5,7 @@ import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { PictureModel } from '../model/model-port.ts';
 import type { ImageOptions } from '../options/common-options.ts';
+import { moduleRecord } from '../module/import-module.ts';
 import type { SheetOptions } from '../options/sheet-option.ts';
 import { expectNoInput, isJsonLines, openSink } from '../output/open-sink.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
@@ -28,7 +29,7 @@ export async function runImages<Result, Model extends PictureModel>(task: ImageT
   await expectNoInput(options.output, names);
   if (options.report !== undefined) await expectSheet({ report: options.report, output: options.output, inputs: names });
   const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device }),
+    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device, ...(await moduleRecord(options.module)) }),
     restart: options.restart === true,
     keyOf: (line) => keyOfLine(task, line),
   };

@@ -1,0 +1,57 @@
+import type { Blip2Parts, LoadOptions, PictureTasks } from '@blip2/blip2';
+import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken } from '@blip2/blip2/container';
+import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type LogitsProcessor, type StoppingCriterion } from '@blip2/interfaces';
+import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
+import { importModule } from './import-module.ts';
+import { expectParts } from './module-parts.ts';
+
+/** A model with something of a module in it, and what its tasks are called with. */
+export interface ModuleModel {
+  readonly blip2: PictureTasks;
+  readonly writing: { readonly logitsProcessors?: readonly LogitsProcessor[]; readonly stoppingCriteria?: readonly StoppingCriterion[] };
+  readonly templates: Pick<Blip2Module, 'questionTemplate' | 'chatTemplate'>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * The checkpoint with the parts of a module in the places of its own.
+ * @throws Blip2Error as `importModule`; `SHAPE_MISMATCH` if a part does not fit its neighbours; whatever the module throws.
+ */
+export async function loadWithModule(source: string, file: string, options: LoadOptions & { readonly signal: AbortSignal }): Promise<ModuleModel> {
+  const module = await importModule(file);
+  const container = await createBlip2Container(source, options);
+  const made: AsyncDisposable[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const part of made.splice(0).reverse()) await part[Symbol.asyncDispose]();
+    await container[Symbol.asyncDispose]();
+  };
+  try {
+    const { folder, config, ...parts } = await container.get(CheckpointPartsToken);
+    const context: Blip2ModuleContext = { folder, config, parts, processor: await container.get(ProcessorToken), signal: options.signal };
+    const given = (await module.parts?.(context)) ?? {};
+    made.push(...Object.values(given).filter(isDisposable));
+    expectParts(given, file);
+    await replaceParts(container, given);
+    const [logitsProcessors, stoppingCriteria] = [await module.logitsProcessors?.(context), await module.stoppingCriteria?.(context)];
+    return {
+      blip2: await container.get(Blip2Token),
+      writing: { ...(logitsProcessors && { logitsProcessors }), ...(stoppingCriteria && { stoppingCriteria }) },
+      templates: module,
+      dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function replaceParts(container: Awaited<ReturnType<typeof createBlip2Container>>, { vision, qformer, projection, language }: Partial<Blip2Parts>): Promise<void> {
+  if (vision) await container.replace(VisionEncoder, [], () => vision);
+  if (qformer) await container.replace(QFormer, [], () => qformer);
+  if (projection) await container.replace(LanguageProjection, [], () => projection);
+  if (language) await container.replace(LanguageModel, [], () => language);
+}
+
+function isDisposable(part: unknown): part is AsyncDisposable {
+  return typeof part === 'object' && part !== null && Symbol.asyncDispose in part && typeof part[Symbol.asyncDispose] === 'function';
+}

@@ -1,0 +1,103 @@
+import { decodeImage } from '@blip2/processor';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runFake } from '../fakes/fake-environment.ts';
+import { repository } from '../fakes/spawn-blip2.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { demoModelFolder } from '../model/demo-model.ts';
+import { loadModel } from '../model/load-model.ts';
+import type { TaskModel } from '../model/model-port.ts';
+import { importModule, moduleRecord } from './import-module.ts';
+
+const { signal } = new AbortController();
+async function load(code: string): Promise<TaskModel> {
+  const at = await temporaryFolder({ 'mine.mjs': code });
+  return loadModel(demoModelFolder, { signal, localFilesOnly: true, threads: 1, module: at('mine.mjs') });
+}
+const picture = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
+const generation = { maxNewTokens: 12 };
+
+describe('a module of the user\'s', () => {
+  it('puts a part in the place of the checkpoint\'s, and it is disposed of with the model', async () => {
+    const model = await load(`
+      let disposals = 0;
+      export default {
+        async parts({ parts }) {
+          const vision = await parts.vision();
+          return { vision: { imageSize: vision.imageSize, hiddenSize: vision.hiddenSize, encode: async (pixels) => { const { dims, data, type } = await vision.encode(pixels); return { type, dims, data: data.map(() => 0) }; }, async [Symbol.asyncDispose]() { globalThis.blip2Disposals = ++disposals; } } };
+        },
+      };`);
+    const [result] = await model.caption([await picture()], { generation, signal });
+    expect(result?.text).not.toContain('a blue triangle');
+    await model[Symbol.asyncDispose]();
+    expect(Reflect.get(globalThis, 'blip2Disposals')).toBe(1);
+  });
+
+  it('forbids tokens, ends texts and words questions', async () => {
+    await using model = await load(`
+      export default {
+        logitsProcessors: ({ processor }) => [(ids, scores) => { scores[processor.tokenizer.encode(' blue', { addSpecialTokens: false })[0]] = -Infinity; }],
+        stoppingCriteria: () => [(ids) => ids.length >= 2],
+        questionTemplate: (question) => 'Question: what shape is on the left? Answer:' + question.slice(question.length),
+        chatTemplate: (history, question) => 'Question: how many objects are there? Answer:',
+      };`);
+    const image = await picture();
+    const [caption] = await model.caption([image], { generation, signal });
+    expect([caption?.text.includes('blue'), caption?.tokenIds.length]).toEqual([false, 2]);
+    const [[answer] = []] = await model.ask([{ image, questions: ['what color is it?'] }], { generation, rawPrompt: false, signal });
+    expect(answer?.text).toBe('triangle');
+    const [[ranked] = []] = await model.rank([{ image, questions: ['what color is it?'] }], ['triangle', 'green'], { rawPrompt: false, perToken: false, signal });
+    expect(ranked?.[0]?.text).toBe('triangle');
+    await using chat = await model.chat(image, { generation, signal });
+    expect((await chat.ask('what color is it?', { signal })).text).toBe('two');
+  });
+
+  it.each([
+    ['no default export', 'export const parts = () => ({});', 'INVALID_ARGUMENT', 'default export'],
+    ['an unknown export', 'export default { part: () => ({}) };', 'INVALID_ARGUMENT', 'Did you mean parts?'],
+    ['no function', 'export default { parts: {} };', 'INVALID_ARGUMENT', 'is a function'],
+    ['an error of its own', 'throw new RangeError("too far");', 'INVALID_ARGUMENT', 'too far'],
+    ['no JavaScript', 'export default {', 'INVALID_ARGUMENT', 'cannot be loaded'],
+    ['no parts', 'export default { parts: () => undefined };', undefined, ''],
+    ['parts that are none', 'export default { parts: () => "none" };', 'INVALID_ARGUMENT', 'gives an object'],
+    ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'no such part'],
+    ['half a part', 'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, async [Symbol.asyncDispose]() {} } }) };', 'INVALID_ARGUMENT', 'encode: function'],
+    ['a part that stays', 'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, encode() {} } }) };', 'INVALID_ARGUMENT', 'disposed'],
+    ['another width', 'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 7, encode() {}, async [Symbol.asyncDispose]() {} } }) };', 'SHAPE_MISMATCH', 'vision.hiddenSize is 7'],
+  ])('with %s is loaded or refused', async (_what, code, expected, words) => {
+    const loading = load(code);
+    if (expected === undefined) return void (await (await loading)[Symbol.asyncDispose]());
+    await expect(loading).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) as string });
+  });
+
+  it('that is not there is refused, whatever is there instead', async () => {
+    const at = await temporaryFolder({});
+    for (const file of [at('none.mjs'), at()]) {
+      await expect(importModule(file)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(moduleRecord(file)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+  });
+});
+
+describe('--module', () => {
+  it('reaches the model from every command that writes, and no other takes it', async () => {
+    const at = await temporaryFolder({ a: 'a', 'mine.mjs': '' });
+    for (const argv of [['caption', at('a')], ['ask', at('a'), '-q', 'what?'], ['rank', at('a'), '-q', 'what?', '-c', 'x'], ['chat', at('a')]]) {
+      const { calls } = await runFake([...argv, '--module', at('mine.mjs')]);
+      expect(calls.find(({ name }) => name === 'load'), argv[0]).toMatchObject({ settings: { module: at('mine.mjs') } });
+    }
+    expect((await runFake(['match', at('a'), '-t', 'x', '--module', at('mine.mjs')])).exitCode).toBe(2);
+    expect((await runFake(['caption', at('a'), '--module', at('none.mjs')])).exitCode).toBe(2);
+  });
+
+  it('is part of what a run was: with another content it is another run', async () => {
+    const at = await temporaryFolder({ a: 'a', b: 'b', 'mine.mjs': 'export default {};' });
+    const argv = ['caption', at('a'), at('b'), '-o', at('out.jsonl'), '--module', at('mine.mjs')];
+    expect((await runFake(argv)).exitCode).toBe(0);
+    expect((await runFake(argv)).exitCode).toBe(0);
+    await writeFile(at('mine.mjs'), 'export default { };');
+    const changed = await runFake(argv);
+    expect([changed.exitCode, changed.stderr.includes('moduleSha256')]).toEqual([2, true]);
+  });
+});
