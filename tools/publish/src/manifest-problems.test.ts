@@ -15,7 +15,7 @@ const problemsOf = (change: Partial<PackageManifest>): string[] => manifestProbl
 
 test.each<[string, Partial<PackageManifest>, string]>([
   ['a range between the packages', { dependencies: { '@blip2/interfaces': '^0.1.0' } }, 'between the packages versions are exact'],
-  ['a private package as a dependency', { dependencies: { '@blip2/parity': workspace.manifest.version } }, 'which is not published'],
+  ['a private package as a dependency', { dependencies: { '@blip2/parity': vision.manifest.version } }, 'which is not published'],
   ['another version', { version: '9.9.9' }, 'all packages have one'],
   ['a condition that leads to sources', { exports: { '.': { '@blip2/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } } }, 'has the conditions @blip2/source, types, default'],
   ['types after the code', { exports: { '.': { default: './dist/index.js', types: './dist/index.d.ts' } } }, 'in this order'],

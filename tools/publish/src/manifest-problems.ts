@@ -29,7 +29,7 @@ export function privateManifestProblems(workspace: Workspace, { manifest }: Work
 }
 
 function versionProblems(workspace: Workspace, manifest: PackageManifest): string[] {
-  const expected = workspace.manifest.version;
+  const expected = oneVersion(workspace);
   const own = manifest.version === expected ? [] : [`version is ${manifest.version}; all packages have one, ${expected}`];
   const wrong = internalDependencies(workspace, manifest).filter(({ range }) => range !== expected);
   const unpublished = internalDependencies(workspace, manifest).filter(({ name }) => !workspace.published.some((other) => other.manifest.name === name));
@@ -38,6 +38,11 @@ function versionProblems(workspace: Workspace, manifest: PackageManifest): strin
     ...wrong.map(({ name, range, kind }) => `${kind} has ${name} "${range}"; between the packages versions are exact: "${expected}"`),
     ...unpublished.map(({ name, kind }) => `${kind} has ${name}, which is not published`),
   ];
+}
+
+/** That of the first package. A release leaves the root manifest as it is. */
+function oneVersion({ published, manifest }: Workspace): string {
+  return published[0]?.manifest.version ?? manifest.version;
 }
 
 function internalDependencies(workspace: Workspace, manifest: PackageManifest): { name: string; range: string; kind: string }[] {
