@@ -7,7 +7,7 @@ export interface Blip2ModuleContext {
   /** The checkpoint's folder. */
   readonly folder: string;
   readonly config: CheckpointParts['config'];
-  /** The checkpoint's own parts, to put something around them; each is loaded when it is asked for. */
+  /** The checkpoint's own parts, to put something around them; each is loaded when it is asked for. They stand in for parts in another thread: take members by name, a spread (`...part`) has not all. */
   readonly parts: Pick<CheckpointParts, 'vision' | 'qformer' | 'projection' | 'language'>;
   readonly processor: Blip2Processor;
   /** Of the command: Ctrl-C. */
