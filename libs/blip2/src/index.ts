@@ -52,3 +52,7 @@ export type { ImageToTextOutput, ImageToTextPipeline } from './pipelines/image-t
 export type { PipelineOptions, TaskPipeline } from './pipelines/task-pipeline.ts';
 export type { VisualAnswer, VisualQuestionAnsweringOutput, VisualQuestionAnsweringPipeline } from './pipelines/visual-question-answering.ts';
 export type { ZeroShotImageClassificationOutput, ZeroShotImageClassificationPipeline, ZeroShotOptions } from './pipelines/zero-shot-image-classification.ts';
+export type { MergedPrompt } from './merge-prompt.ts';
+export type { CheckpointLanguageModel } from './part-loaders.ts';
+export type { Scores } from './retrieval/similarity.ts';
+export type { TaskTools } from './tasks/task-images.ts';

@@ -21,3 +21,5 @@ export { writeSafetensors, type WriteOptions, type WriteProgress } from './write
 export {
   convertPartWeights, createRandomPartWeights, openPartWeights, overlayPartWeights, partWeights, savePartWeights, torchDtype, transformerInitializer, type InitializeTensor, type PartWeights, type RandomWeightsOptions,
 } from './part-weights.ts';
+export type { HubIo } from './hub/hub-io.ts';
+export type { TemporaryWeights } from './temporary-weights.ts';

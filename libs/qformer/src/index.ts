@@ -16,3 +16,4 @@ export {
   buildMatchingHead, buildRetrievalProjection, MATCHING_CLASSES, matchingHeadTensors, retrievalProjectionTensors, type MatchingHeadSignature, type RetrievalProjectionSignature,
 } from './retrieval-heads-graph.ts';
 export { firstPositions, joinPositions } from './positions.ts';
+export type { QFormerContent } from './graph.ts';
