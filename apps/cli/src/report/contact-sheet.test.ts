@@ -37,7 +37,7 @@ describe('blip2 caption --report', () => {
 
   it('is refused where it would overwrite something, or is no page', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'x.html': 'a cat' });
-    for (const argv of [[at('a.png'), '--report', at('out.png')], [at('x.html'), '--report', at('x.html')], [at('a.png'), '--report', at('none/out.html')]]) {
+    for (const argv of [[at('a.png'), '--report', at('out.png')], [at('x.html'), '--report', at('x.html')], [at('a.png'), '--report', at('none/out.html')], [at('a.png'), '-o', at('new.html'), '--report', at('new.html')]]) {
       const { exitCode, calls, stderr } = await runFake(['caption', '--quiet', ...argv]);
       expect({ ended: exitCode === 1 || exitCode === 2, calls }, stderr).toEqual({ ended: true, calls: [] });
     }

@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+import { resolve } from 'node:path';
 import type { Failure } from '../failure.ts';
 import { isJsonLines, expectNoInput, expectWritable } from '../output/open-sink.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
@@ -42,7 +43,8 @@ export async function sheetOfRun(task: SheetTask, { report, output, title }: Omi
 /** Refuses before anything is done what `sheetOfRun` could not write. */
 export async function expectSheet({ report, output, inputs }: Omit<SheetSettings, 'title'>): Promise<void> {
   if (!/\.html?$/i.test(report)) throw new Blip2Error('INVALID_ARGUMENT', 'A contact sheet is a page', { where: '--report', expected: 'a file ending in .html', got: report });
-  await expectNoInput(report, output === undefined ? inputs : [...inputs, output]);
+  if (output !== undefined && resolve(output) === resolve(report)) throw new Blip2Error('INVALID_ARGUMENT', 'The contact sheet would overwrite the results', { where: '--report', got: report, fix: 'Name another file' });
+  await expectNoInput(report, inputs);
   await expectWritable(report);
 }
 

@@ -1,0 +1,47 @@
+import { Blip2Error } from '@blip2/interfaces';
+import { describe, expect, it } from 'vitest';
+import type { OpenPicture } from '../model/model-port.ts';
+import { pictureThreads, type PictureThread } from './picture-threads.ts';
+
+const { signal } = new AbortController();
+
+/** Threads that fail at "lost", once and for all, and at "bad"; each picture is as wide as the number of its thread. */
+function fakeThreads(): { readonly start: () => PictureThread; readonly disposed: number[] } {
+  let started = 0;
+  const disposed: number[] = [];
+  return {
+    disposed,
+    start() {
+      const width = ++started;
+      let isLost = false;
+      const open: OpenPicture = async (source) => {
+        isLost ||= source === 'lost';
+        if (isLost) throw new Blip2Error('WORKER_FAILED', 'the worker of the parts is gone');
+        if (source === 'bad') throw new Blip2Error('INVALID_IMAGE', 'no picture');
+        return { image: { type: 'uint8', dims: [1, 1, 3], data: new Uint8Array(3) }, width, height: 1 };
+      };
+      return { host: { [Symbol.asyncDispose]: async () => void disposed.push(width) }, part: Promise.resolve({ open }) };
+    },
+  };
+}
+
+describe('a thread that is lost', () => {
+  it('costs the picture that it had and is replaced; one that met a bad picture goes on', async () => {
+    const { start, disposed } = fakeThreads();
+    const threads = pictureThreads(1, start);
+    expect((await threads.open('a', { signal })).width).toBe(1);
+    await expect(threads.open('bad', { signal })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+    expect((await threads.open('b', { signal })).width).toBe(1);
+    await expect(threads.open('lost', { signal })).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    expect((await threads.open('c', { signal })).width).toBe(2);
+    await threads[Symbol.asyncDispose]();
+    expect(disposed).toEqual([2]);
+  });
+
+  it('leaves nobody waiting', async () => {
+    const { start } = fakeThreads();
+    const threads = pictureThreads(1, start);
+    const opened = await Promise.allSettled(['lost', 'a', 'bad', 'b'].map((source) => threads.open(source, { signal })));
+    expect(opened.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
+  });
+});
