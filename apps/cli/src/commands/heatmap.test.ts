@@ -9,9 +9,6 @@ import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
 import { loadHeatmapModel } from '../model/load-heatmap-model.ts';
 
-/** Milliseconds: a thousand runs of a model, on a machine that does other things too. */
-const PATIENCE = 60_000;
-
 describe('blip2 heatmap', () => {
   it('writes what the model drew, over what was there before', async () => {
     const at = await temporaryFolder({ 'a b.jpg': 'picture', 'out.png': 'older' });
@@ -148,7 +145,7 @@ describe('the model behind blip2 heatmap', () => {
       expect(map.data[brightest], kind).toBeGreaterThan(0);
       expect((await decodeImage(overlay)).dims).toEqual(picture.dims);
     }
-  }, PATIENCE);
+  });
 
   it('refuses a question to a checkpoint that answers none, and a score that it has not', async () => {
     for (const [folder, wrong] of [[demoRetrievalFolder, { question: 'what?' }], [demoModelFolder, { by: 'itc' }]] as const) {
