@@ -2,6 +2,7 @@ export { defaultCacheFolder } from './converted/cache-folder.ts';
 export { convertedWeights, type ConversionOptions } from './converted/converted-weights.ts';
 export { listCachedConversions, planConversionPrune, removeCachedConversions, type CachedConversion, type ConversionPruneOptions, type ConversionPrunePlan } from './converted/cached-conversions.ts';
 export { verifyCachedConversion } from './converted/verify-conversion.ts';
+export { plannedBytes } from './converted/planned-bytes.ts';
 export { openCheckpoint, type Checkpoint } from './open-checkpoint.ts';
 export type { CheckpointOrigin } from './lavis/lavis-names.ts';
 export { openModelWeights, type ModelWeights } from './lavis/model-weights.ts';
@@ -9,6 +10,7 @@ export { listCachedModels, planPrune, pruneCache, removeCachedModel, type Cached
 export { downloadModel, type DownloadOptions, type LoadProgress } from './hub/download-model.ts';
 export { hubCacheFolder, type HubOptions } from './hub/hub-settings.ts';
 export { planDownload, type DownloadPlan, type PlannedFile, type PlanOptions } from './hub/plan-download.ts';
+export { outlineModel, type ModelOutline } from './hub/model-outline.ts';
 export { isRepositoryId } from './hub/repository-id.ts';
 export { verifyCachedModel, type VerifiedFile, type VerifyOptions } from './hub/verify-model.ts';
 export { createRandomCheckpoint, randomTensorSource, type Initializer, type RandomCheckpoint, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';

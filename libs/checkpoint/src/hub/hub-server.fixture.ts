@@ -134,16 +134,17 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     if (fault === 'expired') return refuse(response, request.host === 'hub' ? 500 : 403, '');
     if (fault === 'html-status') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
     if (fault === 'html') return void response.writeHead(200).end('<html>Please log in</html>'.padEnd(200));
-    const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+    const [, asked, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const unchanged = request.headers['if-range'] === undefined || request.headers['if-range'] === etag;
     const start = asked !== undefined && unchanged && fault !== 'ignore-range' ? Number(asked) : 0;
     if (start > 0 && start >= content.byteLength) return refuse(response, 416, '');
     const isPart = asked !== undefined && unchanged && fault !== 'ignore-range';
     const first = start + (isPart && fault === 'wrong-range' ? 1 : 0);
-    if (isPart) response.setHeader('content-range', `bytes ${first}-${content.byteLength - 1}/${content.byteLength}`);
+    const end = isPart && last ? Math.min(Number(last) + 1, content.byteLength) : content.byteLength;
+    if (isPart) response.setHeader('content-range', `bytes ${first}-${end - 1}/${content.byteLength}`);
     response.setHeader('accept-ranges', 'bytes');
     response.setHeader('etag', etag);
-    await send(request, response, content.slice(first), isPart ? 206 : 200, fault);
+    await send(request, response, content.slice(first, end), isPart ? 206 : 200, fault);
   }
 
   async function send(request: ServedRequest, response: ServerResponse, whole: Uint8Array, status: number, fault: Fault | undefined): Promise<void> {

@@ -1,0 +1,68 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../open-checkpoint.ts';
+import { defaultCommit } from './hub-server.fixture.ts';
+import { hubTest, impatientIo, listing } from './hub-test.fixture.ts';
+import { outlineModel } from './model-outline.ts';
+
+const id = 'someone/large';
+const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
+
+/** A safetensors file of one float32 tensor, its header padded with spaces to `headerBytes`. */
+function weights(name: string, elements: number, headerBytes = 0): Uint8Array {
+  const header = Buffer.from(JSON.stringify({ [name]: { dtype: 'F32', shape: [elements], data_offsets: [0, 4 * elements] } }).padEnd(headerBytes));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(4 * elements, 1)]);
+}
+
+function repository() {
+  return {
+    licence: 'mit',
+    files: {
+      'config.json': '{"model_type":"blip-2"}', 'tokenizer.json': Buffer.alloc(5000),
+      'model.safetensors.index.json': JSON.stringify({ metadata: {}, weight_map: { a: shards[0], b: shards[1] } }),
+      // The second header is longer than what is asked for first.
+      [shards[0]]: weights('a', 2_000_000), [shards[1]]: weights('b', 1_000_000, 300_000),
+    },
+  };
+}
+
+describe('outlineModel', () => {
+  it('reads configuration and headers, and neither weights nor tokenizer', async () => {
+    const { server, cacheDir } = await hubTest({ repositories: { [id]: repository() } });
+    await using outline = await outlineModel(id);
+    const { tensors, byteLength } = await openCheckpoint(outline.folder);
+    expect([...tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([['a', [2_000_000]], ['b', [1_000_000]]]);
+    expect(byteLength).toBe(12_000_000);
+    expect(await readFile(join(outline.folder, 'config.json'), 'utf8')).toBe('{"model_type":"blip-2"}');
+    expect((await stat(join(outline.folder, 'tokenizer.json'))).size).toBe(0);
+    expect(outline.plan).toMatchObject({ id, commit: defaultCommit, licence: 'mit', missingBytes: outline.plan.totalBytes });
+    expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(1_200_000);
+    expect(server.requests.some(({ path }) => path.includes('tokenizer'))).toBe(false);
+    expect(await listing(cacheDir)).toEqual([]);
+  });
+
+  it('takes no more than it asked for from a server that knows no ranges, and tries again after a failure', async () => {
+    let failures = 0;
+    const { server } = await hubTest({ repositories: { [id]: repository() }, pace: { bytes: 65_536, pause: 1 }, fault: ({ path }) => (path.includes('config.json') && failures++ === 0 ? 'unavailable' : 'ignore-range') });
+    await using outline = await outlineModel(id, {}, impatientIo);
+    expect((await openCheckpoint(outline.folder)).byteLength).toBe(12_000_000);
+    expect(failures).toBeGreaterThan(1);
+    expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(6_000_000);
+  });
+
+  it('leaves nothing behind', async () => {
+    await hubTest({ repositories: { [id]: repository() } });
+    const outline = await outlineModel(id);
+    await outline[Symbol.asyncDispose]();
+    await expect(stat(outline.folder)).rejects.toThrow('ENOENT');
+  });
+
+  it('fails as a download does', async () => {
+    await hubTest({ repositories: { [id]: repository() } });
+    await expect(outlineModel('someone/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(outlineModel(id, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE' });
+  });
+});
