@@ -122,7 +122,10 @@ export type LoadModel = Load<TaskModel>;
 export type LoadEmbeddingModel = (source: string, part: EmbedPart, settings: LoadSettings) => Promise<EmbeddingModel>;
 
 /** The size that a model's image processor brings pictures to, in pixels, and its filter. */
-export type Resizing = ImageProcessorSettings['size'] & Pick<ImageProcessorSettings, 'resample'>;
+export interface Resizing extends Pick<ImageProcessorSettings, 'resample'> {
+  readonly height: number;
+  readonly width: number;
+}
 
 /** A model that pictures are given to, many of them. */
 export interface PictureModel extends AsyncDisposable {
