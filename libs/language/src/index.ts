@@ -18,6 +18,7 @@ export { buildT5Decoder, t5DecoderSignature, type T5DecoderRequest, type T5Decod
 export { buildT5Cross, buildT5Embedding, buildT5Encoder, t5EncoderSignature, type T5CrossSignature, type T5EncoderSignature, type T5StackRequest } from './t5-encoder-graph.ts';
 export { t5Initializer, t5Tensors } from './t5-tensors.ts';
 export { languageInitializer, languageTensors } from './language-tensors.ts';
+export { planLanguage } from './plan-language.ts';
 export type { CachedStep, CachedStepOutput, CachedStepper } from './cached-decoding.ts';
 export type { CacheTensor, NewRows } from './key-value-cache.ts';
 export type { StoresByRows } from './language-weights.ts';

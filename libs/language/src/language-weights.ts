@@ -1,5 +1,5 @@
 import { convertPartWeights, type ConversionOptions, type PartWeights } from '@blip2/checkpoint';
-import type { PrecisionChoice, WeightStore } from '@blip2/interfaces';
+import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
 import { partPrecisions, planWeights, type WeightFinder } from '@blip2/onnx';
 
 /** The weights that graphs read, by how many rows their products have at once: prompts and large batches, or a token or a few. */
@@ -30,12 +30,26 @@ export interface LanguageGraphs {
   few(weights: WeightFinder, prefix: string): void;
 }
 
-/** The weights of a language model at a precision: `fast` holds them twice. */
-export async function languageWeights(weights: PartWeights, dtype: PrecisionChoice | undefined, graphs: LanguageGraphs, path: string, options: ConversionOptions): Promise<PartWeights> {
+/** What the files of converted weights of a language model hold at a precision: `fast` has two. Nothing where the checkpoint is read as it lies. */
+export interface LanguagePlans {
+  readonly many: PlannedWeight[] | undefined;
+  readonly few: PlannedWeight[] | undefined;
+  /** Whether there is but one. */
+  readonly isOne: boolean;
+}
+
+export function languagePlans({ store, prefix }: Pick<PartWeights, 'store' | 'prefix'>, dtype: PrecisionChoice | undefined, graphs: LanguageGraphs): LanguagePlans {
   const precisions = partPrecisions(dtype);
-  const { store, prefix } = weights;
-  const many = await convertPartWeights(weights, planWeights(store, precisions.many, (finder) => graphs.many(finder, prefix)), path, options);
-  if (precisions.few === precisions.many) return many;
-  const few = await convertPartWeights(weights, planWeights(store, precisions.few, (finder) => graphs.few(finder, prefix)), path, options);
+  const many = planWeights(store, precisions.many, (finder) => graphs.many(finder, prefix));
+  if (precisions.few === precisions.many) return { many, few: many, isOne: true };
+  return { many, few: planWeights(store, precisions.few, (finder) => graphs.few(finder, prefix)), isOne: false };
+}
+
+/** The weights of a language model at a precision. */
+export async function languageWeights(weights: PartWeights, dtype: PrecisionChoice | undefined, graphs: LanguageGraphs, path: string, options: ConversionOptions): Promise<PartWeights> {
+  const plans = languagePlans(weights, dtype, graphs);
+  const many = await convertPartWeights(weights, plans.many, path, options);
+  if (plans.isOne) return many;
+  const few = await convertPartWeights(weights, plans.few, path, options);
   return { ...many, fewRows: few.store };
 }

@@ -7,7 +7,7 @@ import type { AttentionMask } from '@blip2/interfaces';
 import type { WeightFinder } from '@blip2/onnx';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 import { createCausalLanguageModel, DECODING, type CausalLanguageModel } from './causal-language-model.ts';
-import { languageWeights, storesByRows } from './language-weights.ts';
+import { languageWeights, storesByRows, type LanguageGraphs } from './language-weights.ts';
 import { buildLlamaDecoder, buildLlamaEmbedding, llamaSizes, llamaTensors } from './llama-graph.ts';
 import { rotations } from './rotations.ts';
 
@@ -77,8 +77,13 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
 }
 
 function atPrecision(config: LlamaConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
+  return languageWeights(weights, options.dtype, llamaGraphs(config), PATH, options);
+}
+
+/** The graphs that write text. */
+export function llamaGraphs(config: LlamaConfig): LanguageGraphs {
   const decoder = (finder: WeightFinder, prefix: string): void => void buildLlamaDecoder(config, finder, prefix, DECODING);
-  return languageWeights(weights, options.dtype, { many: decoder, few: decoder }, PATH, options);
+  return { many: decoder, few: decoder };
 }
 
 async function fromConfig(config: LlamaConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<LlamaForCausalLM> {

@@ -7,7 +7,7 @@ import type { Tensor, TokenIds } from '@blip2/interfaces';
 import type { WeightFinder } from '@blip2/onnx';
 import { lazySessions, rowsTensor, type PartOptions } from '@blip2/runtime';
 import { createCausalLanguageModel, DECODING, type CausalLanguageModel } from './causal-language-model.ts';
-import { languageWeights, storesByRows } from './language-weights.ts';
+import { languageWeights, storesByRows, type LanguageGraphs } from './language-weights.ts';
 import { buildOptDecoder, buildOptEmbedding, optSizes, optTensors, POSITION_OFFSET } from './opt-graph.ts';
 
 /** OPT with its language-model head: the seam for decoding, and the full forward of the reference's `OPTForCausalLM`. */
@@ -69,8 +69,13 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
 }
 
 function atPrecision(config: OptConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
+  return languageWeights(weights, options.dtype, optGraphs(config), PATH, options);
+}
+
+/** The graphs that write text. */
+export function optGraphs(config: OptConfig): LanguageGraphs {
   const decoder = (finder: WeightFinder, prefix: string): void => void buildOptDecoder(config, finder, prefix, DECODING);
-  return languageWeights(weights, options.dtype, { many: decoder, few: decoder }, PATH, options);
+  return { many: decoder, few: decoder };
 }
 
 async function fromConfig(config: OptConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<OptForCausalLM> {

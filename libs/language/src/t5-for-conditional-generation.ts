@@ -6,7 +6,7 @@ import type { Decoding, LanguageModel, Prompt } from '@blip2/interfaces';
 import type { WeightFinder } from '@blip2/onnx';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPrompt } from './expect-prompt.ts';
-import { languageWeights } from './language-weights.ts';
+import { languageWeights, type LanguageGraphs } from './language-weights.ts';
 import { startSeq2SeqDecoding } from './seq2seq-decoding.ts';
 import { buildT5Decoder } from './t5-decoder-graph.ts';
 import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
@@ -81,13 +81,18 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
 }
 
 function atPrecision(config: T5Config, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
+  return languageWeights(weights, options.dtype, t5Graphs(config), PATH, options);
+}
+
+/** The graphs that write text. */
+export function t5Graphs(config: T5Config): LanguageGraphs {
   const few = (finder: WeightFinder, prefix: string): void => void buildT5Decoder(config, finder, prefix, STEPPING);
   const many = (finder: WeightFinder, prefix: string): void => {
     buildT5Encoder(config, finder, prefix, FINAL_STATES);
     buildT5Cross(config, finder, prefix);
     few(finder, prefix);
   };
-  return languageWeights(weights, options.dtype, { many, few }, PATH, options);
+  return { many, few };
 }
 
 async function fromConfig(config: T5Config, options: RandomWeightsOptions & PartOptions = {}): Promise<T5ForConditionalGeneration> {

@@ -4,10 +4,10 @@ import {
 } from '@blip2/checkpoint';
 import { Blip2Config, Blip2QFormerConfig, readConfig, writePartConfig } from '@blip2/config';
 import { Blip2Error, type QFormer, type QueryFeatures, type Tensor } from '@blip2/interfaces';
-import { partPrecisions, planWeights } from '@blip2/onnx';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
-import { buildWholeQFormer, qformerTensors } from './graph.ts';
+import { qformerTensors } from './graph.ts';
 import { runQFormer, type AskedOutputs, type QFormerForwardInputs, type QFormerForwardOptions, type QFormerOutput } from './qformer-forward.ts';
+import { planQFormer } from './plan-qformer.ts';
 
 /** The learned queries of a checkpoint, `[1, queries, hidden]`. */
 export type QueryTokens = Tensor<'float32', readonly [one: 1, queries: number, hidden: number]>;
@@ -74,8 +74,7 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
 }
 
 function atPrecision(config: Blip2QFormerConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
-  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix));
-  return convertPartWeights(weights, plan, PATH, options);
+  return convertPartWeights(weights, planQFormer(config, weights, options.dtype), PATH, options);
 }
 
 /** The queries beside a Q-Former's weights. */

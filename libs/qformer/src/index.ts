@@ -2,6 +2,7 @@ export { Blip2QFormerModel, createBlip2QFormerModel, type QueryTokens, type Rand
 export type { QFormerForwardInputs, QFormerForwardOptions, QFormerKeyValue, QFormerOutput } from './qformer-forward.ts';
 export type { QFormerMask } from './mask-bias.ts';
 export { buildQFormer, crossAttentionLayers, qformerSignature, qformerTensors, type QFormerRequest, type QFormerSignature } from './graph.ts';
+export { planQFormer } from './plan-qformer.ts';
 export { createLanguageProjection, LanguageProjection } from './language-projection.ts';
 export { buildLanguageProjection, languageProjectionTensors, type ProjectionSignature, type ProjectionSize } from './language-projection-graph.ts';
 export { buildTextEmbeddings, textEmbeddingsTensors, type TextEmbeddingsSignature } from './text-embeddings-graph.ts';

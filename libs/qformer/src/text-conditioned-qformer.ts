@@ -1,13 +1,12 @@
 import { convertPartWeights, openPartWeights, partWeights, resolveSource, type ConversionOptions, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { Blip2Error, type AttentionMask, type PatchFeatures, type QueryFeatures, type Rows, type TextConditionedQFormer as TextConditionedQFormerPart, type TokenIds } from '@blip2/interfaces';
-import { partPrecisions, planWeights } from '@blip2/onnx';
 import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
 import { readQueryTokens, repeatQueries, type QueryTokens } from './blip2-qformer-model.ts';
-import { buildWholeQFormer } from './graph.ts';
 import { joinPositions, firstPositions } from './positions.ts';
 import { runQFormer, type AskedOutputs, type QFormerForwardInputs, type QFormerForwardOptions, type QFormerOutput } from './qformer-forward.ts';
 import { embedText } from './text-embeddings.ts';
+import { planQFormer } from './plan-qformer.ts';
 
 export interface QFormerTextInputs {
   /** `[batch, sequence]`. */
@@ -132,7 +131,7 @@ async function fromPretrained(source: string, { layout: givenLayout, ...options 
   const layout = givenLayout ?? (config.modelType === 'instructblip_qformer' ? instructBlipQFormerLayout : blip2QFormerLayout);
   const weights = await openPartWeights(folder, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
-  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => buildWholeQFormer(config, finder, weights.prefix, { norm: layout.norm, text: true }));
+  const plan = planQFormer(config, weights, options.dtype, { norm: layout.norm, text: true });
   const parts = { config, queryTokens, weights: await convertPartWeights(weights, plan, layout.qformer, options), embeddingWeights: partWeights(weights.store, layout.embeddings), norm: layout.norm };
   return createTextConditionedQFormer(parts, options);
 }

@@ -3,7 +3,7 @@ import {
   type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
-import type { Attentions, HiddenStates, PatchFeatures, PixelValues, Tensor, VisionEncoder } from '@blip2/interfaces';
+import type { Attentions, HiddenStates, PatchFeatures, PixelValues, PlannedWeight, PrecisionChoice, Tensor, VisionEncoder } from '@blip2/interfaces';
 import { layeredTensors, partPrecisions, planWeights } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPixels } from './expect-pixels.ts';
@@ -106,8 +106,12 @@ const FINAL_NORM = 'post_layernorm.';
 const FINAL_STATES: VisionRequest = { hiddenStates: false, attentions: false, interpolatePosEncoding: false };
 
 function atPrecision(config: Blip2VisionConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
-  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildVisionModel(config, finder, weights.prefix, FINAL_STATES));
-  return convertPartWeights(weights, plan, PATH, options);
+  return convertPartWeights(weights, planVision(config, weights, options.dtype), PATH, options);
+}
+
+/** What an encoder's file of converted weights holds at a precision; nothing where the checkpoint is read as it lies. */
+export function planVision(config: Blip2VisionConfig, { store, prefix }: Pick<PartWeights, 'store' | 'prefix'>, dtype?: PrecisionChoice): PlannedWeight[] | undefined {
+  return planWeights(store, partPrecisions(dtype).many, (finder) => void buildVisionModel(config, finder, prefix, FINAL_STATES));
 }
 
 async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<Blip2VisionModel> {

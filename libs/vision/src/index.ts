@@ -1,5 +1,5 @@
 export {
-  Blip2VisionModel, createBlip2VisionModel, type LoadVisionOptions, type VisionForwardInputs, type VisionForwardOptions, type VisionOutput,
+  Blip2VisionModel, createBlip2VisionModel, planVision, type LoadVisionOptions, type VisionForwardInputs, type VisionForwardOptions, type VisionOutput,
 } from './blip2-vision-model.ts';
 export { buildVisionModel, visionSignature, visionTensors, type VisionRequest, type VisionSignature } from './graph.ts';
 export { ClipVisionEncoder, createClipVisionEncoder, type ClipVisionOptions } from './clip-vision-encoder.ts';
