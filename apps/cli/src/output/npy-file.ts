@@ -21,8 +21,9 @@ export function npyFile(file: string): NpyFile {
   let shape: readonly number[] = [];
   let count = 0;
   const discard = async (): Promise<void> => {
-    await handle?.close();
+    const closing = handle;
     handle = undefined;
+    await closing?.close();
     await rm(temporary, { force: true });
     temporaryFiles.forget(temporary);
   };

@@ -2,6 +2,7 @@ import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { replacedFile } from './replaced-file.ts';
 
 const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
 
@@ -87,12 +88,32 @@ describe('-o FILE.jsonl', () => {
     expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ options: { seed: 4 } });
   });
 
+  it('goes on with names and texts that break lines elsewhere', async () => {
+    const files = { 'line\u2028separator': 'a\u2029b', 'carriage\rreturn': 'c\nd', 'tab\there "q" ü😀': '\u0085' };
+    const at = await temporaryFolder(files);
+    const argv = ['caption', ...Object.keys(files).map(at), '-o', at('out.jsonl')];
+    expect((await runFake(argv)).exitCode).toBe(0);
+    expect(await textsIn(at('out.jsonl'))).toEqual(Object.values(files));
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+  });
+
   it('does not touch a file that is no output of its own', async () => {
     const at = await temporaryFolder({ a: 'a cat', 'mine.jsonl': '{"image":"a"}\n' });
     const { exitCode, stderr } = await runFake(['caption', at('a'), '-o', at('mine.jsonl')]);
     expect(exitCode).toBe(2);
     expect(stderr).toContain('was not written by a run that can be resumed');
     expect(await readFile(at('mine.jsonl'), 'utf8')).toBe('{"image":"a"}\n');
+  });
+});
+
+describe('replacedFile', () => {
+  it('can be closed again by whoever cleans up', async () => {
+    const at = await temporaryFolder();
+    const file = replacedFile(at('out'));
+    await file.write('whole');
+    await file.close('finished');
+    await file.close('failed');
+    expect([await readdir(at()), await readFile(at('out'), 'utf8')]).toEqual([['out'], 'whole']);
   });
 });
 

@@ -29,9 +29,12 @@ export function replacedFile(file: string): ReplacedFile {
     },
     async close(outcome) {
       if (!handle) return;
+      const closing = handle;
+      // Whoever cleans up after this failed may close it again.
+      handle = undefined;
       try {
-        await handle.sync();
-        await handle.close();
+        if (outcome !== 'failed') await closing.sync();
+        await closing.close();
         if (outcome !== 'failed') await rename(temporary, file);
       } catch (cause) {
         throw writeFailed(file, cause);
