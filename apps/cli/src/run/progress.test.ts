@@ -30,6 +30,10 @@ describe('the line', () => {
   });
 });
 
+it('takes a terminal without a width for one of 80 columns', () => {
+  expect(shownAfter(40, { columns: 0 })).toBe('40/100 images, 2.0/s, 30 s left');
+});
+
 describe('the rate', () => {
   it('forgets a slow beginning', () => {
     const moments: Moment[] = [{ done: 0, at: 0 }, { done: 4, at: 40_000 }];

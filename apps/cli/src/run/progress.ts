@@ -10,7 +10,7 @@ export interface Progress {
 
 const CLEAR_LINE = '\r\u001b[K';
 const silent: Progress = { show: () => {}, clear: () => {} };
-/** A terminal that does not say how wide it is. */
+/** Of a terminal that does not say how wide it is; some say 0. */
 const DEFAULT_COLUMNS = 80;
 
 export function createProgress({ stderr, variables }: Pick<Environment, 'stderr' | 'variables'>, wanted: boolean, now: () => number = () => performance.now()): Progress {
@@ -21,7 +21,7 @@ export function createProgress({ stderr, variables }: Pick<Environment, 'stderr'
     show(done, total) {
       moments.push({ done, at: now() });
       // A full last column would wrap, and the wrapped line would stay.
-      stderr.write(CLEAR_LINE + progressLine(done, total, paceOf(moments), (stderr.columns ?? DEFAULT_COLUMNS) - 1));
+      stderr.write(CLEAR_LINE + progressLine(done, total, paceOf(moments), (stderr.columns || DEFAULT_COLUMNS) - 1));
     },
     clear: () => void stderr.write(CLEAR_LINE),
   };
