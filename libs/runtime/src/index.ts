@@ -5,4 +5,3 @@ export { asRows, rowsTensor } from './rows.ts';
 export { createPartHost, type PartHost, type PartHostOptions } from './part-host.ts';
 export type { PartSpec } from './part-export.ts';
 export { endPartWorkers, exitNow, exitWhenIdle } from './cooperative-exit.ts';
-export type { DeviceFacts } from './devices.ts';
