@@ -8,6 +8,8 @@ export interface OnnxModel<S extends Signature = Signature> {
   readonly weightsFolder?: string;
   /** Weights are to be laid out anew for their kernels when the graph is loaded: integer kernels need it, float32 ones would copy every weight for nothing. Default false. */
   readonly prepack?: boolean;
+  /** Absolute path of a folder in which these laid-out weights may be kept for the next time; it need not exist. */
+  readonly packedFolder?: string;
   serialize(): Uint8Array;
 }
 

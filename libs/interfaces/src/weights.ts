@@ -71,4 +71,6 @@ export interface WeightStore {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Matrices that are held as integers, by the names that they have as floats; these need not be among `tensors`. */
   readonly quantized?: ReadonlyMap<string, QuantizedWeight>;
+  /** Absolute path of a folder in which a runtime may keep what it makes of these weights. Absent where that is not worth it. */
+  readonly packedFolder?: string;
 }

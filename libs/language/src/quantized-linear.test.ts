@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { f32, type QuantizedWeight, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
@@ -190,5 +190,51 @@ describe('outliers', () => {
       return Math.sqrt(sum(exact.map((value, i) => (y[i] ?? NaN) - value)) / sum(share));
     };
     expect(await loss(await columns(shape))).toBeGreaterThan(2 * (await loss(await blocks('q8', shape, 32))));
+  });
+});
+
+describe('weights as the kernels want them', () => {
+  const shape: Shape = [96, 128];
+  const x = noise(3 * 128, 8);
+  const kept = async (layer: Case, name: string): Promise<[layer: Case, cache: string]> => {
+    const packedFolder = join(folder, name);
+    return [{ ...layer, store: { ...layer.store, packedFolder } }, packedFolder];
+  };
+
+  it.each(['int8', 'q8', 'q4'] as const)('are kept, and a later session takes them from there: %s', async (precision) => {
+    const plain = precision === 'int8' ? await columns(shape) : await blocks(precision, shape, 32);
+    const [layer, cache] = await kept(plain, `packed-${precision}`);
+    const expected = await run(plain, x, shape);
+    expect(await run(layer, x, shape)).toEqual(expected);
+    const [entry = '', ...others] = await readdir(cache);
+    expect(others).toEqual([]);
+    expect((await readdir(join(cache, entry))).toSorted()).toEqual(['graph.onnx', 'size.json', 'weights.data']);
+    // What the first session read is gone: the second one has the kept weights alone.
+    await truncate(layer.store.quantized?.get('fc.weight')?.values.file ?? '', 0);
+    expect(await run(layer, x, shape)).toEqual(expected);
+  });
+
+  it('are made again when they have been cut', async () => {
+    const [layer, cache] = await kept(await columns(shape), 'packed-cut');
+    const expected = await run(layer, x, shape);
+    const [entry = ''] = await readdir(cache);
+    await truncate(join(cache, entry, 'weights.data'), 100);
+    expect(await run(layer, x, shape)).toEqual(expected);
+    await truncate(layer.store.quantized?.get('fc.weight')?.values.file ?? '', 0);
+    expect(await run(layer, x, shape)).toEqual(expected);
+  });
+
+  it('are made again when their graph is none', async () => {
+    const [layer, cache] = await kept(await columns(shape), 'packed-damaged');
+    const expected = await run(layer, x, shape);
+    const [entry = ''] = await readdir(cache);
+    await writeFile(join(cache, entry, 'graph.onnx'), 'no graph');
+    expect(await run(layer, x, shape)).toEqual(expected);
+  });
+
+  it('are used unkept where the folder cannot be made', async () => {
+    await writeFile(join(folder, 'a-file'), '');
+    const [layer] = await kept(await columns(shape), 'a-file/packed');
+    expect(await run(layer, x, shape)).toEqual(await run(await columns(shape), x, shape));
   });
 });

@@ -50,7 +50,7 @@ export function buildGraph<const S extends Signature>(
     name,
     signature,
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
-    ...(quantized.size > 0 && { prepack: true }),
+    ...(quantized.size > 0 && { prepack: true, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
     serialize: () => toBinary(ModelProtoSchema, proto),
   };

@@ -10,6 +10,7 @@ import type { Value } from './value.ts';
 /** Finds a tensor by its full checkpoint name; `shape` is what the graph expects. */
 export interface WeightFinder {
   readonly folder?: string;
+  readonly packedFolder?: string | undefined;
   has(name: string): boolean;
   find(name: string, shape: readonly number[]): StoredTensor | undefined;
   /** The integer form of the matrix of a linear layer, where it is held so. */
@@ -18,9 +19,10 @@ export interface WeightFinder {
   written?(nodes: readonly NodeProto[]): void;
 }
 
-export function storeFinder({ folder, tensors, quantized }: WeightStore): WeightFinder {
+export function storeFinder({ folder, packedFolder, tensors, quantized }: WeightStore): WeightFinder {
   return {
     folder,
+    packedFolder,
     has: (name) => tensors.has(name) || quantized?.has(name) === true,
     find: (name) => tensors.get(name),
     findQuantized: (name) => quantized?.get(name),

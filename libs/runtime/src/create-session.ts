@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
 import { expectDevice } from './devices.ts';
+import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession, type OnnxRuntimeSessionOptions } from './onnx-runtime.ts';
+import { externalBytes } from './external-bytes.ts';
+import { findPacked, keepPacked, PACKED_GRAPH, PACKED_WEIGHTS, packedFolder } from './packed-weights.ts';
 import { hasExactByteProducts } from './processor-features.ts';
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession } from './onnx-runtime.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
 /**
@@ -34,31 +37,56 @@ export const createSession: SessionFactory = async <S extends Signature>(model: 
 /** Longer than the pauses between two operators, shorter than those between two parts: docs/performance.md has what was measured. */
 const SPIN_MICROSECONDS = '1000';
 
-async function openSession(runtime: OnnxRuntime, model: OnnxModel, { threads, device = 'cpu' }: SessionOptions): Promise<OnnxRuntimeSession> {
-  // Names of the runtime's `session.*` settings.
-  const session: Record<string, string> = {
-    // Packing float32 weights would copy every one of them onto the heap, for no gain in speed; integer kernels are slow without.
-    ...(!model.prepack && { disable_prepacking: '1' }),
-    // Where products of unsigned and signed bytes may overflow, the runtime is to take unsigned ones: nearly twice the time, and the weights once more on the heap.
-    ...(model.prepack && !hasExactByteProducts() && { x64quantprecision: '1' }),
-    // Threads that wait for more work keep a processor busy, for longer than one part of the model takes, while the session of the next part needs it.
-    'intra_op.spin_duration_us': SPIN_MICROSECONDS,
-    ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
-  };
-  try {
-    return await runtime.InferenceSession.create(model.serialize(), {
-      executionProviders: [device],
-      executionMode: 'sequential',
-      // Shapes change from run to run, so a recorded allocation pattern never fits.
-      enableMemPattern: false,
-      // What fails is thrown; the runtime need not print it as well.
-      logSeverityLevel: 4,
-      ...(threads !== undefined && { intraOpNumThreads: threads }),
-      extra: { session },
-    });
-  } catch (cause) {
+async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions): Promise<OnnxRuntimeSession> {
+  const graph = model.serialize();
+  const open = (packed?: string): Promise<OnnxRuntimeSession> => runtime.InferenceSession.create(graph, sessionOptions(model, options, packed)).catch((cause: unknown) => {
     throw sessionFailed(model, 'The runtime could not load a graph', cause);
-  }
+  });
+  if (!model.prepack || model.packedFolder === undefined) return open();
+  const folder = packedFolder(model, model.packedFolder, graph);
+  const packed = await findPacked(folder);
+  const ready = packed === undefined ? undefined : await runtime.InferenceSession.create(packed, packedOptions(options)).catch(() => undefined);
+  return ready ?? keepPacked(folder, externalBytes(graph), open);
+}
+
+function sessionOptions(model: OnnxModel, options: SessionOptions, packed: string | undefined): OnnxRuntimeSessionOptions {
+  return {
+    ...commonOptions(options),
+    ...(packed !== undefined && { optimizedModelFilePath: join(packed, PACKED_GRAPH) }),
+    // Names of the runtime's `session.*` settings.
+    extra: {
+      session: {
+        'intra_op.spin_duration_us': SPIN_MICROSECONDS,
+        // Packing float32 weights would copy every one of them onto the heap, for no gain in speed; integer kernels are slow without.
+        ...(!model.prepack && { disable_prepacking: '1' }),
+        // Where products of unsigned and signed bytes may overflow, the runtime is to take unsigned ones: nearly twice the time, and the weights once more on the heap.
+        ...(model.prepack && !hasExactByteProducts() && { x64quantprecision: '1' }),
+        ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
+        ...(packed !== undefined && {
+          save_external_prepacked_constant_initializers: '1',
+          optimized_model_external_initializers_file_name: PACKED_WEIGHTS,
+          optimized_model_external_initializers_min_size_in_bytes: '1024',
+        }),
+      },
+    },
+  };
+}
+
+/** For a graph that has been through the runtime before: it is not optimized twice. */
+function packedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
+  return { ...commonOptions(options), graphOptimizationLevel: 'disabled', extra: { session: { 'intra_op.spin_duration_us': SPIN_MICROSECONDS } } };
+}
+
+function commonOptions({ threads, device = 'cpu' }: SessionOptions): OnnxRuntimeSessionOptions {
+  return {
+    executionProviders: [device],
+    executionMode: 'sequential',
+    // Shapes change from run to run, so a recorded allocation pattern never fits.
+    enableMemPattern: false,
+    // What fails is thrown; the runtime need not print it as well.
+    logSeverityLevel: 4,
+    ...(threads !== undefined && { intraOpNumThreads: threads }),
+  };
 }
 
 function sessionFailed({ name, weightsFolder }: OnnxModel, what: string, cause: unknown): Blip2Error {

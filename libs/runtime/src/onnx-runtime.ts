@@ -2,6 +2,7 @@ import type * as ort from 'onnxruntime-node';
 
 export type OnnxRuntime = typeof ort;
 export type OnnxRuntimeSession = ort.InferenceSession;
+export type OnnxRuntimeSessionOptions = ort.InferenceSession.SessionOptions;
 export type OnnxRuntimeTensor = ort.Tensor;
 
 let runtime: Promise<OnnxRuntime> | undefined;

@@ -28,6 +28,9 @@ export interface ConversionOptions {
 /** As long as any other, so that the header keeps its length when the checksum is known. */
 const UNKNOWN_CHECKSUM = '00000000';
 
+/** Bytes of integers from which what the runtime makes of them is kept. */
+const WORTH_PACKING = 64 * 1024 ** 2;
+
 const ANOTHER_CACHE = 'Set BLIP2_CACHE to a folder that can be written and has room, or see what `blip2 cache` holds';
 
 /** Conversions in progress in this process, by file: whoever asks for the same one waits for it. */
@@ -173,7 +176,9 @@ async function openConverted(path: string, plan: readonly PlannedWeight[]): Prom
     if (!scales) return undefined;
     quantized.set(weight.name, quantizedWeight(weight, values, scales));
   }
-  return { folder: join(file, '..'), tensors, quantized };
+  const integers = [...quantized.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
+  // What is small is laid out in no time.
+  return { folder: dirname(file), tensors, quantized, ...(integers >= WORTH_PACKING && { packedFolder: join(dirname(file), '..', 'packed') }) };
 }
 
 function quantizedWeight({ precision, shape }: PlannedWeight, values: StoredTensor, scales: StoredTensor): QuantizedWeight {
