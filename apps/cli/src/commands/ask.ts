@@ -65,5 +65,6 @@ const EXAMPLES = `
 Examples:
   blip2 ask photo.jpg -q "how many people are there?"
   blip2 ask a.png b.png -q "what color is the car?" -q "is it day or night?" --json
+  blip2 ask holiday/ -r -q "is it day or night?" -o answers.csv
   blip2 ask photo.jpg --raw-prompt -q "Question: what is this? Answer: a bridge. Question: where? Answer:"
 `;

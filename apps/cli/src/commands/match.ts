@@ -55,5 +55,5 @@ function matchTask(options: MatchOptions): ImageTask<MatchScore, RetrievalModel>
 const EXAMPLES = `
 Examples:
   blip2 match photo.jpg -t "a dog on a beach" -t "a cat"
-  blip2 match -m ./blip2-itm-vit-g holiday/ -t "people at a table" --json
+  blip2 match -m ./blip2-itm-vit-g holiday/ -t "people at a table" -o scores.parquet
 `;

@@ -5,6 +5,7 @@
 const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   '--dtype': ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'],
   '--device': ['cpu'],
+  '--sidecar-extension': ['.txt', '.caption'],
   'cache action': ['ls', 'verify', 'prune', 'rm'],
 };
 

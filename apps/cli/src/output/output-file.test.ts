@@ -149,6 +149,7 @@ describe('-o of another name', () => {
     const at = await temporaryFolder({ a: 'a cat' });
     expect(await runFake(['caption', at('a'), '-o', at('no/such/folder/out.tsv')])).toMatchObject({ exitCode: 1, calls: [], stderr: expect.stringMatching(/^WRITE_FAILED: /) });
     expect(await runFake(['caption', at('a'), '-o', at()])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is a folder') });
+    expect(await runFake(['caption', at('a'), '-o', at('out.npy')])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('Only embeddings') });
     expect(await runFake(['caption', at('a'), '-o', at('a')])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is one of the inputs') });
     expect(await readFile(at('a'), 'utf8')).toBe('a cat');
   });

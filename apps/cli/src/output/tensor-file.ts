@@ -6,7 +6,7 @@ import type { OutputRequest } from './output-request.ts';
 import { resultsOf } from './result-lines.ts';
 import type { ResultSink } from './result-sink.ts';
 
-/** More than the format's readers have been tried with; a longer header than they take would be noticed at the end of the run only. */
+/** About as many names as a header of the size that readers take has room for; more would be noticed at the end of the run only. */
 const MAX_NAMED_TENSORS = 100_000;
 
 /** Whether a file name asks for arrays instead of lines. */
