@@ -1,4 +1,5 @@
 /** Llama against what the reference computes from the same random weights: shared keys and values (testdata/llama), and Vicuna's layout (the committed case). */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,11 +10,17 @@ import { languageModelConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LlamaForCausalLM } from './llama-for-causal-lm.ts';
 import { llamaTensors } from './llama-graph.ts';
-import { rotations } from './rotations.ts';
+import { rotaryFrequencies, rotations } from './rotations.ts';
 
 const testdata = join(import.meta.dirname, 'testdata/llama');
 const grouped = join(testdata, 'checkpoint');
 const vicuna = join(import.meta.dirname, '../../../tools/parity/cases/instructblip-llama/checkpoint');
+/** What `LlamaRotaryEmbedding` of transformers 5.18 has for heads of 32 numbers: inverse frequencies, and cosines at positions 0, 5 and 300. */
+const scaledRotations = JSON.parse(readFileSync(join(import.meta.dirname, 'testdata/scaled-rotations.json'), 'utf8')) as readonly {
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly frequencies: readonly number[];
+  readonly cosines: readonly (readonly number[])[];
+}[];
 /** Largest difference from a number `e` of the golden: `TOLERANCE · (1 + |e|)`. */
 const TOLERANCE = 1e-4;
 
@@ -164,5 +171,12 @@ describe('rotations', () => {
     expect(rotation_cos.dims).toEqual([4, 2]);
     expectClose(rotation_cos.data, [1, 1, Math.cos(3), Math.cos(0.3), Math.cos(1), Math.cos(0.1), Math.cos(2), Math.cos(0.2)], 'cos');
     expectClose(rotation_sin.data, [0, 0, Math.sin(3), Math.sin(0.3), Math.sin(1), Math.sin(0.1), Math.sin(2), Math.sin(0.2)], 'sin');
+  });
+
+  it.each(scaledRotations)('of $json.type$json.rope_type are those of the reference', ({ json, frequencies, cosines }) => {
+    const config = LlamaConfig.fromJson({ model_type: 'llama', hidden_size: 64, num_attention_heads: 2, max_position_embeddings: 512, rope_scaling: json });
+    const relative = rotaryFrequencies(config).map((frequency, pair) => frequency / (frequencies[pair] ?? 0) - 1);
+    expect(Math.max(...relative.map(Math.abs))).toBeLessThan(3e-7);
+    expectClose(rotations(config, [[0, 5, 300]]).rotation_cos.data, cosines.flat(), 'cos');
   });
 });

@@ -1,8 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openCheckpoint, readTensor, saveCheckpoint, storedTensorSource, tensorSource } from '@blip2/checkpoint';
 import { T5Config } from '@blip2/config';
 import type { Logits, TokenIds } from '@blip2/interfaces';
 import { languageModelConformance } from '@blip2/testing';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
 import { t5Tensors } from './t5-tensors.ts';
 
@@ -139,6 +142,27 @@ describe('the start of a decoding', () => {
     const model = await models.flan;
     const prompt = { inputsEmbeds: await model.embed([[5, 6]]), attentionMask: [[1, 1]] };
     await expect(model.start({ ...prompt, decoderInputIds: [[0], [0]] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+  });
+});
+
+describe('the table of words', () => {
+  /** The file of a tiny T5 with a further table, in which one row differs by `change`. */
+  async function withTable(name: string, change: number): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'blip2-t5-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await (await models.plain).savePretrained(folder);
+    const { tensors } = await openCheckpoint(folder);
+    const words = await readTensor(tensors.get('shared.weight') ?? expect.fail('no table'));
+    const data = words.data.map((value, index) => (index === 30 * 24 ? value + change : value));
+    const sources = [...tensors.values()].map((tensor) => storedTensorSource(tensor));
+    await saveCheckpoint(folder, [...sources, tensorSource(name, { type: 'float32', dims: words.dims, data })]);
+    return folder;
+  }
+
+  it.each(['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'])('may be stored under %s too, but not differ there', async (name) => {
+    await using model = await T5ForConditionalGeneration.fromPretrained(await withTable(name, 0), { threads: 1 });
+    expect(model.vocabularySize).toBe(40);
+    await expect(T5ForConditionalGeneration.fromPretrained(await withTable(name, 1), { threads: 1 })).rejects.toMatchObject({ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining(name) as string });
   });
 });
 

@@ -13,6 +13,7 @@ import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
 import { cacheSizeOf, forwardT5, startToken, type Seq2SeqLMInputs, type Seq2SeqLMOptions, type Seq2SeqLMOutput } from './t5-forward.ts';
 import { createT5Parts, STEPPING, type T5Parts } from './t5-parts.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';
+import { requireOneWordTable } from './t5-word-tables.ts';
 
 /**
  * T5 with its language-model head, v1.0, v1.1 or Flan: the seam for decoding, and the full forward of the reference's `T5ForConditionalGeneration`.
@@ -77,7 +78,9 @@ const ARCHITECTURE = 'T5ForConditionalGeneration';
 async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<T5ForConditionalGeneration> {
   const folder = await resolveSource(source, options);
   const config = T5Config.fromJson(await readConfig(folder), folder);
-  return createT5ForConditionalGeneration(config, await atPrecision(config, await openPartWeights(folder, PATH), options), options);
+  const weights = await openPartWeights(folder, PATH);
+  await requireOneWordTable(weights);
+  return createT5ForConditionalGeneration(config, await atPrecision(config, weights, options), options);
 }
 
 function atPrecision(config: T5Config, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {

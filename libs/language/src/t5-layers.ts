@@ -1,6 +1,7 @@
 /** What T5's encoder and decoder have in common (arXiv 1910.10683; gated feed-forward layers: arXiv 2002.05202). No linear layer has a bias. */
 import type { T5Config } from '@blip2/config';
 import { activation, add, attention, embedding, linear, mul, rmsNorm, transpose, type AttentionInputs, type AttentionOutputs, type Graph, type Value, type Weights } from '@blip2/onnx';
+import { WORD_TABLES } from './t5-word-tables.ts';
 import { wordTable } from './tied-table.ts';
 
 type F32 = Value<'float32'>;
@@ -9,9 +10,6 @@ type F32 = Value<'float32'>;
 export function innerSize({ numHeads, dKv }: T5Config): number {
   return numHeads * dKv;
 }
-
-/** Words are looked up in one table. Files hold it under any of these names, or under several. */
-const WORD_TABLES: readonly string[] = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens'];
 
 /** The head of a scaled, tied model is the same table, and may be the only name that it is stored under. */
 export function wordEmbeddings(root: Weights, { scaleDecoderOutputs }: T5Config): Weights {
