@@ -1,14 +1,16 @@
-import { Blip2Error, type ImageSource } from '@blip2/interfaces';
+import { Blip2Error, type ImageSource, type RgbImage } from '@blip2/interfaces';
+import { centerCrop } from './center-crop.ts';
 import { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
 import { IMAGE_PROCESSOR_DEFAULTS, overrideSettings, settingsFromJson, type ImageProcessorOverrides, type ImageProcessorSettings } from './image-processor-settings.ts';
 import { isJsonObject, readJsonFile, type JsonFileRules, type JsonObject } from './json-file.ts';
 import { toPixelValues, type PixelTensor } from './pixel-values.ts';
 import { resize } from './resampling/resize.ts';
+import { targetSize } from './target-size.ts';
 
 export interface ImageProcessOptions extends ImageProcessorOverrides, DecodeImageOptions {}
 
 /**
- * Turns pictures into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to exactly the size, times
+ * Turns pictures into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to the size, cropped if that is wanted, times
  * 1/255, less the mean, over the deviation (the reference's `BlipImageProcessor`, Pillow's pixels).
  */
 export interface BlipImageProcessor {
@@ -53,14 +55,22 @@ export const BlipImageProcessor: {
 async function processImages(images: readonly ImageSource[], defaults: ImageProcessorSettings, options: ImageProcessOptions): Promise<{ readonly pixelValues: PixelTensor }> {
   if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images', expected: 'at least one' });
   const settings = overrideSettings(defaults, options);
-  const { height, width } = settings.size;
   const resized = [];
   for (const image of images) {
     const rgb = await decodeImage(image, options);
-    resized.push(settings.doResize ? resize(rgb, height, width, settings.resample) : rgb);
+    resized.push(cropped(settings.doResize ? resizeTo(rgb, settings) : rgb, settings));
   }
   checkOneSize(resized.map(({ dims }) => dims));
   return { pixelValues: toPixelValues(resized, settings) };
+}
+
+function resizeTo(image: RgbImage, { size, resample }: ImageProcessorSettings): RgbImage {
+  const { height, width } = targetSize(image.dims[0], image.dims[1], size);
+  return resize(image, height, width, resample);
+}
+
+function cropped(image: RgbImage, { doCenterCrop, cropSize }: ImageProcessorSettings): RgbImage {
+  return doCenterCrop && cropSize ? centerCrop(image, cropSize) : image;
 }
 
 function checkOneSize(sizes: readonly (readonly number[])[]): void {
@@ -70,7 +80,7 @@ function checkOneSize(sizes: readonly (readonly number[])[]): void {
     throw new Blip2Error('SHAPE_MISMATCH', 'Pictures of different sizes cannot form a batch', {
       expected: `${first[0]} x ${first[1]}`,
       got: `${other[0]} x ${other[1]}`,
-      fix: 'Leave doResize on, or process them one by one',
+      fix: 'Leave doResize on, give height and width or a crop, or process them one by one',
     });
   }
   const values = sizes.length * first.reduce((product, side) => product * side, 1);

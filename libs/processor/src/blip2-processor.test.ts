@@ -81,10 +81,10 @@ describe('BlipImageProcessor', () => {
     const wide: RawImage = { data: new Uint8Array(24), width: 4, height: 2, channels: 3 };
     await expect(BlipImageProcessor.fromJson({}).process([image, wide], { doResize: false })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
-  it.each([{ size: 0 }, { size: 1e6 }, { size: { shortest_edge: 224 } }, { resample: 9 }, { resample: 'cubic' }, { imageStd: 0 }, { imageMean: [1, 2] }, { rescaleFactor: Number.NaN }, { doResize: 'yes' }])('refuses %j', async (options) => {
+  it.each([{ size: 0 }, { size: 1e6 }, { size: { longest_edge: 224 } }, { size: { shortest_edge: 2 ** 13 } }, { size: { shortest_edge: 8, longest_edge: 0 } }, { size: [8, 8, 8] }, { size: [8] }, { doCenterCrop: true, cropSize: { shortestEdge: 8 } }, { resample: 9 }, { resample: 'cubic' }, { imageStd: 0 }, { imageMean: [1, 2] }, { rescaleFactor: Number.NaN }, { doResize: 'yes' }])('refuses %j', async (options) => {
     await expect(BlipImageProcessor.fromJson({}).process(image, options as object)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
-  it.each([{ size: { shortest_edge: 224 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }, { size: null }, { resample: null }, { image_mean: null }, { rescale_factor: null }])('refuses a file with %j', (json) => {
+  it.each([{ size: { longest_edge: 224 } }, { do_pad: true }, { do_center_crop: true, crop_size: { shortest_edge: 8 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }, { size: null }, { resample: null }, { image_mean: null }, { rescale_factor: null }])('refuses a file with %j', (json) => {
     expect(() => BlipImageProcessor.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
   it('takes a step that is null as off, and then no setting of it', () => {

@@ -5,11 +5,21 @@ import { resamplingName, RESAMPLING_CODES, type ResamplingName } from './resampl
 
 export type Triple = readonly [number, number, number];
 
+/** Pixels: exactly so high and wide, or the shorter side, the longer following and at most `longestEdge`. */
+export type ImageSize = Sides | { readonly shortestEdge: number; readonly longestEdge?: number };
+interface Sides {
+  readonly height: number;
+  readonly width: number;
+}
+
 /** Everything that decides how a picture becomes pixel values. */
 export interface ImageProcessorSettings {
   readonly doResize: boolean;
-  readonly size: { readonly height: number; readonly width: number };
+  readonly size: ImageSize;
   readonly resample: ResamplingName;
+  /** Takes the middle after resizing, `cropSize` pixels; where the picture is smaller, it is filled up with black. */
+  readonly doCenterCrop: boolean;
+  readonly cropSize: Sides | undefined;
   readonly doRescale: boolean;
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
@@ -20,8 +30,10 @@ export interface ImageProcessorSettings {
 /** The same as a caller may write them: one number for both sides or all channels, filters by name or by Pillow's number. */
 export interface ImageProcessorOverrides {
   readonly doResize?: boolean;
-  readonly size?: number | { readonly height: number; readonly width: number };
+  readonly size?: number | readonly [height: number, width: number] | ImageSize;
   readonly resample?: ResamplingName | (typeof RESAMPLING_CODES)[ResamplingName];
+  readonly doCenterCrop?: boolean;
+  readonly cropSize?: number | readonly [height: number, width: number] | Sides;
   readonly doRescale?: boolean;
   readonly rescaleFactor?: number;
   readonly doNormalize?: boolean;
@@ -34,6 +46,8 @@ export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
   doResize: true,
   size: { height: 384, width: 384 },
   resample: 'bicubic',
+  doCenterCrop: false,
+  cropSize: undefined,
   doRescale: true,
   rescaleFactor: 1 / 255,
   doNormalize: true,
@@ -42,9 +56,9 @@ export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
 };
 
 /** Larger targets are refused: 4096 x 4096 float values of one picture already take 200 MB. */
-const MAX_TARGET_PIXELS: number = 4096 * 4096;
+export const MAX_TARGET_PIXELS: number = 4096 * 4096;
 /** Steps that other image processors have and this one does not; a file that turns one on means another class. */
-const FOREIGN_STEPS: readonly string[] = ['do_center_crop', 'do_pad', 'do_thumbnail', 'do_align_long_axis'];
+const FOREIGN_STEPS: readonly string[] = ['do_pad', 'do_thumbnail', 'do_align_long_axis'];
 
 /** Settings of a `preprocessor_config.json`, absent fields filled with the class defaults. `INVALID_CONFIG` for impossible values. */
 export function settingsFromJson(json: JsonObject, where: string): ImageProcessorSettings {
@@ -54,9 +68,9 @@ export function settingsFromJson(json: JsonObject, where: string): ImageProcesso
     if (json[key] !== null || step === false) return json[key];
     throw new Blip2Error('INVALID_CONFIG', 'Impossible image processor setting', { where: `${where}: ${key}`, expected: 'a value, or none for the default', got: 'null' });
   };
-  const [doResize, doRescale, doNormalize] = [switched(json['do_resize']), switched(json['do_rescale']), switched(json['do_normalize'])];
+  const [doResize, doCenterCrop, doRescale, doNormalize] = [switched(json['do_resize']), switched(json['do_center_crop']), switched(json['do_rescale']), switched(json['do_normalize'])];
   const overrides = {
-    doResize, size: needed('size', doResize), resample: needed('resample', doResize), doRescale, rescaleFactor: needed('rescale_factor', doRescale),
+    doResize, size: needed('size', doResize), resample: needed('resample', doResize), doCenterCrop, cropSize: json['crop_size'], doRescale, rescaleFactor: needed('rescale_factor', doRescale),
     doNormalize, imageMean: needed('image_mean', doNormalize), imageStd: needed('image_std', doNormalize),
   };
   return mergeSettings(IMAGE_PROCESSOR_DEFAULTS, overrides, (field) => `${where}: ${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`, 'INVALID_CONFIG');
@@ -81,16 +95,20 @@ function mergeSettings(base: ImageProcessorSettings, given: Loose, name: (field:
     const value = given[field];
     return value === undefined || value === null ? base[field] : (parse(value) ?? refuse(field, expected));
   };
-  return {
+  const settings = {
     doResize: read('doResize', toBoolean, 'true or false'),
-    size: read('size', toSize, 'a number of pixels or { height, width }'),
+    size: read('size', toSize, 'a number of pixels, [height, width], { height, width } or { shortestEdge, longestEdge }'),
     resample: read('resample', resamplingName, `one of ${Object.entries(RESAMPLING_CODES).map(([filter, number]) => `${filter} (${number})`).join(', ')}`),
+    doCenterCrop: read('doCenterCrop', toBoolean, 'true or false'),
+    cropSize: read('cropSize', toSides, 'a number of pixels, [height, width] or { height, width }'),
     doRescale: read('doRescale', toBoolean, 'true or false'),
     rescaleFactor: read('rescaleFactor', toNumber, 'a finite number'),
     doNormalize: read('doNormalize', toBoolean, 'true or false'),
     imageMean: read('imageMean', toTriple, 'one number or three'),
     imageStd: read('imageStd', (value) => toTriple(value)?.every((std) => std !== 0) ? toTriple(value) : undefined, 'one number or three, none of them 0'),
   };
+  if (settings.doCenterCrop && !settings.cropSize) throw new Blip2Error(code, 'There is no size to crop to', { where: name('cropSize'), expected: 'a number of pixels, [height, width] or { height, width }', got: 'nothing' });
+  return settings;
 }
 
 const toBoolean = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined);
@@ -102,8 +120,21 @@ function toTriple(value: unknown): Triple | undefined {
   return red !== undefined && green !== undefined && blue !== undefined && more.length === 0 ? [red, green, blue] : undefined;
 }
 
-function toSize(value: unknown): ImageProcessorSettings['size'] | undefined {
-  const height = toSide(isJsonObject(value) ? value['height'] : value);
-  const width = toSide(isJsonObject(value) ? value['width'] : value);
-  return height !== undefined && width !== undefined && height * width <= MAX_TARGET_PIXELS ? { height, width } : undefined;
+function toSize(value: unknown): ImageSize | undefined {
+  return toSides(value) ?? (isJsonObject(value) ? toEdges(value) : undefined);
+}
+
+function toSides(value: unknown): Sides | undefined {
+  const [first, second, ...more] = Array.isArray(value) ? value : isJsonObject(value) ? [value['height'], value['width']] : [value, value];
+  const [height, width] = [toSide(first), toSide(second)];
+  return height !== undefined && width !== undefined && more.length === 0 && height * width <= MAX_TARGET_PIXELS ? { height, width } : undefined;
+}
+
+/** The names of a file's and of a caller's object. The longest edge alone is nothing that the reference resizes to. */
+function toEdges(value: JsonObject): ImageSize | undefined {
+  const shortestEdge = toSide(value['shortest_edge'] ?? value['shortestEdge']);
+  const longest = value['longest_edge'] ?? value['longestEdge'] ?? undefined;
+  const longestEdge = toSide(longest);
+  if (shortestEdge === undefined || shortestEdge ** 2 > MAX_TARGET_PIXELS || (longest !== undefined && longestEdge === undefined)) return undefined;
+  return longestEdge === undefined ? { shortestEdge } : { shortestEdge, longestEdge };
 }

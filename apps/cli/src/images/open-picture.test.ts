@@ -23,7 +23,7 @@ afterAll(() => threads[Symbol.asyncDispose]());
 describe('a picture resized in advance', () => {
   it.each(processors)('gives exactly the pixel values that it gives itself ($settings.size)', async (processor) => {
     const { image } = await openPicture(star, { resizing: resizingOf(processor), signal });
-    expect(image.dims.slice(0, 2)).toEqual([processor.settings.size.height, processor.settings.size.width]);
+    expect(image.dims.slice(0, 2)).toEqual('height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : []);
     const [prepared, whole] = [await processor.process(image), await processor.process(star)];
     expect(prepared.pixelValues).toEqual(whole.pixelValues);
   });
