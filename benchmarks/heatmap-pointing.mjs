@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Blip2, Blip2Retrieval, contrastScore, matchScore, occlusionMap, openCheckpointParts, queryAttention, questionPrompt, writingScore } from '@blip2/blip2';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const [result = here('results/heatmap-pointing.json'), limit = '50', given = '{}'] = process.argv.slice(2);
+const [result = here('results/heatmap-pointing.json'), limit = '24', given = '{}'] = process.argv.slice(2);
 const options = JSON.parse(given);
 /** Places of objects are told on a canvas of this side, whatever size the picture was saved in. */
 const CANVAS = 64;

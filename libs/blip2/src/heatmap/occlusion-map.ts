@@ -35,7 +35,7 @@ export interface OcclusionMap {
   readonly runs: number;
 }
 
-/** What pointed best on the demo scenes (`benchmarks/results/heatmap-pointing.json`). */
+/** How these point on the demo scenes: `benchmarks/results/heatmap-pointing.json`. */
 const DEFAULTS = { mode: 'hide', cells: 16, windowCells: 4, fill: 'mean', batchSize: 8 } as const;
 
 /**
