@@ -46,7 +46,7 @@ async function settingsOf(call: EntryCall): Promise<ImageProcessorSettings> {
 async function resized(call: EntryCall, name: string, antialias: boolean): Promise<FloatImage> {
   const { doResize, size } = await settingsOf(call);
   const rgb = await decodeImage(await call.picture(name));
-  const [height, width] = doResize ? [size.height, size.width] : rgb.dims;
+  const [height, width] = doResize && 'height' in size ? [size.height, size.width] : rgb.dims;
   return floatBicubic(rgb, height, width, antialias);
 }
 
