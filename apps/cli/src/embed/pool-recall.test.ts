@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { repository } from '../fakes/spawn-blip2.ts';
+import { runFake } from '../fakes/fake-environment.ts';
+import { BEST_POOL, POOLS } from './pool.ts';
+
+interface Measured {
+  readonly pool: string;
+  readonly captionToPicture: Readonly<Record<string, number>>;
+  readonly pictureToCaption: Readonly<Record<string, number>>;
+}
+/** What the pools are called in the measurement. */
+const MEASURED_AS: Readonly<Record<string, string>> = { none: 'every query', 'unit-mean': 'mean, length 1' };
+const { rows }: { readonly rows: readonly Measured[] } = JSON.parse(readFileSync(join(repository, 'benchmarks/results/pool-recall.json'), 'utf8'));
+const measured = (pool: string): Measured => rows.find((row) => row.pool === (MEASURED_AS[pool] ?? pool))!;
+const percent = (share: number | undefined): string => `${(100 * share!).toFixed(1).replace(/\.0$/, '')} %`.replace(/^(\d\d) %$/, '$1.0 %');
+
+it('is the best of the measured pools by default, in both directions', () => {
+  for (const direction of ['captionToPicture', 'pictureToCaption'] as const) {
+    const others = POOLS.filter((pool) => pool !== 'none').map((pool) => measured(pool)[direction]['recall@1']!);
+    expect(measured(BEST_POOL)[direction]['recall@1']).toBe(Math.max(...others));
+  }
+});
+
+it('costs what the help and the README say', async () => {
+  const help = (await runFake(['embed', '--help'])).stdout.replace(/\s+/g, ' ');
+  const readme = readFileSync(join(repository, 'apps/cli/README.md'), 'utf8');
+  for (const pool of POOLS) {
+    const { captionToPicture, pictureToCaption } = measured(pool);
+    for (const share of [captionToPicture['recall@1'], captionToPicture['recall@5']]) expect(help).toContain(percent(share));
+    const row = [captionToPicture, pictureToCaption].flatMap((direction) => [direction['recall@1'], direction['recall@5']]).map(percent).join(' | ');
+    expect(readme.split('\n').find((line) => line.includes(`\`${pool}\``) && line.includes(row)), `${pool}: ${row}`).toBeDefined();
+  }
+});
