@@ -131,3 +131,17 @@ test('blip2 cache: ls, verify, rm', async () => {
   expect((await readdir(cache)).filter((name) => name.startsWith('models--'))).toEqual([]);
   expect(await blip2(['cache', 'lss'], variables)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('Did you mean ls?') });
 }, 60_000);
+
+test('a model that is not here is inspected by its configuration and headers: no weights come, nothing stays', async () => {
+  const { server, cache, variables } = await hub();
+  const [remote, local] = [await blip2(['inspect', id, '--json'], variables), await blip2(['inspect', 'apps/cli/models/blip2-opt-shapes', '--json'], variables)];
+  expect({ exitCode: remote.exitCode, stderr: remote.stderr }).toEqual({ exitCode: 0, stderr: '' });
+  const [report, known] = [JSON.parse(remote.stdout), JSON.parse(local.stdout)];
+  for (const key of ['parameters', 'parts', 'tasks', 'missing', 'architecture', 'runs']) expect(report[key]).toEqual(known[key]);
+  expect(report.bytes.q4 / known.bytes.q4).toBeCloseTo(1, 2);
+  expect(report.download).toMatchObject({ licence: 'mit', totalBytes: report.download.missingBytes });
+  expect(report.download.totalBytes).toBeGreaterThan(4_000_000);
+  expect(Math.max(...server.requests.map(({ sent }) => sent))).toBeLessThan(300_000);
+  expect(await readdir(cache)).toEqual([]);
+  expect(await blip2(['inspect', id, '--offline'], variables)).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringMatching(/^OFFLINE: /) });
+});

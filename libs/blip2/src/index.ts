@@ -12,6 +12,7 @@ export type { LoadOptions, PartWithPrecision } from './load-options.ts';
 export { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type PromptTasks, type VisualPrefix } from './pipeline.ts';
 export { referenceInitializer, type InitializeTensor, type RandomOptions } from './random-parts.ts';
 export { modelTensors } from './model-tensors.ts';
+export { plannedFiles, type PlannedFile } from './planned-weights.ts';
 export type { SaveModelOptions } from './save-model.ts';
 export { withGenerate, type TextGenerator, type TextInputs } from './text-generator.ts';
 export {

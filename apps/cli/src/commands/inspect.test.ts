@@ -1,6 +1,8 @@
-import { cp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Blip2ForImageTextRetrieval, loadPictureTasks } from '@blip2/blip2';
 import { describe, expect, it } from 'vitest';
+import { repository } from '../fakes/spawn-blip2.ts';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
@@ -24,7 +26,7 @@ describe('blip2 inspect', () => {
       architecture: 'Blip2ForConditionalGeneration', languageModel: 'opt', files: 1,
       image: { size: 64, patchSize: 8, patches: 64 }, tokens: { queries: 12, vocabulary: 448, positions: 128 },
       layers: { vision: 6, qformer: 4, language: 4 }, hiddenSizes: { vision: 128, qformer: 96, language: 128 },
-      runs: ['fp32'], unsupported: [], memory: { fits: true },
+      runs: ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'], unsupported: [], memory: { fits: true, byPrecision: { small: { fits: true } } },
     });
     // The numbers of the checkpoint's own description: 1 223 040 in the encoder, 2 375 488 in all, float16.
     expect(report.parts.map((part: { part: string; parameters: number }) => [part.part, part.parameters])).toEqual([['vision', 1223040], ['qformer', 535872], ['projection', 12416], ['language', 604160]]);
@@ -36,13 +38,13 @@ describe('blip2 inspect', () => {
 
   it('writes a table for people, of the demo if no model is named', async () => {
     const { stdout } = await runFake(['inspect']);
-    for (const line of ['Blip2ForConditionalGeneration, language model opt', '64 x 64 pixels, 64 patches of 8 x 8', '2,375,488 parameters in 1 file', 'yes, in fp32']) expect(stdout).toContain(line);
+    for (const line of ['Blip2ForConditionalGeneration, language model opt', '64 x 64 pixels, 64 patches of 8 x 8', '2,375,488 parameters in 1 file', 'yes, in fp32', 'vision, qformer, projection, language: caption; ask; chat; rank', 'vision: embed --part vision', 'of it made once and kept']) expect(stdout).toContain(line);
   });
 
   it('knows a retrieval checkpoint, which has no language model and runs', async () => {
     const { exitCode, stdout, stderr } = await runFake(['inspect', demoRetrievalFolder, '--json']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(JSON.parse(stdout)).toMatchObject({ architecture: 'Blip2ForImageTextRetrieval', runs: ['fp32'], parameters: 2102434 });
+    expect(JSON.parse(stdout)).toMatchObject({ architecture: 'Blip2ForImageTextRetrieval', runs: expect.arrayContaining(['fp32', 'int8']), parameters: 2102434, tasks: expect.arrayContaining([{ task: 'match', parts: ['vision', 'qformer', 'heads'] }]) });
     expect(JSON.parse(stdout).languageModel).toBeUndefined();
   });
 
@@ -52,6 +54,45 @@ describe('blip2 inspect', () => {
     expect(stdout).toBe('');
     expect(JSON.parse(await readFile(at('report.json'), 'utf8'))).toMatchObject({ languageModel: 'opt' });
     expect(await readdir(at())).toEqual(['report.json']);
+  });
+});
+
+const instructBlip = join(repository, 'tools/parity/cases/instructblip-llama/checkpoint');
+
+describe('bytes per precision', () => {
+  const checkpoints: [name: string, folder: string][] = [
+    ['OPT', demoModelFolder], ['T5', join(repository, 'tools/parity/cases/t5/checkpoint')], ['InstructBLIP with Llama', instructBlip], ['a retrieval model', demoRetrievalFolder],
+  ];
+  it.each(checkpoints)('are those of the files that loading %s makes', async (_name, folder) => {
+    const { precisions, bytes } = JSON.parse((await runFake(['inspect', folder, '--json'])).stdout);
+    for (const dtype of ['int8', 'q8', 'q4', 'fast', 'small'] as const) {
+      const at = await temporaryFolder();
+      const options = { dtype, convertedDir: at() };
+      await using model = folder === demoRetrievalFolder ? await Blip2ForImageTextRetrieval.fromPretrained(folder, options) : await loadPictureTasks(folder, options);
+      expect(model).toBeDefined();
+      const names = (await readdir(at('weights'))).filter((name) => name.endsWith('.safetensors'));
+      const sizes = await Promise.all(names.map(async (name) => (await stat(join(at('weights'), name))).size));
+      const made = sizes.reduce((sum, size) => sum + size, 0);
+      // Some hundred bytes per file say what it was made from.
+      expect([dtype, Math.abs(precisions[dtype].convertedBytes - made) / made]).toEqual([dtype, expect.closeTo(0, 2)]);
+      expect(bytes[dtype]).toBeGreaterThan(precisions[dtype].convertedBytes);
+    }
+    expect(precisions.fp32.convertedBytes).toBe(0);
+  }, 60_000);
+});
+
+describe('a checkpoint of InstructBLIP', () => {
+  it('runs, and says what each command loads', async () => {
+    const { exitCode, stdout } = await runFake(['inspect', instructBlip, '--json']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ architecture: 'InstructBlipForConditionalGeneration', languageModel: 'llama', missing: [], unexpected: [], tasks: expect.arrayContaining([{ task: 'chat', parts: ['vision', 'qformer', 'projection', 'language'] }]) });
+  });
+
+  it('needs the second tokenizer', async () => {
+    const at = await temporaryFolder();
+    await cp(instructBlip, at(), { recursive: true });
+    await rm(at('qformer_tokenizer/tokenizer.json'));
+    expect(JSON.parse((await runFake(['inspect', at(), '--json'])).stdout)).toMatchObject({ runs: [], unsupported: [{ code: 'MISSING_FILE', message: expect.stringContaining('qformer_tokenizer') }] });
   });
 });
 

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
-import { createDownloadReport } from '../hub/download-report.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 import { addOutputOptions, type OutputOptions } from '../options/common-options.ts';
 import { expectWritable } from '../output/open-sink.ts';
@@ -20,7 +19,7 @@ export const inspectCommand: CliCommand = {
   configure(command) {
     command
       .description('What a checkpoint is, what it weighs, and whether it runs here; exit code 1 if it does not.')
-      .argument('[model]', 'Folder of a Hugging Face checkpoint, or a hub id, which is downloaded (default: the built-in demo)')
+      .argument('[model]', 'Folder of a Hugging Face checkpoint, or a hub id, of which no weights are downloaded (default: the built-in demo)')
       .option('-m, --model <model>', 'The same as the argument')
       .option('--offline', 'Never ask the network for a model');
     addOutputOptions(command);
@@ -32,9 +31,8 @@ export const inspectCommand: CliCommand = {
     if (options.output !== undefined) await expectWritable(options.output);
     const { inspectCheckpoint } = await import('../inspect/inspect-checkpoint.ts');
     const { reportTable } = await import('../inspect/report-table.ts');
-    const download = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
     const source = command.args[0] ?? options.model ?? demoModelFolder;
-    const report = await inspectCheckpoint(source, { localFilesOnly: options.offline === true, onPlan: download.onPlan, onProgress: download.onProgress }).finally(download.clear);
+    const report = await inspectCheckpoint(source, { localFilesOnly: options.offline === true });
     const text = options.json ? `${JSON.stringify(report)}\n` : reportTable(report);
     await (options.output === undefined ? stdoutSink(stdout).write(text) : replaceFile(options.output, text));
     for (const { code, message } of report.unsupported) stderr.write(`${code}: ${message}\n`);
@@ -46,5 +44,6 @@ const EXAMPLES = `
 Examples:
   blip2 inspect
   blip2 inspect ./blip2-opt-2.7b
+  blip2 inspect Salesforce/blip2-flan-t5-xl    reads configuration and headers from the hub, a megabyte at most
   blip2 inspect ./blip2-opt-2.7b --json | jq .memory
 `;

@@ -1,10 +1,33 @@
 import type { CheckpointOrigin } from '@blip2/checkpoint';
+import type { PrecisionChoice } from '@blip2/interfaces';
 import type { Failure } from '../failure.ts';
 
 /** The parts of a BLIP-2 model, as `inspect` names them. */
 export type PartName = 'vision' | 'qformer' | 'projection' | 'language' | 'other';
-/** Precisions that a model can be held in: float32, dynamic 8-bit, 8-bit and 4-bit in blocks. */
-export type Precision = 'fp32' | 'int8' | 'q8' | 'q4';
+/** What `--dtype` takes for a whole model. */
+export type Precision = PrecisionChoice;
+
+export interface PrecisionSize {
+  /** Of all weights that are read: converted files, and what is read from the checkpoint beside them. */
+  readonly bytes: number;
+  /** Of the files that are made once and kept in the cache of converted weights. */
+  readonly convertedBytes: number;
+  /** Of the weights that do not stay mapped from files: integers that are packed, narrow floats that are widened. */
+  readonly heapBytes: number;
+}
+
+export interface TaskReport {
+  /** A command, or an option of one. */
+  readonly task: string;
+  readonly parts: readonly (PartName | 'heads')[];
+}
+
+/** What a download of a model that is not here would bring. */
+export interface DownloadReport {
+  readonly totalBytes: number;
+  readonly missingBytes: number;
+  readonly licence?: string;
+}
 
 export interface PartReport {
   readonly part: PartName;
@@ -17,7 +40,7 @@ export interface PartReport {
 }
 
 export interface MemoryReport {
-  /** To caption one image in float32 without reading weights from disk again: all weights and the cache of one text. */
+  /** To work on one image in float32 without reading weights from disk again: all weights, the cache of one text, and working memory. */
   readonly neededBytes: number;
   /** Of these, weights that are mapped where they lie and cost no memory of the process. */
   readonly mappedBytes: number;
@@ -25,6 +48,8 @@ export interface MemoryReport {
   readonly totalBytes: number;
   readonly availableBytes: number;
   readonly fits: boolean;
+  /** The same for each precision. */
+  readonly byPrecision: Readonly<Record<Precision, { readonly neededBytes: number; readonly fits: boolean }>>;
 }
 
 /** One number per part; `language` is absent where the checkpoint has no language model. */
@@ -51,8 +76,13 @@ export interface CheckpointReport {
   readonly files?: number;
   readonly parameters?: number;
   readonly parts?: readonly PartReport[];
-  /** Of the weights: as stored, and about what they are in each precision. */
+  /** Of the weights: as stored, and as read in each precision. */
   readonly bytes?: Readonly<Record<'stored' | Precision, number>>;
+  readonly precisions?: Readonly<Record<Precision, PrecisionSize>>;
+  /** What each command loads. */
+  readonly tasks?: readonly TaskReport[];
+  /** Only if the model is not here: then configuration and headers were read from the hub. */
+  readonly download?: DownloadReport;
   /** The precisions that run in this version. */
   readonly runs: readonly Precision[];
   readonly memory?: MemoryReport;

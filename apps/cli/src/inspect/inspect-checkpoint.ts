@@ -1,60 +1,83 @@
-import { missingTensors, modelTensors, retrievalContent, retrievalTensors, unexpectedTensors } from '@blip2/blip2';
-import { openModelWeights, resolveSource, type ModelWeights, type ResolveOptions } from '@blip2/checkpoint';
-import { Blip2Config, readConfig } from '@blip2/config';
+import { missingTensors, modelTensors, retrievalContent, retrievalTensors, unexpectedTensors, type ModelConfig } from '@blip2/blip2';
+import { openModelWeights, type ModelWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFailure, type Failure } from '../failure.ts';
-import type { CheckpointReport, MemoryReport, Precision } from './checkpoint-report.ts';
+import type { CheckpointReport, MemoryReport, Precision, PrecisionSize } from './checkpoint-report.ts';
 import { machineMemory } from './machine-memory.ts';
 import { expectWeights, type ExpectedTensor } from './expect-weights.ts';
-import { bytesByPrecision, mappedBytes, partReports } from './weights-report.ts';
+import { openSource } from './open-source.ts';
+import { PRECISIONS, precisionSize } from './precision-report.ts';
+import { taskParts } from './task-parts.ts';
+import { mappedBytes, partReports } from './weights-report.ts';
 
-/** What this version runs. */
-const RUNNING_PRECISIONS: readonly Precision[] = ['fp32'];
+/** Beside weights and cache, for the process and what a picture leaves in it: measured at the opt-2.7b shape (benchmarks, caption-fp32-opt-2.7b). */
+const WORKING_BYTES = 300e6;
 /** New tokens that the estimate of the cache allows for. */
 const TYPICAL_NEW_TOKENS = 64;
 const FLOAT32_BYTES = 4;
 
 /**
  * Reads the configuration and the headers of the weights, and no weight but biases that LAVIS keeps in halves. Everything that keeps the model from running is collected, not thrown.
- * A hub id is downloaded first. Throws `MISSING_FILE` if there is no such folder, and as `resolveSource` does.
+ * Of a hub id that is not here configuration and headers are read where they are, and no weights. Throws `MISSING_FILE` if there is no such folder, and as `resolveSource` does.
  */
 export async function inspectCheckpoint(source: string, options: ResolveOptions): Promise<CheckpointReport> {
-  const folder = await resolveSource(source, options);
+  await using opened = await openSource(source, options);
+  const { folder, download } = opened;
   const unsupported: Failure[] = [];
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> => work.catch((error: unknown) => void unsupported.push(describeFailure(error)));
   const json = await attempt(readConfig(folder));
-  const config = json === undefined ? undefined : await attempt((async () => Blip2Config.fromJson(json, join(folder, 'config.json')))());
+  const config = json === undefined ? undefined : await attempt((async () => readModelConfig(json, join(folder, 'config.json')))());
   await using checkpoint = await attempt(openModelWeights(folder));
   const tensors = checkpoint && ownTensors(checkpoint, config);
-  const hasLanguageModel = !tensors || tensors.some(({ name }) => /^language_(?:model|projection)\./.test(name));
-  const expected = config && (hasLanguageModel ? modelTensors(config) : retrievalTensors(config, retrievalContent));
+  const hasLanguageModel = config?.modelType === 'instructblip' || !tensors || tensors.some(({ name }) => /^language_(?:model|projection)\./.test(name));
+  const expected = config && (config.modelType === 'instructblip' || hasLanguageModel ? modelTensors(config) : retrievalTensors(config, retrievalContent));
   await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel, expected));
   const architecture = architectureOf(json);
+  // A plan looks for every tensor of the model by its shape.
+  const sizes = config && checkpoint && tensors && unsupported.length === 0 ? sizesOf(config, checkpoint, tensors) : undefined;
   return {
     model: source,
     ...(architecture !== undefined && { architecture }),
     ...(config && configReport(config, hasLanguageModel)),
     ...(checkpoint && { origin: checkpoint.origin }),
     ...(checkpoint && expected && { missing: missingTensors(expected, checkpoint.tensors), unexpected: unexpectedTensors(expected, checkpoint.tensors) }),
-    ...(tensors && checkpoint && weightsReport(tensors, checkpoint.files.length)),
-    runs: unsupported.length > 0 ? [] : RUNNING_PRECISIONS,
-    ...(config && tensors && { memory: memoryReport(config, tensors, hasLanguageModel) }),
+    ...(tensors && checkpoint && weightsReport(tensors, checkpoint.files.length, sizes)),
+    ...(config && sizes && { tasks: taskParts(config, hasLanguageModel) }),
+    ...(download && { download }),
+    runs: unsupported.length > 0 ? [] : PRECISIONS,
+    ...(config && tensors && sizes && { memory: memoryReport(config, tensors, hasLanguageModel, sizes) }),
     unsupported,
   };
 }
 
 /** Throws for the first reason why `caption` and `ask`, or `match` of a retrieval checkpoint, would not work with a model that can be read. */
-async function expectRunnable(folder: string, config: Blip2Config | undefined, checkpoint: ModelWeights | undefined, hasLanguageModel: boolean, expected: readonly ExpectedTensor[] | undefined): Promise<void> {
+async function expectRunnable(folder: string, config: ModelConfig | undefined, checkpoint: ModelWeights | undefined, hasLanguageModel: boolean, expected: readonly ExpectedTensor[] | undefined): Promise<void> {
   if (!hasLanguageModel && config?.qformerConfig.useQformerTextInput !== true) {
     throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The checkpoint has neither a language model nor a Q-Former that reads text, so there is nothing that it can do', { where: folder });
   }
   if (expected && checkpoint) expectWeights(expected, checkpoint);
-  const tokenizer = join(folder, 'tokenizer.json');
-  await access(tokenizer).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'The folder has no tokenizer.json', { where: tokenizer, cause });
-  });
+  for (const tokenizer of ['tokenizer.json', ...(config?.modelType === 'instructblip' ? [join('qformer_tokenizer', 'tokenizer.json')] : [])]) {
+    await access(join(folder, tokenizer)).catch((cause: unknown) => {
+      throw new Blip2Error('MISSING_FILE', `The folder has no ${tokenizer}`, { where: join(folder, tokenizer), cause });
+    });
+  }
+}
+
+function readModelConfig(json: unknown, where: string): ModelConfig {
+  return Object(json).model_type === 'instructblip' ? InstructBlipConfig.fromJson(json, where) : Blip2Config.fromJson(json, where);
+}
+
+type Sizes = Readonly<Record<Precision, PrecisionSize>>;
+
+function sizesOf(config: ModelConfig, checkpoint: ModelWeights, tensors: readonly StoredTensor[]): Sizes {
+  return byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision));
+}
+
+function byPrecision<T>(of: (precision: Precision) => T): Readonly<Record<Precision, T>> {
+  return { fp32: of('fp32'), int8: of('int8'), q8: of('q8'), q4: of('q4'), fast: of('fast'), small: of('small') };
 }
 
 function architectureOf(json: unknown): string | undefined {
@@ -63,7 +86,7 @@ function architectureOf(json: unknown): string | undefined {
   return 'model_type' in json && typeof json.model_type === 'string' ? json.model_type : undefined;
 }
 
-function configReport(config: Blip2Config, hasLanguageModel: boolean): Partial<CheckpointReport> {
+function configReport(config: ModelConfig, hasLanguageModel: boolean): Partial<CheckpointReport> {
   const { visionConfig, qformerConfig, textConfig, numQueryTokens } = config;
   const { imageSize, patchSize } = visionConfig;
   const sizes = { layers: { vision: visionConfig.numHiddenLayers, qformer: qformerConfig.numHiddenLayers }, hiddenSizes: { vision: visionConfig.hiddenSize, qformer: qformerConfig.hiddenSize } };
@@ -79,27 +102,30 @@ function configReport(config: Blip2Config, hasLanguageModel: boolean): Partial<C
   };
 }
 
-function weightsReport(tensors: readonly StoredTensor[], files: number): Partial<CheckpointReport> {
+function weightsReport(tensors: readonly StoredTensor[], files: number, sizes: Sizes | undefined): Partial<CheckpointReport> {
   const parts = partReports(tensors);
   const sum = (key: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[key], 0);
-  return { files, parameters: sum('parameters'), parts, bytes: { stored: sum('bytes'), ...bytesByPrecision(tensors) } };
+  return { files, parameters: sum('parameters'), parts, ...(sizes && { bytes: { stored: sum('bytes'), ...byPrecision((precision) => sizes[precision].bytes) }, precisions: sizes }) };
 }
 
-function memoryReport(config: Blip2Config, tensors: readonly StoredTensor[], hasLanguageModel: boolean): MemoryReport {
+function memoryReport(config: ModelConfig, tensors: readonly StoredTensor[], hasLanguageModel: boolean, sizes: Sizes): MemoryReport {
   const machine = machineMemory();
   const { layers, hiddenSize } = languageSizes(config.textConfig);
   const positions = hasLanguageModel ? config.numQueryTokens + TYPICAL_NEW_TOKENS : 0;
   const cacheBytes = 2 * layers * hiddenSize * positions * FLOAT32_BYTES;
-  const neededBytes = bytesByPrecision(tensors).fp32 + cacheBytes;
-  return { neededBytes, mappedBytes: mappedBytes(tensors), ...machine, fits: neededBytes <= machine.totalBytes };
+  const needs = byPrecision((precision) => {
+    const neededBytes = sizes[precision].bytes + cacheBytes + WORKING_BYTES;
+    return { neededBytes, fits: neededBytes <= machine.totalBytes };
+  });
+  return { ...needs.fp32, mappedBytes: mappedBytes(tensors), ...machine, byPrecision: needs };
 }
 
-function languageSizes(config: Blip2Config['textConfig']): { readonly layers: number; readonly hiddenSize: number } {
+function languageSizes(config: ModelConfig['textConfig']): { readonly layers: number; readonly hiddenSize: number } {
   return config.modelType === 't5' ? { layers: config.numLayers, hiddenSize: config.dModel } : { layers: config.numHiddenLayers, hiddenSize: config.hiddenSize };
 }
 
 /** The tensors that count: a head that is tied to the word embeddings is the same weights once more. */
-function ownTensors(checkpoint: ModelWeights, config: Blip2Config | undefined): readonly StoredTensor[] {
+function ownTensors(checkpoint: ModelWeights, config: ModelConfig | undefined): readonly StoredTensor[] {
   const tied = config && config.textConfig.modelType !== 't5' && config.textConfig.tieWordEmbeddings;
   return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));
 }

@@ -1,6 +1,7 @@
 import { listNames } from '@blip2/blip2';
 import { oneLine } from '../output/one-line.ts';
-import type { CheckpointReport, MemoryReport, PartReport, Precision } from './checkpoint-report.ts';
+import type { CheckpointReport, MemoryReport, PartReport, PrecisionSize, TaskReport } from './checkpoint-report.ts';
+import { PRECISIONS } from './precision-report.ts';
 
 /** The report as a table for people. */
 export function reportTable(report: CheckpointReport): string {
@@ -14,23 +15,37 @@ export function reportTable(report: CheckpointReport): string {
   if (report.origin) rows.push(['names', report.origin === 'lavis' ? 'of LAVIS; the vision encoder and the language model may lie elsewhere' : 'of the Hugging Face layout']);
   if (report.missing?.length) rows.push(['missing', `${count(report.missing.length)} tensors: ${oneLine(listNames(report.missing))}`]);
   if (report.unexpected?.length) rows.push(['not read', `${count(report.unexpected.length)} tensors: ${oneLine(listNames(report.unexpected))}`]);
-  if (bytes) rows.push(['size', `${size(bytes.stored)} stored; about ${PRECISIONS.map((precision) => `${size(bytes[precision])} in ${precision}`).join(', ')}`]);
-  if (report.memory) rows.push(['memory', memoryLine(report.memory)]);
+  if (bytes) rows.push(['size', `${size(bytes.stored)} stored`]);
+  if (report.download) rows.push(['download', `${size(report.download.missingBytes)} to bring, licence ${report.download.licence ? oneLine(report.download.licence) : 'not named'}; only configuration and headers were read`]);
+  const { precisions, memory } = report;
+  if (precisions && memory) rows.push(...PRECISIONS.map((precision) => [`in ${precision}`, precisionLine(precisions[precision], memory.byPrecision[precision])] as const), ['memory', memoryLine(memory)]);
+  if (report.tasks) rows.push(...taskRows(report.tasks));
   rows.push(['runs', report.unsupported.length > 0 ? 'no' : `yes, in ${report.runs.join(', ')}`]);
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
 }
 
-const PRECISIONS: readonly Precision[] = ['fp32', 'int8', 'q8', 'q4'];
-
 function partLine({ parameters, bytes, tensors, dtypes }: PartReport): string {
   return `${count(parameters)} parameters, ${size(bytes)}, ${tensors} tensors in ${dtypes.join(', ')}`;
 }
 
-function memoryLine({ neededBytes, mappedBytes, totalBytes, availableBytes, fits }: MemoryReport): string {
-  const mapped = mappedBytes > 0 ? ` (${size(mappedBytes)} of it mapped from the files)` : '';
-  const verdict = fits ? (neededBytes <= availableBytes ? 'fits' : 'fits once others give memory back') : 'does not fit: weights will be read from disk again and again, or the process ends';
-  return `about ${size(neededBytes)} in fp32${mapped}; this machine has ${size(totalBytes)}, ${size(availableBytes)} of them free: ${verdict}`;
+function precisionLine({ bytes, convertedBytes }: PrecisionSize, { neededBytes, fits }: MemoryReport['byPrecision']['fp32']): string {
+  const made = convertedBytes > 0 ? `, ${size(convertedBytes)} of it made once and kept` : ', read where it lies';
+  return `${size(bytes)} of weights${made}; needs about ${size(neededBytes)} of memory, which ${fits ? 'fits' : 'does not fit'}`;
+}
+
+function memoryLine({ mappedBytes, totalBytes, availableBytes, fits, byPrecision }: MemoryReport): string {
+  const smaller = PRECISIONS.filter((precision) => byPrecision[precision].fits);
+  const mend = smaller.length > 0 ? `use ${smaller.join(', ')}` : 'in no precision';
+  const mapped = mappedBytes > 0 ? `; in fp32 ${size(mappedBytes)} are mapped from the files` : '';
+  return `this machine has ${size(totalBytes)}, ${size(availableBytes)} of them free${fits ? '' : `; fp32 does not fit: weights would be read from disk again and again, or the process ends (${mend})`}${mapped}`;
+}
+
+/** Tasks that need the same parts in one row. */
+function taskRows(tasks: readonly TaskReport[]): (readonly [string, string])[] {
+  const byParts = new Map<string, string[]>();
+  for (const { task, parts } of tasks) byParts.set(parts.join(', '), [...(byParts.get(parts.join(', ')) ?? []), task]);
+  return [...byParts].map(([parts, names]) => ['loads', `${parts}: ${names.join('; ')}`]);
 }
 
 function count(value: number): string {

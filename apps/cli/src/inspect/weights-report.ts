@@ -1,5 +1,5 @@
 import type { StoredTensor } from '@blip2/interfaces';
-import type { PartName, PartReport, Precision } from './checkpoint-report.ts';
+import type { PartName, PartReport } from './checkpoint-report.ts';
 
 /** Where each part lies in a checkpoint of the hub. */
 const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
@@ -7,12 +7,6 @@ const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
 ];
 const PART_ORDER: readonly PartName[] = ['vision', 'qformer', 'projection', 'language', 'other'];
 const FLOAT_TYPES: ReadonlySet<string> = new Set(['F64', 'F32', 'F16', 'BF16']);
-
-/** Weights that share one scale in the block formats. */
-const BLOCK_SIZE = 128;
-const SCALE_BYTES = 4;
-/** Bytes of one weight of a linear layer. Blocks of 8 and 4 bits have a scale each; the scales of dynamic int8, one per column, are too few to count. */
-const BYTES_PER_WEIGHT: Readonly<Record<Precision, number>> = { fp32: 4, int8: 1, q8: 1 + SCALE_BYTES / BLOCK_SIZE, q4: 0.5 + SCALE_BYTES / BLOCK_SIZE };
 
 /** Floating-point tensors by part, in the order of the data flow. Integer buffers are no parameters. */
 export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
@@ -24,14 +18,6 @@ export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
     const bytes = own.reduce((sum, { byteLength }) => sum + byteLength, 0);
     return [{ part, parameters, bytes, tensors: own.length, dtypes: [...new Set(own.map(({ dtype }) => dtype))].sort() }];
   });
-}
-
-/** About what the weights are in each precision: the matrices of linear layers in that precision, all else in float32. */
-export function bytesByPrecision(tensors: Iterable<StoredTensor>): Record<Precision, number> {
-  const floats = [...tensors].filter(isParameter);
-  const sizes = floats.map((tensor) => [elementsOf(tensor), isLinear(tensor)] as const);
-  const total = (precision: Precision): number => Math.ceil(sizes.reduce((sum, [elements, linear]) => sum + elements * BYTES_PER_WEIGHT[linear ? precision : 'fp32'], 0));
-  return { fp32: total('fp32'), int8: total('int8'), q8: total('q8'), q4: total('q4') };
 }
 
 /** Bytes that the runtime maps where they lie: float32 needs no conversion. */
@@ -53,10 +39,6 @@ function groupByPart(tensors: Iterable<StoredTensor>): Map<PartName, StoredTenso
 
 function isParameter({ dtype }: StoredTensor): boolean {
   return FLOAT_TYPES.has(dtype);
-}
-
-function isLinear({ name, shape }: StoredTensor): boolean {
-  return shape.length === 2 && name.endsWith('.weight') && !/embed/.test(name);
 }
 
 function elementsOf({ shape }: StoredTensor): number {

@@ -1,0 +1,34 @@
+import { plannedBytes } from '@blip2/checkpoint';
+import { plannedFiles, type ModelConfig } from '@blip2/blip2';
+import type { PlannedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
+import type { Precision, PrecisionSize } from './checkpoint-report.ts';
+
+export const PRECISIONS: readonly Precision[] = ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'];
+
+const FLOAT32_BYTES = 4;
+
+/** What a checkpoint weighs in a precision, by the very plan that conversion follows: the files that it makes, and what is read from the checkpoint beside them. */
+export function precisionSize(config: ModelConfig, store: WeightStore, own: readonly StoredTensor[], precision: Precision): PrecisionSize {
+  const files = plannedFiles(config, store, precision);
+  const planned = new Set(files.flatMap(({ weights }) => weights.map(({ name }) => name)));
+  const rest = own.filter(({ name }) => !planned.has(name) || isTable(name));
+  const convertedBytes = files.reduce((sum, { weights }) => sum + plannedBytes(weights, store.folder), 0);
+  const restBytes = rest.reduce((sum, tensor) => sum + float32Bytes(tensor), 0);
+  const widened = rest.filter(({ dtype }) => dtype !== 'F32').reduce((sum, tensor) => sum + float32Bytes(tensor), 0);
+  // Integers are packed into one copy on the heap when their graph is loaded.
+  const packed = files.reduce((sum, { weights }) => sum + plannedBytes(weights.filter(isInteger), store.folder), 0);
+  return { bytes: convertedBytes + restBytes, convertedBytes, heapBytes: Math.min(convertedBytes + restBytes, packed + widened) };
+}
+
+function isInteger({ precision }: PlannedWeight): boolean {
+  return precision !== 'fp32';
+}
+
+/** The table of words is read row by row from the checkpoint, also where a head that is tied to it is converted. */
+function isTable(name: string): boolean {
+  return /\.(?:embed_tokens|shared)\.weight$/.test(name);
+}
+
+function float32Bytes({ shape }: StoredTensor): number {
+  return shape.reduce((product, length) => product * length, FLOAT32_BYTES);
+}

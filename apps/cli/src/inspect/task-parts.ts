@@ -1,0 +1,19 @@
+import type { ModelConfig } from '@blip2/blip2';
+import type { TaskReport } from './checkpoint-report.ts';
+
+const GENERATION = ['vision', 'qformer', 'projection', 'language'] as const;
+
+/** Which parts a command loads: nothing of the others is read. */
+export function taskParts({ modelType }: ModelConfig, hasLanguageModel: boolean): readonly TaskReport[] {
+  const writing = ['caption', 'ask', 'chat', 'rank'].map((task): TaskReport => ({ task, parts: GENERATION }));
+  if (modelType === 'instructblip') return writing;
+  if (hasLanguageModel) {
+    return [...writing, { task: 'heatmap', parts: ['vision', 'qformer'] }, ...featureTasks, { task: 'embed --part projection', parts: ['vision', 'qformer', 'projection'] }];
+  }
+  return [
+    { task: 'match', parts: ['vision', 'qformer', 'heads'] }, { task: 'heatmap', parts: ['vision', 'qformer'] }, ...featureTasks,
+    { task: 'embed --part image-proj', parts: ['vision', 'qformer', 'heads'] }, { task: 'embed --part text, text-proj', parts: ['qformer', 'heads'] }, { task: 'embed --part multimodal', parts: ['vision', 'qformer'] },
+  ];
+}
+
+const featureTasks: readonly TaskReport[] = [{ task: 'embed --part vision', parts: ['vision'] }, { task: 'embed --part qformer', parts: ['vision', 'qformer'] }];

@@ -1,0 +1,28 @@
+import { partWeights } from '@blip2/checkpoint';
+import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
+import { planLanguage } from '@blip2/language';
+import { blip2QFormerLayout, instructBlipQFormerLayout, planQFormer } from '@blip2/qformer';
+import { planVision } from '@blip2/vision';
+import type { ModelConfig } from './model-config.ts';
+
+/** A file that loading at a precision makes. */
+export interface PlannedFile {
+  readonly part: 'vision' | 'qformer' | 'language';
+  readonly weights: readonly PlannedWeight[];
+}
+
+/**
+ * The files of converted weights that loading a model at a precision makes, one per part, two of a language model at `fast`; none of a part that is read as it lies. Nothing is
+ * converted, and of the weights only names and shapes count. `store` has the names of the Hugging Face layout; a retrieval model has no language model.
+ */
+export function plannedFiles(config: ModelConfig, store: WeightStore, dtype: PrecisionChoice): PlannedFile[] {
+  const { visionConfig, qformerConfig, textConfig } = config;
+  const hasLanguageModel = [...store.tensors.keys()].some((name) => name.startsWith('language_model.'));
+  const layout = config.modelType === 'instructblip' ? instructBlipQFormerLayout : hasLanguageModel ? undefined : blip2QFormerLayout;
+  const file = (part: PlannedFile['part'], weights: readonly PlannedWeight[] | undefined): PlannedFile[] => (weights ? [{ part, weights }] : []);
+  return [
+    ...file('vision', planVision(visionConfig, partWeights(store, 'vision_model'), dtype)),
+    ...file('qformer', planQFormer(qformerConfig, partWeights(store, 'qformer'), dtype, layout && { norm: layout.norm, text: true })),
+    ...(hasLanguageModel ? planLanguage(textConfig, partWeights(store, 'language_model'), dtype).flatMap((weights) => file('language', weights)) : []),
+  ];
+}
