@@ -8,6 +8,7 @@ import { layeredTensors, partPrecisions, planWeights } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPixels } from './expect-pixels.ts';
 import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest } from './graph.ts';
+import { inBatches, picturesPerRun } from './in-batches.ts';
 
 export interface VisionForwardInputs {
   /** `[batch, 3, height, width]`, normalised. */
@@ -60,7 +61,8 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
     imageSize: config.imageSize,
     hiddenSize: config.hiddenSize,
     async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
-      return (await run({ pixelValues }, { hiddenStates: false, attentions: false, interpolatePosEncoding })).lastHiddenState;
+      const states = async (some: PixelValues): Promise<HiddenStates> => (await run({ pixelValues: some }, { ...FINAL_STATES, interpolatePosEncoding })).lastHiddenState;
+      return inBatches(pixelValues, picturesPerRun(weights.store, pixelValues, config.patchSize), states);
     },
     forward: (inputs, { outputHiddenStates, outputAttentions, interpolatePosEncoding = false } = {}) => run(inputs, {
       hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, interpolatePosEncoding,
