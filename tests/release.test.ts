@@ -13,8 +13,10 @@ test('nx release gives every published package one version, and each other by it
   const report = stripVTControlCharacters(execFileSync(process.execPath, [nx, 'release', '9.8.7', '--dry-run', '--skip-publish'], {
     cwd: root, encoding: 'utf8', env: { ...process.env, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NO_COLOR: '1', FORCE_COLOR: '0' },
   }));
-  for (const { folder, manifest } of readWorkspace(root).published) {
-    const change = report.split(/^UPDATE /m).find((part) => part.startsWith(`${folder}/package.json `)) ?? '';
+  // A manifest's change begins beside its name; the lines that name its file come in another order from run to run.
+  const changes = report.split(/^ +"name": "/m);
+  for (const { manifest } of readWorkspace(root).published) {
+    const change = changes.find((part) => part.startsWith(`${manifest.name}",`)) ?? '';
     const internal = [manifest.dependencies, manifest.devDependencies].flatMap((kind) => Object.keys(kind ?? {})).filter((name) => name.startsWith('@blip2/'));
     expect([...change.matchAll(/^\+\s+"([^"]+)": "9\.8\.7"/gm)].map(([, name]) => name)).toEqual(['version', ...internal]);
   }
