@@ -12,6 +12,7 @@ import { createEncodedImages, type EncodedImage } from './tasks/encoded-image.ts
 import { createPictureTasks, type PictureTasks, type TaskPrompts } from './tasks/picture-tasks.ts';
 import type { RankAnswersOptions } from './tasks/rank-answers.ts';
 import type { ImageOptions } from './tasks/task-images.ts';
+import { prepareAhead } from './prepare-ahead.ts';
 
 export interface TaskOptions extends GenerationOptions, ImageOptions {
   /** Hears every token as it is chosen; its `row` is the place of the picture or question. Not with beams. */
@@ -72,6 +73,7 @@ async function fromPretrained(source: string | ModelSources, options: LoadOption
   const parts = await openCheckpointParts(source, options);
   try {
     const [model, processor] = await Promise.all([assembleConditionalGeneration(parts), loadProcessor({ folder: parts.folders.processor, config: parts.config })]);
+    if (options.isolate === 'worker') prepareAhead(model.pipeline.language);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();

@@ -11,7 +11,7 @@ import type { ModelConfig } from './model-config.ts';
 import { readSourcesConfig, resolveSources, sameFolder, type ModelFolders, type ModelSources } from './model-sources.ts';
 import { once } from './once.ts';
 
-/** The parts of one checkpoint. Each is made when it is first asked for, and all live in one place. */
+/** The parts of one checkpoint. Each is made when it is first asked for; in workers the language model has one, and all others have one. */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** Of the Q-Former and the configuration; where there is one source, of everything. */
   readonly folder: string;
@@ -58,7 +58,8 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
 function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {
   const optionsOf = partOptions(options);
   const folder = folders.qformer;
-  const host = options.isolate === 'worker' ? createPartHost({ isolate: 'worker' }) : undefined;
+  // The language model gets ready while the others look at a picture. A thread starts with its first part.
+  const hosts = options.isolate === 'worker' ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) } : undefined;
   const made: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -67,6 +68,7 @@ function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, op
   const part = <Name extends LoaderName>(name: Name, from = folder, more: Pick<LoadVisionOptions, 'finalNorm'> = {}): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
     expectOpen();
     const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
+    const host = name === 'loadLanguageModel' ? hosts?.writing : hosts?.seeing;
     const created = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
     made.push(created);
     return created;
@@ -86,7 +88,8 @@ function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, op
     async [Symbol.asyncDispose]() {
       disposed = true;
       for (const created of made.splice(0).reverse()) await created[Symbol.asyncDispose]();
-      await host?.[Symbol.asyncDispose]();
+      await hosts?.writing[Symbol.asyncDispose]();
+      await hosts?.seeing[Symbol.asyncDispose]();
     },
   };
 }

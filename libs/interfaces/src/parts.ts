@@ -59,6 +59,8 @@ export interface LanguageModel extends AsyncDisposable {
   embed(inputIds: readonly TokenIds[]): Promise<TokenEmbeddings>;
   /** Reads a prompt. A seq2seq model encodes it and begins at its start token, or at `decoderInputIds`. */
   start(prompt: Prompt): Promise<Decoding>;
+  /** Makes what decoding needs ahead of its first use: in a thread of its own, while the caller does something else. Optional, for the caller too. */
+  prepare?(): Promise<void>;
 }
 
 export interface SpecialTokens {

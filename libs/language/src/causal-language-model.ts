@@ -1,5 +1,5 @@
 import type {
-  AttentionMask, Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, SpecialTokens, Tensor, TokenEmbeddings, TokenIds, WeightStore,
+  AttentionMask, Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, Session, SpecialTokens, Tensor, TokenEmbeddings, TokenIds, WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
 import { asRows, rowsTensor, type LazySessions } from '@blip2/runtime';
@@ -70,9 +70,10 @@ export interface CausalArchitecture {
 
 export function createCausalLanguageModel(architecture: CausalArchitecture, sessions: LazySessions): Omit<CausalLanguageModel, typeof Symbol.asyncDispose> {
   const { sizes, maxPositions, specialTokens } = architecture;
+  const embedding = (): Promise<Session<EmbeddingSignature>> => sessions.get('embedding', () => architecture.buildEmbedding());
   const embed = async (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => {
     expectTokens(ids, sizes.vocabSize);
-    const session = await sessions.get('embedding', () => architecture.buildEmbedding());
+    const session = await embedding();
     return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
   };
   const stepper = { cacheSize: cacheSizeOf(sizes), maxPositions, embed, step: (step: CausalStep) => decodeStep(architecture, sessions, step) };
@@ -84,6 +85,11 @@ export function createCausalLanguageModel(architecture: CausalArchitecture, sess
     specialTokens,
     embed,
     start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    async prepare() {
+      const { many, few } = architecture.stores;
+      await embedding();
+      for (const store of new Set([many, few])) await decoder(architecture, sessions, store);
+    },
     forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
   };
 }
@@ -95,11 +101,14 @@ function cacheSizeOf({ layers, keyValueHeads: heads, headSize }: CausalSizes): C
 /** What decoding asks of its graph. */
 export const DECODING: CausalRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
 
+function decoder(architecture: CausalArchitecture, sessions: LazySessions, store: WeightStore): Promise<Session<CausalSignature>> {
+  return sessions.get(store === architecture.stores.many ? 'decoding' : 'decoding of few rows', () => architecture.buildDecoder(DECODING, store));
+}
+
 async function decodeStep(architecture: CausalArchitecture, sessions: LazySessions, step: CausalStep): Promise<CausalStepOutput> {
   const { stores, sizes: { layers } } = architecture;
   const [batch, sequence] = step.inputsEmbeds.dims;
-  const store = storeForRows(stores, batch * sequence);
-  const session = await sessions.get(store === stores.many ? 'decoding' : 'decoding of few rows', () => architecture.buildDecoder(DECODING, store));
+  const session = await decoder(architecture, sessions, storeForRows(stores, batch * sequence));
   const past = range(layers).flatMap((layer) => [[`past_key.${layer}`, step.cache.keys(layer)], [`past_value.${layer}`, step.cache.values(layer)]] as const);
   const outputs = await session.run({
     inputs_embeds: step.inputsEmbeds,

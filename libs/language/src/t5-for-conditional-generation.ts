@@ -11,7 +11,7 @@ import { startSeq2SeqDecoding } from './seq2seq-decoding.ts';
 import { buildT5Decoder } from './t5-decoder-graph.ts';
 import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
 import { cacheSizeOf, forwardT5, startToken, type Seq2SeqLMInputs, type Seq2SeqLMOptions, type Seq2SeqLMOutput } from './t5-forward.ts';
-import { createT5Parts, STEPPING, type T5Parts } from './t5-parts.ts';
+import { createT5Parts, FINAL_STATES, STEPPING, type T5Parts } from './t5-parts.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';
 import { requireOneWordTable } from './t5-word-tables.ts';
 
@@ -32,8 +32,6 @@ export interface T5ForConditionalGeneration extends LanguageModel {
   dispose(): Promise<void>;
 }
 
-const FINAL_STATES = { hiddenStates: false, attentions: false } as const;
-
 /** Puts a T5 together from its configuration and weights. Nothing is loaded before it is used. */
 export function createT5ForConditionalGeneration(config: T5Config, weights: PartWeights, options: PartOptions = {}): T5ForConditionalGeneration {
   const sessions = lazySessions('language model', options);
@@ -52,6 +50,7 @@ export function createT5ForConditionalGeneration(config: T5Config, weights: Part
     specialTokens: TextConfig.specialTokens(config),
     embed: parts.embed,
     start: (prompt) => start(config, parts, prompt),
+    prepare: parts.prepare,
     forward: (inputs, forwardOptions = {}) => forwardT5(config, parts, inputs, forwardOptions),
     async savePretrained(folder, saveOptions) {
       const dtype = await savePartWeights(folder, weights, saveOptions);

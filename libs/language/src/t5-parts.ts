@@ -1,8 +1,9 @@
 import type { PartWeights } from '@blip2/checkpoint';
 import type { T5Config } from '@blip2/config';
-import type { AttentionMask, Attentions, HiddenStates, Logits, Tensor, TokenEmbeddings, TokenIds } from '@blip2/interfaces';
+import type { AttentionMask, Attentions, HiddenStates, Logits, Session, Tensor, TokenEmbeddings, TokenIds } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { rowsTensor, type LazySessions } from '@blip2/runtime';
+import type { EmbeddingSignature } from './causal-graph.ts';
 import { causalBias } from './causal-mask.ts';
 import { encoderMemory, type CrossTensor, type EncoderMemory } from './encoder-memory.ts';
 import { expectTokens, indexTensor, range } from './language-inputs.ts';
@@ -11,8 +12,8 @@ import { paddingBias } from './padding-bias.ts';
 import { pastFeeds, withNewRows, type LayeredKeyValues } from './past-key-values.ts';
 import { relativeBuckets } from './relative-buckets.ts';
 import type { Seq2SeqStep, Seq2SeqStepOutput } from './seq2seq-decoding.ts';
-import { buildT5Decoder, type T5DecoderRequest } from './t5-decoder-graph.ts';
-import { buildT5Cross, buildT5Embedding, buildT5Encoder, type T5StackRequest } from './t5-encoder-graph.ts';
+import { buildT5Decoder, type T5DecoderRequest, type T5DecoderSignature } from './t5-decoder-graph.ts';
+import { buildT5Cross, buildT5Embedding, buildT5Encoder, type T5CrossSignature, type T5EncoderSignature, type T5StackRequest } from './t5-encoder-graph.ts';
 
 export interface EncoderOutput {
   /** After the final norm, `[batch, source, dModel]`. */
@@ -44,6 +45,8 @@ export type DecoderRequest = Omit<T5DecoderRequest, 'lastHiddenState'>;
 
 /** The graphs of one T5, each run over plain tensors. */
 export interface T5Parts {
+  /** Makes the sessions that a single prompt and its tokens need. */
+  prepare(): Promise<void>;
   embed(ids: readonly TokenIds[]): Promise<TokenEmbeddings>;
   encode(inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask, request: T5StackRequest): Promise<EncoderOutput>;
   /** Keys and values of the decoder's cross-attention. */
@@ -54,6 +57,8 @@ export interface T5Parts {
   decode(run: DecoderRun, request: DecoderRequest): Promise<DecoderOutput>;
 }
 
+/** What decoding asks of the encoder. */
+export const FINAL_STATES: T5StackRequest = { hiddenStates: false, attentions: false };
 /** What decoding asks of its graph. */
 export const STEPPING: T5DecoderRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
 
@@ -61,14 +66,28 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
   const { store, prefix } = weights;
   const stores = storesByRows(weights);
   const { numDecoderLayers: layers, relativeAttentionNumBuckets: numBuckets, relativeAttentionMaxDistance: maxDistance } = config;
+  const embedding = (): Promise<Session<EmbeddingSignature>> => sessions.get('embedding', () => buildT5Embedding(config, weights.original ?? store, prefix));
+  const encoder = (request: T5StackRequest): Promise<Session<T5EncoderSignature>> =>
+    sessions.get(`encoder ${JSON.stringify(request)}`, () => buildT5Encoder(config, store, prefix, request));
+  const cross = (): Promise<Session<T5CrossSignature>> => sessions.get('cross', () => buildT5Cross(config, store, prefix));
+  const decoder = (rows: number): Promise<Session<T5DecoderSignature>> => {
+    const fitting = storeForRows(stores, rows);
+    return sessions.get(fitting === store ? 'decoding' : 'decoding of few rows', () => buildT5Decoder(config, fitting, prefix, STEPPING));
+  };
   return {
+    async prepare() {
+      await embedding();
+      await encoder(FINAL_STATES);
+      await cross();
+      await decoder(1);
+    },
     async embed(ids) {
       expectTokens(ids, config.vocabSize);
-      const session = await sessions.get('embedding', () => buildT5Embedding(config, weights.original ?? store, prefix));
+      const session = await embedding();
       return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
     },
     async encode(inputsEmbeds, attentionMask, request) {
-      const session = await sessions.get(`encoder ${JSON.stringify(request)}`, () => buildT5Encoder(config, store, prefix, request));
+      const session = await encoder(request);
       const positions = range(inputsEmbeds.dims[1]);
       const outputs = await session.run({
         inputs_embeds: inputsEmbeds,
@@ -82,14 +101,13 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
       };
     },
     async remember(encoderStates, attentionMask) {
-      const session = await sessions.get('cross', () => buildT5Cross(config, store, prefix));
+      const session = await cross();
       const outputs = await session.run({ encoder_hidden_states: encoderStates });
       return encoderMemory({ keys: layeredTensors(outputs, 'cross_key', layers, 4), values: layeredTensors(outputs, 'cross_value', layers, 4), attentionMask });
     },
     async step({ inputsEmbeds, cache, memory, bias, logitPositions }) {
       const [batch, sequence] = inputsEmbeds.dims;
-      const fitting = storeForRows(stores, batch * sequence);
-      const session = await sessions.get(fitting === store ? 'decoding' : 'decoding of few rows', () => buildT5Decoder(config, fitting, prefix, STEPPING));
+      const session = await decoder(batch * sequence);
       const newPositions = range(sequence).map((index) => cache.length + index);
       const outputs = await session.run({
         inputs_embeds: inputsEmbeds,

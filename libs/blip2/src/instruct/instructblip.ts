@@ -11,6 +11,7 @@ import { createPictureTasks, type PictureTasks, type TaskPrompts } from '../task
 import { createInstructedBatch } from './instructed-batch.ts';
 import { assembleInstructBlip } from './instructblip-for-conditional-generation.ts';
 import { createInstructBlipPipeline, type InstructBlipParts, type InstructBlipPipeline } from './instructblip-pipeline.ts';
+import { prepareAhead } from '../prepare-ahead.ts';
 
 /**
  * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded picture has been through the vision encoder alone, for what the
@@ -50,6 +51,7 @@ async function fromPretrained(source: string, options: LoadOptions = {}): Promis
   const parts = await openModelParts(InstructBlipConfig.fromJson, source, options);
   try {
     const [model, processor] = await Promise.all([assembleInstructBlip(parts), loadInstructProcessor(parts)]);
+    if (options.isolate === 'worker') prepareAhead(model.pipeline.language);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();
