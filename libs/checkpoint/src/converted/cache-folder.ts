@@ -17,6 +17,33 @@ export function convertedFolder(cache: string): string {
   return join(cache, 'weights');
 }
 
+/** The folder beside a converted file in which the runtime keeps what it makes of it. It goes when the file goes. */
+export function packedFolderOf(file: string): string {
+  return `${file.slice(0, -'.safetensors'.length)}${PACKED}`;
+}
+
+const PACKED = '.packed';
+
+/** What the runtime keeps of a converted file: bytes in all. */
+export async function packedBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  const sizes = await Promise.all(entries.filter((entry) => entry.isFile()).map((entry) => stat(join(entry.parentPath, entry.name)).then(({ size }) => size, () => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Folders of the runtime whose converted file is gone, and those in them that were left unfinished. */
+async function abandonedPacked(folder: string, name: string, names: readonly string[]): Promise<string[]> {
+  if (!names.includes(`${name.slice(0, -PACKED.length)}.safetensors`)) return [join(folder, name)];
+  const unfinished = (await readdir(join(folder, name)).catch(() => [])).filter((entry) => entry.endsWith('.tmp'));
+  const old = await Promise.all(unfinished.map((entry) => isOld(join(folder, name, entry))));
+  return unfinished.filter((_, index) => old[index]).map((entry) => join(folder, name, entry));
+}
+
+async function isOld(file: string): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > ABANDONED_AFTER;
+}
+
 /** Milliseconds after which an unfinished file that nobody has written to was left by a process that is gone: a conversion writes several times a second. */
 const ABANDONED_AFTER = 3_600_000;
 
@@ -25,17 +52,17 @@ export async function abandonedFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   const abandoned = await Promise.all(names.map(async (name) => {
     const file = join(folder, name);
+    if (name.endsWith(PACKED)) return abandonedPacked(folder, name, names);
     if (name.endsWith(lockEnding)) return (await isLeftLock(file)) ? [file] : [];
     if (!name.startsWith('.') || !name.endsWith('.tmp')) return [];
-    const found = await stat(file).catch(() => undefined);
-    return found && Date.now() - found.mtimeMs > ABANDONED_AFTER ? [file] : [];
+    return (await isOld(file)) ? [file] : [];
   }));
   return abandoned.flat();
 }
 
 /** Removes them, as far as that is possible: it is not what the caller came for. */
 export async function removeAbandoned(folder: string): Promise<void> {
-  await Promise.all((await abandonedFiles(folder)).map((file) => rm(file, { force: true }).catch(() => undefined)));
+  await Promise.all((await abandonedFiles(folder)).map((file) => rm(file, { force: true, recursive: true }).catch(() => undefined)));
 }
 
 /** How exact the time of the last use is, in ms: a file that is used all day is not written to each time. */

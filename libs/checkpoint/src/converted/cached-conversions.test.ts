@@ -132,3 +132,29 @@ it('a process that has a file open keeps it when it is removed', async () => {
   await convert('own', 'q4');
   expect(dirname((await only()).file)).toBe(join(cache, 'weights'));
 });
+
+it('what the runtime keeps of a file counts with it, and goes with it; what is left of one that is gone goes too', async () => {
+  await convert('own', 'q4');
+  const { file, bytes } = await only();
+  const packed = `${file.slice(0, -'.safetensors'.length)}.packed`;
+  await mkdir(join(packed, 'graph-1'), { recursive: true });
+  await writeFile(join(packed, 'graph-1', 'weights.data'), new Uint8Array(5000));
+  expect((await only()).bytes).toBe(bytes + 5000);
+  expect(await verifyCachedConversion(await only())).toBe('ok');
+  expect((await planConversionPrune(cache)).leftovers).toEqual([]);
+
+  await mkdir(join(packed, 'graph-2.tmp'));
+  await writeFile(join(packed, 'graph-2.tmp', 'weights.data'), new Uint8Array(300));
+  expect((await planConversionPrune(cache)).leftovers).toEqual([]);
+  await age(join(packed, 'graph-2.tmp'), 2 * HOUR);
+  expect(await planConversionPrune(cache)).toMatchObject({ leftovers: [join(packed, 'graph-2.tmp')], bytes: 300 });
+
+  await removeCachedConversions({ conversions: [await only()], leftovers: [] });
+  expect(await stat(packed).catch(() => 'gone')).toBe('gone');
+  await mkdir(packed);
+  await writeFile(join(packed, 'rest'), new Uint8Array(70));
+  const plan = await planConversionPrune(cache);
+  expect(plan).toEqual({ conversions: [], leftovers: [packed], bytes: 70 });
+  await removeCachedConversions(plan);
+  expect(await stat(packed).catch(() => 'gone')).toBe('gone');
+});

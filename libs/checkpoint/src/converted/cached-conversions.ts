@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { Blip2Error, type Precision } from '@blip2/interfaces';
 import type { Header } from '../header.ts';
 import { readHeader } from '../read-header.ts';
-import { abandonedFiles, convertedFolder, defaultCacheFolder } from './cache-folder.ts';
+import { abandonedFiles, convertedFolder, defaultCacheFolder, packedBytes, packedFolderOf } from './cache-folder.ts';
 import { isStale, readOrigin, type ConvertedOrigin } from './converted-origin.ts';
 
 /** A file of converted weights in the cache: one part of a model at one precision. */
@@ -15,6 +15,7 @@ export interface CachedConversion {
   readonly part: string;
   /** What its matrices are held in, largest share first; `fp32` where all are floats. */
   readonly precisions: readonly Precision[];
+  /** What the runtime keeps of it included. */
   readonly bytes: number;
   /** ISO 8601, to the hour. */
   readonly lastUsed: string;
@@ -56,7 +57,10 @@ export async function planConversionPrune(cache: string = defaultCacheFolder(), 
   const all = await listCachedConversions(cache);
   const conversions = all.filter(({ state, lastUsed }) => state !== 'ready' || Date.now() - Date.parse(lastUsed) > unusedFor);
   const leftovers = await abandonedFiles(convertedFolder(cache));
-  const sizes = await Promise.all(leftovers.map(async (file) => (await stat(file).catch(() => undefined))?.size ?? 0));
+  const sizes = await Promise.all(leftovers.map(async (path) => {
+    const facts = await stat(path).catch(() => undefined);
+    return facts?.isDirectory() ? packedBytes(path) : (facts?.size ?? 0);
+  }));
   return { conversions, leftovers, bytes: [...conversions.map(({ bytes }) => bytes), ...sizes].reduce((sum, size) => sum + size, 0) };
 }
 
@@ -66,7 +70,8 @@ export async function planConversionPrune(cache: string = defaultCacheFolder(), 
  */
 export async function removeCachedConversions({ conversions, leftovers }: Pick<ConversionPrunePlan, 'conversions' | 'leftovers'>): Promise<void> {
   const failures: { readonly file: string; readonly cause: unknown }[] = [];
-  for (const file of [...conversions.map((conversion) => conversion.file), ...leftovers]) await rm(file, { force: true }).catch((cause: unknown) => failures.push({ file, cause }));
+  const files = [...conversions.flatMap(({ file }) => [file, packedFolderOf(file)]), ...leftovers];
+  for (const file of files) await rm(file, { force: true, recursive: true }).catch((cause: unknown) => failures.push({ file, cause }));
   const [first] = failures;
   if (first) throw new Blip2Error('WRITE_FAILED', 'A converted file cannot be removed', { where: first.file, fix: 'End the programs that use it, or change its permissions', cause: first.cause });
 }
@@ -77,7 +82,7 @@ async function describe(file: string): Promise<CachedConversion | undefined> {
   const header = await readHeader(await realpath(file)).catch(() => undefined);
   const origin = header && readOrigin(header.metadata);
   return {
-    file, model: origin && modelOf(origin), part: FILE_NAME.exec(basename(file))?.[1] ?? '', precisions: header ? precisionsOf(header) : [], bytes: facts.size,
+    file, model: origin && modelOf(origin), part: FILE_NAME.exec(basename(file))?.[1] ?? '', precisions: header ? precisionsOf(header) : [], bytes: facts.size + (await packedBytes(packedFolderOf(file))),
     lastUsed: facts.mtime.toISOString(),
     state: origin ? ((await isStale(origin)) ? 'stale' : 'ready') : 'damaged',
   };

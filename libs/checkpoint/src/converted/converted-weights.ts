@@ -6,7 +6,7 @@ import { syncFolder, systemCode, writeAll, writePending, writing } from '../pend
 import { readHeader } from '../read-header.ts';
 import { requireSpace } from '../save-checkpoint.ts';
 import { lockWork } from '../work-lock.ts';
-import { convertedFolder, defaultCacheFolder, markUsed, removeAbandoned } from './cache-folder.ts';
+import { convertedFolder, defaultCacheFolder, markUsed, packedFolderOf, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import { convertAll } from './conversion-pool.ts';
 import { taskBytes } from './convert-rows.ts';
@@ -178,7 +178,7 @@ async function openConverted(path: string, plan: readonly PlannedWeight[]): Prom
   }
   const integers = [...quantized.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
   // What is small is laid out in no time.
-  return { folder: dirname(file), tensors, quantized, ...(integers >= WORTH_PACKING && { packedFolder: join(dirname(file), '..', 'packed') }) };
+  return { folder: dirname(file), tensors, quantized, ...(integers >= WORTH_PACKING && { packedFolder: packedFolderOf(file) }) };
 }
 
 function quantizedWeight({ precision, shape }: PlannedWeight, values: StoredTensor, scales: StoredTensor): QuantizedWeight {
