@@ -13,7 +13,7 @@ export async function measureModel({ model, image, dtype, threads, rounds, newTo
   const conversion = watchConversion(onProgress);
   const picture = await readFile(image);
   const started = performance.now();
-  await using blip2 = await Blip2.fromPretrained(model, { ...dtypeOption(dtype), ...(threads !== undefined && { threads }), onProgress: conversion.onProgress });
+  await using blip2 = await Blip2.fromPretrained(model, { ...dtypeOption(dtype), isolate: 'worker', ...(threads !== undefined && { threads }), onProgress: conversion.onProgress });
   const loaded = performance.now();
   const generation = { minNewTokens: newTokens, maxNewTokens: newTokens };
   const caption = (): Promise<unknown> => Promise.resolve(blip2.caption(picture, generation));
