@@ -1,7 +1,7 @@
 /** Small plots as SVG text: panels of lines, and bars. Colours that colour-blind eyes tell apart (Okabe and Ito). */
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
 const FONT = 'font-family="system-ui, sans-serif" font-size="12" fill="#222"';
-const PANEL = { width: 330, height: 230, left: 58, right: 14, top: 34, bottom: 42 };
+const PANEL = { width: 330, height: 230, left: 70, right: 14, top: 34, bottom: 42 };
 const COLUMNS = 2;
 /** Pixels. */
 const LEAST_LABEL_DISTANCE = 22;
@@ -31,7 +31,7 @@ function panelSvg({ title, x, y, lines, logarithmic = false }) {
     ...xs.map((value, index) => `<line x1="${px(value)}" x2="${px(value)}" y1="${y0}" y2="${y0 + 4}" stroke="#222"/>${isFree(value, index) ? text(px(value), y0 + 16, label(value), 'middle') : ''}`),
     `<path d="M${x0} ${y1}V${y0}H${x1}" fill="none" stroke="#222"/>`,
     text((x0 + x1) / 2, y0 + 33, x, 'middle'),
-    `<g transform="rotate(-90 14 ${(y0 + y1) / 2})">${text(14, (y0 + y1) / 2, y, 'middle')}</g>`,
+    `<g transform="rotate(-90 9 ${(y0 + y1) / 2})">${text(9, (y0 + y1) / 2, y, 'middle')}</g>`,
     ...lines.map((line, index) => lineSvg(line, COLOURS[index % COLOURS.length], px, py)),
     ...(lines.length > 1 ? lines.map(({ name }, index) => `<rect x="${x0 + 8}" y="${y1 + 2 + 16 * index}" width="10" height="10" fill="${COLOURS[index % COLOURS.length]}"/>${text(x0 + 23, y1 + 11 + 16 * index, name, 'start')}`) : []),
   ].join('\n');
