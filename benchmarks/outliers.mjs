@@ -14,6 +14,7 @@ import { OptConfig, readConfig } from '@blip2/config';
 import { createOptForCausalLM, planLanguage } from '@blip2/language';
 import { checkpointFolder } from './checkpoint-folder.mjs';
 import { machine, versions } from './machine.mjs';
+import { relativeError } from './statistics.mjs';
 
 const { values: options } = parseArgs({
   options: { shape: { type: 'string', default: 'opt-2.7b' }, checkpoint: { type: 'string' }, factor: { type: 'string', default: '100' }, dtypes: { type: 'string', default: 'int8,q8,q4' }, folder: { type: 'string', default: tmpdir() } },
@@ -30,10 +31,10 @@ try {
   const plain = await openPartWeights(source, 'language_model');
   await saveCheckpoint(join(scratch, 'planted'), [...plain.store.tensors.values()].filter(({ name }) => name.startsWith(`${plain.prefix}.`)).map(plantedSource));
   const planted = await openPartWeights(join(scratch, 'planted'), 'language_model');
-  const rows = [];
-  for (const [kind, weights] of [['plain', plain], ['planted', planted]]) {
-    const exact = await scores(weights);
-    if (kind === 'planted') rows.push({ weights: kind, dtype: 'fp32', scoreErrorFromPlain: relativeError(exact, await scores(plain)) });
+  const plainScores = await scores(plain);
+  const plantedScores = await scores(planted);
+  const rows = [{ weights: 'planted', dtype: 'fp32', scoreErrorFromPlain: relativeError(plantedScores, plainScores) }];
+  for (const [kind, weights, exact] of [['plain', plain, plainScores], ['planted', planted, plantedScores]]) {
     for (const dtype of options.dtypes.split(',')) {
       for (const folded of kind === 'planted' ? [true, false] : [true]) {
         const row = await atPrecision(weights, dtype, folded, exact);
@@ -70,15 +71,6 @@ async function scores(weights) {
   const { logits } = await model.forward({ inputIds });
   await model.dispose();
   return logits.data;
-}
-
-function relativeError(got, expected) {
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    difference += (got[i] - expected[i]) ** 2;
-    size += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / size);
 }
 
 /** A tensor of the checkpoint, planted with outliers where it is a norm's or reads one. */

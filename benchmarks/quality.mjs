@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Blip2, Blip2Retrieval } from '@blip2/blip2';
+import { relativeError } from './statistics.mjs';
 
 const PRECISIONS = ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'];
 const BATCH = 20;
@@ -38,15 +39,6 @@ async function scores(blip2, kind) {
   return all;
 }
 
-function errorOf(got, reference) {
-  let [difference, size] = [0, 0];
-  got.forEach((row, position) => row.forEach((score, id) => {
-    difference += (score - reference[position][id]) ** 2;
-    size += reference[position][id] ** 2;
-  }));
-  return Math.sqrt(difference / size);
-}
-
 async function generation(kind, dtype, convertedDir, reference) {
   const blip2 = await Blip2.fromPretrained(here(`../apps/cli/models/blip2-${kind}-shapes`), { dtype, convertedDir });
   const row = { checkpoint: kind, dtype, captions: scenes.length, captionsRight: 0, captionsSame: 0, answers: 0, answersRight: 0, answersSame: 0 };
@@ -65,7 +57,7 @@ async function generation(kind, dtype, convertedDir, reference) {
     });
   }
   const own = await scores(blip2, kind);
-  row.scoreError = reference ? errorOf(own, reference) : 0;
+  row.scoreError = reference ? relativeError(own.flatMap((row) => [...row]), reference.flatMap((row) => [...row])) : 0;
   await blip2.dispose();
   return [row, own];
 }

@@ -15,3 +15,13 @@ export function summaryOf(samples) {
     ranges: Object.fromEntries(entries.map(([name, values]) => [name, [rounded(Math.min(...values)), rounded(Math.max(...values))]])),
   };
 }
+
+/** Root mean square of the differences, of that of what was expected. */
+export function relativeError(got, expected) {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference += (got[i] - expected[i]) ** 2;
+    size += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / size);
+}

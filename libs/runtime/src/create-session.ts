@@ -42,7 +42,8 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: Sess
   const open = (packed?: string): Promise<OnnxRuntimeSession> => runtime.InferenceSession.create(graph, sessionOptions(model, options, packed)).catch((cause: unknown) => {
     throw sessionFailed(model, 'The runtime could not load a graph', cause);
   });
-  if (!model.prepack || model.packedFolder === undefined) return open();
+  // Another device lays weights out in another way, or not at all.
+  if (!model.prepack || model.packedFolder === undefined || (options.device ?? 'cpu') !== 'cpu') return open();
   const folder = packedFolder(model, model.packedFolder, graph);
   const packed = await findPacked(folder);
   const ready = packed === undefined ? undefined : await runtime.InferenceSession.create(packed, packedOptions(options)).catch(() => undefined);

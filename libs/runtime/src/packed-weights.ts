@@ -4,12 +4,12 @@
  * The files belong to one graph, one version of the runtime, and one kind of processor.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { OnnxModel } from '@blip2/interfaces';
+import { processorFlags } from './processor-features.ts';
 
 /** A graph with packed weights, as onnxruntime wrote it. */
 export const PACKED_GRAPH = 'graph.onnx';
@@ -31,8 +31,6 @@ export async function findPacked(folder: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-  const now = new Date();
-  await utimes(join(folder, PACKED_SIZE), now, now).catch(() => undefined);
   return join(folder, PACKED_GRAPH);
 }
 
@@ -79,22 +77,11 @@ let identity: string | undefined;
 
 /** What packed weights depend on beside the graph. */
 function processorAndRuntime(): string {
-  identity ??= [runtimeVersion(), process.platform, process.arch, processor()].join('\n');
+  identity ??= [runtimeVersion(), process.platform, process.arch, processorFlags() ?? cpus()[0]?.model].join('\n');
   return identity;
 }
 
 function runtimeVersion(): string {
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { readonly version: string };
   return version;
-}
-
-/** Which instructions it has, where the system tells; else its name. */
-function processor(): string {
-  try {
-    const [flags = ''] = /^flags\s*:.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? [];
-    if (flags !== '') return flags;
-  } catch {
-    // Not Linux.
-  }
-  return cpus()[0]?.model ?? '';
 }

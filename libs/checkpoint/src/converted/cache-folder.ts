@@ -34,9 +34,8 @@ export async function packedBytes(folder: string): Promise<number> {
 /** Folders of the runtime whose converted file is gone, and those in them that were left unfinished. */
 async function abandonedPacked(folder: string, name: string, names: readonly string[]): Promise<string[]> {
   if (!names.includes(`${name.slice(0, -PACKED.length)}.safetensors`)) return [join(folder, name)];
-  const unfinished = (await readdir(join(folder, name)).catch(() => [])).filter((entry) => entry.endsWith('.tmp'));
-  const old = await Promise.all(unfinished.map((entry) => isOld(join(folder, name, entry))));
-  return unfinished.filter((_, index) => old[index]).map((entry) => join(folder, name, entry));
+  const unfinished = (await readdir(join(folder, name)).catch(() => [])).filter((entry) => entry.endsWith('.tmp')).map((entry) => join(folder, name, entry));
+  return (await Promise.all(unfinished.map(async (path) => ((await isOld(path)) ? [path] : [])))).flat();
 }
 
 async function isOld(file: string): Promise<boolean> {
