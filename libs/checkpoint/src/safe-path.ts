@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { join, relative, isAbsolute, sep, dirname } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 
@@ -35,14 +35,32 @@ export async function resolveFile(folder: string, name: string): Promise<string>
   if (name === '.' || name === '..' || /[\\/\0]/.test(name)) {
     throw new Blip2Error('UNSAFE_PATH', 'A checkpoint names a file outside its folder', { expected: 'a plain file name', got: JSON.stringify(name.slice(0, 200)), where: folder });
   }
+  const real = await resolveInside(folder, path);
+  if (!(await stat(real)).isFile()) throw new Blip2Error('INVALID_CHECKPOINT', 'A file of the checkpoint is not a regular file', { where: path });
+  return real;
+}
+
+/**
+ * The real path of a file that a model folder may have, `undefined` if it has none. `path` starts at the folder and may lead into a folder inside. Links are followed as for weights.
+ * @throws Blip2Error `UNSAFE_PATH` if it leads elsewhere, `MISSING_FILE` if it leads nowhere.
+ */
+export async function findModelFile(folder: string, path: string): Promise<string | undefined> {
+  const isThere = await lstat(join(folder, path)).then(() => true, (cause: unknown) => {
+    const reason = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (reason === 'ENOENT' || reason === 'ENOTDIR') return false;
+    throw new Blip2Error('MISSING_FILE', 'Cannot open file', { where: join(folder, path), cause });
+  });
+  if (!isThere) return undefined;
+  const real = await resolveFolder(folder);
+  return resolveInside(real, join(real, path));
+}
+
+async function resolveInside(folder: string, path: string): Promise<string> {
   const real = await realpath(path).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'A file of the checkpoint is missing, or a link that leads nowhere', { where: path, fix: 'Download or copy the file again', cause });
   });
-  if (!allowedFolders(folder).some((allowed) => isInside(allowed, real))) {
-    throw new Blip2Error('UNSAFE_PATH', 'A link leads out of the checkpoint', { expected: `a file inside ${folder}`, got: real, where: path, fix: 'Copy the file into the folder' });
-  }
-  if (!(await stat(real)).isFile()) throw new Blip2Error('INVALID_CHECKPOINT', 'A file of the checkpoint is not a regular file', { where: path });
-  return real;
+  if (allowedFolders(folder).some((allowed) => isInside(allowed, real))) return real;
+  throw new Blip2Error('UNSAFE_PATH', 'A link leads out of the checkpoint', { expected: `a file inside ${folder}`, got: real, where: path, fix: 'Copy the file into the folder' });
 }
 
 /** The deepest folder that holds all `files`, absolute paths with links resolved. */

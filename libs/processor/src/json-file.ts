@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findModelFile } from '@blip2/checkpoint';
 import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -11,14 +12,18 @@ export interface JsonFileRules {
   readonly maxBytes: number;
 }
 
-/** Reads a JSON object from a file of a model folder; `undefined` if there is no such file. */
+/**
+ * Reads a JSON object from a file of a model folder; `undefined` if there is no such file. `name` may begin with folders inside. Fails with the code of the rules, `MISSING_FILE`, or
+ * `UNSAFE_PATH` for a link out of the folder and its cache.
+ */
 export async function readJsonFile(folder: string, name: string, { code, maxBytes }: JsonFileRules): Promise<JsonObject | undefined> {
   const file = join(folder, name);
-  const stats = await stat(file).catch((cause: unknown) => missingOrThrow(cause, file));
-  if (!stats) return undefined;
+  const real = await findModelFile(folder, name);
+  if (real === undefined) return undefined;
+  const stats = await stat(real);
   if (!stats.isFile()) throw new Blip2Error(code, 'Not a regular file', { where: file });
   if (stats.size > maxBytes) throw new Blip2Error(code, 'File too large', { where: file, expected: `at most ${maxBytes} bytes`, got: `${stats.size}` });
-  return parseJsonObject(await readFile(file), file, code);
+  return parseJsonObject(await readBytes(real, file), file, code);
 }
 
 /** Whether a value is a JSON object (no array, not null). */
@@ -37,8 +42,8 @@ function parseJsonObject(bytes: Uint8Array, file: string, code: ErrorCode): Json
   return value;
 }
 
-function missingOrThrow(cause: unknown, file: string): undefined {
-  const reason = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (reason === 'ENOENT' || reason === 'ENOTDIR') return undefined;
-  throw new Blip2Error('MISSING_FILE', 'Cannot open file', { where: file, cause });
+async function readBytes(real: string, file: string): Promise<Uint8Array> {
+  return readFile(real).catch((cause: unknown) => {
+    throw new Blip2Error('MISSING_FILE', 'Cannot open file', { where: file, cause });
+  });
 }

@@ -63,12 +63,11 @@ const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZE
 
 async function fromPretrained(folder: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..')) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
-  const root = join(folder, subfolder);
   const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
-  const [tokenizer, config, specialTokensMap] = await Promise.all(names.map((name) => readJsonFile(root, name, RULES)));
+  const [tokenizer, config, specialTokensMap] = await Promise.all(names.map((name) => readJsonFile(folder, join(subfolder, name), RULES)));
   if (!tokenizer) {
     throw new Blip2Error('MISSING_FILE', 'No tokenizer.json', {
-      where: root,
+      where: join(folder, subfolder),
       fix: 'vocab.json and merges.txt, vocab.txt or spiece.model are not read: AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers writes the file from them',
     });
   }

@@ -1,0 +1,73 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { BlipImageProcessor } from './blip-image-processor.ts';
+import { readJsonFile, type JsonFileRules } from './json-file.ts';
+import { Tokenizer } from './tokenizer/tokenizer.ts';
+
+const root = await mkdtemp(join(tmpdir(), 'json-file-'));
+const rules: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 20 };
+let model = '';
+let count = 0;
+
+beforeEach(async () => {
+  model = join(root, `${count++}`, 'model');
+  await mkdir(join(model, 'inner'), { recursive: true });
+});
+afterAll(() => rm(root, { recursive: true }));
+
+/** Something beside the model folder that must not be read. */
+async function secret(content = '{"a":1}'): Promise<string> {
+  await writeFile(join(model, '..', 'secret.json'), content);
+  return '../secret.json';
+}
+
+describe('a JSON file of a model folder', () => {
+  it('is read, in a folder inside too, or is not there', async () => {
+    await writeFile(join(model, 'inner', 'x.json'), '{"a":1}');
+    expect(await readJsonFile(model, join('inner', 'x.json'), rules)).toEqual({ a: 1 });
+    expect(await readJsonFile(model, 'y.json', rules)).toBeUndefined();
+    expect(await readJsonFile(join(model, 'none'), 'y.json', rules)).toBeUndefined();
+  });
+  it.each([['no JSON', '{'], ['a list', '[]'], ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])], ['too large', '{"a":11111111111111111}']])('that is %s is refused', async (_, content) => {
+    await writeFile(join(model, 'x.json'), content);
+    await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+  });
+  it('that is a folder is refused', async () => {
+    await expect(readJsonFile(model, 'inner', rules)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+  });
+});
+
+describe('links', () => {
+  it('inside the folder are followed, upwards too', async () => {
+    await writeFile(join(model, 'x.json'), '{"a":1}');
+    await symlink('../x.json', join(model, 'inner', 'y.json'));
+    expect(await readJsonFile(model, join('inner', 'y.json'), rules)).toEqual({ a: 1 });
+  });
+  it('into the blobs of the same Hugging Face cache are followed', async () => {
+    const [snapshot, blobs] = ['snapshots/abc/inner', 'blobs'].map((path) => join(root, 'models--some--model', path));
+    await Promise.all([snapshot, blobs].map((folder) => mkdir(folder!, { recursive: true })));
+    await writeFile(join(blobs!, 'one'), '{"a":1}');
+    await symlink('../../../blobs/one', join(snapshot!, 'x.json'));
+    expect(await readJsonFile(join(snapshot!, '..'), join('inner', 'x.json'), rules)).toEqual({ a: 1 });
+  });
+  it('out of the folder are refused, also by way of a folder inside', async () => {
+    await symlink(await secret(), join(model, 'x.json'));
+    await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+    await symlink('..', join(model, 'up'));
+    await expect(readJsonFile(model, join('up', 'secret.json'), rules)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+  it('to nowhere are no missing file that can be done without', async () => {
+    await symlink('nothing', join(model, 'x.json'));
+    await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'MISSING_FILE' });
+  });
+  it.each(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'])('out of the folder: a tokenizer does not follow that of %s', async (name) => {
+    await symlink(await secret(), join(model, name));
+    await expect(Tokenizer.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+  it.each(['preprocessor_config.json', 'processor_config.json'])('out of the folder: an image processor does not follow that of %s', async (name) => {
+    await symlink(await secret(), join(model, name));
+    await expect(BlipImageProcessor.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+});
