@@ -8,7 +8,7 @@ export interface RunRecord {
   readonly command: string;
   /** The folder with every link resolved, or the hub id. */
   readonly model: string;
-  /** Bytes of the files that make up the model, by name. Empty for a hub id. */
+  /** Bytes of the files that make up the model, by name; -1 where there is a name only. Empty for a hub id. */
   readonly files: Readonly<Record<string, number>>;
   /** Every option that changes results, as given. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -22,7 +22,8 @@ export async function describeRun(command: string, model: string, options: Reado
   const folder = await realpath(model).catch(() => undefined);
   if (folder === undefined) return { command, model, files: {}, options };
   const names = (await readdir(folder).catch(() => [])).filter((name) => name === 'config.json' || name.endsWith('.safetensors')).sort();
-  const sizes = await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).size] as const));
+  // What cannot be read is left to the loading, which says what is wrong with it.
+  const sizes = await Promise.all(names.map(async (name) => [name, await stat(join(folder, name)).then(({ size }) => size, () => -1)] as const));
   return { command, model: folder, files: Object.fromEntries(sizes), options };
 }
 

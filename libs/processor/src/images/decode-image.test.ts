@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,6 +100,11 @@ describe('refuses', () => {
   });
   it('never shows the query of a URL', async () => {
     await expect(decodeImage('https://example.com/a.png?token=secret')).rejects.not.toThrow(/secret/);
+  });
+  it('a named pipe, without waiting for a writer', async () => {
+    const pipe = join(folder, 'pipe.png');
+    execFileSync('mkfifo', [pipe]);
+    await expect(decodeImage(pipe)).rejects.toMatchObject({ code: 'INVALID_IMAGE', message: expect.stringContaining('regular file') });
   });
   it('values that are no image at all', async () => {
     for (const nothing of [null, undefined, 5, {}]) await expect(decodeImage(nothing as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '@blip2/interfaces';
@@ -7,7 +8,8 @@ export const MAX_ENCODED_BYTES: number = 512 * 1024 * 1024;
 
 /** The bytes of a picture's file. `MISSING_FILE` if it is not there, `INVALID_IMAGE` if it is no regular file. */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-  const handle = await open(path, 'r').catch((cause: unknown) => {
+  // Otherwise opening a named pipe waits until somebody writes to it.
+  const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'Cannot open the image', { where: path, cause, fix: 'Check the path; relative ones start at the working directory' });
   });
   try {
