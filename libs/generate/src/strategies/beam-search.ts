@@ -52,7 +52,7 @@ function createStep(settings: SearchSettings, log: ScoreLog): (group: BeamGroup,
     const totals = group.beams.map((beam, index) => {
       const logits = rowOf(index);
       const total = logSumExp(logits);
-      if (Number.isNaN(total) && !toleratesNaN) throw notFinite(0);
+      if (Number.isNaN(total) && !toleratesNaN) throw notFinite(total);
       for (let id = 0; id < vocabularySize; id++) logProbs[id] = logits[id]! - total;
       for (const process of processors) process(beam.ids, logProbs);
       log.addLogits(firstRow + index, logits);
@@ -65,7 +65,7 @@ function createStep(settings: SearchSettings, log: ScoreLog): (group: BeamGroup,
       }
       return total;
     });
-    if (list.candidates.length === 0) throw notFinite(-1);
+    if (list.candidates.length === 0) throw notFinite(totals[0]!);
     group.advance(list.candidates, ({ beam, id }: Candidate) => rowOf(beam)[id]! - totals[beam]!, isLate);
   };
 }

@@ -189,13 +189,19 @@ describe('aborting', () => {
 describe('what cannot be', () => {
   test('NaN among the scores is an error unless it is removed', async () => {
     const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [0, NaN, 1, 0.5] });
-    await expect(generate(broken, await prompt(broken, [[1]]))).rejects.toMatchObject({ code: 'NOT_FINITE' });
+    await expect(generate(broken, await prompt(broken, [[1]]))).rejects.toMatchObject({ code: 'NOT_FINITE', message: expect.stringContaining('not a number') });
     await expect(generate(broken, await prompt(broken, [[1]]), { numBeams: 2 })).rejects.toMatchObject({ code: 'NOT_FINITE' });
     expect((await generate(broken, await prompt(broken, [[1]]), { removeInvalidValues: true, maxNewTokens: 2 })).sequences).toEqual([[2, 2]]);
   });
 
-  test('all tokens forbidden is an error', async () => {
-    await expect(generate(model, reciting([5]), { suppressTokens: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] })).rejects.toMatchObject({ code: 'NOT_FINITE' });
+  test.each([1, 2])('nothing but NaN is said to be that, and not that all tokens are forbidden, %i beams', async (numBeams) => {
+    const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [NaN, NaN, NaN, NaN] });
+    await expect(generate(broken, await prompt(broken, [[1]]), { numBeams })).rejects.toMatchObject({ code: 'NOT_FINITE', message: expect.stringContaining('not a number') });
+  });
+
+  test.each([1, 2])('all tokens forbidden is an error, %i beams', async (numBeams) => {
+    const suppressTokens = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    await expect(generate(model, reciting([5]), { suppressTokens, numBeams })).rejects.toMatchObject({ code: 'NOT_FINITE', message: expect.stringContaining('No token is left') });
   });
 
   test('prompt ids of another number of rows, or ragged', async () => {

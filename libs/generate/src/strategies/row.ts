@@ -41,8 +41,9 @@ export function createChooser(settings: SearchSettings, log: ScoreLog): (row: Ro
       return undefined;
     }
     const id = row.sample(scores);
-    const logProb = logits[id]! - logSumExp(logits);
-    if (id < 0 || (Number.isNaN(logProb) && !toleratesNaN)) throw notFinite(id);
+    const total = logSumExp(logits);
+    const logProb = logits[id]! - total;
+    if (id < 0 || (Number.isNaN(logProb) && !toleratesNaN)) throw notFinite(total);
     row.ids.push(id);
     row.newIds.push(id);
     row.logProbs.push(logProb);
