@@ -57,6 +57,14 @@ describe('values', () => {
     expect(() => validate({ numReturnSequences: 4, doSample: true })).not.toThrow();
   });
 
+  test('a token cannot be forced and suppressed', () => {
+    const refused = (name: string) => expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) });
+    expect(() => validate({ forcedBosTokenId: 0, suppressTokens: [3, 0] })).toThrow(refused('forcedBosTokenId'));
+    expect(() => validate({ forcedEosTokenId: [3, 5], suppressTokens: [5, 3] })).toThrow(refused('forcedEosTokenId'));
+    expect(() => validate({ forcedEosTokenId: [3, 4], suppressTokens: [3] })).not.toThrow();
+    expect(() => validate({ forcedEosTokenId: 4 })).not.toThrow();
+  });
+
   test('a beam search cannot be streamed', () => {
     expect(() => validate({ numBeams: 2, streamer: { put: () => undefined, end: () => undefined } })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });

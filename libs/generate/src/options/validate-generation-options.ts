@@ -48,6 +48,7 @@ export function validateGenerationOptions(options: GenerationOptions): void {
   }
   checkReturnedSequences(options);
   checkPromptLookup(options);
+  checkForcedTokens(options);
 }
 
 function isOptionName(name: string): name is keyof GenerationOptions {
@@ -73,6 +74,15 @@ function show(value: unknown): string {
 function checkPromptLookup({ promptLookupNumTokens, numBeams = 1, doSample = false }: GenerationOptions): void {
   if (promptLookupNumTokens === undefined || (numBeams === 1 && !doSample)) return;
   throw new Blip2Error('INVALID_ARGUMENT', 'Prompt lookup guesses what greedy search writes', { where: 'promptLookupNumTokens', expected: 'numBeams 1 and no doSample', fix: 'Leave one of them out' });
+}
+
+function checkForcedTokens({ suppressTokens = [], forcedBosTokenId, forcedEosTokenId }: GenerationOptions): void {
+  for (const [where, forced] of Object.entries({ forcedBosTokenId, forcedEosTokenId })) {
+    if (forced === undefined || [forced].flat().some((id) => !suppressTokens.includes(id))) continue;
+    throw new Blip2Error('INVALID_ARGUMENT', 'A token is both forced and suppressed, so none would be left to choose', {
+      where, expected: 'an id that suppressTokens does not hold', got: String(forced), fix: 'Leave it out of one of them; minNewTokens keeps a row from ending early',
+    });
+  }
 }
 
 function checkReturnedSequences({ numBeams = 1, numReturnSequences = 1, doSample = false, streamer }: GenerationOptions): void {

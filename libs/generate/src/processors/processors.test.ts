@@ -2,6 +2,7 @@ import type { LogitsProcessor } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 import { createLogitsProcessors } from './create-logits-processors.ts';
 import { exponentialDecayLengthPenalty } from './length-limits.ts';
+import { minP } from './min-p.ts';
 import { repetitionPenalty } from './repetition-penalty.ts';
 import { badWords, sequenceBias } from './sequence-bias.ts';
 import { topP } from './top-p.ts';
@@ -17,6 +18,11 @@ describe('what the goldens do not reach', () => {
   test('topP drops the smaller ids of equal scores at its border, no more than it must', () => {
     expect(apply(topP(0.5), [1, 1, 1, 1])).toEqual([-Infinity, -Infinity, 1, 1]);
     expect(apply(topP(0.7), [1, 3, 1, 1])).toEqual([-Infinity, 3, -Infinity, -Infinity]);
+  });
+
+  test('minP keeps as many as it must and no more, also where probabilities underflow', () => {
+    expect(apply(minP(0.1, 2), [-300, 0, -200, -400])).toEqual([-Infinity, 0, -200, -Infinity]);
+    expect(apply(minP(0.9, 3), [0, 1, 0, 0, 5])).toEqual([0, 1, -Infinity, -Infinity, 5]);
   });
 
   test('typicalP with everything forbidden but one keeps it', () => {
