@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { HubServer } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
+import { hubVariables, startDemoHub } from './demo-hub.ts';
+import { documentedBlocks, root } from './documents.ts';
 
-const root = join(import.meta.dirname, '..');
 /** Inside the repository, so that packages resolve as they do for a user. */
 const folder = join(import.meta.dirname, 'out');
 
@@ -15,23 +18,9 @@ interface Snippet {
   readonly output: string | undefined;
 }
 
-/** A `ts` block, and the `text` block that follows it with nothing between: its output. */
-const BLOCK = /^```ts\n(.*?)^```$(?:\n+^```text\n(.*?)^```$)?/gms;
-/** Written by a program, checked where they come from. */
-const GENERATED = join('docs', 'api');
-
-/** The README files, and every page below `docs`. */
-function documents(): string[] {
-  const packages = ['libs', 'apps', 'tools'].flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name, 'README.md')));
-  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name));
-  return ['README.md', ...packages, ...pages].filter((file) => file.endsWith('.md') && !file.startsWith(GENERATED) && existsSync(join(root, file)));
-}
-
-/** Their code, with the placeholders of model and picture filled in. */
+/** The code of all documents, with the placeholders of model and picture filled in. */
 function snippets(): Snippet[] {
-  return documents().flatMap((file) => [...readFileSync(join(root, file), 'utf8').matchAll(BLOCK)].map(([, code = '', output], index) => ({
-    name: `${file.replace(/[/.]/g, '-')}-${index + 1}`, code: fillIn(code), output,
-  })));
+  return documentedBlocks().filter(({ language }) => language === 'ts').map(({ file, index, code, output }) => ({ name: `${file.replace(/[/.]/g, '-')}-${index}`, code: fillIn(code), output }));
 }
 
 /** Small checkpoints of the repository in the places of those that are named. */
@@ -52,19 +41,37 @@ function fillIn(code: string): string {
 
 /** Milliseconds, on a machine that does other things too. */
 const PATIENCE = 60_000;
+/** Blocks in other languages, and why nothing of them runs here. */
+const OTHERS: Readonly<Record<string, string>> = {
+  sh: 'documented-commands.test.ts runs them',
+  text: 'output, compared with that of the block before',
+  python: 'it needs PyTorch; the block after it does the same and runs',
+  bibtex: 'nothing to run',
+  '': 'formats of files and lines',
+};
 const all = snippets();
 const sourceOf = ({ name }: Snippet): string => join(folder, `${name}.ts`);
 
-beforeAll(() => {
+let hub: HubServer;
+beforeAll(async () => {
+  hub = await startDemoHub();
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
   for (const snippet of all) writeFileSync(sourceOf(snippet), `${snippet.code}\nexport {};\n`);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await hub.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 test('there is documented code, in guides too, and with its output', () => {
   expect(all.filter(({ name }) => name.startsWith('docs-guides-')).length).toBeGreaterThan(10);
   expect(all.filter(({ output }) => output !== undefined).length).toBeGreaterThan(5);
+});
+
+test('no code is in a block that nothing looks at', () => {
+  const languages = new Set(documentedBlocks().map(({ language }) => language));
+  expect([...languages].sort()).toEqual(['ts', ...Object.keys(OTHERS)].sort());
 });
 
 test('documented code type-checks', () => {
@@ -74,10 +81,11 @@ test('documented code type-checks', () => {
 }, PATIENCE);
 
 describe('documented code runs', () => {
-  test.each(all)('$name', (snippet) => {
+  test.each(all)('$name', async (snippet) => {
     const program = join(folder, `${snippet.name}.mjs`);
     writeFileSync(program, ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText);
-    const printed = execFileSync(process.execPath, [program], { encoding: 'utf8', cwd: folder, env: { ...process.env, BLIP2_CACHE: join(folder, 'cache') }, stdio: ['ignore', 'pipe', 'pipe'] });
-    if (snippet.output !== undefined) expect(printed).toBe(snippet.output);
+    // Not in this process's way: the hub answers from it.
+    const { stdout } = await promisify(execFile)(process.execPath, [program], { cwd: folder, env: { ...process.env, ...hubVariables(hub, folder) } });
+    if (snippet.output !== undefined) expect(stdout).toBe(snippet.output);
   }, PATIENCE);
 });

@@ -1,0 +1,25 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startHubServer, type HubServer, type ServedRepository } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
+import { root } from './documents.ts';
+
+/** Repositories that documents name, and the demo checkpoint of the same class. */
+const DEMOS: Readonly<Record<string, string>> = { 'Salesforce/blip2-flan-t5-xl': 'blip2-t5-shapes' };
+
+async function served(demo: string): Promise<ServedRepository> {
+  const folder = join(root, 'apps/cli/models', demo);
+  const files = await Promise.all((await readdir(folder)).map(async (name) => [name, await readFile(join(folder, name))] as const));
+  return { licence: 'mit', files: Object.fromEntries(files) };
+}
+
+/** A hub on the loopback interface that has demo checkpoints under the names of stock ones. */
+export async function startDemoHub(): Promise<HubServer> {
+  const repositories = await Promise.all(Object.entries(DEMOS).map(async ([id, demo]) => [id, await served(demo)] as const));
+  return startHubServer({ repositories: Object.fromEntries(repositories) });
+}
+
+/** What a command needs to ask this hub alone, and to keep in `folder` what it keeps. */
+export function hubVariables(hub: HubServer, folder: string): Record<string, string> {
+  const [home, converted] = [join(folder, 'huggingface'), join(folder, 'converted')];
+  return { HF_ENDPOINT: hub.endpoint, HF_HOME: home, HF_HUB_CACHE: join(home, 'hub'), HF_TOKEN: '', HF_HUB_OFFLINE: '', BLIP2_CACHE: converted };
+}
