@@ -10,7 +10,7 @@ import { checkedFeeds, plainOutputs } from './tensors.ts';
 /**
  * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.
  * Runs are synchronous inside the runtime: they hold the calling thread until they end.
- * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `UNSUPPORTED_DEVICE` for an execution provider that does not work here.
+ * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `DISPOSED`; `UNSUPPORTED_DEVICE` for an execution provider that does not work here.
  */
 export const createSession: SessionFactory = async <S extends Signature>(model: OnnxModel<S>, options: SessionOptions = {}): Promise<Session<S>> => {
   if (options.device !== undefined) await expectDevice(options.device);
@@ -19,12 +19,13 @@ export const createSession: SessionFactory = async <S extends Signature>(model: 
   let released: Promise<void> | undefined;
   return {
     async run(inputs) {
-      if (released) throw new Blip2Error('DISPOSED', 'This session has been released', { where: model.name });
+      if (released) throw disposed(model);
       const feeds = checkedFeeds(runtime, model, inputs);
       try {
         return plainOutputs(await session.run(feeds), model.signature);
       } catch (cause) {
-        throw sessionFailed(model, 'The runtime could not run a graph', cause);
+        // The runtime begins a run a turn later, when the session may be gone.
+        throw released ? disposed(model) : sessionFailed(model, 'The runtime could not run a graph', cause);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -88,6 +89,10 @@ function commonOptions({ threads, device = 'cpu' }: SessionOptions): OnnxRuntime
     logSeverityLevel: 4,
     ...(threads !== undefined && { intraOpNumThreads: threads }),
   };
+}
+
+function disposed({ name }: OnnxModel): Blip2Error {
+  return new Blip2Error('DISPOSED', 'This session has been released', { where: name });
 }
 
 function sessionFailed({ name, weightsFolder }: OnnxModel, what: string, cause: unknown): Blip2Error {
