@@ -39,6 +39,14 @@ export async function expectRejection(call: () => Promise<unknown>, what: string
   if (!(error instanceof Blip2Error) || (code !== undefined && error.code !== code)) fail(what, `a Blip2Error ${code ?? ''}`.trim(), String(error));
 }
 
+/** A call that was under way while what it asks was disposed of: it gives its whole result, or rejects with `DISPOSED`. */
+export async function expectWholeOrDisposed(call: Promise<Tensor<'float32'>>, expected: ArrayLike<number>, tolerance: Tolerance, what: string): Promise<void> {
+  const outcome: unknown = await call.then(({ data }) => data, (reason: unknown) => reason);
+  if (outcome instanceof Blip2Error && outcome.code === 'DISPOSED') return;
+  if (!(outcome instanceof Float32Array)) fail(what, 'the result, or a Blip2Error DISPOSED', String(outcome));
+  expectClose(outcome, expected, tolerance, what);
+}
+
 /** The values of entry `row` of axis 0. */
 export function rowOf({ dims, data }: Tensor<'float32'>, row: number): Float32Array {
   const size = data.length / dims[0]!;

@@ -90,6 +90,20 @@ const sabotage: Readonly<Record<string, Broken>> = {
       return { [Symbol.asyncDispose]: () => (count++ > 0 ? Promise.reject(new TypeError('released twice')) : decoding[Symbol.asyncDispose]()) };
     },
   },
+  'goes on after a decoding was given up in the middle of its work': {
+    decoding: (decoding) => {
+      let released = false;
+      return {
+        async extend(more) {
+          const logits = await decoding.extend(more);
+          return released ? shifted(logits, 1) : logits;
+        },
+        async [Symbol.asyncDispose]() {
+          released = true;
+        },
+      };
+    },
+  },
   'refuses work on a decoding that was disposed of': { decoding: () => ({ [Symbol.asyncDispose]: async () => undefined }) },
   'refuses work after it was disposed of': { model: () => ({ [Symbol.asyncDispose]: async () => undefined }) },
 };

@@ -1,6 +1,6 @@
 import type { AttentionMask, Decoding, LanguageModel, Logits, Prompt, TokenIds } from '@blip2/interfaces';
 import { EXACT, FLOAT32_TOLERANCE, type Check, type Tolerance } from './check.ts';
-import { expectClose, expectDifferent, expectEqual, expectRejection, expectTensor, rowOf } from './expectations.ts';
+import { expectClose, expectDifferent, expectEqual, expectRejection, expectTensor, expectWholeOrDisposed, rowOf } from './expectations.ts';
 
 export interface LanguageModelSubject {
   /** A new model for each check, which disposes of it. */
@@ -187,6 +187,13 @@ function disposeChecks(subject: LanguageModelSubject): Check[] {
       await decoding[Symbol.asyncDispose]();
       await model[Symbol.asyncDispose]();
       await model[Symbol.asyncDispose]();
+    }),
+    check(subject, 'goes on after a decoding was given up in the middle of its work', async ({ start, tolerance }) => {
+      const { data } = await (await start([5, 6])).extend({ ids: [[7]] });
+      const decoding = await start([5, 6]);
+      const running = decoding.extend({ ids: [[7]] });
+      await Promise.all([decoding[Symbol.asyncDispose](), expectWholeOrDisposed(running, data, tolerance, 'extend during dispose')]);
+      expectClose((await (await start([5, 6])).extend({ ids: [[7]] })).data, data, tolerance, 'another decoding afterwards');
     }),
     check(subject, 'refuses work on a decoding that was disposed of', async ({ start }) => {
       const decoding = await start([5, 6]);

@@ -63,6 +63,20 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
     let count = 0;
     return { ...encoder, [Symbol.asyncDispose]: () => (count++ > 0 ? Promise.reject(new TypeError('released twice')) : Promise.resolve()) };
   },
+  'finishes or refuses what is under way when it is disposed of': () => {
+    const encoder = create();
+    let released = false;
+    return {
+      ...encoder,
+      async encode(pixelValues) {
+        const output = await encoder.encode(pixelValues);
+        return released ? { ...output, data: new Float32Array(output.data.length) } : output;
+      },
+      async [Symbol.asyncDispose]() {
+        released = true;
+      },
+    };
+  },
   'refuses work after it was disposed of': () => ({ ...create(), [Symbol.asyncDispose]: async () => undefined }),
 };
 

@@ -1,6 +1,6 @@
 import type { Tensor } from '@blip2/interfaces';
 import { EXACT, FLOAT32_TOLERANCE, type Check, type Tolerance } from './check.ts';
-import { expectClose, expectDifferent, expectEqual, expectRejection, expectTensor, rowOf } from './expectations.ts';
+import { expectClose, expectDifferent, expectEqual, expectRejection, expectTensor, expectWholeOrDisposed, rowOf } from './expectations.ts';
 
 /** A part that turns one tensor into another, entry by entry of the batch. */
 export interface TensorPart<Part extends AsyncDisposable, Input extends Tensor<'float32'>> {
@@ -59,6 +59,11 @@ export function tensorPartConformance<Part extends AsyncDisposable, Input extend
     }),
     check('refuses an input that does not fit', (part) => expectRejection(() => subject.call(part, subject.wrongInput(part)), 'input of another width')),
     check('can be disposed of twice', async (part) => part[Symbol.asyncDispose]()),
+    check('finishes or refuses what is under way when it is disposed of', async (part, run) => {
+      const { data } = await run(1);
+      const running = run(1);
+      await Promise.all([part[Symbol.asyncDispose](), expectWholeOrDisposed(running, data, tolerance, 'call during dispose')]);
+    }),
     check('refuses work after it was disposed of', async (part, run) => {
       await part[Symbol.asyncDispose]();
       await expectRejection(() => run(1), 'call after dispose', 'DISPOSED');
