@@ -8,7 +8,7 @@ import { temporaryFiles } from './output/temporary-files.ts';
 export interface Environment {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   /** Results only. */
-  readonly stdout: Writable;
+  readonly stdout: Writable & { readonly isTTY?: boolean };
   /** Everything else. */
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly variables: Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { executable, repository } from './fakes/spawn-blip2.ts';
+import { executable, repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 
 /** `script` of util-linux runs a command under a pseudo-terminal. */
 const script = ((): string | undefined => {
@@ -101,6 +101,15 @@ describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined
     expect(pieces.at(-1)!.at - pieces[1]!.at).toBeGreaterThan(20);
     terminal.press(CTRL_D);
     expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('0');
+  });
+
+  it('the caption of one picture comes piece by piece, and reads as it does in a pipe', async () => {
+    const argv = ['caption', star, '--quiet', '--min-new-tokens', '60', '--max-new-tokens', '60', '--threads', '1'];
+    const terminal = openTerminal(...argv);
+    const screen = await terminal.until(FINISHED);
+    expect(terminal.chunks.length).toBeGreaterThan(10);
+    expect(terminal.chunks.at(-1)!.at - terminal.chunks[0]!.at).toBeGreaterThan(20);
+    expect(screen.replace(/\[exit 0\]\s*$/, '').replaceAll('\r\n', '\n')).toBe((await spawnBlip2(argv)).stdout);
   });
 
   it('Ctrl-C stops a run of captions after what is finished', async () => {

@@ -53,6 +53,7 @@ function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
     parts: questions,
     options: { rawPrompt, ...generation },
     perform: (model, items, signal) => model.ask(items.map(({ image, parts }) => ({ image, questions: parts })), { rawPrompt, generation, signal }),
+    stream: (model, image, question, signal) => ({ columns: [question], pieces: model.streamAnswer(image, question, { rawPrompt, generation, signal }) }),
     toJson: (image, question, result) => ({ image, question, ...textResultJson(result) }),
     toColumns: (question, { text }) => [question, text],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),

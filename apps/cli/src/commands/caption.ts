@@ -58,6 +58,7 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> 
       const results = await model.caption(items.map(({ image }) => image), { ...prompt, generation, signal });
       return results.map((result) => [result]);
     },
+    stream: (model, image, _part, signal) => ({ columns: [], pieces: model.streamCaption(image, { ...prompt, generation, signal }) }),
     toJson: (image, _part, result) => ({ image, ...textResultJson(result) }),
     toColumns: (_part, { text }) => [text],
     partOf: () => '',

@@ -11,18 +11,21 @@ import type { Embedding, EmbeddingModel, LoadSettings, OpenedPicture, OpenPictur
 export interface FakeRun {
   readonly exitCode: number;
   readonly stdout: string;
+  /** The same, one by one as it was written. */
+  readonly written: readonly string[];
   readonly stderr: string;
   readonly calls: readonly FakeCall[];
 }
 /** One thing that was asked of the model. */
 export interface FakeCall {
-  readonly name: 'load' | 'caption' | 'ask' | 'rank' | 'chat' | 'match' | 'embed' | 'heatmap' | 'dispose' | 'exit' | 'leak';
+  readonly name: 'load' | 'stream' | 'caption' | 'ask' | 'rank' | 'chat' | 'match' | 'embed' | 'heatmap' | 'dispose' | 'exit' | 'leak';
   readonly [detail: string]: unknown;
 }
 export interface FakeOptions {
   readonly stdin?: Readable & { isTTY?: boolean };
   readonly variables?: Record<string, string>;
   readonly stderrIsTerminal?: boolean;
+  readonly stdoutIsTerminal?: boolean;
   /** Hears the signals once the command is under way. */
   readonly onStart?: (signals: EventEmitter) => void;
   /** Called before each answer of the model. */
@@ -43,7 +46,7 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
   };
   const environment: Environment = {
     stdin: options.stdin ?? Readable.from([]),
-    stdout,
+    stdout: Object.assign(stdout, { isTTY: options.stdoutIsTerminal === true }),
     stderr: Object.assign(stderr, { isTTY: options.stderrIsTerminal === true }),
     variables: options.variables ?? {},
     signals,
@@ -75,7 +78,7 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
   const exitCode = await running;
   if (signals.listenerCount('SIGINT') > 0) calls.push({ name: 'leak', what: 'SIGINT listener' });
   if (openReaders > 0) calls.push({ name: 'leak', what: 'reading threads' });
-  return { exitCode, stdout: stdout.text, stderr: stderr.text, calls };
+  return { exitCode, stdout: stdout.text, written: stdout.written, stderr: stderr.text, calls };
 }
 
 /** A "picture" is a file that holds a text; one that begins with `bad` cannot be decoded. */
@@ -150,6 +153,8 @@ function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
       signal.throwIfAborted();
       return items.map(({ image, questions }) => questions.map((question) => result(`${textOf(image)}, ${question}`)));
     },
+    streamCaption: (image, { generation, prompt, signal }) => fakeStream(textOf(image), (piece) => called({ name: 'stream', piece, generation, prompt }), signal),
+    streamAnswer: (image, question, { generation, rawPrompt, signal }) => fakeStream(`${textOf(image)}, ${question}`, (piece) => called({ name: 'stream', piece, question, generation, rawPrompt }), signal),
     async rank(items, candidates, { rawPrompt, perToken, signal }) {
       await called({ name: 'rank', items: items.map(({ image, questions }) => [textOf(image), ...questions]), candidates, rawPrompt, perToken });
       signal.throwIfAborted();
@@ -188,6 +193,7 @@ function result(text: string): TextResult {
 /** A stream that keeps what it is given, and may be closed by its reader. */
 class Collected extends Writable {
   text = '';
+  readonly written: string[] = [];
   readonly #closeAfter: number | undefined;
   #writes = 0;
 
@@ -200,6 +206,7 @@ class Collected extends Writable {
     this.#writes += 1;
     if (this.#closeAfter !== undefined && this.#writes > this.#closeAfter) return done(Object.assign(new TypeError('write EPIPE'), { code: 'EPIPE' }));
     this.text += chunk.toString();
+    this.written.push(chunk.toString());
     done();
   }
 }

@@ -22,6 +22,8 @@ function tasksOf({ blip2, writing, templates: { questionTemplate, chatTemplate }
       const remaining = results.values();
       return items.map(({ questions }) => questions.flatMap(() => remaining.next().value ?? []));
     },
+    streamCaption: (image, { generation, prompt, signal }) => blip2.caption(image, { ...generation, ...writing, ...(prompt !== undefined && { prompt }), signal }),
+    streamAnswer: (image, question, { generation, rawPrompt, signal }) => blip2.answer(image, question, { ...generation, ...writing, ...asked, rawPrompt, signal }),
     async rank(items, candidates, { rawPrompt, perToken, signal }) {
       const results: (readonly RankedAnswer[])[][] = [];
       for (const { image, questions } of items) {

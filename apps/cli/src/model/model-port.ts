@@ -34,6 +34,9 @@ export interface TaskModel extends PictureModel {
   caption(images: readonly RgbImage[], options: CallOptions & { readonly prompt?: string }): Promise<readonly TextResult[]>;
   /** Per image, one result per question. Each image is encoded once. */
   ask(images: readonly ImageQuestions[], options: CallOptions & { readonly rawPrompt: boolean }): Promise<readonly (readonly TextResult[])[]>;
+  /** The same for one image, as it is written. */
+  streamCaption(image: RgbImage, options: CallOptions & { readonly prompt?: string }): TextStream;
+  streamAnswer(image: RgbImage, question: string, options: CallOptions & { readonly rawPrompt: boolean }): TextStream;
   /** Per image, for each question all candidates, best first. Each image is encoded once. */
   rank(images: readonly ImageQuestions[], candidates: readonly string[], options: RankSettings): Promise<readonly (readonly (readonly RankedAnswer[])[])[]>;
   /** A conversation about an image. */

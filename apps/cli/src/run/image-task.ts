@@ -10,6 +10,12 @@ export interface TaskItem {
   readonly parts: readonly string[];
 }
 
+/** The columns that are known before the text, and the text. */
+export interface StreamedLine {
+  readonly columns: readonly string[];
+  readonly pieces: AsyncIterable<string>;
+}
+
 /** What a command does with every picture. One picture gives one line per part. */
 export interface ImageTask<Result, Model extends PictureModel> {
   readonly command: string;
@@ -25,6 +31,8 @@ export interface ImageTask<Result, Model extends PictureModel> {
   toJson(image: string, part: string, result: Result): Readonly<Record<string, unknown>>;
   /** The columns of the text line after the path. */
   toColumns(part: string, result: Result): readonly string[];
+  /** The text line of one picture as it comes, where its last column is a text that is written piece by piece. */
+  stream?(model: Model, image: RgbImage, part: string, signal: CallOptions['signal']): StreamedLine;
   /** Which part a JSON line of an earlier run is; `undefined` if it is none. */
   partOf(line: Readonly<Record<string, unknown>>): string | undefined;
   /** What a contact sheet says of a JSON line; tasks without have no sheet. */

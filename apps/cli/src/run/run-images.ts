@@ -42,7 +42,9 @@ export async function runImages<Result, Model extends PictureModel>(task: ImageT
   const tally: Tally = { inputs: inputs.length, done: inputs.length - pending.length, failed: 0 };
   let outcome: Outcome = 'failed';
   try {
-    await workThrough({ json, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending }, tally);
+    // What is read by a program, or kept, is whole lines; several pictures are faster together.
+    const live = !json && sheet === undefined && options.output === undefined && environment.stdout.isTTY === true && inputs.length === 1 && task.parts.length === 1;
+    await workThrough({ json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending }, tally);
     outcome = 'finished';
   } catch (error) {
     if (!signal.aborted || !isAbort(originalError(error))) throw error;

@@ -12,9 +12,12 @@ import { openPending, type Opened, type Pending } from './open-pending.ts';
 import { createProgress } from './progress.ts';
 import { reportBatch } from './report-batch.ts';
 import type { SheetOfRun } from './sheet-of-run.ts';
+import { streamLine } from './stream-line.ts';
 
 export interface Run<Result, Model extends PictureModel> {
   readonly json: boolean;
+  /** The one line that there is may be written as it comes. */
+  readonly live: boolean;
   readonly task: ImageTask<Result, Model>;
   readonly options: ImageOptions;
   readonly environment: Environment;
@@ -46,11 +49,16 @@ export async function workThrough<Result, Model extends PictureModel>(run: Run<R
   progress.show(tally.done, tally.inputs);
   for await (const batch of batches) {
     const items = batch.filter(hasWork);
-    const results = model && items.length > 0 ? await task.perform(model, items, signal) : [];
-    // An interrupted generation may come back with rows that are cut off.
-    signal.throwIfAborted();
-    progress.clear();
-    await reportBatch({ ...run, batch, results, stderr: environment.stderr });
+    const [first] = items;
+    if (run.live && task.stream && model && first) {
+      await streamLine(first.name, task.stream(model, first.image, first.parts[0] ?? '', signal), run.sink, signal);
+    } else {
+      const results = model && items.length > 0 ? await task.perform(model, items, signal) : [];
+      // An interrupted generation may come back with rows that are cut off.
+      signal.throwIfAborted();
+      progress.clear();
+      await reportBatch({ ...run, batch, results, stderr: environment.stderr });
+    }
     tally.done += items.length;
     tally.failed += batch.filter((picture) => 'error' in picture && picture.parts.length > 0).length;
     progress.show(tally.done + tally.failed, tally.inputs);
