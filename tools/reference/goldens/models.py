@@ -70,6 +70,8 @@ def load_models(folder: Path, spec: Spec, dtype: torch.dtype) -> Models:
 
     whole = load(spec.architecture)
     if spec.family == "language":
+        # Read from the folder it would lack the end token where config.json leaves that out; inside a BLIP-2 it is made from the configuration, defaults included.
+        whole.generation_config = transformers.GenerationConfig.from_model_config(whole.config)
         return Models(dtype, whole, language=whole)
     if spec.family == "generation":
         return Models(dtype, whole, language=whole.language_model, base=load("Blip2Model"))
