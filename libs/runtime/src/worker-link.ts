@@ -2,6 +2,7 @@ import { Worker, type ResourceLimits } from 'node:worker_threads';
 import { Blip2Error } from '@blip2/interfaces';
 import { decodeError } from './error-transfer.ts';
 import type { Notice, Reply, Report, Request } from './part-messages.ts';
+import { silenceTelemetry } from './silence-telemetry.ts';
 import { notTransferable } from './value-transfer.ts';
 
 /** A worker and the requests that it has not answered yet. */
@@ -24,6 +25,7 @@ export const openLinks: Set<WorkerLink> = new Set();
 
 /** Starts a part worker. It keeps the process alive only while a request is pending. */
 export function openWorkerLink(resourceLimits: ResourceLimits | undefined, onCallback: (callback: number, args: unknown) => void): WorkerLink {
+  silenceTelemetry();
   // `.js` is the built file; from source, the loader of the tests finds the `.ts` beside it.
   const worker = new Worker(new URL('./part-worker.js', import.meta.url), { name: 'blip2 parts', ...(resourceLimits && { resourceLimits }) });
   const waiting = new Map<number, Waiting>();

@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, expect, it } from 'vitest';
+
+const fixture = fileURLToPath(new URL('../fixtures/run-once.mjs', import.meta.url));
+const loader = fileURLToPath(new URL('../../../test-loader.mjs', import.meta.url));
+const home = await mkdtemp(join(tmpdir(), 'blip2-home-'));
+afterAll(() => rm(home, { recursive: true }));
+
+it.each(['inline', 'worker'])('a session %s outlives a long command line and leaves no files of onnxruntime', async (isolate) => {
+  const { ORT_DISABLE_TELEMETRY: _, ...environment } = process.env;
+  const env = { ...environment, HOME: home, TMPDIR: home, XDG_CACHE_HOME: home };
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', loader, fixture, isolate, 'x'.repeat(100_000)], { env });
+  expect(stdout).toBe('2 -6');
+  expect(await readdir(home)).toEqual([]);
+}, 30_000);
