@@ -121,6 +121,10 @@ describe('options', () => {
     expect(greedy.tokenIds.length).toBeGreaterThan(2);
     expect((await blip2.caption(first, { maxNewTokens: 2 })).tokenIds).toEqual(greedy.tokenIds.slice(0, 2));
     await expect(blip2.caption(first, { ...short, numReturnSequences: 2, numBeams: 2 })).rejects.toThrow(failure('INVALID_ARGUMENT', /numReturnSequences/));
+    for (const [name, option] of Object.entries({ returnPrompt: true, outputScores: true, outputLogits: true })) {
+      await expect(blip2.caption(first, { ...short, [name]: option })).rejects.toThrow(failure('INVALID_ARGUMENT', new RegExp(`${name}.*Use generate of the model`)));
+    }
+    await expect(blip2.caption(first, { ...short, numBeams: 2, onToken: () => undefined })).rejects.toThrow(failure('INVALID_ARGUMENT', /onToken/));
     await expect(blip2.caption(first, { maxNewToken: 2 } as object)).rejects.toThrow(failure('UNKNOWN_OPTION', /maxNewTokens/));
   });
 

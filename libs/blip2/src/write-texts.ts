@@ -44,8 +44,9 @@ export interface SplitOptions {
 
 /** `INVALID_ARGUMENT` where a task has no room for what its options ask. */
 export function splitOptions({ autoOrient = true, allowUrls = false, onToken, ...options }: TaskOptions): SplitOptions {
-  if ((options.numReturnSequences ?? 1) > 1) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'A task gives one text per picture', { where: 'numReturnSequences', expected: '1', got: String(options.numReturnSequences), fix: 'Use generate of the model' });
+  expectRoom(options);
+  if (onToken && (options.numBeams ?? 1) > 1) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'A beam search decides about its tokens at the end, so none could be heard', { where: 'onToken', fix: 'Set numBeams to 1, or leave onToken out' });
   }
   const { signal, interpolatePosEncoding = false } = options;
   const isOpen = options.maxNewTokens === undefined && options.maxLength === undefined;
@@ -54,4 +55,17 @@ export function splitOptions({ autoOrient = true, allowUrls = false, onToken, ..
     reading: { autoOrient, allowUrls, interpolatePosEncoding, ...(signal && { signal }) },
     onToken,
   };
+}
+
+/** A result of a task is one text of new tokens, without scores of every step. */
+function expectRoom({ numReturnSequences = 1, returnPrompt = false, outputScores = false, outputLogits = false }: TaskOptions): void {
+  if (numReturnSequences > 1) throw noRoom('A task gives one text per picture', 'numReturnSequences', '1', numReturnSequences);
+  if (returnPrompt) throw noRoom('A task gives what the model wrote, without the prompt', 'returnPrompt', 'false', returnPrompt);
+  for (const [where, isWanted] of Object.entries({ outputScores, outputLogits })) {
+    if (isWanted) throw noRoom('A task gives texts, without the scores of every step', where, 'false', isWanted);
+  }
+}
+
+function noRoom(message: string, where: string, expected: string, got: number | boolean): Blip2Error {
+  return new Blip2Error('INVALID_ARGUMENT', message, { where, expected, got: String(got), fix: 'Use generate of the model' });
 }

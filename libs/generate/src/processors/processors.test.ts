@@ -1,6 +1,7 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 import { createLogitsProcessors } from './create-logits-processors.ts';
+import { forcedBosToken, forcedEosToken } from './forced-tokens.ts';
 import { exponentialDecayLengthPenalty } from './length-limits.ts';
 import { minP } from './min-p.ts';
 import { repetitionPenalty } from './repetition-penalty.ts';
@@ -37,7 +38,10 @@ describe('what the goldens do not reach', () => {
     expect(apply(repetitionPenalty(2), [1, 2], [0, 7])).toEqual([0.5, 2]);
   });
 
-  test('biased and forbidden ids beyond the vocabulary are an error', () => {
+  test('biased, forbidden and forced ids beyond the vocabulary are an error', () => {
+    expect(() => apply(forcedBosToken(2), [1, 2], [0])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => apply(forcedEosToken([1, 2], 2), [1, 2], [0])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(apply(forcedEosToken([1], 2), [1, 2], [0])).toEqual([-Infinity, 0]);
     expect(() => apply(sequenceBias([[[7], 1]]), [1, 2])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(() => apply(badWords([[0, 7]]), [1, 2])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
