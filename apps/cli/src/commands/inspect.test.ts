@@ -1,4 +1,4 @@
-import { cp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2ForImageTextRetrieval, loadPictureTasks } from '@blip2/blip2';
 import { describe, expect, it } from 'vitest';
@@ -133,6 +133,10 @@ describe('a checkpoint that does not run', () => {
     ['a configuration that is no JSON', 'INVALID_CONFIG', (at) => writeFile(at('config.json'), '{')],
     ['truncated weights', 'INVALID_CHECKPOINT', (at) => truncate(at('model.safetensors'), 100_000)],
     ['weights as .bin only', 'MISSING_FILE', (at) => cp(at('model.safetensors'), at('pytorch_model.bin')).then(() => rm(at('model.safetensors')))],
+    ['a tokenizer.json that is a link out of the folder', 'UNSAFE_PATH', async (at) => {
+      await rm(at('tokenizer.json'));
+      await symlink(join(import.meta.dirname, 'inspect.test.ts'), at('tokenizer.json'));
+    }],
     ['no tokenizer.json', 'MISSING_FILE', (at) => rm(at('tokenizer.json'))],
   ];
   it.each(broken)('%s is named with its code %s, exit code 1', async (_what, code, breakIt) => {

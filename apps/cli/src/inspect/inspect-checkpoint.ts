@@ -1,8 +1,7 @@
 import { missingTensors, modelTensors, retrievalContent, retrievalTensors, unexpectedTensors, type ModelConfig } from '@blip2/blip2';
-import { openModelWeights, type ModelWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { findModelFile, openModelWeights, type ModelWeights, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFailure, type Failure } from '../failure.ts';
 import type { CheckpointReport, MemoryReport, Precision, PrecisionSize } from './checkpoint-report.ts';
@@ -60,9 +59,7 @@ async function expectRunnable(folder: string, config: ModelConfig | undefined, c
   }
   if (expected && checkpoint) expectWeights(expected, checkpoint);
   for (const tokenizer of ['tokenizer.json', ...(config?.modelType === 'instructblip' ? [join('qformer_tokenizer', 'tokenizer.json')] : [])]) {
-    await access(join(folder, tokenizer)).catch((cause: unknown) => {
-      throw new Blip2Error('MISSING_FILE', `The folder has no ${tokenizer}`, { where: join(folder, tokenizer), cause });
-    });
+    if ((await findModelFile(folder, tokenizer)) === undefined) throw new Blip2Error('MISSING_FILE', `The folder has no ${tokenizer}`, { where: join(folder, tokenizer) });
   }
 }
 
