@@ -84,9 +84,14 @@ export function createPromptTasks<Inputs extends PromptInputs>(language: Languag
 
 /** @throws Blip2Error `SHAPE_MISMATCH` if a part does not read what the one before it writes. */
 export function expectFit({ vision, qformer, projection, language }: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
-  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
+  expectSeen(vision, qformer);
   expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
   expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
+}
+
+/** @throws Blip2Error `SHAPE_MISMATCH` if a Q-Former does not read what an encoder writes. */
+export function expectSeen(vision: Pick<VisionEncoder, 'hiddenSize'>, qformer: Pick<QFormer, 'encoderHiddenSize'>): void {
+  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
 }
 
 /** Pictures have four axes, prefixes three. */

@@ -8,6 +8,7 @@ import { ExitCode } from '../exit-code.ts';
 import { describeFailure } from '../failure.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
 import { expandImages } from '../images/expand-images.ts';
+import { namingTakers } from '../model/naming-takers.ts';
 import { positiveInteger } from '../options/argument-parsers.ts';
 import { addReportOptions, addUrlOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
 import { dtypeOption } from '../options/dtype.ts';
@@ -88,7 +89,7 @@ async function runAll(source: string, names: readonly string[], images: readonly
   const runs: PrecisionRun[] = [];
   // One after the other: each is alone in memory while it is measured.
   for (const name of names) {
-    runs.push(await runPrecision(folder, images, { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal }, runs[0]?.pictures));
+    runs.push(await namingTakers(runPrecision(folder, images, { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal }, runs[0]?.pictures)));
     report.clear();
   }
   return runs;

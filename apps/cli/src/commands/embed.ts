@@ -8,6 +8,7 @@ import type { Embedding, EmbeddingModel, EmbedPart } from '../model/model-port.t
 import { embeddingKind } from '../model/open-model.ts';
 import { positiveInteger, repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { isJsonLines } from '../output/open-sink.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import { embedTable } from '../output/result-tables.ts';
@@ -52,6 +53,7 @@ export const embedCommand: CliCommand = {
       .addOption(new Option('--format <layout>', 'Write a folder that clip-retrieval and autofaiss read').choices(FORMATS))
       .addOption(new Option('--shard-size <n>', 'Vectors per file of such a folder').argParser(positiveInteger).default(DEFAULT_SHARD_SIZE));
     addImageOptions(command);
+    addModuleOption(command);
     command.addHelpText('after', EXAMPLES);
   },
   async run(command: Command, environment: Environment): Promise<ExitCode> {

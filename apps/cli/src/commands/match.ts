@@ -7,6 +7,7 @@ import type { MatchScore, RetrievalModel } from '../model/model-port.ts';
 import { retrievalKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { matchTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
 import type { ImageTask } from '../run/image-task.ts';
@@ -28,6 +29,7 @@ export const matchCommand: CliCommand = {
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .requiredOption('-t, --text <text>', 'What to compare with; may be repeated, every image is compared with every text', repeated);
     addImageOptions(command);
+    addModuleOption(command);
     command.addHelpText('after', EXAMPLES);
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {

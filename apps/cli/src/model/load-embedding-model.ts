@@ -1,22 +1,33 @@
-import { Blip2Retrieval, openCheckpointParts, type CheckpointParts, type LoadOptions } from '@blip2/blip2';
+import { openCheckpointParts, type Blip2Parts, type Blip2Retrieval, type CheckpointParts } from '@blip2/blip2';
 import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@blip2/interfaces';
-import { BlipImageProcessor } from '@blip2/processor';
+import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
+import type { GivenParts } from '../module/given-parts.ts';
 import type { Embedding, EmbeddingModel, EmbedPart, LoadEmbeddingModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
+import { openRetrieval } from './open-retrieval.ts';
 import { resizingOf } from './resizing-of.ts';
 
 /** The library behind the port, in a worker thread: of any checkpoint where its encoder, Q-Former or projection is asked for, else of a retrieval checkpoint. */
-export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, ...settings }) => {
-  const options: LoadOptions = { ...settings, ...dtypeOption(dtype), isolate: 'worker' };
-  return part === 'vision' || part === 'qformer' || part === 'projection' ? fromParts(await openCheckpointParts(source, options), part) : fromRetrieval(await Blip2Retrieval.fromPretrained(source, options), part);
+export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, ...settings }) => {
+  const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
+  if (part !== 'vision' && part !== 'qformer' && part !== 'projection') return fromRetrieval(await openRetrieval(source, module, options), part);
+  return fromParts(await openCheckpointParts(source, options), part, module, settings.signal);
 };
 
-async function fromParts(parts: CheckpointParts, part: 'vision' | 'qformer' | 'projection'): Promise<EmbeddingModel> {
-  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
+/** Parts in front of the language model. */
+const SEEING = ['vision', 'qformer', 'projection'] as const;
+
+async function fromParts(parts: CheckpointParts, part: (typeof SEEING)[number], module: string | undefined, signal: AbortSignal): Promise<EmbeddingModel> {
+  let given: GivenParts | undefined;
+  const dispose = async (): Promise<void> => {
+    await given?.[Symbol.asyncDispose]();
+    await parts[Symbol.asyncDispose]();
+  };
   try {
     const processor = await BlipImageProcessor.fromPretrained(parts.folder);
-    const vision = await parts.vision();
-    const after = await stagesAfter(parts, part);
+    given = module === undefined ? undefined : await givenBy(module, parts, signal);
+    const vision = given?.parts.vision ?? await parts.vision();
+    const after = await stagesAfter(parts, given?.parts ?? {}, part);
     return {
       async embedImages(images, { signal }) {
         const { pixelValues } = await processor.process(images, { signal });
@@ -41,13 +52,26 @@ async function fromParts(parts: CheckpointParts, part: 'vision' | 'qformer' | 'p
 
 type Stage = (states: PatchFeatures) => Promise<PatchFeatures>;
 
-async function stagesAfter(parts: CheckpointParts, part: 'vision' | 'qformer' | 'projection'): Promise<readonly Stage[]> {
+async function givenBy(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<GivenParts> {
+  const { givenSeeingParts } = await import('../module/given-parts.ts');
+  const { folder, config } = parts;
+  return givenSeeingParts(module, SEEING, async () => ({ folder, config, parts, processor: await Blip2Processor.fromPretrained(folder), signal }));
+}
+
+async function stagesAfter(parts: CheckpointParts, given: Partial<Blip2Parts>, part: (typeof SEEING)[number]): Promise<readonly Stage[]> {
   if (part === 'vision') return [];
-  const qformer = await parts.qformer();
+  const vision = given.vision ?? await parts.vision();
+  const qformer = given.qformer ?? await parts.qformer();
+  expectNeighbours('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
   const query: Stage = (states) => qformer.query(states);
   if (part === 'qformer') return [query];
-  const projection = await parts.projection();
+  const projection = given.projection ?? await parts.projection();
+  expectNeighbours('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
   return [query, (states) => projection.project(states)];
+}
+
+function expectNeighbours(a: string, left: number, b: string, right: number): void {
+  if (left !== right) throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, { where: '--module', fix: 'Use parts that were trained together' });
 }
 
 function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<EmbedPart, 'projection'>): EmbeddingModel {

@@ -1,11 +1,11 @@
-import { Blip2Retrieval } from '@blip2/blip2';
 import type { ImageTexts, Load, MatchScore, RetrievalModel } from './model-port.ts';
+import { openRetrieval } from './open-retrieval.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import { resizingOf } from './resizing-of.ts';
 
 /** The library's retrieval tasks behind the port, in a worker thread. */
-export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, ...settings }) => {
-  const retrieval = await Blip2Retrieval.fromPretrained(source, { ...settings, ...dtypeOption(dtype), isolate: 'worker' });
+export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, module, ...settings }) => {
+  const retrieval = await openRetrieval(source, module, { ...settings, ...dtypeOption(dtype), isolate: 'worker' });
   return {
     async match(items, options) {
       if (haveSameTexts(items)) return retrieval.match(items.map(({ image }) => image), items[0]?.texts ?? [], options);

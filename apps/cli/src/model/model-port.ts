@@ -110,7 +110,7 @@ export interface LoadSettings {
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number;
-  /** A file with a `Blip2Module`; of models that write. */
+  /** A file with a `Blip2Module`. */
   readonly module?: string;
   /** Never ask the network. */
   readonly localFilesOnly: boolean;

@@ -4,6 +4,7 @@ import { createDownloadReport } from '../hub/download-report.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { demoModelFolder, demoModelNotice, demoRetrievalFolder } from './demo-model.ts';
 import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
+import { namingTakers } from './naming-takers.ts';
 import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
 
 /** A kind of checkpoint: how it is loaded, and the demo that is one. */
@@ -40,7 +41,7 @@ export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<M
     onPlan: report.onPlan,
     onProgress: report.onProgress,
   });
-  return loading.finally(report.clear);
+  return namingTakers(loading).finally(report.clear);
 }
 
 async function isDemo(source: string, demoFolder: string): Promise<boolean> {

@@ -2,8 +2,8 @@ import type { Blip2Parts, LoadOptions, PictureTasks } from '@blip2/blip2';
 import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken } from '@blip2/blip2/container';
 import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type LogitsProcessor, type StoppingCriterion } from '@blip2/interfaces';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
+import { givenParts, type GivenParts } from './given-parts.ts';
 import { importModule } from './import-module.ts';
-import { expectParts } from './module-parts.ts';
 
 /** A model with something of a module in it, and what its tasks are called with. */
 export interface ModuleModel {
@@ -20,18 +20,16 @@ export interface ModuleModel {
 export async function loadWithModule(source: string, file: string, options: LoadOptions & { readonly signal: AbortSignal }): Promise<ModuleModel> {
   const module = await importModule(file);
   const container = await createBlip2Container(source, options);
-  const made: AsyncDisposable[] = [];
+  let given: GivenParts | undefined;
   const dispose = async (): Promise<void> => {
-    for (const part of made.splice(0).reverse()) await part[Symbol.asyncDispose]();
+    await given?.[Symbol.asyncDispose]();
     await container[Symbol.asyncDispose]();
   };
   try {
     const { folder, config, ...parts } = await container.get(CheckpointPartsToken);
     const context: Blip2ModuleContext = { folder, config, parts, processor: await container.get(ProcessorToken), signal: options.signal };
-    const given = (await module.parts?.(context)) ?? {};
-    made.push(...Object.values(given).filter(isDisposable));
-    expectParts(given, file);
-    await replaceParts(container, given);
+    given = await givenParts(module, context, file);
+    await replaceParts(container, given.parts);
     const [logitsProcessors, stoppingCriteria] = [await module.logitsProcessors?.(context), await module.stoppingCriteria?.(context)];
     return {
       blip2: await container.get(Blip2Token),
@@ -50,8 +48,4 @@ async function replaceParts(container: Awaited<ReturnType<typeof createBlip2Cont
   if (qformer) await container.replace(QFormer, [], () => qformer);
   if (projection) await container.replace(LanguageProjection, [], () => projection);
   if (language) await container.replace(LanguageModel, [], () => language);
-}
-
-function isDisposable(part: unknown): part is AsyncDisposable {
-  return typeof part === 'object' && part !== null && Symbol.asyncDispose in part && typeof part[Symbol.asyncDispose] === 'function';
 }

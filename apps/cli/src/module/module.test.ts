@@ -81,14 +81,22 @@ describe('a module of the user\'s', () => {
 });
 
 describe('--module', () => {
-  it('reaches the model from every command that writes, and no other takes it', async () => {
+  it('reaches the model from every command that takes parts, and no other takes it', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.mjs': '' });
-    for (const argv of [['caption', at('a')], ['ask', at('a'), '-q', 'what?'], ['rank', at('a'), '-q', 'what?', '-c', 'x'], ['chat', at('a')]]) {
+    for (const argv of [['caption', at('a')], ['ask', at('a'), '-q', 'what?'], ['rank', at('a'), '-q', 'what?', '-c', 'x'], ['chat', at('a')], ['match', at('a'), '-t', 'x'], ['embed', at('a'), '--json'], ['embed', '-t', 'x', '--json']]) {
       const { calls } = await runFake([...argv, '--module', at('mine.mjs')]);
       expect(calls.find(({ name }) => name === 'load'), argv[0]).toMatchObject({ settings: { module: at('mine.mjs') } });
     }
-    expect((await runFake(['match', at('a'), '-t', 'x', '--module', at('mine.mjs')])).exitCode).toBe(2);
+    expect((await runFake(['heatmap', at('a'), '-o', at('a.png'), '--module', at('mine.mjs')])).exitCode).toBe(2);
     expect((await runFake(['caption', at('a'), '--module', at('none.mjs')])).exitCode).toBe(2);
+  });
+
+  it('is part of what a run of texts was', async () => {
+    const at = await temporaryFolder({ 'mine.mjs': 'export default {};' });
+    const argv = ['embed', '-t', 'x', '-o', at('out.jsonl'), '--module', at('mine.mjs')];
+    expect((await runFake(argv)).exitCode).toBe(0);
+    await writeFile(at('mine.mjs'), 'export default { };');
+    expect(await runFake(argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('moduleSha256') });
   });
 
   it('is part of what a run was: with another content it is another run', async () => {

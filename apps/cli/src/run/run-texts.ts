@@ -1,6 +1,7 @@
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
+import { moduleRecord } from '../module/import-module.ts';
 import { openModel, type ModelKind } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { openSink } from '../output/open-sink.ts';
@@ -42,7 +43,7 @@ export async function runTexts<Result, Model extends AsyncDisposable>(task: Text
 
 async function openTextSink<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, texts: readonly string[], { output, ...options }: ImageOptions, { stdout }: Environment): Promise<ResultSink> {
   const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device }),
+    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device, ...(await moduleRecord(options.module)) }),
     restart: options.restart === true,
     keyOf: ({ text }) => (typeof text === 'string' ? text : undefined),
   };

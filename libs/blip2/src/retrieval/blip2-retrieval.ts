@@ -1,6 +1,7 @@
 import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 import type { LoadOptions } from '../load-options.ts';
+import { expectSeen } from '../pipeline.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
 import { labelSentences, rankLabels, type ClassifyOptions, type LabelScore } from './classify-images.ts';
 import { embedInputs, type EmbedInputs, type EmbedOptions } from './embed-inputs.ts';
@@ -34,8 +35,12 @@ export interface Blip2Retrieval extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
-/** Assembles the tasks from parts; `dispose` of the result ends what `dispose` ends. */
+/**
+ * Assembles the tasks from parts; `dispose` of the result ends what `dispose` ends.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the Q-Former does not read what the encoder writes.
+ */
 export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => Promise<void>): Blip2Retrieval {
+  expectSeen(parts.visionModel, parts.qformer);
   function match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
   function match(images: readonly ImageSource[], texts: readonly string[], options?: RetrievalTaskOptions): Promise<MatchScore[][]>;
   async function match(images: ImageSource | readonly ImageSource[], texts: string | readonly string[], options: RetrievalTaskOptions = {}): Promise<MatchScore | MatchScore[][]> {

@@ -1,12 +1,13 @@
-import type { AttentionMask, ImageSource, PatchFeatures, QueryFeatures, TokenIds } from '@blip2/interfaces';
+import type { AttentionMask, ImageSource, PatchFeatures, QueryFeatures, TokenIds, VisionEncoder } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 import { expectFloats } from '../tasks/task-images.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
 
-/** Everything that the tasks of retrieval run on. */
-export interface RetrievalTaskParts extends Omit<RetrievalModelParts, 'config'> {
+/** Everything that the tasks of retrieval run on. Any encoder will do whose width the Q-Former reads. */
+export interface RetrievalTaskParts extends Omit<RetrievalModelParts, 'config' | 'visionModel'> {
+  readonly visionModel: VisionEncoder;
   readonly processor: Blip2Processor;
 }
 

@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { repository, spawnBlip2 } from '../fakes/spawn-blip2.ts';
+
+const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
+const picture = join(repository, 'examples/left-of.png');
+
+it.each([
+  ['embed', ['embed', picture, '--part', 'vision', '--json', '-m', model]],
+  ['match', ['match', picture, '-t', 'a star', '-m', model]],
+  ['heatmap', ['heatmap', picture, '-o', 'never-written.png', '-m', model]],
+  ['compare', ['compare', model, picture, '--dtype', 'fp32,q8']],
+])('%s says which commands read a checkpoint of InstructBLIP', async (_command, argv) => {
+  const { exitCode, stdout, stderr } = await spawnBlip2(argv);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+  expect(stderr).toMatch(/^UNSUPPORTED_ARCHITECTURE: The command does not read checkpoints of InstructBLIP .*expected BLIP-2, got InstructBLIP\. caption, ask, chat, rank and inspect read it\n$/);
+});
