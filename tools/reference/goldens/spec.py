@@ -64,4 +64,7 @@ def read_spec(file: Path, name: str, **given) -> Spec:
     spec = Spec(name=name, **fields)
     if spec.family == "generation" and spec.image_token is None:
         raise SystemExit("image_token_index is needed: the reference cannot run repositories without image tokens")
+    layers = spec.text.get("num_layers", 6)
+    if spec.is_t5 and spec.text.get("num_decoder_layers", layers) > layers:
+        raise SystemExit("num_decoder_layers above num_layers: the reference's cache has only as many layers as the encoder, and its generate fails")
     return spec
