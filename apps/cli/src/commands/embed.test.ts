@@ -102,6 +102,15 @@ describe('blip2 embed', () => {
     }
   });
 
+  it('refuses a text that is empty, with and without pictures', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    for (const images of [[], [at('a')]]) {
+      const { exitCode, stderr, calls } = await runFake(['embed', ...images, '-t', 'a cat', '-t', ' ', '-o', at('out.npy')]);
+      expect([exitCode, stderr, calls]).toEqual([2, 'INVALID_ARGUMENT: A text is empty (--text)\n', []]);
+    }
+    expect(await readdir(at())).toEqual(['a']);
+  });
+
   it('leaves no file behind when it fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], { onCall: ({ name }) => { if (name === 'embed') throw new TypeError('broken'); } });

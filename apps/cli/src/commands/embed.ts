@@ -61,6 +61,7 @@ export const embedCommand: CliCommand = {
     const texts = [...new Set(options.text ?? [])];
     const kind: Kind = command.args.length === 0 ? 'texts' : texts.length === 0 ? 'images' : 'pairs';
     expectOutput(options);
+    if (texts.some((text) => text.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A text is empty', { where: '--text' });
     if (kind === 'texts' && texts.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to embed', { expected: 'images, or texts with --text' });
     const settings: Settings = { part: partOf(kind, options), pool: poolOf(kind, options), openOutput: openOutputOf(kind, options) };
     return kind === 'texts' ? runTexts(textTask(settings), texts, options, environment) : runImages(imageTask(settings, texts), command.args, options, environment);
