@@ -6,7 +6,8 @@ import type { TaskProcessor } from './task-images.ts';
 import { decoderOf, type Writing } from './writing.ts';
 
 /**
- * A text on its way. Await it for the result, or iterate it for the pieces as they are written: whole characters, which joined are the result's `text`.
+ * A text on its way. Await it for the result, or iterate it for the pieces as they are written: whole characters, which joined are the result's `text`
+ * (save where a tokenizer reads earlier bytes anew because of a later one that belongs to no character, as Llama's does).
  * Both work, in either order, on one run, which begins when it is first asked for. Leaving the loop early stops the writing before the next token; the
  * result is then what there is (`finishReason` `aborted`). A beam search decides at its end and gives one piece.
  */
@@ -15,7 +16,7 @@ export interface TextStream extends Promise<TextResult>, AsyncIterable<string> {
   readonly partial: TextResult | undefined;
 }
 
-export function createTextStream(processor: TaskProcessor, open: () => Writing): TextStream {
+export function createTextStream(processor: Pick<TaskProcessor, 'decode'>, open: () => Writing): TextStream {
   const run = createRun(processor, open);
   const finish = once(async () => {
     while (!run.isDone) await run.advance();
@@ -57,7 +58,7 @@ interface Run {
   partial(): TextResult | undefined;
 }
 
-function createRun(processor: TaskProcessor, open: () => Writing): Run {
+function createRun(processor: Pick<TaskProcessor, 'decode'>, open: () => Writing): Run {
   const text = createPieces(processor);
   let writing: Writing | undefined;
   let pending: Promise<void> | undefined;
@@ -111,7 +112,7 @@ interface Pieces {
 }
 
 /** Pieces of a text that is trimmed: white space waits until something follows it. */
-function createPieces(processor: TaskProcessor): Pieces {
+function createPieces(processor: Pick<TaskProcessor, 'decode'>): Pieces {
   const decoder = createIncrementalDecoder(decoderOf(processor));
   const pieces: string[] = [];
   let held = '';
@@ -129,7 +130,8 @@ function createPieces(processor: TaskProcessor): Pieces {
     },
     complete(text) {
       const shown = pieces.join('');
-      if (text.startsWith(shown)) give(text.slice(shown.length));
+      // Bytes that are no character make some tokenizers (Llama's) read earlier ones anew. What was given out stays; the rest is not lost.
+      give(text.startsWith(shown) ? text.slice(shown.length) : (held + decoder.flush()).trimEnd());
     },
   };
 }

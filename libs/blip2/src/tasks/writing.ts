@@ -10,7 +10,7 @@ export interface Writing extends AsyncGenerator<GenerationStep, void, undefined>
 }
 
 /** Ids to text, special tokens left out. */
-export function decoderOf(processor: TaskProcessor): (ids: TokenIds) => string {
+export function decoderOf(processor: Pick<TaskProcessor, 'decode'>): (ids: TokenIds) => string {
   return (ids) => processor.decode(ids, { skipSpecialTokens: true });
 }
 
