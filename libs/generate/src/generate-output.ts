@@ -8,12 +8,13 @@ export type StepScores = Tensor<'float32', [rows: number, vocabulary: number]>;
 
 /** What generation returns. Rows: `numReturnSequences` for each prompt, best first. */
 export interface GenerateOutput {
-  /** New ids, the end token included; shorter rows are filled with the pad id. With `returnPrompt` the whole rows. */
+  /** New ids `[rows][longest]`, the end token included; shorter rows are filled with the pad id. With `returnPrompt` the whole rows. */
   readonly sequences: number[][];
-  /** Of beams: the sum of the processed log-probabilities over the length to the power of `lengthPenalty`. */
+  /** Of beams, one for each row: the sum of the processed log-probabilities (natural) over the number of new tokens to the power of `lengthPenalty`. */
   readonly sequencesScores?: number[];
   /** Natural logarithm of the probability that the model itself, before any processor, gave each new token; not padded. */
   readonly tokenLogProbs: number[][];
+  /** One for each row. */
   readonly finishReasons: FinishReason[];
   /** With `outputScores`: per step `[rows, vocabulary]`, processed; of beams, one row per beam. */
   readonly scores?: StepScores[];
@@ -27,7 +28,9 @@ export interface GenerateOutput {
 
 /** A new token of one row. */
 export interface NewToken {
+  /** Its row in `sequences`, from 0. */
   readonly row: number;
+  /** A token id below the model's vocabulary size. */
   readonly id: number;
   /** As `tokenLogProbs`. */
   readonly logProb: number;
@@ -39,5 +42,6 @@ export interface NewToken {
 export interface GenerationStep {
   /** Counts from 0. */
   readonly step: number;
+  /** One for each row that had not ended; none of a beam search. */
   readonly tokens: readonly NewToken[];
 }
