@@ -4,7 +4,7 @@ export type {
 export { nearestName } from './nearest-name.ts';
 export { Blip2Error, type ErrorCode, type ErrorDetails } from './errors.ts';
 export { f32, i64, type Axis, type InputsOf, type OutputsOf, type Signature, type TensorOf, type TensorSpec } from './signature.ts';
-export type { OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
+export type { ActivationBits, GraphTarget, OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
 export type { BlockQuantizedWeight, ColumnQuantizedWeight, NormFold, PlannedWeight, Precision, PrecisionChoice, QuantizedWeight, StoredTensor, StoredType, WeightStore } from './weights.ts';
 export {
   LanguageModel, LanguageProjection, QFormer, VisionEncoder,

@@ -6,11 +6,24 @@ export interface OnnxModel<S extends Signature = Signature> {
   readonly signature: S;
   /** Absolute path; external data is named relative to it. Absent if the graph has none. */
   readonly weightsFolder?: string;
-  /** Weights are to be laid out anew for their kernels when the graph is loaded: integer kernels need it, float32 ones would copy every weight for nothing. Default false. */
-  readonly prepack?: boolean;
+  /**
+   * When weights are to be laid out anew for their kernels. `onLoad`: kernels for blocks are many times slower without. `afterFirstRun`: those for bytes are slower by a few
+   * hundredths to a third, which is less than it takes to lay weights out. Absent: never, as float32 kernels would copy every weight for nothing.
+   */
+  readonly prepack?: 'onLoad' | 'afterFirstRun';
   /** Absolute path of a folder in which these laid-out weights may be kept for the next time; it need not exist. */
   readonly packedFolder?: string;
-  serialize(): Uint8Array;
+  /** @param target What the machine that is to load it asks for. */
+  serialize(target?: GraphTarget): Uint8Array;
+}
+
+/** Bits of activations in products of bytes. */
+export type ActivationBits = 7 | 8;
+
+/** What a machine's kernels ask of a graph. */
+export interface GraphTarget {
+  /** Default 8. With 7 bits the sum of two products fits into 16 bits, which is all that x86 without VNNI has for it. */
+  readonly activationBits?: ActivationBits;
 }
 
 /** A loaded graph. Runs are not interruptible; one at a time. */

@@ -18,11 +18,13 @@ const FACTOR = 100;
 let folder = '';
 let config: OptConfig;
 let planted: PartWeights;
+let asItIs: PartWeights;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blip2-outliers-'));
   config = OptConfig.fromJson(await readConfig(demo), demo);
   await plant();
   planted = await openPartWeights(join(folder, 'planted'), 'language_model');
+  asItIs = await openPartWeights(demo, 'language_model');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -52,21 +54,22 @@ async function scores(weights: PartWeights): Promise<Float32Array> {
   return logits.data;
 }
 
-async function scoreError(precision: Precision, folded: boolean): Promise<number> {
-  const plan = planWeights(planted.store, precision, (finder) => void buildOptDecoder(config, finder, planted.prefix, DECODING)) ?? [];
+async function scoreError(weights: PartWeights, precision: Precision, folded: boolean): Promise<number> {
+  const plan = planWeights(weights.store, precision, (finder) => void buildOptDecoder(config, finder, weights.prefix, DECODING)) ?? [];
   const used = folded ? plan : plan.map(({ name, shape, precision: own }) => ({ name, shape, precision: own }));
-  const store = await convertedWeights(planted.store, used, 'opt', { convertedDir: join(folder, 'cache') });
-  const [got, exact] = [await scores({ ...planted, store, original: planted.store }), await scores(planted)];
+  const store = await convertedWeights(weights.store, used, 'opt', { convertedDir: join(folder, 'cache') });
+  const [got, exact] = [await scores({ ...weights, store, original: weights.store }), await scores(weights)];
   const sum = (numbers: Float32Array): number => numbers.reduce((total, number) => total + number * number, 0);
   return Math.sqrt(sum(exact.map((value, i) => (got[i] ?? NaN) - value)) / sum(exact));
 }
 
-// Measured without and with: int8 45 and 2.2 %, q8 57 and 1.8 %, q4 57 and 17 %. The demo as it is: about the latter.
+// Measured without and with: int8 45 and 2.2 % (3.3 % where activations have 7 bits), q8 57 and 1.8 %, q4 57 and 17 %. The demo as it is: about the latter.
 it.each(['int8', 'q8'] as const)('features that stand out by a factor of 100 ruin the scores at %s, and cost nothing once they are folded into the norms before', async (precision) => {
-  expect(await scoreError(precision, false)).toBeGreaterThan(0.2);
-  expect(await scoreError(precision, true)).toBeLessThan(0.03);
+  expect(await scoreError(planted, precision, false)).toBeGreaterThan(0.2);
+  expect(await scoreError(planted, precision, true)).toBeLessThan(0.04);
+  expect(await scoreError(planted, precision, true)).toBeLessThan(1.3 * (await scoreError(asItIs, precision, true)));
 });
 
 it('folding takes the harm of outliers from q4 as well', async () => {
-  expect(await scoreError('q4', true)).toBeLessThan(0.6 * (await scoreError('q4', false)));
+  expect(await scoreError(planted, 'q4', true)).toBeLessThan(0.6 * (await scoreError(planted, 'q4', false)));
 });

@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf';
-import { Blip2Error, type OnnxModel, type Signature, type TensorSpec, type TensorType, type WeightStore } from '@blip2/interfaces';
+import { Blip2Error, type ActivationBits, type OnnxModel, type Signature, type TensorSpec, type TensorType, type WeightStore } from '@blip2/interfaces';
 import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
 import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type ValueInfoProto } from './generated/onnx_pb.ts';
@@ -45,15 +45,18 @@ export function buildGraph<const S extends Signature>(
   const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix));
   for (const [key, spec] of Object.entries(signature.outputs)) exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
   finder.written?.(graph.nodes);
-  const proto = modelProto(name, signature, graph);
   return {
     name,
     signature,
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
-    ...(quantized.size > 0 && { prepack: true, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
+    ...(quantized.size > 0 && { prepack: prepackOf(quantized), ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
-    serialize: () => toBinary(ModelProtoSchema, proto),
+    serialize: ({ activationBits = 8 } = {}) => toBinary(ModelProtoSchema, modelProto(name, signature, graph, activationBits)),
   };
+}
+
+function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): NonNullable<OnnxModel['prepack']> {
+  return [...quantized.values()].every(({ precision }) => precision === 'int8') ? 'afterFirstRun' : 'onLoad';
 }
 
 /** Names an output, after checking that it is what was declared. */
@@ -67,17 +70,17 @@ function exposeOutput(graph: Graph, where: string, name: string, { type, axes }:
   graph.output(name, value);
 }
 
-function modelProto(name: string, { inputs, outputs }: Signature, { nodes, initializers }: Graph): ModelProto {
+function modelProto(name: string, { inputs, outputs }: Signature, graph: Graph, bits: ActivationBits): ModelProto {
   const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfoProto[] => Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
   return create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: '@blip2/onnx',
     opsetImport: [{ domain: '', version: OPSET }, { domain: RUNTIME_DOMAIN, version: 1n }],
-    graph: { name, node: nodes, initializer: initializers, input: infos(inputs), output: infos(outputs) },
+    graph: { name, node: graph.nodes, valueInfo: graph.declared.map((value) => valueInfo(value.name, value)), initializer: graph.initializersAt(bits), input: infos(inputs), output: infos(outputs) },
   });
 }
 
-function valueInfo(name: string, { type, axes }: TensorSpec): ValueInfoProto {
+function valueInfo(name: string, { type, axes }: Pick<Value, 'type' | 'axes'>): ValueInfoProto {
   const dim = axes.map((axis) => ({
     value: typeof axis === 'number' ? { case: 'dimValue' as const, value: BigInt(axis) } : { case: 'dimParam' as const, value: axis },
   }));

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { Axis, StoredTensor, TensorType } from '@blip2/interfaces';
+import type { ActivationBits, Axis, StoredTensor, TensorType } from '@blip2/interfaces';
 import { attributeProto, type Attribute } from './attribute.ts';
 import { DATA_TYPE, type ElementType } from './element-type.ts';
 import { NodeProtoSchema, TensorProtoSchema, type NodeProto, type TensorProto } from './generated/onnx_pb.ts';
@@ -22,13 +22,24 @@ export const RUNTIME_DOMAIN = 'com.microsoft';
 /** `TensorProto.DataLocation.EXTERNAL`. */
 const EXTERNAL = 1;
 
+type ConstantType = 'int64' | 'float32' | 'uint8';
+
+function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
+  const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : type === 'uint8' ? Uint8Array.from(numbers) : Float32Array.from(numbers);
+  return new Uint8Array(data.buffer);
+}
+
 /** A graph being written: nodes and initializers in order. Operators are functions over it (`ops/`), layers are functions over those (`nn/`). */
 export class Graph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
+  /** Values whose axes are written down, because the runtime cannot find them out. */
+  readonly declared: Value[] = [];
   #scope = '';
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
+  /** Data of constants that are others at 7 bits, by name. */
+  readonly #atSevenBits = new Map<string, Uint8Array>();
 
   /** Runs `body` with node names under `path`, the checkpoint path of the layer that it writes. */
   scope<R>(path: string, body: () => R): R {
@@ -48,6 +59,15 @@ export class Graph {
     return value;
   }
 
+  /**
+   * Writes the axes of a value down. The runtime invents a name for each axis that it cannot name itself, and looks through all those that it has invented before: with a few hundred
+   * of them, loading a graph takes seconds. Two values with equal names of axes may be given the same memory, so a name must stand for one number.
+   */
+  declare<T extends ElementType>(value: Value<T>): Value<T> {
+    this.declared.push(value);
+    return value;
+  }
+
   /** Adds a node with several outputs of one type, in the operator's order. */
   multiNode<T extends ElementType>(
     opType: string, inputs: readonly (Value | undefined)[], [first, ...others]: readonly [OutputSpec<T>, ...OutputSpec<T>[]], options: NodeOptions = {},
@@ -59,15 +79,33 @@ export class Graph {
   }
 
   /** A small tensor inside the graph; equal ones are stored once. */
-  constant<T extends 'int64' | 'float32' | 'uint8'>(type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
-    const key = `${type}[${dims}]=${numbers}`;
+  constant<T extends ConstantType>(type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
+    return this.#constant(`${type}[${dims}]=${numbers}`, type, dims, numbers);
+  }
+
+  /** One number that depends on the bits of activations: which it is, is decided when the graph is serialized. */
+  numberByBits<T extends ConstantType>(type: T, dims: readonly [] | readonly [1], numbers: Readonly<Record<ActivationBits, number>>): Value<T> {
+    const value = this.#constant(`${type}[${dims}]=${numbers[8]} or ${numbers[7]}`, type, dims, [numbers[8]]);
+    this.#atSevenBits.set(value.name, rawData(type, [numbers[7]]));
+    return value;
+  }
+
+  #constant<T extends ConstantType>(key: string, type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
     const known = this.#constants.get(key);
     if (known) return known as Value<T>;
     const value: Value<T> = { name: `constant/${this.#constants.size}`, type, axes: dims };
-    const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : type === 'uint8' ? Uint8Array.from(numbers) : Float32Array.from(numbers);
-    this.initializers.push(create(TensorProtoSchema, { name: value.name, dataType: DATA_TYPE[type], dims: dims.map(BigInt), rawData: new Uint8Array(data.buffer) }));
+    this.initializers.push(create(TensorProtoSchema, { name: value.name, dataType: DATA_TYPE[type], dims: dims.map(BigInt), rawData: rawData(type, numbers) }));
     this.#constants.set(key, value);
     return value;
+  }
+
+  /** The initializers for activations of so many bits. */
+  initializersAt(bits: ActivationBits): TensorProto[] {
+    if (bits === 8) return this.initializers;
+    return this.initializers.map((tensor) => {
+      const data = this.#atSevenBits.get(tensor.name);
+      return data ? create(TensorProtoSchema, { ...tensor, rawData: data }) : tensor;
+    });
   }
 
   /** A tensor that stays where it lies in a checkpoint file; `location` is relative to the weights folder. */

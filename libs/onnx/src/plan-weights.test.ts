@@ -67,7 +67,7 @@ describe('a graph over integers', () => {
 
   it('reads them in place of the floats, asks for packing, and names what it read by the checkpoint', () => {
     const model = build(store);
-    expect(model.prepack).toBe(true);
+    expect(model.prepack).toBe('onLoad');
     expect(model.weightNames).toEqual(['lm.norm.weight', 'lm.norm.bias', 'lm.fc.weight', 'lm.fc.bias', 'lm.embed_tokens.weight']);
     const { graph } = decodeModel(model.serialize());
     expect(graph?.initializer.filter(({ name }) => name.startsWith('lm.')).map(({ name }) => name)).toEqual(

@@ -3,6 +3,7 @@ import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type Ses
 import { expectDevice } from './devices.ts';
 import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession, type OnnxRuntimeSessionOptions } from './onnx-runtime.ts';
 import { externalBytes } from './external-bytes.ts';
+import { packedLater, type RunnableSession } from './packed-later.ts';
 import { findPacked, keepPacked, PACKED_GRAPH, PACKED_WEIGHTS, packedFolder } from './packed-weights.ts';
 import { hasExactByteProducts } from './processor-features.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
@@ -38,20 +39,27 @@ export const createSession: SessionFactory = async <S extends Signature>(model: 
 /** Longer than the pauses between two operators, shorter than those between two parts: docs/performance.md has what was measured. */
 const SPIN_MICROSECONDS = '1000';
 
-async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions): Promise<OnnxRuntimeSession> {
-  const graph = model.serialize();
-  const open = (packed?: string): Promise<OnnxRuntimeSession> => runtime.InferenceSession.create(graph, sessionOptions(model, options, packed)).catch((cause: unknown) => {
+async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions): Promise<RunnableSession> {
+  const graph = model.serialize({ activationBits: hasExactByteProducts() ? 8 : 7 });
+  const open = (prepack: boolean, packed?: string): Promise<OnnxRuntimeSession> => runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, packed)).catch((cause: unknown) => {
     throw sessionFailed(model, 'The runtime could not load a graph', cause);
   });
   // Another device lays weights out in another way, or not at all.
-  if (!model.prepack || model.packedFolder === undefined || (options.device ?? 'cpu') !== 'cpu') return open();
+  if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
+  const openPacked = (): Promise<OnnxRuntimeSession> => openKept(runtime, model, options, graph, (packed) => open(true, packed));
+  return model.prepack === 'onLoad' ? openPacked() : packedLater(await open(false), openPacked);
+}
+
+/** A session with weights laid out, which are kept for the next time if the model says where. `open` is told where to write them. */
+async function openKept(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions, graph: Uint8Array, open: (packed?: string) => Promise<OnnxRuntimeSession>): Promise<OnnxRuntimeSession> {
+  if (model.packedFolder === undefined) return open();
   const folder = packedFolder(model, model.packedFolder, graph);
   const packed = await findPacked(folder);
   const ready = packed === undefined ? undefined : await runtime.InferenceSession.create(packed, packedOptions(options)).catch(() => undefined);
   return ready ?? keepPacked(folder, externalBytes(graph), open);
 }
 
-function sessionOptions(model: OnnxModel, options: SessionOptions, packed: string | undefined): OnnxRuntimeSessionOptions {
+function sessionOptions(model: OnnxModel, options: SessionOptions, prepack: boolean, packed: string | undefined): OnnxRuntimeSessionOptions {
   return {
     ...commonOptions(options),
     ...(packed !== undefined && { optimizedModelFilePath: join(packed, PACKED_GRAPH) }),
@@ -59,10 +67,7 @@ function sessionOptions(model: OnnxModel, options: SessionOptions, packed: strin
     extra: {
       session: {
         'intra_op.spin_duration_us': SPIN_MICROSECONDS,
-        // Packing float32 weights would copy every one of them onto the heap, for no gain in speed; integer kernels are slow without.
-        ...(!model.prepack && { disable_prepacking: '1' }),
-        // Where products of unsigned and signed bytes may overflow, the runtime is to take unsigned ones: nearly twice the time, and the weights once more on the heap.
-        ...(model.prepack && !hasExactByteProducts() && { x64quantprecision: '1' }),
+        ...(!prepack && { disable_prepacking: '1' }),
         ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
         ...(packed !== undefined && {
           save_external_prepacked_constant_initializers: '1',

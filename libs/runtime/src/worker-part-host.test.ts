@@ -245,9 +245,10 @@ describe('the event loop of the caller', () => {
       longestGap = Math.max(longestGap, now - last);
       last = now;
     }, 2);
-    await counter.spin(300);
+    await counter.spin(1000);
     clearInterval(timer);
     expect(longestGap).toBeGreaterThan(0);
-    expect(longestGap).toBeLessThan(50);
+    // A caller that computed itself would be away for the whole second; one that only has to share its core with others is not.
+    expect(longestGap).toBeLessThan(500);
   });
 });

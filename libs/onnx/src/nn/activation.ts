@@ -2,6 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import type { Graph } from '../graph.ts';
 import { add, binary, mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
 import type { Value } from '../value.ts';
+import { markSign, type Sign } from './activation-grid.ts';
 
 type Layer = (g: Graph, x: Value<'float32'>) => Value<'float32'>;
 
@@ -54,9 +55,18 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   linear: (_, x) => x,
 };
 
+/** Of those that give no numbers below zero, or small ones only. */
+const SIGNS: Readonly<Record<string, Sign>> = {
+  relu: 'nonNegative', relu2: 'nonNegative', relu6: 'nonNegative', sigmoid: 'nonNegative', sqrtsoftplus: 'nonNegative',
+  gelu: 'mostlyPositive', gelu_python: 'mostlyPositive', gelu_new: 'mostlyPositive', gelu_fast: 'mostlyPositive', gelu_pytorch_tanh: 'mostlyPositive', gelu_accurate: 'mostlyPositive',
+  gelu_python_tanh: 'mostlyPositive', gelu_10: 'mostlyPositive', quick_gelu: 'mostlyPositive', silu: 'mostlyPositive', swish: 'mostlyPositive', mish: 'mostlyPositive', hardswish: 'mostlyPositive',
+};
+
 /** Applies the activation that a configuration names. */
 export function activation(g: Graph, x: Value<'float32'>, name: string): Value<'float32'> {
   const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
   if (!layer) throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', { expected: Object.keys(LAYERS).join(', '), got: name });
-  return layer(g, x);
+  const y = layer(g, x);
+  markSign(y, SIGNS[name]);
+  return y;
 }

@@ -1,18 +1,15 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
 import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
-import { mul, scale } from '../ops/elementwise.ts';
+import { mul } from '../ops/elementwise.ts';
 import type { Value } from '../value.ts';
 import type { QuantizedValue } from '../weights.ts';
+import { ACTIVATION_GRIDS, signOf, type Sign } from './activation-grid.ts';
 
 type F32 = Value<'float32'>;
 type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
 type BlockQuantized = Exclude<QuantizedValue, ColumnQuantized>;
 
-/** Activations are bytes around this zero; the kernels multiply unsigned by signed bytes fastest. */
-const ACTIVATION_ZERO = 128;
-/** Symmetric range of a signed byte. */
-const MAX_INT8 = 127;
 /** A row of zeros needs some scale: the smallest that is no denormal number after it has been inverted. */
 const MIN_SCALE = 1e-30;
 /** Computes in 8-bit integers, blocks of activations included; other levels of `MatMulNBits` widen the weights first, which is many times slower. */
@@ -23,8 +20,8 @@ const INTEGER_ACCURACY = 4;
  * that are a hundred times as large as the others leave these no bits (arXiv 2208.07339).
  */
 export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
-  const { bytes, scales } = quantizedRows(g, x);
-  return mul(g, integerProduct(g, bytes, weight), scales);
+  const { bytes, scales, zero } = quantizedRows(g, x);
+  return mul(g, integerProduct(g, bytes, zero, weight), scales);
 }
 
 /** The same with one scale for all of `x`. No layer uses it: it is what `rowwiseProduct` is compared with. */
@@ -46,6 +43,8 @@ interface QuantizedRows {
   readonly bytes: Value<'uint8'>;
   /** `[…, 1]`. */
   readonly scales: F32;
+  /** The byte that stands for zero. */
+  readonly zero: Value<'uint8'>;
 }
 
 /** Several layers often read the same states. Values belong to one graph, so this does not mix graphs. */
@@ -57,30 +56,42 @@ function quantizedRows(g: Graph, x: F32): QuantizedRows {
   const perRow = [...x.axes.slice(0, -1), 1];
   const reduce = (operator: 'ReduceMax' | 'ReduceMin'): F32 =>
     g.node(operator, [x, g.constant('int64', [1], [-1])], { type: 'float32', axes: perRow }, { attributes: { keepdims: { int: 1 } } });
-  const bounds = [scale(g, reduce('ReduceMax'), 1 / MAX_INT8), scale(g, reduce('ReduceMin'), -1 / MAX_INT8), g.constant('float32', [], [MIN_SCALE])];
+  const sign = signOf(x);
+  const { 8: eight, 7: seven } = ACTIVATION_GRIDS[sign];
+  const needed = (bound: F32, steps: number, atSevenBits: number): F32 => mul(g, bound, g.numberByBits('float32', [], { 8: 1 / steps, 7: 1 / atSevenBits }));
+  const bounds = [
+    needed(reduce('ReduceMax'), eight.above, seven.above),
+    ...(eight.below !== undefined && seven.below !== undefined ? [needed(reduce('ReduceMin'), -eight.below, -seven.below)] : []),
+    g.constant('float32', [], [MIN_SCALE]),
+  ];
   const scales: F32 = g.node('Max', bounds, { type: 'float32', axes: perRow });
-  const rows = { bytes: quantizeRows(g, x, scales), scales };
+  const rows = { bytes: quantizeRows(g, x, scales, zeroOf(g, sign, [1])), scales, zero: zeroOf(g, sign, []) };
   rowsOf.set(x, rows);
   return rows;
 }
 
+function zeroOf(g: Graph, sign: Sign, dims: readonly [] | readonly [1]): Value<'uint8'> {
+  const { 8: eight, 7: seven } = ACTIVATION_GRIDS[sign];
+  return g.numberByBits('uint8', dims, { 8: eight.zero, 7: seven.zero });
+}
+
 /** `QuantizeLinear` takes one scale per row of a matrix, so `x` is one meanwhile. */
-function quantizeRows(g: Graph, x: F32, scales: F32): Value<'uint8'> {
+function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Value<'uint8'> {
   const features = fixedAxis(x.axes, -1, 'QuantizeLinear');
   const matrix = { axes: ['rows', features] };
   const shapeOf = (value: Value, rank: number): Value<'int64'> => g.node('Shape', [value], { type: 'int64', axes: [rank] });
   const flat: F32 = g.node('Reshape', [x, g.constant('int64', [2], [-1, features])], { type: 'float32', ...matrix });
   const flatScales: F32 = g.node('Reshape', [scales, g.constant('int64', [1], [-1])], { type: 'float32', axes: ['rows'] });
-  const zeros: Value<'uint8'> = g.node('Expand', [g.constant('uint8', [1], [ACTIVATION_ZERO]), shapeOf(flatScales, 1)], { type: 'uint8', axes: ['rows'] });
+  const zeros: Value<'uint8'> = g.node('Expand', [zero, shapeOf(flatScales, 1)], { type: 'uint8', axes: ['rows'] });
   const bytes: Value<'uint8'> = g.node('QuantizeLinear', [flat, flatScales, zeros], { type: 'uint8', ...matrix }, { attributes: { axis: { int: 0 } } });
-  return g.node('Reshape', [bytes, shapeOf(x, x.axes.length)], { type: 'uint8', axes: x.axes });
+  return g.declare(g.node('Reshape', [bytes, shapeOf(x, x.axes.length)], { type: 'uint8', axes: x.axes }));
 }
 
 /** Bytes times signed bytes, times the scales of the outputs. */
-function integerProduct(g: Graph, bytes: Value<'uint8'>, { values, scales }: ColumnQuantized): F32 {
+function integerProduct(g: Graph, bytes: Value<'uint8'>, zero: Value<'uint8'>, { values, scales }: ColumnQuantized): F32 {
   const [inner, out] = [axisAt(values.axes, 0, 'MatMulIntegerToFloat'), axisAt(values.axes, 1, 'MatMulIntegerToFloat')];
   if (axisAt(bytes.axes, -1, 'MatMulIntegerToFloat') !== inner) throw mismatch('MatMulIntegerToFloat', inner, bytes);
-  const inputs = [bytes, values, g.constant('float32', [], [1]), scales, g.constant('uint8', [], [ACTIVATION_ZERO])];
+  const inputs = [bytes, values, g.constant('float32', [], [1]), scales, zero];
   return g.node('MatMulIntegerToFloat', inputs, productOutput(bytes, out), { domain: RUNTIME_DOMAIN });
 }
 

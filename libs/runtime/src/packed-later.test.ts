@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { packedLater, type RunnableSession } from './packed-later.ts';
+
+/** Writes down what is done with it. */
+function session(name: string, events: string[]): RunnableSession {
+  return {
+    run: () => {
+      events.push(`${name} runs`);
+      return Promise.resolve({});
+    },
+    release: () => {
+      events.push(`${name} is released`);
+      return Promise.resolve();
+    },
+  };
+}
+
+function made(pack?: () => Promise<RunnableSession>): { readonly later: RunnableSession; readonly events: string[] } {
+  const events: string[] = [];
+  const packNow = (): Promise<RunnableSession> => {
+    events.push('packing');
+    return Promise.resolve(session('packed', events));
+  };
+  return { later: packedLater(session('plain', events), pack ?? packNow), events };
+}
+
+describe('packedLater', () => {
+  it('runs once as it is, then packs, once, and gives the first session back', async () => {
+    const { later, events } = made();
+    for (let run = 0; run < 3; run++) await later.run({});
+    expect(events).toEqual(['plain runs', 'packing', 'plain is released', 'packed runs', 'packed runs']);
+    await later.release();
+    expect(events.at(-1)).toBe('packed is released');
+  });
+
+  it('never packs for one run', async () => {
+    const { later, events } = made();
+    await later.run({});
+    await later.release();
+    expect(events).toEqual(['plain runs', 'plain is released']);
+  });
+
+  it('packs once for runs that are asked for together', async () => {
+    const { later, events } = made();
+    await Promise.all([later.run({}), later.run({}), later.run({})]);
+    expect(events.filter((event) => event === 'packing')).toHaveLength(1);
+    expect(events.filter((event) => event.endsWith('runs'))).toHaveLength(3);
+    expect(events.indexOf('plain runs')).toBeLessThan(events.indexOf('plain is released'));
+  });
+
+  it('goes on as it is where packing fails', async () => {
+    const { later, events } = made(() => Promise.reject(new Error('no memory')));
+    for (let run = 0; run < 3; run++) await later.run({});
+    await later.release();
+    expect(events).toEqual(['plain runs', 'plain runs', 'plain runs', 'plain is released']);
+  });
+});
