@@ -10,7 +10,7 @@ export type PartWithPrecision = 'vision' | 'qformer' | 'language';
 export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'convertedDir'> {
   /**
    * Precision of the weights, for all parts or by part. `fp32`, the default, reads float32 checkpoints where they lie; others are made from the checkpoint once and kept
-   * in a cache. `fast`: 8 bits, and 4 bits besides where the language model writes token by token. `small`: 4 bits.
+   * in a cache. `fast`: 8 bits, and 4 bits besides where the language model writes token by token. `small`: 4 bits, and 8 for the feed-forward layers of the vision encoder.
    */
   readonly dtype?: PrecisionChoice | Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>>;
   /** Execution provider. Default `cpu`. */

@@ -46,8 +46,8 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: Sess
   });
   // Another device lays weights out in another way, or not at all.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
-  const openPacked = (): Promise<OnnxRuntimeSession> => openKept(runtime, model, options, graph, (packed) => open(true, packed));
-  return model.prepack === 'onLoad' ? openPacked() : packedLater(await open(false), openPacked);
+  const packed = (): Promise<OnnxRuntimeSession> => openKept(runtime, model, options, graph, (kept) => open(true, kept));
+  return model.prepack === 'onLoad' ? packed() : packedLater({ packed, plain: () => open(false) });
 }
 
 /** A session with weights laid out, which are kept for the next time if the model says where. `open` is told where to write them. */

@@ -15,33 +15,33 @@ function session(name: string, events: string[]): RunnableSession {
   };
 }
 
-function made(pack?: () => Promise<RunnableSession>): { readonly later: RunnableSession; readonly events: string[] } {
+async function made(pack?: () => Promise<RunnableSession>): Promise<{ readonly later: RunnableSession; readonly events: string[] }> {
   const events: string[] = [];
   const packNow = (): Promise<RunnableSession> => {
     events.push('packing');
     return Promise.resolve(session('packed', events));
   };
-  return { later: packedLater(session('plain', events), pack ?? packNow), events };
+  return { later: await packedLater({ plain: () => Promise.resolve(session('plain', events)), packed: pack ?? packNow }), events };
 }
 
 describe('packedLater', () => {
-  it('runs once as it is, then packs, once, and gives the first session back', async () => {
-    const { later, events } = made();
+  it('runs once as it is, gives that session back, and then packs, once', async () => {
+    const { later, events } = await made();
     for (let run = 0; run < 3; run++) await later.run({});
-    expect(events).toEqual(['plain runs', 'packing', 'plain is released', 'packed runs', 'packed runs']);
+    expect(events).toEqual(['plain runs', 'plain is released', 'packing', 'packed runs', 'packed runs']);
     await later.release();
     expect(events.at(-1)).toBe('packed is released');
   });
 
   it('never packs for one run', async () => {
-    const { later, events } = made();
+    const { later, events } = await made();
     await later.run({});
     await later.release();
     expect(events).toEqual(['plain runs', 'plain is released']);
   });
 
   it('packs once for runs that are asked for together', async () => {
-    const { later, events } = made();
+    const { later, events } = await made();
     await Promise.all([later.run({}), later.run({}), later.run({})]);
     expect(events.filter((event) => event === 'packing')).toHaveLength(1);
     expect(events.filter((event) => event.endsWith('runs'))).toHaveLength(3);
@@ -49,9 +49,9 @@ describe('packedLater', () => {
   });
 
   it('goes on as it is where packing fails', async () => {
-    const { later, events } = made(() => Promise.reject(new Error('no memory')));
+    const { later, events } = await made(() => Promise.reject(new Error('no memory')));
     for (let run = 0; run < 3; run++) await later.run({});
     await later.release();
-    expect(events).toEqual(['plain runs', 'plain runs', 'plain runs', 'plain is released']);
+    expect(events).toEqual(['plain runs', 'plain is released', 'plain runs', 'plain runs', 'plain is released']);
   });
 });

@@ -4,11 +4,12 @@ import {
 } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
 import type { Attentions, HiddenStates, PatchFeatures, PixelValues, PlannedWeight, PrecisionChoice, Tensor, VisionEncoder } from '@blip2/interfaces';
-import { layeredTensors, partPrecisions, planWeights } from '@blip2/onnx';
+import { layeredTensors } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPixels } from './expect-pixels.ts';
 import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest } from './graph.ts';
 import { inBatches, picturesPerRun } from './in-batches.ts';
+import { planEncoder } from './plan-encoder.ts';
 
 export interface VisionForwardInputs {
   /** `[batch, 3, height, width]`, normalised. */
@@ -113,7 +114,7 @@ function atPrecision(config: Blip2VisionConfig, weights: PartWeights, options: P
 
 /** What an encoder's file of converted weights holds at a precision; nothing where the checkpoint is read as it lies. */
 export function planVision(config: Blip2VisionConfig, { store, prefix }: Pick<PartWeights, 'store' | 'prefix'>, dtype?: PrecisionChoice): PlannedWeight[] | undefined {
-  return planWeights(store, partPrecisions(dtype).many, (finder) => void buildVisionModel(config, finder, prefix, FINAL_STATES));
+  return planEncoder(store, dtype, (finder) => void buildVisionModel(config, finder, prefix, FINAL_STATES));
 }
 
 async function fromConfig(config: Blip2VisionConfig, options: RandomWeightsOptions & PartOptions = {}): Promise<Blip2VisionModel> {

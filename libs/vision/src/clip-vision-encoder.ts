@@ -4,11 +4,12 @@ import {
 } from '@blip2/checkpoint';
 import { ClipVisionConfig, readConfig, writePartConfig } from '@blip2/config';
 import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
-import { layeredTensors, namedTensor, partPrecisions, planWeights } from '@blip2/onnx';
+import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import type { VisionForwardInputs, VisionForwardOptions, VisionOutput } from './blip2-vision-model.ts';
 import { buildClipVisionModel, clipVisionTensors, type ClipVisionRequest, type ClipVisionSignature } from './clip-graph.ts';
 import { expectPixels } from './expect-pixels.ts';
+import { planEncoder } from './plan-encoder.ts';
 
 export interface ClipVisionOptions extends PartOptions {
   /**
@@ -119,7 +120,7 @@ async function fromPretrained(source: string, options: ClipVisionOptions & Resol
 
 function atPrecision(config: ClipVisionConfig, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
   const request = { layers: config.numHiddenLayers, pooled: true, hiddenStates: false, attentions: false, interpolatePosEncoding: false };
-  const plan = planWeights(weights.store, partPrecisions(options.dtype).many, (finder) => void buildClipVisionModel(config, finder, weights.prefix, request));
+  const plan = planEncoder(weights.store, options.dtype, (finder) => void buildClipVisionModel(config, finder, weights.prefix, request));
   return convertPartWeights(weights, plan, PATH, options);
 }
 

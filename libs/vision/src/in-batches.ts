@@ -8,8 +8,8 @@ const ROWS_PER_RUN = 600;
 
 /** How many pictures an encoder is to be given at once. */
 export function picturesPerRun({ quantized }: WeightStore, { dims: [, , height, width] }: PixelValues, patchSize: number): number {
-  const [weight] = quantized?.values() ?? [];
-  if (weight?.precision !== 'int8') return Infinity;
+  const inBytes = [...(quantized?.values() ?? [])].some(({ precision }) => precision === 'int8');
+  if (!inBytes) return Infinity;
   const positions = 1 + Math.floor(height / patchSize) * Math.floor(width / patchSize);
   return Math.max(1, Math.floor(ROWS_PER_RUN / positions));
 }
