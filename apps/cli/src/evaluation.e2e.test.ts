@@ -58,7 +58,7 @@ describe('the demo checkpoint says, token by token, what the reference says', ()
     for (let first = 0; first < scenes.length; first += IMAGES_PER_RUN) all.push(...(await answers(evaluation, scenes.slice(first, first + IMAGES_PER_RUN))));
     expect(all).toEqual(expected.map(({ opt }) => opt.questions.map(({ ids }) => ids)));
     expect(all.flat()).toHaveLength(800);
-  }, 120_000);
+  }, 300_000);
 
   it('of the example pictures, JPEG and large ones among them', async () => {
     const examples = read<Scene>('examples.jsonl');

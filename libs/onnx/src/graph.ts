@@ -22,7 +22,7 @@ export const RUNTIME_DOMAIN = 'com.microsoft';
 /** `TensorProto.DataLocation.EXTERNAL`. */
 const EXTERNAL = 1;
 
-type ConstantType = 'int64' | 'float32' | 'uint8';
+export type ConstantType = 'int64' | 'float32' | 'uint8';
 
 function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
   const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : type === 'uint8' ? Uint8Array.from(numbers) : Float32Array.from(numbers);

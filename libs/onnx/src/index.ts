@@ -1,5 +1,5 @@
 export { buildGraph, type GraphInputs, type GraphOutputs, type GraphPlan, type WrittenModel } from './build-graph.ts';
-export { Graph, RUNTIME_DOMAIN, type NodeOptions, type OutputSpec } from './graph.ts';
+export { Graph, RUNTIME_DOMAIN, type ConstantType, type NodeOptions, type OutputSpec } from './graph.ts';
 export type { Attribute } from './attribute.ts';
 export { DATA_TYPE, type ElementType } from './element-type.ts';
 export type { Value } from './value.ts';
