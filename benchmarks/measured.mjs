@@ -44,7 +44,7 @@ function readResults(root) {
 }
 
 function benchMarkdown(name, results) {
-  const { shape, command, newTokens, rounds, blocks, machine, versions, rows } = results[name];
+  const { shape, command, newTokens, rounds, blocks, machine, versions, rows, note } = results[name];
   const head = `**Random weights of the ${shape} shape**, captions of ${newTokens} tokens, the picture decoded and processed each time, ${machine.cores} cores of ${machine.cpu} (${machine.features.join(', ')}), ${fixed(machine.memoryGiB, 0)} GiB, memory read at ${fixed(machine.bandwidthGBs, 1)} GB/s; Node ${versions.node}, onnxruntime ${versions.onnxruntime}${versions.torch ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ''}. Medians of ${count(rounds, 'round')} in ${count(blocks, 'block')}; least and most, and how it was run, in ${link(name)}: \`${command}\`.`;
   const table = [
     `| | ${COLUMNS.map(([title]) => title).join(' | ')} |`,
@@ -52,7 +52,7 @@ function benchMarkdown(name, results) {
     ...rows.toSorted((a, b) => Object.keys(SIDES).indexOf(a.side) - Object.keys(SIDES).indexOf(b.side)).map((row) => `| ${SIDES[row.side]} \`${row.setting}\` | ${COLUMNS.map(([, key, digits, divisor]) => fixed(row[key] / divisor, digits)).join(' | ')} |`),
   ].join('\n');
   const chartFile = `${FOLDER}/${name.replace('bench-', 'caption-')}.svg`;
-  return [head, table, comparison(rows), floors(rows, machine), `![Time of a caption by setting](${chartFile})`, scalingMarkdown(shape, results)].filter((part) => part !== '').join('\n\n');
+  return [head, note ?? '', table, comparison(rows), floors(rows, machine), `![Time of a caption by setting](${chartFile})`, scalingMarkdown(name.replace('bench-', ''), results)].filter((part) => part !== '').join('\n\n');
 }
 
 /** How many times as fast ours is, for each of ours against each of theirs. */
@@ -71,8 +71,8 @@ function floors(rows, { bandwidthGBs }) {
   return `Time of a token, of what reading its weights at that bandwidth takes: ${parts.join(', ')}.`;
 }
 
-function scalingMarkdown(shape, results) {
-  const name = `scaling-${shape}`;
+function scalingMarkdown(run, results) {
+  const name = `scaling-${run}`;
   return results[name] ? `Pictures per batch, length of the prompt, new tokens and threads at \`${results[name].dtype}\`, ${link(name)}:\n\n![How times grow](${FOLDER}/${name}.svg)` : '';
 }
 
