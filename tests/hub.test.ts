@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { startHubServer, type HubServer, type HubServerOptions } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 
@@ -80,9 +81,19 @@ test('blip2 download: sizes and licence first, then the folder; --dry-run writes
   expect(again).toEqual({ exitCode: 0, stdout: `${folder}\n`, stderr: '' });
 }, 60_000);
 
+/** Until a file of weights is there in part. */
+async function somethingHasCome(cache: string): Promise<void> {
+  for (;;) {
+    const names = (await readdir(cache, { recursive: true })).filter((name) => name.endsWith('.incomplete'));
+    const sizes = await Promise.all(names.map((name) => stat(join(cache, name)).then(({ size }) => size, () => 0)));
+    if (sizes.some((size) => size > 100_000)) return;
+    await setTimeout(20);
+  }
+}
+
 test('Ctrl-C during a download: exit code 130, and the next one goes on', async () => {
-  const { server, variables } = await hub({ pace: { bytes: 20_000, pause: 10 } });
-  const stopped = await blip2(['download', id], variables, (interrupt) => setTimeout(interrupt, 400));
+  const { server, cache, variables } = await hub({ pace: { bytes: 20_000, pause: 10 } });
+  const stopped = await blip2(['download', id], variables, (interrupt) => void somethingHasCome(cache).then(interrupt));
   expect(stopped).toMatchObject({ exitCode: 130, stdout: '', stderr: expect.stringContaining('The same command goes on') });
   server.options = { ...server.options, pace: { bytes: 1_000_000, pause: 0 } };
   const asked = server.requests.length;

@@ -42,7 +42,7 @@ describe('readHeader', () => {
     const began = performance.now();
     await expect(readHeader(file), rule).rejects.toMatchObject({ code: 'INVALID_CHECKPOINT', message: expect.stringMatching(named) });
     await expect(readHeader(file)).rejects.toThrow(file);
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   it('tells a type that is unsupported from nonsense', async () => {

