@@ -199,7 +199,7 @@ describe('faults by chance', () => {
     }
     expect(outcomes.done).toBeGreaterThan(0);
     expect(server.requests.length).toBeGreaterThan(rounds);
-  }, 60_000 + 500 * rounds);
+  }, 240_000 + 500 * rounds);
 });
 
 describe('the needed paths', () => {
