@@ -6,7 +6,8 @@ import { root } from './documents.ts';
 /** Repositories that documents name, and the demo checkpoint of the same class. */
 const DEMOS: Readonly<Record<string, string>> = { 'Salesforce/blip2-flan-t5-xl': 'blip2-t5-shapes' };
 
-async function served(demo: string): Promise<ServedRepository> {
+/** A demo checkpoint as a hub has it. */
+export async function demoRepository(demo: string): Promise<ServedRepository> {
   const folder = join(root, 'apps/cli/models', demo);
   const files = await Promise.all((await readdir(folder)).map(async (name) => [name, await readFile(join(folder, name))] as const));
   return { licence: 'mit', files: Object.fromEntries(files) };
@@ -14,7 +15,7 @@ async function served(demo: string): Promise<ServedRepository> {
 
 /** A hub on the loopback interface that has demo checkpoints under the names of stock ones. */
 export async function startDemoHub(): Promise<HubServer> {
-  const repositories = await Promise.all(Object.entries(DEMOS).map(async ([id, demo]) => [id, await served(demo)] as const));
+  const repositories = await Promise.all(Object.entries(DEMOS).map(async ([id, demo]) => [id, await demoRepository(demo)] as const));
   return startHubServer({ repositories: Object.fromEntries(repositories) });
 }
 

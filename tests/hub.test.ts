@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { demoRepository } from './demo-hub.ts';
 import { startHubServer, type HubServer, type HubServerOptions } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -30,10 +31,8 @@ function blip2(argv: readonly string[], variables: Readonly<Record<string, strin
 
 /** The demo checkpoint under a hub id, pickled weights beside it. */
 async function hub(options: Omit<HubServerOptions, 'repositories'> = {}): Promise<{ server: HubServer; cache: string; variables: Record<string, string> }> {
-  const folder = join(root, 'apps/cli/models/blip2-opt-shapes');
-  const names = await readdir(folder);
-  const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)));
-  const server = await startHubServer({ ...options, repositories: { [id]: { licence: 'mit', files: { ...files, 'pytorch_model.bin': 'never' } } } });
+  const demo = await demoRepository('blip2-opt-shapes');
+  const server = await startHubServer({ ...options, repositories: { [id]: { ...demo, files: { ...demo.files, 'pytorch_model.bin': 'never' } } } });
   onTestFinished(() => server.close());
   const cache = await mkdtemp(join(tmpdir(), 'blip2 hub ü '));
   onTestFinished(() => rm(cache, { recursive: true, force: true }));

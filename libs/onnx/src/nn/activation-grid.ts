@@ -22,8 +22,10 @@ export const ACTIVATION_GRIDS: Readonly<Record<Sign, Readonly<Record<ActivationB
 /** Values belong to one graph, so this does not mix graphs. */
 const signs = new WeakMap<Value, Sign>();
 
-export function markSign(value: Value, sign: Sign | undefined): void {
-  if (sign !== undefined) signs.set(value, sign);
+/** The value itself, known from now on to be so. */
+export function markSign<V extends Value>(value: V, sign: Sign): V {
+  signs.set(value, sign);
+  return value;
 }
 
 export function signOf(value: Value): Sign {

@@ -6,14 +6,17 @@ import { markSign, type Sign } from './activation-grid.ts';
 
 type Layer = (g: Graph, x: Value<'float32'>) => Value<'float32'>;
 
+/** A layer of whose results it is known that none, or little, is below zero. */
+const giving = (sign: Sign, layer: Layer): Layer => (g, x) => markSign(layer(g, x), sign);
+
 /** Gaussian error linear unit with the error function, x · Φ(x) (arXiv 1606.08415). */
-const gelu: Layer = (g, x) => runtimeUnary(g, 'Gelu', x);
+const gelu = giving('mostlyPositive', (g, x) => runtimeUnary(g, 'Gelu', x));
 /** Its tanh approximation. */
-const geluTanh: Layer = (g, x) => unary(g, 'Gelu', x, { attributes: { approximate: { string: 'tanh' } } });
+const geluTanh = giving('mostlyPositive', (g, x) => unary(g, 'Gelu', x, { attributes: { approximate: { string: 'tanh' } } }));
 /** x · σ(1.702 x). */
-const quickGelu: Layer = (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.702)));
+const quickGelu = giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.702))));
 /** x · σ(x) (arXiv 1702.03118). */
-const silu: Layer = (g, x) => mul(g, x, unary(g, 'Sigmoid', x));
+const silu = giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', x)));
 const clip = (low: number, high: number): Layer => (g, x) =>
   g.node('Clip', [x, g.constant('float32', [], [low]), g.constant('float32', [], [high])], { type: 'float32', axes: x.axes });
 
@@ -30,43 +33,34 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   gelu_pytorch_tanh: geluTanh,
   gelu_accurate: geluTanh,
   gelu_python_tanh: geluTanh,
-  gelu_10: (g, x) => clip(-10, 10)(g, gelu(g, x)),
+  gelu_10: giving('mostlyPositive', (g, x) => clip(-10, 10)(g, gelu(g, x))),
   quick_gelu: quickGelu,
-  relu: (g, x) => unary(g, 'Relu', x),
-  relu2: (g, x) => {
+  relu: giving('nonNegative', (g, x) => unary(g, 'Relu', x)),
+  relu2: giving('nonNegative', (g, x) => {
     const positive = unary(g, 'Relu', x);
     return mul(g, positive, positive);
-  },
-  relu6: clip(0, 6),
+  }),
+  relu6: giving('nonNegative', clip(0, 6)),
   leaky_relu: (g, x) => unary(g, 'LeakyRelu', x, { attributes: { alpha: { float: 0.01 } } }),
   selu: (g, x) => unary(g, 'Selu', x),
   silu,
   swish: silu,
-  sigmoid: (g, x) => unary(g, 'Sigmoid', x),
+  sigmoid: giving('nonNegative', (g, x) => unary(g, 'Sigmoid', x)),
   tanh: (g, x) => unary(g, 'Tanh', x),
-  mish: (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x))),
+  mish: giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x)))),
   laplace: (g, x) => {
     const number = (value: number): Value<'float32'> => g.constant('float32', [], [value]);
     const standardized = binary(g, 'Div', binary(g, 'Sub', x, number(LAPLACE_MEAN)), number(LAPLACE_DEVIATION * Math.SQRT2));
     return scale(g, add(g, unary(g, 'Erf', standardized), number(1)), 0.5);
   },
-  sqrtsoftplus: (g, x) => unary(g, 'Sqrt', unary(g, 'Softplus', x)),
-  hardswish: (g, x) => unary(g, 'HardSwish', x),
+  sqrtsoftplus: giving('nonNegative', (g, x) => unary(g, 'Sqrt', unary(g, 'Softplus', x))),
+  hardswish: giving('mostlyPositive', (g, x) => unary(g, 'HardSwish', x)),
   linear: (_, x) => x,
-};
-
-/** Of those that give no numbers below zero, or small ones only. */
-const SIGNS: Readonly<Record<string, Sign>> = {
-  relu: 'nonNegative', relu2: 'nonNegative', relu6: 'nonNegative', sigmoid: 'nonNegative', sqrtsoftplus: 'nonNegative',
-  gelu: 'mostlyPositive', gelu_python: 'mostlyPositive', gelu_new: 'mostlyPositive', gelu_fast: 'mostlyPositive', gelu_pytorch_tanh: 'mostlyPositive', gelu_accurate: 'mostlyPositive',
-  gelu_python_tanh: 'mostlyPositive', gelu_10: 'mostlyPositive', quick_gelu: 'mostlyPositive', silu: 'mostlyPositive', swish: 'mostlyPositive', mish: 'mostlyPositive', hardswish: 'mostlyPositive',
 };
 
 /** Applies the activation that a configuration names. */
 export function activation(g: Graph, x: Value<'float32'>, name: string): Value<'float32'> {
   const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
   if (!layer) throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', { expected: Object.keys(LAYERS).join(', '), got: name });
-  const y = layer(g, x);
-  markSign(y, SIGNS[name]);
-  return y;
+  return layer(g, x);
 }
