@@ -17,6 +17,11 @@ async function incomplete(cacheDir: string): Promise<string[]> {
   return (await readdir(join(cacheDir, repository, 'blobs'))).filter((name) => name.endsWith('.incomplete'));
 }
 
+/** What `fetch` gives for a body that begins when its signal has been aborted. */
+function silentAnswer(): Response {
+  return new Response(new ReadableStream());
+}
+
 describe('a fault in the first answer for each file', () => {
   it.each(faults)('%s', async (fault) => {
     const { server, cacheDir } = await hubTest({ repositories });
@@ -40,6 +45,13 @@ describe('a fault that stays', () => {
     expect(await badBlobs(cacheDir)).toEqual([]);
     // A branch is only known once all of its files are here.
     expect((await listing(cacheDir)).filter((line) => line.includes('refs/'))).toEqual([]);
+  });
+
+  it('a body that neither says anything nor notices that nobody waits is given up', async () => {
+    await hubTest({ repositories });
+    vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.1');
+    const io: HubIo = { ...impatientIo, fetch: (url, init) => (url.includes('/blob/') ? Promise.resolve(silentAnswer()) : hubIo.fetch(url, init)) };
+    await expect(downloadModel(modelId, {}, io)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('no more bytes') });
   });
 
   it('a body of one byte now and then is given up', async () => {
@@ -125,6 +137,17 @@ describe('aborting', () => {
     server.options = { repositories };
     expect(await contents(await downloadModel(modelId))).toEqual(servedContents(tinyRepository()));
     expect(await incomplete(cacheDir)).toEqual([]);
+  });
+
+  it('a body that does not notice', async () => {
+    await hubTest({ repositories });
+    const controller = new AbortController();
+    const io: HubIo = { ...hubIo, fetch: async (url, init) => {
+      if (!url.includes('/blob/')) return hubIo.fetch(url, init);
+      controller.abort();
+      return silentAnswer();
+    } };
+    await expect(downloadModel(modelId, { signal: controller.signal }, io)).rejects.toMatchObject({ name: 'AbortError' });
   });
 
   it('before anything: nobody is asked', async () => {

@@ -13,6 +13,8 @@ export interface HubSession {
 /** An answer whose body has not been read. */
 export interface Answer {
   readonly response: Response;
+  /** Aborted by the session's signal, and by `cancel`. */
+  readonly signal: AbortSignal;
   /** Lets go of the connection. A read that waits fails. */
   cancel(): void;
 }
@@ -58,7 +60,7 @@ async function requestOnce({ settings, io, signal }: HubSession, url: URL, heade
       signal: controller.signal,
       headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...(isHub && settings.token !== undefined && { authorization: `Bearer ${settings.token}` }) },
     });
-    return { value: { response, cancel } };
+    return { value: { response, signal: controller.signal, cancel } };
   } catch (cause) {
     cancel();
     signal?.throwIfAborted();

@@ -13,7 +13,7 @@ export interface BrokenBody {
  * The chunks of a body; the last one may be a `BrokenBody`. Only time that is spent waiting for the network counts against it.
  * @throws the signal's reason.
  */
-export async function* readBody({ response, cancel }: Answer, { settings: { stallTimeout }, signal }: HubSession): AsyncGenerator<Uint8Array | BrokenBody> {
+export async function* readBody({ response, signal: ended, cancel }: Answer, { settings: { stallTimeout }, signal }: HubSession): AsyncGenerator<Uint8Array | BrokenBody> {
   const reader = response.body?.getReader();
   let [waited, arrived] = [0, 0];
   let stalled = false;
@@ -24,7 +24,7 @@ export async function* readBody({ response, cancel }: Answer, { settings: { stal
         stalled = true;
         cancel();
       }, stallTimeout);
-      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      const { done, value } = await unlessAborted(reader.read(), ended).finally(() => clearTimeout(timer));
       if (done) return;
       waited += performance.now() - before;
       arrived += value.byteLength;
@@ -40,6 +40,21 @@ export async function* readBody({ response, cancel }: Answer, { settings: { stal
     yield brokenBody(response, stalled ? 'no more bytes for too long' : (networkCode(cause) ?? 'a cut connection'), cause);
   } finally {
     cancel();
+  }
+}
+
+/** Node's `fetch` leaves a read that begins after the abort unanswered for ever. */
+async function unlessAborted<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+  });
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([read, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 
