@@ -1,6 +1,7 @@
-import { openCheckpointParts, type Blip2Parts, type Blip2Retrieval, type CheckpointParts } from '@blip2/blip2';
+import { openCheckpointParts, type Blip2Parts, type Blip2Retrieval, type CheckpointParts, type LoadOptions } from '@blip2/blip2';
 import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@blip2/interfaces';
 import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
+import { assemble } from '../module/assemble.ts';
 import type { GivenParts } from '../module/given-parts.ts';
 import type { Embedding, EmbeddingModel, EmbedPart, LoadEmbeddingModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
@@ -11,23 +12,19 @@ import { resizingOf } from './resizing-of.ts';
 export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
   if (part !== 'vision' && part !== 'qformer' && part !== 'projection') return fromRetrieval(await openRetrieval(source, module, options), part);
-  return fromParts(await openCheckpointParts(source, options), part, module, settings.signal);
+  return fromParts(source, options, part, module);
 };
 
 /** Parts in front of the language model. */
 const SEEING = ['vision', 'qformer', 'projection'] as const;
 
-async function fromParts(parts: CheckpointParts, part: (typeof SEEING)[number], module: string | undefined, signal: AbortSignal): Promise<EmbeddingModel> {
-  let given: GivenParts | undefined;
-  const dispose = async (): Promise<void> => {
-    await given?.[Symbol.asyncDispose]();
-    await parts[Symbol.asyncDispose]();
-  };
-  try {
+async function fromParts(source: string, options: LoadOptions & { readonly signal: AbortSignal }, part: (typeof SEEING)[number], module: string | undefined): Promise<EmbeddingModel> {
+  return assemble(async ({ keep, dispose }) => {
+    const parts = keep(await openCheckpointParts(source, options));
     const processor = await BlipImageProcessor.fromPretrained(parts.folder);
-    given = module === undefined ? undefined : await givenBy(module, parts, signal);
-    const vision = given?.parts.vision ?? await parts.vision();
-    const after = await stagesAfter(parts, given?.parts ?? {}, part);
+    const given = module === undefined ? {} : keep(await givenBy(module, parts, options.signal)).parts;
+    const vision = given.vision ?? await parts.vision();
+    const after = await stagesAfter(parts, given, part);
     return {
       async embedImages(images, { signal }) {
         const { pixelValues } = await processor.process(images, { signal });
@@ -44,10 +41,7 @@ async function fromParts(parts: CheckpointParts, part: (typeof SEEING)[number], 
       resizing: resizingOf(processor),
       [Symbol.asyncDispose]: dispose,
     };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  });
 }
 
 type Stage = (states: PatchFeatures) => Promise<PatchFeatures>;

@@ -1,4 +1,5 @@
 import { Blip2Retrieval, createBlip2Retrieval, openCheckpointParts, type LoadOptions } from '@blip2/blip2';
+import { assemble } from '../module/assemble.ts';
 
 type Options = LoadOptions & { readonly signal: AbortSignal };
 
@@ -9,22 +10,12 @@ export async function openRetrieval(source: string, module: string | undefined, 
 
 async function openWithModule(source: string, file: string, options: Options): Promise<Blip2Retrieval> {
   const { givenSeeingParts } = await import('../module/given-parts.ts');
-  // The checkpoint's parts are cheap until they run: what is replaced is never loaded.
-  const opened: AsyncDisposable[] = [];
-  const dispose = async (): Promise<void> => {
-    for (const each of opened.splice(0).reverse()) await each[Symbol.asyncDispose]();
-  };
-  try {
-    const parts = await openCheckpointParts(source, options);
-    opened.push(parts);
-    const { model, processor, ...own } = await Blip2Retrieval.fromPretrained(parts.folder, options);
-    opened.push(own);
+  return assemble(async ({ keep, dispose }) => {
+    // The checkpoint's parts are cheap until they run: what is replaced is never loaded.
+    const parts = keep(await openCheckpointParts(source, options));
+    const { model, processor } = keep(await Blip2Retrieval.fromPretrained(parts.folder, options));
     const { folder, config } = parts;
-    const given = await givenSeeingParts(file, ['vision'], async () => ({ folder, config, parts, processor, signal: options.signal }));
-    opened.push(given);
+    const given = keep(await givenSeeingParts(file, ['vision'], async () => ({ folder, config, parts, processor, signal: options.signal })));
     return createBlip2Retrieval({ ...model, processor, visionModel: given.parts.vision ?? model.visionModel }, dispose);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  });
 }

@@ -1,5 +1,6 @@
 import type { Blip2Parts } from '@blip2/blip2';
 import { Blip2Error } from '@blip2/interfaces';
+import { assemble } from './assemble.ts';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
 import { importModule } from './import-module.ts';
 import { expectParts } from './module-parts.ts';
@@ -11,18 +12,12 @@ export interface GivenParts extends AsyncDisposable {
 
 /** Asks a module for its parts. @throws Blip2Error `INVALID_ARGUMENT` if they are none; whatever the module throws. */
 export async function givenParts(module: Blip2Module, context: Blip2ModuleContext, file: string): Promise<GivenParts> {
-  const parts = (await module.parts?.(context)) ?? {};
-  const made = Object.values(parts).filter(isDisposable);
-  const dispose = async (): Promise<void> => {
-    for (const part of made.splice(0).reverse()) await part[Symbol.asyncDispose]();
-  };
-  try {
+  return assemble(async ({ keep, dispose }) => {
+    const parts = (await module.parts?.(context)) ?? {};
+    Object.values(parts).filter(isDisposable).forEach(keep);
     expectParts(parts, file);
     return { parts, [Symbol.asyncDispose]: dispose };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  });
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Blip2Parts, LoadOptions, PictureTasks } from '@blip2/blip2';
 import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken } from '@blip2/blip2/container';
 import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type LogitsProcessor, type StoppingCriterion } from '@blip2/interfaces';
+import { assemble } from './assemble.ts';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
-import { givenParts, type GivenParts } from './given-parts.ts';
+import { givenParts } from './given-parts.ts';
 import { importModule } from './import-module.ts';
 
 /** A model with something of a module in it, and what its tasks are called with. */
@@ -19,16 +20,11 @@ export interface ModuleModel {
  */
 export async function loadWithModule(source: string, file: string, options: LoadOptions & { readonly signal: AbortSignal }): Promise<ModuleModel> {
   const module = await importModule(file);
-  const container = await createBlip2Container(source, options);
-  let given: GivenParts | undefined;
-  const dispose = async (): Promise<void> => {
-    await given?.[Symbol.asyncDispose]();
-    await container[Symbol.asyncDispose]();
-  };
-  try {
+  return assemble(async ({ keep, dispose }) => {
+    const container = keep(await createBlip2Container(source, options));
     const { folder, config, ...parts } = await container.get(CheckpointPartsToken);
     const context: Blip2ModuleContext = { folder, config, parts, processor: await container.get(ProcessorToken), signal: options.signal };
-    given = await givenParts(module, context, file);
+    const given = keep(await givenParts(module, context, file));
     await replaceParts(container, given.parts);
     const [logitsProcessors, stoppingCriteria] = [await module.logitsProcessors?.(context), await module.stoppingCriteria?.(context)];
     return {
@@ -37,10 +33,7 @@ export async function loadWithModule(source: string, file: string, options: Load
       templates: module,
       dispose,
     };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  });
 }
 
 async function replaceParts(container: Awaited<ReturnType<typeof createBlip2Container>>, { vision, qformer, projection, language }: Partial<Blip2Parts>): Promise<void> {
