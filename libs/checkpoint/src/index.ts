@@ -15,7 +15,7 @@ export { isRepositoryId } from './hub/repository-id.ts';
 export { verifyCachedModel, type VerifiedFile, type VerifyOptions } from './hub/verify-model.ts';
 export { createRandomCheckpoint, randomTensorSource, type Initializer, type RandomCheckpoint, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
 export { readChunks, readRawTensor, readTensor, type ReadOptions } from './read-tensor.ts';
-export { resolveSource, type ResolveOptions, type SourceResolver } from './resolve-source.ts';
+export { resolveProcessorSource, resolveSource, type ResolveOptions, type SourceResolver } from './resolve-source.ts';
 export { findModelFile } from './safe-path.ts';
 export { saveCheckpoint, type SaveDtype, type SaveOptions } from './save-checkpoint.ts';
 export type { FloatStoredType } from './stored-type.ts';

@@ -20,6 +20,8 @@ export const singleFile = 'model.safetensors';
 export const indexFile = 'model.safetensors.index.json';
 /** `model-00001-of-00002.safetensors`. */
 export const shardFile: RegExp = /^model-\d{5}-of-\d{5}\.safetensors$/;
+/** Weights in formats that can run code when they are read. */
+export const pickledFile: RegExp = /\.(?:bin|pt|pth|ckpt|msgpack|h5)$/;
 
 /**
  * Opens the weights of a model folder in the hub layout: `model.safetensors`, or shards with `model.safetensors.index.json`. Reads and checks every header;
@@ -41,7 +43,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 function noWeights(folder: string, names: readonly string[]): Blip2Error {
   const shard = names.find((name) => shardFile.test(name));
   if (shard !== undefined) return new Blip2Error('MISSING_FILE', `The shards have no ${indexFile}`, { where: folder, got: shard, fix: 'Download or copy it from the same repository and revision' });
-  const pickled = names.find((name) => /\.(?:bin|pt|pth|ckpt|msgpack|h5)$/.test(name));
+  const pickled = names.find((name) => pickledFile.test(name));
   if (pickled === undefined) return new Blip2Error('MISSING_FILE', 'The folder has no weights', { expected: `${singleFile} or ${indexFile}`, where: folder });
   return new Blip2Error('MISSING_FILE', 'The folder has weights only in a format that can run code when it is read', {
     expected: `${singleFile} or ${indexFile}`, got: pickled, where: folder,

@@ -1,3 +1,4 @@
+import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2Error, type ImageSource, type RgbImage } from '@blip2/interfaces';
 import { centerCrop } from './center-crop.ts';
 import { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
@@ -23,14 +24,15 @@ const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1
 /** Values of one batch: the limit of a typed array's bytes is far above, this is what a process can bear. */
 const MAX_BATCH_VALUES: number = 2 ** 30;
 
-async function fromPretrained(folder: string): Promise<BlipImageProcessor> {
+async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<BlipImageProcessor> {
+  const folder = await resolveProcessorSource(source, options);
   const file = 'preprocessor_config.json';
   const nested = (await readJsonFile(folder, 'processor_config.json', CONFIG_RULES))?.['image_processor'];
   if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));
   const json = await readJsonFile(folder, file, CONFIG_RULES);
   if (!json) {
     throw new Blip2Error('MISSING_FILE', `No ${file}, and no image_processor in processor_config.json`, {
-      where: folder,
+      where: source,
       fix: 'Copy the file from the repository of the checkpoint: sizes differ between checkpoints',
     });
   }
@@ -45,10 +47,15 @@ function create(settings: ImageProcessorSettings = IMAGE_PROCESSOR_DEFAULTS): Bl
   return { settings, process: (images, options = {}) => processImages(isList(images) ? images : [images], settings, options) };
 }
 
-/** The image processor of a checkpoint folder (`fromPretrained`), of a parsed file, or of settings. */
 export const BlipImageProcessor: {
-  readonly fromPretrained: (folder: string) => Promise<BlipImageProcessor>;
+  /**
+   * The image processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE` without settings, `INVALID_CONFIG` for impossible ones; for hub ids as `downloadModel`.
+   */
+  readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<BlipImageProcessor>;
+  /** Of a parsed `preprocessor_config.json`; absent fields have the class defaults. @throws Blip2Error `INVALID_CONFIG`. */
   readonly fromJson: (json: JsonObject) => BlipImageProcessor;
+  /** Of settings, or with the class defaults. */
   readonly create: (settings?: ImageProcessorSettings) => BlipImageProcessor;
 } = { fromPretrained, fromJson, create };
 

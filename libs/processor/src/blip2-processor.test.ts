@@ -93,6 +93,11 @@ describe('BlipImageProcessor', () => {
   });
 
   it('says which file is missing', async () => {
-    await expect(BlipImageProcessor.fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('preprocessor_config.json') });
+    await expect(BlipImageProcessor.fromPretrained(import.meta.dirname)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('preprocessor_config.json') });
+  });
+
+  it.each([['an image processor', BlipImageProcessor], ['a processor', Blip2Processor]])('says of %s that a folder does not exist, and stops when asked', async (_, { fromPretrained }) => {
+    await expect(fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('folder does not exist') });
+    await expect(fromPretrained(checkpoint('opt'), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -1,3 +1,4 @@
+import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2Error, type AttentionMask, type ImageSource, type PixelValues, type ProcessedInputs, type TokenIds } from '@blip2/interfaces';
 import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
 import { readJsonFile } from './json-file.ts';
@@ -62,7 +63,8 @@ const IMAGE_TOKEN = '<image>';
 /** BLIP-2 has 32; a row longer than this fits no language model of its kind. */
 const MAX_QUERY_TOKENS = 4096;
 
-async function fromPretrained(folder: string): Promise<Blip2Processor> {
+async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<Blip2Processor> {
+  const folder = await resolveProcessorSource(source, options);
   const [imageProcessor, tokenizer, config] = await Promise.all([
     BlipImageProcessor.fromPretrained(folder),
     Tokenizer.fromPretrained(folder, { extraSpecialTokens: [IMAGE_TOKEN] }),
@@ -97,9 +99,13 @@ function requireImageToken(tokenizer: Tokenizer): number {
   return id;
 }
 
-/** The processor of a checkpoint folder (`fromPretrained`), or made from its parts. */
 export const Blip2Processor: {
-  readonly fromPretrained: (folder: string) => Promise<Blip2Processor>;
+  /**
+   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for hub ids as `downloadModel`.
+   */
+  readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<Blip2Processor>;
+  /** Made from its parts. @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer does not know `<image>`. */
   readonly create: (parts: ProcessorParts) => Blip2Processor;
 } = { fromPretrained, create };
 

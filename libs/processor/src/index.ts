@@ -5,7 +5,7 @@ export { resize } from './resampling/resize.ts';
 export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
 export { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
 export { IMAGE_PROCESSOR_DEFAULTS, type ImageProcessorOverrides, type ImageProcessorSettings, type ImageSize } from './image-processor-settings.ts';
-export { Tokenizer, type DecodeOptions, type EncodeTextOptions, type TokenizerFiles, type TokenizerLoadOptions } from './tokenizer/tokenizer.ts';
+export { Tokenizer, type DecodeOptions, type EncodeTextOptions, type TokenizerFiles, type TokenizerLoadOptions, type TokenizerOptions } from './tokenizer/tokenizer.ts';
 export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';
 export { Blip2Processor, type LevelOptions, type ProcessedImages, type ProcessedTexts, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
 export type { Triple } from './image-processor-settings.ts';

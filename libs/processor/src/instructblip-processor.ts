@@ -1,3 +1,4 @@
+import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
 import type { AttentionMask, ImageSource, ProcessedInputs, TokenIds } from '@blip2/interfaces';
 import { Blip2Processor, type ProcessedImages, type ProcessedTexts, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
@@ -27,7 +28,8 @@ export interface InstructBlipProcessorParts extends ProcessorParts {
 /** The Q-Former's tokenizer lies in a folder of its own. */
 const QFORMER_FOLDER = 'qformer_tokenizer';
 
-async function fromPretrained(folder: string): Promise<InstructBlipProcessor> {
+async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<InstructBlipProcessor> {
+  const folder = await resolveProcessorSource(source, options);
   const [{ imageProcessor, tokenizer, numQueryTokens }, qformerTokenizer] = await Promise.all([
     Blip2Processor.fromPretrained(folder),
     Tokenizer.fromPretrained(folder, { subfolder: QFORMER_FOLDER }),
@@ -49,7 +51,10 @@ function create({ qformerTokenizer, ...parts }: InstructBlipProcessorParts): Ins
 }
 
 export const InstructBlipProcessor: {
-  /** The processor of a model folder, with the second tokenizer in `qformer_tokenizer`. */
+  /**
+   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded; with the second tokenizer in `qformer_tokenizer`.
+   * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for hub ids as `downloadModel`.
+   */
   readonly fromPretrained: typeof fromPretrained;
   /** Made from its parts. */
   readonly create: typeof create;

@@ -1,20 +1,21 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
-import { indexFile, singleFile } from '../open-checkpoint.ts';
+import { indexFile, pickledFile, singleFile } from '../open-checkpoint.ts';
 import { readShardIndex } from '../shard-index.ts';
-import { neededFiles } from './needed-files.ts';
+import { neededFiles, smallFiles, type Wanted } from './needed-files.ts';
 import { repositoryFolder } from './repository-id.ts';
 import { cachedCommit, fileSize, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
 
-/** The snapshot folder of a model that is in the cache with all that it needs. Never asks the network. @throws Blip2Error `OFFLINE`. */
-export async function cachedSnapshot(cacheFolder: string, id: string, revision: string): Promise<string> {
+/** The snapshot folder of a model that is in the cache with all that is wanted of it. Never asks the network. @throws Blip2Error `OFFLINE`. */
+export async function cachedSnapshot(cacheFolder: string, id: string, revision: string, wanted: Wanted): Promise<string> {
   const repository = repositoryFolder(cacheFolder, id);
   const commit = await cachedCommit(repository, revision);
   if (commit === undefined) throw offlineError(id, 'There is no folder of this name, and the model is not in the cache', cacheFolder);
   const folder = snapshotFolder(repository, commit);
   const tree = await readTreeCache(repository, commit);
-  const needed = tree ? neededFiles(tree, id) : await guessedFiles(folder);
+  const needed = tree ? neededFiles(tree, id, wanted) : await guessedFiles(folder, wanted);
   const missing: string[] = [];
   for (const { path, size } of needed) {
     const found = await fileSize(join(folder, path));
@@ -25,12 +26,16 @@ export async function cachedSnapshot(cacheFolder: string, id: string, revision: 
 }
 
 /** Of a snapshot without a listing, as older Python clients leave them: what it cannot do without. */
-async function guessedFiles(folder: string): Promise<readonly { readonly path: string; readonly size?: number }[]> {
-  const files = ['config.json'];
-  if ((await fileSize(join(folder, singleFile))) === undefined && (await fileSize(join(folder, indexFile))) !== undefined) {
-    files.push(...new Set((await readShardIndex(join(folder, indexFile))).values()));
-  }
+async function guessedFiles(folder: string, wanted: Wanted): Promise<readonly { readonly path: string; readonly size?: number }[]> {
+  const names = await readdir(folder).catch(() => []);
+  const files = wanted === 'model' ? ['config.json', ...(await guessedWeights(folder, names))] : names.some((name) => smallFiles.processor.has(name)) ? [] : ['tokenizer.json'];
   return files.map((path) => ({ path }));
+}
+
+async function guessedWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
+  if (!names.includes(singleFile) && (await fileSize(join(folder, indexFile))) !== undefined) return new Set((await readShardIndex(join(folder, indexFile))).values());
+  // What is wrong with weights of another kind is said by whoever opens them.
+  return names.some((name) => pickledFile.test(name)) ? [] : [singleFile];
 }
 
 export function offlineError(id: string, what: string, where: string = id, missing?: string): Blip2Error {

@@ -5,6 +5,7 @@ import { syncFolder, writing } from '../pending-file.ts';
 import { cachedSnapshot } from './cached-snapshot.ts';
 import { downloadBlob } from './download-blob.ts';
 import { lockWork } from '../work-lock.ts';
+import type { Wanted } from './needed-files.ts';
 import { hubIo, type HubIo } from './hub-io.ts';
 import type { HubSession } from './hub-request.ts';
 import { hubSettings } from './hub-settings.ts';
@@ -43,20 +44,30 @@ const spaceMargin = 1.05;
  * and has the checksum that the hub gives. If the hub cannot be reached, a model that is in the cache will do.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `OFFLINE`, `WRITE_FAILED`, `MISSING_FILE`, `INVALID_ARGUMENT`; the signal's reason.
  */
-export async function downloadModel(id: string, options: DownloadOptions = {}, io: HubIo = hubIo): Promise<string> {
+export function downloadModel(id: string, options: DownloadOptions = {}, io: HubIo = hubIo): Promise<string> {
+  return download(id, 'model', options, io);
+}
+
+/** The same of what a processor and its tokenizers are made of: no configuration of a model, no weights. @throws Blip2Error as `downloadModel`; `MISSING_FILE` if there is nothing of a processor. */
+export function downloadProcessor(id: string, options: DownloadOptions = {}, io: HubIo = hubIo): Promise<string> {
+  return download(id, 'processor', options, io);
+}
+
+async function download(id: string, wanted: Wanted, options: DownloadOptions, io: HubIo): Promise<string> {
   const { revision = defaultRevision, signal } = options;
   signal?.throwIfAborted();
   checkRepositoryId(id);
   checkRevision(revision);
   const settings = await hubSettings(options);
-  if (settings.offline) return cachedSnapshot(settings.cacheFolder, id, revision);
+  const fromCache = (): Promise<string> => cachedSnapshot(settings.cacheFolder, id, revision, wanted);
+  if (settings.offline) return fromCache();
   const session = { settings, io, signal };
-  const known = await prepareFromCache(session, id, revision);
+  const known = await prepareFromCache(session, id, revision, wanted);
   if (known && (await isComplete(known))) return known.plan.folder;
-  const prepared = await prepareDownload(session, id, revision).catch(async (error: unknown) => {
+  const prepared = await prepareDownload(session, id, revision, wanted).catch(async (error: unknown) => {
     // The cache may have it. If not, what went wrong with the hub is the news.
     if (!(error instanceof Blip2Error) || error.code !== 'DOWNLOAD_FAILED') throw error;
-    return cachedSnapshot(settings.cacheFolder, id, revision).catch(() => {
+    return fromCache().catch(() => {
       throw error;
     });
   });
@@ -74,7 +85,7 @@ async function bring(session: HubSession, prepared: PreparedDownload, { onPlan, 
   const { plan, repository, needed, tree } = prepared;
   if (await isComplete(prepared)) {
     // The cache may be one that can only be read.
-    return writeRef(repository, plan.revision, plan.commit).catch(() => {});
+    return moveRef(session, prepared).catch(() => {});
   }
   if (plan.missingBytes > 0) onPlan?.(plan);
   await expectSpace(prepared);
@@ -84,7 +95,13 @@ async function bring(session: HubSession, prepared: PreparedDownload, { onPlan, 
   await inParallel(needed, maxParallel, session.signal, (file, signal) => bringFile({ ...session, signal }, prepared, file, onProgress));
   await removeLeftovers(repository.blobs, new Set(needed.map(etagOf)));
   await syncFolder(repository.blobs);
-  await writeRef(repository, plan.revision, plan.commit);
+  await moveRef(session, prepared);
+}
+
+/** Keeps which commit a branch or tag is. A processor alone takes no branch away from a whole model: offline, nothing would lead to that any more. */
+async function moveRef({ settings }: HubSession, { plan: { id, revision, commit }, repository, wanted }: PreparedDownload): Promise<void> {
+  const leadsToModel = (): Promise<boolean> => cachedSnapshot(settings.cacheFolder, id, revision, 'model').then(() => true, () => false);
+  if (wanted === 'model' || !(await leadsToModel())) await writeRef(repository, revision, commit);
 }
 
 async function expectSpace({ plan: { files, missingBytes, freeBytes, folder }, repository: { blobs }, needed }: PreparedDownload): Promise<void> {

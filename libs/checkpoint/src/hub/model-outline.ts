@@ -39,7 +39,7 @@ export async function outlineModel(id: string, options: PlanOptions = {}, io: Hu
   const settings = await hubSettings(options);
   if (settings.offline) throw offlineError(id, 'The model is not in the cache');
   const session: HubSession = { settings, io, signal: options.signal };
-  const { plan, needed } = await prepareDownload(session, id, options.revision ?? defaultRevision);
+  const { plan, needed } = await prepareDownload(session, id, options.revision ?? defaultRevision, 'model');
   const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {

@@ -1,29 +1,51 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { indexFile, shardFile, singleFile } from '../open-checkpoint.ts';
+import { indexFile, pickledFile, shardFile, singleFile } from '../open-checkpoint.ts';
 import type { RepositoryFile } from './repository.ts';
 
-/** Configuration, processor and tokenizers: whatever of these a repository has. Names only, so that none leads out of its folder. */
-const smallFiles: ReadonlySet<string> = new Set([
-  'config.json', 'generation_config.json', 'preprocessor_config.json', 'processor_config.json', 'chat_template.json', 'chat_template.jinja',
-  ...tokenizerFiles(''), ...tokenizerFiles('qformer_tokenizer/'),
-]);
+/** What of a repository is wanted: all that a model needs, or what its processor and tokenizers are made of. */
+export type Wanted = 'model' | 'processor';
+
+const configFile = 'config.json';
+/** Processor and tokenizers, those files too that only Python reads. Names only, so that none leads out of its folder. */
+const processorFiles: readonly string[] = [
+  'preprocessor_config.json', 'processor_config.json', 'chat_template.json', 'chat_template.jinja', ...tokenizerFiles(''), ...tokenizerFiles('qformer_tokenizer/'),
+];
+/** Paths of configuration, processor and tokenizers. */
+export const smallFiles: Readonly<Record<Wanted, ReadonlySet<string>>> = { processor: new Set(processorFiles), model: new Set([configFile, 'generation_config.json', ...processorFiles]) };
 
 function tokenizerFiles(folder: string): string[] {
   return ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'vocab.txt', 'merges.txt'].map((name) => folder + name);
 }
 
-/** Small files first: what is wrong with a model shows before its weights are on their way. */
-export function neededFiles(tree: readonly RepositoryFile[], id: string): readonly RepositoryFile[] {
-  const small = tree.filter(({ path }) => smallFiles.has(path));
-  const weights = weightFiles(tree);
-  if (!small.some(({ path }) => path === 'config.json')) {
-    throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', { where: id, fix: 'Give a repository of a model in the layout of transformers' });
+/** What of these files is wanted, whether or not it suffices. Small files first: what is wrong with a model shows before its weights are on their way. */
+export function wantedFiles(tree: readonly RepositoryFile[], wanted: Wanted): readonly RepositoryFile[] {
+  const small = tree.filter(({ path }) => smallFiles[wanted].has(path));
+  return wanted === 'model' ? [...small, ...weightFiles(tree)] : small;
+}
+
+/** Whether a file is one that a model has and a processor alone has not. */
+export function isModelFile(path: string): boolean {
+  return path === configFile || isWeightFile(path);
+}
+
+/** The wanted files of a repository. @throws Blip2Error `MISSING_FILE` if it has no usable model, or nothing of a processor. */
+export function neededFiles(tree: readonly RepositoryFile[], id: string, wanted: Wanted): readonly RepositoryFile[] {
+  const files = wantedFiles(tree, wanted);
+  const layout = { where: id, fix: 'Give a repository of a model in the layout of transformers' };
+  if (wanted === 'processor') {
+    if (files.length > 0) return files;
+    throw new Blip2Error('MISSING_FILE', 'The repository has no files of a processor or a tokenizer', { expected: 'preprocessor_config.json or tokenizer.json', ...layout });
   }
-  if (weights.length > 0) return [...small, ...weights];
-  const pickled = tree.find(({ path }) => /\.(?:bin|pt|pth|ckpt|msgpack|h5)$/.test(path));
+  if (!files.some(({ path }) => path === configFile)) throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', layout);
+  if (files.some(({ path }) => isWeightFile(path))) return files;
+  const pickled = tree.find(({ path }) => pickledFile.test(path));
   throw new Blip2Error('MISSING_FILE', pickled ? 'The repository has weights only in a format that can run code when it is read' : 'The repository has no weights', {
     where: id, expected: `${singleFile} or ${indexFile}`, ...(pickled && { got: pickled.path, fix: 'Give a revision with safetensors files (pull requests of the hub are revisions: refs/pr/1)' }),
   });
+}
+
+function isWeightFile(path: string): boolean {
+  return path === singleFile || path === indexFile || shardFile.test(path);
 }
 
 /** What `openCheckpoint` would open: the single file where there is one, else the shards and their index. */

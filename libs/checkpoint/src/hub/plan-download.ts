@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { HubSession } from './hub-request.ts';
 import { hubIo } from './hub-io.ts';
 import { hubSettings, type HubOptions } from './hub-settings.ts';
-import { neededFiles } from './needed-files.ts';
+import { neededFiles, type Wanted } from './needed-files.ts';
 import { offlineError } from './cached-snapshot.ts';
 import { checkRepositoryId, checkRevision, isCommit, repositoryFolder, type RepositoryFolder } from './repository-id.ts';
 import { etagOf, fetchRevision, fetchTree, type RepositoryFile } from './repository.ts';
@@ -46,6 +46,7 @@ export interface PlanOptions extends HubOptions {
 export interface PreparedDownload {
   readonly plan: DownloadPlan;
   readonly repository: RepositoryFolder;
+  readonly wanted: Wanted;
   /** Of the whole commit, and those of it that are needed. */
   readonly tree: readonly RepositoryFile[];
   readonly needed: readonly RepositoryFile[];
@@ -61,35 +62,35 @@ export async function planDownload(id: string, options: PlanOptions = {}): Promi
   const settings = await hubSettings(options);
   const session = { settings, io: hubIo, signal: options.signal };
   if (settings.offline) throw offlineError(id, 'Its files and sizes are not known without the network');
-  return (await prepareDownload(session, id, options.revision ?? defaultRevision)).plan;
+  return (await prepareDownload(session, id, options.revision ?? defaultRevision, 'model')).plan;
 }
 
 /** Asks the hub. */
-export async function prepareDownload(session: HubSession, id: string, revision: string): Promise<PreparedDownload> {
+export async function prepareDownload(session: HubSession, id: string, revision: string, wanted: Wanted): Promise<PreparedDownload> {
   checkRepositoryId(id);
   checkRevision(revision);
   const repository = repositoryFolder(session.settings.cacheFolder, id);
   const { commit, licence } = await fetchRevision(session, id, revision);
   const tree = (await readTreeCache(repository, commit)) ?? (await fetchTree(session, id, commit));
-  return prepare(session, { id, revision, commit, licence, repository, tree });
+  return prepare(session, { id, revision, commit, licence, repository, tree }, wanted);
 }
 
 /** Without asking, for a commit in full whose files are known. */
-export async function prepareFromCache(session: HubSession, id: string, commit: string): Promise<PreparedDownload | undefined> {
+export async function prepareFromCache(session: HubSession, id: string, commit: string, wanted: Wanted): Promise<PreparedDownload | undefined> {
   const repository = repositoryFolder(session.settings.cacheFolder, id);
   const tree = isCommit(commit) ? await readTreeCache(repository, commit) : undefined;
-  return tree && prepare(session, { id, revision: commit, commit, licence: undefined, repository, tree });
+  return tree && prepare(session, { id, revision: commit, commit, licence: undefined, repository, tree }, wanted);
 }
 
 interface Known extends Pick<DownloadPlan, 'id' | 'revision' | 'commit' | 'licence'>, Pick<PreparedDownload, 'repository' | 'tree'> {}
 
-async function prepare({ settings }: HubSession, { repository, tree, ...known }: Known): Promise<PreparedDownload> {
-  const needed = neededFiles(tree, known.id);
+async function prepare({ settings }: HubSession, { repository, tree, ...known }: Known, wanted: Wanted): Promise<PreparedDownload> {
+  const needed = neededFiles(tree, known.id, wanted);
   const folder = snapshotFolder(repository, known.commit);
   const files = await Promise.all(needed.map(async (file) => ({ path: file.path, size: file.size, cached: await isCached(file, folder, repository) })));
   const sum = (chosen: readonly PlannedFile[]): number => chosen.reduce((bytes, { size }) => bytes + size, 0);
   const plan: DownloadPlan = { ...known, folder, files, totalBytes: sum(files), missingBytes: sum(files.filter(({ cached }) => !cached)), freeBytes: await freeBytes(settings.cacheFolder) };
-  return { plan, repository, tree, needed };
+  return { plan, repository, wanted, tree, needed };
 }
 
 /** Size tells: contents are checked when they are downloaded, and by `verifyCachedModel`. */

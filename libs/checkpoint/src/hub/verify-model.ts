@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 import { filesBelow } from './cached-models.ts';
 import { etagHash } from './content-hash.ts';
-import { neededFiles } from './needed-files.ts';
+import { isModelFile, wantedFiles } from './needed-files.ts';
 import { checkRepositoryId, checkRevision, repositoryFolder, type RepositoryFolder } from './repository-id.ts';
 import { etagOf } from './repository.ts';
 import { cachedCommit, snapshotFolder } from './snapshot-files.ts';
@@ -39,7 +39,9 @@ export async function verifyCachedModel(cacheFolder: string, id: string, { revis
   const listed = new Map(tree?.map((file) => [file.path, file]));
   const present = (await filesBelow(folder)).map((path) => relative(folder, path).split(sep).join('/'));
   const results: VerifiedFile[] = [];
-  for (const path of new Set([...present, ...(tree ? neededFiles(tree, id) : []).map((file) => file.path)])) {
+  // From a snapshot that only a processor was loaded from, no weights are missing.
+  const wanted = present.some(isModelFile) ? 'model' : 'processor';
+  for (const path of new Set([...present, ...wantedFiles(tree ?? [], wanted).map((file) => file.path)])) {
     signal?.throwIfAborted();
     const file = listed.get(path);
     const result = { path, state: await stateOf(join(folder, path), file && etagOf(file), file?.size, signal) };

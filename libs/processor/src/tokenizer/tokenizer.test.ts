@@ -185,7 +185,8 @@ describe('refuses files that cannot be trusted', () => {
     await expect(Tokenizer.fromPretrained(folder)).rejects.toMatchObject({ code: 'INVALID_TOKENIZER' });
   });
   it('a missing tokenizer.json, saying what to do', async () => {
-    await expect(Tokenizer.fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('save_pretrained') });
+    await expect(Tokenizer.fromPretrained(import.meta.dirname)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('save_pretrained') });
+    await expect(Tokenizer.fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('folder does not exist') });
     for (const subfolder of ['../elsewhere', 'a/../../b', '/etc', 'a\\..\\b']) await expect(Tokenizer.fromPretrained(folder, { subfolder })).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
   });
 });

@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2Error, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 import { readJsonFile, type JsonFileRules, type JsonObject } from '../json-file.ts';
 import { readAddedTokens } from './added-tokens.ts';
@@ -45,11 +46,14 @@ export interface Tokenizer extends TextTokenizer {
   idToToken(id: number): string | undefined;
 }
 
-export interface TokenizerLoadOptions {
-  /** A folder inside the model folder (InstructBLIP: `qformer_tokenizer`). */
-  readonly subfolder?: string;
+export interface TokenizerOptions {
   /** Special tokens to add if the tokenizer lacks them, at the next free ids. */
   readonly extraSpecialTokens?: readonly string[];
+}
+
+export interface TokenizerLoadOptions extends TokenizerOptions, ResolveOptions {
+  /** A folder inside the model folder (InstructBLIP: `qformer_tokenizer`). */
+  readonly subfolder?: string;
 }
 
 /** The parsed files of a tokenizer. */
@@ -61,13 +65,14 @@ export interface TokenizerFiles {
 
 const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZER_BYTES };
 
-async function fromPretrained(folder: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
+async function fromPretrained(source: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..')) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
+  const folder = await resolveProcessorSource(source, options);
   const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
   const [tokenizer, config, specialTokensMap] = await Promise.all(names.map((name) => readJsonFile(folder, join(subfolder, name), RULES)));
   if (!tokenizer) {
     throw new Blip2Error('MISSING_FILE', 'No tokenizer.json', {
-      where: join(folder, subfolder),
+      where: join(source, subfolder),
       fix: 'vocab.json and merges.txt, vocab.txt or spiece.model are not read: AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers writes the file from them',
     });
   }
@@ -86,7 +91,7 @@ interface TokenizerParts {
   readonly special: ReadonlySet<string>;
 }
 
-function readParts({ tokenizer, config = {}, specialTokensMap = {} }: TokenizerFiles, { extraSpecialTokens = [] }: TokenizerLoadOptions): TokenizerParts {
+function readParts({ tokenizer, config = {}, specialTokensMap = {} }: TokenizerFiles, { extraSpecialTokens = [] }: TokenizerOptions): TokenizerParts {
   const settings = readTokenizerConfig(config, specialTokensMap);
   const model = readModel(tokenizer['model']);
   const addedTokens = readAddedTokens(tokenizer, config, [...settings.specialTokens, ...extraSpecialTokens], model.vocabulary);
@@ -133,7 +138,7 @@ function create({ settings, frame, encodeText, decodeTokens, cleanUp, ids, token
   };
 }
 
-function fromJson(files: TokenizerFiles, options: TokenizerLoadOptions = {}): Tokenizer {
+function fromJson(files: TokenizerFiles, options: TokenizerOptions = {}): Tokenizer {
   try {
     return create(readParts(files, options));
   } catch (cause) {
@@ -141,10 +146,14 @@ function fromJson(files: TokenizerFiles, options: TokenizerLoadOptions = {}): To
   }
 }
 
-/** The tokenizer of a folder, or of parsed files. `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted. */
 export const Tokenizer: {
-  readonly fromPretrained: (folder: string, options?: TokenizerLoadOptions) => Promise<Tokenizer>;
-  readonly fromJson: (files: TokenizerFiles, options?: TokenizerLoadOptions) => Tokenizer;
+  /**
+   * The tokenizer of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted; for hub ids as `downloadModel`.
+   */
+  readonly fromPretrained: (source: string, options?: TokenizerLoadOptions) => Promise<Tokenizer>;
+  /** The tokenizer of parsed files. @throws Blip2Error `INVALID_TOKENIZER`. */
+  readonly fromJson: (files: TokenizerFiles, options?: TokenizerOptions) => Tokenizer;
 } = { fromPretrained, fromJson };
 
 function checkText(text: unknown): string {
