@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { Blip2Error } from '@blip2/interfaces';
 import { invalidFile, lengthBytes, parseHeader, type Header } from './header.ts';
+import { maxPointerBytes, refuseLfsPointer } from './lfs-pointer.ts';
 import { maxHeaderBytes } from './limits.ts';
 
 /** Opens a file that must exist. Its path has been checked. */
@@ -40,7 +41,17 @@ async function readHeaderLength(handle: FileHandle, file: string, size: number):
   const bytes = new Uint8Array(lengthBytes);
   await readExactly(handle, bytes, 0, file);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
-  if (length > BigInt(maxHeaderBytes)) throw invalidFile(file, 'the header is too long', { expected: `at most ${maxHeaderBytes} bytes`, got: `${length}` });
+  // Taken for a length, the first letters of a pointer are far above the limit.
+  if (length > BigInt(maxHeaderBytes)) {
+    await refusePointer(handle, file, size);
+    throw invalidFile(file, 'the header is too long', { expected: `at most ${maxHeaderBytes} bytes`, got: `${length}` });
+  }
   if (length > BigInt(size - lengthBytes)) throw invalidFile(file, 'it is truncated: the header does not fit', { expected: `${length} bytes of header`, got: `${size - lengthBytes}` });
   return Number(length);
+}
+
+async function refusePointer(handle: FileHandle, file: string, size: number): Promise<void> {
+  const start = new Uint8Array(Math.min(size, maxPointerBytes));
+  await readExactly(handle, start, 0, file);
+  refuseLfsPointer(start, file, 'INVALID_CHECKPOINT');
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Blip2Error } from '@blip2/interfaces';
+import { refuseLfsPointer } from './lfs-pointer.ts';
 import { maxIndexBytes, maxShards, maxTensors } from './limits.ts';
 
 /** Which shard holds each tensor, as `model.safetensors.index.json` says. */
@@ -21,6 +22,7 @@ export async function readShardIndex(file: string): Promise<ShardIndex> {
 }
 
 export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
+  refuseLfsPointer(bytes, file, 'INVALID_CHECKPOINT');
   const entries = Object.entries(weightMap(bytes, file));
   if (entries.length === 0) throw invalidIndex('it lists no tensor', file);
   if (entries.length > maxTensors) throw invalidIndex('it lists too many tensors', file, { expected: `at most ${maxTensors}`, got: `${entries.length}` });

@@ -34,6 +34,12 @@ describe('a JSON file of a model folder', () => {
     await writeFile(join(model, 'x.json'), content);
     await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
+  it('that is a Git LFS pointer is told from a damaged one', async () => {
+    await writeFile(join(model, 'tokenizer.json'), `version https://git-lfs.github.com/spec/v1\noid sha256:${'ab'.repeat(32)}\nsize 3558642\n`);
+    await expect(Tokenizer.fromPretrained(model)).rejects.toMatchObject({
+      code: 'INVALID_TOKENIZER', message: expect.stringMatching(/Git LFS pointer.*3558642 bytes.*git lfs pull/), details: { where: join(model, 'tokenizer.json') },
+    });
+  });
   it('that is a folder is refused', async () => {
     await expect(readJsonFile(model, 'inner', rules)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });

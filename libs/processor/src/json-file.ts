@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findModelFile } from '@blip2/checkpoint';
+import { findModelFile, refuseLfsPointer } from '@blip2/checkpoint';
 import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -23,7 +23,9 @@ export async function readJsonFile(folder: string, name: string, { code, maxByte
   const stats = await stat(real);
   if (!stats.isFile()) throw new Blip2Error(code, 'Not a regular file', { where: file });
   if (stats.size > maxBytes) throw new Blip2Error(code, 'File too large', { where: file, expected: `at most ${maxBytes} bytes`, got: `${stats.size}` });
-  return parseJsonObject(await readBytes(real, file), file, code);
+  const bytes = await readBytes(real, file);
+  refuseLfsPointer(bytes, file, code);
+  return parseJsonObject(bytes, file, code);
 }
 
 /** Whether a value is a JSON object (no array, not null). */
