@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { startHubServer, type HubServer, type ServedRepository } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 import { root } from './documents.ts';
 
@@ -7,9 +7,14 @@ import { root } from './documents.ts';
 const DEMOS: Readonly<Record<string, string>> = { 'Salesforce/blip2-flan-t5-xl': 'blip2-t5-shapes' };
 
 /** A demo checkpoint as a hub has it. */
-export async function demoRepository(demo: string): Promise<ServedRepository> {
-  const folder = join(root, 'apps/cli/models', demo);
-  const files = await Promise.all((await readdir(folder)).map(async (name) => [name, await readFile(join(folder, name))] as const));
+export function demoRepository(demo: string): Promise<ServedRepository> {
+  return folderRepository(join(root, 'apps/cli/models', demo));
+}
+
+/** Any folder as a hub has it. */
+export async function folderRepository(folder: string): Promise<ServedRepository> {
+  const paths = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = await Promise.all(paths.map(async (path) => [relative(folder, path).split(sep).join('/'), await readFile(path)] as const));
   return { licence: 'mit', files: Object.fromEntries(files) };
 }
 
