@@ -1,5 +1,6 @@
+import { Blip2Error } from '@blip2/interfaces';
 import type { Environment } from '../environment.ts';
-import { originalError } from '../failure.ts';
+import { describeFailure, failureReport, originalError } from '../failure.ts';
 import type { Conversation, TextResult, TextStream } from '../model/model-port.ts';
 import { oneLine } from '../output/one-line.ts';
 import { stdoutSink } from '../output/stdout-sink.ts';
@@ -12,25 +13,48 @@ export interface AnswerTask {
   readonly question: string;
   readonly conversation: Conversation;
   readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
   readonly environment: Pick<Environment, 'stdout' | 'stderr'>;
 }
 
-/** Asks and writes the answer, piece by piece or as one JSON line. One that was stopped is written as far as it came. */
-export async function writeAnswer({ name, question, conversation, json, environment: { stdout, stderr } }: AnswerTask, signal: AbortSignal): Promise<void> {
-  const { write } = stdoutSink(stdout);
-  const answer = conversation.ask(question, { signal });
-  if (json) {
-    const result = await resultOf(answer, signal);
-    return result && write(`${JSON.stringify({ image: name, question, ...textResultJson(result) })}\n`);
-  }
+/**
+ * Asks and writes the answer, piece by piece or as one JSON line, and says whether there is one. An answer that was stopped is written as far as it came; a
+ * question for which there is no room is an error on stderr, and the conversation can go on.
+ */
+export async function writeAnswer(task: AnswerTask, signal: AbortSignal): Promise<boolean> {
   try {
-    for await (const piece of answer) await write(oneLine(piece));
+    await (task.json ? writeJson : writePieces)(task, signal);
+    return true;
+  } catch (caught) {
+    const error = originalError(caught);
+    if (!(error instanceof Blip2Error) || error.code !== 'SEQUENCE_TOO_LONG') throw caught;
+    await reportRefusal(task, error);
+    return false;
+  }
+}
+
+async function writePieces({ question, conversation, environment: { stdout, stderr } }: AnswerTask, signal: AbortSignal): Promise<void> {
+  const { write } = stdoutSink(stdout);
+  try {
+    for await (const piece of conversation.ask(question, { signal })) await write(oneLine(piece));
     await write('\n');
   } catch (error) {
     expectStopped(error, signal);
     await write('\n');
     stderr.write('(stopped)\n');
   }
+}
+
+async function writeJson({ name, question, conversation, environment: { stdout } }: AnswerTask, signal: AbortSignal): Promise<void> {
+  const result = await resultOf(conversation.ask(question, { signal }), signal);
+  if (result) await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, ...textResultJson(result) })}\n`);
+}
+
+async function reportRefusal({ name, question, json, quiet, verbose, environment: { stdout, stderr } }: AnswerTask, error: Blip2Error): Promise<void> {
+  stderr.write(failureReport(error, verbose));
+  if (!quiet) stderr.write('(/clear begins a new conversation)\n');
+  if (json) await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, error: describeFailure(error) })}\n`);
 }
 
 async function resultOf(answer: TextStream, signal: AbortSignal): Promise<TextResult | undefined> {

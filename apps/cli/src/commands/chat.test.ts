@@ -70,6 +70,25 @@ describe('blip2 chat', () => {
     expect(JSON.parse(stdout)).toMatchObject({ text: 'a cat,' });
   });
 
+  it('refuses a question for which there is no room, goes on with the next, and ends with exit code 3', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const { exitCode, stdout, stderr } = await runFake(['chat', at('a')], { stdin: stdinWith('long?\nwhat?\n') });
+    expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 3, stdout: 'a cat, what?\n', stderr: expect.stringMatching(/\nSEQUENCE_TOO_LONG: Too long\. Clear it\n\(\/clear begins a new conversation\)\n$/) });
+    const json = await runFake(['chat', '--json', '--quiet', at('a')], { stdin: stdinWith('long?\nwhat?\n') });
+    const [first, second] = json.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+    expect(first).toEqual({ image: at('a'), question: 'long?', error: { code: 'SEQUENCE_TOO_LONG', message: 'Too long. Clear it' } });
+    expect([second, json.stderr, json.exitCode]).toMatchObject([{ text: 'a cat, what?' }, 'SEQUENCE_TOO_LONG: Too long. Clear it\n', 3]);
+  });
+
+  it('forgets what has been said at /clear, which asks nothing', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    // The fake has room for nine pieces, three an answer.
+    const lines = ['1', '2', '3', '4', ' /clear', '5', '/clear?'];
+    const { exitCode, stdout, calls } = await runFake(['chat', at('a'), '--quiet'], { stdin: stdinWith(lines.join('\n')) });
+    expect([exitCode, stdout]).toEqual([3, 'a cat, 1\na cat, 2\na cat, 3\na cat, 5\na cat, /clear?\n']);
+    expect(calls.filter(({ name, question }) => name === 'chat' && question === '/clear')).toEqual([]);
+  });
+
   it('passes generation options on', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['chat', at('a'), '--max-new-tokens', '5'], { stdin: stdinWith('') });

@@ -14,12 +14,15 @@ import { addGenerationOptions, generationSettingsOf } from '../options/generatio
 
 type ChatOptions = ModelOptions & ReportOptions & UrlOptions;
 
+/** A line that is no question: what has been said is forgotten. */
+const CLEAR = '/clear';
+
 /** `blip2 chat IMAGE`: questions from stdin, a line each; answers as they are written. */
 export const chatCommand: CliCommand = {
   name: 'chat',
   configure(command) {
     command
-      .description('A conversation about a picture: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop.')
+      .description('A conversation about a picture: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop; the line /clear begins a new one.')
       .argument('<image>', 'File or URL');
     addUrlOptions(command);
     addReportOptions(command);
@@ -36,20 +39,24 @@ export const chatCommand: CliCommand = {
     await using conversation = await model.chat(image, { generation: generationSettingsOf(options), signal: interrupts.signal });
     const isTerminal = environment.stdin.isTTY === true;
     using lines = createLineReader(environment.stdin, interrupts.signal, () => void (isTerminal && environment.stderr.write('> ')));
+    const { json = false, quiet = false, verbose = false } = options;
+    let refused = 0;
     for await (const line of lines) {
       const question = line.trim();
-      if (question !== '') await answerOne({ name, question, conversation, json: options.json === true, environment, interrupts });
+      if (question === CLEAR) conversation.clear();
+      else if (question !== '' && !(await answerOne({ name, question, conversation, json, quiet, verbose, environment, interrupts }))) refused += 1;
     }
     if (isTerminal) environment.stderr.write('\n');
-    return interrupts.signal.aborted ? ExitCode.interrupted : ExitCode.done;
+    if (interrupts.signal.aborted) return ExitCode.interrupted;
+    return refused > 0 ? ExitCode.someInputsFailed : ExitCode.done;
   },
 };
 
 type Answering = Parameters<typeof writeAnswer>[0] & { readonly interrupts: ChatInterrupts };
 
-async function answerOne({ interrupts, ...answering }: Answering): Promise<void> {
+async function answerOne({ interrupts, ...answering }: Answering): Promise<boolean> {
   using answer = interrupts.beginAnswer();
-  await writeAnswer(answering, answer.signal);
+  return await writeAnswer(answering, answer.signal);
 }
 
 async function openImage(args: readonly string[], { allowPrivateUrls }: ChatOptions, environment: Environment, signal: AbortSignal): Promise<{ readonly name: string; readonly image: RgbImage }> {

@@ -142,6 +142,9 @@ function fakeHeatmapModel(subject: HeatmapSubject, called: (call: FakeCall) => P
   };
 }
 
+/** How long a fake conversation may become. */
+const MOST_PIECES = 9;
+
 function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
   return {
     async caption(images, { generation, prompt, signal }) {
@@ -162,7 +165,15 @@ function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
     },
     async chat(image, { generation }) {
       await called({ name: 'chat', image: textOf(image), generation });
-      return { ask: (question, { signal }) => fakeStream(`${textOf(image)}, ${question}`, (piece) => called({ name: 'chat', question, piece }), signal), [Symbol.asyncDispose]: () => called({ name: 'dispose', what: 'chat' }) };
+      let asked = 0;
+      return {
+        ask: (question, { signal }) => fakeStream(`${textOf(image)}, ${question}`, async (piece) => {
+          if (question.startsWith('long') || ++asked > MOST_PIECES) throw new Blip2Error('SEQUENCE_TOO_LONG', 'Too long', { fix: 'Clear it' });
+          await called({ name: 'chat', question, piece });
+        }, signal),
+        clear: () => void (asked = 0),
+        [Symbol.asyncDispose]: () => called({ name: 'dispose', what: 'chat' }),
+      };
     },
     [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
   };

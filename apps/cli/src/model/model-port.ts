@@ -65,7 +65,10 @@ export interface TextStream extends PromiseLike<TextResult>, AsyncIterable<strin
 }
 
 export interface Conversation extends AsyncDisposable {
+  /** A question that no longer fits beside what has been said is refused with `SEQUENCE_TOO_LONG`, and counts as not asked. */
   ask(question: string, options: Pick<CallOptions, 'signal'>): TextStream;
+  /** Forgets what has been said. */
+  clear(): void;
 }
 
 /** How well a picture and a text fit. */

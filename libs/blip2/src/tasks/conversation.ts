@@ -13,8 +13,14 @@ import { decoderOf, deferWriting, followGeneration, type Writing } from './writi
 export interface Conversation extends AsyncDisposable {
   /** What has been asked and answered so far, answers that were cut off included. */
   readonly history: readonly Turn[];
-  /** Asks the next question, one at a time: the answer of the last one must have ended. */
+  /**
+   * Asks the next question, one at a time: the answer of the last one must have ended. What awaits or iterates the answer is thrown
+   * @throws Blip2Error `INVALID_ARGUMENT` for an empty question, or while another is being answered; `SEQUENCE_TOO_LONG` once question and history no longer
+   * fit, into the model or into `maxLength`: then the question counts as not asked, and a shorter one may be, or any after `clear`; as `answer` of the tasks else.
+   */
   ask(question: string, options?: TaskOptions): TextStream;
+  /** Forgets what has been said; the picture stays encoded. @throws Blip2Error `INVALID_ARGUMENT` while a question is being answered. */
+  clear(): void;
   dispose(): Promise<void>;
 }
 
@@ -30,12 +36,15 @@ export function createConversation(tools: ReadingTools, image: KeptImage, defaul
 
   function write(question: string, options: TaskOptions): Writing {
     return deferWriting(async function* (begin) {
-      expectFree(isBusy, question);
-      isBusy = true;
+      expectQuestion(question);
+      expectFree(isBusy);
       const text = template(history, question);
+      isBusy = true;
       const writing = begin(memory ? memory.write(text, options) : writeTexts(tools, [{ image, text }], options));
       try {
         yield* writing;
+      } catch (error) {
+        throw history.length > 0 ? outgrown(error) : error;
       } finally {
         isBusy = false;
         const answer = writing.results()[0]?.text ?? '';
@@ -47,7 +56,17 @@ export function createConversation(tools: ReadingTools, image: KeptImage, defaul
     await memory?.[Symbol.asyncDispose]();
     await release();
   };
-  return { history, ask: (question, options) => createTextStream(tools.processor, () => write(question, { ...defaults, ...options })), dispose, [Symbol.asyncDispose]: dispose };
+  return {
+    history,
+    ask: (question, options) => createTextStream(tools.processor, () => write(question, { ...defaults, ...options })),
+    clear() {
+      expectFree(isBusy);
+      // The model's memory is cut back to what the next prompt shares with it, here the picture.
+      history.length = 0;
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 /** The one decoding of a conversation with a causal model. */
@@ -63,14 +82,18 @@ function createMemory({ pipeline: { language }, processor }: ReadingTools, row: 
 
   /** Makes the decoding have read exactly `ids`, and keeps what it has read of them. */
   async function read(ids: TokenIds): Promise<Decoding> {
-    const shared = Math.min(sharedLength(held, ids), ids.length - 1);
-    const next = decoding ?? (await (await readPrefix()).fork());
-    if (!decoding) queries = next.length;
-    held = held.slice(0, shared);
-    if (queries + shared < next.length) await next.crop(queries + shared);
-    await next.extend({ ids: [ids.slice(shared)], ...(!decoding && { parents: [row] }) });
+    if (decoding) {
+      const shared = Math.min(sharedLength(held, ids), ids.length - 1);
+      held = held.slice(0, shared);
+      if (queries + shared < decoding.length) await decoding.crop(queries + shared);
+      await decoding.extend({ ids: [ids.slice(shared)] });
+    } else {
+      const prefix = await readPrefix();
+      queries = prefix.length;
+      decoding = await goOn(prefix, row, ids);
+    }
     held = ids;
-    return (decoding = next);
+    return decoding;
   }
 
   function write(text: string, options: TaskOptions): Writing {
@@ -82,13 +105,12 @@ function createMemory({ pipeline: { language }, processor }: ReadingTools, row: 
       const since = performance.now();
       const main = await read(ids);
       // Beams would leave several rows behind.
-      const branch = (generation.numBeams ?? 1) > 1 ? await main.fork() : undefined;
+      await using branch = (generation.numBeams ?? 1) > 1 ? await main.fork() : undefined;
       const steps = generateSteps(language, { decoding: branch ?? main, promptIds: [[...imageIds(processor), ...ids]] }, generation, { decode: decoderOf(processor) });
       const writing = begin(followGeneration(steps, { processor, onToken, since, before: { preprocess: since - start, encode: 0 } }));
       try {
         yield* writing;
       } finally {
-        await branch?.[Symbol.asyncDispose]();
         // The newest token is never read, and what stands in its place (a wrong guess of prompt lookup) is not it.
         if (!branch) held = [...ids, ...(writing.results()[0]?.tokenIds.slice(0, -1) ?? [])].slice(0, main.length - queries);
       }
@@ -97,13 +119,37 @@ function createMemory({ pipeline: { language }, processor }: ReadingTools, row: 
   return { write, [Symbol.asyncDispose]: async () => decoding?.[Symbol.asyncDispose]() };
 }
 
+/** What has read a row of the prefix, and then `ids`. */
+async function goOn(prefix: Decoding, row: number, ids: TokenIds): Promise<Decoding> {
+  const decoding = await prefix.fork();
+  try {
+    await decoding.extend({ ids: [ids], parents: [row] });
+    return decoding;
+  } catch (error) {
+    await decoding[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 function sharedLength(left: TokenIds, right: TokenIds): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index++) if (left[index] !== right[index]) return index;
   return length;
 }
 
-function expectFree(isBusy: boolean, question: string): void {
+function expectQuestion(question: string): void {
   if (question.trim() === '') throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', { where: 'question', fix: 'Ask something' });
-  if (isBusy) throw new Blip2Error('INVALID_ARGUMENT', 'The last question is still being answered', { where: 'ask', fix: 'Await its answer first' });
+}
+
+function expectFree(isBusy: boolean): void {
+  if (isBusy) throw new Blip2Error('INVALID_ARGUMENT', 'The last question is still being answered', { where: 'conversation', fix: 'Await its answer first' });
+}
+
+/** What refuses a prompt as too long speaks of prompts; here the history is to blame. */
+function outgrown(error: unknown): unknown {
+  if (!(error instanceof Blip2Error) || (error.code !== 'SEQUENCE_TOO_LONG' && error.details.where !== 'maxLength')) return error;
+  const { expected, got } = error.details;
+  return new Blip2Error('SEQUENCE_TOO_LONG', 'The conversation with this question is too long for the model or for maxLength', {
+    where: 'question', ...(expected !== undefined && { expected }), ...(got !== undefined && { got }), fix: 'Ask something shorter, or clear the conversation and ask again', cause: error,
+  });
 }
