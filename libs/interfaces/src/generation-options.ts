@@ -69,6 +69,8 @@ export interface GenerationOption {
   readonly max?: number;
   /** What the reference does if the option is absent; none where that depends on the model or nothing happens. */
   readonly default?: number | boolean;
+  /** Without this the option changes nothing: it is no mistake to give it all the same, as presets do. Source: `GenerationConfig.validate`, which warns of these. */
+  readonly needs?: 'doSample' | 'numBeams';
   readonly description: string;
 }
 
@@ -87,18 +89,18 @@ export const generationOptions: Readonly<Record<keyof GenerationOptions, Generat
   stoppingCriteria: { kind: 'functions', description: 'Own functions that end a row, given its new ids.' },
   doSample: { kind: 'boolean', default: false, description: 'Draw tokens at random by their probability instead of taking the best.' },
   seed: { kind: 'integer', min: 0, max: 4294967295, description: 'Start of the random numbers; the same seed gives the same tokens. Default: a new one each time.' },
-  temperature: { kind: 'number', above: 0, default: 1, description: 'Divides the scores when sampling: below 1 bolder, above 1 more even.' },
-  topK: { kind: 'integer', min: 0, default: 50, description: 'When sampling, keep the k best tokens; 0 keeps all.' },
-  topP: { kind: 'number', min: 0, max: 1, default: 1, description: 'When sampling, keep the fewest best tokens whose probability reaches p.' },
-  minP: { kind: 'number', min: 0, max: 1, description: 'When sampling, drop tokens less likely than p times the likeliest.' },
-  typicalP: { kind: 'number', above: 0, max: 1, default: 1, description: 'When sampling, keep the tokens of most typical surprise up to probability p.' },
-  epsilonCutoff: { kind: 'number', min: 0, max: 1, default: 0, description: 'When sampling, drop tokens less likely than this; 0 drops none.' },
-  etaCutoff: { kind: 'number', min: 0, max: 1, default: 0, description: 'When sampling, drop tokens less likely than a threshold that falls with the entropy; 0 drops none.' },
+  temperature: { kind: 'number', above: 0, default: 1, needs: 'doSample', description: 'Divides the scores when sampling: below 1 bolder, above 1 more even.' },
+  topK: { kind: 'integer', min: 0, default: 50, needs: 'doSample', description: 'When sampling, keep the k best tokens; 0 keeps all.' },
+  topP: { kind: 'number', min: 0, max: 1, default: 1, needs: 'doSample', description: 'When sampling, keep the fewest best tokens whose probability reaches p.' },
+  minP: { kind: 'number', min: 0, max: 1, needs: 'doSample', description: 'When sampling, drop tokens less likely than p times the likeliest.' },
+  typicalP: { kind: 'number', above: 0, max: 1, default: 1, needs: 'doSample', description: 'When sampling, keep the tokens of most typical surprise up to probability p.' },
+  epsilonCutoff: { kind: 'number', min: 0, max: 1, default: 0, needs: 'doSample', description: 'When sampling, drop tokens less likely than this; 0 drops none.' },
+  etaCutoff: { kind: 'number', min: 0, max: 1, default: 0, needs: 'doSample', description: 'When sampling, drop tokens less likely than a threshold that falls with the entropy; 0 drops none.' },
   numBeams: { kind: 'integer', min: 1, default: 1, description: 'Rows kept alive by beam search; 1 is no beam search.' },
   numReturnSequences: { kind: 'integer', min: 1, default: 1, description: 'Rows returned for each prompt, best first; needs sampling or as many beams.' },
   promptLookupNumTokens: { kind: 'integer', min: 1, description: 'Guess up to this many tokens at a time from what was said before, and keep those that greedy search would have written: the same tokens, sooner where a text repeats itself. One prompt at a time.' },
-  lengthPenalty: { kind: 'number', default: 1, description: 'Power of the length that divides the score of a beam: above 0 favours long rows, below 0 short ones.' },
-  earlyStopping: { kind: 'booleanOrNever', default: false, description: 'Stop a beam search once numBeams rows ended (true), by a heuristic (false), or only when nothing better is possible ("never").' },
+  lengthPenalty: { kind: 'number', default: 1, needs: 'numBeams', description: 'Power of the length that divides the score of a beam: above 0 favours long rows, below 0 short ones.' },
+  earlyStopping: { kind: 'booleanOrNever', default: false, needs: 'numBeams', description: 'Stop a beam search once numBeams rows ended (true), by a heuristic (false), or only when nothing better is possible ("never").' },
   repetitionPenalty: { kind: 'number', above: 0, default: 1, description: 'Makes tokens of the row less likely (above 1) or more likely (below 1).' },
   noRepeatNgramSize: { kind: 'integer', min: 0, default: 0, description: 'Never write a sequence of this many tokens twice in a row; 0 allows all.' },
   badWordsIds: { kind: 'idLists', description: 'Sequences of ids that are never completed.' },

@@ -8,7 +8,7 @@ import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addModuleOption } from '../options/module-option.ts';
-import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../options/generation-flags.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import { askTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
@@ -38,6 +38,7 @@ export const askCommand: CliCommand = {
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<AskOptions>();
+    noteIneffective(options, environment);
     return runImages(askTask(options), command.args, options, environment);
   },
 };

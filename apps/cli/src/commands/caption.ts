@@ -8,7 +8,7 @@ import { generationKind } from '../model/open-model.ts';
 import { fileExtension } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
 import { addModuleOption } from '../options/module-option.ts';
-import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../options/generation-flags.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import { captionTable } from '../output/result-tables.ts';
@@ -42,6 +42,7 @@ export const captionCommand: CliCommand = {
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<CaptionOptions>();
+    noteIneffective(options, environment);
     return runImages(captionTask(options), command.args, options, environment);
   },
 };

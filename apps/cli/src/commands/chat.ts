@@ -10,7 +10,7 @@ import { expandImages } from '../images/expand-images.ts';
 import { generationKind, openModel } from '../model/open-model.ts';
 import { addModelOptions, addReportOptions, addUrlOptions, type ModelOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
 import { addModuleOption } from '../options/module-option.ts';
-import { addGenerationOptions, generationSettingsOf } from '../options/generation-flags.ts';
+import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../options/generation-flags.ts';
 
 type ChatOptions = ModelOptions & ReportOptions & UrlOptions;
 
@@ -33,6 +33,7 @@ export const chatCommand: CliCommand = {
   },
   async run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<ChatOptions>();
+    noteIneffective(options, environment);
     using interrupts = listenForChatInterrupts(environment);
     const { name, image } = await openImage(command.args, options, environment, interrupts.signal);
     await using model = await openModel(generationKind, options, environment, interrupts.signal);

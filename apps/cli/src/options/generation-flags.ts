@@ -1,5 +1,7 @@
 import { generationOptions, type GenerationOption, type GenerationOptions } from '@blip2/interfaces';
 import { Option, type Command } from 'commander';
+import type { Environment } from '../environment.ts';
+import type { ReportOptions } from './common-options.ts';
 import { valueParserOf } from './generation-values.ts';
 
 /** Options that a line of output has no room for: one text per line, new tokens only. */
@@ -15,6 +17,23 @@ export function addGenerationOptions(command: Command): Command {
 export function generationSettingsOf(options: object): GenerationOptions {
   const given = new Map(Object.entries(options));
   return Object.fromEntries(flagged().flatMap(([name]) => (given.has(name) ? [[name, given.get(name)]] : [])));
+}
+
+/** What the options that others need are called where they are missing. */
+const MISSING = { doSample: '--do-sample', numBeams: '--num-beams 2 or more' } as const;
+
+/**
+ * Says on stderr which of the generation options given change nothing, a line each for sampling and beam search; those given with their default value say
+ * nothing that is untrue. The reference warns of the same.
+ */
+export function noteIneffective(options: object & ReportOptions, { stderr }: Pick<Environment, 'stderr'>): void {
+  if (options.quiet === true) return;
+  const settings = generationSettingsOf(options);
+  const holds = { doSample: settings.doSample === true, numBeams: (settings.numBeams ?? 1) > 1 };
+  for (const need of ['doSample', 'numBeams'] as const) {
+    const idle = flagged().filter(([name, option]) => option.needs === need && name in settings && Reflect.get(settings, name) !== option.default).map(([name]) => `--${kebab(name)}`);
+    if (!holds[need] && idle.length > 0) stderr.write(`Note: without ${MISSING[need]} this changes nothing: ${idle.join(', ')}\n`);
+  }
 }
 
 function flagged(): [name: string, option: GenerationOption][] {

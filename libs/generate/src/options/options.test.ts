@@ -1,5 +1,8 @@
 import { generationOptions, type GenerationOptions } from '@blip2/interfaces';
+import { fakeLanguageModel } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+import { generate } from '../generate.ts';
+import { createLogitsProcessors } from '../processors/create-logits-processors.ts';
 import { resolveLengths } from './lengths.ts';
 import { validateGenerationOptions } from './validate-generation-options.ts';
 
@@ -18,6 +21,24 @@ describe('names', () => {
 
   test('an option that is undefined was not given', () => {
     expect(() => validate({ maxNewTokens: undefined, streamer: undefined })).not.toThrow();
+  });
+});
+
+describe('options that need another', () => {
+  const needing = (need: string): string[] => Object.entries(generationOptions).flatMap(([name, { needs }]) => (needs === need ? [name] : []));
+  const sampling = { temperature: 0.5, topK: 3, topP: 0.5, minP: 0.1, typicalP: 0.5, epsilonCutoff: 0.1, etaCutoff: 0.1 };
+  const names = (options: GenerationOptions): string[] => createLogitsProcessors(options, { promptLength: 1 }).map(({ name }) => name);
+
+  test('are accepted without it, as presets give them, and change nothing', async () => {
+    expect(needing('doSample')).toEqual(Object.keys(sampling));
+    expect(() => validate({ ...sampling, lengthPenalty: -1, earlyStopping: true })).not.toThrow();
+    expect(names(sampling)).toEqual([]);
+    expect(names({ ...sampling, doSample: true })).toEqual(Object.keys(sampling));
+    expect(needing('numBeams')).toEqual(['lengthPenalty', 'earlyStopping']);
+    const model = fakeLanguageModel({ vocabularySize: 50 });
+    const prompt = { inputsEmbeds: await model.embed([[5, 6]]), attentionMask: [[1, 1]], promptIds: [[5, 6]] };
+    const plain = await generate(model, prompt, { maxNewTokens: 6 });
+    expect(await generate(model, prompt, { maxNewTokens: 6, ...sampling, lengthPenalty: -3, earlyStopping: 'never' })).toEqual(plain);
   });
 });
 
