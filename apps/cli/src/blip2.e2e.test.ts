@@ -103,6 +103,17 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
     expect(await readdir(at())).toEqual(['model']);
   });
 
+  it('a tokenizer with ids that the model does not have is no bad usage', async () => {
+    const at = await temporaryFolder();
+    await cp(demoModelFolder, at('model'), { recursive: true });
+    const tokenizer = JSON.parse(await readFile(at('model/tokenizer.json'), 'utf8')) as { model: { vocab: Record<string, number> } };
+    tokenizer.model.vocab['?'] = 100_000;
+    await writeFile(at('model/tokenizer.json'), JSON.stringify(tokenizer));
+    const { exitCode, stdout, stderr } = await spawnBlip2(['ask', star, '-q', 'what?', '-m', at('model'), '--quiet']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(/^INVALID_TOKENIZER: [^\n]*got 100000\. Take tokenizer and model[^\n]*\n$/);
+  });
+
   it('a precision that is not offered is bad usage', async () => {
     const { exitCode, stderr } = await spawnBlip2(['caption', star, '--quiet', '--dtype', 'fp16']);
     expect(exitCode).toBe(2);

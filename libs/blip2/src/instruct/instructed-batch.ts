@@ -1,5 +1,6 @@
 import { Blip2Error, type PatchFeatures } from '@blip2/interfaces';
 import type { Tokenizer } from '@blip2/processor';
+import { asUnknownToken } from '../tasks/known-tokens.ts';
 import { pickRows, type PictureBatch } from '../tasks/encoded-image.ts';
 import type { InstructBlipPipeline } from './instructblip-pipeline.ts';
 
@@ -13,7 +14,8 @@ export function createInstructedBatch({ language, qformer, projection }: Instruc
       if (!kept) throw new Blip2Error('DISPOSED', 'This picture has been disposed of', { fix: 'Encode it again' });
       if (!texts) throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', { where: 'prompt', fix: 'Give a prompt or a question' });
       const { inputIds, attentionMask } = tokenizer.batchEncode(texts, { padding: true, paddingSide: 'right', escapeSpecialTokens: true });
-      return projection.project(await qformer.query(pickRows(kept, rows), { inputIds, attentionMask }));
+      const queries = await qformer.query(pickRows(kept, rows), { inputIds, attentionMask }).catch((error: unknown) => { throw asUnknownToken(error); });
+      return projection.project(queries);
     },
     async [Symbol.asyncDispose]() {
       kept = undefined;

@@ -1,6 +1,7 @@
 import type { AttentionMask, ImageSource, PatchFeatures, QueryFeatures, TokenIds, VisionEncoder } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
+import { expectKnown } from '../tasks/known-tokens.ts';
 import { expectFloats } from '../tasks/task-images.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
@@ -68,9 +69,12 @@ export async function encodeTexts(parts: RetrievalTaskParts, texts: readonly str
   return encoded;
 }
 
-/** Ids of each text, special tokens included, cut to what the Q-Former reads. */
+/** Ids of each text, special tokens included, cut to what the Q-Former reads. @throws Blip2Error `INVALID_TOKENIZER` for ids that it does not have. */
 export function tokenize({ processor, qformer }: RetrievalTaskParts, texts: readonly string[]): readonly TokenIds[] {
-  return processor.tokenizer.batchEncode(texts, { truncation: true, maxLength: qformer.config.maxPositionEmbeddings, escapeSpecialTokens: true }).inputIds;
+  const { maxPositionEmbeddings, vocabSize } = qformer.config;
+  const { inputIds } = processor.tokenizer.batchEncode(texts, { truncation: true, maxLength: maxPositionEmbeddings, escapeSpecialTokens: true });
+  expectKnown(inputIds, vocabSize);
+  return inputIds;
 }
 
 /** Rows of one length, padded on the right: text positions start at 0. What stands in the padding does not matter, the mask hides it. */

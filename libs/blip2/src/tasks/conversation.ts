@@ -4,6 +4,7 @@ import type { TaskOptions } from '../blip2.ts';
 import type { ChatTemplate, Turn } from '../prompt-templates.ts';
 import { splitOptions, writeTexts } from '../write-texts.ts';
 import type { KeptImage } from './encoded-image.ts';
+import { expectKnown } from './known-tokens.ts';
 import type { ReadingTools } from './task-images.ts';
 import { imageIds } from './task-prompt.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
@@ -102,6 +103,7 @@ function createMemory({ pipeline: { language }, processor }: ReadingTools, row: 
       options.signal?.throwIfAborted();
       const start = performance.now();
       const ids = processor.tokenizer.encode(text, { escapeSpecialTokens: true });
+      expectKnown([ids], language.vocabularySize);
       const since = performance.now();
       const main = await read(ids);
       // Beams would leave several rows behind.

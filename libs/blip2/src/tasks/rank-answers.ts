@@ -1,6 +1,7 @@
 import { sequenceLogProbs } from '@blip2/generate';
 import { Blip2Error, type TokenIds } from '@blip2/interfaces';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
+import { expectKnown } from './known-tokens.ts';
 import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskTools } from './task-images.ts';
 import { encodeTexts, openPrompt } from './task-prompt.ts';
 
@@ -49,7 +50,10 @@ export async function rankAnswers(tools: ReadingTools, image: TaskImage<KeptImag
 
 /** The tokens that are scored for an answer behind its prompt: its own, and the end token. */
 export function candidateIds(tools: TaskTools, prompt: string, text: string, endToken = true): TokenIds {
-  return [...answerIds(tools, prompt, text), ...(endToken ? [tools.pipeline.language.specialTokens.eosTokenId ?? []].flat().slice(0, 1) : [])];
+  const { specialTokens, vocabularySize } = tools.pipeline.language;
+  const ids = answerIds(tools, prompt, text);
+  expectKnown([ids], vocabularySize);
+  return [...ids, ...(endToken ? [specialTokens.eosTokenId ?? []].flat().slice(0, 1) : [])];
 }
 
 /** The tokens of an answer behind its prompt. A causal model writes both as one text, so a space parts them; a seq2seq model's answer is a text of its own. */

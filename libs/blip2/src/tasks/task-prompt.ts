@@ -2,6 +2,7 @@ import type { GenerationPrompt } from '@blip2/generate';
 import type { AttentionMask, Decoding, TokenIds } from '@blip2/interfaces';
 import type { VisualPrefix } from '../pipeline.ts';
 import type { KeptImage } from './encoded-image.ts';
+import { expectKnown } from './known-tokens.ts';
 import type { TaskProcessor, TaskTools } from './task-images.ts';
 
 /** Rows of ids, padded, without image tokens. */
@@ -20,10 +21,11 @@ export interface TaskPrompt extends AsyncDisposable {
   readonly prompt: GenerationPrompt;
 }
 
-/** Rows of equal length, padded where the architecture bears it: on the left of a causal model, whose rows must end together. */
+/** Rows of equal length, padded where the architecture bears it: on the left of a causal model, whose rows must end together. @throws Blip2Error `INVALID_TOKENIZER` for ids that the model does not have. */
 export function encodeTexts({ pipeline, processor }: TaskTools, texts: readonly string[]): EncodedTexts {
   const paddingSide = pipeline.language.architecture === 'causal' ? 'left' : 'right';
   const { inputIds, attentionMask } = processor.tokenizer.batchEncode(texts, { padding: true, paddingSide, escapeSpecialTokens: true });
+  expectKnown(inputIds, pipeline.language.vocabularySize);
   return { ids: inputIds, attentionMask, texts };
 }
 
