@@ -16,30 +16,40 @@ import { saveModel, type SaveModelOptions } from './save-model.ts';
 import { withGenerate, type TextGenerator } from './text-generator.ts';
 import { expectComplete } from './whole-weights.ts';
 
+/** What `forward` takes: pictures, text, and what it is judged by. */
 export interface ForwardInputs extends PromptInputs, TargetInputs {}
 
+/** What `forward` gives beside scores. Defaults of the first two: the configuration. */
 export interface ForwardOptions {
   /** States of every layer of the parts that run. */
   readonly outputHiddenStates?: boolean;
   /** Attention maps of every layer of the parts that run. */
   readonly outputAttentions?: boolean;
+  /** Accept pictures of another size than the encoder's. Default false. */
   readonly interpolatePosEncoding?: boolean;
   /** Give the language model's keys and values, `languageModelOutputs.pastKeyValues`. Default false. */
   readonly useCache?: boolean;
 }
 
+/** What each part says on the way from pictures to scores. */
 export interface ForwardOutput extends PromptOutput {
   /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
   readonly visionOutputs?: VisionOutput;
+  /** Of the queries, `lastHiddenState` `[batch, queries, hidden]`. */
   readonly qformerOutputs?: QFormerOutput;
 }
 
 /** Everything that a whole model offers beside the tasks (`Blip2ForConditionalGeneration` of the reference). */
 export interface Blip2ForConditionalGeneration extends AsyncDisposable {
+  /** As it was read, defaults filled in. */
   readonly config: Blip2Config;
+  /** Pixels `[batch, 3, height, width]` → `[batch, 1 + patches, visionHidden]`. */
   readonly visionModel: Blip2VisionModel;
+  /** Patches → `[batch, queries, hidden]`. */
   readonly qformer: Blip2QFormerModel;
+  /** `[batch, queries, hidden]` → `[batch, queries, embeddingSize]`. */
   readonly languageProjection: LanguageProjection;
+  /** Told apart by `architecture`; `forward` and `generate` of its own are about text alone. */
   readonly languageModel: TextGenerator<CheckpointLanguageModel>;
   /** `[1, queries, hidden]`. */
   readonly queryTokens: QueryTokens;
@@ -47,20 +57,28 @@ export interface Blip2ForConditionalGeneration extends AsyncDisposable {
   readonly pipeline: Blip2Pipeline;
   /**
    * Scores every position of a prompt, or of a seq2seq model's decoder.
-   * @throws Blip2Error `INVALID_ARGUMENT` if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids; `SHAPE_MISMATCH`.
+   * @throws Blip2Error `INVALID_ARGUMENT` if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids, or
+   * for ids and embeddings both; `SHAPE_MISMATCH` for pictures of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG`; `DISPOSED`.
    */
   forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<ForwardOutput>;
-  /** Writes new tokens after a prompt; `sequences` holds those alone. */
+  /**
+   * Writes new tokens after a prompt; `sequences` holds those alone.
+   * @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SEQUENCE_TOO_LONG`, `NOT_FINITE` as `generate` of `@blip2/generate`; `SHAPE_MISMATCH` as `forward`; `DISPOSED`.
+   */
   generate(inputs: PromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
   /**
    * Natural logarithms of the probabilities of given sequences after a prompt (teacher forcing): one list per prompt, one entry per candidate.
-   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH`.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH` as `forward`; `SEQUENCE_TOO_LONG`; `DISPOSED`.
    */
   scoreSequences(inputs: PromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
-  /** What the language model reads of the pictures, once for any number of questions. */
+  /**
+   * What the language model reads of the pictures, `[batch, queries, embeddingSize]`, once for any number of questions.
+   * @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size; `DISPOSED`.
+   */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
-  /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. */
+  /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
@@ -136,8 +154,16 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 }
 
 export const Blip2ForConditionalGeneration: {
-  /** Loads a folder in the Hugging Face layout or with the names of LAVIS, or one for each part. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
+  /**
+   * Loads a folder in the Hugging Face layout or with the names of LAVIS, a hub id, or one of these for each part. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
-  /** A model with random weights, in a temporary file that goes away with it. */
+  /**
+   * A model with random weights, in a temporary file that goes away with it.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; `WRITE_FAILED`.
+   */
   readonly fromConfig: typeof fromConfig;
 } = { fromPretrained, fromConfig };

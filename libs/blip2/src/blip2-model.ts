@@ -10,6 +10,7 @@ import type { LoadOptions } from './load-options.ts';
 import type { ModelSources } from './model-sources.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
 
+/** Pictures as the image processor gives them. */
 export interface ImageInputs {
   /** `[batch, 3, height, width]`. */
   readonly pixelValues: PixelValues;
@@ -20,11 +21,14 @@ export type TextFeatures = LanguageModelOutput & { readonly lastHiddenState: Hid
 
 /** The model of the documentation's feature examples (`Blip2Model` of the reference): the whole model, and a getter per part. */
 export interface Blip2Model extends Blip2ForConditionalGeneration {
-  /** What the vision encoder says of pictures. */
+  /** What the vision encoder says of pictures, `lastHiddenState` `[batch, 1 + patches, visionHidden]`. @throws Blip2Error `SHAPE_MISMATCH` for another size; `DISPOSED`. */
   getImageFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<VisionOutput>;
-  /** What the Q-Former says of pictures. */
+  /** What the Q-Former says of pictures, `lastHiddenState` `[batch, queries, hidden]`. @throws Blip2Error `SHAPE_MISMATCH` for another size; `DISPOSED`. */
   getQFormerFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<QFormerOutput>;
-  /** What the language model says of a text without any picture. A seq2seq model's decoder runs only if it is given ids or labels. */
+  /**
+   * What the language model says of a text without any picture, `lastHiddenState` `[batch, sequence, hidden]`. A seq2seq model's decoder runs only if it is given ids or labels.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings, or for ids beyond the vocabulary; `SEQUENCE_TOO_LONG`; `SHAPE_MISMATCH`; `DISPOSED`.
+   */
   getTextFeatures(inputs: Omit<Seq2SeqLMInputs, 'pastKeyValues'>, options?: CausalLMOptions): Promise<TextFeatures>;
 }
 
@@ -56,8 +60,16 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 }
 
 export const Blip2Model: {
-  /** Loads a folder in the Hugging Face layout or with the names of LAVIS, or one for each part. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
+  /**
+   * Loads a folder in the Hugging Face layout or with the names of LAVIS, a hub id, or one of these for each part. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
-  /** A model with random weights, in a temporary file that goes away with it. */
+  /**
+   * A model with random weights, in a temporary file that goes away with it.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; `WRITE_FAILED`.
+   */
   readonly fromConfig: typeof fromConfig;
 } = { fromPretrained, fromConfig };

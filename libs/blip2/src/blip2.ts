@@ -14,11 +14,13 @@ import type { RankAnswersOptions } from './tasks/rank-answers.ts';
 import type { ImageOptions } from './tasks/task-images.ts';
 import { prepareAhead } from './prepare-ahead.ts';
 
+/** What every task that writes takes: options of generation, and how pictures are read. Unless told, at most 32 new tokens are written. */
 export interface TaskOptions extends GenerationOptions, ImageOptions {
   /** Hears every token as it is chosen; its `row` is the place of the picture or question. Not with beams. */
   readonly onToken?: (token: NewToken) => void;
 }
 
+/** How pictures are described. */
 export interface CaptionOptions extends TaskOptions {
   /** Text that the caption is to go on from, such as `a photo of`; the result does not repeat it. Default none; InstructBLIP needs an instruction and has one. */
   readonly prompt?: string;
@@ -32,9 +34,12 @@ export interface QuestionOptions {
   readonly rawPrompt?: boolean;
 }
 
+/** How questions are answered. */
 export interface AnswerOptions extends TaskOptions, QuestionOptions {}
+/** How answers are ranked. */
 export interface RankOptions extends RankAnswersOptions, QuestionOptions {}
 
+/** How a conversation is held; each question may have options of its own beside these. */
 export interface ChatOptions extends TaskOptions {
   /** How the conversation becomes a prompt. Default `chatPrompt`; of InstructBLIP `instructChatPrompt`. */
   readonly template?: ChatTemplate;
@@ -42,11 +47,15 @@ export interface ChatOptions extends TaskOptions {
 
 /** The tasks of BLIP-2: pictures in, text out. */
 export interface Blip2 extends PictureTasks<EncodedImage> {
+  /** The four parts behind their seams, for tensors and ids. */
   readonly pipeline: Blip2Pipeline;
+  /** Image processor and tokenizer. */
   readonly processor: Blip2Processor;
 }
 
+/** What the tasks are made of. */
 export interface Blip2TaskParts extends Blip2Parts {
+  /** Of the checkpoint that the language model belongs to: it says how pictures stand in a prompt. */
   readonly processor: Blip2Processor;
 }
 
@@ -82,6 +91,11 @@ async function fromPretrained(source: string | ModelSources, options: LoadOption
 }
 
 export const Blip2: {
-  /** Loads model and processor from a folder in the Hugging Face layout or with the names of LAVIS, or from one for each part. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
+  /**
+   * Loads model and processor from a folder in the Hugging Face layout or with the names of LAVIS, a hub id, or one of these for each part. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

@@ -15,16 +15,25 @@ import { once } from './once.ts';
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** Of the Q-Former and the configuration; where there is one source, of everything. */
   readonly folder: string;
+  /** Of each part. */
   readonly folders: ModelFolders;
+  /** Of the whole model, defaults filled in. */
   readonly config: C;
+  /** The encoder. Every part fails with `MISSING_WEIGHT` or `SHAPE_MISMATCH` where the checkpoint does not hold it, and with `DISPOSED` after disposal. */
   vision(): Promise<Blip2VisionModel>;
+  /** The Q-Former of generation checkpoints, which reads patches alone. */
   qformer(): Promise<Blip2QFormerModel>;
+  /** From the Q-Former's width to the language model's. */
   projection(): Promise<LanguageProjection>;
+  /** OPT, T5 or Llama, as the configuration says. */
   language(): Promise<CheckpointLanguageModel>;
   /** Of InstructBLIP and of retrieval checkpoints; the three heads below are of the latter alone. */
   textQFormer(): Promise<TextConditionedQFormer>;
+  /** Queries → vectors of length 1, `[images, queries, size]`. */
   visionProjection(): Promise<RetrievalProjection>;
+  /** States of a text → vectors of length 1, `[texts, sequence, size]`. */
   textProjection(): Promise<RetrievalProjection>;
+  /** Queries that have read a text → `[pairs, 2]`, column 1 "matches", before softmax. */
   matchingHead(): Promise<MatchingHead>;
 }
 
@@ -33,7 +42,8 @@ const LOADERS = new URL('./part-loaders.js', import.meta.url);
 
 /**
  * Opens a model in the Hugging Face layout or with the names of LAVIS, from one folder or from one for each part.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`, `UNSUPPORTED_DEVICE`; what the weights lack is found when the parts are put together.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; of a
+ * hub id also `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`; what the weights lack is found when the parts are put together.
  */
 export async function openCheckpointParts(source: string | ModelSources, options: LoadOptions = {}): Promise<CheckpointParts> {
   await expectOptions(options);

@@ -33,13 +33,18 @@ function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
 
 /** One checkpoint's parts behind their tokens, in a container of their own. */
 export interface Blip2Container extends AsyncDisposable {
+  /** Inversify's own, for bindings beside these. */
   readonly container: Container;
-  /** The part behind a token, made if need be. For composition roots only. */
+  /** The part behind a token, made if need be. For composition roots only. @throws Blip2Error `DISPOSED`; whatever making it throws. */
   get<T>(id: Token<T>): Promise<T>;
   /** Puts another part behind a token; before anything that depends on it has been asked for. */
   replace<T, const Deps extends readonly Token<unknown>[]>(id: Token<T>, deps: Deps, create: Parameters<typeof provide<T, Deps>>[3]): Promise<void>;
 }
 
+/**
+ * A container of its own with the bindings of `blip2Module`. Nothing is opened before a part is asked for, so what `openCheckpointParts` throws comes from `get`.
+ * Disposing of it disposes of the checkpoint's parts that were made.
+ */
 export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
   const container = new Container();
   let opened: Promise<CheckpointParts> | undefined;

@@ -5,22 +5,24 @@ import type { CheckpointLanguageModel } from './part-loaders.ts';
 
 /** What a language model is judged by. */
 export interface TargetInputs {
-  /** −100 for "does not count". Causal model: ids of the last positions of each row; seq2seq model: of the decoder's. */
+  /** `[batch, target]`, −100 for "does not count". Causal model: ids of the last positions of each row; seq2seq model: of the decoder's. */
   readonly labels?: Rows;
-  /** Where the decoder of a seq2seq model begins. Default: the labels behind the start token. */
+  /** `[batch, target]`: where the decoder of a seq2seq model begins. Default: the labels behind the start token. */
   readonly decoderInputIds?: Rows;
-  /** Default: every position of the decoder counts. */
+  /** `[batch, target]`. Default: every position of the decoder counts. */
   readonly decoderAttentionMask?: Rows;
 }
 
 /** What the language model says, by its `architecture`. */
 export type LanguageModelOutput = CausalLMOutput | Seq2SeqLMOutput;
 
+/** Scores of a prompt, and what else the language model gives. */
 export interface PromptOutput {
   /** `[batch, sequence, vocabulary]`, image positions included; or of a seq2seq model's decoder, `[batch, target, vocabulary]`. */
   readonly logits: Logits;
   /** Mean cross-entropy of the labels, `[1]`. */
   readonly loss?: Tensor<'float32', [1]>;
+  /** `hiddenStates`, `attentions` and `pastKeyValues` where they were asked for. */
   readonly languageModelOutputs: LanguageModelOutput;
 }
 

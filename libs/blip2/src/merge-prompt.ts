@@ -4,7 +4,9 @@ import type { PromptLayout, VisualPrefix } from './pipeline.ts';
 
 /** A prompt as the language model reads it. */
 export interface MergedPrompt {
+  /** `[batch, sequence, embeddingSize]`, image positions included. */
   readonly inputsEmbeds: TokenEmbeddings;
+  /** `[batch, sequence]`, 1 where a position counts. */
   readonly attentionMask: AttentionMask;
   /** Ids of the prompt as penalties see them; empty rows where it was given as embeddings. */
   readonly promptIds: readonly TokenIds[];

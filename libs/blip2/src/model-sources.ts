@@ -9,8 +9,9 @@ import type { LoadOptions } from './load-options.ts';
 export interface ModelSources {
   /** Q-Former, queries, projection, and the configuration of the whole. */
   readonly qformer: string;
-  /** Default: that of the Q-Former, as for the two below. */
+  /** The encoder. Default: that of the Q-Former, as for the two below. */
   readonly vision?: string;
+  /** The language model, whose architecture its own `config.json` says. */
   readonly language?: string;
   /** Tokenizer and image processor. */
   readonly processor?: string;

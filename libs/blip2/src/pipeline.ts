@@ -6,9 +6,13 @@ import { mergePrompt, type MergedPrompt, type PromptText } from './merge-prompt.
 
 /** One implementation per seam, ours or anybody's. */
 export interface Blip2Parts {
+  /** Pixels `[batch, 3, height, width]` → patches `[batch, 1 + patches, visionHidden]`. */
   readonly vision: VisionEncoder;
+  /** Patches → queries `[batch, queries, hidden]`. */
   readonly qformer: QFormer;
+  /** Queries → embeddings `[batch, queries, embeddingSize]`. */
   readonly projection: LanguageProjection;
+  /** Embeddings of picture and prompt → scores of the next token, `[batch, 1, vocabulary]`. */
   readonly language: LanguageModel;
 }
 
@@ -21,11 +25,13 @@ export interface PromptLayout {
 /** What the language model reads of an image, `[batch, queries, embeddingSize]`: usable for any number of questions. */
 export type VisualPrefix = TokenEmbeddings;
 
+/** How pictures are encoded. */
 export interface EncodeImagesOptions {
   /** Accept other sizes than the encoder's. Default false. */
   readonly interpolatePosEncoding?: boolean;
 }
 
+/** A prompt that pictures are part of. */
 export interface PromptInputs extends PromptText {
   /** Pictures `[batch, 3, height, width]`, or the prefix that `encodeImages` made of them. */
   readonly pixelValues: PixelValues | VisualPrefix;
@@ -33,15 +39,23 @@ export interface PromptInputs extends PromptText {
 
 /** The four parts in a row: pictures to prefix, prefix and text to tokens. */
 export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
+  /** Pictures `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size. */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 
 /** What a language model does with prompts that pictures are part of. */
 export interface PromptTasks<Inputs extends PromptInputs> {
-  /** Embeddings of a whole prompt, image features in their places. */
+  /**
+   * Embeddings of a whole prompt, image features in their places.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids and embeddings both, or ids beyond the vocabulary; `SHAPE_MISMATCH` if image tokens and features, or texts and pictures, are not as many.
+   */
   embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
+  /** Writes new tokens after each prompt. @throws Blip2Error as `embedPrompt`, and as `generate` of `@blip2/generate`. */
   generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
-  /** How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts are read once. */
+  /**
+   * How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts are read once.
+   * @throws Blip2Error as `embedPrompt`, and as `sequenceLogProbs` of `@blip2/generate`.
+   */
   scoreSequences(inputs: Inputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
 }
 

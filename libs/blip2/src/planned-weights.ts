@@ -7,7 +7,9 @@ import type { ModelConfig } from './model-config.ts';
 
 /** A file that loading at a precision makes. */
 export interface PlannedFile {
+  /** Whose weights it holds. */
   readonly part: 'vision' | 'qformer' | 'language';
+  /** Name, shape and precision of each; their bytes follow. */
   readonly weights: readonly PlannedWeight[];
 }
 

@@ -3,7 +3,9 @@ export type PromptTemplate = (question: string) => string;
 
 /** A question of a conversation and what was answered. */
 export interface Turn {
+  /** Trimmed, without the words of any template. */
   readonly question: string;
+  /** What the model wrote, trimmed. */
   readonly answer: string;
 }
 

@@ -8,6 +8,7 @@ import { modelTensors } from './model-tensors.ts';
 import { configJson, type ModelConfig } from './model-config.ts';
 
 export type { InitializeTensor } from '@blip2/checkpoint';
+/** How random weights are made: `seed` and `initializer`, and the `folder` of the temporary file. */
 export type RandomOptions = RandomWeightsOptions;
 
 /** The tensors of a model and the reference's class for it. */
@@ -36,7 +37,7 @@ export async function openRandomParts<C extends ModelConfig>(config: C, { initia
   }
 }
 
-/** The reference's `_init_weights`: norms one, biases and query tokens zero, the rest normal. */
+/** The reference's `_init_weights` (transformers 5.18), with the standard deviations of the configuration: norms one, biases and query tokens zero, the rest normal. */
 export function referenceInitializer({ visionConfig, qformerConfig, textConfig, initializerRange }: ModelConfig): InitializeTensor {
   const parts: readonly (readonly [prefix: string, initialize: InitializeTensor])[] = [
     ['query_tokens', () => ({ kind: 'zeros' })],

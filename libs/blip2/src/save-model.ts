@@ -7,7 +7,7 @@ import { configJson, type ModelConfig } from './model-config.ts';
 import { sameFolder, type ModelFolders } from './model-sources.ts';
 import { openWholeWeights } from './whole-weights.ts';
 
-/** `dtype` is the stored type of every weight; `maxShardBytes` the size of one file. */
+/** How weights are written: `dtype`, the stored type of each (default: as it is), and `maxShardBytes`, the size of one file in bytes (default: 5 GB). */
 export type SaveModelOptions = SaveOptions;
 
 /** What belongs to a model beside configuration and weights. */

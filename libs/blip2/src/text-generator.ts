@@ -2,6 +2,7 @@ import { generate, type GenerateOutput, type GenerationContext } from '@blip2/ge
 import type { GenerationOptions, LanguageModel, Rows } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
+/** A text in ids, rows of equal length. */
 export interface TextInputs {
   /** `[batch, sequence]`. */
   readonly inputIds: Rows;
@@ -11,6 +12,7 @@ export interface TextInputs {
 
 /** A language model that also writes on its own, without any picture. */
 export type TextGenerator<M extends LanguageModel = LanguageModel> = M & {
+  /** Writes new tokens after each text. @throws Blip2Error as `generate` of `@blip2/generate`; `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH` for ragged rows. */
   generate(inputs: TextInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
 };
 

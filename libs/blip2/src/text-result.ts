@@ -16,8 +16,10 @@ export interface TextResult {
   readonly text: string;
   /** The new tokens, the end token included when it came, no padding. */
   readonly tokenIds: readonly number[];
-  /** Sum of the log-probabilities of these tokens; with beams, the sequence's score. */
+  /** Sum of the natural log-probabilities of these tokens; with beams, the sequence's score. */
   readonly score: number;
+  /** Why it ended: at the end token, at its length, at a stop string or criterion, by `maxTime`, or because it was stopped. */
   readonly finishReason: FinishReason;
+  /** Of the whole batch, in milliseconds. */
   readonly timings: Timings;
 }

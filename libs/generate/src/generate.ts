@@ -15,9 +15,11 @@ export interface Generation extends AsyncGenerator<GenerationStep, GenerateOutpu
 }
 
 /**
- * Writes new tokens after a prompt, one step at a time: greedy, sampled or by beam search, as the options say.
- * Options are checked at once: `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SEQUENCE_TOO_LONG`, `SHAPE_MISMATCH`. An abort throws the signal's reason between
- * two steps; leaving the loop early ends the decoding. Either way `output()` still gives what there is. `NOT_FINITE` if scores are not numbers.
+ * Writes new tokens after a prompt, one step at a time: greedy, sampled or by beam search, as the options say. Reference: `GenerationMixin.generate`. An
+ * abort throws the signal's reason between two steps; leaving the loop early ends the decoding. Either way `output()` still gives what there is.
+ * @throws Blip2Error at once `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for values that cannot be, stop strings without `decode`, and a decoder without start token;
+ * `SHAPE_MISMATCH` if `promptIds` do not fit the prompt; `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it runs, whatever the model throws;
+ * `INVALID_ARGUMENT` for forced or biased ids beyond the vocabulary; `NOT_FINITE` if scores are not numbers, or every token is forbidden.
  */
 export function generateSteps(model: LanguageModel, prompt: GenerationPrompt, options: GenerationOptions = {}, context: GenerationContext = {}): Generation {
   validateGenerationOptions(options);
@@ -48,7 +50,7 @@ function createSearch(settings: SearchSettings): Search {
   return settings.numBeams > 1 ? createBeamSearch(settings) : createRowSearch(settings);
 }
 
-/** As `generateSteps`, run to its end. */
+/** As `generateSteps`, run to its end: what that throws, the promise rejects with. */
 export async function generate(model: LanguageModel, prompt: GenerationPrompt, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput> {
   const generation = generateSteps(model, prompt, options, context);
   for (;;) {

@@ -6,12 +6,13 @@ interface PromptIds {
    * reference, padding too; seq2seq: the ids of the decoder (default: `decoderInputIds`, else the start token).
    */
   readonly promptIds?: readonly TokenIds[];
-  /** Positions that `maxLength` and `minLength` count before the first new token. Default: those of the prompt (causal) or of the decoder (seq2seq). */
+  /** How many positions `maxLength` and `minLength` count before the first new token. Default: those of the prompt (causal) or of the decoder (seq2seq). */
   readonly promptLength?: number;
 }
 
 /** A decoding that is already under way: `generate` goes on from it, and leaves it wherever the search ends. Give a `fork` to keep it. */
 export interface Continuation {
+  /** Must have scores: not cropped since it was last extended. Its rows are the prompts. */
   readonly decoding: Decoding;
 }
 

@@ -36,7 +36,7 @@ export interface SearchSettings {
 
 /** What `generate` can be given beside the options. */
 export interface GenerationContext {
-  /** Turns new ids into text, for stop strings. */
+  /** Turns new ids into text; `stopStrings` need it, nothing else does. Special tokens are best left out. */
   readonly decode?: (ids: TokenIds) => string;
 }
 

@@ -4,12 +4,15 @@ import { logSumExp } from './numeric/softmax.ts';
 
 /** How likely a language model finds one candidate after a prompt, in natural logarithms. */
 export interface SequenceLogProbs {
-  /** One for each id of the candidate. */
+  /** One for each id of the candidate, given the prompt and the ids before it. */
   readonly tokenLogProbs: readonly number[];
+  /** Of all of them: the logarithm of the probability of the whole; 0 without ids. */
   readonly sum: number;
 }
 
+/** What stops the scoring. */
 export interface SequenceLogProbsOptions {
+  /** Stops before the prompt is read and between two turns of candidates. */
   readonly signal?: AbortSignal;
 }
 
@@ -19,7 +22,9 @@ const LARGEST_LOGITS = 2 ** 24;
 /**
  * Teacher forcing: the log-softmax of the scores at every id of every candidate, as if the model had written it after the prompt.
  * Result: for each row of the prompt, one entry for each candidate. The prompt is read once; candidates share its cache and are read in parallel.
- * A seq2seq decoder sees its start token, then the candidate. An abort throws the signal's reason. `INVALID_ARGUMENT` for ids beyond the vocabulary.
+ * A seq2seq decoder sees its start token, then the candidate. An abort throws the signal's reason. No end token is added: give it as the last id to score it.
+ * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary, or a decoder without start token; `SHAPE_MISMATCH` if `promptIds` do not fit the
+ * prompt; `SEQUENCE_TOO_LONG` if prompt and candidate have more positions than the model.
  */
 export async function sequenceLogProbs(
   model: LanguageModel, prompt: GenerationPrompt, candidates: readonly TokenIds[], { signal }: SequenceLogProbsOptions = {},

@@ -6,6 +6,7 @@ import type { AttentionMap } from './query-attention.ts';
 /** What is done to the region under a window: it alone is hidden, it alone is left, or first one and then the other. */
 export type OcclusionMode = 'hide' | 'keep' | 'both';
 
+/** How a picture is covered, and how finely. */
 export interface OcclusionOptions {
   /**
    * `hide` (default): by how much the score falls without the region. For texts that fit the whole picture. `keep`: by how much the score of an empty picture rises when it
@@ -26,6 +27,7 @@ export interface OcclusionOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A map, and what it cost. */
 export interface OcclusionMap {
   /** What the score owes to each cell, mean of the windows over it, in the unit of the score: `[cells, cells]`; negative where the region speaks against the text. */
   readonly map: AttentionMap;

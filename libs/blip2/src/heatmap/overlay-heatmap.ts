@@ -2,6 +2,7 @@ import { Blip2Error, type RgbImage } from '@blip2/interfaces';
 import { colourTable } from './colour-table.ts';
 import type { AttentionMap } from './query-attention.ts';
 
+/** How a map is laid over a picture. */
 export interface OverlayOptions {
   /** Share of the colours, in [0, 1]; the rest is the picture. Default 0.6. */
   readonly opacity?: number;

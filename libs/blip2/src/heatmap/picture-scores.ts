@@ -11,7 +11,7 @@ import { encodeTexts, openPrompt } from '../tasks/task-prompt.ts';
 /** One number per picture of a batch `[batch, 3, height, width]`. */
 export type PictureScore = (pixelValues: PixelValues, options: { readonly signal?: AbortSignal }) => Promise<readonly number[]>;
 
-/** Scores each picture by what the matching head says of it and the text: the log-odds that they match, which, other than the probability, does not saturate. */
+/** Scores each picture by what the matching head says of it and the text: the log-odds that they match, which, other than the probability, does not saturate. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
 export function matchScore(parts: RetrievalTaskParts, text: string): PictureScore {
   const { visionModel, qformer, itmHead } = parts;
   const [ids = []] = tokenize(parts, [expectText(text)]);
@@ -23,7 +23,7 @@ export function matchScore(parts: RetrievalTaskParts, text: string): PictureScor
   };
 }
 
-/** Scores each picture by its cosine with the text (ITC): of features that were computed without seeing each other. */
+/** Scores each picture by its cosine with the text (ITC): of features that were computed without seeing each other. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
 export function contrastScore(parts: RetrievalTaskParts, text: string): PictureScore {
   const { visionModel, qformer, visionProjection } = parts;
   expectText(text);
@@ -37,7 +37,7 @@ export function contrastScore(parts: RetrievalTaskParts, text: string): PictureS
   };
 }
 
-/** Scores each picture by the log-probability with which the language model would write this text, and end, as its caption or, behind a prompt, as the answer. */
+/** Scores each picture by the natural log-probability with which the language model would write this text, and end, as its caption or, behind a prompt, as the answer. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
 export function writingScore(tools: TaskTools & { readonly pipeline: Blip2Pipeline }, text: string, { prompt }: { readonly prompt?: string } = {}): PictureScore {
   const { pipeline } = tools;
   const ids = candidateIds(tools, prompt ?? '', expectText(text));

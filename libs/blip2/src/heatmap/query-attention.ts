@@ -7,15 +7,19 @@ export type AttentionMap = Tensor<'float32', readonly [rows: number, columns: nu
 
 /** The parts that take part: `openCheckpointParts` and the whole models have them. */
 export interface QueryAttentionParts {
+  /** `encode`, and the side of a patch in pixels. */
   readonly vision: { readonly config: Pick<Blip2VisionModel['config'], 'patchSize'>; encode: Blip2VisionModel['encode'] };
+  /** One that gives `crossAttentions`, `[1, heads, queries, 1 + patches]` per layer that has them. */
   readonly qformer: { forward: Blip2QFormerModel['forward'] };
 }
 
+/** Which attention is shown. */
 export interface QueryAttentionOptions {
   /** One of the layers that have cross-attention, counted among these from 0, or the mean over them. Default `'mean'`. */
   readonly layer?: number | 'mean';
   /** Accept other sizes than the encoder's. Default false. */
   readonly interpolatePosEncoding?: boolean;
+  /** Stops between encoder and Q-Former. */
   readonly signal?: AbortSignal;
 }
 

@@ -17,8 +17,10 @@ import { withGenerate, type TextGenerator } from '../text-generator.ts';
 import { expectComplete } from '../whole-weights.ts';
 import { createInstructBlipPipeline, expectInstruction, type InstructBlipPipeline, type Instruction, type InstructPromptInputs } from './instructblip-pipeline.ts';
 
+/** What `forward` takes: pictures, instruction, text, and what it is judged by. */
 export interface InstructForwardInputs extends InstructPromptInputs, TargetInputs {}
 
+/** What each part says on the way from pictures to scores. */
 export interface InstructForwardOutput extends PromptOutput {
   /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
   readonly visionOutputs?: VisionOutput;
@@ -28,10 +30,15 @@ export interface InstructForwardOutput extends PromptOutput {
 
 /** BLIP-2 that follows instructions (arXiv 2305.06500; `InstructBlipForConditionalGeneration` of the reference): its Q-Former reads the instruction beside the picture. */
 export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
+  /** As it was read, defaults filled in. */
   readonly config: InstructBlipConfig;
+  /** Pixels `[batch, 3, height, width]` → `[batch, 1 + patches, visionHidden]`. */
   readonly visionModel: Blip2VisionModel;
+  /** Patches and instruction → `[batch, queries, hidden]`. */
   readonly qformer: TextConditionedQFormer;
+  /** `[batch, queries, hidden]` → `[batch, queries, embeddingSize]`. */
   readonly languageProjection: LanguageProjection;
+  /** Told apart by `architecture`; `forward` and `generate` of its own are about text alone. */
   readonly languageModel: TextGenerator<CheckpointLanguageModel>;
   /** `[1, queries, hidden]`. */
   readonly queryTokens: QueryTokens;
@@ -39,20 +46,28 @@ export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
   readonly pipeline: InstructBlipPipeline;
   /**
    * Scores every position of a prompt, or of a seq2seq model's decoder.
-   * @throws Blip2Error `INVALID_ARGUMENT` without an instruction, if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids; `SHAPE_MISMATCH`.
+   * @throws Blip2Error `INVALID_ARGUMENT` without an instruction, if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids;
+   * `SHAPE_MISMATCH` for pictures of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG` for an instruction or a prompt; `DISPOSED`.
    */
   forward(inputs: InstructForwardInputs, options?: ForwardOptions): Promise<InstructForwardOutput>;
-  /** Writes new tokens after a prompt; `sequences` holds those alone. */
+  /**
+   * Writes new tokens after a prompt; `sequences` holds those alone.
+   * @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SEQUENCE_TOO_LONG`, `NOT_FINITE` as `generate` of `@blip2/generate`; as `forward` for the prompt.
+   */
   generate(inputs: InstructPromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
   /**
    * Natural logarithms of the probabilities of given sequences after a prompt (teacher forcing): one list per prompt, one entry per candidate.
-   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH`.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; as `forward` for the prompt.
    */
   scoreSequences(inputs: InstructPromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
-  /** What the language model reads of the pictures under an instruction. */
+  /**
+   * What the language model reads of the pictures under an instruction, `[batch, queries, embeddingSize]`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for ids that the Q-Former cannot read; `DISPOSED`.
+   */
   encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
-  /** Writes configuration, both tokenizers and weights in the hub layout, so that the reference loads them. */
+  /** Writes configuration, both tokenizers and weights in the hub layout, so that the reference loads them. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import { createPromptTasks, expectFit, isPixelValues, type Blip2Parts, type Enco
 
 /** One implementation per seam, ours or anybody's; the Q-Former reads the instruction too. */
 export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
+  /** Patches `[batch, 1 + patches, visionHidden]` and instruction → `[batch, queries, hidden]`. */
   readonly qformer: TextConditionedQFormer;
 }
 
@@ -20,6 +21,7 @@ export interface InstructPromptInputs extends PromptInputs, Partial<Instruction>
 
 /** The four parts in a row: pictures and instruction to prefix, prefix and text to tokens. */
 export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<InstructPromptInputs>, AsyncDisposable {
+  /** Pictures `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`. */
   encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 

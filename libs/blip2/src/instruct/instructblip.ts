@@ -18,11 +18,15 @@ import { prepareAhead } from '../prepare-ahead.ts';
  * Q-Former takes from it depends on the text.
  */
 export interface InstructBlip extends PictureTasks {
+  /** The four parts behind their seams, for tensors and ids. */
   readonly pipeline: InstructBlipPipeline;
+  /** Image processor and both tokenizers. */
   readonly processor: InstructBlipProcessor;
 }
 
+/** What the tasks are made of. */
 export interface InstructBlipTaskParts extends InstructBlipParts {
+  /** Of the checkpoint that the language model belongs to: it says how pictures stand in a prompt. */
   readonly processor: InstructBlipProcessor;
 }
 
@@ -65,6 +69,11 @@ async function loadInstructProcessor(source: ProcessorSource): Promise<InstructB
 }
 
 export const InstructBlip: {
-  /** Loads model and processor from a folder in the Hugging Face layout. Weights are read when a part is first used. @throws Blip2Error `MISSING_WEIGHT` if any is missing. */
+  /**
+   * Loads model and processor from a folder in the Hugging Face layout or a hub id. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

@@ -8,6 +8,7 @@ import { expectFloats } from '../tasks/task-images.ts';
 import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
+/** Which features are given. */
 export interface ImageFeatureOptions extends RetrievalTaskOptions {
   /**
    * Whose features. `vision`, the default: the encoder's states `[pictures, 1 + patches, visionHidden]`. `qformer`: the queries' states

@@ -9,6 +9,7 @@ export type ImageToTextOutput = { readonly generated_text: string }[];
 
 /** Captions pictures. Options are those of `Blip2.caption`, in either spelling. Source: `ImageToTextPipeline` of transformers.js. */
 export interface ImageToTextPipeline extends TaskPipeline<'image-to-text'> {
+  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `caption` of `PictureTasks`. */
   (images: TaskImage, options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput>;
   /** All in one batch. */
   (images: readonly TaskImage[], options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput[]>;

@@ -9,12 +9,17 @@ import { loadZeroShotImageClassification, type ZeroShotImageClassificationPipeli
 
 /** What `pipeline` gives for each name of a task. */
 export interface TaskPipelines {
+  /** Captions, with a generation checkpoint. */
   readonly 'image-to-text': ImageToTextPipeline;
+  /** Answers, with a generation checkpoint. */
   readonly 'visual-question-answering': VisualQuestionAnsweringPipeline;
+  /** Features of pictures, with any checkpoint. */
   readonly 'image-feature-extraction': ImageFeatureExtractionPipeline;
+  /** Labels, with a retrieval checkpoint. */
   readonly 'zero-shot-image-classification': ZeroShotImageClassificationPipeline;
 }
 
+/** Name of a task of `pipeline`. */
 export type PipelineTask = keyof TaskPipelines;
 
 const LOADERS: { readonly [Task in PipelineTask]: (source: string, options: LoadOptions) => Promise<TaskPipelines[Task]> } = {

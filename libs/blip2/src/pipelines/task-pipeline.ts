@@ -5,7 +5,9 @@ import type { EitherSpelling } from './either-spelling.ts';
 
 /** What every pipeline has beside the call. */
 export interface TaskPipeline<Task extends string> extends AsyncDisposable {
+  /** The name that `pipeline` was given. */
   readonly task: Task;
+  /** Image processor and tokenizer. */
   readonly processor: Blip2Processor;
   /** Gives the model's memory back. */
   dispose(): Promise<void>;

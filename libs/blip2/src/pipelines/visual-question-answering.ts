@@ -5,7 +5,9 @@ import type { TextResult } from '../text-result.ts';
 import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
+/** An answer. */
 export interface VisualAnswer {
+  /** Without special tokens, trimmed. */
   readonly answer: string;
   /** How likely the model was to write exactly this, in [0, 1]. Not with beams, whose scores are no probabilities. */
   readonly score?: number;
@@ -20,6 +22,7 @@ export type VisualQuestionAnsweringOutput = VisualAnswer[];
  * Source: arguments as `DocumentQuestionAnsweringPipeline` of transformers.js takes them, which has no such task; keys of the task in transformers 4.
  */
 export interface VisualQuestionAnsweringPipeline extends TaskPipeline<'visual-question-answering'> {
+  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `answer` of `PictureTasks`. */
   (image: TaskImage, question: string, options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput>;
   /** One about several pictures, several about one, or the `i`-th about the `i`-th, all in one batch: one output for each. */
   (images: TaskImage | readonly TaskImage[], questions: string | readonly string[], options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput[]>;

@@ -5,6 +5,7 @@ import type { ClassifyOptions } from '../retrieval/classify-images.ts';
 import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
+/** How labels are put and weighed. */
 export interface ZeroShotOptions extends Omit<ClassifyOptions, 'template'> {
   /** Sentence with `{}` in the place of the label. Default `This is a photo of {}`, that of transformers.js. */
   readonly hypothesisTemplate?: string;
@@ -21,6 +22,7 @@ export type ZeroShotImageClassificationOutput = {
 export interface ZeroShotImageClassificationPipeline extends TaskPipeline<'zero-shot-image-classification'> {
   /** @throws Blip2Error `INVALID_ARGUMENT` without labels, or if the template has no place for them. */
   (images: ImageSource, candidateLabels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput>;
+  /** One list for each picture. */
   (images: readonly ImageSource[], candidateLabels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput[]>;
   /** The tasks behind it, for what else they do: matching, search, features of texts. */
   readonly model: Blip2Retrieval;

@@ -11,6 +11,7 @@ import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { retrievalContent } from './retrieval-content.ts';
 import { bestCosines, firstPosition, transposed, type Scores } from './similarity.ts';
 
+/** Pictures and texts to compare. */
 export interface RetrievalInputs {
   /** `[images, 3, height, width]`. */
   readonly pixelValues: PixelValues;
@@ -20,6 +21,7 @@ export interface RetrievalInputs {
   readonly attentionMask?: Rows;
 }
 
+/** How they are compared. Defaults of the last two: the configuration. */
 export interface RetrievalOptions {
   /** Judge picture `i` with text `i` by the matching head (ITM) instead of comparing all with all (ITC). Default false. */
   readonly useImageTextMatchingHead?: boolean;
@@ -41,16 +43,23 @@ export interface RetrievalOutput {
   readonly imageEmbeds: Tensor<'float32'>;
   /** ITM: of queries and text. ITC: of the text. */
   readonly textModelOutput: QFormerOutput;
+  /** Of the pictures, `lastHiddenState` `[images, 1 + patches, visionHidden]`. */
   readonly visionModelOutput: VisionOutput;
 }
 
 /** The parts behind their names in the reference. */
 export interface RetrievalModelParts {
+  /** As it was read, defaults filled in. */
   readonly config: Blip2Config;
+  /** Pixels `[images, 3, height, width]` → `[images, 1 + patches, visionHidden]`. */
   readonly visionModel: Blip2VisionModel;
+  /** Reads patches, a text, or both. */
   readonly qformer: TextConditionedQFormer;
+  /** Queries → vectors of length 1, `[images, queries, size]`. */
   readonly visionProjection: RetrievalProjection;
+  /** States of a text → vectors of length 1, `[texts, sequence, size]`. */
   readonly textProjection: RetrievalProjection;
+  /** Queries that have read a text → `[pairs, 2]`, column 1 "matches", before softmax. */
   readonly itmHead: MatchingHead;
 }
 
@@ -58,12 +67,17 @@ export interface RetrievalModelParts {
 export interface Blip2ForImageTextRetrieval extends RetrievalModelParts, AsyncDisposable {
   /** `[1, queries, hidden]`. */
   readonly queryTokens: QueryTokens;
-  /** @throws Blip2Error `SHAPE_MISMATCH` if the matching head gets other numbers of pictures and texts; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for impossible ids. */
+  /**
+   * Compares each picture with each text, or pair by pair (arXiv 2301.12597, section 3.1).
+   * @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size, or if the matching head gets other numbers of pictures and texts; `SEQUENCE_TOO_LONG`,
+   * `INVALID_ARGUMENT` for impossible ids; `DISPOSED`.
+   */
   forward(inputs: RetrievalInputs, options?: RetrievalOptions): Promise<RetrievalOutput>;
-  /** Word and position embeddings of a text, not normed, `[texts, sequence, hidden]`; after the query tokens if asked. */
+  /** Word and position embeddings of a text, not normed, `[texts, sequence, hidden]`; after the query tokens if asked. @throws Blip2Error `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`. */
   textEmbeddings(inputs: Omit<QFormerTextInputs, 'attentionMask'>, options?: { readonly withQueryTokens?: boolean }): Promise<QueryFeatures>;
-  /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. */
+  /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
@@ -126,8 +140,16 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 }
 
 export const Blip2ForImageTextRetrieval: {
-  /** Loads a folder in the Hugging Face layout. Fails with `UNSUPPORTED_ARCHITECTURE` if its Q-Former reads no text. */
+  /**
+   * Loads a folder in the Hugging Face layout or a hub id. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds (also if its Q-Former reads no text); of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
-  /** A model with random weights, in a temporary file that goes away with it. */
+  /**
+   * A model with random weights, in a temporary file that goes away with it.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; `WRITE_FAILED`.
+   */
   readonly fromConfig: typeof fromConfig;
 } = { fromPretrained, fromConfig };

@@ -19,19 +19,26 @@ export interface MatchScore {
   readonly itc: number;
 }
 
-/** The tasks of a retrieval checkpoint. Features of a picture or a text are computed once per call, however many it is compared with. */
+/**
+ * The tasks of a retrieval checkpoint. Features of a picture or a text are computed once per call, however many it is compared with. A text longer than the
+ * Q-Former reads is cut.
+ * @throws Blip2Error each task: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for a picture; `SEQUENCE_TOO_LONG` for a
+ * text beyond the tokenizer's limit; `DISPOSED`; `INVALID_ARGUMENT` where it says so.
+ */
 export interface Blip2Retrieval extends AsyncDisposable {
+  /** Image processor and tokenizer; texts get no image tokens. */
   readonly processor: Blip2Processor;
   /** Scores one pair, or every picture with every text: `result[image][text]`. */
   match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
   match(images: readonly ImageSource[], texts: readonly string[], options?: RetrievalTaskOptions): Promise<MatchScore[][]>;
-  /** Features, one tensor per picture, text or pair; see `EmbedPart`. */
+  /** Features, one tensor per picture, text or pair; see `EmbedPart`. @throws Blip2Error `INVALID_ARGUMENT` without inputs, for a part that they do not have, or other numbers of pictures and texts. */
   embed(inputs: EmbedInputs, options?: EmbedOptions): Promise<Tensor<'float32'>[]>;
-  /** Which label fits a picture best, without training for them (zero-shot): by ITC, best first. */
+  /** Which label fits a picture best, without training for them (zero-shot): by ITC, best first. @throws Blip2Error `INVALID_ARGUMENT` without labels, for a template without a place for them, or an impossible temperature. */
   classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
   classify(images: readonly ImageSource[], labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[][]>;
-  /** Searches in two stages (arXiv 2301.12597, section 4.4): the `topK` nearest by ITC, sorted by ITM. One list per query, best first. */
+  /** Searches in two stages (arXiv 2301.12597, section 4.4): the `topK` nearest by ITC, sorted by ITM. One list per query, best first. @throws Blip2Error `INVALID_ARGUMENT` for an impossible `topK`. */
   retrieve(images: readonly ImageSource[], texts: readonly string[], options?: RetrieveOptions): Promise<RankedCandidate[][]>;
+  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
@@ -101,6 +108,11 @@ async function fromPretrained(source: string, options: LoadOptions = {}): Promis
 }
 
 export const Blip2Retrieval: {
-  /** Loads model and processor from a folder in the Hugging Face layout. Fails with `UNSUPPORTED_ARCHITECTURE` for a generation checkpoint. */
+  /**
+   * Loads model and processor from a folder in the Hugging Face layout or a hub id. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds (a generation checkpoint too), and `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

@@ -9,24 +9,33 @@ import { saveModel, type SaveModelOptions } from '../save-model.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { visionModelContent } from './retrieval-content.ts';
 
+/** Pictures in the space of comparison. */
 export interface VisionProjectionOutput {
   /** Every query projected and of length 1, `[images, queries, size]`. */
   readonly imageEmbeds: RetrievalEmbeds;
   /** States of the **vision encoder**, as in the reference, `[images, patches, visionHidden]`. */
   readonly lastHiddenState: PatchFeatures;
+  /** Of the vision encoder: embeddings, then the result of each layer, `[images, 1 + patches, visionHidden]`. */
   readonly hiddenStates?: readonly HiddenStates[];
+  /** Of each of its layers, `[images, heads, 1 + patches, 1 + patches]`. */
   readonly attentions?: readonly Attentions[];
 }
 
 /** The picture half of a retrieval model (`Blip2VisionModelWithProjection` of the reference). */
 export interface Blip2VisionModelWithProjection extends AsyncDisposable {
+  /** As it was read, defaults filled in. */
   readonly config: Blip2Config;
+  /** Pixels `[images, 3, height, width]` → `[images, 1 + patches, visionHidden]`. */
   readonly visionModel: Blip2VisionModel;
+  /** Patches → queries `[images, queries, hidden]`. */
   readonly qformer: Blip2QFormerModel;
+  /** Queries → vectors of length 1, `[images, queries, size]`. */
   readonly visionProjection: RetrievalProjection;
+  /** Pictures `[images, 3, height, width]` to projected queries. @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size; `DISPOSED`. */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionProjectionOutput>;
-  /** Writes the parts of this model, its configuration and its image processor in the hub layout. */
+  /** Writes the parts of this model, its configuration and its image processor in the hub layout. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
@@ -58,8 +67,16 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 }
 
 export const Blip2VisionModelWithProjection: {
-  /** Loads the picture half from the folder of a whole retrieval model, or of itself. */
+  /**
+   * Loads the picture half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a hub id also `NOT_FOUND`,
+   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+   */
   readonly fromPretrained: typeof fromPretrained;
-  /** Random weights, in a temporary file that goes away with the model. */
+  /**
+   * A model with random weights, in a temporary file that goes away with it.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; `WRITE_FAILED`.
+   */
   readonly fromConfig: typeof fromConfig;
 } = { fromPretrained, fromConfig };

@@ -2,6 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import type { EncodedImage, EncodedText, RetrievalTaskOptions } from './encode-inputs.ts';
 import { cosineOf } from './score-pairs.ts';
 
+/** How labels are put and weighed. */
 export interface ClassifyOptions extends RetrievalTaskOptions {
   /** Sentence with `{}` in the place of the label. Default `a picture of {}`. */
   readonly template?: string;
@@ -12,7 +13,9 @@ export interface ClassifyOptions extends RetrievalTaskOptions {
   readonly temperature?: number;
 }
 
+/** How well a label fits a picture. */
 export interface LabelScore {
+  /** As it was given, without the sentence around it. */
   readonly label: string;
   /** Cosine of label and best query, in [-1, 1]. */
   readonly itc: number;

@@ -1,7 +1,9 @@
 import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
 import { encodeImages, encodeTexts, tokenize, type EncodedImage, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
 
+/** Pictures, texts, or pairs of them. */
 export interface EmbedInputs {
+  /** One at least of the two must be given. */
   readonly images?: readonly ImageSource[];
   /** Beside pictures: the `i`-th text belongs to the `i`-th picture. */
   readonly text?: readonly string[];
@@ -14,6 +16,7 @@ export interface EmbedInputs {
  */
 export type EmbedPart = 'vision' | 'qformer' | 'image-proj' | 'text' | 'text-proj' | 'multimodal';
 
+/** Which features are given. */
 export interface EmbedOptions extends RetrievalTaskOptions {
   /** Default: `image-proj` of pictures, `text-proj` of texts, `multimodal` of both. */
   readonly part?: EmbedPart;

@@ -8,10 +8,13 @@ import { firstPosition, type TextEmbeds } from './similarity.ts';
 
 /** Everything that the tasks of retrieval run on. Any encoder will do whose width the Q-Former reads. */
 export interface RetrievalTaskParts extends Omit<RetrievalModelParts, 'config' | 'visionModel'> {
+  /** Pixels `[images, 3, height, width]` → patches, as wide as the Q-Former's `encoderHiddenSize`. */
   readonly visionModel: VisionEncoder;
+  /** Image processor and tokenizer, of which texts get no image tokens. */
   readonly processor: Blip2Processor;
 }
 
+/** How pictures are read, and what stops the work. */
 export interface RetrievalTaskOptions {
   /** Turn pictures upright by their EXIF orientation. Default true. */
   readonly autoOrient?: boolean;

@@ -2,6 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import type { EncodedImage, EncodedText, RetrievalTaskOptions, RetrievalTaskParts } from './encode-inputs.ts';
 import { cosineOf, scorePairs, type ImageTextPair } from './score-pairs.ts';
 
+/** What is searched with what, and how far. */
 export interface RetrieveOptions extends RetrievalTaskOptions {
   /** How many of the nearest by ITC the matching head judges, and so how many are returned. Default 128, the paper's. */
   readonly topK?: number;

@@ -6,12 +6,16 @@ import { visionTensors } from '@blip2/vision';
 
 /** A model of the retrieval family: the reference's class, and the paths of its parts in a checkpoint. */
 export interface RetrievalContent {
+  /** As `architectures` of `config.json` names it. */
   readonly architecture: string;
+  /** In the order of the checkpoint. */
   readonly parts: readonly RetrievalPart[];
 }
 
+/** Path of a part in the checkpoint of a retrieval model. */
 export type RetrievalPart = 'query_tokens' | 'vision_model' | 'qformer' | 'embeddings' | 'vision_projection' | 'text_projection' | 'itm_head';
 
+/** The whole retrieval model. */
 export const retrievalContent: RetrievalContent = {
   architecture: 'Blip2ForImageTextRetrieval',
   parts: ['query_tokens', 'vision_model', 'qformer', 'embeddings', 'vision_projection', 'text_projection', 'itm_head'],

@@ -22,6 +22,7 @@ export interface Conversation extends AsyncDisposable {
   ask(question: string, options?: TaskOptions): TextStream;
   /** Forgets what has been said; the picture stays encoded. @throws Blip2Error `INVALID_ARGUMENT` while a question is being answered. */
   clear(): void;
+  /** Forgets what was read, and the picture if it was encoded for this conversation. */
   dispose(): Promise<void>;
 }
 

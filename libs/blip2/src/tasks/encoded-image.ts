@@ -22,6 +22,7 @@ export interface EncodedBatch extends PictureBatch {
 
 /** A picture that has been encoded as far as is possible without a text: the tasks take it wherever they take a picture. Dispose of it to give its memory back. */
 export interface KeptImage extends AsyncDisposable {
+  /** With which it was encoded; its memory is given back with the last of them. */
   readonly batch: PictureBatch;
   /** Its row in the batch. */
   readonly row: number;
@@ -34,6 +35,7 @@ export interface KeptImage extends AsyncDisposable {
 export interface EncodedImage extends KeptImage {
   /** `[1, queries, embeddingSize]`; `generate` and `forward` of the model take it as `pixelValues`. */
   readonly prefix: VisualPrefix;
+  /** With which it was encoded; its memory is given back with the last of them. */
   readonly batch: EncodedBatch;
 }
 

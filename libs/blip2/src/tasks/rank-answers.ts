@@ -7,6 +7,7 @@ import { encodeTexts, openPrompt } from './task-prompt.ts';
 
 /** A candidate answer and how likely the model finds it. */
 export interface RankedAnswer {
+  /** The candidate as it was given. */
   readonly text: string;
   /** What was scored, the end token included unless `endToken` is false. */
   readonly tokenIds: readonly number[];
@@ -18,6 +19,7 @@ export interface RankedAnswer {
   readonly probability: number;
 }
 
+/** What is scored, and what the order goes by. */
 export interface RankAnswersOptions extends ImageOptions {
   /** What the order and `probability` go by. `logProb` (default) is the probability of the answer; `logProbPerToken` does not favour short answers. */
   readonly rankBy?: 'logProb' | 'logProbPerToken';

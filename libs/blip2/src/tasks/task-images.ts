@@ -5,12 +5,15 @@ import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
 /** What every prompt is made with. */
 export interface TaskTools {
+  /** The language model, and what puts pictures into its prompts. */
   readonly pipeline: Pick<Blip2Pipeline, 'language' | 'embedPrompt'>;
+  /** Tokenizer and image processor. */
   readonly processor: TaskProcessor;
 }
 
 /** What tasks need of a processor, BLIP-2's or InstructBLIP's. Pictures and texts are processed apart. */
 export interface TaskProcessor extends Pick<Blip2Processor, 'tokenizer' | 'imageProcessor' | 'numQueryTokens' | 'imageTokenId' | 'decode'> {
+  /** Pictures to `pixelValues`, `[images, 3, height, width]`. */
   process(inputs: { readonly images: readonly ImageSource[] }, options: Pick<ImageOptions, 'autoOrient' | 'allowUrls' | 'signal'>): Promise<ProcessedInputs>;
 }
 

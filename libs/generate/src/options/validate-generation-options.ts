@@ -36,7 +36,8 @@ const forms: Readonly<Record<GenerationOptionKind, { readonly expected: string; 
 /**
  * Checks names and values of options against the table of `@blip2/interfaces`, and what depends on two of them.
  * Options of sampling without `doSample`, and of beam search without beams (`needs` in the table), are none of its business: they change nothing, and presets
- * hold them. @throws Blip2Error `UNKNOWN_OPTION`, which names the nearest known one; `INVALID_ARGUMENT`, which says what was expected.
+ * hold them.
+ * @throws Blip2Error `UNKNOWN_OPTION`, which names the nearest known one; `INVALID_ARGUMENT`, which says what was expected.
  */
 export function validateGenerationOptions(options: GenerationOptions): void {
   for (const [name, value] of Object.entries(options)) {

@@ -17,13 +17,15 @@ import { typicalP } from './typical-p.ts';
 
 /** A processor with the option that asks for it. */
 export interface NamedLogitsProcessor {
+  /** Of `generationOptions`. */
   readonly name: keyof GenerationOptions;
+  /** Rewrites the scores of one row, `[vocabulary]`, in place. */
   readonly process: LogitsProcessor;
 }
 
 /** What processors need to know of a row beside the options. */
 export interface ProcessorContext {
-  /** How many of the ids that processors see are prompt. */
+  /** How many of the ids that processors see are prompt, the same for every row. */
   readonly promptLength: number;
   /** Ids that a row may have in all, prompt included. Default: that of the options. */
   readonly maxLength?: number;
@@ -31,7 +33,11 @@ export interface ProcessorContext {
   readonly eosTokenIds?: TokenIds;
 }
 
-/** The processors that a set of options asks for, in the order in which the reference applies them. */
+/**
+ * The processors that a set of options asks for, in the order in which the reference applies them: penalties, own processors, with `doSample` those of
+ * sampling, normalisation. Reference: `GenerationMixin._get_logits_processor`. Values are taken as they are: `validateGenerationOptions` checks them.
+ * @throws Blip2Error `INVALID_ARGUMENT` for `forcedEosTokenId` where neither options nor context say how long a row may be.
+ */
 export function createLogitsProcessors(options: GenerationOptions, context: ProcessorContext): NamedLogitsProcessor[] {
   const eosTokenIds = context.eosTokenIds ?? asList(options.eosTokenId);
   const processors = [...penalties(options, { ...context, eosTokenIds })];

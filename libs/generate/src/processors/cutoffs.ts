@@ -3,7 +3,7 @@ import { kthLargest } from '../numeric/kth-largest.ts';
 import { logSumExp, softmax } from '../numeric/softmax.ts';
 import { entropyOf } from './typical-p.ts';
 
-/** Drops tokens less likely than `epsilon`, but keeps the best `minTokensToKeep`. Reference: `EpsilonLogitsWarper` (Hewitt et al. 2022). */
+/** Drops tokens less likely than `epsilon`, a probability in (0, 1), but keeps the best `minTokensToKeep`. Reference: `EpsilonLogitsWarper` (Hewitt et al. 2022). */
 export function epsilonCutoff(epsilon: number, minTokensToKeep = 1): LogitsProcessor {
   return (_ids, scores) => dropBelow(scores, epsilon, minTokensToKeep);
 }

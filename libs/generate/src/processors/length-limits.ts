@@ -9,7 +9,7 @@ export function minLength(length: number, eosTokenIds: TokenIds): LogitsProcesso
   };
 }
 
-/** Forbids the end tokens while fewer than `count` ids follow the prompt. Reference: `MinNewTokensLengthLogitsProcessor`. */
+/** Forbids the end tokens while fewer than `count` ids follow the `promptLength` ids of the prompt. Reference: `MinNewTokensLengthLogitsProcessor`. */
 export function minNewTokens(count: number, promptLength: number, eosTokenIds: TokenIds): LogitsProcessor {
   return minLength(promptLength + count, eosTokenIds);
 }

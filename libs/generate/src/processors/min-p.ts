@@ -2,7 +2,7 @@ import type { LogitsProcessor } from '@blip2/interfaces';
 import { kthLargest } from '../numeric/kth-largest.ts';
 import { softmax } from '../numeric/softmax.ts';
 
-/** Drops tokens less likely than `p` times the likeliest, but keeps the best `minTokensToKeep`, of equal ones the smaller ids. Reference: `MinPLogitsWarper`. */
+/** Drops tokens less likely than `p`, in [0, 1], times the likeliest, but keeps the best `minTokensToKeep`, of equal ones the smaller ids. Reference: `MinPLogitsWarper` (Nguyen et al. 2024). */
 export function minP(p: number, minTokensToKeep = 1): LogitsProcessor {
   return (_ids, scores) => {
     const probabilities = softmax(scores);

@@ -2,7 +2,8 @@ import { Blip2Error, type LogitsProcessor, type SequenceBias, type TokenIds } fr
 
 /**
  * Adds a bias to the score of a sequence's last id where the row ends with the ids before it. Of two equal sequences the later counts.
- * Reference: `SequenceBiasLogitsProcessor`. `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
+ * Reference: `SequenceBiasLogitsProcessor`.
+ * @throws Blip2Error when it runs, `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
  */
 export function sequenceBias(biases: readonly SequenceBias[]): LogitsProcessor {
   const distinct = [...new Map(biases.map((bias) => [bias[0].join(), bias])).values()];
@@ -17,7 +18,10 @@ export function sequenceBias(biases: readonly SequenceBias[]): LogitsProcessor {
   };
 }
 
-/** Forbids the last id of each sequence where the row ends with the ids before it; an end token alone is never forbidden. Reference: `NoBadWordsLogitsProcessor`. */
+/**
+ * Forbids the last id of each sequence where the row ends with the ids before it; an end token alone is never forbidden. Reference: `NoBadWordsLogitsProcessor`.
+ * @throws Blip2Error when it runs, `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
+ */
 export function badWords(sequences: readonly TokenIds[], eosTokenIds: TokenIds = []): LogitsProcessor {
   const forbidden = sequences.filter((sequence) => sequence.length > 1 || !eosTokenIds.includes(sequence[0]!));
   return sequenceBias(forbidden.map((sequence) => [sequence, -Infinity] as const));

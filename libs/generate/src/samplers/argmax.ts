@@ -1,6 +1,6 @@
 import type { Sampler } from '@blip2/interfaces';
 
-/** Takes the best token; of equal ones the first. */
+/** Takes the best token; of equal ones the first. −1 if no score is above −∞. */
 export const argmax: Sampler = (scores) => {
   let best = -1;
   let largest = -Infinity;

@@ -12,7 +12,7 @@ export function createRandom(seed: number, stream: number): Random {
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) * 2 ** -53;
 }
 
-/** A seed that nobody chose. */
+/** A seed that nobody chose: 32 bits of the system's own randomness. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }
