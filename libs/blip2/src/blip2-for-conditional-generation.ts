@@ -94,6 +94,7 @@ export async function assembleConditionalGeneration(parts: CheckpointParts): Pro
 
 async function assemble(parts: CheckpointParts): Promise<Blip2ForConditionalGeneration> {
   const { config, folders } = parts;
+  parts.startLanguage();
   await expectComplete(folders, modelTensors(config));
   const visionModel = await parts.vision();
   const qformer = await parts.qformer();

@@ -19,6 +19,8 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   readonly folders: ModelFolders;
   /** Of the whole model, defaults filled in. */
   readonly config: C;
+  /** Starts the language model's thread, where it is to have one, while other parts are made. */
+  startLanguage(): void;
   /** The encoder. Every part fails with `MISSING_WEIGHT` or `SHAPE_MISMATCH` where the checkpoint does not hold it, and with `DISPOSED` after disposal. */
   vision(): Promise<Blip2VisionModel>;
   /** The Q-Former of generation checkpoints, which reads patches alone. */
@@ -68,8 +70,9 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
 function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {
   const optionsOf = partOptions(options);
   const folder = folders.qformer;
-  // The language model gets ready while the others look at a picture. A thread starts with its first part.
+  // The language model gets ready while the others look at a picture.
   const hosts = options.isolate === 'worker' ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) } : undefined;
+  hosts?.seeing.start(LOADERS);
   const made: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -87,6 +90,7 @@ function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, op
     folder,
     folders,
     config,
+    startLanguage: () => hosts?.writing.start(LOADERS),
     vision: part('loadVision', folders.vision, folders.finalNorm === undefined ? {} : { finalNorm: folders.finalNorm }),
     qformer: part('loadQFormer'),
     projection: part('loadLanguageProjection'),

@@ -1,6 +1,6 @@
-import type { LanguageModel } from '@blip2/interfaces';
+import type { LanguageModel, VisionEncoder } from '@blip2/interfaces';
 
-/** Lets a language model in a thread of its own get ready before it is needed. What goes wrong is left to the first use, which meets it again and can say so. */
-export function prepareAhead(language: LanguageModel): void {
-  language.prepare?.().catch(() => undefined);
+/** Lets parts in threads of their own get ready before they are needed. What goes wrong is left to the first use, which meets it again and can say so. */
+export function prepareAhead({ vision, language }: { readonly vision: VisionEncoder; readonly language: LanguageModel }): void {
+  for (const part of [vision, language]) part.prepare?.().catch(() => undefined);
 }

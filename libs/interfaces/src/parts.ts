@@ -12,6 +12,8 @@ export interface VisionEncoder extends AsyncDisposable {
   readonly imageSize: number;
   readonly hiddenSize: number;
   encode(pixelValues: PixelValues, options?: EncodeOptions): Promise<PatchFeatures>;
+  /** Makes what `encode` needs ahead of its first use: in a thread of its own, while the caller does something else. Optional, for the caller too. */
+  prepare?(): Promise<void>;
 }
 
 /** Querying Transformer: learned queries read the patches and return a fixed number of vectors. */

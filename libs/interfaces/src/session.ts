@@ -11,6 +11,8 @@ export interface OnnxModel<S extends Signature = Signature> {
    * hundredths to a third, which is less than it takes to lay weights out. Absent: never, as float32 kernels would copy every weight for nothing.
    */
   readonly prepack?: 'onLoad' | 'afterFirstRun';
+  /** Written as the runtime's kernels want it: its own optimizer would find nothing, and need not look. */
+  readonly optimized?: true;
   /** Absolute path of a folder in which these laid-out weights may be kept for the next time; it need not exist. */
   readonly packedFolder?: string;
   /** @param target What the machine that is to load it asks for. */

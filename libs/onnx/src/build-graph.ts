@@ -2,7 +2,8 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { Blip2Error, type ActivationBits, type OnnxModel, type Signature, type TensorSpec, type TensorType, type WeightStore } from '@blip2/interfaces';
 import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
-import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type ValueInfoProto } from './generated/onnx_pb.ts';
+import { fuseNodes } from './fuse-nodes.ts';
+import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type NodeProto, type ValueInfoProto } from './generated/onnx_pb.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
 import { storeFinder, Weights, type QuantizedValue, type WeightFinder } from './weights.ts';
@@ -45,17 +46,23 @@ export function buildGraph<const S extends Signature>(
   const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix));
   for (const [key, spec] of Object.entries(signature.outputs)) exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
   finder.written?.(graph.nodes);
+  const prepack = prepackOf(quantized);
+  // The others are the runtime's to optimize: theirs are loaded in a moment, or kept as it has optimized them.
+  const fused = prepack === 'afterFirstRun';
+  const nodes = fused ? fuseNodes(graph) : graph.nodes;
   return {
     name,
     signature,
+    ...(fused && { optimized: true }),
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
-    ...(quantized.size > 0 && { prepack: prepackOf(quantized), ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
+    ...(prepack && { prepack, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
-    serialize: ({ activationBits = 8 } = {}) => toBinary(ModelProtoSchema, modelProto(name, signature, graph, activationBits)),
+    serialize: ({ activationBits = 8 } = {}) => toBinary(ModelProtoSchema, modelProto(name, signature, graph, nodes, activationBits)),
   };
 }
 
-function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): NonNullable<OnnxModel['prepack']> {
+function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): OnnxModel['prepack'] {
+  if (quantized.size === 0) return undefined;
   return [...quantized.values()].every(({ precision }) => precision === 'int8') ? 'afterFirstRun' : 'onLoad';
 }
 
@@ -70,13 +77,13 @@ function exposeOutput(graph: Graph, where: string, name: string, { type, axes }:
   graph.output(name, value);
 }
 
-function modelProto(name: string, { inputs, outputs }: Signature, graph: Graph, bits: ActivationBits): ModelProto {
+function modelProto(name: string, { inputs, outputs }: Signature, graph: Graph, node: NodeProto[], bits: ActivationBits): ModelProto {
   const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfoProto[] => Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
   return create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: '@blip2/onnx',
     opsetImport: [{ domain: '', version: OPSET }, { domain: RUNTIME_DOMAIN, version: 1n }],
-    graph: { name, node: graph.nodes, valueInfo: graph.declared.map((value) => valueInfo(value.name, value)), initializer: graph.initializersAt(bits), input: infos(inputs), output: infos(outputs) },
+    graph: { name, node, valueInfo: graph.declared.map((value) => valueInfo(value.name, value)), initializer: graph.initializersAt(bits), input: infos(inputs), output: infos(outputs) },
   });
 }
 

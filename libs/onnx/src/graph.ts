@@ -35,6 +35,8 @@ export class Graph {
   readonly initializers: TensorProto[] = [];
   /** Values whose axes are written down, because the runtime cannot find them out. */
   readonly declared: Value[] = [];
+  /** Axes of every value, by its name. */
+  readonly axes: Map<string, readonly Axis[]> = new Map();
   #scope = '';
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
@@ -54,7 +56,7 @@ export class Graph {
 
   /** Adds a node with one output. */
   node<T extends ElementType>(opType: string, inputs: readonly (Value | undefined)[], output: OutputSpec<T>, options: NodeOptions = {}): Value<T> {
-    const value: Value<T> = { name: this.#unique(opType), ...output };
+    const value = this.#value<T>({ name: this.#unique(opType), ...output });
     this.#addNode(opType, inputs, [value.name], options);
     return value;
   }
@@ -73,7 +75,7 @@ export class Graph {
     opType: string, inputs: readonly (Value | undefined)[], [first, ...others]: readonly [OutputSpec<T>, ...OutputSpec<T>[]], options: NodeOptions = {},
   ): [Value<T>, ...Value<T>[]] {
     const name = this.#unique(opType);
-    const values: [Value<T>, ...Value<T>[]] = [{ name: `${name}:0`, ...first }, ...others.map((output, index) => ({ name: `${name}:${index + 1}`, ...output }))];
+    const values: [Value<T>, ...Value<T>[]] = [this.#value<T>({ name: `${name}:0`, ...first }), ...others.map((output, index) => this.#value<T>({ name: `${name}:${index + 1}`, ...output }))];
     this.#addNode(opType, inputs, values.map((value) => value.name), options, name);
     return values;
   }
@@ -93,7 +95,7 @@ export class Graph {
   #constant<T extends ConstantType>(key: string, type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
     const known = this.#constants.get(key);
     if (known) return known as Value<T>;
-    const value: Value<T> = { name: `constant/${this.#constants.size}`, type, axes: dims };
+    const value = this.#value<T>({ name: `constant/${this.#constants.size}`, type, axes: dims });
     this.initializers.push(create(TensorProtoSchema, { name: value.name, dataType: DATA_TYPE[type], dims: dims.map(BigInt), rawData: rawData(type, numbers) }));
     this.#constants.set(key, value);
     return value;
@@ -118,18 +120,23 @@ export class Graph {
       dataLocation: EXTERNAL,
       externalData: [entry('location', location), entry('offset', String(stored.byteOffset)), entry('length', String(stored.byteLength))],
     }));
-    return { name: stored.name, type, axes: stored.shape };
+    return this.#value({ name: stored.name, type, axes: stored.shape });
   }
 
   /** A graph input; `buildGraph` makes them from the signature. */
   input<T extends TensorType>(name: string, type: T, axes: readonly Axis[]): Value<T> {
     this.#names.set(name, 1);
-    return { name, type, axes };
+    return this.#value({ name, type, axes });
   }
 
   /** Gives a value the name of a graph output; `buildGraph` does it by the signature. */
   output(name: string, value: Value): void {
     this.#addNode('Identity', [value], [name], {});
+  }
+
+  #value<T extends ElementType>(value: Value<T>): Value<T> {
+    this.axes.set(value.name, value.axes);
+    return value;
   }
 
   #addNode(opType: string, inputs: readonly (Value | undefined)[], output: string[], { domain = '', attributes = {} }: NodeOptions, name = output[0] ?? ''): void {

@@ -77,6 +77,11 @@ describe('a graph over integers', () => {
     expect(build(storeOf(tied)).prepack).toBeUndefined();
   });
 
+  it('is written in the form that the runtime would give it where all of them are bytes, and left to the runtime elsewhere', () => {
+    const bytesAlone = { ...store, quantized: new Map([...(store.quantized ?? [])].filter(([, { precision }]) => precision === 'int8')) };
+    expect([bytesAlone, store, storeOf(tied)].map((weights) => build(weights).optimized)).toEqual([true, undefined, undefined]);
+  });
+
   it('quantises the states that several layers read once', () => {
     const two = buildGraph({ name: 'two', signature: { inputs: { x: f32('batch', SIZE) }, outputs: { y: f32('batch', SIZE), z: f32('batch', SIZE) } }, weights: store, prefix: 'lm' }, (g, { x }, root) => ({
       y: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }), z: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }),

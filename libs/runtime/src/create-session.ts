@@ -62,6 +62,7 @@ async function openKept(runtime: OnnxRuntime, model: OnnxModel, options: Session
 function sessionOptions(model: OnnxModel, options: SessionOptions, prepack: boolean, packed: string | undefined): OnnxRuntimeSessionOptions {
   return {
     ...commonOptions(options),
+    ...(model.optimized && { graphOptimizationLevel: 'disabled' }),
     ...(packed !== undefined && { optimizedModelFilePath: join(packed, PACKED_GRAPH) }),
     // Names of the runtime's `session.*` settings.
     extra: {

@@ -17,6 +17,7 @@ export function createInlinePartHost(): PartHost {
   }
   return {
     isolate: 'inline',
+    start: () => {},
     async create<T extends object>(spec: PartSpec): Promise<T> {
       if (disposal) throw hostDisposed();
       const part = await callPartExport(spec);

@@ -11,7 +11,7 @@ export interface PartSpec {
 
 /** Imports the module of a part and calls its export. INVALID_ARGUMENT if there is no such module or function, or it returns no object. */
 export async function callPartExport({ module, export: path, args = [] }: PartSpec): Promise<object> {
-  const namespace = await importModule(String(module));
+  const namespace = await importPartModule(String(module));
   let owner: unknown;
   let found: unknown = namespace;
   for (const name of path.split('.')) {
@@ -26,7 +26,8 @@ export async function callPartExport({ module, export: path, args = [] }: PartSp
   return part;
 }
 
-async function importModule(url: string): Promise<object> {
+/** The module of a part. INVALID_ARGUMENT if there is none at this URL. */
+export async function importPartModule(url: string): Promise<object> {
   if (!URL.canParse(url)) throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part is named by its URL', { got: url, fix: `Pass new URL('./module.js', import.meta.url).href.` });
   try {
     const namespace: object = await import(/* @vite-ignore */ url);

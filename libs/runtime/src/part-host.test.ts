@@ -35,6 +35,12 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     await expect(host.create({ module, export: 'ToyLanguageModel.number' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'number' } });
   });
 
+  it('is not harmed by a start that fails', async () => {
+    await using host = createPartHost({ isolate });
+    host.start(`${module}.missing`);
+    expect((await createCounter(host, 5)).value).toBe(5);
+  });
+
   it('refuses parts once it was disposed of', async () => {
     const host = createPartHost({ isolate });
     await createCounter(host);
@@ -49,6 +55,13 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     await host.create({ module, export: 'ToyLanguageModel.brokenDisposal' });
     await expect(host[Symbol.asyncDispose]()).rejects.toThrow('disposal failed');
   });
+});
+
+it.each([['inline', undefined], ['worker', 'imported']] as const)('imports ahead what it is started with: %s', async (isolate, expected) => {
+  await using host = createPartHost({ isolate });
+  host.start("data:text/javascript,globalThis.startedAhead = 'imported';");
+  const part = await host.create<{ look(): Promise<unknown> }>({ module: 'data:text/javascript,export const create = () => ({ look: () => globalThis.startedAhead });', export: 'create' });
+  expect(await part.look()).toBe(expected);
 });
 
 it('disposes of inline parts newest first', async () => {

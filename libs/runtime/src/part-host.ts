@@ -20,6 +20,8 @@ export interface PartHostOptions {
  */
 export interface PartHost extends AsyncDisposable {
   readonly isolate: 'inline' | 'worker';
+  /** Starts the worker and lets it import a module, so that a part from there is made sooner. What goes wrong is left to `create`. In the calling thread nothing is gained, and nothing done. */
+  start(module: string | URL): void;
   /**
    * Makes a part by calling an exported function where the part is to live. `T` is the part's interface with async
    * methods, as the seams are: a synchronous method would return a promise here.
@@ -28,7 +30,7 @@ export interface PartHost extends AsyncDisposable {
   create<T extends object>(spec: PartSpec): Promise<T>;
 }
 
-/** Opens a place for parts. A worker starts with its first part, and does not keep the process alive while it is idle. */
+/** Opens a place for parts. A worker starts with its first part or `start`, and does not keep the process alive while it is idle. */
 export function createPartHost({ isolate, resourceLimits }: PartHostOptions): PartHost {
   return isolate === 'worker' ? createWorkerPartHost(resourceLimits) : createInlinePartHost();
 }

@@ -2,6 +2,7 @@ import type { ErrorData } from './error-transfer.ts';
 
 /** What the host asks of its worker; answered by one `Reply` with the same `id`. Arguments are encoded (`value-transfer.ts`). */
 export type Request =
+  | { readonly type: 'import'; readonly id: number; readonly module: string }
   | { readonly type: 'create'; readonly id: number; readonly module: string; readonly export: string; readonly args: unknown }
   | { readonly type: 'call'; readonly id: number; readonly handle: number; readonly method: string; readonly args: unknown }
   | { readonly type: 'dispose'; readonly id: number; readonly handle: number };

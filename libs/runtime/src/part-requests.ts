@@ -1,6 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { encodeError } from './error-transfer.ts';
-import { callPartExport } from './part-export.ts';
+import { callPartExport, importPartModule } from './part-export.ts';
 import type { PartSnapshot, Reply, Request } from './part-messages.ts';
 import { hasMethods, type PartTable } from './part-table.ts';
 import { encodeValue, notTransferable, type EncodeReference, type Marker } from './value-transfer.ts';
@@ -42,6 +42,7 @@ export async function disposePart(part: object): Promise<void> {
 }
 
 async function perform(request: Request, args: readonly unknown[], table: PartTable): Promise<unknown> {
+  if (request.type === 'import') return void (await importPartModule(request.module));
   if (request.type === 'create') return callPartExport({ module: request.module, export: request.export, args });
   const part = table.get(request.handle);
   if (request.type === 'call') return Reflect.apply(Reflect.get(part, request.method), part, args);

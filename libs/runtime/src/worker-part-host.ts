@@ -8,7 +8,7 @@ import { createRemotePart, type RemotePart } from './remote-part.ts';
 import { decodeValue } from './value-transfer.ts';
 import { hostDisposed, openWorkerLink, type WorkerLink } from './worker-link.ts';
 
-/** Parts in one worker thread, which starts with the first of them. */
+/** Parts in one worker thread, which starts with the first of them or when it is told to. */
 export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost {
   const remotes = createRemotes();
   let link: WorkerLink | undefined;
@@ -46,6 +46,9 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
 
   return {
     isolate: 'worker',
+    start(module) {
+      send([], 'start', (id) => ({ type: 'import', id, module: String(module) })).catch(() => undefined);
+    },
     async create<T extends object>({ module, export: path, args: values = [] }: PartSpec): Promise<T> {
       return (await send(values, path, (id, encoded) => ({ type: 'create', id, module: String(module), export: path, args: encoded }))) as T;
     },

@@ -3,11 +3,11 @@ import {
   type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
 } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
-import type { Attentions, HiddenStates, PatchFeatures, PixelValues, PlannedWeight, PrecisionChoice, Tensor, VisionEncoder } from '@blip2/interfaces';
+import type { Attentions, HiddenStates, PatchFeatures, PixelValues, PlannedWeight, PrecisionChoice, Session, Tensor, VisionEncoder } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPixels } from './expect-pixels.ts';
-import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest } from './graph.ts';
+import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest, type VisionSignature } from './graph.ts';
 import { inBatches, picturesPerRun } from './in-batches.ts';
 import { planEncoder } from './plan-encoder.ts';
 
@@ -65,6 +65,9 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
       const states = async (some: PixelValues): Promise<HiddenStates> => (await run({ pixelValues: some }, { ...FINAL_STATES, interpolatePosEncoding })).lastHiddenState;
       return inBatches(pixelValues, picturesPerRun(weights.store, pixelValues, config.patchSize), states);
     },
+    async prepare() {
+      await openSession(sessions, config, weights, FINAL_STATES);
+    },
     forward: (inputs, { outputHiddenStates, outputAttentions, interpolatePosEncoding = false } = {}) => run(inputs, {
       hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, interpolatePosEncoding,
     }),
@@ -77,9 +80,13 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
   };
 }
 
-async function forward(sessions: LazySessions, config: Blip2VisionConfig, { store, prefix }: PartWeights, { pixelValues }: VisionForwardInputs, request: VisionRequest): Promise<VisionOutput> {
+function openSession(sessions: LazySessions, config: Blip2VisionConfig, { store, prefix }: PartWeights, request: VisionRequest): Promise<Session<VisionSignature>> {
+  return sessions.get(JSON.stringify(request), () => buildVisionModel(config, store, prefix, request));
+}
+
+async function forward(sessions: LazySessions, config: Blip2VisionConfig, weights: PartWeights, { pixelValues }: VisionForwardInputs, request: VisionRequest): Promise<VisionOutput> {
   expectPixels(pixelValues, { ...config, numChannels: NUM_CHANNELS, interpolatePosEncoding: request.interpolatePosEncoding });
-  const session = await sessions.get(JSON.stringify(request), () => buildVisionModel(config, store, prefix, request));
+  const session = await openSession(sessions, config, weights, request);
   const outputs = await session.run({ pixel_values: pixelValues });
   return {
     lastHiddenState: outputs.last_hidden_state,

@@ -83,6 +83,7 @@ export async function assembleInstructBlip(parts: CheckpointParts<InstructBlipCo
 
 async function assemble(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
   const { config, folder, folders } = parts;
+  parts.startLanguage();
   await expectComplete(folders, modelTensors(config));
   const visionModel = await parts.vision();
   const qformer = await parts.textQFormer();

@@ -1,7 +1,7 @@
 import { InstructBlipConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
-import { openModelParts } from '../checkpoint-parts.ts';
+import { openModelParts, type CheckpointParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import { fittingParts, type ProcessorSource } from '../load-processor.ts';
 import type { EncodeImagesOptions } from '../pipeline.ts';
@@ -9,7 +9,7 @@ import { bareQuestion, instructChatPrompt } from '../prompt-templates.ts';
 import { keepRows, type KeptImage } from '../tasks/encoded-image.ts';
 import { createPictureTasks, type PictureTasks, type TaskPrompts } from '../tasks/picture-tasks.ts';
 import { createInstructedBatch } from './instructed-batch.ts';
-import { assembleInstructBlip } from './instructblip-for-conditional-generation.ts';
+import { assembleInstructBlip, type InstructBlipForConditionalGeneration } from './instructblip-for-conditional-generation.ts';
 import { createInstructBlipPipeline, type InstructBlipParts, type InstructBlipPipeline } from './instructblip-pipeline.ts';
 import { prepareAhead } from '../prepare-ahead.ts';
 
@@ -51,11 +51,16 @@ function createTasks(pipeline: InstructBlipPipeline, processor: InstructBlipProc
   return { ...createPictureTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
 }
 
+async function assemble(parts: CheckpointParts<InstructBlipConfig>, { isolate }: LoadOptions): Promise<InstructBlipForConditionalGeneration> {
+  const model = await assembleInstructBlip(parts);
+  if (isolate === 'worker') prepareAhead(model.pipeline);
+  return model;
+}
+
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlip> {
   const parts = await openModelParts(InstructBlipConfig.fromJson, source, options);
   try {
-    const [model, processor] = await Promise.all([assembleInstructBlip(parts), loadInstructProcessor(parts)]);
-    if (options.isolate === 'worker') prepareAhead(model.pipeline.language);
+    const [model, processor] = await Promise.all([assemble(parts, options), loadInstructProcessor(parts)]);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();

@@ -79,12 +79,33 @@ function zeroOf(g: Graph, sign: Sign, dims: readonly [] | readonly [1]): Value<'
 function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Value<'uint8'> {
   const features = fixedAxis(x.axes, -1, 'QuantizeLinear');
   const matrix = { axes: ['rows', features] };
-  const shapeOf = (value: Value, rank: number): Value<'int64'> => g.node('Shape', [value], { type: 'int64', axes: [rank] });
   const flat: F32 = g.node('Reshape', [x, g.constant('int64', [2], [-1, features])], { type: 'float32', ...matrix });
   const flatScales: F32 = g.node('Reshape', [scales, g.constant('int64', [1], [-1])], { type: 'float32', axes: ['rows'] });
-  const zeros: Value<'uint8'> = g.node('Expand', [zero, shapeOf(flatScales, 1)], { type: 'uint8', axes: ['rows'] });
+  const zeros = sharedByShape(g, `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> => g.node('Expand', [zero, shapeOf(g, flatScales)], { type: 'uint8', axes: ['rows'] }));
   const bytes: Value<'uint8'> = g.node('QuantizeLinear', [flat, flatScales, zeros], { type: 'uint8', ...matrix }, { attributes: { axis: { int: 0 } } });
-  return g.declare(g.node('Reshape', [bytes, shapeOf(x, x.axes.length)], { type: 'uint8', axes: x.axes }));
+  return g.declare(g.node('Reshape', [bytes, sameShape(g, x)], { type: 'uint8', axes: x.axes }));
+}
+
+/** For `Reshape`: the shape of `x`, as a constant where the runtime can find out the one axis that is not known. */
+function sameShape(g: Graph, x: Value): Value<'int64'> {
+  const unknown = x.axes.filter((axis) => typeof axis !== 'number').length;
+  if (unknown <= 1) return g.constant('int64', [x.axes.length], x.axes.map((axis) => (typeof axis === 'number' ? axis : -1)));
+  return sharedByShape(g, formatAxes(x.axes), () => shapeOf(g, x));
+}
+
+function shapeOf(g: Graph, x: Value): Value<'int64'> {
+  return g.node('Shape', [x], { type: 'int64', axes: [x.axes.length] });
+}
+
+/** What depends on a shape alone, once per graph: the name of an axis stands for one number. */
+const byShape = new WeakMap<Graph, Map<string, Value>>();
+
+function sharedByShape<V extends Value>(g: Graph, key: string, make: () => V): V {
+  const known = byShape.get(g) ?? new Map<string, Value>();
+  byShape.set(g, known);
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value as V;
 }
 
 /** Bytes times signed bytes, times the scales of the outputs. */
