@@ -21,7 +21,7 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   readonly config: C;
   /** Starts the language model's thread, where it is to have one, while other parts are made. */
   startLanguage(): void;
-  /** The encoder. Every part fails with `MISSING_WEIGHT` or `SHAPE_MISMATCH` where the checkpoint does not hold it, and with `DISPOSED` after disposal. */
+  /** The encoder. Of every part: what the checkpoint does not hold of it is `MISSING_WEIGHT` when it is first used; `DISPOSED` after disposal. */
   vision(): Promise<Blip2VisionModel>;
   /** The Q-Former of generation checkpoints, which reads patches alone. */
   qformer(): Promise<Blip2QFormerModel>;

@@ -14,8 +14,9 @@ import { finishWriting } from './writing.ts';
 /**
  * The tasks of a model with a language model: pictures in, text out. A picture may be given encoded wherever it may be given as a source.
  * @throws Blip2Error each task that writes, when it is awaited or iterated: `UNKNOWN_OPTION`, `INVALID_ARGUMENT` for options (what a result has no room for
- * included), for no pictures and for one that was encoded for another model; `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for a picture;
- * `INVALID_TOKENIZER` where the tokenizer gives ids that the model does not have; `SEQUENCE_TOO_LONG` for a prompt that leaves no room; `NOT_FINITE` if the scores are not numbers; `DISPOSED`. An abort rejects with the signal's reason.
+ * included), for a picture that was encoded for another model, and for a URL that may not be fetched; `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`,
+ * `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for a picture; `INVALID_TOKENIZER` where the tokenizer gives ids that the model does not have; `SEQUENCE_TOO_LONG` for a
+ * prompt that leaves no room; `NOT_FINITE` if no token can be chosen; `DISPOSED`. An abort rejects with the signal's reason.
  */
 export interface PictureTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
   /** What pictures and texts go through. */
