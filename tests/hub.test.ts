@@ -62,7 +62,7 @@ test('offline without the model: exit code 1, one line, what to do', async () =>
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
   expect(stderr).toMatch(/^OFFLINE: .*blip2 download .*\n$/);
   expect(server.requests).toEqual([]);
-}, 60_000);
+});
 
 test('blip2 download: sizes and licence first, then the folder; --dry-run writes nothing', async () => {
   const { cache, variables } = await hub();
@@ -78,7 +78,7 @@ test('blip2 download: sizes and licence first, then the folder; --dry-run writes
   expect(done.stderr).toContain('Licence: mit');
   const again = await blip2(['download', id], variables);
   expect(again).toEqual({ exitCode: 0, stdout: `${folder}\n`, stderr: '' });
-}, 60_000);
+});
 
 /** Until a file of weights is there in part. */
 async function somethingHasCome(cache: string): Promise<void> {
@@ -98,7 +98,7 @@ test('Ctrl-C during a download: exit code 130, and the next one goes on', async 
   const asked = server.requests.length;
   expect((await blip2(['download', id, '--quiet'], variables)).exitCode).toBe(0);
   expect(server.requests.slice(asked).some(({ headers }) => headers.range !== undefined)).toBe(true);
-}, 60_000);
+});
 
 test('blip2 cache: what was converted from a model', async () => {
   const { variables } = await hub();
@@ -140,7 +140,7 @@ test('blip2 cache: ls, verify, rm', async () => {
   expect(await blip2(['cache', 'rm', id], variables)).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/freed [\d.]+ MB/) });
   expect((await readdir(cache)).filter((name) => name.startsWith('models--'))).toEqual([]);
   expect(await blip2(['cache', 'lss'], variables)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('Did you mean ls?') });
-}, 60_000);
+});
 
 test('a model that is not here is inspected by its configuration and headers: no weights come, nothing stays', async () => {
   const { server, cache, variables } = await hub();

@@ -16,4 +16,4 @@ run();
 `);
   const loader = join(import.meta.dirname, '../test-loader.mjs');
   expect(execFileSync(process.execPath, ['--import', loader, source], { encoding: 'utf8' })).toBe('held object\ndisposed\n');
-}, 60_000);
+});

@@ -2,7 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { Blip2Error, type ActivationBits, type OnnxModel, type Signature, type TensorSpec, type TensorType, type WeightStore } from '@blip2/interfaces';
 import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
-import { fuseNodes } from './fuse-nodes.ts';
+import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type NodeProto, type ValueInfoProto } from './generated/onnx_pb.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
@@ -49,7 +49,7 @@ export function buildGraph<const S extends Signature>(
   const prepack = prepackOf(quantized);
   // The others are the runtime's to optimize: theirs are loaded in a moment, or kept as it has optimized them.
   const fused = prepack === 'afterFirstRun';
-  const nodes = fused ? fuseNodes(graph) : graph.nodes;
+  const nodes = fused ? fuseBiasGelu(graph) : graph.nodes;
   return {
     name,
     signature,

@@ -34,23 +34,23 @@ it('runs a real session in a worker', async () => {
 describe('a process with a part worker', () => {
   it('ends by itself while the worker is idle, though its host was forgotten', async () => {
     await expect(endDuringRun('idle')).resolves.toEqual({ code: 0, signal: null, output: '', errors: '' });
-  }, 20_000);
+  });
 
   it('stays alive until pending runs have ended', async () => {
     const { code, output, errors } = await endDuringRun('nothing');
     expect([code, errors]).toEqual([0, '']);
     expect(output).toMatch(/^act\nran \d+\nran again\n$/);
-  }, 20_000);
+  });
 
   it('exitWhenIdle: finishes the run, refuses the next, exits with the code', async () => {
     const { code, signal, output, errors } = await endDuringRun('exitWhenIdle');
     expect([code, signal, errors]).toEqual([3, null, '']);
     expect(output).toMatch(/^act\nran \d+\nsecond: DISPOSED\n$/);
-  }, 20_000);
+  });
 
   it('exitNow: ends during the run, as by Ctrl-C, without an abort', async () => {
     const { signal, output, errors } = await endDuringRun('exitNow');
     expect([signal, errors]).toEqual(['SIGINT', '']);
     expect(output).toBe('act\n');
-  }, 20_000);
+  });
 });

@@ -17,4 +17,4 @@ it.each(['inline', 'worker'])('a session %s outlives a long command line and lea
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', loader, fixture, isolate, 'x'.repeat(100_000)], { env });
   expect(stdout).toBe('2 -6');
   expect(await readdir(home)).toEqual([]);
-}, 30_000);
+});

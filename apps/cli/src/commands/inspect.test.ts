@@ -78,7 +78,7 @@ describe('bytes per precision', () => {
       expect(bytes[dtype]).toBeGreaterThan(precisions[dtype].convertedBytes);
     }
     expect(precisions.fp32.convertedBytes).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a checkpoint of InstructBLIP', () => {

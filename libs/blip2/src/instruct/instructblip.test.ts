@@ -57,7 +57,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
       const expected = entry.outputs.new_tokens.map((row, index) => withoutPadding(row, results[index]?.tokenIds.length ?? 0));
       expect({ name: entry.name, rows: results.map(({ tokenIds }) => tokenIds) }).toEqual({ name: entry.name, rows: expected });
     }
-  }, 60_000);
+  });
 
   it('answer in a batch what they answer one by one', async () => {
     const [images, questions, options] = [['photo.jpg', 'square.png', 'grey.png'].map(picture), ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'], { maxNewTokens: 8 }];

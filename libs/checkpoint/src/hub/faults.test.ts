@@ -58,7 +58,7 @@ describe('a fault that stays', () => {
     await hubTest({ repositories, fault: (request) => (isStored(request) ? 'trickle' : undefined), pace: { bytes: 2000, pause: 0 } });
     vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.4');
     await expect(downloadModel(modelId, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('too few bytes') });
-  }, 30_000);
+  });
 });
 
 describe('resuming', () => {
@@ -186,7 +186,7 @@ describe('a full disk', () => {
     }
     expect(kept[0]).toBe(0);
     expect(kept.at(-1)).toBeGreaterThan(5);
-  }, 30_000);
+  });
 
   it('is seen before the first byte where the model cannot fit', async () => {
     const { server } = await hubTest({ repositories });

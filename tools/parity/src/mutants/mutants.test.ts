@@ -25,7 +25,7 @@ describe('mutants', () => {
     beforeAll(async () => {
       golden = await readGoldenCase(join(import.meta.dirname, '../../cases/opt'));
       sound = await soundEntries(golden);
-    }, 60_000);
+    });
 
     // `npm run mutants` makes them all.
     it.each([
