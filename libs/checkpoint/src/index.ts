@@ -17,6 +17,7 @@ export { createRandomCheckpoint, randomTensorSource, type Initializer, type Rand
 export { readChunks, readRawTensor, readTensor, type ReadOptions } from './read-tensor.ts';
 export { resolveProcessorSource, resolveSource, type ResolveOptions, type SourceResolver } from './resolve-source.ts';
 export { findModelFile } from './safe-path.ts';
+export { makeFolder } from './make-folder.ts';
 export { refuseLfsPointer } from './lfs-pointer.ts';
 export { saveCheckpoint, type SaveDtype, type SaveOptions } from './save-checkpoint.ts';
 export type { FloatStoredType } from './stored-type.ts';

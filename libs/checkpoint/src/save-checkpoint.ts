@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises';
+import { readdir, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 import { indexFile, shardFile, singleFile } from './open-checkpoint.ts';
+import { makeFolder } from './make-folder.ts';
 import { syncFolder, writeAll, writePending, writing, type PendingFile } from './pending-file.ts';
 import type { FloatStoredType } from './stored-type.ts';
 import { convertedSource, type TensorSource } from './tensor-source.ts';
@@ -40,7 +41,7 @@ export async function saveCheckpoint(folder: string, sources: Iterable<TensorSou
   const all = [...sources].map((source) => (dtype === undefined ? source : convertedSource(source, storedTypes[dtype])));
   const shards = planShards(all, maxShardBytes);
   options.signal?.throwIfAborted();
-  const made = await writing(folder, mkdir(folder, { recursive: true }));
+  const made = await writing(folder, makeFolder(folder));
   try {
     await writeShards(folder, shards, options);
   } catch (error) {

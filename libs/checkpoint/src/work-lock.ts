@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from './make-folder.ts';
 import { isRunning, processName } from './process-identity.ts';
 
 /** Says that somebody works on something. */
@@ -33,7 +34,7 @@ export const lockEnding = '.blip2.lock';
  */
 export async function lockWork(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
   const path = join(folder, `${name}${lockEnding}`);
-  await mkdir(folder, { recursive: true }).catch(() => {});
+  await makeFolder(folder).catch(() => {});
   const watch = { seen: 0, since: performance.now() };
   while (!(await take(path))) {
     if (await options.isDone()) return undefined;

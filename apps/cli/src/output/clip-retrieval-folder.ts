@@ -1,5 +1,6 @@
+import { makeFolder } from '@blip2/checkpoint';
 import { Blip2Error } from '@blip2/interfaces';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { embeddingOf } from './embedding-of.ts';
 import { expectFolder, finishedShards, removeUnfinished, shardFiles, type ShardKind } from './clip-retrieval-shards.ts';
@@ -9,6 +10,7 @@ import { resultsOf } from './result-lines.ts';
 import type { ResultSink } from './result-sink.ts';
 import type { ResumeOptions } from './resumable-file.ts';
 import { expectSameRun, saveRecord } from './run-record.ts';
+import { writeFailed } from './write-failed.ts';
 import type { ResultObject } from './table.ts';
 
 export interface ClipRetrievalOptions {
@@ -37,7 +39,7 @@ export async function openClipRetrievalFolder(folder: string, { kind, shardSize 
   const begin = async (): Promise<void> => {
     if (begun) return;
     await removeUnfinished(folder, goOn ? shards.filter(({ names }) => names === undefined) : shards, kind);
-    for (const name of [`${kind}_emb`, 'metadata']) await mkdir(join(folder, name), { recursive: true });
+    for (const name of [`${kind}_emb`, 'metadata']) await makeFolder(join(folder, name)).catch((cause: unknown) => { throw writeFailed(folder, cause); });
     if (!goOn) await saveRecord(recordOf, record);
     begun = true;
   };

@@ -1,7 +1,8 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Blip2Error, type NormFold, type PlannedWeight, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import type { LoadProgress } from '../hub/download-model.ts';
+import { makeFolder } from '../make-folder.ts';
 import { syncFolder, systemCode, writeAll, writePending, writing } from '../pending-file.ts';
 import { readHeader } from '../read-header.ts';
 import { requireSpace } from '../save-checkpoint.ts';
@@ -54,7 +55,7 @@ export async function convertedWeights(store: WeightStore, plan: readonly Planne
     await markUsed(file);
     return ready;
   }
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(folder).catch((cause: unknown) => {
     throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, ...systemCode(cause), fix: ANOTHER_CACHE, cause });
   });
   await removeAbandoned(folder);

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
+import { makeFolder } from '../make-folder.ts';
 import { syncFolder, writing } from '../pending-file.ts';
 import { cachedSnapshot } from './cached-snapshot.ts';
 import { downloadBlob } from './download-blob.ts';
@@ -90,7 +90,7 @@ async function bring(session: HubSession, prepared: PreparedDownload, { onPlan, 
   if (plan.missingBytes > 0) onPlan?.(plan);
   await expectSpace(prepared);
   await tagCacheFolder(session.settings.cacheFolder);
-  for (const folder of [repository.blobs, plan.folder]) await writing(folder, mkdir(folder, { recursive: true }));
+  for (const folder of [repository.blobs, plan.folder]) await writing(folder, makeFolder(folder));
   await writeTreeCache(repository, plan.commit, tree);
   await inParallel(needed, maxParallel, session.signal, (file, signal) => bringFile({ ...session, signal }, prepared, file, onProgress));
   await removeLeftovers(repository.blobs, new Set(needed.map(etagOf)));
@@ -134,7 +134,7 @@ async function bringFile(session: HubSession, prepared: PreparedDownload, file: 
   try {
     if (!(await isPlaced())) {
       const { blobs } = repository;
-      await writing(path, mkdir(dirname(path), { recursive: true }));
+      await writing(path, makeFolder(dirname(path)));
       // Without links the file itself goes where the link would be, as in Python's cache.
       const destination = session.settings.symlinks && (await canLink(repository, etag)) ? join(blobs, etag) : path;
       await downloadBlob(session, { id: plan.id, commit: plan.commit, file, blobs, destination, onBytes: report });

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../make-folder.ts';
 import { lengthBytes } from '../header.ts';
 import { maxHeaderBytes } from '../limits.ts';
 import { indexFile } from '../open-checkpoint.ts';
@@ -52,7 +53,7 @@ export async function outlineModel(id: string, options: PlanOptions = {}, io: Hu
 }
 
 async function outlineFile(session: HubSession, file: RemoteFile, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   if (READ_WHOLE.has(file.path)) return writeFile(path, await fetchStart(session, file, Math.min(file.size, MAX_JSON_BYTES)));
   if (!file.path.endsWith('.safetensors')) return writeFile(path, '');
   const handle = await open(path, 'w');

@@ -1,5 +1,6 @@
-import { copyFile, mkdir, open, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, open, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { makeFolder } from '../make-folder.ts';
 import { writePending, writing } from '../pending-file.ts';
 import { temporaryPath } from './partial-file.ts';
 import { isCommit, type RepositoryFolder } from './repository-id.ts';
@@ -29,7 +30,7 @@ export async function canLink({ blobs }: RepositoryFolder, etag: string): Promis
 
 /** Makes `path` a relative link to the blob `etag`: a cache may be moved. Returns whether links are possible here. */
 export async function linkBlob(folder: RepositoryFolder, etag: string, path: string): Promise<boolean> {
-  await writing(path, mkdir(dirname(path), { recursive: true }));
+  await writing(path, makeFolder(dirname(path)));
   const target = relative(dirname(path), join(folder.blobs, etag));
   if ((await readlink(path).catch(() => undefined)) === target) return true;
   // Not in place: a link that leads nowhere, or a copy, is replaced in one step.
@@ -46,7 +47,7 @@ export async function linkBlob(folder: RepositoryFolder, etag: string, path: str
 
 /** The same where links are not possible. `blob` stays: others may use it. */
 export async function copyBlob(folder: RepositoryFolder, etag: string, path: string): Promise<void> {
-  await writing(path, mkdir(dirname(path), { recursive: true }));
+  await writing(path, makeFolder(dirname(path)));
   const temporary = temporaryPath(folder.blobs, etag);
   try {
     await writing(path, copyFile(join(folder.blobs, etag), temporary));
@@ -73,7 +74,7 @@ export async function cachedCommit(folder: RepositoryFolder, revision: string): 
 export async function writeRef(folder: RepositoryFolder, revision: string, commit: string): Promise<void> {
   if (revision === commit || (await cachedCommit(folder, revision)) === commit) return;
   const path = join(folder.refs, revision);
-  await writing(path, mkdir(dirname(path), { recursive: true }));
+  await writing(path, makeFolder(dirname(path)));
   const pending = await writePending(path, (handle) => writing(path, handle.writeFile(commit)));
   await pending.commit();
 }
@@ -82,6 +83,6 @@ export async function writeRef(folder: RepositoryFolder, revision: string, commi
 const cacheTag = 'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by huggingface_hub.\n# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n';
 
 export async function tagCacheFolder(cacheFolder: string): Promise<void> {
-  await writing(cacheFolder, mkdir(cacheFolder, { recursive: true }));
+  await writing(cacheFolder, makeFolder(cacheFolder));
   await writeFile(join(cacheFolder, 'CACHEDIR.TAG'), cacheTag, { flag: 'wx' }).catch(() => {});
 }

@@ -1,5 +1,6 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../make-folder.ts';
 import { writePending } from '../pending-file.ts';
 import type { RepositoryFolder } from './repository-id.ts';
 import { field, stringOf, type RepositoryFile } from './repository.ts';
@@ -36,7 +37,7 @@ export async function writeTreeCache(folder: RepositoryFolder, commit: string, f
   const byPath = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const text = JSON.stringify({ format_version: formatVersion, files: Object.fromEntries(byPath.map((file) => [file.path, entryOf(file)])) }, null, 1);
   try {
-    await mkdir(join(folder.root, 'trees'), { recursive: true });
+    await makeFolder(join(folder.root, 'trees'));
     const pending = await writePending(treeFile(folder, commit), async (handle) => handle.writeFile(text));
     await pending.commit();
   } catch {
