@@ -1,4 +1,3 @@
-import { makeFolder } from '@blip2/checkpoint';
 import { Blip2Error } from '@blip2/interfaces';
 import { stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
@@ -14,7 +13,10 @@ export async function heatmapOutputs(output: string, inputs: readonly string[]):
   const isFolder = /[/\\]$/.test(output) || (await stat(output).then((stats) => stats.isDirectory(), () => false));
   if (!isFolder && !/\.png$/i.test(output)) throw new Blip2Error('INVALID_ARGUMENT', 'A heatmap is a PNG', { where: '--output', expected: 'a file ending in .png, or a folder', got: output });
   if (!isFolder && inputs.length > 1) throw new Blip2Error('INVALID_ARGUMENT', 'Heatmaps of several pictures need a folder', { where: '--output', expected: 'a folder, such as maps/', got: output });
-  if (isFolder) await makeFolder(output).catch((cause: unknown) => { throw writeFailed(output, cause); });
+  if (isFolder) {
+    const { makeFolder } = await import('@blip2/checkpoint');
+    await makeFolder(output).catch((cause: unknown) => { throw writeFailed(output, cause); });
+  }
   const files = isFolder ? distinctNames(inputs).map((name) => join(output, name)) : [output];
   for (const file of files) await expectNoInput(file, inputs);
   if (files[0] !== undefined) await expectWritable(files[0]);

@@ -1,4 +1,3 @@
-import { makeFolder } from '@blip2/checkpoint';
 import { Blip2Error } from '@blip2/interfaces';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,6 +38,7 @@ export async function openClipRetrievalFolder(folder: string, { kind, shardSize 
   const begin = async (): Promise<void> => {
     if (begun) return;
     await removeUnfinished(folder, goOn ? shards.filter(({ names }) => names === undefined) : shards, kind);
+    const { makeFolder } = await import('@blip2/checkpoint');
     for (const name of [`${kind}_emb`, 'metadata']) await makeFolder(join(folder, name)).catch((cause: unknown) => { throw writeFailed(folder, cause); });
     if (!goOn) await saveRecord(recordOf, record);
     begun = true;
