@@ -1,8 +1,8 @@
 import type { NewToken } from '@blip2/generate';
 import type { GenerationOptions, PixelValues } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
-import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
-import { assembleConditionalGeneration, type Blip2ForConditionalGeneration } from './blip2-for-conditional-generation.ts';
+import { openCheckpointParts } from './checkpoint-parts.ts';
+import { assembleConditionalGeneration } from './blip2-for-conditional-generation.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { ModelSources } from './model-sources.ts';
 import { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions } from './pipeline.ts';
@@ -12,7 +12,7 @@ import { createEncodedImages, type EncodedImage } from './tasks/encoded-image.ts
 import { createPictureTasks, type PictureTasks, type TaskPrompts } from './tasks/picture-tasks.ts';
 import type { RankAnswersOptions } from './tasks/rank-answers.ts';
 import type { ImageOptions } from './tasks/task-images.ts';
-import { prepareAhead } from './prepare-ahead.ts';
+import { preparedAhead } from './prepare-ahead.ts';
 
 /** What every task that writes takes: options of generation, and how pictures are read. Unless told, at most 32 new tokens are written. */
 export interface TaskOptions extends GenerationOptions, ImageOptions {
@@ -78,16 +78,10 @@ function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose
   return { ...createPictureTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
 }
 
-async function assemble(parts: CheckpointParts, { isolate }: LoadOptions): Promise<Blip2ForConditionalGeneration> {
-  const model = await assembleConditionalGeneration(parts);
-  if (isolate === 'worker') prepareAhead(model.pipeline);
-  return model;
-}
-
 async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2> {
   const parts = await openCheckpointParts(source, options);
   try {
-    const [model, processor] = await Promise.all([assemble(parts, options), loadProcessor({ folder: parts.folders.processor, config: parts.config })]);
+    const [model, processor] = await Promise.all([preparedAhead(assembleConditionalGeneration(parts), options), loadProcessor({ folder: parts.folders.processor, config: parts.config })]);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();

@@ -7,20 +7,23 @@ import { systemCode } from './pending-file.ts';
  * folder that it cannot be there (below `/proc`): it takes the one above it for missing, again and again.
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
-  if (await made(folder, { unlessAboveIsMissing: true })) return folder;
-  if (await isFolder(folder)) return undefined;
-  const first = await makeFolder(dirname(resolve(folder)));
-  return (await made(folder, { unlessAboveIsMissing: false })) ? first ?? folder : first;
+  try {
+    return await makeOne(folder);
+  } catch (error) {
+    const above = dirname(resolve(folder));
+    if (systemCode(error).got !== 'ENOENT' || above === folder) throw error;
+    const [first, last] = [await makeFolder(above), await makeOne(folder)];
+    return first ?? last;
+  }
 }
 
-/** False if it is there, or if there is no place for it and that may be. */
-async function made(folder: string, { unlessAboveIsMissing }: { readonly unlessAboveIsMissing: boolean }): Promise<boolean> {
+/** Nothing if it is there already. */
+async function makeOne(folder: string): Promise<string | undefined> {
   try {
     await mkdir(folder);
-    return true;
+    return folder;
   } catch (error) {
-    const isMissing = systemCode(error).got === 'ENOENT' && dirname(resolve(folder)) !== folder;
-    if ((unlessAboveIsMissing && isMissing) || (await isFolder(folder))) return false;
+    if (await isFolder(folder)) return undefined;
     throw error;
   }
 }

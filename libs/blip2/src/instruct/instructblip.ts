@@ -1,7 +1,7 @@
 import { InstructBlipConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
-import { openModelParts, type CheckpointParts } from '../checkpoint-parts.ts';
+import { openModelParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import { fittingParts, type ProcessorSource } from '../load-processor.ts';
 import type { EncodeImagesOptions } from '../pipeline.ts';
@@ -9,9 +9,9 @@ import { bareQuestion, instructChatPrompt } from '../prompt-templates.ts';
 import { keepRows, type KeptImage } from '../tasks/encoded-image.ts';
 import { createPictureTasks, type PictureTasks, type TaskPrompts } from '../tasks/picture-tasks.ts';
 import { createInstructedBatch } from './instructed-batch.ts';
-import { assembleInstructBlip, type InstructBlipForConditionalGeneration } from './instructblip-for-conditional-generation.ts';
+import { assembleInstructBlip } from './instructblip-for-conditional-generation.ts';
 import { createInstructBlipPipeline, type InstructBlipParts, type InstructBlipPipeline } from './instructblip-pipeline.ts';
-import { prepareAhead } from '../prepare-ahead.ts';
+import { preparedAhead } from '../prepare-ahead.ts';
 
 /**
  * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded picture has been through the vision encoder alone, for what the
@@ -51,16 +51,10 @@ function createTasks(pipeline: InstructBlipPipeline, processor: InstructBlipProc
   return { ...createPictureTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
 }
 
-async function assemble(parts: CheckpointParts<InstructBlipConfig>, { isolate }: LoadOptions): Promise<InstructBlipForConditionalGeneration> {
-  const model = await assembleInstructBlip(parts);
-  if (isolate === 'worker') prepareAhead(model.pipeline);
-  return model;
-}
-
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlip> {
   const parts = await openModelParts(InstructBlipConfig.fromJson, source, options);
   try {
-    const [model, processor] = await Promise.all([assemble(parts, options), loadInstructProcessor(parts)]);
+    const [model, processor] = await Promise.all([preparedAhead(assembleInstructBlip(parts), options), loadInstructProcessor(parts)]);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();
