@@ -37,8 +37,8 @@ const tests = {};
 function record(test, name, map, targets) {
   const counts = (((tests[test] ??= {}).maps ??= {})[name] ??= { hits: 0, of: 0 });
   const point = peak(map);
-  counts.of += 1;
-  if (targets.some((target) => circle(point, target))) counts.hits += 1;
+  counts.of++;
+  if (targets.some((target) => circle(point, target))) counts.hits++;
 }
 function recordChance(test, targets) {
   const grid = Array.from({ length: CANVAS ** 2 }, (_, index) => ({ x: (index % CANVAS) + 0.5, y: Math.floor(index / CANVAS) + 0.5 }));

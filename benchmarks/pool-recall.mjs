@@ -32,7 +32,7 @@ function medoid(rows) {
 /** The direction that most of all queries lie along: power iteration, from their mean. */
 function principal(rows) {
   let direction = unit(mean(rows));
-  for (let step = 0; step < 50; step += 1) direction = unit(mean(rows.map((row) => row.map((value) => value * dot(row, direction)))));
+  for (let step = 0; step < 50; step++) direction = unit(mean(rows.map((row) => row.map((value) => value * dot(row, direction)))));
   return direction;
 }
 

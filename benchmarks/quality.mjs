@@ -51,7 +51,7 @@ async function generation(kind, dtype, convertedDir, reference) {
     const asked = scenes.slice(begin, end).flatMap(({ questions }, i) => questions.map((question, at) => ({ ...question, image: images[begin + i], ids: expected[begin + i][kind].questions[at].ids })));
     const answers = await blip2.answer(asked.map(({ image }) => image), asked.map(({ question }) => question), { maxNewTokens: 32 });
     answers.forEach(({ text, tokenIds }, i) => {
-      row.answers += 1;
+      row.answers++;
       row.answersRight += text === asked[i].answer;
       row.answersSame += same(tokenIds, asked[i].ids);
     });
@@ -70,7 +70,7 @@ async function matching(dtype, convertedDir) {
     const [scored] = await retrieval.match([images[index]], [caption, false_caption]);
     for (const [at, key] of ['true', 'false'].entries()) {
       const [no, yes] = expected[index].itm[key].logits;
-      row.pairs += 1;
+      row.pairs++;
       row.pairsRight += (scored[at].itm > 0.5) === (key === 'true');
       row.largestProbabilityError = Math.max(row.largestProbabilityError, Math.abs(scored[at].itm - 1 / (1 + Math.exp(no - yes))));
     }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { executable, repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 
@@ -35,7 +35,7 @@ function killedAfter(lines: number, output: string, argv: readonly string[]): Pr
 }
 
 describe('a long run that is killed, twice, the last line torn', () => {
-  it('goes on from there: every good picture once, every broken one reported, in one sheet', async () => {
+  test('goes on from there: every good picture once, every broken one reported, in one sheet', async () => {
     const count = 150;
     const at = await manyPictures(count);
     const output = at('out.jsonl');
@@ -59,7 +59,7 @@ describe('a long run that is killed, twice, the last line torn', () => {
 });
 
 describe('a picture of a server on this machine', () => {
-  it('is described when that is allowed', async () => {
+  test('is described when that is allowed', async () => {
     const picture = await readFile(example('one-large-star.png'));
     const server = createServer((_request, response) => void response.end(picture));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BENCH_METRICS } from './bench/bench-job.ts';
 import { bash, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
@@ -13,7 +13,7 @@ interface Line {
 }
 
 describe('blip2 bench', () => {
-  it('measures the demo at each precision, converting weights before if need be', async () => {
+  test('measures the demo at each precision, converting weights before if need be', async () => {
     const at = await temporaryFolder({});
     const { exitCode, stdout, stderr } = await bash(`blip2 bench --dtype fp32,q4 --rounds 2 --new-tokens 3 --threads 1 --json`, { BLIP2_CACHE: at('cache') });
     expect([exitCode, stderr]).toEqual([0, '']);
@@ -29,14 +29,14 @@ describe('blip2 bench', () => {
     }
   });
 
-  it('shows a table of a given picture, and writes nothing else', async () => {
+  test('shows a table of a given picture, and writes nothing else', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['bench', '--image', 'examples/photo-size.jpg', '--rounds', '1', '--new-tokens', '2']);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^the built-in demo, whose times say nothing about a real model\n.*captions of 2 tokens.*\n +fp32\n/);
     for (const name of Object.keys(BENCH_METRICS)) expect(stdout).toMatch(new RegExp(`^${name} .* [\\d.]+$`, 'm'));
   });
 
-  it.each([
+  test.each([
     [['--dtype', 'fp32,'], 2, /names with commas between/],
     [['--dtype', 'q5'], 2, /UNSUPPORTED_DTYPE/],
     [['--new-tokens', '1'], 2, /at least 2/],

@@ -1,7 +1,7 @@
 import { copyFile, cp, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bash, executable, repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 import { demoModelFolder } from './model/demo-model.ts';
@@ -19,14 +19,14 @@ const PRINT_MODULES = `data:text/javascript,${encodeURIComponent(
 )}`;
 
 describe('starting', () => {
-  it.each([['--help'], ['caption', '--help'], ['--version'], ['completion', 'bash'], ['caption', '--oops']])('%s loads neither the runtime nor sharp nor the library', async (...argv) => {
+  test.each([['--help'], ['caption', '--help'], ['--version'], ['completion', 'bash'], ['caption', '--oops']])('%s loads neither the runtime nor sharp nor the library', async (...argv) => {
     const { stderr } = await spawnBlip2(argv, { nodeOptions: ['--import', PRINT_MODULES] });
     const modules = stderr.split('\n').filter((line) => line.startsWith('file:'));
     expect(modules.some((url) => url.includes('/commander/'))).toBe(true);
     expect(modules.filter((url) => /onnxruntime|sharp|inversify|tokenizers|tinyglobby|libs\/(?!interfaces\/)/.test(url))).toEqual([]);
   });
 
-  it('says what to do if it was not built', async () => {
+  test('says what to do if it was not built', async () => {
     const at = await temporaryFolder({ 'package.json': '{"type":"module"}' });
     await mkdir(at('bin'));
     await copyFile(executable, at('bin/blip2.js'));
@@ -37,13 +37,13 @@ describe('starting', () => {
 });
 
 describe('captions', () => {
-  it('come out on stdout; the demo says on stderr what it is', async () => {
+  test('come out on stdout; the demo says on stderr what it is', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', star]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${star}\ta large yellow star\n` });
     expect(stderr).toMatch(/^Note: .*toy trained on drawn coloured shapes only.*--model FOLDER\.\n$/);
   });
 
-  it('are made of files with odd names, of a list, of a pattern and of stdin', async () => {
+  test('are made of files with odd names, of a list, of a pattern and of stdin', async () => {
     const at = await temporaryFolder({ 'list.txt': 'snow ☃ und grün.png\n' });
     await copyFile(star, at('snow ☃ und grün.png'));
     await copyFile(star, at('[1] -q.png'));
@@ -56,7 +56,7 @@ describe('captions', () => {
 });
 
 describe('a device', () => {
-  it.each([['cuda', /expected cpu\b.*ONNXRUNTIME_NODE_INSTALL/], ['abacus', /expected cpu\b.*Use device cpu/]])('%s is refused as bad usage, with what is supported and without the log of the runtime', async (device, words) => {
+  test.each([['cuda', /expected cpu\b.*ONNXRUNTIME_NODE_INSTALL/], ['abacus', /expected cpu\b.*Use device cpu/]])('%s is refused as bad usage, with what is supported and without the log of the runtime', async (device, words) => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', star, '--quiet', '--device', device]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(/^UNSUPPORTED_DEVICE: .*\n$/);
@@ -65,7 +65,7 @@ describe('a device', () => {
 });
 
 describe('a URL on the command line', () => {
-  it('is fetched, but never from this machine or its network', async () => {
+  test('is fetched, but never from this machine or its network', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', '--quiet', 'http://127.0.0.1:9/star.png']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
     expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:9\/star\.png: INVALID_ARGUMENT: The image lies at an address that is not public/);
@@ -73,7 +73,7 @@ describe('a URL on the command line', () => {
 });
 
 describe('bad input: one line with its code each, nothing on stdout, an exit code', () => {
-  it('pictures that are none', async () => {
+  test('pictures that are none', async () => {
     const at = await temporaryFolder({ 'empty.png': '', 'text.png': 'no picture at all', 'drawing.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' });
     await copyFile(star, at('cut.png'));
     await truncate(at('cut.png'), 2000);
@@ -93,7 +93,7 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
     ['an unknown model type', 'UNSUPPORTED_ARCHITECTURE', async (at) => writeFile(at('config.json'), (await readFile(at('config.json'), 'utf8')).replace('"blip-2"', '"llava"'))],
     ['weights of other shapes', 'SHAPE_MISMATCH', async (at) => writeFile(at('config.json'), (await readFile(at('config.json'), 'utf8')).replace('"ffn_dim": 256', '"ffn_dim": 512'))],
   ];
-  it.each(broken)('%s', async (_what, code, breakIt) => {
+  test.each(broken)('%s', async (_what, code, breakIt) => {
     const at = await temporaryFolder();
     await cp(demoModelFolder, at('model'), { recursive: true });
     await breakIt((name = '') => at(join('model', name)));
@@ -103,7 +103,7 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
     expect(await readdir(at())).toEqual(['model']);
   });
 
-  it('a tokenizer with ids that the model does not have is no bad usage', async () => {
+  test('a tokenizer with ids that the model does not have is no bad usage', async () => {
     const at = await temporaryFolder();
     await cp(demoModelFolder, at('model'), { recursive: true });
     const tokenizer = JSON.parse(await readFile(at('model/tokenizer.json'), 'utf8')) as { model: { vocab: Record<string, number> } };
@@ -114,7 +114,7 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
     expect(stderr).toMatch(/^INVALID_TOKENIZER: [^\n]*got 100000\. Take tokenizer and model[^\n]*\n$/);
   });
 
-  it('a precision that is not offered is bad usage', async () => {
+  test('a precision that is not offered is bad usage', async () => {
     const { exitCode, stderr } = await spawnBlip2(['caption', star, '--quiet', '--dtype', 'fp16']);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/^UNSUPPORTED_DTYPE: [^\n]*fp32[^\n]*\n$/);
@@ -124,13 +124,13 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
 describe('pipes and interrupts', () => {
   const many = `${Array.from({ length: 300 }, () => `"${star}"`).join('\n')}\n`;
 
-  it('ends quietly when the reader has read enough', async () => {
+  test('ends quietly when the reader has read enough', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
     const { exitCode, stdout, stderr } = await bash(`blip2 caption --quiet --batch-size 1 @"$LIST" | head -1`, { LIST: at('many.jsonl') });
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: `${star}\ta large yellow star\n`, stderr: '' });
   });
 
-  it('ends with 1 at an error that nobody handles, says what it was and leaves nothing behind', async () => {
+  test('ends with 1 at an error that nobody handles, says what it was and leaves nothing behind', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
     const stray = "import { isMainThread } from 'node:worker_threads'; if (isMainThread) setTimeout(() => { throw new RangeError('stray'); }, 700);";
     const run = await spawnBlip2(['caption', '--quiet', `@${at('many.jsonl')}`, '-o', at('out.tsv')], { nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(stray)}`] });
@@ -140,7 +140,7 @@ describe('pipes and interrupts', () => {
     expect(await readdir(at())).toEqual(['many.jsonl']);
   });
 
-  it('stops at Ctrl-C with whole lines and 130, and goes on from there', async () => {
+  test('stops at Ctrl-C with whole lines and 130, and goes on from there', async () => {
     const at = await temporaryFolder();
     const images = await Promise.all(Array.from({ length: 200 }, async (_, index) => {
       await copyFile(example('small-one.png'), at(`${index}.png`));
@@ -160,7 +160,7 @@ describe('pipes and interrupts', () => {
     expect(all).toEqual(images);
   });
 
-  it('ends at once at the second Ctrl-C', async () => {
+  test('ends at once at the second Ctrl-C', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
     let interrupts = 0;
     const { exitCode, signal, stdout } = await spawnBlip2(['caption', '--batch-size', '300', `@${at('many.jsonl')}`], {
@@ -178,7 +178,7 @@ describe('InstructBLIP', () => {
   const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
   const picture = join(repository, 'tools/parity/cases/instructblip-t5/images/photo.jpg');
   // A tiny model of random weights: what it says means nothing, but it is what the reference says ('generate/…' of the case, by the library's tests).
-  it('captions, answers and ranks', async () => {
+  test('captions, answers and ranks', async () => {
     const common = ['-m', model, '--quiet', '--json'];
     const json = async (...argv: string[]): Promise<Record<string, unknown>> => JSON.parse((await spawnBlip2([...argv, ...common])).stdout);
     const asked = await json('ask', picture, '-q', 'A short image description:', '--max-new-tokens', '6');
@@ -187,7 +187,7 @@ describe('InstructBLIP', () => {
     expect(await json('rank', picture, '-q', 'what is it?', '-c', 'a cat', '-c', 'two dogs')).toMatchObject({ candidates: [{ text: expect.any(String) }, { text: expect.any(String) }] });
   });
 
-  it('talks', async () => {
+  test('talks', async () => {
     const { exitCode, stdout } = await spawnBlip2(['chat', picture, '-m', model, '--quiet', '--max-new-tokens', '4'], { stdin: 'what is it?\nwhy?\n' });
     expect(exitCode).toBe(0);
     expect(stdout.trim().split('\n').length).toBeGreaterThanOrEqual(1);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bash, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 import { demoModelFolder } from './model/demo-model.ts';
@@ -8,7 +8,7 @@ import { demoModelFolder } from './model/demo-model.ts';
 const image = fileURLToPath(new URL('../evaluation/images/001.png', import.meta.url));
 
 describe('blip2 compare', () => {
-  it('runs the demo at both precisions and says how far they are apart', async () => {
+  test('runs the demo at both precisions and says how far they are apart', async () => {
     const at = await temporaryFolder({});
     const { exitCode, stdout, stderr } = await bash(`blip2 compare '${demoModelFolder}' '${image}' --dtype fp32,q8 --json --threads 1`, { BLIP2_CACHE: at('cache') });
     expect([exitCode, stderr]).toEqual([0, '']);
@@ -18,13 +18,13 @@ describe('blip2 compare', () => {
     expect(last).toMatchObject({ summary: [{ dtype: 'fp32' }, { dtype: 'q8' }] });
   });
 
-  it.each([['fp32'], ['fp32,fp32'], ['fp32,']])('needs two precisions: %s', async (dtype) => {
+  test.each([['fp32'], ['fp32,fp32'], ['fp32,']])('needs two precisions: %s', async (dtype) => {
     const { exitCode, stderr } = await spawnBlip2(['compare', demoModelFolder, join(image, '../000.png'), '--dtype', dtype]);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/two or more names/);
   });
 
-  it('passes on what to use instead of a precision that is not offered', async () => {
+  test('passes on what to use instead of a precision that is not offered', async () => {
     const { exitCode, stderr } = await spawnBlip2(['caption', image, '--dtype', 'language=bf16', '--quiet']);
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/UNSUPPORTED_DTYPE.*language.*bf16.*fast/)]);
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 
 const evaluation = fileURLToPath(new URL('../evaluation', import.meta.url));
@@ -45,7 +45,7 @@ describe('the demo checkpoint says, token by token, what the reference says', ()
   const scenes = read<Scene>('scenes.jsonl');
   const expected = read<Expected>('expected.jsonl');
 
-  it('in the captions of 200 scenes', async () => {
+  test('in the captions of 200 scenes', async () => {
     const results = await blip2('caption', `@${join(evaluation, 'scenes.jsonl')}`);
     expect(results.map(({ image, tokenIds, text }) => ({ image, tokenIds, text }))).toEqual(
       expected.map(({ opt }, index) => ({ image: join(evaluation, scenes[index]?.image ?? ''), tokenIds: opt.caption.ids, text: opt.caption.text })),
@@ -53,14 +53,14 @@ describe('the demo checkpoint says, token by token, what the reference says', ()
     expect(results).toHaveLength(200);
   });
 
-  it('in the answers to 800 questions', async () => {
+  test('in the answers to 800 questions', async () => {
     const all: (readonly number[] | undefined)[][] = [];
     for (let first = 0; first < scenes.length; first += IMAGES_PER_RUN) all.push(...(await answers(evaluation, scenes.slice(first, first + IMAGES_PER_RUN))));
     expect(all).toEqual(expected.map(({ opt }) => opt.questions.map(({ ids }) => ids)));
     expect(all.flat()).toHaveLength(800);
   }, 300_000);
 
-  it('of the example pictures, JPEG and large ones among them', async () => {
+  test('of the example pictures, JPEG and large ones among them', async () => {
     const examples = read<Scene>('examples.jsonl');
     const said = read<Expected>('examples-expected.jsonl');
     const folder = join(repository, 'examples');

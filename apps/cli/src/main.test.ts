@@ -1,41 +1,41 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from './fakes/fake-environment.ts';
 
 describe('help and versions', () => {
-  it('prints the commands, their one-liners and the exit codes on stdout', async () => {
+  test('prints the commands, their one-liners and the exit codes on stdout', async () => {
     const { exitCode, stdout, stderr } = await runFake(['--help']);
     expect(exitCode).toBe(0);
     expect(stderr).toBe('');
     for (const part of ['caption', 'ask', 'inspect', 'path<TAB>caption', 'Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted']) expect(stdout).toContain(part);
   });
 
-  it.each(['caption', 'ask', 'inspect'])('prints options and examples of %s', async (command) => {
+  test.each(['caption', 'ask', 'inspect'])('prints options and examples of %s', async (command) => {
     const { exitCode, stdout } = await runFake([command, '--help']);
     expect(exitCode).toBe(0);
     for (const part of ['Examples:', `blip2 ${command}`, '--json', '--output <file>', '--verbose', '--quiet', 'Exit codes:']) expect(stdout).toContain(part);
   });
 
-  it('lists every common and every generation option with caption', async () => {
+  test('lists every common and every generation option with caption', async () => {
     const { stdout } = await runFake(['caption', '--help']);
     for (const flag of ['-m, --model', '--dtype', '--device', '--threads', '--batch-size', '--offline', '--seed', '--max-new-tokens', '--num-beams', '--do-sample', '-r, --recursive', '--restart', '--no-progress']) expect(stdout).toContain(flag);
     expect(stdout).not.toContain('--signal');
     expect(stdout).not.toContain('--streamer');
   });
 
-  it('prints its own version and that of Node', async () => {
+  test('prints its own version and that of Node', async () => {
     const { exitCode, stdout } = await runFake(['--version']);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^blip2 \d+\.\d+\.\d+\S* \(node v\d+/);
   });
 
-  it.each(['caption', 'ask', 'match'])('keeps the options of %s within 80 columns where nobody says how wide it is', async (command) => {
+  test.each(['caption', 'ask', 'match'])('keeps the options of %s within 80 columns where nobody says how wide it is', async (command) => {
     const { stdout } = await runFake([command, '--help']);
     const options = stdout.slice(stdout.indexOf('Options:'), stdout.indexOf('Examples:'));
     expect(options).toContain('--batch-size');
     expect(options.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 
-  it('answers a bare call with the help on stderr and exit code 2', async () => {
+  test('answers a bare call with the help on stderr and exit code 2', async () => {
     const { exitCode, stdout, stderr } = await runFake([]);
     expect(exitCode).toBe(2);
     expect(stdout).toBe('');
@@ -44,7 +44,7 @@ describe('help and versions', () => {
 });
 
 describe('bad usage: one line with a code, exit code 2, no model loaded', () => {
-  it.each([
+  test.each([
     [['captoin', 'x.png'], "INVALID_ARGUMENT: Unknown command 'captoin'. Did you mean caption?"],
     [['caption', 'x.png', '--max-new-token', '3'], "UNKNOWN_OPTION: Unknown option '--max-new-token'. Did you mean --max-new-tokens?"],
     [['caption', 'x.png', '--maxNewTokens=3'], "UNKNOWN_OPTION: Unknown option '--maxNewTokens=3'. Did you mean --max-new-tokens?"],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bash, repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 
@@ -9,7 +9,7 @@ const images = ['one-large-star.png', 'left-of.png'].map((name) => join(reposito
 const rowsIn = async (file: string): Promise<Record<string, unknown>[]> => parquetReadObjects({ file: await asyncBufferFromFile(file) });
 
 describe('the outputs of the real command', () => {
-  it('holds in the clip-retrieval folder the mean of the queries, at length 1, in float32', async () => {
+  test('holds in the clip-retrieval folder the mean of the queries, at length 1, in float32', async () => {
     const at = await temporaryFolder();
     expect((await spawnBlip2(['embed', ...images, '-o', at('index'), '--format', 'clip-retrieval', '--quiet'])).exitCode).toBe(0);
     expect((await spawnBlip2(['embed', ...images, '-o', at('all.parquet'), '--quiet'])).exitCode).toBe(0);
@@ -26,7 +26,7 @@ describe('the outputs of the real command', () => {
     expect(await rowsIn(at('index/metadata/metadata_0.parquet'))).toEqual(images.map((image) => ({ image_path: image })));
   });
 
-  it('is quiet when the reader of a pipe has gone, whatever is written', async () => {
+  test('is quiet when the reader of a pipe has gone, whatever is written', async () => {
     for (const command of [`embed '${images[0]}' '${images[1]}' --batch-size 1 --json`, `caption '${images[0]}' '${images[1]}' --batch-size 1`]) {
       expect(await bash(`blip2 ${command} --quiet | true`), command).toMatchObject({ exitCode: 0, stderr: '' });
     }

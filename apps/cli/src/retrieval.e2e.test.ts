@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 
@@ -27,7 +27,7 @@ const read = <T>(name: string): T[] => lines<T>(readFileSync(join(evaluation, na
 const probability = ([mismatch, match]: readonly [number, number]): number => 1 / (1 + Math.exp(mismatch - match));
 
 describe('the real command with the demo checkpoint for retrieval', () => {
-  it('matches the example pictures with true and false captions as the reference does', async () => {
+  test('matches the example pictures with true and false captions as the reference does', async () => {
     const examples = read<Example>('examples.jsonl');
     const recorded = read<{ readonly itm: { readonly true: Recorded; readonly false: Recorded } }>('examples-expected.jsonl');
     const images = examples.map(({ image }) => join(repository, 'examples', image));
@@ -45,7 +45,7 @@ describe('the real command with the demo checkpoint for retrieval', () => {
     });
   });
 
-  it('embeds pictures and texts so that their dot product is the cosine of match', async () => {
+  test('embeds pictures and texts so that their dot product is the cosine of match', async () => {
     const at = await temporaryFolder({});
     const image = join(repository, 'examples/one-large-star.png');
     const text = 'a large yellow star';
@@ -63,7 +63,7 @@ describe('the real command with the demo checkpoint for retrieval', () => {
     expect((await embed(image, '-t', text)).shape).toEqual([12, 96]);
   });
 
-  it('says of a generation checkpoint that it cannot match', async () => {
+  test('says of a generation checkpoint that it cannot match', async () => {
     const { exitCode, stderr } = await spawnBlip2(['match', join(repository, 'examples/one-large-star.png'), '-t', 'star', '-m', fileURLToPath(new URL('../models/blip2-opt-shapes', import.meta.url))]);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('UNSUPPORTED_ARCHITECTURE');

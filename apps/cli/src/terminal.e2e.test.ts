@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, test, onTestFinished } from 'vitest';
 import { executable, repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 
 /** `script` of util-linux runs a command under a pseudo-terminal. */
@@ -65,7 +65,7 @@ function openTerminal(...argv: string[]): Terminal {
 }
 
 describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined ? ' (not tried: there is no `script` of util-linux here)' : ''}`, () => {
-  it('chat shows a prompt, streams its answers, and ends with the input', async () => {
+  test('chat shows a prompt, streams its answers, and ends with the input', async () => {
     const terminal = openTerminal('chat', star);
     await terminal.until(/> $/);
     terminal.type('what color is the star?');
@@ -75,7 +75,7 @@ describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined
     expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('0');
   });
 
-  it('Ctrl-C stops an answer between two tokens; the conversation goes on; another one ends it', async () => {
+  test('Ctrl-C stops an answer between two tokens; the conversation goes on; another one ends it', async () => {
     const terminal = openTerminal('chat', star, '--quiet', '--min-new-tokens', '80', '--max-new-tokens', '80', '--threads', '1');
     await terminal.until(/> $/);
     terminal.type('what is it?');
@@ -90,7 +90,7 @@ describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined
     expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('130');
   });
 
-  it('an answer comes piece by piece', async () => {
+  test('an answer comes piece by piece', async () => {
     const terminal = openTerminal('chat', star, '--quiet', '--min-new-tokens', '60', '--max-new-tokens', '60', '--threads', '1');
     await terminal.until(/> $/);
     const before = terminal.chunks.length;
@@ -103,7 +103,7 @@ describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined
     expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('0');
   });
 
-  it('the caption of one picture comes piece by piece, and reads as it does in a pipe', async () => {
+  test('the caption of one picture comes piece by piece, and reads as it does in a pipe', async () => {
     const argv = ['caption', star, '--quiet', '--min-new-tokens', '60', '--max-new-tokens', '60', '--threads', '1'];
     const terminal = openTerminal(...argv);
     const screen = await terminal.until(FINISHED);
@@ -112,7 +112,7 @@ describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined
     expect(screen.replace(/\[exit 0\]\s*$/, '').replaceAll('\r\n', '\n')).toBe((await spawnBlip2(argv)).stdout);
   });
 
-  it('Ctrl-C stops a run of captions after what is finished', async () => {
+  test('Ctrl-C stops a run of captions after what is finished', async () => {
     const terminal = openTerminal('caption', join(repository, 'apps/cli/evaluation/images'), '--batch-size', '1', '--threads', '1', '--no-progress');
     await terminal.until(/\.png\t/);
     terminal.press(CTRL_C);

@@ -6,7 +6,7 @@ import { Blip2Config, Blip2QFormerConfig, Blip2VisionConfig, OptConfig } from '@
 import type { PixelValues } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { pseudoRandom } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2ForConditionalGeneration } from './blip2-for-conditional-generation.ts';
 import { Blip2Model } from './blip2-model.ts';
 import { openCheckpointParts } from './checkpoint-parts.ts';
@@ -39,7 +39,7 @@ afterAll(async () => {
 const leftovers = async (): Promise<string[]> => (await readdir(scratch)).filter((name) => name.startsWith('blip2-random'));
 
 describe('a random model', () => {
-  it('is saved and loaded with the same scores, and leaves no file behind', async () => {
+  test('is saved and loaded with the same scores, and leaves no file behind', async () => {
     const target = join(scratch, 'saved');
     const pixelValues = picture(16, 2);
     const inputIds = [[19, 19, 19, 2, 5], [19, 19, 19, 2, 6]];
@@ -59,7 +59,7 @@ describe('a random model', () => {
     expect([...tensors.keys()].toSorted()).toEqual(modelTensors(tinyConfig).map(({ name }) => name).toSorted());
   });
 
-  it('begins as its initializer says', async () => {
+  test('begins as its initializer says', async () => {
     const names: string[] = [];
     await using model = await Blip2ForConditionalGeneration.fromConfig(tinyConfig, { initializer: (name) => (names.push(name), { kind: 'zeros' }) });
     const { logits } = await model.forward({ pixelValues: picture(16) });
@@ -67,7 +67,7 @@ describe('a random model', () => {
     expect(names).toContain('query_tokens');
   });
 
-  it('leaves no file behind if its parts do not fit', async () => {
+  test('leaves no file behind if its parts do not fit', async () => {
     // The reference projects to the hidden width also where words are narrower.
     const narrowWords = OptConfig.create({ vocabSize: 20, hiddenSize: 8, wordEmbedProjDim: 4, numHiddenLayers: 1, numAttentionHeads: 2, ffnDim: 12 });
     const misfit = Blip2Config.fromVisionQFormerTextConfigs(tinyConfig.visionConfig, tinyConfig.qformerConfig, narrowWords, { numQueryTokens: 3, imageTokenIndex: 19 });
@@ -77,7 +77,7 @@ describe('a random model', () => {
 });
 
 describe('savePretrained', () => {
-  it('copies a checkpoint with all that belongs to it, in other shards and precision', async () => {
+  test('copies a checkpoint with all that belongs to it, in other shards and precision', async () => {
     const target = join(scratch, 'copy');
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await model.savePretrained(target, { dtype: 'bfloat16', maxShardBytes: 200_000 });
@@ -96,7 +96,7 @@ describe('savePretrained', () => {
     expect(error).toBeLessThan(0.1);
   });
 
-  it('may write over what it reads', async () => {
+  test('may write over what it reads', async () => {
     const folder = join(scratch, 'inplace');
     await using original = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await original.savePretrained(folder);
@@ -110,7 +110,7 @@ describe('savePretrained', () => {
 });
 
 describe.each([['with image tokens', opt, 32], ['of 2023', legacy, 224]])('a model %s', (_, folder, side) => {
-  it('gives the same from pictures and from their prefix', async () => {
+  test('gives the same from pictures and from their prefix', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
     const pixelValues = picture(side);
     const prefix = await model.encodeImages(pixelValues);
@@ -124,7 +124,7 @@ describe.each([['with image tokens', opt, 32], ['of 2023', legacy, 224]])('a mod
     expect((await model.generate({ pixelValues: prefix }, options)).sequences).toEqual((await model.generate({ pixelValues }, options)).sequences);
   });
 
-  it('chooses first what the forward scores highest', async () => {
+  test('chooses first what the forward scores highest', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
     const pixelValues = picture(side);
     const { logits } = await model.forward({ pixelValues });
@@ -134,7 +134,7 @@ describe.each([['with image tokens', opt, 32], ['of 2023', legacy, 224]])('a mod
 });
 
 describe('Blip2ForConditionalGeneration', () => {
-  it('gives the states of every part that runs, when asked by the call or the configuration', async () => {
+  test('gives the states of every part that runs, when asked by the call or the configuration', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     const { visionOutputs, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues: picture(32) }, { outputHiddenStates: true, outputAttentions: true });
     for (const outputs of [visionOutputs, qformerOutputs, languageModelOutputs]) expect(outputs).toMatchObject({ hiddenStates: expect.any(Array) as unknown, attentions: expect.any(Array) as unknown });
@@ -146,7 +146,7 @@ describe('Blip2ForConditionalGeneration', () => {
     expect(asked.visionOutputs).not.toHaveProperty('attentions');
   });
 
-  it('gives the cache of the language model alone, when asked', async () => {
+  test('gives the cache of the language model alone, when asked', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     const pixelValues = picture(32);
     const { logits, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues }, { useCache: true });
@@ -156,7 +156,7 @@ describe('Blip2ForConditionalGeneration', () => {
     expect((await model.forward({ pixelValues })).languageModelOutputs).not.toHaveProperty('pastKeyValues');
   });
 
-  it('refuses options that it does not offer, and says what to use', async () => {
+  test('refuses options that it does not offer, and says what to use', async () => {
     const load = (options: object): Promise<unknown> => Blip2ForConditionalGeneration.fromPretrained(opt, options);
     await expect(load({ dtype: 'fp16' })).rejects.toThrow(failure('UNSUPPORTED_DTYPE', /fp16.*load as they are/));
     await expect(load({ dtype: 'q3' })).rejects.toThrow(failure('UNSUPPORTED_DTYPE', /fp32/));
@@ -165,7 +165,7 @@ describe('Blip2ForConditionalGeneration', () => {
     await expect(Blip2ForConditionalGeneration.fromPretrained(join(scratch, 'nowhere'))).rejects.toThrow(failure('MISSING_FILE'));
   });
 
-  it('loads nothing before it is used, and only what is used', async () => {
+  test('loads nothing before it is used, and only what is used', async () => {
     const made: string[] = [];
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt, { createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)) });
     expect(made).toEqual([]);
@@ -173,7 +173,7 @@ describe('Blip2ForConditionalGeneration', () => {
     expect(made).toEqual(['vision_model', 'qformer', 'language_projection']);
   });
 
-  it('refuses work after it was disposed of', async () => {
+  test('refuses work after it was disposed of', async () => {
     const model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await model.forward({ pixelValues: picture(32) });
     await model.dispose();
@@ -183,7 +183,7 @@ describe('Blip2ForConditionalGeneration', () => {
     await expect(model.languageModel.generate({ inputIds: [[2]] })).rejects.toThrow(failure('DISPOSED'));
   });
 
-  it('computes in a worker what it computes inline', async () => {
+  test('computes in a worker what it computes inline', async () => {
     await using inline = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await using worker = await Blip2ForConditionalGeneration.fromPretrained(opt, { isolate: 'worker' });
     const pixelValues = picture(32);
@@ -197,7 +197,7 @@ describe('Blip2ForConditionalGeneration', () => {
 });
 
 describe('Blip2Model', () => {
-  it('says what each part says', async () => {
+  test('says what each part says', async () => {
     await using model = await Blip2Model.fromPretrained(opt);
     const pixelValues = picture(32);
     const image = await model.getImageFeatures({ pixelValues });
@@ -211,7 +211,7 @@ describe('Blip2Model', () => {
 });
 
 describe('openCheckpointParts', () => {
-  it('makes each part once, and none after it was disposed of', async () => {
+  test('makes each part once, and none after it was disposed of', async () => {
     const parts = await openCheckpointParts(opt);
     const [first, second] = await Promise.all([parts.vision(), parts.vision()]);
     expect(first).toBe(second);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { PixelValues, RgbImage, VisionEncoder } from '@blip2/interfaces';
 import { Blip2Processor, decodeImage } from '@blip2/processor';
 import { createSession } from '@blip2/runtime';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, createBlip2 } from './blip2.ts';
 import { questionPrompt } from './prompt-templates.ts';
 
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 describe('caption', () => {
-  it('gives one result for one picture and a list for a list', async () => {
+  test('gives one result for one picture and a list for a list', async () => {
     const one = await blip2.caption(first, short);
     expect(one.text).not.toBe('');
     expect(one.tokenIds.length).toBeLessThanOrEqual(8);
@@ -44,7 +44,7 @@ describe('caption', () => {
     expect(await blip2.caption([], short)).toEqual([]);
   });
 
-  it('gives a picture in a batch the text that it has alone', async () => {
+  test('gives a picture in a batch the text that it has alone', async () => {
     const batch = await blip2.caption(pictures, short);
     const alone = await Promise.all(pictures.map((picture) => blip2.caption(picture, short)));
     expect(batch.map(({ text }) => text)).toEqual(alone.map(({ text }) => text));
@@ -52,13 +52,13 @@ describe('caption', () => {
     expect(new Set(batch.map(({ text }) => text)).size).toBeGreaterThan(1);
   });
 
-  it('goes on from a prompt', async () => {
+  test('goes on from a prompt', async () => {
     const [plain, prompted] = [await blip2.caption(first, short), await blip2.caption(first, { ...short, prompt: 'Question: how many objects are there? Answer:' })];
     expect(prompted.text).not.toBe(plain.text);
     expect(prompted.text).toBe((await blip2.answer(first, 'how many objects are there?', short)).text);
   });
 
-  it('takes pictures in any form', async () => {
+  test('takes pictures in any form', async () => {
     const decoded: RgbImage = await decodeImage(first);
     const [height, width] = decoded.dims;
     const raw = { data: decoded.data, width, height, channels: 3 } as const;
@@ -70,7 +70,7 @@ describe('caption', () => {
 describe('answer', () => {
   const questions = ['how many objects are there?', 'what color is the triangle?'];
 
-  it('pairs one picture with several questions, and encodes it once', async () => {
+  test('pairs one picture with several questions, and encodes it once', async () => {
     encoded.length = 0;
     const answers = await blip2.answer(first, questions, short);
     expect(encoded).toEqual([1]);
@@ -78,7 +78,7 @@ describe('answer', () => {
     expect(answers[0]?.text).not.toBe(answers[1]?.text);
   });
 
-  it('pairs several pictures with one question, and lists side by side', async () => {
+  test('pairs several pictures with one question, and lists side by side', async () => {
     const [question = '', other = ''] = questions;
     const alone = async (picture: string, asked: string): Promise<string> => (await blip2.answer(picture, asked, short)).text;
     expect((await blip2.answer([first, second], question, short)).map(({ text }) => text)).toEqual([await alone(first, question), await alone(second, question)]);
@@ -91,21 +91,21 @@ describe('answer', () => {
     expect(encoded).toEqual([2]);
   });
 
-  it('refuses lists that do not pair up, and empty questions', async () => {
+  test('refuses lists that do not pair up, and empty questions', async () => {
     await expect(blip2.answer(pictures, questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /3 and 2/));
     await expect(blip2.answer([], questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /0 and 2/));
     await expect(blip2.answer(first, ' ', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[0\]/));
     await expect(blip2.answer(first, ['what?', ''], short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[1\]/));
   });
 
-  it('asks as the model was trained, or as it is told', async () => {
+  test('asks as the model was trained, or as it is told', async () => {
     const [question = ''] = questions;
     const asked = await blip2.answer(first, question, short);
     expect((await blip2.answer(first, questionPrompt(question), { ...short, rawPrompt: true })).tokenIds).toEqual(asked.tokenIds);
     expect((await blip2.answer(first, question, { ...short, rawPrompt: true })).tokenIds).not.toEqual(asked.tokenIds);
   });
 
-  it('reads special tokens in a question as text', async () => {
+  test('reads special tokens in a question as text', async () => {
     // As a token, an image token more than there are features would be refused.
     await expect(blip2.answer(first, 'what <image> is it?', short)).resolves.toBeDefined();
     const { inputIds } = await blip2.processor.process({ text: 'what <image> is it?' });
@@ -114,7 +114,7 @@ describe('answer', () => {
 });
 
 describe('options', () => {
-  it('are those of generation', async () => {
+  test('are those of generation', async () => {
     const beams = await blip2.caption(first, { ...short, numBeams: 3 });
     const greedy = await blip2.caption(first, short);
     expect(beams.text).not.toBe('');
@@ -128,7 +128,7 @@ describe('options', () => {
     await expect(blip2.caption(first, { maxNewToken: 2 } as object)).rejects.toThrow(failure('UNKNOWN_OPTION', /maxNewTokens/));
   });
 
-  it('stop a task before it starts, and between tokens', async () => {
+  test('stop a task before it starts, and between tokens', async () => {
     await expect(blip2.caption(first, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
     const controller = new AbortController();
     let steps = 0;
@@ -137,13 +137,13 @@ describe('options', () => {
     expect(steps).toBe(3);
   });
 
-  it('do not allow URLs unless told', async () => {
+  test('do not allow URLs unless told', async () => {
     await expect(blip2.caption('https://example.org/picture.png', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /allowUrls/));
   });
 });
 
 describe('Blip2.fromPretrained', () => {
-  it('loads no graph before it is used', async () => {
+  test('loads no graph before it is used', async () => {
     const made: string[] = [];
     await using loaded = await Blip2.fromPretrained(model, { createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)) });
     expect(made).toEqual([]);
@@ -151,19 +151,19 @@ describe('Blip2.fromPretrained', () => {
     expect(made.toSorted()).toEqual(['language_projection', 'opt_decoder', 'opt_embedding', 'qformer', 'vision_model']);
   });
 
-  it('refuses work after it was disposed of', async () => {
+  test('refuses work after it was disposed of', async () => {
     const loaded = await Blip2.fromPretrained(model);
     await loaded.dispose();
     await loaded.dispose();
     await expect(loaded.caption(first, short)).rejects.toThrow(failure('DISPOSED'));
   });
 
-  it('writes the same in a worker', async () => {
+  test('writes the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(model, { isolate: 'worker' });
     expect((await worker.caption(pictures, short)).map(({ text }) => text)).toEqual((await blip2.caption(pictures, short)).map(({ text }) => text));
   });
 
-  it('gives repositories of 2023 prompts without image tokens', async () => {
+  test('gives repositories of 2023 prompts without image tokens', async () => {
     const legacy = join(root, 'tools/parity/cases/opt-legacy-fp16/checkpoint');
     await using loaded = await Blip2.fromPretrained(legacy);
     expect(loaded.processor.numQueryTokens).toBeUndefined();

@@ -3,7 +3,7 @@ import { LanguageModel, LanguageProjection, QFormer, token, VisionEncoder, type 
 import { createSession } from '@blip2/runtime';
 import { fakeVisionEncoder } from '@blip2/testing';
 import { Container } from 'inversify';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CheckpointParts } from './checkpoint-parts.ts';
 import { Blip2Token, blip2Module, CheckpointPartsToken, createBlip2Container, ProcessorToken, provide } from './container.ts';
 
@@ -11,7 +11,7 @@ const model = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shap
 const picture = join(import.meta.dirname, '../../../examples/left-of.png');
 
 describe('createBlip2Container', () => {
-  it('assembles the tasks, each part once', async () => {
+  test('assembles the tasks, each part once', async () => {
     await using container = await createBlip2Container(model);
     const blip2 = await container.get(Blip2Token);
     expect((await blip2.caption(picture, { maxNewTokens: 4 })).tokenIds.length).toBeGreaterThan(0);
@@ -21,7 +21,7 @@ describe('createBlip2Container', () => {
     expect(await container.get(ProcessorToken)).toBe(blip2.processor);
   });
 
-  it('makes no language model for somebody who wants the vision encoder', async () => {
+  test('makes no language model for somebody who wants the vision encoder', async () => {
     const made: string[] = [];
     await using container = await createBlip2Container(model, { createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)) });
     const parts = await container.get(CheckpointPartsToken);
@@ -35,7 +35,7 @@ describe('createBlip2Container', () => {
     await parts[Symbol.asyncDispose]();
   });
 
-  it('puts another encoder in the place of the checkpoint\'s', async () => {
+  test('puts another encoder in the place of the checkpoint\'s', async () => {
     await using container = await createBlip2Container(model);
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 128, patches: 3 }));
     const blip2 = await container.get(Blip2Token);
@@ -43,13 +43,13 @@ describe('createBlip2Container', () => {
     expect((await blip2.caption(picture, { maxNewTokens: 2 })).tokenIds.length).toBeGreaterThan(0);
   });
 
-  it('refuses one that does not fit', async () => {
+  test('refuses one that does not fit', async () => {
     await using container = await createBlip2Container(model);
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 7, patches: 3 }));
     await expect(container.get(Blip2Token)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
-  it('opens no checkpoint to release it', async () => {
+  test('opens no checkpoint to release it', async () => {
     const container = await createBlip2Container('/nowhere');
     await container[Symbol.asyncDispose]();
     const failing = await createBlip2Container('/nowhere');
@@ -57,7 +57,7 @@ describe('createBlip2Container', () => {
     await failing[Symbol.asyncDispose]();
   });
 
-  it('releases what it made', async () => {
+  test('releases what it made', async () => {
     const container = await createBlip2Container(model);
     const vision = await container.get(VisionEncoder);
     await container[Symbol.asyncDispose]();
@@ -72,7 +72,7 @@ describe('provide', () => {
   const Name: Token<string> = token('Name');
   const Label: Token<string> = token('Label');
 
-  it('gives a factory its dependencies in order', async () => {
+  test('gives a factory its dependencies in order', async () => {
     const container = new Container();
     const bind = container.bind.bind(container);
     provide(bind, Width, [], () => 3);
@@ -81,7 +81,7 @@ describe('provide', () => {
     expect(await container.getAsync(Label)).toBe('vision 3');
   });
 
-  it('does not compile with dependencies that are swapped, missing, or of the wrong kind', () => {
+  test('does not compile with dependencies that are swapped, missing, or of the wrong kind', () => {
     const bind = new Container().bind;
     const label = (name: string, width: number): string => `${name} ${width.toFixed()}`;
     const never = (): void => {
@@ -98,7 +98,7 @@ describe('provide', () => {
     expect(never).toBeTypeOf('function');
   });
 
-  it('is what the bindings of a checkpoint are made with', async () => {
+  test('is what the bindings of a checkpoint are made with', async () => {
     const container = new Container();
     await container.load(blip2Module(model));
     const qformer = await container.getAsync<QFormer>(QFormer);

@@ -24,7 +24,7 @@ export type { PictureTasks } from './tasks/picture-tasks.ts';
 export type { RankAnswersOptions, RankedAnswer } from './tasks/rank-answers.ts';
 export type { ImageOptions, TaskProcessor } from './tasks/task-images.ts';
 export type { TextStream } from './tasks/text-stream.ts';
-export { captionPreset, shortAnswerPreset } from './presets.ts';
+export { CAPTION_PRESET, shortAnswerPreset } from './presets.ts';
 export type { TextResult, Timings } from './text-result.ts';
 export { bareQuestion, chatPrompt, instructChatPrompt, questionPrompt, shortAnswerPrompt, type ChatTemplate, type PromptTemplate, type Turn } from './prompt-templates.ts';
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
@@ -45,7 +45,7 @@ export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts
 export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
 export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-inputs.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
-export { retrievalContent, retrievalTensors, type RetrievalContent, type RetrievalPart } from './retrieval/retrieval-content.ts';
+export { RETRIEVAL_CONTENT, retrievalTensors, type RetrievalContent, type RetrievalPart } from './retrieval/retrieval-content.ts';
 export { pipeline, type PipelineTask, type TaskPipelines } from './pipelines/pipeline.ts';
 export type { EitherSpelling, Underscored } from './pipelines/either-spelling.ts';
 export type { ImageFeatureExtractionPipeline, ImageFeatureOptions } from './pipelines/image-feature-extraction.ts';

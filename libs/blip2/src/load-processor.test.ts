@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Blip2Config, readConfig } from '@blip2/config';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadProcessor } from './load-processor.ts';
 
 const model = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
@@ -23,15 +23,15 @@ async function copyWith(name: string, fields: Readonly<Record<string, unknown>>)
   return { folder, config: Blip2Config.fromJson(await readConfig(folder), folder) };
 }
 
-it('has as many image tokens as the model has queries', async () => {
+test('has as many image tokens as the model has queries', async () => {
   const processor = await loadProcessor(await copyWith('same', {}));
   expect([processor.numQueryTokens, processor.imageTokenId]).toEqual([12, 446]);
 });
 
-it('has none where the model knows none, whatever the processor\'s files say', async () => {
+test('has none where the model knows none, whatever the processor\'s files say', async () => {
   expect((await loadProcessor(await copyWith('old', { image_token_index: null }))).numQueryTokens).toBeUndefined();
 });
 
-it('refuses a tokenizer whose image token is another', async () => {
+test('refuses a tokenizer whose image token is another', async () => {
   await expect(loadProcessor(await copyWith('other', { image_token_index: 5 }))).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringMatching(/image_token_index 5.*446/) as string });
 });

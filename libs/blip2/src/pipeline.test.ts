@@ -1,6 +1,6 @@
 import type { PixelValues, Prompt, TokenEmbeddings } from '@blip2/interfaces';
 import { fakeLanguageModel, fakeLanguageProjection, fakeQFormer, fakeVisionEncoder, pseudoRandom, recite } from '@blip2/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createPipeline, type Blip2Parts } from './pipeline.ts';
 
 const IMAGE = 9;
@@ -28,11 +28,11 @@ describe('createPipeline', () => {
     [{ qformer: fakeQFormer({ numQueryTokens: 2, hiddenSize: 8, encoderHiddenSize: 5 }) }, 'qformer.hiddenSize is 8 but projection.inFeatures is 6'],
     [{ language: fakeLanguageModel({ embeddingSize: 3 }) }, 'projection.outFeatures is 4 but language.embeddingSize is 3'],
   ];
-  it.each(misfits)('refuses neighbours that do not fit before anything runs: %#', (changed, message) => {
+  test.each(misfits)('refuses neighbours that do not fit before anything runs: %#', (changed, message) => {
     expect(() => createPipeline(parts(changed), { imageTokenIndex: IMAGE })).toThrow(failure('SHAPE_MISMATCH', new RegExp(message)));
   });
 
-  it('disposes of its parts', async () => {
+  test('disposes of its parts', async () => {
     const pipeline = createPipeline(parts(), { imageTokenIndex: IMAGE });
     await pipeline[Symbol.asyncDispose]();
     await expect(pipeline.vision.encode(pixelValues)).rejects.toThrow(failure('DISPOSED'));
@@ -43,7 +43,7 @@ describe('createPipeline', () => {
 describe('a prompt with image tokens', () => {
   const pipeline = createPipeline(parts(), { imageTokenIndex: IMAGE });
 
-  it('has the features of its own picture in their places, and words everywhere else', async () => {
+  test('has the features of its own picture in their places, and words everywhere else', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [[IMAGE, IMAGE, 3, 4], [1, IMAGE, IMAGE, 4]];
     const { inputsEmbeds, attentionMask, promptIds } = await pipeline.embedPrompt({ pixelValues, inputIds, attentionMask: [[1, 1, 1, 1], [0, 1, 1, 1]] });
@@ -55,19 +55,19 @@ describe('a prompt with image tokens', () => {
     expect({ attentionMask, promptIds }).toEqual({ attentionMask: [[1, 1, 1, 1], [0, 1, 1, 1]], promptIds: inputIds });
   });
 
-  it('refuses as many image tokens as there are not features', async () => {
+  test('refuses as many image tokens as there are not features', async () => {
     for (const inputIds of [[[IMAGE, 3], [IMAGE, 3]], [[3, 3], [3, 3]], [[IMAGE, IMAGE, IMAGE], [IMAGE, IMAGE, 3]]]) {
       await expect(pipeline.embedPrompt({ pixelValues, inputIds })).rejects.toThrow(failure('SHAPE_MISMATCH', /4 tokens 9/));
     }
   });
 
-  it('is image tokens and the start token where no text is given', async () => {
+  test('is image tokens and the start token where no text is given', async () => {
     expect((await pipeline.embedPrompt({ pixelValues })).promptIds).toEqual([[IMAGE, IMAGE, 0], [IMAGE, IMAGE, 0]]);
     const startless = createPipeline(parts({ language: fakeLanguageModel({ specialTokens: { eosTokenId: 2 } }) }), { imageTokenIndex: IMAGE });
     expect((await startless.embedPrompt({ pixelValues })).promptIds).toEqual([[IMAGE, IMAGE], [IMAGE, IMAGE]]);
   });
 
-  it('may be given as embeddings, whose image tokens are told by their vectors', async () => {
+  test('may be given as embeddings, whose image tokens are told by their vectors', async () => {
     const inputIds = [[IMAGE, IMAGE, 3, 4], [1, IMAGE, IMAGE, 4]];
     const inputsEmbeds = await pipeline.language.embed(inputIds);
     const prompt = await pipeline.embedPrompt({ pixelValues, inputIds });
@@ -76,13 +76,13 @@ describe('a prompt with image tokens', () => {
     await expect(pipeline.embedPrompt({ pixelValues, inputsEmbeds, inputIds })).rejects.toThrow(failure('INVALID_ARGUMENT', /both/));
   });
 
-  it('takes a prefix for the pictures it was made of', async () => {
+  test('takes a prefix for the pictures it was made of', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [[IMAGE, IMAGE, 3], [IMAGE, IMAGE, 4]];
     expect(await pipeline.embedPrompt({ pixelValues: prefix, inputIds })).toEqual(await pipeline.embedPrompt({ pixelValues, inputIds }));
   });
 
-  it('refuses a prefix of another width', async () => {
+  test('refuses a prefix of another width', async () => {
     const wide: TokenEmbeddings = { type: 'float32', dims: [1, 2, 5], data: new Float32Array(10) };
     await expect(pipeline.embedPrompt({ pixelValues: wide, inputIds: [[IMAGE, IMAGE, 3]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /\[batch, queries, 4\].*\[1, 2, 5\]/));
   });
@@ -91,7 +91,7 @@ describe('a prompt with image tokens', () => {
 describe('a prompt without image tokens (repositories of 2023)', () => {
   const pipeline = createPipeline(parts(), { imageTokenIndex: undefined });
 
-  it('has the features in front of the text', async () => {
+  test('has the features in front of the text', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [[1, 3], [IMAGE, 4]];
     const { inputsEmbeds, attentionMask } = await pipeline.embedPrompt({ pixelValues, inputIds, attentionMask: [[0, 1], [1, 1]] });
@@ -104,30 +104,30 @@ describe('a prompt without image tokens (repositories of 2023)', () => {
     expect(attentionMask).toEqual([[1, 1, 0, 1], [1, 1, 1, 1]]);
   });
 
-  it('is the start token where no text is given', async () => {
+  test('is the start token where no text is given', async () => {
     expect((await pipeline.embedPrompt({ pixelValues })).promptIds).toEqual([[0], [0]]);
   });
 
-  it('refuses another number of texts than of pictures', async () => {
+  test('refuses another number of texts than of pictures', async () => {
     await expect(pipeline.embedPrompt({ pixelValues, inputIds: [[3]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /one text per picture/));
   });
 });
 
 describe('generate', () => {
-  it('writes what the language model says after the prompt', async () => {
+  test('writes what the language model says after the prompt', async () => {
     const pipeline = createPipeline(parts({ language: recited([5, 6, 2]) }), { imageTokenIndex: IMAGE });
     const { sequences } = await pipeline.generate({ pixelValues }, { maxNewTokens: 5 });
     expect(sequences).toEqual([[5, 6, 2], [5, 6, 2]]);
   });
 
-  it('shows penalties the ids of the prompt', async () => {
+  test('shows penalties the ids of the prompt', async () => {
     const seen: (readonly number[])[] = [];
     const pipeline = createPipeline(parts(), { imageTokenIndex: IMAGE });
     await pipeline.generate({ pixelValues, inputIds: [[IMAGE, IMAGE, 3], [IMAGE, IMAGE, 4]] }, { maxNewTokens: 1, logitsProcessors: [(ids) => void seen.push([...ids])] });
     expect(seen).toEqual([[IMAGE, IMAGE, 3], [IMAGE, IMAGE, 4]]);
   });
 
-  it('passes on whether positions are interpolated', async () => {
+  test('passes on whether positions are interpolated', async () => {
     const asked: unknown[] = [];
     const { vision } = parts();
     const noting = { ...vision, encode: (pixels: PixelValues, options?: object) => (asked.push(options), vision.encode(pixels)) };

@@ -1,7 +1,7 @@
 import { partWeights } from '@blip2/checkpoint';
 import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
 import { planLanguage } from '@blip2/language';
-import { blip2QFormerLayout, instructBlipQFormerLayout, planQFormer } from '@blip2/qformer';
+import { BLIP2_QFORMER_LAYOUT, INSTRUCTBLIP_QFORMER_LAYOUT, planQFormer } from '@blip2/qformer';
 import { planVision } from '@blip2/vision';
 import type { ModelConfig } from './model-config.ts';
 
@@ -20,7 +20,7 @@ export interface PlannedFile {
 export function plannedFiles(config: ModelConfig, store: WeightStore, dtype: PrecisionChoice): PlannedFile[] {
   const { visionConfig, qformerConfig, textConfig } = config;
   const hasLanguageModel = [...store.tensors.keys()].some((name) => name.startsWith('language_model.'));
-  const layout = config.modelType === 'instructblip' ? instructBlipQFormerLayout : hasLanguageModel ? undefined : blip2QFormerLayout;
+  const layout = config.modelType === 'instructblip' ? INSTRUCTBLIP_QFORMER_LAYOUT : hasLanguageModel ? undefined : BLIP2_QFORMER_LAYOUT;
   const file = (part: PlannedFile['part'], weights: readonly PlannedWeight[] | undefined): PlannedFile[] => (weights ? [{ part, weights }] : []);
   return [
     ...file('vision', planVision(visionConfig, partWeights(store, 'vision_model'), dtype)),

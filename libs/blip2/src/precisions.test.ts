@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SessionFactory } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2 } from './blip2.ts';
 import type { LoadOptions } from './load-options.ts';
 
@@ -60,7 +60,7 @@ async function agreement(kind: 'opt' | 't5', options: LoadOptions): Promise<Agre
 }
 
 describe.each(['opt', 't5'] as const)('the demo checkpoint with %s', (kind) => {
-  it.each(['int8', 'q8', 'fast', 'q4', 'small'] as const)('says at %s what it says in float32, with few exceptions', async (dtype) => {
+  test.each(['int8', 'q8', 'fast', 'q4', 'small'] as const)('says at %s what it says in float32, with few exceptions', async (dtype) => {
     const reference = await agreement(kind, { dtype: 'fp32' });
     const { right, same, total } = await agreement(kind, { dtype });
     expect(reference.same).toBe(total);
@@ -86,7 +86,7 @@ describe('what is loaded', () => {
     return seen;
   }
 
-  it('at fast: 8 bits for pictures and prompts, 4 bits for token after token', async () => {
+  test('at fast: 8 bits for pictures and prompts, 4 bits for token after token', async () => {
     const seen = await graphs('fast');
     expect(seen.get('vision_model once')).toEqual(new Set(['MatMulIntegerToFloat']));
     expect(seen.get('qformer once')).toEqual(new Set(['MatMulIntegerToFloat']));
@@ -95,14 +95,14 @@ describe('what is loaded', () => {
     expect(seen.get('language_projection once')).toEqual(new Set(['FusedMatMul']));
   });
 
-  it('by part: the others stay float32 and are not converted', async () => {
+  test('by part: the others stay float32 and are not converted', async () => {
     const seen = await graphs({ language: 'q4' });
     expect(seen.get('vision_model once')).toEqual(new Set(['FusedMatMul']));
     expect(seen.get('opt_decoder once')).toEqual(new Set(['MatMulNBits']));
     expect(seen.has('opt_decoder again')).toBe(false);
   });
 
-  it('in a worker, with progress heard here, from a cache the second time', async () => {
+  test('in a worker, with progress heard here, from a cache the second time', async () => {
     const own = join(convertedDir, 'worker');
     const load = async (): Promise<string[]> => {
       const stages: string[] = [];
@@ -119,7 +119,7 @@ describe('what is loaded', () => {
 describe('what is refused', () => {
   const load = (options: object): Promise<Blip2> => Blip2.fromPretrained(demo('opt'), options);
 
-  it.each([
+  test.each([
     [{ dtype: 'fp16' }, 'UNSUPPORTED_DTYPE', /fast/], [{ dtype: 'bfloat16' }, 'UNSUPPORTED_DTYPE', /load as they are/], [{ dtype: '8bit' }, 'UNSUPPORTED_DTYPE', /int8/],
     [{ dtype: { language: 'q3' } }, 'UNSUPPORTED_DTYPE', /dtype\.language.*q4/], [{ dtype: { text: 'q4' } }, 'UNSUPPORTED_DTYPE', /vision, qformer, language.*text/],
     [{ loadIn8bit: true }, 'UNKNOWN_OPTION', /loadIn8bit.*int8/], [{ loadIn4bit: true }, 'UNKNOWN_OPTION', /q4/],

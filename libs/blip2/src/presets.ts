@@ -5,7 +5,7 @@ import { shortAnswerPrompt } from './prompt-templates.ts';
  * How LAVIS writes captions of COCO with the `*-coco` checkpoints: 5 beams, 8 to 30 tokens, after "a photo of", which the result does not repeat.
  * `blip2.caption(image, captionPreset)`. Source: LAVIS `caption_coco_eval` configurations.
  */
-export const captionPreset: Pick<CaptionOptions, 'prompt' | 'numBeams' | 'minNewTokens' | 'maxNewTokens'> = {
+export const CAPTION_PRESET: Pick<CaptionOptions, 'prompt' | 'numBeams' | 'minNewTokens' | 'maxNewTokens'> = {
   prompt: 'a photo of', numBeams: 5, minNewTokens: 8, maxNewTokens: 30,
 };
 

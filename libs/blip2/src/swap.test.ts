@@ -7,7 +7,7 @@ import { LanguageModel, LanguageProjection, QFormer, VisionEncoder } from '@blip
 import { LlamaForCausalLM } from '@blip2/language';
 import { createSession } from '@blip2/runtime';
 import { ClipVisionEncoder } from '@blip2/vision';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Blip2ForConditionalGeneration } from './blip2-for-conditional-generation.ts';
 import { Blip2Token, createBlip2Container, ProcessorToken } from './container.ts';
 
@@ -17,7 +17,7 @@ const clip = ClipVisionConfig.create({ hiddenSize: 128, intermediateSize: 96, nu
 const llama = LlamaConfig.create({ vocabSize: 448, hiddenSize: 128, intermediateSize: 96, numHiddenLayers: 2, numAttentionHeads: 4, numKeyValueHeads: 2, initializerRange: 0.5, bosTokenId: 2, eosTokenId: 202, padTokenId: 1 });
 
 describe('a container whose vision encoder and language model are of other families', () => {
-  it('assembles the tasks from them, and loads neither of its own', async () => {
+  test('assembles the tasks from them, and loads neither of its own', async () => {
     const graphs = new Set<string>();
     await using vision = await ClipVisionEncoder.fromConfig(clip, { seed: 1, threads: 1 });
     await using language = await LlamaForCausalLM.fromConfig(llama, { seed: 1, threads: 1 });
@@ -39,7 +39,7 @@ describe('a container whose vision encoder and language model are of other famil
     expect([...graphs].sort()).toEqual(['language_projection', 'qformer']);
   });
 
-  it('refuses an encoder or a language model of another width', async () => {
+  test('refuses an encoder or a language model of another width', async () => {
     await using vision = await ClipVisionEncoder.fromConfig(ClipVisionConfig.create({ hiddenSize: 64, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 64, patchSize: 32 }));
     await using first = await createBlip2Container(model);
     await first.replace(VisionEncoder, [], () => vision);
@@ -60,7 +60,7 @@ describe('a whole BLIP-2 whose configuration names a Llama', () => {
     { numQueryTokens: 3, imageTokenIndex: 39 },
   );
 
-  it('writes, and is the same after it was saved', async () => {
+  test('writes, and is the same after it was saved', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-llama-'));
     const pixelValues = { type: 'float32' as const, dims: [1, 3, 16, 16] as [number, number, number, number], data: Float32Array.from({ length: 3 * 256 }, (_, index) => Math.sin(index)) };
     await using model = await Blip2ForConditionalGeneration.fromConfig(config, { seed: 1, threads: 1, initializer: (name) => (/norm[^.]*\.weight$/i.test(name) ? { kind: 'ones' } : { kind: 'normal', std: 0.3 }) });

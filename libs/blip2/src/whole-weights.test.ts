@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { missingTensors, unexpectedTensors } from './whole-weights.ts';
 
 const HEAD = 'language_model.lm_head.weight';
@@ -9,24 +9,24 @@ const named = (...names: string[]): { name: string }[] => names.map((name) => ({
 const holding = (...names: string[]): Map<string, true> => new Map(names.map((name) => [name, true]));
 
 describe('missingTensors', () => {
-  it('takes a tied table under the name of the head, and of T5 under any of its names', () => {
+  test('takes a tied table under the name of the head, and of T5 under any of its names', () => {
     expect(missingTensors(named(WORDS, 'a'), holding(HEAD, 'a'))).toEqual([]);
     expect(missingTensors(named(SHARED, 'a'), holding(ENCODER, 'a'))).toEqual([]);
     expect(missingTensors(named(SHARED, HEAD), holding(SHARED))).toEqual([]);
   });
 
-  it('misses a table whose head is a tensor of its own', () => {
+  test('misses a table whose head is a tensor of its own', () => {
     expect(missingTensors(named(WORDS, HEAD), holding(HEAD))).toEqual([WORDS]);
     expect(missingTensors(named(SHARED, HEAD), holding(HEAD))).toEqual([SHARED]);
   });
 
-  it('names everything else that is not there, in order', () => {
+  test('names everything else that is not there, in order', () => {
     expect(missingTensors(named('a', 'b', 'c'), holding('b'))).toEqual(['a', 'c']);
   });
 });
 
 describe('unexpectedTensors', () => {
-  it('names what is not read, but no further copy of a tied table', () => {
+  test('names what is not read, but no further copy of a tied table', () => {
     expect(unexpectedTensors(named(WORDS), holding(WORDS, HEAD, SHARED, 'x'))).toEqual(['x']);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fromFloat32, toFloat32 } from './float-conversion.ts';
 
 const patterns = 65536;
@@ -23,31 +23,31 @@ const reference = {
 };
 
 describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
-  it('widens every pattern as PyTorch does', () => {
+  test('widens every pattern as PyTorch does', () => {
     const values = widened(dtype);
     const bits = new Uint32Array(values.buffer).map((pattern, i) => (Number.isNaN(values[i]) ? 0x7fc00000 : pattern));
     expect(sha(bits)).toBe(reference[dtype].widened);
   });
 
-  it('narrows a million patterns as PyTorch does', () => {
+  test('narrows a million patterns as PyTorch does', () => {
     const bits = Uint32Array.from({ length: 2 ** 20 }, (_, i) => Number((BigInt(i) * 2654435761n) & 0xffffffffn));
     const values = new Float32Array(bits.buffer);
     expect(sha(narrowed(values, dtype).map((pattern, i) => (Number.isNaN(values[i]) ? reference[dtype].nan : pattern)))).toBe(reference[dtype].narrowed);
   });
 
-  it('gives every pattern back', () => {
+  test('gives every pattern back', () => {
     const values = widened(dtype);
     const back = narrowed(values, dtype);
     const changed = [...back].filter((pattern, i) => pattern !== i && !(Number.isNaN(values[i]) && (pattern & reference[dtype].infinity) === reference[dtype].infinity && (pattern & ~0x8000) > reference[dtype].infinity));
     expect(changed).toEqual([]);
   });
 
-  it('rounds to nearest, ties to even, between every two neighbours', () => {
+  test('rounds to nearest, ties to even, between every two neighbours', () => {
     const values = widened(dtype).subarray(0, reference[dtype].infinity);
     const wrong: number[] = [];
     const between = new Float32Array(3);
     const bits = new Uint32Array(between.buffer);
-    for (let low = 0; low + 1 < values.length; low += 1) {
+    for (let low = 0; low + 1 < values.length; low++) {
       between[1] = ((values[low] ?? 0) + (values[low + 1] ?? 0)) / 2;
       bits[0] = (bits[1] ?? 0) - 1;
       bits[2] = (bits[1] ?? 0) + 1;
@@ -59,7 +59,7 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
 });
 
 describe('float64 and float32', () => {
-  it('rounds float64 and copies float32, also from an odd place', () => {
+  test('rounds float64 and copies float32, also from an odd place', () => {
     const odd = new Uint8Array(25);
     odd.set(bytesOf(Float64Array.of(1 + 2 ** -30, -2, NaN)), 1);
     const values = new Float32Array(3);

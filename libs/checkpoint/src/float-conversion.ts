@@ -5,9 +5,9 @@ import type { FloatStoredType } from './stored-type.ts';
  * Element bytes are little-endian, which is the byte order of every platform that the runtime supports.
  */
 
-const float32 = new Float32Array(1);
-const bits32 = new Uint32Array(float32.buffer);
-const quietNaN16 = 0x7e00, quietNaNBFloat = 0x7fc0;
+const FLOAT32 = new Float32Array(1);
+const bits32 = new Uint32Array(FLOAT32.buffer);
+const QUIET_NAN16 = 0x7e00, QUIET_NAN_B_FLOAT = 0x7fc0;
 
 let halves: Float32Array | undefined;
 
@@ -27,7 +27,7 @@ function halfTable(): Float32Array {
 function toHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | quietNaN16;
+  if (magnitude > 0x7f800000) return sign | QUIET_NAN16;
   // From 65520 on the nearest is infinity.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude >= 0x38800000) {
@@ -35,15 +35,15 @@ function toHalf(bits: number): number {
     return sign | ((shifted + 0xfff + ((shifted >>> 13) & 1)) >>> 13);
   }
   // Below 2^-14 patterns count steps of 2^-24, which is the last place of a float32 near 0.5: the addition rounds.
-  float32[0] = 0;
+  FLOAT32[0] = 0;
   bits32[0] = magnitude;
-  float32[0] = (float32[0] ?? 0) + 0.5;
+  FLOAT32[0] = (FLOAT32[0] ?? 0) + 0.5;
   return sign | ((bits32[0] ?? 0) - 0x3f000000);
 }
 
 /** The bfloat16 pattern nearest to `bits`, a binary32 pattern. */
 function toBFloat(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) & 0x8000) | quietNaNBFloat;
+  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) & 0x8000) | QUIET_NAN_B_FLOAT;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
@@ -62,12 +62,12 @@ export function toFloat32(bytes: Uint8Array, dtype: FloatStoredType, target: Flo
 
 function widenHalves(source: Uint16Array, target: Float32Array): void {
   const table = halfTable();
-  for (let i = 0; i < source.length; i += 1) target[i] = table[source[i] ?? 0] ?? 0;
+  for (let i = 0; i < source.length; i++) target[i] = table[source[i] ?? 0] ?? 0;
 }
 
 function widenBFloats(source: Uint16Array, target: Float32Array): void {
   const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);
-  for (let i = 0; i < source.length; i += 1) bits[i] = (source[i] ?? 0) << 16;
+  for (let i = 0; i < source.length; i++) bits[i] = (source[i] ?? 0) << 16;
 }
 
 /** Writes the elements of `source` into `target` as type `dtype`; `target` holds as many elements and is aligned to them. */
@@ -77,7 +77,7 @@ export function fromFloat32(source: Float32Array, dtype: FloatStoredType, target
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   const narrow = dtype === 'F16' ? toHalf : toBFloat;
   const patterns = shorts(target);
-  for (let i = 0; i < patterns.length; i += 1) patterns[i] = narrow(bits[i] ?? 0);
+  for (let i = 0; i < patterns.length; i++) patterns[i] = narrow(bits[i] ?? 0);
 }
 
 function shorts(bytes: Uint8Array): Uint16Array {

@@ -1,9 +1,9 @@
 import type { Blip2Error } from '@blip2/interfaces';
 
-const quote = 0x22, backslash = 0x5c, firstPrintable = 0x20, digit0 = 0x30, digit9 = 0x39;
+const QUOTE = 0x22, BACKSLASH = 0x5c, FIRST_PRINTABLE = 0x20, DIGIT0 = 0x30, DIGIT9 = 0x39;
 /** 2^53 - 1 has 16 digits. */
-const maxDigits = 16;
-const loneSurrogate = /\p{Surrogate}/u;
+const MAX_DIGITS = 16;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Reads the few forms that a safetensors header consists of: objects, lists of whole numbers, strings. Stricter than
@@ -55,11 +55,11 @@ export class HeaderScanner {
   string(): string {
     this.skipSpace();
     const start = this.position;
-    if (this.source.charCodeAt(start) !== quote) throw this.fail('a string was expected');
+    if (this.source.charCodeAt(start) !== QUOTE) throw this.fail('a string was expected');
     let end = start + 1;
-    for (let code = this.source.charCodeAt(end); code !== quote; code = this.source.charCodeAt(end)) {
-      if (!(code >= firstPrintable)) throw this.fail('a string does not end, or holds a control character');
-      end += code === backslash ? 2 : 1;
+    for (let code = this.source.charCodeAt(end); code !== QUOTE; code = this.source.charCodeAt(end)) {
+      if (!(code >= FIRST_PRINTABLE)) throw this.fail('a string does not end, or holds a control character');
+      end += code === BACKSLASH ? 2 : 1;
     }
     const value = this.unescape(this.source.slice(start, end + 1));
     this.position = end + 1;
@@ -75,7 +75,7 @@ export class HeaderScanner {
     if (!literal.includes('\\')) return literal.slice(1, -1);
     try {
       const value: unknown = JSON.parse(literal);
-      if (typeof value === 'string' && !loneSurrogate.test(value)) return value;
+      if (typeof value === 'string' && !LONE_SURROGATE.test(value)) return value;
     } catch {
       // Falls through: the escape is named below.
     }
@@ -86,7 +86,7 @@ export class HeaderScanner {
     this.skipSpace();
     const start = this.position;
     let end = start;
-    while (isDigit(this.source.charCodeAt(end)) && end - start <= maxDigits) end += 1;
+    while (isDigit(this.source.charCodeAt(end)) && end - start <= MAX_DIGITS) end += 1;
     const digits = this.source.slice(start, end);
     const value = Number(digits);
     if (digits === '' || (digits.length > 1 && digits.startsWith('0'))) throw this.fail('a whole number was expected');
@@ -98,7 +98,7 @@ export class HeaderScanner {
   private takes(character: string): boolean {
     this.skipSpace();
     if (this.source[this.position] !== character) return false;
-    this.position += 1;
+    this.position++;
     return true;
   }
 
@@ -111,5 +111,5 @@ export class HeaderScanner {
   }
 }
 
-const isDigit = (code: number): boolean => code >= digit0 && code <= digit9;
+const isDigit = (code: number): boolean => code >= DIGIT0 && code <= DIGIT9;
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;

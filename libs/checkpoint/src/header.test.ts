@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { badFiles, fileOf } from './bad-files.fixture.ts';
 import { parseHeader } from './header.ts';
 import { readHeader } from './read-header.ts';
-import { elementBytes } from './stored-type.ts';
+import { ELEMENT_BYTES } from './stored-type.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('readHeader', () => {
-  it('reads tensors in the order of their bytes, with places in the file', async () => {
+  test('reads tensors in the order of their bytes, with places in the file', async () => {
     const header = '{"b":{"dtype":"F16","shape":[3,1],"data_offsets":[8,14]},"__metadata__":{"format":"pt","\\u00e9":"\\n"},"a":{"data_offsets":[0,8],"shape":[2],"dtype":"F32"},"scalar":{"dtype":"U8","shape":[],"data_offsets":[14,15]},"none":{"dtype":"I64","shape":[0,7],"data_offsets":[15,15]}}  \n\t';
     const file = join(folder, 'good');
     await writeFile(file, fileOf(header, 15));
@@ -30,13 +30,13 @@ describe('readHeader', () => {
     expect([...metadata]).toEqual([['format', 'pt'], ['é', '\n']]);
   });
 
-  it('reads a file without tensors', async () => {
+  test('reads a file without tensors', async () => {
     const file = join(folder, 'none');
     await writeFile(file, fileOf('{}'));
     expect((await readHeader(file)).tensors).toEqual([]);
   });
 
-  it.each(badFiles)('refuses: %s', async (rule, bytes, named) => {
+  test.each(badFiles)('refuses: %s', async (rule, bytes, named) => {
     const file = join(folder, 'bad');
     await writeFile(file, bytes);
     const began = performance.now();
@@ -45,7 +45,7 @@ describe('readHeader', () => {
     expect(performance.now() - began).toBeLessThan(20_000);
   });
 
-  it('tells a type that is unsupported from nonsense', async () => {
+  test('tells a type that is unsupported from nonsense', async () => {
     const file = join(folder, 'eight');
     await writeFile(file, fileOf('{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}', 2));
     await expect(readHeader(file)).rejects.toMatchObject({ code: 'UNSUPPORTED_DTYPE', message: expect.stringContaining('F8_E4M3') });
@@ -81,19 +81,19 @@ function mutate(text: string, pick: (below: number) => number): string {
 }
 
 describe('parseHeader', () => {
-  it('answers 20,000 mutated headers with a valid result or a clear error', () => {
+  test('answers 20,000 mutated headers with a valid result or a clear error', () => {
     const pick = random(20260101);
     let accepted = 0;
-    for (let round = 0; round < 20_000; round += 1) {
+    for (let round = 0; round < 20_000; round++) {
       const text = mutate(good, pick);
       const bytes = new TextEncoder().encode(text);
       const fileBytes = 8 + bytes.byteLength + 48;
       try {
         const { tensors } = parseHeader(bytes, 'file', fileBytes);
-        accepted += 1;
+        accepted++;
         let position = 8 + bytes.byteLength;
         for (const { dtype, shape, byteOffset, byteLength } of tensors) {
-          expect([byteOffset, byteLength], text).toEqual([position, shape.reduce((product, axis) => product * axis, elementBytes[dtype])]);
+          expect([byteOffset, byteLength], text).toEqual([position, shape.reduce((product, axis) => product * axis, ELEMENT_BYTES[dtype])]);
           position += byteLength;
         }
         expect(position, text).toBe(fileBytes);

@@ -1,10 +1,10 @@
 import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interfaces';
 import { HeaderScanner } from './header-scanner.ts';
-import { maxNameLength, maxRank, maxTensors } from './limits.ts';
-import { byteCount, isStoredType, unsupportedTypes } from './stored-type.ts';
+import { MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
+import { byteCount, isStoredType, UNSUPPORTED_TYPES } from './stored-type.ts';
 
 /** The bytes before the header that hold its length. */
-export const lengthBytes = 8;
+export const LENGTH_BYTES = 8;
 
 export interface Header {
   /** In the order of their bytes. */
@@ -23,7 +23,7 @@ interface Entry {
 /** A file that breaks the format, with the rule that it breaks. */
 export function invalidFile(file: string, rule: string, details: { expected?: string; got?: string; tensor?: string; cause?: unknown } = {}): Blip2Error {
   const { tensor, ...rest } = details;
-  const where = tensor === undefined ? file : `${JSON.stringify(tensor.slice(0, maxNameLength))} in ${file}`;
+  const where = tensor === undefined ? file : `${JSON.stringify(tensor.slice(0, MAX_NAME_LENGTH))} in ${file}`;
   return new Blip2Error('INVALID_CHECKPOINT', `The safetensors file is not valid: ${rule}`, { ...rest, where, fix: 'Download or copy the file again' });
 }
 
@@ -33,7 +33,7 @@ export function invalidFile(file: string, rule: string, details: { expected?: st
  */
 export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {
   const { entries, metadata } = scan(decode(bytes, file), file);
-  const dataStart = lengthBytes + bytes.byteLength;
+  const dataStart = LENGTH_BYTES + bytes.byteLength;
   const tensors = contiguous(entries, fileBytes - dataStart, file);
   return { metadata, tensors: tensors.map(({ name, dtype, shape, begin, end }) => Object.freeze({ name, dtype, shape: Object.freeze(shape), file, byteOffset: dataStart + begin, byteLength: end - begin })) };
 }
@@ -55,7 +55,7 @@ function scan(text: string, file: string): { entries: Entry[]; metadata: Map<str
   const scanner = new HeaderScanner(text, (rule) => invalidFile(file, rule));
   scanner.object((key) => {
     if (key === '__metadata__') return scanner.object((name) => void metadata.set(name, scanner.string()));
-    if (entries.length === maxTensors) throw scanner.fail(`it has more than ${maxTensors} tensors`);
+    if (entries.length === MAX_TENSORS) throw scanner.fail(`it has more than ${MAX_TENSORS} tensors`);
     entries.push(scanEntry(scanner, key, file));
   });
   scanner.end();
@@ -67,7 +67,7 @@ function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
   let dtype: string | undefined, shape: number[] | undefined, offsets: number[] | undefined;
   scanner.object((key) => {
     if (key === 'dtype') dtype = scanner.string();
-    else if (key === 'shape') shape = scanner.integers(maxRank);
+    else if (key === 'shape') shape = scanner.integers(MAX_RANK);
     else if (key === 'data_offsets') offsets = scanner.integers(2);
     else throw scanner.fail(`a tensor has an unknown property ${JSON.stringify(key.slice(0, 80))}`);
   });
@@ -78,22 +78,22 @@ function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
   return { name, dtype: requireType(dtype, name, file), shape, begin, end };
 }
 
-const controlOrBrokenCharacter = /[\p{Cc}\p{Surrogate}]/u;
+const CONTROL_OR_BROKEN_CHARACTER = /[\p{Cc}\p{Surrogate}]/u;
 
 /** Whether a tensor may have this name. One that is a property of every object, or that a terminal would obey, is no name of a weight. */
 export function isTensorName(name: string): boolean {
-  return name !== '' && name !== '__proto__' && name !== '__metadata__' && name.length <= maxNameLength && !controlOrBrokenCharacter.test(name);
+  return name !== '' && name !== '__proto__' && name !== '__metadata__' && name.length <= MAX_NAME_LENGTH && !CONTROL_OR_BROKEN_CHARACTER.test(name);
 }
 
 function requireName(name: string, file: string): void {
   if (!isTensorName(name)) {
-    throw invalidFile(file, 'a tensor has an impossible name', { expected: `1 to ${maxNameLength} printable characters`, tensor: name });
+    throw invalidFile(file, 'a tensor has an impossible name', { expected: `1 to ${MAX_NAME_LENGTH} printable characters`, tensor: name });
   }
 }
 
 function requireType(dtype: string, tensor: string, file: string): StoredType {
   if (isStoredType(dtype)) return dtype;
-  if (unsupportedTypes.includes(dtype)) {
+  if (UNSUPPORTED_TYPES.includes(dtype)) {
     throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor has a type that is not supported', { expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool', got: dtype, where: `${JSON.stringify(tensor)} in ${file}` });
   }
   throw invalidFile(file, 'a tensor has an unknown type', { got: JSON.stringify(dtype.slice(0, 80)), tensor });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, afterEach, describe, expect, it } from 'vitest';
+import { beforeEach, afterEach, describe, expect, test } from 'vitest';
 import { openCheckpoint } from './index.ts';
 import { refuseLfsPointer } from './lfs-pointer.ts';
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('a Git LFS pointer in place of a file', () => {
-  it.each([
+  test.each([
     ['the weights', { 'model.safetensors': pointer }, 'model.safetensors'],
     ['the weights, with the line ends of Windows', { 'model.safetensors': pointer.replaceAll('\n', '\r\n') }, 'model.safetensors'],
     ['a shard', { 'model.safetensors.index.json': JSON.stringify({ weight_map: { a: shard } }), [shard]: pointer }, shard],
@@ -27,7 +27,7 @@ describe('a Git LFS pointer in place of a file', () => {
     expect(error).toMatchObject({ message: expect.stringContaining('Git LFS pointer') });
   });
 
-  it.each([['nothing', ''], ['another version of something', 'version 1\nsize 3\n'], ['JSON that speaks of one', JSON.stringify(pointer)], ['weights', '\u0002\0\0\0\0\0\0\0{}']])('is not seen in %s', (_, content) => {
+  test.each([['nothing', ''], ['another version of something', 'version 1\nsize 3\n'], ['JSON that speaks of one', JSON.stringify(pointer)], ['weights', '\u0002\0\0\0\0\0\0\0{}']])('is not seen in %s', (_, content) => {
     expect(() => refuseLfsPointer(new TextEncoder().encode(content), 'here', 'INVALID_CHECKPOINT')).not.toThrow();
   });
 });

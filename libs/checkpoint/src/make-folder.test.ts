@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeFolder } from './make-folder.ts';
 
 let root = '';
@@ -10,27 +10,27 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-it('makes all that is missing, and says what it made first', async () => {
+test('makes all that is missing, and says what it made first', async () => {
   const deep = join(root, 'a/b/c');
   expect(await makeFolder(deep)).toBe(join(root, 'a'));
   expect((await stat(deep)).isDirectory()).toBe(true);
   expect(await makeFolder(join(root, 'a/b/d'))).toBe(join(root, 'a/b/d'));
 });
 
-it('leaves what is there, links to folders too', async () => {
+test('leaves what is there, links to folders too', async () => {
   await symlink(root, join(root, 'link'));
   expect(await makeFolder(root)).toBeUndefined();
   expect(await makeFolder(join(root, 'link'))).toBeUndefined();
   expect(await makeFolder('/')).toBeUndefined();
 });
 
-it('makes a folder that several want at once', async () => {
+test('makes a folder that several want at once', async () => {
   const results = await Promise.all(Array.from({ length: 8 }, () => makeFolder(join(root, 'shared/by/all'))));
   expect(results.some((first) => first === join(root, 'shared'))).toBe(true);
   expect((await stat(join(root, 'shared/by/all'))).isDirectory()).toBe(true);
 });
 
-it('fails where a file is in the way, or a link to nothing', async () => {
+test('fails where a file is in the way, or a link to nothing', async () => {
   await writeFile(join(root, 'file'), '');
   await symlink(join(root, 'nothing/at/all'), join(root, 'dangling'));
   await expect(makeFolder(join(root, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });
@@ -38,6 +38,6 @@ it('fails where a file is in the way, or a link to nothing', async () => {
   await expect(makeFolder(join(root, 'dangling'))).rejects.toMatchObject({ code: 'EEXIST' });
 });
 
-it.runIf(process.platform === 'linux').each(['/proc/x', '/proc/x/y'])('fails where the system lets nothing be made: %s', async (folder) => {
+test.runIf(process.platform === 'linux').each(['/proc/x', '/proc/x/y'])('fails where the system lets nothing be made: %s', async (folder) => {
   await expect(makeFolder(folder)).rejects.toMatchObject({ code: 'ENOENT' });
 });

@@ -1,7 +1,7 @@
 import { link, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fileOf } from './bad-files.fixture.ts';
 import { openCheckpoint, readRawTensor, readTensor, tensorSource, writeSafetensors } from './index.ts';
 
@@ -26,7 +26,7 @@ async function writeShards(): Promise<void> {
 }
 
 describe('openCheckpoint', () => {
-  it('opens shards and single files of the golden cases', async () => {
+  test('opens shards and single files of the golden cases', async () => {
     const sharded = await openCheckpoint(join(cases, 'opt/checkpoint'));
     expect([sharded.tensors.size, sharded.files.length, sharded.metadata.get('format')]).toEqual([139, 2, 'pt']);
     expect(sharded.folder).toBe(join(cases, 'opt/checkpoint'));
@@ -34,13 +34,13 @@ describe('openCheckpoint', () => {
     expect([single.tensors.size, single.tensors.get('query_tokens')?.dtype, single.byteLength]).toEqual([114, 'F16', 287136]);
   });
 
-  it('prefers the single file, as the reference does', async () => {
+  test('prefers the single file, as the reference does', async () => {
     await writeShards();
     await write('model.safetensors', ['only', 1]);
     expect([...(await openCheckpoint(folder)).tensors.keys()]).toEqual(['only']);
   });
 
-  it('says what a folder lacks', async () => {
+  test('says what a folder lacks', async () => {
     await refuses('MISSING_FILE', 'model.safetensors');
     await writeFile(join(folder, 'pytorch_model.bin'), 'x');
     await refuses('MISSING_FILE', 'pytorch_model.bin', 'safe_serialization');
@@ -50,14 +50,14 @@ describe('openCheckpoint', () => {
     await expect(openCheckpoint(join(folder, one))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('not a folder') });
   });
 
-  it.each([0, 1, 50, 99.99])('notices a shard cut to %d %%', async (percent) => {
+  test.each([0, 1, 50, 99.99])('notices a shard cut to %d %%', async (percent) => {
     await writeShards();
     const size = (await readFile(join(folder, two))).byteLength;
     await truncate(join(folder, two), Math.min(size - 1, Math.floor((size * percent) / 100)));
     await refuses('INVALID_CHECKPOINT', two, percent === 0 ? 'empty' : 'truncated');
   });
 
-  it('notices what index and shards disagree about', async () => {
+  test('notices what index and shards disagree about', async () => {
     await writeShards();
     await rm(join(folder, two));
     await refuses('MISSING_FILE', two);
@@ -72,26 +72,26 @@ describe('openCheckpoint', () => {
     await refuses('INVALID_CHECKPOINT', 'another shard', '"b"');
   });
 
-  it.each([
+  test.each([
     ['{', 'not JSON'], ['[]', 'weight_map'], ['{"weight_map":[]}', 'weight_map'], ['{"weight_map":{}}', 'no tensor'], ['{"weight_map":{"a":3}}', 'no file'], ['{"weight_map":{"a":""}}', 'no file'],
   ])('refuses the index %s', async (text, named) => {
     await writeFile(join(folder, 'model.safetensors.index.json'), text);
     await refuses('INVALID_CHECKPOINT', named);
   });
 
-  it.each(['../outside.safetensors', '/etc/passwd', '..', '.', 'sub/inside.safetensors', '..\\outside.safetensors', 'a\0b'])('refuses the shard name %j', async (name) => {
+  test.each(['../outside.safetensors', '/etc/passwd', '..', '.', 'sub/inside.safetensors', '..\\outside.safetensors', 'a\0b'])('refuses the shard name %j', async (name) => {
     await writeIndex({ a: name });
     await refuses('UNSAFE_PATH', 'outside its folder');
   });
 
-  it('refuses what is no regular file', async () => {
+  test('refuses what is no regular file', async () => {
     await mkdir(join(folder, 'model.safetensors'));
     await refuses('INVALID_CHECKPOINT', 'regular file');
   });
 });
 
 describe('links', () => {
-  it('follows those that stay inside the folder, and hard links', async () => {
+  test('follows those that stay inside the folder, and hard links', async () => {
     await mkdir(join(folder, 'weights'));
     await write('weights/real', ['a', 2]);
     await symlink('weights/real', join(folder, 'model.safetensors'));
@@ -101,7 +101,7 @@ describe('links', () => {
     expect((await openCheckpoint(folder)).folder).toBe(folder);
   });
 
-  it('refuses those that leave it, or lead nowhere', async () => {
+  test('refuses those that leave it, or lead nowhere', async () => {
     const model = join(folder, 'model');
     await mkdir(model);
     await write('secret', ['a', 2]);
@@ -114,14 +114,14 @@ describe('links', () => {
     await expect(openCheckpoint(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
   });
 
-  it('accepts a folder that is itself a link', async () => {
+  test('accepts a folder that is itself a link', async () => {
     await mkdir(join(folder, 'model'));
     await write('model/model.safetensors', ['a', 2]);
     await symlink('model', join(folder, 'alias'));
     expect((await openCheckpoint(join(folder, 'alias'))).folder).toBe(join(folder, 'model'));
   });
 
-  it('follows those of the Hugging Face cache into its own blobs and the shared store, and no others', async () => {
+  test('follows those of the Hugging Face cache into its own blobs and the shared store, and no others', async () => {
     const hub = join(folder, 'hub'), repository = join(hub, 'models--o--n'), snapshot = join(repository, 'snapshots/abc');
     await Promise.all([snapshot, join(repository, 'blobs'), join(hub, 'blobs/ab'), join(hub, 'other')].map((path) => mkdir(path, { recursive: true })));
     await write(relative(folder, join(repository, 'blobs/one')), ['a', 2]);
@@ -141,7 +141,7 @@ describe('links', () => {
 });
 
 describe('readTensor', () => {
-  it('reads every floating type as float32', async () => {
+  test('reads every floating type as float32', async () => {
     const data = new Uint8Array(Float64Array.of(1.5).buffer);
     const header = '{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},"b":{"dtype":"BF16","shape":[1,1],"data_offsets":[12,14]},"f":{"dtype":"F32","shape":[],"data_offsets":[14,18]},"i":{"dtype":"I8","shape":[1],"data_offsets":[18,19]}}';
     const body = Uint8Array.of(...data, 0x00, 0x3c, 0x00, 0xc0, 0x80, 0x3f, 0, 0, 0x20, 0x41, 0xff);
@@ -160,7 +160,7 @@ describe('readTensor', () => {
     expect(integer && (await readRawTensor(integer))).toEqual(Uint8Array.of(0xff));
   });
 
-  it('notices a file that was cut or removed after it was opened, and stops when asked', async () => {
+  test('notices a file that was cut or removed after it was opened, and stops when asked', async () => {
     await write('model.safetensors', ['a', 10]);
     const stored = (await openCheckpoint(folder)).tensors.get('a');
     if (stored === undefined) return expect.fail('the tensor is missing');

@@ -16,12 +16,12 @@ export interface Checkpoint extends WeightStore {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-export const singleFile = 'model.safetensors';
-export const indexFile = 'model.safetensors.index.json';
+export const SINGLE_FILE = 'model.safetensors';
+export const INDEX_FILE = 'model.safetensors.index.json';
 /** `model-00001-of-00002.safetensors`. */
-export const shardFile: RegExp = /^model-\d{5}-of-\d{5}\.safetensors$/;
+export const SHARD_FILE: RegExp = /^model-\d{5}-of-\d{5}\.safetensors$/;
 /** Weights in formats that can run code when they are read. */
-export const pickledFile: RegExp = /\.(?:bin|pt|pth|ckpt|msgpack|h5)$/;
+export const PICKLED_FILE: RegExp = /\.(?:bin|pt|pth|ckpt|msgpack|h5)$/;
 
 /**
  * Opens the weights of a model folder in the hub layout: `model.safetensors`, or shards with `model.safetensors.index.json`. Reads and checks every header;
@@ -34,19 +34,19 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const real = await resolveFolder(folder);
   const names = new Set(await readdir(real));
   // The reference prefers the single file too.
-  if (names.has(singleFile)) return openFiles(real, [singleFile], undefined);
-  if (!names.has(indexFile)) throw noWeights(real, [...names]);
-  const index = await readShardIndex(await resolveFile(real, indexFile));
+  if (names.has(SINGLE_FILE)) return openFiles(real, [SINGLE_FILE], undefined);
+  if (!names.has(INDEX_FILE)) throw noWeights(real, [...names]);
+  const index = await readShardIndex(await resolveFile(real, INDEX_FILE));
   return openFiles(real, [...new Set(index.values())].toSorted(), index);
 }
 
 function noWeights(folder: string, names: readonly string[]): Blip2Error {
-  const shard = names.find((name) => shardFile.test(name));
-  if (shard !== undefined) return new Blip2Error('MISSING_FILE', `The shards have no ${indexFile}`, { where: folder, got: shard, fix: 'Download or copy it from the same repository and revision' });
-  const pickled = names.find((name) => pickledFile.test(name));
-  if (pickled === undefined) return new Blip2Error('MISSING_FILE', 'The folder has no weights', { expected: `${singleFile} or ${indexFile}`, where: folder });
+  const shard = names.find((name) => SHARD_FILE.test(name));
+  if (shard !== undefined) return new Blip2Error('MISSING_FILE', `The shards have no ${INDEX_FILE}`, { where: folder, got: shard, fix: 'Download or copy it from the same repository and revision' });
+  const pickled = names.find((name) => PICKLED_FILE.test(name));
+  if (pickled === undefined) return new Blip2Error('MISSING_FILE', 'The folder has no weights', { expected: `${SINGLE_FILE} or ${INDEX_FILE}`, where: folder });
   return new Blip2Error('MISSING_FILE', 'The folder has weights only in a format that can run code when it is read', {
-    expected: `${singleFile} or ${indexFile}`, got: pickled, where: folder,
+    expected: `${SINGLE_FILE} or ${INDEX_FILE}`, got: pickled, where: folder,
     fix: 'Use a revision of the repository with safetensors files, or convert once in Python: model.save_pretrained(folder, safe_serialization=True)',
   });
 }
@@ -64,7 +64,7 @@ async function openFiles(folder: string, names: readonly string[], index: ShardI
   }
   if (index !== undefined) requireAll(tensors, index, folder);
   const byteLength = [...tensors.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
-  const [first = join(folder, singleFile), ...rest] = files;
+  const [first = join(folder, SINGLE_FILE), ...rest] = files;
   return Object.freeze({ folder: commonFolder([first, ...rest]), tensors, files: Object.freeze(files), byteLength, metadata });
 }
 

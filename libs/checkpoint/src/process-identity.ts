@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
  */
 export const processName: string = `${machineName()}-${process.pid}`;
 /** The form of `processName`. */
-export const processNamePattern: RegExp = /^([0-9a-f]{8})-(\d+)$/;
+export const PROCESS_NAME_PATTERN: RegExp = /^([0-9a-f]{8})-(\d+)$/;
 
 function machineName(): string {
   let namespace = '';
@@ -22,7 +22,7 @@ function machineName(): string {
 
 /** Whether the process of this name runs: `undefined` if it is one of another machine. */
 export function isRunning(name: string): boolean | undefined {
-  const [, machine, id] = processNamePattern.exec(name) ?? [];
+  const [, machine, id] = PROCESS_NAME_PATTERN.exec(name) ?? [];
   if (id === undefined || machine !== machineName()) return undefined;
   try {
     process.kill(Number(id), 0);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRandomCheckpoint, readTensor, type RandomTensor } from './index.ts';
 
 let folder: string;
@@ -19,7 +19,7 @@ async function values(specs: RandomTensor[], name: string, seed: number): Promis
 }
 
 describe('createRandomCheckpoint', () => {
-  it('gives the same weights for the same seed and name, and others otherwise', async () => {
+  test('gives the same weights for the same seed and name, and others otherwise', async () => {
     const alone = await values([normal('a', 5000)], 'a', 7);
     expect(await values([normal('b', 3), normal('a', 5000)], 'a', 7)).toEqual(alone);
     expect(await values([normal('a', 5000)], 'a', 8)).not.toEqual(alone);
@@ -28,7 +28,7 @@ describe('createRandomCheckpoint', () => {
     expect([...alone.subarray(0, 4)]).toEqual([0.38926804065704346, 1.6207239627838135, 1.5516412258148193, 0.02452682889997959]);
   });
 
-  it('draws from the normal distribution', async () => {
+  test('draws from the normal distribution', async () => {
     const drawn = await values([normal('a', 2 ** 20, 1)], 'a', 1);
     const moment = (power: number): number => drawn.reduce((sum, value) => sum + value ** power, 0) / drawn.length;
     // Four deviations of each estimate over 2^20 draws.
@@ -44,7 +44,7 @@ describe('createRandomCheckpoint', () => {
     expect(Math.abs(beyond(4) - 66)).toBeLessThan(33);
   });
 
-  it('scales, shifts, and fills with zeros and ones', async () => {
+  test('scales, shifts, and fills with zeros and ones', async () => {
     const specs: RandomTensor[] = [normal('n', 4096, 0.02, 3), { name: 'zero', shape: [2, 2], init: { kind: 'zeros' } }, { name: 'one', shape: [], init: { kind: 'ones' } }, { name: 'still', shape: [2], init: { kind: 'normal', std: 0, mean: 0.5 } }];
     const drawn = await values(specs, 'n', 1);
     expect(drawn.every((value) => Math.abs(value - 3) < 0.12)).toBe(true);
@@ -53,7 +53,7 @@ describe('createRandomCheckpoint', () => {
     expect([...(await values(specs, 'still', 1))]).toEqual([0.5, 0.5]);
   });
 
-  it('goes away when released, and when the process exits', async () => {
+  test('goes away when released, and when the process exits', async () => {
     const checkpoint = await createRandomCheckpoint([normal('a', 3)], { folder });
     expect(dirname(checkpoint.folder)).toBe(folder);
     await checkpoint.dispose();
@@ -66,7 +66,7 @@ describe('createRandomCheckpoint', () => {
     expect(existsSync(left.folder)).toBe(false);
   });
 
-  it('leaves nothing when stopped or refused', async () => {
+  test('leaves nothing when stopped or refused', async () => {
     const controller = new AbortController();
     const stopped = createRandomCheckpoint([normal('a', 2 ** 22)], { folder, signal: controller.signal, onProgress: () => controller.abort() });
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });

@@ -1,5 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { chunkBytes } from './limits.ts';
+import { CHUNK_BYTES } from './limits.ts';
 import { fillNormal, randomState } from './random-normal.ts';
 import type { TensorSource } from './tensor-source.ts';
 import { createTemporaryWeights, type TemporaryOptions, type TemporaryWeights } from './temporary-weights.ts';
@@ -33,7 +33,7 @@ export function randomTensorSource({ name, shape, init }: RandomTensor, seed = 0
 }
 
 function* randomChunks(name: string, init: Initializer, bytes: number, seed: number): Generator<Uint8Array, void, undefined> {
-  const buffer = new Float32Array(Math.min(chunkBytes, bytes) / Float32Array.BYTES_PER_ELEMENT);
+  const buffer = new Float32Array(Math.min(CHUNK_BYTES, bytes) / Float32Array.BYTES_PER_ELEMENT);
   const state = randomState(seed, name);
   if (init.kind !== 'normal') buffer.fill(init.kind === 'ones' ? 1 : 0);
   for (let done = 0; done < bytes;) {

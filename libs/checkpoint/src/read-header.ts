@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { Blip2Error } from '@blip2/interfaces';
-import { invalidFile, lengthBytes, parseHeader, type Header } from './header.ts';
-import { maxPointerBytes, refuseLfsPointer } from './lfs-pointer.ts';
-import { maxHeaderBytes } from './limits.ts';
+import { invalidFile, LENGTH_BYTES, parseHeader, type Header } from './header.ts';
+import { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
+import { MAX_HEADER_BYTES } from './limits.ts';
 
 /** Opens a file that must exist. Its path has been checked. */
 export async function openForReading(file: string): Promise<FileHandle> {
@@ -28,7 +28,7 @@ export async function readHeader(file: string): Promise<Header> {
     const { size } = await handle.stat();
     const length = await readHeaderLength(handle, file, size);
     const bytes = new Uint8Array(length);
-    await readExactly(handle, bytes, lengthBytes, file);
+    await readExactly(handle, bytes, LENGTH_BYTES, file);
     return parseHeader(bytes, file, size);
   } finally {
     await handle.close();
@@ -37,21 +37,21 @@ export async function readHeader(file: string): Promise<Header> {
 
 async function readHeaderLength(handle: FileHandle, file: string, size: number): Promise<number> {
   if (size === 0) throw invalidFile(file, 'it is empty');
-  if (size < lengthBytes) throw invalidFile(file, 'it is truncated', { expected: `at least ${lengthBytes} bytes`, got: `${size}` });
-  const bytes = new Uint8Array(lengthBytes);
+  if (size < LENGTH_BYTES) throw invalidFile(file, 'it is truncated', { expected: `at least ${LENGTH_BYTES} bytes`, got: `${size}` });
+  const bytes = new Uint8Array(LENGTH_BYTES);
   await readExactly(handle, bytes, 0, file);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
   // Taken for a length, the first letters of a pointer are far above the limit.
-  if (length > BigInt(maxHeaderBytes)) {
+  if (length > BigInt(MAX_HEADER_BYTES)) {
     await refusePointer(handle, file, size);
-    throw invalidFile(file, 'the header is too long', { expected: `at most ${maxHeaderBytes} bytes`, got: `${length}` });
+    throw invalidFile(file, 'the header is too long', { expected: `at most ${MAX_HEADER_BYTES} bytes`, got: `${length}` });
   }
-  if (length > BigInt(size - lengthBytes)) throw invalidFile(file, 'it is truncated: the header does not fit', { expected: `${length} bytes of header`, got: `${size - lengthBytes}` });
+  if (length > BigInt(size - LENGTH_BYTES)) throw invalidFile(file, 'it is truncated: the header does not fit', { expected: `${length} bytes of header`, got: `${size - LENGTH_BYTES}` });
   return Number(length);
 }
 
 async function refusePointer(handle: FileHandle, file: string, size: number): Promise<void> {
-  const start = new Uint8Array(Math.min(size, maxPointerBytes));
+  const start = new Uint8Array(Math.min(size, MAX_POINTER_BYTES));
   await readExactly(handle, start, 0, file);
   refuseLfsPointer(start, file, 'INVALID_CHECKPOINT');
 }

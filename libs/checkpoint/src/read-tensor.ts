@@ -1,8 +1,8 @@
 import { Blip2Error, type StoredTensor, type Tensor } from '@blip2/interfaces';
 import { toFloat32 } from './float-conversion.ts';
-import { chunkBytes } from './limits.ts';
+import { CHUNK_BYTES } from './limits.ts';
 import { openForReading, readExactly } from './read-header.ts';
-import { elementBytes, isFloatType } from './stored-type.ts';
+import { ELEMENT_BYTES, isFloatType } from './stored-type.ts';
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -13,7 +13,7 @@ export interface ReadOptions {
  * until the next one is asked for. Fails with `MISSING_FILE` or `INVALID_CHECKPOINT` if the file is gone or was cut since it was opened.
  */
 export async function* readChunks(stored: StoredTensor, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-  const buffer = new Uint8Array(Math.min(chunkBytes, stored.byteLength));
+  const buffer = new Uint8Array(Math.min(CHUNK_BYTES, stored.byteLength));
   const handle = await openForReading(stored.file);
   try {
     for (let done = 0; done < stored.byteLength; done += buffer.byteLength) {
@@ -42,10 +42,10 @@ export async function readRawTensor(stored: StoredTensor, options?: ReadOptions)
 export async function readTensor(stored: StoredTensor, options?: ReadOptions): Promise<Tensor<'float32'>> {
   const { dtype, shape } = stored;
   if (!isFloatType(dtype)) throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', { expected: 'F32, F16, BF16 or F64', got: dtype, where: stored.name });
-  const data = new Float32Array(stored.byteLength / elementBytes[dtype]);
+  const data = new Float32Array(stored.byteLength / ELEMENT_BYTES[dtype]);
   let done = 0;
   for await (const chunk of readChunks(stored, options)) {
-    const count = chunk.byteLength / elementBytes[dtype];
+    const count = chunk.byteLength / ELEMENT_BYTES[dtype];
     toFloat32(chunk, dtype, data.subarray(done, done + count));
     done += count;
   }

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { resolveSource } from './index.ts';
 
 describe('resolveSource', () => {
-  it('takes a folder as it is', async () => {
+  test('takes a folder as it is', async () => {
     expect(await resolveSource(import.meta.dirname)).toBe(import.meta.dirname);
   });
 
-  it.each([
+  test.each([
     [join(import.meta.dirname, 'nowhere'), 'does not exist'],
     [join(import.meta.dirname, 'index.ts'), 'not a folder'],
     ['', 'does not exist'],
@@ -18,11 +18,11 @@ describe('resolveSource', () => {
     await expect(resolveSource(source)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining(named) });
   });
 
-  it.each(['Salesforce/blip2-flan-t5-xl', 'gpt2'])('looks for the hub id %s in the cache', async (id) => {
+  test.each(['Salesforce/blip2-flan-t5-xl', 'gpt2'])('looks for the hub id %s in the cache', async (id) => {
     await expect(resolveSource(id, { localFilesOnly: true, cacheDir: join(import.meta.dirname, 'nowhere') })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining(id) });
   });
 
-  it('stops when asked', async () => {
+  test('stops when asked', async () => {
     await expect(resolveSource(import.meta.dirname, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -3,7 +3,7 @@ import { join, relative, isAbsolute, sep, dirname } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 
 /** The Hugging Face cache: `ROOT/models--OWNER--NAME/snapshots/REVISION`, whose files are links to `../../blobs/SHA`. */
-const snapshotFolder = /^(?<root>.*)[\\/](?<repository>models--[^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/].*)?$/;
+const SNAPSHOT_FOLDER = /^(?<root>.*)[\\/](?<repository>models--[^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/].*)?$/;
 
 /** Whether `path` lies in `folder`; both with links resolved. */
 export function isInside(folder: string, path: string): boolean {
@@ -13,7 +13,7 @@ export function isInside(folder: string, path: string): boolean {
 
 /** Where the files of a checkpoint may really lie: its folder, and for a snapshot of the Hugging Face cache its repository and the blob store that all repositories share. */
 function allowedFolders(folder: string): string[] {
-  const { root, repository } = snapshotFolder.exec(folder)?.groups ?? {};
+  const { root, repository } = SNAPSHOT_FOLDER.exec(folder)?.groups ?? {};
   return root === undefined || repository === undefined ? [folder] : [folder, join(root, repository), join(root, 'blobs')];
 }
 

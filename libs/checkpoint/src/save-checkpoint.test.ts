@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoredTensor } from '@blip2/interfaces';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openCheckpoint, randomTensorSource, readRawTensor, readTensor, saveCheckpoint, storedTensorSource, tensorSource, writeSafetensors, type Checkpoint, type TensorSource } from './index.ts';
 
 let folder: string;
@@ -19,7 +19,7 @@ const sourcesOf = (checkpoint: Checkpoint): TensorSource[] => [...checkpoint.ten
 const mega = 2 ** 20;
 
 describe('saveCheckpoint', () => {
-  it('writes one file that opens again, wide elements first and aligned', async () => {
+  test('writes one file that opens again, wide elements first and aligned', async () => {
     const sources = [
       tensorSource('flags', { type: 'bool', dims: [3], data: Uint8Array.of(1, 0, 1) }),
       floats('x', 1.5, -2),
@@ -36,7 +36,7 @@ describe('saveCheckpoint', () => {
     expect(await readRawTensor(stored(checkpoint, 'flags'))).toEqual(Uint8Array.of(1, 0, 1));
   });
 
-  it('splits into shards with an index, in the layout of the hub', async () => {
+  test('splits into shards with an index, in the layout of the hub', async () => {
     await saveCheckpoint(folder, [floats('a', 1, 2), floats('b', 3), floats('large', 1, 2, 3, 4, 5), floats('c', 9)], { maxShardBytes: 12 });
     expect((await readdir(folder)).toSorted()).toEqual(['model-00001-of-00003.safetensors', 'model-00002-of-00003.safetensors', 'model-00003-of-00003.safetensors', 'model.safetensors.index.json']);
     expect(JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8'))).toEqual({
@@ -47,7 +47,7 @@ describe('saveCheckpoint', () => {
     expect([...(await readTensor(stored(checkpoint, 'large'))).data]).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('converts floating tensors and leaves integers', async () => {
+  test('converts floating tensors and leaves integers', async () => {
     await saveCheckpoint(folder, [floats('x', 1, 1 / 3, 70000), tensorSource('i', { type: 'int32', dims: [1], data: Int32Array.of(5) })], { dtype: 'float16' });
     const half = await openCheckpoint(folder);
     expect([stored(half, 'x').dtype, stored(half, 'i').dtype]).toEqual(['F16', 'I32']);
@@ -59,14 +59,14 @@ describe('saveCheckpoint', () => {
     expect(stored(await openCheckpoint(again), 'x').dtype).toBe('F32');
   });
 
-  it('converts pieces that end within an element', async () => {
+  test('converts pieces that end within an element', async () => {
     const bytes = new Uint8Array(Float32Array.of(1, 2, 3).buffer);
     const source: TensorSource = { name: 'x', dtype: 'F32', shape: [3], chunks: () => [bytes.subarray(0, 3), bytes.subarray(3, 4), bytes.subarray(4, 11), bytes.subarray(11)] };
     await saveCheckpoint(folder, [source], { dtype: 'float16' });
     expect([...(await readTensor(stored(await openCheckpoint(folder), 'x'))).data]).toEqual([1, 2, 3]);
   });
 
-  it('replaces what lay there, also when it reads from the same folder', async () => {
+  test('replaces what lay there, also when it reads from the same folder', async () => {
     await saveCheckpoint(folder, [floats('a', 1), floats('b', 2)], { maxShardBytes: 4 });
     await writeFile(join(folder, 'config.json'), '{}');
     await saveCheckpoint(folder, sourcesOf(await openCheckpoint(folder)));
@@ -78,7 +78,7 @@ describe('saveCheckpoint', () => {
     expect(await readdir(folder)).not.toContain('model.safetensors');
   });
 
-  it('leaves nothing when it fails or is stopped, and leaves what was there', async () => {
+  test('leaves nothing when it fails or is stopped, and leaves what was there', async () => {
     await saveCheckpoint(folder, [floats('old', 1)]);
     const before = await readFile(join(folder, 'model.safetensors'));
     const failing: TensorSource = { name: 'x', dtype: 'F32', shape: [2], *chunks() {
@@ -104,12 +104,12 @@ describe('saveCheckpoint', () => {
     expect(await readFile(join(folder, 'model.safetensors'))).toEqual(before);
   });
 
-  it.each([[{ name: '__metadata__' }], [{ name: '' }], [{ shape: [-1] }], [{ shape: [0.5] }], [{ shape: [2 ** 40, 2 ** 40] }]])('refuses the tensor %j', async (wrong) => {
+  test.each([[{ name: '__metadata__' }], [{ name: '' }], [{ shape: [-1] }], [{ shape: [0.5] }], [{ shape: [2 ** 40, 2 ** 40] }]])('refuses the tensor %j', async (wrong) => {
     await expect(saveCheckpoint(folder, [{ ...floats('x', 1), ...wrong }])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('says so when it cannot write', async () => {
+  test('says so when it cannot write', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(saveCheckpoint(join(folder, 'file'), [floats('x', 1)])).rejects.toMatchObject({ code: 'WRITE_FAILED' });
     await expect(writeSafetensors(join(folder, 'nowhere/x.safetensors'), [floats('x', 1)])).rejects.toMatchObject({ code: 'WRITE_FAILED', message: expect.stringContaining('ENOENT') });
@@ -120,20 +120,20 @@ describe('saveCheckpoint', () => {
     await expect(saveCheckpoint(folder, [enormous])).rejects.toMatchObject({ code: 'WRITE_FAILED', message: expect.stringContaining('not enough space') });
   });
 
-  it('never changes a weight file in place', async () => {
+  test('never changes a weight file in place', async () => {
     await saveCheckpoint(folder, [floats('x', 1)]);
     const { ino } = await stat(join(folder, 'model.safetensors'));
     await saveCheckpoint(folder, [floats('x', 2)]);
     expect((await stat(join(folder, 'model.safetensors'))).ino).not.toBe(ino);
   });
 
-  it('reports progress over all files', async () => {
+  test('reports progress over all files', async () => {
     const seen: [string, number, number][] = [];
     await saveCheckpoint(folder, [floats('a', 1, 2), floats('b', 3)], { maxShardBytes: 8, onProgress: ({ file, loaded, total }) => void seen.push([file, loaded, total]) });
     expect(seen).toEqual([['model-00001-of-00002.safetensors', 8, 12], ['model-00002-of-00002.safetensors', 12, 12]]);
   });
 
-  it('needs far less memory than it writes', async () => {
+  test('needs far less memory than it writes', async () => {
     // 128 MiB of tensors, converted on the way; one of them alone is 96 MiB.
     const sources = [randomTensorSource({ name: 'a', shape: [24 * mega], init: { kind: 'normal', std: 1 } }), randomTensorSource({ name: 'b', shape: [8, mega], init: { kind: 'ones' } })];
     const before = process.memoryUsage().arrayBuffers;

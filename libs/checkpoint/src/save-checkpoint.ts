@@ -1,7 +1,7 @@
 import { readdir, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
-import { indexFile, shardFile, singleFile } from './open-checkpoint.ts';
+import { INDEX_FILE, SHARD_FILE, SINGLE_FILE } from './open-checkpoint.ts';
 import { makeFolder } from './make-folder.ts';
 import { syncFolder, writeAll, writePending, writing, type PendingFile } from './pending-file.ts';
 import type { FloatStoredType } from './stored-type.ts';
@@ -9,11 +9,11 @@ import { convertedSource, type TensorSource } from './tensor-source.ts';
 import { sourceBytes, writePendingSafetensors, type WriteOptions } from './write-safetensors.ts';
 
 /** The reference's former default, which every hub client handles; its newest one is 50 GB. */
-const defaultMaxShardBytes = 5_000_000_000;
-const maxShardNumber = 99_999;
+const DEFAULT_MAX_SHARD_BYTES = 5_000_000_000;
+const MAX_SHARD_NUMBER = 99_999;
 
 export type SaveDtype = 'float32' | 'float16' | 'bfloat16';
-const storedTypes: Readonly<Record<SaveDtype, FloatStoredType>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
+const STORED_TYPES: Readonly<Record<SaveDtype, FloatStoredType>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
 
 export interface SaveOptions extends WriteOptions {
   /** Bytes of tensors per file. A larger tensor gets a file of its own. Default 5 GB. */
@@ -36,9 +36,9 @@ interface Shard {
  * Fails with `INVALID_ARGUMENT`, `WRITE_FAILED` (also where the space does not suffice), an `AbortError`, or what a source throws.
  */
 export async function saveCheckpoint(folder: string, sources: Iterable<TensorSource>, options: SaveOptions = {}): Promise<void> {
-  const { dtype, maxShardBytes = defaultMaxShardBytes } = options;
+  const { dtype, maxShardBytes = DEFAULT_MAX_SHARD_BYTES } = options;
   if (!(maxShardBytes > 0)) throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is no size', { expected: 'a number above 0', got: String(maxShardBytes) });
-  const all = [...sources].map((source) => (dtype === undefined ? source : convertedSource(source, storedTypes[dtype])));
+  const all = [...sources].map((source) => (dtype === undefined ? source : convertedSource(source, STORED_TYPES[dtype])));
   const shards = planShards(all, maxShardBytes);
   options.signal?.throwIfAborted();
   const made = await writing(folder, makeFolder(folder));
@@ -65,8 +65,8 @@ function planShards(sources: readonly TensorSource[], maxShardBytes: number): Sh
       last.bytes += bytes;
     }
   }
-  if (groups.length > maxShardNumber) throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is too small', { expected: `at most ${maxShardNumber} files`, got: `${groups.length}` });
-  if (groups.length <= 1) return [{ name: singleFile, sources, bytes: groups[0]?.bytes ?? 0 }];
+  if (groups.length > MAX_SHARD_NUMBER) throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is too small', { expected: `at most ${MAX_SHARD_NUMBER} files`, got: `${groups.length}` });
+  if (groups.length <= 1) return [{ name: SINGLE_FILE, sources, bytes: groups[0]?.bytes ?? 0 }];
   const digits = (n: number): string => String(n).padStart(5, '0');
   return groups.map((group, i) => ({ ...group, name: `model-${digits(i + 1)}-of-${digits(groups.length)}.safetensors` }));
 }
@@ -81,15 +81,15 @@ async function writeShards(folder: string, shards: readonly Shard[], options: Sa
       pending.push(await writePendingSafetensors(join(folder, shard.name), shard.sources, { ...options, loaded, total }));
       loaded += shard.bytes;
     }
-    if (shards.length > 1) pending.push(await writePendingIndex(join(folder, indexFile), shards, total));
+    if (shards.length > 1) pending.push(await writePendingIndex(join(folder, INDEX_FILE), shards, total));
     // Without the old index, a crash among the renames leaves shards that do not load instead of old and new ones mixed.
-    if (shards.length > 1) await writing(folder, removeWeights(folder, (name) => name === indexFile || name === singleFile));
+    if (shards.length > 1) await writing(folder, removeWeights(folder, (name) => name === INDEX_FILE || name === SINGLE_FILE));
     for (const file of pending) await file.commit();
   } catch (error) {
     await Promise.all(pending.map((file) => file.discard()));
     throw error;
   }
-  const kept = new Set([...shards.map(({ name }) => name), ...(shards.length > 1 ? [indexFile] : [])]);
+  const kept = new Set([...shards.map(({ name }) => name), ...(shards.length > 1 ? [INDEX_FILE] : [])]);
   await writing(folder, removeWeights(folder, (name) => !kept.has(name)));
   await syncFolder(folder);
 }
@@ -103,7 +103,7 @@ function writePendingIndex(file: string, shards: readonly Shard[], total: number
 
 /** Removes those weight files of the hub layout for which `unwanted` holds, and nothing else. */
 async function removeWeights(folder: string, unwanted: (name: string) => boolean): Promise<void> {
-  const weights = (await readdir(folder)).filter((name) => name === singleFile || name === indexFile || shardFile.test(name));
+  const weights = (await readdir(folder)).filter((name) => name === SINGLE_FILE || name === INDEX_FILE || SHARD_FILE.test(name));
   await Promise.all(weights.filter(unwanted).map((name) => rm(join(folder, name), { force: true })));
 }
 

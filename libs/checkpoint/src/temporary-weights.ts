@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCheckpoint, singleFile, type Checkpoint } from './open-checkpoint.ts';
+import { openCheckpoint, SINGLE_FILE, type Checkpoint } from './open-checkpoint.ts';
 import { writing } from './pending-file.ts';
 import { requireSpace } from './save-checkpoint.ts';
 import type { TensorSource } from './tensor-source.ts';
@@ -42,7 +42,7 @@ export async function createTemporaryWeights(label: string, sources: readonly Te
     temporaryFolders.delete(folder);
   };
   try {
-    await writeSafetensors(join(folder, singleFile), sources, { signal, onProgress });
+    await writeSafetensors(join(folder, SINGLE_FILE), sources, { signal, onProgress });
     return { ...(await openCheckpoint(folder)), dispose, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();

@@ -1,8 +1,8 @@
 import { Blip2Error, type StoredTensor, type StoredType, type Tensor, type TensorType } from '@blip2/interfaces';
 import { fromFloat32, toFloat32 } from './float-conversion.ts';
-import { chunkBytes } from './limits.ts';
+import { CHUNK_BYTES } from './limits.ts';
 import { readChunks } from './read-tensor.ts';
-import { elementBytes, isFloatType, type FloatStoredType } from './stored-type.ts';
+import { ELEMENT_BYTES, isFloatType, type FloatStoredType } from './stored-type.ts';
 
 /** A tensor to be written: its bytes come piece by piece, so that no tensor need ever be in memory whole. */
 export interface TensorSource {
@@ -18,11 +18,11 @@ export function storedTensorSource(stored: StoredTensor, name: string = stored.n
   return { name, dtype: stored.dtype, shape: stored.shape, chunks: (signal) => readChunks(stored, { signal }) };
 }
 
-const storedTypes: Readonly<Record<TensorType, StoredType>> = { float32: 'F32', int64: 'I64', int32: 'I32', uint8: 'U8', bool: 'BOOL' };
+const STORED_TYPES: Readonly<Record<TensorType, StoredType>> = { float32: 'F32', int64: 'I64', int32: 'I32', uint8: 'U8', bool: 'BOOL' };
 
 /** A tensor that is in memory. */
 export function tensorSource(name: string, { type, dims, data }: Tensor): TensorSource {
-  return { name, dtype: storedTypes[type], shape: dims, chunks: () => [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)] };
+  return { name, dtype: STORED_TYPES[type], shape: dims, chunks: () => [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)] };
 }
 
 /**
@@ -36,13 +36,13 @@ export function convertedSource(source: TensorSource, dtype: FloatStoredType): T
 }
 
 async function* convert(source: TensorSource, from: FloatStoredType, to: FloatStoredType, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
-  const size = elementBytes[from];
-  const values = new Float32Array(chunkBytes / size);
-  const target = new Uint8Array(values.length * elementBytes[to]);
+  const size = ELEMENT_BYTES[from];
+  const values = new Float32Array(CHUNK_BYTES / size);
+  const target = new Uint8Array(values.length * ELEMENT_BYTES[to]);
   for await (const piece of wholeElements(source.chunks(signal), size, source.name)) {
     const count = piece.byteLength / size;
     toFloat32(piece, from, values.subarray(0, count));
-    const written = target.subarray(0, count * elementBytes[to]);
+    const written = target.subarray(0, count * ELEMENT_BYTES[to]);
     fromFloat32(values.subarray(0, count), to, written);
     yield written;
   }
@@ -50,7 +50,7 @@ async function* convert(source: TensorSource, from: FloatStoredType, to: FloatSt
 
 /** Cuts and joins pieces so that each holds whole elements and at most `chunkBytes`. */
 async function* wholeElements(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, size: number, name: string): AsyncGenerator<Uint8Array, void, undefined> {
-  const buffer = new Uint8Array(chunkBytes);
+  const buffer = new Uint8Array(CHUNK_BYTES);
   let held = 0;
   for await (const chunk of chunks) {
     for (let done = 0; done < chunk.byteLength;) {

@@ -17,32 +17,32 @@ export interface LockOptions {
   readonly isDone: () => Promise<boolean>;
 }
 
-const pollInterval = 200;
+const POLL_INTERVAL = 200;
 /** The owner touches the lock this often, in ms. */
-const beatInterval = 5_000;
+const BEAT_INTERVAL = 5_000;
 /** A lock of another machine that has not been touched for as long as this is forgotten, in ms of our own clock. */
-const forgottenAfter = 30_000;
+const FORGOTTEN_AFTER = 30_000;
 /** The same where there is no time to watch: clocks of machines may differ by less than this, in ms. */
-const leftAfter = 3_600_000;
+const LEFT_AFTER = 3_600_000;
 
 /** Ends the names of locks: none that Python's own locks, which may lie beside them, have. */
-export const lockEnding = '.blip2.lock';
+export const LOCK_ENDING = '.blip2.lock';
 
 /**
  * Waits until nobody else works on what is called `name`; the answer is nothing if the work has been done meanwhile. It only saves double work: files are
  * right without it too, so whatever goes wrong with it counts as having it. Fails with an `AbortError`.
  */
 export async function lockWork(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
-  const path = join(folder, `${name}${lockEnding}`);
+  const path = join(folder, `${name}${LOCK_ENDING}`);
   await makeFolder(folder).catch(() => {});
   const watch = { seen: 0, since: performance.now() };
   while (!(await take(path))) {
     if (await options.isDone()) return undefined;
     if (await isForgotten(path, watch)) await rm(path, { force: true }).catch(() => {});
-    else await (options.sleep ?? realSleep)(pollInterval, options.signal);
+    else await (options.sleep ?? realSleep)(POLL_INTERVAL, options.signal);
     options.signal?.throwIfAborted();
   }
-  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), beatInterval);
+  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), BEAT_INTERVAL);
   beat.unref();
   return {
     release: async () => {
@@ -74,7 +74,7 @@ async function isForgotten(path: string, watch: { seen: number; since: number })
   if (isRunning(await ownerOf(path)) === false) return true;
   const facts = await stat(path).catch(() => undefined);
   if (facts && facts.mtimeMs !== watch.seen) Object.assign(watch, { seen: facts.mtimeMs, since: performance.now() });
-  return performance.now() - watch.since > forgottenAfter;
+  return performance.now() - watch.since > FORGOTTEN_AFTER;
 }
 
 /** Whether a lock was left by a process that is gone, as far as that can be told without watching it. */
@@ -82,5 +82,5 @@ export async function isLeftLock(path: string): Promise<boolean> {
   const running = isRunning(await ownerOf(path));
   if (running !== undefined) return !running;
   const facts = await stat(path).catch(() => undefined);
-  return facts !== undefined && Date.now() - facts.mtimeMs > leftAfter;
+  return facts !== undefined && Date.now() - facts.mtimeMs > LEFT_AFTER;
 }

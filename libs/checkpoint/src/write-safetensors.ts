@@ -1,10 +1,10 @@
 import { basename, dirname } from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
 import { Blip2Error } from '@blip2/interfaces';
-import { isTensorName, lengthBytes } from './header.ts';
-import { maxHeaderBytes, maxTensors } from './limits.ts';
+import { isTensorName, LENGTH_BYTES } from './header.ts';
+import { MAX_HEADER_BYTES, MAX_TENSORS } from './limits.ts';
 import { syncFolder, writeAll, writePending, type PendingFile } from './pending-file.ts';
-import { byteCount, elementBytes } from './stored-type.ts';
+import { byteCount, ELEMENT_BYTES } from './stored-type.ts';
 import type { TensorSource } from './tensor-source.ts';
 
 /** All about a tensor but its bytes. */
@@ -27,10 +27,10 @@ export interface WriteOptions {
 }
 
 /** The reference's mark that tensors are row-major as PyTorch has them; transformers refuses a file without it. */
-export const defaultMetadata: Readonly<Record<string, string>> = { format: 'pt' };
+export const DEFAULT_METADATA: Readonly<Record<string, string>> = { format: 'pt' };
 
 /** Tensor data begin at a multiple of this many bytes, so that every element type is aligned. */
-const alignment = 8;
+const ALIGNMENT = 8;
 
 /** Bytes of one tensor. Fails with `INVALID_ARGUMENT` if shape or name cannot be stored. */
 export function sourceBytes({ name, dtype, shape }: TensorLayout): number {
@@ -62,8 +62,8 @@ async function commitOrDiscard(pending: PendingFile): Promise<void> {
 
 /** The same without the rename. `loaded` and `total` bytes belong to the whole save. */
 export async function writePendingSafetensors(file: string, sources: readonly TensorSource[], options: WriteOptions & { readonly loaded: number; readonly total: number }): Promise<PendingFile> {
-  const ordered = sources.toSorted((a, b) => elementBytes[b.dtype] - elementBytes[a.dtype]);
-  const head = encodeHeader(ordered, options.metadata ?? defaultMetadata, file);
+  const ordered = sources.toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+  const head = encodeHeader(ordered, options.metadata ?? DEFAULT_METADATA, file);
   options.signal?.throwIfAborted();
   return writePending(file, async (handle) => {
     await writeAll(handle, head, file);
@@ -105,10 +105,10 @@ export function encodeHeader(sources: readonly TensorLayout[], metadata: Readonl
     offset = end;
   }
   const header = new TextEncoder().encode(`{${entries.join(',')}}`);
-  const padded = Math.ceil((lengthBytes + header.byteLength) / alignment) * alignment - lengthBytes;
-  if (padded > maxHeaderBytes || names.size > maxTensors) throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', { expected: `at most ${maxTensors}`, got: `${names.size}`, where: file });
-  const head = new Uint8Array(lengthBytes + padded).fill(0x20);
+  const padded = Math.ceil((LENGTH_BYTES + header.byteLength) / ALIGNMENT) * ALIGNMENT - LENGTH_BYTES;
+  if (padded > MAX_HEADER_BYTES || names.size > MAX_TENSORS) throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', { expected: `at most ${MAX_TENSORS}`, got: `${names.size}`, where: file });
+  const head = new Uint8Array(LENGTH_BYTES + padded).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
-  head.set(header, lengthBytes);
+  head.set(header, LENGTH_BYTES);
   return head;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Blip2Config, Blip2QFormerConfig, Blip2VisionConfig, OptConfig, T5Config, TextConfig } from './index.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -17,7 +17,7 @@ const error = (run: () => unknown): { code: ErrorCode; message: string } => {
 };
 
 describe('Blip2Config.fromJson', () => {
-  it('fills what the stock config.json of opt-2.7b leaves out', () => {
+  test('fills what the stock config.json of opt-2.7b leaves out', () => {
     // As published: only what differs from the defaults of its time, and keys of the base class.
     const stock = {
       architectures: ['Blip2ForConditionalGeneration'], image_text_hidden_size: 256, image_token_index: 50265, initializer_factor: 1, initializer_range: 0.02, model_type: 'blip-2', num_query_tokens: 32,
@@ -34,12 +34,12 @@ describe('Blip2Config.fromJson', () => {
     expect(Blip2Config.toJson(config)).toEqual(stock);
   });
 
-  it.each(['opt', 'opt-legacy-fp16', 't5', 'itm', 'qformer-relative-key'])('writes what it read: %s', (name) => {
+  test.each(['opt', 'opt-legacy-fp16', 't5', 'itm', 'qformer-relative-key'])('writes what it read: %s', (name) => {
     const json = golden(name);
     expect(Blip2Config.toJson(Blip2Config.fromJson(json))).toEqual(json);
   });
 
-  it('takes the width of the vision encoder for the Q-Former, whatever the file says', () => {
+  test('takes the width of the vision encoder for the Q-Former, whatever the file says', () => {
     const json = { vision_config: { hidden_size: 64 }, qformer_config: { encoder_hidden_size: 1408 } };
     const config = Blip2Config.fromJson(json);
     expect(config.qformerConfig.encoderHiddenSize).toBe(64);
@@ -48,22 +48,22 @@ describe('Blip2Config.fromJson', () => {
     expect(Blip2Config.toJson(config)).toEqual(json);
   });
 
-  it.each([[{}, undefined], [{ image_token_index: null }, undefined], [{ image_token_index: 7 }, 7], [{ image_token_id: 5 }, 5], [{ image_token_index: 7, image_token_id: 5 }, 5]])('finds the image token in %j', (json, expected) => {
+  test.each([[{}, undefined], [{ image_token_index: null }, undefined], [{ image_token_index: 7 }, 7], [{ image_token_id: 5 }, 5], [{ image_token_index: 7, image_token_id: 5 }, 5]])('finds the image token in %j', (json, expected) => {
     expect(Blip2Config.fromJson(json).imageTokenIndex).toBe(expected);
   });
 
-  it('takes a language model without a type for OPT, and null parts for defaults', () => {
+  test('takes a language model without a type for OPT, and null parts for defaults', () => {
     expect(Blip2Config.fromJson({ text_config: { vocab_size: 9 } }).textConfig).toMatchObject({ modelType: 'opt', vocabSize: 9 });
     const json = { vision_config: null, qformer_config: null, text_config: null };
     expect(Blip2Config.toJson(Blip2Config.fromJson(json))).toEqual(json);
   });
 
-  it('derives what depends on the language model, against what the file says', () => {
+  test('derives what depends on the language model, against what the file says', () => {
     const config = Blip2Config.fromJson({ use_decoder_only_language_model: true, is_encoder_decoder: false, text_config: { model_type: 't5' } });
     expect(config).toMatchObject({ useDecoderOnlyLanguageModel: false, isEncoderDecoder: true });
   });
 
-  it.each<[object, ErrorCode, string]>([
+  test.each<[object, ErrorCode, string]>([
     [{ model_type: 'clip' }, 'UNSUPPORTED_ARCHITECTURE', 'model_type'],
     [{ model_type: 'instructblip' }, 'UNSUPPORTED_ARCHITECTURE', 'blip-2'],
     [{ text_config: { model_type: 'mistral' } }, 'UNSUPPORTED_ARCHITECTURE', 'one of opt, t5, llama'],
@@ -101,23 +101,23 @@ describe('Blip2Config.fromJson', () => {
     expect(found.message).toContain('config.json');
   });
 
-  it.each([null, 3, 'x', [], undefined])('refuses %j as a configuration', (json) => {
+  test.each([null, 3, 'x', [], undefined])('refuses %j as a configuration', (json) => {
     expect(error(() => Blip2Config.fromJson(json)).code).toBe('INVALID_CONFIG');
   });
 
-  it('refuses nesting that would exhaust the stack', () => {
+  test('refuses nesting that would exhaust the stack', () => {
     const deep: unknown = JSON.parse(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
     expect(error(() => Blip2Config.fromJson(deep)).code).toBe('INVALID_CONFIG');
   });
 
-  it('treats __proto__ as a key like any other', () => {
+  test('treats __proto__ as a key like any other', () => {
     const json: unknown = JSON.parse('{"__proto__":{"num_query_tokens":5,"polluted":1},"vision_config":{"__proto__":{"hidden_size":32}}}');
     const config = Blip2Config.fromJson(json);
     expect([config.numQueryTokens, config.visionConfig.hiddenSize, Reflect.get({}, 'polluted')]).toEqual([32, 1408, undefined]);
     expect(JSON.stringify(Blip2Config.toJson(config))).toBe(JSON.stringify(json));
   });
 
-  it('gives values that nobody can change, and does not hold on to what it was given', () => {
+  test('gives values that nobody can change, and does not hold on to what it was given', () => {
     const json = { extra: { list: [1] }, vision_config: { hidden_size: 32 } };
     const config = Blip2Config.fromJson(json);
     json.extra.list.push(2);
@@ -128,31 +128,31 @@ describe('Blip2Config.fromJson', () => {
 });
 
 describe('Blip2Config.create and the part-wise constructors', () => {
-  it('writes only what is not a default', () => {
+  test('writes only what is not a default', () => {
     const config = Blip2Config.create({ numQueryTokens: 4, visionConfig: Blip2VisionConfig.create({ hiddenSize: 32, outputAttentions: true }) });
     expect(Blip2Config.toJson(config)).toEqual({ model_type: 'blip-2', num_query_tokens: 4, vision_config: { model_type: 'blip_2_vision_model', hidden_size: 32, output_attentions: true } });
     expect(config.qformerConfig.encoderHiddenSize).toBe(32);
   });
 
-  it('writes every field when asked', () => {
+  test('writes every field when asked', () => {
     const full = Blip2Config.toJson(Blip2Config.create(), { full: true });
     expect(full).toMatchObject({ model_type: 'blip-2', num_query_tokens: 32, image_token_index: null, use_decoder_only_language_model: true, text_config: { model_type: 'opt', word_embed_proj_dim: 768 } });
     expect(Blip2Config.fromJson(full)).toMatchObject({ numQueryTokens: 32, visionConfig: { hiddenSize: 1408 } });
   });
 
-  it('replaces fields of an existing configuration and keeps what is unknown', () => {
+  test('replaces fields of an existing configuration and keeps what is unknown', () => {
     const config = Blip2Config.fromJson(golden('opt'));
     const changed = Blip2Config.create({ ...config, imageTokenIndex: undefined });
     expect(Blip2Config.toJson(changed)).toEqual({ ...Blip2Config.toJson(config), image_token_index: null });
   });
 
-  it('puts three parts together', () => {
+  test('puts three parts together', () => {
     const config = Blip2Config.fromVisionQFormerTextConfigs(Blip2VisionConfig.create({ hiddenSize: 32 }), Blip2QFormerConfig.create({ hiddenSize: 24 }), T5Config.create({ dModel: 16 }), { numQueryTokens: 3 });
     expect(config).toMatchObject({ numQueryTokens: 3, isEncoderDecoder: true, visionConfig: { hiddenSize: 32 }, qformerConfig: { hiddenSize: 24, encoderHiddenSize: 32 }, textConfig: { modelType: 't5', dModel: 16 } });
     expect(Blip2Config.fromJson(Blip2Config.toJson(config))).toMatchObject({ textConfig: { modelType: 't5', dModel: 16 } });
   });
 
-  it('keeps the type of a T5 that has only defaults', () => {
+  test('keeps the type of a T5 that has only defaults', () => {
     for (const text of [T5Config.create(), T5Config.fromJson({})]) {
       const config = Blip2Config.fromTextVisionConfigs(Blip2VisionConfig.create(), Blip2QFormerConfig.create(), text);
       expect(config.textConfig.modelType).toBe('t5');
@@ -160,7 +160,7 @@ describe('Blip2Config.create and the part-wise constructors', () => {
     }
   });
 
-  it('refuses impossible values and unknown names', () => {
+  test('refuses impossible values and unknown names', () => {
     expect(error(() => Blip2VisionConfig.create({ hiddenSize: 30 })).code).toBe('INVALID_CONFIG');
     expect(error(() => Blip2Config.create({ numQueryTokens: -1 })).code).toBe('INVALID_CONFIG');
     const misspelt: object = { numQueryToken: 3 };
@@ -172,7 +172,7 @@ describe('defaults', () => {
   const reference = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/reference-defaults.json'), 'utf8'));
   // What the reference has in memory and not in a table of ours: position kinds end with 4.57, T5 names no start token of its own.
   const ours: Record<string, unknown> = { position_embedding_type: 'absolute', bos_token_id: null, decoder_start_token_id: null };
-  it.each([
+  test.each([
     ['vision', Blip2VisionConfig.toJson(Blip2VisionConfig.create(), { full: true })],
     ['qformer', Blip2QFormerConfig.toJson(Blip2QFormerConfig.create(), { full: true })],
     ['opt', OptConfig.toJson(OptConfig.create(), { full: true })],
@@ -184,7 +184,7 @@ describe('defaults', () => {
 });
 
 describe('OptConfig', () => {
-  it('has word embeddings as wide as its states unless it says otherwise', () => {
+  test('has word embeddings as wide as its states unless it says otherwise', () => {
     expect(OptConfig.fromJson({ hidden_size: 96 }).wordEmbedProjDim).toBe(96);
     expect(OptConfig.fromJson({ hidden_size: 96, word_embed_proj_dim: 24 }).wordEmbedProjDim).toBe(24);
     const narrow = OptConfig.create({ ...OptConfig.create({ hiddenSize: 96 }), hiddenSize: 48 });
@@ -192,14 +192,14 @@ describe('OptConfig', () => {
     expect(OptConfig.fromJson(OptConfig.toJson(narrow)).wordEmbedProjDim).toBe(96);
   });
 
-  it('refuses the configuration of another model', () => {
+  test('refuses the configuration of another model', () => {
     expect(error(() => OptConfig.fromJson({ model_type: 't5' })).code).toBe('UNSUPPORTED_ARCHITECTURE');
     expect(error(() => OptConfig.fromJson(golden('t5'))).message).toContain('opt');
   });
 });
 
 describe('T5Config', () => {
-  it.each([
+  test.each([
     [{}, 'relu', false, true],
     [{ feed_forward_proj: 'gated-gelu' }, 'gelu_new', true, true],
     [{ feed_forward_proj: 'gated-gelu', dense_act_fn: 'gelu', tie_word_embeddings: false }, 'gelu', true, false],
@@ -213,24 +213,24 @@ describe('T5Config', () => {
     expect(T5Config.toJson(T5Config.fromJson(json))).toEqual(json);
   });
 
-  it('knows the aliases of the reference', () => {
+  test('knows the aliases of the reference', () => {
     const json = { hidden_size: 16, num_attention_heads: 2, head_dim: 9, d_model: 8 };
     expect(T5Config.fromJson(json)).toMatchObject({ dModel: 16, numHeads: 2, dKv: 9 });
     expect(T5Config.toJson(T5Config.fromJson(json))).toEqual(json);
   });
 
-  it.each([{ feed_forward_proj: 'gated-gelu-new' }, { feed_forward_proj: 'plain-relu' }, { feed_forward_proj: 'gated-nothing' }, { relative_attention_num_buckets: 2 }, { relative_attention_max_distance: 16 }, { is_encoder_decoder: false }, { dense_act_fn: 'x' }])('refuses %j', (json) => {
+  test.each([{ feed_forward_proj: 'gated-gelu-new' }, { feed_forward_proj: 'plain-relu' }, { feed_forward_proj: 'gated-nothing' }, { relative_attention_num_buckets: 2 }, { relative_attention_max_distance: 16 }, { is_encoder_decoder: false }, { dense_act_fn: 'x' }])('refuses %j', (json) => {
     expect(error(() => T5Config.fromJson(json)).code).toBe('INVALID_CONFIG');
   });
 
-  it('has as many decoder layers as encoder layers unless it says otherwise', () => {
+  test('has as many decoder layers as encoder layers unless it says otherwise', () => {
     expect(T5Config.fromJson({ num_layers: 3 }).numDecoderLayers).toBe(3);
     expect(T5Config.fromJson({ num_layers: 3, num_decoder_layers: 2 }).numDecoderLayers).toBe(2);
   });
 });
 
 describe('TextConfig.specialTokens', () => {
-  it('has the defaults of the model type where the file says nothing', () => {
+  test('has the defaults of the model type where the file says nothing', () => {
     expect(TextConfig.specialTokens(TextConfig.fromJson({}))).toEqual({ bosTokenId: 2, eosTokenId: 2, padTokenId: 1 });
     expect(TextConfig.specialTokens(TextConfig.fromJson({ pad_token_id: null, eos_token_id: [3, 4] }))).toEqual({ bosTokenId: 2, eosTokenId: [3, 4] });
     expect(TextConfig.specialTokens(TextConfig.fromJson({ model_type: 't5' }))).toEqual({ eosTokenId: 1, padTokenId: 0 });

@@ -1,8 +1,8 @@
 import { count, deviation, flag, tokenId } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxQueryTokens, maxWidth } from './limits.ts';
-import { blip2ModelType, requireModelType } from './parts-of.ts';
+import { MAX_QUERY_TOKENS, MAX_WIDTH } from './limits.ts';
+import { BLIP2_MODEL_TYPE, requireModelType } from './parts-of.ts';
 import { Blip2QFormerConfig } from './qformer-config.ts';
 import { TextConfig } from './text-config.ts';
 import { Blip2VisionConfig } from './vision-config.ts';
@@ -37,25 +37,25 @@ export interface Blip2Config extends TopFields {
 
 /** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18. */
 const fields: FieldTable<TopFields> = {
-  numQueryTokens: count('num_query_tokens', 32, maxQueryTokens),
+  numQueryTokens: count('num_query_tokens', 32, MAX_QUERY_TOKENS),
   imageTokenIndex: tokenId('image_token_index', undefined, ['image_token_id']),
-  imageTextHiddenSize: count('image_text_hidden_size', 256, maxWidth),
+  imageTextHiddenSize: count('image_text_hidden_size', 256, MAX_WIDTH),
   initializerFactor: deviation('initializer_factor', 1),
   initializerRange: deviation('initializer_range', 0.02),
   outputHiddenStates: flag('output_hidden_states', false),
   outputAttentions: flag('output_attentions', false),
 };
 
-const notFields = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
+const NOT_FIELDS = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
 
 function fromJson(json: unknown, where = 'config.json'): Blip2Config {
   const given = frozenObject(json, where);
-  requireModelType(given, [blip2ModelType], where);
+  requireModelType(given, [BLIP2_MODEL_TYPE], where);
   // An absent type is a file of hand; saying it makes the parts recognise the whole.
-  const whole = { ...given, model_type: blip2ModelType };
+  const whole = { ...given, model_type: BLIP2_MODEL_TYPE };
   const textConfig = TextConfig.fromJson(whole, where);
   return Object.freeze({
-    modelType: blip2ModelType,
+    modelType: BLIP2_MODEL_TYPE,
     visionConfig: Blip2VisionConfig.fromJson(whole, where),
     qformerConfig: Blip2QFormerConfig.fromJson(whole, where),
     textConfig,
@@ -70,7 +70,7 @@ function fromJson(json: unknown, where = 'config.json'): Blip2Config {
 function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOptions): Record<string, unknown> {
   const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
   return Object.fromEntries([
-    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, blip2ModelType), options)),
+    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, BLIP2_MODEL_TYPE), options)),
     ...(vision ? writePart('vision_config', Blip2VisionConfig.toJson(vision, options), vision.modelType, json) : []),
     ...(qformer ? writePart('qformer_config', writeQFormer(qformer, vision, options), qformer.modelType, json) : []),
     ...(text ? writePart('text_config', TextConfig.toJson(text, options), TextConfig.modelTypes[0], json) : []),
@@ -78,13 +78,13 @@ function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOp
 }
 
 function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
-  return { ...(options.full && { model_type: blip2ModelType }), ...write(config.json, config, options), ...derivedFlags(config, options) };
+  return { ...(options.full && { model_type: BLIP2_MODEL_TYPE }), ...write(config.json, config, options), ...derivedFlags(config, options) };
 }
 
 function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
-  requireKnownFields(fields, overrides, notFields, blip2ModelType);
-  const base = fromJson({ model_type: blip2ModelType, ...overrides.json }, blip2ModelType);
-  return fromJson(write(base.json, overrides, {}), blip2ModelType);
+  requireKnownFields(fields, overrides, NOT_FIELDS, BLIP2_MODEL_TYPE);
+  const base = fromJson({ model_type: BLIP2_MODEL_TYPE, ...overrides.json }, BLIP2_MODEL_TYPE);
+  return fromJson(write(base.json, overrides, {}), BLIP2_MODEL_TYPE);
 }
 
 function fromVisionQFormerTextConfigs(visionConfig: Blip2VisionConfig, qformerConfig: Blip2QFormerConfig, textConfig: TextConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ClipVisionConfig } from './clip-vision-config.ts';
 
 describe('ClipVisionConfig', () => {
@@ -22,14 +22,14 @@ describe('ClipVisionConfig', () => {
     expect(ClipVisionConfig.toJson(ClipVisionConfig.create({ imageSize: 336 }))).toEqual({ model_type: 'clip_vision_model', image_size: 336 });
   });
 
-  it.each([
+  test.each([
     ['hidden_size', { hidden_size: 0 }], ['hidden_size', { hidden_size: 10, num_attention_heads: 3 }], ['image_size', { image_size: 16, patch_size: 32 }], ['image_size', { image_size: [224, 224] }],
     ['hidden_act', { hidden_act: 'softgelu' }], ['layer_norm_eps', { layer_norm_eps: '1e-5' }], ['num_channels', { num_channels: 1e6 }],
   ])('refuses an impossible %s', (name, json) => {
     expect(() => ClipVisionConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringContaining(name) as string }));
   });
 
-  it.each([{ model_type: 'blip-2', vision_config: {} }, { model_type: 'siglip_vision_model' }, { model_type: 'clip', vision_config: { model_type: 'clip_text_model' } }])('refuses another model: %j', (json) => {
+  test.each([{ model_type: 'blip-2', vision_config: {} }, { model_type: 'siglip_vision_model' }, { model_type: 'clip', vision_config: { model_type: 'clip_text_model' } }])('refuses another model: %j', (json) => {
     expect(() => ClipVisionConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }));
   });
 

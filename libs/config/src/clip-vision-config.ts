@@ -4,7 +4,7 @@ import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, probability } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxChannels, maxHeads, maxImageSize, maxLayers, maxWidth } from './limits.ts';
+import { MAX_CHANNELS, MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
 
 interface ClipVisionFields {
@@ -37,14 +37,14 @@ export interface ClipVisionConfig extends ClipVisionFields {
 
 /** Names on disk, defaults and bounds. Source: `models/clip/configuration_clip.py`, transformers 5.18. */
 const fields: FieldTable<ClipVisionFields> = {
-  hiddenSize: count('hidden_size', 768, maxWidth),
-  intermediateSize: count('intermediate_size', 3072, maxWidth),
-  projectionDim: count('projection_dim', 512, maxWidth),
-  numHiddenLayers: count('num_hidden_layers', 12, maxLayers),
-  numAttentionHeads: count('num_attention_heads', 12, maxHeads),
-  numChannels: count('num_channels', 3, maxChannels),
-  imageSize: count('image_size', 224, maxImageSize),
-  patchSize: count('patch_size', 32, maxImageSize),
+  hiddenSize: count('hidden_size', 768, MAX_WIDTH),
+  intermediateSize: count('intermediate_size', 3072, MAX_WIDTH),
+  projectionDim: count('projection_dim', 512, MAX_WIDTH),
+  numHiddenLayers: count('num_hidden_layers', 12, MAX_LAYERS),
+  numAttentionHeads: count('num_attention_heads', 12, MAX_HEADS),
+  numChannels: count('num_channels', 3, MAX_CHANNELS),
+  imageSize: count('image_size', 224, MAX_IMAGE_SIZE),
+  patchSize: count('patch_size', 32, MAX_IMAGE_SIZE),
   hiddenAct: activation('hidden_act', 'quick_gelu'),
   layerNormEps: epsilon('layer_norm_eps', 1e-5),
   attentionDropout: probability('attention_dropout', 0),
@@ -54,9 +54,9 @@ const fields: FieldTable<ClipVisionFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const modelType = 'clip_vision_model';
+const MODEL_TYPE = 'clip_vision_model';
 /** `model_type` of a whole CLIP model, text encoder included. */
-const wholeModelTypes: readonly string[] = ['clip'];
+const WHOLE_MODEL_TYPES: readonly string[] = ['clip'];
 
 function read(json: JsonObject, where: string): ClipVisionFields {
   const values = readFields(fields, json, where);
@@ -68,19 +68,19 @@ function read(json: JsonObject, where: string): ClipVisionFields {
 }
 
 function fromJson(json: unknown, where = 'config.json'): ClipVisionConfig {
-  const own = partOf(frozenObject(json, where), 'vision_config', where, wholeModelTypes);
-  requireModelType(own.json, [modelType], own.where);
-  return Object.freeze({ modelType, ...read(own.json, own.where), json: own.json });
+  const own = partOf(frozenObject(json, where), 'vision_config', where, WHOLE_MODEL_TYPES);
+  requireModelType(own.json, [MODEL_TYPE], own.where);
+  return Object.freeze({ modelType: MODEL_TYPE, ...read(own.json, own.where), json: own.json });
 }
 
 function toJson(config: ClipVisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: modelType }), ...writeFields<ClipVisionFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: MODEL_TYPE }), ...writeFields<ClipVisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
 }
 
 function create(overrides: Partial<ClipVisionConfig> = {}): ClipVisionConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
-  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(writeFields<ClipVisionFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
+  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
+  return fromJson(writeFields<ClipVisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
 }
 
 export const ClipVisionConfig: {

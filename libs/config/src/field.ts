@@ -1,6 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { activations, type Activation } from './activation.ts';
-import { maxTokenId } from './limits.ts';
+import { MAX_TOKEN_ID } from './limits.ts';
 import { show } from './json.ts';
 
 /** One field of a configuration: its name on disk, its default in the reference, its type and bounds. */
@@ -88,11 +88,11 @@ export function text(key: string, byDefault: string): Field<string> {
   return field(key, byDefault, { expected: 'a string', accept: (value) => (typeof value === 'string' ? value : undefined) });
 }
 
-const isTokenId = (value: unknown): value is number => isIntegerWithin(value, 0, maxTokenId);
+const isTokenId = (value: unknown): value is number => isIntegerWithin(value, 0, MAX_TOKEN_ID);
 
 /** A token id; null reads as undefined: there is no such token. */
 export function tokenId(key: string, byDefault: number | undefined, aliases: readonly string[] = []): Field<number | undefined> {
-  return withDefault(optional(count(key, 0, maxTokenId, { low: 0, aliases })), byDefault);
+  return withDefault(optional(count(key, 0, MAX_TOKEN_ID, { low: 0, aliases })), byDefault);
 }
 
 /** One token id or several. */

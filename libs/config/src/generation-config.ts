@@ -2,7 +2,7 @@ import type { GenerationOptions } from '@blip2/interfaces';
 import { count, finite, flag, flagOrNever, optional, positive, probability, tokenId, tokenIdList, tokenIdLists, tokenIds } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxPositions } from './limits.ts';
+import { MAX_POSITIONS } from './limits.ts';
 
 interface GenerationFields {
   /** Of a causal model the whole row, prompt and image positions included. */
@@ -48,18 +48,18 @@ export interface GenerationConfig extends GenerationFields {
   readonly json: JsonObject;
 }
 
-const maxBeams = 4096;
+const MAX_BEAMS = 4096;
 
 /** Names on disk, defaults and bounds. Source: `GenerationConfig`, transformers 5.18. */
 const fields: FieldTable<GenerationFields> = {
-  maxLength: count('max_length', 20, maxPositions),
-  maxNewTokens: optional(count('max_new_tokens', 20, maxPositions)),
-  minLength: count('min_length', 0, maxPositions, { low: 0 }),
-  minNewTokens: optional(count('min_new_tokens', 0, maxPositions, { low: 0 })),
+  maxLength: count('max_length', 20, MAX_POSITIONS),
+  maxNewTokens: optional(count('max_new_tokens', 20, MAX_POSITIONS)),
+  minLength: count('min_length', 0, MAX_POSITIONS, { low: 0 }),
+  minNewTokens: optional(count('min_new_tokens', 0, MAX_POSITIONS, { low: 0 })),
   maxTime: optional(positive('max_time', 1)),
   doSample: flag('do_sample', false),
-  numBeams: count('num_beams', 1, maxBeams),
-  numReturnSequences: count('num_return_sequences', 1, maxBeams),
+  numBeams: count('num_beams', 1, MAX_BEAMS),
+  numReturnSequences: count('num_return_sequences', 1, MAX_BEAMS),
   temperature: positive('temperature', 1),
   topK: count('top_k', 50, Number.MAX_SAFE_INTEGER, { low: 0 }),
   topP: probability('top_p', 1),
@@ -69,7 +69,7 @@ const fields: FieldTable<GenerationFields> = {
   etaCutoff: probability('eta_cutoff', 0),
   repetitionPenalty: positive('repetition_penalty', 1),
   lengthPenalty: finite('length_penalty', 1),
-  noRepeatNgramSize: count('no_repeat_ngram_size', 0, maxPositions, { low: 0 }),
+  noRepeatNgramSize: count('no_repeat_ngram_size', 0, MAX_POSITIONS, { low: 0 }),
   earlyStopping: flagOrNever('early_stopping', false),
   badWordsIds: tokenIdLists('bad_words_ids'),
   suppressTokens: tokenIdList('suppress_tokens'),
@@ -84,10 +84,10 @@ const fields: FieldTable<GenerationFields> = {
   decoderStartTokenId: tokenId('decoder_start_token_id', undefined),
 };
 
-const where = 'generation_config.json';
-const read = (json: JsonObject): GenerationFields => readFields(fields, json, where);
+const WHERE = 'generation_config.json';
+const read = (json: JsonObject): GenerationFields => readFields(fields, json, WHERE);
 
-function fromJson(json: unknown, file: string = where): GenerationConfig {
+function fromJson(json: unknown, file: string = WHERE): GenerationConfig {
   const own = frozenObject(json, file);
   return Object.freeze({ ...readFields(fields, own, file), json: own });
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Config } from './blip2-config.ts';
@@ -19,7 +19,7 @@ describe('InstructBlipConfig', () => {
     expect(config.textConfig.modelType).toBe('opt');
   });
 
-  it.each([['instructblip-llama', 'llama', true], ['instructblip-t5', 't5', false]])('%s is read and written again as it is', async (name, language, decoderOnly) => {
+  test.each([['instructblip-llama', 'llama', true], ['instructblip-t5', 't5', false]])('%s is read and written again as it is', async (name, language, decoderOnly) => {
     const json = await stored(name);
     const config = InstructBlipConfig.fromJson(json);
     expect(config).toMatchObject({ numQueryTokens: 5, textConfig: { modelType: language }, useDecoderOnlyLanguageModel: decoderOnly, qformerConfig: { hiddenSize: 48, encoderHiddenSize: 40, modelType: 'instructblip_qformer' } });
@@ -44,11 +44,11 @@ describe('InstructBlipConfig', () => {
     expect(config.qformerConfig.encoderHiddenSize).toBe(32);
   });
 
-  it.each([[{ model_type: 'blip-2' }], [{ model_type: 'instructblipvideo' }], [{ text_config: { model_type: 'mistral' } }], [{ qformer_config: { model_type: 'bert' } }]])('refuses another model: %j', (json) => {
+  test.each([[{ model_type: 'blip-2' }], [{ model_type: 'instructblipvideo' }], [{ text_config: { model_type: 'mistral' } }], [{ qformer_config: { model_type: 'bert' } }]])('refuses another model: %j', (json) => {
     expect(() => InstructBlipConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }));
   });
 
-  it.each([[{ num_query_tokens: 0 }], [{ image_token_index: -1 }], [{ vision_config: [] }], [{ qformer_config: { hidden_size: 10, num_attention_heads: 3 } }]])('refuses impossible values: %j', (json) => {
+  test.each([[{ num_query_tokens: 0 }], [{ image_token_index: -1 }], [{ vision_config: [] }], [{ qformer_config: { hidden_size: 10, num_attention_heads: 3 } }]])('refuses impossible values: %j', (json) => {
     expect(() => InstructBlipConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
 

@@ -1,8 +1,8 @@
 import { count, deviation, flag, tokenId } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxQueryTokens } from './limits.ts';
-import { instructBlipModelType, requireModelType } from './parts-of.ts';
+import { MAX_QUERY_TOKENS } from './limits.ts';
+import { INSTRUCTBLIP_MODEL_TYPE, requireModelType } from './parts-of.ts';
 import { Blip2QFormerConfig } from './qformer-config.ts';
 import { TextConfig } from './text-config.ts';
 import { Blip2VisionConfig } from './vision-config.ts';
@@ -35,7 +35,7 @@ export interface InstructBlipConfig extends TopFields {
 
 /** Names on disk, defaults and bounds. Source: `models/instructblip/configuration_instructblip.py`, transformers 5.18. */
 const fields: FieldTable<TopFields> = {
-  numQueryTokens: count('num_query_tokens', 32, maxQueryTokens),
+  numQueryTokens: count('num_query_tokens', 32, MAX_QUERY_TOKENS),
   imageTokenIndex: tokenId('image_token_index', undefined, ['image_token_id']),
   initializerFactor: deviation('initializer_factor', 1),
   initializerRange: deviation('initializer_range', 0.02),
@@ -43,16 +43,16 @@ const fields: FieldTable<TopFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const notFields = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
+const NOT_FIELDS = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
 
 function fromJson(json: unknown, where = 'config.json'): InstructBlipConfig {
   const given = frozenObject(json, where);
-  requireModelType(given, [instructBlipModelType], where);
+  requireModelType(given, [INSTRUCTBLIP_MODEL_TYPE], where);
   // An absent type is a file of hand; saying it makes the parts recognise the whole.
-  const whole = { ...given, model_type: instructBlipModelType };
+  const whole = { ...given, model_type: INSTRUCTBLIP_MODEL_TYPE };
   const textConfig = TextConfig.fromJson(whole, where);
   return Object.freeze({
-    modelType: instructBlipModelType,
+    modelType: INSTRUCTBLIP_MODEL_TYPE,
     visionConfig: Blip2VisionConfig.fromJson(whole, where),
     qformerConfig: Blip2QFormerConfig.fromJson(whole, where),
     textConfig,
@@ -63,8 +63,8 @@ function fromJson(json: unknown, where = 'config.json'): InstructBlipConfig {
   });
 }
 
-const visionModelType = 'instructblip_vision_model';
-const qformerModelType = 'instructblip_qformer';
+const VISION_MODEL_TYPE = 'instructblip_vision_model';
+const QFORMER_MODEL_TYPE = 'instructblip_qformer';
 
 /** A part that was made for BLIP-2 has this family's name here. */
 function named(part: Record<string, unknown>, type: string): Record<string, unknown> {
@@ -75,21 +75,21 @@ function named(part: Record<string, unknown>, type: string): Record<string, unkn
 function write(json: JsonObject, values: Partial<InstructBlipConfig>, options: ToJsonOptions): Record<string, unknown> {
   const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
   return Object.fromEntries([
-    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, instructBlipModelType), options)),
-    ...(vision ? writePart('vision_config', named(Blip2VisionConfig.toJson(vision, options), visionModelType), visionModelType, json) : []),
-    ...(qformer ? writePart('qformer_config', named(writeQFormer(qformer, vision, options), qformerModelType), qformerModelType, json) : []),
+    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, INSTRUCTBLIP_MODEL_TYPE), options)),
+    ...(vision ? writePart('vision_config', named(Blip2VisionConfig.toJson(vision, options), VISION_MODEL_TYPE), VISION_MODEL_TYPE, json) : []),
+    ...(qformer ? writePart('qformer_config', named(writeQFormer(qformer, vision, options), QFORMER_MODEL_TYPE), QFORMER_MODEL_TYPE, json) : []),
     ...(text ? writePart('text_config', TextConfig.toJson(text, options), TextConfig.modelTypes[0], json) : []),
   ]);
 }
 
 function toJson(config: InstructBlipConfig, options: ToJsonOptions = {}): Record<string, unknown> {
-  return { ...(options.full && { model_type: instructBlipModelType }), ...write(config.json, config, options), ...derivedFlags(config, options) };
+  return { ...(options.full && { model_type: INSTRUCTBLIP_MODEL_TYPE }), ...write(config.json, config, options), ...derivedFlags(config, options) };
 }
 
 function create(overrides: Partial<InstructBlipConfig> = {}): InstructBlipConfig {
-  requireKnownFields(fields, overrides, notFields, instructBlipModelType);
-  const base = fromJson({ model_type: instructBlipModelType, ...overrides.json }, instructBlipModelType);
-  return fromJson(write(base.json, overrides, {}), instructBlipModelType);
+  requireKnownFields(fields, overrides, NOT_FIELDS, INSTRUCTBLIP_MODEL_TYPE);
+  const base = fromJson({ model_type: INSTRUCTBLIP_MODEL_TYPE, ...overrides.json }, INSTRUCTBLIP_MODEL_TYPE);
+  return fromJson(write(base.json, overrides, {}), INSTRUCTBLIP_MODEL_TYPE);
 }
 
 export const InstructBlipConfig: {

@@ -4,8 +4,8 @@ import { Blip2Error } from '@blip2/interfaces';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Real files nest three levels (configuration, part, `id2label`); a deeper one would only serve to exhaust the stack. */
-const maxJsonDepth = 64;
-const maxShownLength = 80;
+const MAX_JSON_DEPTH = 64;
+const MAX_SHOWN_LENGTH = 80;
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -14,7 +14,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** A value of an untrusted file, short enough for an error message. */
 export function show(value: unknown): string {
   const text = typeof value === 'object' && value !== null ? (Array.isArray(value) ? 'a list' : 'an object') : typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}…` : text;
+  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 
 /** The own property of `json`, or undefined. */
@@ -30,7 +30,7 @@ export function expectObject(value: unknown, where: string): JsonObject {
 
 /** A deep copy that nobody can change. Refuses a value that is no JSON. */
 export function frozenCopy(value: unknown, where: string, depth = 0): unknown {
-  if (depth > maxJsonDepth) throw new Blip2Error('INVALID_CONFIG', 'The configuration is nested too deeply', { expected: `at most ${maxJsonDepth} levels`, where });
+  if (depth > MAX_JSON_DEPTH) throw new Blip2Error('INVALID_CONFIG', 'The configuration is nested too deeply', { expected: `at most ${MAX_JSON_DEPTH} levels`, where });
   if (Array.isArray(value)) return Object.freeze(value.map((item) => frozenCopy(item, where, depth + 1)));
   // `Object.fromEntries` defines properties instead of assigning them, so `__proto__` stays a plain key.
   if (isJsonObject(value)) return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, frozenCopy(item, where, depth + 1)])));

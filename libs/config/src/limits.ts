@@ -4,19 +4,19 @@
  */
 
 /** Widths: of hidden states, feed-forward layers, projections. The widest published layers have some 50,000. */
-export const maxWidth: number = 2 ** 18;
+export const MAX_WIDTH: number = 2 ** 18;
 /** Layers of one stack, and heads of one attention. The deepest published stacks have some 130. */
-export const maxLayers: number = 1024;
-export const maxHeads: number = 1024;
+export const MAX_LAYERS: number = 1024;
+export const MAX_HEADS: number = 1024;
 /** Words of a vocabulary. The largest published ones have some 260,000. */
-export const maxVocabulary: number = 2 ** 22;
+export const MAX_VOCABULARY: number = 2 ** 22;
 /** Rows of a table of positions. */
-export const maxPositions: number = 2 ** 20;
+export const MAX_POSITIONS: number = 2 ** 20;
 /** Pixels per side. 16,384² is above what an image may have at all. */
-export const maxImageSize: number = 2 ** 14;
+export const MAX_IMAGE_SIZE: number = 2 ** 14;
 /** Colour channels of a picture. Published encoders have 3, some for satellite pictures a dozen. */
-export const maxChannels: number = 64;
+export const MAX_CHANNELS: number = 64;
 /** Learned queries. Published models have 32. */
-export const maxQueryTokens: number = 4096;
+export const MAX_QUERY_TOKENS: number = 4096;
 /** Token ids are below the vocabulary, but old files carry ids of other tokenizers; they must fit an int32. */
-export const maxTokenId: number = 2 ** 31 - 1;
+export const MAX_TOKEN_ID: number = 2 ** 31 - 1;

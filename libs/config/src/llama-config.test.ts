@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { LlamaConfig } from './llama-config.ts';
 import { TextConfig } from './text-config.ts';
 
@@ -16,14 +16,14 @@ describe('LlamaConfig', () => {
     expect(LlamaConfig.fromJson({ hidden_size: 48, num_attention_heads: 6, num_key_value_heads: 2, head_dim: 10 })).toMatchObject({ numKeyValueHeads: 2, headDim: 10 });
   });
 
-  it.each([
+  test.each([
     ['its own key', { rope_theta: 5e5 }, 5e5], ['rope_parameters', { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } }, 5e5], ['rope_parameters before rope_theta', { rope_theta: 7, rope_parameters: { rope_theta: 5e5 } }, 5e5],
     ['rope_theta beside rope_parameters without one', { rope_theta: 7, rope_parameters: { rope_type: 'default' } }, 7], ['no scaling', { rope_scaling: null }, 10000], ['the default scaling', { rope_scaling: { type: 'default' } }, 10000],
   ])('the rotary base comes from %s', (_, json, theta) => {
     expect(LlamaConfig.fromJson(json).ropeTheta).toBe(theta);
   });
 
-  it.each([
+  test.each([
     ['dynamic', { rope_scaling: { type: 'dynamic', factor: 2 } }], ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 5e5 } }], ['longrope', { rope_scaling: { rope_type: 'longrope' } }], ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }], ['an object', { rope_scaling: { rope_type: {} } }],
   ])('refuses rotary positions that are changed, by name: %s', (name, json) => {
     expect(() => LlamaConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining(name) as string }));
@@ -31,7 +31,7 @@ describe('LlamaConfig', () => {
 
   const llama3 = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
   const read3 = { type: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4 };
-  it.each([
+  test.each([
     ['none', {}, undefined], ['linear by its older name', { rope_scaling: { type: 'linear', factor: 2 } }, { type: 'linear', factor: 2 }], ['linear', { rope_parameters: { rope_type: 'linear', factor: 2.5 } }, { type: 'linear', factor: 2.5 }],
     ['llama3 with its positions', { rope_scaling: { ...llama3, original_max_position_embeddings: 64 } }, { ...read3, originalMaxPositionEmbeddings: 64 }],
     ['llama3 with those of the model', { max_position_embeddings: 512, rope_parameters: llama3 }, { ...read3, originalMaxPositionEmbeddings: 512 }],
@@ -44,7 +44,7 @@ describe('LlamaConfig', () => {
     expect(() => LlamaConfig.create({ ropeScaling: { type: 'linear', factor: 3 } })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
-  it.each([
+  test.each([
     [{ rope_scaling: { type: 'linear' } }], [{ rope_scaling: { type: 'linear', factor: 0 } }], [{ rope_scaling: { ...llama3, high_freq_factor: 1 } }], [{ rope_scaling: { ...llama3, low_freq_factor: undefined } }],
     [{ rope_scaling: { ...llama3, original_max_position_embeddings: 0.5 } }], [{ rope_scaling: { type: 'linear', factor: 2 }, rope_parameters: { rope_type: 'linear', factor: 3 } }],
     [{ hidden_size: 10, num_attention_heads: 3 }], [{ num_attention_heads: 32, num_key_value_heads: 5 }], [{ hidden_size: 12, num_attention_heads: 4 }], [{ rope_theta: 0 }], [{ rope_theta: '10000' }],

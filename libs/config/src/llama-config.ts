@@ -5,7 +5,7 @@ import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, optional, positive, probability, tokenId, tokenIds } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
 import { rotaryParameters, withRotaryBase } from './rotary-parameters.ts';
 import type { RotaryScaling } from './rotary-scaling.ts';
@@ -52,15 +52,15 @@ type StoredFields = Omit<LlamaFields, 'numKeyValueHeads' | 'headDim'> & { readon
 
 /** Names on disk, defaults and bounds. Source: `models/llama/configuration_llama.py`, transformers 5.18; `rope_theta`: 4.57. */
 const fields: FieldTable<StoredFields> = {
-  vocabSize: count('vocab_size', 32000, maxVocabulary),
-  hiddenSize: count('hidden_size', 4096, maxWidth),
-  intermediateSize: count('intermediate_size', 11008, maxWidth),
-  numHiddenLayers: count('num_hidden_layers', 32, maxLayers),
-  numAttentionHeads: count('num_attention_heads', 32, maxHeads),
-  numKeyValueHeads: optional(count('num_key_value_heads', 32, maxHeads)),
-  headDim: optional(count('head_dim', 128, maxWidth)),
+  vocabSize: count('vocab_size', 32000, MAX_VOCABULARY),
+  hiddenSize: count('hidden_size', 4096, MAX_WIDTH),
+  intermediateSize: count('intermediate_size', 11008, MAX_WIDTH),
+  numHiddenLayers: count('num_hidden_layers', 32, MAX_LAYERS),
+  numAttentionHeads: count('num_attention_heads', 32, MAX_HEADS),
+  numKeyValueHeads: optional(count('num_key_value_heads', 32, MAX_HEADS)),
+  headDim: optional(count('head_dim', 128, MAX_WIDTH)),
   hiddenAct: activation('hidden_act', 'silu'),
-  maxPositionEmbeddings: count('max_position_embeddings', 2048, maxPositions),
+  maxPositionEmbeddings: count('max_position_embeddings', 2048, MAX_POSITIONS),
   ropeTheta: positive('rope_theta', 10000),
   rmsNormEps: epsilon('rms_norm_eps', 1e-6),
   attentionBias: flag('attention_bias', false),
@@ -76,7 +76,7 @@ const fields: FieldTable<StoredFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const modelType = 'llama';
+const MODEL_TYPE = 'llama';
 
 function read(json: JsonObject, where: string): LlamaFields & Pick<LlamaConfig, 'ropeScaling'> {
   const stored = readFields(fields, json, where);
@@ -98,26 +98,26 @@ function read(json: JsonObject, where: string): LlamaFields & Pick<LlamaConfig, 
 
 function fromJson(json: unknown, where = 'config.json'): LlamaConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, [modelType], own.where);
-  return Object.freeze({ modelType, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
+  requireModelType(own.json, [MODEL_TYPE], own.where);
+  return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
 }
 
 /** `json` with the given fields written. Where the file keeps the rotary base among `rope_parameters`, it is written there. */
 function write(json: JsonObject, values: Partial<LlamaConfig>, options?: ToJsonOptions): Record<string, unknown> {
-  return withRotaryBase(writeFields<StoredFields>(fields, values, json, (other) => read(other, modelType), options), json, values.ropeTheta);
+  return withRotaryBase(writeFields<StoredFields>(fields, values, json, (other) => read(other, MODEL_TYPE), options), json, values.ropeTheta);
 }
 
 function toJson(config: LlamaConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: modelType }), ...write(config.json, config, options) };
+  return { ...(options?.full && { model_type: MODEL_TYPE }), ...write(config.json, config, options) };
 }
 
 function create(overrides: Partial<LlamaConfig> = {}): LlamaConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'ropeScaling', 'json'], modelType);
-  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'ropeScaling', 'json'], MODEL_TYPE);
+  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
   if (overrides.ropeScaling !== undefined && !isDeepStrictEqual(overrides.ropeScaling, base.ropeScaling)) {
     throw new Blip2Error('INVALID_ARGUMENT', 'The scaling of rotary positions is given in json', { where: 'ropeScaling', fix: 'Write json: { rope_scaling: { rope_type, factor, … } }' });
   }
-  return fromJson(write(base.json, overrides), modelType);
+  return fromJson(write(base.json, overrides), MODEL_TYPE);
 }
 
 export const LlamaConfig: {

@@ -3,7 +3,7 @@ import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, flag, optional, probability, tokenId, tokenIds } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
 
 interface OptFields {
@@ -47,15 +47,15 @@ type StoredFields = Omit<OptFields, 'wordEmbedProjDim'> & { readonly wordEmbedPr
 
 /** Names on disk, defaults and bounds. Source: `models/opt/configuration_opt.py`, transformers 5.18. */
 const fields: FieldTable<StoredFields> = {
-  vocabSize: count('vocab_size', 50272, maxVocabulary),
-  hiddenSize: count('hidden_size', 768, maxWidth),
-  numHiddenLayers: count('num_hidden_layers', 12, maxLayers),
-  numAttentionHeads: count('num_attention_heads', 12, maxHeads),
-  ffnDim: count('ffn_dim', 3072, maxWidth),
-  maxPositionEmbeddings: count('max_position_embeddings', 2048, maxPositions),
+  vocabSize: count('vocab_size', 50272, MAX_VOCABULARY),
+  hiddenSize: count('hidden_size', 768, MAX_WIDTH),
+  numHiddenLayers: count('num_hidden_layers', 12, MAX_LAYERS),
+  numAttentionHeads: count('num_attention_heads', 12, MAX_HEADS),
+  ffnDim: count('ffn_dim', 3072, MAX_WIDTH),
+  maxPositionEmbeddings: count('max_position_embeddings', 2048, MAX_POSITIONS),
   doLayerNormBefore: flag('do_layer_norm_before', true),
   removeFinalLayerNorm: flag('_remove_final_layer_norm', false),
-  wordEmbedProjDim: optional(count('word_embed_proj_dim', 768, maxWidth)),
+  wordEmbedProjDim: optional(count('word_embed_proj_dim', 768, MAX_WIDTH)),
   activationFunction: activation('activation_function', 'relu'),
   enableBias: flag('enable_bias', true),
   layerNormElementwiseAffine: flag('layer_norm_elementwise_affine', true),
@@ -72,7 +72,7 @@ const fields: FieldTable<StoredFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const modelType = 'opt';
+const MODEL_TYPE = 'opt';
 
 function read(json: JsonObject, where: string): OptFields {
   const values = readFields(fields, json, where);
@@ -82,18 +82,18 @@ function read(json: JsonObject, where: string): OptFields {
 
 function fromJson(json: unknown, where = 'config.json'): OptConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, [modelType], own.where);
-  return Object.freeze({ modelType, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
+  requireModelType(own.json, [MODEL_TYPE], own.where);
+  return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
 }
 
 function toJson(config: OptConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: modelType }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: MODEL_TYPE }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
 }
 
 function create(overrides: Partial<OptConfig> = {}): OptConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
-  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], MODEL_TYPE);
+  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
+  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
 }
 
 export const OptConfig: {

@@ -3,7 +3,7 @@ import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { familyType, isWhole, partOf, requireModelType } from './parts-of.ts';
 import { Blip2VisionConfig } from './vision-config.ts';
 
@@ -44,28 +44,28 @@ export interface Blip2QFormerConfig extends QFormerFields {
 
 /** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18; `position_embedding_type`: 4.57. */
 const fields: FieldTable<QFormerFields> = {
-  vocabSize: count('vocab_size', 30522, maxVocabulary),
-  hiddenSize: count('hidden_size', 768, maxWidth),
-  numHiddenLayers: count('num_hidden_layers', 12, maxLayers),
-  numAttentionHeads: count('num_attention_heads', 12, maxHeads),
-  intermediateSize: count('intermediate_size', 3072, maxWidth),
+  vocabSize: count('vocab_size', 30522, MAX_VOCABULARY),
+  hiddenSize: count('hidden_size', 768, MAX_WIDTH),
+  numHiddenLayers: count('num_hidden_layers', 12, MAX_LAYERS),
+  numAttentionHeads: count('num_attention_heads', 12, MAX_HEADS),
+  intermediateSize: count('intermediate_size', 3072, MAX_WIDTH),
   hiddenAct: activation('hidden_act', 'gelu'),
   hiddenDropoutProb: probability('hidden_dropout_prob', 0.1),
   attentionProbsDropoutProb: probability('attention_probs_dropout_prob', 0.1),
-  maxPositionEmbeddings: count('max_position_embeddings', 512, maxPositions),
+  maxPositionEmbeddings: count('max_position_embeddings', 512, MAX_POSITIONS),
   initializerRange: deviation('initializer_range', 0.02),
   layerNormEps: epsilon('layer_norm_eps', 1e-12),
   padTokenId: tokenId('pad_token_id', 0),
   positionEmbeddingType: oneOf('position_embedding_type', 'absolute', ['absolute', 'relative_key', 'relative_key_query']),
-  crossAttentionFrequency: count('cross_attention_frequency', 2, maxLayers),
-  encoderHiddenSize: count('encoder_hidden_size', 1408, maxWidth),
+  crossAttentionFrequency: count('cross_attention_frequency', 2, MAX_LAYERS),
+  encoderHiddenSize: count('encoder_hidden_size', 1408, MAX_WIDTH),
   useQformerTextInput: flag('use_qformer_text_input', false),
   outputHiddenStates: flag('output_hidden_states', false),
   outputAttentions: flag('output_attentions', false),
 };
 
-const modelType = 'blip_2_qformer';
-const instructBlipType = 'instructblip_qformer';
+const MODEL_TYPE = 'blip_2_qformer';
+const INSTRUCTBLIP_TYPE = 'instructblip_qformer';
 
 function read(json: JsonObject, where: string): QFormerFields {
   const values = readFields(fields, json, where);
@@ -76,21 +76,21 @@ function read(json: JsonObject, where: string): QFormerFields {
 function fromJson(json: unknown, where = 'config.json'): Blip2QFormerConfig {
   const given = frozenObject(json, where);
   const own = partOf(given, 'qformer_config', where);
-  requireModelType(own.json, [modelType, instructBlipType], own.where);
+  requireModelType(own.json, [MODEL_TYPE, INSTRUCTBLIP_TYPE], own.where);
   const values = read(own.json, own.where);
   // The reference overwrites what the file says by the width of the vision encoder beside it.
   const encoderHiddenSize = isWhole(given) ? Blip2VisionConfig.fromJson(given, where).hiddenSize : values.encoderHiddenSize;
-  return Object.freeze({ modelType: familyType<Blip2QFormerConfig['modelType']>(own.json, given, modelType, instructBlipType), ...values, encoderHiddenSize, json: own.json });
+  return Object.freeze({ modelType: familyType<Blip2QFormerConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE), ...values, encoderHiddenSize, json: own.json });
 }
 
 function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
 }
 
 function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
-  const base = fromJson({ model_type: overrides.modelType ?? modelType, ...overrides.json }, modelType);
-  return fromJson(writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
+  const base = fromJson({ model_type: overrides.modelType ?? MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
+  return fromJson(writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
 }
 
 export const Blip2QFormerConfig: {

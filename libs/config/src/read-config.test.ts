@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Blip2Config, formatConfig, readConfig, writeConfig } from './index.ts';
 
 let folder: string;
@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('readConfig', () => {
-  it.each<[string, string | Uint8Array, string]>([
+  test.each<[string, string | Uint8Array, string]>([
     ['an empty file', '', 'INVALID_CONFIG'],
     ['half a file', '{"a":', 'INVALID_CONFIG'],
     ['bytes that are not UTF-8', Uint8Array.of(0x22, 0xff, 0x22), 'INVALID_CONFIG'],
@@ -21,14 +21,14 @@ describe('readConfig', () => {
     await expect(readConfig(folder)).rejects.toMatchObject({ code, message: expect.stringContaining('config.json') });
   });
 
-  it('says what is missing', async () => {
+  test('says what is missing', async () => {
     await expect(readConfig(folder)).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await expect(readConfig(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await mkdir(join(folder, 'config.json'));
     await expect(readConfig(folder)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
-  it('follows links within the folder and within one cache, and no others', async () => {
+  test('follows links within the folder and within one cache, and no others', async () => {
     const model = join(folder, 'model'), snapshot = join(folder, 'hub/models--o--n/snapshots/abc'), blobs = join(folder, 'hub/models--o--n/blobs');
     await Promise.all([model, snapshot, blobs].map((path) => mkdir(path, { recursive: true })));
     await writeFile(join(folder, 'secret.json'), '{"secret":1}');
@@ -44,7 +44,7 @@ describe('readConfig', () => {
 });
 
 describe('writeConfig', () => {
-  it('writes what readConfig reads, and floats that the reference takes for floats', async () => {
+  test('writes what readConfig reads, and floats that the reference takes for floats', async () => {
     const json = Blip2Config.toJson(Blip2Config.create(), { full: true });
     await writeConfig(join(folder, 'new'), json);
     expect(await readConfig(join(folder, 'new'))).toEqual(json);
@@ -52,11 +52,11 @@ describe('writeConfig', () => {
     expect(await readFile(join(folder, 'new/config.json'), 'utf8')).toContain('"initializer_factor": 1.0');
   });
 
-  it('sorts keys and keeps whole numbers whole', () => {
+  test('sorts keys and keeps whole numbers whole', () => {
     expect(formatConfig({ b: [1, { init_std: 1 }], a: 2, empty: {}, none: [] })).toBe('{\n  "a": 2,\n  "b": [\n    1,\n    {\n      "init_std": 1.0\n    }\n  ],\n  "empty": {},\n  "none": []\n}\n');
   });
 
-  it('says so when it cannot write', async () => {
+  test('says so when it cannot write', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(writeConfig(join(folder, 'file'), {})).rejects.toMatchObject({ code: 'WRITE_FAILED' });
   });

@@ -1,7 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { count, positive } from './field.ts';
 import { ownValue, show, type JsonObject } from './json.ts';
-import { maxPositions } from './limits.ts';
+import { MAX_POSITIONS } from './limits.ts';
 
 /**
  * Rotary frequencies that were changed so that a model reads longer texts. `linear`: all divided by the factor. `llama3`: those whose waves are longer than
@@ -42,6 +42,6 @@ export function rotaryScaling(parameters: JsonObject, where: string, positions: 
   const original = positions.original ?? ownValue(parameters, ORIGINAL) ?? positions.now;
   return Object.freeze({
     type, factor: factor(parameters, where), lowFreqFactor: low, highFreqFactor: high,
-    originalMaxPositionEmbeddings: count(ORIGINAL, 1, maxPositions).read(original, `${where}.${ORIGINAL}`),
+    originalMaxPositionEmbeddings: count(ORIGINAL, 1, MAX_POSITIONS).read(original, `${where}.${ORIGINAL}`),
   });
 }

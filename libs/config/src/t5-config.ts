@@ -3,7 +3,7 @@ import { activations, type Activation } from './activation.ts';
 import { activation, count, deviation, epsilon, flag, optional, probability, text, tokenId, tokenIds } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, ownValue, show, type JsonObject } from './json.ts';
-import { maxHeads, maxLayers, maxPositions, maxVocabulary, maxWidth } from './limits.ts';
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
 
 interface T5Fields {
@@ -51,16 +51,16 @@ type StoredFields = Omit<T5Fields, Derived> & { readonly [K in Derived]: T5Field
 
 /** Names on disk, defaults and bounds. Source: `models/t5/configuration_t5.py`, transformers 5.18. */
 const fields: FieldTable<StoredFields> = {
-  vocabSize: count('vocab_size', 32128, maxVocabulary),
-  dModel: count('d_model', 512, maxWidth, { aliases: ['hidden_size'] }),
-  dKv: count('d_kv', 64, maxWidth, { aliases: ['head_dim'] }),
-  dFf: count('d_ff', 2048, maxWidth),
-  numLayers: count('num_layers', 6, maxLayers, { aliases: ['num_hidden_layers'] }),
-  numDecoderLayers: optional(count('num_decoder_layers', 6, maxLayers)),
-  numHeads: count('num_heads', 8, maxHeads, { aliases: ['num_attention_heads'] }),
+  vocabSize: count('vocab_size', 32128, MAX_VOCABULARY),
+  dModel: count('d_model', 512, MAX_WIDTH, { aliases: ['hidden_size'] }),
+  dKv: count('d_kv', 64, MAX_WIDTH, { aliases: ['head_dim'] }),
+  dFf: count('d_ff', 2048, MAX_WIDTH),
+  numLayers: count('num_layers', 6, MAX_LAYERS, { aliases: ['num_hidden_layers'] }),
+  numDecoderLayers: optional(count('num_decoder_layers', 6, MAX_LAYERS)),
+  numHeads: count('num_heads', 8, MAX_HEADS, { aliases: ['num_attention_heads'] }),
   // The encoder halves the buckets twice (direction, then exact and logarithmic distances): fewer than 4 leave none.
-  relativeAttentionNumBuckets: count('relative_attention_num_buckets', 32, maxPositions, { low: 4 }),
-  relativeAttentionMaxDistance: count('relative_attention_max_distance', 128, maxPositions),
+  relativeAttentionNumBuckets: count('relative_attention_num_buckets', 32, MAX_POSITIONS, { low: 4 }),
+  relativeAttentionMaxDistance: count('relative_attention_max_distance', 128, MAX_POSITIONS),
   layerNormEpsilon: epsilon('layer_norm_epsilon', 1e-6),
   feedForwardProj: text('feed_forward_proj', 'relu'),
   denseActFn: optional(activation('dense_act_fn', 'relu')),
@@ -78,7 +78,7 @@ const fields: FieldTable<StoredFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const modelType = 't5';
+const MODEL_TYPE = 't5';
 
 /** `relu` → plain relu; `gated-silu` → gated silu; `gated-gelu` → gated gelu_new, for backward compatibility of the reference. */
 function parseFeedForward(proj: string, where: string): { denseActFn: Activation | undefined; isGatedAct: boolean } {
@@ -117,21 +117,21 @@ function requireBuckets({ relativeAttentionNumBuckets: buckets, relativeAttentio
 
 function fromJson(json: unknown, where = 'config.json'): T5Config {
   const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, [modelType], own.where);
+  requireModelType(own.json, [MODEL_TYPE], own.where);
   if (ownValue(own.json, 'is_encoder_decoder') === false) {
     throw new Blip2Error('INVALID_CONFIG', 'A T5 without its encoder is not supported', { expected: 'true', got: 'false', where: `${own.where}.is_encoder_decoder` });
   }
-  return Object.freeze({ modelType, isEncoderDecoder: true, ...read(own.json, own.where), json: own.json });
+  return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: true, ...read(own.json, own.where), json: own.json });
 }
 
 function toJson(config: T5Config, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: modelType }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: MODEL_TYPE }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
 }
 
 function create(overrides: Partial<T5Config> = {}): T5Config {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], modelType);
-  const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
-  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], MODEL_TYPE);
+  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
+  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
 }
 
 export const T5Config: {

@@ -10,11 +10,11 @@ import { T5Config } from './t5-config.ts';
 export type TextConfig = OptConfig | T5Config | LlamaConfig;
 
 /** The first is what the reference takes a text configuration for that does not say its type. */
-const modelTypes = ['opt', 't5', 'llama'] as const satisfies readonly TextConfig['modelType'][];
+const MODEL_TYPES = ['opt', 't5', 'llama'] as const satisfies readonly TextConfig['modelType'][];
 
 function fromJson(json: unknown, where = 'config.json'): TextConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, modelTypes, own.where);
+  requireModelType(own.json, MODEL_TYPES, own.where);
   switch (ownValue(own.json, 'model_type')) {
     case 't5':
       return T5Config.fromJson(own.json, own.where);
@@ -56,4 +56,4 @@ export const TextConfig: {
   readonly toJson: typeof toJson;
   /** The token ids that generation uses by default: those of the configuration, and the model type's where it names none. */
   readonly specialTokens: typeof specialTokens;
-} = { modelTypes, fromJson, toJson, specialTokens };
+} = { modelTypes: MODEL_TYPES, fromJson, toJson, specialTokens };

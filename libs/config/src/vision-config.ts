@@ -4,7 +4,7 @@ import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, probability } from './field.ts';
 import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
-import { maxHeads, maxImageSize, maxLayers, maxWidth } from './limits.ts';
+import { MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from './limits.ts';
 import { familyType, partOf, requireModelType } from './parts-of.ts';
 
 interface VisionFields {
@@ -35,12 +35,12 @@ export interface Blip2VisionConfig extends VisionFields {
 
 /** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18. */
 const fields: FieldTable<VisionFields> = {
-  hiddenSize: count('hidden_size', 1408, maxWidth),
-  intermediateSize: count('intermediate_size', 6144, maxWidth),
-  numHiddenLayers: count('num_hidden_layers', 39, maxLayers),
-  numAttentionHeads: count('num_attention_heads', 16, maxHeads),
-  imageSize: count('image_size', 224, maxImageSize),
-  patchSize: count('patch_size', 14, maxImageSize),
+  hiddenSize: count('hidden_size', 1408, MAX_WIDTH),
+  intermediateSize: count('intermediate_size', 6144, MAX_WIDTH),
+  numHiddenLayers: count('num_hidden_layers', 39, MAX_LAYERS),
+  numAttentionHeads: count('num_attention_heads', 16, MAX_HEADS),
+  imageSize: count('image_size', 224, MAX_IMAGE_SIZE),
+  patchSize: count('patch_size', 14, MAX_IMAGE_SIZE),
   hiddenAct: activation('hidden_act', 'gelu'),
   layerNormEps: epsilon('layer_norm_eps', 1e-6),
   attentionDropout: probability('attention_dropout', 0),
@@ -50,8 +50,8 @@ const fields: FieldTable<VisionFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const modelType = 'blip_2_vision_model';
-const instructBlipType = 'instructblip_vision_model';
+const MODEL_TYPE = 'blip_2_vision_model';
+const INSTRUCTBLIP_TYPE = 'instructblip_vision_model';
 
 function read(json: JsonObject, where: string): VisionFields {
   const values = readFields(fields, json, where);
@@ -65,18 +65,18 @@ function read(json: JsonObject, where: string): VisionFields {
 function fromJson(json: unknown, where = 'config.json'): Blip2VisionConfig {
   const given = frozenObject(json, where);
   const own = partOf(given, 'vision_config', where);
-  requireModelType(own.json, [modelType, instructBlipType], own.where);
-  return Object.freeze({ modelType: familyType<Blip2VisionConfig['modelType']>(own.json, given, modelType, instructBlipType), ...read(own.json, own.where), json: own.json });
+  requireModelType(own.json, [MODEL_TYPE, INSTRUCTBLIP_TYPE], own.where);
+  return Object.freeze({ modelType: familyType<Blip2VisionConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE), ...read(own.json, own.where), json: own.json });
 }
 
 function toJson(config: Blip2VisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, modelType), options) };
+  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
 }
 
 function create(overrides: Partial<Blip2VisionConfig> = {}): Blip2VisionConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'json'], modelType);
-  const base = fromJson({ model_type: overrides.modelType ?? modelType, ...overrides.json }, modelType);
-  return fromJson(writeFields<VisionFields>(fields, overrides, base.json, (json) => read(json, modelType)), modelType);
+  requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
+  const base = fromJson({ model_type: overrides.modelType ?? MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
+  return fromJson(writeFields<VisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
 }
 
 export const Blip2VisionConfig: {

@@ -5,10 +5,10 @@ import { Blip2Error } from '@blip2/interfaces';
 import { isJsonObject } from './json.ts';
 
 /** Fields that the reference takes as a float only: it refuses `1` where it means `1.0`, and JavaScript writes `1`. */
-const floatKeys: ReadonlySet<string> = new Set(['initializer_factor', 'initializer_range', 'init_std', 'layer_norm_eps', 'layer_norm_epsilon']);
+const FLOAT_KEYS: ReadonlySet<string> = new Set(['initializer_factor', 'initializer_range', 'init_std', 'layer_norm_eps', 'layer_norm_epsilon']);
 
 function formatNumber(value: number, key: string): string {
-  return floatKeys.has(key) && Number.isInteger(value) ? `${value}.0` : JSON.stringify(value);
+  return FLOAT_KEYS.has(key) && Number.isInteger(value) ? `${value}.0` : JSON.stringify(value);
 }
 
 function format(value: unknown, key: string, margin: string): string {

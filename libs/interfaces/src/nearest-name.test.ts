@@ -1,9 +1,9 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { nearestName } from './nearest-name.ts';
 
 const names = ['--max-new-tokens', '--max-length', '--min-length', '--model', '--json'];
 
-it.each([
+test.each([
   ['--max-new-token', '--max-new-tokens'],
   ['--maxNewTokens', '--max-new-tokens'],
   ['--max_length', '--max-length'],

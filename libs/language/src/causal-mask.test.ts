@@ -1,8 +1,8 @@
 import { MASKED } from '@blip2/onnx';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { causalBias } from './causal-mask.ts';
 
-it('lets each new position see the past and the new ones up to itself, as far as the mask allows', () => {
+test('lets each new position see the past and the new ones up to itself, as far as the mask allows', () => {
   // Two positions of the past in three slots, then two new ones; the second row's first position is padding.
   const { dims, data } = causalBias([[1, 1, 1, 1], [0, 1, 1, 1]], 2, 3, 2);
   expect(dims).toEqual([2, 1, 2, 5]);

@@ -1,25 +1,25 @@
 import type { Logits } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { causalLoss, crossEntropy } from './cross-entropy.ts';
 
 const logits: Logits = { type: 'float32', dims: [1, 3, 2], data: Float32Array.of(0, Math.log(3), 2, 2, 1000, -1000) };
 
 describe('crossEntropy', () => {
-  it('is the mean of −log p over the labels that count', () => {
+  test('is the mean of −log p over the labels that count', () => {
     expect(crossEntropy(logits, [[1, -100, -100]]).data[0]).toBeCloseTo(-Math.log(3 / 4), 6);
     expect(crossEntropy(logits, [[0, 1, -100]]).data[0]).toBeCloseTo((-Math.log(1 / 4) - Math.log(1 / 2)) / 2, 6);
   });
 
-  it('does not overflow', () => {
+  test('does not overflow', () => {
     expect(crossEntropy(logits, [[-100, -100, 0]]).data[0]).toBe(0);
     expect(crossEntropy(logits, [[-100, -100, 1]]).data[0]).toBe(2000);
   });
 
-  it('is NaN where no label counts', () => {
+  test('is NaN where no label counts', () => {
     expect(crossEntropy(logits, [[-100, -100, -100]]).data[0]).toBeNaN();
   });
 
-  it('refuses labels of another shape and labels that are no ids', () => {
+  test('refuses labels of another shape and labels that are no ids', () => {
     const failure = (code: string): unknown => expect.objectContaining({ code });
     expect(() => crossEntropy(logits, [[1, 1]])).toThrow(failure('SHAPE_MISMATCH'));
     expect(() => crossEntropy(logits, [])).toThrow(failure('SHAPE_MISMATCH'));
@@ -28,15 +28,15 @@ describe('crossEntropy', () => {
 });
 
 describe('causalLoss', () => {
-  it('judges each position by the label after it', () => {
+  test('judges each position by the label after it', () => {
     expect(causalLoss(logits, [[0, 1, 0]]).data[0]).toBe(crossEntropy({ type: 'float32', dims: [1, 2, 2], data: logits.data.subarray(0, 4) }, [[1, 0]]).data[0]);
   });
 
-  it('sets labels of the end against the scores of the end', () => {
+  test('sets labels of the end against the scores of the end', () => {
     expect(causalLoss(logits, [[0, 1]]).data[0]).toBe(causalLoss(logits, [[-100, -100, 1]]).data[0]);
   });
 
-  it('refuses more labels than positions', () => {
+  test('refuses more labels than positions', () => {
     expect(() => causalLoss(logits, [[0, 0, 0, 0]])).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
   });
 });

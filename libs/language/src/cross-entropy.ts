@@ -21,7 +21,7 @@ export function crossEntropy(logits: Logits, labels: readonly TokenIds[]): Tenso
       throw new Blip2Error('INVALID_ARGUMENT', 'A label is no token id', { where: 'labels', expected: `0 to ${vocabulary - 1}, or ${IGNORED_LABEL}`, got: String(label) });
     }
     sum += negativeLogProbability(logits.data.subarray(index * vocabulary, (index + 1) * vocabulary), label);
-    counted += 1;
+    counted++;
   });
   return { type: 'float32', dims: [1], data: Float32Array.of(sum / counted) };
 }

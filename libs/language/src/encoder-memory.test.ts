@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { encoderMemory, type CrossTensor } from './encoder-memory.ts';
 
 const HEADS = 2;
@@ -12,17 +12,17 @@ const memoryOf = (...numbers: readonly number[]): ReturnType<typeof encoderMemor
   encoderMemory({ keys: [crossTensor(...numbers)], values: [crossTensor(...numbers.map((number) => -number))], attentionMask: numbers.map((number) => [1, 1, number]) });
 
 describe('the memory of an encoder', () => {
-  it('gives each row the keys, values and mask of its parent', () => {
+  test('gives each row the keys, values and mask of its parent', () => {
     expect(memoryOf(5, 6, 7).pick([2, 0, 0, 1])).toMatchObject({ keys: [crossTensor(7, 5, 5, 6)], values: [crossTensor(-7, -5, -5, -6)], attentionMask: [[1, 1, 7], [1, 1, 5], [1, 1, 5], [1, 1, 6]] });
   });
 
-  it('follows rows through several moves', () => {
+  test('follows rows through several moves', () => {
     const beams = memoryOf(5, 6).pick([0, 0, 1, 1]);
     expect(beams.pick([3, 0, 1]).pick([0, 0]).keys).toEqual([crossTensor(6, 6)]);
     expect(beams.pick([3, 0, 1]).pick([2, 1, 0]).keys).toEqual([crossTensor(5, 5, 6)]);
   });
 
-  it('copies nothing while beams change places within their prompt', () => {
+  test('copies nothing while beams change places within their prompt', () => {
     const beams = memoryOf(5, 6).pick([0, 0, 1, 1]);
     expect(beams.pick([1, 0, 3, 3])).toBe(beams);
     const prompts = memoryOf(5, 6);

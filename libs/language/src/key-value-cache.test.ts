@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { KeyValueCache, type NewRows } from './key-value-cache.ts';
 
 const size = { layers: 2, heads: 2, headSize: 2 };
@@ -21,7 +21,7 @@ function held(cache: KeyValueCache, row: number, head = 0, layer = 0): number[] 
 }
 
 describe('KeyValueCache', () => {
-  it('keeps rows, heads and layers apart', () => {
+  test('keeps rows, heads and layers apart', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     append(cache, 2, 2, 1);
@@ -32,14 +32,14 @@ describe('KeyValueCache', () => {
     expect(cache.keys(0).dims).toEqual([2, 2, cache.capacity, 2]);
   });
 
-  it('grows without losing anything', () => {
+  test('grows without losing anything', () => {
     const cache = new KeyValueCache(size, 1);
     for (let position = 0; position < 70; position++) append(cache, 1, 1, position);
     expect(cache.capacity).toBeGreaterThanOrEqual(70);
     expect(held(cache, 0).filter((_, index) => index % 2 === 0)).toEqual(Array.from({ length: 70 }, (_, position) => 100000 + position * 10));
   });
 
-  it.each([[[1, 0]], [[0, 0]], [[1, 1, 0]], [[1]], [[0, 1]]])('reorders rows by %j', (parents) => {
+  test.each([[[1, 0]], [[0, 0]], [[1, 1, 0]], [[1]], [[0, 1]]])('reorders rows by %j', (parents) => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     const before = [held(cache, 0), held(cache, 1)];
@@ -48,14 +48,14 @@ describe('KeyValueCache', () => {
     expect(parents.map((_, row) => held(cache, row))).toEqual(parents.map((parent) => before[parent]));
   });
 
-  it('refuses parents that there are not, and is left as it was', () => {
+  test('refuses parents that there are not, and is left as it was', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     for (const parents of [[2], [-1], [0.5]]) expect(() => cache.reorder(parents)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(held(cache, 1)).toEqual([101000, 101001]);
   });
 
-  it('overwrites what was cropped', () => {
+  test('overwrites what was cropped', () => {
     const cache = new KeyValueCache(size, 1);
     append(cache, 1, 3, 0);
     cache.crop(1);
@@ -63,7 +63,7 @@ describe('KeyValueCache', () => {
     expect(held(cache, 0)).toEqual([100000, 100001, 100070, 100071]);
   });
 
-  it('shares nothing that is written with its fork', () => {
+  test('shares nothing that is written with its fork', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     const fork = cache.fork();

@@ -7,7 +7,7 @@ import { openCheckpoint } from '@blip2/checkpoint';
 import { LlamaConfig, readConfig } from '@blip2/config';
 import type { Tensor, TokenIds } from '@blip2/interfaces';
 import { languageModelConformance } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LlamaForCausalLM } from './llama-for-causal-lm.ts';
 import { llamaTensors } from './llama-graph.ts';
 import { rotaryFrequencies, rotations } from './rotations.ts';
@@ -63,7 +63,7 @@ function expectTensor(actual: Tensor | undefined, name: string): void {
 const load = (folder = grouped): Promise<LlamaForCausalLM> => LlamaForCausalLM.fromPretrained(folder, { threads: 1 });
 
 describe('forward', () => {
-  it('every output, element by element', async () => {
+  test('every output, element by element', async () => {
     await using model = await load();
     const { inputs, outputs } = golden('language_model/ids');
     const actual = await model.forward({ inputIds: inputs.input_ids, attentionMask: inputs.attention_mask, labels: inputs.labels! }, { outputHiddenStates: true, outputAttentions: true });
@@ -75,7 +75,7 @@ describe('forward', () => {
     expect(actual.lastHiddenState.data).toEqual(actual.hiddenStates?.at(-1)?.data);
   });
 
-  it('gives the same without states and maps, which another operator computes', async () => {
+  test('gives the same without states and maps, which another operator computes', async () => {
     await using model = await load();
     const { inputs, outputs } = golden('language_model/ids');
     const actual = await model.forward({ inputIds: inputs.input_ids });
@@ -83,7 +83,7 @@ describe('forward', () => {
     expect(Object.keys(actual).sort()).toEqual(['lastHiddenState', 'logits']);
   });
 
-  it('counts padding as positions, as the reference does', async () => {
+  test('counts padding as positions, as the reference does', async () => {
     await using model = await load();
     const { inputs, outputs } = golden('language_model/padded_left');
     const { logits } = await model.forward({ inputIds: inputs.input_ids, attentionMask: inputs.attention_mask });
@@ -97,7 +97,7 @@ describe('forward', () => {
 });
 
 describe('decoding', () => {
-  it.each(['language_model/generate', 'language_model/generate_padded_left'])('%s: the scores of every step, positions counted by the mask', async (name) => {
+  test.each(['language_model/generate', 'language_model/generate_padded_left'])('%s: the scores of every step, positions counted by the mask', async (name) => {
     await using model = await load();
     const { inputs, outputs } = golden(name);
     await using decoding = await model.start({ inputsEmbeds: await model.embed(inputs.input_ids), attentionMask: inputs.attention_mask });
@@ -107,7 +107,7 @@ describe('decoding', () => {
     }
   });
 
-  it('reads several tokens at once as the full forward reads them', async () => {
+  test('reads several tokens at once as the full forward reads them', async () => {
     await using model = await load(vicuna);
     const ids = [2, 5, 9, 11, 7, 30, 8];
     const { logits } = await model.forward({ inputIds: [ids] });
@@ -117,17 +117,17 @@ describe('decoding', () => {
 });
 
 describe.each([['grouped', grouped], ['vicuna', vicuna]])('the seam, %s', (_, folder) => {
-  for (const check of languageModelConformance({ create: () => load(folder) })) it(check.name, check.run);
+  for (const check of languageModelConformance({ create: () => load(folder) })) test(check.name, check.run);
 });
 
 describe('checkpoints', () => {
-  it.each([[grouped, ''], [vicuna, 'language_model']])('the graphs read every tensor of %s, and no other', async (folder, prefix) => {
+  test.each([[grouped, ''], [vicuna, 'language_model']])('the graphs read every tensor of %s, and no other', async (folder, prefix) => {
     const { tensors } = await openCheckpoint(folder);
     const stored = [...tensors.values()].filter(({ name }) => prefix === '' || name.startsWith(`${prefix}.`)).map(({ name, shape }) => [name, shape]);
     expect(llamaTensors(LlamaConfig.fromJson(await readConfig(folder)), prefix).map(({ name, shape }) => [name, shape]).sort()).toEqual(stored.sort());
   });
 
-  it('a saved model is the same model', async () => {
+  test('a saved model is the same model', async () => {
     await using model = await load(vicuna);
     await model.savePretrained(join(scratch, 'saved'));
     expect(await readConfig(join(scratch, 'saved'))).toMatchObject({ model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_size: 48 });
@@ -135,7 +135,7 @@ describe('checkpoints', () => {
     expect((await again.forward({ inputIds: [[5, 6, 7]] })).logits.data).toEqual((await model.forward({ inputIds: [[5, 6, 7]] })).logits.data);
   });
 
-  it('random weights depend on the seed', async () => {
+  test('random weights depend on the seed', async () => {
     const config = LlamaConfig.create({ vocabSize: 20, hiddenSize: 8, intermediateSize: 12, numHiddenLayers: 1, numAttentionHeads: 2 });
     const scores = async (seed: number): Promise<Float32Array> => {
       await using model = await LlamaForCausalLM.fromConfig(config, { seed, threads: 1 });
@@ -145,7 +145,7 @@ describe('checkpoints', () => {
     expect(await scores(1)).not.toEqual(await scores(2));
   });
 
-  it('a head that is neither stored nor tied is missing', async () => {
+  test('a head that is neither stored nor tied is missing', async () => {
     const folder = join(scratch, 'untied');
     await using model = await load();
     await model.savePretrained(folder);
@@ -154,7 +154,7 @@ describe('checkpoints', () => {
     await expect(untied.forward({ inputIds: [[5]] })).rejects.toMatchObject({ code: 'MISSING_WEIGHT', message: expect.stringContaining('lm_head.weight') as string });
   });
 
-  it('refuses what it cannot read', async () => {
+  test('refuses what it cannot read', async () => {
     await using model = await load();
     await expect(model.forward({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(model.forward({ inputIds: [[40]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -165,7 +165,7 @@ describe('checkpoints', () => {
 });
 
 describe('rotations', () => {
-  it('turn pair i at position p by p · theta^(−2i / headDim)', () => {
+  test('turn pair i at position p by p · theta^(−2i / headDim)', () => {
     const { rotation_rows, rotation_cos, rotation_sin } = rotations({ headDim: 4, ropeTheta: 100, ropeScaling: undefined }, [[0, 3], [1, 2]]);
     expect(rotation_rows).toEqual({ type: 'int64', dims: [2, 2], data: BigInt64Array.of(0n, 1n, 2n, 3n) });
     expect(rotation_cos.dims).toEqual([4, 2]);
@@ -173,7 +173,7 @@ describe('rotations', () => {
     expectClose(rotation_sin.data, [0, 0, Math.sin(3), Math.sin(0.3), Math.sin(1), Math.sin(0.1), Math.sin(2), Math.sin(0.2)], 'sin');
   });
 
-  it.each(scaledRotations)('of $json.type$json.rope_type are those of the reference', ({ json, frequencies, cosines }) => {
+  test.each(scaledRotations)('of $json.type$json.rope_type are those of the reference', ({ json, frequencies, cosines }) => {
     const config = LlamaConfig.fromJson({ model_type: 'llama', hidden_size: 64, num_attention_heads: 2, max_position_embeddings: 512, rope_scaling: json });
     const relative = rotaryFrequencies(config).map((frequency, pair) => frequency / (frequencies[pair] ?? 0) - 1);
     expect(Math.max(...relative.map(Math.abs))).toBeLessThan(3e-7);

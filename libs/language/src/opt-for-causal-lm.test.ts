@@ -6,7 +6,7 @@ import { OptConfig, readConfig } from '@blip2/config';
 import type { Tensor, TokenIds } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { languageModelConformance } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OptForCausalLM } from './opt-for-causal-lm.ts';
 import type { CausalRequest } from './causal-graph.ts';
 import { buildOptDecoder, buildOptEmbedding, optTensors } from './opt-graph.ts';
@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 describe.each(cases)('the language model of %s', (_, folder) => {
-  for (const check of languageModelConformance({ create: () => OptForCausalLM.fromPretrained(folder, { threads: 1 }) })) it(check.name, check.run);
+  for (const check of languageModelConformance({ create: () => OptForCausalLM.fromPretrained(folder, { threads: 1 }) })) test(check.name, check.run);
 });
 
 interface Recorded {
@@ -54,7 +54,7 @@ interface RecordedTensor {
 }
 
 describe.each(Object.entries(alone))('%s', (_, folder) => {
-  it('computes what the reference does', async () => {
+  test('computes what the reference does', async () => {
     const golden = JSON.parse(await readFile(join(folder, 'golden.json'), 'utf8')) as Recorded;
     await using model = await OptForCausalLM.fromPretrained(folder);
     const output = await model.forward({ inputIds: golden.inputIds, attentionMask: golden.attentionMask, labels: golden.inputIds }, { outputHiddenStates: true, outputAttentions: true });
@@ -70,7 +70,7 @@ describe.each(Object.entries(alone))('%s', (_, folder) => {
     expect(output.lastHiddenState.data).toEqual(output.hiddenStates?.at(-1)?.data);
   });
 
-  it('decodes token by token what it computes at once', async () => {
+  test('decodes token by token what it computes at once', async () => {
     await using model = await OptForCausalLM.fromPretrained(folder);
     const ids = [2, 5, 9, 11, 7];
     const { logits } = await model.forward({ inputIds: [ids] });
@@ -98,7 +98,7 @@ const flags = [false, true];
 const requests: readonly CausalRequest[] = flags.flatMap((cache) => flags.flatMap((hiddenStates) => flags.map((attentions) => ({ cache, hiddenStates, attentions, lastHiddenState: hiddenStates }))));
 
 describe('graphs', () => {
-  it.each(cases)('of %s read every tensor of the language model once', async (name, folder) => {
+  test.each(cases)('of %s read every tensor of the language model once', async (name, folder) => {
     const prefix = name in whole ? 'language_model' : '';
     const config = OptConfig.fromJson(await readConfig(folder));
     const store = await openCheckpoint(folder);
@@ -114,7 +114,7 @@ describe('graphs', () => {
     for (const { name: key, shape } of optTensors(config, prefix)) expect(store.tensors.get(key)?.shape).toEqual(shape);
   });
 
-  it.each(requests)('load and run, %o', async (request) => {
+  test.each(requests)('load and run, %o', async (request) => {
     const config = OptConfig.fromJson(await readConfig(whole.opt));
     await using session = await createSession(buildOptDecoder(config, await openCheckpoint(whole.opt), 'language_model', request));
     const { hiddenSize, numHiddenLayers, numAttentionHeads, vocabSize } = config;
@@ -134,7 +134,7 @@ describe('graphs', () => {
 });
 
 describe('OptForCausalLM', () => {
-  it('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
+  test('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     expect(Object.keys(await model.forward({ inputIds: [[2, 5]] })).toSorted()).toEqual(['lastHiddenState', 'logits']);
     await using asking = await OptForCausalLM.fromConfig(OptConfig.create({ ...tiny, outputHiddenStates: true, outputAttentions: true }));
@@ -142,7 +142,7 @@ describe('OptForCausalLM', () => {
     expect(await asking.forward({ inputIds: [[2, 5]] }, { outputHiddenStates: false, outputAttentions: false })).not.toHaveProperty('attentions');
   });
 
-  it('takes ids and masks as rows or as tensors', async () => {
+  test('takes ids and masks as rows or as tensors', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const rows = await model.forward({ inputIds: [[1, 5, 6]], attentionMask: [[0, 1, 1]] });
     const tensors = await model.forward({
@@ -151,7 +151,7 @@ describe('OptForCausalLM', () => {
     expect(tensors.logits.data).toEqual(rows.logits.data);
   });
 
-  it('gives the loss of some labels as the mean of what each costs', async () => {
+  test('gives the loss of some labels as the mean of what each costs', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const inputIds = [[2, 5, 6, 7]];
     const loss = async (labels: TokenIds): Promise<number> => (await model.forward({ inputIds, labels: [labels] })).loss?.data[0] ?? Number.NaN;
@@ -162,7 +162,7 @@ describe('OptForCausalLM', () => {
     expect(await loss([-100, -100, -100, -100])).toBeNaN();
   });
 
-  it('refuses what it cannot read', async () => {
+  test('refuses what it cannot read', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const { maxPositions, vocabularySize } = model;
     await expect(model.forward({})).rejects.toThrow(failure('INVALID_ARGUMENT', /inputIds or inputsEmbeds/));
@@ -183,7 +183,7 @@ describe('OptForCausalLM', () => {
     await expect(model.start({ inputsEmbeds: { type: 'float32', dims: [1, 0, 56], data: new Float32Array() }, attentionMask: [[]] })).rejects.toThrow(failure('INVALID_ARGUMENT', /nothing to read/));
   });
 
-  it('refuses steps that do not fit the decoding', async () => {
+  test('refuses steps that do not fit the decoding', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     await using decoding = await model.start({ inputsEmbeds: await model.embed([[2, 5], [2, 6]]), attentionMask: [[1, 1], [1, 1]] });
     await expect(decoding.extend({ ids: [[5]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /rows/));
@@ -195,7 +195,7 @@ describe('OptForCausalLM', () => {
     expect(decoding.length).toBe(2);
   });
 
-  it('goes on as if nothing had happened after a step that was refused', async () => {
+  test('goes on as if nothing had happened after a step that was refused', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const prompt = { inputsEmbeds: await model.embed([[2, 5], [2, 6]]), attentionMask: [[1, 1], [1, 1]] };
     await using decoding = await model.start(prompt);
@@ -205,7 +205,7 @@ describe('OptForCausalLM', () => {
     expect((await decoding.extend({ ids: [[7], [8]] })).data).toEqual((await expected.extend({ ids: [[7], [8]] })).data);
   });
 
-  it('holds more positions than it reserves room for at once', async () => {
+  test('holds more positions than it reserves room for at once', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const ids = Array.from({ length: 40 }, (_, index) => 5 + (index % 7));
     await using decoding = await model.start({ inputsEmbeds: await model.embed([ids.slice(0, 30)]), attentionMask: [new Array<number>(30).fill(1)] });
@@ -214,7 +214,7 @@ describe('OptForCausalLM', () => {
     expect(largestDifference(decoding.logits.data, logits.data.subarray(-model.vocabularySize))).toBeLessThan(1e-4);
   });
 
-  it('makes one session per graph, and the large one not for embeddings', async () => {
+  test('makes one session per graph, and the large one not for embeddings', async () => {
     const made: string[] = [];
     await using model = await OptForCausalLM.fromPretrained(whole.opt, {
       createSession: (graph, options) => {
@@ -233,7 +233,7 @@ describe('OptForCausalLM', () => {
 const tiny = { vocabSize: 20, hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, ffnDim: 12, maxPositionEmbeddings: 16 } as const;
 
 describe('a random OPT', () => {
-  it.each([{}, { wordEmbedProjDim: 4, doLayerNormBefore: false }, { enableBias: false, layerNormElementwiseAffine: false }])('is the same for the same seed, and goes away with its file: %o', async (more) => {
+  test.each([{}, { wordEmbedProjDim: 4, doLayerNormBefore: false }, { enableBias: false, layerNormElementwiseAffine: false }])('is the same for the same seed, and goes away with its file: %o', async (more) => {
     const logits = async (seed: number): Promise<Float32Array> => {
       await using model = await OptForCausalLM.fromConfig(OptConfig.create({ ...tiny, ...more }), { seed, folder: scratch });
       return (await model.forward({ inputIds: [[2, 5]] })).logits.data;
@@ -246,7 +246,7 @@ describe('a random OPT', () => {
 });
 
 describe('a language model that was saved alone', () => {
-  it.each(cases)('of %s gives the same as before', async (name, folder) => {
+  test.each(cases)('of %s gives the same as before', async (name, folder) => {
     const target = join(scratch, name);
     await using model = await OptForCausalLM.fromPretrained(folder);
     await model.savePretrained(target);
@@ -258,14 +258,14 @@ describe('a language model that was saved alone', () => {
 });
 
 describe('a head that is not tied', () => {
-  it('is a tensor of its own in a random model', async () => {
+  test('is a tensor of its own in a random model', async () => {
     const folder = join(scratch, 'random-head');
     await using model = await OptForCausalLM.fromConfig(OptConfig.create({ ...tiny, tieWordEmbeddings: false }), { seed: 1, folder: scratch });
     await model.savePretrained(folder);
     expect([...(await openCheckpoint(folder)).tensors.keys()]).toContain('lm_head.weight');
   });
 
-  it('is missing where it is not stored', async () => {
+  test('is missing where it is not stored', async () => {
     const folder = join(scratch, 'lost-head');
     await using model = await OptForCausalLM.fromConfig(OptConfig.create(tiny), { seed: 1, folder: scratch });
     await model.savePretrained(folder);

@@ -1,7 +1,7 @@
 /** A forward that goes on from what another gave equals one forward over all positions. */
 import { join } from 'node:path';
 import type { Rows, Tensor } from '@blip2/interfaces';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { CausalLanguageModel, CausalLMOutput } from './causal-language-model.ts';
 import { LlamaForCausalLM } from './llama-for-causal-lm.ts';
 import { OptForCausalLM } from './opt-for-causal-lm.ts';
@@ -81,12 +81,12 @@ describe.each(Object.keys(causal))('%s', (name) => {
     });
   };
 
-  it.each([[[4, LENGTH]], [[3, 4, 5, LENGTH]], [[6, LENGTH]]])('in parts that end at %j is what it is at once', async (pieces) => {
+  test.each([[[4, LENGTH]], [[3, 4, 5, LENGTH]], [[6, LENGTH]]])('in parts that end at %j is what it is at once', async (pieces) => {
     const whole = await (await causal[name]!).forward({ inputIds: ids, attentionMask: mask }, everything);
     await forwardFrom(whole, pieces);
   });
 
-  it('gives the same at once with a cache and without, and a cache only when it is asked for', async () => {
+  test('gives the same at once with a cache and without, and a cache only when it is asked for', async () => {
     const model = await causal[name]!;
     const plain = await model.forward({ inputIds: ids, attentionMask: mask });
     expect(Object.keys(plain).toSorted()).toEqual(['lastHiddenState', 'logits']);
@@ -99,7 +99,7 @@ describe.each(Object.keys(causal))('%s', (name) => {
     expect(first.pastKeyValues!.map(({ key, value }) => [key.data, value.data])).toEqual(before);
   });
 
-  it('lets every position count, past ones included, without a mask, and judges labels of the new ones', async () => {
+  test('lets every position count, past ones included, without a mask, and judges labels of the new ones', async () => {
     const model = await causal[name]!;
     const whole = await model.forward({ inputIds: ids });
     const { pastKeyValues } = await model.forward({ inputIds: part(ids, 0, 4) }, { useCache: true });
@@ -109,7 +109,7 @@ describe.each(Object.keys(causal))('%s', (name) => {
     expect(rest.loss?.data[0]).toBeCloseTo(labelled.loss?.data[0] ?? Number.NaN, 5);
   });
 
-  it('refuses a cache that does not fit', async () => {
+  test('refuses a cache that does not fit', async () => {
     const model = await causal[name]!;
     const { pastKeyValues } = await model.forward({ inputIds: [[2, 5, 6]] }, { useCache: true });
     const past = pastKeyValues!;
@@ -132,7 +132,7 @@ describe('t5', () => {
   const decoderMask = [[1, 1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 1, 1, 1]];
   const { attentionMask } = source;
 
-  it.each([[[4, LENGTH]], [[1, 2, 5, LENGTH]]])('in parts that end at %j is what it is at once, and the encoder runs for the first one alone', async (pieces) => {
+  test.each([[[4, LENGTH]], [[1, 2, 5, LENGTH]]])('in parts that end at %j is what it is at once, and the encoder runs for the first one alone', async (pieces) => {
     const model = await flan;
     const whole = await model.forward({ ...source, decoderInputIds: decoderIds, decoderAttentionMask: decoderMask }, everything);
     let past: Seq2SeqLMOutput['pastKeyValues'];
@@ -156,7 +156,7 @@ describe('t5', () => {
     });
   });
 
-  it('gives a cache only when it is asked for, and to nothing but a decoder', async () => {
+  test('gives a cache only when it is asked for, and to nothing but a decoder', async () => {
     const model = await flan;
     const plain = await model.forward({ ...source, decoderInputIds: decoderIds });
     expect(Object.keys(plain).toSorted()).toEqual(['encoderLastHiddenState', 'lastHiddenState', 'logits']);
@@ -172,7 +172,7 @@ describe('t5', () => {
     expectSame(again.encoderLastHiddenState, plain.encoderLastHiddenState!, 'encoderLastHiddenState');
   });
 
-  it('lets every position of the encoder count without a mask', async () => {
+  test('lets every position of the encoder count without a mask', async () => {
     const model = await flan;
     const { inputIds } = source;
     const whole = await model.forward({ inputIds, decoderInputIds: decoderIds });
@@ -183,7 +183,7 @@ describe('t5', () => {
     expect(rest.loss?.dims).toEqual([1]);
   });
 
-  it('refuses a cache that does not fit', async () => {
+  test('refuses a cache that does not fit', async () => {
     const model = await flan;
     const { pastKeyValues } = await model.forward({ inputIds: [[5, 6, 1]], decoderInputIds: [[0, 4]] }, { useCache: true });
     const past = pastKeyValues!;

@@ -6,7 +6,7 @@ import { convertedWeights, openPartWeights, readTensor, saveCheckpoint, tensorSo
 import { OptConfig, readConfig } from '@blip2/config';
 import type { Precision, Tensor } from '@blip2/interfaces';
 import { planWeights } from '@blip2/onnx';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DECODING } from './causal-language-model.ts';
 import { createOptForCausalLM } from './opt-for-causal-lm.ts';
 import { buildOptDecoder } from './opt-graph.ts';
@@ -64,12 +64,12 @@ async function scoreError(weights: PartWeights, precision: Precision, folded: bo
 }
 
 // Measured without and with: int8 45 and 2.2 % (3.3 % where activations have 7 bits), q8 57 and 1.8 %, q4 57 and 17 %. The demo as it is: about the latter.
-it.each(['int8', 'q8'] as const)('features that stand out by a factor of 100 ruin the scores at %s, and cost nothing once they are folded into the norms before', async (precision) => {
+test.each(['int8', 'q8'] as const)('features that stand out by a factor of 100 ruin the scores at %s, and cost nothing once they are folded into the norms before', async (precision) => {
   expect(await scoreError(planted, precision, false)).toBeGreaterThan(0.2);
   expect(await scoreError(planted, precision, true)).toBeLessThan(0.04);
   expect(await scoreError(planted, precision, true)).toBeLessThan(1.3 * (await scoreError(asItIs, precision, true)));
 });
 
-it('folding takes the harm of outliers from q4 as well', async () => {
+test('folding takes the harm of outliers from q4 as well', async () => {
   expect(await scoreError(planted, 'q4', true)).toBeLessThan(0.6 * (await scoreError(planted, 'q4', false)));
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { f32 } from '@blip2/interfaces';
 import { buildGraph, tensorwiseProduct } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { blocks, columns, gelu, noise, product, relativeError, required, rounded, run, stored, storeOf, twoRuns, type Case, type Shape } from './quantized-linear.fixture.ts';
 
 let folder = '';
@@ -18,7 +18,7 @@ const SHAPES: readonly Shape[] = [[96, 128], [130, 256], [56, 40], [40, 56], [3,
 
 describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positions) => {
   // With 8 bits, and larger weights, sums of two products would overflow where the processor lacks VNNI.
-  it.each(SHAPES.flatMap((shape) => [[8, 127, 63, ...shape], [7, 63, 127, ...shape]] as const))(
+  test.each(SHAPES.flatMap((shape) => [[8, 127, 63, ...shape], [7, 63, 127, ...shape]] as const))(
     'multiplies signed bytes by rows of activations in %d bits, %d steps to either side; weights up to %d, [%d, %d]', async (activationBits, steps, largest, out, inner) => {
       const shape: Shape = [out, inner];
       const layer = await columns(folder, shape, largest);
@@ -29,7 +29,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
       expect(relativeError(y, product(x, layer.weight, shape))).toBeLessThan(1.3 / steps);
     });
 
-  it.each([[8, 255, 63, 'relu'], [7, 127, 127, 'relu'], [8, 223, 63, 'gelu'], [7, 111, 127, 'gelu']] as const)(
+  test.each([[8, 255, 63, 'relu'], [7, 127, 127, 'relu'], [8, 223, 63, 'gelu'], [7, 111, 127, 'gelu']] as const)(
     'with %d bits uses %d steps above zero, weights up to %d, after %s', async (activationBits, steps, largest, after) => {
       const shape: Shape = [33, 160];
       const layer = await columns(folder, shape, largest);
@@ -42,7 +42,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
       expect(relativeError(y, product(given, layer.weight, shape))).toBeLessThan(1 / steps);
     });
 
-  it.each(['linear', 'relu'])('adds up the largest numbers of all without overflow, after %s', async (after) => {
+  test.each(['linear', 'relu'])('adds up the largest numbers of all without overflow, after %s', async (after) => {
     const shape: Shape = [40, 1024];
     const x = new Float32Array(positions * shape[1]).fill(1);
     for (const sign of [1, -1]) {
@@ -54,7 +54,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
     }
   });
 
-  it.each((['q8', 'q4'] as const).flatMap((precision) => SHAPES.flatMap((shape) => [[precision, ...shape, 32] as const, ...(shape[1] % 128 === 0 ? [[precision, ...shape, 128] as const] : [])])))(
+  test.each((['q8', 'q4'] as const).flatMap((precision) => SHAPES.flatMap((shape) => [[precision, ...shape, 32] as const, ...(shape[1] % 128 === 0 ? [[precision, ...shape, 128] as const] : [])])))(
     'multiplies blocks of %s, [%d, %d] in blocks of %d', async (precision, out, inner, blockSize) => {
       const layer = await blocks(folder, precision, [out, inner], blockSize);
       const x = noise(positions * inner, 8);
@@ -66,7 +66,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
     });
 });
 
-it('a row of zeros gives the bias, and others keep their scale', async () => {
+test('a row of zeros gives the bias, and others keep their scale', async () => {
   const layer = await columns(folder, [8, 16]);
   const x = new Float32Array(32);
   x.set(noise(16), 16);
@@ -96,7 +96,7 @@ describe('outliers', () => {
     return y.data.map((value, i) => value + (noise(64, 5)[i % 64] ?? 0));
   }
 
-  it('of one position cost the others nothing with a scale per row; with one scale per tensor they ruin them', async () => {
+  test('of one position cost the others nothing with a scale per row; with one scale per tensor they ruin them', async () => {
     const layer = await columns(folder, shape);
     const x = planted([0], []);
     const exact = product(x, layer.weight, shape);
@@ -104,7 +104,7 @@ describe('outliers', () => {
     expect(worstPosition(await tensorwise(layer, x), exact)).toBeGreaterThan(0.3);
   });
 
-  it('of two features take the bits of the others in their row, but blocks confine them', async () => {
+  test('of two features take the bits of the others in their row, but blocks confine them', async () => {
     const x = planted([], [5, 77]);
     // What the other features contribute, without the bias.
     const loss = async (layer: Case): Promise<number> => {
@@ -131,7 +131,7 @@ describe('weights as the kernels want them', () => {
     await writeFile(file, new Uint8Array(byteLength), { flag: 'r+' });
   };
 
-  it.each(['int8', 'q8', 'q4'] as const)('are kept, and a later session takes them from there: %s', async (precision) => {
+  test.each(['int8', 'q8', 'q4'] as const)('are kept, and a later session takes them from there: %s', async (precision) => {
     const plain = precision === 'int8' ? await columns(folder, shape) : await blocks(folder, precision, shape, 32);
     const [layer, cache] = await kept(plain, `packed-${precision}`);
     const expected = await run(plain, x, shape);
@@ -145,7 +145,7 @@ describe('weights as the kernels want them', () => {
     expect(second).toEqual(expected);
   });
 
-  it('are made again when they have been cut', async () => {
+  test('are made again when they have been cut', async () => {
     const [layer, cache] = await kept(await columns(folder, shape), 'packed-cut');
     const expected = await run(layer, x, shape);
     const [entry = ''] = await readdir(cache);
@@ -156,7 +156,7 @@ describe('weights as the kernels want them', () => {
     expect(second).toEqual(expected);
   });
 
-  it('are made again when their graph is none', async () => {
+  test('are made again when their graph is none', async () => {
     const [layer, cache] = await kept(await columns(folder, shape), 'packed-damaged');
     const expected = await run(layer, x, shape);
     const [entry = ''] = await readdir(cache);
@@ -164,7 +164,7 @@ describe('weights as the kernels want them', () => {
     expect(await run(layer, x, shape)).toEqual(expected);
   });
 
-  it('are used unkept where the folder cannot be made', async () => {
+  test('are used unkept where the folder cannot be made', async () => {
     await writeFile(join(folder, 'a-file'), '');
     const [layer] = await kept(await columns(folder, shape), 'a-file/packed');
     expect(await run(layer, x, shape)).toEqual(await run(await columns(folder, shape), x, shape));

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { relativeBucket, relativeBuckets, type RelativeBucketOptions } from './relative-buckets.ts';
 
 interface Recorded extends RelativeBucketOptions {
@@ -12,7 +12,7 @@ const recorded: readonly Recorded[] = JSON.parse(readFileSync(new URL('testdata/
 const FARTHEST = 1500;
 
 describe('the bucket of a distance', () => {
-  it.each(recorded)('is the reference\'s: $numBuckets buckets up to $maxDistance, both directions $bidirectional', ({ runs, ...options }) => {
+  test.each(recorded)('is the reference\'s: $numBuckets buckets up to $maxDistance, both directions $bidirectional', ({ runs, ...options }) => {
     const expected: number[] = [];
     runs.forEach(([from, bucket], index) => expected.push(...new Array<number>((runs[index + 1]?.[0] ?? FARTHEST + 1) - from).fill(bucket)));
     expect(Array.from({ length: 2 * FARTHEST + 1 }, (_, index) => relativeBucket(index - FARTHEST, options))).toEqual(expected);
@@ -20,7 +20,7 @@ describe('the bucket of a distance', () => {
 });
 
 describe('the buckets of all pairs', () => {
-  it('have one row per query, whose positions go on from the past', () => {
+  test('have one row per query, whose positions go on from the past', () => {
     const options = { numBuckets: 32, maxDistance: 128, bidirectional: false };
     expect(relativeBuckets([2, 3], [0, 1, 2, 3], options)).toEqual({ type: 'int64', dims: [2, 4], data: BigInt64Array.of(2n, 1n, 0n, 0n, 3n, 2n, 1n, 0n) });
   });

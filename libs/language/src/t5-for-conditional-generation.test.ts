@@ -5,7 +5,7 @@ import { openCheckpoint, readTensor, saveCheckpoint, storedTensorSource, tensorS
 import { T5Config } from '@blip2/config';
 import type { Logits, TokenIds } from '@blip2/interfaces';
 import { languageModelConformance } from '@blip2/testing';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, test, onTestFinished } from 'vitest';
 import { T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
 import { t5Tensors } from './t5-tensors.ts';
 
@@ -30,7 +30,7 @@ function rowsOf({ dims: [, positions, vocabulary], data }: Logits, row: number, 
 }
 
 describe('T5 conforms to the seam', () => {
-  for (const check of languageModelConformance({ create: () => T5ForConditionalGeneration.fromPretrained(checkpoint, { threads: 1 }) })) it(check.name, check.run);
+  for (const check of languageModelConformance({ create: () => T5ForConditionalGeneration.fromPretrained(checkpoint, { threads: 1 }) })) test(check.name, check.run);
 });
 
 describe.each(['flan', 'plain'] as const)('a decoder with a cache (%s)', (name) => {
@@ -39,7 +39,7 @@ describe.each(['flan', 'plain'] as const)('a decoder with a cache (%s)', (name) 
   /** Longer than one growth of the cache, and than the exact buckets. */
   const target = Array.from({ length: 40 }, (_, index) => (index * 7) % 30);
 
-  it('scores tokens one by one as the full forward scores them all, beyond the first growth of its cache', async () => {
+  test('scores tokens one by one as the full forward scores them all, beyond the first growth of its cache', async () => {
     const model = await models[name];
     const decoderInputIds = [[0, ...target], [0, ...target.toReversed()]];
     const { logits } = await model.forward({ inputIds, attentionMask, decoderInputIds });
@@ -61,7 +61,7 @@ describe.each(['flan', 'plain'] as const)('a decoder with a cache (%s)', (name) 
 describe('the full forward', () => {
   const inputIds = [[5, 6, 7, 1]];
 
-  it('gives the same scores with and without attention maps, whose rows sum to one', async () => {
+  test('gives the same scores with and without attention maps, whose rows sum to one', async () => {
     const model = await models.flan;
     const decoderInputIds = [[0, 4, 5]];
     const fused = await model.forward({ inputIds, decoderInputIds });
@@ -78,7 +78,7 @@ describe('the full forward', () => {
     expect(fused).not.toHaveProperty('crossAttentions');
   });
 
-  it('reads labels behind the start token, −100 as padding, and judges position i by label i', async () => {
+  test('reads labels behind the start token, −100 as padding, and judges position i by label i', async () => {
     const model = await models.flan;
     const { logits, loss } = await model.forward({ inputIds, labels: [[4, -100, 5]] });
     const told = await model.forward({ inputIds, decoderInputIds: [[0, 4, 0]] });
@@ -92,11 +92,11 @@ describe('the full forward', () => {
     expect(loss?.data[0]).toBeCloseTo((surprise(0, 4) + surprise(2, 5)) / 2, 4);
   });
 
-  it('runs the encoder alone without ids or labels of the decoder', async () => {
+  test('runs the encoder alone without ids or labels of the decoder', async () => {
     expect(Object.keys(await (await models.flan).forward({ inputIds }))).toEqual(['encoderLastHiddenState']);
   });
 
-  it('counts padding in relative positions: rows padded on the right equal the same rows alone, rows padded in between do not', async () => {
+  test('counts padding in relative positions: rows padded on the right equal the same rows alone, rows padded in between do not', async () => {
     const model = await models.flan;
     const decoderInputIds = [[0, 4]];
     const alone = await model.forward({ inputIds, decoderInputIds });
@@ -109,7 +109,7 @@ describe('the full forward', () => {
     expect(await scores([5, 6, 7, 0, 0, 1], [1, 1, 1, 0, 0, 1])).toBeGreaterThan(TOLERANCE);
   });
 
-  it('hides decoder positions that do not count', async () => {
+  test('hides decoder positions that do not count', async () => {
     const model = await models.flan;
     const masked = async (hidden: number): Promise<Logits | undefined> =>
       (await model.forward({ inputIds, decoderInputIds: [[0, hidden, 5]], decoderAttentionMask: [[1, 0, 1]] })).logits;
@@ -120,7 +120,7 @@ describe('the full forward', () => {
     expect(largestDifference(last(one), last(logits))).toBeGreaterThan(TOLERANCE);
   });
 
-  it.each([
+  test.each([
     ['ids and embeddings missing', {}, 'INVALID_ARGUMENT'],
     ['a mask of another length', { inputIds, attentionMask: [[1, 1]] }, 'SHAPE_MISMATCH'],
     ['a decoder mask of another length', { inputIds, decoderInputIds: [[0, 4]], decoderAttentionMask: [[1]] }, 'SHAPE_MISMATCH'],
@@ -130,7 +130,7 @@ describe('the full forward', () => {
     await expect((await models.flan).forward(inputs)).rejects.toMatchObject({ code });
   });
 
-  it('needs a start token to shift labels', async () => {
+  test('needs a start token to shift labels', async () => {
     const config = T5Config.fromJson({ ...T5Config.toJson(plain), model_type: 't5', decoder_start_token_id: null });
     await using model = await T5ForConditionalGeneration.fromConfig(config, { seed: 1, threads: 1 });
     await expect(model.forward({ inputIds, labels: [[4]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -138,7 +138,7 @@ describe('the full forward', () => {
 });
 
 describe('the start of a decoding', () => {
-  it('refuses other numbers of decoder rows than prompts', async () => {
+  test('refuses other numbers of decoder rows than prompts', async () => {
     const model = await models.flan;
     const prompt = { inputsEmbeds: await model.embed([[5, 6]]), attentionMask: [[1, 1]] };
     await expect(model.start({ ...prompt, decoderInputIds: [[0], [0]] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
@@ -159,7 +159,7 @@ describe('the table of words', () => {
     return folder;
   }
 
-  it.each(['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'])('may be stored under %s too, but not differ there', async (name) => {
+  test.each(['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'])('may be stored under %s too, but not differ there', async (name) => {
     await using model = await T5ForConditionalGeneration.fromPretrained(await withTable(name, 0), { threads: 1 });
     expect(model.vocabularySize).toBe(40);
     await expect(T5ForConditionalGeneration.fromPretrained(await withTable(name, 1), { threads: 1 })).rejects.toMatchObject({ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining(name) as string });
@@ -169,13 +169,13 @@ describe('the table of words', () => {
 describe('the tensors of a T5', () => {
   const names = (config: T5Config): string[] => t5Tensors(config, 'language_model').map(({ name }) => name);
 
-  it('have no gate and no head of their own in v1.0', () => {
+  test('have no gate and no head of their own in v1.0', () => {
     expect(names(plain)).toContain('language_model.encoder.block.0.layer.1.DenseReluDense.wi.weight');
     expect(names(plain)).not.toContain('language_model.lm_head.weight');
     expect(t5Tensors(plain, '').find(({ name }) => name === 'decoder.block.0.layer.1.EncDecAttention.o.weight')?.shape).toEqual([24, 15]);
   });
 
-  it('have both from v1.1 on, and one table of relative positions per stack', () => {
+  test('have both from v1.1 on, and one table of relative positions per stack', () => {
     const flan = T5Config.fromJson({ model_type: 't5', num_layers: 2, feed_forward_proj: 'gated-gelu', tie_word_embeddings: false });
     expect(names(flan)).toEqual(expect.arrayContaining(['language_model.decoder.block.1.layer.2.DenseReluDense.wi_1.weight', 'language_model.lm_head.weight', 'language_model.shared.weight']));
     expect(names(flan).filter((name) => name.includes('relative_attention_bias'))).toHaveLength(2);

@@ -25,7 +25,7 @@ async function isSameTable(one: StoredTensor, other: StoredTensor): Promise<bool
   if (one.shape.join() !== other.shape.join()) return true;
   const [rows = 0] = one.shape;
   const count = Math.min(rows, COMPARED_ROWS);
-  for (let i = 0; i < count; i += 1) {
+  for (let i = 0; i < count; i++) {
     const row = count > 1 ? Math.floor((i * (rows - 1)) / (count - 1)) : 0;
     const [a, b] = await Promise.all([rowOf(one, row), rowOf(other, row)]);
     if (!a.every((value, index) => Object.is(value, b[index]))) return false;

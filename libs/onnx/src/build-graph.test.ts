@@ -1,5 +1,5 @@
 import { f32, i64, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildGraph } from './build-graph.ts';
 import type { ValueInfoProto } from './generated/onnx_pb.ts';
 import { decodeModel, encodeModel } from './model-proto.ts';
@@ -24,7 +24,7 @@ function failure(code: string, message: RegExp): unknown {
 }
 
 describe('buildGraph', () => {
-  it('declares inputs and outputs as the signature does', () => {
+  test('declares inputs and outputs as the signature does', () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     const { graph, opsetImport } = decodeModel(model.serialize());
     expect(model).toMatchObject({ name: 'layer', signature, weightsFolder: '/models/blip2', weightNames: ['part.fc.weight', 'part.fc.bias'] });
@@ -35,51 +35,51 @@ describe('buildGraph', () => {
     expect(opsetImport.map(({ domain, version }) => [domain, version])).toEqual([['', 21n], ['com.microsoft', 1n]]);
   });
 
-  it('gives the same bytes each time, and a decoded model back', () => {
+  test('gives the same bytes each time, and a decoded model back', () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     const bytes = model.serialize();
     expect(model.serialize()).toEqual(bytes);
     expect(encodeModel(decodeModel(bytes))).toEqual(bytes);
   });
 
-  it('keeps fields that it does not know through decode and encode', () => {
+  test('keeps fields that it does not know through decode and encode', () => {
     const bytes = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize();
     // ModelProto.model_version, field 5, a varint.
     const extended = new Uint8Array([...bytes, 0x28, 0x07]);
     expect([...encodeModel(decodeModel(extended))].slice(-2)).toEqual([0x28, 0x07]);
   });
 
-  it('refuses an output of another shape than declared', () => {
+  test('refuses an output of another shape than declared', () => {
     expect(() => buildGraph(plan, (_, { x }) => ({ y: x }))).toThrow(failure('SHAPE_MISMATCH', /layer\.y.*\[batch, 2\].*\[batch, 3\]/));
   });
 
-  it('refuses an output of another type than declared', () => {
+  test('refuses an output of another type than declared', () => {
     const ids = { inputs: { x: i64('batch', 2) }, outputs: signature.outputs } as const;
     expect(() => buildGraph({ ...plan, signature: ids }, (_, { x }) => ({ y: x as never }))).toThrow(failure('SHAPE_MISMATCH', /float32 .*int64/));
   });
 
-  it('refuses a graph that leaves an output out', () => {
+  test('refuses a graph that leaves an output out', () => {
     expect(() => buildGraph(plan, () => ({ y: undefined as never }))).toThrow(failure('SHAPE_MISMATCH', /layer\.y/));
   });
 
-  it('refuses a checkpoint without a tensor', () => {
+  test('refuses a checkpoint without a tensor', () => {
     const write = (): unknown => buildGraph({ ...plan, weights: store([['part.fc.weight', [2, 3]]]) }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     expect(write).toThrow(failure('MISSING_WEIGHT', /part\.fc\.bias.*\[2\]/));
   });
 
-  it('refuses a tensor of another shape', () => {
+  test('refuses a tensor of another shape', () => {
     const write = (): unknown => buildGraph({ ...plan, weights: store([['part.fc.weight', [3, 2]], ['part.fc.bias', [2]]]) }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     expect(write).toThrow(failure('SHAPE_MISMATCH', /part\.fc\.weight.*\[2, 3\].*\[3, 2\]/));
   });
 
-  it.each(['I8', 'U8', 'I32', 'I64', 'BOOL'] as const)('refuses a weight stored as %s', (dtype) => {
+  test.each(['I8', 'U8', 'I32', 'I64', 'BOOL'] as const)('refuses a weight stored as %s', (dtype) => {
     const write = (): unknown => buildGraph({ ...plan, weights: store([['part.fc.weight', [2, 3], dtype], ['part.fc.bias', [2]]]) }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     expect(write).toThrow(failure('UNSUPPORTED_DTYPE', new RegExp(dtype)));
   });
 });
 
 describe('weights', () => {
-  it('are named by the file in which they lie, relative to the folder of the store', () => {
+  test('are named by the file in which they lie, relative to the folder of the store', () => {
     const sharded = store([['part.fc.weight', [2, 3], 'F32', '/models/blip2/blobs/a1'], ['part.fc.bias', [2]]]);
     const model = decodeModel(buildGraph({ ...plan, weights: sharded }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize());
     expect(model.graph?.initializer.map(({ name, externalData }) => [name, externalData[0]?.value])).toEqual([
@@ -87,7 +87,7 @@ describe('weights', () => {
     ]);
   });
 
-  it.each([['F16', 10], ['BF16', 16], ['F64', 11]] as const)('stored as %s are read as such and cast to float32', (dtype, dataType) => {
+  test.each([['F16', 10], ['BF16', 16], ['F64', 11]] as const)('stored as %s are read as such and cast to float32', (dtype, dataType) => {
     const narrow = store([['part.fc.weight', [2, 3], dtype], ['part.fc.bias', [2], dtype]]);
     const { graph } = decodeModel(buildGraph({ ...plan, weights: narrow }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize());
     expect(graph?.initializer.map((tensor) => tensor.dataType)).toEqual([dataType, dataType]);
@@ -95,7 +95,7 @@ describe('weights', () => {
     expect(casts.map(({ input, attribute }) => [input[0], attribute[0]?.i])).toEqual([['part.fc.weight', 1n], ['part.fc.bias', 1n]]);
   });
 
-  it('are cast once, however often they are used', () => {
+  test('are cast once, however often they are used', () => {
     const square = { inputs: { x: f32('batch', 3) }, outputs: { y: f32('batch', 3) } } as const;
     const { graph } = decodeModel(buildGraph({ name: 'twice', signature: square, weights: store([['w.weight', [3, 3], 'F16']]) }, (g, { x }, root) => {
       const layer = { inFeatures: 3, outFeatures: 3, bias: false } as const;
@@ -105,7 +105,7 @@ describe('weights', () => {
     expect(graph?.node.filter(({ opType }) => opType === 'Cast')).toHaveLength(1);
   });
 
-  it('of an embedding are widened after the rows were picked', () => {
+  test('of an embedding are widened after the rows were picked', () => {
     const lookup = { inputs: { ids: i64('batch', 'n') }, outputs: { y: f32('batch', 'n', 4) } } as const;
     const { graph } = decodeModel(buildGraph({ name: 'embedding', signature: lookup, weights: store([['t.weight', [9, 4], 'F16']]) }, (g, { ids }, root) => ({
       y: embedding(g, ids, root.at('t'), { numEmbeddings: 9, embeddingSize: 4 }),
@@ -113,7 +113,7 @@ describe('weights', () => {
     expect(graph?.node.map(({ opType }) => opType)).toEqual(['Gather', 'Cast', 'Identity']);
   });
 
-  it('are listed by name and shape without a checkpoint', () => {
+  test('are listed by name and shape without a checkpoint', () => {
     const recorded = recordWeights((finder) => void buildGraph({ ...plan, weights: finder }, (g, { x }, root) => {
       const y = linear(g, x, root.at('fc'), fc);
       return { y: reshape(g, root.has('optional') ? root.get('optional', [2]) : y, [0, 2]) };

@@ -1,5 +1,5 @@
 import type { StoredTensor } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { Graph } from './graph.ts';
 import { activation } from './nn/activation.ts';
@@ -18,13 +18,13 @@ function written(body: (g: Graph, x: F32) => F32): { readonly before: string[]; 
 const weight = (g: Graph, name: string, shape: readonly number[] = [4]): F32 =>
   g.external('float32', { name, shape, dtype: 'F32', byteOffset: 0, byteLength: 16, file: 'w' } satisfies StoredTensor, 'w');
 
-it('takes a bias into the GELU behind it, layer after layer', () => {
+test('takes a bias into the GELU behind it, layer after layer', () => {
   const { after } = written((g, x) => activation(g, add(g, activation(g, add(g, x, weight(g, 'first')), 'gelu'), weight(g, 'second')), 'gelu'));
   expect(after).toEqual(['Gelu = com.microsoft:BiasGelu(x,first)', 'Gelu_1 = com.microsoft:BiasGelu(Gelu,second)', 'result = :Identity(Gelu_1)']);
 });
 
 describe('what stays', () => {
-  it.each<[string, Parameters<typeof written>[0]]>([
+  test.each<[string, Parameters<typeof written>[0]]>([
     ['a sum that others read too', (g, x) => {
       const sum = add(g, x, weight(g, 'bias'));
       return mul(g, sum, activation(g, sum, 'gelu'));

@@ -1,5 +1,5 @@
 import { f32 } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildGraph } from './build-graph.ts';
 import type { Graph } from './graph.ts';
 import { layerNorm } from './nn/layer-norm.ts';
@@ -21,7 +21,7 @@ function foldsOf(...bodies: readonly ((g: Graph, x: F32, root: Weights) => F32)[
 }
 
 describe('norms that may be folded', () => {
-  it('are those whose results only linear layers read', () => {
+  test('are those whose results only linear layers read', () => {
     expect(foldsOf((g, x, root) => {
       const states = norm(g, x, root);
       return add(g, x, add(g, linear(g, states, root.at('q'), square), linear(g, states, root.at('k'), square)));
@@ -29,7 +29,7 @@ describe('norms that may be folded', () => {
     expect(foldsOf((g, x, root) => linear(g, rmsNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), square))).toEqual([{ norm: 'norm.weight', layers: ['fc.weight'] }]);
   });
 
-  it('are not those that a sum reads too, or that are a result', () => {
+  test('are not those that a sum reads too, or that are a result', () => {
     expect(foldsOf((g, x, root) => {
       const states = norm(g, x, root);
       return add(g, states, linear(g, states, root.at('fc'), square));
@@ -37,11 +37,11 @@ describe('norms that may be folded', () => {
     expect(foldsOf(norm)).toEqual([]);
   });
 
-  it('are not those without weights', () => {
+  test('are not those without weights', () => {
     expect(foldsOf((g, x, root) => linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5, affine: false }), root.at('fc'), square))).toEqual([]);
   });
 
-  it('are not those of which anything is read in a second place, of this or another graph', () => {
+  test('are not those of which anything is read in a second place, of this or another graph', () => {
     expect(foldsOf((g, x, root) => linear(g, norm(g, linear(g, norm(g, x, root), root.at('a'), square), root), root.at('b'), square))).toEqual([]);
     expect(foldsOf((g, x, root) => linear(g, linear(g, norm(g, x, root), root.at('fc'), square), root.at('fc'), square))).toEqual([]);
     expect(foldsOf((g, x, root) => linear(g, norm(g, x, root), root.at('fc'), square), (g, x, root) => linear(g, x, root.at('fc'), square))).toEqual([]);

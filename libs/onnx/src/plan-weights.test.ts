@@ -1,5 +1,5 @@
 import { f32, i64, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildGraph } from './build-graph.ts';
 import { decodeModel } from './model-proto.ts';
 import { embedding } from './nn/embedding.ts';
@@ -34,23 +34,23 @@ const plan = (store: WeightStore, ...[precision]: [Parameters<typeof planWeights
 };
 
 describe('planWeights', () => {
-  it('plans matrices of linear layers, and a tied head more finely; norms and biases stay floats', () => {
+  test('plans matrices of linear layers, and a tied head more finely; norms and biases stay floats', () => {
     expect(plan(storeOf(tied), 'q4')).toEqual({ 'norm.weight': 'fp32', 'norm.bias': 'fp32', 'fc.weight': 'q4', 'fc.bias': 'fp32', 'embed_tokens.weight': 'q8' });
     expect(plan(storeOf(tied), 'int8')).toMatchObject({ 'fc.weight': 'int8', 'embed_tokens.weight': 'int8' });
   });
 
-  it('plans a head that is stored, and then not the table of words', () => {
+  test('plans a head that is stored, and then not the table of words', () => {
     const planned = plan(storeOf({ ...tied, 'lm.lm_head.weight': [100, SIZE] }), 'q4');
     expect(planned).toMatchObject({ 'lm_head.weight': 'q8' });
     expect(planned).not.toHaveProperty(['embed_tokens.weight']);
   });
 
-  it('reads float32 where it lies, and small checkpoints of narrower floats as well', () => {
+  test('reads float32 where it lies, and small checkpoints of narrower floats as well', () => {
     expect(plan(storeOf(tied, 'F32', 2 ** 30), 'fp32')).toBeUndefined();
     expect(plan(storeOf(tied, 'F16', 1000), 'fp32')).toBeUndefined();
   });
 
-  it('has large checkpoints of narrower floats kept as float32, which is mapped and not held on the heap', () => {
+  test('has large checkpoints of narrower floats kept as float32, which is mapped and not held on the heap', () => {
     expect(new Set(Object.values(plan(storeOf(tied, 'BF16', 2 ** 26), 'fp32') ?? {}))).toEqual(new Set(['fp32']));
   });
 });
@@ -65,7 +65,7 @@ describe('a graph over integers', () => {
     ]),
   };
 
-  it('reads them in place of the floats, asks for packing, and names what it read by the checkpoint', () => {
+  test('reads them in place of the floats, asks for packing, and names what it read by the checkpoint', () => {
     const model = build(store);
     expect(model.prepack).toBe('onLoad');
     expect(model.weightNames).toEqual(['lm.norm.weight', 'lm.norm.bias', 'lm.fc.weight', 'lm.fc.bias', 'lm.embed_tokens.weight']);
@@ -77,19 +77,19 @@ describe('a graph over integers', () => {
     expect(build(storeOf(tied)).prepack).toBeUndefined();
   });
 
-  it('is written in the form that the runtime would give it where all of them are bytes, and left to the runtime elsewhere', () => {
+  test('is written in the form that the runtime would give it where all of them are bytes, and left to the runtime elsewhere', () => {
     const bytesAlone = { ...store, quantized: new Map([...(store.quantized ?? [])].filter(([, { precision }]) => precision === 'int8')) };
     expect([bytesAlone, store, storeOf(tied)].map((weights) => build(weights).optimized)).toEqual([true, undefined, undefined]);
   });
 
-  it('quantises the states that several layers read once', () => {
+  test('quantises the states that several layers read once', () => {
     const two = buildGraph({ name: 'two', signature: { inputs: { x: f32('batch', SIZE) }, outputs: { y: f32('batch', SIZE), z: f32('batch', SIZE) } }, weights: store, prefix: 'lm' }, (g, { x }, root) => ({
       y: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }), z: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }),
     }));
     expect(decodeModel(two.serialize()).graph?.node.filter(({ opType }) => opType === 'QuantizeLinear')).toHaveLength(1);
   });
 
-  it('refuses a matrix of another shape, and an input of another width', () => {
+  test('refuses a matrix of another shape, and an input of another width', () => {
     const failure = expect.objectContaining({ name: 'Blip2Error', code: 'SHAPE_MISMATCH' }) as unknown;
     const apply = (inner: number, out: number, width: number): unknown => buildGraph({ name: 'bad', signature: { inputs: { x: f32('batch', width) }, outputs: { y: f32('batch', out) } }, weights: store, prefix: 'lm' },
       (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), { inFeatures: inner, outFeatures: out, bias: false }) }));
@@ -97,7 +97,7 @@ describe('a graph over integers', () => {
     expect(() => apply(SIZE, SIZE, 32)).toThrow(failure);
   });
 
-  it('looks words up in the floats: integers are for products', () => {
+  test('looks words up in the floats: integers are for products', () => {
     const words = buildGraph({ name: 'words', signature: { inputs: { ids: i64('batch', 'sequence') }, outputs: { y: f32('batch', 'sequence', SIZE) } }, weights: store, prefix: 'lm' },
       (g, { ids }, root) => ({ y: embedding(g, ids, root.at('embed_tokens'), { numEmbeddings: 100, embeddingSize: SIZE }) }));
     expect(decodeModel(words.serialize()).graph?.initializer.map(({ name }) => name)).toEqual(['lm.embed_tokens.weight']);
@@ -105,18 +105,18 @@ describe('a graph over integers', () => {
 });
 
 describe('precisions', () => {
-  it('presets: 8 bits for many rows and 4 for few, or 4 throughout', () => {
+  test('presets: 8 bits for many rows and 4 for few, or 4 throughout', () => {
     expect(partPrecisions()).toEqual({ many: 'fp32', few: 'fp32' });
     expect(partPrecisions('fast')).toEqual({ many: 'int8', few: 'q4' });
     expect(partPrecisions('small')).toEqual({ many: 'q4', few: 'q4' });
     expect(partPrecisions('q8')).toEqual({ many: 'q8', few: 'q8' });
   });
 
-  it.each([['fp16', /use fast/], ['int4', /Use q4/], ['toString', /Use one of fp32/], ['', /Use one of/]])('refuses %j with what to use', (name, words) => {
+  test.each([['fp16', /use fast/], ['int4', /Use q4/], ['toString', /Use one of fp32/], ['', /Use one of/]])('refuses %j with what to use', (name, words) => {
     expect(() => expectPrecision(name)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_DTYPE', message: expect.stringMatching(words) as string }));
   });
 
-  it('holds heads and T5\'s outlier layers more finely, by name', () => {
+  test('holds heads and T5\'s outlier layers more finely, by name', () => {
     expect(sensitivePrecision('language_model.lm_head.weight', 'q4')).toBe('q8');
     expect(sensitivePrecision('language_model.model.decoder.embed_tokens.weight', 'q4')).toBe('q8');
     expect(sensitivePrecision('shared.weight', 'int8')).toBe('int8');

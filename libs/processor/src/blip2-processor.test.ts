@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { RawImage } from '@blip2/interfaces';
 import { BlipImageProcessor, Blip2Processor } from './index.ts';
 
@@ -13,39 +13,39 @@ const folder = mkdtempSync(join(tmpdir(), 'processor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('Blip2Processor', () => {
-  it('gives exactly what was asked for', async () => {
+  test('gives exactly what was asked for', async () => {
     expect(Object.keys(await modern.process({ images: image }))).toEqual(['pixelValues']);
     expect(Object.keys(await modern.process({ text: 'a' }))).toEqual(['inputIds', 'attentionMask']);
     expect(Object.keys(await modern.process({ images: [image, image], text: ['a', 'b'] })).sort()).toEqual(['attentionMask', 'inputIds', 'pixelValues']);
   });
-  it('puts image tokens in front of left padding, and none without pictures', async () => {
+  test('puts image tokens in front of left padding, and none without pictures', async () => {
     const { inputIds } = await modern.process({ images: [image, image], text: ['a', 'a photo of'] }, { padding: true, paddingSide: 'left' });
     expect(inputIds?.[0]).toEqual([420, 420, 420, 420, 420, 420, 1, 1, 1, 1, 1, 2, 68]);
     expect((await modern.process({ text: 'a' })).inputIds).toEqual([[2, 68]]);
   });
-  it('reduces maxLength by the image tokens, for text alone too', async () => {
+  test('reduces maxLength by the image tokens, for text alone too', async () => {
     expect((await modern.process({ text: 'a photo of' }, { maxLength: 10 })).inputIds).toEqual([[2, 68, 285, 329]]);
     await expect(modern.process({ text: 'a' }, { maxLength: 5 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('at least 6') });
   });
-  it('adds no image tokens in older repositories', async () => {
+  test('adds no image tokens in older repositories', async () => {
     expect([modern.numQueryTokens, legacy.numQueryTokens]).toEqual([6, undefined]);
     expect((await legacy.process({ images: image, text: 'a' })).inputIds).toEqual([[2, 68]]);
   });
-  it('decodes, leaving special tokens out on request', () => {
+  test('decodes, leaving special tokens out on request', () => {
     expect(modern.decode([420, 2, 68])).toBe('<image></s>a');
     expect(modern.batchDecode([[420, 2, 68], [1]], { skipSpecialTokens: true })).toEqual(['a', '']);
   });
-  it('keeps users from injecting special tokens on request', async () => {
+  test('keeps users from injecting special tokens on request', async () => {
     const text = '<image></s>';
     expect((await modern.process({ text })).inputIds).toEqual([[2, 420, 2]]);
     const [row = []] = (await modern.process({ text }, { escapeSpecialTokens: true })).inputIds ?? [];
     expect(row.slice(1).filter((id) => id === 420 || id === 2)).toEqual([]);
   });
-  it('refuses nothing and what is no text', async () => {
+  test('refuses nothing and what is no text', async () => {
     const bad: readonly object[] = [{}, { text: [] }, { text: [5] }, { text: 5 }, { images: [] }];
     for (const inputs of bad) await expect(modern.process(inputs)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
-  it('refuses an impossible number of image tokens', async () => {
+  test('refuses an impossible number of image tokens', async () => {
     cpSync(checkpoint('opt-legacy-fp16'), folder, { recursive: true });
     for (const value of ['32', -1, 1e9, 0.5]) {
       writeFileSync(join(folder, 'processor_config.json'), JSON.stringify({ num_query_tokens: value }));
@@ -55,48 +55,48 @@ describe('Blip2Processor', () => {
 });
 
 describe('BlipImageProcessor', () => {
-  it('reads both layouts; the class default is 384 pixels', async () => {
+  test('reads both layouts; the class default is 384 pixels', async () => {
     expect((await BlipImageProcessor.fromPretrained(checkpoint('t5'))).settings.size).toEqual({ height: 32, width: 32 });
     expect((await BlipImageProcessor.fromPretrained(checkpoint('opt-legacy-fp16'))).settings.size).toEqual({ height: 224, width: 224 });
     expect(BlipImageProcessor.fromJson({}).settings.size).toEqual({ height: 384, width: 384 });
   });
-  it('rounds like the reference: product in float64, difference and quotient in float32', async () => {
+  test('rounds like the reference: product in float64, difference and quotient in float32', async () => {
     const level: RawImage = { data: Uint8Array.of(0, 0, 0), width: 1, height: 1, channels: 3 };
     const { pixelValues } = await BlipImageProcessor.fromJson({ size: 1 }).process(level);
     expect([...pixelValues.data]).toEqual([-1.7922625541687012, -1.7520971298217773, -1.480219841003418]);
   });
-  it('takes sizes and statistics as one number, filters by name', async () => {
+  test('takes sizes and statistics as one number, filters by name', async () => {
     const processor = BlipImageProcessor.fromJson({});
     const byName = await processor.process(image, { size: 8, resample: 'bilinear', imageMean: 0.5, imageStd: 0.5 });
     const byNumber = await processor.process(image, { size: { height: 8, width: 8 }, resample: 2, imageMean: [0.5, 0.5, 0.5], imageStd: [0.5, 0.5, 0.5] });
     expect(byName.pixelValues.dims).toEqual([1, 3, 8, 8]);
     expect(byName).toEqual(byNumber);
   });
-  it('gives levels when neither rescaled nor normalised', async () => {
+  test('gives levels when neither rescaled nor normalised', async () => {
     const { pixelValues } = await BlipImageProcessor.fromJson({}).process(image, { doResize: false, doRescale: false, doNormalize: false });
     expect(pixelValues.type).toBe('uint8');
     expect([...pixelValues.data.subarray(0, 3)]).toEqual([0, 15, 30]);
   });
-  it('cannot batch different sizes without resizing', async () => {
+  test('cannot batch different sizes without resizing', async () => {
     const wide: RawImage = { data: new Uint8Array(24), width: 4, height: 2, channels: 3 };
     await expect(BlipImageProcessor.fromJson({}).process([image, wide], { doResize: false })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
-  it.each([{ size: 0 }, { size: 1e6 }, { size: { longest_edge: 224 } }, { size: { shortest_edge: 2 ** 13 } }, { size: { shortest_edge: 8, longest_edge: 0 } }, { size: [8, 8, 8] }, { size: [8] }, { doCenterCrop: true, cropSize: { shortestEdge: 8 } }, { resample: 9 }, { resample: 'cubic' }, { imageStd: 0 }, { imageMean: [1, 2] }, { rescaleFactor: Number.NaN }, { doResize: 'yes' }])('refuses %j', async (options) => {
+  test.each([{ size: 0 }, { size: 1e6 }, { size: { longest_edge: 224 } }, { size: { shortest_edge: 2 ** 13 } }, { size: { shortest_edge: 8, longest_edge: 0 } }, { size: [8, 8, 8] }, { size: [8] }, { doCenterCrop: true, cropSize: { shortestEdge: 8 } }, { resample: 9 }, { resample: 'cubic' }, { imageStd: 0 }, { imageMean: [1, 2] }, { rescaleFactor: Number.NaN }, { doResize: 'yes' }])('refuses %j', async (options) => {
     await expect(BlipImageProcessor.fromJson({}).process(image, options as object)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
-  it.each([{ size: { longest_edge: 224 } }, { do_pad: true }, { do_center_crop: true, crop_size: { shortest_edge: 8 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }, { size: null }, { resample: null }, { image_mean: null }, { rescale_factor: null }])('refuses a file with %j', (json) => {
+  test.each([{ size: { longest_edge: 224 } }, { do_pad: true }, { do_center_crop: true, crop_size: { shortest_edge: 8 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }, { size: null }, { resample: null }, { image_mean: null }, { rescale_factor: null }])('refuses a file with %j', (json) => {
     expect(() => BlipImageProcessor.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
-  it('takes a step that is null as off, and then no setting of it', () => {
+  test('takes a step that is null as off, and then no setting of it', () => {
     const file = { do_resize: null, size: null, do_rescale: null, rescale_factor: null, do_normalize: null, image_std: null };
     expect(BlipImageProcessor.fromJson(file).settings).toMatchObject({ doResize: false, doRescale: false, doNormalize: false });
   });
 
-  it('says which file is missing', async () => {
+  test('says which file is missing', async () => {
     await expect(BlipImageProcessor.fromPretrained(import.meta.dirname)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('preprocessor_config.json') });
   });
 
-  it.each([['an image processor', BlipImageProcessor], ['a processor', Blip2Processor]])('says of %s that a folder does not exist, and stops when asked', async (_, { fromPretrained }) => {
+  test.each([['an image processor', BlipImageProcessor], ['a processor', Blip2Processor]])('says of %s that a folder does not exist, and stops when asked', async (_, { fromPretrained }) => {
     await expect(fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('folder does not exist') });
     await expect(fromPretrained(checkpoint('opt'), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BlipImageProcessor, Blip2Processor, decodeImage, Tokenizer } from './index.ts';
 import type { PixelTensor } from './pixel-values.ts';
 
@@ -107,10 +107,10 @@ function expectPixels(golden: GoldenCase, entry: Entry, pixelValues: PixelTensor
 describe.each(cases)('%s', (name) => {
   const golden = new GoldenCase(name);
   const entries = golden.entries.filter(({ kind }) => kind in runners);
-  it('has entries of every kind', () => {
+  test('has entries of every kind', () => {
     expect(new Set(entries.map(({ kind }) => kind)).size).toBeGreaterThan(1);
   });
-  it.each(entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
+  test.each(entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
     await runners[entry.kind]?.(golden, entry);
   });
 });
@@ -122,7 +122,7 @@ function firstDifference(actual: ArrayLike<number>, expected: ArrayLike<number>)
   return -1;
 }
 
-it('notices one changed value and a missing one', () => {
+test('notices one changed value and a missing one', () => {
   expect(firstDifference([1, 2, 3], [1, 2, 3])).toBe(-1);
   expect(firstDifference([1, 2, 3], [1, 2.0000001, 3])).toBe(1);
   expect(firstDifference([1, 2], [1, 2, 3])).toBe(2);

@@ -2,7 +2,7 @@
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { InstructBlipProcessor } from './instructblip-processor.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -37,19 +37,19 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
 });
 
 describe('InstructBlipProcessor', () => {
-  it('gives pictures alone without any text', async () => {
+  test('gives pictures alone without any text', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
     expect(Object.keys(await processor.process({ images: join(cases, 'instructblip-llama/images/square.png') }))).toEqual(['pixelValues']);
   });
 
-  it('refuses what is no input', async () => {
+  test('refuses what is no input', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
     await expect(processor.process({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(processor.process({ text: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(processor.process({ text: 'a' }, { maxLength: 4, truncation: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'maxLength' } });
   });
 
-  it('needs the second tokenizer', async () => {
+  test('needs the second tokenizer', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-instruct-'));
     await cp(checkpoint, folder, { recursive: true, filter: (path) => !path.endsWith('qformer_tokenizer') && !path.endsWith('.safetensors') });
     await expect(InstructBlipProcessor.fromPretrained(folder)).rejects.toMatchObject({ code: 'MISSING_FILE' });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BlipImageProcessor } from './blip-image-processor.ts';
 import { centerCrop } from './center-crop.ts';
 import { targetSize } from './target-size.ts';
@@ -23,14 +23,14 @@ function picture(height: number, width: number): { type: 'uint8'; dims: [number,
 }
 
 describe('sizes and crops are those of the reference, level by level', () => {
-  it.each(cases)('$json of $picture', async ({ picture: [height, width], json, dims, levels }) => {
+  test.each(cases)('$json of $picture', async ({ picture: [height, width], json, dims, levels }) => {
     const processor = BlipImageProcessor.fromJson({ ...json, do_rescale: false, do_normalize: false });
     const { pixelValues } = await processor.process(picture(height, width));
     expect(pixelValues.dims).toEqual([1, ...dims]);
     expect([...pixelValues.data]).toEqual(levels);
   });
 
-  it('an option of a call goes before the file', async () => {
+  test('an option of a call goes before the file', async () => {
     const processor = BlipImageProcessor.fromJson({ size: { shortest_edge: 6 }, do_rescale: false, do_normalize: false });
     expect((await processor.process(picture(10, 15), { size: { shortestEdge: 8, longestEdge: 9 }, doCenterCrop: true, cropSize: 4 })).pixelValues.dims).toEqual([1, 3, 4, 4]);
     await expect(processor.process(picture(10, 15), { doCenterCrop: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'cropSize' } });
@@ -38,13 +38,13 @@ describe('sizes and crops are those of the reference, level by level', () => {
   });
 });
 
-it('a crop takes the middle, and puts a smaller picture there', () => {
+test('a crop takes the middle, and puts a smaller picture there', () => {
   const image = { type: 'uint8', dims: [1, 2, 3], data: Uint8Array.of(1, 2, 3, 4, 5, 6) } as const;
   expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 1, width: 1 }).data).toEqual(Uint8Array.of(1, 2, 3));
   expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 2, width: 2 })).toEqual({ type: 'uint8', dims: [2, 2, 3], data: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6) });
 });
 
-it('refuses pictures that cannot have their size', () => {
+test('refuses pictures that cannot have their size', () => {
   expect(() => targetSize(1, 30_000, { shortestEdge: 384 })).toThrow(expect.objectContaining({ code: 'IMAGE_TOO_LARGE' }));
   expect(() => targetSize(1, 30_000, { shortestEdge: 384, longestEdge: 400 })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_IMAGE' }));
 });

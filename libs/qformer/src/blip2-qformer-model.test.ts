@@ -5,7 +5,7 @@ import { openCheckpoint, saveCheckpoint, storedTensorSource } from '@blip2/check
 import { Blip2Config, Blip2QFormerConfig, readConfig, writeConfig } from '@blip2/config';
 import type { PatchFeatures } from '@blip2/interfaces';
 import { languageProjectionConformance, pseudoRandom, qformerConformance } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
 import { buildQFormer, qformerSignature, qformerTensors, type QFormerRequest } from './graph.ts';
 import { LanguageProjection } from './language-projection.ts';
@@ -38,10 +38,10 @@ afterAll(async () => {
 });
 
 describe.each(cases)('the Q-Former of %s', (_, folder) => {
-  for (const check of qformerConformance({ create: () => Blip2QFormerModel.fromPretrained(folder, { threads: 1 }) })) it(check.name, check.run);
+  for (const check of qformerConformance({ create: () => Blip2QFormerModel.fromPretrained(folder, { threads: 1 }) })) test(check.name, check.run);
 });
 describe.each(cases)('the projection of %s', (_, folder) => {
-  for (const check of languageProjectionConformance({ create: () => LanguageProjection.fromPretrained(folder, { threads: 1 }) })) it(check.name, check.run);
+  for (const check of languageProjectionConformance({ create: () => LanguageProjection.fromPretrained(folder, { threads: 1 }) })) test(check.name, check.run);
 });
 
 /** Stored by checkpoints of 2023, read by nobody: the position ids of a text the Q-Former does not take. */
@@ -51,7 +51,7 @@ const flags = [false, true];
 const masks = flags.flatMap((masked) => flags.map((encoderMasked) => ({ masked, encoderMasked })));
 
 describe('graphs', () => {
-  it.each(cases)('of %s read every tensor of the Q-Former once, whatever is asked for', async (_, folder) => {
+  test.each(cases)('of %s read every tensor of the Q-Former once, whatever is asked for', async (_, folder) => {
     const config = Blip2QFormerConfig.fromJson(await readConfig(folder));
     const store = await openCheckpoint(folder);
     const stored = [...store.tensors.keys()].filter((name) => name.startsWith('qformer.') && !IGNORED.has(name)).toSorted();
@@ -64,7 +64,7 @@ describe('graphs', () => {
     for (const { name, shape } of qformerTensors(config, 'qformer')) expect(store.tensors.get(name)?.shape).toEqual(shape);
   });
 
-  it.each(cases)('of %s and its projection leave only query_tokens of what lies between vision and language', async (_, folder) => {
+  test.each(cases)('of %s and its projection leave only query_tokens of what lies between vision and language', async (_, folder) => {
     const { qformerConfig, textConfig, numQueryTokens } = Blip2Config.fromJson(await readConfig(folder));
     const { tensors } = await openCheckpoint(folder);
     const size = { inFeatures: qformerConfig.hiddenSize, outFeatures: textConfig.modelType === 'opt' ? textConfig.hiddenSize : 0 };
@@ -74,7 +74,7 @@ describe('graphs', () => {
     expect(tensors.get('query_tokens')?.shape).toEqual([1, numQueryTokens, qformerConfig.hiddenSize]);
   });
 
-  it.each(masks)('load and give what they declare, masks: %o', async ({ masked, encoderMasked }) => {
+  test.each(masks)('load and give what they declare, masks: %o', async ({ masked, encoderMasked }) => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const { config } = model;
     const output = await model.forward({
@@ -92,7 +92,7 @@ describe('graphs', () => {
     expect(cross[4] === 0).toBe(encoderMasked);
   });
 
-  it('declare the maps of the layers that have cross-attention only', async () => {
+  test('declare the maps of the layers that have cross-attention only', async () => {
     const config = Blip2QFormerConfig.create({ numHiddenLayers: 5, crossAttentionFrequency: 3 });
     const { outputs } = qformerSignature(config, { ...noRequest, attentions: true });
     expect(Object.keys(outputs).filter((name) => name.startsWith('cross_attentions'))).toHaveLength(2);
@@ -100,7 +100,7 @@ describe('graphs', () => {
 });
 
 describe('Blip2QFormerModel', () => {
-  it('reads its own queries unless it is given others', async () => {
+  test('reads its own queries unless it is given others', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const encoderHiddenStates = random(1, 5, 40);
     const own = await model.query(encoderHiddenStates);
@@ -109,7 +109,7 @@ describe('Blip2QFormerModel', () => {
     expect(others.lastHiddenState.dims).toEqual([1, 4, 48]);
   });
 
-  it('sees nothing of what a mask covers', async () => {
+  test('sees nothing of what a mask covers', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const patches = random(1, 5, 40);
     const changed: PatchFeatures = { ...patches, data: patches.data.map((value, index) => (index >= 4 * 40 ? 9 : value)) };
@@ -120,7 +120,7 @@ describe('Blip2QFormerModel', () => {
     expect(largestDifference(await masked(patches), (await model.query(short)).data)).toBeLessThan(1e-5);
   });
 
-  it('takes a mask as rows or as a tensor', async () => {
+  test('takes a mask as rows or as a tensor', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const encoderHiddenStates = random(1, 5, 40);
     const rows = await model.forward({ encoderHiddenStates, encoderAttentionMask: [[1, 0, 1, 1, 0]] });
@@ -128,7 +128,7 @@ describe('Blip2QFormerModel', () => {
     expect(tensor.lastHiddenState.data).toEqual(rows.lastHiddenState.data);
   });
 
-  it('refuses what does not fit', async () => {
+  test('refuses what does not fit', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const encoderHiddenStates = random(2, 5, 40);
     await expect(model.forward({})).rejects.toThrow(failure('INVALID_ARGUMENT', /encoderHiddenStates/));
@@ -140,7 +140,7 @@ describe('Blip2QFormerModel', () => {
     await expect(model.forward({ encoderHiddenStates, attentionMask: [[1, 1, 1, 1, 1, 1]] })).rejects.toThrow(failure('SHAPE_MISMATCH'));
   });
 
-  it('gives states and maps when the configuration asks for them', async () => {
+  test('gives states and maps when the configuration asks for them', async () => {
     await using model = await Blip2QFormerModel.fromConfig(Blip2QFormerConfig.create({ ...tiny, outputHiddenStates: true, outputAttentions: true }), { numQueryTokens: 3 });
     const encoderHiddenStates = random(1, 2, 6);
     expect(await model.forward({ encoderHiddenStates })).toMatchObject({ hiddenStates: { length: 3 }, attentions: { length: 2 }, crossAttentions: { length: 1 } });
@@ -149,7 +149,7 @@ describe('Blip2QFormerModel', () => {
     expect(plain).not.toHaveProperty('attentions');
   });
 
-  it('needs the queries of a checkpoint', async () => {
+  test('needs the queries of a checkpoint', async () => {
     const folder = join(scratch, 'queryless');
     const { tensors } = await openCheckpoint(folders.opt);
     await saveCheckpoint(folder, [...tensors.values()].filter(({ name }) => name.startsWith('qformer.')).map((tensor) => storedTensorSource(tensor)));
@@ -161,7 +161,7 @@ describe('Blip2QFormerModel', () => {
 const tiny = { hiddenSize: 8, intermediateSize: 12, numHiddenLayers: 2, numAttentionHeads: 2, encoderHiddenSize: 6 } as const;
 
 describe('a random Q-Former', () => {
-  it('has as many queries as it is told, 32 if not told', async () => {
+  test('has as many queries as it is told, 32 if not told', async () => {
     const config = Blip2QFormerConfig.create(tiny);
     await using few = await Blip2QFormerModel.fromConfig(config, { numQueryTokens: 3 });
     await using usual = await Blip2QFormerModel.fromConfig(config);
@@ -170,7 +170,7 @@ describe('a random Q-Former', () => {
     await expect(Blip2QFormerModel.fromConfig(config, { numQueryTokens: 0 })).rejects.toThrow(failure('INVALID_ARGUMENT'));
   });
 
-  it('is the same for the same seed, and goes away with its file', async () => {
+  test('is the same for the same seed, and goes away with its file', async () => {
     const query = async (seed: number): Promise<Float32Array> => {
       await using model = await Blip2QFormerModel.fromConfig(Blip2QFormerConfig.create(tiny), { seed, folder: scratch, numQueryTokens: 2, initializer: () => ({ kind: 'normal', std: 1 }) });
       return (await model.query(random(1, 4, 6))).data;
@@ -183,7 +183,7 @@ describe('a random Q-Former', () => {
 });
 
 describe('a Q-Former that was saved alone', () => {
-  it.each(cases)('of %s gives the same as in the whole model', async (name, folder) => {
+  test.each(cases)('of %s gives the same as in the whole model', async (name, folder) => {
     const target = join(scratch, name);
     await using model = await Blip2QFormerModel.fromPretrained(folder);
     await model.savePretrained(target);

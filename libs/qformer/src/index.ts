@@ -7,7 +7,7 @@ export { createLanguageProjection, LanguageProjection } from './language-project
 export { buildLanguageProjection, languageProjectionTensors, type ProjectionSignature, type ProjectionSize } from './language-projection-graph.ts';
 export { buildTextEmbeddings, textEmbeddingsTensors, type TextEmbeddingsSignature } from './text-embeddings-graph.ts';
 export {
-  blip2QFormerLayout, createTextConditionedQFormer, instructBlipQFormerLayout, TextConditionedQFormer,
+  BLIP2_QFORMER_LAYOUT, createTextConditionedQFormer, INSTRUCTBLIP_QFORMER_LAYOUT, TextConditionedQFormer,
   type QFormerLayout, type QFormerReadInputs, type QFormerTextInputs, type TextConditionedQFormerParts, type TextQFormerOptions,
 } from './text-conditioned-qformer.ts';
 export {

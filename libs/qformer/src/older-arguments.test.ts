@@ -6,7 +6,7 @@ import { Blip2QFormerConfig, type PositionEmbeddingType } from '@blip2/config';
 import type { QueryFeatures, Tensor } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { pseudoRandom } from '@blip2/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
 import { imageDistances, selfDistances } from './relative-scores.ts';
 
@@ -38,7 +38,7 @@ function expectClose(got: Float32Array, expected: ArrayLike<number>, tolerance =
 const failure = (code: string): unknown => expect.objectContaining({ name: 'Blip2Error', code });
 
 describe('cached positions', () => {
-  it.each(['absolute', 'relative_key', 'relative_key_query'] as const)('of a text with %s positions equal one run under a causal mask', async (positions) => {
+  test.each(['absolute', 'relative_key', 'relative_key_query'] as const)('of a text with %s positions equal one run under a causal mask', async (positions) => {
     await using model = await modelOf(configOf(positions));
     const queryEmbeds = random(2, POSITIONS, HIDDEN);
     const whole = await model.forward({ queryEmbeds, queryLength: 0, attentionMask: causal(2, 0, POSITIONS) }, { useCache: true });
@@ -59,7 +59,7 @@ describe('cached positions', () => {
     });
   });
 
-  it('of queries equal one run under a causal mask, two at a time', async () => {
+  test('of queries equal one run under a causal mask, two at a time', async () => {
     await using model = await modelOf(configOf());
     const queryEmbeds = random(1, 4, HIDDEN);
     const encoderHiddenStates = random(1, 6, 10);
@@ -70,7 +70,7 @@ describe('cached positions', () => {
     expect(second.pastKeyValues).toBeUndefined();
   });
 
-  it.each(['absolute', 'relative_key'] as const)('of queries are what a text with %s positions goes on from, as in the paper\'s image-grounded text generation', async (positions) => {
+  test.each(['absolute', 'relative_key'] as const)('of queries are what a text with %s positions goes on from, as in the paper\'s image-grounded text generation', async (positions) => {
     await using model = await modelOf(configOf(positions));
     const queryEmbeds = random(1, 7, HIDDEN);
     const encoderHiddenStates = random(1, POSITIONS, 10);
@@ -85,7 +85,7 @@ describe('cached positions', () => {
     }
   });
 
-  it('are refused if they are of another model, or if queries with relative positions are to go on from them', async () => {
+  test('are refused if they are of another model, or if queries with relative positions are to go on from them', async () => {
     await using model = await modelOf(configOf());
     const { pastKeyValues } = await model.forward({ queryEmbeds: random(1, 2, HIDDEN), queryLength: 0 }, { useCache: true });
     const one = { queryEmbeds: random(1, 1, HIDDEN), pastKeyValues: pastKeyValues! };
@@ -95,7 +95,7 @@ describe('cached positions', () => {
   });
 });
 
-it('the seam and a plain forward share one session', async () => {
+test('the seam and a plain forward share one session', async () => {
   let sessions = 0;
   const config = configOf();
   await using model = await Blip2QFormerModel.fromConfig(config, {
@@ -112,7 +112,7 @@ it('the seam and a plain forward share one session', async () => {
 });
 
 describe('masks', () => {
-  it('with the same row for every position are the plain mask', async () => {
+  test('with the same row for every position are the plain mask', async () => {
     await using model = await modelOf(configOf());
     const queryEmbeds = random(2, 4, HIDDEN);
     const rows = [[1, 1, 0, 1], [1, 0, 1, 1]];
@@ -123,14 +123,14 @@ describe('masks', () => {
     expect(Math.abs(none.lastHiddenState.data[0]! - plain.lastHiddenState.data[0]!)).toBeGreaterThan(1e-3);
   });
 
-  it('with ragged rows are refused', async () => {
+  test('with ragged rows are refused', async () => {
     await using model = await modelOf(configOf());
     const queryEmbeds = random(1, 2, HIDDEN);
     await expect(model.forward({ queryEmbeds, queryLength: 0, attentionMask: [[[1, 1], [1]]] })).rejects.toEqual(failure('SHAPE_MISMATCH'));
     await expect(model.forward({ queryEmbeds: random(2, 2, HIDDEN), queryLength: 0, attentionMask: [[1, 1], [1]] })).rejects.toEqual(failure('SHAPE_MISMATCH'));
   });
 
-  it('of heads: ones change nothing, zeros in one layer turn its attention off, other shapes are refused', async () => {
+  test('of heads: ones change nothing, zeros in one layer turn its attention off, other shapes are refused', async () => {
     await using model = await modelOf(configOf());
     const inputs = { queryEmbeds: random(1, 4, HIDDEN), encoderHiddenStates: random(1, 6, 10) };
     const floats = (...dims: number[]): Tensor<'float32'> => ({ type: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1) });
@@ -146,20 +146,20 @@ describe('masks', () => {
 });
 
 describe('relative positions', () => {
-  it('are counted from query to key', () => {
+  test('are counted from query to key', () => {
     expect([...selfDistances(configOf('relative_key'), 2, 1).data].map(Number)).toEqual([9, 8, 7, 10, 9, 8]);
     expect([...imageDistances(configOf('relative_key'), 2, 2).data].map(Number)).toEqual([8, 7, 9, 8]);
     expect([...imageDistances(configOf('relative_key'), 1, 3).data].map(Number)).toEqual([8, 8, 8]);
   });
 
-  it('refuse more positions than the table has, and other numbers of queries and image positions', async () => {
+  test('refuse more positions than the table has, and other numbers of queries and image positions', async () => {
     await using model = await modelOf(configOf('relative_key'));
     await expect(model.forward({ queryEmbeds: random(1, 10, HIDDEN), queryLength: 0 })).rejects.toEqual(failure('SEQUENCE_TOO_LONG'));
     await expect(model.forward({ queryEmbeds: random(1, 4, HIDDEN), encoderHiddenStates: random(1, 6, 10) })).rejects.toEqual(failure('SHAPE_MISMATCH'));
     expect((await model.forward({ queryEmbeds: random(1, 1, HIDDEN), encoderHiddenStates: random(1, 6, 10) })).lastHiddenState.dims).toEqual([1, 1, HIDDEN]);
   });
 
-  it.each(['relative_key', 'relative_key_query'] as const)('of kind %s are the formula, written out, in self- and cross-attention', async (kind) => {
+  test.each(['relative_key', 'relative_key_query'] as const)('of kind %s are the formula, written out, in self- and cross-attention', async (kind) => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-relative-'));
     try {
       await using model = await modelOf(configOf(kind, 1));

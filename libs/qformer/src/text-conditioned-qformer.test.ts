@@ -3,11 +3,11 @@ import { createRandomPartWeights, partWeights, type InitializeTensor } from '@bl
 import { Blip2QFormerConfig } from '@blip2/config';
 import type { QueryFeatures } from '@blip2/interfaces';
 import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
 import { qformerTensors } from './graph.ts';
 import { MatchingHead, RetrievalProjection } from './retrieval-heads.ts';
-import { blip2QFormerLayout, createTextConditionedQFormer, instructBlipQFormerLayout, TextConditionedQFormer, type QFormerLayout } from './text-conditioned-qformer.ts';
+import { BLIP2_QFORMER_LAYOUT, createTextConditionedQFormer, INSTRUCTBLIP_QFORMER_LAYOUT, TextConditionedQFormer, type QFormerLayout } from './text-conditioned-qformer.ts';
 import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -23,18 +23,18 @@ function random(...dims: [number, number, number]): QueryFeatures {
 const failure = (code: string): unknown => expect.objectContaining({ name: 'Blip2Error', code });
 
 describe.each(cases)('the Q-Former with text of %s', (_, folder) => {
-  for (const check of textConditionedQFormerConformance({ create: () => TextConditionedQFormer.fromPretrained(folder, { threads: 1 }), vocabularySize: 200 })) it(check.name, check.run);
+  for (const check of textConditionedQFormerConformance({ create: () => TextConditionedQFormer.fromPretrained(folder, { threads: 1 }), vocabularySize: 200 })) test(check.name, check.run);
 });
 
 describe('a Q-Former that reads text', () => {
-  it('without text is the plain Q-Former', async () => {
+  test('without text is the plain Q-Former', async () => {
     await using withText = await TextConditionedQFormer.fromPretrained(itm);
     await using plain = await Blip2QFormerModel.fromPretrained(itm);
     const patches = random(2, 5, plain.encoderHiddenSize);
     expect((await withText.forward({ encoderHiddenStates: patches })).lastHiddenState).toEqual(await plain.query(patches));
   });
 
-  it('numbers text positions from 0, also after the queries, unless told otherwise', async () => {
+  test('numbers text positions from 0, also after the queries, unless told otherwise', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(itm);
     const [plain, given, shifted] = [
       await qformer.embed({ inputIds: [[5, 6, 7]] }),
@@ -50,7 +50,7 @@ describe('a Q-Former that reads text', () => {
     expect(behind.data.subarray(numQueryTokens * hiddenSize)).toEqual(plain.data);
   });
 
-  it('refuses ids and positions that its tables lack, and masks of another shape', async () => {
+  test('refuses ids and positions that its tables lack, and masks of another shape', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(itm);
     const { vocabSize, maxPositionEmbeddings } = qformer.config;
     for (const inputIds of [[[vocabSize]], [[-1]]]) await expect(qformer.read({ inputIds })).rejects.toEqual(failure('INVALID_ARGUMENT'));
@@ -60,15 +60,15 @@ describe('a Q-Former that reads text', () => {
     await expect(qformer.read({ inputIds: [[1, 2]], attentionMask: [[1]] })).rejects.toEqual(failure('SHAPE_MISMATCH'));
   });
 
-  it('is not to be had from a checkpoint without text weights', async () => {
+  test('is not to be had from a checkpoint without text weights', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(join(root, 'tools/parity/cases/opt/checkpoint'));
     await expect(qformer.read({ inputIds: [[1]] })).rejects.toEqual(failure('MISSING_WEIGHT'));
   });
 
-  it('reads embeddings and norm where InstructBLIP keeps them', async () => {
+  test('reads embeddings and norm where InstructBLIP keeps them', async () => {
     const config = Blip2QFormerConfig.create({ hiddenSize: 12, numAttentionHeads: 3, numHiddenLayers: 2, intermediateSize: 16, encoderHiddenSize: 10, maxPositionEmbeddings: 9, vocabSize: 20 });
-    await using own = await constantQFormer(config, blip2QFormerLayout);
-    await using instruct = await constantQFormer(config, instructBlipQFormerLayout);
+    await using own = await constantQFormer(config, BLIP2_QFORMER_LAYOUT);
+    await using instruct = await constantQFormer(config, INSTRUCTBLIP_QFORMER_LAYOUT);
     const text = { inputIds: [[1, 2, 3]], attentionMask: [[1, 1, 1]] };
     const result = await instruct.query(random(1, 4, 10), text);
     expect(result).toEqual(await own.query(random(1, 4, 10), text));
@@ -77,14 +77,14 @@ describe('a Q-Former that reads text', () => {
 });
 
 describe('heads of retrieval', () => {
-  it('projections give vectors of length 1', async () => {
+  test('projections give vectors of length 1', async () => {
     await using projection = await RetrievalProjection.fromPretrained(itm, 'vision_projection');
     const { data, dims } = await projection.project(random(2, 3, projection.inFeatures));
     expect(dims).toEqual([2, 3, projection.outFeatures]);
     for (let row = 0; row < 6; row++) expect(Math.hypot(...data.subarray(row * dims[2], (row + 1) * dims[2]))).toBeCloseTo(1, 5);
   });
 
-  it('the matching head is the mean over queries', async () => {
+  test('the matching head is the mean over queries', async () => {
     await using head = await MatchingHead.fromPretrained(itm);
     const [one, other] = [random(1, 1, head.inFeatures), { ...random(1, 1, head.inFeatures), data: random(1, 2, head.inFeatures).data.slice(head.inFeatures) }];
     const both = await head.classify({ type: 'float32', dims: [1, 2, head.inFeatures], data: Float32Array.from([...one.data, ...other.data]) });

@@ -46,9 +46,9 @@ export interface QFormerLayout {
 }
 
 /** BLIP-2's retrieval checkpoints. */
-export const blip2QFormerLayout: QFormerLayout = { qformer: 'qformer', embeddings: 'embeddings', norm: 'layernorm' };
+export const BLIP2_QFORMER_LAYOUT: QFormerLayout = { qformer: 'qformer', embeddings: 'embeddings', norm: 'layernorm' };
 /** InstructBLIP's, where the embeddings are the Q-Former's own. */
-export const instructBlipQFormerLayout: QFormerLayout = { qformer: 'qformer', embeddings: 'qformer.embeddings', norm: 'embeddings.layernorm' };
+export const INSTRUCTBLIP_QFORMER_LAYOUT: QFormerLayout = { qformer: 'qformer', embeddings: 'qformer.embeddings', norm: 'embeddings.layernorm' };
 
 /** What it is made of. */
 export interface TextConditionedQFormerParts {
@@ -62,7 +62,7 @@ export interface TextConditionedQFormerParts {
 }
 
 /** Puts a Q-Former with text together. Nothing is loaded before it is used. */
-export function createTextConditionedQFormer({ config, queryTokens, weights, embeddingWeights, norm = blip2QFormerLayout.norm }: TextConditionedQFormerParts, options: PartOptions = {}): TextConditionedQFormer {
+export function createTextConditionedQFormer({ config, queryTokens, weights, embeddingWeights, norm = BLIP2_QFORMER_LAYOUT.norm }: TextConditionedQFormerParts, options: PartOptions = {}): TextConditionedQFormer {
   const sessions = lazySessions('Q-Former', options);
   const run = (inputs: QFormerForwardInputs, asked: AskedOutputs): Promise<QFormerOutput> =>
     runQFormer(sessions, config, weights, { ...inputs, queryEmbeds: inputs.queryEmbeds ?? repeatQueries(queryTokens, inputs.encoderHiddenStates?.dims[0] ?? 1) }, { ...asked, norm });
@@ -128,7 +128,7 @@ export interface TextQFormerOptions extends PartOptions, ResolveOptions, Convers
 async function fromPretrained(source: string, { layout: givenLayout, ...options }: TextQFormerOptions = {}): Promise<TextConditionedQFormer> {
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
-  const layout = givenLayout ?? (config.modelType === 'instructblip_qformer' ? instructBlipQFormerLayout : blip2QFormerLayout);
+  const layout = givenLayout ?? (config.modelType === 'instructblip_qformer' ? INSTRUCTBLIP_QFORMER_LAYOUT : BLIP2_QFORMER_LAYOUT);
   const weights = await openPartWeights(folder, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
   const plan = planQFormer(config, weights, options.dtype, { norm: layout.norm, text: true });

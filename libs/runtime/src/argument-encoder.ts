@@ -37,7 +37,7 @@ interface SentSignal {
 }
 
 /** Only a notification may run later and elsewhere: `onProgress`, `onToken`. */
-const callbackPath = /(^|\.)on[A-Z]\w*$/;
+const CALLBACK_PATH = /(^|\.)on[A-Z]\w*$/;
 
 export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder {
   const signals = new Map<number, SentSignal>();
@@ -76,7 +76,7 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
 
   const referenceFor = (loan: Loan): EncodeReference => (value, path) => {
     if (isFunction(value)) {
-      if (callbackPath.test(path)) return lendCallback(value, loan);
+      if (CALLBACK_PATH.test(path)) return lendCallback(value, loan);
       throw notTransferable(path, 'a function');
     }
     if (value instanceof AbortSignal) return lendSignal(value, loan);

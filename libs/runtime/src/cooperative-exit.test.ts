@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Tensor } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createPartHost } from './part-host.ts';
 
 const fixture = (name: string): URL => new URL(`../fixtures/${name}`, import.meta.url);
@@ -23,7 +23,7 @@ function endDuringRun(how: string): Promise<Ended> {
   });
 }
 
-it('runs a real session in a worker', async () => {
+test('runs a real session in a worker', async () => {
   await using host = createPartHost({ isolate: 'worker' });
   const part = await host.create<MatMul>({ module: fixture('matmul-part.mjs'), export: 'createMatMul', args: [{ size: 2, rows: 1, repeats: 3 }] });
   expect(part.size).toBe(2);
@@ -32,23 +32,23 @@ it('runs a real session in a worker', async () => {
 });
 
 describe('a process with a part worker', () => {
-  it('ends by itself while the worker is idle, though its host was forgotten', async () => {
+  test('ends by itself while the worker is idle, though its host was forgotten', async () => {
     await expect(endDuringRun('idle')).resolves.toEqual({ code: 0, signal: null, output: '', errors: '' });
   });
 
-  it('stays alive until pending runs have ended', async () => {
+  test('stays alive until pending runs have ended', async () => {
     const { code, output, errors } = await endDuringRun('nothing');
     expect([code, errors]).toEqual([0, '']);
     expect(output).toMatch(/^act\nran \d+\nran again\n$/);
   });
 
-  it('exitWhenIdle: finishes the run, refuses the next, exits with the code', async () => {
+  test('exitWhenIdle: finishes the run, refuses the next, exits with the code', async () => {
     const { code, signal, output, errors } = await endDuringRun('exitWhenIdle');
     expect([code, signal, errors]).toEqual([3, null, '']);
     expect(output).toMatch(/^act\nran \d+\nsecond: DISPOSED\n$/);
   });
 
-  it('exitNow: ends during the run, as by Ctrl-C, without an abort', async () => {
+  test('exitNow: ends during the run, as by Ctrl-C, without an abort', async () => {
     const { signal, output, errors } = await endDuringRun('exitNow');
     expect([signal, errors]).toEqual(['SIGINT', '']);
     expect(output).toBe('act\n');

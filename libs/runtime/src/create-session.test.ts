@@ -2,7 +2,7 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { f32, i64, type OnnxModel, type Session, type Tensor } from '@blip2/interfaces';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSession } from './create-session.ts';
 
 let folder = '';
@@ -58,53 +58,53 @@ function failure(code: string, words: RegExp = /./): unknown {
 const x: Tensor<'float32', [number, 2]> = { type: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) };
 
 describe('createSession', () => {
-  it('runs a graph over weights where they lie', async () => {
+  test('runs a graph over weights where they lie', async () => {
     await using session = await createSession(await doubling());
     const { y } = await session.run({ x });
     expect(y).toEqual({ type: 'float32', dims: [1, 2], data: Float32Array.of(2, 4) });
     expect((await session.run({ x: { type: 'float32', dims: [2, 2], data: Float32Array.of(1, 2, 3, 4) } })).y.dims).toEqual([2, 2]);
   });
 
-  it('reads a view into a larger array', async () => {
+  test('reads a view into a larger array', async () => {
     await using session = await createSession(await doubling());
     const { y } = await session.run({ x: { ...x, data: Float32Array.of(9, 9, 1, 2, 9).subarray(2, 4) } });
     expect([...y.data]).toEqual([2, 4]);
   });
 
-  it('gives results that outlive it', async () => {
+  test('gives results that outlive it', async () => {
     const session = await createSession(await doubling());
     const { y } = await session.run({ x });
     await session[Symbol.asyncDispose]();
     expect([...y.data]).toEqual([2, 4]);
   });
 
-  it('takes a number of threads', async () => {
+  test('takes a number of threads', async () => {
     await using session = await createSession(await doubling(), { threads: 1, device: 'cpu' });
     expect([...(await session.run({ x })).y.data]).toEqual([2, 4]);
   });
 
-  it('refuses a graph that is none', async () => {
+  test('refuses a graph that is none', async () => {
     const corrupt = { ...(await doubling()), serialize: () => Uint8Array.of(1, 2, 3, 4, 5) };
     await expect(createSession(corrupt)).rejects.toThrow(failure('SESSION_FAILED', /load.*product/));
   });
 
-  it('refuses weights that are not there, or fewer than the graph says', async () => {
+  test('refuses weights that are not there, or fewer than the graph says', async () => {
     await expect(createSession(product(2, 'nowhere.bin'))).rejects.toThrow(failure('SESSION_FAILED', new RegExp(folder)));
     await writeFile(join(folder, 'short.bin'), new Uint8Array(8));
     await expect(createSession(product(2, 'short.bin'))).rejects.toThrow(failure('SESSION_FAILED'));
   });
 
-  it('does not read weights outside their folder', async () => {
+  test('does not read weights outside their folder', async () => {
     await doubling();
     await expect(createSession(product(2, '../double.bin', join(folder, 'inner')))).rejects.toThrow(failure('SESSION_FAILED'));
     await expect(createSession(product(2, join(folder, 'double.bin')))).rejects.toThrow(failure('SESSION_FAILED'));
   });
 
-  it('refuses a device that the runtime does not have', async () => {
+  test('refuses a device that the runtime does not have', async () => {
     await expect(createSession(await doubling(), { device: 'abacus' })).rejects.toThrow(failure('UNSUPPORTED_DEVICE', /cpu.*abacus/));
   });
 
-  it('refuses to run once released, and can be released twice', async () => {
+  test('refuses to run once released, and can be released twice', async () => {
     const session = await createSession(await doubling());
     await session[Symbol.asyncDispose]();
     await session[Symbol.asyncDispose]();
@@ -121,12 +121,12 @@ describe('what is fed', () => {
     ['too few elements', { x: { ...x, data: Float32Array.of(1) } }, 'SHAPE_MISMATCH', /with 1 elements/],
     ['elements in another array than the type says', { x: { ...x, data: Float64Array.of(1, 2) } }, 'SHAPE_MISMATCH', /Float64Array/],
   ];
-  it.each(wrong)('is refused if it is %s', async (_, inputs, code, words) => {
+  test.each(wrong)('is refused if it is %s', async (_, inputs, code, words) => {
     await using session = await createSession(await doubling());
     await expect(session.run(inputs as never)).rejects.toThrow(failure(code, words));
   });
 
-  it('has one length for each name', async () => {
+  test('has one length for each name', async () => {
     const signature = { inputs: { x: f32('rows', 2), ids: i64('rows') }, outputs: { y: f32('rows', 2) } } as const;
     await using session: Session<typeof signature> = await createSession({ ...(await doubling()), signature });
     await expect(session.run({ x, ids: { type: 'int64', dims: [2], data: BigInt64Array.of(1n, 2n) } })).rejects.toThrow(failure('SHAPE_MISMATCH', /input ids.*int64 \[1\].*int64 \[2\]/));
@@ -138,7 +138,7 @@ describe('weights', () => {
   const size = 7168;
   const anonymousBytes = async (): Promise<number> => Number(/RssAnon:\s+(\d+) kB/.exec(await readFile('/proc/self/status', 'utf8'))?.[1]) * 1024;
 
-  it.runIf(process.platform === 'linux')('of 205 MB are mapped, not copied (where the system says what is copied: Linux)', async () => {
+  test.runIf(process.platform === 'linux')('of 205 MB are mapped, not copied (where the system says what is copied: Linux)', async () => {
     const file = await open(join(folder, 'large.bin'), 'w');
     const row = new Float32Array(size);
     for (let at = 0; at < size; at++) await file.write(new Uint8Array(row.fill(at).buffer));

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { expectDevice, type DeviceFacts } from './devices.ts';
 
 /** A binding as onnxruntime-node 1.30 is on Linux. */
@@ -10,40 +10,40 @@ function facts({ libraries = [], fails }: { readonly libraries?: readonly string
 }
 
 describe('expectDevice', () => {
-  it('asks nobody about the processor', async () => {
+  test('asks nobody about the processor', async () => {
     const { create, ...known } = facts({ fails: 'no' });
     await expectDevice('cpu', known);
     expect(create).not.toHaveBeenCalled();
   });
 
-  it('names what is supported where the runtime does not know the device', async () => {
+  test('names what is supported where the runtime does not know the device', async () => {
     await expect(expectDevice('abacus', facts())).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { expected: 'cpu, webgpu', got: 'abacus', fix: 'Use device cpu' } });
     await expect(expectDevice('abacus', facts({ libraries: ['libonnxruntime_providers_cuda.so'] }))).rejects.toMatchObject({ details: { expected: 'cpu, webgpu, cuda' } });
   });
 
-  it.each(['cuda', 'tensorrt'])('says how %s is installed, and does not try it without its library: the runtime would print its log', async (device) => {
+  test.each(['cuda', 'tensorrt'])('says how %s is installed, and does not try it without its library: the runtime would print its log', async (device) => {
     const { create, ...known } = facts({ libraries: ['libonnxruntime.so.1', 'onnxruntime_binding.node'] });
     await expect(expectDevice(device, known)).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { expected: 'cpu, webgpu', fix: expect.stringContaining('ONNXRUNTIME_NODE_INSTALL=cuda12') as string } });
     expect(create).not.toHaveBeenCalled();
   });
 
-  it('tries the device, and gives the session back', async () => {
+  test('tries the device, and gives the session back', async () => {
     const { create, release, ...known } = facts({ libraries: ['libonnxruntime_providers_cuda.so'] });
     await expectDevice('cuda', known);
     expect(create).toHaveBeenCalledWith(expect.any(Uint8Array), expect.objectContaining({ executionProviders: ['cuda'] }));
     expect(release).toHaveBeenCalledOnce();
   });
 
-  it('says what the runtime says where no graph loads on the device', async () => {
+  test('says what the runtime says where no graph loads on the device', async () => {
     await expect(expectDevice('webgpu', facts({ fails: 'No supported adapters\n' }))).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { got: 'No supported adapters', expected: 'cpu' } });
   });
 
-  it('is answered by the installed runtime', async () => {
+  test('is answered by the installed runtime', async () => {
     await expect(expectDevice('abacus')).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { expected: expect.stringMatching(/^cpu\b/) as string } });
     await expect(expectDevice('abacus')).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE' });
   });
 
-  it('tries a graph that the installed runtime takes', async () => {
+  test('tries a graph that the installed runtime takes', async () => {
     const { InferenceSession } = (await import('onnxruntime-node'));
     const known = facts();
     const onCpu = { listSupportedBackends: known.runtime.listSupportedBackends, InferenceSession: { create: (model: Uint8Array) => InferenceSession.create(model, { executionProviders: ['cpu'] }) } };

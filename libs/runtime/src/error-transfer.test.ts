@@ -1,5 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeError, encodeError } from './error-transfer.ts';
 
 /** Through the copy that a thread boundary makes. */
@@ -8,7 +8,7 @@ function across(thrown: unknown): unknown {
 }
 
 describe('an error that crosses a thread', () => {
-  it('keeps the class, code, details, message, stack and cause of a Blip2Error', () => {
+  test('keeps the class, code, details, message, stack and cause of a Blip2Error', () => {
     const error = new Blip2Error('SHAPE_MISMATCH', 'widths differ', { expected: '[1]', got: '[2]', where: 'toy', fix: 'Change it.', cause: new RangeError('deep') });
     const received = across(error);
     expect(received).toBeInstanceOf(Blip2Error);
@@ -19,7 +19,7 @@ describe('an error that crosses a thread', () => {
     expect(received.cause).toMatchObject({ message: 'deep' });
   });
 
-  it('keeps an AbortError and a TimeoutError what they are', () => {
+  test('keeps an AbortError and a TimeoutError what they are', () => {
     for (const name of ['AbortError', 'TimeoutError']) {
       const received = across(new DOMException('stopped', name));
       expect(received).toBeInstanceOf(DOMException);
@@ -27,31 +27,31 @@ describe('an error that crosses a thread', () => {
     }
   });
 
-  it('keeps the class of the standard errors, and the name of others', () => {
+  test('keeps the class of the standard errors, and the name of others', () => {
     expect(across(new TypeError('wrong'))).toBeInstanceOf(TypeError);
     expect(across(new SyntaxError('wrong'))).toBeInstanceOf(SyntaxError);
     expect(across(Object.assign(new Error('x'), { name: 'CustomError' }))).toMatchObject({ name: 'CustomError', message: 'x' });
   });
 
-  it('keeps the fields of a system error, without what cannot be copied', () => {
+  test('keeps the fields of a system error, without what cannot be copied', () => {
     const received = across(Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2, path: '/nowhere', handler: () => 1 }));
     expect(received).toMatchObject({ code: 'ENOENT', errno: -2, path: '/nowhere' });
     expect(received).not.toHaveProperty('handler');
   });
 
-  it('keeps the errors of an AggregateError', () => {
+  test('keeps the errors of an AggregateError', () => {
     const received = across(new AggregateError([new TypeError('one'), 'two'], 'both'));
     expect(received).toBeInstanceOf(AggregateError);
     if (received instanceof AggregateError) expect(received.errors).toEqual([expect.any(TypeError), 'two']);
   });
 
-  it('passes a thrown value that is no error', () => {
+  test('passes a thrown value that is no error', () => {
     expect(across('just text')).toBe('just text');
     expect(across(undefined)).toBeUndefined();
     expect(across(Symbol('odd'))).toBe('Symbol(odd)');
   });
 
-  it('ends a ring of causes', () => {
+  test('ends a ring of causes', () => {
     const first = new Error('first');
     const second = new Error('second', { cause: first });
     Object.assign(first, { cause: second });

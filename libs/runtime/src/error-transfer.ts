@@ -14,11 +14,11 @@ export interface ErrorData {
 }
 
 /** A chain of causes may be a ring. */
-const maxCauses = 8;
+const MAX_CAUSES = 8;
 const nativeErrors: ReadonlyMap<string, new (message: string) => Error> = new Map(
   [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map((type) => [type.name, type]),
 );
-const detailNames = ['expected', 'got', 'where', 'fix'] as const;
+const DETAIL_NAMES = ['expected', 'got', 'where', 'fix'] as const;
 
 /** True for every object that may be thrown as an error, of this realm or another. */
 export function isError(value: unknown): value is Error {
@@ -28,7 +28,7 @@ export function isError(value: unknown): value is Error {
 /** Anything that was thrown → plain data that crosses a thread. */
 export function encodeError(thrown: unknown, depth = 0): ErrorData {
   if (!isError(thrown)) return { kind: 'value', name: typeof thrown, message: String(thrown), fields: { value: isPlain(thrown) ? thrown : String(thrown) } };
-  const nested = depth < maxCauses;
+  const nested = depth < MAX_CAUSES;
   const { cause } = thrown;
   return {
     kind: thrown instanceof DOMException ? 'dom' : isBlip2Error(thrown) ? 'blip2' : 'native',
@@ -73,7 +73,7 @@ function isBlip2Error(error: Error): error is Blip2Error {
 }
 
 function textsOf(details: ErrorDetails): Record<string, string> {
-  return Object.fromEntries(detailNames.flatMap((name) => (details[name] === undefined ? [] : [[name, String(details[name])]])));
+  return Object.fromEntries(DETAIL_NAMES.flatMap((name) => (details[name] === undefined ? [] : [[name, String(details[name])]])));
 }
 
 function plainFieldsOf(error: Error): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { Blip2Error, f32, type OnnxModel, type Session, type SessionFactory } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { lazySessions } from './lazy-sessions.ts';
 
 const signature = { inputs: {}, outputs: { y: f32(1) } };
@@ -29,12 +29,12 @@ function notingFactory(): Log {
 }
 
 describe('lazySessions', () => {
-  it('makes a session when it is first asked for, once, however many ask', async () => {
+  test('makes a session when it is first asked for, once, however many ask', async () => {
     const log = notingFactory();
     const sessions = lazySessions('part', log);
     let written = 0;
     const write = (): OnnxModel => {
-      written += 1;
+      written++;
       return graph('a');
     };
     expect(log.made).toEqual([]);
@@ -46,7 +46,7 @@ describe('lazySessions', () => {
     expect(log.made).toEqual(['a', 'b']);
   });
 
-  it('tries again after a failure', async () => {
+  test('tries again after a failure', async () => {
     const log = notingFactory();
     const sessions = lazySessions('part', log);
     const both = await Promise.allSettled([sessions.get('bad', () => graph('bad')), sessions.get('bad', () => graph('bad'))]);
@@ -55,7 +55,7 @@ describe('lazySessions', () => {
     expect(log.made).toEqual(['bad', 'bad']);
   });
 
-  it('reports what a graph cannot be written for, and tries again', async () => {
+  test('reports what a graph cannot be written for, and tries again', async () => {
     const sessions = lazySessions('part', notingFactory());
     const missing = (): OnnxModel => {
       throw new Blip2Error('MISSING_WEIGHT', 'no such tensor');
@@ -64,7 +64,7 @@ describe('lazySessions', () => {
     await expect(sessions.get('a', () => graph('a'))).resolves.toBeDefined();
   });
 
-  it('releases all sessions, those being made too, and makes no more', async () => {
+  test('releases all sessions, those being made too, and makes no more', async () => {
     const log = notingFactory();
     const sessions = lazySessions('vision encoder', log);
     await sessions.get('a', () => graph('a'));
@@ -76,7 +76,7 @@ describe('lazySessions', () => {
     await expect(sessions.get('a', () => graph('a'))).rejects.toMatchObject({ code: 'DISPOSED', message: expect.stringContaining('vision encoder') as string });
   });
 
-  it('hands on threads and device, and nothing else', async () => {
+  test('hands on threads and device, and nothing else', async () => {
     const log = notingFactory();
     const more = { ...log, threads: 3, device: 'cpu', token: 'secret' };
     await lazySessions('part', more).get('a', () => graph('a'));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { packedLater, type RunnableSession } from './packed-later.ts';
 
 /** Writes down what is done with it. */
@@ -25,7 +25,7 @@ async function made(pack?: () => Promise<RunnableSession>): Promise<{ readonly l
 }
 
 describe('packedLater', () => {
-  it('runs once as it is, gives that session back, and then packs, once', async () => {
+  test('runs once as it is, gives that session back, and then packs, once', async () => {
     const { later, events } = await made();
     for (let run = 0; run < 3; run++) await later.run({});
     expect(events).toEqual(['plain runs', 'plain is released', 'packing', 'packed runs', 'packed runs']);
@@ -33,14 +33,14 @@ describe('packedLater', () => {
     expect(events.at(-1)).toBe('packed is released');
   });
 
-  it('never packs for one run', async () => {
+  test('never packs for one run', async () => {
     const { later, events } = await made();
     await later.run({});
     await later.release();
     expect(events).toEqual(['plain runs', 'plain is released']);
   });
 
-  it('packs once for runs that are asked for together', async () => {
+  test('packs once for runs that are asked for together', async () => {
     const { later, events } = await made();
     await Promise.all([later.run({}), later.run({}), later.run({})]);
     expect(events.filter((event) => event === 'packing')).toHaveLength(1);
@@ -48,7 +48,7 @@ describe('packedLater', () => {
     expect(events.indexOf('plain runs')).toBeLessThan(events.indexOf('plain is released'));
   });
 
-  it('goes on as it is where packing fails', async () => {
+  test('goes on as it is where packing fails', async () => {
     const { later, events } = await made(() => Promise.reject(new Error('no memory')));
     for (let run = 0; run < 3; run++) await later.run({});
     await later.release();

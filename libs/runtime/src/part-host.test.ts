@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createPartHost, type PartHost } from './part-host.ts';
 
 const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
@@ -17,7 +17,7 @@ interface Journal { read(): Promise<string[]> }
 const createCounter = (host: PartHost, ...args: unknown[]): Promise<Counter> => host.create<Counter>({ module, export: 'createCounter', args });
 
 describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) => {
-  it('makes parts from a module URL and an export, or a path to one', async () => {
+  test('makes parts from a module URL and an export, or a path to one', async () => {
     await using host = createPartHost({ isolate });
     const counter = await createCounter(host, 5);
     expect(counter.value).toBe(5);
@@ -27,7 +27,7 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     expect(model.source).toBe('folder');
   });
 
-  it('says what is wrong with the name of a part', async () => {
+  test('says what is wrong with the name of a part', async () => {
     await using host = createPartHost({ isolate });
     await expect(host.create({ module: 'toy-parts.mjs', export: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'toy-parts.mjs' } });
     await expect(host.create({ module: `${module}.missing`, export: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: `${module}.missing` } });
@@ -35,13 +35,13 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     await expect(host.create({ module, export: 'ToyLanguageModel.number' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'number' } });
   });
 
-  it('is not harmed by a start that fails', async () => {
+  test('is not harmed by a start that fails', async () => {
     await using host = createPartHost({ isolate });
     host.start(`${module}.missing`);
     expect((await createCounter(host, 5)).value).toBe(5);
   });
 
-  it('refuses parts once it was disposed of', async () => {
+  test('refuses parts once it was disposed of', async () => {
     const host = createPartHost({ isolate });
     await createCounter(host);
     await host[Symbol.asyncDispose]();
@@ -49,7 +49,7 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     await expect(createCounter(host)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
-  it('tells of a part that cannot be disposed of, after disposing of the others', async () => {
+  test('tells of a part that cannot be disposed of, after disposing of the others', async () => {
     const host = createPartHost({ isolate });
     await createCounter(host);
     await host.create({ module, export: 'ToyLanguageModel.brokenDisposal' });
@@ -57,14 +57,14 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
   });
 });
 
-it.each([['inline', undefined], ['worker', 'imported']] as const)('imports ahead what it is started with: %s', async (isolate, expected) => {
+test.each([['inline', undefined], ['worker', 'imported']] as const)('imports ahead what it is started with: %s', async (isolate, expected) => {
   await using host = createPartHost({ isolate });
   host.start("data:text/javascript,globalThis.startedAhead = 'imported';");
   const part = await host.create<{ look(): Promise<unknown> }>({ module: 'data:text/javascript,export const create = () => ({ look: () => globalThis.startedAhead });', export: 'create' });
   expect(await part.look()).toBe(expected);
 });
 
-it('disposes of inline parts newest first', async () => {
+test('disposes of inline parts newest first', async () => {
   const host = createPartHost({ isolate: 'inline' });
   const journal = await host.create<Journal>({ module, export: 'createJournal' });
   await host.create({ module, export: 'ToyLanguageModel.fromPretrained', args: ['x'] });
@@ -75,14 +75,14 @@ it('disposes of inline parts newest first', async () => {
 });
 
 describe('the end of a worker', () => {
-  it('does not dispose again of a part that is gone', async () => {
+  test('does not dispose again of a part that is gone', async () => {
     const host = createPartHost({ isolate: 'worker' });
     const part = await host.create<{ dispose(): Promise<void> }>({ module, export: 'ToyLanguageModel.disposableOnce' });
     await part.dispose();
     await host[Symbol.asyncDispose]();
   });
 
-  it('waits for the call in progress and refuses those that wait', async () => {
+  test('waits for the call in progress and refuses those that wait', async () => {
     const host = createPartHost({ isolate: 'worker' });
     const counter = await createCounter(host);
     const running = counter.slowAdd(1, 50);
@@ -94,7 +94,7 @@ describe('the end of a worker', () => {
     await counter[Symbol.asyncDispose]();
   });
 
-  it.each([
+  test.each([
     ['exits', (counter: Counter) => counter.leave(7), 'its exit with code 7'],
     ['throws where nobody catches', (counter: Counter) => counter.throwLater(), 'RangeError: nobody caught this'],
     ['runs out of memory', (counter: Counter) => counter.exhaust(), 'memory limit'],

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hasExactByteProducts } from './processor-features.ts';
 
 describe('products of bytes', () => {
-  it.each([
+  test.each([
     ['flags : fpu avx2 avx512_vnni avx512_bf16', true],
     ['flags : fpu avx2 avx_vnni', true],
     ['flags : fpu avx2 avx512f avx512bw', false],
@@ -10,14 +10,14 @@ describe('products of bytes', () => {
     expect(hasExactByteProducts('x64', () => cpuInfo)).toBe(exact);
   });
 
-  it('are not trusted where nothing says what the processor can do', () => {
+  test('are not trusted where nothing says what the processor can do', () => {
     const unreadable = (): string => {
       throw new TypeError('no such file');
     };
     expect(hasExactByteProducts('x64', unreadable)).toBe(false);
   });
 
-  it('are exact on Arm', () => {
+  test('are exact on Arm', () => {
     expect(hasExactByteProducts('arm64', () => '')).toBe(true);
   });
 });

@@ -1,23 +1,23 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { asRows, rowsTensor } from './rows.ts';
 
 describe('rowsTensor', () => {
-  it('lays rows one after another', () => {
+  test('lays rows one after another', () => {
     expect(rowsTensor([[1, 2, 3], [4, 5, 6]], 'ids')).toEqual({ type: 'int64', dims: [2, 3], data: BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n) });
     expect(rowsTensor([], 'ids')).toEqual({ type: 'int64', dims: [0, 0], data: new BigInt64Array() });
   });
 
-  it('refuses ragged rows by the name of the argument', () => {
+  test('refuses ragged rows by the name of the argument', () => {
     expect(() => rowsTensor([[1, 2], [3]], 'inputIds')).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('inputIds') as string }));
   });
 
-  it.each([0.5, Number.NaN, Infinity, 2 ** 53])('refuses %d', (entry) => {
+  test.each([0.5, Number.NaN, Infinity, 2 ** 53])('refuses %d', (entry) => {
     expect(() => rowsTensor([[1, entry]], 'inputIds')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
 
 describe('asRows', () => {
-  it('gives rows as they are, and a tensor as rows', () => {
+  test('gives rows as they are, and a tensor as rows', () => {
     const rows = [[1, 2], [3, 4]];
     expect(asRows(rows)).toBe(rows);
     expect(asRows(rowsTensor([[1, -100], [3, 4]], 'labels'))).toEqual([[1, -100], [3, 4]]);

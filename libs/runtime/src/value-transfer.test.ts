@@ -1,5 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeValue, encodeValue, notTransferable } from './value-transfer.ts';
 
 /** Encodes, copies as `postMessage` does, decodes; only plain data. */
@@ -12,7 +12,7 @@ function across<T>(value: T): unknown {
 }
 
 describe('a value that crosses a thread', () => {
-  it('arrives equal: nested data, typed arrays, collections, dates', () => {
+  test('arrives equal: nested data, typed arrays, collections, dates', () => {
     const value = {
       none: null, missing: undefined, big: 3n, text: 'x', list: [1, [Number.NaN, Infinity]], date: new Date(5), set: new Set([{ a: 1 }]), map: new Map([['k', { b: Float32Array.of(1) }]]),
       long: BigInt64Array.of(1n, -2n), bytes: Uint8Array.of(1, 2),
@@ -20,7 +20,7 @@ describe('a value that crosses a thread', () => {
     expect(across(value)).toStrictEqual(value);
   });
 
-  it('keeps identity and rings', () => {
+  test('keeps identity and rings', () => {
     const data = Float32Array.of(1);
     const value: Record<string, unknown> = { one: { data }, two: { data } };
     value['self'] = value;
@@ -32,7 +32,7 @@ describe('a value that crosses a thread', () => {
     expect(read('one', 'data')).toBe(read('two', 'data'));
   });
 
-  it('sends a view without the buffer around it, and shared memory as a copy', () => {
+  test('sends a view without the buffer around it, and shared memory as a copy', () => {
     const around = new Float32Array(1000);
     around.fill(7, 10, 12);
     expect(across(around.subarray(10, 12))).toStrictEqual(Float32Array.of(7, 7));
@@ -45,7 +45,7 @@ describe('a value that crosses a thread', () => {
     expect(copied).toStrictEqual({ shared: new Uint8Array(2), buffer: new ArrayBuffer(2) });
   });
 
-  it('makes plain data of an instance that is a tensor', () => {
+  test('makes plain data of an instance that is a tensor', () => {
     class RuntimeTensor {
       readonly type = 'float32';
       readonly dims = [1];
@@ -55,18 +55,18 @@ describe('a value that crosses a thread', () => {
     expect(across({ logits: new RuntimeTensor() })).toStrictEqual({ logits: { type: 'float32', dims: [1], data: Float32Array.of(4) } });
   });
 
-  it('passes errors by their class', () => {
+  test('passes errors by their class', () => {
     const received = across({ failed: new Blip2Error('NOT_FINITE', 'nan') });
     expect(received).toMatchObject({ failed: { code: 'NOT_FINITE' } });
   });
 
-  it('refuses by path what is no data', () => {
+  test('refuses by path what is no data', () => {
     expect(() => across({ list: [{ id: Symbol('x') }] })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', details: expect.objectContaining({ where: 'value.list[0].id' }) }));
     expect(() => across(new Map([['key', () => 1]]))).toThrow(/value\.get\(key\)/);
     expect(() => across({ $part: 'handle', handle: 1 })).toThrow(/reserved key/);
   });
 
-  it('does not let a key named __proto__ change a prototype', () => {
+  test('does not let a key named __proto__ change a prototype', () => {
     const received = across(JSON.parse('{"__proto__": {"polluted": true}}'));
     expect(Object.getPrototypeOf(received)).toBe(Object.prototype);
     expect(received).not.toHaveProperty('polluted');

@@ -14,7 +14,7 @@ export type EncodeReference = (value: object, path: string) => Marker | 'walk' |
 /** Finds what a marker stands for on this side. */
 export type DecodeReference = (marker: Exclude<Marker, { $part: 'error' }>) => unknown;
 
-const markerKey = '$part';
+const MARKER_KEY = '$part';
 
 /** INVALID_ARGUMENT for a value that cannot cross a thread; `path` says where it was found. */
 export function notTransferable(path: string, got: string): Blip2Error {
@@ -38,7 +38,7 @@ export function encodeValue(value: unknown, path: string, reference: EncodeRefer
   if (ArrayBuffer.isView(value)) return keep(ownView(value));
   if (types.isSharedArrayBuffer(value)) return keep(new Uint8Array(value).slice().buffer);
   if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isBoxedPrimitive(value) || value instanceof Blob) return value;
-  if (isError(value)) return keep({ [markerKey]: 'error', error: encodeError(value) });
+  if (isError(value)) return keep({ [MARKER_KEY]: 'error', error: encodeError(value) });
   if (Array.isArray(value)) return fill(keep<unknown[]>([]), value, (item, index) => child(item, `${path}[${index}]`));
   if (types.isMap(value)) return fillMap(keep(new Map()), value, (item, key) => child(item, `${path}.get(${String(key)})`));
   if (types.isSet(value)) return fillSet(keep(new Set()), value, (item) => child(item, `${path} (an element)`));
@@ -78,7 +78,7 @@ function isTensor(value: object): value is { type: string; dims: readonly number
 }
 
 function isMarker(value: object): value is Marker {
-  return Object.hasOwn(value, markerKey);
+  return Object.hasOwn(value, MARKER_KEY);
 }
 
 function ownView(view: ArrayBufferView): ArrayBufferView {
@@ -91,7 +91,7 @@ function ownView(view: ArrayBufferView): ArrayBufferView {
 }
 
 function fill(target: unknown[], source: readonly unknown[], child: (item: unknown, index: number) => unknown): unknown[] {
-  for (let index = 0; index < source.length; index += 1) target.push(child(source[index], index));
+  for (let index = 0; index < source.length; index++) target.push(child(source[index], index));
   return target;
 }
 
@@ -106,7 +106,7 @@ function fillSet(target: Set<unknown>, source: Set<unknown>, child: (item: unkno
 }
 
 function fillRecord(target: Record<string, unknown>, source: object, path: string, child: (item: unknown, at: string) => unknown): Record<string, unknown> {
-  if (Object.hasOwn(source, markerKey)) throw notTransferable(path, `an object with the reserved key ${markerKey}`);
+  if (Object.hasOwn(source, MARKER_KEY)) throw notTransferable(path, `an object with the reserved key ${MARKER_KEY}`);
   for (const [key, item] of Object.entries(source)) {
     const encoded = child(item, path === '' ? key : `${path}.${key}`);
     // Own property, even for a key named __proto__.

@@ -1,5 +1,5 @@
 import type { Tensor } from '@blip2/interfaces';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPartHost, type PartHost } from './part-host.ts';
 
 const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
@@ -54,7 +54,7 @@ beforeAll(async () => {
 afterAll(() => host[Symbol.asyncDispose]());
 
 describe('what a remote shows', () => {
-  it('has the data of its part, deeply frozen, and is no promise', async () => {
+  test('has the data of its part, deeply frozen, and is no promise', async () => {
     const counter = await createCounter(3);
     expect(counter.value).toBe(3);
     expect(counter.config).toStrictEqual({ name: 'counter', sizes: [1, 2], nested: { step: 1 } });
@@ -64,7 +64,7 @@ describe('what a remote shows', () => {
     expect(Object.keys(counter)).not.toContain('dispose');
   });
 
-  it('refreshes what changed after each call, and keeps the objects that did not', async () => {
+  test('refreshes what changed after each call, and keeps the objects that did not', async () => {
     const counter = await createCounter(3);
     const { config, weights } = counter;
     await expect(counter.add(4)).resolves.toBe(7);
@@ -73,7 +73,7 @@ describe('what a remote shows', () => {
     expect(counter.weights).toBe(weights);
   });
 
-  it('gives the scores of a decoding once: the result and the getter are one object', async () => {
+  test('gives the scores of a decoding once: the result and the getter are one object', async () => {
     const decoding = await start([1, 2]);
     expect(decoding.length).toBe(2);
     expect(decoding.logits.data).toStrictEqual(Float32Array.of(2, 3, 4));
@@ -85,7 +85,7 @@ describe('what a remote shows', () => {
     expect(decoding.length).toBe(1);
   });
 
-  it('fails where the getter of its part does, until it does not any more', async () => {
+  test('fails where the getter of its part does, until it does not any more', async () => {
     const decoding = await start([1, 2]);
     await decoding.crop(1);
     expect(decoding.length).toBe(1);
@@ -96,7 +96,7 @@ describe('what a remote shows', () => {
     expect(decoding.logits.data).toStrictEqual(Float32Array.of(2, 3, 4));
   });
 
-  it('notices an array that its part wrote into again', async () => {
+  test('notices an array that its part wrote into again', async () => {
     const decoding = await start([1]);
     const before = decoding.logits;
     await decoding.overwrite(9);
@@ -106,7 +106,7 @@ describe('what a remote shows', () => {
 });
 
 describe('handles', () => {
-  it('makes remotes of results with methods, at any depth, one per object', async () => {
+  test('makes remotes of results with methods, at any depth, one per object', async () => {
     const decoding = await start([1, 2]);
     const { first, second, logits } = await decoding.both();
     expect(first).toBe(decoding);
@@ -117,21 +117,21 @@ describe('handles', () => {
     await expect(counter.self()).resolves.toBe(counter);
   });
 
-  it('gives the worker its own object for a remote among the arguments', async () => {
+  test('gives the worker its own object for a remote among the arguments', async () => {
     const [left, right] = [await createCounter(1), await createCounter(2)];
     await expect(left.sameObject(left, { nested: left })).resolves.toBe(false);
     await expect(left.sameObject(right, right)).resolves.toBe(true);
     await expect(left.readOther(right)).resolves.toBe(2);
   });
 
-  it('refuses a remote of another host', async () => {
+  test('refuses a remote of another host', async () => {
     await using other = createPartHost({ isolate: 'worker' });
     const foreign = await other.create<Counter>({ module, export: 'createCounter' });
     const counter = await createCounter();
     await expect(counter.readOther(foreign)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'readOther[0]', got: 'a part of another host' } });
   });
 
-  it('disposes once, and answers DISPOSED afterwards', async () => {
+  test('disposes once, and answers DISPOSED afterwards', async () => {
     const counter = await createCounter();
     await journal.read();
     await Promise.all([counter[Symbol.asyncDispose](), counter.dispose()]);
@@ -144,7 +144,7 @@ describe('handles', () => {
 });
 
 describe('arguments and results', () => {
-  it('copies typed arrays and leaves the caller his', async () => {
+  test('copies typed arrays and leaves the caller his', async () => {
     const counter = await createCounter();
     const data = new Float32Array(100).fill(2);
     const [received] = await counter.echo({ data: data.subarray(5, 8) });
@@ -154,7 +154,7 @@ describe('arguments and results', () => {
     await expect(counter.kindOf(new Uint8Array(new SharedArrayBuffer(8)))).resolves.toEqual({ name: 'Uint8Array', bytes: 8, shared: false });
   });
 
-  it.each([
+  test.each([
     ['a function', { createSession: () => 1 }, 'echo[0].createSession'],
     ['a symbol', { deep: [Symbol('x')] }, 'echo[0].deep[0]'],
     ['an instance with methods', { source: new URL('file:///x') }, 'echo[0].source'],
@@ -165,12 +165,12 @@ describe('arguments and results', () => {
     await expect(counter.add(1)).resolves.toBe(1);
   });
 
-  it('refuses a function as a result', async () => {
+  test('refuses a function as a result', async () => {
     const counter = await createCounter();
     await expect(counter.giveFunction()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'the result of giveFunction' } });
   });
 
-  it('runs calls one at a time, in order', async () => {
+  test('runs calls one at a time, in order', async () => {
     const [left, right] = [await createCounter(), await createCounter()];
     await journal.read();
     await Promise.all([left.slowAdd(1, 30), right.slowAdd(2, 1), left.slowAdd(3, 1)]);
@@ -179,7 +179,7 @@ describe('arguments and results', () => {
 });
 
 describe('signals and callbacks', () => {
-  it('aborts between runs, with the caller\'s own reason', async () => {
+  test('aborts between runs, with the caller\'s own reason', async () => {
     const counter = await createCounter();
     const controller = new AbortController();
     const reason = { my: 'reason', twice: () => 2 };
@@ -189,7 +189,7 @@ describe('signals and callbacks', () => {
     expect(turns).toEqual([{ turn: 0 }]);
   });
 
-  it('gives a standard AbortError by default, also for a call that still waits', async () => {
+  test('gives a standard AbortError by default, also for a call that still waits', async () => {
     const counter = await createCounter();
     const controller = new AbortController();
     const first = counter.spin(60);
@@ -201,7 +201,7 @@ describe('signals and callbacks', () => {
     await expect(counter.isAborted(new AbortController().signal)).resolves.toBe(false);
   });
 
-  it('forwards callbacks in order, and what they throw fails the call', async () => {
+  test('forwards callbacks in order, and what they throw fails the call', async () => {
     const counter = await createCounter();
     const turns: unknown[] = [];
     await expect(counter.spinTwice(1, { onProgress: (event) => { turns.push(event); } })).resolves.toBe('finished');
@@ -209,7 +209,7 @@ describe('signals and callbacks', () => {
     await expect(counter.spinTwice(1, { onProgress: () => { throw new RangeError('mine'); } })).rejects.toThrow(new RangeError('mine'));
   });
 
-  it('keeps the signal and the callbacks of a creation for the life of the part', async () => {
+  test('keeps the signal and the callbacks of a creation for the life of the part', async () => {
     const controller = new AbortController();
     const steps: unknown[] = [];
     const counter = await createCounter(0, { signal: controller.signal, onProgress: (event: unknown) => { steps.push(event); } });
@@ -221,7 +221,7 @@ describe('signals and callbacks', () => {
 });
 
 describe('errors', () => {
-  it('arrive with class, code, details and cause', async () => {
+  test('arrive with class, code, details and cause', async () => {
     const counter = await createCounter();
     await expect(counter.fail('blip2')).rejects.toMatchObject({
       name: 'Blip2Error', code: 'SHAPE_MISMATCH', message: 'widths differ (toy): expected [1], got [2]. Change it.', details: { expected: '[1]', got: '[2]', where: 'toy', fix: 'Change it.' },
@@ -236,7 +236,7 @@ describe('errors', () => {
 });
 
 describe('the event loop of the caller', () => {
-  it('stays free while a part computes', async () => {
+  test('stays free while a part computes', async () => {
     const counter = await createCounter();
     let longestGap = 0;
     let last = performance.now();

@@ -3,7 +3,7 @@ import { activations } from '@blip2/config';
 import { f32 } from '@blip2/interfaces';
 import { activation, buildGraph, layeredSpecs, layeredTensors, layeredValues, recordWeights } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 interface Recorded {
   readonly inputs: readonly number[];
@@ -16,7 +16,7 @@ const signature = { inputs: { x: f32(1, recorded.inputs.length) }, outputs: spec
 const unweighted = { has: () => false, find: () => undefined };
 
 describe('activations', () => {
-  it('of every name that a configuration may have are what the reference computes', async () => {
+  test('of every name that a configuration may have are what the reference computes', async () => {
     const graph = buildGraph({ name: 'activations', signature, weights: unweighted }, (g, { x }) => layeredValues('y', activations.map((name) => activation(g, x, name))));
     await using session = await createSession(graph);
     const outputs = await session.run({ x: { type: 'float32', dims: [1, recorded.inputs.length], data: Float32Array.from(recorded.inputs) } });
@@ -29,7 +29,7 @@ describe('activations', () => {
     }
   });
 
-  it('of other names are refused, with the list of those that there are', () => {
+  test('of other names are refused, with the list of those that there are', () => {
     const write = (name: string) => (): unknown => buildGraph({ name, signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights: unweighted }, (g, { x }) => ({ y: activation(g, x, name) }));
     const refusal = (name: string): string => {
       try {
@@ -44,7 +44,7 @@ describe('activations', () => {
     expect(write('gelu_like')).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
 
-  it('have no weights', () => {
+  test('have no weights', () => {
     expect(recordWeights((weights) => void buildGraph({ name: 'gelu', signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights }, (g, { x }) => ({ y: activation(g, x, 'gelu') })))).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { Blip2VisionConfig, readConfig } from '@blip2/config';
 import type { PixelValues, SessionFactory } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2VisionModel, createBlip2VisionModel } from './blip2-vision-model.ts';
 import { buildVisionModel, visionSignature, visionTensors, type VisionRequest } from './graph.ts';
 
@@ -47,14 +47,14 @@ describe('at int8', () => {
   };
   const distance = (a: Float32Array, b: Float32Array): number => Math.sqrt(a.reduce((sum, value, index) => sum + (value - (b[index] ?? Number.NaN)) ** 2, 0) / b.reduce((sum, value) => sum + value ** 2, 0));
 
-  it('gives the states of float32 but for rounding, and every bias and norm counts', async () => {
+  test('gives the states of float32 but for rounding, and every bias and norm counts', async () => {
     const exact = await states('fp32');
     // 0.05 at 7 bits of activations; without any of these terms 0.2 to 0.35.
     expect(distance(await states('int8'), exact)).toBeLessThan(0.08);
     for (const without of [/qkv\.bias$/, /projection\.bias$/, /fc1\.bias$/, /fc2\.bias$/, /layer_norm1\.bias$/, /layer_norm2\.weight$/]) expect(distance(await states('int8', without), exact), String(without)).toBeGreaterThan(0.16);
   });
 
-  it('is prepared ahead of its first picture, once', async () => {
+  test('is prepared ahead of its first picture, once', async () => {
     const made: string[] = [];
     const noting: SessionFactory = (model, options) => {
       made.push(model.name);
@@ -69,11 +69,11 @@ describe('at int8', () => {
 });
 
 describe.each(cases)('the encoder of %s', (_, folder) => {
-  for (const check of visionEncoderConformance({ create: () => Blip2VisionModel.fromPretrained(folder, { threads: 1 }) })) it(check.name, check.run);
+  for (const check of visionEncoderConformance({ create: () => Blip2VisionModel.fromPretrained(folder, { threads: 1 }) })) test(check.name, check.run);
 });
 
 describe('graphs', () => {
-  it.each(cases)('of %s read every tensor of the encoder once, whatever is asked for', async (_, folder) => {
+  test.each(cases)('of %s read every tensor of the encoder once, whatever is asked for', async (_, folder) => {
     const config = Blip2VisionConfig.fromJson(await readConfig(folder));
     const store = await openCheckpoint(folder);
     const stored = [...store.tensors.keys()].filter((name) => name.startsWith('vision_model.')).toSorted();
@@ -83,7 +83,7 @@ describe('graphs', () => {
     for (const { name, shape } of visionTensors(config, 'vision_model')) expect(store.tensors.get(name)?.shape).toEqual(shape);
   });
 
-  it.each(requests)('load and give what they declare: %o', async (request) => {
+  test.each(requests)('load and give what they declare: %o', async (request) => {
     const config = Blip2VisionConfig.fromJson(await readConfig(folders.opt));
     await using session = await createSession(buildVisionModel(config, await openCheckpoint(folders.opt), 'vision_model', request));
     const [height, width] = request.interpolatePosEncoding ? [40, 26] : [32, 32];
@@ -96,7 +96,7 @@ describe('graphs', () => {
 });
 
 describe('Blip2VisionModel', () => {
-  it('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
+  test('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     const plain = await model.forward({ pixelValues: picture(32) });
     expect(Object.keys(plain).toSorted()).toEqual(['lastHiddenState', 'poolerOutput']);
@@ -112,7 +112,7 @@ describe('Blip2VisionModel', () => {
     expect(await asking.forward({ pixelValues: picture(16) }, { outputHiddenStates: false, outputAttentions: false })).not.toHaveProperty('hiddenStates');
   });
 
-  it('refuses pictures of another size, and says what would help', async () => {
+  test('refuses pictures of another size, and says what would help', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     await expect(model.encode(picture(40))).rejects.toThrow(failure('SHAPE_MISMATCH', /\[batch, 3, 32, 32\].*\[1, 3, 40, 40\].*interpolatePosEncoding/));
     await expect(model.encode(picture(7), { interpolatePosEncoding: true })).rejects.toThrow(failure('SHAPE_MISMATCH', /at least 8 pixels/));
@@ -121,13 +121,13 @@ describe('Blip2VisionModel', () => {
     await expect(model.encode({ ...picture(32), data: new Float32Array(7) })).rejects.toThrow(failure('SHAPE_MISMATCH', /7 elements/));
   });
 
-  it('changes nothing by interpolating positions to their own size', async () => {
+  test('changes nothing by interpolating positions to their own size', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     const [plain, interpolated] = [await model.encode(picture(32)), await model.encode(picture(32), { interpolatePosEncoding: true })];
     expect(Math.max(...plain.data.map((value, index) => Math.abs(value - (interpolated.data[index] ?? Number.NaN))))).toBeLessThan(1e-4);
   });
 
-  it('makes one session per kind of request', async () => {
+  test('makes one session per kind of request', async () => {
     const made: string[] = [];
     await using model = await Blip2VisionModel.fromPretrained(folders.opt, {
       createSession: (graph, options) => {
@@ -142,7 +142,7 @@ describe('Blip2VisionModel', () => {
     expect(made).toHaveLength(2);
   });
 
-  it('refuses weights that do not belong to its configuration when it is first used', async () => {
+  test('refuses weights that do not belong to its configuration when it is first used', async () => {
     const config = Blip2VisionConfig.create({ ...Blip2VisionConfig.fromJson(await readConfig(folders.opt)), intermediateSize: 73 });
     const folder = join(scratch, 'wrong');
     await using right = await Blip2VisionModel.fromPretrained(folders.opt);
@@ -155,7 +155,7 @@ describe('Blip2VisionModel', () => {
 const tiny = { hiddenSize: 8, intermediateSize: 12, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 16, patchSize: 8 } as const;
 
 describe('a random encoder', () => {
-  it('is the same for the same seed, and goes away with its file', async () => {
+  test('is the same for the same seed, and goes away with its file', async () => {
     const config = Blip2VisionConfig.create(tiny);
     const encode = async (seed?: number): Promise<Float32Array> => {
       await using model = await Blip2VisionModel.fromConfig(config, { folder: scratch, ...(seed !== undefined && { seed }) });
@@ -167,7 +167,7 @@ describe('a random encoder', () => {
     expect((await readdir(scratch)).filter((name) => name.startsWith('blip2-random'))).toEqual([]);
   });
 
-  it('begins as its initializer says', async () => {
+  test('begins as its initializer says', async () => {
     const names: string[] = [];
     await using model = await Blip2VisionModel.fromConfig(Blip2VisionConfig.create(tiny), {
       initializer: (name) => {
@@ -179,7 +179,7 @@ describe('a random encoder', () => {
     expect(names).toContain('encoder.layers.0.self_attn.qkv.weight');
   });
 
-  it('begins with norms of one and biases of zero', async () => {
+  test('begins with norms of one and biases of zero', async () => {
     await using model = await Blip2VisionModel.fromConfig(Blip2VisionConfig.create(tiny));
     const folder = join(scratch, 'initial');
     await model.savePretrained(folder);
@@ -195,7 +195,7 @@ describe('a random encoder', () => {
 });
 
 describe('an encoder that was saved alone', () => {
-  it.each(cases)('of %s gives the same as in the whole model', async (name, folder) => {
+  test.each(cases)('of %s gives the same as in the whole model', async (name, folder) => {
     const target = join(scratch, name);
     await using model = await Blip2VisionModel.fromPretrained(folder);
     await model.savePretrained(target);
@@ -208,7 +208,7 @@ describe('an encoder that was saved alone', () => {
     expect([...(await openCheckpoint(target)).tensors.keys()]).toContain('encoder.layers.0.self_attn.qkv.weight');
   });
 
-  it('is stored in another precision if asked', async () => {
+  test('is stored in another precision if asked', async () => {
     const target = join(scratch, 'half');
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     await model.savePretrained(target, { dtype: 'float16' });

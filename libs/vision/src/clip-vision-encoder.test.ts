@@ -6,7 +6,7 @@ import { openCheckpoint } from '@blip2/checkpoint';
 import { ClipVisionConfig, readConfig } from '@blip2/config';
 import type { PixelValues, Tensor } from '@blip2/interfaces';
 import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clipVisionTensors } from './clip-graph.ts';
 import { ClipVisionEncoder } from './clip-vision-encoder.ts';
 
@@ -51,7 +51,7 @@ const picture = (name: string): PixelValues => tensors(goldens.get(name)!.inputs
 const load = (options?: Parameters<typeof ClipVisionEncoder.fromPretrained>[1]): Promise<ClipVisionEncoder> => ClipVisionEncoder.fromPretrained(checkpoint, { threads: 1, ...options });
 
 describe('forward', () => {
-  it.each([['vision/batch', false], ['vision/interpolated', true]])('%s: every output, element by element', async (name, interpolatePosEncoding) => {
+  test.each([['vision/batch', false], ['vision/interpolated', true]])('%s: every output, element by element', async (name, interpolatePosEncoding) => {
     await using encoder = await load();
     const { outputs } = goldens.get(name)!;
     const actual = await encoder.forward({ pixelValues: picture(name) }, { outputHiddenStates: true, outputAttentions: true, interpolatePosEncoding });
@@ -62,29 +62,29 @@ describe('forward', () => {
     outputs.attentions.tensors.forEach((each, index) => expectTensor(actual.attentions?.[index], tensors(each)));
   });
 
-  it('gives states and maps only where they are asked for', async () => {
+  test('gives states and maps only where they are asked for', async () => {
     await using encoder = await load();
     expect(Object.keys(await encoder.forward({ pixelValues: picture('vision/batch') })).sort()).toEqual(['lastHiddenState', 'poolerOutput']);
   });
 });
 
 describe('encode', () => {
-  it.each([[-1, 3], [3, 3], [-2, 2], [0, 0], [-4, 0]])('featureLayer %i gives hidden states %i', async (featureLayer, index) => {
+  test.each([[-1, 3], [3, 3], [-2, 2], [0, 0], [-4, 0]])('featureLayer %i gives hidden states %i', async (featureLayer, index) => {
     await using encoder = await load({ featureLayer });
     expectTensor(await encoder.encode(picture('vision/batch')), tensors(goldens.get('vision/batch')!.outputs.hidden_states.tensors[index]!));
   });
 
-  it('gives the last states by default, of pictures of another size too', async () => {
+  test('gives the last states by default, of pictures of another size too', async () => {
     await using encoder = await load();
     expectTensor(await encoder.encode(picture('vision/batch')), tensors('vision/batch/last_hidden_state'));
     expectTensor(await encoder.encode(picture('vision/interpolated'), { interpolatePosEncoding: true }), tensors('vision/interpolated/last_hidden_state'));
   });
 
-  it.each([4, -5, 0.5, Number.NaN])('refuses featureLayer %d', async (featureLayer) => {
+  test.each([4, -5, 0.5, Number.NaN])('refuses featureLayer %d', async (featureLayer) => {
     await expect(load({ featureLayer })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'featureLayer', expected: '-4 to 3' } });
   });
 
-  it.each([['another size', [1, 3, 24, 30], false], ['grey', [1, 1, 24, 24], false], ['no batch', [3, 24, 24], false], ['less than a patch', [1, 3, 24, 5], true]])('refuses pictures: %s', async (_, dims, interpolatePosEncoding) => {
+  test.each([['another size', [1, 3, 24, 30], false], ['grey', [1, 1, 24, 24], false], ['no batch', [3, 24, 24], false], ['less than a patch', [1, 3, 24, 5], true]])('refuses pictures: %s', async (_, dims, interpolatePosEncoding) => {
     await using encoder = await load();
     const pixelValues = { type: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) } as unknown as PixelValues;
     await expect(encoder.encode(pixelValues, { interpolatePosEncoding })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH', details: { where: 'pixelValues' } });
@@ -98,14 +98,14 @@ describe('the seam', () => {
 describe('checkpoints', () => {
   const small: PixelValues = { type: 'float32', dims: [1, 3, 8, 8], data: Float32Array.from({ length: 3 * 8 * 8 }, (_, index) => pseudoRandom(index)) };
 
-  it('the graph reads every tensor of the vision encoder, and no other', async () => {
+  test('the graph reads every tensor of the vision encoder, and no other', async () => {
     const { tensors: stored } = await openCheckpoint(checkpoint);
     const config = ClipVisionConfig.fromJson(await readConfig(checkpoint));
     const names = [...stored.values()].filter(({ name }) => name.startsWith('vision_model.')).map(({ name, shape }) => [name, shape]);
     expect(clipVisionTensors(config, 'vision_model').map(({ name, shape }) => [name, shape]).sort()).toEqual(names.sort());
   });
 
-  it('a saved encoder is the same encoder', async () => {
+  test('a saved encoder is the same encoder', async () => {
     await using encoder = await load();
     await encoder.savePretrained(join(folder, 'saved'));
     const stored = await openCheckpoint(join(folder, 'saved'));
@@ -115,7 +115,7 @@ describe('checkpoints', () => {
     expect((await again.encode(picture('vision/batch'))).data).toEqual((await encoder.encode(picture('vision/batch'))).data);
   });
 
-  it('is saved in another precision, and its configuration says so', async () => {
+  test('is saved in another precision, and its configuration says so', async () => {
     await using encoder = await load();
     await encoder.savePretrained(join(folder, 'half'), { dtype: 'float16' });
     expect(await readConfig(join(folder, 'half'))).toMatchObject({ torch_dtype: 'float16' });
@@ -125,7 +125,7 @@ describe('checkpoints', () => {
     full.data.forEach((value, index) => expect(Math.abs(value - (rounded.data[index] ?? Number.NaN))).toBeLessThan(0.1));
   });
 
-  it('random weights depend on the seed and can be saved', async () => {
+  test('random weights depend on the seed and can be saved', async () => {
     const config = ClipVisionConfig.create({ hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 8, patchSize: 4 });
     const encodeOnce = async (seed: number): Promise<Float32Array> => {
       await using encoder = await ClipVisionEncoder.fromConfig(config, { seed, threads: 1 });
@@ -139,7 +139,7 @@ describe('checkpoints', () => {
     expect((await loaded.encode(small)).data).toEqual(one);
   });
 
-  it('refuses the configuration of another model', async () => {
+  test('refuses the configuration of another model', async () => {
     const other = join(folder, 'other');
     await (await ClipVisionEncoder.fromConfig(ClipVisionConfig.create({ hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 1, numAttentionHeads: 2, imageSize: 8, patchSize: 4 }))).savePretrained(other);
     await writeFile(join(other, 'config.json'), JSON.stringify({ model_type: 'blip_2_vision_model' }));

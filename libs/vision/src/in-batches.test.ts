@@ -1,7 +1,7 @@
 import { Blip2VisionConfig } from '@blip2/config';
 import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, WeightStore } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Blip2VisionModel } from './blip2-vision-model.ts';
 import { picturesPerRun } from './in-batches.ts';
 
@@ -32,7 +32,7 @@ function counting(counts: number[]) {
 }
 
 describe('many pictures at once', () => {
-  it.each(['int8', 'fp32'] as const)('at %s are as each alone, in the order given', async (dtype) => {
+  test.each(['int8', 'fp32'] as const)('at %s are as each alone, in the order given', async (dtype) => {
     const counts: number[] = [];
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype, createSession: counting(counts) });
     const all = pictures(250);
@@ -49,12 +49,12 @@ describe('many pictures at once', () => {
     }
   });
 
-  it('whose numbers are too many for their shape are refused, as one would be', async () => {
+  test('whose numbers are too many for their shape are refused, as one would be', async () => {
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype: 'int8' });
     await expect(model.encode({ ...pictures(250), dims: [200, 3, SIZE, SIZE] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
-  it('of any size are at least one to a run', () => {
+  test('of any size are at least one to a run', () => {
     const store = { folder: '/', tensors: new Map(), quantized: new Map([['w', { precision: 'int8' }]]) } as unknown as WeightStore;
     expect(picturesPerRun(store, { type: 'float32', dims: [4, 3, 1000, 1000], data: new Float32Array() }, 14)).toBe(1);
     expect(picturesPerRun(store, { type: 'float32', dims: [4, 3, 224, 224], data: new Float32Array() }, 14)).toBe(2);

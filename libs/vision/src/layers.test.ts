@@ -10,7 +10,7 @@ import {
 } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
 import { pseudoRandom } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 type F32 = Value<'float32'>;
 type Data = Float32Array;
@@ -80,12 +80,12 @@ describe('linear', () => {
   const weights = { 'fc.weight': random(4, 5), 'fc.bias': random(4) };
   const plain = (bias: boolean): number[] => product(x.data, transposed(weights['fc.weight'].data, 4, 5), 6, 5, 4).map((value, at) => value + (bias ? weights['fc.bias'].data[at % 4] ?? 0 : 0));
 
-  it.each(['F32', 'F16', 'BF16', 'F64'] as const)('is x · Wᵀ + b over weights stored as %s', async (dtype) => {
+  test.each(['F32', 'F16', 'BF16', 'F64'] as const)('is x · Wᵀ + b over weights stored as %s', async (dtype) => {
     const y = await run({ inputs: { x }, weights, dtype, output: [2, 3, 4], body: (g, inputs, root) => linear(g, inputs['x'] as F32, root.at('fc'), { inFeatures: 5, outFeatures: 4, bias: true }) });
     expectClose(y, plain(true));
   });
 
-  it('does without a bias', async () => {
+  test('does without a bias', async () => {
     const y = await run({ inputs: { x }, weights, output: [2, 3, 4], body: (g, inputs, root) => linear(g, inputs['x'] as F32, root.at('fc'), { inFeatures: 5, outFeatures: 4, bias: false }) });
     expectClose(y, plain(false));
   });
@@ -103,7 +103,7 @@ describe('layerNorm', () => {
     return affine ? normed.map((value, at) => value * (weights['norm.weight'].data[at] ?? 0) + (weights['norm.bias'].data[at] ?? 0)) : normed;
   });
 
-  it.each([true, false])('is (x − mean) / √(variance + ε), affine: %s', async (affine) => {
+  test.each([true, false])('is (x − mean) / √(variance + ε), affine: %s', async (affine) => {
     const y = await run({ inputs: { x }, weights, output: [2, 3, 6], body: (g, inputs, root) => layerNorm(g, inputs['x'] as F32, root.at('norm'), { epsilon, affine }) });
     expectClose(y, plain(affine));
   });
@@ -111,7 +111,7 @@ describe('layerNorm', () => {
 
 describe('embedding', () => {
   const table = random(5, 3);
-  it.each(['F32', 'F16'] as const)('picks rows of a table stored as %s', async (dtype) => {
+  test.each(['F32', 'F16'] as const)('picks rows of a table stored as %s', async (dtype) => {
     const y = await run({
       inputs: { ids: ids([2, 2], [4, 0, 0, 2]) }, weights: { 't.weight': table }, dtype, output: [2, 2, 3],
       body: (g, inputs, root) => embedding(g, inputs['ids'] as Value<'int64'>, root.at('t'), { numEmbeddings: 5, embeddingSize: 3 }),
@@ -178,23 +178,23 @@ describe('attention', () => {
     ['with another scale (T5)', { past: true, bias: true, headMask: false, scale: 1 }],
   ];
   describe.each(variants)('%s', (_, variant) => {
-    it.each([['fused', false], ['plain', true]])('%s', async (__, maps) => {
+    test.each([['fused', false], ['plain', true]])('%s', async (__, maps) => {
       expectClose(await run({ inputs, output: [batch, queries, hidden], body: body(variant, 'context', maps) }), plain(variant).context);
     });
-    it('gives the maps', async () => {
+    test('gives the maps', async () => {
       const total = keys + (variant.past ? past : 0);
       expectClose(await run({ inputs, output: [batch, heads, queries, total], body: body(variant, 'probabilities', true) }), plain(variant).maps);
     });
   });
 
-  it('does not give maps that were not asked for', () => {
+  test('does not give maps that were not asked for', () => {
     expect(() => buildGraph({ name: 'test', signature: { inputs: { x: f32(1, 2, 4) }, outputs: {} }, weights: { has: () => false, find: () => undefined } }, (g, { x }) => {
       expect(attention(g, { query: x, key: x, value: x }, { numHeads: 2, probabilities: false })).not.toHaveProperty('probabilities');
       return {};
     })).not.toThrow();
   });
 
-  it('refuses a width that the heads do not share', () => {
+  test('refuses a width that the heads do not share', () => {
     const write = (numHeads: number, width: number) => (): unknown => buildGraph(
       { name: 'test', signature: { inputs: { x: f32(1, 2, 4), k: f32(1, 2, width) }, outputs: {} }, weights: { has: () => false, find: () => undefined } },
       (g, { x, k }) => {
@@ -209,7 +209,7 @@ describe('attention', () => {
 });
 
 describe('patchConv', () => {
-  it('makes one vector per whole patch', async () => {
+  test('makes one vector per whole patch', async () => {
     const [size, channels, out] = [2, 3, 4];
     const x = random(2, channels, 5, 4);
     const weights = { weight: random(out, channels, size, size), bias: random(out) };
@@ -241,7 +241,7 @@ describe('resizeBicubicLike', () => {
     });
   }
 
-  it.each([[6, 5], [3, 2], [4, 4]])('resizes 4 × 4 to %i × %i', async (rows, columns) => {
+  test.each([[6, 5], [3, 2], [4, 4]])('resizes 4 × 4 to %i × %i', async (rows, columns) => {
     const x = random(1, 2, 4, 4);
     const y = await run({ inputs: { x, like: random(1, 1, rows, columns) }, output: [1, 2, rows, columns], body: (g, inputs) => resizeBicubicLike(g, inputs['x'] as F32, inputs['like'] as F32) });
     const expected = [0, 1].flatMap((channel) => {
@@ -254,13 +254,13 @@ describe('resizeBicubicLike', () => {
 });
 
 describe('operators', () => {
-  it('matMul with a factor', async () => {
+  test('matMul with a factor', async () => {
     const [a, b] = [random(2, 3), random(3, 4)];
     const y = await run({ inputs: { a, b }, output: [2, 4], body: (g, inputs) => matMul(g, inputs['a'] as F32, inputs['b'] as F32, { alpha: 0.5 }) });
     expectClose(y, product(a.data, b.data, 2, 3, 4).map((value) => value / 2));
   });
 
-  it('softmax over the last axis', async () => {
+  test('softmax over the last axis', async () => {
     const x = random(2, 3);
     const y = await run({ inputs: { x }, output: [2, 3], body: (g, inputs) => softmax(g, inputs['x'] as F32) });
     expectClose(y, [0, 1].flatMap((row) => probabilities([...x.data.subarray(row * 3, row * 3 + 3)])));
@@ -281,11 +281,11 @@ describe('operators', () => {
     ['gather from the end', [2, 3, 2], (g, v) => gather(g, v, g.constant('int64', [2], [3, 0]), -1), (i, j, k) => at(i, j, k === 0 ? 3 : 0)],
     ['expandBatch', [2, 3, 4], (g, v) => expandBatch(g, slice(g, v, 0, 1, 2), v), (_, j, k) => at(1, j, k)],
   ];
-  it.each(moves)('%s moves elements', async (_, shape, body, pick) => {
+  test.each(moves)('%s moves elements', async (_, shape, body, pick) => {
     expectClose(await run({ inputs: { x }, output: shape, body: (g, inputs) => body(g, inputs['x'] as F32) }), all(shape, pick), 1e-7);
   });
 
-  it('cast', async () => {
+  test('cast', async () => {
     const y = await run({ inputs: { n: ids([3], [-2, 0, 7]) }, output: [3], body: (g, inputs) => cast(g, inputs['n'] ?? g.input('n', 'int64', i64(3).axes), 'float32') });
     expect([...y]).toEqual([-2, 0, 7]);
   });

@@ -1,6 +1,6 @@
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 import { Blip2VisionConfig } from '@blip2/config';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { planVision } from './blip2-vision-model.ts';
 import { visionTensors } from './graph.ts';
 
@@ -15,15 +15,15 @@ const planned = (dtype: Parameters<typeof planVision>[2], layer = 1): Record<str
 };
 
 describe('the encoder', () => {
-  it('has 8 bits at small where it multiplies most, and 4 elsewhere', () => {
+  test('has 8 bits at small where it multiplies most, and 4 elsewhere', () => {
     expect(planned('small')).toEqual({ 'self_attn.qkv.weight': 'q4', 'self_attn.projection.weight': 'q4', 'mlp.fc1.weight': 'int8', 'mlp.fc2.weight': 'int8' });
   });
 
-  it.each(['q4', 'q8', 'int8'] as const)('has one precision throughout at %s', (dtype) => {
+  test.each(['q4', 'q8', 'int8'] as const)('has one precision throughout at %s', (dtype) => {
     expect(new Set(Object.values(planned(dtype)))).toEqual(new Set([dtype]));
   });
 
-  it('has bytes throughout at fast, and is read as it lies at fp32', () => {
+  test('has bytes throughout at fast, and is read as it lies at fp32', () => {
     expect(new Set(Object.values(planned('fast')))).toEqual(new Set(['int8']));
     expect(planned('fp32')).toEqual({});
   });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createCaseModels } from './case-models.ts';
 import { readCheckpointFamily } from './checkpoint-family.ts';
 import { readExpectedSkips } from './expected-skips.ts';
@@ -20,14 +20,14 @@ for (const folder of await findGoldenCases(join(root, 'cases'))) {
     const models = createCaseModels(golden.checkpoint);
     afterAll(() => models[Symbol.asyncDispose]());
 
-    it.each(runnable.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
+    test.each(runnable.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
       const result = await runEntry(golden, models, entry, entryKinds);
       expect(result.reason).toBeUndefined();
       expect(result.status).toBe('passed');
       expect(result.elements).toBeGreaterThan(0);
     });
 
-    it('cannot run exactly what the list of expected skips names', () => {
+    test('cannot run exactly what the list of expected skips names', () => {
       const unlisted = golden.entries.filter(({ name }) => !expectedSkips.has({ case: golden.name, name }));
       expect(runnable.map(({ name }) => name)).toEqual(unlisted.map(({ name }) => name));
     });

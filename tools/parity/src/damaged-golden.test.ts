@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { Tensor } from '@blip2/interfaces';
 import { createCaseModels } from './case-models.ts';
 import type { EntryKind } from './entry-kind.ts';
@@ -71,12 +71,12 @@ describe('one number changed in an entry of the case opt makes that entry fail',
   const models = createCaseModels(golden.checkpoint);
   afterAll(() => models[Symbol.asyncDispose]());
 
-  it.each(entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
+  test.each(entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
     const kinds = remember(entryKinds);
     expect((await runEntry(golden, models, entry, kinds)).status).toBe('passed');
     let changes = 0;
     for (const { what, damaged, entry: changed } of damagedCases(entry)) {
-      changes += 1;
+      changes++;
       const { status, threw } = await runEntry(damaged, models, changed, kinds);
       expect([what, status, threw]).toEqual([what, 'failed', false]);
     }

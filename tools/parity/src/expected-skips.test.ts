@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { findProblems, parseExpectedSkips } from './expected-skips.ts';
 import type { EntryResult } from './run-entry.ts';
 
@@ -9,26 +9,26 @@ const result = (name: string, status: EntryResult['status']): EntryResult => ({
 describe('expected skips', () => {
   const skips = parseExpectedSkips('# a comment\n\nopt/generate/beams* # beams come later\nopt/a.b # why\n', 'list');
 
-  it('matches names, with * for anything', () => {
+  test('matches names, with * for anything', () => {
     expect(skips.has({ case: 'opt', name: 'generate/beams3/deep' })).toBe(true);
     expect(skips.has({ case: 't5', name: 'generate/beams3' })).toBe(false);
     expect(skips.has({ case: 'opt', name: 'axb' })).toBe(false);
   });
 
-  it('needs a reason for each pattern', () => {
+  test('needs a reason for each pattern', () => {
     expect(() => parseExpectedSkips('opt/x', 'list')).toThrow(/needs a reason/);
   });
 
-  it('lets expected skips and other passes through', () => {
+  test('lets expected skips and other passes through', () => {
     expect(findProblems([result('generate/beams3', 'skipped'), result('forward', 'passed')], skips)).toEqual([]);
   });
 
-  it('reports a pass of an expected skip, an unexpected skip, and every failure', () => {
+  test('reports a pass of an expected skip, an unexpected skip, and every failure', () => {
     const problems = findProblems([result('generate/beams3', 'passed'), result('forward', 'skipped'), result('a.b', 'failed')], skips);
     expect(problems).toEqual([expect.stringMatching('take it off'), 'opt/forward was skipped', 'opt/a.b failed']);
   });
 
-  it('expects no skip without a list', () => {
+  test('expects no skip without a list', () => {
     expect(findProblems([result('generate/beams3', 'skipped')])).toEqual(['opt/generate/beams3 was skipped']);
   });
 });

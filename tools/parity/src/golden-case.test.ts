@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findGoldenCases, readGoldenCase, requireGoldenCases } from './golden-case.ts';
 import { resolveInput } from './golden-tensors.ts';
 
@@ -22,7 +22,7 @@ async function changed(change: (manifest: string) => string): Promise<string> {
 }
 
 describe('readGoldenCase', () => {
-  it('reads entries, options, tolerance and tensors', async () => {
+  test('reads entries, options, tolerance and tensors', async () => {
     const golden = await readGoldenCase(join(cases, 'opt'));
     expect(golden).toMatchObject({ name: 'opt', architecture: 'Blip2ForConditionalGeneration' });
     expect(golden.entries).toHaveLength(112);
@@ -31,33 +31,33 @@ describe('readGoldenCase', () => {
     expect(golden.tensors.get('vision/photo.jpg/last_hidden_state')).toMatchObject({ type: 'float32', dims: [1, 17, 40] });
   });
 
-  it('joins tensors along the first axis', async () => {
+  test('joins tensors along the first axis', async () => {
     const { tensors } = await readGoldenCase(join(cases, 'opt'));
     const names = ['pixel_values/photo.jpg/pixel_values', 'pixel_values/alpha.png/pixel_values'];
     expect(resolveInput(tensors, { form: 'concat', names })).toMatchObject({ type: 'float32', dims: [2, 3, 32, 32] });
   });
 
-  it('refuses another format, a malformed entry and a name used twice', async () => {
+  test('refuses another format, a malformed entry and a name used twice', async () => {
     await expect(readGoldenCase(await changed((text) => text.replace('blip2-golden/1', 'blip2-golden/2')))).rejects.toThrow(/unknown golden format/);
     await expect(readGoldenCase(await changed((text) => text.replace('"tolerance"', '"tolerances"')))).rejects.toThrow(/unexpected shape/);
     const name = /"name": ?"([^"]+)"/.exec(await readFile(join(cases, 'logits/golden.json'), 'utf8'))?.[0] ?? '';
     await expect(readGoldenCase(await changed((text) => text.replace(/(?<=[\s\S]*"name"[\s\S]*)"name": ?"[^"]+"/, name)))).rejects.toThrow(/same name/);
   });
 
-  it('fails on a tensor that the file lacks', async () => {
+  test('fails on a tensor that the file lacks', async () => {
     const { tensors } = await readGoldenCase(join(cases, 'logits'));
     expect(() => tensors.get('no/such/tensor')).toThrow(/lacks a tensor/);
   });
 });
 
 describe('findGoldenCases', () => {
-  it('finds one case or many', async () => {
+  test('finds one case or many', async () => {
     expect(await findGoldenCases(join(cases, 'opt'))).toEqual([join(cases, 'opt')]);
     const folders = (await readdir(cases, { withFileTypes: true })).filter((entry) => entry.isDirectory());
     expect(await findGoldenCases(cases)).toEqual(folders.map(({ name }) => join(cases, name)).sort());
   });
 
-  it('none found is an error', async () => {
+  test('none found is an error', async () => {
     await expect(requireGoldenCases(join(cases, 'opt', 'images'))).rejects.toThrow(/no golden.json found/);
     await expect(requireGoldenCases(join(cases, 'no-such-folder'))).rejects.toThrow(/no golden.json found/);
   });

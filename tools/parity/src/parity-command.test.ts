@@ -1,7 +1,7 @@
 import { mkdtemp, cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parityCommand } from './parity-command.ts';
 import type { CaseRun } from './run-case.ts';
 
@@ -44,7 +44,7 @@ async function changedCase(change: (entry: Entry, manifest: Record<string, unkno
 }
 
 describe('npm run parity', () => {
-  it('prints a line per entry and the closing line, writes JSON, and returns 0', async () => {
+  test('prints a line per entry and the closing line, writes JSON, and returns 0', async () => {
     const json = join(folder, 'result.json');
     const { code, out } = await run(cases, '--only', 'logits', '--json', json);
     expect(code).toBe(0);
@@ -56,7 +56,7 @@ describe('npm run parity', () => {
     expect(rows[0]).toEqual({ case: 'logits', name: 'temperature/scores', kind: 'logits_processor', status: 'passed', elements: expect.any(Number), largest: expect.any(Number), tolerance: { atol: 1e-5, rtol: 1e-5 } });
   });
 
-  it.each<[string, (entry: Entry, manifest: Record<string, unknown>) => void, RegExp]>([
+  test.each<[string, (entry: Entry, manifest: Record<string, unknown>) => void, RegExp]>([
     ['an unknown kind', (entry) => (entry.kind = 'fortune_telling'), /unknown kind fortune_telling/],
     ['an unknown option', (entry) => (entry.options['colour'] = 1), /unknown option colour/],
     ['an option of another class', (entry) => (entry.options['top_k'] = 1), /no such argument/],
@@ -73,7 +73,7 @@ describe('npm run parity', () => {
     expect(code).toBe(1);
   });
 
-  it('skips with a reason what cannot run yet, and returns 1 unless that is expected', async () => {
+  test('skips with a reason what cannot run yet, and returns 1 unless that is expected', async () => {
     const skipping = await changedCase(() => undefined);
     const later: CaseRun = { reasonToSkip: () => 'later' };
     const first = await runAs(later, skipping);
@@ -84,7 +84,7 @@ describe('npm run parity', () => {
     expect((await runAs(later, skipping, '--expect-skips', list)).code).toBe(0);
   });
 
-  it('returns 1 if an expected skip passes', async () => {
+  test('returns 1 if an expected skip passes', async () => {
     const list = join(folder, 'stale.txt');
     await writeFile(list, 'logits/* # later');
     const { code, err } = await run(await changedCase(() => undefined), '--expect-skips', list);
@@ -92,7 +92,7 @@ describe('npm run parity', () => {
     expect(err.join()).toMatch('take it off');
   });
 
-  it('returns 1 if a case cannot be read, cannot be found, or there is none', async () => {
+  test('returns 1 if a case cannot be read, cannot be found, or there is none', async () => {
     const other = await run(await changedCase((_, manifest) => (manifest['format'] = 'blip2-golden/9')));
     expect([other.code, other.err[0]]).toEqual([1, expect.stringMatching(/unknown golden format/)]);
     const missing = await run(cases, '--only', 'nothing');
@@ -100,7 +100,7 @@ describe('npm run parity', () => {
     expect((await run(join(cases, 'opt', 'images'))).code).toBe(1);
   });
 
-  it('returns 2 and the usage for arguments it does not understand', async () => {
+  test('returns 2 and the usage for arguments it does not understand', async () => {
     expect(await run()).toMatchObject({ code: 2, err: [expect.stringMatching(/usage: npm run parity/)] });
     expect((await run(cases, '--colour')).code).toBe(2);
     expect((await run(cases, cases)).code).toBe(2);

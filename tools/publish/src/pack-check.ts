@@ -28,7 +28,7 @@ export async function packCheck(argv: readonly string[], print: Print): Promise<
     const start = performance.now();
     const problems = await run();
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    if (problems.length > 0) failed += 1;
+    if (problems.length > 0) failed++;
     print(`${problems.length === 0 ? 'ok' : 'FAILED'}  ${name}  ${seconds} s`);
     for (const problem of problems.slice(0, LONGEST_REPORT)) print(`    ${problem.replaceAll('\n', '\n    ')}`);
   };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { BENCH_METRICS, type BenchSamples } from './bench-job.ts';
 import { benchJson, benchTable } from './bench-report.ts';
 import { medianOf, rangeOf } from './median-and-range.ts';
@@ -7,12 +7,12 @@ const job = { model: 'm', image: 'p.png', dtype: 'q4', rounds: 3, newTokens: 10 
 const samples = { ...Object.fromEntries(Object.keys(BENCH_METRICS).map((name) => [name, [7]])), tokenMs: [3.004, 1, 9, 2] } as unknown as BenchSamples;
 
 describe('medianOf, rangeOf', () => {
-  it('are the middle and the ends, in whatever order values come', () => {
+  test('are the middle and the ends, in whatever order values come', () => {
     expect([medianOf([9, 1, 10]), medianOf([4, 1, 10, 2]), medianOf([5])]).toEqual([9, 3, 5]);
     expect(rangeOf([3, 10, 2])).toEqual([2, 10]);
   });
 
-  it('leave the values in their order', () => {
+  test('leave the values in their order', () => {
     const values = [3, 1, 2];
     medianOf(values);
     expect(values).toEqual([3, 1, 2]);
@@ -20,14 +20,14 @@ describe('medianOf, rangeOf', () => {
 });
 
 describe('benchJson', () => {
-  it('has the median, the range and the samples of each measure, rounded', () => {
+  test('has the median, the range and the samples of each measure, rounded', () => {
     const line = JSON.parse(benchJson({ job, samples, convertMs: 12.345 })) as { ranges: Record<string, unknown>; samples: Record<string, unknown> };
     expect(line).toMatchObject({ model: 'm', dtype: 'q4', convertMs: 12.35, tokenMs: 2.5, captionMs: 7, ranges: { tokenMs: [1, 9], captionMs: [7, 7] }, samples: { tokenMs: [3, 1, 9, 2] } });
     expect(Object.keys(line.samples)).toEqual(Object.keys(BENCH_METRICS));
     expect(Object.keys(line.ranges)).toEqual(Object.keys(BENCH_METRICS));
   });
 
-  it('says nothing of a conversion that did not happen', () => {
+  test('says nothing of a conversion that did not happen', () => {
     expect(JSON.parse(benchJson({ job, samples }))).not.toHaveProperty('convertMs');
   });
 });
@@ -35,18 +35,18 @@ describe('benchJson', () => {
 describe('benchTable', () => {
   const lines = benchTable([{ job, samples, convertMs: 52_000 }, { job: { ...job, dtype: 'fast' }, samples }], 'title').split('\n');
 
-  it('has a column for each precision and a line for each measure', () => {
+  test('has a column for each precision and a line for each measure', () => {
     expect(lines[1]).toMatch(/^ +q4 +fast$/);
     expect(lines.slice(2, -2).map((line) => line.split(' ')[0])).toEqual(Object.keys(BENCH_METRICS));
     expect(new Set(lines.slice(1, -2).map((line) => line.length)).size).toBe(1);
   });
 
-  it('shows least and most where there are several values', () => {
+  test('shows least and most where there are several values', () => {
     expect(lines.find((line) => line.startsWith('tokenMs'))).toMatch(/ 2\.5 \(1\.0-9\.0\) {2}2\.5 \(1\.0-9\.0\)$/);
     expect(lines.find((line) => line.startsWith('peakMiB'))).toMatch(/ 7 +7$/);
   });
 
-  it('says how long a conversion took', () => {
+  test('says how long a conversion took', () => {
     expect(lines.at(-2)).toBe('q4: weights converted once, in 52.0 s');
   });
 });

@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
 describe('blip2 ask', () => {
-  it('asks every image every question, image by image: path, question, answer', async () => {
+  test('asks every image every question, image by image: path, question, answer', async () => {
     const at = await temporaryFolder({ a: 'a cat', b: 'a dog' });
     const { exitCode, stdout } = await runFake(['ask', '-q', 'what?', at('a'), at('b'), '-q', 'where?']);
     expect(exitCode).toBe(0);
@@ -12,26 +12,26 @@ describe('blip2 ask', () => {
     );
   });
 
-  it('writes with --json exactly the keys image, question, text, tokenIds, score, timings', async () => {
+  test('writes with --json exactly the keys image, question, text, tokenIds, score, timings', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['ask', '--json', '-q', 'what?', at('a')]);
     expect(Object.keys(JSON.parse(stdout))).toEqual(['image', 'question', 'text', 'tokenIds', 'score', 'timings']);
   });
 
-  it('passes --raw-prompt on, and is otherwise asked to use the template', async () => {
+  test('passes --raw-prompt on, and is otherwise asked to use the template', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const templated = await runFake(['ask', '-q', 'what?', at('a')]);
     const raw = await runFake(['ask', '--raw-prompt', '-q', 'what?', at('a')]);
     expect([templated, raw].map(({ calls }) => calls[1]?.['rawPrompt'])).toEqual([false, true]);
   });
 
-  it('keeps the questions about one image together', async () => {
+  test('keeps the questions about one image together', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', c: 'c' });
     const { calls } = await runFake(['ask', '-q', '1', '-q', '2', at('a'), at('b'), at('c'), '--batch-size', '4']);
     expect(calls.filter(({ name }) => name === 'ask').map(({ items }) => items)).toEqual([[['a', '1', '2'], ['b', '1', '2']], [['c', '1', '2']]]);
   });
 
-  it('goes on with the questions that an interrupted run left open', async () => {
+  test('goes on with the questions that an interrupted run left open', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     const argv = ['ask', '-o', at('out.jsonl'), at('a'), at('b')];
     await runFake([...argv, '-q', '1']);

@@ -1,12 +1,12 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake, stdinWith, type FakeCall } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 
 describe('what it writes', () => {
-  it('writes path, tab, caption to stdout, for one image too, and all else to stderr', async () => {
+  test('writes path, tab, caption to stdout, for one image too, and all else to stderr', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const { exitCode, stdout, stderr } = await runFake(['caption', at('a.png')]);
     expect(exitCode).toBe(0);
@@ -14,7 +14,7 @@ describe('what it writes', () => {
     expect(stderr).toContain('demo checkpoint');
   });
 
-  it('writes with --json exactly the keys image, text, tokenIds, score, timings', async () => {
+  test('writes with --json exactly the keys image, text, tokenIds, score, timings', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const { stdout } = await runFake(['caption', '--json', at('a.png')]);
     expect(stdout.endsWith('}\n')).toBe(true);
@@ -23,25 +23,25 @@ describe('what it writes', () => {
     ]);
   });
 
-  it('keeps one line and two columns whatever names and captions hold', async () => {
+  test('keeps one line and two columns whatever names and captions hold', async () => {
     const at = await temporaryFolder({ 'snow ☃ and\ttab.png': 'two\nlines\u001b[31m' });
     const { stdout } = await runFake(['caption', at('snow ☃ and\ttab.png')]);
     expect(stdout).toBe(`${at('snow ☃ and\\ttab.png')}\ttwo\\nlines\\x1b[31m\n`);
   });
 
-  it('goes through the images in order, in batches', async () => {
+  test('goes through the images in order, in batches', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     const { stdout, calls } = await runFake(['caption', at('3'), at('1'), at('2'), '--batch-size', '2']);
     expect(stdout.split('\n').map((line) => line.split('\t')[1])).toEqual(['three', 'one', 'two', undefined]);
     expect(calls.filter(({ name }) => name === 'caption').map(({ images }) => images)).toEqual([['three', 'one'], ['two']]);
   });
 
-  it('reads an image from stdin', async () => {
+  test('reads an image from stdin', async () => {
     const { stdout } = await runFake(['caption', '-'], { stdin: stdinWith('a d', 'og') });
     expect(stdout).toBe('-\ta dog\n');
   });
 
-  it('says that stdin is a terminal instead of waiting', async () => {
+  test('says that stdin is a terminal instead of waiting', async () => {
     const { exitCode, stderr } = await runFake(['caption', '-'], { stdin: Object.assign(stdinWith(), { isTTY: true }) });
     expect(exitCode).toBe(3);
     expect(stderr).toContain('INVALID_ARGUMENT: - reads an image from stdin, which is a terminal');
@@ -49,7 +49,7 @@ describe('what it writes', () => {
 });
 
 describe('the model', () => {
-  it('is the demo unless one is named, and only the demo says that it is one', async () => {
+  test('is the demo unless one is named, and only the demo says that it is one', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const demo = await runFake(['caption', at('a.png')]);
     expect(demo.calls[0]).toMatchObject({ name: 'load', source: demoModelFolder, settings: { localFilesOnly: false } });
@@ -62,7 +62,7 @@ describe('the model', () => {
     expect(quiet.stderr).toBe('');
   });
 
-  it('hears the options of loading and of generation', async () => {
+  test('hears the options of loading and of generation', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const flags = ['--dtype', 'fp32', '--device', 'cpu', '--threads', '3', '--offline', '--max-new-tokens', '7', '--do-sample', '--seed', '1', '--stop-strings', 'a', '--stop-strings', 'b', '-p', 'a photo of'];
     const { calls } = await runFake(['caption', at('a.png'), ...flags]);
@@ -71,7 +71,7 @@ describe('the model', () => {
     expect(calls[2]).toMatchObject({ name: 'dispose' });
   });
 
-  it('ends with code 1 and one line if it cannot be loaded; --verbose adds stack and causes', async () => {
+  test('ends with code 1 and one line if it cannot be loaded; --verbose adds stack and causes', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const onCall = (): void => {
       throw new Blip2Error('MISSING_FILE', 'No config.json', { where: '/models/x', cause: new TypeError('inner reason') });
@@ -84,7 +84,7 @@ describe('the model', () => {
 });
 
 describe('a precision or device that is not offered', () => {
-  it('is bad usage; a file of such a precision is a failure', async () => {
+  test('is bad usage; a file of such a precision is a failure', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const failing = (where?: string): Parameters<typeof runFake>[1] => ({
       onCall: () => {
@@ -97,7 +97,7 @@ describe('a precision or device that is not offered', () => {
 });
 
 describe('a model that fails and cannot be let go either', () => {
-  it('is reported by its first error', async () => {
+  test('is reported by its first error', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const onCall = ({ name }: FakeCall): void => {
       if (name === 'caption') throw new Blip2Error('SESSION_FAILED', 'first');
@@ -108,7 +108,7 @@ describe('a model that fails and cannot be let go either', () => {
 });
 
 describe('images that fail', () => {
-  it('are named on stderr and skipped; the count and exit code 3 come at the end', async () => {
+  test('are named on stderr and skipped; the count and exit code 3 come at the end', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': '', 'd.png': 'a dog' });
     const { exitCode, stdout, stderr } = await runFake(['caption', '--quiet', ...['a.png', 'b.png', 'missing.png', 'c.png', 'd.png'].map(at)]);
     expect(exitCode).toBe(3);
@@ -122,7 +122,7 @@ describe('images that fail', () => {
     ]);
   });
 
-  it('have their own line with --json, in the order of the images', async () => {
+  test('have their own line with --json, in the order of the images', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', '--json', at('a.png'), at('b.png'), at('c.png')]);
     expect(exitCode).toBe(3);
@@ -133,14 +133,14 @@ describe('images that fail', () => {
 });
 
 describe('pipes, terminals, interrupts', () => {
-  it('ends quietly with 0 when the reader of stdout goes away, and lets the model go', async () => {
+  test('ends quietly with 0 when the reader of stdout goes away, and lets the model go', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     const { exitCode, stderr, calls } = await runFake(['caption', '--quiet', at('1'), at('2'), at('3'), '--batch-size', '1'], { closeStdoutAfter: 1 });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(calls.map(({ name }) => name)).toEqual(['load', 'caption', 'caption', 'dispose']);
   });
 
-  it('counts on a terminal only, never in CI, never with --no-progress or --quiet', async () => {
+  test('counts on a terminal only, never in CI, never with --no-progress or --quiet', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two' });
     const images = [at('1'), at('2')];
     const shown = await runFake(['caption', ...images], { stderrIsTerminal: true });
@@ -154,7 +154,7 @@ describe('pipes, terminals, interrupts', () => {
     for (const { stderr } of cases) expect(stderr).not.toContain('images');
   });
 
-  it('stops at the first interrupt, keeps what is finished and ends with 130', async () => {
+  test('stops at the first interrupt, keeps what is finished and ends with 130', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     let answered = 0;
     const { exitCode, stdout, stderr, calls } = await runFake(['caption', at('1'), at('2'), at('3'), '--batch-size', '1'], {
@@ -166,13 +166,13 @@ describe('pipes, terminals, interrupts', () => {
     expect(calls.map(({ name }) => name)).toEqual(['load', 'caption', 'caption', 'dispose']);
   });
 
-  it.each(['-', '@-'])('does not go on waiting for a stdin that never ends: %s', async (argument) => {
+  test.each(['-', '@-'])('does not go on waiting for a stdin that never ends: %s', async (argument) => {
     const stdin = new PassThrough();
     const { exitCode, stdout } = await runFake(['caption', argument], { stdin, onStart: (signals) => void setTimeout(() => signals.emit('SIGINT'), 50) });
     expect({ exitCode, stdout, open: !stdin.destroyed }).toEqual({ exitCode: 130, stdout: '', open: false });
   });
 
-  it('lets stdin go when the model cannot be loaded', async () => {
+  test('lets stdin go when the model cannot be loaded', async () => {
     const stdin = new PassThrough();
     const { exitCode } = await runFake(['caption', '-'], {
       stdin,
@@ -183,7 +183,7 @@ describe('pipes, terminals, interrupts', () => {
     expect({ exitCode, open: !stdin.destroyed }).toEqual({ exitCode: 1, open: false });
   });
 
-  it('ends the process at the second interrupt', async () => {
+  test('ends the process at the second interrupt', async () => {
     const at = await temporaryFolder({ '1': 'one' });
     const { calls } = await runFake(['caption', at('1')], {
       onCall: ({ name }, signals) => void (name === 'caption' && [1, 2].forEach(() => signals.emit('SIGINT'))),

@@ -1,17 +1,17 @@
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake, stdinWith } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
 describe('blip2 chat', () => {
-  it('answers a question per line of stdin, a line each, and asks nothing where there is no terminal', async () => {
+  test('answers a question per line of stdin, a line each, and asks nothing where there is no terminal', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { exitCode, stdout, stderr, calls } = await runFake(['chat', at('a'), '--quiet'], { stdin: stdinWith('what?\n\n  where', ' now?\r\n') });
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'a cat, what?\na cat, where now?\n', stderr: '' });
     expect(calls.filter(({ name }) => name === 'dispose').map(({ what }) => what)).toEqual(['chat', undefined]);
   });
 
-  it('writes pieces as they come', async () => {
+  test('writes pieces as they come', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const stdin = new PassThrough();
     const pieces: unknown[] = [];
@@ -28,7 +28,7 @@ describe('blip2 chat', () => {
     expect(stdout).toBe('a cat, what?\n');
   });
 
-  it('writes with --json the keys of ask', async () => {
+  test('writes with --json the keys of ask', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['chat', '--json', at('a')], { stdin: stdinWith('what?\nwhere?') });
     const [first, second] = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -36,13 +36,13 @@ describe('blip2 chat', () => {
     expect([first?.['image'], first?.['text'], second?.['question']]).toEqual([at('a'), 'a cat, what?', 'where?']);
   });
 
-  it('shows a prompt on stderr of a terminal', async () => {
+  test('shows a prompt on stderr of a terminal', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout, stderr } = await runFake(['chat', at('a'), '--quiet'], { stdin: Object.assign(stdinWith('what?\n'), { isTTY: true }) });
     expect([stdout, stderr]).toEqual(['a cat, what?\n', '> > \n']);
   });
 
-  it('stops an answer at Ctrl-C and goes on; where there is none to stop, Ctrl-C ends the conversation', async () => {
+  test('stops an answer at Ctrl-C and goes on; where there is none to stop, Ctrl-C ends the conversation', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const stdin = new PassThrough();
     let asked = 0;
@@ -58,19 +58,19 @@ describe('blip2 chat', () => {
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 130, stdout: 'a cat,\na cat, where?\n', stderr: '(stopped)\n' });
   });
 
-  it('ends the process at a second Ctrl-C while an answer does not stop', async () => {
+  test('ends the process at a second Ctrl-C while an answer does not stop', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['chat', at('a')], { stdin: stdinWith('what?\n'), onCall: ({ piece }, signals) => { if (piece === ' cat,') { signals.emit('SIGINT'); signals.emit('SIGINT'); } } });
     expect(calls.map(({ name }) => name)).toContain('exit');
   });
 
-  it('writes with --json what was written when it was stopped', async () => {
+  test('writes with --json what was written when it was stopped', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['chat', '--json', at('a')], { stdin: stdinWith('what?\n'), onCall: ({ piece }, signals) => void (piece === ' cat,' && signals.emit('SIGINT')) });
     expect(JSON.parse(stdout)).toMatchObject({ text: 'a cat,' });
   });
 
-  it('refuses a question for which there is no room, goes on with the next, and ends with exit code 3', async () => {
+  test('refuses a question for which there is no room, goes on with the next, and ends with exit code 3', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { exitCode, stdout, stderr } = await runFake(['chat', at('a')], { stdin: stdinWith('long?\nwhat?\n') });
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 3, stdout: 'a cat, what?\n', stderr: expect.stringMatching(/\nSEQUENCE_TOO_LONG: Too long\. Clear it\n\(\/clear begins a new conversation\)\n$/) });
@@ -80,7 +80,7 @@ describe('blip2 chat', () => {
     expect([second, json.stderr, json.exitCode]).toMatchObject([{ text: 'a cat, what?' }, 'SEQUENCE_TOO_LONG: Too long. Clear it\n', 3]);
   });
 
-  it('forgets what has been said at /clear, which asks nothing', async () => {
+  test('forgets what has been said at /clear, which asks nothing', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     // The fake has room for nine pieces, three an answer.
     const lines = ['1', '2', '3', '4', ' /clear', '5', '/clear?'];
@@ -89,13 +89,13 @@ describe('blip2 chat', () => {
     expect(calls.filter(({ name, question }) => name === 'chat' && question === '/clear')).toEqual([]);
   });
 
-  it('passes generation options on', async () => {
+  test('passes generation options on', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['chat', at('a'), '--max-new-tokens', '5'], { stdin: stdinWith('') });
     expect(calls[1]).toMatchObject({ name: 'chat', image: 'a cat', generation: { maxNewTokens: 5 } });
   });
 
-  it('is about one picture that can be read', async () => {
+  test('is about one picture that can be read', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', bad: 'bad' });
     for (const argv of [['-'], [at('[ab]')]]) expect((await runFake(['chat', ...argv], { stdin: stdinWith('') })).exitCode).toBe(2);
     expect(await runFake(['chat', at('bad')], { stdin: stdinWith('') })).toMatchObject({ exitCode: 1, calls: [] });

@@ -2,7 +2,7 @@ import { openCheckpoint, readTensor } from '@blip2/checkpoint';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { access, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
@@ -21,7 +21,7 @@ async function readNpy(file: string): Promise<Npy> {
 }
 
 describe('blip2 embed', () => {
-  it('writes one array of all pictures, in order', async () => {
+  test('writes one array of all pictures, in order', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'four' });
     const { exitCode, stdout, calls } = await runFake(['embed', at('a'), at('b'), '-o', at('out.npy')]);
     expect([exitCode, stdout]).toEqual([0, '']);
@@ -31,13 +31,13 @@ describe('blip2 embed', () => {
     expect(values).toEqual([1, 0.5, 2, 0.25, 4, 0.5, 5, 0.25]);
   });
 
-  it.each([['mean', [1.5, 0.375]], ['first', [1, 0.5]], ['max', [2, 0.5]], ['unit-mean', [...Float32Array.of(1.5 / Math.hypot(1.5, 0.375), 0.375 / Math.hypot(1.5, 0.375))]]])('pools positions by their %s', async (pool, expected) => {
+  test.each([['mean', [1.5, 0.375]], ['first', [1, 0.5]], ['max', [2, 0.5]], ['unit-mean', [...Float32Array.of(1.5 / Math.hypot(1.5, 0.375), 0.375 / Math.hypot(1.5, 0.375))]]])('pools positions by their %s', async (pool, expected) => {
     const at = await temporaryFolder({ a: 'a' });
     const { stdout } = await runFake(['embed', at('a'), '--pool', pool, '--json']);
     expect(JSON.parse(stdout)).toEqual({ image: at('a'), part: 'image-proj', shape: [2], embedding: expected });
   });
 
-  it('writes one tensor per text, by its name', async () => {
+  test('writes one tensor per text, by its name', async () => {
     const at = await temporaryFolder({});
     await runFake(['embed', '-t', 'cat', '-t', 'horse', '-o', at('out.safetensors')]);
     await rename(at('out.safetensors'), at('model.safetensors'));
@@ -46,7 +46,7 @@ describe('blip2 embed', () => {
     expect([...(await readTensor(tensors.get('horse')!)).data]).toEqual([5, 0.5, 6, 0.25]);
   });
 
-  it('writes lines of every picture with every text', async () => {
+  test('writes lines of every picture with every text', async () => {
     const at = await temporaryFolder({ a: 'a' });
     await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
     const lines = (await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -58,7 +58,7 @@ describe('blip2 embed', () => {
     expect(again.calls).toEqual([]);
   });
 
-  it('writes Parquet with the keys of the lines: values flat, and their shape', async () => {
+  test('writes Parquet with the keys of the lines: values flat, and their shape', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const rows = async (...argv: string[]): Promise<unknown> => {
       expect((await runFake(['embed', ...argv, '-o', at('out.parquet')])).exitCode).toBe(0);
@@ -69,7 +69,7 @@ describe('blip2 embed', () => {
     expect(await rows(at('a'), '-t', 'x')).toEqual([{ image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [2, 0.5, 3, 0.25] }]);
   });
 
-  it('writes an array without holding it, and one tensor for a picture that is named twice', async () => {
+  test('writes an array without holding it, and one tensor for a picture that is named twice', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'four' });
     const sizes: number[] = [];
     const watch = { onCall: async ({ name }: { name: string }) => { if (name === 'embed') for (const file of (await readdir(at())).filter((each) => each.endsWith('.tmp'))) sizes.push((await stat(at(file))).size); } };
@@ -80,13 +80,13 @@ describe('blip2 embed', () => {
     expect([...(await openCheckpoint(at())).tensors.keys()]).toEqual([at('a'), at('b')]);
   });
 
-  it('takes what the language model reads from the demo that has one', async () => {
+  test('takes what the language model reads from the demo that has one', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { calls } = await runFake(['embed', at('a'), '--part', 'projection', '--json']);
     expect(calls[0]).toMatchObject({ source: demoModelFolder, part: 'projection' });
   });
 
-  it('leaves out pictures that cannot be opened, and says so', async () => {
+  test('leaves out pictures that cannot be opened, and says so', async () => {
     const at = await temporaryFolder({ a: 'a', bad: 'bad' });
     const { exitCode, stderr } = await runFake(['embed', at('a'), at('bad'), '-o', at('out.npy'), '--quiet']);
     expect(exitCode).toBe(3);
@@ -94,7 +94,7 @@ describe('blip2 embed', () => {
     expect((await readNpy(at('out.npy'))).values).toHaveLength(4);
   });
 
-  it('refuses parts that the inputs lack, other files, and nothing at all', async () => {
+  test('refuses parts that the inputs lack, other files, and nothing at all', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const argv of [['embed'], ['embed', '--json'], ['embed', at('a')], ['embed', at('a'), '-o', at('out.txt')], ['embed', at('a'), '-o', at('out.csv'), '--json'], ['embed', at('a'), '--part', 'text', '--json'], ['embed', '-t', 'x', '--part', 'vision', '--json'], ['embed', at('a'), '--part', 'nose', '--json']]) {
       const { exitCode, calls } = await runFake(argv);
@@ -102,7 +102,7 @@ describe('blip2 embed', () => {
     }
   });
 
-  it('refuses a text that is empty, with and without pictures', async () => {
+  test('refuses a text that is empty, with and without pictures', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const images of [[], [at('a')]]) {
       const { exitCode, stderr, calls } = await runFake(['embed', ...images, '-t', 'a cat', '-t', ' ', '-o', at('out.npy')]);
@@ -111,7 +111,7 @@ describe('blip2 embed', () => {
     expect(await readdir(at())).toEqual(['a']);
   });
 
-  it('leaves no file behind when it fails', async () => {
+  test('leaves no file behind when it fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], { onCall: ({ name }) => { if (name === 'embed') throw new TypeError('broken'); } });
     expect(exitCode).toBe(1);

@@ -2,7 +2,7 @@ import type { Blip2Error } from '@blip2/interfaces';
 import { decodeImage } from '@blip2/processor';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -10,7 +10,7 @@ import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
 import { loadHeatmapModel } from '../model/load-heatmap-model.ts';
 
 describe('blip2 heatmap', () => {
-  it('writes what the model drew, over what was there before', async () => {
+  test('writes what the model drew, over what was there before', async () => {
     const at = await temporaryFolder({ 'a b.jpg': 'picture', 'out.png': 'older' });
     const { exitCode, stdout, calls } = await runFake(['heatmap', at('a b.jpg'), '-o', at('out.png'), '--layer', '1']);
     expect([exitCode, stdout]).toEqual([0, '']);
@@ -19,7 +19,7 @@ describe('blip2 heatmap', () => {
     expect((await readdir(at())).sort()).toEqual(['a b.jpg', 'out.png']);
   });
 
-  it('with a text asks the checkpoint that judges texts, and says how well the text fits', async () => {
+  test('with a text asks the checkpoint that judges texts, and says how well the text fits', async () => {
     const at = await temporaryFolder({ a: 'a dog' });
     const fits = await runFake(['heatmap', at('a'), '-t', 'a dog', '-o', at('out.png'), '--cells', '8', '--by', 'itm']);
     expect(fits.calls).toMatchObject([{ name: 'load', source: demoRetrievalFolder }, { name: 'heatmap', subject: { method: 'occlusion', text: 'a dog', cells: 8, by: 'itm' } }, { name: 'dispose' }]);
@@ -30,13 +30,13 @@ describe('blip2 heatmap', () => {
     expect((await runFake(['heatmap', at('a'), '-t', 'a cat', '-o', at('out.png'), '--quiet'])).stderr).toBe('');
   });
 
-  it('asks the demo that writes where there is a question', async () => {
+  test('asks the demo that writes where there is a question', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { calls } = await runFake(['heatmap', at('a'), '-q', 'what is it?', '-t', 'a dog', '-o', at('out.png')]);
     expect(calls).toMatchObject([{ name: 'load', source: demoModelFolder }, { name: 'heatmap', subject: { question: 'what is it?', text: 'a dog' } }, { name: 'dispose' }]);
   });
 
-  it('draws several pictures into a folder that it makes, each under its own name, the values beside them', async () => {
+  test('draws several pictures into a folder that it makes, each under its own name, the values beside them', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'one', 'a.png': 'two', 'bad.png': 'bad' });
     const { exitCode, stdout, stderr, calls } = await runFake(['heatmap', at('a.jpg'), at('bad.png'), at('a.png'), '-t', 'one', '-o', `${at('maps')}/`, '--raw', '--json']);
     expect(exitCode).toBe(3);
@@ -54,7 +54,7 @@ describe('blip2 heatmap', () => {
     expect(stderr).toContain('1 of 3 images failed');
   });
 
-  it('counts its runs on a terminal, and there only', async () => {
+  test('counts its runs on a terminal, and there only', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const argv = ['heatmap', at('a'), '-t', 'a', '-o', at('out.png')];
     expect((await runFake(argv, { stderrIsTerminal: true })).stderr).toContain('1/2 runs');
@@ -62,7 +62,7 @@ describe('blip2 heatmap', () => {
     expect((await runFake(argv)).stderr).not.toContain('1/2');
   });
 
-  it('says which picture cannot be opened and leaves no file', async () => {
+  test('says which picture cannot be opened and leaves no file', async () => {
     const at = await temporaryFolder({ bad: 'bad' });
     for (const [name, code] of [['bad', 'INVALID_IMAGE'], ['none', 'MISSING_FILE']] as const) {
       const { exitCode, stderr, calls } = await runFake(['heatmap', at(name), '-o', at('out.png')]);
@@ -72,7 +72,7 @@ describe('blip2 heatmap', () => {
     expect(await readdir(at())).toEqual(['bad']);
   });
 
-  it('refuses several pictures for one file, no output, another kind of output, the input as output', async () => {
+  test('refuses several pictures for one file, no output, another kind of output, the input as output', async () => {
     const at = await temporaryFolder({ 'a.png': 'a', 'b.png': 'b' });
     const out = ['-o', at('out.png')];
     for (const argv of [[at('a.png'), at('b.png'), ...out], [at(), ...out], [at('a.png')], [at('a.png'), '-o', at('out.jpg')], [at('a.png'), '-o', at('a.png')], [at('a.png'), '-o', at()], [...out]]) {
@@ -82,7 +82,7 @@ describe('blip2 heatmap', () => {
     expect((await readdir(at())).sort()).toEqual(['a.png', 'b.png']);
   });
 
-  it('refuses options of the other method, several texts and an empty one', async () => {
+  test('refuses options of the other method, several texts and an empty one', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const wrong = [
       ['--method', 'occlusion'], ['--method', 'attention', '-t', 'x'], ['--mode', 'keep'], ['--cells', '8'], ['-q', 'x'], ['-t', 'x', '--layer', '1'], ['-t', 'x', '-t', 'y'], ['-t', ' '], ['-t', 'x', '--cells', '0'], ['-t', 'x', '--mode', 'x'],
@@ -93,7 +93,7 @@ describe('blip2 heatmap', () => {
     }
   });
 
-  it('leaves nothing behind when it is interrupted or fails', async () => {
+  test('leaves nothing behind when it is interrupted or fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const stopped = await runFake(['heatmap', at('a'), '-o', at('out.png')], { onCall: ({ name }, signals) => void (name === 'heatmap' && signals.emit('SIGINT')) });
     expect([stopped.exitCode, stopped.calls.at(-1)?.name]).toEqual([130, 'dispose']);
@@ -102,7 +102,7 @@ describe('blip2 heatmap', () => {
     expect(await readdir(at())).toEqual(['a']);
   });
 
-  it('says in its help what each map does not show, and what it costs', async () => {
+  test('says in its help what each map does not show, and what it costs', async () => {
     const { exitCode, stdout } = await runFake(['heatmap', '--help']);
     expect(exitCode).toBe(0);
     const help = stdout.replaceAll(/\s+/g, ' ');
@@ -115,7 +115,7 @@ describe('the model behind blip2 heatmap', () => {
   const settings = { signal, localFilesOnly: true, threads: 1 };
   const open = (name: string): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples', name));
 
-  it.each(['left-of.png', 'wide.png'])('draws attention as a PNG of the size of %s', async (name) => {
+  test.each(['left-of.png', 'wide.png'])('draws attention as a PNG of the size of %s', async (name) => {
     const picture = await open(name);
     await using model = await loadHeatmapModel(demoModelFolder, { method: 'attention' }, settings);
     await using first = await loadHeatmapModel(demoModelFolder, { method: 'attention', layer: 0 }, settings);
@@ -127,7 +127,7 @@ describe('the model behind blip2 heatmap', () => {
     await expect(none.draw(picture, { signal })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  it('draws what a text, or an answer, rests on', async () => {
+  test('draws what a text, or an answer, rests on', async () => {
     const picture = await open('left-of.png');
     const occlusion = { method: 'occlusion', batchSize: 24 } as const;
     for (const [folder, subject, kind] of [
@@ -147,7 +147,7 @@ describe('the model behind blip2 heatmap', () => {
     }
   });
 
-  it('refuses a question to a checkpoint that answers none, and a score that it has not', async () => {
+  test('refuses a question to a checkpoint that answers none, and a score that it has not', async () => {
     for (const [folder, wrong] of [[demoRetrievalFolder, { question: 'what?' }], [demoModelFolder, { by: 'itc' }]] as const) {
       await expect(loadHeatmapModel(folder, { method: 'occlusion', text: 'x', ...wrong }, settings)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' } satisfies Partial<Blip2Error>);
     }

@@ -1,7 +1,7 @@
 import { cp, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2ForImageTextRetrieval, loadPictureTasks } from '@blip2/blip2';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -18,7 +18,7 @@ async function editConfig(at: (name?: string) => string, edit: (config: Record<s
 }
 
 describe('blip2 inspect', () => {
-  it('writes one object with --json: parts, parameters, bytes, memory', async () => {
+  test('writes one object with --json: parts, parameters, bytes, memory', async () => {
     const { exitCode, stdout, stderr, calls } = await runFake(['inspect', demoModelFolder, '--json']);
     expect({ exitCode, stderr, calls }).toEqual({ exitCode: 0, stderr: '', calls: [] });
     const report = JSON.parse(stdout);
@@ -36,19 +36,19 @@ describe('blip2 inspect', () => {
     expect(report.memory.availableBytes).toBeLessThanOrEqual(report.memory.totalBytes);
   });
 
-  it('writes a table for people, of the demo if no model is named', async () => {
+  test('writes a table for people, of the demo if no model is named', async () => {
     const { stdout } = await runFake(['inspect']);
     for (const line of ['Blip2ForConditionalGeneration, language model opt', '64 x 64 pixels, 64 patches of 8 x 8', '2,375,488 parameters in 1 file', 'yes, in fp32', 'vision, qformer, projection, language: caption; ask; chat; rank', 'vision: embed --part vision', 'of it made once and kept']) expect(stdout).toContain(line);
   });
 
-  it('knows a retrieval checkpoint, which has no language model and runs', async () => {
+  test('knows a retrieval checkpoint, which has no language model and runs', async () => {
     const { exitCode, stdout, stderr } = await runFake(['inspect', demoRetrievalFolder, '--json']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({ architecture: 'Blip2ForImageTextRetrieval', runs: expect.arrayContaining(['fp32', 'int8']), parameters: 2102434, tasks: expect.arrayContaining([{ task: 'match', parts: ['vision', 'qformer', 'heads'] }]) });
     expect(JSON.parse(stdout).languageModel).toBeUndefined();
   });
 
-  it('writes to a file with -o', async () => {
+  test('writes to a file with -o', async () => {
     const at = await temporaryFolder();
     const { stdout } = await runFake(['inspect', '-m', demoModelFolder, '--json', '-o', at('report.json')]);
     expect(stdout).toBe('');
@@ -63,7 +63,7 @@ describe('bytes per precision', () => {
   const checkpoints: [name: string, folder: string][] = [
     ['OPT', demoModelFolder], ['T5', join(repository, 'tools/parity/cases/t5/checkpoint')], ['InstructBLIP with Llama', instructBlip], ['a retrieval model', demoRetrievalFolder],
   ];
-  it.each(checkpoints)('are those of the files that loading %s makes', async (_name, folder) => {
+  test.each(checkpoints)('are those of the files that loading %s makes', async (_name, folder) => {
     const { precisions, bytes } = JSON.parse((await runFake(['inspect', folder, '--json'])).stdout);
     for (const dtype of ['int8', 'q8', 'q4', 'fast', 'small'] as const) {
       const at = await temporaryFolder();
@@ -82,13 +82,13 @@ describe('bytes per precision', () => {
 });
 
 describe('a checkpoint of InstructBLIP', () => {
-  it('runs, and says what each command loads', async () => {
+  test('runs, and says what each command loads', async () => {
     const { exitCode, stdout } = await runFake(['inspect', instructBlip, '--json']);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ architecture: 'InstructBlipForConditionalGeneration', languageModel: 'llama', missing: [], unexpected: [], tasks: expect.arrayContaining([{ task: 'chat', parts: ['vision', 'qformer', 'projection', 'language'] }]) });
   });
 
-  it('needs the second tokenizer', async () => {
+  test('needs the second tokenizer', async () => {
     const at = await temporaryFolder();
     await cp(instructBlip, at(), { recursive: true });
     await rm(at('qformer_tokenizer/tokenizer.json'));
@@ -97,12 +97,12 @@ describe('a checkpoint of InstructBLIP', () => {
 });
 
 describe('names of tensors', () => {
-  it('nothing is missing and nothing is left over in the demo', async () => {
+  test('nothing is missing and nothing is left over in the demo', async () => {
     const { stdout } = await runFake(['inspect', demoModelFolder, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ origin: 'huggingface', missing: [], unexpected: [] });
   });
 
-  it('lists what is missing and what is not read, and knows the names of LAVIS', async () => {
+  test('lists what is missing and what is not read, and knows the names of LAVIS', async () => {
     const at = await demoCopy();
     await rename(at('model.safetensors'), (name) => name.replace(/^vision_model\.post_layernorm/, 'ln_vision').replace(/^language_projection/, 'opt_proj').replace('query_tokens', 'other_tokens'));
     const { exitCode, stdout } = await runFake(['inspect', at(), '--json']);
@@ -139,7 +139,7 @@ describe('a checkpoint that does not run', () => {
     }],
     ['no tokenizer.json', 'MISSING_FILE', (at) => rm(at('tokenizer.json'))],
   ];
-  it.each(broken)('%s is named with its code %s, exit code 1', async (_what, code, breakIt) => {
+  test.each(broken)('%s is named with its code %s, exit code 1', async (_what, code, breakIt) => {
     const at = await demoCopy();
     await breakIt(at);
     const { exitCode, stdout, stderr } = await runFake(['inspect', at(), '--json']);
@@ -150,7 +150,7 @@ describe('a checkpoint that does not run', () => {
     expect(stderr).toBe(`${code}: ${report.unsupported[0].message}\n`);
   });
 
-  it('is no checkpoint at all: one error, nothing on stdout', async () => {
+  test('is no checkpoint at all: one error, nothing on stdout', async () => {
     const at = await temporaryFolder();
     expect(await runFake(['inspect', join(at(), 'nowhere')])).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringMatching(/^MISSING_FILE: .*\n$/) });
   });

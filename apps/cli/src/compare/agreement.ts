@@ -13,7 +13,7 @@ export function agreementOf(first: PictureRun, other: PictureRun): Agreement {
   let [same, difference, size] = [0, 0, 0];
   first.logits.forEach((scores, position) => {
     const others = other.logits[position] ?? new Float32Array(0);
-    if (indexOfLargest(scores) === indexOfLargest(others)) same += 1;
+    if (indexOfLargest(scores) === indexOfLargest(others)) same++;
     scores.forEach((score, id) => {
       difference += (score - (others[id] ?? NaN)) ** 2;
       size += score ** 2;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { agreementOf } from './agreement.ts';
 import { compareReport } from './compare-report.ts';
 import type { PictureRun, PrecisionRun } from './precision-run.ts';
@@ -9,7 +9,7 @@ const first = run('a cat', [[3, 0, 0], [0, 4, 0]]);
 const other = run('a dog', [[3, 0, 0], [0, 4, 5]]);
 
 describe('agreementOf', () => {
-  it('counts tokens that would be chosen in the same places, and the error of the scores', () => {
+  test('counts tokens that would be chosen in the same places, and the error of the scores', () => {
     expect(agreementOf(picture('', [[3, 0, 0], [0, 4, 0]]), picture('', [[3, 0, 0], [0, 4, 5]]))).toEqual({ sameTokens: 1, tokens: 2, logitError: 1 });
     expect(agreementOf(picture('', [[3, 0]]), picture('', [[3, 0]]))).toEqual({ sameTokens: 1, tokens: 1, logitError: 0 });
     expect(agreementOf(picture('', [[0, 3]]), picture('', []))).toMatchObject({ logitError: NaN });
@@ -17,14 +17,14 @@ describe('agreementOf', () => {
 });
 
 describe('compareReport', () => {
-  it('shows captions side by side, then the cost of each', () => {
+  test('shows captions side by side, then the cost of each', () => {
     expect(compareReport(['a.png'], ['fp32', 'fast'], [first, other], false)).toBe([
       'a.png', '  fp32\ta cat', '  fast\ta dog\ttokens 1/2\tscores 100.0 % off', '',
       'fp32\tload 12 ms\tencode 20 ms\ttoken 4.0 ms\tmemory 100 MiB', 'fast\tload 12 ms\tencode 20 ms\ttoken 4.0 ms\tmemory 100 MiB', '',
     ].join('\n'));
   });
 
-  it('is one JSON object per picture and one for the summary', () => {
+  test('is one JSON object per picture and one for the summary', () => {
     const [line, summary] = compareReport(['a.png'], ['fp32', 'fast'], [first, other], true).trim().split('\n').map((text): unknown => JSON.parse(text));
     expect(line).toEqual({ image: 'a.png', precisions: [
       { dtype: 'fp32', text: 'a cat', tokenIds: [3, 2], sameTokens: 2, tokens: 2, logitError: 0 },

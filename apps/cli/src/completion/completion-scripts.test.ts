@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { processEnvironment } from '../environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { createProgram } from '../program.ts';
@@ -26,7 +26,7 @@ function complete(words: readonly string[], { folder = '.', hub = '/nowhere' } =
 }
 
 describe('every command and every option', () => {
-  it('of every command is offered by bash, and no other', () => {
+  test('of every command is offered by bash, and no other', () => {
     for (const command of program.commands) {
       const flags = flagsOf(command);
       expect([command.name(), complete([command.name(), '--'])]).toEqual([command.name(), flags.filter((flag) => flag.startsWith('--')).sort()]);
@@ -36,7 +36,7 @@ describe('every command and every option', () => {
     expect(complete(['--'])).toEqual(['--help', '--version']);
   });
 
-  it('is in the script for zsh, in the part of its command', () => {
+  test('is in the script for zsh, in the part of its command', () => {
     for (const command of program.commands) {
       const part = scripts.zsh.split(`    rest/${command.name()})\n`)[1]?.split('\n      ;;')[0] ?? '';
       for (const flag of flagsOf(command)) expect([command.name(), part.includes(`'*${flag}[`) || part.includes(`'*${flag}=[`)]).toEqual([command.name(), true]);
@@ -44,7 +44,7 @@ describe('every command and every option', () => {
     }
   });
 
-  it('is in the script for fish, under its command', () => {
+  test('is in the script for fish, under its command', () => {
     const lines = scripts.fish.split('\n');
     for (const command of program.commands) {
       const own = lines.filter((line) => line.includes(`-n '__fish_seen_subcommand_from ${command.name()}' `));
@@ -55,7 +55,7 @@ describe('every command and every option', () => {
 });
 
 describe('values that the command checks itself', () => {
-  it('are those that the help names', () => {
+  test('are those that the help names', () => {
     const dtypes = program.commands.flatMap((command) => command.options.filter(({ long }) => long === '--dtype').map(({ description }) => description));
     expect(dtypes.length).toBeGreaterThan(1);
     for (const description of dtypes) expect(complete(['caption', '--dtype', ''])).toEqual(description.replace(/ \(default\)|^Precisions: |;.*$/g, '').split(', ').sort());
@@ -65,11 +65,11 @@ describe('values that the command checks itself', () => {
 });
 
 describe('bash', () => {
-  it('accepts the script', () => {
+  test('accepts the script', () => {
     expect(spawnSync('bash', ['-n'], { input: scripts.bash, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   });
 
-  it.each([
+  test.each([
     [['cap'], ['caption']],
     [['help', 'em'], ['embed']],
     [['completion', ''], ['bash', 'fish', 'zsh']],
@@ -83,7 +83,7 @@ describe('bash', () => {
     expect(complete(words)).toEqual(expected);
   });
 
-  it('offers pictures, folders and lists, other files where there is no picture, every file for an output', async () => {
+  test('offers pictures, folders and lists, other files where there is no picture, every file for an output', async () => {
     const at = await temporaryFolder({ 'a.png': '', 'b c.JPG': '', 'notes.txt': '' });
     await mkdir(at('sub'));
     const folder = at('');
@@ -97,7 +97,7 @@ describe('bash', () => {
     expect(complete(['download', '--cache-dir', ''], { folder })).toEqual(['sub']);
   });
 
-  it('offers models of the cache and folders; runs nothing that is in a name', async () => {
+  test('offers models of the cache and folders; runs nothing that is in a name', async () => {
     const at = await temporaryFolder({ 'a.png': '' });
     const hub = at('hub');
     for (const name of ['models--Salesforce--blip2-flan-t5-xl', 'models--x--$(touch run)', 'models--x--a;b', 'datasets--x--y']) await mkdir(`${hub}/${name}`, { recursive: true });
@@ -112,7 +112,7 @@ describe('bash', () => {
 const installed = (['zsh', 'fish'] as const).filter((shell) => spawnSync(shell, ['--version']).status === 0);
 for (const shell of installed) {
   describe(`${shell}, which is installed here`, () => {
-    it('accepts the script', async () => {
+    test('accepts the script', async () => {
       const at = await temporaryFolder({ script: scripts[shell] });
       const { status, stderr } = spawnSync(shell, ['-n', at('script')], { encoding: 'utf8' });
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

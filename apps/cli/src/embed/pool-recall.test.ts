@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { runFake } from '../fakes/fake-environment.ts';
 import { BEST_POOL, POOLS } from './pool.ts';
@@ -16,14 +16,14 @@ const { rows }: { readonly rows: readonly Measured[] } = JSON.parse(readFileSync
 const measured = (pool: string): Measured => rows.find((row) => row.pool === (MEASURED_AS[pool] ?? pool))!;
 const percent = (share: number | undefined): string => `${(100 * share!).toFixed(1).replace(/\.0$/, '')} %`.replace(/^(\d\d) %$/, '$1.0 %');
 
-it('is the best of the measured pools by default, in both directions', () => {
+test('is the best of the measured pools by default, in both directions', () => {
   for (const direction of ['captionToPicture', 'pictureToCaption'] as const) {
     const others = POOLS.filter((pool) => pool !== 'none').map((pool) => measured(pool)[direction]['recall@1']!);
     expect(measured(BEST_POOL)[direction]['recall@1']).toBe(Math.max(...others));
   }
 });
 
-it('costs what the help and the README say', async () => {
+test('costs what the help and the README say', async () => {
   const help = (await runFake(['embed', '--help'])).stdout.replace(/\s+/g, ' ');
   const readme = readFileSync(join(repository, 'apps/cli/README.md'), 'utf8');
   for (const pool of POOLS) {

@@ -53,7 +53,7 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
     exitNow: () => void calls.push({ name: 'exit' }),
     openPicture: fakeOpen,
     openReader: async (threads) => {
-      openReaders += 1;
+      openReaders++;
       return { threads, open: fakeOpen, [Symbol.asyncDispose]: async () => void (openReaders -= 1) };
     },
     loadModel: async (source, { signal, ...settings }: LoadSettings) => {
@@ -214,7 +214,7 @@ class Collected extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
-    this.#writes += 1;
+    this.#writes++;
     if (this.#closeAfter !== undefined && this.#writes > this.#closeAfter) return done(Object.assign(new TypeError('write EPIPE'), { code: 'EPIPE' }));
     this.text += chunk.toString();
     this.written.push(chunk.toString());

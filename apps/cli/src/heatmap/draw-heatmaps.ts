@@ -39,7 +39,7 @@ export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun)
       await drawOne(opened, file, run);
       continue;
     }
-    failed += 1;
+    failed++;
     const { error } = opened;
     if (json) stdout.write(`${JSON.stringify({ image: opened.name, error: describeFailure(error) })}\n`);
     stderr.write(`${oneLine(opened.name)}: ${failureReport(error, verbose)}`);

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { DownloadPlan } from '@blip2/checkpoint';
 import { byteSize } from './byte-size.ts';
 import { createDownloadReport, type ReportSettings } from './download-report.ts';
@@ -26,43 +26,43 @@ function report(variables: Record<string, string>, isTTY: boolean, settings: Par
 }
 
 describe('createDownloadReport', () => {
-  it('says sizes and licence, and on a terminal how far it is, how fast, how long', () => {
+  test('says sizes and licence, and on a terminal how far it is, how fast, how long', () => {
     const text = report({}, true);
     expect(text.startsWith(planSummary(plan))).toBe(true);
     expect(text.slice(planSummary(plan).length).split('\r\u001b[K')).toEqual(['', '0 %, 500 B of 15.8 GB', '0 %, 79.0 MB of 15.8 GB, 79.0 MB/s, 4 min left', '1 %, 158.0 MB of 15.8 GB, 78.6 MB/s, 4 min left', '']);
   });
 
-  it.each([['no terminal', {}, false, {}], ['CI', { CI: '1' }, true, {}], ['a dumb terminal', { TERM: 'dumb' }, true, {}], ['--no-progress', {}, true, { progress: false }], ['HF_HUB_DISABLE_PROGRESS_BARS', { HF_HUB_DISABLE_PROGRESS_BARS: '1' }, true, {}]])('has no progress with %s', (_, variables, isTTY, settings) => {
+  test.each([['no terminal', {}, false, {}], ['CI', { CI: '1' }, true, {}], ['a dumb terminal', { TERM: 'dumb' }, true, {}], ['--no-progress', {}, true, { progress: false }], ['HF_HUB_DISABLE_PROGRESS_BARS', { HF_HUB_DISABLE_PROGRESS_BARS: '1' }, true, {}]])('has no progress with %s', (_, variables, isTTY, settings) => {
     expect(report(variables, isTTY, settings)).toBe(planSummary(plan));
   });
 
-  it('says nothing with --quiet', () => {
+  test('says nothing with --quiet', () => {
     expect(report({}, true, { quiet: true })).toBe('');
   });
 
-  it('stays within a narrow terminal', () => {
+  test('stays within a narrow terminal', () => {
     const lines = report({}, true, {}, 20).slice(planSummary(plan).length).split('\r\u001b[K');
     expect(Math.max(...lines.map((line) => line.length))).toBe(19);
   });
 });
 
 describe('planSummary', () => {
-  it('names model, sizes, space and licences', () => {
+  test('names model, sizes, space and licences', () => {
     expect(planSummary(plan)).toBe('Salesforce/blip2-flan-t5-xl (aaaaaaaaaaaa): 15.8 GB of 15.8 GB in 1 file; 40.0 GB are free\nLicence: mit, says the repository\nThe Flan-T5 language model inside is Apache-2.0.\n');
     expect(planSummary({ ...plan, id: 'me/mine', revision: 'v2', licence: undefined, freeBytes: undefined })).toBe('me/mine at v2 (aaaaaaaaaaaa): 15.8 GB of 15.8 GB in 1 file\nLicence: the repository names none\n');
   });
 
-  it('cannot steer the terminal', () => {
+  test('cannot steer the terminal', () => {
     expect(planSummary({ ...plan, licence: 'mit\u001b[2J' })).not.toContain('\u001b');
   });
 
-  it('lists files', () => {
+  test('lists files', () => {
     expect(planTable(plan)).toBe('config.json            500 B  in the cache\nmodel.safetensors    15.8 GB\n');
     expect(planJson(plan)).toMatchObject({ model: plan.id, licence: 'mit', licenceNote: expect.stringContaining('Apache'), missingBytes: 15_800_000_000 });
   });
 });
 
-it.each([
+test.each([
   ['Salesforce/blip2-opt-2.7b', 'non-commercial'], ['Salesforce/blip2-opt-6.7b-coco', 'non-commercial'], ['me/blip2-opt2.7b', 'non-commercial'], ['Salesforce/instructblip-vicuna-7b', 'LLaMA'], ['Salesforce/blip2-flan-t5-xl', 'Apache'],
   ['Salesforce/blip2-itm-vit-g', undefined], ['me/optimised', undefined], ['me/adopted-model', undefined],
 ])('the licence inside %s: %s', (id, named) => {
@@ -70,6 +70,6 @@ it.each([
   else expect(licenceNote(id)).toContain(named);
 });
 
-it.each([[0, '0 B'], [999, '999 B'], [1000, '1.0 kB'], [15_100_000_000, '15.1 GB'], [2e15, '2.0 PB'], [9e18, '9000.0 PB']])('%d bytes are %s', (bytes, text) => {
+test.each([[0, '0 B'], [999, '999 B'], [1000, '1.0 kB'], [15_100_000_000, '15.1 GB'], [2e15, '2.0 PB'], [9e18, '9000.0 PB']])('%d bytes are %s', (bytes, text) => {
   expect(byteSize(bytes)).toBe(text);
 });

@@ -1,6 +1,6 @@
 import { symlink } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { stdinWith } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { expandImages } from './expand-images.ts';
@@ -9,33 +9,33 @@ const expand = async (args: string[], recursive = false, stdin = stdinWith()): P
   (await expandImages(args, { recursive, signal: new AbortController().signal }, { stdin })).map((input) => ('error' in input ? `${input.name}: ${input.error.code}` : input.name));
 
 describe('folders', () => {
-  it('give their pictures in natural order, hidden and other files left out', async () => {
+  test('give their pictures in natural order, hidden and other files left out', async () => {
     const at = await temporaryFolder({ 'f10.png': '', 'f2.JPG': '', 'f1.webp': '', 'notes.txt': '', '.hidden.png': '', 'deep/f3.png': '' });
     expect(await expand([at()])).toEqual(['f1.webp', 'f2.JPG', 'f10.png'].map(at));
     expect(await expand([at()], true)).toEqual(['f1.webp', 'f2.JPG', 'f10.png', 'deep/f3.png'].map(at));
   });
 
-  it('are read once even if a link leads back', async () => {
+  test('are read once even if a link leads back', async () => {
     const at = await temporaryFolder({ 'a/1.png': '' });
     await symlink(at(), at('a/loop'));
     expect(await expand([at()], true)).toEqual([at('a/1.png')]);
   });
 
-  it('give files alone: a device or a pipe would be waited for without end', async () => {
+  test('give files alone: a device or a pipe would be waited for without end', async () => {
     const at = await temporaryFolder({ '1.png': '' });
     await symlink('/dev/null', at('2.png'));
     await symlink(at('nowhere'), at('3.png'));
     expect(await expand([at()])).toEqual(['1.png', '3.png'].map(at));
   });
 
-  it('without pictures are an input that failed', async () => {
+  test('without pictures are an input that failed', async () => {
     const at = await temporaryFolder({ 'deep/f3.png': '' });
     expect(await expand([at()])).toEqual([`${at()}: MISSING_FILE`]);
   });
 });
 
 describe('patterns', () => {
-  it('are expanded, absolute and relative, in natural order', async () => {
+  test('are expanded, absolute and relative, in natural order', async () => {
     const at = await temporaryFolder({ 'f10.png': '', 'f2.png': '', 'deep/f3.png': '', 'x.jpg': '' });
     expect(await expand([at('*.png')])).toEqual(['f2.png', 'f10.png'].map(at));
     expect(await expand([at('**/*.{png,jpg}')])).toEqual(['deep/f3.png', 'f2.png', 'f10.png', 'x.jpg'].map(at));
@@ -43,33 +43,33 @@ describe('patterns', () => {
     expect(await expand([relativeTo('f?.png')])).toEqual([relativeTo('f2.png')]);
   });
 
-  it('yield to a file of that very name', async () => {
+  test('yield to a file of that very name', async () => {
     const at = await temporaryFolder({ 'a[1].png': '', 'a1.png': '' });
     expect(await expand([at('a[1].png')])).toEqual([at('a[1].png')]);
   });
 
-  it('without a match are an input that failed', async () => {
+  test('without a match are an input that failed', async () => {
     const at = await temporaryFolder();
     expect(await expand([at('*.png')])).toEqual([`${at('*.png')}: MISSING_FILE`]);
   });
 });
 
 describe('lists', () => {
-  it('hold a path or URL per line, relative to the list', async () => {
+  test('hold a path or URL per line, relative to the list', async () => {
     const at = await temporaryFolder({ 'list.txt': '\uFEFFa b.png\r\n\r\n/abs/ü.png\nhttps://example.org/x.jpg' });
     expect(await expand([`@${at('list.txt')}`])).toEqual([at('a b.png'), '/abs/ü.png', 'https://example.org/x.jpg']);
   });
 
-  it('with .jsonl hold strings or objects with "image"', async () => {
+  test('with .jsonl hold strings or objects with "image"', async () => {
     const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"image":"sub/b.png","width":3}\n' });
     expect(await expand([`@${at('list.jsonl')}`])).toEqual([at('a.png'), at('sub/b.png')]);
   });
 
-  it('come from stdin with @-, relative to the working folder', async () => {
+  test('come from stdin with @-, relative to the working folder', async () => {
     expect(await expand(['@-'], false, stdinWith('a.png\nb.png\n'))).toEqual(['a.png', 'b.png']);
   });
 
-  it('that are missing or broken fail as a whole, with the line', async () => {
+  test('that are missing or broken fail as a whole, with the line', async () => {
     const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"picture":1}\n' });
     await expect(expand([`@${at('no.txt')}`])).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await expect(expand([`@${at('list.jsonl')}`])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: `${at('list.jsonl')}:2` } });
@@ -77,11 +77,11 @@ describe('lists', () => {
 });
 
 describe('other arguments', () => {
-  it('keep their order and their names: paths, URLs, stdin', async () => {
+  test('keep their order and their names: paths, URLs, stdin', async () => {
     expect(await expand(['-', './@x.png', 'http://example.org/a.png', 'b.png', 'b.png'])).toEqual(['-', './@x.png', 'http://example.org/a.png', 'b.png', 'b.png']);
   });
 
-  it('cannot name stdin twice', async () => {
+  test('cannot name stdin twice', async () => {
     await expect(expand(['-', '@-'])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });

@@ -2,7 +2,7 @@ import { BlipImageProcessor, encodeJpeg } from '@blip2/processor';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repository } from '../fakes/spawn-blip2.ts';
 import type { PictureReader } from '../model/model-port.ts';
 import { resizingOf } from '../model/resizing-of.ts';
@@ -21,18 +21,18 @@ beforeAll(() => {
 afterAll(() => threads[Symbol.asyncDispose]());
 
 describe('a picture resized in advance', () => {
-  it.each(processors)('gives exactly the pixel values that it gives itself ($settings.size)', async (processor) => {
+  test.each(processors)('gives exactly the pixel values that it gives itself ($settings.size)', async (processor) => {
     const { image } = await openPicture(star, { resizing: resizingOf(processor), signal });
     expect(image.dims.slice(0, 2)).toEqual('height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : []);
     const [prepared, whole] = [await processor.process(image), await processor.process(star)];
     expect(prepared.pixelValues).toEqual(whole.pixelValues);
   });
 
-  it('is left as it is for a processor that does not resize', () => {
+  test('is left as it is for a processor that does not resize', () => {
     expect(resizingOf(BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, doResize: false }))).toBeUndefined();
   });
 
-  it('still has its own proportions in a small JPEG', async () => {
+  test('still has its own proportions in a small JPEG', async () => {
     const jpeg = await encodeJpeg({ type: 'uint8', dims: [500, 1000, 3], data: new Uint8Array(500 * 1000 * 3).fill(90) });
     const { width, height, thumbnail } = await openPicture(jpeg, { resizing: { height: 32, width: 32, resample: 'bicubic' }, thumbnail: true, signal });
     expect({ width, height }).toEqual({ width: 1000, height: 500 });
@@ -42,7 +42,7 @@ describe('a picture resized in advance', () => {
 });
 
 describe('on other threads', () => {
-  it('comes out the same, from a path, a URL and bytes, while this thread goes on', async () => {
+  test('comes out the same, from a path, a URL and bytes, while this thread goes on', async () => {
     const resizing = { height: 24, width: 16, resample: 'bicubic' } as const;
     const here = await openPicture(star, { resizing, thumbnail: true, signal });
     let turns = 0;
@@ -55,25 +55,25 @@ describe('on other threads', () => {
     expect(await threads.open(here.thumbnail!.jpeg, { signal })).toMatchObject({ width: here.thumbnail!.width });
   });
 
-  it('more at a time than there are threads: each gets its own', async () => {
+  test('more at a time than there are threads: each gets its own', async () => {
     const sizes = [5, 6, 7, 8, 9, 10];
     const opened = await Promise.all(sizes.map((side) => threads.open(star, { resizing: { height: side, width: side, resample: 'box' }, signal })));
     expect(opened.map(({ image }) => image.dims[0])).toEqual(sizes);
   });
 
-  it('failures keep their code and message; the next picture is opened', async () => {
+  test('failures keep their code and message; the next picture is opened', async () => {
     await expect(threads.open('/nowhere/x.png', { signal })).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('/nowhere/x.png') });
     await expect(threads.open(Uint8Array.of(1, 2, 3), { signal })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     await expect(threads.open(star, { signal })).resolves.toMatchObject({ image: { type: 'uint8' } });
   });
 
-  it('an abort is the standard error', async () => {
+  test('an abort is the standard error', async () => {
     await expect(threads.open(star, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });
 
 describe('a URL of this machine', () => {
-  it('is fetched when that is allowed, and refused otherwise', async () => {
+  test('is fetched when that is allowed, and refused otherwise', async () => {
     const png = await encodeJpeg({ type: 'uint8', dims: [2, 3, 3], data: new Uint8Array(18) });
     const server = createServer((_request, response) => void response.end(png));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

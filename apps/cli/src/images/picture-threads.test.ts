@@ -1,5 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { OpenPicture } from '../model/model-port.ts';
 import { pictureThreads, type PictureThread } from './picture-threads.ts';
 
@@ -26,7 +26,7 @@ function fakeThreads(): { readonly start: () => PictureThread; readonly disposed
 }
 
 describe('a thread that is lost', () => {
-  it('costs the picture that it had and is replaced; one that met a bad picture goes on', async () => {
+  test('costs the picture that it had and is replaced; one that met a bad picture goes on', async () => {
     const { start, disposed } = fakeThreads();
     const threads = pictureThreads(1, start);
     expect((await threads.open('a', { signal })).width).toBe(1);
@@ -38,7 +38,7 @@ describe('a thread that is lost', () => {
     expect(disposed).toEqual([2]);
   });
 
-  it('leaves nobody waiting', async () => {
+  test('leaves nobody waiting', async () => {
     const { start } = fakeThreads();
     const threads = pictureThreads(1, start);
     const opened = await Promise.allSettled(['lost', 'a', 'bad', 'b'].map((source) => threads.open(source, { signal })));

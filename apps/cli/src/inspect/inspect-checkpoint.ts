@@ -1,4 +1,4 @@
-import { missingTensors, modelTensors, retrievalContent, retrievalTensors, unexpectedTensors, type ModelConfig } from '@blip2/blip2';
+import { missingTensors, modelTensors, RETRIEVAL_CONTENT, retrievalTensors, unexpectedTensors, type ModelConfig } from '@blip2/blip2';
 import { findModelFile, openModelWeights, type ModelWeights, type ResolveOptions } from '@blip2/checkpoint';
 import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
@@ -32,7 +32,7 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
   await using checkpoint = await attempt(openModelWeights(folder));
   const tensors = checkpoint && ownTensors(checkpoint, config);
   const hasLanguageModel = config?.modelType === 'instructblip' || !tensors || tensors.some(({ name }) => /^language_(?:model|projection)\./.test(name));
-  const expected = config && (config.modelType === 'instructblip' || hasLanguageModel ? modelTensors(config) : retrievalTensors(config, retrievalContent));
+  const expected = config && (config.modelType === 'instructblip' || hasLanguageModel ? modelTensors(config) : retrievalTensors(config, RETRIEVAL_CONTENT));
   await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel, expected));
   const architecture = architectureOf(json);
   // A plan looks for every tensor of the model by its shape.

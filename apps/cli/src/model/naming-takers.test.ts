@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { repository, spawnBlip2 } from '../fakes/spawn-blip2.ts';
 
 const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
 const picture = join(repository, 'examples/left-of.png');
 
-it.each([
+test.each([
   ['embed', ['embed', picture, '--part', 'vision', '--json', '-m', model]],
   ['match', ['match', picture, '-t', 'a star', '-m', model]],
   ['heatmap', ['heatmap', picture, '-o', 'never-written.png', '-m', model]],

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import type { Environment } from '../environment.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
-import { demoModelFolder, demoModelNotice, demoRetrievalFolder } from './demo-model.ts';
+import { demoModelFolder, DEMO_MODEL_NOTICE, demoRetrievalFolder } from './demo-model.ts';
 import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
 import { namingTakers } from './naming-takers.ts';
 import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
@@ -29,7 +29,7 @@ export function heatmapKind(subject: HeatmapSubject): ModelKind<HeatmapModel> {
 /** Loads the model that the options name, or the demo, which says what it is. */
 export async function openModel<Model extends AsyncDisposable>(kind: ModelKind<Model>, options: ModelOptions & ReportOptions & { readonly progress?: boolean }, environment: Environment, signal: AbortSignal): Promise<Model> {
   const source = options.model ?? kind.demoFolder;
-  if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(demoModelNotice);
+  if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress !== false });
   const loading = kind.loadFrom(environment)(source, {
     ...(options.dtype !== undefined && { dtype: options.dtype }),

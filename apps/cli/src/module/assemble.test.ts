@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { assemble } from './assemble.ts';
 
 function recorder(): { readonly disposed: string[]; part(name: string, failure?: Error): AsyncDisposable } {
@@ -14,7 +14,7 @@ function recorder(): { readonly disposed: string[]; part(name: string, failure?:
   };
 }
 
-it('disposes of what was opened with the whole: the newest first, each once', async () => {
+test('disposes of what was opened with the whole: the newest first, each once', async () => {
   const { disposed, part } = recorder();
   const { dispose } = await assemble(async ({ keep, dispose }) => {
     for (const name of ['a', 'b', 'c']) keep(part(name));
@@ -26,7 +26,7 @@ it('disposes of what was opened with the whole: the newest first, each once', as
   expect(disposed).toEqual(['c', 'b', 'a']);
 });
 
-it('disposes of it at once where the whole fails, and says why that failed', async () => {
+test('disposes of it at once where the whole fails, and says why that failed', async () => {
   const { disposed, part } = recorder();
   const failing = assemble(async ({ keep }) => {
     keep(part('a'));
@@ -37,7 +37,7 @@ it('disposes of it at once where the whole fails, and says why that failed', asy
   expect(disposed).toEqual(['b', 'a']);
 });
 
-it('disposes of the others where one fails to end, and says so', async () => {
+test('disposes of the others where one fails to end, and says so', async () => {
   const { disposed, part } = recorder();
   const { dispose } = await assemble(async ({ keep, dispose }) => {
     keep(part('a'));

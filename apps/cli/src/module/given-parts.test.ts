@@ -1,6 +1,6 @@
 import { decodeImage } from '@blip2/processor';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
@@ -40,7 +40,7 @@ async function featuresWith(code: string | undefined, part: EmbedPart, folder: s
 }
 
 describe('an encoder of a module', () => {
-  it('is what match sees with, and is disposed of', async () => {
+  test('is what match sees with, and is disposed of', async () => {
     const own = await scoresWith(undefined);
     const before = Number(Reflect.get(globalThis, 'blip2SeeingDisposals') ?? 0);
     expect(await scoresWith(scaled(1, 'questionTemplate: (question) => question,'))).toEqual(own);
@@ -48,20 +48,20 @@ describe('an encoder of a module', () => {
     expect(Reflect.get(globalThis, 'blip2SeeingDisposals')).toBe(before + 2);
   });
 
-  it('is what embed takes features of', async () => {
+  test('is what embed takes features of', async () => {
     const own = await featuresWith(undefined, 'vision', demoModelFolder);
     expect(own.values.some((value) => value !== 0)).toBe(true);
     expect(await featuresWith(scaled(2), 'vision', demoModelFolder)).toEqual({ dims: own.dims, values: own.values.map((value) => 2 * value) });
   });
 
-  it.each([['qformer', demoModelFolder], ['projection', demoModelFolder], ['image-proj', demoRetrievalFolder]] as const)('is what the features of %s come from', async (part, folder) => {
+  test.each([['qformer', demoModelFolder], ['projection', demoModelFolder], ['image-proj', demoRetrievalFolder]] as const)('is what the features of %s come from', async (part, folder) => {
     const own = await featuresWith(undefined, part, folder);
     expect(await featuresWith(scaled(1), part, folder)).toEqual(own);
     expect((await featuresWith(scaled(0), part, folder)).values).not.toEqual(own.values);
   });
 });
 
-it('a Q-Former of a module is what embed takes features of', async () => {
+test('a Q-Former of a module is what embed takes features of', async () => {
   const code = `export default { parts: async ({ parts }) => {
     const own = await parts.qformer();
     return { qformer: { conditioning: 'none', hiddenSize: own.hiddenSize, encoderHiddenSize: own.encoderHiddenSize, numQueryTokens: own.numQueryTokens, async query(patches) { const { type, dims, data } = await own.query(patches); return { type, dims, data: data.map((value) => -value) }; }, async [Symbol.asyncDispose]() {} } };
@@ -73,7 +73,7 @@ it('a Q-Former of a module is what embed takes features of', async () => {
 const PART = (name: string): string => `export default { parts: async ({ parts }) => ({ ${name}: { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, architecture: 'causal', embeddingSize: 1, vocabularySize: 1, inFeatures: 7, outFeatures: 7, encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} } }) };`;
 
 describe('what has no place', () => {
-  it.each([
+  test.each([
     ['no parts', 'export default { questionTemplate: (question) => question };', 'INVALID_ARGUMENT', 'this one has none'],
     ['a Q-Former', PART('qformer'), 'INVALID_ARGUMENT', 'expected vision, got qformer'],
     ['an encoder of another width', PART('vision'), 'SHAPE_MISMATCH', 'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128'],
@@ -81,7 +81,7 @@ describe('what has no place', () => {
     await expect(loadRetrievalModel(demoRetrievalFolder, await settings(code))).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) });
   });
 
-  it.each([
+  test.each([
     ['a language model', 'vision', PART('language'), 'INVALID_ARGUMENT', 'expected vision, qformer, projection, got language'],
     ['an encoder of another width', 'qformer', PART('vision'), 'SHAPE_MISMATCH', 'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128'],
     ['a projection of another width', 'projection', PART('projection'), 'SHAPE_MISMATCH', 'qformer.hiddenSize is 96 but projection.inFeatures is 7'],

@@ -1,7 +1,7 @@
 import { decodeImage } from '@blip2/processor';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -19,7 +19,7 @@ const picture = (): ReturnType<typeof decodeImage> => decodeImage(join(repositor
 const generation = { maxNewTokens: 12 };
 
 describe('a module of the user\'s', () => {
-  it('puts a part in the place of the checkpoint\'s, and it is disposed of with the model', async () => {
+  test('puts a part in the place of the checkpoint\'s, and it is disposed of with the model', async () => {
     const model = await load(`
       let disposals = 0;
       export default {
@@ -34,7 +34,7 @@ describe('a module of the user\'s', () => {
     expect(Reflect.get(globalThis, 'blip2Disposals')).toBe(1);
   });
 
-  it('forbids tokens, ends texts and words questions', async () => {
+  test('forbids tokens, ends texts and words questions', async () => {
     await using model = await load(`
       export default {
         logitsProcessors: ({ processor }) => [(ids, scores) => { scores[processor.tokenizer.encode(' blue', { addSpecialTokens: false })[0]] = -Infinity; }],
@@ -53,7 +53,7 @@ describe('a module of the user\'s', () => {
     expect((await chat.ask('what color is it?', { signal })).text).toBe('two');
   });
 
-  it.each([
+  test.each([
     ['no default export', 'export const parts = () => ({});', 'INVALID_ARGUMENT', 'default export'],
     ['an unknown export', 'export default { part: () => ({}) };', 'INVALID_ARGUMENT', 'Did you mean parts?'],
     ['no function', 'export default { parts: {} };', 'INVALID_ARGUMENT', 'is a function'],
@@ -71,7 +71,7 @@ describe('a module of the user\'s', () => {
     await expect(loading).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) as string });
   });
 
-  it('that is not there is refused, whatever is there instead', async () => {
+  test('that is not there is refused, whatever is there instead', async () => {
     const at = await temporaryFolder({});
     for (const file of [at('none.mjs'), at()]) {
       await expect(importModule(file)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -81,7 +81,7 @@ describe('a module of the user\'s', () => {
 });
 
 describe('--module', () => {
-  it('reaches the model from every command that takes parts, and no other takes it', async () => {
+  test('reaches the model from every command that takes parts, and no other takes it', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.mjs': '' });
     for (const argv of [['caption', at('a')], ['ask', at('a'), '-q', 'what?'], ['rank', at('a'), '-q', 'what?', '-c', 'x'], ['chat', at('a')], ['match', at('a'), '-t', 'x'], ['embed', at('a'), '--json'], ['embed', '-t', 'x', '--json']]) {
       const { calls } = await runFake([...argv, '--module', at('mine.mjs')]);
@@ -91,7 +91,7 @@ describe('--module', () => {
     expect((await runFake(['caption', at('a'), '--module', at('none.mjs')])).exitCode).toBe(2);
   });
 
-  it('is part of what a run of texts was', async () => {
+  test('is part of what a run of texts was', async () => {
     const at = await temporaryFolder({ 'mine.mjs': 'export default {};' });
     const argv = ['embed', '-t', 'x', '-o', at('out.jsonl'), '--module', at('mine.mjs')];
     expect((await runFake(argv)).exitCode).toBe(0);
@@ -99,7 +99,7 @@ describe('--module', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('moduleSha256') });
   });
 
-  it('is part of what a run was: with another content it is another run', async () => {
+  test('is part of what a run was: with another content it is another run', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', 'mine.mjs': 'export default {};' });
     const argv = ['caption', at('a'), at('b'), '-o', at('out.jsonl'), '--module', at('mine.mjs')];
     expect((await runFake(argv)).exitCode).toBe(0);

@@ -1,6 +1,6 @@
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
@@ -25,7 +25,7 @@ async function folderOf(...options: string[]): Promise<{ at: (name?: string) => 
 }
 
 describe('--format clip-retrieval', () => {
-  it('writes vectors of length 1 and beside them, row by row, what they are of', async () => {
+  test('writes vectors of length 1 and beside them, row by row, what they are of', async () => {
     const { at, argv } = await folderOf();
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
     expect((await readdir(at('out'))).sort()).toEqual(['embeddings.run.json', 'img_emb', 'metadata']);
@@ -38,14 +38,14 @@ describe('--format clip-retrieval', () => {
     expect(await metadataIn(at('out/metadata/metadata_0.parquet'))).toEqual(Object.keys(PICTURES).map((name) => ({ image_path: at(name) })));
   });
 
-  it('writes texts as text_emb with their captions', async () => {
+  test('writes texts as text_emb with their captions', async () => {
     const at = await temporaryFolder();
     expect((await runFake(['embed', '-t', 'cat', '-t', 'line\nfeed', '-o', at('out/'), '--format', 'clip-retrieval'])).exitCode).toBe(0);
     expect(await readVectors(at('out/text_emb/text_emb_0.npy'))).toHaveLength(2);
     expect(await metadataIn(at('out/metadata/metadata_0.parquet'))).toEqual([{ caption: 'cat' }, { caption: 'line\nfeed' }]);
   });
 
-  it('begins a new file after --shard-size vectors, and leaves failed pictures out of both', async () => {
+  test('begins a new file after --shard-size vectors, and leaves failed pictures out of both', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     await writeFile(at('2'), 'bad');
     expect((await runFake(argv)).exitCode).toBe(3);
@@ -53,7 +53,7 @@ describe('--format clip-retrieval', () => {
     expect(shards).toEqual([[2, [{ image_path: at('1') }, { image_path: at('3') }]], [2, [{ image_path: at('4') }, { image_path: at('5') }]]]);
   });
 
-  it('goes on behind what an interrupted run finished, in a file of its own', async () => {
+  test('goes on behind what an interrupted run finished, in a file of its own', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     let answered = 0;
     const first = await runFake(argv, { onCall: ({ name }, signals) => void (name === 'embed' && ++answered === 4 && signals.emit('SIGINT')) });
@@ -66,7 +66,7 @@ describe('--format clip-retrieval', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  it('writes a file without its partner again, as a killed run leaves it', async () => {
+  test('writes a file without its partner again, as a killed run leaves it', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     await runFake(argv);
     await rm(at('out/metadata/metadata_1.parquet'));
@@ -79,7 +79,7 @@ describe('--format clip-retrieval', () => {
     expect(paths.flat()).toHaveLength(5);
   });
 
-  it('keeps what was finished before a failure', async () => {
+  test('keeps what was finished before a failure', async () => {
     const { at, argv } = await folderOf();
     let answered = 0;
     const failed = await runFake(argv, { onCall: ({ name }) => { if (name === 'embed' && ++answered === 4) throw new RangeError('out of luck'); } });
@@ -88,7 +88,7 @@ describe('--format clip-retrieval', () => {
     expect(embedded(await runFake(argv))).toEqual(['dddd', 'eeeee']);
   });
 
-  it('touches no folder of another run or another tool, unless told to start over, and then only its own files', async () => {
+  test('touches no folder of another run or another tool, unless told to start over, and then only its own files', async () => {
     const { at, argv } = await folderOf();
     await runFake(argv);
     const before = await readFile(at('out/img_emb/img_emb_0.npy'));
@@ -104,7 +104,7 @@ describe('--format clip-retrieval', () => {
     expect((await stat(at('out/img_emb/mine.npy'))).size).toBe(4);
   });
 
-  it('refuses pairs, more than one vector each, a file, and no folder at all', async () => {
+  test('refuses pairs, more than one vector each, a file, and no folder at all', async () => {
     const { at, argv } = await folderOf();
     const format = ['--format', 'clip-retrieval'];
     for (const wrong of [[...argv, '-t', 'x'], [...argv, '--pool', 'none'], ['embed', at('1'), '-o', at('1'), ...format], ['embed', at('1'), '--json', ...format], ['embed', at('1'), '-o', at('2'), ...format], [...argv, '--shard-size', '0']]) {

@@ -99,7 +99,7 @@ function openShard(folder: string, kind: ShardKind, number: number): Shard {
       if (dims.length !== 1) throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', { where: name, got: `[${dims.join(', ')}]`, fix: 'Use --pool' });
       await vectors.append(name, { dims, data });
       await metadata.write([String(result[keyNameOf(kind)])]);
-      size += 1;
+      size++;
     },
     async finish() {
       try {

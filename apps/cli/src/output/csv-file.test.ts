@@ -1,6 +1,6 @@
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
@@ -8,14 +8,14 @@ const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => 
 const AWKWARD: Readonly<Record<string, string>> = { 'tab\there': 'a, b', 'line\nfeed\u2028': 'she said "no"', 'Ünï 😀,"x"': '\r\n' };
 
 describe('-o FILE.csv', () => {
-  it('is what RFC 4180 says: a header, commas, CRLF, quotes doubled', async () => {
+  test('is what RFC 4180 says: a header, commas, CRLF, quotes doubled', async () => {
     const at = await temporaryFolder({ a: 'a "red", cat', b: 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', at('a'), at('b'), '-o', at('out.csv')]);
     expect([exitCode, stdout]).toEqual([0, '']);
     expect(await readFile(at('out.csv'), 'utf8')).toBe(`image,text,score\r\n${at('a')},"a ""red"", cat",-0.5\r\n${at('b')},a dog,-0.5\r\n`);
   });
 
-  it('has the columns of every command, and a row per candidate', async () => {
+  test('has the columns of every command, and a row per candidate', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const rowsOf = async (...argv: string[]): Promise<unknown> => {
       expect((await runFake([...argv, at('a'), '-o', at(`${argv[0]}.csv`)])).exitCode).toBe(0);
@@ -30,7 +30,7 @@ describe('-o FILE.csv', () => {
     ]);
   });
 
-  it('brings names and texts back as they were, and knows them when it goes on', async () => {
+  test('brings names and texts back as they were, and knows them when it goes on', async () => {
     const at = await temporaryFolder(AWKWARD);
     const argv = ['caption', ...Object.keys(AWKWARD).map(at), '-o', at('out.csv')];
     expect((await runFake(argv)).exitCode).toBe(0);
@@ -39,7 +39,7 @@ describe('-o FILE.csv', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  it('goes on from wherever a kill has cut it off, with the same file in the end', async () => {
+  test('goes on from wherever a kill has cut it off, with the same file in the end', async () => {
     const at = await temporaryFolder(AWKWARD);
     const argv = ['caption', ...Object.keys(AWKWARD).map(at), '-o', at('out.csv')];
     await runFake(argv);
@@ -53,7 +53,7 @@ describe('-o FILE.csv', () => {
     }
   });
 
-  it('does a result with only some of its rows again', async () => {
+  test('does a result with only some of its rows again', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     const argv = ['rank', at('a'), at('b'), '-q', 'what?', '-c', 'yes', '-c', 'no', '-o', at('out.csv')];
     await runFake(argv);
@@ -64,7 +64,7 @@ describe('-o FILE.csv', () => {
     expect(await readFile(at('out.csv'), 'utf8')).toBe(whole);
   });
 
-  it('leaves failed images out, says so, and does them again', async () => {
+  test('leaves failed images out, says so, and does them again', async () => {
     const at = await temporaryFolder({ a: 'bad', b: 'a dog' });
     const argv = ['caption', at('a'), at('b'), '-o', at('out.csv')];
     const first = await runFake(argv);
@@ -74,7 +74,7 @@ describe('-o FILE.csv', () => {
     expect(parse(await readFile(at('out.csv'))).map(([, text]) => text)).toEqual(['text', 'a dog', 'a cat']);
   });
 
-  it('is left alone if it is of another run, not its own, or changed by hand', async () => {
+  test('is left alone if it is of another run, not its own, or changed by hand', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.csv': 'image,text\r\n' });
     expect(await runFake(['caption', at('a'), '-o', at('mine.csv')])).toMatchObject({ exitCode: 2, calls: [] });
     const argv = ['caption', at('a'), '-o', at('out.csv')];
@@ -89,7 +89,7 @@ describe('-o FILE.csv', () => {
     expect((await stat(at('out.csv'))).size).toBeGreaterThan(0);
   });
 
-  it('keeps what is finished when interrupted, and says how to go on', async () => {
+  test('keeps what is finished when interrupted, and says how to go on', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     let answered = 0;
     const run = await runFake(['caption', at('a'), at('b'), '--batch-size', '1', '-o', at('out.csv')], { onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')) });

@@ -40,7 +40,7 @@ export function npyFile(file: string): NpyFile {
       try {
         handle ??= await begin(dims);
         await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-        count += 1;
+        count++;
       } catch (cause) {
         throw writeFailed(file, cause);
       }

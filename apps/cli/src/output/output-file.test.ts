@@ -1,5 +1,5 @@
 import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { replacedFile } from './replaced-file.ts';
@@ -17,7 +17,7 @@ async function twoOfThree(): Promise<{ at: (name?: string) => string; argv: stri
 const textsIn = async (file: string): Promise<unknown[]> => (await readFile(file, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line).text);
 
 describe('-o FILE.jsonl', () => {
-  it('holds JSON lines, leaves stdout empty, and has the run beside it', async () => {
+  test('holds JSON lines, leaves stdout empty, and has the run beside it', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['caption', '-o', at('out.jsonl'), at('a'), '--max-new-tokens', '9']);
     expect(stdout).toBe('');
@@ -25,7 +25,7 @@ describe('-o FILE.jsonl', () => {
     expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ command: 'caption', model: expect.stringContaining('blip2-opt-shapes'), options: { maxNewTokens: 9 } });
   });
 
-  it('goes on where an interrupted run stopped', async () => {
+  test('goes on where an interrupted run stopped', async () => {
     const { at, argv } = await twoOfThree();
     expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two']);
     const again = await runFake(argv);
@@ -34,20 +34,20 @@ describe('-o FILE.jsonl', () => {
     expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
   });
 
-  it('loads no model when everything is done', async () => {
+  test('loads no model when everything is done', async () => {
     const { argv } = await twoOfThree();
     await runFake(argv);
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  it.each(['{"image":"torn', '{"image":"whole but without its end"}'])('drops a torn last line: %s', async (torn) => {
+  test.each(['{"image":"torn', '{"image":"whole but without its end"}'])('drops a torn last line: %s', async (torn) => {
     const { at, argv } = await twoOfThree();
     await appendFile(at('out.jsonl'), torn);
     await runFake(argv);
     expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
   });
 
-  it('does failed images again and drops their old lines', async () => {
+  test('does failed images again and drops their old lines', async () => {
     const at = await temporaryFolder({ a: 'bad', b: 'a dog' });
     const argv = ['caption', '-o', at('out.jsonl'), at('a'), at('b')];
     expect((await runFake(argv)).exitCode).toBe(3);
@@ -57,7 +57,7 @@ describe('-o FILE.jsonl', () => {
     expect(await textsIn(at('out.jsonl'))).toEqual(['a dog', 'a cat']);
   });
 
-  it('refuses to go on with other options, another model or another command, and names what differs', async () => {
+  test('refuses to go on with other options, another model or another command, and names what differs', async () => {
     const { at, argv } = await twoOfThree();
     const before = await readFile(at('out.jsonl'), 'utf8');
     const others: [string[], string][] = [
@@ -75,12 +75,12 @@ describe('-o FILE.jsonl', () => {
     expect(await readFile(at('out.jsonl'), 'utf8')).toBe(before);
   });
 
-  it('allows another batch size', async () => {
+  test('allows another batch size', async () => {
     const { argv } = await twoOfThree();
     expect(captioned(await runFake([...argv, '--batch-size', '2']))).toEqual(['three']);
   });
 
-  it('starts over with --restart, with any options', async () => {
+  test('starts over with --restart, with any options', async () => {
     const { at, argv } = await twoOfThree();
     const again = await runFake([...argv, '--restart', '--seed', '4']);
     expect(captioned(again)).toEqual(['one', 'two', 'three']);
@@ -88,7 +88,7 @@ describe('-o FILE.jsonl', () => {
     expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ options: { seed: 4 } });
   });
 
-  it('goes on with names and texts that break lines elsewhere', async () => {
+  test('goes on with names and texts that break lines elsewhere', async () => {
     const files = { 'line\u2028separator': 'a\u2029b', 'carriage\rreturn': 'c\nd', 'tab\there "q" ü😀': '\u0085' };
     const at = await temporaryFolder(files);
     const argv = ['caption', ...Object.keys(files).map(at), '-o', at('out.jsonl')];
@@ -97,7 +97,7 @@ describe('-o FILE.jsonl', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  it('does not touch a file that is no output of its own', async () => {
+  test('does not touch a file that is no output of its own', async () => {
     const at = await temporaryFolder({ a: 'a cat', 'mine.jsonl': '{"image":"a"}\n' });
     const { exitCode, stderr } = await runFake(['caption', at('a'), '-o', at('mine.jsonl')]);
     expect(exitCode).toBe(2);
@@ -107,7 +107,7 @@ describe('-o FILE.jsonl', () => {
 });
 
 describe('replacedFile', () => {
-  it('can be closed again by whoever cleans up', async () => {
+  test('can be closed again by whoever cleans up', async () => {
     const at = await temporaryFolder();
     const file = replacedFile(at('out'));
     await file.write('whole');
@@ -118,7 +118,7 @@ describe('replacedFile', () => {
 });
 
 describe('-o of another name', () => {
-  it('is written whole and leaves nothing else behind', async () => {
+  test('is written whole and leaves nothing else behind', async () => {
     const at = await temporaryFolder({ a: 'a cat', 'out.tsv': 'old' });
     const { exitCode, stdout } = await runFake(['caption', at('a'), '-o', at('out.tsv')]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
@@ -126,7 +126,7 @@ describe('-o of another name', () => {
     expect(await readdir(at())).toEqual(['a', 'out.tsv']);
   });
 
-  it('stays as it was when the run fails', async () => {
+  test('stays as it was when the run fails', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', 'out.tsv': 'old' });
     let answered = 0;
     const { exitCode } = await runFake(['caption', at('1'), at('2'), '--batch-size', '1', '-o', at('out.tsv')], {
@@ -139,13 +139,13 @@ describe('-o of another name', () => {
     expect(await readdir(at())).toEqual(['1', '2', 'out.tsv']);
   });
 
-  it('is not made when nothing succeeds', async () => {
+  test('is not made when nothing succeeds', async () => {
     const at = await temporaryFolder({ a: 'bad' });
     expect((await runFake(['caption', at('a'), '-o', at('out.tsv')])).exitCode).toBe(3);
     expect(await readdir(at())).toEqual(['a']);
   });
 
-  it('is refused before the model is loaded if it cannot be written or is an input', async () => {
+  test('is refused before the model is loaded if it cannot be written or is an input', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     expect(await runFake(['caption', at('a'), '-o', at('no/such/folder/out.tsv')])).toMatchObject({ exitCode: 1, calls: [], stderr: expect.stringMatching(/^WRITE_FAILED: /) });
     expect(await runFake(['caption', at('a'), '-o', at()])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is a folder') });

@@ -1,6 +1,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { parquetWriter } from './parquet-file.ts';
@@ -9,7 +9,7 @@ const rowsIn = async (file: string): Promise<Record<string, unknown>[]> => parqu
 const metadataOf = async (file: string): Promise<FileMetaData> => parquetMetadataAsync(await asyncBufferFromFile(file));
 
 describe('-o FILE.parquet', () => {
-  it('has the columns of every command', async () => {
+  test('has the columns of every command', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const written = async (...argv: string[]): Promise<unknown> => {
       const { exitCode, stdout } = await runFake([...argv, at('a'), '-o', at('out.parquet')]);
@@ -26,14 +26,14 @@ describe('-o FILE.parquet', () => {
     expect(await readdir(at())).toEqual(['a', 'out.parquet']);
   });
 
-  it('brings names and texts back as they were', async () => {
+  test('brings names and texts back as they were', async () => {
     const files = { 'tab\there': 'a\tb', 'line\nfeed': 'she said "no"', 'Ünï 😀\u2028': '\u0000' };
     const at = await temporaryFolder(files);
     await runFake(['caption', ...Object.keys(files).map(at), '-o', at('out.parquet')]);
     expect((await rowsIn(at('out.parquet'))).map(({ image, text }) => [image, text])).toEqual(Object.entries(files).map(([name, text]) => [at(name), text]));
   });
 
-  it('leaves failed images out, and makes no file when nothing succeeds', async () => {
+  test('leaves failed images out, and makes no file when nothing succeeds', async () => {
     const at = await temporaryFolder({ a: 'bad', b: 'b' });
     expect((await runFake(['caption', at('a'), '-o', at('out.parquet')])).exitCode).toBe(3);
     expect(await readdir(at())).toEqual(['a', 'b']);
@@ -41,7 +41,7 @@ describe('-o FILE.parquet', () => {
     expect(await rowsIn(at('out.parquet'))).toHaveLength(1);
   });
 
-  it('stays as it was when the run fails, and holds what is finished when it is interrupted', async () => {
+  test('stays as it was when the run fails, and holds what is finished when it is interrupted', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     const argv = ['caption', at('a'), at('b'), '--batch-size', '1', '-o', at('out.parquet')];
     await runFake(argv);
@@ -59,10 +59,10 @@ describe('-o FILE.parquet', () => {
 });
 
 describe('parquetWriter', () => {
-  it('hands row groups on as it goes, by rows or by values, and keeps every one of them', async () => {
+  test('hands row groups on as it goes, by rows or by values, and keeps every one of them', async () => {
     const at = await temporaryFolder();
     const rows = parquetWriter(at('many.parquet'), [{ name: 'image', type: 'string' }, { name: 'embedding', type: 'float[]' }]);
-    for (let row = 0; row < 25_000; row += 1) await rows.write([`picture ${row}`, [row, 0.5]]);
+    for (let row = 0; row < 25_000; row++) await rows.write([`picture ${row}`, [row, 0.5]]);
     const [temporary] = await readdir(at());
     expect((await stat(at(temporary))).size).toBeGreaterThan(200_000);
     await rows.finish();
@@ -73,15 +73,15 @@ describe('parquetWriter', () => {
     expect(read[24_999]).toEqual({ image: 'picture 24999', embedding: [24_999, 0.5] });
 
     const wide = parquetWriter(at('wide.parquet'), [{ name: 'embedding', type: 'float[]' }]);
-    for (let row = 0; row < 5; row += 1) await wide.write([Array.from({ length: 2 ** 19 }, () => row)]);
+    for (let row = 0; row < 5; row++) await wide.write([Array.from({ length: 2 ** 19 }, () => row)]);
     await wide.finish();
     expect((await metadataOf(at('wide.parquet'))).row_groups.map(({ num_rows: count }) => Number(count))).toEqual([2, 2, 1]);
   });
 
-  it('leaves nothing behind when it is given up', async () => {
+  test('leaves nothing behind when it is given up', async () => {
     const at = await temporaryFolder();
     const rows = parquetWriter(at('out.parquet'), [{ name: 'n', type: 'int32' }]);
-    for (let row = 0; row < 10_001; row += 1) await rows.write([row]);
+    for (let row = 0; row < 10_001; row++) await rows.write([row]);
     expect(await readdir(at())).toHaveLength(1);
     await rows.discard();
     expect(await readdir(at())).toEqual([]);

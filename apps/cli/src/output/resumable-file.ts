@@ -35,7 +35,7 @@ async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['key
     const value = parseLine(line);
     if (value === undefined && !last) throw new Blip2Error('INVALID_ARGUMENT', 'A line of the output file is not JSON', { where: file, got: line.slice(0, 80), fix: 'Start over with --restart' });
     const key = value && keyOf(value);
-    if (key === undefined) dropped += 1;
+    if (key === undefined) dropped++;
     else {
       done.add(key);
       await kept.write(`${line}\n`);

@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
@@ -8,7 +8,7 @@ const cardsOf = (html: string): string[][] =>
   html.split('<figure').slice(1).map((card) => [...card.matchAll(/<bdi>([^<]*)<\/bdi>/g)].map(([, text = '']) => text.replace(/ \(.*/, '').replace(/^.*\//, '')));
 
 describe('blip2 caption --report', () => {
-  it('shows every picture with its caption in order, the failed ones with their error, whatever the names are', async () => {
+  test('shows every picture with its caption in order, the failed ones with their error, whatever the names are', async () => {
     const at = await temporaryFolder({ '1 <script>.png': 'a cat', '2.png': 'bad', '3.png': 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', '--quiet', at(), '--report', at('out.html')]);
     expect(exitCode).toBe(3);
@@ -20,7 +20,7 @@ describe('blip2 caption --report', () => {
     expect(html).toContain('3 pictures, <span class="bad">1 failed</span>');
   });
 
-  it('has the pictures of an earlier run too, without asking the model again', async () => {
+  test('has the pictures of an earlier run too, without asking the model again', async () => {
     const at = await temporaryFolder({ '1.png': 'a cat', '2.png': 'a dog', '3.png': 'a fish' });
     await runFake(['caption', '--quiet', at('1.png'), at('2.png'), '-o', at('out.jsonl')]);
     const { calls } = await runFake(['caption', '--quiet', at(), '-o', at('out.jsonl'), '--report', at('out.html')]);
@@ -35,7 +35,7 @@ describe('blip2 caption --report', () => {
     expect(cardsOf(await readFile(at('out.html'), 'utf8'))).toEqual(all);
   });
 
-  it('is refused where it would overwrite something, or is no page', async () => {
+  test('is refused where it would overwrite something, or is no page', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'x.html': 'a cat' });
     for (const argv of [[at('a.png'), '--report', at('out.png')], [at('x.html'), '--report', at('x.html')], [at('a.png'), '--report', at('none/out.html')], [at('a.png'), '-o', at('new.html'), '--report', at('new.html')]]) {
       const { exitCode, calls, stderr } = await runFake(['caption', '--quiet', ...argv]);
@@ -44,7 +44,7 @@ describe('blip2 caption --report', () => {
     expect(await readFile(at('x.html'), 'utf8')).toBe('a cat');
   });
 
-  it('keeps what is finished after an interrupt', async () => {
+  test('keeps what is finished after an interrupt', async () => {
     const at = await temporaryFolder({ '1.png': 'a cat', '2.png': 'a dog' });
     let asked = 0;
     const { exitCode } = await runFake(['caption', '--quiet', at(), '--batch-size', '1', '--report', at('out.html')], { onCall: ({ name }, signals) => void (name === 'caption' && ++asked === 2 && signals.emit('SIGINT')) });
@@ -56,7 +56,7 @@ describe('blip2 caption --report', () => {
 });
 
 describe('blip2 ask --report', () => {
-  it('shows all questions of a picture, those answered earlier in their place', async () => {
+  test('shows all questions of a picture, those answered earlier in their place', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     await runFake(['ask', '--quiet', at('a.png'), '-q', 'second?', '-o', at('out.jsonl')]);
     await runFake(['ask', '--quiet', at('a.png'), '-q', 'first?', '-q', 'second?', '-o', at('out.jsonl'), '--report', at('out.html')]);

@@ -17,8 +17,8 @@ export function contactSheet(file: string, title: SheetTitle): ContactSheet {
   return {
     async add(picture) {
       await target.write(shown === 0 ? sheetHead(title) + sheetCard(picture) : sheetCard(picture));
-      shown += 1;
-      if (picture.failure) failed += 1;
+      shown++;
+      if (picture.failure) failed++;
     },
     async close(outcome) {
       try {

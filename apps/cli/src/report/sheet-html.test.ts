@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { contactSheet } from './contact-sheet.ts';
 import { sheetCard, sheetFoot, sheetHead } from './sheet-html.ts';
@@ -12,7 +12,7 @@ describe('hostile names, texts and errors', () => {
   const failed = sheetCard({ name: HOSTILE, texts: [], failure: { code: 'INVALID_IMAGE', message: HOSTILE } });
   const head = sheetHead({ command: 'caption', model: HOSTILE, dtype: HOSTILE });
 
-  it('stay text', () => {
+  test('stay text', () => {
     for (const html of [card, failed, head]) {
       expect(html).not.toMatch(/<script|onerror='|'x'/);
       expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39; onerror=&#39;x&#39; &amp;');
@@ -23,17 +23,17 @@ describe('hostile names, texts and errors', () => {
     expect(/ alt="([^"]*)" loading="lazy" decoding="async">/.exec(card)?.[1]).toContain('&quot;');
   });
 
-  it('cannot turn the text around them', () => {
+  test('cannot turn the text around them', () => {
     expect(card.match(/<bdi>[^<]*\u202e[^<]*<\/bdi>/g)).toHaveLength(3);
   });
 
-  it('could run nothing if they got through', () => {
+  test('could run nothing if they got through', () => {
     expect(head).toContain('http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; img-src data:;');
   });
 });
 
 describe('a sheet', () => {
-  it('loads nothing from elsewhere and follows the colours of the reader', () => {
+  test('loads nothing from elsewhere and follows the colours of the reader', () => {
     const page = sheetHead({ command: 'ask', model: 'm', dtype: undefined }) + sheetCard({ name: 'a.png', texts: [{ label: 'what?', text: 'a cat' }], thumbnail }) + sheetFoot({ shown: 1, failed: 0, whole: true });
     expect(page).not.toMatch(/(src|href)="(?!data:)/);
     expect(page).toContain('<img src="data:image/jpeg;base64,/9j/" width="4" height="3" alt="a cat"');
@@ -42,7 +42,7 @@ describe('a sheet', () => {
     expect(page).toMatch(/<footer><p>1 picture<\/p><\/footer>\n<\/body>\n<\/html>\n$/);
   });
 
-  it('is a file only when it is closed, whole or not; none after a failure, none without a picture', async () => {
+  test('is a file only when it is closed, whole or not; none after a failure, none without a picture', async () => {
     const at = await temporaryFolder();
     const title = { command: 'caption', model: 'm', dtype: undefined };
     for (const [outcome, ending] of [['finished', '2 pictures, <span class="bad">1 failed</span></p>'], ['interrupted', 'interrupted: not all of them']] as const) {

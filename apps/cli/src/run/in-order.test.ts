@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inOrder } from './in-order.ts';
 
 const collect = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
@@ -8,7 +8,7 @@ const collect = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
 };
 
 describe('what is made of items', () => {
-  it.each([1, 2, 3, 10])('comes in their order, at most %i at a time, whoever is first', async (ahead) => {
+  test.each([1, 2, 3, 10])('comes in their order, at most %i at a time, whoever is first', async (ahead) => {
     let [now, most] = [0, 0];
     const made = await collect(inOrder([5, 1, 4, 2, 3, 0], ahead, async (item) => {
       most = Math.max(most, ++now);
@@ -20,7 +20,7 @@ describe('what is made of items', () => {
     expect(most).toBe(Math.min(ahead, 6));
   });
 
-  it('is begun only as far as it is asked for', async () => {
+  test('is begun only as far as it is asked for', async () => {
     const begun: number[] = [];
     function* endless(): Generator<number> {
       for (let item = 0; ; item++) yield item;
@@ -33,7 +33,7 @@ describe('what is made of items', () => {
     await source.return(undefined);
   });
 
-  it('fails where an item fails; those begun after it fail unheard', async () => {
+  test('fails where an item fails; those begun after it fail unheard', async () => {
     const source = inOrder([0, 1, 2, 3], 3, async (item) => {
       if (item > 0) throw new TypeError(`item ${item}`);
       return item;

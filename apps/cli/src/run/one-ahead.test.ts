@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { oneAhead } from './one-ahead.ts';
 
-it('begins the next item while one is worked on, and no further', async () => {
+test('begins the next item while one is worked on, and no further', async () => {
   const begun: number[] = [];
   async function* source(): AsyncGenerator<number> {
     for (let item = 0; item < 4; item++) {
@@ -20,7 +20,7 @@ it('begins the next item while one is worked on, and no further', async () => {
   expect(seen).toEqual([[0, 2], [1, 3], [2, 4], [3, 4]]);
 });
 
-it('passes a failure on when its item is due', async () => {
+test('passes a failure on when its item is due', async () => {
   async function* source(): AsyncGenerator<number> {
     yield 1;
     throw new RangeError('second');

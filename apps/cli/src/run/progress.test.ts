@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { paceOf, type Moment } from './pace.ts';
 import { createProgress } from './progress.ts';
 
@@ -15,27 +15,27 @@ function shownAfter(done: number, { columns, milliseconds = 500, total = 100 }: 
 }
 
 describe('the line', () => {
-  it('counts; then says how fast it goes and how long it takes', () => {
+  test('counts; then says how fast it goes and how long it takes', () => {
     expect(shownAfter(0, {})).toBe('0/100 images');
     expect(shownAfter(40, {})).toBe('40/100 images, 2.0/s, 30 s left');
     expect(shownAfter(100, {})).toBe('100/100 images, 2.0/s, 0 s left');
   });
 
-  it.each([[500, 100_000, '2.0/s, 13 h 53 min left'], [5, 100_000, '200/s, 8 min 20 s left'], [20_000, 100_000, '3.0/min, 23 d 3 h left']])('with %i ms each, of %i: %s', (milliseconds, total, expected) => {
+  test.each([[500, 100_000, '2.0/s, 13 h 53 min left'], [5, 100_000, '200/s, 8 min 20 s left'], [20_000, 100_000, '3.0/min, 23 d 3 h left']])('with %i ms each, of %i: %s', (milliseconds, total, expected) => {
     expect(shownAfter(10, { milliseconds, total })).toBe(`10/${total} images, ${expected}`);
   });
 
-  it.each([[40, '40/100 images, 2.0/s, 30 s left'], [30, '40/100, 2.0/s, 30 s left'], [20, '40/100, 30 s left'], [15, '40/100 images'], [10, '40/100'], [5, '']])('fits a terminal of %i columns without wrapping', (columns, expected) => {
+  test.each([[40, '40/100 images, 2.0/s, 30 s left'], [30, '40/100, 2.0/s, 30 s left'], [20, '40/100, 30 s left'], [15, '40/100 images'], [10, '40/100'], [5, '']])('fits a terminal of %i columns without wrapping', (columns, expected) => {
     expect(shownAfter(40, { columns })).toBe(expected);
   });
 });
 
-it('takes a terminal without a width for one of 80 columns', () => {
+test('takes a terminal without a width for one of 80 columns', () => {
   expect(shownAfter(40, { columns: 0 })).toBe('40/100 images, 2.0/s, 30 s left');
 });
 
 describe('the rate', () => {
-  it('forgets a slow beginning', () => {
+  test('forgets a slow beginning', () => {
     const moments: Moment[] = [{ done: 0, at: 0 }, { done: 4, at: 40_000 }];
     expect(paceOf(moments)).toBeCloseTo(0.1);
     for (let batch = 2; batch <= 40; batch++) {
@@ -46,11 +46,11 @@ describe('the rate', () => {
     expect(moments.length).toBeLessThan(20);
   });
 
-  it('is there for batches that take minutes', () => {
+  test('is there for batches that take minutes', () => {
     expect(paceOf([{ done: 0, at: 0 }, { done: 100, at: 200_000 }, { done: 200, at: 400_000 }])).toBeCloseTo(0.5);
   });
 
-  it('is unknown before anything was done', () => {
+  test('is unknown before anything was done', () => {
     expect(paceOf([])).toBeUndefined();
     expect(paceOf([{ done: 3, at: 1 }])).toBeUndefined();
     expect(paceOf([{ done: 3, at: 1 }, { done: 3, at: 9 }])).toBeUndefined();

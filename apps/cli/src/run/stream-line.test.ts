@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runFake, type FakeOptions } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
 const terminal: FakeOptions = { stdoutIsTerminal: true };
 
 describe('a terminal', () => {
-  it('gets the caption of one picture piece by piece, and the bytes of the whole line', async () => {
+  test('gets the caption of one picture piece by piece, and the bytes of the whole line', async () => {
     const at = await temporaryFolder({ 'a\tb.png': 'a cat\non a mat' });
     const argv = ['caption', at('a\tb.png'), '-p', 'there is', '--max-new-tokens', '7', '--quiet'];
     const [live, piped] = [await runFake(argv, terminal), await runFake(argv)];
@@ -16,7 +16,7 @@ describe('a terminal', () => {
     expect(live.calls.map(({ name }) => name)).not.toContain('caption');
   });
 
-  it('gets the answer to one question so, behind its question', async () => {
+  test('gets the answer to one question so, behind its question', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const argv = ['ask', at('a.png'), '-q', 'is it?', '--raw-prompt', '--quiet'];
     const [live, piped] = [await runFake(argv, terminal), await runFake(argv)];
@@ -25,7 +25,7 @@ describe('a terminal', () => {
     expect(live.calls.find(({ name }) => name === 'stream')).toMatchObject({ question: 'is it?', rawPrompt: true });
   });
 
-  it.each([
+  test.each([
     ['several pictures', ['caption', 'a.png', 'b.png']],
     ['several questions', ['ask', 'a.png', '-q', 'who?', '-q', 'where?']],
     ['JSON lines', ['caption', 'a.png', '--json']],
@@ -40,20 +40,20 @@ describe('a terminal', () => {
     expect(run.written.every((text) => text.endsWith('\n'))).toBe(true);
   });
 
-  it('keeps what there is of a text that is interrupted, on a line of its own', async () => {
+  test('keeps what there is of a text that is interrupted, on a line of its own', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat on a mat' });
     const run = await runFake(['caption', at('a.png'), '--quiet'], { ...terminal, onCall: ({ piece }, signals) => void (piece === ' cat' && signals.emit('SIGINT')) });
     expect([run.exitCode, run.stdout, run.calls.at(-1)]).toEqual([130, `${at('a.png')}\ta cat\n`, { name: 'dispose' }]);
   });
 
-  it('is written nothing before the first piece: a picture that cannot be opened, a model that fails', async () => {
+  test('is written nothing before the first piece: a picture that cannot be opened, a model that fails', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'bad.png': 'bad' });
     expect(await runFake(['caption', at('bad.png')], terminal)).toMatchObject({ exitCode: 3, stdout: '', stderr: expect.stringContaining('INVALID_IMAGE') });
     const failing = await runFake(['caption', at('a.png')], { ...terminal, onCall: ({ name }) => { if (name === 'stream') throw new RangeError('too far'); } });
     expect(failing).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('too far') });
   });
 
-  it('writes the path of a picture that the model has no words for', async () => {
+  test('writes the path of a picture that the model has no words for', async () => {
     const at = await temporaryFolder({ 'a.png': ' ' });
     expect((await runFake(['caption', at('a.png'), '--quiet'], terminal)).stdout).toBe((await runFake(['caption', at('a.png'), '--quiet'])).stdout);
   });

@@ -1,7 +1,7 @@
 import type { Attentions, PixelValues, RgbImage } from '@blip2/interfaces';
 import { Blip2Processor, decodeImage } from '@blip2/processor';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpointParts, type CheckpointParts } from '../checkpoint-parts.ts';
 import { colourTable } from './colour-table.ts';
 import { overlayHeatmap } from './overlay-heatmap.ts';
@@ -39,7 +39,7 @@ describe('queryAttention of the demo checkpoint', () => {
     expect(Math.max(...expected.map((value, index) => Math.abs(value - actual[index]!)))).toBeLessThan(1e-6);
   };
 
-  it('is the mean of the cross-attention over heads, queries and layers, to its maximum', async () => {
+  test('is the mean of the cross-attention over heads, queries and layers, to its maximum', async () => {
     const { imageSize, patchSize } = opened.config.visionConfig;
     const side = imageSize / patchSize;
     const { dims, data } = await queryAttention(parts, pixelValues);
@@ -49,25 +49,25 @@ describe('queryAttention of the demo checkpoint', () => {
     expect([Math.max(...data), Math.min(...data) >= 0]).toEqual([1, true]);
   });
 
-  it('takes one layer alone, and refuses one that there is not', async () => {
+  test('takes one layer alone, and refuses one that there is not', async () => {
     const { data } = await queryAttention(parts, pixelValues, { layer: 1 });
     expectEqual(data, plain([crossAttentions[1]!]));
     for (const layer of [-1, 0.5, crossAttentions.length]) await expect(queryAttention(parts, pixelValues, { layer })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  it('refuses two pictures, and an encoder whose positions are no grid', async () => {
+  test('refuses two pictures, and an encoder whose positions are no grid', async () => {
     const two = { ...pixelValues, dims: [2, ...pixelValues.dims.slice(1)] as [number, number, number, number], data: Float32Array.from([...pixelValues.data, ...pixelValues.data]) };
     await expect(queryAttention(parts, two)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
     const odd: QueryAttentionParts = { ...parts, vision: { config: { patchSize: 7 }, encode: (pixels) => parts.vision.encode(pixels) } };
     await expect(queryAttention(odd, pixelValues)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
-  it('gives the same from parts in a worker thread', async () => {
+  test('gives the same from parts in a worker thread', async () => {
     await using apart = await openCheckpointParts(demo, { threads: 1, isolate: 'worker' });
     expect(await queryAttention({ vision: await apart.vision(), qformer: await apart.qformer() }, pixelValues)).toEqual(await queryAttention(parts, pixelValues));
   });
 
-  it('stops when it is told to', async () => {
+  test('stops when it is told to', async () => {
     await expect(queryAttention(parts, pixelValues, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });
@@ -76,28 +76,28 @@ describe('overlayHeatmap', () => {
   const black = (height: number, width: number): RgbImage => ({ type: 'uint8', dims: [height, width, 3], data: new Uint8Array(height * width * 3) });
   const colour = (value: number): number[] => [...colourTable.slice(value * 3, value * 3 + 3)];
 
-  it('lays one colour over the picture for a constant map', async () => {
+  test('lays one colour over the picture for a constant map', async () => {
     const rgb = await decodeImage(join(repository, 'examples/left-of.png'));
     const { dims, data } = overlayHeatmap(rgb, { type: 'float32', dims: [2, 2], data: Float32Array.of(1, 1, 1, 1) }, { opacity: 0.5 });
     expect(dims).toEqual(rgb.dims);
     expect(Array.from(data)).toEqual(Array.from(rgb.data, (level, index) => Math.round((level + [253, 231, 37][index % 3]!) / 2)));
   });
 
-  it('is bilinear between the centres of the cells, and constant outside them', () => {
+  test('is bilinear between the centres of the cells, and constant outside them', () => {
     const { data } = overlayHeatmap(black(1, 4), { type: 'float32', dims: [1, 2], data: Float32Array.of(0, 1) }, { opacity: 1 });
     expect([...data]).toEqual([...colour(0), ...colour(64), ...colour(191), ...colour(255)]);
     const upright = overlayHeatmap(black(4, 1), { type: 'float32', dims: [2, 1], data: Float32Array.of(0, 1) }, { opacity: 1 });
     expect([...upright.data]).toEqual([...data]);
   });
 
-  it('leaves the picture as it is without opacity, and refuses what is no map', () => {
+  test('leaves the picture as it is without opacity, and refuses what is no map', () => {
     const map = { type: 'float32', dims: [1, 1], data: Float32Array.of(1) } as const;
     expect([...overlayHeatmap(black(1, 1), map, { opacity: 0 }).data]).toEqual([0, 0, 0]);
     for (const opacity of [-0.1, 1.1, NaN]) expect(() => overlayHeatmap(black(1, 1), map, { opacity })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(() => overlayHeatmap(black(1, 1), { ...map, dims: [1, 2] })).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
   });
 
-  it('has 256 colours that grow lighter', () => {
+  test('has 256 colours that grow lighter', () => {
     expect(colourTable).toHaveLength(768);
     expect([colour(0), colour(255)]).toEqual([[68, 1, 84], [253, 231, 37]]);
     const light = Array.from({ length: 256 }, (_, value) => { const [red, green, blue] = colour(value); return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!; });

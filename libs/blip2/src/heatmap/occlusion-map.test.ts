@@ -1,7 +1,7 @@
 import { Blip2Error, type PixelValues } from '@blip2/interfaces';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2 } from '../blip2.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
@@ -23,7 +23,7 @@ function dots(side: number, ...places: readonly (readonly [y: number, x: number]
 const levelAt = (y: number, x: number): PictureScore => async ({ dims: [batch, , height, width], data }) => Array.from({ length: batch }, (_, row) => data[row * 3 * height * width + y * width + x]!);
 
 describe('occlusionMap', () => {
-  it('is what the score loses under each window, mean of the windows over a cell', async () => {
+  test('is what the score loses under each window, mean of the windows over a cell', async () => {
     const { map, score, runs } = await occlusionMap(dots(4, [1, 2]), levelAt(1, 2), { cells: 4, windowCells: 2, fill: 'grey', batchSize: 3 });
     expect([score, runs]).toEqual([1, 26]);
     expect(map.dims).toEqual([4, 4]);
@@ -31,7 +31,7 @@ describe('occlusionMap', () => {
     expect([...map.data]).toEqual([0, 0.25, 0.5, 0.25, 0, 0.5, 1, 0.5, 0, 0.25, 0.5, 0.25, 0, 0, 0, 0]);
   });
 
-  it('is what the score gains by a region alone, with keep; and the sum of both', async () => {
+  test('is what the score gains by a region alone, with keep; and the sum of both', async () => {
     const options = { cells: 4, windowCells: 1, fill: 'grey' } as const;
     const both: PictureScore = async (pixels) => {
       const [here, there] = [await levelAt(0, 0)(pixels, {}), await levelAt(3, 3)(pixels, {})];
@@ -46,7 +46,7 @@ describe('occlusionMap', () => {
     expect([keep.score, sum.score]).toEqual([1, 1]);
   });
 
-  it('hides under the mean colour, or under a blur that reaches as far as half a window', async () => {
+  test('hides under the mean colour, or under a blur that reaches as far as half a window', async () => {
     const picture = dots(8, [4, 4]);
     const seen = async (fill: 'mean' | 'blur', y: number, x: number): Promise<number> => {
       const levels: number[] = [];
@@ -59,7 +59,7 @@ describe('occlusionMap', () => {
     expect(await seen('blur', 4, 4)).toBeLessThan(0.2);
   });
 
-  it('tells how far it is, and stops when it is told to', async () => {
+  test('tells how far it is, and stops when it is told to', async () => {
     const stop = new AbortController();
     const heard: (readonly [number, number])[] = [];
     const running = occlusionMap(dots(4), levelAt(0, 0), { cells: 2, windowCells: 1, batchSize: 2, signal: stop.signal, onProgress: (done, total) => { heard.push([done, total]); if (done === 4) stop.abort(); } });
@@ -67,7 +67,7 @@ describe('occlusionMap', () => {
     expect(heard).toEqual([[2, 5], [4, 5]]);
   });
 
-  it('refuses two pictures and grids that cannot be', async () => {
+  test('refuses two pictures and grids that cannot be', async () => {
     const two: PixelValues = { type: 'float32', dims: [2, 3, 1, 1], data: new Float32Array(6) };
     await expect(occlusionMap(two, levelAt(0, 0))).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
     for (const options of [{ cells: 0 }, { cells: 5 }, { cells: 2.5 }, { cells: 2, windowCells: 3 }, { cells: 2, windowCells: 0 }, { batchSize: 0 }]) {
@@ -75,7 +75,7 @@ describe('occlusionMap', () => {
     }
   });
 
-  it('is made ready for drawing by leaving out what speaks against', () => {
+  test('is made ready for drawing by leaving out what speaks against', () => {
     const map = (...values: number[]): { type: 'float32'; dims: [number, number]; data: Float32Array } => ({ type: 'float32', dims: [1, values.length], data: Float32Array.from(values) });
     expect([...positiveShare(map(-3, 1, 4)).data]).toEqual([0, 0.25, 1]);
     expect([...positiveShare(map(-3, -1)).data]).toEqual([0, 0]);
@@ -111,7 +111,7 @@ describe('scores of the demo checkpoints', () => {
   });
   const twice = ({ dims: [, ...size], data }: PixelValues): PixelValues => ({ type: 'float32', dims: [2, ...size], data: Float32Array.from([...data, ...data]) });
 
-  it('are those of the tasks', async () => {
+  test('are those of the tasks', async () => {
     const { itm, itc } = await retrieval.match(file, scene.caption);
     const [first = NaN, second = NaN] = await matchScore(parts, scene.caption)(twice(pixelValues), {});
     expect(1 / (1 + Math.exp(-first))).toBeCloseTo(itm, 5);
@@ -125,11 +125,11 @@ describe('scores of the demo checkpoints', () => {
     expect((await writingScore(blip2, 'red', { prompt: questionPrompt('what color is the triangle?') })(pixelValues, {}))[0]).toBeCloseTo(best?.logProb ?? NaN, 3);
   });
 
-  it('refuse an empty text', () => {
+  test('refuse an empty text', () => {
     for (const make of [() => matchScore(parts, ' '), () => contrastScore(parts, ''), () => writingScore(blip2, '')]) expect(make).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
-  it('lead to the thing that the answer is about: a red triangle beside a white square', async () => {
+  test('lead to the thing that the answer is about: a red triangle beside a white square', async () => {
     /** Drawn on a canvas of 64, the size of the encoder. */
     const cells = 16;
     const at = async (score: PictureScore, mode: 'hide' | 'keep'): Promise<string> => {

@@ -7,7 +7,7 @@ import { Blip2QFormerConfig, Blip2VisionConfig, InstructBlipConfig, LlamaConfig,
 import { Blip2Error } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
 import { fakeVisionEncoder } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelTensors } from '../model-tensors.ts';
 import { InstructBlipForConditionalGeneration } from './instructblip-for-conditional-generation.ts';
 import { createInstructBlipPipeline } from './instructblip-pipeline.ts';
@@ -28,7 +28,7 @@ async function inputsOf(folder: string, text: string) {
 }
 
 describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (_, folder) => {
-  it('answers by the instruction that its Q-Former reads', async () => {
+  test('answers by the instruction that its Q-Former reads', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const inputs = await inputsOf(folder, 'a photo of');
     const { qformerInputIds } = await inputsOf(folder, 'Question: how many cats are there? Answer:');
@@ -37,7 +37,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
     expect(Math.abs(one![0]!.sum - other![0]!.sum)).toBeGreaterThan(1e-3);
   });
 
-  it('takes a prefix in the place of pictures and instruction', async () => {
+  test('takes a prefix in the place of pictures and instruction', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const { pixelValues, inputIds, attentionMask, qformerInputIds, qformerAttentionMask } = await inputsOf(folder, 'a photo of');
     const prefix = await model.encodeImages(pixelValues, { qformerInputIds, qformerAttentionMask });
@@ -50,7 +50,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
     expect(own.loss?.data[0]).toBeGreaterThan(0);
   });
 
-  it('refuses pictures without an instruction', async () => {
+  test('refuses pictures without an instruction', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const { pixelValues, inputIds } = await inputsOf(folder, 'a photo of');
     const missing = { code: 'INVALID_ARGUMENT', details: { where: 'qformerInputIds' } };
@@ -58,7 +58,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
     await expect(model.forward({ pixelValues, inputIds, labels: inputIds })).rejects.toMatchObject(missing);
   });
 
-  it('is the same model after it was saved, both tokenizers beside it', async () => {
+  test('is the same model after it was saved, both tokenizers beside it', async () => {
     const target = join(scratch, _);
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     await model.savePretrained(target);
@@ -69,7 +69,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
     expect((await again.encodeImages(inputs.pixelValues, inputs)).data).toEqual((await model.encodeImages(inputs.pixelValues, inputs)).data);
   });
 
-  it('has the tensors that its checkpoint has', async () => {
+  test('has the tensors that its checkpoint has', async () => {
     const { tensors } = await openCheckpoint(folder);
     const expected = modelTensors(InstructBlipConfig.fromJson(await readConfig(folder))).map(({ name, shape }) => [name, shape]);
     expect(expected.sort()).toEqual([...tensors.values()].map(({ name, shape }) => [name, shape]).sort());
@@ -77,7 +77,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
 });
 
 describe('decoder inputs', () => {
-  it('belong to the language models that have a decoder apart', async () => {
+  test('belong to the language models that have a decoder apart', async () => {
     await using causal = await InstructBlipForConditionalGeneration.fromPretrained(vicuna, { threads: 1 });
     await expect(causal.forward({ ...(await inputsOf(vicuna, 'a')), decoderInputIds: [[0]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'decoderInputIds' } });
     await using seq2seq = await InstructBlipForConditionalGeneration.fromPretrained(flan, { threads: 1 });
@@ -94,7 +94,7 @@ describe('a model with random weights', () => {
   });
   const pixelValues = { type: 'float32' as const, dims: [1, 3, 16, 16] as [number, number, number, number], data: Float32Array.from({ length: 3 * 256 }, (_, index) => Math.sin(index)) };
 
-  it('depends on its seed, writes, and names itself when it is saved', async () => {
+  test('depends on its seed, writes, and names itself when it is saved', async () => {
     const write = async (seed: number): Promise<Float32Array> => {
       await using model = await InstructBlipForConditionalGeneration.fromConfig(config, { seed, threads: 1, initializer: (name) => (/norm[^.]*\.weight$/i.test(name) ? { kind: 'ones' } : { kind: 'normal', std: 0.3 }) });
       await model.savePretrained(join(scratch, `random-${seed}`));
@@ -107,20 +107,20 @@ describe('a model with random weights', () => {
     expect(await readConfig(join(scratch, 'random-1'))).toMatchObject({ model_type: 'instructblip', architectures: ['InstructBlipForConditionalGeneration'], qformer_config: { model_type: 'instructblip_qformer' } });
   });
 
-  it('refuses an instruction that is too long, or of another tokenizer', async () => {
+  test('refuses an instruction that is too long, or of another tokenizer', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromConfig(config, { threads: 1 });
     await expect(model.encodeImages(pixelValues, { qformerInputIds: [new Array<number>(13).fill(1)] })).rejects.toMatchObject({ code: 'SEQUENCE_TOO_LONG' });
     await expect(model.encodeImages(pixelValues, { qformerInputIds: [[30]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(model.encodeImages(pixelValues, { qformerInputIds: [[1], [2]] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
-  it('refuses neighbours that do not fit', async () => {
+  test('refuses neighbours that do not fit', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromConfig(config, { threads: 1 });
     const { qformer, projection, language } = model.pipeline;
     expect(() => createInstructBlipPipeline({ vision: fakeVisionEncoder({ imageSize: 16, hiddenSize: 5, patches: 2 }), qformer, projection, language }, config)).toThrow(Blip2Error);
   });
 });
 
-it('refuses the checkpoint of another model', async () => {
+test('refuses the checkpoint of another model', async () => {
   await expect(InstructBlipForConditionalGeneration.fromPretrained(join(cases, 'opt/checkpoint'))).rejects.toMatchObject({ code: 'UNSUPPORTED_ARCHITECTURE' });
 });

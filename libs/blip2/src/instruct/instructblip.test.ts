@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GenerationOptions } from '@blip2/interfaces';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadPictureTasks } from '../load-picture-tasks.ts';
 import { Blip2 } from '../blip2.ts';
 import { createInstructBlip, InstructBlip } from './instructblip.ts';
@@ -47,7 +47,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
   });
   afterAll(() => model.dispose());
 
-  it('answer as the reference does, token for token, one by one and in batches', async () => {
+  test('answer as the reference does, token for token, one by one and in batches', async () => {
     const entries = await goldens(name);
     expect(entries.length).toBeGreaterThan(8);
     expect(entries.some(({ made_from: { images } }) => images.length > 1)).toBe(name === 'instructblip-t5');
@@ -59,13 +59,13 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     }
   });
 
-  it('answer in a batch what they answer one by one', async () => {
+  test('answer in a batch what they answer one by one', async () => {
     const [images, questions, options] = [['photo.jpg', 'square.png', 'grey.png'].map(picture), ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'], { maxNewTokens: 8 }];
     const batch = await model.answer(images, questions, options);
     for (const [index, image] of images.entries()) expect(batch[index]?.tokenIds).toEqual((await model.answer(image, questions[index] ?? '', options)).tokenIds);
   });
 
-  it('caption with an instruction of their own, and by one that is given', async () => {
+  test('caption with an instruction of their own, and by one that is given', async () => {
     const options = { maxNewTokens: 6 };
     const own = await model.caption(picture('photo.jpg'), options);
     expect(own.tokenIds).toEqual((await model.answer(picture('photo.jpg'), 'A short image description:', options)).tokenIds);
@@ -74,7 +74,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     expect(given.tokenIds).not.toEqual(own.tokenIds);
   });
 
-  it('take an encoded picture: the vision encoder runs once, the Q-Former for every question', async () => {
+  test('take an encoded picture: the vision encoder runs once, the Q-Former for every question', async () => {
     const { vision, qformer, projection, language } = model.pipeline;
     const counts = { vision: 0, qformer: 0 };
     const counted = createInstructBlip({
@@ -91,7 +91,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     await expect(counted.answer(encoded, 'the red bus', options)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
-  it('rank answers by what the whole model says of them', async () => {
+  test('rank answers by what the whole model says of them', async () => {
     const ranked = await model.rank(picture('photo.jpg'), 'a photo of', ['the red bus', 'two cats'], { endToken: false });
     const { pixelValues, ...prompt } = await model.processor.process({ images: picture('photo.jpg'), text: 'a photo of' });
     const [scored = []] = await model.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
@@ -99,7 +99,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     expect(ranked.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
   });
 
-  it('go on with a conversation: each answer is that of the whole conversation as a question', async () => {
+  test('go on with a conversation: each answer is that of the whole conversation as a question', async () => {
     const options = { maxNewTokens: 4 };
     await using chat = await model.chat(picture('grey.png'), options);
     const first = await chat.ask('the red bus');
@@ -112,14 +112,14 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
 });
 
 describe('loadPictureTasks', () => {
-  it('is InstructBLIP or BLIP-2 as the configuration says', async () => {
+  test('is InstructBLIP or BLIP-2 as the configuration says', async () => {
     await using instruct = await loadPictureTasks(join(cases, 'instructblip-t5/checkpoint'), { threads: 1 });
     expect(instruct.processor).toHaveProperty('qformerTokenizer');
     await using blip2 = await loadPictureTasks(join(cases, 't5/checkpoint'), { threads: 1 });
     expect(blip2.processor).not.toHaveProperty('qformerTokenizer');
   });
 
-  it('Blip2 says of a checkpoint of InstructBLIP that it is another architecture', async () => {
+  test('Blip2 says of a checkpoint of InstructBLIP that it is another architecture', async () => {
     await expect(Blip2.fromPretrained(join(cases, 'instructblip-t5/checkpoint'))).rejects.toMatchObject({ code: 'UNSUPPORTED_ARCHITECTURE' });
   });
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Blip2Processor, decodeImage } from '@blip2/processor';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import { Blip2Model } from '../blip2-model.ts';
 import type { ImageFeatureExtractionPipeline } from './image-feature-extraction.ts';
@@ -26,7 +26,7 @@ describe('image-to-text', () => {
   });
   afterAll(() => captioner.dispose());
 
-  it('gives a list of one for a picture, and a list of these for a list', async () => {
+  test('gives a list of one for a picture, and a list of these for a list', async () => {
     expect(await captioner(leftOf)).toEqual([{ generated_text: LEFT_OF }]);
     expect(await captioner([leftOf, star])).toEqual([[{ generated_text: LEFT_OF }], [{ generated_text: STAR }]]);
     expect(await captioner([star])).toEqual([[{ generated_text: STAR }]]);
@@ -35,7 +35,7 @@ describe('image-to-text', () => {
     expectTypeOf(await captioner([leftOf])).toEqualTypeOf<ImageToTextOutput[]>();
   });
 
-  it('takes options in either spelling, and refuses both at once and those that nobody knows', async () => {
+  test('takes options in either spelling, and refuses both at once and those that nobody knows', async () => {
     const short = await captioner(leftOf, { maxNewTokens: 2 });
     expect(short).not.toEqual([{ generated_text: LEFT_OF }]);
     expect(await captioner(leftOf, { max_new_tokens: 2 })).toEqual(short);
@@ -43,7 +43,7 @@ describe('image-to-text', () => {
     await expect(captioner(leftOf, JSON.parse('{"max_tokens":2}'))).rejects.toEqual(failure('UNKNOWN_OPTION', /maxTokens/));
   });
 
-  it('takes raw levels and encoded pictures, and says what it is', async () => {
+  test('takes raw levels and encoded pictures, and says what it is', async () => {
     const { data, dims: [height, width, channels] } = await decodeImage(star);
     expect(await captioner({ data, width, height, channels })).toEqual([{ generated_text: STAR }]);
     await using image = await captioner.model.encode(star);
@@ -52,7 +52,7 @@ describe('image-to-text', () => {
     expect(captioner.processor.tokenizer.decode(captioner.processor.tokenizer.encode('blue'), { skipSpecialTokens: true }).trim()).toBe('blue');
   });
 
-  it('fetches no URL unless it is told to', async () => {
+  test('fetches no URL unless it is told to', async () => {
     await expect(captioner('http://127.0.0.1:9/picture.png')).rejects.toEqual(failure('INVALID_ARGUMENT', /allowUrls/));
   });
 });
@@ -65,7 +65,7 @@ describe('visual-question-answering', () => {
   afterAll(() => answerer.dispose());
   const question = 'what color is the triangle?';
 
-  it('gives a list of one with the answer and how likely it is', async () => {
+  test('gives a list of one with the answer and how likely it is', async () => {
     const [first, ...others] = await answerer(leftOf, question);
     expect(others).toEqual([]);
     expect(first?.answer).toBe('blue');
@@ -74,18 +74,18 @@ describe('visual-question-answering', () => {
     expectTypeOf(await answerer(leftOf, question)).toEqualTypeOf<VisualAnswer[]>();
   });
 
-  it('gives one output for each of a list of pictures or questions', async () => {
+  test('gives one output for each of a list of pictures or questions', async () => {
     const words = (outputs: VisualAnswer[][]): string[][] => outputs.map((answers) => answers.map(({ answer }) => answer));
     expect(words(await answerer(leftOf, [question, 'what shape is on the left?']))).toEqual([['blue'], ['triangle']]);
     expect(words(await answerer([leftOf], question))).toEqual([['blue']]);
     expect(words(await answerer([leftOf, star], [question, 'what color is the star?']))).toEqual([['blue'], ['yellow']]);
   });
 
-  it('gives no score with beams', async () => {
+  test('gives no score with beams', async () => {
     expect(await answerer(leftOf, question, { num_beams: 2 })).toEqual([{ answer: 'blue' }]);
   });
 
-  it('refuses an empty question', async () => {
+  test('refuses an empty question', async () => {
     await expect(answerer(leftOf, ' ')).rejects.toEqual(failure('INVALID_ARGUMENT', /empty/));
   });
 });
@@ -97,7 +97,7 @@ describe('image-feature-extraction', () => {
   });
   afterAll(() => extractor.dispose());
 
-  it('gives what the whole model gives, one row per picture in one tensor', async () => {
+  test('gives what the whole model gives, one row per picture in one tensor', async () => {
     await using model = await Blip2Model.fromPretrained(generation, { threads: 1 });
     const processor = await Blip2Processor.fromPretrained(generation);
     const { pixelValues } = await processor.process({ images: [star] });
@@ -109,7 +109,7 @@ describe('image-feature-extraction', () => {
     expect(vision.lastHiddenState.dims).toEqual([1, 65, 128]);
   });
 
-  it('keeps the order over several batches', async () => {
+  test('keeps the order over several batches', async () => {
     const pictures = [star, leftOf, leftOf, star, leftOf];
     const { dims, data } = await extractor(pictures, { pool: true });
     expect(dims).toEqual([5, 128]);
@@ -120,7 +120,7 @@ describe('image-feature-extraction', () => {
     }
   });
 
-  it('gives the features that retrieval compares', async () => {
+  test('gives the features that retrieval compares', async () => {
     await using compared = await Blip2Retrieval.fromPretrained(retrieval, { threads: 1 });
     await using features = await pipeline('image-feature-extraction', retrieval, { threads: 1 });
     const { dims, data } = await features(star, { part: 'image-proj' });
@@ -130,7 +130,7 @@ describe('image-feature-extraction', () => {
     await expect(features(star, { part: 'image-proj', pool: true })).rejects.toEqual(failure('INVALID_ARGUMENT', /pool/));
   });
 
-  it('refuses parts that there are not, nothing, and what has been disposed of', async () => {
+  test('refuses parts that there are not, nothing, and what has been disposed of', async () => {
     await expect(extractor(star, JSON.parse('{"part":"text"}'))).rejects.toEqual(failure('INVALID_ARGUMENT', /vision, qformer, image-proj/));
     await expect(extractor(star, { part: 'image-proj' })).rejects.toEqual(failure('MISSING_WEIGHT', /no tensor/));
     await expect(extractor([])).rejects.toEqual(failure('INVALID_ARGUMENT', /No picture/));
@@ -148,7 +148,7 @@ describe('zero-shot-image-classification', () => {
   afterAll(() => classifier.dispose());
   const labels = ['circle', 'star', 'square', 'triangle'];
 
-  it('gives labels and scores, best first, for one picture and for each of a list', async () => {
+  test('gives labels and scores, best first, for one picture and for each of a list', async () => {
     const one = await classifier(star, labels, { hypothesis_template: 'a large yellow {}' });
     expect(one[0]?.label).toBe('star');
     expect(one.map(({ score }) => score)).toEqual(one.map(({ score }) => score).toSorted((a, b) => b - a));
@@ -159,18 +159,18 @@ describe('zero-shot-image-classification', () => {
     expect(list[0]).toEqual(one);
   });
 
-  it('takes the template of transformers.js unless it is given one', async () => {
+  test('takes the template of transformers.js unless it is given one', async () => {
     expect(await classifier(star, labels)).toEqual(await classifier(star, labels, { hypothesis_template: 'This is a photo of {}' }));
   });
 
-  it('refuses no labels, and a template without a place for them', async () => {
+  test('refuses no labels, and a template without a place for them', async () => {
     await expect(classifier(star, [])).rejects.toEqual(failure('INVALID_ARGUMENT', /labels/));
     await expect(classifier(star, labels, { hypothesis_template: 'a photo' })).rejects.toEqual(failure('INVALID_ARGUMENT', /template/));
   });
 });
 
 describe('pipeline', () => {
-  it('names what it knows instead of a task or a model that there is not', async () => {
+  test('names what it knows instead of a task or a model that there is not', async () => {
     // @ts-expect-error: there is no such task
     await expect(pipeline('image-to-txt', generation)).rejects.toEqual(failure('INVALID_ARGUMENT', /Did you mean image-to-text\?/));
     // @ts-expect-error: nor this one
@@ -179,17 +179,17 @@ describe('pipeline', () => {
     await expect(pipeline('image-to-text')).rejects.toEqual(failure('INVALID_ARGUMENT', /No model named/));
   });
 
-  it('says what to use for options of transformers.js that have no place here', async () => {
+  test('says what to use for options of transformers.js that have no place here', async () => {
     const options = JSON.parse('{"progress_callback":null}');
     await expect(pipeline('image-to-text', generation, options)).rejects.toEqual(failure('UNKNOWN_OPTION', /progressCallback.*onProgress/));
   });
 
-  it('passes options of loading on in either spelling', async () => {
+  test('passes options of loading on in either spelling', async () => {
     await expect(pipeline('image-to-text', 'someone/nothing', { local_files_only: true, cache_dir: join(import.meta.dirname, 'none') })).rejects.toEqual(failure('OFFLINE', /nothing/));
     await expect(pipeline('image-to-text', generation, JSON.parse('{"dtype":"fp16"}'))).rejects.toEqual(failure('UNSUPPORTED_DTYPE', /fp16/));
   });
 
-  it('refuses a checkpoint without what the task needs', async () => {
+  test('refuses a checkpoint without what the task needs', async () => {
     await expect(pipeline('zero-shot-image-classification', generation)).rejects.toEqual(failure('UNSUPPORTED_ARCHITECTURE', /./));
     await expect(pipeline('image-to-text', retrieval)).rejects.toMatchObject({ name: 'Blip2Error' });
   });

@@ -8,7 +8,7 @@ import type { LoadOptions } from '../load-options.ts';
 import type { RandomOptions } from '../random-parts.ts';
 import { saveModel, type SaveModelOptions } from '../save-model.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
-import { retrievalContent } from './retrieval-content.ts';
+import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { bestCosines, firstPosition, transposed, type Scores } from './similarity.ts';
 
 /** Pictures and texts to compare. */
@@ -93,7 +93,7 @@ export async function assembleRetrieval(parts: CheckpointParts): Promise<Blip2Fo
     queryTokens: model.qformer.queryTokens,
     forward: (inputs, options) => forward(model, inputs, options),
     textEmbeddings: (inputs, { withQueryTokens = false } = {}) => model.qformer.embed(inputs, { queryTokens: withQueryTokens }),
-    savePretrained: (target, options) => saveModel(folder, config, target, options, retrievalContent),
+    savePretrained: (target, options) => saveModel(folder, config, target, options, RETRIEVAL_CONTENT),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -132,11 +132,11 @@ async function compare({ qformer, visionProjection, textProjection }: RetrievalM
 }
 
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2ForImageTextRetrieval> {
-  return openRetrieval(source, options, retrievalContent, assembleRetrieval);
+  return openRetrieval(source, options, RETRIEVAL_CONTENT, assembleRetrieval);
 }
 
 async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2ForImageTextRetrieval> {
-  return openRandomRetrieval(config, options, retrievalContent, assembleRetrieval);
+  return openRandomRetrieval(config, options, RETRIEVAL_CONTENT, assembleRetrieval);
 }
 
 export const Blip2ForImageTextRetrieval: {

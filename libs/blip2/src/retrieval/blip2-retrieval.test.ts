@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2Retrieval, createBlip2Retrieval } from './blip2-retrieval.ts';
 import { labelSentences } from './classify-images.ts';
 
@@ -17,7 +17,7 @@ const images = [example('one-large-star.png'), example('three-of-a-kind.png')];
 const texts = ['a large yellow star', 'a small red circle above a large blue square', 'three green triangles'];
 
 describe('match', () => {
-  it('gives one score for a pair, and pictures times texts for lists, the same either way', async () => {
+  test('gives one score for a pair, and pictures times texts for lists, the same either way', async () => {
     const all = await retrieval.match(images, texts);
     expect(all.map((row) => row.length)).toEqual([3, 3]);
     for (const { itm, itc } of all.flat()) {
@@ -32,7 +32,7 @@ describe('match', () => {
     expect(await retrieval.match(images, [])).toEqual([[], []]);
   });
 
-  it('encodes every picture once and every text once', async () => {
+  test('encodes every picture once and every text once', async () => {
     const calls = { vision: 0, pictures: 0, texts: 0 };
     const counted = createBlip2Retrieval({
       ...retrieval.model,
@@ -57,13 +57,13 @@ describe('match', () => {
     expect(calls).toEqual({ vision: 1, pictures: 2, texts: 3 });
   });
 
-  it('stops when asked to', async () => {
+  test('stops when asked to', async () => {
     await expect(retrieval.match(images, texts, { signal: AbortSignal.abort() })).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }) as Error);
   });
 });
 
 describe('retrieve', () => {
-  it('sorts by the matching head\'s score plus the cosine, among the nearest', async () => {
+  test('sorts by the matching head\'s score plus the cosine, among the nearest', async () => {
     const [ranked = []] = await retrieval.retrieve(images, [texts[0]!]);
     expect(ranked.map(({ index }) => index)).toEqual([0, 1]);
     const [scores = []] = await retrieval.match([images[0]!], [texts[0]!]);
@@ -76,7 +76,7 @@ describe('retrieve', () => {
     expect(ranked[0]!.score).toBeGreaterThan(ranked[1]!.score);
   });
 
-  it('keeps the topK nearest by cosine, in either direction', async () => {
+  test('keeps the topK nearest by cosine, in either direction', async () => {
     const all = await retrieval.match(images, texts);
     const nearest = await retrieval.retrieve(images, texts, { topK: 1 });
     expect(nearest.map((row) => row.map(({ index }) => index))).toEqual(texts.map((_, text) => [all[0]![text]!.itc >= all[1]![text]!.itc ? 0 : 1]));
@@ -88,13 +88,13 @@ describe('retrieve', () => {
 });
 
 describe('classify', () => {
-  it('puts each label into the template, dollar signs and all', () => {
+  test('puts each label into the template, dollar signs and all', () => {
     expect(labelSentences(['cat', '$&'], {})).toEqual(['a picture of cat', 'a picture of $&']);
     expect(() => labelSentences(['cat'], { template: 'a picture' })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
     expect(() => labelSentences([], {})).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
   });
 
-  it('gives probabilities over the labels of each picture, more decided at a lower temperature', async () => {
+  test('gives probabilities over the labels of each picture, more decided at a lower temperature', async () => {
     const labels = ['star', 'square'];
     const rows = await retrieval.classify(images, labels, { template: 'a large yellow {}' });
     expect(rows).toHaveLength(2);
@@ -107,7 +107,7 @@ describe('classify', () => {
 });
 
 describe('embed', () => {
-  it('gives each part in its shape; picture and text of the space of comparison have their cosine', async () => {
+  test('gives each part in its shape; picture and text of the space of comparison have their cosine', async () => {
     const { visionConfig, qformerConfig, imageTextHiddenSize, numQueryTokens } = retrieval.model.config;
     const shapes = async (...[inputs, options]: Parameters<typeof retrieval.embed>): Promise<(readonly number[])[]> => (await retrieval.embed(inputs, options)).map(({ dims }) => dims);
     const patches = (visionConfig.imageSize / visionConfig.patchSize) ** 2 + 1;
@@ -122,7 +122,7 @@ describe('embed', () => {
     expect(Math.max(...cosines)).toBeCloseTo((await retrieval.match(images[0]!, texts[0]!)).itc, 5);
   });
 
-  it('refuses parts that the inputs do not have', async () => {
+  test('refuses parts that the inputs do not have', async () => {
     await expect(retrieval.embed({})).rejects.toEqual(failure('INVALID_ARGUMENT'));
     await expect(retrieval.embed({ images }, { part: 'text' })).rejects.toEqual(failure('INVALID_ARGUMENT'));
     await expect(retrieval.embed({ text: texts }, { part: 'vision' })).rejects.toEqual(failure('INVALID_ARGUMENT'));
@@ -130,7 +130,7 @@ describe('embed', () => {
   });
 });
 
-it('reads the letters of a special token in a text as letters, and cuts a text that is too long', async () => {
+test('reads the letters of a special token in a text as letters, and cuts a text that is too long', async () => {
   const long = new Array<string>(200).fill('star').join(' ');
   expect((await retrieval.match(images[0]!, long)).itm).toBeGreaterThanOrEqual(0);
   const [odd] = await retrieval.embed({ text: ['a [SEP] star'] }, { part: 'text' });

@@ -8,7 +8,7 @@ import { embedInputs, type EmbedInputs, type EmbedOptions } from './embed-inputs
 import { encodeImages, encodeTexts, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
 import { openRetrieval } from './open-retrieval.ts';
 import { rankCandidates, type RankedCandidate, type RetrieveOptions } from './rank-candidates.ts';
-import { retrievalContent } from './retrieval-content.ts';
+import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { cosineOf, scorePairs } from './score-pairs.ts';
 
 /** How well a picture and a text fit. */
@@ -101,7 +101,7 @@ async function retrievalProcessor(folder: string): Promise<Blip2Processor> {
 }
 
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }> {
-  return openRetrieval(source, options, retrievalContent, async (parts) => {
+  return openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
     const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
     return { ...createBlip2Retrieval({ ...model, processor }, model.dispose), model };
   });

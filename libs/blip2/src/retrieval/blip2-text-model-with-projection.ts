@@ -6,7 +6,7 @@ import type { LoadOptions } from '../load-options.ts';
 import type { RandomOptions } from '../random-parts.ts';
 import { saveModel, type SaveModelOptions } from '../save-model.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
-import { textModelContent } from './retrieval-content.ts';
+import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
 
 /** What is given beside the projection. Defaults: the configuration. */
 export interface TextProjectionOptions {
@@ -55,18 +55,18 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
       const { lastHiddenState, hiddenStates, attentions } = await qformer.read(inputs, { outputHiddenStates, outputAttentions });
       return { textEmbeds: await textProjection.project(lastHiddenState), lastHiddenState, ...(hiddenStates && { hiddenStates }), ...(attentions && { attentions }) };
     },
-    savePretrained: (target, options) => saveModel(folder, config, target, options, textModelContent),
+    savePretrained: (target, options) => saveModel(folder, config, target, options, TEXT_MODEL_CONTENT),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2TextModelWithProjection> {
-  return openRetrieval(source, options, textModelContent, assemble);
+  return openRetrieval(source, options, TEXT_MODEL_CONTENT, assemble);
 }
 
 async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2TextModelWithProjection> {
-  return openRandomRetrieval(config, options, textModelContent, assemble);
+  return openRandomRetrieval(config, options, TEXT_MODEL_CONTENT, assemble);
 }
 
 export const Blip2TextModelWithProjection: {

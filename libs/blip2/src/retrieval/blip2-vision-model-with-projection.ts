@@ -7,7 +7,7 @@ import type { LoadOptions } from '../load-options.ts';
 import type { RandomOptions } from '../random-parts.ts';
 import { saveModel, type SaveModelOptions } from '../save-model.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
-import { visionModelContent } from './retrieval-content.ts';
+import { VISION_MODEL_CONTENT } from './retrieval-content.ts';
 
 /** Pictures in the space of comparison. */
 export interface VisionProjectionOutput {
@@ -52,18 +52,18 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
       const imageEmbeds = await visionProjection.project(await qformer.query(lastHiddenState));
       return { imageEmbeds, lastHiddenState, ...(hiddenStates && { hiddenStates }), ...(attentions && { attentions }) };
     },
-    savePretrained: (target, options) => saveModel(folder, config, target, options, visionModelContent),
+    savePretrained: (target, options) => saveModel(folder, config, target, options, VISION_MODEL_CONTENT),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2VisionModelWithProjection> {
-  return openRetrieval(source, options, visionModelContent, assemble);
+  return openRetrieval(source, options, VISION_MODEL_CONTENT, assemble);
 }
 
 async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2VisionModelWithProjection> {
-  return openRandomRetrieval(config, options, visionModelContent, assemble);
+  return openRandomRetrieval(config, options, VISION_MODEL_CONTENT, assemble);
 }
 
 export const Blip2VisionModelWithProjection: {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2Retrieval } from './blip2-retrieval.ts';
 
 const cli = join(import.meta.dirname, '../../../../apps/cli');
@@ -50,18 +50,18 @@ describe('the demo checkpoint says what the reference says', () => {
     }
   };
 
-  it('of 200 scenes, each with its caption and one with a false detail', async () => {
+  test('of 200 scenes, each with its caption and one with a false detail', async () => {
     const scenes = read<Scene>('scenes.jsonl');
     expect(scenes).toHaveLength(200);
     await check(evaluation, scenes, read<Expected>('expected.jsonl'));
   }, 120_000);
 
-  it('of the example pictures, JPEG and large ones among them', async () => {
+  test('of the example pictures, JPEG and large ones among them', async () => {
     const folder = join(cli, '../../examples');
     await check(folder, read<Scene>('examples.jsonl'), read<Expected>('examples-expected.jsonl'));
   });
 
-  it('finds the pictures of captions among 30, and the captions of pictures', async () => {
+  test('finds the pictures of captions among 30, and the captions of pictures', async () => {
     const scenes = read<Scene>('scenes.jsonl').slice(0, 30);
     const images = scenes.map(({ image }) => join(evaluation, image));
     const texts = scenes.map(({ caption }) => caption);
@@ -73,7 +73,7 @@ describe('the demo checkpoint says what the reference says', () => {
     expect(said.map(([best]) => texts[best!.index])).toEqual(texts);
   });
 
-  it('names the shape of a picture that it was not trained to name', async () => {
+  test('names the shape of a picture that it was not trained to name', async () => {
     const labels = ['star', 'circle', 'square', 'triangle'];
     const [best, ...others] = await retrieval.classify(join(cli, '../../examples/one-large-star.png'), labels, { template: 'a large yellow {}' });
     expect(best?.label).toBe('star');

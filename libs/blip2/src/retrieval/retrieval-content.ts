@@ -16,15 +16,15 @@ export interface RetrievalContent {
 export type RetrievalPart = 'query_tokens' | 'vision_model' | 'qformer' | 'embeddings' | 'vision_projection' | 'text_projection' | 'itm_head';
 
 /** The whole retrieval model. */
-export const retrievalContent: RetrievalContent = {
+export const RETRIEVAL_CONTENT: RetrievalContent = {
   architecture: 'Blip2ForImageTextRetrieval',
   parts: ['query_tokens', 'vision_model', 'qformer', 'embeddings', 'vision_projection', 'text_projection', 'itm_head'],
 };
-export const textModelContent: RetrievalContent = {
+export const TEXT_MODEL_CONTENT: RetrievalContent = {
   architecture: 'Blip2TextModelWithProjection',
   parts: ['query_tokens', 'qformer', 'embeddings', 'text_projection'],
 };
-export const visionModelContent: RetrievalContent = {
+export const VISION_MODEL_CONTENT: RetrievalContent = {
   architecture: 'Blip2VisionModelWithProjection',
   parts: ['query_tokens', 'vision_model', 'qformer', 'vision_projection'],
 };

@@ -5,7 +5,7 @@ import { openCheckpoint } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { pseudoRandom } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2ForImageTextRetrieval, type RetrievalOutput } from './blip2-for-image-text-retrieval.ts';
 import { Blip2TextModelWithProjection } from './blip2-text-model-with-projection.ts';
 import { Blip2VisionModelWithProjection } from './blip2-vision-model-with-projection.ts';
@@ -33,7 +33,7 @@ const both = async (model: Blip2ForImageTextRetrieval): Promise<[RetrievalOutput
 const initializer = (name: string): { kind: 'ones' } | { kind: 'normal'; std: number } => (/norm[^.]*\.weight$/i.test(name) ? { kind: 'ones' } : { kind: 'normal', std: 0.1 });
 
 describe('Blip2ForImageTextRetrieval', () => {
-  it('with random weights is the same after saving and loading, and has the tensors of the stock layout', async () => {
+  test('with random weights is the same after saving and loading, and has the tensors of the stock layout', async () => {
     const folder = join(scratch, 'random');
     await using model = await Blip2ForImageTextRetrieval.fromConfig(config, { initializer, seed: 1 });
     const before = await both(model);
@@ -45,7 +45,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect(await both(loaded)).toEqual(before);
   });
 
-  it('records states and maps of vision and text on request', async () => {
+  test('records states and maps of vision and text on request', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     const options = { outputHiddenStates: true, outputAttentions: true };
     const { textModelOutput, visionModelOutput } = await model.forward({ pixelValues, ...text }, { ...options, useImageTextMatchingHead: true });
@@ -58,7 +58,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect(plain.textModelOutput.hiddenStates).toBeUndefined();
   });
 
-  it('leaves out the image tokens of a checkpoint that has them', async () => {
+  test('leaves out the image tokens of a checkpoint that has them', async () => {
     const folder = join(scratch, 'with-image-token');
     await cp(itm, folder, { recursive: true });
     const json = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
@@ -71,7 +71,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect([await model.forward(inputs, { useImageTextMatchingHead: true }), await model.forward(inputs)]).toEqual(expected);
   });
 
-  it('judges as many texts as pictures, and compares any numbers', async () => {
+  test('judges as many texts as pictures, and compares any numbers', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     const three = { inputIds: [[2, 3], [2, 3], [2, 3]] };
     await expect(model.forward({ pixelValues, ...three }, { useImageTextMatchingHead: true })).rejects.toEqual(failure('SHAPE_MISMATCH'));
@@ -80,7 +80,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect(logitsPerText.data[1]).toBe(logitsPerImage.data[3]);
   });
 
-  it('and the text half refuse checkpoints whose Q-Former reads no text', async () => {
+  test('and the text half refuse checkpoints whose Q-Former reads no text', async () => {
     for (const model of [Blip2ForImageTextRetrieval, Blip2TextModelWithProjection]) {
       await expect(model.fromPretrained(join(cases, 'opt/checkpoint'))).rejects.toEqual(failure('UNSUPPORTED_ARCHITECTURE'));
       await expect(model.fromConfig(Blip2Config.create())).rejects.toEqual(failure('UNSUPPORTED_ARCHITECTURE'));
@@ -89,7 +89,7 @@ describe('Blip2ForImageTextRetrieval', () => {
 });
 
 describe('the halves', () => {
-  it('save themselves alone and are the same after loading', async () => {
+  test('save themselves alone and are the same after loading', async () => {
     const [textFolder, visionFolder] = [join(scratch, 'text'), join(scratch, 'vision')];
     await using textModel = await Blip2TextModelWithProjection.fromPretrained(itm);
     await using visionModel = await Blip2VisionModelWithProjection.fromPretrained(itm);
@@ -104,7 +104,7 @@ describe('the halves', () => {
     expect(await visionAgain.forward({ pixelValues })).toEqual(await visionModel.forward({ pixelValues }));
   });
 
-  it('give what the whole model compares', async () => {
+  test('give what the whole model compares', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     await using textModel = await Blip2TextModelWithProjection.fromPretrained(itm);
     await using visionModel = await Blip2VisionModelWithProjection.fromPretrained(itm);
@@ -115,7 +115,7 @@ describe('the halves', () => {
     expect((await visionModel.forward({ pixelValues })).imageEmbeds).toEqual(imageEmbeds);
   });
 
-  it('begin with random weights, and with the tensors of the stock layout', async () => {
+  test('begin with random weights, and with the tensors of the stock layout', async () => {
     await using textModel = await Blip2TextModelWithProjection.fromConfig(config, { initializer });
     await using visionModel = await Blip2VisionModelWithProjection.fromConfig(config, { initializer });
     expect((await textModel.forward(text)).textEmbeds.dims).toEqual([2, 4, config.imageTextHiddenSize]);

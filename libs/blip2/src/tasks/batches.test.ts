@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pseudoRandom } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, type AnswerOptions } from '../blip2.ts';
-import { captionPreset, shortAnswerPreset } from '../presets.ts';
+import { CAPTION_PRESET, shortAnswerPreset } from '../presets.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 
 const root = join(import.meta.dirname, '../../../..');
@@ -41,7 +41,7 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
   const write = async (rows: readonly Row[], options: AnswerOptions): Promise<(readonly number[])[]> =>
     (await blip2.answer(rows.map(({ image }) => image), rows.map(({ text }) => text), { rawPrompt: true, maxNewTokens: 12, ...options })).map(({ tokenIds }) => tokenIds);
 
-  it.each<[string, AnswerOptions]>([['greedy', {}], ['3 beams', { numBeams: 3 }], ['sampling', { doSample: true, seed: 7, temperature: 0.8 }]])('%s: the tokens are those of one at a time', async (name, options) => {
+  test.each<[string, AnswerOptions]>([['greedy', {}], ['3 beams', { numBeams: 3 }], ['sampling', { doSample: true, seed: 7, temperature: 0.8 }]])('%s: the tokens are those of one at a time', async (name, options) => {
     let rows = 0;
     for (let seed = 0; seed < 12; seed++) {
       const batch = randomBatch(seed);
@@ -53,7 +53,7 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     expect(rows).toBeGreaterThan(30);
   });
 
-  it('captions of random batches, from encoded pictures and sources side by side', async () => {
+  test('captions of random batches, from encoded pictures and sources side by side', async () => {
     for (let seed = 20; seed < 26; seed++) {
       const images = randomBatch(seed).map(({ image }) => image);
       const mixed = await Promise.all(images.map((image, index) => (index % 2 === 0 ? blip2.encode(image) : image)));
@@ -62,9 +62,9 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     }
   });
 
-  it('presets write what their options say', async () => {
+  test('presets write what their options say', async () => {
     const [image] = randomBatch(1).map((row) => row.image);
-    const caption = await blip2.caption(image!, captionPreset);
+    const caption = await blip2.caption(image!, CAPTION_PRESET);
     expect(caption.tokenIds.length).toBeGreaterThanOrEqual(8);
     expect(caption.tokenIds.length).toBeLessThanOrEqual(30);
     expect(caption.text).not.toContain('a photo of');

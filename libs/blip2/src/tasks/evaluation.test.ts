@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, type TaskOptions } from '../blip2.ts';
 import type { TextResult } from '../text-result.ts';
 
@@ -48,7 +48,7 @@ describe.each(['opt', 't5'] as const)('200 scenes that the demo checkpoint with 
   const correct = (results: readonly TextResult[], truth: readonly string[]): number => results.filter(({ text }, index) => text === truth[index]).length;
   const answersOf = (some: readonly Scene[]): string[] => some.flatMap(({ questions }) => questions.map(({ answer }) => answer));
 
-  it('are told, token by token, as the reference tells them, and as often right', async () => {
+  test('are told, token by token, as the reference tells them, and as often right', async () => {
     const { captions, answers } = await describeScenes(scenes, length);
     expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(expected.map((line) => line[kind].caption.ids));
     expect(answers.map(({ tokenIds }) => tokenIds)).toEqual(expected.flatMap((line) => line[kind].questions.map(({ ids }) => ids)));
@@ -56,7 +56,7 @@ describe.each(['opt', 't5'] as const)('200 scenes that the demo checkpoint with 
     expect(answers).toHaveLength(800);
   });
 
-  it('are told no worse with beams', async () => {
+  test('are told no worse with beams', async () => {
     const some = scenes.slice(0, 50);
     const [greedy, beams] = [await describeScenes(some, length), await describeScenes(some, { ...length, numBeams: 5 })];
     expect(correct(beams.captions, some.map(({ caption }) => caption))).toBeGreaterThanOrEqual(correct(greedy.captions, some.map(({ caption }) => caption)) - 1);

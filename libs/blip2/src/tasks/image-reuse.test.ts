@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { VisionEncoder } from '@blip2/interfaces';
 import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, createBlip2, type TaskOptions } from '../blip2.ts';
 import { chatPrompt, questionPrompt } from '../prompt-templates.ts';
 import type { TaskImage } from './encoded-image.ts';
@@ -53,7 +53,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
   /** What one question reads at first: the picture too, unless it is remembered. */
   const prefill = (remembers: boolean, ...texts: string[]): WatchedRead => ({ rows: texts.length, positions: counted.width(...texts) + (remembers ? 0 : queries) });
 
-  it('costs no vision work a second time, and of a causal model no prefill of its positions', async () => {
+  test('costs no vision work a second time, and of a causal model no prefill of its positions', async () => {
     const { blip2, encoded, reads, reset } = counted;
     const asked = questions.map((question) => questionPrompt(question));
     const expected = [];
@@ -72,7 +72,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect(encoded).toEqual([1]);
   });
 
-  it('answers several questions of unequal length in one batch as one at a time', async () => {
+  test('answers several questions of unequal length in one batch as one at a time', async () => {
     const { blip2, encoded, reads, reset } = counted;
     await using image = await blip2.encode(first);
     const alone = [];
@@ -85,7 +85,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect((await blip2.answer(image, questions, { ...short, numBeams: 3 })).map(({ text }) => text)).toEqual(await Promise.all(questions.map(async (question) => (await blip2.answer(first, question, { ...short, numBeams: 3 })).text)));
   });
 
-  it('is read once for several questions, also where it was not encoded before', async () => {
+  test('is read once for several questions, also where it was not encoded before', async () => {
     const { blip2, encoded, reads, reset } = counted;
     reset();
     const answers = await blip2.answer(first, questions, short);
@@ -95,7 +95,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     for (const [index, question] of questions.entries()) expect(answers[index]?.tokenIds).toEqual((await blip2.answer(first, question, short)).tokenIds);
   });
 
-  it('may be one of several, of the same batch or of others, or stand beside sources', async () => {
+  test('may be one of several, of the same batch or of others, or stand beside sources', async () => {
     const { blip2, encoded, reset } = counted;
     const [question = ''] = questions;
     const expected = [(await blip2.answer(first, question, short)).tokenIds, (await blip2.answer(second, question, short)).tokenIds];
@@ -118,13 +118,13 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     if (isCausal) await expect(blip2.answer(other!, question, short)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
-  it('is refused by another model', async () => {
+  test('is refused by another model', async () => {
     await using other = await Blip2.fromPretrained(join(root, folder));
     await using image = await other.encode(first);
     await expect(counted.blip2.caption(image)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching('another model') });
   });
 
-  it('a chat goes on where it was: only new words are read, and its answers are those of the whole prompt', async () => {
+  test('a chat goes on where it was: only new words are read, and its answers are those of the whole prompt', async () => {
     const { blip2, encoded, reads, reset } = counted;
     reset();
     await using conversation = await blip2.chat(first, short);
@@ -150,7 +150,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect(encoded).toHaveLength(1 + questions.length);
   });
 
-  it('a chat may search with beams, guess, be stopped and go on', async () => {
+  test('a chat may search with beams, guess, be stopped and go on', async () => {
     const { blip2 } = counted;
     const [one = '', two = '', three = ''] = questions;
     await using image = await blip2.encode(first);
@@ -163,7 +163,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect((await conversation.ask(three, { promptLookupNumTokens: 4 })).tokenIds).toEqual((await blip2.answer(image, prompt, { ...short, rawPrompt: true })).tokenIds);
   });
 
-  it('a chat forgets what was guessed wrongly, wherever it is stopped', async () => {
+  test('a chat forgets what was guessed wrongly, wherever it is stopped', async () => {
     const { blip2 } = counted;
     await using image = await blip2.encode(first);
     for (let stopAfter = 1; stopAfter <= 10; stopAfter++) {
@@ -178,7 +178,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     }
   });
 
-  it('says the same in a worker', async () => {
+  test('says the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(join(root, folder), { isolate: 'worker' });
     const say = async (blip2: Blip2): Promise<unknown> => {
       await using image = await blip2.encode(first);
@@ -189,7 +189,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     expect(await say(worker)).toEqual(await say(counted.blip2));
   });
 
-  it('a chat answers one question at a time', async () => {
+  test('a chat answers one question at a time', async () => {
     await using conversation = await counted.blip2.chat(first, { minNewTokens: 4, maxNewTokens: 4 });
     const stream = conversation.ask('what is it?')[Symbol.asyncIterator]();
     const { done } = await stream.next();

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Blip2 } from '../blip2.ts';
 import { InstructBlip } from '../instruct/instructblip.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
@@ -30,7 +30,7 @@ async function shifted(checkpoint: string, tokenizer = 'tokenizer.json'): Promis
 
 const refusal = (largest: number): unknown => expect.objectContaining({ code: 'INVALID_TOKENIZER', message: expect.stringMatching(new RegExp(`expected 0 to ${largest}, got 100\\d{3}\\. Take tokenizer and model`)) });
 
-it('a tokenizer beyond the language model is to blame, not the texts', async () => {
+test('a tokenizer beyond the language model is to blame, not the texts', async () => {
   await using blip2 = await Blip2.fromPretrained(await shifted('apps/cli/models/blip2-opt-shapes'));
   const options = { maxNewTokens: 2 };
   await expect(blip2.answer(picture, 'what?', options)).rejects.toEqual(refusal(447));
@@ -42,13 +42,13 @@ it('a tokenizer beyond the language model is to blame, not the texts', async () 
   expect((await blip2.caption(picture, options)).tokenIds.length).toBeGreaterThan(0);
 });
 
-it('a tokenizer beyond the Q-Former', async () => {
+test('a tokenizer beyond the Q-Former', async () => {
   await using retrieval = await Blip2Retrieval.fromPretrained(await shifted('apps/cli/models/blip2-itm-shapes'));
   await expect(retrieval.match([picture], ['yellow'])).rejects.toEqual(refusal(282));
   await expect(retrieval.embed({ text: ['yellow'] })).rejects.toEqual(refusal(282));
 });
 
-it('a second tokenizer beyond the Q-Former of InstructBLIP', async () => {
+test('a second tokenizer beyond the Q-Former of InstructBLIP', async () => {
   await using blip2 = await InstructBlip.fromPretrained(await shifted('tools/parity/cases/instructblip-llama/checkpoint', 'qformer_tokenizer/tokenizer.json'));
   await expect(blip2.answer(picture, 'what?', { maxNewTokens: 2 })).rejects.toMatchObject({ code: 'INVALID_TOKENIZER', details: { got: expect.stringMatching(/^100\d{3}$/) } });
 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Decoding, Prompt } from '@blip2/interfaces';
 import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, createBlip2 } from '../blip2.ts';
 import { loadPictureTasks } from '../load-picture-tasks.ts';
 import type { Conversation } from './conversation.ts';
@@ -27,7 +27,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   afterAll(() => blip2.dispose());
   const answerTo = async (text: string): Promise<readonly number[]> => (await blip2.answer(picture, text)).tokenIds;
 
-  it('is refused with what to do, and the question counts as not asked', async () => {
+  test('is refused with what to do, and the question counts as not asked', async () => {
     await using conversation = await blip2.chat(picture);
     await fill(conversation);
     const before = [...conversation.history];
@@ -39,7 +39,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect(conversation.history).toEqual(before);
   });
 
-  it('begins anew once it is cleared: what follows is said as in a new one', async () => {
+  test('begins anew once it is cleared: what follows is said as in a new one', async () => {
     await using conversation = await blip2.chat(picture);
     await using fresh = await blip2.chat(picture);
     await fill(conversation);
@@ -49,7 +49,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect(conversation.history).toEqual(fresh.history);
   });
 
-  it('answers a question that still fits as the whole prompt would be answered', async () => {
+  test('answers a question that still fits as the whole prompt would be answered', async () => {
     await using conversation = await blip2.chat(picture, { template: (history, asked) => [...history.map((turn) => turn.question), asked].join(' ') });
     const [said, long] = ['the red triangle is left of the blue circle', `${question} `.repeat(40)];
     await conversation.ask(said);
@@ -58,14 +58,14 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect((await conversation.ask('where?')).tokenIds).toEqual((await blip2.answer(picture, turns > 0 ? `${said} where?` : 'where?', { rawPrompt: true })).tokenIds);
   });
 
-  it('a first question that is too long is refused as any prompt, and the next is answered', async () => {
+  test('a first question that is too long is refused as any prompt, and the next is answered', async () => {
     await using conversation = await blip2.chat(picture);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     expect(conversation.history).toEqual([]);
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
 
-  it('is refused where maxLength leaves no room, and goes on without it', async () => {
+  test('is refused where maxLength leaves no room, and goes on without it', async () => {
     await using conversation = await blip2.chat(picture);
     await conversation.ask(question);
     await expect(conversation.ask(question, { maxLength: 20, numBeams: 2 })).rejects.toMatchObject({ code: 'SEQUENCE_TOO_LONG', cause: { code: 'INVALID_ARGUMENT' } });
@@ -73,7 +73,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
 
-  it('is not cleared while it answers', async () => {
+  test('is not cleared while it answers', async () => {
     await using conversation = await blip2.chat(picture, { minNewTokens: 6 });
     const pieces = conversation.ask(question)[Symbol.asyncIterator]();
     await pieces.next();
@@ -83,7 +83,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect(conversation.history).toEqual([]);
   });
 
-  it('is not left busy by a template that throws', async () => {
+  test('is not left busy by a template that throws', async () => {
     await using conversation = await blip2.chat(picture, { template: (_history, asked) => { if (asked === 'x') throw new TypeError('no x'); return `Question: ${asked} Answer:`; } });
     await expect(conversation.ask('x')).rejects.toThrow('no x');
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
@@ -116,7 +116,7 @@ describe('what is refused', () => {
     };
   }
 
-  it('does not cost the memory of the turns before it', async () => {
+  test('does not cost the memory of the turns before it', async () => {
     await using model = await watched();
     await using conversation = await model.blip2.chat(picture);
     await conversation.ask(question);
@@ -127,7 +127,7 @@ describe('what is refused', () => {
     expect(model.reads[0]?.positions).toBeLessThan(20);
   });
 
-  it('leaves no decoding behind', async () => {
+  test('leaves no decoding behind', async () => {
     await using model = await watched();
     const conversation = await model.blip2.chat(picture);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
@@ -139,7 +139,7 @@ describe('what is refused', () => {
   });
 });
 
-it('InstructBLIP begins anew too', async () => {
+test('InstructBLIP begins anew too', async () => {
   await using tasks: PictureTasks = await loadPictureTasks(join(root, 'tools/parity/cases/instructblip-llama/checkpoint'), { threads: 1 });
   await using conversation = await tasks.chat(picture, { maxNewTokens: 4 });
   const first = await conversation.ask('what is it?');

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { VisionEncoder } from '@blip2/interfaces';
 import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, createBlip2 } from '../blip2.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 
@@ -23,7 +23,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   });
   afterAll(() => blip2.dispose());
 
-  it('puts what the model would answer first, and shares out the probability', async () => {
+  test('puts what the model would answer first, and shares out the probability', async () => {
     const ranked = await blip2.rank(picture, question, candidates);
     const answer = await blip2.answer(picture, question);
     expect(ranked[0]).toMatchObject({ text: answer.text, tokenIds: answer.tokenIds });
@@ -37,7 +37,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     }
   });
 
-  it('scores what scoreSequences of the pipeline scores', async () => {
+  test('scores what scoreSequences of the pipeline scores', async () => {
     const ranked = await blip2.rank(picture, question, candidates);
     const { pixelValues, ...prompt } = await blip2.processor.process({ images: [picture], text: questionPrompt(question) });
     const [scored] = await blip2.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
@@ -45,7 +45,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(scored).toHaveLength(candidates.length);
   });
 
-  it('reads picture and prompt once and all candidates in one run', async () => {
+  test('reads picture and prompt once and all candidates in one run', async () => {
     reads.length = encoded = 0;
     await blip2.rank(picture, question, candidates);
     expect([encoded, reads.map(({ rows }) => rows)]).toEqual([1, [1, candidates.length]]);
@@ -57,13 +57,13 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(reads.map(({ rows }) => rows)).toEqual([1, 2]);
   });
 
-  it('goes by the probability per token if told so', async () => {
+  test('goes by the probability per token if told so', async () => {
     const ranked = await blip2.rank(picture, question, candidates, { rankBy: 'logProbPerToken' });
     expect(ranked.map(({ logProbPerToken }) => logProbPerToken)).toEqual(ranked.map(({ logProbPerToken }) => logProbPerToken).toSorted((a, b) => b - a));
     expect(Math.log(ranked[0]!.probability / ranked[1]!.probability)).toBeCloseTo(ranked[0]!.logProbPerToken - ranked[1]!.logProbPerToken, 6);
   });
 
-  it('scores the end of an answer unless told otherwise', async () => {
+  test('scores the end of an answer unless told otherwise', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
     const [withEnd, without] = [await blip2.rank(picture, question, ['red']), await blip2.rank(picture, question, ['red'], { endToken: false })];
     expect(withEnd[0]?.tokenIds).toEqual([...(without[0]?.tokenIds ?? []), end]);
@@ -71,13 +71,13 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(withEnd[0]?.probability).toBe(1);
   });
 
-  it('puts the question as it is told to', async () => {
+  test('puts the question as it is told to', async () => {
     const templated = await blip2.rank(picture, question, candidates);
     expect(await blip2.rank(picture, questionPrompt(question), candidates, { rawPrompt: true })).toEqual(templated);
     expect((await blip2.rank(picture, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(templated[0]?.logProb);
   });
 
-  it('refuses nothing to rank, empty candidates and empty questions, and aborts', async () => {
+  test('refuses nothing to rank, empty candidates and empty questions, and aborts', async () => {
     await expect(blip2.rank(picture, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(blip2.rank(picture, question, ['red', ' '])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/candidates\[1\]/) });
     await expect(blip2.rank(picture, ' ', candidates)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { NewToken } from '@blip2/generate';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2 } from '../blip2.ts';
 
 const root = join(import.meta.dirname, '../../../..');
@@ -26,7 +26,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
   });
   afterAll(() => blip2.dispose());
 
-  it('gives pieces that joined are the text, and the same result to those who await it', async () => {
+  test('gives pieces that joined are the text, and the same result to those who await it', async () => {
     const expected = await blip2.caption(picture);
     const stream = blip2.caption(picture);
     const pieces = await piecesOf(stream);
@@ -37,14 +37,14 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(await piecesOf(stream)).toEqual(pieces);
   });
 
-  it('can be awaited first and iterated then', async () => {
+  test('can be awaited first and iterated then', async () => {
     const stream = blip2.answer(picture, question);
     const { text } = await stream;
     expect((await piecesOf(stream)).join('')).toBe(text);
     expect(text).not.toBe('');
   });
 
-  it('is written once, however many wait for it at the same time', async () => {
+  test('is written once, however many wait for it at the same time', async () => {
     const tokens: NewToken[] = [];
     const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
     const [left, right, result] = await Promise.all([piecesOf(stream), piecesOf(stream), stream]);
@@ -54,14 +54,14 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(tokens.reduce((sum, { logProb }) => sum + logProb, 0)).toBeCloseTo(result.score, 10);
   });
 
-  it('does nothing before it is asked for', async () => {
+  test('does nothing before it is asked for', async () => {
     const tokens: NewToken[] = [];
     const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([tokens, stream.partial]).toEqual([[], undefined]);
   });
 
-  it('stops before the next token when its reader leaves, and is then what there is', async () => {
+  test('stops before the next token when its reader leaves, and is then what there is', async () => {
     const whole = await blip2.caption(picture);
     const tokens: NewToken[] = [];
     const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
@@ -71,7 +71,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(whole.text.startsWith((await stream).text)).toBe(true);
   });
 
-  it('rejects when it is aborted, and keeps what there is', async () => {
+  test('rejects when it is aborted, and keeps what there is', async () => {
     const whole = await blip2.caption(picture);
     const stream = blip2.caption(picture, abortAfter(2));
     const pieces: string[] = [];
@@ -81,12 +81,12 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(pieces.join('')).toBe(stream.partial?.text);
   });
 
-  it('gives one piece with beams, at the end', async () => {
+  test('gives one piece with beams, at the end', async () => {
     const stream = blip2.caption(picture, { numBeams: 3 });
     expect(await piecesOf(stream)).toEqual([(await stream).text]);
   });
 
-  it('is a promise like any other', async () => {
+  test('is a promise like any other', async () => {
     const broken = blip2.caption(join(root, 'nowhere.png'));
     expect(await broken.catch((error: unknown) => error)).toMatchObject({ code: 'MISSING_FILE' });
     await expect(piecesOf(broken)).rejects.toMatchObject({ code: 'MISSING_FILE' });
@@ -96,7 +96,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(isSettled).toBe(true);
   });
 
-  it('says so when the first token is the end, and gives no piece', async () => {
+  test('says so when the first token is the end, and gives no piece', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
     const only = (_: readonly number[], scores: Float32Array): void => scores.forEach((__, id) => { if (id !== end) scores[id] = -Infinity; });
     const stream = blip2.caption(picture, { logitsProcessors: [only] });
@@ -104,7 +104,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(await stream).toMatchObject({ text: '', finishReason: 'eos', tokenIds: [end] });
   });
 
-  it('tells the rows of a batch apart', async () => {
+  test('tells the rows of a batch apart', async () => {
     const tokens: NewToken[] = [];
     const results = await blip2.answer(picture, [question, 'what is on the left?', 'how many objects are there?'], { onToken: (token) => tokens.push(token) });
     expect(results.map((_, row) => tokens.filter((token) => token.row === row).map(({ id }) => id))).toEqual(results.map(({ tokenIds }) => tokenIds));
@@ -112,7 +112,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
 });
 
 describe('characters of several tokens', () => {
-  it('are given out whole', async () => {
+  test('are given out whole', async () => {
     await using blip2 = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'));
     const text = 'naïve 猫 🐈 ok';
     const script = [...blip2.processor.tokenizer.encode(text, { addSpecialTokens: false }), blip2.pipeline.language.specialTokens.eosTokenId].flat();

@@ -1,7 +1,7 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { isLeftLock, lockEnding } from '../work-lock.ts';
+import { isLeftLock, LOCK_ENDING } from '../work-lock.ts';
 
 /**
  * Where converted weights are kept when nothing else is said: `$BLIP2_CACHE`, or `blip2` in the user's folder for caches
@@ -52,7 +52,7 @@ export async function abandonedFiles(folder: string): Promise<string[]> {
   const abandoned = await Promise.all(names.map(async (name) => {
     const file = join(folder, name);
     if (name.endsWith(PACKED)) return abandonedPacked(folder, name, names);
-    if (name.endsWith(lockEnding)) return (await isLeftLock(file)) ? [file] : [];
+    if (name.endsWith(LOCK_ENDING)) return (await isLeftLock(file)) ? [file] : [];
     if (!name.startsWith('.') || !name.endsWith('.tmp')) return [];
     return (await isOld(file)) ? [file] : [];
   }));

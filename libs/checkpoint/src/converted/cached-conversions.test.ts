@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, open, readFile, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Precision } from '@blip2/interfaces';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { randomTensorSource } from '../random-checkpoint.ts';
 import { saveCheckpoint } from '../save-checkpoint.ts';
@@ -43,7 +43,7 @@ async function age(file: string, milliseconds: number): Promise<void> {
   await utimes(file, then, then);
 }
 
-it('says of each file its model, part, precision, size and last use', async () => {
+test('says of each file its model, part, precision, size and last use', async () => {
   await convert('models--some--model/snapshots/x', 'q4');
   await convert('own', 'int8', 'vision_model', 2);
   const [hub, own, ...rest] = (await listCachedConversions(cache)).toSorted((a, b) => a.part.localeCompare(b.part));
@@ -53,7 +53,7 @@ it('says of each file its model, part, precision, size and last use', async () =
   expect(Math.abs(Date.now() - Date.parse(own?.lastUsed ?? ''))).toBeLessThan(HOUR);
 });
 
-it('lists nothing where there is no cache, and nothing that is not its own', async () => {
+test('lists nothing where there is no cache, and nothing that is not its own', async () => {
   expect(await listCachedConversions(cache)).toEqual([]);
   await mkdir(join(cache, 'weights'), { recursive: true });
   await writeFile(join(cache, 'weights', 'mine.safetensors'), 'x');
@@ -61,7 +61,7 @@ it('lists nothing where there is no cache, and nothing that is not its own', asy
   expect(await planConversionPrune(cache, { unusedFor: 0 })).toEqual({ conversions: [], leftovers: [], bytes: 0 });
 });
 
-it('a use moves the time of the last use', async () => {
+test('a use moves the time of the last use', async () => {
   await convert('own', 'q4');
   const { file } = await only();
   await age(file, 50 * HOUR);
@@ -70,7 +70,7 @@ it('a use moves the time of the last use', async () => {
   expect(Date.now() - Date.parse((await only()).lastUsed)).toBeLessThan(HOUR);
 });
 
-it.each([
+test.each([
   ['is gone', (at: string) => rm(at, { recursive: true })],
   ['has changed', async (at: string) => void (await make(at, 9))],
 ])('is stale when the model %s, and then pruned', async (_, change) => {
@@ -84,7 +84,7 @@ it.each([
   expect(await only()).toMatchObject({ model: join(folder, 'other'), state: 'ready' });
 });
 
-it('prunes what was not used for some time, if that is wanted', async () => {
+test('prunes what was not used for some time, if that is wanted', async () => {
   await convert('own', 'q4');
   await convert('own', 'q8');
   const [first] = await listCachedConversions(cache);
@@ -94,7 +94,7 @@ it('prunes what was not used for some time, if that is wanted', async () => {
   expect((await planConversionPrune(cache, { unusedFor: 49 * HOUR })).conversions).toMatchObject([{ file: first?.file }]);
 });
 
-it('prunes what killed conversions left, with their locks, and not what is being made', async () => {
+test('prunes what killed conversions left, with their locks, and not what is being made', async () => {
   await mkdir(join(cache, 'weights'), { recursive: true });
   const at = (name: string): string => join(cache, 'weights', name);
   for (const name of ['.old.safetensors.1.tmp', '.new.safetensors.2.tmp', 'old.blip2.lock', 'new.blip2.lock', 'kept.txt']) await writeFile(at(name), 'xyz');
@@ -106,7 +106,7 @@ it('prunes what killed conversions left, with their locks, and not what is being
   expect(await readFile(at('kept.txt'), 'utf8')).toBe('xyz');
 });
 
-it('finds a changed byte, and a file that was cut', async () => {
+test('finds a changed byte, and a file that was cut', async () => {
   await convert('own', 'q4');
   const conversion = await only();
   expect(await verifyCachedConversion(conversion)).toBe('ok');
@@ -121,7 +121,7 @@ it('finds a changed byte, and a file that was cut', async () => {
   expect((await planConversionPrune(cache)).conversions).toMatchObject([{ state: 'damaged' }]);
 });
 
-it('a process that has a file open keeps it when it is removed', async () => {
+test('a process that has a file open keeps it when it is removed', async () => {
   await convert('own', 'q4');
   const conversion = await only();
   const handle = await open(conversion.file, 'r');
@@ -133,7 +133,7 @@ it('a process that has a file open keeps it when it is removed', async () => {
   expect(dirname((await only()).file)).toBe(join(cache, 'weights'));
 });
 
-it('what the runtime keeps of a file counts with it, and goes with it; what is left of one that is gone goes too', async () => {
+test('what the runtime keeps of a file counts with it, and goes with it; what is left of one that is gone goes too', async () => {
   await convert('own', 'q4');
   const { file, bytes } = await only();
   const packed = `${file.slice(0, -'.safetensors'.length)}.packed`;

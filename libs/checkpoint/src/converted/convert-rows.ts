@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
 import { toFloat32 } from '../float-conversion.ts';
 import { writeFailed } from '../pending-file.ts';
-import { elementBytes, isFloatType } from '../stored-type.ts';
+import { ELEMENT_BYTES, isFloatType } from '../stored-type.ts';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 import { blockSizeFor } from './weight-plan.ts';
 
@@ -27,7 +27,7 @@ export interface ConversionTask {
 
 /** Bytes that a task reads. */
 export function taskBytes({ begin, end, inner, dtype }: ConversionTask): number {
-  return (end - begin) * inner * elementBytes[dtype];
+  return (end - begin) * inner * ELEMENT_BYTES[dtype];
 }
 
 /**
@@ -55,7 +55,7 @@ function convertColumns(task: ConversionTask, weights: Float32Array, target: num
   writeFully(target, scales, task.scalesOffset + task.begin * scales.BYTES_PER_ELEMENT);
   if (count === task.rows) return writeFully(target, values, task.valuesOffset);
   // The file holds the matrix transposed, so these rows are a strip of its columns.
-  for (let column = 0; column < task.inner; column += 1) {
+  for (let column = 0; column < task.inner; column++) {
     writeFully(target, values.subarray(column * count, (column + 1) * count), task.valuesOffset + column * task.rows + task.begin);
   }
 }
@@ -78,7 +78,7 @@ function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
 function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors }: ConversionTask): Float32Array {
   if (!isFloatType(dtype)) throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', { expected: 'F32, F16, BF16 or F64', got: dtype, where: name });
   const weights = new Float32Array((end - begin) * inner);
-  const size = elementBytes[dtype];
+  const size = ELEMENT_BYTES[dtype];
   const bytes = dtype === 'F32' ? new Uint8Array(weights.buffer) : new Uint8Array(weights.length * size);
   const source = openSource(file);
   try {

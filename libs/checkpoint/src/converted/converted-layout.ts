@@ -1,5 +1,5 @@
 import type { StoredType } from '@blip2/interfaces';
-import { elementBytes } from '../stored-type.ts';
+import { ELEMENT_BYTES } from '../stored-type.ts';
 import { encodeHeader, sourceBytes, type TensorLayout } from '../write-safetensors.ts';
 import { blockLayout } from './quantize-rows.ts';
 import type { ConversionTask } from './convert-rows.ts';
@@ -17,7 +17,7 @@ const WEIGHTS_PER_TASK = 2 ** 22;
 
 /** Places the tensors of a file, wider elements first so that all are aligned, and cuts the work into tasks. */
 export function planFile(conversions: readonly Conversion[], metadata: Readonly<Record<string, string>>, file: string): ConvertedLayout {
-  const tensors = conversions.flatMap(outputTensors).toSorted((a, b) => elementBytes[b.dtype] - elementBytes[a.dtype]);
+  const tensors = conversions.flatMap(outputTensors).toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
   const head = encodeHeader(tensors, metadata, file);
   const offsets = new Map<string, number>();
   let offset = head.byteLength;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { Precision, QuantizedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { randomTensorSource } from '../random-checkpoint.ts';
 import { readRawTensor, readTensor } from '../read-tensor.ts';
@@ -55,7 +55,7 @@ function failure(code: string, words: RegExp): unknown {
 }
 
 describe('what is written', () => {
-  it.each([['float32', [24, 40]], ['float16', [24, 40]], ['bfloat16', [24, 40]], ['float32', LARGE]] as const)('%s %s as 8 bits: transposed, with a scale per output', async (dtype, shape) => {
+  test.each([['float32', [24, 40]], ['float16', [24, 40]], ['bfloat16', [24, 40]], ['float32', LARGE]] as const)('%s %s as 8 bits: transposed, with a scale per output', async (dtype, shape) => {
     const store = await model([shape[0], shape[1]], dtype);
     const { weight, values, scales } = await quantized(await convertedWeights(store, planOf(store, 'int8'), 'part', { convertedDir, conversionThreads: 2 }));
     const expected = new Int8Array(shape[0] * shape[1]);
@@ -66,7 +66,7 @@ describe('what is written', () => {
     expect(scales).toEqual(expectedScales);
   });
 
-  it.each([['q4', [24, 40], 32], ['q8', [24, 40], 32], ['q4', [8, 256], 128], ['q4', LARGE, 128], ['q8', LARGE, 128]] as const)('%s of %s: blocks of %d', async (precision, shape, blockSize) => {
+  test.each([['q4', [24, 40], 32], ['q8', [24, 40], 32], ['q4', [8, 256], 128], ['q4', LARGE, 128], ['q8', LARGE, 128]] as const)('%s of %s: blocks of %d', async (precision, shape, blockSize) => {
     const store = await model([shape[0], shape[1]]);
     const { weight, values, scales } = await quantized(await convertedWeights(store, planOf(store, precision), 'part', { convertedDir, conversionThreads: 3 }));
     const layout = blockLayout(precision === 'q4' ? 4 : 8, shape[1], blockSize);
@@ -78,7 +78,7 @@ describe('what is written', () => {
     expect(scales).toEqual(expectedScales);
   });
 
-  it('everything else in float32, exactly', async () => {
+  test('everything else in float32, exactly', async () => {
     const store = await model([24, 40], 'float16');
     const converted = await convertedWeights(store, planOf(store, 'fp32'), 'part', { convertedDir });
     for (const name of ['fc.weight', 'fc.bias']) {
@@ -96,20 +96,20 @@ describe('the cache', () => {
     return steps;
   }
 
-  it.each([['small', [24, 40]], ['large', LARGE]] as const)('a %s model is converted once', async (_, shape) => {
+  test.each([['small', [24, 40]], ['large', LARGE]] as const)('a %s model is converted once', async (_, shape) => {
     const store = await model([shape[0], shape[1]]);
     expect(await convert(store)).toBeGreaterThan(0);
     expect(await convert(await openCheckpoint(join(folder, 'model')))).toBe(0);
     expect(await files()).toEqual([expect.stringMatching(/^part-[0-9a-f]{32}\.safetensors$/)]);
   });
 
-  it('keeps one file per precision', async () => {
+  test('keeps one file per precision', async () => {
     const store = await model();
     for (const precision of ['q4', 'q8', 'int8', 'fp32'] as const) expect(await convert(store, precision)).toBeGreaterThan(0);
     expect(await files()).toHaveLength(4);
   });
 
-  it.each([['small', [24, 40]], ['large', LARGE]] as const)('never serves a %s model that was written over in place, though size and time are the same', async (_, shape) => {
+  test.each([['small', [24, 40]], ['large', LARGE]] as const)('never serves a %s model that was written over in place, though size and time are the same', async (_, shape) => {
     const store = await model([shape[0], shape[1]]);
     await convert(store);
     const { file, byteOffset } = weightOf(store);
@@ -122,12 +122,12 @@ describe('the cache', () => {
     expect(await convert(await openCheckpoint(join(folder, 'model')))).toBeGreaterThan(0);
   });
 
-  it('knows a small model again after it was copied: by its bytes', async () => {
+  test('knows a small model again after it was copied: by its bytes', async () => {
     await convert(await model());
     expect(await convert(await model([24, 40], 'float32', 'copy'))).toBe(0);
   });
 
-  it('makes a file again that has been cut', async () => {
+  test('makes a file again that has been cut', async () => {
     const store = await model();
     await convert(store);
     const [name = ''] = await files();
@@ -135,14 +135,14 @@ describe('the cache', () => {
     expect(await convert(store)).toBeGreaterThan(0);
   });
 
-  it('converts once for callers of one process', async () => {
+  test('converts once for callers of one process', async () => {
     const store = await model([...LARGE]);
     const steps = await Promise.all([convert(store), convert(store), convert(store)]);
     expect(steps.filter((count) => count > 0)).toHaveLength(1);
     expect(await files()).toHaveLength(1);
   });
 
-  it('processes that want the same at once all get it from the one that converts, and leave one file', async () => {
+  test('processes that want the same at once all get it from the one that converts, and leave one file', async () => {
     const store = await model([...LARGE]);
     const root = fileURLToPath(new URL('../../../../', import.meta.url));
     const script = fileURLToPath(new URL('./convert-in-process.fixture.ts', import.meta.url));
@@ -156,7 +156,7 @@ describe('the cache', () => {
 });
 
 describe('what goes wrong leaves nothing', () => {
-  it.each([['small', [24, 40]], ['large', LARGE]] as const)('an abort while a %s model is converted', async (_, shape) => {
+  test.each([['small', [24, 40]], ['large', LARGE]] as const)('an abort while a %s model is converted', async (_, shape) => {
     const store = await model([shape[0], shape[1]]);
     const aborter = new AbortController();
     const onProgress = (): void => aborter.abort();
@@ -165,7 +165,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('does not end with another caller who aborts', async () => {
+  test('does not end with another caller who aborts', async () => {
     const store = await model([...LARGE]);
     const aborter = new AbortController();
     // The other one begins while the first converts, so that it is always the first whose progress is heard.
@@ -180,7 +180,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toHaveLength(1);
   });
 
-  it.each([['small', [24, 40]], ['large', LARGE]] as const)('a weight of a %s model that is no number', async (_, shape) => {
+  test.each([['small', [24, 40]], ['large', LARGE]] as const)('a weight of a %s model that is no number', async (_, shape) => {
     const data = new Float32Array(shape[0] * shape[1]);
     data[shape[1] * 3] = NaN;
     await saveCheckpoint(join(folder, 'bad'), [tensorSource('fc.weight', { type: 'float32', dims: [...shape], data })]);
@@ -189,7 +189,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('a checkpoint that changes meanwhile', async () => {
+  test('a checkpoint that changes meanwhile', async () => {
     const store = await model([...LARGE]);
     const { file } = weightOf(store);
     let touched: Promise<void> | undefined;
@@ -201,7 +201,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('a process that was killed: what it left is removed an hour later, and not what is being written', async () => {
+  test('a process that was killed: what it left is removed an hour later, and not what is being written', async () => {
     await mkdir(join(convertedDir, 'weights'), { recursive: true });
     for (const [name, age] of [['.old.safetensors.1.tmp', 7200], ['.new.safetensors.2.tmp', 60], ['kept.safetensors', 7200]] as const) {
       const file = join(convertedDir, 'weights', name);
@@ -214,7 +214,7 @@ describe('what goes wrong leaves nothing', () => {
     expect((await files()).filter((name) => !name.startsWith('part-')).toSorted()).toEqual(['.new.safetensors.2.tmp', 'kept.safetensors']);
   });
 
-  it('a tensor that is missing or of another shape, before anything is made', async () => {
+  test('a tensor that is missing or of another shape, before anything is made', async () => {
     const store = await model();
     const plan = planOf(store, 'q4');
     await expect(convertedWeights(store, [...plan, { name: 'no.weight', shape: [1], precision: 'fp32' }], 'part', { convertedDir })).rejects.toThrow(failure('MISSING_WEIGHT', /no\.weight/));
@@ -222,7 +222,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  it('a cache that cannot be written says how to name another', async () => {
+  test('a cache that cannot be written says how to name another', async () => {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'file'), '');
     const store = await model();
@@ -231,7 +231,7 @@ describe('what goes wrong leaves nothing', () => {
 });
 
 describe('defaultCacheFolder', () => {
-  it('is BLIP2_CACHE, or the folder of the system for caches', () => {
+  test('is BLIP2_CACHE, or the folder of the system for caches', () => {
     expect(defaultCacheFolder({ BLIP2_CACHE: '/data/blip2', XDG_CACHE_HOME: '/xdg' })).toBe('/data/blip2');
     expect(defaultCacheFolder({ XDG_CACHE_HOME: '/xdg' })).toBe(join('/xdg', 'blip2'));
     expect(defaultCacheFolder({ BLIP2_CACHE: '', XDG_CACHE_HOME: '' })).toMatch(/[\\/]\.cache[\\/]blip2$|[\\/]blip2$/);

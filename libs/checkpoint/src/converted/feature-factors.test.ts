@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WeightStore } from '@blip2/interfaces';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { readTensor } from '../read-tensor.ts';
 import { saveCheckpoint } from '../save-checkpoint.ts';
@@ -37,20 +37,20 @@ async function read(store: WeightStore, name: string): Promise<Float32Array> {
   return (await readTensor(stored)).data;
 }
 
-it('evens out features that stand out, by powers of two', async () => {
+test('evens out features that stand out, by powers of two', async () => {
   const factors = await featureFactors(await model(64, [3, 9]), fold);
   expect(factors && [...factors]).toEqual(Array.from({ length: FEATURES }, (_, i) => ([3, 9].includes(i) ? 32 : 1)));
 });
 
-it('leaves features alone that do not', async () => {
+test('leaves features alone that do not', async () => {
   expect(await featureFactors(await model(3, [3]), fold)).toBeUndefined();
 });
 
-it('leaves features alone that the norm takes out or no layer reads', async () => {
+test('leaves features alone that the norm takes out or no layer reads', async () => {
   expect(await featureFactors(await model(0, [3]), fold)).toBeUndefined();
 });
 
-it('moves the factors from the norm to the layers, and changes no product', async () => {
+test('moves the factors from the norm to the layers, and changes no product', async () => {
   const store = await model(100, [3, 9]);
   const plan = [...store.tensors.values()].map(({ name, shape }) => ({ name, shape, precision: 'fp32' as const, fold }));
   const converted = await convertedWeights(store, plan, 'part', { convertedDir: join(folder, 'cache') });

@@ -1,6 +1,6 @@
 import type { NormFold, StoredTensor, WeightStore } from '@blip2/interfaces';
 import { readTensor } from '../read-tensor.ts';
-import { elementBytes } from '../stored-type.ts';
+import { ELEMENT_BYTES } from '../stored-type.ts';
 
 /** Rows of a matrix whose weights stand for all of it, evenly spread: the largest of a column is needed about, and full-size matrices are not read twice. */
 const SAMPLED_ROWS = 64;
@@ -34,9 +34,9 @@ export async function featureFactors({ tensors }: WeightStore, { norm, layers }:
 async function addLargest(layer: StoredTensor, largest: Float32Array): Promise<void> {
   const [rows = 0, inner = 1] = layer.shape;
   const count = Math.min(rows, SAMPLED_ROWS);
-  for (let i = 0; i < count; i += 1) {
+  for (let i = 0; i < count; i++) {
     const row = Math.floor((i * rows) / count);
-    const bytes = inner * elementBytes[layer.dtype];
+    const bytes = inner * ELEMENT_BYTES[layer.dtype];
     const { data } = await readTensor({ ...layer, shape: [inner], byteOffset: layer.byteOffset + row * bytes, byteLength: bytes });
     data.forEach((weight, feature) => (largest[feature] = Math.max(largest[feature] ?? 0, Math.abs(weight))));
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 
 /** Sums of four uniform numbers: close to normal, and the same each time. */
@@ -43,7 +43,7 @@ function relativeError(back: readonly number[], weights: Float32Array): number {
 }
 
 describe('8 bits with a scale per row', () => {
-  it('loses at most half a step of each weight, and lays the rows out as columns', () => {
+  test('loses at most half a step of each weight, and lays the rows out as columns', () => {
     const weights = weightsLike(6 * 100);
     const { back, scales, finite } = columns(weights, 6);
     expect(finite).toBe(true);
@@ -51,11 +51,11 @@ describe('8 bits with a scale per row', () => {
     expect(scales[2]).toBe(Math.fround(Math.max(...weights.subarray(200, 300).map(Math.abs)) / 127));
   });
 
-  it('gives the largest weight of either sign back', () => {
+  test('gives the largest weight of either sign back', () => {
     expect([...columns(Float32Array.of(-3, 1.5, 0, 3), 1).values]).toEqual([-127, 64, 0, 127]);
   });
 
-  it('takes a row of zeros', () => {
+  test('takes a row of zeros', () => {
     expect(columns(new Float32Array(8), 2)).toMatchObject({ back: new Array<number>(8).fill(0), finite: true });
   });
 });
@@ -64,14 +64,14 @@ describe.each([[8, 128], [8, 32], [4, 128], [4, 32]] as const)('%d bits in block
   // Root mean square of the error, of that of the weights; measured 0.6, 0.5, 9.6 and 8.1 %.
   const bound = { 8: { 128: 0.007, 32: 0.006 }, 4: { 128: 0.105, 32: 0.09 } }[bits][blockSize];
 
-  it(`loses less than ${100 * bound} % of the weights`, () => {
+  test(`loses less than ${100 * bound} % of the weights`, () => {
     const weights = weightsLike(12 * 512);
     const { back, finite } = blocks(bits, weights, 12, blockSize);
     expect(finite).toBe(true);
     expect(relativeError(back, weights)).toBeLessThan(bound);
   });
 
-  it.each([40, 41, 127, 129, 1])('fills the last block of a row of %d with what stands for zero', (inner) => {
+  test.each([40, 41, 127, 129, 1])('fills the last block of a row of %d with what stands for zero', (inner) => {
     const weights = weightsLike(3 * inner, 5);
     const { back, values } = blocks(bits, weights, 3, blockSize);
     expect(relativeError(back, weights)).toBeLessThan(bound);
@@ -81,13 +81,13 @@ describe.each([[8, 128], [8, 32], [4, 128], [4, 32]] as const)('%d bits in block
     expect(new Set(rest)).toEqual(new Set(rest.length > 0 ? [bits === 8 ? 128 : 0x88] : []));
   });
 
-  it('takes zeros, and one weight alone', () => {
+  test('takes zeros, and one weight alone', () => {
     expect(blocks(bits, new Float32Array(64), 2, blockSize)).toMatchObject({ back: new Array<number>(64).fill(0), finite: true });
     const [back] = blocks(bits, Float32Array.of(-0.75), 1, blockSize).back;
     expect(back).toBeCloseTo(-0.75, 6);
   });
 
-  it.each([NaN, Infinity, -Infinity])('says so where a weight is %d', (bad) => {
+  test.each([NaN, Infinity, -Infinity])('says so where a weight is %d', (bad) => {
     const weights = weightsLike(256);
     weights[200] = bad;
     expect(blocks(bits, weights, 2, blockSize).finite).toBe(false);
@@ -95,7 +95,7 @@ describe.each([[8, 128], [8, 32], [4, 128], [4, 32]] as const)('%d bits in block
   });
 });
 
-it('4 bits give the scale by least squares: no other scale of the same roundings is better', () => {
+test('4 bits give the scale by least squares: no other scale of the same roundings is better', () => {
   const weights = weightsLike(128, 9);
   const { back, scales } = blocks(4, weights, 1, 128);
   const rescaled = (factor: number): number => relativeError(back.map((number) => number * factor), weights);

@@ -17,7 +17,7 @@ const FOUR_BIT_DIVISORS: readonly number[] = [8, 9.2];
 /** NaN if any is. */
 function largest(weights: Float32Array, begin: number, end: number): number {
   let max = 0;
-  for (let i = begin; i < end; i += 1) max = Math.max(max, Math.abs(weights[i] ?? 0));
+  for (let i = begin; i < end; i++) max = Math.max(max, Math.abs(weights[i] ?? 0));
   return max;
 }
 
@@ -25,7 +25,7 @@ function largest(weights: Float32Array, begin: number, end: number): number {
 export function quantizeColumns(weights: Float32Array, rows: number, values: Int8Array, scales: Float32Array): boolean {
   const inner = weights.length / rows;
   let finite = true;
-  for (let row = 0; row < rows; row += 1) {
+  for (let row = 0; row < rows; row++) {
     const begin = row * inner;
     const max = largest(weights, begin, begin + inner);
     finite &&= Number.isFinite(max);
@@ -56,7 +56,7 @@ export function quantizeBlocks(weights: Float32Array, rows: number, layout: Bloc
   const inner = weights.length / rows;
   const quantize = bits === 4 ? quantizeBlockOf4 : quantizeBlockOf8;
   let finite = true;
-  for (let row = 0, block = 0; row < rows; row += 1) {
+  for (let row = 0, block = 0; row < rows; row++) {
     for (let i = 0; i < blocks; i += 1, block += 1) {
       const begin = row * inner + i * blockSize;
       const end = Math.min(begin + blockSize, (row + 1) * inner);
@@ -71,7 +71,7 @@ export function quantizeBlocks(weights: Float32Array, rows: number, layout: Bloc
 function quantizeBlockOf8(weights: Float32Array, begin: number, end: number, values: Uint8Array, offset: number, bytes: number): number {
   const max = largest(weights, begin, end);
   const factor = max > 0 ? MAX_INT8 / max : 0;
-  for (let i = begin; i < end; i += 1) values[offset + i - begin] = ((weights[i] ?? 0) * factor + ZERO_OF_8_BITS + 0.5) | 0;
+  for (let i = begin; i < end; i++) values[offset + i - begin] = ((weights[i] ?? 0) * factor + ZERO_OF_8_BITS + 0.5) | 0;
   values.fill(ZERO_OF_8_BITS, offset + end - begin, offset + bytes);
   return max / MAX_INT8;
 }
@@ -106,7 +106,7 @@ function fourBitScale(weights: Float32Array, begin: number, end: number): { read
     const factor = (-sign * divisor) / max;
     let product = 0;
     let square = 0;
-    for (let i = begin; i < end; i += 1) {
+    for (let i = begin; i < end; i++) {
       const weight = weights[i] ?? 0;
       const rounded = toFourBits(weight * factor) - ZERO_OF_4_BITS;
       product += rounded * weight;
@@ -123,6 +123,6 @@ function fourBitScale(weights: Float32Array, begin: number, end: number): { read
 
 /** The range of 4 bits has one step more below zero: the scale's sign puts the largest weight there. */
 function signOfLargest(weights: Float32Array, begin: number, end: number, max: number): number {
-  for (let i = begin; i < end; i += 1) if (weights[i] === max) return 1;
+  for (let i = begin; i < end; i++) if (weights[i] === max) return 1;
   return -1;
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { writeFailed } from '../pending-file.ts';
 import { randomTensorSource } from '../random-checkpoint.ts';
@@ -33,7 +33,7 @@ async function convert(convertedDir: string): Promise<unknown> {
   return convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
 }
 
-it.each([0, 1, 2])('a disk that is full after %d writes: said so with the place, and nothing is left', async (room) => {
+test.each([0, 1, 2])('a disk that is full after %d writes: said so with the place, and nothing is left', async (room) => {
   disk.room = room;
   const where = join(folder, 'cache', 'weights');
   await expect(convert(join(folder, 'cache'))).rejects.toThrow(expect.objectContaining({
@@ -45,7 +45,7 @@ it.each([0, 1, 2])('a disk that is full after %d writes: said so with the place,
   expect(await readdir(where)).toHaveLength(1);
 });
 
-it('a folder that cannot be made: said so with what the system says and the way out', async () => {
+test('a folder that cannot be made: said so with what the system says and the way out', async () => {
   await writeFile(join(folder, 'file'), '');
   await expect(convert(join(folder, 'file'))).rejects.toThrow(expect.objectContaining({ code: 'WRITE_FAILED', message: expect.stringMatching(/ENOTDIR.*BLIP2_CACHE/) as string }));
   await mkdir(join(folder, 'cache'));
@@ -53,6 +53,6 @@ it('a folder that cannot be made: said so with what the system says and the way 
   await expect(convert(join(folder, 'cache'))).rejects.toThrow(expect.objectContaining({ code: 'WRITE_FAILED', message: expect.stringMatching(/EEXIST.*BLIP2_CACHE/) as string }));
 });
 
-it.each([['EACCES', /permissions/], ['EROFS', /can be written/], ['ENOSPC', /space/], ['EDQUOT', /space/]])('%s has a remedy', (code, words) => {
+test.each([['EACCES', /permissions/], ['EROFS', /can be written/], ['ENOSPC', /space/], ['EDQUOT', /space/]])('%s has a remedy', (code, words) => {
   expect(writeFailed('/there', Object.assign(new TypeError('no'), { code })).message).toMatch(words);
 });

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
-import { indexFile, pickledFile, singleFile } from '../open-checkpoint.ts';
+import { INDEX_FILE, PICKLED_FILE, SINGLE_FILE } from '../open-checkpoint.ts';
 import { readShardIndex } from '../shard-index.ts';
-import { neededFiles, smallFiles, type Wanted } from './needed-files.ts';
+import { neededFiles, SMALL_FILES, type Wanted } from './needed-files.ts';
 import { repositoryFolder } from './repository-id.ts';
 import { cachedCommit, fileSize, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
@@ -28,14 +28,14 @@ export async function cachedSnapshot(cacheFolder: string, id: string, revision: 
 /** Of a snapshot without a listing, as older Python clients leave them: what it cannot do without. */
 async function guessedFiles(folder: string, wanted: Wanted): Promise<readonly { readonly path: string; readonly size?: number }[]> {
   const names = await readdir(folder).catch(() => []);
-  const files = wanted === 'model' ? ['config.json', ...(await guessedWeights(folder, names))] : names.some((name) => smallFiles.processor.has(name)) ? [] : ['tokenizer.json'];
+  const files = wanted === 'model' ? ['config.json', ...(await guessedWeights(folder, names))] : names.some((name) => SMALL_FILES.processor.has(name)) ? [] : ['tokenizer.json'];
   return files.map((path) => ({ path }));
 }
 
 async function guessedWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
-  if (!names.includes(singleFile) && (await fileSize(join(folder, indexFile))) !== undefined) return new Set((await readShardIndex(join(folder, indexFile))).values());
+  if (!names.includes(SINGLE_FILE) && (await fileSize(join(folder, INDEX_FILE))) !== undefined) return new Set((await readShardIndex(join(folder, INDEX_FILE))).values());
   // What is wrong with weights of another kind is said by whoever opens them.
-  return names.some((name) => pickledFile.test(name)) ? [] : [singleFile];
+  return names.some((name) => PICKLED_FILE.test(name)) ? [] : [SINGLE_FILE];
 }
 
 export function offlineError(id: string, what: string, where: string = id, missing?: string): Blip2Error {

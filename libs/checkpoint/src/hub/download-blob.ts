@@ -21,11 +21,11 @@ export interface BlobRequest {
 }
 
 /** Failures in a row without progress. */
-const attempts = 5;
+const ATTEMPTS = 5;
 /** Whole contents that were not what was promised, until that is the hub's fault. */
-const maxMismatches = 3;
+const MAX_MISMATCHES = 3;
 /** Bytes by which a try counts as progress. */
-const progressBytes = 2 ** 20;
+const PROGRESS_BYTES = 2 ** 20;
 
 /** A download under way. */
 interface Transfer extends BlobRequest {
@@ -45,7 +45,7 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
   const transfer: Transfer = { ...request, session, partial: await openPartial(request.blobs, request.file, signal), validator: undefined, mismatches: 0 };
   try {
     request.onBytes(transfer.partial.size);
-    await withRetries(() => tryTransfer(transfer), { io, signal, attempts });
+    await withRetries(() => tryTransfer(transfer), { io, signal, attempts: ATTEMPTS });
     await writing(request.destination, transfer.partial.handle.sync());
   } catch (error) {
     // A full disk wants its space back, whichever file it was. Bytes that were found wrong are of no use, but those of other files are.
@@ -74,13 +74,13 @@ async function tryTransfer(transfer: Transfer): Promise<Attempt<true>> {
   const start = partial.size;
   if (start < file.size || file.size === 0) {
     const failed = await fetchRest(transfer);
-    if (failed) return { ...failed, progressed: transfer.partial === partial && partial.size - start >= progressBytes };
+    if (failed) return { ...failed, progressed: transfer.partial === partial && partial.size - start >= PROGRESS_BYTES };
   }
   if (transfer.partial.hash.matches()) return { value: true };
   const failure = new Blip2Error('INTEGRITY_FAILED', 'A downloaded file is not what the hub promised', {
     where: addressOf(transfer), expected: `checksum ${etagOf(file)}`, got: 'another', fix: 'Something on the way changes files: try another network',
   });
-  if (++transfer.mismatches >= maxMismatches) throw failure;
+  if (++transfer.mismatches >= MAX_MISMATCHES) throw failure;
   await restart(transfer);
   return transient(failure);
 }

@@ -10,7 +10,7 @@ import { hubIo, type HubIo } from './hub-io.ts';
 import type { HubSession } from './hub-request.ts';
 import { hubSettings } from './hub-settings.ts';
 import { inParallel } from './in-parallel.ts';
-import { defaultRevision, prepareDownload, prepareFromCache, type DownloadPlan, type PlanOptions, type PreparedDownload } from './plan-download.ts';
+import { DEFAULT_REVISION, prepareDownload, prepareFromCache, type DownloadPlan, type PlanOptions, type PreparedDownload } from './plan-download.ts';
 import { orphans, removeLeftovers } from './partial-file.ts';
 import { checkRepositoryId, checkRevision } from './repository-id.ts';
 import { etagOf, type RepositoryFile } from './repository.ts';
@@ -35,9 +35,9 @@ export interface DownloadOptions extends PlanOptions {
 }
 
 /** Files that are on their way together. */
-const maxParallel = 4;
+const MAX_PARALLEL = 4;
 /** Space that is asked for: what will be written and a twentieth, because other programs write too. */
-const spaceMargin = 1.05;
+const SPACE_MARGIN = 1.05;
 
 /**
  * The folder of a hub model in the cache that Python's clients use too; what is missing is downloaded. No file is ever under its name unless it is whole
@@ -54,7 +54,7 @@ export function downloadProcessor(id: string, options: DownloadOptions = {}, io:
 }
 
 async function download(id: string, wanted: Wanted, options: DownloadOptions, io: HubIo): Promise<string> {
-  const { revision = defaultRevision, signal } = options;
+  const { revision = DEFAULT_REVISION, signal } = options;
   signal?.throwIfAborted();
   checkRepositoryId(id);
   checkRevision(revision);
@@ -92,7 +92,7 @@ async function bring(session: HubSession, prepared: PreparedDownload, { onPlan, 
   await tagCacheFolder(session.settings.cacheFolder);
   for (const folder of [repository.blobs, plan.folder]) await writing(folder, makeFolder(folder));
   await writeTreeCache(repository, plan.commit, tree);
-  await inParallel(needed, maxParallel, session.signal, (file, signal) => bringFile({ ...session, signal }, prepared, file, onProgress));
+  await inParallel(needed, MAX_PARALLEL, session.signal, (file, signal) => bringFile({ ...session, signal }, prepared, file, onProgress));
   await removeLeftovers(repository.blobs, new Set(needed.map(etagOf)));
   await syncFolder(repository.blobs);
   await moveRef(session, prepared);
@@ -111,7 +111,7 @@ async function expectSpace({ plan: { files, missingBytes, freeBytes, folder }, r
     const [begun] = files[index]?.cached === true ? [] : await orphans(blobs, etagOf(file));
     bytes -= begun === undefined ? 0 : ((await fileSize(begun)) ?? 0);
   }
-  const space = Math.ceil(bytes * spaceMargin);
+  const space = Math.ceil(bytes * SPACE_MARGIN);
   if (space <= freeBytes) return;
   throw new Blip2Error('WRITE_FAILED', 'The model does not fit where the cache is', {
     where: folder, expected: `${space} bytes free`, got: `${freeBytes}`, fix: 'Free some space, or give another folder: cacheDir, HF_HUB_CACHE',

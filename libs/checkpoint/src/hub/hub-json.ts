@@ -5,9 +5,9 @@ import { readBody } from './read-body.ts';
 import { transient, withRetries, type Attempt } from './retry.ts';
 
 /** Questions about a repository are small; a page of 1,000 files is some 300 kB. */
-const maxJsonBytes = 32_000_000;
+const MAX_JSON_BYTES = 32_000_000;
 /** Few: whoever is offline shall be told so soon. */
-const attempts = 3;
+const ATTEMPTS = 3;
 
 export interface JsonAnswer {
   readonly json: unknown;
@@ -16,7 +16,7 @@ export interface JsonAnswer {
 
 /** The JSON at an address of the hub. @throws Blip2Error `DOWNLOAD_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`; the signal's reason. */
 export function hubJson(session: HubSession, address: string, asked: Asked): Promise<JsonAnswer> {
-  return withRetries(() => tryJson(session, address, asked), { io: session.io, signal: session.signal, attempts });
+  return withRetries(() => tryJson(session, address, asked), { io: session.io, signal: session.signal, attempts: ATTEMPTS });
 }
 
 async function tryJson(session: HubSession, address: string, asked: Asked): Promise<Attempt<JsonAnswer>> {
@@ -32,7 +32,7 @@ async function tryJson(session: HubSession, address: string, asked: Asked): Prom
   for await (const chunk of readBody(attempt.value, session)) {
     if ('broken' in chunk) return transient(chunk.broken);
     chunks.push(chunk);
-    if ((size += chunk.byteLength) > maxJsonBytes) throw notTheHub(address, `more than ${maxJsonBytes} bytes`);
+    if ((size += chunk.byteLength) > MAX_JSON_BYTES) throw notTheHub(address, `more than ${MAX_JSON_BYTES} bytes`);
   }
   try {
     return { value: { json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))), headers: response.headers } };

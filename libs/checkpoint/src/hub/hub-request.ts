@@ -20,9 +20,9 @@ export interface Answer {
 }
 
 /** As many as browsers and `requests` would bear, and some. */
-const maxRedirects = 10;
+const MAX_REDIRECTS = 10;
 /** No version and no machine: nothing is counted. */
-const userAgent = '@blip2/checkpoint';
+const USER_AGENT = '@blip2/checkpoint';
 
 /**
  * One GET, redirects followed. The token goes to the hub's own origin and nowhere else; encrypted never becomes unencrypted. An answer of any status
@@ -30,7 +30,7 @@ const userAgent = '@blip2/checkpoint';
  */
 export async function hubRequest(session: HubSession, address: string, headers: Readonly<Record<string, string>> = {}): Promise<Attempt<Answer>> {
   let url = new URL(address);
-  for (let followed = 0; followed <= maxRedirects; followed++) {
+  for (let followed = 0; followed <= MAX_REDIRECTS; followed++) {
     const attempt = await requestOnce(session, url, headers);
     if (!('value' in attempt)) return attempt;
     const { response } = attempt.value;
@@ -40,7 +40,7 @@ export async function hubRequest(session: HubSession, address: string, headers: 
     attempt.value.cancel();
     url = nextHop(url, location);
   }
-  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub redirects in a circle', { where: shown(new URL(address)), expected: `at most ${maxRedirects} redirects` });
+  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub redirects in a circle', { where: shown(new URL(address)), expected: `at most ${MAX_REDIRECTS} redirects` });
 }
 
 async function requestOnce({ settings, io, signal }: HubSession, url: URL, headers: Readonly<Record<string, string>>): Promise<Attempt<Answer>> {
@@ -58,7 +58,7 @@ async function requestOnce({ settings, io, signal }: HubSession, url: URL, heade
     const response = await io.fetch(url.href, {
       redirect: 'manual',
       signal: controller.signal,
-      headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...headers, ...(isHub && settings.token !== undefined && { authorization: `Bearer ${settings.token}` }) },
+      headers: { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers, ...(isHub && settings.token !== undefined && { authorization: `Bearer ${settings.token}` }) },
     });
     return { value: { response, signal: controller.signal, cancel } };
   } catch (cause) {

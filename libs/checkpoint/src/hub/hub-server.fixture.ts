@@ -16,7 +16,7 @@ export interface ServedRepository {
 /** What goes wrong with one answer. */
 export type Fault =
   | 'flip' | 'short' | 'cut' | 'long' | 'ignore-range' | 'wrong-range' | 'html' | 'html-status' | 'gzip' | 'throttle' | 'unavailable' | 'expired' | 'stuck' | 'trickle';
-export const faults: readonly Fault[] = ['flip', 'short', 'cut', 'long', 'ignore-range', 'wrong-range', 'html', 'html-status', 'gzip', 'throttle', 'unavailable', 'expired', 'stuck', 'trickle'];
+export const FAULTS: readonly Fault[] = ['flip', 'short', 'cut', 'long', 'ignore-range', 'wrong-range', 'html', 'html-status', 'gzip', 'throttle', 'unavailable', 'expired', 'stuck', 'trickle'];
 
 export interface ServedRequest {
   readonly host: 'hub' | 'storage';
@@ -57,7 +57,7 @@ interface Stored {
   readonly oid: string;
 }
 
-export const defaultCommit = '0123456789abcdef0123456789abcdef01234567';
+export const DEFAULT_COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 function gitSha1(content: Uint8Array): string {
   return createHash('sha1').update(`blob ${content.byteLength}\0`).update(content).digest('hex');
@@ -92,7 +92,7 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     const { id = '', kind, revision = '', path = '' } = api ?? file ?? {};
     const repository = find(id);
     if (!repository) return refuse(response, 401, 'RepoNotFound');
-    const commit = repository.commit ?? defaultCommit;
+    const commit = repository.commit ?? DEFAULT_COMMIT;
     if ((repository.access ?? 'public') !== 'public' && request.headers.authorization !== `Bearer ${state.options.token}`) return refuse(response, 401, repository.access === 'gated' ? 'GatedRepo' : 'RepoNotFound');
     if (decodeURIComponent(revision) !== 'main' && revision !== commit) return refuse(response, 404, 'RevisionNotFound');
     response.setHeader('x-repo-commit', commit);

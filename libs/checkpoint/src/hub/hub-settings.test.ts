@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hubSettings, type HubOptions } from './hub-settings.ts';
 import { temporaryCache } from './hub-test.fixture.ts';
 
 describe('hubSettings', () => {
-  it.each<[Record<string, string>, string]>([
+  test.each<[Record<string, string>, string]>([
     [{}, join(homedir(), '.cache/huggingface/hub')],
     [{ XDG_CACHE_HOME: '/x' }, '/x/huggingface/hub'],
     [{ XDG_CACHE_HOME: '/x', HF_HOME: '/h' }, '/h/hub'],
@@ -21,26 +21,26 @@ describe('hubSettings', () => {
     expect((await hubSettings({}, variables)).cacheFolder).toBe(folder);
   });
 
-  it('an option wins over variables', async () => {
+  test('an option wins over variables', async () => {
     const settings = await hubSettings({ cacheDir: '/mine', token: 'mine' }, { HF_HUB_CACHE: '/theirs', HF_TOKEN: 'theirs' });
     expect(settings).toMatchObject({ cacheFolder: '/mine', token: 'mine' });
   });
 
-  it.each<[HubOptions, Record<string, string>, boolean]>([
+  test.each<[HubOptions, Record<string, string>, boolean]>([
     [{}, {}, false], [{ localFilesOnly: true }, {}, true], [{}, { HF_HUB_OFFLINE: '1' }, true], [{}, { HF_HUB_OFFLINE: 'True' }, true], [{}, { HF_HUB_OFFLINE: '0' }, false], [{}, { TRANSFORMERS_OFFLINE: 'ON' }, true],
   ])('%j %j: offline %s', async (options, variables, offline) => {
     expect((await hubSettings(options, variables)).offline).toBe(offline);
   });
 
-  it.each(['https://hub.example.org/', 'http://127.0.0.1:8080', 'https://proxy.example.org/api/hub///'])('takes the endpoint %s without its last slash', async (HF_ENDPOINT) => {
+  test.each(['https://hub.example.org/', 'http://127.0.0.1:8080', 'https://proxy.example.org/api/hub///'])('takes the endpoint %s without its last slash', async (HF_ENDPOINT) => {
     expect((await hubSettings({}, { HF_ENDPOINT })).endpoint).toBe(HF_ENDPOINT.replace(/\/+$/, ''));
   });
 
-  it.each(['ftp://x', 'nonsense', 'file:///etc', 'https://user:secret@x', 'https://x/?a=1'])('refuses the endpoint %s', async (HF_ENDPOINT) => {
+  test.each(['ftp://x', 'nonsense', 'file:///etc', 'https://user:secret@x', 'https://x/?a=1'])('refuses the endpoint %s', async (HF_ENDPOINT) => {
     await expect(hubSettings({}, { HF_ENDPOINT })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.not.stringContaining('secret') });
   });
 
-  it('finds the token that `hf auth login` keeps', async () => {
+  test('finds the token that `hf auth login` keeps', async () => {
     const home = await temporaryCache();
     expect((await hubSettings({}, { HF_HOME: home })).token).toBeUndefined();
     await writeFile(join(home, 'token'), 'kept\n');
@@ -53,11 +53,11 @@ describe('hubSettings', () => {
     expect((await hubSettings({}, { HF_HOME: home, HF_TOKEN_PATH: elsewhere })).token).toBe('other');
   });
 
-  it('refuses a token that cannot be sent, and does not repeat it', async () => {
+  test('refuses a token that cannot be sent, and does not repeat it', async () => {
     await expect(hubSettings({ token: 'hf_secret\nX-Evil: 1' }, {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.not.stringContaining('secret') });
   });
 
-  it('reads the timeouts in seconds', async () => {
+  test('reads the timeouts in seconds', async () => {
     expect(await hubSettings({}, { HF_HUB_ETAG_TIMEOUT: '3', HF_HUB_DOWNLOAD_TIMEOUT: 'soon' })).toMatchObject({ answerTimeout: 3000, stallTimeout: 10_000 });
   });
 });

@@ -31,9 +31,9 @@ export interface HubOptions {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const publicEndpoint = 'https://huggingface.co';
+const PUBLIC_ENDPOINT = 'https://huggingface.co';
 /** Seconds, as `huggingface_hub` has them. */
-const defaultTimeout = 10;
+const DEFAULT_TIMEOUT = 10;
 
 /** The settings that the options and the `HF_*` variables give. @throws Blip2Error `INVALID_ARGUMENT` for an impossible endpoint or token. */
 export async function hubSettings(options: HubOptions = {}, variables: Variables = process.env): Promise<HubSettings> {
@@ -41,7 +41,7 @@ export async function hubSettings(options: HubOptions = {}, variables: Variables
   const home = expand(value('HF_HOME') ?? join(value('XDG_CACHE_HOME') ?? join('~', '.cache'), 'huggingface'), variables);
   const cacheFolder = options.cacheDir ?? value('HF_HUB_CACHE') ?? value('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub');
   return {
-    endpoint: checkedEndpoint(value('HF_ENDPOINT') ?? publicEndpoint),
+    endpoint: checkedEndpoint(value('HF_ENDPOINT') ?? PUBLIC_ENDPOINT),
     cacheFolder: resolve(expand(cacheFolder, variables)),
     token: checkedToken(options.token ?? (await implicitToken(home, variables))),
     offline: options.localFilesOnly === true || isOn(value('HF_HUB_OFFLINE') ?? value('TRANSFORMERS_OFFLINE')),
@@ -62,7 +62,7 @@ function isOn(value: string | undefined): boolean {
 
 function milliseconds(seconds: string | undefined): number {
   const parsed = Number(seconds);
-  return 1000 * (seconds !== undefined && Number.isFinite(parsed) && parsed > 0 ? parsed : defaultTimeout);
+  return 1000 * (seconds !== undefined && Number.isFinite(parsed) && parsed > 0 ? parsed : DEFAULT_TIMEOUT);
 }
 
 /** `~`, `$NAME` and `${NAME}`, as Python expands them in these variables. An unknown name stays as it is. */

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { hubIo, type HubIo } from './hub-io.ts';
-import { modelId, neededPaths, tinyRepository } from './tiny-repository.fixture.ts';
+import { MODEL_ID, NEEDED_PATHS, tinyRepository } from './tiny-repository.fixture.ts';
 import { startHubServer, type HubServer, type HubServerOptions, type ServedRepository } from './hub-server.fixture.ts';
 
-export { modelId, neededPaths, noise, tinyRepository } from './tiny-repository.fixture.ts';
+export { MODEL_ID, NEEDED_PATHS, noise, tinyRepository } from './tiny-repository.fixture.ts';
 
 /** The real input and output without the waiting. */
 export const impatientIo: HubIo = { ...hubIo, sleep: async (milliseconds, signal) => hubIo.sleep(Math.min(milliseconds, 20), signal) };
@@ -18,7 +18,7 @@ export interface HubTest {
 }
 
 /** A server and an empty cache, for the time of a test; all `HF_*` variables name these and nothing else. */
-export async function hubTest(options: HubServerOptions = { repositories: { [modelId]: tinyRepository() } }): Promise<HubTest> {
+export async function hubTest(options: HubServerOptions = { repositories: { [MODEL_ID]: tinyRepository() } }): Promise<HubTest> {
   const server = await startHubServer(options);
   const cacheDir = await temporaryCache();
   onTestFinished(() => server.close());
@@ -49,7 +49,7 @@ export async function listing(folder: string): Promise<string[]> {
 }
 
 /** Checks every blob by its name. Returns those that are not what they are called. */
-export async function badBlobs(cacheDir: string, id: string = modelId): Promise<string[]> {
+export async function badBlobs(cacheDir: string, id: string = MODEL_ID): Promise<string[]> {
   const folder = join(cacheDir, `models--${id.replace('/', '--')}`, 'blobs');
   const bad: string[] = [];
   for (const name of await readdir(folder).catch(() => [])) {
@@ -62,11 +62,11 @@ export async function badBlobs(cacheDir: string, id: string = modelId): Promise<
 }
 
 /** The contents of a snapshot, to compare with the repository. */
-export async function contents(folder: string, paths: readonly string[] = neededPaths): Promise<Record<string, string>> {
+export async function contents(folder: string, paths: readonly string[] = NEEDED_PATHS): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(paths.map(async (path) => [path, (await readFile(join(folder, path))).toString('base64')] as const)));
 }
 
-export function servedContents({ files }: ServedRepository, paths: readonly string[] = neededPaths): Record<string, string> {
+export function servedContents({ files }: ServedRepository, paths: readonly string[] = NEEDED_PATHS): Record<string, string> {
   return Object.fromEntries(paths.map((path) => [path, Buffer.from(files[path] ?? '').toString('base64')]));
 }
 

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../open-checkpoint.ts';
-import { defaultCommit } from './hub-server.fixture.ts';
+import { DEFAULT_COMMIT } from './hub-server.fixture.ts';
 import { hubTest, impatientIo, listing } from './hub-test.fixture.ts';
 import { outlineModel } from './model-outline.ts';
 
@@ -30,7 +30,7 @@ function repository() {
 }
 
 describe('outlineModel', () => {
-  it('reads configuration and headers, and neither weights nor tokenizer', async () => {
+  test('reads configuration and headers, and neither weights nor tokenizer', async () => {
     const { server, cacheDir } = await hubTest({ repositories: { [id]: repository() } });
     await using outline = await outlineModel(id);
     const { tensors, byteLength } = await openCheckpoint(outline.folder);
@@ -38,13 +38,13 @@ describe('outlineModel', () => {
     expect(byteLength).toBe(12_000_000);
     expect(await readFile(join(outline.folder, 'config.json'), 'utf8')).toBe('{"model_type":"blip-2"}');
     expect((await stat(join(outline.folder, 'tokenizer.json'))).size).toBe(0);
-    expect(outline.plan).toMatchObject({ id, commit: defaultCommit, licence: 'mit', missingBytes: outline.plan.totalBytes });
+    expect(outline.plan).toMatchObject({ id, commit: DEFAULT_COMMIT, licence: 'mit', missingBytes: outline.plan.totalBytes });
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(1_200_000);
     expect(server.requests.some(({ path }) => path.includes('tokenizer'))).toBe(false);
     expect(await listing(cacheDir)).toEqual([]);
   });
 
-  it('takes no more than it asked for from a server that knows no ranges, and tries again after a failure', async () => {
+  test('takes no more than it asked for from a server that knows no ranges, and tries again after a failure', async () => {
     let failures = 0;
     const { server } = await hubTest({ repositories: { [id]: repository() }, pace: { bytes: 65_536, pause: 1 }, fault: ({ path }) => (path.includes('config.json') && failures++ === 0 ? 'unavailable' : 'ignore-range') });
     await using outline = await outlineModel(id, {}, impatientIo);
@@ -53,14 +53,14 @@ describe('outlineModel', () => {
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(6_000_000);
   });
 
-  it('leaves nothing behind', async () => {
+  test('leaves nothing behind', async () => {
     await hubTest({ repositories: { [id]: repository() } });
     const outline = await outlineModel(id);
     await outline[Symbol.asyncDispose]();
     await expect(stat(outline.folder)).rejects.toThrow('ENOENT');
   });
 
-  it('fails as a download does', async () => {
+  test('fails as a download does', async () => {
     await hubTest({ repositories: { [id]: repository() } });
     await expect(outlineModel('someone/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(outlineModel(id, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE' });

@@ -2,15 +2,15 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../make-folder.ts';
-import { lengthBytes } from '../header.ts';
-import { maxHeaderBytes } from '../limits.ts';
-import { indexFile } from '../open-checkpoint.ts';
+import { LENGTH_BYTES } from '../header.ts';
+import { MAX_HEADER_BYTES } from '../limits.ts';
+import { INDEX_FILE } from '../open-checkpoint.ts';
 import { offlineError } from './cached-snapshot.ts';
 import { hubIo, type HubIo } from './hub-io.ts';
 import type { HubSession } from './hub-request.ts';
 import { hubSettings } from './hub-settings.ts';
 import { inParallel } from './in-parallel.ts';
-import { defaultRevision, prepareDownload, type DownloadPlan, type PlanOptions } from './plan-download.ts';
+import { DEFAULT_REVISION, prepareDownload, type DownloadPlan, type PlanOptions } from './plan-download.ts';
 import { fetchStart, type RemoteFile } from './fetch-start.ts';
 
 /** A model of the hub as far as it can be known without its weights. */
@@ -25,7 +25,7 @@ export interface ModelOutline extends AsyncDisposable {
 }
 
 /** Read whole: what the model is, and in which shard each tensor lies. */
-const READ_WHOLE: ReadonlySet<string> = new Set(['config.json', indexFile]);
+const READ_WHOLE: ReadonlySet<string> = new Set(['config.json', INDEX_FILE]);
 /** Configurations are a few kB; the index of the largest models is some MB. */
 const MAX_JSON_BYTES = 32_000_000;
 /** Bytes that are asked for first: the headers of most files and no more than a picture. */
@@ -40,7 +40,7 @@ export async function outlineModel(id: string, options: PlanOptions = {}, io: Hu
   const settings = await hubSettings(options);
   if (settings.offline) throw offlineError(id, 'The model is not in the cache');
   const session: HubSession = { settings, io, signal: options.signal };
-  const { plan, needed } = await prepareDownload(session, id, options.revision ?? defaultRevision, 'model');
+  const { plan, needed } = await prepareDownload(session, id, options.revision ?? DEFAULT_REVISION, 'model');
   const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
@@ -68,8 +68,8 @@ async function outlineFile(session: HubSession, file: RemoteFile, path: string):
 /** The length of the header and the header; of a file that says something impossible the first bytes, which whoever reads it will refuse. */
 async function fetchHeader(session: HubSession, file: RemoteFile): Promise<Uint8Array> {
   const first = await fetchStart(session, file, Math.min(file.size, FIRST_BYTES));
-  if (first.byteLength < lengthBytes) return first;
-  const end = lengthBytes + Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
+  if (first.byteLength < LENGTH_BYTES) return first;
+  const end = LENGTH_BYTES + Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
   if (end <= first.byteLength) return first.subarray(0, end);
-  return end <= file.size && end <= maxHeaderBytes + lengthBytes ? fetchStart(session, file, end) : first;
+  return end <= file.size && end <= MAX_HEADER_BYTES + LENGTH_BYTES ? fetchStart(session, file, end) : first;
 }

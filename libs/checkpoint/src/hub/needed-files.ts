@@ -1,17 +1,17 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { indexFile, pickledFile, shardFile, singleFile } from '../open-checkpoint.ts';
+import { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from '../open-checkpoint.ts';
 import type { RepositoryFile } from './repository.ts';
 
 /** What of a repository is wanted: all that a model needs, or what its processor and tokenizers are made of. */
 export type Wanted = 'model' | 'processor';
 
-const configFile = 'config.json';
+const CONFIG_FILE = 'config.json';
 /** Processor and tokenizers, those files too that only Python reads. Names only, so that none leads out of its folder. */
 const processorFiles: readonly string[] = [
   'preprocessor_config.json', 'processor_config.json', 'chat_template.json', 'chat_template.jinja', ...tokenizerFiles(''), ...tokenizerFiles('qformer_tokenizer/'),
 ];
 /** Paths of configuration, processor and tokenizers. */
-export const smallFiles: Readonly<Record<Wanted, ReadonlySet<string>>> = { processor: new Set(processorFiles), model: new Set([configFile, 'generation_config.json', ...processorFiles]) };
+export const SMALL_FILES: Readonly<Record<Wanted, ReadonlySet<string>>> = { processor: new Set(processorFiles), model: new Set([CONFIG_FILE, 'generation_config.json', ...processorFiles]) };
 
 function tokenizerFiles(folder: string): string[] {
   return ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'vocab.txt', 'merges.txt'].map((name) => folder + name);
@@ -19,13 +19,13 @@ function tokenizerFiles(folder: string): string[] {
 
 /** What of these files is wanted, whether or not it suffices. Small files first: what is wrong with a model shows before its weights are on their way. */
 export function wantedFiles(tree: readonly RepositoryFile[], wanted: Wanted): readonly RepositoryFile[] {
-  const small = tree.filter(({ path }) => smallFiles[wanted].has(path));
+  const small = tree.filter(({ path }) => SMALL_FILES[wanted].has(path));
   return wanted === 'model' ? [...small, ...weightFiles(tree)] : small;
 }
 
 /** Whether a file is one that a model has and a processor alone has not. */
 export function isModelFile(path: string): boolean {
-  return path === configFile || isWeightFile(path);
+  return path === CONFIG_FILE || isWeightFile(path);
 }
 
 /** The wanted files of a repository. @throws Blip2Error `MISSING_FILE` if it has no usable model, or nothing of a processor. */
@@ -36,22 +36,22 @@ export function neededFiles(tree: readonly RepositoryFile[], id: string, wanted:
     if (files.length > 0) return files;
     throw new Blip2Error('MISSING_FILE', 'The repository has no files of a processor or a tokenizer', { expected: 'preprocessor_config.json or tokenizer.json', ...layout });
   }
-  if (!files.some(({ path }) => path === configFile)) throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', layout);
+  if (!files.some(({ path }) => path === CONFIG_FILE)) throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', layout);
   if (files.some(({ path }) => isWeightFile(path))) return files;
-  const pickled = tree.find(({ path }) => pickledFile.test(path));
+  const pickled = tree.find(({ path }) => PICKLED_FILE.test(path));
   throw new Blip2Error('MISSING_FILE', pickled ? 'The repository has weights only in a format that can run code when it is read' : 'The repository has no weights', {
-    where: id, expected: `${singleFile} or ${indexFile}`, ...(pickled && { got: pickled.path, fix: 'Give a revision with safetensors files (pull requests of the hub are revisions: refs/pr/1)' }),
+    where: id, expected: `${SINGLE_FILE} or ${INDEX_FILE}`, ...(pickled && { got: pickled.path, fix: 'Give a revision with safetensors files (pull requests of the hub are revisions: refs/pr/1)' }),
   });
 }
 
 function isWeightFile(path: string): boolean {
-  return path === singleFile || path === indexFile || shardFile.test(path);
+  return path === SINGLE_FILE || path === INDEX_FILE || SHARD_FILE.test(path);
 }
 
 /** What `openCheckpoint` would open: the single file where there is one, else the shards and their index. */
 function weightFiles(tree: readonly RepositoryFile[]): readonly RepositoryFile[] {
-  const single = tree.filter(({ path }) => path === singleFile);
+  const single = tree.filter(({ path }) => path === SINGLE_FILE);
   if (single.length > 0) return single;
-  const index = tree.filter(({ path }) => path === indexFile);
-  return index.length > 0 ? [...index, ...tree.filter(({ path }) => shardFile.test(path))] : [];
+  const index = tree.filter(({ path }) => path === INDEX_FILE);
+  return index.length > 0 ? [...index, ...tree.filter(({ path }) => SHARD_FILE.test(path))] : [];
 }

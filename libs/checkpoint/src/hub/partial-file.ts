@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, lstat, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chunkBytes } from '../limits.ts';
+import { CHUNK_BYTES } from '../limits.ts';
 import { writing } from '../pending-file.ts';
 import { contentHash, type ContentHash } from './content-hash.ts';
 import { isRunning, processName } from '../process-identity.ts';
@@ -21,8 +21,8 @@ export interface PartialFile {
 }
 
 /** A file that its owner, who cannot be asked, has not touched for this long has been given up, in ms. No pause between two tries is longer. */
-const abandonedAfter = 3_600_000;
-const partialPattern = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9a-f]{8}-\d+)-[0-9a-f]{8}\.incomplete$/;
+const ABANDONED_AFTER = 3_600_000;
+const PARTIAL_PATTERN = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9a-f]{8}-\d+)-[0-9a-f]{8}\.incomplete$/;
 
 function partialName(etag: string, owner: string): string {
   return `${etag}.${owner}-${randomBytes(4).toString('hex')}.incomplete`;
@@ -73,7 +73,7 @@ async function adopt(blobs: string, orphan: string, file: RepositoryFile, signal
 }
 
 async function hashAgain(partial: PartialFile, size: number, signal: AbortSignal | undefined): Promise<void> {
-  const buffer = Buffer.allocUnsafe(chunkBytes);
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   while (partial.size < size) {
     signal?.throwIfAborted();
     // With the position left out, the handle ends where writing goes on.
@@ -99,13 +99,13 @@ export async function discardPartial({ path, handle }: PartialFile): Promise<voi
 
 /** Beginnings of `etag` in `blobs` that nobody works on, the longest first. */
 export async function orphans(blobs: string, etag: string): Promise<string[]> {
-  const found = await abandoned(blobs, (name) => partialPattern.exec(name)?.groups?.['etag'] === etag);
+  const found = await abandoned(blobs, (name) => PARTIAL_PATTERN.exec(name)?.groups?.['etag'] === etag);
   return found.filter(({ isFile }) => isFile).toSorted((a, b) => b.size - a.size).map(({ path }) => path);
 }
 
 /** Takes away what killed processes left of files that are here now. */
 export async function removeLeftovers(blobs: string, etags: ReadonlySet<string>): Promise<void> {
-  const left = await abandoned(blobs, (name) => etags.has(partialPattern.exec(name)?.groups?.['etag'] ?? ''));
+  const left = await abandoned(blobs, (name) => etags.has(PARTIAL_PATTERN.exec(name)?.groups?.['etag'] ?? ''));
   for (const { path } of left) await rm(path, { force: true });
 }
 
@@ -126,11 +126,11 @@ async function abandoned(blobs: string, isMeant: (name: string) => boolean): Pro
   for (const name of (await readdir(blobs).catch(() => [])).filter(isMeant)) {
     const path = join(blobs, name);
     const facts = await lstat(path).catch(() => undefined);
-    if (facts && isAbandoned(partialPattern.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs)) found.push({ path, size: facts.size, isFile: facts.isFile() });
+    if (facts && isAbandoned(PARTIAL_PATTERN.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs)) found.push({ path, size: facts.size, isFile: facts.isFile() });
   }
   return found;
 }
 
 function isAbandoned(owner: string, changed: number): boolean {
-  return owner === 'free' || isRunning(owner) === false || Date.now() - changed > abandonedAfter;
+  return owner === 'free' || isRunning(owner) === false || Date.now() - changed > ABANDONED_AFTER;
 }

@@ -52,7 +52,7 @@ export interface PreparedDownload {
   readonly needed: readonly RepositoryFile[];
 }
 
-export const defaultRevision = 'main';
+export const DEFAULT_REVISION = 'main';
 
 /**
  * What `fromPretrained` would download: files, sizes, licence. Only questions are asked, nothing is written.
@@ -62,7 +62,7 @@ export async function planDownload(id: string, options: PlanOptions = {}): Promi
   const settings = await hubSettings(options);
   const session = { settings, io: hubIo, signal: options.signal };
   if (settings.offline) throw offlineError(id, 'Its files and sizes are not known without the network');
-  return (await prepareDownload(session, id, options.revision ?? defaultRevision, 'model')).plan;
+  return (await prepareDownload(session, id, options.revision ?? DEFAULT_REVISION, 'model')).plan;
 }
 
 /** Asks the hub. */

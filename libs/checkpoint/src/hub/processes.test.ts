@@ -2,14 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { downloadModel } from '../index.ts';
-import { badBlobs, contents, hubTest, modelId, seededChance, servedContents, tinyRepository } from './hub-test.fixture.ts';
+import { badBlobs, contents, hubTest, MODEL_ID, seededChance, servedContents, tinyRepository } from './hub-test.fixture.ts';
 
 const loader = join(import.meta.dirname, '../../../../test-loader.mjs');
 const program = join(import.meta.dirname, 'download-child.fixture.ts');
 const weightBytes = 400_000;
-const repositories = { [modelId]: tinyRepository(weightBytes) };
+const repositories = { [MODEL_ID]: tinyRepository(weightBytes) };
 const totalBytes = 1.5 * weightBytes;
 /** Slow enough to be caught in the middle. */
 const pace = { bytes: 8192, pause: 4 };
@@ -21,7 +21,7 @@ interface Child {
 }
 
 function start(onBytes: (loaded: number, child: ChildProcess) => void = () => {}): Child {
-  const child = spawn(process.execPath, ['--import', loader, program, modelId], { env: process.env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--import', loader, program, MODEL_ID], { env: process.env, stdio: ['ignore', 'pipe', 'inherit'] });
   const loaded = new Map<string, number>();
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -37,7 +37,7 @@ describe('kill -9', () => {
   const seed = Number(process.env['BLIP2_TEST_SEED'] ?? Date.now() % 1_000_000);
   const kills = Number(process.env['BLIP2_TEST_KILLS'] ?? 4);
 
-  it(`at any time leaves a cache that the next process goes on with (seed ${seed})`, async () => {
+  test(`at any time leaves a cache that the next process goes on with (seed ${seed})`, async () => {
     const chance = seededChance(seed);
     const { server, cacheDir } = await hubTest({ repositories, pace });
     for (let kill = 1; kill <= kills; kill++) {
@@ -61,7 +61,7 @@ describe('kill -9', () => {
 });
 
 describe('two processes at once', () => {
-  it('end with the same snapshot, and every file is downloaded once', async () => {
+  test('end with the same snapshot, and every file is downloaded once', async () => {
     const { server, cacheDir } = await hubTest({ repositories, pace: { bytes: 16_384, pause: 4 } });
     const ends = await Promise.all([start().ended, start().ended]);
     const folders = ends.map(({ output }) => /^done (.*)$/m.exec(output)?.[1]);
@@ -73,7 +73,7 @@ describe('two processes at once', () => {
     expect(fetched.length).toBe(new Set(fetched).size);
   });
 
-  it('and one of them killed: the other takes over', async () => {
+  test('and one of them killed: the other takes over', async () => {
     const { cacheDir } = await hubTest({ repositories, pace });
     const first = start((loaded, child) => loaded > 0.3 * totalBytes && child.kill('SIGKILL'));
     const second = start();
@@ -86,9 +86,9 @@ describe('two processes at once', () => {
 });
 
 describe('many calls in one process', () => {
-  it('share the work', async () => {
+  test('share the work', async () => {
     const { server, cacheDir } = await hubTest({ repositories });
-    const folders = await Promise.all(Array.from({ length: 6 }, () => downloadModel(modelId)));
+    const folders = await Promise.all(Array.from({ length: 6 }, () => downloadModel(MODEL_ID)));
     expect(new Set(folders).size).toBe(1);
     expect(await contents(folders[0] ?? '')).toEqual(servedContents(tinyRepository(weightBytes)));
     expect(await badBlobs(cacheDir)).toEqual([]);

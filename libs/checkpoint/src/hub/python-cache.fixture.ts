@@ -2,7 +2,7 @@
  * What `snapshot_download` of `huggingface_hub` 1.33.0 writes for the needed files of `tinyRepository`: every file and link, without its locks.
  * Recorded by running it against `startHubServer` with `HF_ENDPOINT`, then with `HF_HUB_DISABLE_SYMLINKS=1`.
  */
-export const pythonCache: readonly string[] = [
+export const PYTHON_CACHE: readonly string[] = [
   'CACHEDIR.TAG',
   'models--someone--tiny-blip2/blobs/2840371e067ed5153e880a29b1fa3fda5f1059fa',
   'models--someone--tiny-blip2/blobs/339fc06023c9284187c1d6b1f8f01785baf0ab12',
@@ -30,7 +30,7 @@ export const pythonCache: readonly string[] = [
   'models--someone--tiny-blip2/trees/0123456789abcdef0123456789abcdef01234567.json',
 ];
 
-export const pythonCacheWithoutLinks: readonly string[] = [
+export const PYTHON_CACHE_WITHOUT_LINKS: readonly string[] = [
   'CACHEDIR.TAG',
   'models--someone--tiny-blip2/refs/main',
   'models--someone--tiny-blip2/snapshots/0123456789abcdef0123456789abcdef01234567/config.json',

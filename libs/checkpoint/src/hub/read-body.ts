@@ -2,7 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { networkCode, shown, type Answer, type HubSession } from './hub-request.ts';
 
 /** A body slower than this, in bytes per second over the whole stall timeout, is as good as stuck. */
-const minBytesPerSecond = 1024;
+const MIN_BYTES_PER_SECOND = 1024;
 
 /** How a body ended early: the network, not its reader. */
 export interface BrokenBody {
@@ -30,7 +30,7 @@ export async function* readBody({ response, signal: ended, cancel }: Answer, { s
       arrived += value.byteLength;
       yield value;
       if (waited < stallTimeout) continue;
-      stalled = arrived < (minBytesPerSecond * stallTimeout) / 1000;
+      stalled = arrived < (MIN_BYTES_PER_SECOND * stallTimeout) / 1000;
       if (stalled) break;
       [waited, arrived] = [0, 0];
     }

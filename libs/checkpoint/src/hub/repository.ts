@@ -27,7 +27,7 @@ export function etagOf({ sha256, blobId }: RepositoryFile): string {
   return sha256 ?? blobId;
 }
 
-const maxFiles = 100_000;
+const MAX_FILES = 100_000;
 
 /** @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`. */
 export async function fetchRevision(session: HubSession, id: string, revision: string): Promise<Revision> {
@@ -56,7 +56,7 @@ export async function fetchTree(session: HubSession, id: string, commit: string)
     const { json, headers } = await hubJson(session, address, { id, revision: commit });
     if (!Array.isArray(json)) throw notTheHub(address, 'no list of files');
     for (const entry of json) if (field(entry, 'type') === 'file') files.push(parseFile(entry, address));
-    if (files.length > maxFiles) throw notTheHub(address, `more than ${maxFiles} files`);
+    if (files.length > MAX_FILES) throw notTheHub(address, `more than ${MAX_FILES} files`);
     address = nextPage(headers, address);
   }
   return files;

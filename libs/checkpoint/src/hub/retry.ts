@@ -23,10 +23,10 @@ export interface RetryOptions {
   readonly attempts: number;
 }
 
-const firstDelay = 500;
-const maxDelay = 20_000;
+const FIRST_DELAY = 500;
+const MAX_DELAY = 20_000;
 /** A server that wants more patience than this is told to the user instead. */
-const maxRetryAfter = 300_000;
+const MAX_RETRY_AFTER = 300_000;
 
 /** Tries until there is a value: exponential delays with jitter, or what the server asks for. @throws the last failure, or the signal's reason. */
 export async function withRetries<T>(attempt: () => Promise<Attempt<T>>, { io, signal, attempts }: RetryOptions): Promise<T> {
@@ -35,7 +35,7 @@ export async function withRetries<T>(attempt: () => Promise<Attempt<T>>, { io, s
     if ('value' in result) return result.value;
     if (result.progressed === true) failures = 1;
     const { failure, retryAfter } = result;
-    if (failures >= attempts || (retryAfter !== undefined && retryAfter > maxRetryAfter)) throw failure;
+    if (failures >= attempts || (retryAfter !== undefined && retryAfter > MAX_RETRY_AFTER)) throw failure;
     await io.sleep(retryAfter ?? backoff(failures, io.random()), signal);
     signal?.throwIfAborted();
   }
@@ -43,7 +43,7 @@ export async function withRetries<T>(attempt: () => Promise<Attempt<T>>, { io, s
 
 /** Half of the delay is certain, half by chance, so that many clients do not come back at once. */
 function backoff(failures: number, chance: number): number {
-  return Math.min(maxDelay, firstDelay * 2 ** (failures - 1)) * (0.5 + chance / 2);
+  return Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * (0.5 + chance / 2);
 }
 
 /** `Retry-After` in milliseconds: seconds, or a date. */

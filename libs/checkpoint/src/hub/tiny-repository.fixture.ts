@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ServedRepository } from './hub-server.fixture.ts';
 
-export const modelId = 'someone/tiny-blip2';
+export const MODEL_ID = 'someone/tiny-blip2';
 
 /** Bytes that look random and are always the same. */
 export function noise(size: number, seed: string): Uint8Array {
@@ -36,7 +36,7 @@ export function tinyRepository(weightBytes: number = 300_000): ServedRepository 
 }
 
 /** What is needed of `tinyRepository`. */
-export const neededPaths: readonly string[] = [
+export const NEEDED_PATHS: readonly string[] = [
   'config.json', 'generation_config.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'model.safetensors.index.json', 'preprocessor_config.json', 'processor_config.json',
   'qformer_tokenizer/tokenizer.json', 'qformer_tokenizer/vocab.txt', 'tokenizer.json', 'tokenizer_config.json',
 ];

@@ -6,7 +6,7 @@ import type { RepositoryFolder } from './repository-id.ts';
 import { field, stringOf, type RepositoryFile } from './repository.ts';
 
 /** The version of `huggingface_hub`'s listing that is read and written. */
-const formatVersion = 1;
+const FORMAT_VERSION = 1;
 
 function treeFile({ root }: RepositoryFolder, commit: string): string {
   return join(root, 'trees', `${commit}.json`);
@@ -17,7 +17,7 @@ export async function readTreeCache(folder: RepositoryFolder, commit: string): P
   try {
     const json: unknown = JSON.parse(await readFile(treeFile(folder, commit), 'utf8'));
     const files = field(json, 'files');
-    if (field(json, 'format_version') !== formatVersion || typeof files !== 'object' || files === null) return undefined;
+    if (field(json, 'format_version') !== FORMAT_VERSION || typeof files !== 'object' || files === null) return undefined;
     const parsed = Object.entries(files).map(([path, entry]) => parseEntry(path, entry));
     return parsed.every((file) => file !== undefined) ? parsed : undefined;
   } catch {
@@ -35,7 +35,7 @@ function parseEntry(path: string, entry: unknown): RepositoryFile | undefined {
 /** Keeps the listing of a commit, which never changes, in the words of `huggingface_hub`. Never fails: it is a convenience. */
 export async function writeTreeCache(folder: RepositoryFolder, commit: string, files: readonly RepositoryFile[]): Promise<void> {
   const byPath = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  const text = JSON.stringify({ format_version: formatVersion, files: Object.fromEntries(byPath.map((file) => [file.path, entryOf(file)])) }, null, 1);
+  const text = JSON.stringify({ format_version: FORMAT_VERSION, files: Object.fromEntries(byPath.map((file) => [file.path, entryOf(file)])) }, null, 1);
   try {
     await makeFolder(join(folder.root, 'trees'));
     const pending = await writePending(treeFile(folder, commit), async (handle) => handle.writeFile(text));

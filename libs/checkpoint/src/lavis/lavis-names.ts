@@ -1,7 +1,7 @@
 /** A name in LAVIS and what it is called in the Hugging Face layout. */
 type NameRule = readonly [lavis: RegExp, huggingFace: string];
 
-const vision: readonly NameRule[] = [
+const VISION: readonly NameRule[] = [
   [/^visual_encoder\.cls_token$/, 'vision_model.embeddings.class_embedding'],
   [/^visual_encoder\.pos_embed$/, 'vision_model.embeddings.position_embedding'],
   [/^visual_encoder\.patch_embed\.proj\./, 'vision_model.embeddings.patch_embedding.'],
@@ -13,7 +13,7 @@ const vision: readonly NameRule[] = [
   [/^ln_vision\./, 'vision_model.post_layernorm.'],
 ];
 
-const qformer: readonly NameRule[] = [
+const QFORMER: readonly NameRule[] = [
   [/^query_tokens$/, 'query_tokens'],
   [/^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.self\./, 'qformer.encoder.layer.$1.$2.attention.'],
   [/^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.output\./, 'qformer.encoder.layer.$1.$2.output.'],
@@ -21,21 +21,21 @@ const qformer: readonly NameRule[] = [
 ];
 
 /** Where text and queries enter: the one place in which the families differ. */
-const blip2Embeddings: readonly NameRule[] = [
+const BLIP2_EMBEDDINGS: readonly NameRule[] = [
   [/^Qformer\.bert\.embeddings\.(word|position)_embeddings\./, 'embeddings.$1_embeddings.'],
   [/^Qformer\.bert\.embeddings\.LayerNorm\./, 'qformer.layernorm.'],
 ];
-const instructBlipEmbeddings: readonly NameRule[] = [
+const INSTRUCTBLIP_EMBEDDINGS: readonly NameRule[] = [
   [/^Qformer\.bert\.embeddings\.(word|position)_embeddings\./, 'qformer.embeddings.$1_embeddings.'],
   [/^Qformer\.bert\.embeddings\.LayerNorm\./, 'qformer.embeddings.layernorm.'],
 ];
 
-const language: readonly NameRule[] = [
+const LANGUAGE: readonly NameRule[] = [
   [/^(?:opt|t5|llm)_proj\./, 'language_projection.'],
   [/^(?:opt|t5|llm)_model\./, 'language_model.'],
 ];
 
-const retrieval: readonly NameRule[] = [
+const RETRIEVAL: readonly NameRule[] = [
   [/^vision_proj\./, 'vision_projection.'],
   [/^text_proj\./, 'text_projection.'],
   [/^itm_head\./, 'itm_head.'],
@@ -59,7 +59,7 @@ export function checkpointOrigin(names: Iterable<string>): CheckpointOrigin {
 export function lavisNameMap(names: readonly string[]): (name: string) => string {
   // InstructBLIP alone has both a Q-Former that reads text and a way to a language model.
   const instruct = names.some((name) => READS_TEXT.test(name)) && names.some((name) => SPEAKS.test(name));
-  const rules = [...vision, ...qformer, ...(instruct ? instructBlipEmbeddings : blip2Embeddings), ...language, ...retrieval];
+  const rules = [...VISION, ...QFORMER, ...(instruct ? INSTRUCTBLIP_EMBEDDINGS : BLIP2_EMBEDDINGS), ...LANGUAGE, ...RETRIEVAL];
   return (name) => {
     const rule = rules.find(([lavis]) => lavis.test(name));
     return rule ? name.replace(...rule) : name;

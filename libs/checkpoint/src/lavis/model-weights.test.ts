@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openPartWeights } from '../part-weights.ts';
 import { readTensor } from '../read-tensor.ts';
 import { tensorSource } from '../tensor-source.ts';
@@ -57,29 +57,29 @@ describe('names of LAVIS', () => {
     ['temp', 'temp'],
     ['Qformer.cls.predictions.bias', 'Qformer.cls.predictions.bias'],
   ];
-  it.each(pairs)('%s is %s', (lavis, huggingFace) => {
+  test.each(pairs)('%s is %s', (lavis, huggingFace) => {
     expect(lavisNameMap(pairs.map(([name]) => name))(lavis)).toBe(huggingFace);
   });
 
-  it.each([['opt_proj.weight', 'language_projection.weight'], ['t5_proj.bias', 'language_projection.bias'], ['opt_model.model.decoder.embed_tokens.weight', 'language_model.model.decoder.embed_tokens.weight']])('%s is %s', (lavis, huggingFace) => {
+  test.each([['opt_proj.weight', 'language_projection.weight'], ['t5_proj.bias', 'language_projection.bias'], ['opt_model.model.decoder.embed_tokens.weight', 'language_model.model.decoder.embed_tokens.weight']])('%s is %s', (lavis, huggingFace) => {
     expect(lavisNameMap([lavis])(lavis)).toBe(huggingFace);
   });
 
-  it('a Q-Former that reads text before a language model is InstructBLIP\'s', () => {
+  test('a Q-Former that reads text before a language model is InstructBLIP\'s', () => {
     const map = lavisNameMap(['Qformer.bert.embeddings.word_embeddings.weight', 'llm_proj.weight']);
     expect(map('Qformer.bert.embeddings.word_embeddings.weight')).toBe('qformer.embeddings.word_embeddings.weight');
     expect(map('Qformer.bert.embeddings.LayerNorm.bias')).toBe('qformer.embeddings.layernorm.bias');
     expect(map('llm_proj.weight')).toBe('language_projection.weight');
   });
 
-  it('are told from those of the hub', () => {
+  test('are told from those of the hub', () => {
     expect(checkpointOrigin(['query_tokens', 'qformer.layernorm.weight', 'vision_model.post_layernorm.bias'])).toBe('huggingface');
     expect(checkpointOrigin(['query_tokens', 'ln_vision.weight'])).toBe('lavis');
   });
 });
 
 describe('openModelWeights', () => {
-  it('joins the biases of queries and values, with nothing between them, and removes the file', async () => {
+  test('joins the biases of queries and values, with nothing between them, and removes the file', async () => {
     const folder = await folderOf({ 'visual_encoder.blocks.3.attn.q_bias': [1, 2], 'visual_encoder.blocks.3.attn.v_bias': [5, 6], 'ln_vision.weight': [7] });
     const weights = await openModelWeights(folder);
     expect([...weights.tensors.keys()].sort()).toEqual(['vision_model.encoder.layers.3.self_attn.qkv.bias', 'vision_model.post_layernorm.weight']);
@@ -94,12 +94,12 @@ describe('openModelWeights', () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  it('does not make up a half that is missing', async () => {
+  test('does not make up a half that is missing', async () => {
     await using weights = await openModelWeights(await folderOf({ 'visual_encoder.blocks.0.attn.q_bias': [1], 'ln_vision.weight': [7] }));
     expect([...weights.tensors.keys()].sort()).toEqual(['vision_model.post_layernorm.weight', 'visual_encoder.blocks.0.attn.q_bias']);
   });
 
-  it('joins nothing for a part that has no such bias', async () => {
+  test('joins nothing for a part that has no such bias', async () => {
     const folder = await folderOf({ 'visual_encoder.blocks.0.attn.q_bias': [1], 'visual_encoder.blocks.0.attn.v_bias': [2], 'Qformer.bert.embeddings.LayerNorm.weight': [3] });
     await using weights = await openPartWeights(folder, 'qformer');
     expect(weights.prefix).toBe('qformer');
@@ -107,7 +107,7 @@ describe('openModelWeights', () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  it('leaves the names of the hub alone', async () => {
+  test('leaves the names of the hub alone', async () => {
     await using weights = await openModelWeights(await folderOf({ 'vision_model.post_layernorm.weight': [1], other: [2] }));
     expect(weights.origin).toBe('huggingface');
     expect([...weights.tensors.keys()].sort()).toEqual(['other', 'vision_model.post_layernorm.weight']);

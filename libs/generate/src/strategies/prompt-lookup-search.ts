@@ -33,14 +33,14 @@ export function createPromptLookupSearch(settings: SearchSettings): Search {
         yield { step: step++, tokens };
         if (row.finishReason) return;
         if (row.ids.at(-1) !== guess[position]) break;
-        read += 1;
+        read++;
       }
       signal?.throwIfAborted();
       if (read < decoding.length) await decoding.crop(read);
       const room = Math.min(maxNewTokens - row.newIds.length, maxPositions - read) - 1;
       guess = lookUp(row.ids, Math.min(promptLookupNumTokens, room));
       logits = await decoding.extend({ ids: [[row.ids.at(-1)!, ...guess]], logits: 'all' });
-      read += 1;
+      read++;
     }
   }
   return { steps, output: () => createOutput([row], settings, log) };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Graph } from '../graph.ts';
 import { rotaryEmbedding, type Rotations } from './rotary-embedding.ts';
 
@@ -7,14 +7,14 @@ function rotations(g: Graph, pairs: number): Rotations {
 }
 
 describe('rotaryEmbedding', () => {
-  it('keeps the shape of what it turns', () => {
+  test('keeps the shape of what it turns', () => {
     const g = new Graph();
     const turned = rotaryEmbedding(g, g.input('x', 'float32', ['batch', 'sequence', 24]), rotations(g, 3));
     expect(turned).toMatchObject({ type: 'float32', axes: ['batch', 'sequence', 24] });
     expect(g.nodes[0]).toMatchObject({ opType: 'RotaryEmbedding', domain: 'com.microsoft', input: ['x', 'rows', 'cos', 'sin'] });
   });
 
-  it.each([[['batch', 'sequence', 20]], [['batch', 4, 'sequence', 6]], [['batch', 'sequence', 'hidden']]])('refuses heads that the rotations do not fit: %j', (axes) => {
+  test.each([[['batch', 'sequence', 20]], [['batch', 4, 'sequence', 6]], [['batch', 'sequence', 'hidden']]])('refuses heads that the rotations do not fit: %j', (axes) => {
     const g = new Graph();
     expect(() => rotaryEmbedding(g, g.input('x', 'float32', axes), rotations(g, 3))).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
   });

@@ -1,5 +1,5 @@
 import type { Axis } from '@blip2/interfaces';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ElementType } from '../element-type.ts';
 import { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
@@ -57,11 +57,11 @@ const shapes: readonly Case[] = [
 ];
 
 describe('shape inference', () => {
-  it.each(shapes)('%s', (_, write, axes) => {
+  test.each(shapes)('%s', (_, write, axes) => {
     expect(write(new Graph()).axes).toEqual(axes);
   });
 
-  it('keeps the element type where an operator moves elements', () => {
+  test('keeps the element type where an operator moves elements', () => {
     const g = new Graph();
     for (const moved of [reshape(g, ids(6), [2, 3]), transpose(g, ids(1, 2), [1, 0]), gather(g, ids(3), ids(1), 0), slice(g, ids(3), 0, 0, 1), expandBatch(g, ids(1, 2), f('b'))]) {
       expect(moved.type).toBe('int64');
@@ -100,13 +100,13 @@ const refused: readonly (readonly [name: string, write: (g: Graph) => unknown])[
 ];
 
 describe('shapes that do not fit', () => {
-  it.each(refused)('%s', (_, write) => {
+  test.each(refused)('%s', (_, write) => {
     expect(() => write(new Graph())).toThrow(mismatch);
   });
 });
 
 describe('cast', () => {
-  it('writes nothing if the type is the same', () => {
+  test('writes nothing if the type is the same', () => {
     const g = new Graph();
     const x = f(2);
     expect(cast(g, x, 'float32')).toBe(x);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImageSource, RgbImage } from '@blip2/interfaces';
 import { decodeImage } from './decode-image.ts';
 import { encodePng } from './encode-png.ts';
@@ -32,21 +32,21 @@ describe('every kind of source gives the same levels', () => {
     ['raw RGBA', { data: Uint8ClampedArray.from({ length: 24 }, (_, at) => (at % 4 === 3 ? 17 : (data[(at >> 2) * 3 + (at % 4)] ?? 0))), width: 3, height: 2, channels: 4 }],
     ['decoded', rgb],
   ];
-  it.each(sources)('%s', async (_, source) => {
+  test.each(sources)('%s', async (_, source) => {
     expect(await decodeImage(source)).toEqual(rgb);
   });
-  it('raw grey is repeated', async () => {
+  test('raw grey is repeated', async () => {
     const grey = await decodeImage({ data: Uint8Array.of(1, 2), width: 2, height: 1, channels: 1 });
     expect([...grey.data]).toEqual([1, 1, 1, 2, 2, 2]);
   });
 });
 
 describe('formats', () => {
-  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const)('%s', async (format) => {
+  test.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const)('%s', async (format) => {
     const { dims } = await decodeImage(await sharp(png).toFormat(format).toBuffer());
     expect(dims).toEqual([2, 3, 3]);
   });
-  it('CMYK is converted as Pillow does, whatever the black', async () => {
+  test('CMYK is converted as Pillow does, whatever the black', async () => {
     const levels = Uint8Array.of(10, 20, 30, 200, 0, 255);
     const cmyk = await sharp(levels, { raw: { width: 2, height: 1, channels: 3 } }).toColourspace('cmyk').tiff({ compression: 'none' }).toBuffer();
     const { data: inks, info } = await sharp(cmyk).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer({ resolveWithObject: true });
@@ -54,11 +54,11 @@ describe('formats', () => {
     expect(info.channels).toBe(4);
     expect([...(await decodeImage(cmyk)).data]).toEqual(expected);
   });
-  it('alpha is dropped, not blended', async () => {
+  test('alpha is dropped, not blended', async () => {
     const clear = await sharp(Uint8Array.of(200, 100, 50, 0), { raw: { width: 1, height: 1, channels: 4 } }).png().toBuffer();
     expect([...(await decodeImage(clear)).data]).toEqual([200, 100, 50]);
   });
-  it('EXIF orientation is applied only on request', async () => {
+  test('EXIF orientation is applied only on request', async () => {
     const turned = await sharp(png).withMetadata({ orientation: 6 }).png().toBuffer();
     expect(await decodeImage(turned)).toEqual(rgb);
     const upright = await decodeImage(turned, { autoOrient: true });
@@ -66,7 +66,7 @@ describe('formats', () => {
     // Orientation 6: the first row of the upright picture is the first column, from the bottom.
     expect([...upright.data.subarray(0, 6)]).toEqual([...rgb.data.subarray(9, 12), ...rgb.data.subarray(0, 3)]);
   });
-  it('the first frame of an animation is taken', async () => {
+  test('the first frame of an animation is taken', async () => {
     const frames = await sharp(Uint8Array.of(0, 0, 0, 255, 255, 255), { raw: { width: 1, height: 2, channels: 3, pageHeight: 1 } }).gif().toBuffer();
     expect((await decodeImage(frames)).dims).toEqual([1, 1, 3]);
   });
@@ -95,34 +95,34 @@ describe('refuses', () => {
     ['raw levels without width', { data: new Uint8Array(0), width: 0, height: 2, channels: 3 }, 'INVALID_IMAGE', /0 x 2/],
     ['decoded levels of a wrong shape', { ...rgb, dims: [3, 3, 3] }, 'INVALID_IMAGE', /27/],
   ];
-  it.each(cases)('%s', async (_, source, code, message) => {
+  test.each(cases)('%s', async (_, source, code, message) => {
     await expect(decodeImage(source)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
-  it('never shows the query of a URL', async () => {
+  test('never shows the query of a URL', async () => {
     await expect(decodeImage('https://example.com/a.png?token=secret')).rejects.not.toThrow(/secret/);
   });
-  it('a named pipe, without waiting for a writer', async () => {
+  test('a named pipe, without waiting for a writer', async () => {
     const pipe = join(folder, 'pipe.png');
     execFileSync('mkfifo', [pipe]);
     await expect(decodeImage(pipe)).rejects.toMatchObject({ code: 'INVALID_IMAGE', message: expect.stringContaining('regular file') });
   });
-  it('values that are no image at all', async () => {
+  test('values that are no image at all', async () => {
     for (const nothing of [null, undefined, 5, {}]) await expect(decodeImage(nothing as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
-  it('aborted calls, with the standard error', async () => {
+  test('aborted calls, with the standard error', async () => {
     await expect(decodeImage(png, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });
 
 describe('limits', () => {
-  it('reads the size from the header and refuses before decoding', async () => {
+  test('reads the size from the header and refuses before decoding', async () => {
     const start = performance.now();
     await expect(decodeImage(pngHeader(20_000, 20_000))).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE', message: expect.stringContaining('178956970') });
     await expect(decodeImage(pngHeader(2 ** 31 - 1, 2 ** 31 - 1))).rejects.toMatchObject({ code: expect.stringMatching('IMAGE_TOO_LARGE|INVALID_IMAGE') });
     // Decoding 400 megapixels would take longer, and more than a gigabyte.
     expect(performance.now() - start).toBeLessThan(20_000);
   });
-  it('takes a limit of the caller, for every kind of source', async () => {
+  test('takes a limit of the caller, for every kind of source', async () => {
     for (const source of [png, pngFile, rgb, sharp(png)]) {
       await expect(decodeImage(source, { maxPixels: 5 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
       expect((await decodeImage(source, { maxPixels: 6 })).dims).toEqual([2, 3, 3]);
@@ -130,12 +130,12 @@ describe('limits', () => {
   });
 });
 
-it('encodePng keeps every level, and refuses what does not fit', async () => {
+test('encodePng keeps every level, and refuses what does not fit', async () => {
   expect(await decodeImage(await encodePng(rgb))).toEqual(rgb);
   await expect(encodePng({ ...rgb, dims: [1, 3, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 });
 
-it('answers damaged files with a picture that fits its size, or one of its codes', async () => {
+test('answers damaged files with a picture that fits its size, or one of its codes', async () => {
   let state = 12345;
   const random = (below: number): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

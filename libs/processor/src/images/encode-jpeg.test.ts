@@ -1,11 +1,11 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import type { RgbImage } from '@blip2/interfaces';
 import { decodeImage } from './decode-image.ts';
 import { encodeJpeg } from './encode-jpeg.ts';
 
 const halves: RgbImage = { type: 'uint8', dims: [16, 32, 3], data: Uint8Array.from({ length: 16 * 32 * 3 }, (_, at) => ((at / 3) % 32 < 16 ? 20 : 220)) };
 
-it('a JPEG of the same picture, in its own size or another', async () => {
+test('a JPEG of the same picture, in its own size or another', async () => {
   const whole = await encodeJpeg(halves);
   expect([...whole.subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
   const { dims, data } = await decodeImage(whole);
@@ -15,15 +15,15 @@ it('a JPEG of the same picture, in its own size or another', async () => {
   expect((await decodeImage(await encodeJpeg(halves, { width: 8, height: 64 }))).dims).toEqual([64, 8, 3]);
 });
 
-it('smaller at a lower quality', async () => {
+test('smaller at a lower quality', async () => {
   const noise: RgbImage = { ...halves, data: halves.data.map((_, at) => Math.imul(at, 2654435761) >>> 24) };
   expect((await encodeJpeg(noise, { quality: 20 })).length).toBeLessThan((await encodeJpeg(noise, { quality: 95 })).length);
 });
 
-it.each([{ width: 0 }, { height: 1.5 }, { width: 70_000 }, { quality: 0 }, { quality: 101 }])('refuses %j', async (options) => {
+test.each([{ width: 0 }, { height: 1.5 }, { width: 70_000 }, { quality: 0 }, { quality: 101 }])('refuses %j', async (options) => {
   await expect(encodeJpeg(halves, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
 });
 
-it('refuses levels that are no picture', async () => {
+test('refuses levels that are no picture', async () => {
   await expect(encodeJpeg({ ...halves, dims: [16, 31, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 });

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 
-it('sharp is imported on first use only: no file imports it as a value', () => {
+test('sharp is imported on first use only: no file imports it as a value', () => {
   const root = join(import.meta.dirname, '..');
   const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
   const text = new Map(sources.map((name) => [name, readFileSync(join(root, name), 'utf8')]));

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeImage } from './decode-image.ts';
 import { encodePng } from './encode-png.ts';
 
@@ -24,12 +24,12 @@ afterAll(() => {
   server.close();
 });
 
-it('a picture of a server on this machine is fetched when that is allowed, over a redirect too', async () => {
+test('a picture of a server on this machine is fetched when that is allowed, over a redirect too', async () => {
   expect((await decodeImage(url, { allowUrls: true, allowPrivateUrls: true })).data).toEqual(picture.data);
   expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(picture.data);
 });
 
-it('and never otherwise: the error says how', async () => {
+test('and never otherwise: the error says how', async () => {
   const before = hits;
   await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('allowPrivateUrls') });
   await expect(decodeImage(url, { allowPrivateUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('allowUrls') });

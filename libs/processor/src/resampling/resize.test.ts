@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RgbImage } from '@blip2/interfaces';
 import { resamplingName } from './filters.ts';
 import { resize } from './resize.ts';
@@ -27,27 +27,27 @@ function picture([height, width]: Size, seed: number): RgbImage {
 }
 
 describe('equals Pillow bit for bit', () => {
-  it.each(rows)('picture %i, %j to %j, %s', (seed, from, to, filter, sha256) => {
+  test.each(rows)('picture %i, %j to %j, %s', (seed, from, to, filter, sha256) => {
     const resized = resize(picture(from, seed), to[0], to[1], resamplingName(filter) ?? 'nearest');
     expect(resized.dims).toEqual([...to, 3]);
     expect(createHash('sha256').update(resized.data).digest('hex')).toBe(sha256);
   });
 
-  it('covers all six filters, shrinking and enlarging', () => {
+  test('covers all six filters, shrinking and enlarging', () => {
     expect(new Set(rows.map(([, , , filter]) => filter)).size).toBe(6);
     expect(rows.some(([, from, to]) => from[0] > to[0])).toBe(true);
     expect(rows.some(([, from, to]) => from[0] < to[0])).toBe(true);
   });
 });
 
-it('does not change its input', () => {
+test('does not change its input', () => {
   const source = picture([5, 4], 1);
   const before = source.data.slice();
   resize(source, 3, 9, 'lanczos');
   expect(source.data).toEqual(before);
 });
 
-it('finds filters by name and by number', () => {
+test('finds filters by name and by number', () => {
   expect([0, 1, 2, 3, 4, 5].map(resamplingName)).toEqual(['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming']);
   expect(resamplingName('bicubic')).toBe('bicubic');
   expect([6, -1, 'cubic', null, '3'].map(resamplingName)).toEqual(Array.from({ length: 5 }, () => undefined));

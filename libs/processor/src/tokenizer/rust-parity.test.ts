@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Tokenizer } from './tokenizer.ts';
 
 interface Recorded {
@@ -23,16 +23,16 @@ const load = (name: string): Tokenizer => Tokenizer.fromJson({ tokenizer: read(j
 /** Scripts, ligatures, joined emoji, ideographs beyond the basic plane, special tokens in the middle of words. */
 describe.each(recorded.cases)('$case equals the Rust library', (expected) => {
   const tokenizer = load(expected.case);
-  it('encodes every text to the same ids', () => {
+  test('encodes every text to the same ids', () => {
     expect(recorded.texts.map((text) => tokenizer.encode(text))).toEqual(expected.inputIds);
   });
   const escaped = recorded.texts.map((text) => tokenizer.encode(text, { escapeSpecialTokens: true }));
   if (expected.escapedInputIds) {
-    it('encodes every text to the same ids when special tokens are escaped', () => {
+    test('encodes every text to the same ids when special tokens are escaped', () => {
       expect(escaped).toEqual(expected.escapedInputIds);
     });
   }
-  it('lets no special token of a text through when they are escaped', () => {
+  test('lets no special token of a text through when they are escaped', () => {
     const unknown = tokenizer.encode('\u{10fffe}', { addSpecialTokens: false });
     const frame = tokenizer.encode('');
     const special = ['</s>', '<pad>', '<s>', '<image>', '<extra_id_3>', '[SEP]', '[CLS]', '[PAD]'].map((token) => tokenizer.tokenToId(token)).filter((id) => id !== undefined && !unknown.includes(id));
@@ -40,7 +40,7 @@ describe.each(recorded.cases)('$case equals the Rust library', (expected) => {
     const inside = escaped.flatMap((ids) => ids.slice(frame.indexOf(ids[0] ?? -1) + 1, frame.includes(ids.at(-1) ?? -1) && frame.length > 0 ? -1 : undefined));
     expect(inside.filter((id) => special.includes(id))).toEqual([]);
   });
-  it('decodes random ids to the same texts, unknown ids to nothing', () => {
+  test('decodes random ids to the same texts, unknown ids to nothing', () => {
     expect(tokenizer.batchDecode(expected.ids)).toEqual(expected.decoded);
     expect(tokenizer.batchDecode(expected.ids, { skipSpecialTokens: true })).toEqual(expected.decodedWithoutSpecial);
   });

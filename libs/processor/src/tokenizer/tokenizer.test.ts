@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createEngine } from './engine.ts';
 import { Tokenizer } from './tokenizer.ts';
 import { readModel } from './vocabulary.ts';
@@ -20,38 +20,38 @@ const texts = ['a photo of', 'Question: how many cats are there? Answer:'];
 /** Expected ids of this block: transformers 5.18 on the same folder. */
 describe('batches', () => {
   const [short, long] = [[2, 68, 285, 329, 87, 82, 282], [2, 306, 29, 224, 75, 295, 338, 92, 400, 260, 269, 267, 269, 34, 308, 29]];
-  it('are ragged without padding', () => {
+  test('are ragged without padding', () => {
     expect(opt.batchEncode(texts)).toEqual({ inputIds: [short, long], attentionMask: [short.map(() => 1), long.map(() => 1)] });
   });
-  it('are padded to the longest row, on the tokenizer\'s side or the given one', () => {
+  test('are padded to the longest row, on the tokenizer\'s side or the given one', () => {
     const fill = Array.from({ length: 9 }, () => 1);
     const zeros = fill.map(() => 0);
     expect(opt.batchEncode(texts, { padding: true })).toEqual({ inputIds: [[...short, ...fill], long], attentionMask: [[...short.map(() => 1), ...zeros], long.map(() => 1)] });
     expect(opt.batchEncode(texts, { padding: 'longest', paddingSide: 'left' })).toEqual({ inputIds: [[...fill, ...short], long], attentionMask: [[...zeros, ...short.map(() => 1)], long.map(() => 1)] });
   });
-  it('are cut when only maxLength is given, but not when it comes with padding', () => {
+  test('are cut when only maxLength is given, but not when it comes with padding', () => {
     expect(opt.batchEncode(texts, { maxLength: 4 }).inputIds).toEqual([[2, 68, 285, 329], [2, 306, 29, 224]]);
     expect(opt.batchEncode(texts, { maxLength: 4, truncation: false }).inputIds).toEqual([short, long]);
     expect(opt.batchEncode(texts, { maxLength: 4, padding: true }).inputIds[1]).toEqual(long);
     expect(opt.batchEncode(texts, { maxLength: 12, padding: 'max_length' }).inputIds.map((row) => row.length)).toEqual([12, 16]);
   });
-  it('lose the text, never the special tokens', () => {
+  test('lose the text, never the special tokens', () => {
     expect(opt.batchEncode(texts, { maxLength: 1 }).inputIds).toEqual([[2], [2]]);
     expect(t5.batchEncode(texts, { maxLength: 1 }).inputIds).toEqual([[1], [1]]);
     expect(opt.batchEncode(texts, { maxLength: 0, addSpecialTokens: false }).inputIds).toEqual([[], []]);
     expect(opt.batchEncode(texts, { maxLength: 4, truncationSide: 'left' }).inputIds).toEqual([[2, 87, 82, 282], [2, 34, 308, 29]]);
   });
-  it('take the side of truncation from the files', () => {
+  test('take the side of truncation from the files', () => {
     expect([opt.truncationSide, llama.truncationSide]).toEqual(['right', 'left']);
     expect(llama.batchEncode(texts, { maxLength: 5 }).inputIds[0]).toEqual([2, ...llama.encode(texts[0] ?? '').slice(-4)]);
   });
-  it('know the limit of the files, or none', () => {
+  test('know the limit of the files, or none', () => {
     expect([opt.modelMaxLength, t5.modelMaxLength]).toEqual([Infinity, 512]);
     expect(opt.batchEncode(['a'.repeat(9)], { truncation: true, padding: 'max_length' }).inputIds[0]?.length).toBeLessThan(12);
     expect(t5.batchEncode(['x y '.repeat(600)], { truncation: true }).inputIds[0]?.length).toBe(512);
     expect(t5.batchEncode(['x'], { padding: 'max_length' }).inputIds[0]?.length).toBe(512);
   });
-  it('refuse impossible options', () => {
+  test('refuse impossible options', () => {
     const codeOf = (options: object): unknown => {
       try {
         opt.batchEncode(texts, options);
@@ -67,27 +67,27 @@ describe('batches', () => {
 });
 
 describe('special tokens inside a text', () => {
-  it('are recognised, as in the reference, or plain text when escaped', () => {
+  test('are recognised, as in the reference, or plain text when escaped', () => {
     expect(opt.encode('</s> a')).toEqual([2, 2, 260]);
     const escaped = opt.encode('</s> a', { escapeSpecialTokens: true });
     expect(escaped.slice(1)).not.toContain(2);
     expect(opt.decode(escaped, { skipSpecialTokens: true })).toBe('</s> a');
   });
-  it('do not come back through Unigram pieces or compatibility characters', () => {
+  test('do not come back through Unigram pieces or compatibility characters', () => {
     for (const text of ['</s>', '＜／ｓ＞', '<extra_id_3>', '<image>', '<pad>']) {
       const ids = t5.encode(text, { escapeSpecialTokens: true, addSpecialTokens: false });
       expect(ids.filter((id) => [0, 1, 392, 396].includes(id))).toEqual([]);
     }
     expect(t5.encode('</s>', { addSpecialTokens: false })).toEqual([1]);
   });
-  it('can be added at the next free id, once', async () => {
+  test('can be added at the next free id, once', async () => {
     const bare = { ...files('opt-legacy-fp16') };
     expect(Tokenizer.fromJson({ tokenizer: bare }).tokenToId('<image>')).toBeUndefined();
     const added = Tokenizer.fromJson({ tokenizer: bare }, { extraSpecialTokens: ['<image>'] });
     expect([added.tokenToId('<image>'), added.encode('<image>', { addSpecialTokens: false })]).toEqual([300, [300]]);
     expect((await Tokenizer.fromPretrained(checkpoint('opt'), { extraSpecialTokens: ['<image>'] })).tokenToId('<image>')).toBe(420);
   });
-  it('keep their flags: white space swallowed, whole words only', () => {
+  test('keep their flags: white space swallowed, whole words only', () => {
     const tokenizer = files('opt');
     const flagged = (flags: Json): Tokenizer => Tokenizer.fromJson({ tokenizer: { ...tokenizer, added_tokens: [{ id: 420, content: 'cat', special: false, normalized: false, ...flags }] } });
     expect(flagged({}).encode('a cat s', { addSpecialTokens: false })).toContain(420);
@@ -98,10 +98,10 @@ describe('special tokens inside a text', () => {
 });
 
 describe('decoding', () => {
-  it('of nothing and of unknown ids is the empty text', () => {
+  test('of nothing and of unknown ids is the empty text', () => {
     expect([opt.decode([]), opt.decode([9999, -1, 1.5])]).toEqual(['', '']);
   });
-  it('turns incomplete UTF-8 into U+FFFD and joins characters across tokens', () => {
+  test('turns incomplete UTF-8 into U+FFFD and joins characters across tokens', () => {
     const ids = opt.encode('日', { addSpecialTokens: false });
     expect(ids.length).toBeGreaterThan(1);
     expect([opt.decode(ids), opt.decode(ids.slice(0, -1))]).toEqual(['日', '\ufffd']);
@@ -110,7 +110,7 @@ describe('decoding', () => {
   });
 });
 
-it('refuses long texts at once, and encodes the longest allowed ones', { timeout: 60_000 }, () => {
+test('refuses long texts at once, and encodes the longest allowed ones', { timeout: 60_000 }, () => {
   const start = performance.now();
   for (const text of ['a'.repeat(1e6), ' '.repeat(1e6), '😀'.repeat(1e6)]) expect(() => opt.encode(text)).toThrow(expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }));
   expect(performance.now() - start).toBeLessThan(500);
@@ -120,7 +120,7 @@ it('refuses long texts at once, and encodes the longest allowed ones', { timeout
   expect(() => opt.encode(5 as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
 });
 
-it('reads lone surrogates as U+FFFD', () => {
+test('reads lone surrogates as U+FFFD', () => {
   expect(opt.encode('a\ud800b')).toEqual(opt.encode('a\ufffdb'));
 });
 
@@ -164,34 +164,34 @@ describe('refuses files that cannot be trusted', () => {
     ['an unknown piece out of range', model({ unk_id: 1e6 }, unigram), /unk_id/],
     ['a damaged map of characters', { ...unigram, normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } }, /damaged/],
   ];
-  it.each(cases)('%s', (_, tokenizer, message) => {
+  test.each(cases)('%s', (_, tokenizer, message) => {
     const start = performance.now();
     expect(() => Tokenizer.fromJson({ tokenizer })).toThrow(expect.objectContaining({ code: 'INVALID_TOKENIZER', message: expect.stringMatching(message) }));
     expect(performance.now() - start).toBeLessThan(20_000);
   });
-  it('a normalizer that blows texts up', () => {
+  test('a normalizer that blows texts up', () => {
     const double = { type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(64) };
     const bomb = Tokenizer.fromJson({ tokenizer: { ...base, added_tokens: [], normalizer: { type: 'Sequence', normalizers: Array.from({ length: 16 }, () => double) } } });
     expect(() => bomb.encode('aaaa')).toThrow(expect.objectContaining({ code: 'INVALID_TOKENIZER' }));
   });
-  it('a damaged trie that points outside itself', () => {
+  test('a damaged trie that points outside itself', () => {
     const trie = Buffer.alloc(4 + 4 * 4, 0xff);
     trie.writeUInt32LE(16, 0);
     const tokenizer = Tokenizer.fromJson({ tokenizer: { ...unigram, normalizer: { type: 'Precompiled', precompiled_charsmap: trie.toString('base64') } } });
     expect(tokenizer.encode('héllo').length).toBeGreaterThan(1);
   });
-  it.each([['no JSON', '{"model":'], ['a list', '[]'], ['bad UTF-8', Buffer.from([0x7b, 0xff, 0x7d])], ['too large', ' '.repeat(32 * 1024 * 1024 + 1)]])('%s', async (_, content) => {
+  test.each([['no JSON', '{"model":'], ['a list', '[]'], ['bad UTF-8', Buffer.from([0x7b, 0xff, 0x7d])], ['too large', ' '.repeat(32 * 1024 * 1024 + 1)]])('%s', async (_, content) => {
     writeFileSync(join(folder, 'tokenizer.json'), content);
     await expect(Tokenizer.fromPretrained(folder)).rejects.toMatchObject({ code: 'INVALID_TOKENIZER' });
   });
-  it('a missing tokenizer.json, saying what to do', async () => {
+  test('a missing tokenizer.json, saying what to do', async () => {
     await expect(Tokenizer.fromPretrained(import.meta.dirname)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('save_pretrained') });
     await expect(Tokenizer.fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('folder does not exist') });
     for (const subfolder of ['../elsewhere', 'a/../../b', '/etc', 'a\\..\\b']) await expect(Tokenizer.fromPretrained(folder, { subfolder })).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
   });
 });
 
-it('takes older spellings: merges as texts, add_prefix_space, no model type', () => {
+test('takes older spellings: merges as texts, add_prefix_space, no model type', () => {
   const base = files('opt');
   const untyped = { ...(base['model'] as Json) };
   delete untyped['type'];
@@ -205,7 +205,7 @@ it('takes older spellings: merges as texts, add_prefix_space, no model type', ()
   expect(Tokenizer.fromJson({ tokenizer: old }).decode(ids)).toBe(t5.decode(ids));
 });
 
-it('the boundary to the library is typed: these lines do not compile without their comments', () => {
+test('the boundary to the library is typed: these lines do not compile without their comments', () => {
   const engine = createEngine(readModel(files('opt')['model']));
   const ids: readonly number[] = engine(['a']);
   expect(ids).toEqual([68]);

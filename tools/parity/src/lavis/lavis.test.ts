@@ -5,7 +5,7 @@ import { Blip2, Blip2ForConditionalGeneration, type ModelSources } from '@blip2/
 import { openCheckpoint } from '@blip2/checkpoint';
 import { OptForCausalLM } from '@blip2/language';
 import { Blip2VisionModel } from '@blip2/vision';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCaseModels } from '../case-models.ts';
 import { findGoldenCases, readGoldenCase, type GoldenCase } from '../golden-case.ts';
 import { entryKinds } from '../kinds/entry-kinds.ts';
@@ -24,7 +24,7 @@ async function expectGoldens(golden: GoldenCase, folder: string): Promise<void> 
 }
 
 describe('a checkpoint with the names of LAVIS', { timeout: 120_000 }, () => {
-  it.each([['opt', 'opt'], ['t5', 't5'], ['itm', 'none']])('%s: everything as in the goldens', async (name, language) => {
+  test.each([['opt', 'opt'], ['t5', 't5'], ['itm', 'none']])('%s: everything as in the goldens', async (name, language) => {
     const [folder = ''] = await findGoldenCases(join(cases, name));
     const golden = await readGoldenCase(folder);
     await using copy = await copyAsLavis(join(folder, 'checkpoint'), { language });
@@ -62,13 +62,13 @@ describe('a model from several sources', { timeout: 120_000 }, () => {
     return (await blip2.caption(image, { maxNewTokens: 8 })).tokenIds;
   };
 
-  it('writes what the whole checkpoint writes', async () => {
+  test('writes what the whole checkpoint writes', async () => {
     const expected = await caption(opt);
     expect(expected.length).toBeGreaterThan(2);
     expect(await caption(sources())).toEqual(expected);
   });
 
-  it('takes the norm behind the encoder from where it was trained', async () => {
+  test('takes the norm behind the encoder from where it was trained', async () => {
     const zeroed = join(root, 'other-norm');
     await using model = await Blip2VisionModel.fromPretrained(frozen.vision);
     await model.savePretrained(zeroed);
@@ -76,7 +76,7 @@ describe('a model from several sources', { timeout: 120_000 }, () => {
     expect(await caption({ ...sources(), vision: zeroed })).toEqual(await caption(opt));
   });
 
-  it('is saved as one checkpoint in the Hugging Face layout', async () => {
+  test('is saved as one checkpoint in the Hugging Face layout', async () => {
     const saved = join(root, 'saved');
     await using model = await Blip2ForConditionalGeneration.fromPretrained(sources());
     await model.savePretrained(saved);
@@ -85,7 +85,7 @@ describe('a model from several sources', { timeout: 120_000 }, () => {
     expect(await caption(saved)).toEqual(await caption(opt));
   });
 
-  it('is refused with the names of what is missing', async () => {
+  test('is refused with the names of what is missing', async () => {
     const missing = Blip2ForConditionalGeneration.fromPretrained(lavis.folder);
     await expect(missing).rejects.toMatchObject({ code: 'MISSING_WEIGHT' });
     await expect(missing).rejects.toThrow(/vision_model\.embeddings\.class_embedding.* and \d+ more/);

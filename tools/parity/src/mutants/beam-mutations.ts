@@ -4,16 +4,16 @@ import { asRows } from '../json-shape.ts';
 import type { Mutation } from './mutation.ts';
 import { END_TOKENS, promptLength } from './opt-case.ts';
 
-const beams = { case: 'opt', reaches: ['generate'] } as const;
+const BEAMS = { case: 'opt', reaches: ['generate'] } as const;
 
 export const beamMutations: readonly Mutation[] = [
-  { ...beams, name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
-  { ...beams, name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
-  { ...beams, case: 't5', name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
-  { ...beams, case: 't5', name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
-  { ...beams, name: 'beams: early_stopping always true', call: (call) => withOption(call, 'earlyStopping', true) },
+  { ...BEAMS, name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
+  { ...BEAMS, name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
+  { ...BEAMS, case: 't5', name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
+  { ...BEAMS, case: 't5', name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
+  { ...BEAMS, name: 'beams: early_stopping always true', call: (call) => withOption(call, 'earlyStopping', true) },
   {
-    ...beams, name: 'beams: length counts the prompt',
+    ...BEAMS, name: 'beams: length counts the prompt',
     result(result, call) {
       const scores = result.get('sequencesScores');
       if (!isScores(scores)) return;

@@ -2,28 +2,28 @@ import type { EntryCall } from '../entry-kind.ts';
 import type { Tensor } from '@blip2/interfaces';
 import type { Mutation } from './mutation.ts';
 
-const logits = { case: 'logits', reaches: ['logits_processor', 'logits_pipeline'] } as const;
-const alone = { case: 'logits', reaches: ['logits_processor'] } as const;
+const LOGITS = { case: 'logits', reaches: ['logits_processor', 'logits_pipeline'] } as const;
+const ALONE = { case: 'logits', reaches: ['logits_processor'] } as const;
 
 export const logitsMutations: readonly Mutation[] = [
   {
-    ...alone, name: 'logits: top_p loses the crossing token',
+    ...ALONE, name: 'logits: top_p loses the crossing token',
     result: (result, call) => editRows(result, call, 'topP', (row) => keepBest(row, Math.max(kept(row) - 1, fewest(call)))),
   },
   {
-    ...alone, name: 'logits: top_k keeps exactly k of equal scores',
+    ...ALONE, name: 'logits: top_k keeps exactly k of equal scores',
     result: (result, call) => editRows(result, call, 'topK', (row) => keepBest(row, Math.max(Number(call.options['topK']), fewest(call)))),
   },
   {
-    ...logits, name: 'logits: repetition penalty always divides',
+    ...LOGITS, name: 'logits: repetition penalty always divides',
     result: (result, call) => editRows(result, call, call.options['penalty'] === undefined ? 'repetitionPenalty' : 'penalty', (row, index) => divideSeen(row, call, index)),
   },
-  { ...alone, name: 'logits: eta cutoff without entropy', call: (call) => (call.options['class'] === 'EtaLogitsWarper' ? withOptions(call, { class: 'EpsilonLogitsWarper' }) : call) },
-  { ...alone, name: 'logits: min_p ignores min_tokens_to_keep', call: (call) => (call.options['minP'] === undefined ? call : withOptions(call, { minTokensToKeep: 1 })) },
-  { ...alone, name: 'logits: n-grams one longer', call: (call) => addTo(call, 'ngramSize', 1) },
-  { ...alone, name: 'logits: minimum length three shorter', call: (call) => addTo(call, 'minLength', -3) },
+  { ...ALONE, name: 'logits: eta cutoff without entropy', call: (call) => (call.options['class'] === 'EtaLogitsWarper' ? withOptions(call, { class: 'EpsilonLogitsWarper' }) : call) },
+  { ...ALONE, name: 'logits: min_p ignores min_tokens_to_keep', call: (call) => (call.options['minP'] === undefined ? call : withOptions(call, { minTokensToKeep: 1 })) },
+  { ...ALONE, name: 'logits: n-grams one longer', call: (call) => addTo(call, 'ngramSize', 1) },
+  { ...ALONE, name: 'logits: minimum length three shorter', call: (call) => addTo(call, 'minLength', -3) },
   {
-    ...logits, name: 'logits: temperature after the other warpers', reaches: ['logits_pipeline'],
+    ...LOGITS, name: 'logits: temperature after the other warpers', reaches: ['logits_pipeline'],
     call: (call) => withOptions(call, { temperature: 1 }),
     result(result, call) {
       const temperature = Number(call.options['temperature'] ?? 1);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readGoldenCase, type GoldenCase } from '../golden-case.ts';
 import { mutantsCommand } from './mutants-command.ts';
 import type { Mutation } from './mutation.ts';
@@ -14,7 +14,7 @@ async function run(args: string[], list?: readonly Mutation[]): Promise<{ code: 
 }
 
 describe('mutants', () => {
-  it('have names of their own', () => {
+  test('have names of their own', () => {
     const names = mutations.map((mutation) => `${mutation.case} ${mutation.name}`);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -28,7 +28,7 @@ describe('mutants', () => {
     });
 
     // `npm run mutants` makes them all.
-    it.each([
+    test.each([
       ['in the configuration', 'vision: epsilon 1e-5 instead of 1e-6', 6],
       ['in tensors', 'language_projection: no bias', 1e3],
       ['in the graph', 'vision: pooler normed once instead of twice', 1e3],
@@ -45,20 +45,20 @@ describe('mutants', () => {
     });
   });
 
-  it('a mistake that nothing notices is a failure', async () => {
+  test('a mistake that nothing notices is a failure', async () => {
     const { code, err } = await run([], [{ name: 'nothing at all', case: 'logits', reaches: ['logits_processor'] }]);
     expect(err).toEqual(['nothing at all: no entry notices it']);
     expect(code).toBe(1);
   });
 
-  it('an exception does not count as noticing', async () => {
+  test('an exception does not count as noticing', async () => {
     const broken: Mutation = { name: 'cannot run', case: 'logits', reaches: ['logits_processor'], call: (call) => ({ ...call, options: {} }) };
     const { code, err } = await run([], [broken]);
     expect(code).toBe(1);
     expect(err[0]).toMatch(/^cannot run: an exception instead of a wrong result in temperature\/scores/);
   });
 
-  it('refuses arguments it does not know', async () => {
+  test('refuses arguments it does not know', async () => {
     expect((await run(['--fast'])).code).toBe(2);
   });
 });

@@ -8,7 +8,7 @@ import { END_TOKEN, promptLength, QUERIES } from './opt-case.ts';
 /** OPT's own end token, which BLIP-2 checkpoints do not use. */
 const OPT_END_TOKEN = 2;
 const generation = { case: 'opt', reaches: GENERATION_KINDS } as const;
-const processor = { case: 'opt', reaches: ['processor'] } as const;
+const PROCESSOR = { case: 'opt', reaches: ['processor'] } as const;
 
 export const textMutations: readonly Mutation[] = [
   { ...generation, name: 'generate: end token 2 instead of the configured one', config: ({ text_config: c = {} }) => void (c['eos_token_id'] = OPT_END_TOKEN) },
@@ -19,11 +19,11 @@ export const textMutations: readonly Mutation[] = [
     call: (call, kind) => (kind === 'sampling_scores' ? { ...call, options: { topK: 0, ...call.options } } : call),
   },
   {
-    ...processor, name: 'processor: max_length not reduced',
+    ...PROCESSOR, name: 'processor: max_length not reduced',
     call: (call) => ({ ...call, options: typeof call.options['maxLength'] === 'number' ? { ...call.options, maxLength: call.options['maxLength'] + QUERIES } : call.options }),
   },
   {
-    ...processor, name: 'processor: image tokens last',
+    ...PROCESSOR, name: 'processor: image tokens last',
     result(result, { inputs }) {
       if (!inputs.has('images')) return;
       for (const name of ['inputIds', 'attentionMask'].filter((each) => result.has(each))) {
