@@ -1,6 +1,6 @@
 /**
- * How much of a run of captions the model is at work: node benchmarks/batch-run.mjs MODEL [PICTURES] [DTYPE] [RESULT.json] [BATCH].
- * Makes photographs of 12 megapixels in a temporary folder, runs `blip2 caption` over them as a user would, and compares the time from the first picture's turn to the
+ * How much of a run of captions the model is at work: node benchmarks/batch-run.mjs MODEL [IMAGES] [DTYPE] [RESULT.json] [BATCH].
+ * Makes photographs of 12 megapixels in a temporary folder, runs `blip2 caption` over them as a user would, and compares the time from the first image's turn to the
  * end with the sum of the model's times in the JSON lines. Loading is told apart.
  */
 import { spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { decodeImage, resize } from '@blip2/processor';
 
 // The library that decodes belongs to the processor package.
 const sharp = createRequire(new URL('../libs/processor/package.json', import.meta.url))('sharp');
-const [model, pictures = '12', dtype = 'fast', result, batchSize = '4'] = process.argv.slice(2);
+const [model, images = '12', dtype = 'fast', result, batchSize = '4'] = process.argv.slice(2);
 const WIDTH = 4000;
 const HEIGHT = 3000;
 const QUALITY = 90;
@@ -20,12 +20,12 @@ const OPENINGS = 9;
 
 const folder = mkdtempSync(join(tmpdir(), 'blip2-batch-'));
 try {
-  const bytes = await makePhotographs(Number(pictures));
+  const bytes = await makePhotographs(Number(images));
   const opening = await timeOfOpening(join(folder, '0.jpg'));
   const output = join(folder, 'captions.jsonl');
   const run = await caption(output);
   const lines = readFileSync(output, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
-  const report = { ...summary(lines, run), ...opening, pictures: lines.length, megapixels: (WIDTH * HEIGHT) / 1e6, jpegBytes: bytes, batchSize: Number(batchSize), dtype, cores: availableParallelism(), cpu: cpus()[0]?.model, node: process.version };
+  const report = { ...summary(lines, run), ...opening, images: lines.length, megapixels: (WIDTH * HEIGHT) / 1e6, jpegBytes: bytes, batchSize: Number(batchSize), dtype, cores: availableParallelism(), cpu: cpus()[0]?.model, node: process.version };
   console.log(JSON.stringify(report));
   if (result) writeFileSync(result, `${JSON.stringify(report, null, 2)}\n`);
 } finally {
@@ -56,7 +56,7 @@ function clamp(level) {
   return Math.max(0, Math.min(255, level));
 }
 
-/** What a picture takes of one core before the model sees it, in milliseconds: the middle of several. */
+/** What an image takes of one core before the model sees it, in milliseconds: the middle of several. */
 async function timeOfOpening(file) {
   const times = { decodeMs: [], resizeMs: [] };
   for (let run = 0; run < OPENINGS; run++) {
@@ -110,7 +110,7 @@ function memoryOf(pid) {
 
 /**
  * The steady part: from the moment when the first batch was written to the moment when the last one was. Times of a batch stand in each of its lines.
- * `wholeFraction` counts everything from the start of the process to its end, loading and opening the first pictures included.
+ * `wholeFraction` counts everything from the start of the process to its end, loading and opening the first images included.
  */
 function summary(lines, { milliseconds, peakMiB, written }) {
   const modelTime = ({ timings }) => timings.preprocess + timings.encode + timings.generate;

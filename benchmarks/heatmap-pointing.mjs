@@ -2,7 +2,7 @@
  * Do heat maps point at what the text is about? node benchmarks/heatmap-pointing.mjs [RESULT.json] [SCENES] [OPTIONS as JSON]
  * The demo checkpoints on the evaluation scenes, whose objects have known places. A map hits if its brightest cell's centre lies on an object that it is to point at,
  * inside the circle around the object. Beside occlusion (`occlusionMap`) stands the attention of the queries (`queryAttention`), which reads no text, and chance: the
- * share of the picture inside these circles. No times: they are not what the demo checkpoints are for.
+ * share of the image inside these circles. No times: they are not what the demo checkpoints are for.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { Blip2, Blip2Retrieval, contrastScore, matchScore, occlusionMap, openChe
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [result = here('results/heatmap-pointing.json'), limit = '24', given = '{}'] = process.argv.slice(2);
 const options = JSON.parse(given);
-/** Places of objects are told on a canvas of this side, whatever size the picture was saved in. */
+/** Places of objects are told on a canvas of this side, whatever size the image was saved in. */
 const CANVAS = 64;
 const MODELS = { itm: here('../apps/cli/models/blip2-itm-shapes'), opt: here('../apps/cli/models/blip2-opt-shapes') };
 
@@ -101,7 +101,7 @@ const share = ({ hits, of }) => ({ hits, of, share: Number((hits / of).toFixed(3
 const report = {
   scenes: scenes.length,
   options: { cells: 16, windowCells: 4, fill: 'mean', ...options },
-  pictures: runs,
+  images: runs,
   tests: Object.fromEntries(Object.entries(tests).map(([name, { maps, chances }]) => [name, {
     about: ABOUT[name],
     chance: Number((chances.reduce((sum, each) => sum + each, 0) / chances.length).toFixed(3)),

@@ -45,7 +45,7 @@ function readResults(root) {
 
 function benchMarkdown(name, results) {
   const { shape, command, newTokens, rounds, blocks, machine, versions, rows, note } = results[name];
-  const head = `**Random weights of the ${shape} shape**, captions of ${newTokens} tokens, the picture decoded and processed each time, ${machine.cores} cores of ${machine.cpu} (${machine.features.join(', ')}), ${fixed(machine.memoryGiB, 0)} GiB, memory read at ${fixed(machine.bandwidthGBs, 1)} GB/s; Node ${versions.node}, onnxruntime ${versions.onnxruntime}${versions.torch ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ''}. Medians of ${count(rounds, 'round')} in ${count(blocks, 'block')}; least and most, and how it was run, in ${link(name)}: \`${command}\`.`;
+  const head = `**Random weights of the ${shape} shape**, captions of ${newTokens} tokens, the image decoded and processed each time, ${machine.cores} cores of ${machine.cpu} (${machine.features.join(', ')}), ${fixed(machine.memoryGiB, 0)} GiB, memory read at ${fixed(machine.bandwidthGBs, 1)} GB/s; Node ${versions.node}, onnxruntime ${versions.onnxruntime}${versions.torch ? `, torch ${versions.torch}, transformers ${versions.transformers}` : ''}. Medians of ${count(rounds, 'round')} in ${count(blocks, 'block')}; least and most, and how it was run, in ${link(name)}: \`${command}\`.`;
   const table = [
     `| | ${COLUMNS.map(([title]) => title).join(' | ')} |`,
     `|---|${COLUMNS.map(() => '---:').join('|')}|`,
@@ -73,7 +73,7 @@ function floors(rows, { bandwidthGBs }) {
 
 function scalingMarkdown(run, results) {
   const name = `scaling-${run}`;
-  return results[name] ? `Pictures per batch, length of the prompt, new tokens and threads at \`${results[name].dtype}\`, ${link(name)}:\n\n![How times grow](${FOLDER}/${name}.svg)` : '';
+  return results[name] ? `Images per batch, length of the prompt, new tokens and threads at \`${results[name].dtype}\`, ${link(name)}:\n\n![How times grow](${FOLDER}/${name}.svg)` : '';
 }
 
 function othersMarkdown(results) {
@@ -102,7 +102,7 @@ const OTHERS = {
   },
   'second-question': ({ rows }) => {
     const second = (way) => rows.find((row) => row.architecture === 'causal' && row.way === way && row.question === 2);
-    return ['a second question about a picture that is encoded (OPT)', `pictures encoded: ${second('encoded').picturesEncoded}; positions read: ${second('encoded').positionsPrefilled} instead of ${second('given anew').positionsPrefilled}`];
+    return ['a second question about an image that is encoded (OPT)', `images encoded: ${second('encoded').imagesEncoded}; positions read: ${second('encoded').positionsPrefilled} instead of ${second('given anew').positionsPrefilled}`];
   },
 };
 

@@ -1,6 +1,6 @@
 /**
- * What one vector per picture costs in retrieval: node benchmarks/pool-recall.mjs [RESULT.json]. The demo checkpoint for retrieval embeds the 200 evaluation scenes and their captions; captions look
- * for pictures, and pictures for captions. BLIP-2 compares a text with every query of a picture and takes the best; `--pool` makes one vector of the queries. Scenes with the same caption are all right.
+ * What one vector per image costs in retrieval: node benchmarks/pool-recall.mjs [RESULT.json]. The demo checkpoint for retrieval embeds the 200 evaluation scenes and their captions; captions look
+ * for images, and images for captions. BLIP-2 compares a text with every query of an image and takes the best; `--pool` makes one vector of the queries. Scenes with the same caption are all right.
  * No times: they are not what the demo checkpoint is for.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -51,14 +51,14 @@ const POOLS = {
 async function embedded() {
   const retrieval = await Blip2Retrieval.fromPretrained(here('../apps/cli/models/blip2-itm-shapes'));
   const rowsOf = ({ dims: [rows, size], data }) => (size === undefined ? [...data] : Array.from({ length: rows }, (_, row) => [...data.subarray(row * size, (row + 1) * size)]));
-  const [pictures, words] = [[], []];
+  const [images, words] = [[], []];
   for (let begin = 0; begin < scenes.length; begin += BATCH) {
-    const images = scenes.slice(begin, begin + BATCH).map(({ image }) => here(`../apps/cli/evaluation/${image}`));
-    pictures.push(...(await retrieval.embed({ images }, { part: 'image-proj' })).map(rowsOf));
+    const paths = scenes.slice(begin, begin + BATCH).map(({ image }) => here(`../apps/cli/evaluation/${image}`));
+    images.push(...(await retrieval.embed({ images: paths }, { part: 'image-proj' })).map(rowsOf));
   }
   for (let begin = 0; begin < texts.length; begin += BATCH) words.push(...(await retrieval.embed({ text: texts.slice(begin, begin + BATCH) }, { part: 'text-proj' })).map(rowsOf));
   await retrieval.dispose();
-  return { pictures, words };
+  return { images, words };
 }
 
 /** Of `scores[asked][candidate]`, how many have a right candidate among the first `n`; at equal scores, wrong ones come first. */
@@ -70,17 +70,17 @@ function recall(scores, isRight) {
   return Object.fromEntries(AT.map((n) => [`recall@${n}`, ranks.filter((rank) => rank < n).length / ranks.length]));
 }
 
-const { pictures, words } = await embedded();
+const { images, words } = await embedded();
 const rows = Object.entries(POOLS).map(([pool, vectorsOf]) => {
-  const pooled = pictures.map(vectorsOf);
-  const score = (picture, text) => Math.max(...pooled[picture].map((vector) => dot(vector, words[text])));
-  const isRight = (picture, text) => scenes[picture].caption === texts[text];
+  const pooled = images.map(vectorsOf);
+  const score = (image, text) => Math.max(...pooled[image].map((vector) => dot(vector, words[text])));
+  const isRight = (image, text) => scenes[image].caption === texts[text];
   return {
     pool,
-    vectorsPerPicture: pooled[0].length,
-    captionToPicture: recall(texts.map((_, text) => scenes.map((__, picture) => score(picture, text))), (text, picture) => isRight(picture, text)),
-    pictureToCaption: recall(scenes.map((_, picture) => texts.map((__, text) => score(picture, text))), isRight),
+    vectorsPerImage: pooled[0].length,
+    captionToImage: recall(texts.map((_, text) => scenes.map((__, image) => score(image, text))), (text, image) => isRight(image, text)),
+    imageToCaption: recall(scenes.map((_, image) => texts.map((__, text) => score(image, text))), isRight),
   };
 });
-await writeFile(result, `${JSON.stringify({ command: 'node benchmarks/pool-recall.mjs', checkpoint: 'blip2-itm-shapes', pictures: scenes.length, captions: texts.length, queries: pictures[0].length, node: process.version, rows }, null, 2)}\n`);
-for (const { pool, captionToPicture, pictureToCaption } of rows) console.log(pool.padEnd(20), ...[...Object.values(captionToPicture), ...Object.values(pictureToCaption)].map((share) => `${(100 * share).toFixed(1)} %`.padStart(8)));
+await writeFile(result, `${JSON.stringify({ command: 'node benchmarks/pool-recall.mjs', checkpoint: 'blip2-itm-shapes', images: scenes.length, captions: texts.length, queries: images[0].length, node: process.version, rows }, null, 2)}\n`);
+for (const { pool, captionToImage, imageToCaption } of rows) console.log(pool.padEnd(20), ...[...Object.values(captionToImage), ...Object.values(imageToCaption)].map((share) => `${(100 * share).toFixed(1)} %`.padStart(8)));

@@ -62,7 +62,7 @@ async function generation(kind, dtype, convertedDir, reference) {
   return [row, own];
 }
 
-/** A true caption is to match its picture, and one with a false detail is not. */
+/** A true caption is to match its image, and one with a false detail is not. */
 async function matching(dtype, convertedDir) {
   const retrieval = await Blip2Retrieval.fromPretrained(here('../apps/cli/models/blip2-itm-shapes'), { dtype, convertedDir });
   const row = { checkpoint: 'itm', dtype, pairs: 0, pairsRight: 0, largestProbabilityError: 0 };

@@ -1,4 +1,4 @@
-"""What `blip2 bench` measures, of transformers on PyTorch: python benchmarks/reference.py FOLDER PICTURE SETTING [ROUNDS] [NEW_TOKENS].
+"""What `blip2 bench` measures, of transformers on PyTorch: python benchmarks/reference.py FOLDER IMAGE SETTING [ROUNDS] [NEW_TOKENS].
 
 SETTING is float32, bfloat16 or int8 (dynamic quantisation of every linear layer), with +compile for torch.compile. Prints one line of JSON: samples by measure,
 under the names and by the rules of `blip2 bench`. Needs torch, transformers, pillow. One setting per process: the first caption counts from its start.
@@ -22,14 +22,14 @@ BEAMS = 5
 BATCH = 8
 
 
-def main(folder, picture, setting, rounds="3", new_tokens="10"):
+def main(folder, image, setting, rounds="3", new_tokens="10"):
     rounds, new_tokens = int(rounds), int(new_tokens)
     started = time.perf_counter()
     model, processor = load(folder, setting)
     loaded = time.perf_counter()
 
-    def caption(length=new_tokens, pictures=1, beams=1):
-        pixels = read(processor, [picture] * pictures, model.dtype)
+    def caption(length=new_tokens, images=1, beams=1):
+        pixels = read(processor, [image] * images, model.dtype)
         model.generate(pixel_values=pixels, min_new_tokens=length, max_new_tokens=length, num_beams=beams, do_sample=False)
 
     caption()
@@ -37,7 +37,7 @@ def main(folder, picture, setting, rounds="3", new_tokens="10"):
     samples = {name: [] for name in ("visionMs", "qformerMs", "prefillMs", "tokenMs", "captionMs", "beams5Ms", "batch8CaptionsPerSecond")}
     for round_ in range(rounds + 1):
         caption_ms = timed(caption)
-        steps = time_steps(model, read(processor, [picture], model.dtype), new_tokens)
+        steps = time_steps(model, read(processor, [image], model.dtype), new_tokens)
         # The first round is the warm-up.
         if round_ > 0:
             samples["captionMs"].append(caption_ms)
@@ -45,10 +45,10 @@ def main(folder, picture, setting, rounds="3", new_tokens="10"):
                 samples[name].extend(values)
     memory = {"peakMiB": [status("VmHWM")], "rssAnonMiB": [status("RssAnon")]}
     caption(length=2, beams=BEAMS)
-    caption(length=2, pictures=BATCH)
+    caption(length=2, images=BATCH)
     for _ in range((rounds + 1) // 2):
         samples["beams5Ms"].append(timed(lambda: caption(beams=BEAMS)))
-        samples["batch8CaptionsPerSecond"].append(1e3 * BATCH / timed(lambda: caption(pictures=BATCH)))
+        samples["batch8CaptionsPerSecond"].append(1e3 * BATCH / timed(lambda: caption(images=BATCH)))
     load_ms = max(loaded - started, ready - started - statistics.median(samples["captionMs"]) / 1e3) * 1e3
     samples |= {"loadMs": [load_ms], "firstCaptionMs": [first_caption_ms], **memory, "batchPeakMiB": [status("VmHWM")]}
     versions = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__, "pillow": PIL.__version__}
@@ -69,8 +69,8 @@ def load(folder, setting):
     return model, BlipImageProcessor.from_pretrained(folder)
 
 
-def read(processor, pictures, dtype):
-    return processor([Image.open(picture).convert("RGB") for picture in pictures], return_tensors="pt").pixel_values.to(dtype)
+def read(processor, images, dtype):
+    return processor([Image.open(image).convert("RGB") for image in images], return_tensors="pt").pixel_values.to(dtype)
 
 
 def time_steps(model, pixels, new_tokens):

@@ -1,5 +1,5 @@
 /**
- * How times grow with pictures per batch, length of the prompt, new tokens, and threads: node benchmarks/scaling.mjs [--shape opt-2.7b] [--dtype fast] [--checkpoint FOLDER] [--out FOLDER].
+ * How times grow with images per batch, length of the prompt, new tokens, and threads: node benchmarks/scaling.mjs [--shape opt-2.7b] [--dtype fast] [--checkpoint FOLDER] [--out FOLDER].
  * Writes scaling-SHAPE.json and scaling-SHAPE.svg to benchmarks/results, or OUT. Each point is the median of up to three runs, of one where it takes long; each number of threads
  * has a process of its own.
  */
@@ -15,7 +15,7 @@ import { medianOf, rounded } from './statistics.mjs';
 import { scalingPlot } from './scaling-plot.mjs';
 
 const at = (name) => fileURLToPath(new URL(name, import.meta.url));
-const PICTURES = [1, 2, 4, 8, 16, 32];
+const IMAGES = [1, 2, 4, 8, 16, 32];
 const PROMPTS = [8, 32, 128, 512];
 const NEW_TOKENS = [1, 4, 16, 64, 256];
 const THREADS = [1, 2];
@@ -45,10 +45,10 @@ async function writeResults() {
     const args = [fileURLToPath(import.meta.url), '--shape', options.shape, '--dtype', options.dtype, '--checkpoint', folder, '--threads', String(threads)];
     return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split('\n').at(-1));
   });
-  const { pictures, prompts, newTokens, steps } = two;
+  const { images, prompts, newTokens, steps } = two;
   const result = {
     shape: options.shape, dtype: options.dtype, command: `node benchmarks/scaling.mjs --shape ${options.shape} --dtype ${options.dtype}`, machine: machine(), versions: versions(), captionTokens: CAPTION_TOKENS,
-    pictures, prompts, newTokens, threads: [{ threads: THREADS[0], ...one.steps }, { threads: THREADS[1], ...steps }],
+    images, prompts, newTokens, threads: [{ threads: THREADS[0], ...one.steps }, { threads: THREADS[1], ...steps }],
   };
   writeFileSync(join(options.out, `scaling-${options.shape}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
   writeFileSync(join(options.out, `scaling-${options.shape}.svg`), scalingPlot(result));
@@ -57,37 +57,37 @@ async function writeResults() {
 /** The steps of a caption; with the most threads also everything else. */
 async function measureThreads(threads) {
   const blip2 = await Blip2.fromPretrained(folder, { dtype: options.dtype, threads });
-  const picture = readFileSync(file);
-  await blip2.caption(picture, captionOf(2));
-  const steps = await measureSteps(blip2, picture);
-  const all = threads === THREADS.at(-1) ? { pictures: await measurePictures(blip2, picture), prompts: await measurePrompts(blip2, picture), newTokens: await measureNewTokens(blip2, picture) } : {};
+  const image = readFileSync(file);
+  await blip2.caption(image, captionOf(2));
+  const steps = await measureSteps(blip2, image);
+  const all = threads === THREADS.at(-1) ? { images: await measureImages(blip2, image), prompts: await measurePrompts(blip2, image), newTokens: await measureNewTokens(blip2, image) } : {};
   await blip2.dispose();
   return { steps, ...all };
 }
 
-async function measureSteps(blip2, picture) {
-  const { pixelValues } = await blip2.processor.process({ images: picture });
+async function measureSteps(blip2, image) {
+  const { pixelValues } = await blip2.processor.process({ images: image });
   const prefix = await blip2.pipeline.encodeImages(pixelValues);
   return {
     encodeMs: await medianMs(() => blip2.pipeline.encodeImages(pixelValues)),
     prefillMs: await medianMs(() => read(blip2, prefix)),
-    captionMs: await medianMs(() => blip2.caption(picture, captionOf(CAPTION_TOKENS))),
+    captionMs: await medianMs(() => blip2.caption(image, captionOf(CAPTION_TOKENS))),
   };
 }
 
-async function measurePictures(blip2, picture) {
+async function measureImages(blip2, image) {
   const points = [];
-  for (const pictures of PICTURES) {
-    const copies = Array.from({ length: pictures }, () => Buffer.from(picture));
+  for (const images of IMAGES) {
+    const copies = Array.from({ length: images }, () => Buffer.from(image));
     const captionsMs = await medianMs(() => blip2.caption(copies, captionOf(CAPTION_TOKENS)));
-    points.push({ pictures, captionsMs, captionsPerSecond: rounded((1000 * pictures) / captionsMs) });
+    points.push({ images, captionsMs, captionsPerSecond: rounded((1000 * images) / captionsMs) });
     console.error(JSON.stringify(points.at(-1)));
   }
   return points;
 }
 
-async function measurePrompts(blip2, picture) {
-  const { pixelValues } = await blip2.processor.process({ images: picture });
+async function measurePrompts(blip2, image) {
+  const { pixelValues } = await blip2.processor.process({ images: image });
   const prefix = await blip2.pipeline.encodeImages(pixelValues);
   const points = [];
   for (const words of PROMPTS) {
@@ -97,18 +97,18 @@ async function measurePrompts(blip2, picture) {
   return points;
 }
 
-async function measureNewTokens(blip2, picture) {
-  const image = await blip2.encode(picture);
+async function measureNewTokens(blip2, image) {
+  const encoded = await blip2.encode(image);
   const points = [];
   for (const newTokens of NEW_TOKENS) {
-    points.push({ newTokens, writingMs: await medianMs(() => blip2.caption(image, captionOf(newTokens))) });
+    points.push({ newTokens, writingMs: await medianMs(() => blip2.caption(encoded, captionOf(newTokens))) });
     console.error(JSON.stringify(points.at(-1)));
   }
-  await image[Symbol.asyncDispose]();
+  await encoded[Symbol.asyncDispose]();
   return points;
 }
 
-/** Reads the features of a picture and words behind them; without a number, the model's own prompt. */
+/** Reads the features of an image and words behind them; without a number, the model's own prompt. */
 async function read({ pipeline, processor }, prefix, words) {
   const ids = words && [...new Array(prefix.dims[1]).fill(processor.imageTokenId), ...new Array(words).fill(WORD)];
   const decoding = await pipeline.language.start(await pipeline.embedPrompt({ pixelValues: prefix, ...(ids && { inputIds: [ids] }) }));

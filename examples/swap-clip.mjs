@@ -8,7 +8,7 @@ import { Blip2Processor } from '@blip2/processor';
 import { ClipVisionEncoder } from '@blip2/vision';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const [model = here('../apps/cli/models/blip2-opt-shapes'), picture = here('left-of.png')] = process.argv.slice(2);
+const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
 console.log('The encoder below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.');
 
 const parts = await openCheckpointParts(model);
@@ -20,12 +20,12 @@ const vision = await ClipVisionEncoder.fromConfig(config, { seed: 1, featureLaye
 
 // By plain functions: every part but one comes from the checkpoint, and its own encoder is never loaded.
 const blip2 = createBlip2({ vision, qformer, projection, language, processor: await Blip2Processor.fromPretrained(model) });
-console.log(`plain functions: ${(await blip2.caption(picture)).text}`);
+console.log(`plain functions: ${(await blip2.caption(image)).text}`);
 
 // Through the container: one token is bound to something else.
 const container = await createBlip2Container(model);
 await container.replace(VisionEncoder, [], () => vision);
-console.log(`container: ${(await (await container.get(Blip2Token)).caption(picture)).text}`);
+console.log(`container: ${(await (await container.get(Blip2Token)).caption(image)).text}`);
 await container[Symbol.asyncDispose]();
 await blip2.dispose();
 await parts[Symbol.asyncDispose]();

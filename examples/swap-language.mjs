@@ -8,7 +8,7 @@ import { LlamaForCausalLM } from '@blip2/language';
 import { Blip2Processor } from '@blip2/processor';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const [model = here('../apps/cli/models/blip2-opt-shapes'), picture = here('left-of.png')] = process.argv.slice(2);
+const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
 console.log('The language model below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.');
 
 const parts = await openCheckpointParts(model);
@@ -22,12 +22,12 @@ const language = await LlamaForCausalLM.fromConfig(config, { seed: 1 });
 
 // By plain functions: every part but one comes from the checkpoint, and its own language model is never loaded.
 const blip2 = createBlip2({ vision, qformer, projection, language, processor: await Blip2Processor.fromPretrained(model) });
-console.log(`plain functions: ${JSON.stringify((await blip2.caption(picture, { maxNewTokens: 6 })).text)}`);
+console.log(`plain functions: ${JSON.stringify((await blip2.caption(image, { maxNewTokens: 6 })).text)}`);
 
 // Through the container: one token is bound to something else.
 const container = await createBlip2Container(model);
 await container.replace(LanguageModel, [], () => language);
-console.log(`container: ${JSON.stringify((await (await container.get(Blip2Token)).caption(picture, { maxNewTokens: 6 })).text)}`);
+console.log(`container: ${JSON.stringify((await (await container.get(Blip2Token)).caption(image, { maxNewTokens: 6 })).text)}`);
 await container[Symbol.asyncDispose]();
 await blip2.dispose();
 await parts[Symbol.asyncDispose]();

@@ -7,7 +7,7 @@ import { Blip2Processor } from '@blip2/processor';
 import { createPatchAverageEncoder } from './patch-average-encoder.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const [model = here('../apps/cli/models/blip2-opt-shapes'), picture = here('left-of.png')] = process.argv.slice(2);
+const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
 console.log('The encoder below was never trained with this Q-Former: the captions mean nothing, they only show that the parts fit.');
 
 // By plain functions: every part but one comes from the checkpoint, and its own encoder is never loaded.
@@ -16,12 +16,12 @@ const { imageSize, patchSize, hiddenSize } = parts.config.visionConfig;
 const vision = createPatchAverageEncoder({ imageSize, patchSize, hiddenSize });
 const [qformer, projection, language] = await Promise.all([parts.qformer(), parts.projection(), parts.language()]);
 const blip2 = createBlip2({ vision, qformer, projection, language, processor: await Blip2Processor.fromPretrained(model) });
-console.log(`plain functions: ${(await blip2.caption(picture)).text}`);
+console.log(`plain functions: ${(await blip2.caption(image)).text}`);
 await blip2.dispose();
 await parts[Symbol.asyncDispose]();
 
 // Through the container: one token is bound to something else.
 const container = await createBlip2Container(model);
 await container.replace(VisionEncoder, [], () => createPatchAverageEncoder({ imageSize, patchSize, hiddenSize }));
-console.log(`container: ${(await (await container.get(Blip2Token)).caption(picture)).text}`);
+console.log(`container: ${(await (await container.get(Blip2Token)).caption(image)).text}`);
 await container[Symbol.asyncDispose]();

@@ -61,12 +61,12 @@ describe('npm run bench', () => {
 
   test('--scaling writes how times grow, and a plot of it', () => {
     run('scaling.mjs', '--shape', 'tiny', '--out', folder);
-    const { pictures, prompts, newTokens, threads } = JSON.parse(readFileSync(join(folder, 'scaling-tiny.json'), 'utf8')) as Readonly<Record<'pictures' | 'prompts' | 'newTokens' | 'threads', readonly Readonly<Record<string, number>>[]>>;
-    expect(pictures.map((point) => point['pictures'])).toEqual([1, 2, 4, 8, 16, 32]);
+    const { images, prompts, newTokens, threads } = JSON.parse(readFileSync(join(folder, 'scaling-tiny.json'), 'utf8')) as Readonly<Record<'images' | 'prompts' | 'newTokens' | 'threads', readonly Readonly<Record<string, number>>[]>>;
+    expect(images.map((point) => point['images'])).toEqual([1, 2, 4, 8, 16, 32]);
     expect(prompts.map((point) => point['words'])).toEqual([8, 32, 128, 512]);
     expect(newTokens.map((point) => point['newTokens'])).toEqual([1, 4, 16, 64, 256]);
     expect(threads.map((point) => point['threads'])).toEqual([1, 2]);
-    for (const point of [...pictures, ...prompts, ...newTokens, ...threads]) expect(Object.values(point).every((value) => value > 0)).toBe(true);
+    for (const point of [...images, ...prompts, ...newTokens, ...threads]) expect(Object.values(point).every((value) => value > 0)).toBe(true);
     const svg = readFileSync(join(folder, 'scaling-tiny.svg'), 'utf8');
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
     // A circle for each point: three lines where threads are compared.

@@ -7,12 +7,12 @@ export type Check = (run: ShellRun, shell: Shell) => void | Promise<void>;
 
 /** Comments of documented lines, and what they promise. Those that name columns, `path<TAB>caption`, are read by `expectColumns`. */
 export const PROMISES: Readonly<Record<string, Check>> = {
-  'also a contact sheet: small pictures with their captions': (_, { at }) => {
+  'also a contact sheet: small images with their captions': (_, { at }) => {
     const html = readFileSync(at('holiday.html'), 'utf8');
     expect(html.match(/src="data:image\/jpeg;base64,/g)).toHaveLength(1);
     expect(html).toContain('a large yellow star');
   },
-  'a conversation, streamed; the picture is encoded once': ({ stdout }) => expect(stdout).toMatch(/^(\w[\w ]*\n){2}$/),
+  'a conversation, streamed; the image is encoded once': ({ stdout }) => expect(stdout).toMatch(/^(\w[\w ]*\n){2}$/),
   'a.txt beside each a.jpg': (_, { at }) => {
     for (const name of ['training/a.txt', 'training/more/b.txt']) expect(readFileSync(at(name), 'utf8')).toMatch(/^\w[\w ]+\n$/);
   },
@@ -32,8 +32,8 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     expect(npyShape(shell, 'index/img_emb/img_emb_0.npy')).toEqual([2, 64]);
     expect(existsSync(shell.at('index/metadata/metadata_0.parquet'))).toBe(true);
   },
-  'where the queries look, over the picture': (_, shell) => expectPicture(shell, 'where.png'),
-  'which region the text rests on': (_, shell) => expectPicture(shell, 'dog.png'),
+  'where the queries look, over the image': (_, shell) => expectImage(shell, 'where.png'),
+  'which region the text rests on': (_, shell) => expectImage(shell, 'dog.png'),
   'what it is, what it weighs, will it run here': ({ stdout }) => {
     for (const said of [/^architecture .*\bopt$/m, /^size .*MB stored$/m, /^memory .*this machine has/m, /^runs +yes/m]) expect(stdout).toMatch(said);
   },
@@ -84,7 +84,7 @@ function npyShape({ at }: Shell, name: string): number[] {
 }
 
 /** A PNG of the size of `photo.jpg`. */
-function expectPicture({ at }: Shell, name: string): void {
+function expectImage({ at }: Shell, name: string): void {
   const png = readFileSync(at(name));
   expect(png.subarray(1, 4).toString()).toBe('PNG');
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([640, 480]);

@@ -18,7 +18,7 @@ interface Snippet {
   readonly output: string | undefined;
 }
 
-/** The code of all documents, with the placeholders of model and picture filled in. */
+/** The code of all documents, with the placeholders of model and image filled in. */
 function snippets(): Snippet[] {
   return documentedBlocks().filter(({ language }) => language === 'ts').map(({ file, index, code, output }) => ({ name: `${file.replace(/[/.]/g, '-')}-${index}`, code: fillIn(code), output }));
 }
@@ -34,9 +34,9 @@ const MODELS: Readonly<Record<string, string>> = {
 
 function fillIn(code: string): string {
   const named = Object.entries(MODELS).reduce((text, [name, folder]) => text.replaceAll(`'path/to/${name}'`, JSON.stringify(join(root, folder))), code);
-  const pictured = named.replaceAll(`'picture.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
+  const imaged = named.replaceAll(`'image.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
   // Snippets for a clone of this repository name what is in it.
-  return pictured.replace(/'((?:examples|apps\/cli\/models)\/[^']*)'/g, (_, file: string) => JSON.stringify(join(root, file)));
+  return imaged.replace(/'((?:examples|apps\/cli\/models)\/[^']*)'/g, (_, file: string) => JSON.stringify(join(root, file)));
 }
 
 /** Milliseconds, on a machine that does other things too. */

@@ -12,9 +12,9 @@ export interface ShellRun {
   readonly stderr: string;
 }
 
-/** A shell as a reader has it: `blip2` is installed, and the pictures, folders and models of the documents are where it is. */
+/** A shell as a reader has it: `blip2` is installed, and the images, folders and models of the documents are where it is. */
 export interface Shell extends AsyncDisposable {
-  /** Runs one line. One with `npm` or `npx` runs at the top of the repository, any other beside the pictures. */
+  /** Runs one line. One with `npm` or `npx` runs at the top of the repository, any other beside the images. */
   run(line: string): Promise<ShellRun>;
   /** The path of a name as a line has it: `photo.jpg`, `~/.bashrc`. */
   at(name: string): string;

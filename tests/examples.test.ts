@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const examples = join(import.meta.dirname, '../examples');
 const run = (name: string): string[] => execFileSync(process.execPath, [join(examples, name)], { encoding: 'utf8' }).trim().split('\n');
 
-test('caption.mjs captions a picture and answers a question about it', () => {
+test('caption.mjs captions an image and answers a question about it', () => {
   expect(run('caption.mjs')).toEqual(['a blue triangle to the left of a small yellow circle', 'blue']);
 });
 
@@ -26,7 +26,7 @@ test('swap-vision.mjs writes the same with another encoder by plain functions an
   expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
 });
 
-test('match.mjs scores pictures with texts and finds the picture of each', () => {
+test('match.mjs scores images with texts and finds the image of each', () => {
   const lines = run('match.mjs');
   expect(lines.slice(3)).toEqual(['three green triangles: three-of-a-kind.png', 'a large yellow star: one-large-star.png']);
   expect(lines.slice(0, 2)).toEqual(['one-large-star.png 0.01 -0.09 0.99 0.88', 'three-of-a-kind.png 1.00 0.96 0.00 -0.01']);

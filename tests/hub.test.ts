@@ -9,7 +9,7 @@ import { startHubServer, type HubServer, type HubServerOptions } from '../libs/c
 
 const root = join(import.meta.dirname, '..');
 const executable = join(root, 'apps/cli/bin/blip2.js');
-const picture = join(root, 'examples/left-of.png');
+const image = join(root, 'examples/left-of.png');
 const id = 'someone/blip2-opt-2.7b-tiny';
 
 interface Run {
@@ -41,7 +41,7 @@ async function hub(options: Omit<HubServerOptions, 'repositories'> = {}): Promis
 
 test('a hub id works as a model: downloaded once, then used without asking, and the same words as from the folder', async () => {
   const { server, variables } = await hub();
-  const first = await blip2(['caption', '-m', id, picture], variables);
+  const first = await blip2(['caption', '-m', id, image], variables);
   expect(first).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/\ta blue triangle to the left of a small yellow circle\n$/) });
   expect(first.stderr).toContain('Licence: mit');
   expect(first.stderr).toContain('non-commercial research only');
@@ -49,7 +49,7 @@ test('a hub id works as a model: downloaded once, then used without asking, and 
   expect(first.stderr.split('\n').length).toBeLessThan(6);
   expect(server.requests.some(({ path }) => path.includes('.bin'))).toBe(false);
   const asked = server.requests.length;
-  const offline = await blip2(['caption', '-m', id, '--offline', picture], variables);
+  const offline = await blip2(['caption', '-m', id, '--offline', image], variables);
   expect(offline).toEqual({ exitCode: 0, stdout: first.stdout, stderr: '' });
   const byVariable = await blip2(['inspect', id], { ...variables, HF_HUB_OFFLINE: '1' });
   expect(byVariable).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('opt') });
@@ -58,7 +58,7 @@ test('a hub id works as a model: downloaded once, then used without asking, and 
 
 test('offline without the model: exit code 1, one line, what to do', async () => {
   const { variables, server } = await hub();
-  const { exitCode, stdout, stderr } = await blip2(['caption', '-m', id, '--offline', picture], variables);
+  const { exitCode, stdout, stderr } = await blip2(['caption', '-m', id, '--offline', image], variables);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
   expect(stderr).toMatch(/^OFFLINE: .*blip2 download .*\n$/);
   expect(server.requests).toEqual([]);
@@ -102,7 +102,7 @@ test('Ctrl-C during a download: exit code 130, and the next one goes on', async 
 
 test('blip2 cache: what was converted from a model', async () => {
   const { variables } = await hub();
-  const caption = (): Promise<Run> => blip2(['caption', picture, '-m', id, '--dtype', 'q4', '--max-new-tokens', '2', '--threads', '1', '--quiet'], variables);
+  const caption = (): Promise<Run> => blip2(['caption', image, '-m', id, '--dtype', 'q4', '--max-new-tokens', '2', '--threads', '1', '--quiet'], variables);
   expect((await caption()).exitCode).toBe(0);
   const listed = (await blip2(['cache', 'ls', '--converted'], variables)).stdout;
   expect(listed).toMatch(new RegExp(`^${id}\\tlanguage_model q4(\\+q8)?\\t[\\d.]+ [kM]B\\tused \\d{4}-\\d\\d-\\d\\d\\n`));

@@ -14,7 +14,7 @@ interface Summary {
 }
 const summary: Summary = JSON.parse(read('tools/parity/results/summary.json'));
 
-/** Below this an absolute tolerance is one of floats; above, of the levels of lossy pictures. */
+/** Below this an absolute tolerance is one of floats; above, of the levels of lossy images. */
 const LEVELS = 1;
 
 /** The rows of the README's parity table by case: entries, elements, least and largest absolute tolerance. */

@@ -11,7 +11,7 @@ import { root } from './documents.ts';
 
 const [opt, instructed] = [join(root, 'apps/cli/models/blip2-opt-shapes'), join(root, 'tools/parity/cases/instructblip-llama/checkpoint')];
 const [optId, instructedId, slowId] = ['someone/blip2-opt', 'someone/instructblip', 'someone/slow-tokenizer'];
-const picture = join(root, 'examples/left-of.png');
+const image = join(root, 'examples/left-of.png');
 const texts = ['a photo of', 'Question: is the circle yellow? Answer:', '<image>é </s>'];
 
 async function hub(): Promise<HubServer> {
@@ -30,8 +30,8 @@ const asksForWeights = ({ requests }: HubServer): boolean => requests.some(({ pa
 
 test('Blip2Processor: what the folder gives, then the model, then both offline', async () => {
   const server = await hub();
-  const expected = await (await Blip2Processor.fromPretrained(opt)).process({ images: [picture, picture, picture], text: texts }, { padding: true });
-  const load = async (options = {}): Promise<unknown> => (await Blip2Processor.fromPretrained(optId, options)).process({ images: [picture, picture, picture], text: texts }, { padding: true });
+  const expected = await (await Blip2Processor.fromPretrained(opt)).process({ images: [image, image, image], text: texts }, { padding: true });
+  const load = async (options = {}): Promise<unknown> => (await Blip2Processor.fromPretrained(optId, options)).process({ images: [image, image, image], text: texts }, { padding: true });
   expect(await load()).toEqual(expected);
   // One question about the branch, one for its files, and each file once.
   expect(server.requests.map(({ path }) => path.split('/').at(-1)?.split('?')[0])).toEqual(expect.arrayContaining(['main', 'tokenizer.json', 'preprocessor_config.json', 'processor_config.json']));

@@ -11,12 +11,12 @@ import { temporaryFolder } from './fakes/temporary-folder.ts';
 const example = (name: string): string => join(repository, 'examples', name);
 const linesOf = async (file: string): Promise<string[]> => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
 
-/** A folder of pictures, every fifth of them broken in one way or another. */
-async function manyPictures(count: number): Promise<(name?: string) => string> {
+/** A folder of images, every fifth of them broken in one way or another. */
+async function manyImages(count: number): Promise<(name?: string) => string> {
   const at = await temporaryFolder();
   for (let index = 0; index < count; index++) {
     const file = at(`Bild ü ${index}.png`);
-    if (index % 15 === 1) await writeFile(file, 'no picture at all');
+    if (index % 15 === 1) await writeFile(file, 'no image at all');
     else if (index % 15 === 6) await writeFile(file, '');
     else await copyFile(example('small-one.png'), file);
     if (index % 15 === 11) await truncate(file, 300);
@@ -35,9 +35,9 @@ function killedAfter(lines: number, output: string, argv: readonly string[]): Pr
 }
 
 describe('a long run that is killed, twice, the last line torn', () => {
-  test('goes on from there: every good picture once, every broken one reported, in one sheet', async () => {
+  test('goes on from there: every good image once, every broken one reported, in one sheet', async () => {
     const count = 150;
-    const at = await manyPictures(count);
+    const at = await manyImages(count);
     const output = at('out.jsonl');
     const argv = ['caption', '--quiet', '--batch-size', '2', at(), '-o', output, '--report', at('out.html')];
     expect(await killedAfter(8, output, argv)).toBe('SIGKILL');
@@ -60,8 +60,8 @@ describe('a long run that is killed, twice, the last line torn', () => {
 
 describe('a picture of a server on this machine', () => {
   test('is described when that is allowed', async () => {
-    const picture = await readFile(example('one-large-star.png'));
-    const server = createServer((_request, response) => void response.end(picture));
+    const image = await readFile(example('one-large-star.png'));
+    const server = createServer((_request, response) => void response.end(image));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/star.png`;

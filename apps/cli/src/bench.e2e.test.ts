@@ -29,7 +29,7 @@ describe('blip2 bench', () => {
     }
   });
 
-  test('shows a table of a given picture, and writes nothing else', async () => {
+  test('shows a table of a given image, and writes nothing else', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['bench', '--image', 'examples/photo-size.jpg', '--rounds', '1', '--new-tokens', '2']);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^the built-in demo, whose times say nothing about a real model\n.*captions of 2 tokens.*\n +fp32\n/);

@@ -73,8 +73,8 @@ describe('a URL on the command line', () => {
 });
 
 describe('bad input: one line with its code each, nothing on stdout, an exit code', () => {
-  test('pictures that are none', async () => {
-    const at = await temporaryFolder({ 'empty.png': '', 'text.png': 'no picture at all', 'drawing.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' });
+  test('images that are none', async () => {
+    const at = await temporaryFolder({ 'empty.png': '', 'text.png': 'no image at all', 'drawing.svg': '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' });
     await copyFile(star, at('cut.png'));
     await truncate(at('cut.png'), 2000);
     const names = ['empty.png', 'text.png', 'drawing.svg', 'cut.png', 'missing.png'];
@@ -176,19 +176,19 @@ describe('pipes and interrupts', () => {
 
 describe('InstructBLIP', () => {
   const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
-  const picture = join(repository, 'tools/parity/cases/instructblip-t5/images/photo.jpg');
+  const image = join(repository, 'tools/parity/cases/instructblip-t5/images/photo.jpg');
   // A tiny model of random weights: what it says means nothing, but it is what the reference says ('generate/…' of the case, by the library's tests).
   test('captions, answers and ranks', async () => {
     const common = ['-m', model, '--quiet', '--json'];
     const json = async (...argv: string[]): Promise<Record<string, unknown>> => JSON.parse((await spawnBlip2([...argv, ...common])).stdout);
-    const asked = await json('ask', picture, '-q', 'A short image description:', '--max-new-tokens', '6');
+    const asked = await json('ask', image, '-q', 'A short image description:', '--max-new-tokens', '6');
     expect(asked).toMatchObject({ question: 'A short image description:', tokenIds: expect.arrayContaining([expect.any(Number)]) });
-    expect((await json('caption', picture, '--max-new-tokens', '6'))['tokenIds']).toEqual(asked['tokenIds']);
-    expect(await json('rank', picture, '-q', 'what is it?', '-c', 'a cat', '-c', 'two dogs')).toMatchObject({ candidates: [{ text: expect.any(String) }, { text: expect.any(String) }] });
+    expect((await json('caption', image, '--max-new-tokens', '6'))['tokenIds']).toEqual(asked['tokenIds']);
+    expect(await json('rank', image, '-q', 'what is it?', '-c', 'a cat', '-c', 'two dogs')).toMatchObject({ candidates: [{ text: expect.any(String) }, { text: expect.any(String) }] });
   });
 
   test('talks', async () => {
-    const { exitCode, stdout } = await spawnBlip2(['chat', picture, '-m', model, '--quiet', '--max-new-tokens', '4'], { stdin: 'what is it?\nwhy?\n' });
+    const { exitCode, stdout } = await spawnBlip2(['chat', image, '-m', model, '--quiet', '--max-new-tokens', '4'], { stdin: 'what is it?\nwhy?\n' });
     expect(exitCode).toBe(0);
     expect(stdout.trim().split('\n').length).toBeGreaterThanOrEqual(1);
   });

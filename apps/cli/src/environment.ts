@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
-import type { Load, LoadEmbeddingModel, LoadModel, OpenPicture, PictureReader, RetrievalModel } from './model/model-port.ts';
+import type { Load, LoadEmbeddingModel, LoadModel, OpenImage, ImageReader, RetrievalModel } from './model/model-port.ts';
 import { temporaryFiles } from './output/temporary-files.ts';
 
 /** What a command may touch of the process and of the library. Tests hand in their own. */
@@ -20,10 +20,10 @@ export interface Environment {
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;
   readonly loadHeatmapModel: LoadHeatmapModel;
-  /** Here and now: for one picture. */
-  readonly openPicture: OpenPicture;
-  /** On so many other threads: for many pictures. */
-  readonly openReader: (threads: number) => Promise<PictureReader>;
+  /** Here and now: for one image. */
+  readonly openImage: OpenImage;
+  /** On so many other threads: for many images. */
+  readonly openReader: (threads: number) => Promise<ImageReader>;
 }
 
 /** The real process and the real library; the library is imported when it is first needed. */
@@ -50,6 +50,6 @@ export const processEnvironment: Environment = {
   loadRetrievalModel: async (source, options) => (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
   loadEmbeddingModel: async (source, part, options) => (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
   loadHeatmapModel: async (source, subject, options) => (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
-  openPicture: async (source, options) => (await import('./images/open-picture.ts')).openPicture(source, options),
-  openReader: async (threads) => (await import('./images/picture-threads.ts')).pictureThreads(threads),
+  openImage: async (source, options) => (await import('./images/open-image.ts')).openImage(source, options),
+  openReader: async (threads) => (await import('./images/image-threads.ts')).imageThreads(threads),
 };

@@ -60,7 +60,7 @@ describe('the demo checkpoint says, token by token, what the reference says', ()
     expect(all.flat()).toHaveLength(800);
   }, 300_000);
 
-  test('of the example pictures, JPEG and large ones among them', async () => {
+  test('of the example images, JPEG and large ones among them', async () => {
     const examples = read<Scene>('examples.jsonl');
     const said = read<Expected>('examples-expected.jsonl');
     const folder = join(repository, 'examples');

@@ -29,7 +29,7 @@ export function createProgram(environment: Environment, onExitCode: (code: ExitC
   const program = new Command('blip2');
   prepare(program, environment);
   program
-    .description('Captions and answers about pictures with BLIP-2, straight from Hugging Face checkpoints.')
+    .description('Captions and answers about images with BLIP-2, straight from Hugging Face checkpoints.')
     .usage('COMMAND [options]')
     .version(versionLine(), '-V, --version', 'Print the versions')
     .addHelpText('after', `\nWhat a command takes: blip2 COMMAND --help\n${EXIT_CODES}`);

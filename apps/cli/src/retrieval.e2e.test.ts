@@ -27,7 +27,7 @@ const read = <T>(name: string): T[] => lines<T>(readFileSync(join(evaluation, na
 const probability = ([mismatch, match]: readonly [number, number]): number => 1 / (1 + Math.exp(mismatch - match));
 
 describe('the real command with the demo checkpoint for retrieval', () => {
-  test('matches the example pictures with true and false captions as the reference does', async () => {
+  test('matches the example images with true and false captions as the reference does', async () => {
     const examples = read<Example>('examples.jsonl');
     const recorded = read<{ readonly itm: { readonly true: Recorded; readonly false: Recorded } }>('examples-expected.jsonl');
     const images = examples.map(({ image }) => join(repository, 'examples', image));
@@ -45,7 +45,7 @@ describe('the real command with the demo checkpoint for retrieval', () => {
     });
   });
 
-  test('embeds pictures and texts so that their dot product is the cosine of match', async () => {
+  test('embeds images and texts so that their dot product is the cosine of match', async () => {
     const at = await temporaryFolder({});
     const image = join(repository, 'examples/one-large-star.png');
     const text = 'a large yellow star';

@@ -103,7 +103,7 @@ describe.skipIf(script === undefined)(`blip2 in a terminal${script === undefined
     expect(FINISHED.exec(await terminal.until(FINISHED))?.[1]).toBe('0');
   });
 
-  test('the caption of one picture comes piece by piece, and reads as it does in a pipe', async () => {
+  test('the caption of one image comes piece by piece, and reads as it does in a pipe', async () => {
     const argv = ['caption', star, '--quiet', '--min-new-tokens', '60', '--max-new-tokens', '60', '--threads', '1'];
     const terminal = openTerminal(...argv);
     const screen = await terminal.until(FINISHED);

@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, '../../..');
 const opt = join(root, 'tools/parity/cases/opt/checkpoint');
 const legacy = join(root, 'tools/parity/cases/opt-legacy-fp16/checkpoint');
 
-function picture(side: number, batch = 1): PixelValues {
+function image(side: number, batch = 1): PixelValues {
   return { type: 'float32', dims: [batch, 3, side, side], data: Float32Array.from({ length: batch * 3 * side * side }, (_, index) => pseudoRandom(index)) };
 }
 function failure(code: string, words: RegExp = /./): unknown {
@@ -41,7 +41,7 @@ const leftovers = async (): Promise<string[]> => (await readdir(scratch)).filter
 describe('a random model', () => {
   test('is saved and loaded with the same scores, and leaves no file behind', async () => {
     const target = join(scratch, 'saved');
-    const pixelValues = picture(16, 2);
+    const pixelValues = image(16, 2);
     const inputIds = [[19, 19, 19, 2, 5], [19, 19, 19, 2, 6]];
     const logits = async (): Promise<Float32Array> => {
       await using model = await Blip2ForConditionalGeneration.fromConfig(tinyConfig, { seed: 7, folder: scratch });
@@ -62,7 +62,7 @@ describe('a random model', () => {
   test('begins as its initializer says', async () => {
     const names: string[] = [];
     await using model = await Blip2ForConditionalGeneration.fromConfig(tinyConfig, { initializer: (name) => (names.push(name), { kind: 'zeros' }) });
-    const { logits } = await model.forward({ pixelValues: picture(16) });
+    const { logits } = await model.forward({ pixelValues: image(16) });
     expect(new Set(logits.data)).toEqual(new Set([0]));
     expect(names).toContain('query_tokens');
   });
@@ -88,7 +88,7 @@ describe('savePretrained', () => {
     expect(new Set([...after.tensors.values()].map(({ dtype }) => dtype))).toEqual(new Set(['BF16']));
     expect(JSON.parse(await readFile(join(target, 'config.json'), 'utf8'))).toMatchObject({ torch_dtype: 'bfloat16', image_token_index: 420 });
     await using narrow = await Blip2ForConditionalGeneration.fromPretrained(target);
-    const [wide, rounded] = [await model.encodeImages(picture(32)), await narrow.encodeImages(picture(32))];
+    const [wide, rounded] = [await model.encodeImages(image(32)), await narrow.encodeImages(image(32))];
     const length = (data: Float32Array): number => Math.hypot(...data);
     const error = length(wide.data.map((value, index) => value - (rounded.data[index] ?? Number.NaN))) / length(wide.data);
     expect(error).toBeGreaterThan(0);
@@ -101,18 +101,18 @@ describe('savePretrained', () => {
     await using original = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await original.savePretrained(folder);
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
-    const before = await model.encodeImages(picture(32));
+    const before = await model.encodeImages(image(32));
     await model.savePretrained(folder);
-    expect((await model.encodeImages(picture(32))).data).toEqual(before.data);
+    expect((await model.encodeImages(image(32))).data).toEqual(before.data);
     await using again = await Blip2ForConditionalGeneration.fromPretrained(folder);
-    expect((await again.encodeImages(picture(32))).data).toEqual(before.data);
+    expect((await again.encodeImages(image(32))).data).toEqual(before.data);
   });
 });
 
 describe.each([['with image tokens', opt, 32], ['of 2023', legacy, 224]])('a model %s', (_, folder, side) => {
-  test('gives the same from pictures and from their prefix', async () => {
+  test('gives the same from images and from their prefix', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
-    const pixelValues = picture(side);
+    const pixelValues = image(side);
     const prefix = await model.encodeImages(pixelValues);
     expect(prefix.dims).toEqual([1, model.config.numQueryTokens, model.languageModel.embeddingSize]);
     const [whole, reused] = [await model.forward({ pixelValues }), await model.forward({ pixelValues: prefix })];
@@ -126,7 +126,7 @@ describe.each([['with image tokens', opt, 32], ['of 2023', legacy, 224]])('a mod
 
   test('chooses first what the forward scores highest', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
-    const pixelValues = picture(side);
+    const pixelValues = image(side);
     const { logits } = await model.forward({ pixelValues });
     const last = logits.data.subarray(-logits.dims[2]);
     expect((await model.generate({ pixelValues }, { maxNewTokens: 1 })).sequences).toEqual([[last.indexOf(Math.max(...last))]]);
@@ -136,11 +136,11 @@ describe.each([['with image tokens', opt, 32], ['of 2023', legacy, 224]])('a mod
 describe('Blip2ForConditionalGeneration', () => {
   test('gives the states of every part that runs, when asked by the call or the configuration', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
-    const { visionOutputs, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues: picture(32) }, { outputHiddenStates: true, outputAttentions: true });
+    const { visionOutputs, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues: image(32) }, { outputHiddenStates: true, outputAttentions: true });
     for (const outputs of [visionOutputs, qformerOutputs, languageModelOutputs]) expect(outputs).toMatchObject({ hiddenStates: expect.any(Array) as unknown, attentions: expect.any(Array) as unknown });
     const asking = Blip2Config.fromJson({ ...Blip2Config.toJson(tinyConfig, { full: true }), output_hidden_states: true });
     await using second = await Blip2ForConditionalGeneration.fromConfig(asking);
-    const asked = await second.forward({ pixelValues: picture(16) });
+    const asked = await second.forward({ pixelValues: image(16) });
     expect(asked.languageModelOutputs).toHaveProperty('hiddenStates');
     expect(asked.visionOutputs).toHaveProperty('hiddenStates');
     expect(asked.visionOutputs).not.toHaveProperty('attentions');
@@ -148,7 +148,7 @@ describe('Blip2ForConditionalGeneration', () => {
 
   test('gives the cache of the language model alone, when asked', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
-    const pixelValues = picture(32);
+    const pixelValues = image(32);
     const { logits, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues }, { useCache: true });
     const positions = languageModelOutputs.pastKeyValues?.map((layer) => ('key' in layer ? layer.key.dims[2] : undefined));
     expect([...new Set(positions)]).toEqual([logits.dims[1]]);
@@ -169,41 +169,41 @@ describe('Blip2ForConditionalGeneration', () => {
     const made: string[] = [];
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt, { createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)) });
     expect(made).toEqual([]);
-    await model.encodeImages(picture(32));
+    await model.encodeImages(image(32));
     expect(made).toEqual(['vision_model', 'qformer', 'language_projection']);
   });
 
   test('refuses work after it was disposed of', async () => {
     const model = await Blip2ForConditionalGeneration.fromPretrained(opt);
-    await model.forward({ pixelValues: picture(32) });
+    await model.forward({ pixelValues: image(32) });
     await model.dispose();
     await model[Symbol.asyncDispose]();
-    await expect(model.forward({ pixelValues: picture(32) })).rejects.toThrow(failure('DISPOSED'));
-    await expect(model.generate({ pixelValues: picture(32) })).rejects.toThrow(failure('DISPOSED'));
+    await expect(model.forward({ pixelValues: image(32) })).rejects.toThrow(failure('DISPOSED'));
+    await expect(model.generate({ pixelValues: image(32) })).rejects.toThrow(failure('DISPOSED'));
     await expect(model.languageModel.generate({ inputIds: [[2]] })).rejects.toThrow(failure('DISPOSED'));
   });
 
   test('computes in a worker what it computes inline', async () => {
     await using inline = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await using worker = await Blip2ForConditionalGeneration.fromPretrained(opt, { isolate: 'worker' });
-    const pixelValues = picture(32);
+    const pixelValues = image(32);
     const options = { outputHiddenStates: true } as const;
     const [here, there] = [await inline.forward({ pixelValues }, options), await worker.forward({ pixelValues }, options)];
     expect(there).toEqual(here);
     const beams = { numBeams: 3, maxNewTokens: 5 } as const;
     expect(await worker.generate({ pixelValues }, beams)).toEqual(await inline.generate({ pixelValues }, beams));
-    await expect(worker.forward({ pixelValues: picture(40) })).rejects.toThrow(failure('SHAPE_MISMATCH', /interpolatePosEncoding/));
+    await expect(worker.forward({ pixelValues: image(40) })).rejects.toThrow(failure('SHAPE_MISMATCH', /interpolatePosEncoding/));
   });
 });
 
 describe('Blip2Model', () => {
   test('says what each part says', async () => {
     await using model = await Blip2Model.fromPretrained(opt);
-    const pixelValues = picture(32);
-    const image = await model.getImageFeatures({ pixelValues });
-    expect(image.lastHiddenState.data).toEqual((await model.visionModel.encode(pixelValues)).data);
+    const pixelValues = image(32);
+    const features = await model.getImageFeatures({ pixelValues });
+    expect(features.lastHiddenState.data).toEqual((await model.visionModel.encode(pixelValues)).data);
     const queries = await model.getQFormerFeatures({ pixelValues });
-    expect(queries.lastHiddenState.data).toEqual((await model.qformer.query(image.lastHiddenState)).data);
+    expect(queries.lastHiddenState.data).toEqual((await model.qformer.query(features.lastHiddenState)).data);
     const text = await model.getTextFeatures({ inputIds: [[2, 5, 6]] });
     expect(text.logits?.dims).toEqual([1, 3, 432]);
     expect(await model.forward({ pixelValues })).toMatchObject({ logits: { dims: [1, 7, 432] } });
@@ -216,7 +216,7 @@ describe('openCheckpointParts', () => {
     const [first, second] = await Promise.all([parts.vision(), parts.vision()]);
     expect(first).toBe(second);
     await parts[Symbol.asyncDispose]();
-    await expect(first.encode(picture(32))).rejects.toThrow(failure('DISPOSED'));
+    await expect(first.encode(image(32))).rejects.toThrow(failure('DISPOSED'));
     await expect(parts.language()).rejects.toThrow(failure('DISPOSED'));
   });
 });

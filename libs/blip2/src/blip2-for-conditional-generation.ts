@@ -16,7 +16,7 @@ import { saveModel, type SaveModelOptions } from './save-model.ts';
 import { withGenerate, type TextGenerator } from './text-generator.ts';
 import { expectComplete } from './whole-weights.ts';
 
-/** What `forward` takes: pictures, text, and what it is judged by. */
+/** What `forward` takes: images, text, and what it is judged by. */
 export interface ForwardInputs extends PromptInputs, TargetInputs {}
 
 /** What `forward` gives beside scores. Defaults of the first two: the configuration. */
@@ -25,15 +25,15 @@ export interface ForwardOptions {
   readonly outputHiddenStates?: boolean;
   /** Attention maps of every layer of the parts that run. */
   readonly outputAttentions?: boolean;
-  /** Accept pictures of another size than the encoder's. Default false. */
+  /** Accept images of another size than the encoder's. Default false. */
   readonly interpolatePosEncoding?: boolean;
   /** Give the language model's keys and values, `languageModelOutputs.pastKeyValues`. Default false. */
   readonly useCache?: boolean;
 }
 
-/** What each part says on the way from pictures to scores. */
+/** What each part says on the way from images to scores. */
 export interface ForwardOutput extends PromptOutput {
-  /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
+  /** Absent where a visual prefix took the place of images; so is `qformerOutputs`. */
   readonly visionOutputs?: VisionOutput;
   /** Of the queries, `lastHiddenState` `[batch, queries, hidden]`. */
   readonly qformerOutputs?: QFormerOutput;
@@ -58,7 +58,7 @@ export interface Blip2ForConditionalGeneration extends AsyncDisposable {
   /**
    * Scores every position of a prompt, or of a seq2seq model's decoder.
    * @throws Blip2Error `INVALID_ARGUMENT` if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids, or
-   * for ids and embeddings both; `SHAPE_MISMATCH` for pictures of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG`; `DISPOSED`.
+   * for ids and embeddings both; `SHAPE_MISMATCH` for images of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG`; `DISPOSED`.
    */
   forward(inputs: ForwardInputs, options?: ForwardOptions): Promise<ForwardOutput>;
   /**
@@ -72,8 +72,8 @@ export interface Blip2ForConditionalGeneration extends AsyncDisposable {
    */
   scoreSequences(inputs: PromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
   /**
-   * What the language model reads of the pictures, `[batch, queries, embeddingSize]`, once for any number of questions.
-   * @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size; `DISPOSED`.
+   * What the language model reads of the images, `[batch, queries, embeddingSize]`, once for any number of questions.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`.
    */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
   /** Writes configuration, tokenizer and weights in the hub layout, so that the reference loads them. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
@@ -138,7 +138,7 @@ interface ReadImage {
   readonly qformerOutputs?: QFormerOutput;
 }
 
-/** The prefix of the pictures, with what the parts say on the way to it. */
+/** The prefix of the images, with what the parts say on the way to it. */
 async function readImage(pipeline: Blip2Pipeline, { visionModel, qformer }: ForwardParts, pixelValues: PixelValues | VisualPrefix, options: ForwardOptions): Promise<ReadImage> {
   if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
   const visionOutputs = await visionModel.forward({ pixelValues }, options);

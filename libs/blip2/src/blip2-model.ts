@@ -10,7 +10,7 @@ import type { LoadOptions } from './load-options.ts';
 import type { ModelSources } from './model-sources.ts';
 import { openRandomParts, type RandomOptions } from './random-parts.ts';
 
-/** Pictures as the image processor gives them. */
+/** Images as the image processor gives them. */
 export interface ImageInputs {
   /** `[batch, 3, height, width]`. */
   readonly pixelValues: PixelValues;
@@ -21,12 +21,12 @@ export type TextFeatures = LanguageModelOutput & { readonly lastHiddenState: Hid
 
 /** The model of the documentation's feature examples (`Blip2Model` of the reference): the whole model, and a getter per part. */
 export interface Blip2Model extends Blip2ForConditionalGeneration {
-  /** What the vision encoder says of pictures, `lastHiddenState` `[batch, 1 + patches, visionHidden]`. @throws Blip2Error `SHAPE_MISMATCH` for another size; `DISPOSED`. */
+  /** What the vision encoder says of images, `lastHiddenState` `[batch, 1 + patches, visionHidden]`. @throws Blip2Error `SHAPE_MISMATCH` for another size; `DISPOSED`. */
   getImageFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<VisionOutput>;
-  /** What the Q-Former says of pictures, `lastHiddenState` `[batch, queries, hidden]`. @throws Blip2Error `SHAPE_MISMATCH` for another size; `DISPOSED`. */
+  /** What the Q-Former says of images, `lastHiddenState` `[batch, queries, hidden]`. @throws Blip2Error `SHAPE_MISMATCH` for another size; `DISPOSED`. */
   getQFormerFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<QFormerOutput>;
   /**
-   * What the language model says of a text without any picture, `lastHiddenState` `[batch, sequence, hidden]`. A seq2seq model's decoder runs only if it is given ids or labels.
+   * What the language model says of a text without any image, `lastHiddenState` `[batch, sequence, hidden]`. A seq2seq model's decoder runs only if it is given ids or labels.
    * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings, or for ids beyond the vocabulary; `SEQUENCE_TOO_LONG`; `SHAPE_MISMATCH`; `DISPOSED`.
    */
   getTextFeatures(inputs: Omit<Seq2SeqLMInputs, 'pastKeyValues'>, options?: CausalLMOptions): Promise<TextFeatures>;

@@ -8,8 +8,8 @@ import { questionPrompt } from './prompt-templates.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const model = join(root, 'apps/cli/models/blip2-opt-shapes');
-const pictures = ['left-of.png', 'three-objects.png', 'small-one.png'].map((name) => join(root, 'examples', name));
-const [first = '', second = '', third = ''] = pictures;
+const images = ['left-of.png', 'three-objects.png', 'small-one.png'].map((name) => join(root, 'examples', name));
+const [first = '', second = '', third = ''] = images;
 const short = { maxNewTokens: 8 } as const;
 
 function failure(code: string, words: RegExp = /./): unknown {
@@ -17,7 +17,7 @@ function failure(code: string, words: RegExp = /./): unknown {
 }
 
 let blip2: Blip2;
-/** Pictures in each call of the encoder. */
+/** Images in each call of the encoder. */
 const encoded: number[] = [];
 beforeAll(async () => {
   const loaded = await Blip2.fromPretrained(model);
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 describe('caption', () => {
-  test('gives one result for one picture and a list for a list', async () => {
+  test('gives one result for one image and a list for a list', async () => {
     const one = await blip2.caption(first, short);
     expect(one.text).not.toBe('');
     expect(one.tokenIds.length).toBeLessThanOrEqual(8);
@@ -44,9 +44,9 @@ describe('caption', () => {
     expect(await blip2.caption([], short)).toEqual([]);
   });
 
-  test('gives a picture in a batch the text that it has alone', async () => {
-    const batch = await blip2.caption(pictures, short);
-    const alone = await Promise.all(pictures.map((picture) => blip2.caption(picture, short)));
+  test('gives an image in a batch the text that it has alone', async () => {
+    const batch = await blip2.caption(images, short);
+    const alone = await Promise.all(images.map((image) => blip2.caption(image, short)));
     expect(batch.map(({ text }) => text)).toEqual(alone.map(({ text }) => text));
     batch.forEach(({ score }, index) => expect(score).toBeCloseTo(alone[index]?.score ?? Number.NaN, 3));
     expect(new Set(batch.map(({ text }) => text)).size).toBeGreaterThan(1);
@@ -58,7 +58,7 @@ describe('caption', () => {
     expect(prompted.text).toBe((await blip2.answer(first, 'how many objects are there?', short)).text);
   });
 
-  test('takes pictures in any form', async () => {
+  test('takes images in any form', async () => {
     const decoded: RgbImage = await decodeImage(first);
     const [height, width] = decoded.dims;
     const raw = { data: decoded.data, width, height, channels: 3 } as const;
@@ -70,7 +70,7 @@ describe('caption', () => {
 describe('answer', () => {
   const questions = ['how many objects are there?', 'what color is the triangle?'];
 
-  test('pairs one picture with several questions, and encodes it once', async () => {
+  test('pairs one image with several questions, and encodes it once', async () => {
     encoded.length = 0;
     const answers = await blip2.answer(first, questions, short);
     expect(encoded).toEqual([1]);
@@ -78,9 +78,9 @@ describe('answer', () => {
     expect(answers[0]?.text).not.toBe(answers[1]?.text);
   });
 
-  test('pairs several pictures with one question, and lists side by side', async () => {
+  test('pairs several images with one question, and lists side by side', async () => {
     const [question = '', other = ''] = questions;
-    const alone = async (picture: string, asked: string): Promise<string> => (await blip2.answer(picture, asked, short)).text;
+    const alone = async (image: string, asked: string): Promise<string> => (await blip2.answer(image, asked, short)).text;
     expect((await blip2.answer([first, second], question, short)).map(({ text }) => text)).toEqual([await alone(first, question), await alone(second, question)]);
     encoded.length = 0;
     const pairs = await blip2.answer([first, third], [question, other], short);
@@ -92,7 +92,7 @@ describe('answer', () => {
   });
 
   test('refuses lists that do not pair up, and empty questions', async () => {
-    await expect(blip2.answer(pictures, questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /3 and 2/));
+    await expect(blip2.answer(images, questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /3 and 2/));
     await expect(blip2.answer([], questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /0 and 2/));
     await expect(blip2.answer(first, ' ', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[0\]/));
     await expect(blip2.answer(first, ['what?', ''], short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[1\]/));
@@ -138,7 +138,7 @@ describe('options', () => {
   });
 
   test('do not allow URLs unless told', async () => {
-    await expect(blip2.caption('https://example.org/picture.png', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /allowUrls/));
+    await expect(blip2.caption('https://example.org/image.png', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /allowUrls/));
   });
 });
 
@@ -160,7 +160,7 @@ describe('Blip2.fromPretrained', () => {
 
   test('writes the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(model, { isolate: 'worker' });
-    expect((await worker.caption(pictures, short)).map(({ text }) => text)).toEqual((await blip2.caption(pictures, short)).map(({ text }) => text));
+    expect((await worker.caption(images, short)).map(({ text }) => text)).toEqual((await blip2.caption(images, short)).map(({ text }) => text));
   });
 
   test('gives repositories of 2023 prompts without image tokens', async () => {

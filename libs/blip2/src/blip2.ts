@@ -9,18 +9,18 @@ import { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesO
 import { loadProcessor } from './load-processor.ts';
 import { chatPrompt, questionPrompt, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
 import { createEncodedImages, type EncodedImage } from './tasks/encoded-image.ts';
-import { createPictureTasks, type PictureTasks, type TaskPrompts } from './tasks/picture-tasks.ts';
+import { createImageTasks, type ImageTasks, type TaskPrompts } from './tasks/image-tasks.ts';
 import type { RankAnswersOptions } from './tasks/rank-answers.ts';
 import type { ImageOptions } from './tasks/task-images.ts';
 import { preparedAhead } from './prepare-ahead.ts';
 
-/** What every task that writes takes: options of generation, and how pictures are read. Unless told, at most 32 new tokens are written. */
+/** What every task that writes takes: options of generation, and how images are read. Unless told, at most 32 new tokens are written. */
 export interface TaskOptions extends GenerationOptions, ImageOptions {
-  /** Hears every token as it is chosen; its `row` is the place of the picture or question. Not with beams. */
+  /** Hears every token as it is chosen; its `row` is the place of the image or question. Not with beams. */
   readonly onToken?: (token: NewToken) => void;
 }
 
-/** How pictures are described. */
+/** How images are described. */
 export interface CaptionOptions extends TaskOptions {
   /** Text that the caption is to go on from, such as `a photo of`; the result does not repeat it. Default none; InstructBLIP needs an instruction and has one. */
   readonly prompt?: string;
@@ -45,8 +45,8 @@ export interface ChatOptions extends TaskOptions {
   readonly template?: ChatTemplate;
 }
 
-/** The tasks of BLIP-2: pictures in, text out. */
-export interface Blip2 extends PictureTasks<EncodedImage> {
+/** The tasks of BLIP-2: images in, text out. */
+export interface Blip2 extends ImageTasks<EncodedImage> {
   /** The four parts behind their seams, for tensors and ids. */
   readonly pipeline: Blip2Pipeline;
   /** Image processor and tokenizer. */
@@ -55,7 +55,7 @@ export interface Blip2 extends PictureTasks<EncodedImage> {
 
 /** What the tasks are made of. */
 export interface Blip2TaskParts extends Blip2Parts {
-  /** Of the checkpoint that the language model belongs to: it says how pictures stand in a prompt. */
+  /** Of the checkpoint that the language model belongs to: it says how images stand in a prompt. */
   readonly processor: Blip2Processor;
 }
 
@@ -70,12 +70,12 @@ export function createBlip2({ processor, ...parts }: Blip2TaskParts): Blip2 {
   return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
 }
 
-/** BLIP-2 was asked in these words; a picture alone is described. */
+/** BLIP-2 was asked in these words; an image alone is described. */
 const PROMPTS: TaskPrompts = { caption: undefined, question: questionPrompt, chat: chatPrompt };
 
 function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose: () => Promise<void>): Blip2 {
   const keep = async (pixelValues: PixelValues, options: EncodeImagesOptions): Promise<EncodedImage[]> => createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues, options));
-  return { ...createPictureTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
+  return { ...createImageTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
 }
 
 async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2> {

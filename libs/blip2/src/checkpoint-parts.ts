@@ -70,7 +70,7 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
 function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {
   const optionsOf = partOptions(options);
   const folder = folders.qformer;
-  // The language model gets ready while the others look at a picture.
+  // The language model gets ready while the others look at an image.
   const hosts = options.isolate === 'worker' ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) } : undefined;
   hosts?.seeing.start(LOADERS);
   const made: AsyncDisposable[] = [];

@@ -8,13 +8,13 @@ import type { CheckpointParts } from './checkpoint-parts.ts';
 import { Blip2Token, blip2Module, CheckpointPartsToken, createBlip2Container, ProcessorToken, provide } from './container.ts';
 
 const model = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
-const picture = join(import.meta.dirname, '../../../examples/left-of.png');
+const image = join(import.meta.dirname, '../../../examples/left-of.png');
 
 describe('createBlip2Container', () => {
   test('assembles the tasks, each part once', async () => {
     await using container = await createBlip2Container(model);
     const blip2 = await container.get(Blip2Token);
-    expect((await blip2.caption(picture, { maxNewTokens: 4 })).tokenIds.length).toBeGreaterThan(0);
+    expect((await blip2.caption(image, { maxNewTokens: 4 })).tokenIds.length).toBeGreaterThan(0);
     expect(await container.get(Blip2Token)).toBe(blip2);
     expect(await container.get(VisionEncoder)).toBe(blip2.pipeline.vision);
     expect(await container.get(LanguageModel)).toBe(blip2.pipeline.language);
@@ -40,7 +40,7 @@ describe('createBlip2Container', () => {
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 128, patches: 3 }));
     const blip2 = await container.get(Blip2Token);
     expect((await blip2.pipeline.vision.encode({ type: 'float32', dims: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) })).dims).toEqual([1, 3, 128]);
-    expect((await blip2.caption(picture, { maxNewTokens: 2 })).tokenIds.length).toBeGreaterThan(0);
+    expect((await blip2.caption(image, { maxNewTokens: 2 })).tokenIds.length).toBeGreaterThan(0);
   });
 
   test('refuses one that does not fit', async () => {

@@ -26,7 +26,7 @@ export interface PromptOutput {
   readonly languageModelOutputs: LanguageModelOutput;
 }
 
-/** Scores every position of a prompt that pictures are part of, or of a seq2seq model's decoder. */
+/** Scores every position of a prompt that images are part of, or of a seq2seq model's decoder. */
 export async function forwardPrompt(language: CheckpointLanguageModel, { inputsEmbeds, attentionMask }: MergedPrompt, { labels, decoderInputIds, decoderAttentionMask }: TargetInputs, outputs: CausalLMOptions): Promise<PromptOutput> {
   const languageModelOutputs: LanguageModelOutput = await language.forward({
     inputsEmbeds, attentionMask, ...(labels && { labels }), ...(decoderInputIds && { decoderInputIds }), ...(decoderAttentionMask && { decoderAttentionMask }),
@@ -36,7 +36,7 @@ export async function forwardPrompt(language: CheckpointLanguageModel, { inputsE
   return { logits, ...(loss && { loss }), languageModelOutputs };
 }
 
-/** Refuses early what the language model would refuse, or leave unread, after the picture has been encoded. */
+/** Refuses early what the language model would refuse, or leave unread, after the image has been encoded. */
 export function expectDecoderInputs({ architecture }: Pick<LanguageModel, 'architecture'>, { labels, decoderInputIds, decoderAttentionMask }: TargetInputs): void {
   if (architecture === 'seq2seq' && !labels && !decoderInputIds) {
     throw new Blip2Error('INVALID_ARGUMENT', 'The decoder needs something to read', { where: 'decoderInputIds', expected: 'labels or decoderInputIds', got: 'neither', fix: 'Use generate to let the model write' });

@@ -4,7 +4,7 @@ export {
   InstructBlipForConditionalGeneration, type InstructForwardInputs, type InstructForwardOutput,
 } from './instruct/instructblip-for-conditional-generation.ts';
 export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './instruct/instructblip.ts';
-export { loadPictureTasks } from './load-picture-tasks.ts';
+export { loadImageTasks } from './load-image-tasks.ts';
 export { createInstructBlipPipeline, type Instruction, type InstructBlipParts, type InstructBlipPipeline, type InstructPromptInputs } from './instruct/instructblip-pipeline.ts';
 export type { ModelConfig } from './model-config.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './blip2-model.ts';
@@ -19,8 +19,8 @@ export {
   Blip2, createBlip2, type AnswerOptions, type Blip2TaskParts, type CaptionOptions, type ChatOptions, type QuestionOptions, type RankOptions, type TaskOptions,
 } from './blip2.ts';
 export type { Conversation } from './tasks/conversation.ts';
-export type { EncodedBatch, EncodedImage, KeptImage, PictureBatch, TaskImage } from './tasks/encoded-image.ts';
-export type { PictureTasks } from './tasks/picture-tasks.ts';
+export type { EncodedBatch, EncodedImage, KeptImage, ImageBatch, TaskImage } from './tasks/encoded-image.ts';
+export type { ImageTasks } from './tasks/image-tasks.ts';
 export type { RankAnswersOptions, RankedAnswer } from './tasks/rank-answers.ts';
 export type { ImageOptions, TaskProcessor } from './tasks/task-images.ts';
 export type { TextStream } from './tasks/text-stream.ts';
@@ -30,7 +30,7 @@ export { bareQuestion, chatPrompt, instructChatPrompt, questionPrompt, shortAnsw
 export { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
 export type { WindowFill } from './heatmap/hidden-windows.ts';
 export { occlusionMap, positiveShare, type OcclusionMap, type OcclusionMode, type OcclusionOptions } from './heatmap/occlusion-map.ts';
-export { contrastScore, matchScore, writingScore, type PictureScore } from './heatmap/picture-scores.ts';
+export { contrastScore, matchScore, writingScore, type ImageScore } from './heatmap/image-scores.ts';
 export { overlayHeatmap, type OverlayOptions } from './heatmap/overlay-heatmap.ts';
 export { queryAttention, type AttentionMap, type QueryAttentionOptions, type QueryAttentionParts } from './heatmap/query-attention.ts';
 export type { ModelFolders, ModelSources } from './model-sources.ts';

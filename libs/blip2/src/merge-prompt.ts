@@ -29,7 +29,7 @@ interface MergeInputs {
   readonly language: LanguageModel;
 }
 
-/** The prompt of a picture without text: its image tokens, and the start token where the model has one. */
+/** The prompt of an image without text: its image tokens, and the start token where the model has one. */
 function ownPrompt({ dims: [batch, queries] }: VisualPrefix, { imageTokenIndex }: PromptLayout, { bosTokenId }: SpecialTokens): TokenIds[] {
   const images = imageTokenIndex === undefined ? [] : new Array<number>(queries).fill(imageTokenIndex);
   const start = bosTokenId === undefined ? [] : [bosTokenId];
@@ -77,7 +77,7 @@ function placesOf({ dims: [batch, sequence, size], data }: TokenEmbeddings, want
 function concatenate(prefix: VisualPrefix, text: TokenEmbeddings): TokenEmbeddings {
   const [batch, queries, size] = prefix.dims;
   const [rows, sequence] = text.dims;
-  if (rows !== batch) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per picture', { expected: String(batch), got: String(rows), where: 'inputIds' });
+  if (rows !== batch) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', { expected: String(batch), got: String(rows), where: 'inputIds' });
   const data = new Float32Array(batch * (queries + sequence) * size);
   for (let row = 0; row < batch; row++) {
     const start = row * (queries + sequence) * size;
@@ -92,7 +92,7 @@ function replaceImageTokens(prefix: VisualPrefix, text: TokenEmbeddings, places:
   const [batch, queries, size] = prefix.dims;
   if (places.length !== batch * queries) {
     throw new Blip2Error('SHAPE_MISMATCH', 'The prompt has not one image token per image feature', {
-      where: 'inputIds', expected: `${batch * queries} tokens ${imageTokenIndex}`, got: String(places.length), fix: 'Let the processor make the prompt from picture and text together',
+      where: 'inputIds', expected: `${batch * queries} tokens ${imageTokenIndex}`, got: String(places.length), fix: 'Let the processor make the prompt from image and text together',
     });
   }
   const data = text.data.slice();

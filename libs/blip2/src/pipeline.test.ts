@@ -43,7 +43,7 @@ describe('createPipeline', () => {
 describe('a prompt with image tokens', () => {
   const pipeline = createPipeline(parts(), { imageTokenIndex: IMAGE });
 
-  test('has the features of its own picture in their places, and words everywhere else', async () => {
+  test('has the features of its own image in their places, and words everywhere else', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [[IMAGE, IMAGE, 3, 4], [1, IMAGE, IMAGE, 4]];
     const { inputsEmbeds, attentionMask, promptIds } = await pipeline.embedPrompt({ pixelValues, inputIds, attentionMask: [[1, 1, 1, 1], [0, 1, 1, 1]] });
@@ -76,7 +76,7 @@ describe('a prompt with image tokens', () => {
     await expect(pipeline.embedPrompt({ pixelValues, inputsEmbeds, inputIds })).rejects.toThrow(failure('INVALID_ARGUMENT', /both/));
   });
 
-  test('takes a prefix for the pictures it was made of', async () => {
+  test('takes a prefix for the images it was made of', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [[IMAGE, IMAGE, 3], [IMAGE, IMAGE, 4]];
     expect(await pipeline.embedPrompt({ pixelValues: prefix, inputIds })).toEqual(await pipeline.embedPrompt({ pixelValues, inputIds }));
@@ -108,8 +108,8 @@ describe('a prompt without image tokens (repositories of 2023)', () => {
     expect((await pipeline.embedPrompt({ pixelValues })).promptIds).toEqual([[0], [0]]);
   });
 
-  test('refuses another number of texts than of pictures', async () => {
-    await expect(pipeline.embedPrompt({ pixelValues, inputIds: [[3]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /one text per picture/));
+  test('refuses another number of texts than of images', async () => {
+    await expect(pipeline.embedPrompt({ pixelValues, inputIds: [[3]] })).rejects.toThrow(failure('SHAPE_MISMATCH', /one text per image/));
   });
 });
 

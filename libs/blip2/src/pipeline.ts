@@ -12,7 +12,7 @@ export interface Blip2Parts {
   readonly qformer: QFormer;
   /** Queries → embeddings `[batch, queries, embeddingSize]`. */
   readonly projection: LanguageProjection;
-  /** Embeddings of picture and prompt → scores of the next token, `[batch, 1, vocabulary]`. */
+  /** Embeddings of image and prompt → scores of the next token, `[batch, 1, vocabulary]`. */
   readonly language: LanguageModel;
 }
 
@@ -25,29 +25,29 @@ export interface PromptLayout {
 /** What the language model reads of an image, `[batch, queries, embeddingSize]`: usable for any number of questions. */
 export type VisualPrefix = TokenEmbeddings;
 
-/** How pictures are encoded. */
+/** How images are encoded. */
 export interface EncodeImagesOptions {
   /** Accept other sizes than the encoder's. Default false. */
   readonly interpolatePosEncoding?: boolean;
 }
 
-/** A prompt that pictures are part of. */
+/** A prompt that images are part of. */
 export interface PromptInputs extends PromptText {
-  /** Pictures `[batch, 3, height, width]`, or the prefix that `encodeImages` made of them. */
+  /** Images `[batch, 3, height, width]`, or the prefix that `encodeImages` made of them. */
   readonly pixelValues: PixelValues | VisualPrefix;
 }
 
-/** The four parts in a row: pictures to prefix, prefix and text to tokens. */
+/** The four parts in a row: images to prefix, prefix and text to tokens. */
 export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
-  /** Pictures `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size. */
+  /** Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH` for images of another size. */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 
-/** What a language model does with prompts that pictures are part of. */
+/** What a language model does with prompts that images are part of. */
 export interface PromptTasks<Inputs extends PromptInputs> {
   /**
    * Embeddings of a whole prompt, image features in their places.
-   * @throws Blip2Error `INVALID_ARGUMENT` for ids and embeddings both, or ids beyond the vocabulary; `SHAPE_MISMATCH` if image tokens and features, or texts and pictures, are not as many.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids and embeddings both, or ids beyond the vocabulary; `SHAPE_MISMATCH` if image tokens and features, or texts and images, are not as many.
    */
   embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
   /** Writes new tokens after each prompt. @throws Blip2Error as `embedPrompt`, and as `generate` of `@blip2/generate`. */
@@ -77,7 +77,7 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
   };
 }
 
-/** Prompts over any way from pictures to their prefix. */
+/** Prompts over any way from images to their prefix. */
 export function createPromptTasks<Inputs extends PromptInputs>(language: LanguageModel, layout: PromptLayout, prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>): PromptTasks<Inputs> {
   const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
     mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
@@ -108,7 +108,7 @@ export function expectSeen(vision: Pick<VisionEncoder, 'hiddenSize'>, qformer: P
   expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
 }
 
-/** Pictures have four axes, prefixes three. */
+/** Images have four axes, prefixes three. */
 export function isPixelValues(tensor: PixelValues | VisualPrefix): tensor is PixelValues {
   return tensor.dims.length === 4;
 }

@@ -86,7 +86,7 @@ describe('what is loaded', () => {
     return seen;
   }
 
-  test('at fast: 8 bits for pictures and prompts, 4 bits for token after token', async () => {
+  test('at fast: 8 bits for images and prompts, 4 bits for token after token', async () => {
     const seen = await graphs('fast');
     expect(seen.get('vision_model once')).toEqual(new Set(['MatMulIntegerToFloat']));
     expect(seen.get('qformer once')).toEqual(new Set(['MatMulIntegerToFloat']));

@@ -12,7 +12,7 @@ import { Blip2ForConditionalGeneration } from './blip2-for-conditional-generatio
 import { Blip2Token, createBlip2Container, ProcessorToken } from './container.ts';
 
 const model = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
-const picture = join(import.meta.dirname, '../../../examples/left-of.png');
+const image = join(import.meta.dirname, '../../../examples/left-of.png');
 const clip = ClipVisionConfig.create({ hiddenSize: 128, intermediateSize: 96, numHiddenLayers: 2, numAttentionHeads: 4, imageSize: 64, patchSize: 16 });
 const llama = LlamaConfig.create({ vocabSize: 448, hiddenSize: 128, intermediateSize: 96, numHiddenLayers: 2, numAttentionHeads: 4, numKeyValueHeads: 2, initializerRange: 0.5, bosTokenId: 2, eosTokenId: 202, padTokenId: 1 });
 
@@ -32,7 +32,7 @@ describe('a container whose vision encoder and language model are of other famil
     expect(await container.get(ProcessorToken)).toBe(blip2.processor);
     expect(await container.get(Blip2Token)).toBe(blip2);
 
-    const [one, two] = await blip2.caption([picture, join(import.meta.dirname, '../../../examples/one-large-star.png')], { maxNewTokens: 4, numBeams: 2 });
+    const [one, two] = await blip2.caption([image, join(import.meta.dirname, '../../../examples/one-large-star.png')], { maxNewTokens: 4, numBeams: 2 });
     expect(one!.tokenIds.length).toBeGreaterThan(0);
     expect(one!.score).not.toBe(two!.score);
     expect(one!.tokenIds.every((id) => id < llama.vocabSize)).toBe(true);

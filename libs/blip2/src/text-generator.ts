@@ -10,7 +10,7 @@ export interface TextInputs {
   readonly attentionMask?: Rows;
 }
 
-/** A language model that also writes on its own, without any picture. */
+/** A language model that also writes on its own, without any image. */
 export type TextGenerator<M extends LanguageModel = LanguageModel> = M & {
   /** Writes new tokens after each text. @throws Blip2Error as `generate` of `@blip2/generate`; `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH` for ragged rows. */
   generate(inputs: TextInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;

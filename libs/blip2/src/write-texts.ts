@@ -6,7 +6,7 @@ import { encodeTaskImages, type ImageOptions, type ReadingTools } from './tasks/
 import { encodeTexts, openPrompt } from './tasks/task-prompt.ts';
 import { decoderOf, deferWriting, followGeneration, type Writing } from './tasks/writing.ts';
 
-/** A picture and what the model is to go on from; without text it describes the picture. */
+/** An image and what the model is to go on from; without text it describes the image. */
 export interface ImageText {
   readonly image: TaskImage<KeptImage>;
   readonly text: string | undefined;
@@ -15,7 +15,7 @@ export interface ImageText {
 /** Enough for any caption or answer of one sentence; the reference's 20 cuts some short. */
 const DEFAULT_NEW_TOKENS = 32;
 
-/** Writes one text per row, all rows in one batch. Pictures that occur several times are encoded, and by causal models read, once. */
+/** Writes one text per row, all rows in one batch. Images that occur several times are encoded, and by causal models read, once. */
 export function writeTexts(tools: ReadingTools, rows: readonly ImageText[], options: TaskOptions): Writing {
   return deferWriting(async function* (begin) {
     if (rows.length === 0) return;
@@ -59,7 +59,7 @@ export function splitOptions({ autoOrient = true, allowUrls = false, onToken, ..
 
 /** A result of a task is one text of new tokens, without scores of every step. */
 function expectRoom({ numReturnSequences = 1, returnPrompt = false, outputScores = false, outputLogits = false }: TaskOptions): void {
-  if (numReturnSequences > 1) throw noRoom('A task gives one text per picture', 'numReturnSequences', '1', numReturnSequences);
+  if (numReturnSequences > 1) throw noRoom('A task gives one text per image', 'numReturnSequences', '1', numReturnSequences);
   if (returnPrompt) throw noRoom('A task gives what the model wrote, without the prompt', 'returnPrompt', 'false', returnPrompt);
   for (const [where, isWanted] of Object.entries({ outputScores, outputLogits })) {
     if (isWanted) throw noRoom('A task gives texts, without the scores of every step', where, 'false', isWanted);

@@ -14,7 +14,7 @@ export const MAX_VOCABULARY: number = 2 ** 22;
 export const MAX_POSITIONS: number = 2 ** 20;
 /** Pixels per side. 16,384² is above what an image may have at all. */
 export const MAX_IMAGE_SIZE: number = 2 ** 14;
-/** Colour channels of a picture. Published encoders have 3, some for satellite pictures a dozen. */
+/** Colour channels of an image. Published encoders have 3, some for satellite images a dozen. */
 export const MAX_CHANNELS: number = 64;
 /** Learned queries. Published models have 32. */
 export const MAX_QUERY_TOKENS: number = 4096;

@@ -120,7 +120,7 @@ export const generationOptions: Readonly<Record<keyof GenerationOptions, Generat
   returnPrompt: { kind: 'boolean', default: false, description: 'Return whole rows, prompt first, instead of the new tokens.' },
   outputScores: { kind: 'boolean', default: false, description: 'Return the processed scores of every step.' },
   outputLogits: { kind: 'boolean', default: false, description: 'Return the unprocessed scores of every step.' },
-  interpolatePosEncoding: { kind: 'boolean', default: false, description: 'Accept pictures of another size than the vision encoder\'s.' },
+  interpolatePosEncoding: { kind: 'boolean', default: false, description: 'Accept images of another size than the vision encoder\'s.' },
   streamer: { kind: 'streamer', description: 'Hears every token as it is chosen; not with beams.' },
   signal: { kind: 'signal', description: 'Stops between two tokens.' },
 };

@@ -1,6 +1,6 @@
 import type { AttentionMask, Tensor, TokenIds } from './tensor.ts';
 
-/** Levels of a decoded picture, row by row, red green blue. */
+/** Levels of a decoded image, row by row, red green blue. */
 export type RgbImage = Tensor<'uint8', [height: number, width: number, channels: 3]>;
 
 /** Raw levels, as a canvas or camera has them. `channels` 1 grey, 3 RGB, 4 RGBA. */
@@ -11,7 +11,7 @@ export interface RawImage {
   readonly channels: 1 | 3 | 4;
 }
 
-/** What an image may be: a path, encoded bytes, a `Blob`, raw levels, an already decoded picture, or a sharp instance. */
+/** What an image may be: a path, encoded bytes, a `Blob`, raw levels, an already decoded image, or a sharp instance. */
 export type ImageSource = string | URL | Uint8Array | Blob | RawImage | RgbImage | SharpLike;
 /** The methods of a sharp instance that decoding needs. */
 export interface SharpLike {

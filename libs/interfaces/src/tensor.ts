@@ -19,7 +19,7 @@ export interface Tensor<T extends TensorType = TensorType, D extends Dims = Dims
   readonly data: TypedArrays[T];
 }
 
-/** Normalised pictures, channels first. */
+/** Normalised images, channels first. */
 export type PixelValues = Tensor<'float32', [batch: number, channels: number, height: number, width: number]>;
 /** One vector per patch, the class position first. */
 export type PatchFeatures = Tensor<'float32', [batch: number, patches: number, visionHidden: number]>;

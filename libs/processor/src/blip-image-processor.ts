@@ -11,12 +11,12 @@ import { targetSize } from './target-size.ts';
 export interface ImageProcessOptions extends ImageProcessorOverrides, DecodeImageOptions {}
 
 /**
- * Turns pictures into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to the size, cropped if that is wanted, times
+ * Turns images into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to the size, cropped if that is wanted, times
  * 1/255, less the mean, over the deviation (the reference's `BlipImageProcessor`, Pillow's pixels).
  */
 export interface BlipImageProcessor {
   readonly settings: ImageProcessorSettings;
-  /** float32, or uint8 levels if neither rescaled nor normalised. Without resizing all pictures must be of one size. */
+  /** float32, or uint8 levels if neither rescaled nor normalised. Without resizing all images must be of one size. */
   process(images: ImageSource | readonly ImageSource[], options?: ImageProcessOptions): Promise<{ readonly pixelValues: PixelTensor }>;
 }
 
@@ -84,7 +84,7 @@ function checkOneSize(sizes: readonly (readonly number[])[]): void {
   const [first = []] = sizes;
   const other = sizes.find((size) => size[0] !== first[0] || size[1] !== first[1]);
   if (other) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Pictures of different sizes cannot form a batch', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'Images of different sizes cannot form a batch', {
       expected: `${first[0]} x ${first[1]}`,
       got: `${other[0]} x ${other[1]}`,
       fix: 'Leave doResize on, give height and width or a crop, or process them one by one',
@@ -92,7 +92,7 @@ function checkOneSize(sizes: readonly (readonly number[])[]): void {
   }
   const values = sizes.length * first.reduce((product, side) => product * side, 1);
   if (values > MAX_BATCH_VALUES) {
-    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', { expected: `at most ${MAX_BATCH_VALUES}`, got: String(values), fix: 'Process fewer or smaller pictures at a time' });
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', { expected: `at most ${MAX_BATCH_VALUES}`, got: String(values), fix: 'Process fewer or smaller images at a time' });
   }
 }
 

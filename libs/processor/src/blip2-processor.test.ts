@@ -18,7 +18,7 @@ describe('Blip2Processor', () => {
     expect(Object.keys(await modern.process({ text: 'a' }))).toEqual(['inputIds', 'attentionMask']);
     expect(Object.keys(await modern.process({ images: [image, image], text: ['a', 'b'] })).sort()).toEqual(['attentionMask', 'inputIds', 'pixelValues']);
   });
-  test('puts image tokens in front of left padding, and none without pictures', async () => {
+  test('puts image tokens in front of left padding, and none without images', async () => {
     const { inputIds } = await modern.process({ images: [image, image], text: ['a', 'a photo of'] }, { padding: true, paddingSide: 'left' });
     expect(inputIds?.[0]).toEqual([420, 420, 420, 420, 420, 420, 1, 1, 1, 1, 1, 2, 68]);
     expect((await modern.process({ text: 'a' })).inputIds).toEqual([[2, 68]]);

@@ -26,14 +26,14 @@ export interface ProcessedTexts {
   readonly attentionMask: AttentionMask;
 }
 
-/** With these, pictures stay levels: `pixelValues` is uint8. */
+/** With these, images stay levels: `pixelValues` is uint8. */
 export interface LevelOptions extends ProcessOptions {
   readonly doRescale: false;
   readonly doNormalize: false;
 }
 
 /**
- * Pictures and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens, `numQueryTokens`
+ * Images and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens, `numQueryTokens`
  * of them stand in front of every row, also in front of left padding; `maxLength` counts them, for text alone too.
  */
 export interface Blip2Processor {
@@ -42,7 +42,7 @@ export interface Blip2Processor {
   /** Image tokens per text; `undefined` in older repositories, whose models put the queries in front themselves. */
   readonly numQueryTokens: number | undefined;
   readonly imageTokenId: number;
-  /** Pictures alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
+  /** Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
   process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
   process(inputs: { readonly images: Images; readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedImages & ProcessedTexts>;
   process(inputs: { readonly images: Images }, options?: ProcessOptions): Promise<ProcessedImages>;

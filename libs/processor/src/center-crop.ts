@@ -1,6 +1,6 @@
 import type { RgbImage } from '@blip2/interfaces';
 
-/** The middle of a picture; what it lacks is black. Source: `center_crop` of `image_transforms.py`, transformers 5.18, which rounds to the top left, and down where it has to fill up. */
+/** The middle of an image; what it lacks is black. Source: `center_crop` of `image_transforms.py`, transformers 5.18, which rounds to the top left, and down where it has to fill up. */
 export function centerCrop({ dims: [height, width], data }: RgbImage, crop: { readonly height: number; readonly width: number }): RgbImage {
   const result = new Uint8Array(crop.height * crop.width * 3);
   const [top, left] = [cropStart(height, crop.height), cropStart(width, crop.width)];

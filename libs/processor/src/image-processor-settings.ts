@@ -12,12 +12,12 @@ interface Sides {
   readonly width: number;
 }
 
-/** Everything that decides how a picture becomes pixel values. */
+/** Everything that decides how an image becomes pixel values. */
 export interface ImageProcessorSettings {
   readonly doResize: boolean;
   readonly size: ImageSize;
   readonly resample: ResamplingName;
-  /** Takes the middle after resizing, `cropSize` pixels; where the picture is smaller, it is filled up with black. */
+  /** Takes the middle after resizing, `cropSize` pixels; where the image is smaller, it is filled up with black. */
   readonly doCenterCrop: boolean;
   readonly cropSize: Sides | undefined;
   readonly doRescale: boolean;
@@ -55,7 +55,7 @@ export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
   imageStd: [0.26862954, 0.26130258, 0.27577711],
 };
 
-/** Larger targets are refused: 4096 x 4096 float values of one picture already take 200 MB. */
+/** Larger targets are refused: 4096 x 4096 float values of one image already take 200 MB. */
 export const MAX_TARGET_PIXELS: number = 4096 * 4096;
 /** Steps that other image processors have and this one does not; a file that turns one on means another class. */
 const FOREIGN_STEPS: readonly string[] = ['do_pad', 'do_thumbnail', 'do_align_long_axis'];

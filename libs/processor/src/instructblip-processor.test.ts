@@ -1,4 +1,4 @@
-/** Every recorded processor entry of both InstructBLIP cases, exactly; pictures are covered by the image processor's own. */
+/** Every recorded processor entry of both InstructBLIP cases, exactly; images are covered by the image processor's own. */
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
 });
 
 describe('InstructBlipProcessor', () => {
-  test('gives pictures alone without any text', async () => {
+  test('gives images alone without any text', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
     expect(Object.keys(await processor.process({ images: join(cases, 'instructblip-llama/images/square.png') }))).toEqual(['pixelValues']);
   });

@@ -10,13 +10,13 @@ export interface InstructedTexts extends ProcessedTexts {
 }
 
 /**
- * Pictures and instructions to the inputs of InstructBLIP (the reference's `InstructBlipProcessor`): those of BLIP-2, and each text once more for the Q-Former.
+ * Images and instructions to the inputs of InstructBLIP (the reference's `InstructBlipProcessor`): those of BLIP-2, and each text once more for the Q-Former.
  * `maxLength` counts the image tokens of the language model's rows; the Q-Former's rows have none and get all of it.
  */
 export interface InstructBlipProcessor extends Omit<Blip2Processor, 'process'> {
   /** The Q-Former's own: another vocabulary. */
   readonly qformerTokenizer: Tokenizer;
-  /** Pictures alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
+  /** Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
   process(inputs: { readonly images: ImageSource | readonly ImageSource[]; readonly text: string | readonly string[] }, options?: ProcessOptions): Promise<ProcessedImages & InstructedTexts>;
   process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
 }

@@ -7,7 +7,7 @@ const LEVELS = 256;
 const CHANNELS = 3;
 
 /**
- * Stacks resized pictures of one size as `[batch, 3, height, width]`: float32, or the levels themselves if neither rescaled nor
+ * Stacks resized images of one size as `[batch, 3, height, width]`: float32, or the levels themselves if neither rescaled nor
  * normalised. Only 256 levels exist per channel, so each value is looked up in a table made once.
  */
 export function toPixelValues(images: readonly RgbImage[], settings: ImageProcessorSettings): PixelTensor {

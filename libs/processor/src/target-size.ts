@@ -2,7 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { MAX_TARGET_PIXELS, type ImageSize } from './image-processor-settings.ts';
 
 /**
- * The size that a picture is resized to, in pixels. With `shortestEdge` its aspect ratio stays; where the longer side would then exceed `longestEdge`, that one is met instead.
+ * The size that an image is resized to, in pixels. With `shortestEdge` its aspect ratio stays; where the longer side would then exceed `longestEdge`, that one is met instead.
  * Source: `get_resize_output_image_size` and `get_size_with_aspect_ratio` of `image_transforms.py`, transformers 5.18. Fails with `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`.
  */
 export function targetSize(height: number, width: number, size: ImageSize): { readonly height: number; readonly width: number } {
@@ -11,8 +11,8 @@ export function targetSize(height: number, width: number, size: ImageSize): { re
   const [newShort, newLong] = edges(short, long, size);
   const target = height < width ? { height: newShort, width: newLong } : { height: newLong, width: newShort };
   const got = `${target.height} x ${target.width} of ${height} x ${width}`;
-  if (newShort < 1) throw new Blip2Error('UNSUPPORTED_IMAGE', 'A picture is too narrow for its size', { expected: 'at least 1 pixel', got });
-  if (newShort * newLong > MAX_TARGET_PIXELS) throw new Blip2Error('IMAGE_TOO_LARGE', 'A picture becomes too large', { expected: `at most ${MAX_TARGET_PIXELS} pixels`, got, fix: 'Crop the picture, or give height and width' });
+  if (newShort < 1) throw new Blip2Error('UNSUPPORTED_IMAGE', 'An image is too narrow for its size', { expected: 'at least 1 pixel', got });
+  if (newShort * newLong > MAX_TARGET_PIXELS) throw new Blip2Error('IMAGE_TOO_LARGE', 'An image becomes too large', { expected: `at most ${MAX_TARGET_PIXELS} pixels`, got, fix: 'Crop the image, or give height and width' });
   return target;
 }
 

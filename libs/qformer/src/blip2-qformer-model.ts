@@ -59,7 +59,7 @@ export function createBlip2QFormerModel(config: Blip2QFormerConfig, queryTokens:
   };
 }
 
-/** The same queries for every picture: `[1, queries, hidden] → [batch, queries, hidden]`. */
+/** The same queries for every image: `[1, queries, hidden] → [batch, queries, hidden]`. */
 export function repeatQueries({ dims: [, queries, hidden], data }: QueryTokens, batch: number): QueryFeatures {
   const repeated = new Float32Array(batch * data.length);
   for (let row = 0; row < batch; row++) repeated.set(data, row * data.length);

@@ -18,7 +18,7 @@ export const MATCHING_CLASSES = 2;
 /** Below this a vector is not stretched to length 1 (`torch.nn.functional.normalize`). */
 const SHORTEST = 1e-12;
 
-/** Every position into the space in which pictures and texts are compared, each vector of length 1. */
+/** Every position into the space in which images and texts are compared, each vector of length 1. */
 export function buildRetrievalProjection({ inFeatures, outFeatures }: ProjectionSize, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<RetrievalProjectionSignature> {
   const signature = { inputs: { states: f32('batch', 'positions', inFeatures) }, outputs: { embeds: f32('batch', 'positions', outFeatures) } };
   return buildGraph({ name: 'retrieval_projection', signature, weights, prefix }, (g, { states }, root) => ({
@@ -26,7 +26,7 @@ export function buildRetrievalProjection({ inFeatures, outFeatures }: Projection
   }));
 }
 
-/** Does a text match a picture? The head scores every query; the answer is the mean of their scores. */
+/** Does a text match an image? The head scores every query; the answer is the mean of their scores. */
 export function buildMatchingHead(inFeatures: number, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<MatchingHeadSignature> {
   const signature = { inputs: { states: f32('batch', 'queries', inFeatures) }, outputs: { logits: f32('batch', MATCHING_CLASSES) } };
   return buildGraph({ name: 'itm_head', signature, weights, prefix }, (g, { states }, root) => {

@@ -5,12 +5,12 @@ import { lazySessions, type PartOptions } from '@blip2/runtime';
 import type { ProjectionSize } from './language-projection-graph.ts';
 import { buildMatchingHead, buildRetrievalProjection } from './retrieval-heads-graph.ts';
 
-/** Vectors of length 1 in the space in which pictures and texts are compared. */
+/** Vectors of length 1 in the space in which images and texts are compared. */
 export type RetrievalEmbeds = Tensor<'float32', readonly [batch: number, positions: number, size: number]>;
 /** Scores before softmax: column 0 "does not match", column 1 "matches". */
 export type MatchingLogits = Tensor<'float32', readonly [pairs: number, classes: number]>;
 
-/** The linear layer from Q-Former states to embeddings of length 1; pictures and texts have one each. */
+/** The linear layer from Q-Former states to embeddings of length 1; images and texts have one each. */
 export interface RetrievalProjection extends AsyncDisposable, ProjectionSize {
   /** `[batch, positions, inFeatures]` → `[batch, positions, outFeatures]`, every vector of length 1. */
   project(states: QueryFeatures): Promise<RetrievalEmbeds>;
@@ -69,7 +69,7 @@ async function loadHead(source: string, options: PartOptions & ResolveOptions = 
 }
 
 export const RetrievalProjection: {
-  /** Loads the projection of pictures or of texts from the folder of a whole retrieval model. */
+  /** Loads the projection of images or of texts from the folder of a whole retrieval model. */
   readonly fromPretrained: typeof loadProjection;
 } = { fromPretrained: loadProjection };
 

@@ -107,7 +107,7 @@ export function createTextConditionedQFormer({ config, queryTokens, weights, emb
 }
 
 function expectPairs({ dims: [images] }: PatchFeatures, ids: readonly TokenIds[]): void {
-  if (ids.length !== images) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per picture', { where: 'inputIds', expected: String(images), got: String(ids.length) });
+  if (ids.length !== images) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', { where: 'inputIds', expected: String(images), got: String(ids.length) });
 }
 
 function fittingMask(mask: AttentionMask, ids: readonly TokenIds[]): AttentionMask {

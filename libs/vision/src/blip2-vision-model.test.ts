@@ -20,7 +20,7 @@ const cases = Object.entries(folders);
 const flags = [false, true];
 const requests: readonly VisionRequest[] = flags.flatMap((hiddenStates) => flags.flatMap((attentions) => flags.map((interpolatePosEncoding) => ({ hiddenStates, attentions, interpolatePosEncoding }))));
 
-function picture(height: number, width = height, batch = 1): PixelValues {
+function image(height: number, width = height, batch = 1): PixelValues {
   return { type: 'float32', dims: [batch, 3, height, width], data: Float32Array.from({ length: batch * 3 * height * width }, (_, index) => pseudoRandom(index)) };
 }
 function failure(code: string, words: RegExp = /./): unknown {
@@ -41,9 +41,9 @@ describe('at int8', () => {
   const initializer = (without?: RegExp): InitializeTensor => (name, shape) => (without?.test(name) === true ? { kind: 'zeros' } : { kind: 'normal', std: shape.length === 1 ? 1 : 0.1 });
   const states = async (dtype: 'fp32' | 'int8', without?: RegExp): Promise<Float32Array> => {
     await using encoder = await Blip2VisionModel.fromConfig(config, { seed: 3, initializer: initializer(without), threads: 1, dtype });
-    await encoder.encode(picture(28));
+    await encoder.encode(image(28));
     // The first run has its weights as they lie, the others as the kernels want them.
-    return (await encoder.encode(picture(28))).data;
+    return (await encoder.encode(image(28))).data;
   };
   const distance = (a: Float32Array, b: Float32Array): number => Math.sqrt(a.reduce((sum, value, index) => sum + (value - (b[index] ?? Number.NaN)) ** 2, 0) / b.reduce((sum, value) => sum + value ** 2, 0));
 
@@ -54,7 +54,7 @@ describe('at int8', () => {
     for (const without of [/qkv\.bias$/, /projection\.bias$/, /fc1\.bias$/, /fc2\.bias$/, /layer_norm1\.bias$/, /layer_norm2\.weight$/]) expect(distance(await states('int8', without), exact), String(without)).toBeGreaterThan(0.16);
   });
 
-  test('is prepared ahead of its first picture, once', async () => {
+  test('is prepared ahead of its first image, once', async () => {
     const made: string[] = [];
     const noting: SessionFactory = (model, options) => {
       made.push(model.name);
@@ -63,7 +63,7 @@ describe('at int8', () => {
     await using encoder = await Blip2VisionModel.fromConfig(config, { seed: 3, threads: 1, dtype: 'int8', createSession: noting });
     await encoder.prepare?.();
     expect(made).toEqual(['vision_model']);
-    await encoder.encode(picture(28));
+    await encoder.encode(image(28));
     expect(made).toEqual(['vision_model']);
   });
 });
@@ -87,7 +87,7 @@ describe('graphs', () => {
     const config = Blip2VisionConfig.fromJson(await readConfig(folders.opt));
     await using session = await createSession(buildVisionModel(config, await openCheckpoint(folders.opt), 'vision_model', request));
     const [height, width] = request.interpolatePosEncoding ? [40, 26] : [32, 32];
-    const outputs: Record<string, { dims: readonly number[] } | undefined> = await session.run({ pixel_values: picture(height, width, 2) });
+    const outputs: Record<string, { dims: readonly number[] } | undefined> = await session.run({ pixel_values: image(height, width, 2) });
     const positions = 1 + Math.floor(height / 8) * Math.floor(width / 8);
     for (const [name, { axes }] of Object.entries(visionSignature(config, request).outputs)) {
       expect(outputs[name]?.dims, name).toEqual(axes.map((axis) => (typeof axis === 'number' ? axis : { batch: 2, '1+patches': positions }[axis])));
@@ -98,9 +98,9 @@ describe('graphs', () => {
 describe('Blip2VisionModel', () => {
   test('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
-    const plain = await model.forward({ pixelValues: picture(32) });
+    const plain = await model.forward({ pixelValues: image(32) });
     expect(Object.keys(plain).toSorted()).toEqual(['lastHiddenState', 'poolerOutput']);
-    const all = await model.forward({ pixelValues: picture(32) }, { outputHiddenStates: true, outputAttentions: true });
+    const all = await model.forward({ pixelValues: image(32) }, { outputHiddenStates: true, outputAttentions: true });
     expect(all.hiddenStates).toHaveLength(3);
     expect(all.attentions?.map(({ dims }) => dims)).toEqual([[1, 4, 17, 17], [1, 4, 17, 17]]);
     const sums = all.attentions?.[0]?.data.subarray(0, 17).reduce((a, b) => a + b, 0);
@@ -108,22 +108,22 @@ describe('Blip2VisionModel', () => {
 
     const config = Blip2VisionConfig.create({ ...tiny, outputHiddenStates: true, outputAttentions: true });
     await using asking = await Blip2VisionModel.fromConfig(config);
-    expect(await asking.forward({ pixelValues: picture(16) })).toMatchObject({ hiddenStates: { length: 2 }, attentions: { length: 1 } });
-    expect(await asking.forward({ pixelValues: picture(16) }, { outputHiddenStates: false, outputAttentions: false })).not.toHaveProperty('hiddenStates');
+    expect(await asking.forward({ pixelValues: image(16) })).toMatchObject({ hiddenStates: { length: 2 }, attentions: { length: 1 } });
+    expect(await asking.forward({ pixelValues: image(16) }, { outputHiddenStates: false, outputAttentions: false })).not.toHaveProperty('hiddenStates');
   });
 
-  test('refuses pictures of another size, and says what would help', async () => {
+  test('refuses images of another size, and says what would help', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
-    await expect(model.encode(picture(40))).rejects.toThrow(failure('SHAPE_MISMATCH', /\[batch, 3, 32, 32\].*\[1, 3, 40, 40\].*interpolatePosEncoding/));
-    await expect(model.encode(picture(7), { interpolatePosEncoding: true })).rejects.toThrow(failure('SHAPE_MISMATCH', /at least 8 pixels/));
-    await expect(model.encode({ ...picture(32), dims: [1, 1, 32, 96] })).rejects.toThrow(failure('SHAPE_MISMATCH', /\[batch, 3, height, width\]/));
+    await expect(model.encode(image(40))).rejects.toThrow(failure('SHAPE_MISMATCH', /\[batch, 3, 32, 32\].*\[1, 3, 40, 40\].*interpolatePosEncoding/));
+    await expect(model.encode(image(7), { interpolatePosEncoding: true })).rejects.toThrow(failure('SHAPE_MISMATCH', /at least 8 pixels/));
+    await expect(model.encode({ ...image(32), dims: [1, 1, 32, 96] })).rejects.toThrow(failure('SHAPE_MISMATCH', /\[batch, 3, height, width\]/));
     await expect(model.encode({ type: 'float32', dims: [3, 32, 32] as never, data: new Float32Array(3072) })).rejects.toThrow(failure('SHAPE_MISMATCH'));
-    await expect(model.encode({ ...picture(32), data: new Float32Array(7) })).rejects.toThrow(failure('SHAPE_MISMATCH', /7 elements/));
+    await expect(model.encode({ ...image(32), data: new Float32Array(7) })).rejects.toThrow(failure('SHAPE_MISMATCH', /7 elements/));
   });
 
   test('changes nothing by interpolating positions to their own size', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
-    const [plain, interpolated] = [await model.encode(picture(32)), await model.encode(picture(32), { interpolatePosEncoding: true })];
+    const [plain, interpolated] = [await model.encode(image(32)), await model.encode(image(32), { interpolatePosEncoding: true })];
     expect(Math.max(...plain.data.map((value, index) => Math.abs(value - (interpolated.data[index] ?? Number.NaN))))).toBeLessThan(1e-4);
   });
 
@@ -136,9 +136,9 @@ describe('Blip2VisionModel', () => {
       },
     });
     expect(made).toEqual([]);
-    await Promise.all([model.encode(picture(32)), model.encode(picture(32)), model.forward({ pixelValues: picture(32) })]);
+    await Promise.all([model.encode(image(32)), model.encode(image(32)), model.forward({ pixelValues: image(32) })]);
     expect(made).toHaveLength(1);
-    await model.forward({ pixelValues: picture(32) }, { outputAttentions: true });
+    await model.forward({ pixelValues: image(32) }, { outputAttentions: true });
     expect(made).toHaveLength(2);
   });
 
@@ -148,7 +148,7 @@ describe('Blip2VisionModel', () => {
     await using right = await Blip2VisionModel.fromPretrained(folders.opt);
     await right.savePretrained(folder);
     await using wrong = createBlip2VisionModel(config, await openPartWeights(folder, 'vision_model'));
-    await expect(wrong.encode(picture(32))).rejects.toThrow(failure('SHAPE_MISMATCH', /mlp\.fc1\.weight.*\[73, 40\].*\[72, 40\]/));
+    await expect(wrong.encode(image(32))).rejects.toThrow(failure('SHAPE_MISMATCH', /mlp\.fc1\.weight.*\[73, 40\].*\[72, 40\]/));
   });
 });
 
@@ -159,7 +159,7 @@ describe('a random encoder', () => {
     const config = Blip2VisionConfig.create(tiny);
     const encode = async (seed?: number): Promise<Float32Array> => {
       await using model = await Blip2VisionModel.fromConfig(config, { folder: scratch, ...(seed !== undefined && { seed }) });
-      return (await model.encode(picture(16))).data;
+      return (await model.encode(image(16))).data;
     };
     const first = await encode(1);
     expect(await encode(1)).toEqual(first);
@@ -175,7 +175,7 @@ describe('a random encoder', () => {
         return { kind: 'zeros' };
       },
     });
-    expect((await model.encode(picture(16))).data.every((value) => value === 0)).toBe(true);
+    expect((await model.encode(image(16))).data.every((value) => value === 0)).toBe(true);
     expect(names).toContain('encoder.layers.0.self_attn.qkv.weight');
   });
 
@@ -201,7 +201,7 @@ describe('an encoder that was saved alone', () => {
     await model.savePretrained(target);
     await using alone = await Blip2VisionModel.fromPretrained(target);
     const { imageSize } = model;
-    expect((await alone.encode(picture(imageSize))).data).toEqual((await model.encode(picture(imageSize))).data);
+    expect((await alone.encode(image(imageSize))).data).toEqual((await model.encode(image(imageSize))).data);
     const config: unknown = JSON.parse(await readFile(join(target, 'config.json'), 'utf8'));
     expect(config).toMatchObject({ architectures: ['Blip2VisionModel'], model_type: 'blip_2_vision_model', torch_dtype: name === 'opt' ? 'float32' : 'float16' });
     expect(alone.config).toMatchObject({ imageSize, numHiddenLayers: model.config.numHiddenLayers });

@@ -8,7 +8,7 @@ import { layeredTensors } from '@blip2/onnx';
 import { lazySessions, type LazySessions, type PartOptions } from '@blip2/runtime';
 import { expectPixels } from './expect-pixels.ts';
 import { buildVisionModel, NUM_CHANNELS, visionTensors, type VisionRequest, type VisionSignature } from './graph.ts';
-import { inBatches, picturesPerRun } from './in-batches.ts';
+import { inBatches, imagesPerRun } from './in-batches.ts';
 import { planEncoder } from './plan-encoder.ts';
 
 export interface VisionForwardInputs {
@@ -37,7 +37,7 @@ export interface VisionOutput {
 /** BLIP-2's image encoder: the seam, and the full forward of the reference's `Blip2VisionModel`. */
 export interface Blip2VisionModel extends VisionEncoder {
   readonly config: Blip2VisionConfig;
-  /** @throws Blip2Error `SHAPE_MISMATCH` if the picture has another size and positions are not interpolated. */
+  /** @throws Blip2Error `SHAPE_MISMATCH` if the image has another size and positions are not interpolated. */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
   /** Writes configuration and weights of the encoder alone in the hub layout. Streams. */
   savePretrained(folder: string, options?: SaveOptions): Promise<void>;
@@ -63,7 +63,7 @@ export function createBlip2VisionModel(config: Blip2VisionConfig, weights: PartW
     hiddenSize: config.hiddenSize,
     async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
       const states = async (some: PixelValues): Promise<HiddenStates> => (await run({ pixelValues: some }, { ...FINAL_STATES, interpolatePosEncoding })).lastHiddenState;
-      return inBatches(pixelValues, picturesPerRun(weights.store, pixelValues, config.patchSize), states);
+      return inBatches(pixelValues, imagesPerRun(weights.store, pixelValues, config.patchSize), states);
     },
     async prepare() {
       await openSession(sessions, config, weights, FINAL_STATES);

@@ -47,14 +47,14 @@ function expectTensor(actual: Tensor | undefined, expected: Tensor<'float32'>): 
   });
 }
 
-const picture = (name: string): PixelValues => tensors(goldens.get(name)!.inputs.pixel_values.tensor) as PixelValues;
+const image = (name: string): PixelValues => tensors(goldens.get(name)!.inputs.pixel_values.tensor) as PixelValues;
 const load = (options?: Parameters<typeof ClipVisionEncoder.fromPretrained>[1]): Promise<ClipVisionEncoder> => ClipVisionEncoder.fromPretrained(checkpoint, { threads: 1, ...options });
 
 describe('forward', () => {
   test.each([['vision/batch', false], ['vision/interpolated', true]])('%s: every output, element by element', async (name, interpolatePosEncoding) => {
     await using encoder = await load();
     const { outputs } = goldens.get(name)!;
-    const actual = await encoder.forward({ pixelValues: picture(name) }, { outputHiddenStates: true, outputAttentions: true, interpolatePosEncoding });
+    const actual = await encoder.forward({ pixelValues: image(name) }, { outputHiddenStates: true, outputAttentions: true, interpolatePosEncoding });
     expectTensor(actual.lastHiddenState, tensors(outputs.last_hidden_state.tensor));
     expectTensor(actual.poolerOutput, tensors(outputs.pooler_output.tensor));
     expect([actual.hiddenStates?.length, actual.attentions?.length]).toEqual([4, 3]);
@@ -64,27 +64,27 @@ describe('forward', () => {
 
   test('gives states and maps only where they are asked for', async () => {
     await using encoder = await load();
-    expect(Object.keys(await encoder.forward({ pixelValues: picture('vision/batch') })).sort()).toEqual(['lastHiddenState', 'poolerOutput']);
+    expect(Object.keys(await encoder.forward({ pixelValues: image('vision/batch') })).sort()).toEqual(['lastHiddenState', 'poolerOutput']);
   });
 });
 
 describe('encode', () => {
   test.each([[-1, 3], [3, 3], [-2, 2], [0, 0], [-4, 0]])('featureLayer %i gives hidden states %i', async (featureLayer, index) => {
     await using encoder = await load({ featureLayer });
-    expectTensor(await encoder.encode(picture('vision/batch')), tensors(goldens.get('vision/batch')!.outputs.hidden_states.tensors[index]!));
+    expectTensor(await encoder.encode(image('vision/batch')), tensors(goldens.get('vision/batch')!.outputs.hidden_states.tensors[index]!));
   });
 
-  test('gives the last states by default, of pictures of another size too', async () => {
+  test('gives the last states by default, of images of another size too', async () => {
     await using encoder = await load();
-    expectTensor(await encoder.encode(picture('vision/batch')), tensors('vision/batch/last_hidden_state'));
-    expectTensor(await encoder.encode(picture('vision/interpolated'), { interpolatePosEncoding: true }), tensors('vision/interpolated/last_hidden_state'));
+    expectTensor(await encoder.encode(image('vision/batch')), tensors('vision/batch/last_hidden_state'));
+    expectTensor(await encoder.encode(image('vision/interpolated'), { interpolatePosEncoding: true }), tensors('vision/interpolated/last_hidden_state'));
   });
 
   test.each([4, -5, 0.5, Number.NaN])('refuses featureLayer %d', async (featureLayer) => {
     await expect(load({ featureLayer })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'featureLayer', expected: '-4 to 3' } });
   });
 
-  test.each([['another size', [1, 3, 24, 30], false], ['grey', [1, 1, 24, 24], false], ['no batch', [3, 24, 24], false], ['less than a patch', [1, 3, 24, 5], true]])('refuses pictures: %s', async (_, dims, interpolatePosEncoding) => {
+  test.each([['another size', [1, 3, 24, 30], false], ['grey', [1, 1, 24, 24], false], ['no batch', [3, 24, 24], false], ['less than a patch', [1, 3, 24, 5], true]])('refuses images: %s', async (_, dims, interpolatePosEncoding) => {
     await using encoder = await load();
     const pixelValues = { type: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) } as unknown as PixelValues;
     await expect(encoder.encode(pixelValues, { interpolatePosEncoding })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH', details: { where: 'pixelValues' } });
@@ -112,7 +112,7 @@ describe('checkpoints', () => {
     expect([...stored.tensors.keys()].every((name) => name.startsWith('vision_model.'))).toBe(true);
     expect(await readConfig(join(folder, 'saved'))).toMatchObject({ model_type: 'clip_vision_model', architectures: ['CLIPVisionModel'], hidden_size: 32 });
     await using again = await ClipVisionEncoder.fromPretrained(join(folder, 'saved'), { threads: 1 });
-    expect((await again.encode(picture('vision/batch'))).data).toEqual((await encoder.encode(picture('vision/batch'))).data);
+    expect((await again.encode(image('vision/batch'))).data).toEqual((await encoder.encode(image('vision/batch'))).data);
   });
 
   test('is saved in another precision, and its configuration says so', async () => {
@@ -120,7 +120,7 @@ describe('checkpoints', () => {
     await encoder.savePretrained(join(folder, 'half'), { dtype: 'float16' });
     expect(await readConfig(join(folder, 'half'))).toMatchObject({ torch_dtype: 'float16' });
     await using half = await ClipVisionEncoder.fromPretrained(join(folder, 'half'), { threads: 1 });
-    const [full, rounded] = [await encoder.encode(picture('vision/batch')), await half.encode(picture('vision/batch'))];
+    const [full, rounded] = [await encoder.encode(image('vision/batch')), await half.encode(image('vision/batch'))];
     expect(rounded.data).not.toEqual(full.data);
     full.data.forEach((value, index) => expect(Math.abs(value - (rounded.data[index] ?? Number.NaN))).toBeLessThan(0.1));
   });

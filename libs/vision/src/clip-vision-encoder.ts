@@ -24,7 +24,7 @@ export interface ClipVisionEncoder extends VisionEncoder {
   readonly config: ClipVisionConfig;
   /**
    * All layers. `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class position after it; the first of `hiddenStates` is after the norm of the embeddings.
-   * @throws Blip2Error `SHAPE_MISMATCH` if the picture has another size and positions are not interpolated.
+   * @throws Blip2Error `SHAPE_MISMATCH` if the image has another size and positions are not interpolated.
    */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
   /** Writes configuration and weights of the encoder alone in the hub layout. Streams. */

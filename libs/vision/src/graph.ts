@@ -10,7 +10,7 @@ import {
 } from '@blip2/onnx';
 
 type F32 = Value<'float32'>;
-/** Pictures are red, green and blue. */
+/** Images are red, green and blue. */
 export const NUM_CHANNELS = 3;
 
 /** What a graph is asked for beside its final states. */

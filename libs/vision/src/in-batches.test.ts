@@ -3,12 +3,12 @@ import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, Weight
 import { createSession } from '@blip2/runtime';
 import { describe, expect, test } from 'vitest';
 import { Blip2VisionModel } from './blip2-vision-model.ts';
-import { picturesPerRun } from './in-batches.ts';
+import { imagesPerRun } from './in-batches.ts';
 
 const SIZE = 8;
 const config = Blip2VisionConfig.create({ hiddenSize: 32, intermediateSize: 64, numHiddenLayers: 2, numAttentionHeads: 2, imageSize: SIZE, patchSize: 4 });
 
-function pictures(count: number): PixelValues {
+function images(count: number): PixelValues {
   let state = 7;
   const data = Float32Array.from({ length: count * 3 * SIZE * SIZE }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -17,7 +17,7 @@ function pictures(count: number): PixelValues {
   return { type: 'float32', dims: [count, 3, SIZE, SIZE], data };
 }
 
-/** Sessions that note how many pictures each run is given. */
+/** Sessions that note how many images each run is given. */
 function counting(counts: number[]) {
   return async <S extends Signature>(model: OnnxModel<S>, options?: SessionOptions): Promise<Session<S>> => {
     const session = await createSession(model, options);
@@ -31,14 +31,14 @@ function counting(counts: number[]) {
   };
 }
 
-describe('many pictures at once', () => {
+describe('many images at once', () => {
   test.each(['int8', 'fp32'] as const)('at %s are as each alone, in the order given', async (dtype) => {
     const counts: number[] = [];
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype, createSession: counting(counts) });
-    const all = pictures(250);
+    const all = images(250);
     const { data, dims } = await model.encode(all);
     expect(dims).toEqual([250, 5, 32]);
-    // 5 positions each: 120 pictures are 600 rows.
+    // 5 positions each: 120 images are 600 rows.
     expect(counts).toEqual(dtype === 'int8' ? [120, 120, 10] : [250]);
     for (const index of [0, 119, 120, 249]) {
       const each = 3 * SIZE * SIZE;
@@ -51,12 +51,12 @@ describe('many pictures at once', () => {
 
   test('whose numbers are too many for their shape are refused, as one would be', async () => {
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype: 'int8' });
-    await expect(model.encode({ ...pictures(250), dims: [200, 3, SIZE, SIZE] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await expect(model.encode({ ...images(250), dims: [200, 3, SIZE, SIZE] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
   test('of any size are at least one to a run', () => {
     const store = { folder: '/', tensors: new Map(), quantized: new Map([['w', { precision: 'int8' }]]) } as unknown as WeightStore;
-    expect(picturesPerRun(store, { type: 'float32', dims: [4, 3, 1000, 1000], data: new Float32Array() }, 14)).toBe(1);
-    expect(picturesPerRun(store, { type: 'float32', dims: [4, 3, 224, 224], data: new Float32Array() }, 14)).toBe(2);
+    expect(imagesPerRun(store, { type: 'float32', dims: [4, 3, 1000, 1000], data: new Float32Array() }, 14)).toBe(1);
+    expect(imagesPerRun(store, { type: 'float32', dims: [4, 3, 224, 224], data: new Float32Array() }, 14)).toBe(2);
   });
 });

@@ -1,24 +1,24 @@
 import type { HiddenStates, PixelValues, WeightStore } from '@blip2/interfaces';
 
 /**
- * Rows up to which the byte kernels keep their pace: two pictures of 257 positions take 0.42 s each at ViT-g, eight together 0.56 s each, for then every result leaves the
+ * Rows up to which the byte kernels keep their pace: two images of 257 positions take 0.42 s each at ViT-g, eight together 0.56 s each, for then every result leaves the
  * processor's cache before it is read again. Other kernels do not mind.
  */
 const ROWS_PER_RUN = 600;
 
-/** How many pictures an encoder is to be given at once. */
-export function picturesPerRun({ quantized }: WeightStore, { dims: [, , height, width] }: PixelValues, patchSize: number): number {
+/** How many images an encoder is to be given at once. */
+export function imagesPerRun({ quantized }: WeightStore, { dims: [, , height, width] }: PixelValues, patchSize: number): number {
   const inBytes = [...(quantized?.values() ?? [])].some(({ precision }) => precision === 'int8');
   if (!inBytes) return Infinity;
   const positions = 1 + Math.floor(height / patchSize) * Math.floor(width / patchSize);
   return Math.max(1, Math.floor(ROWS_PER_RUN / positions));
 }
 
-/** The states of all pictures, of at most `size` at a time. */
+/** The states of all images, of at most `size` at a time. */
 export async function inBatches(pixelValues: PixelValues, size: number, encode: (some: PixelValues) => Promise<HiddenStates>): Promise<HiddenStates> {
   const [count, ...shape] = pixelValues.dims;
   const each = shape.reduce((product, axis) => product * axis, 1);
-  // What is no batch of pictures is for the encoder to refuse.
+  // What is no batch of images is for the encoder to refuse.
   if (!(count > size) || pixelValues.data.length !== count * each) return encode(pixelValues);
   const parts: HiddenStates[] = [];
   for (let begin = 0; begin < count; begin += size) {

@@ -2,7 +2,7 @@ import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfa
 import { partPrecisions, planWeights, type WeightFinder } from '@blip2/onnx';
 
 /**
- * At `small` these have 8 bits: two thirds of an encoder's weights, and of its time. A picture is hundreds of rows, which bytes multiply twice as fast as blocks of 4 bits on
+ * At `small` these have 8 bits: two thirds of an encoder's weights, and of its time. An image is hundreds of rows, which bytes multiply twice as fast as blocks of 4 bits on
  * processors with VNNI (ViT-g: 0.46 for 0.88 s); all of the encoder in bytes would take a model of 3.7 billion weights past 3.2 GB.
  */
 const FEED_FORWARD = /\.mlp\.fc[12]\.weight$/;

@@ -77,7 +77,7 @@ async function isInstructBlip(folder: string): Promise<boolean> {
   return (await readCheckpointFamily(folder)).modelType === 'instructblip';
 }
 
-/** Whether the checkpoint is that of a language model alone, without pictures to process. */
+/** Whether the checkpoint is that of a language model alone, without images to process. */
 async function isLanguageModel(folder: string | undefined): Promise<boolean> {
   const { modelType } = await readCheckpointFamily(folder);
   return TextConfig.modelTypes.some((each) => each === modelType);

@@ -23,7 +23,7 @@ export interface EntryInputs {
   /** `[batch, positions, size]`. */
   vectors(name: string): Vectors;
   /** `[batch, channels, height, width]`. */
-  pictures(name: string): PixelValues;
+  images(name: string): PixelValues;
   /** `{ [key]: read(name) }` if the input was passed, else `{}`. */
   optional<K extends string, V>(key: K, name: string, read: (name: string) => V): { readonly [P in K]?: V };
 }
@@ -45,7 +45,7 @@ export function readEntryInputs(golden: GoldenCase, entry: GoldenEntry): EntryIn
     floats: (name) => asFloats(read(name), name, isFloats),
     matrix: (name) => asFloats(read(name), name, isMatrix),
     vectors: (name) => asFloats(read(name), name, isVectors),
-    pictures: (name) => asFloats(read(name), name, isPictures),
+    images: (name) => asFloats(read(name), name, isImages),
     optional: (key, name, readValue) => (values.has(name) ? keyed(key, readValue(name)) : {}),
   };
 }
@@ -68,7 +68,7 @@ function isVectors(tensor: Tensor<'float32'>): tensor is Vectors {
   return tensor.dims.length === 3;
 }
 
-function isPictures(tensor: Tensor<'float32'>): tensor is PixelValues {
+function isImages(tensor: Tensor<'float32'>): tensor is PixelValues {
   return tensor.dims.length === 4;
 }
 

@@ -11,10 +11,10 @@ export interface EntryCall {
   readonly options: JsonObject;
   /** Outputs that the entry lists, under this library's names: the rest need not be computed. */
   readonly wanted: ReadonlySet<string>;
-  /** The file of a picture by its name in the manifest. */
+  /** The file of an image by its name in the manifest. */
   readonly file: (name: string) => string;
-  /** A picture as image arguments take it: its file, or levels that stand in for a JPEG. */
-  readonly picture: (name: string) => Promise<ImageSource>;
+  /** An image as image arguments take it: its file, or levels that stand in for a JPEG. */
+  readonly image: (name: string) => Promise<ImageSource>;
 }
 
 /** How one kind of entry is put to the public interface. */

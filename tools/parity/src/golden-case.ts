@@ -28,7 +28,7 @@ export interface GoldenEntry {
   readonly tolerance: Tolerance;
 }
 
-/** A folder with a manifest, its tensors, its pictures and, mostly, a checkpoint. */
+/** A folder with a manifest, its tensors, its images and, mostly, a checkpoint. */
 export interface GoldenCase {
   readonly name: string;
   readonly folder: string;
@@ -36,7 +36,7 @@ export interface GoldenCase {
   readonly architecture: string;
   /** Absolute path of the model folder; absent in cases without one. */
   readonly checkpoint?: string;
-  /** Picture name → absolute path and format (`PNG`, `JPEG`, …). */
+  /** Image name → absolute path and format (`PNG`, `JPEG`, …). */
   readonly images: ReadonlyMap<string, GoldenImage>;
   readonly entries: readonly GoldenEntry[];
   readonly tensors: GoldenTensors;

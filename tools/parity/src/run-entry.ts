@@ -6,7 +6,7 @@ import { readEntryInputs } from './entry-inputs.ts';
 import type { EntryKind } from './entry-kind.ts';
 import type { GoldenCase, GoldenEntry, Tolerance } from './golden-case.ts';
 import type { JsonObject } from './json-shape.ts';
-import { caseFile, casePicture } from './pictures.ts';
+import { caseFile, caseImage } from './images.ts';
 
 /** What became of one entry. */
 export interface EntryResult {
@@ -55,7 +55,7 @@ async function callAndCompare(golden: GoldenCase, models: CaseModels, entry: Gol
     options: camelCaseKeys(entry.options),
     wanted: new Set([...entry.outputs.keys()].map(camelCase)),
     file: (name) => caseFile(golden, name),
-    picture: (name) => casePicture(golden, name),
+    image: (name) => caseImage(golden, name),
   });
   return compareOutputs(golden, entry, new Map<string, unknown>(Object.entries(produced)));
 }

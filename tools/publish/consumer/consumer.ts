@@ -14,10 +14,10 @@ import { createSession } from '@blip2/runtime';
 import { fakeVisionEncoder } from '@blip2/testing';
 import { Blip2VisionModel } from '@blip2/vision';
 
-export async function caption(model: string, picture: string): Promise<string> {
+export async function caption(model: string, image: string): Promise<string> {
   const blip2 = await Blip2.fromPretrained(model);
-  const { text }: TextResult = await blip2.caption(picture);
-  // @ts-expect-error a picture is no number
+  const { text }: TextResult = await blip2.caption(image);
+  // @ts-expect-error an image is no number
   await blip2.caption(7);
   await blip2.dispose();
   return text;
@@ -30,14 +30,14 @@ export async function swap(model: string, width: number): Promise<TextResult> {
   await container.replace(VisionEncoder, [], () => encoder);
   // @ts-expect-error a number is no encoder
   await container.replace(VisionEncoder, [], () => 7);
-  return (await container.get(Blip2Token)).caption('picture.jpg');
+  return (await container.get(Blip2Token)).caption('image.jpg');
 }
 
 export async function parts(model: string): Promise<PatchFeatures> {
   const [vision, qformer, projection, language, processor] = await Promise.all([
     Blip2VisionModel.fromPretrained(model), Blip2QFormerModel.fromPretrained(model), LanguageProjection.fromPretrained(model), OptForCausalLM.fromPretrained(model), Blip2Processor.fromPretrained(model),
   ]);
-  const { pixelValues } = await processor.process({ images: 'picture.jpg' });
+  const { pixelValues } = await processor.process({ images: 'image.jpg' });
   const patches = await vision.encode(pixelValues);
   const prefix = await projection.project(await qformer.query(patches));
   // @ts-expect-error embeddings are no pixels

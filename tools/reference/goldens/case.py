@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from .entries.generation import add_generation
-from .entries.inputs import CaseInputs, add_pictures, add_texts
+from .entries.inputs import CaseInputs, add_images, add_texts
 from .entries.language import add_language
 from .entries.parts import add_parts
 from .entries.retrieval import add_retrieval
@@ -17,7 +17,7 @@ from .entries.whole import add_whole
 from .manifest import Recorder, write_manifest
 from .models import keep_float64, load_models, load_processor, write_checkpoint
 from .mutations import mutate
-from .pictures import draw_pictures
+from .images import draw_images
 from .spec import Spec
 
 
@@ -34,7 +34,7 @@ def make_case(spec: Spec, folder: Path, mutation: str | None) -> None:
     building = folder.with_name(folder.name + ".building")
     shutil.rmtree(building, ignore_errors=True)
     write_checkpoint(building / "checkpoint", spec)
-    images = draw_pictures(building / "images") if spec.family != "language" else {}
+    images = draw_images(building / "images") if spec.family != "language" else {}
     recorder = record(spec, building, mutation)
     write_manifest(building, spec, images, recorder)
     shutil.rmtree(folder, ignore_errors=True)
@@ -58,7 +58,7 @@ def record(spec: Spec, folder: Path, mutation: str | None) -> Recorder:
     if spec.family == "language":
         add_language(recorder, inputs)
         return recorder
-    add_pictures(recorder, inputs)
+    add_images(recorder, inputs)
     add_parts(recorder, inputs)
     if spec.family == "retrieval":
         add_retrieval(recorder, inputs)

@@ -2,7 +2,7 @@
 export interface BenchJob {
   /** Folder of a checkpoint. */
   readonly model: string;
-  /** File of a picture. */
+  /** File of an image. */
   readonly image: string;
   /** As `--dtype` takes it. */
   readonly dtype: string;
@@ -23,11 +23,11 @@ export type BenchResult = { readonly samples: BenchSamples } | { readonly conver
 export const BENCH_METRICS = {
   loadMs: 'loading, until captions take no longer than later ones',
   firstCaptionMs: 'from the start of the process to the end of the first caption',
-  visionMs: 'vision encoder, one picture',
+  visionMs: 'vision encoder, one image',
   qformerMs: 'Q-Former and projection',
   prefillMs: 'language model, reading the prompt',
   tokenMs: 'language model, each further token',
-  captionMs: 'one caption, the picture decoded and processed',
+  captionMs: 'one caption, the image decoded and processed',
   beams5Ms: 'one caption with 5 beams',
   batch8CaptionsPerSecond: 'captions per second, 8 at a time',
   peakMiB: 'most resident memory, mapped weights included, after captions one at a time',

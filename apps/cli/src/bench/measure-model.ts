@@ -9,28 +9,28 @@ const BEAMS = 5;
 const BATCH = 8;
 
 /** Loads a model and times it. Meant to be the only thing that its process does: the first caption is timed from the start of the process. */
-export async function measureModel({ model, image, dtype, threads, rounds, newTokens }: BenchJob, onProgress: NonNullable<LoadOptions['onProgress']>): Promise<BenchResult> {
+export async function measureModel({ model, image: file, dtype, threads, rounds, newTokens }: BenchJob, onProgress: NonNullable<LoadOptions['onProgress']>): Promise<BenchResult> {
   const conversion = watchConversion(onProgress);
-  const picture = await readFile(image);
+  const image = await readFile(file);
   const started = performance.now();
   await using blip2 = await Blip2.fromPretrained(model, { ...dtypeOption(dtype), isolate: 'worker', ...(threads !== undefined && { threads }), onProgress: conversion.onProgress });
   const loaded = performance.now();
   const generation = { minNewTokens: newTokens, maxNewTokens: newTokens };
-  const caption = (): Promise<unknown> => Promise.resolve(blip2.caption(picture, generation));
+  const caption = (): Promise<unknown> => Promise.resolve(blip2.caption(image, generation));
   // Weights are converted, mapped and read from disk when a part is first used.
   await caption();
   const firstCaptionMs = performance.now();
   const convertMs = conversion.milliseconds();
   if (convertMs > 0) return { convertMs };
 
-  const steps = await repeat(rounds, async () => ({ captionMs: await timed(caption), ...(await timeSteps(blip2, picture, newTokens)) }));
+  const steps = await repeat(rounds, async () => ({ captionMs: await timed(caption), ...(await timeSteps(blip2, image, newTokens)) }));
   const memory = processMemory();
   const captionMs = steps.map((step) => step.captionMs);
   return { samples: {
     loadMs: [Math.max(loaded - started, firstCaptionMs - started - medianOf(captionMs))],
     firstCaptionMs: [firstCaptionMs],
     ...samplesOf(steps, captionMs, memory),
-    ...(await timeManyRows(blip2, picture, rounds, newTokens)),
+    ...(await timeManyRows(blip2, image, rounds, newTokens)),
     batchPeakMiB: [processMemory().peakMiB],
   } };
 }
@@ -56,8 +56,8 @@ interface Steps {
 }
 
 /** One caption step by step, over the seams of the pipeline. */
-async function timeSteps({ pipeline, processor }: Blip2, picture: Uint8Array, newTokens: number): Promise<Steps> {
-  const { pixelValues } = await processor.process({ images: picture });
+async function timeSteps({ pipeline, processor }: Blip2, image: Uint8Array, newTokens: number): Promise<Steps> {
+  const { pixelValues } = await processor.process({ images: image });
   let at = performance.now();
   const lap = (): number => -at + (at = performance.now());
   const patches = await pipeline.vision.encode(pixelValues);
@@ -88,11 +88,11 @@ function samplesOf(steps: readonly Steps[], captionMs: readonly number[], { peak
 }
 
 /** Beams and batches take several times as long, so they get half of the rounds, and a short untimed caption each. */
-async function timeManyRows(blip2: Blip2, picture: Uint8Array, rounds: number, newTokens: number): Promise<Pick<BenchSamples, 'beams5Ms' | 'batch8CaptionsPerSecond'>> {
-  // Copies: a picture that occurs several times would be encoded once.
-  const pictures = Array.from({ length: BATCH }, () => picture.slice());
-  const beams = (length: number): Promise<unknown> => Promise.resolve(blip2.caption(picture, { numBeams: BEAMS, minNewTokens: length, maxNewTokens: length }));
-  const batch = (length: number): Promise<unknown> => blip2.caption(pictures, { minNewTokens: length, maxNewTokens: length });
+async function timeManyRows(blip2: Blip2, image: Uint8Array, rounds: number, newTokens: number): Promise<Pick<BenchSamples, 'beams5Ms' | 'batch8CaptionsPerSecond'>> {
+  // Copies: an image that occurs several times would be encoded once.
+  const images = Array.from({ length: BATCH }, () => image.slice());
+  const beams = (length: number): Promise<unknown> => Promise.resolve(blip2.caption(image, { numBeams: BEAMS, minNewTokens: length, maxNewTokens: length }));
+  const batch = (length: number): Promise<unknown> => blip2.caption(images, { minNewTokens: length, maxNewTokens: length });
   const samples = { beams5Ms: [] as number[], batch8CaptionsPerSecond: [] as number[] };
   await beams(2);
   await batch(2);

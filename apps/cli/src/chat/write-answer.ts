@@ -8,7 +8,7 @@ import { textResultJson } from '../output/text-result-json.ts';
 import { isAbort } from '../run/interruption.ts';
 
 export interface AnswerTask {
-  /** How outputs call the picture. */
+  /** How outputs call the image. */
   readonly name: string;
   readonly question: string;
   readonly conversation: Conversation;

@@ -26,7 +26,7 @@ export const askCommand: CliCommand = {
   name: 'ask',
   configure(command) {
     command
-      .description('Answer questions about each picture: one line per image and question, path<TAB>question<TAB>answer.')
+      .description('Answer questions about each image: one line per image and question, path<TAB>question<TAB>answer.')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .requiredOption('-q, --question <text>', 'What to ask; may be repeated, every image is asked every question', repeated)
       .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template");

@@ -36,7 +36,7 @@ export const benchCommand: CliCommand = {
       .description('How fast a model is on this machine, step by step, and what memory it takes; each precision in a process of its own, one after the other. Let nothing else run meanwhile.')
       .argument('[model]', 'Folder of a Hugging Face checkpoint, or a hub id (default: the built-in demo)')
       .option('--dtype <a,b>', 'Precisions: fp32, int8, q8, q4, fast, small', 'fp32')
-      .option('--image <file>', 'Picture to measure with (default: a drawn one of 640 x 480 pixels)')
+      .option('--image <file>', 'Image to measure with (default: a drawn one of 640 x 480 pixels)')
       .option('--rounds <n>', 'How often each step is timed, after a round that is not; half as often with beams and batches', positiveInteger, DEFAULT_ROUNDS)
       .option('--new-tokens <n>', 'Length of every caption, at least 2', positiveInteger, DEFAULT_NEW_TOKENS)
       .option('--threads <n>', 'Threads within one operator (default: one per core)', positiveInteger)
@@ -50,9 +50,9 @@ export const benchCommand: CliCommand = {
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
     const model = await folderOf(command.args[0], options, environment, signal);
-    await using picture = await pictureFile(options.image);
+    await using image = await imageFile(options.image);
     const { threads, rounds, newTokens } = options;
-    const jobs = dtypes.map((dtype): BenchJob => ({ model, image: picture.file, dtype, rounds, newTokens, ...(threads !== undefined && { threads }) }));
+    const jobs = dtypes.map((dtype): BenchJob => ({ model, image: image.file, dtype, rounds, newTokens, ...(threads !== undefined && { threads }) }));
     const rows: BenchRow[] = [];
     for (const job of jobs) {
       const row = await measure(job, options, signal);
@@ -80,13 +80,13 @@ async function folderOf(source: string | undefined, options: BenchOptions, envir
   return resolveSource(source, { localFilesOnly: options.offline === true, signal, onPlan: report.onPlan, onProgress: report.onProgress }).finally(report.clear);
 }
 
-/** The picture to measure with; the drawn one is in a file for as long. */
-async function pictureFile(given: string | undefined): Promise<AsyncDisposable & { readonly file: string }> {
+/** The image to measure with; the drawn one is in a file for as long. */
+async function imageFile(given: string | undefined): Promise<AsyncDisposable & { readonly file: string }> {
   if (given !== undefined) return { file: resolve(given), [Symbol.asyncDispose]: async () => {} };
-  const [{ encodePng }, { examplePicture }] = await Promise.all([import('@blip2/processor'), import('../bench/example-picture.ts')]);
+  const [{ encodePng }, { exampleImage }] = await Promise.all([import('@blip2/processor'), import('../bench/example-image.ts')]);
   const folder = await mkdtemp(join(tmpdir(), 'blip2-bench-'));
-  const file = join(folder, 'picture.png');
-  await writeFile(file, await encodePng(examplePicture()));
+  const file = join(folder, 'image.png');
+  await writeFile(file, await encodePng(exampleImage()));
   return { file, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
 

@@ -29,10 +29,10 @@ export const captionCommand: CliCommand = {
   name: 'caption',
   configure(command) {
     command
-      .description('Say what is in each picture: one line per image, path<TAB>caption.')
+      .description('Say what is in each image: one line per image, path<TAB>caption.')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-p, --prompt <text>', 'Beginning that the caption goes on from ("a photo of")')
-      .addOption(new Option('--sidecar', 'Write each caption into a file beside its picture: a.jpg, a.txt; pictures that have one are skipped').helpGroup('Output:'))
+      .addOption(new Option('--sidecar', 'Write each caption into a file beside its image: a.jpg, a.txt; images that have one are skipped').helpGroup('Output:'))
       .addOption(new Option('--sidecar-extension <ext>', 'Extension of these files').argParser(fileExtension).implies({ sidecar: true }).default('.txt').helpGroup('Output:'));
     addImageOptions(command);
     addModuleOption(command);

@@ -95,7 +95,7 @@ describe('blip2 chat', () => {
     expect(calls[1]).toMatchObject({ name: 'chat', image: 'a cat', generation: { maxNewTokens: 5 } });
   });
 
-  test('is about one picture that can be read', async () => {
+  test('is about one image that can be read', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', bad: 'bad' });
     for (const argv of [['-'], [at('[ab]')]]) expect((await runFake(['chat', ...argv], { stdin: stdinWith('') })).exitCode).toBe(2);
     expect(await runFake(['chat', at('bad')], { stdin: stdinWith('') })).toMatchObject({ exitCode: 1, calls: [] });

@@ -22,7 +22,7 @@ export const chatCommand: CliCommand = {
   name: 'chat',
   configure(command) {
     command
-      .description('A conversation about a picture: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop; the line /clear begins a new one.')
+      .description('A conversation about an image: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop; the line /clear begins a new one.')
       .argument('<image>', 'File or URL');
     addUrlOptions(command);
     addReportOptions(command);
@@ -62,10 +62,10 @@ async function answerOne({ interrupts, ...answering }: Answering): Promise<boole
 
 async function openImage(args: readonly string[], { allowPrivateUrls }: ChatOptions, environment: Environment, signal: AbortSignal): Promise<{ readonly name: string; readonly image: RgbImage }> {
   const [input, ...others] = args.includes('-') ? [] : await expandImages(args, { recursive: false, signal }, environment);
-  if (!input || others.length > 0) throw new Blip2Error('INVALID_ARGUMENT', 'A conversation is about one picture', { expected: 'one file or URL', got: args.join(' ') });
+  if (!input || others.length > 0) throw new Blip2Error('INVALID_ARGUMENT', 'A conversation is about one image', { expected: 'one file or URL', got: args.join(' ') });
   if ('error' in input) throw input.error;
   if (input.source === 'stdin') throw new Blip2Error('INVALID_ARGUMENT', 'Questions come from stdin', { got: input.name });
-  return { name: input.name, image: (await environment.openPicture(input.source, { signal, allowPrivateUrls })).image };
+  return { name: input.name, image: (await environment.openImage(input.source, { signal, allowPrivateUrls })).image };
 }
 
 const EXAMPLES = `

@@ -26,7 +26,7 @@ interface CompareOptions extends ReportOptions, UrlOptions {
 
 const DEFAULT_NEW_TOKENS = 20;
 
-/** `blip2 compare MODEL IMAGE… --dtype A,B`: do precisions agree on these pictures, and what do they cost. */
+/** `blip2 compare MODEL IMAGE… --dtype A,B`: do precisions agree on these images, and what do they cost. */
 export const compareCommand: CliCommand = {
   name: 'compare',
   configure(command) {
@@ -45,15 +45,15 @@ export const compareCommand: CliCommand = {
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<CompareOptions>();
-    const [source = '', ...images] = command.args;
+    const [source = '', ...paths] = command.args;
     const names = precisionsOf(options.dtype);
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
-    const pictures = await openPictures(images, options, environment, signal);
-    if (pictures.length === 0) return ExitCode.failed;
-    const runs = await runAll(source, names, pictures.map(({ image }) => image), options, environment, signal);
-    environment.stdout.write(compareReport(pictures.map(({ name }) => name), names, runs, options.json === true));
-    return pictures.length < images.length ? ExitCode.someInputsFailed : ExitCode.done;
+    const images = await openImages(paths, options, environment, signal);
+    if (images.length === 0) return ExitCode.failed;
+    const runs = await runAll(source, names, images.map(({ image }) => image), options, environment, signal);
+    environment.stdout.write(compareReport(images.map(({ name }) => name), names, runs, options.json === true));
+    return images.length < paths.length ? ExitCode.someInputsFailed : ExitCode.done;
   },
 };
 
@@ -63,21 +63,21 @@ function precisionsOf(text: string): readonly string[] {
   throw new Blip2Error('INVALID_ARGUMENT', 'There are not two precisions to compare', { where: '--dtype', expected: 'two or more names with commas between', got: text, fix: 'For example --dtype fp32,fast' });
 }
 
-interface Picture {
+interface Image {
   readonly name: string;
   readonly image: RgbImage;
 }
 
-async function openPictures(args: readonly string[], options: CompareOptions, environment: Environment, signal: AbortSignal): Promise<Picture[]> {
+async function openImages(args: readonly string[], options: CompareOptions, environment: Environment, signal: AbortSignal): Promise<Image[]> {
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
-  const pictures: Picture[] = [];
+  const images: Image[] = [];
   const { allowPrivateUrls } = options;
   for (const input of inputs) {
-    const opened = await openPending({ input, parts: [''] }, { open: environment.openPicture, stdin: environment.stdin, allowPrivateUrls, signal });
-    if ('image' in opened) pictures.push(opened);
+    const opened = await openPending({ input, parts: [''] }, { open: environment.openImage, stdin: environment.stdin, allowPrivateUrls, signal });
+    if ('image' in opened) images.push(opened);
     else environment.stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
   }
-  return pictures;
+  return images;
 }
 
 async function runAll(source: string, names: readonly string[], images: readonly RgbImage[], options: CompareOptions, environment: Environment, signal: AbortSignal): Promise<PrecisionRun[]> {
@@ -89,7 +89,7 @@ async function runAll(source: string, names: readonly string[], images: readonly
   const runs: PrecisionRun[] = [];
   // One after the other: each is alone in memory while it is measured.
   for (const name of names) {
-    runs.push(await namingTakers(runPrecision(folder, images, { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal }, runs[0]?.pictures)));
+    runs.push(await namingTakers(runPrecision(folder, images, { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal }, runs[0]?.images)));
     report.clear();
   }
   return runs;

@@ -15,7 +15,7 @@ export const completionCommand: CliCommand = {
   name: 'completion',
   configure(command) {
     command
-      .description('Print a script that completes commands, options, their values, pictures and cached models in your shell.')
+      .description('Print a script that completes commands, options, their values, images and cached models in your shell.')
       .addArgument(new Argument('<shell>', 'Which shell the script is for').choices(Object.keys(SCRIPTS)))
       .option('--verbose', 'Errors with their stack')
       .addHelpText('after', EXAMPLES);

@@ -21,7 +21,7 @@ async function readNpy(file: string): Promise<Npy> {
 }
 
 describe('blip2 embed', () => {
-  test('writes one array of all pictures, in order', async () => {
+  test('writes one array of all images, in order', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'four' });
     const { exitCode, stdout, calls } = await runFake(['embed', at('a'), at('b'), '-o', at('out.npy')]);
     expect([exitCode, stdout]).toEqual([0, '']);
@@ -46,7 +46,7 @@ describe('blip2 embed', () => {
     expect([...(await readTensor(tensors.get('horse')!)).data]).toEqual([5, 0.5, 6, 0.25]);
   });
 
-  test('writes lines of every picture with every text', async () => {
+  test('writes lines of every image with every text', async () => {
     const at = await temporaryFolder({ a: 'a' });
     await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
     const lines = (await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -69,7 +69,7 @@ describe('blip2 embed', () => {
     expect(await rows(at('a'), '-t', 'x')).toEqual([{ image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [2, 0.5, 3, 0.25] }]);
   });
 
-  test('writes an array without holding it, and one tensor for a picture that is named twice', async () => {
+  test('writes an array without holding it, and one tensor for an image that is named twice', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'four' });
     const sizes: number[] = [];
     const watch = { onCall: async ({ name }: { name: string }) => { if (name === 'embed') for (const file of (await readdir(at())).filter((each) => each.endsWith('.tmp'))) sizes.push((await stat(at(file))).size); } };
@@ -86,7 +86,7 @@ describe('blip2 embed', () => {
     expect(calls[0]).toMatchObject({ source: demoModelFolder, part: 'projection' });
   });
 
-  test('leaves out pictures that cannot be opened, and says so', async () => {
+  test('leaves out images that cannot be opened, and says so', async () => {
     const at = await temporaryFolder({ a: 'a', bad: 'bad' });
     const { exitCode, stderr } = await runFake(['embed', at('a'), at('bad'), '-o', at('out.npy'), '--quiet']);
     expect(exitCode).toBe(3);
@@ -102,7 +102,7 @@ describe('blip2 embed', () => {
     }
   });
 
-  test('refuses a text that is empty, with and without pictures', async () => {
+  test('refuses a text that is empty, with and without images', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const images of [[], [at('a')]]) {
       const { exitCode, stderr, calls } = await runFake(['embed', ...images, '-t', 'a cat', '-t', ' ', '-o', at('out.npy')]);

@@ -45,10 +45,10 @@ export const embedCommand: CliCommand = {
   name: 'embed',
   configure(command) {
     command
-      .description('Write features of pictures, of texts, or of every picture with every text.')
+      .description('Write features of images, of texts, or of every image with every text.')
       .argument('[image...]', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-t, --text <text>', 'Text to embed; may be repeated', repeated)
-      .addOption(new Option('--part <part>', 'Where to take them; default image-proj of pictures, text-proj of texts, multimodal of both').choices(Object.values(PARTS).flat()))
+      .addOption(new Option('--part <part>', 'Where to take them; default image-proj of images, text-proj of texts, multimodal of both').choices(Object.values(PARTS).flat()))
       .addOption(new Option('--pool <how>', `One vector per input instead of one per position; default none, ${BEST_POOL} with --format`).choices(POOLS))
       .addOption(new Option('--format <layout>', 'Write a folder that clip-retrieval and autofaiss read').choices(FORMATS))
       .addOption(new Option('--shard-size <n>', 'Vectors per file of such a folder').argParser(positiveInteger).default(DEFAULT_SHARD_SIZE));
@@ -86,12 +86,12 @@ function partOf(kind: Kind, { part }: EmbedOptions): EmbedPart {
   const [first] = known;
   if (part === undefined && first !== undefined) return first;
   if (part !== undefined && known.includes(part)) return part;
-  throw new Blip2Error('INVALID_ARGUMENT', `This is not a part of ${kind === 'pairs' ? 'pictures with texts' : kind}`, { where: '--part', expected: known.join(', '), got: String(part) });
+  throw new Blip2Error('INVALID_ARGUMENT', `This is not a part of ${kind === 'pairs' ? 'images with texts' : kind}`, { where: '--part', expected: known.join(', '), got: String(part) });
 }
 
 function poolOf(kind: Kind, { pool, format }: EmbedOptions): Pool {
   if (format === undefined) return pool ?? 'none';
-  if (kind === 'pairs') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds pictures or texts, not pairs', { where: '--format', got: format });
+  if (kind === 'pairs') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds images or texts, not pairs', { where: '--format', got: format });
   if (pool === 'none') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', { where: '--pool', got: pool });
   return pool ?? BEST_POOL;
 }
@@ -142,12 +142,12 @@ function embeddingJson(part: EmbedPart, { dims, data }: Embedding): Readonly<Rec
 }
 
 const EXAMPLES = `
-Parts: of pictures vision (encoder), qformer (queries), projection (what the language model reads), image-proj (queries where pictures and texts are
+Parts: of images vision (encoder), qformer (queries), projection (what the language model reads), image-proj (queries where images and texts are
 compared, of length 1); of texts text (Q-Former), text-proj (one vector of length 1); of both multimodal (queries that read both). .npy holds one array,
 .safetensors one tensor per input, named by it, .jsonl and .parquet { image or text, part, shape, embedding }.
 
-One vector for many: BLIP-2 compares a text with every query of a picture and takes the best; one vector loses some of that. On the demo checkpoint (200
-pictures), captions find their picture first in 99.5 % with every query, 88.2 % with unit-mean (the mean, scaled to length 1), 86.0 % max, 80.6 % mean,
+One vector for many: BLIP-2 compares a text with every query of an image and takes the best; one vector loses some of that. On the demo checkpoint (200
+images), captions find their image first in 99.5 % with every query, 88.2 % with unit-mean (the mean, scaled to length 1), 86.0 % max, 80.6 % mean,
 60.2 % first; among the first five in 100 %, 100 %, 98.4 %, 99.5 %, 89.2 %.
 
 Examples:

@@ -11,11 +11,11 @@ import { loadHeatmapModel } from '../model/load-heatmap-model.ts';
 
 describe('blip2 heatmap', () => {
   test('writes what the model drew, over what was there before', async () => {
-    const at = await temporaryFolder({ 'a b.jpg': 'picture', 'out.png': 'older' });
+    const at = await temporaryFolder({ 'a b.jpg': 'image', 'out.png': 'older' });
     const { exitCode, stdout, calls } = await runFake(['heatmap', at('a b.jpg'), '-o', at('out.png'), '--layer', '1']);
     expect([exitCode, stdout]).toEqual([0, '']);
-    expect(calls).toMatchObject([{ name: 'load', source: demoModelFolder }, { name: 'heatmap', image: 'picture', subject: { method: 'attention', layer: 1 } }, { name: 'dispose' }]);
-    expect(await readFile(at('out.png'), 'utf8')).toBe('picture');
+    expect(calls).toMatchObject([{ name: 'load', source: demoModelFolder }, { name: 'heatmap', image: 'image', subject: { method: 'attention', layer: 1 } }, { name: 'dispose' }]);
+    expect(await readFile(at('out.png'), 'utf8')).toBe('image');
     expect((await readdir(at())).sort()).toEqual(['a b.jpg', 'out.png']);
   });
 
@@ -36,7 +36,7 @@ describe('blip2 heatmap', () => {
     expect(calls).toMatchObject([{ name: 'load', source: demoModelFolder }, { name: 'heatmap', subject: { question: 'what is it?', text: 'a dog' } }, { name: 'dispose' }]);
   });
 
-  test('draws several pictures into a folder that it makes, each under its own name, the values beside them', async () => {
+  test('draws several images into a folder that it makes, each under its own name, the values beside them', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'one', 'a.png': 'two', 'bad.png': 'bad' });
     const { exitCode, stdout, stderr, calls } = await runFake(['heatmap', at('a.jpg'), at('bad.png'), at('a.png'), '-t', 'one', '-o', `${at('maps')}/`, '--raw', '--json']);
     expect(exitCode).toBe(3);
@@ -62,7 +62,7 @@ describe('blip2 heatmap', () => {
     expect((await runFake(argv)).stderr).not.toContain('1/2');
   });
 
-  test('says which picture cannot be opened and leaves no file', async () => {
+  test('says which image cannot be opened and leaves no file', async () => {
     const at = await temporaryFolder({ bad: 'bad' });
     for (const [name, code] of [['bad', 'INVALID_IMAGE'], ['none', 'MISSING_FILE']] as const) {
       const { exitCode, stderr, calls } = await runFake(['heatmap', at(name), '-o', at('out.png')]);
@@ -72,7 +72,7 @@ describe('blip2 heatmap', () => {
     expect(await readdir(at())).toEqual(['bad']);
   });
 
-  test('refuses several pictures for one file, no output, another kind of output, the input as output', async () => {
+  test('refuses several images for one file, no output, another kind of output, the input as output', async () => {
     const at = await temporaryFolder({ 'a.png': 'a', 'b.png': 'b' });
     const out = ['-o', at('out.png')];
     for (const argv of [[at('a.png'), at('b.png'), ...out], [at(), ...out], [at('a.png')], [at('a.png'), '-o', at('out.jpg')], [at('a.png'), '-o', at('a.png')], [at('a.png'), '-o', at()], [...out]]) {
@@ -116,19 +116,19 @@ describe('the model behind blip2 heatmap', () => {
   const open = (name: string): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples', name));
 
   test.each(['left-of.png', 'wide.png'])('draws attention as a PNG of the size of %s', async (name) => {
-    const picture = await open(name);
+    const image = await open(name);
     await using model = await loadHeatmapModel(demoModelFolder, { method: 'attention' }, settings);
     await using first = await loadHeatmapModel(demoModelFolder, { method: 'attention', layer: 0 }, settings);
-    const drawn = await decodeImage((await model.draw(picture, { signal })).overlay);
-    expect(drawn.dims).toEqual(picture.dims);
-    expect(Buffer.compare(drawn.data, picture.data)).not.toBe(0);
-    expect(Buffer.compare(drawn.data, (await decodeImage((await first.draw(picture, { signal })).overlay)).data)).not.toBe(0);
+    const drawn = await decodeImage((await model.draw(image, { signal })).overlay);
+    expect(drawn.dims).toEqual(image.dims);
+    expect(Buffer.compare(drawn.data, image.data)).not.toBe(0);
+    expect(Buffer.compare(drawn.data, (await decodeImage((await first.draw(image, { signal })).overlay)).data)).not.toBe(0);
     await using none = await loadHeatmapModel(demoModelFolder, { method: 'attention', layer: 99 }, settings);
-    await expect(none.draw(picture, { signal })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(none.draw(image, { signal })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   test('draws what a text, or an answer, rests on', async () => {
-    const picture = await open('left-of.png');
+    const image = await open('left-of.png');
     const occlusion = { method: 'occlusion', batchSize: 24 } as const;
     for (const [folder, subject, kind] of [
       [demoRetrievalFolder, { text: 'a blue triangle to the left of a small yellow circle' }, 'itm'],
@@ -136,14 +136,14 @@ describe('the model behind blip2 heatmap', () => {
       [demoModelFolder, { text: 'blue', question: 'what color is the triangle?' }, 'writing'],
     ] as const) {
       await using model = await loadHeatmapModel(folder, { ...occlusion, ...subject }, settings);
-      const { map, score, overlay } = await model.draw(picture, { signal });
+      const { map, score, overlay } = await model.draw(image, { signal });
       expect(score?.kind).toBe(kind);
       const brightest = map.data.indexOf(Math.max(...map.data));
       expect(map.dims).toEqual([16, 16]);
       // The triangle stands on the left; the whole caption, and the question which of both is meant, are about the circle on the right too.
       if (kind === 'itc') expect(brightest % 16).toBeLessThan(8);
       expect(map.data[brightest], kind).toBeGreaterThan(0);
-      expect((await decodeImage(overlay)).dims).toEqual(picture.dims);
+      expect((await decodeImage(overlay)).dims).toEqual(image.dims);
     }
   });
 

@@ -20,12 +20,12 @@ interface HeatmapOptions extends ModelOptions, UrlOptions, ReportOptions, Subjec
   readonly progress: boolean;
 }
 
-/** `blip2 heatmap IMAGE… [-t TEXT] -o OUT`: where the queries look, or what a text rests on, over the picture. */
+/** `blip2 heatmap IMAGE… [-t TEXT] -o OUT`: where the queries look, or what a text rests on, over the image. */
 export const heatmapCommand: CliCommand = {
   name: 'heatmap',
   configure(command) {
     command
-      .description('Draw over each picture where the queries look, or with a text which regions the text rests on, dark blue (none) to yellow (most). What each shows, and does not, is said below.')
+      .description('Draw over each image where the queries look, or with a text which regions the text rests on, dark blue (none) to yellow (most). What each shows, and does not, is said below.')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-t, --text <text>', 'Show which regions speak for this text', repeated)
       .option('-q, --question <text>', 'The text is the answer to it (generation checkpoints)')
@@ -36,7 +36,7 @@ export const heatmapCommand: CliCommand = {
       .addOption(new Option('--cells <n>', 'Occlusion: cells along each side of the map; a window covers a quarter of the side (default: 16)').argParser(positiveInteger))
       .addOption(new Option('--batch-size <n>', 'Occlusion: runs that go through the model together (default: 8)').argParser(positiveInteger))
       .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
-      .addOption(new Option('-o, --output <file>', 'PNG to write, in the size of the picture; a folder for several').makeOptionMandatory().helpGroup('Output:'))
+      .addOption(new Option('-o, --output <file>', 'PNG to write, in the size of the image; a folder for several').makeOptionMandatory().helpGroup('Output:'))
       .addOption(new Option('--raw', 'Also write the values, as .npy beside each PNG').helpGroup('Output:'))
       .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
     addUrlOptions(command);
@@ -78,7 +78,7 @@ async function draw(args: readonly string[], { subject, options, environment, si
   return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
 }
 
-/** A model that is loaded when there is a picture for it. */
+/** A model that is loaded when there is an image for it. */
 function lazily(load: () => Promise<HeatmapModel>): AsyncDisposable & { readonly get: () => Promise<HeatmapModel> } {
   let model: Promise<HeatmapModel> | undefined;
   return {
@@ -93,11 +93,11 @@ const EXAMPLES = `
 Attention: the probabilities with which the learned queries read each patch, mean over queries, heads and layers, the class position left out. One run. It shows
 where attention goes, not why the model says something: it is the same for every text, and attention can go to empty patches.
 
-Occlusion: by how much the score of the text falls when a region is hidden under the picture's mean colour, mean over windows that are slid over the picture; with
---mode keep, by how much an empty picture gains by having the region alone. The score is the log-odds that picture and text match (retrieval checkpoints; --by itc:
+Occlusion: by how much the score of the text falls when a region is hidden under the image's mean colour, mean over windows that are slid over the image; with
+--mode keep, by how much an empty image gains by having the region alone. The score is the log-odds that image and text match (retrieval checkpoints; --by itc:
 the cosine), or the log-probability of writing the text as caption or as the answer to --question (generation checkpoints). It shows what the score owes to each
-region alone: not what two regions do together that say the same, and nothing smaller than a window. If the text does not fit the whole picture, hide shows
-little; keep finds one thing among several. It costs 362 runs of the model per picture with 16 cells, 363 with keep, 724 with both; with --cells 8, 82, 83 and 164.
+region alone: not what two regions do together that say the same, and nothing smaller than a window. If the text does not fit the whole image, hide shows
+little; keep finds one thing among several. It costs 362 runs of the model per image with 16 cells, 363 with keep, 724 with both; with --cells 8, 82, 83 and 164.
 
 Examples:
   blip2 heatmap photo.jpg -o where.png

@@ -1,6 +1,6 @@
 import { cp, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Blip2ForImageTextRetrieval, loadPictureTasks } from '@blip2/blip2';
+import { Blip2ForImageTextRetrieval, loadImageTasks } from '@blip2/blip2';
 import { describe, expect, test } from 'vitest';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { runFake } from '../fakes/fake-environment.ts';
@@ -68,7 +68,7 @@ describe('bytes per precision', () => {
     for (const dtype of ['int8', 'q8', 'q4', 'fast', 'small'] as const) {
       const at = await temporaryFolder();
       const options = { dtype, convertedDir: at() };
-      await using model = folder === demoRetrievalFolder ? await Blip2ForImageTextRetrieval.fromPretrained(folder, options) : await loadPictureTasks(folder, options);
+      await using model = folder === demoRetrievalFolder ? await Blip2ForImageTextRetrieval.fromPretrained(folder, options) : await loadImageTasks(folder, options);
       expect(model).toBeDefined();
       const names = (await readdir(at('weights'))).filter((name) => name.endsWith('.safetensors'));
       const sizes = await Promise.all(names.map(async (name) => (await stat(join(at('weights'), name))).size));

@@ -25,7 +25,7 @@ export const matchCommand: CliCommand = {
   name: 'match',
   configure(command) {
     command
-      .description('Say how well texts fit each picture: one line per image and text, path<TAB>text<TAB>ITM probability (0 to 1)<TAB>ITC cosine (-1 to 1).')
+      .description('Say how well texts fit each image: one line per image and text, path<TAB>text<TAB>ITM probability (0 to 1)<TAB>ITC cosine (-1 to 1).')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .requiredOption('-t, --text <text>', 'What to compare with; may be repeated, every image is compared with every text', repeated);
     addImageOptions(command);

@@ -1,6 +1,6 @@
-import type { PictureRun } from './precision-run.ts';
+import type { ImageRun } from './precision-run.ts';
 
-/** How far another precision is from the first on one picture. */
+/** How far another precision is from the first on one image. */
 export interface Agreement {
   /** Tokens of the first caption that the other would have chosen in their places too, and all of them. */
   readonly sameTokens: number;
@@ -9,7 +9,7 @@ export interface Agreement {
   readonly logitError: number;
 }
 
-export function agreementOf(first: PictureRun, other: PictureRun): Agreement {
+export function agreementOf(first: ImageRun, other: ImageRun): Agreement {
   let [same, difference, size] = [0, 0, 0];
   first.logits.forEach((scores, position) => {
     const others = other.logits[position] ?? new Float32Array(0);

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { agreementOf } from './agreement.ts';
 import { compareReport } from './compare-report.ts';
-import type { PictureRun, PrecisionRun } from './precision-run.ts';
+import type { ImageRun, PrecisionRun } from './precision-run.ts';
 
-const picture = (text: string, logits: readonly (readonly number[])[]): PictureRun => ({ text, tokenIds: [3, 2], encodeMs: 20, generateMs: 8, logits: logits.map((row) => Float32Array.from(row)) });
-const run = (text: string, logits: readonly (readonly number[])[]): PrecisionRun => ({ loadMs: 12.345, memoryMiB: 99.6, pictures: [picture(text, logits)] });
+const image = (text: string, logits: readonly (readonly number[])[]): ImageRun => ({ text, tokenIds: [3, 2], encodeMs: 20, generateMs: 8, logits: logits.map((row) => Float32Array.from(row)) });
+const run = (text: string, logits: readonly (readonly number[])[]): PrecisionRun => ({ loadMs: 12.345, memoryMiB: 99.6, images: [image(text, logits)] });
 const first = run('a cat', [[3, 0, 0], [0, 4, 0]]);
 const other = run('a dog', [[3, 0, 0], [0, 4, 5]]);
 
 describe('agreementOf', () => {
   test('counts tokens that would be chosen in the same places, and the error of the scores', () => {
-    expect(agreementOf(picture('', [[3, 0, 0], [0, 4, 0]]), picture('', [[3, 0, 0], [0, 4, 5]]))).toEqual({ sameTokens: 1, tokens: 2, logitError: 1 });
-    expect(agreementOf(picture('', [[3, 0]]), picture('', [[3, 0]]))).toEqual({ sameTokens: 1, tokens: 1, logitError: 0 });
-    expect(agreementOf(picture('', [[0, 3]]), picture('', []))).toMatchObject({ logitError: NaN });
+    expect(agreementOf(image('', [[3, 0, 0], [0, 4, 0]]), image('', [[3, 0, 0], [0, 4, 5]]))).toEqual({ sameTokens: 1, tokens: 2, logitError: 1 });
+    expect(agreementOf(image('', [[3, 0]]), image('', [[3, 0]]))).toEqual({ sameTokens: 1, tokens: 1, logitError: 0 });
+    expect(agreementOf(image('', [[0, 3]]), image('', []))).toMatchObject({ logitError: NaN });
   });
 });
 
@@ -24,7 +24,7 @@ describe('compareReport', () => {
     ].join('\n'));
   });
 
-  test('is one JSON object per picture and one for the summary', () => {
+  test('is one JSON object per image and one for the summary', () => {
     const [line, summary] = compareReport(['a.png'], ['fp32', 'fast'], [first, other], true).trim().split('\n').map((text): unknown => JSON.parse(text));
     expect(line).toEqual({ image: 'a.png', precisions: [
       { dtype: 'fp32', text: 'a cat', tokenIds: [3, 2], sameTokens: 2, tokens: 2, logitError: 0 },

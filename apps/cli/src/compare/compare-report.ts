@@ -1,43 +1,43 @@
 import { oneLine } from '../output/one-line.ts';
 import { agreementOf, type Agreement } from './agreement.ts';
-import type { PictureRun, PrecisionRun } from './precision-run.ts';
+import type { ImageRun, PrecisionRun } from './precision-run.ts';
 
-/** One precision on one picture, beside the first precision. */
-interface Line extends Agreement, Pick<PictureRun, 'text' | 'tokenIds'> {
+/** One precision on one image, beside the first precision. */
+interface Line extends Agreement, Pick<ImageRun, 'text' | 'tokenIds'> {
   readonly dtype: string;
 }
 
 interface Summary {
   readonly dtype: string;
   readonly loadMs: number;
-  /** Of a picture. */
+  /** Of an image. */
   readonly encodeMs: number;
   /** Of a token, the reading of the prompt spread over all of them. */
   readonly tokenMs: number;
   readonly memoryMiB: number;
 }
 
-/** What `blip2 compare` writes: per picture what each precision said and how far it is from the first; then what each cost. */
-export function compareReport(images: readonly string[], names: readonly string[], runs: readonly PrecisionRun[], json: boolean): string {
+/** What `blip2 compare` writes: per image what each precision said and how far it is from the first; then what each cost. */
+export function compareReport(paths: readonly string[], names: readonly string[], runs: readonly PrecisionRun[], json: boolean): string {
   const summary = runs.map((run, index) => summaryOf(names[index] ?? '', run));
-  const pictures = images.map((image, index) => [image, linesOf(index, names, runs)] as const);
-  if (json) return [...pictures.map(([image, precisions]) => ({ image, precisions })), { summary }].map((line) => `${JSON.stringify(line)}\n`).join('');
-  return `${pictures.map(([image, lines]) => `${oneLine(image)}\n${lines.map(lineText).join('')}`).join('')}\n${summary.map(summaryText).join('')}`;
+  const images = paths.map((path, index) => [path, linesOf(index, names, runs)] as const);
+  if (json) return [...images.map(([image, precisions]) => ({ image, precisions })), { summary }].map((line) => `${JSON.stringify(line)}\n`).join('');
+  return `${images.map(([image, lines]) => `${oneLine(image)}\n${lines.map(lineText).join('')}`).join('')}\n${summary.map(summaryText).join('')}`;
 }
 
 function linesOf(index: number, names: readonly string[], runs: readonly PrecisionRun[]): Line[] {
-  const first = runs[0]?.pictures[index];
-  return runs.flatMap(({ pictures }, run) => {
-    const own = pictures[index];
+  const first = runs[0]?.images[index];
+  return runs.flatMap(({ images }, run) => {
+    const own = images[index];
     return first && own ? [{ dtype: names[run] ?? '', text: own.text, tokenIds: own.tokenIds, ...agreementOf(first, own) }] : [];
   });
 }
 
-function summaryOf(dtype: string, { loadMs, memoryMiB, pictures }: PrecisionRun): Summary {
-  const tokens = pictures.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
-  const generateMs = pictures.reduce((sum, picture) => sum + picture.generateMs, 0);
-  // The first picture opens the sessions.
-  const encodes = (pictures.length > 1 ? pictures.slice(1) : pictures).map(({ encodeMs }) => encodeMs);
+function summaryOf(dtype: string, { loadMs, memoryMiB, images }: PrecisionRun): Summary {
+  const tokens = images.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+  const generateMs = images.reduce((sum, image) => sum + image.generateMs, 0);
+  // The first image opens the sessions.
+  const encodes = (images.length > 1 ? images.slice(1) : images).map(({ encodeMs }) => encodeMs);
   const encodeMs = encodes.reduce((sum, ms) => sum + ms, 0) / encodes.length;
   return { dtype, loadMs: hundredth(loadMs), encodeMs: hundredth(encodeMs), tokenMs: hundredth(generateMs / Math.max(1, tokens)), memoryMiB: Math.round(memoryMiB) };
 }

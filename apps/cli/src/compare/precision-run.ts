@@ -3,8 +3,8 @@ import { Blip2ForConditionalGeneration, type Blip2Pipeline, type LoadOptions, ty
 import type { RgbImage } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
-/** What one precision said of one picture. */
-export interface PictureRun {
+/** What one precision said of one image. */
+export interface ImageRun {
   readonly text: string;
   readonly tokenIds: readonly number[];
   readonly encodeMs: number;
@@ -15,9 +15,9 @@ export interface PictureRun {
 
 export interface PrecisionRun {
   readonly loadMs: number;
-  /** Memory of the process beyond mapped files, more than before loading, after all pictures. Where the system does not tell, all resident memory. */
+  /** Memory of the process beyond mapped files, more than before loading, after all images. Where the system does not tell, all resident memory. */
   readonly memoryMiB: number;
-  readonly pictures: readonly PictureRun[];
+  readonly images: readonly ImageRun[];
 }
 
 export interface RunSettings {
@@ -27,25 +27,25 @@ export interface RunSettings {
   readonly signal: AbortSignal;
 }
 
-/** Captions the pictures at one precision, then writes the captions of the `reference` token by token and keeps the scores; its own if it is the first. */
-export async function runPrecision(folder: string, images: readonly RgbImage[], { load, maxNewTokens, signal }: RunSettings, reference?: readonly PictureRun[]): Promise<PrecisionRun> {
+/** Captions the images at one precision, then writes the captions of the `reference` token by token and keeps the scores; its own if it is the first. */
+export async function runPrecision(folder: string, rgbImages: readonly RgbImage[], { load, maxNewTokens, signal }: RunSettings, reference?: readonly ImageRun[]): Promise<PrecisionRun> {
   const before = await memoryMiB();
   const started = performance.now();
   const model = await Blip2ForConditionalGeneration.fromPretrained(folder, load);
   try {
     const processor = await Blip2Processor.fromPretrained(folder);
     const loadMs = performance.now() - started;
-    const pictures: PictureRun[] = [];
-    for (const [index, image] of images.entries()) {
+    const images: ImageRun[] = [];
+    for (const [index, image] of rgbImages.entries()) {
       signal.throwIfAborted();
       const { pixelValues } = await processor.process({ images: [image] });
       const [prefix, encodeMs] = await timed(() => model.encodeImages(pixelValues));
       const [{ sequences }, generateMs] = await timed(() => model.generate({ pixelValues: prefix }, { maxNewTokens, signal }));
       const tokenIds = sequences[0] ?? [];
       const logits = await scoresOf(model.pipeline, prefix, reference?.[index]?.tokenIds ?? tokenIds, signal);
-      pictures.push({ text: processor.decode(tokenIds, { skipSpecialTokens: true }).trim(), tokenIds, encodeMs, generateMs, logits });
+      images.push({ text: processor.decode(tokenIds, { skipSpecialTokens: true }).trim(), tokenIds, encodeMs, generateMs, logits });
     }
-    return { loadMs, memoryMiB: (await memoryMiB()) - before, pictures };
+    return { loadMs, memoryMiB: (await memoryMiB()) - before, images };
   } finally {
     await model.dispose();
   }

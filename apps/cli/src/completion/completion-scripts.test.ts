@@ -83,7 +83,7 @@ describe('bash', () => {
     expect(complete(words)).toEqual(expected);
   });
 
-  test('offers pictures, folders and lists, other files where there is no picture, every file for an output', async () => {
+  test('offers images, folders and lists, other files where there is no image, every file for an output', async () => {
     const at = await temporaryFolder({ 'a.png': '', 'b c.JPG': '', 'notes.txt': '' });
     await mkdir(at('sub'));
     const folder = at('');

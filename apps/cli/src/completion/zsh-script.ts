@@ -47,7 +47,7 @@ function action({ kind, words }: CompletionValue): string {
 const IMAGE_PATTERN = [...IMAGE_EXTENSIONS].map((extension) => extension.slice(1)).join('|');
 
 const FUNCTIONS = String.raw`_blip2_images() {
-  if compset -P @; then _files; return; fi # a list of pictures
+  if compset -P @; then _files; return; fi # a list of images
   _files -g '*.(#i)(${IMAGE_PATTERN})(-.)' || _files
 }
 _blip2_models() { # folders, and what the cache of the hub holds

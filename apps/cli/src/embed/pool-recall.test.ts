@@ -7,8 +7,8 @@ import { BEST_POOL, POOLS } from './pool.ts';
 
 interface Measured {
   readonly pool: string;
-  readonly captionToPicture: Readonly<Record<string, number>>;
-  readonly pictureToCaption: Readonly<Record<string, number>>;
+  readonly captionToImage: Readonly<Record<string, number>>;
+  readonly imageToCaption: Readonly<Record<string, number>>;
 }
 /** What the pools are called in the measurement. */
 const MEASURED_AS: Readonly<Record<string, string>> = { none: 'every query', 'unit-mean': 'mean, length 1' };
@@ -17,7 +17,7 @@ const measured = (pool: string): Measured => rows.find((row) => row.pool === (ME
 const percent = (share: number | undefined): string => `${(100 * share!).toFixed(1).replace(/\.0$/, '')} %`.replace(/^(\d\d) %$/, '$1.0 %');
 
 test('is the best of the measured pools by default, in both directions', () => {
-  for (const direction of ['captionToPicture', 'pictureToCaption'] as const) {
+  for (const direction of ['captionToImage', 'imageToCaption'] as const) {
     const others = POOLS.filter((pool) => pool !== 'none').map((pool) => measured(pool)[direction]['recall@1']!);
     expect(measured(BEST_POOL)[direction]['recall@1']).toBe(Math.max(...others));
   }
@@ -27,9 +27,9 @@ test('costs what the help and the README say', async () => {
   const help = (await runFake(['embed', '--help'])).stdout.replace(/\s+/g, ' ');
   const readme = readFileSync(join(repository, 'apps/cli/README.md'), 'utf8');
   for (const pool of POOLS) {
-    const { captionToPicture, pictureToCaption } = measured(pool);
-    for (const share of [captionToPicture['recall@1'], captionToPicture['recall@5']]) expect(help).toContain(percent(share));
-    const row = [captionToPicture, pictureToCaption].flatMap((direction) => [direction['recall@1'], direction['recall@5']]).map(percent).join(' | ');
+    const { captionToImage, imageToCaption } = measured(pool);
+    for (const share of [captionToImage['recall@1'], captionToImage['recall@5']]) expect(help).toContain(percent(share));
+    const row = [captionToImage, imageToCaption].flatMap((direction) => [direction['recall@1'], direction['recall@5']]).map(percent).join(' | ');
     expect(readme.split('\n').find((line) => line.includes(`\`${pool}\``) && line.includes(row)), `${pool}: ${row}`).toBeDefined();
   }
 });

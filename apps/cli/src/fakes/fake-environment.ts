@@ -5,7 +5,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import type { Environment } from '../environment.ts';
 import { main } from '../main.ts';
 import type { HeatmapModel, HeatmapSubject } from '../model/heatmap-port.ts';
-import type { Embedding, EmbeddingModel, LoadSettings, OpenedPicture, OpenPictureOptions, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
+import type { Embedding, EmbeddingModel, LoadSettings, OpenedImage, OpenImageOptions, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
 
 /** What one command line did. */
 export interface FakeRun {
@@ -34,7 +34,7 @@ export interface FakeOptions {
   readonly closeStdoutAfter?: number;
 }
 
-/** Runs `blip2 …argv` in this process against a model that says what is written in the "pictures". */
+/** Runs `blip2 …argv` in this process against a model that says what is written in the "images". */
 export async function runFake(argv: readonly string[], options: FakeOptions = {}): Promise<FakeRun> {
   const calls: FakeCall[] = [];
   let openReaders = 0;
@@ -51,7 +51,7 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
     variables: options.variables ?? {},
     signals,
     exitNow: () => void calls.push({ name: 'exit' }),
-    openPicture: fakeOpen,
+    openImage: fakeOpen,
     openReader: async (threads) => {
       openReaders++;
       return { threads, open: fakeOpen, [Symbol.asyncDispose]: async () => void (openReaders -= 1) };
@@ -81,8 +81,8 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
   return { exitCode, stdout: stdout.text, written: stdout.written, stderr: stderr.text, calls };
 }
 
-/** A "picture" is a file that holds a text; one that begins with `bad` cannot be decoded. */
-async function fakeOpen(source: string | URL | Uint8Array, { thumbnail }: OpenPictureOptions): Promise<OpenedPicture> {
+/** A "image" is a file that holds a text; one that begins with `bad` cannot be decoded. */
+async function fakeOpen(source: string | URL | Uint8Array, { thumbnail }: OpenImageOptions): Promise<OpenedImage> {
   const data = source instanceof Uint8Array ? source : await readFile(source).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'There is no such image', { where: String(source), cause });
   });
@@ -93,7 +93,7 @@ async function fakeOpen(source: string | URL | Uint8Array, { thumbnail }: OpenPi
 
 const textOf = (image: RgbImage): string => Buffer.from(image.data).toString();
 
-/** A text fits a picture that says the same. */
+/** A text fits an image that says the same. */
 function fakeRetrievalModel(called: (call: FakeCall) => Promise<void>): RetrievalModel {
   return {
     async match(items, { signal }) {
@@ -127,7 +127,7 @@ function fakeEmbeddingModel(called: (call: FakeCall) => Promise<void>): Embeddin
   };
 }
 
-/** The "overlay" is the text of the picture; its map holds the length of it. */
+/** The "overlay" is the text of the image; its map holds the length of it. */
 function fakeHeatmapModel(subject: HeatmapSubject, called: (call: FakeCall) => Promise<void>): HeatmapModel {
   return {
     async draw(image, { signal, onProgress }) {

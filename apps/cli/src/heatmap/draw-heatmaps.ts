@@ -9,7 +9,7 @@ import { openPending, type Opened } from '../run/open-pending.ts';
 import { valuesFile } from './heatmap-outputs.ts';
 import { scoreNote } from './score-note.ts';
 
-/** A picture and the PNG that its map goes to. */
+/** An image and the PNG that its map goes to. */
 export interface HeatmapJob {
   readonly input: ImageInput;
   readonly file: string;
@@ -25,16 +25,16 @@ export interface HeatmapRun {
   readonly allowPrivateUrls?: boolean | undefined;
   readonly environment: Environment;
   readonly signal: AbortSignal;
-  /** Loads the model when the first picture is open, once. */
+  /** Loads the model when the first image is open, once. */
   readonly model: () => Promise<HeatmapModel>;
 }
 
-/** Draws one map after another. Pictures that cannot be opened are named and left out. Returns how many these were. */
+/** Draws one map after another. Images that cannot be opened are named and left out. Returns how many these were. */
 export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun): Promise<number> {
-  const { environment: { openPicture, stdin, stderr, stdout }, allowPrivateUrls, signal, json, verbose } = run;
+  const { environment: { openImage, stdin, stderr, stdout }, allowPrivateUrls, signal, json, verbose } = run;
   let failed = 0;
   for (const { input, file } of jobs) {
-    const opened = await openPending({ input, parts: [''] }, { open: openPicture, stdin, allowPrivateUrls, signal });
+    const opened = await openPending({ input, parts: [''] }, { open: openImage, stdin, allowPrivateUrls, signal });
     if ('image' in opened) {
       await drawOne(opened, file, run);
       continue;

@@ -22,7 +22,7 @@ export function heatmapSubject({ text: texts = [], layer, method = texts.length 
   const { question, by, mode, cells, batchSize } = occlusion;
   if (method === 'attention') {
     const needless = Object.entries({ text, question, by, mode, cells, batchSize }).find(([, value]) => value !== undefined)?.[0];
-    if (needless !== undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Attention reads no text: this is for occlusion', { where: optionName(needless), fix: 'Leave it out, or say what the picture is to be matched with: --text' });
+    if (needless !== undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Attention reads no text: this is for occlusion', { where: optionName(needless), fix: 'Leave it out, or say what the image is to be matched with: --text' });
     return { method, ...(layer !== undefined && { layer }) };
   }
   if (layer !== undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Occlusion knows no layers: this is for attention', { where: '--layer' });

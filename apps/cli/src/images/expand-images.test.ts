@@ -9,7 +9,7 @@ const expand = async (args: string[], recursive = false, stdin = stdinWith()): P
   (await expandImages(args, { recursive, signal: new AbortController().signal }, { stdin })).map((input) => ('error' in input ? `${input.name}: ${input.error.code}` : input.name));
 
 describe('folders', () => {
-  test('give their pictures in natural order, hidden and other files left out', async () => {
+  test('give their images in natural order, hidden and other files left out', async () => {
     const at = await temporaryFolder({ 'f10.png': '', 'f2.JPG': '', 'f1.webp': '', 'notes.txt': '', '.hidden.png': '', 'deep/f3.png': '' });
     expect(await expand([at()])).toEqual(['f1.webp', 'f2.JPG', 'f10.png'].map(at));
     expect(await expand([at()], true)).toEqual(['f1.webp', 'f2.JPG', 'f10.png', 'deep/f3.png'].map(at));
@@ -28,7 +28,7 @@ describe('folders', () => {
     expect(await expand([at()])).toEqual(['1.png', '3.png'].map(at));
   });
 
-  test('without pictures are an input that failed', async () => {
+  test('without images are an input that failed', async () => {
     const at = await temporaryFolder({ 'deep/f3.png': '' });
     expect(await expand([at()])).toEqual([`${at()}: MISSING_FILE`]);
   });
@@ -70,7 +70,7 @@ describe('lists', () => {
   });
 
   test('that are missing or broken fail as a whole, with the line', async () => {
-    const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"picture":1}\n' });
+    const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"image":1}\n' });
     await expect(expand([`@${at('no.txt')}`])).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await expect(expand([`@${at('list.jsonl')}`])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: `${at('list.jsonl')}:2` } });
   });

@@ -16,13 +16,13 @@ export interface ExpandOptions {
 }
 
 /**
- * The pictures that the IMAGE arguments mean, in order. An argument is a path, a glob, a folder, a URL, `@list`, or `-` for stdin. What names no picture
+ * The images that the IMAGE arguments mean, in order. An argument is a path, a glob, a folder, a URL, `@list`, or `-` for stdin. What names no image
  * stays in the result as an input with its error, so that the others are still done.
  */
 export async function expandImages(args: readonly string[], options: ExpandOptions, environment: Pick<Environment, 'stdin'>): Promise<ImageInput[]> {
   if (args.filter((arg) => arg === '-' || arg === '@-').length > 1) throw new Blip2Error('INVALID_ARGUMENT', 'stdin can be read once only', { got: args.join(' ') });
   const inputs: ImageInput[] = [];
-  // Not spread into one call: a folder may hold more pictures than a call takes arguments.
+  // Not spread into one call: a folder may hold more images than a call takes arguments.
   for (const arg of args) for (const input of await expand(arg, options, environment)) inputs.push(input);
   return inputs;
 }
@@ -46,7 +46,7 @@ async function inFolder(folder: string, recursive: boolean): Promise<ImageInput[
   const paths = await imagesInFolder(folder, recursive);
   if (paths.length > 0) return paths.map((path) => ({ name: path, source: path }));
   const fix = recursive ? undefined : 'Its subfolders are read with --recursive';
-  return [{ name: folder, error: new Blip2Error('MISSING_FILE', 'The folder holds no pictures', { where: folder, ...(fix && { fix }) }) }];
+  return [{ name: folder, error: new Blip2Error('MISSING_FILE', 'The folder holds no images', { where: folder, ...(fix && { fix }) }) }];
 }
 
 async function matching(pattern: string): Promise<ImageInput[]> {

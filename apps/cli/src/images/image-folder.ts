@@ -3,10 +3,10 @@ import { opendir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { naturalOrder } from './natural-order.ts';
 
-/** What counts as a picture in a folder: the formats that can be decoded. */
+/** What counts as an image in a folder: the formats that can be decoded. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
 
-/** Paths of the pictures in a folder, in natural order, hidden files left out; with `recursive` those of its folders too, after its own. Of large folders only paths are kept. */
+/** Paths of the images in a folder, in natural order, hidden files left out; with `recursive` those of its folders too, after its own. Of large folders only paths are kept. */
 export async function imagesInFolder(folder: string, recursive: boolean, visited: Set<string> = new Set()): Promise<string[]> {
   // Links can lead back to a folder that was read already.
   const real = await realpath(folder);
@@ -25,7 +25,7 @@ export async function imagesInFolder(folder: string, recursive: boolean, visited
   return found;
 }
 
-/** What an entry is, or leads to. A pipe or device would be waited for without end; a broken link is a picture that fails. */
+/** What an entry is, or leads to. A pipe or device would be waited for without end; a broken link is an image that fails. */
 async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' | 'other'> {
   const found = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
   if (!found || found.isFile()) return 'file';

@@ -26,7 +26,7 @@ async function readList(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new Blip2Error('MISSING_FILE', 'The list of images cannot be read', { where: file, cause, fix: 'For a picture whose name starts with @ write ./@name' });
+    throw new Blip2Error('MISSING_FILE', 'The list of images cannot be read', { where: file, cause, fix: 'For an image whose name starts with @ write ./@name' });
   }
 }
 

@@ -2,7 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { addAbortSignal } from 'node:stream';
 import type { Environment } from '../environment.ts';
 
-/** More than this is not a picture: the largest that are decoded have some 200 MB. */
+/** More than this is not an image: the largest that are decoded have some 200 MB. */
 const LARGEST_INPUT_BYTES = 512 * 2 ** 20;
 
 /** All bytes of stdin. `what` names what is expected there. Throws `AbortError` once `signal` is aborted. */

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import type { ImageInput } from './image-input.ts';
 import { readingThreads } from './reading-threads.ts';
 
-const pictures = (...inputs: readonly ImageInput[]): { input: ImageInput }[] => inputs.map((input) => ({ input }));
+const images = (...inputs: readonly ImageInput[]): { input: ImageInput }[] => inputs.map((input) => ({ input }));
 const file: ImageInput = { name: 'a', source: 'a' };
 
 test.each([[1, 1], [2, 1], [8, 2], [16, 4], [128, 4]])('%i cores: %i threads', (cores, threads) => {
-  expect(readingThreads(pictures(file), cores)).toBe(threads);
+  expect(readingThreads(images(file), cores)).toBe(threads);
 });
 
 test('servers are waited for side by side', () => {
-  expect(readingThreads(pictures(file, { name: 'u', source: new URL('https://example.org/a.jpg') }), 1)).toBe(4);
-  expect(readingThreads(pictures(file, { name: 'u', source: new URL('file:///a.jpg') }), 1)).toBe(1);
+  expect(readingThreads(images(file, { name: 'u', source: new URL('https://example.org/a.jpg') }), 1)).toBe(4);
+  expect(readingThreads(images(file, { name: 'u', source: new URL('file:///a.jpg') }), 1)).toBe(1);
 });

@@ -7,8 +7,8 @@ const MAX_THREADS = 4;
 /** Whoever waits for a server needs no core. */
 const THREADS_FOR_URLS = 4;
 
-/** On how many threads pictures are opened. */
-export function readingThreads(pictures: readonly { readonly input: ImageInput }[], cores: number = availableParallelism()): number {
-  if (pictures.some(({ input }) => 'source' in input && input.source instanceof URL && input.source.protocol !== 'file:')) return THREADS_FOR_URLS;
+/** On how many threads images are opened. */
+export function readingThreads(images: readonly { readonly input: ImageInput }[], cores: number = availableParallelism()): number {
+  if (images.some(({ input }) => 'source' in input && input.source instanceof URL && input.source.protocol !== 'file:')) return THREADS_FOR_URLS;
   return Math.min(Math.max(1, Math.floor(cores / CORES_PER_THREAD)), MAX_THREADS);
 }

@@ -12,7 +12,7 @@ import { PRECISIONS, precisionSize } from './precision-report.ts';
 import { taskParts } from './task-parts.ts';
 import { mappedBytes, partReports } from './weights-report.ts';
 
-/** Beside weights and cache, for the process and what a picture leaves in it: measured at the opt-2.7b shape (benchmarks, caption-fp32-opt-2.7b). */
+/** Beside weights and cache, for the process and what an image leaves in it: measured at the opt-2.7b shape (benchmarks, caption-fp32-opt-2.7b). */
 const WORKING_BYTES = 300e6;
 /** New tokens that the estimate of the cache allows for. */
 const TYPICAL_NEW_TOKENS = 64;

@@ -23,17 +23,17 @@ export interface OcclusionSubject {
   readonly batchSize?: number;
 }
 
-/** What a score says: the log-odds that picture and text match, a cosine, or the log-probability of writing the text. */
+/** What a score says: the log-odds that image and text match, a cosine, or the log-probability of writing the text. */
 export type ScoreKind = 'itm' | 'itc' | 'writing';
 
 export interface Heatmap {
-  /** A PNG of the picture's size, the map over the picture. */
+  /** A PNG of the image's size, the map over the image. */
   readonly overlay: Uint8Array;
   /** `[rows, columns]`: of attention in [0, 1], of occlusion in the unit of the score. */
   readonly map: { readonly dims: readonly number[]; readonly data: Float32Array };
-  /** Of the whole picture; of occlusion. */
+  /** Of the whole image; of occlusion. */
   readonly score?: { readonly kind: ScoreKind; readonly value: number };
-  /** How often the picture went through the model. */
+  /** How often the image went through the model. */
   readonly runs: number;
 }
 

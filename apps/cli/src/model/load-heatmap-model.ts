@@ -1,5 +1,5 @@
 import {
-  Blip2, Blip2Retrieval, contrastScore, matchScore, occlusionMap, openCheckpointParts, overlayHeatmap, positiveShare, queryAttention, questionPrompt, writingScore, type LoadOptions, type PictureScore,
+  Blip2, Blip2Retrieval, contrastScore, matchScore, occlusionMap, openCheckpointParts, overlayHeatmap, positiveShare, queryAttention, questionPrompt, writingScore, type LoadOptions, type ImageScore,
 } from '@blip2/blip2';
 import { Blip2Error, type PixelValues, type RgbImage, type Tensor } from '@blip2/interfaces';
 import { BlipImageProcessor, encodePng } from '@blip2/processor';
@@ -31,11 +31,11 @@ async function attentionModel(source: string, { layer }: AttentionSubject, optio
   }
 }
 
-/** A checkpoint that gives pictures a score. */
+/** A checkpoint that gives images a score. */
 interface Scored extends AsyncDisposable {
   readonly processor: BlipImageProcessor;
   readonly kind: ScoreKind;
-  readonly score: PictureScore;
+  readonly score: ImageScore;
 }
 
 function occlusionModel({ processor, kind, score, ...model }: Scored, { mode, cells, batchSize }: OcclusionSubject): HeatmapModel {
@@ -50,10 +50,10 @@ function occlusionModel({ processor, kind, score, ...model }: Scored, { mode, ce
   };
 }
 
-/** Side of a window, as a share of the picture's. */
+/** Side of a window, as a share of the image's. */
 const WINDOW_SHARE = 1 / 4;
 
-/** A checkpoint whose Q-Former reads text judges pictures with texts; any other writes. */
+/** A checkpoint whose Q-Former reads text judges images with texts; any other writes. */
 async function openScored(source: string, subject: OcclusionSubject, options: LoadOptions): Promise<Scored> {
   const isRetrieval = await readsText(source, options);
   const { question, by, text } = subject;

@@ -1,4 +1,4 @@
-import { loadPictureTasks, type PictureTasks } from '@blip2/blip2';
+import { loadImageTasks, type ImageTasks } from '@blip2/blip2';
 import type { ModuleModel } from '../module/load-with-module.ts';
 import type { LoadModel, RankedAnswer, TaskModel } from './model-port.ts';
 import { dtypeOption } from '../options/dtype.ts';
@@ -8,11 +8,11 @@ import { resizingOf } from './resizing-of.ts';
 export const loadModel: LoadModel = async (source, { dtype, module, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
   if (module !== undefined) return tasksOf(await (await import('../module/load-with-module.ts')).loadWithModule(source, module, options));
-  const blip2 = await loadPictureTasks(source, options);
+  const blip2 = await loadImageTasks(source, options);
   return tasksOf({ blip2, writing: {}, templates: {}, dispose: blip2.dispose });
 };
 
-function tasksOf({ blip2, writing, templates: { questionTemplate, chatTemplate }, dispose }: Omit<ModuleModel, 'blip2'> & { readonly blip2: PictureTasks }): TaskModel {
+function tasksOf({ blip2, writing, templates: { questionTemplate, chatTemplate }, dispose }: Omit<ModuleModel, 'blip2'> & { readonly blip2: ImageTasks }): TaskModel {
   const asked = questionTemplate ? { template: questionTemplate } : {};
   return {
     caption: (images, { generation, prompt, signal }) => blip2.caption(images, { ...generation, ...writing, ...(prompt !== undefined && { prompt }), signal }),

@@ -9,7 +9,7 @@ export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, 
   return {
     async match(items, options) {
       if (haveSameTexts(items)) return retrieval.match(items.map(({ image }) => image), items[0]?.texts ?? [], options);
-      // A resumed run may have other texts left for each picture.
+      // A resumed run may have other texts left for each image.
       const results: (readonly MatchScore[])[] = [];
       for (const { image, texts } of items) results.push((await retrieval.match([image], texts, options))[0] ?? []);
       return results;

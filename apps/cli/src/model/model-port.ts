@@ -29,7 +29,7 @@ export interface CallOptions {
 }
 
 /** All that the commands ask of a model. The real one is `loadModel`; tests bring a fake. */
-export interface TaskModel extends PictureModel {
+export interface TaskModel extends ImageModel {
   /** One result per image. */
   caption(images: readonly RgbImage[], options: CallOptions & { readonly prompt?: string }): Promise<readonly TextResult[]>;
   /** Per image, one result per question. Each image is encoded once. */
@@ -71,7 +71,7 @@ export interface Conversation extends AsyncDisposable {
   clear(): void;
 }
 
-/** How well a picture and a text fit. */
+/** How well an image and a text fit. */
 export interface MatchScore {
   /** Probability that they match, in [0, 1]. */
   readonly itm: number;
@@ -86,7 +86,7 @@ export interface ImageTexts {
 }
 
 /** What the commands ask of a retrieval checkpoint. */
-export interface RetrievalModel extends PictureModel {
+export interface RetrievalModel extends ImageModel {
   /** Per image, one score per text. Each image is encoded once. */
   match(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly MatchScore[])[]>;
 }
@@ -100,7 +100,7 @@ export interface Embedding {
 }
 
 /** What the commands ask of any checkpoint that features are taken from; it is loaded for one part. */
-export interface EmbeddingModel extends PictureModel {
+export interface EmbeddingModel extends ImageModel {
   /** One embedding per image. */
   embedImages(images: readonly RgbImage[], options: Pick<CallOptions, 'signal'>): Promise<readonly Embedding[]>;
   /** One per text. */
@@ -127,19 +127,19 @@ export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Mo
 export type LoadModel = Load<TaskModel>;
 export type LoadEmbeddingModel = (source: string, part: EmbedPart, settings: LoadSettings) => Promise<EmbeddingModel>;
 
-/** The size that a model's image processor brings pictures to, in pixels, and its filter. */
+/** The size that a model's image processor brings images to, in pixels, and its filter. */
 export interface Resizing extends Pick<ImageProcessorSettings, 'resample'> {
   readonly height: number;
   readonly width: number;
 }
 
-/** A model that pictures are given to, many of them. */
-export interface PictureModel extends AsyncDisposable {
-  /** Pictures may be resized so before they are given: that changes nothing, and they take less memory. None where the model takes them as they are. */
+/** A model that images are given to, many of them. */
+export interface ImageModel extends AsyncDisposable {
+  /** Images may be resized so before they are given: that changes nothing, and they take less memory. None where the model takes them as they are. */
   readonly resizing?: Resizing | undefined;
 }
 
-export interface OpenPictureOptions {
+export interface OpenImageOptions {
   readonly resizing?: Resizing | undefined;
   /** URLs may lead to this machine and its network. */
   readonly allowPrivateUrls?: boolean | undefined;
@@ -147,19 +147,19 @@ export interface OpenPictureOptions {
   readonly thumbnail?: boolean | undefined;
   readonly signal: AbortSignal;
 }
-/** A picture and the size that it has itself, upright, in pixels. */
-export interface OpenedPicture {
+/** An image and the size that it has itself, upright, in pixels. */
+export interface OpenedImage {
   readonly image: RgbImage;
   readonly thumbnail?: Thumbnail;
   readonly width: number;
   readonly height: number;
 }
-/** Decodes a picture, upright, to RGB levels, and resizes it where that is asked for. Throws `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`. */
-export type OpenPicture = (source: string | URL | Uint8Array, options: OpenPictureOptions) => Promise<OpenedPicture>;
+/** Decodes an image, upright, to RGB levels, and resizes it where that is asked for. Throws `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`. */
+export type OpenImage = (source: string | URL | Uint8Array, options: OpenImageOptions) => Promise<OpenedImage>;
 
-/** Opens pictures somewhere else. */
-export interface PictureReader extends AsyncDisposable {
+/** Opens images somewhere else. */
+export interface ImageReader extends AsyncDisposable {
   /** How many are opened at a time. */
   readonly threads: number;
-  readonly open: OpenPicture;
+  readonly open: OpenImage;
 }

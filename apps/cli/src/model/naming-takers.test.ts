@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { repository, spawnBlip2 } from '../fakes/spawn-blip2.ts';
 
 const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
-const picture = join(repository, 'examples/left-of.png');
+const image = join(repository, 'examples/left-of.png');
 
 test.each([
-  ['embed', ['embed', picture, '--part', 'vision', '--json', '-m', model]],
-  ['match', ['match', picture, '-t', 'a star', '-m', model]],
-  ['heatmap', ['heatmap', picture, '-o', 'never-written.png', '-m', model]],
-  ['compare', ['compare', model, picture, '--dtype', 'fp32,q8']],
+  ['embed', ['embed', image, '--part', 'vision', '--json', '-m', model]],
+  ['match', ['match', image, '-t', 'a star', '-m', model]],
+  ['heatmap', ['heatmap', image, '-o', 'never-written.png', '-m', model]],
+  ['compare', ['compare', model, image, '--dtype', 'fp32,q8']],
 ])('%s says which commands read a checkpoint of InstructBLIP', async (_command, argv) => {
   const { exitCode, stdout, stderr } = await spawnBlip2(argv);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });

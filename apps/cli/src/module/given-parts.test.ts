@@ -9,7 +9,7 @@ import { loadRetrievalModel } from '../model/load-retrieval-model.ts';
 import type { EmbedPart, LoadSettings } from '../model/model-port.ts';
 
 const { signal } = new AbortController();
-const picture = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/one-large-star.png'));
+const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/one-large-star.png'));
 const texts = ['a large yellow star', 'three green triangles'];
 
 /** An encoder around the checkpoint's own, each value times `factor`. */
@@ -30,12 +30,12 @@ async function settings(code: string | undefined): Promise<LoadSettings> {
 
 async function scoresWith(code: string | undefined): Promise<unknown> {
   await using model = await loadRetrievalModel(demoRetrievalFolder, await settings(code));
-  return await model.match([{ image: await picture(), texts }], { signal });
+  return await model.match([{ image: await image(), texts }], { signal });
 }
 
 async function featuresWith(code: string | undefined, part: EmbedPart, folder: string): Promise<{ readonly dims: readonly number[]; readonly values: readonly number[] }> {
   await using model = await loadEmbeddingModel(folder, part, await settings(code));
-  const [features] = await model.embedImages([await picture()], { signal });
+  const [features] = await model.embedImages([await image()], { signal });
   return { dims: features?.dims ?? [], values: [...(features?.data ?? [])] };
 }
 

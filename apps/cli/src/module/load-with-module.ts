@@ -1,4 +1,4 @@
-import type { Blip2Parts, LoadOptions, PictureTasks } from '@blip2/blip2';
+import type { Blip2Parts, LoadOptions, ImageTasks } from '@blip2/blip2';
 import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken } from '@blip2/blip2/container';
 import { LanguageModel, LanguageProjection, QFormer, VisionEncoder, type LogitsProcessor, type StoppingCriterion } from '@blip2/interfaces';
 import { assemble } from './assemble.ts';
@@ -8,7 +8,7 @@ import { importModule } from './import-module.ts';
 
 /** A model with something of a module in it, and what its tasks are called with. */
 export interface ModuleModel {
-  readonly blip2: PictureTasks;
+  readonly blip2: ImageTasks;
   readonly writing: { readonly logitsProcessors?: readonly LogitsProcessor[]; readonly stoppingCriteria?: readonly StoppingCriterion[] };
   readonly templates: Pick<Blip2Module, 'questionTemplate' | 'chatTemplate'>;
   dispose(): Promise<void>;

@@ -15,7 +15,7 @@ async function load(code: string): Promise<TaskModel> {
   const at = await temporaryFolder({ 'mine.mjs': code });
   return loadModel(demoModelFolder, { signal, localFilesOnly: true, threads: 1, module: at('mine.mjs') });
 }
-const picture = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
+const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
 const generation = { maxNewTokens: 12 };
 
 describe('a module of the user\'s', () => {
@@ -28,7 +28,7 @@ describe('a module of the user\'s', () => {
           return { vision: { imageSize: vision.imageSize, hiddenSize: vision.hiddenSize, encode: async (pixels) => { const { dims, data, type } = await vision.encode(pixels); return { type, dims, data: data.map(() => 0) }; }, async [Symbol.asyncDispose]() { globalThis.blip2Disposals = ++disposals; } } };
         },
       };`);
-    const [result] = await model.caption([await picture()], { generation, signal });
+    const [result] = await model.caption([await image()], { generation, signal });
     expect(result?.text).not.toContain('a blue triangle');
     await model[Symbol.asyncDispose]();
     expect(Reflect.get(globalThis, 'blip2Disposals')).toBe(1);
@@ -42,14 +42,14 @@ describe('a module of the user\'s', () => {
         questionTemplate: (question) => 'Question: what shape is on the left? Answer:' + question.slice(question.length),
         chatTemplate: (history, question) => 'Question: how many objects are there? Answer:',
       };`);
-    const image = await picture();
-    const [caption] = await model.caption([image], { generation, signal });
+    const opened = await image();
+    const [caption] = await model.caption([opened], { generation, signal });
     expect([caption?.text.includes('blue'), caption?.tokenIds.length]).toEqual([false, 2]);
-    const [[answer] = []] = await model.ask([{ image, questions: ['what color is it?'] }], { generation, rawPrompt: false, signal });
+    const [[answer] = []] = await model.ask([{ image: opened, questions: ['what color is it?'] }], { generation, rawPrompt: false, signal });
     expect(answer?.text).toBe('triangle');
-    const [[ranked] = []] = await model.rank([{ image, questions: ['what color is it?'] }], ['triangle', 'green'], { rawPrompt: false, perToken: false, signal });
+    const [[ranked] = []] = await model.rank([{ image: opened, questions: ['what color is it?'] }], ['triangle', 'green'], { rawPrompt: false, perToken: false, signal });
     expect(ranked?.[0]?.text).toBe('triangle');
-    await using chat = await model.chat(image, { generation, signal });
+    await using chat = await model.chat(opened, { generation, signal });
     expect((await chat.ask('what color is it?', { signal })).text).toBe('two');
   });
 

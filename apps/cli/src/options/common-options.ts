@@ -26,12 +26,12 @@ export interface ModelOptions {
   readonly offline?: boolean;
 }
 
-/** How pictures named by URLs are fetched. */
+/** How images named by URLs are fetched. */
 export interface UrlOptions {
   readonly allowPrivateUrls?: boolean;
 }
 
-/** What every command takes that goes through pictures. */
+/** What every command takes that goes through images. */
 export interface ImageOptions extends OutputOptions, ModelOptions, UrlOptions {
   readonly recursive?: boolean;
   readonly batchSize: number;

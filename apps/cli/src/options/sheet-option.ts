@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
 
-/** What commands take that can show their results with the pictures. */
+/** What commands take that can show their results with the images. */
 export interface SheetOptions {
   readonly report?: string;
 }
 
 export function addSheetOption(command: Command): Command {
-  return command.addOption(new Option('--report <file>', 'Also write a contact sheet: one HTML page of small pictures with their texts').helpGroup('Output:'));
+  return command.addOption(new Option('--report <file>', 'Also write a contact sheet: one HTML page of small images with their texts').helpGroup('Output:'));
 }

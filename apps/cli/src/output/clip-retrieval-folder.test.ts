@@ -17,11 +17,11 @@ async function readVectors(file: string): Promise<number[][]> {
 }
 const metadataIn = async (file: string): Promise<unknown[]> => parquetReadObjects({ file: await asyncBufferFromFile(file) });
 const embedded = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'embed').flatMap(({ images }) => images);
-const PICTURES = { '1': 'a', '2': 'bb', '3': 'ccc', '4': 'dddd', '5': 'eeeee' };
+const IMAGES = { '1': 'a', '2': 'bb', '3': 'ccc', '4': 'dddd', '5': 'eeeee' };
 
 async function folderOf(...options: string[]): Promise<{ at: (name?: string) => string; argv: string[] }> {
-  const at = await temporaryFolder(PICTURES);
-  return { at, argv: ['embed', ...Object.keys(PICTURES).map(at), '-o', at('out'), '--format', 'clip-retrieval', '--batch-size', '1', '--quiet', ...options] };
+  const at = await temporaryFolder(IMAGES);
+  return { at, argv: ['embed', ...Object.keys(IMAGES).map(at), '-o', at('out'), '--format', 'clip-retrieval', '--batch-size', '1', '--quiet', ...options] };
 }
 
 describe('--format clip-retrieval', () => {
@@ -35,7 +35,7 @@ describe('--format clip-retrieval', () => {
       const mean = [length + 0.5, 0.375];
       return mean.map((value) => (value / Math.hypot(...mean)).toFixed(5));
     }));
-    expect(await metadataIn(at('out/metadata/metadata_0.parquet'))).toEqual(Object.keys(PICTURES).map((name) => ({ image_path: at(name) })));
+    expect(await metadataIn(at('out/metadata/metadata_0.parquet'))).toEqual(Object.keys(IMAGES).map((name) => ({ image_path: at(name) })));
   });
 
   test('writes texts as text_emb with their captions', async () => {
@@ -45,7 +45,7 @@ describe('--format clip-retrieval', () => {
     expect(await metadataIn(at('out/metadata/metadata_0.parquet'))).toEqual([{ caption: 'cat' }, { caption: 'line\nfeed' }]);
   });
 
-  test('begins a new file after --shard-size vectors, and leaves failed pictures out of both', async () => {
+  test('begins a new file after --shard-size vectors, and leaves failed images out of both', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     await writeFile(at('2'), 'bad');
     expect((await runFake(argv)).exitCode).toBe(3);
@@ -62,7 +62,7 @@ describe('--format clip-retrieval', () => {
     const again = await runFake(argv);
     expect([again.exitCode, embedded(again)]).toEqual([0, ['dddd', 'eeeee']]);
     const paths = await Promise.all([0, 1, 2].map((n) => metadataIn(at(`out/metadata/metadata_${n}.parquet`))));
-    expect(paths.flat()).toEqual(Object.keys(PICTURES).map((name) => ({ image_path: at(name) })));
+    expect(paths.flat()).toEqual(Object.keys(IMAGES).map((name) => ({ image_path: at(name) })));
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
@@ -111,6 +111,6 @@ describe('--format clip-retrieval', () => {
       expect(await runFake(wrong), wrong.join(' ')).toMatchObject({ exitCode: 2, calls: [] });
     }
     expect(await runFake(['embed', at('1'), '-o', at('no/such/folder'), ...format])).toMatchObject({ exitCode: 1, calls: [] });
-    expect(await readdir(at())).toEqual(Object.keys(PICTURES));
+    expect(await readdir(at())).toEqual(Object.keys(IMAGES));
   });
 });

@@ -3,7 +3,7 @@ import { oneLine } from './one-line.ts';
 import { flatNumbers } from './result-tables.ts';
 import type { ResultObject } from './table.ts';
 
-/** An embedding with the name of what it is of: the picture, the text, or `picture | text`; control characters as escapes. */
+/** An embedding with the name of what it is of: the image, the text, or `image | text`; control characters as escapes. */
 export interface NamedEmbedding extends Embedding {
   readonly name: string;
 }

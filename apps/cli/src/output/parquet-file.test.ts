@@ -62,7 +62,7 @@ describe('parquetWriter', () => {
   test('hands row groups on as it goes, by rows or by values, and keeps every one of them', async () => {
     const at = await temporaryFolder();
     const rows = parquetWriter(at('many.parquet'), [{ name: 'image', type: 'string' }, { name: 'embedding', type: 'float[]' }]);
-    for (let row = 0; row < 25_000; row++) await rows.write([`picture ${row}`, [row, 0.5]]);
+    for (let row = 0; row < 25_000; row++) await rows.write([`image ${row}`, [row, 0.5]]);
     const [temporary] = await readdir(at());
     expect((await stat(at(temporary))).size).toBeGreaterThan(200_000);
     await rows.finish();
@@ -70,7 +70,7 @@ describe('parquetWriter', () => {
     expect(groups.map(({ num_rows: count }) => Number(count))).toEqual([10_000, 10_000, 5_000]);
     const read = await rowsIn(at('many.parquet'));
     expect(read).toHaveLength(25_000);
-    expect(read[24_999]).toEqual({ image: 'picture 24999', embedding: [24_999, 0.5] });
+    expect(read[24_999]).toEqual({ image: 'image 24999', embedding: [24_999, 0.5] });
 
     const wide = parquetWriter(at('wide.parquet'), [{ name: 'embedding', type: 'float[]' }]);
     for (let row = 0; row < 5; row++) await wide.write([Array.from({ length: 2 ** 19 }, () => row)]);

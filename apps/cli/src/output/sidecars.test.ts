@@ -6,7 +6,7 @@ import { temporaryFolder } from '../fakes/temporary-folder.ts';
 const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
 
 describe('--sidecar', () => {
-  test('writes each caption beside its picture, in one line, and nothing anywhere else', async () => {
+  test('writes each caption beside its image, in one line, and nothing anywhere else', async () => {
     const at = await temporaryFolder({ 'a.b.jpg': 'a cat', 'sub/tab\tund ü.png': 'two\nlines  and\ta tab' });
     expect(await runFake(['caption', at(), '-r', '--sidecar', '--quiet'])).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
     expect(await readFile(at('a.b.txt'), 'utf8')).toBe('a cat\n');
@@ -14,7 +14,7 @@ describe('--sidecar', () => {
     expect([(await readdir(at())).sort(), (await readdir(at('sub'))).sort()]).toEqual([['a.b.jpg', 'a.b.txt', 'sub'], ['tab\tund ü.png', 'tab\tund ü.txt']]);
   });
 
-  test('never writes over a file, skips its picture, and loads no model when all have one', async () => {
+  test('never writes over a file, skips its image, and loads no model when all have one', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'a cat', 'a.txt': 'mine', 'b.jpg': 'a dog' });
     const argv = ['caption', at('a.jpg'), at('b.jpg'), '--sidecar'];
     expect(captioned(await runFake(argv))).toEqual(['a dog']);
@@ -32,7 +32,7 @@ describe('--sidecar', () => {
     expect([await readFile(at('a.v2.txt'), 'utf8'), await readFile(at('a.txt'), 'utf8')]).toEqual(['a cat\n', 'mine']);
   });
 
-  test('keeps what is finished when it is interrupted, does failed pictures again, and goes on', async () => {
+  test('keeps what is finished when it is interrupted, does failed images again, and goes on', async () => {
     const at = await temporaryFolder({ '1.jpg': 'one', '2.jpg': 'bad', '3.jpg': 'three' });
     const argv = ['caption', at('1.jpg'), at('2.jpg'), at('3.jpg'), '--sidecar', '--batch-size', '1'];
     let answered = 0;
@@ -45,7 +45,7 @@ describe('--sidecar', () => {
     expect(captioned(await runFake(argv))).toEqual(['two']);
   });
 
-  test('refuses what would lose a caption or a picture, before the model is loaded', async () => {
+  test('refuses what would lose a caption or an image, before the model is loaded', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'a', 'a.png': 'b', 'c.jpg': 'c' });
     await mkdir(at('c.txt'));
     for (const argv of [
@@ -56,7 +56,7 @@ describe('--sidecar', () => {
     }
     expect(await readFile(at('a.jpg'), 'utf8')).toBe('a');
     await expect(access(at('a.txt'))).rejects.toThrow();
-    // The same picture twice is no two pictures.
+    // The same image twice is no two images.
     expect((await runFake(['caption', at('a.jpg'), at('a.jpg'), '--sidecar'])).exitCode).toBe(0);
   });
 });

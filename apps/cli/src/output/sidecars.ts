@@ -13,8 +13,8 @@ import type { ResultSink } from './result-sink.ts';
 const LOOKED_FOR_TOGETHER = 64;
 
 /**
- * Writes the text of each result into a file beside its picture, with the picture's name and another extension, as trainers of picture models read it: one line. A picture whose file exists is done, unless
- * the run starts over. Throws `INVALID_ARGUMENT` if two pictures would share a file, or a file would be one of the pictures, or a picture lies in no folder.
+ * Writes the text of each result into a file beside its image, with the image's name and another extension, as trainers of image models read it: one line. An image whose file exists is done, unless
+ * the run starts over. Throws `INVALID_ARGUMENT` if two images would share a file, or a file would be one of the images, or an image lies in no folder.
  */
 export async function openSidecars(extension: string, { inputs, resume }: Omit<OutputRequest, 'output'>): Promise<ResultSink> {
   const files = sidecarsOf(inputs, extension);
@@ -41,19 +41,19 @@ export async function openSidecars(extension: string, { inputs, resume }: Omit<O
   };
 }
 
-/** By the name of the picture. */
+/** By the name of the image. */
 function sidecarsOf(inputs: readonly string[], extension: string): ReadonlyMap<string, string> {
-  const pictures = new Map(inputs.map((input) => [resolve(input), input]));
+  const images = new Map(inputs.map((input) => [resolve(input), input]));
   const owners = new Map<string, string>();
   const files = new Map<string, string>();
   for (const input of inputs) {
-    if (input === '-' || isUrl(input)) throw new Blip2Error('INVALID_ARGUMENT', 'This picture lies in no folder', { where: '--sidecar', got: input, fix: 'Write to a file with -o' });
+    if (input === '-' || isUrl(input)) throw new Blip2Error('INVALID_ARGUMENT', 'This image lies in no folder', { where: '--sidecar', got: input, fix: 'Write to a file with -o' });
     const { dir, name } = parse(input);
     const file = join(dir, name + extension);
     const target = resolve(file);
     const owner = owners.get(target);
-    if (owner !== undefined && resolve(owner) !== resolve(input)) throw new Blip2Error('INVALID_ARGUMENT', 'Two pictures would share a sidecar', { where: file, got: `${owner} and ${input}`, fix: 'Rename one, or write to a file with -o' });
-    if (pictures.has(target)) throw new Blip2Error('INVALID_ARGUMENT', 'A sidecar would be one of the pictures', { where: file, fix: 'Name another --sidecar-extension' });
+    if (owner !== undefined && resolve(owner) !== resolve(input)) throw new Blip2Error('INVALID_ARGUMENT', 'Two images would share a sidecar', { where: file, got: `${owner} and ${input}`, fix: 'Rename one, or write to a file with -o' });
+    if (images.has(target)) throw new Blip2Error('INVALID_ARGUMENT', 'A sidecar would be one of the images', { where: file, fix: 'Name another --sidecar-extension' });
     owners.set(target, input);
     files.set(input, file);
   }

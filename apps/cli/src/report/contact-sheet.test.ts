@@ -8,7 +8,7 @@ const cardsOf = (html: string): string[][] =>
   html.split('<figure').slice(1).map((card) => [...card.matchAll(/<bdi>([^<]*)<\/bdi>/g)].map(([, text = '']) => text.replace(/ \(.*/, '').replace(/^.*\//, '')));
 
 describe('blip2 caption --report', () => {
-  test('shows every picture with its caption in order, the failed ones with their error, whatever the names are', async () => {
+  test('shows every image with its caption in order, the failed ones with their error, whatever the names are', async () => {
     const at = await temporaryFolder({ '1 <script>.png': 'a cat', '2.png': 'bad', '3.png': 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', '--quiet', at(), '--report', at('out.html')]);
     expect(exitCode).toBe(3);
@@ -17,10 +17,10 @@ describe('blip2 caption --report', () => {
     expect(cardsOf(html)).toEqual([['a cat', '1 &lt;script&gt;.png'], ['INVALID_IMAGE: This is not an image', '2.png'], ['a dog', '3.png']]);
     expect(html.match(/<script/g)).toBeNull();
     expect(html.match(/<img src="data:image\/jpeg/g)).toHaveLength(2);
-    expect(html).toContain('3 pictures, <span class="bad">1 failed</span>');
+    expect(html).toContain('3 images, <span class="bad">1 failed</span>');
   });
 
-  test('has the pictures of an earlier run too, without asking the model again', async () => {
+  test('has the images of an earlier run too, without asking the model again', async () => {
     const at = await temporaryFolder({ '1.png': 'a cat', '2.png': 'a dog', '3.png': 'a fish' });
     await runFake(['caption', '--quiet', at('1.png'), at('2.png'), '-o', at('out.jsonl')]);
     const { calls } = await runFake(['caption', '--quiet', at(), '-o', at('out.jsonl'), '--report', at('out.html')]);
@@ -28,7 +28,7 @@ describe('blip2 caption --report', () => {
     const all = [['a cat', '1.png'], ['a dog', '2.png'], ['a fish', '3.png']];
     expect(cardsOf(await readFile(at('out.html'), 'utf8'))).toEqual(all);
     expect((await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(3);
-    // Nothing left to do, and one of them gone: no model, the same sheet without its picture.
+    // Nothing left to do, and one of them gone: no model, the same sheet without its image.
     await rm(at('2.png'));
     const again = await runFake(['caption', '--quiet', ...['1.png', '2.png', '3.png'].map(at), '-o', at('out.jsonl'), '--report', at('out.html')]);
     expect(again).toMatchObject({ exitCode: 0, stderr: '', calls: [] });
@@ -56,7 +56,7 @@ describe('blip2 caption --report', () => {
 });
 
 describe('blip2 ask --report', () => {
-  test('shows all questions of a picture, those answered earlier in their place', async () => {
+  test('shows all questions of an image, those answered earlier in their place', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     await runFake(['ask', '--quiet', at('a.png'), '-q', 'second?', '-o', at('out.jsonl')]);
     await runFake(['ask', '--quiet', at('a.png'), '-q', 'first?', '-q', 'second?', '-o', at('out.jsonl'), '--report', at('out.html')]);

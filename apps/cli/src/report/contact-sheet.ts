@@ -1,24 +1,24 @@
 import { replacedFile } from '../output/replaced-file.ts';
 import type { Outcome } from '../output/result-sink.ts';
-import { sheetCard, sheetFoot, sheetHead, type SheetPicture, type SheetTitle } from './sheet-html.ts';
+import { sheetCard, sheetFoot, sheetHead, type SheetImage, type SheetTitle } from './sheet-html.ts';
 
-/** A page of pictures with what was said about them, in a file of its own, written as the run goes. */
+/** A page of images with what was said about them, in a file of its own, written as the run goes. */
 export interface ContactSheet {
-  add(picture: SheetPicture): Promise<void>;
+  add(image: SheetImage): Promise<void>;
   /** What came before stays after `finished` and `interrupted`. */
   close(outcome: Outcome): Promise<void>;
 }
 
-/** Under a temporary name until it is closed; no file without a picture. Throws `WRITE_FAILED`. */
+/** Under a temporary name until it is closed; no file without an image. Throws `WRITE_FAILED`. */
 export function contactSheet(file: string, title: SheetTitle): ContactSheet {
   const target = replacedFile(file);
   let shown = 0;
   let failed = 0;
   return {
-    async add(picture) {
-      await target.write(shown === 0 ? sheetHead(title) + sheetCard(picture) : sheetCard(picture));
+    async add(image) {
+      await target.write(shown === 0 ? sheetHead(title) + sheetCard(image) : sheetCard(image));
       shown++;
-      if (picture.failure) failed++;
+      if (image.failure) failed++;
     },
     async close(outcome) {
       try {

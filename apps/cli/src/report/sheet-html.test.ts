@@ -39,16 +39,16 @@ describe('a sheet', () => {
     expect(page).toContain('<img src="data:image/jpeg;base64,/9j/" width="4" height="3" alt="a cat"');
     expect(page).toContain('prefers-color-scheme: dark');
     expect(page.indexOf('what?')).toBeLessThan(page.indexOf('<p><bdi>a cat'));
-    expect(page).toMatch(/<footer><p>1 picture<\/p><\/footer>\n<\/body>\n<\/html>\n$/);
+    expect(page).toMatch(/<footer><p>1 image<\/p><\/footer>\n<\/body>\n<\/html>\n$/);
   });
 
-  test('is a file only when it is closed, whole or not; none after a failure, none without a picture', async () => {
+  test('is a file only when it is closed, whole or not; none after a failure, none without an image', async () => {
     const at = await temporaryFolder();
     const title = { command: 'caption', model: 'm', dtype: undefined };
-    for (const [outcome, ending] of [['finished', '2 pictures, <span class="bad">1 failed</span></p>'], ['interrupted', 'interrupted: not all of them']] as const) {
+    for (const [outcome, ending] of [['finished', '2 images, <span class="bad">1 failed</span></p>'], ['interrupted', 'interrupted: not all of them']] as const) {
       const sheet = contactSheet(at('out.html'), title);
       await sheet.add({ name: 'a.png', texts: [{ text: 'a cat' }], thumbnail });
-      await sheet.add({ name: 'b.png', texts: [], failure: { code: 'INVALID_IMAGE', message: 'no picture' } });
+      await sheet.add({ name: 'b.png', texts: [], failure: { code: 'INVALID_IMAGE', message: 'no image' } });
       if (outcome === 'finished') expect((await readdir(at())).filter((name) => name.endsWith('.html'))).toEqual([]);
       await sheet.close(outcome);
       expect(await readFile(at('out.html'), 'utf8')).toContain(ending);

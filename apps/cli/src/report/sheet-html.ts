@@ -2,7 +2,7 @@ import type { Failure } from '../failure.ts';
 import { oneLine } from '../output/one-line.ts';
 import { escapeHtml } from './escape-html.ts';
 
-/** A text about a picture, under what was asked for where anything was. */
+/** A text about an image, under what was asked for where anything was. */
 export interface SheetText {
   readonly label?: string;
   readonly text: string;
@@ -13,8 +13,8 @@ export interface Thumbnail {
   readonly width: number;
   readonly height: number;
 }
-/** A picture on the sheet. */
-export interface SheetPicture {
+/** An image on the sheet. */
+export interface SheetImage {
   readonly name: string;
   readonly texts: readonly SheetText[];
   readonly thumbnail?: Thumbnail | undefined;
@@ -58,7 +58,7 @@ figcaption { padding: .6rem .8rem .8rem; overflow-wrap: anywhere; }
 @media print { body { padding: 0; } figure { break-inside: avoid; } }
 `;
 
-/** Everything before the first picture. */
+/** Everything before the first image. */
 export function sheetHead({ command, model, dtype }: SheetTitle): string {
   const title = `blip2 ${command}`;
   const how = dtype === undefined ? model : `${model}, ${dtype}`;
@@ -77,17 +77,17 @@ export function sheetHead({ command, model, dtype }: SheetTitle): string {
 `;
 }
 
-/** One picture. */
-export function sheetCard({ name, texts, thumbnail, failure }: SheetPicture): string {
+/** One image. */
+export function sheetCard({ name, texts, thumbnail, failure }: SheetImage): string {
   const lines = failure ? [`<p class="bad">${shown(`${failure.code}: ${failure.message}`)}</p>`] : texts.map(textHtml);
   const caption = `<figcaption>${lines.join('')}<p class="name">${shown(name)}</p></figcaption>`;
   return `<figure${failure ? ' class="failed"' : ''}><div class="frame">${thumbnail ? imageHtml(thumbnail, texts) : ''}</div>${caption}</figure>\n`;
 }
 
-/** Everything after the last picture; the style shows it at the top. */
-export function sheetFoot({ shown: pictures, failed, whole }: SheetCount): string {
+/** Everything after the last image; the style shows it at the top. */
+export function sheetFoot({ shown: images, failed, whole }: SheetCount): string {
   const failures = failed > 0 ? `, <span class="bad">${failed} failed</span>` : '';
-  return `</main>\n<footer><p>${pictures} ${pictures === 1 ? 'picture' : 'pictures'}${failures}${whole ? '' : ', interrupted: not all of them'}</p></footer>\n</body>\n</html>\n`;
+  return `</main>\n<footer><p>${images} ${images === 1 ? 'image' : 'images'}${failures}${whole ? '' : ', interrupted: not all of them'}</p></footer>\n</body>\n</html>\n`;
 }
 
 function textHtml({ label, text }: SheetText): string {

@@ -1,10 +1,10 @@
 import type { RgbImage } from '@blip2/interfaces';
-import type { CallOptions, PictureModel } from '../model/model-port.ts';
+import type { CallOptions, ImageModel } from '../model/model-port.ts';
 import type { ModelKind } from '../model/open-model.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { SheetText } from '../report/sheet-html.ts';
 
-/** A decoded picture and the parts of the task that are to be done for it. */
+/** A decoded image and the parts of the task that are to be done for it. */
 export interface TaskItem {
   readonly image: RgbImage;
   readonly parts: readonly string[];
@@ -16,12 +16,12 @@ export interface StreamedLine {
   readonly pieces: AsyncIterable<string>;
 }
 
-/** What a command does with every picture. One picture gives one line per part. */
-export interface ImageTask<Result, Model extends PictureModel> {
+/** What a command does with every image. One image gives one line per part. */
+export interface ImageTask<Result, Model extends ImageModel> {
   readonly command: string;
   /** The checkpoint that it needs. */
   readonly model: ModelKind<Model>;
-  /** What is asked of each picture (questions); a task that asks nothing has the one part `''`. */
+  /** What is asked of each image (questions); a task that asks nothing has the one part `''`. */
   readonly parts: readonly string[];
   /** Options that change results, as they go into the run's record. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export interface ImageTask<Result, Model extends PictureModel> {
   toJson(image: string, part: string, result: Result): Readonly<Record<string, unknown>>;
   /** The columns of the text line after the path. */
   toColumns(part: string, result: Result): readonly string[];
-  /** The text line of one picture as it comes, where its last column is a text that is written piece by piece. */
+  /** The text line of one image as it comes, where its last column is a text that is written piece by piece. */
   stream?(model: Model, image: RgbImage, part: string, signal: CallOptions['signal']): StreamedLine;
   /** Which part a JSON line of an earlier run is; `undefined` if it is none. */
   partOf(line: Readonly<Record<string, unknown>>): string | undefined;

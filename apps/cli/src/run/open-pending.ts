@@ -1,22 +1,22 @@
 import type { Environment } from '../environment.ts';
 import type { ImageInput } from '../images/image-input.ts';
 import { readStdin } from '../images/read-stdin.ts';
-import type { OpenedPicture, OpenPicture, OpenPictureOptions } from '../model/model-port.ts';
+import type { OpenedImage, OpenImage, OpenImageOptions } from '../model/model-port.ts';
 
-/** A picture and what is still to be done for it. */
+/** An image and what is still to be done for it. */
 export interface Pending {
   readonly input: ImageInput;
   readonly parts: readonly string[];
 }
-/** A picture after the attempt to open it. */
-export type Opened = { readonly name: string; readonly parts: readonly string[] } & (OpenedPicture | { readonly error: unknown });
+/** An image after the attempt to open it. */
+export type Opened = { readonly name: string; readonly parts: readonly string[] } & (OpenedImage | { readonly error: unknown });
 
-export interface Opening extends OpenPictureOptions {
-  readonly open: OpenPicture;
+export interface Opening extends OpenImageOptions {
+  readonly open: OpenImage;
   readonly stdin: Environment['stdin'];
 }
 
-/** Opens a picture. A failure is part of the result, except the standard one of an abort. */
+/** Opens an image. A failure is part of the result, except the standard one of an abort. */
 export async function openPending({ input, parts }: Pending, { open, stdin, ...options }: Opening): Promise<Opened> {
   const { name } = input;
   const { signal } = options;

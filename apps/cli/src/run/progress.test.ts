@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { paceOf, type Moment } from './pace.ts';
 import { createProgress } from './progress.ts';
 
-/** What a terminal of this width shows after so many pictures of 100, one each `milliseconds`. */
+/** What a terminal of this width shows after so many images of 100, one each `milliseconds`. */
 function shownAfter(done: number, { columns, milliseconds = 500, total = 100 }: { columns?: number; milliseconds?: number; total?: number }): string {
   let text = '';
   let at = 0;

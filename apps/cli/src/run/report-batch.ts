@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { describeFailure } from '../failure.ts';
-import type { PictureModel } from '../model/model-port.ts';
+import type { ImageModel } from '../model/model-port.ts';
 import { oneLine } from '../output/one-line.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
@@ -8,11 +8,11 @@ import type { Opened } from './open-pending.ts';
 import type { SheetOfRun } from './sheet-of-run.ts';
 
 /** How a task's results look. */
-type ReportedTask<Result> = Pick<ImageTask<Result, PictureModel>, 'toJson' | 'toColumns'>;
+type ReportedTask<Result> = Pick<ImageTask<Result, ImageModel>, 'toJson' | 'toColumns'>;
 
 export interface BatchReport<Result> {
   readonly batch: readonly Opened[];
-  /** Of the opened pictures of the batch that anything was to be done for, in order. */
+  /** Of the opened images of the batch that anything was to be done for, in order. */
   readonly results: readonly (readonly Result[])[];
   readonly task: ReportedTask<Result>;
   readonly json: boolean;
@@ -21,7 +21,7 @@ export interface BatchReport<Result> {
   readonly stderr: Writable;
 }
 
-/** Writes the lines of a batch in the order of its pictures; a picture that could not be opened is named on stderr. */
+/** Writes the lines of a batch in the order of its images; an image that could not be opened is named on stderr. */
 export async function reportBatch<Result>({ batch, results, task, json, sink, sheet, stderr }: BatchReport<Result>): Promise<void> {
   const remaining = results.values();
   for (const opened of batch) {

@@ -3,7 +3,7 @@ import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
-import type { PictureModel } from '../model/model-port.ts';
+import type { ImageModel } from '../model/model-port.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { moduleRecord } from '../module/import-module.ts';
 import type { SheetOptions } from '../options/sheet-option.ts';
@@ -19,8 +19,8 @@ import { workThrough, type Tally } from './work-through.ts';
 
 type RunOptions = ImageOptions & SheetOptions;
 
-/** Does a task for all pictures that the arguments name, in order, and says how it ended. */
-export async function runImages<Result, Model extends PictureModel>(task: ImageTask<Result, Model>, args: readonly string[], options: RunOptions, environment: Environment): Promise<ExitCode> {
+/** Does a task for all images that the arguments name, in order, and says how it ended. */
+export async function runImages<Result, Model extends ImageModel>(task: ImageTask<Result, Model>, args: readonly string[], options: RunOptions, environment: Environment): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
@@ -42,7 +42,7 @@ export async function runImages<Result, Model extends PictureModel>(task: ImageT
   const tally: Tally = { inputs: inputs.length, done: inputs.length - pending.length, failed: 0 };
   let outcome: Outcome = 'failed';
   try {
-    // What is read by a program, or kept, is whole lines; several pictures are faster together.
+    // What is read by a program, or kept, is whole lines; several images are faster together.
     const live = !json && sheet === undefined && options.output === undefined && environment.stdout.isTTY === true && inputs.length === 1 && task.parts.length === 1;
     await workThrough({ json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending }, tally);
     outcome = 'finished';
@@ -57,7 +57,7 @@ export async function runImages<Result, Model extends PictureModel>(task: ImageT
   return conclude(outcome, tally, { quiet: options.quiet === true, resumable: sink.resumable }, environment);
 }
 
-async function openSheet<Result, Model extends PictureModel>({ sheetText, ...task }: ImageTask<Result, Model>, { report, output, model, dtype }: RunOptions, sink: ResultSink): Promise<SheetOfRun | undefined> {
+async function openSheet<Result, Model extends ImageModel>({ sheetText, ...task }: ImageTask<Result, Model>, { report, output, model, dtype }: RunOptions, sink: ResultSink): Promise<SheetOfRun | undefined> {
   if (report === undefined || !sheetText) return undefined;
   return sheetOfRun({ ...task, sheetText }, { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype } }, sink);
 }

@@ -9,10 +9,10 @@ import type { SheetText, SheetTitle, Thumbnail } from '../report/sheet-html.ts';
 import type { ImageTask } from './image-task.ts';
 import { keyOf, keyOfLine } from './result-keys.ts';
 
-/** The contact sheet of a run: all its pictures in order, those of an earlier run that it goes on from among them. */
+/** The contact sheet of a run: all its images in order, those of an earlier run that it goes on from among them. */
 export interface SheetOfRun {
-  /** A picture with the JSON results of this run; what is missing comes from the earlier one. */
-  add(picture: { readonly name: string; readonly thumbnail?: Thumbnail | undefined; readonly failure?: Failure | undefined }, results: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
+  /** An image with the JSON results of this run; what is missing comes from the earlier one. */
+  add(image: { readonly name: string; readonly thumbnail?: Thumbnail | undefined; readonly failure?: Failure | undefined }, results: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
   close(outcome: Outcome): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function sheetOfRun(task: SheetTask, { report, output, title }: Omi
     async add({ name, thumbnail, failure }, results) {
       const made = new Map(results.map((result) => [keyOfLine(task, result), task.sheetText(result)]));
       const texts = task.parts.flatMap((part) => made.get(keyOf(name, part)) ?? earlier.get(keyOf(name, part)) ?? []);
-      // A picture that is gone by now still has what was said about it.
+      // An image that is gone by now still has what was said about it.
       await sheet.add({ name, texts, thumbnail, failure: texts.length > 0 ? undefined : failure });
     },
     close: (outcome) => sheet.close(outcome),

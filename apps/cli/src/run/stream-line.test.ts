@@ -5,7 +5,7 @@ import { temporaryFolder } from '../fakes/temporary-folder.ts';
 const terminal: FakeOptions = { stdoutIsTerminal: true };
 
 describe('a terminal', () => {
-  test('gets the caption of one picture piece by piece, and the bytes of the whole line', async () => {
+  test('gets the caption of one image piece by piece, and the bytes of the whole line', async () => {
     const at = await temporaryFolder({ 'a\tb.png': 'a cat\non a mat' });
     const argv = ['caption', at('a\tb.png'), '-p', 'there is', '--max-new-tokens', '7', '--quiet'];
     const [live, piped] = [await runFake(argv, terminal), await runFake(argv)];
@@ -26,12 +26,12 @@ describe('a terminal', () => {
   });
 
   test.each([
-    ['several pictures', ['caption', 'a.png', 'b.png']],
+    ['several images', ['caption', 'a.png', 'b.png']],
     ['several questions', ['ask', 'a.png', '-q', 'who?', '-q', 'where?']],
     ['JSON lines', ['caption', 'a.png', '--json']],
     ['a file', ['caption', 'a.png', '-o', 'out.txt']],
     ['a report', ['caption', 'a.png', '--report', 'out.html']],
-    ['a file beside the picture', ['caption', 'a.png', '--sidecar']],
+    ['a file beside the image', ['caption', 'a.png', '--sidecar']],
     ['another task', ['rank', 'a.png', '-q', 'who?', '-c', 'x']],
   ])('is written whole lines where there are %s', async (_what, argv) => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'a dog' });
@@ -46,14 +46,14 @@ describe('a terminal', () => {
     expect([run.exitCode, run.stdout, run.calls.at(-1)]).toEqual([130, `${at('a.png')}\ta cat\n`, { name: 'dispose' }]);
   });
 
-  test('is written nothing before the first piece: a picture that cannot be opened, a model that fails', async () => {
+  test('is written nothing before the first piece: an image that cannot be opened, a model that fails', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'bad.png': 'bad' });
     expect(await runFake(['caption', at('bad.png')], terminal)).toMatchObject({ exitCode: 3, stdout: '', stderr: expect.stringContaining('INVALID_IMAGE') });
     const failing = await runFake(['caption', at('a.png')], { ...terminal, onCall: ({ name }) => { if (name === 'stream') throw new RangeError('too far'); } });
     expect(failing).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('too far') });
   });
 
-  test('writes the path of a picture that the model has no words for', async () => {
+  test('writes the path of an image that the model has no words for', async () => {
     const at = await temporaryFolder({ 'a.png': ' ' });
     expect((await runFake(['caption', at('a.png'), '--quiet'], terminal)).stdout).toBe((await runFake(['caption', at('a.png'), '--quiet'])).stdout);
   });

@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.ts';
 import { readingThreads } from '../images/reading-threads.ts';
-import type { OpenedPicture, PictureModel, Resizing } from '../model/model-port.ts';
+import type { OpenedImage, ImageModel, Resizing } from '../model/model-port.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import type { ResultSink } from '../output/result-sink.ts';
@@ -14,7 +14,7 @@ import { reportBatch } from './report-batch.ts';
 import type { SheetOfRun } from './sheet-of-run.ts';
 import { streamLine } from './stream-line.ts';
 
-export interface Run<Result, Model extends PictureModel> {
+export interface Run<Result, Model extends ImageModel> {
   readonly json: boolean;
   /** The one line that there is may be written as it comes. */
   readonly live: boolean;
@@ -24,7 +24,7 @@ export interface Run<Result, Model extends PictureModel> {
   readonly sink: ResultSink;
   readonly sheet: SheetOfRun | undefined;
   readonly signal: AbortSignal;
-  /** Pictures with nothing left to do are among them only if they belong on the sheet. */
+  /** Images with nothing left to do are among them only if they belong on the sheet. */
   readonly pending: readonly Pending[];
 }
 
@@ -35,17 +35,17 @@ export interface Tally {
   failed: number;
 }
 
-/** Opens the pictures, performs the task and writes what comes of it, a batch at a time. The next batch is opened on other threads meanwhile. */
-export async function workThrough<Result, Model extends PictureModel>(run: Run<Result, Model>, tally: Tally): Promise<void> {
+/** Opens the images, performs the task and writes what comes of it, a batch at a time. The next batch is opened on other threads meanwhile. */
+export async function workThrough<Result, Model extends ImageModel>(run: Run<Result, Model>, tally: Tally): Promise<void> {
   const { task, options, environment, signal, pending } = run;
   if (pending.length === 0) return;
   const progress = createProgress(environment, options.progress && options.quiet !== true && tally.inputs > 1);
-  // One picture is opened at once, while the model is loaded; several wait for the size that the model says, and take little memory from then on.
+  // One image is opened at once, while the model is loaded; several wait for the size that the model says, and take little memory from then on.
   await using reader = pending.length > 1 ? await environment.openReader(readingThreads(pending)) : undefined;
-  const early = reader ? undefined : openedBatches(run, environment.openPicture, 1, undefined);
-  // Where only pictures for the sheet are missing, there is nothing to ask it.
+  const early = reader ? undefined : openedBatches(run, environment.openImage, 1, undefined);
+  // Where only images for the sheet are missing, there is nothing to ask it.
   await using model = pending.some(({ parts }) => parts.length > 0) ? await openModel(task.model, options, environment, signal) : undefined;
-  const batches = early ?? openedBatches(run, reader?.open ?? environment.openPicture, reader?.threads ?? 1, model?.resizing);
+  const batches = early ?? openedBatches(run, reader?.open ?? environment.openImage, reader?.threads ?? 1, model?.resizing);
   progress.show(tally.done, tally.inputs);
   for await (const batch of batches) {
     const items = batch.filter(hasWork);
@@ -60,18 +60,18 @@ export async function workThrough<Result, Model extends PictureModel>(run: Run<R
       await reportBatch({ ...run, batch, results, stderr: environment.stderr });
     }
     tally.done += items.length;
-    tally.failed += batch.filter((picture) => 'error' in picture && picture.parts.length > 0).length;
+    tally.failed += batch.filter((image) => 'error' in image && image.parts.length > 0).length;
     progress.show(tally.done + tally.failed, tally.inputs);
   }
   progress.clear();
 }
 
-function openedBatches(run: Pick<Run<never, never>, 'pending' | 'environment' | 'options' | 'signal' | 'sheet'>, open: Environment['openPicture'], threads: number, resizing: Resizing | undefined): AsyncIterable<readonly Opened[]> {
+function openedBatches(run: Pick<Run<never, never>, 'pending' | 'environment' | 'options' | 'signal' | 'sheet'>, open: Environment['openImage'], threads: number, resizing: Resizing | undefined): AsyncIterable<readonly Opened[]> {
   const { pending, environment: { stdin }, options: { batchSize, allowPrivateUrls }, signal, sheet } = run;
   const opening = { open, stdin, resizing, allowPrivateUrls, thumbnail: sheet !== undefined, signal };
   return oneAhead(batchesOf(inOrder(pending, threads, (next) => openPending(next, opening)), batchSize));
 }
 
-function hasWork(picture: Opened): picture is Extract<Opened, OpenedPicture> {
-  return 'image' in picture && picture.parts.length > 0;
+function hasWork(image: Opened): image is Extract<Opened, OpenedImage> {
+  return 'image' in image && image.parts.length > 0;
 }

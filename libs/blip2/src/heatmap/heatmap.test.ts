@@ -55,7 +55,7 @@ describe('queryAttention of the demo checkpoint', () => {
     for (const layer of [-1, 0.5, crossAttentions.length]) await expect(queryAttention(parts, pixelValues, { layer })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('refuses two pictures, and an encoder whose positions are no grid', async () => {
+  test('refuses two images, and an encoder whose positions are no grid', async () => {
     const two = { ...pixelValues, dims: [2, ...pixelValues.dims.slice(1)] as [number, number, number, number], data: Float32Array.from([...pixelValues.data, ...pixelValues.data]) };
     await expect(queryAttention(parts, two)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
     const odd: QueryAttentionParts = { ...parts, vision: { config: { patchSize: 7 }, encode: (pixels) => parts.vision.encode(pixels) } };
@@ -76,7 +76,7 @@ describe('overlayHeatmap', () => {
   const black = (height: number, width: number): RgbImage => ({ type: 'uint8', dims: [height, width, 3], data: new Uint8Array(height * width * 3) });
   const colour = (value: number): number[] => [...colourTable.slice(value * 3, value * 3 + 3)];
 
-  test('lays one colour over the picture for a constant map', async () => {
+  test('lays one colour over the image for a constant map', async () => {
     const rgb = await decodeImage(join(repository, 'examples/left-of.png'));
     const { dims, data } = overlayHeatmap(rgb, { type: 'float32', dims: [2, 2], data: Float32Array.of(1, 1, 1, 1) }, { opacity: 0.5 });
     expect(dims).toEqual(rgb.dims);
@@ -90,7 +90,7 @@ describe('overlayHeatmap', () => {
     expect([...upright.data]).toEqual([...data]);
   });
 
-  test('leaves the picture as it is without opacity, and refuses what is no map', () => {
+  test('leaves the image as it is without opacity, and refuses what is no map', () => {
     const map = { type: 'float32', dims: [1, 1], data: Float32Array.of(1) } as const;
     expect([...overlayHeatmap(black(1, 1), map, { opacity: 0 }).data]).toEqual([0, 0, 0]);
     for (const opacity of [-0.1, 1.1, NaN]) expect(() => overlayHeatmap(black(1, 1), map, { opacity })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));

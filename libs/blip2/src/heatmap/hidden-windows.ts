@@ -1,9 +1,9 @@
 import type { PixelValues } from '@blip2/interfaces';
 
-/** What stands in a window in place of the picture. */
+/** What stands in a window in place of the image. */
 export type WindowFill = 'blur' | 'mean' | 'grey';
 
-/** A part of the picture in pixels, ends excluded. */
+/** A part of the image in pixels, ends excluded. */
 export interface Window {
   readonly top: number;
   readonly bottom: number;
@@ -17,7 +17,7 @@ export function spanOf(pixels: number, cells: number, first: number, count: numb
   return [edge(first), edge(first + count)];
 }
 
-/** One picture `[1, 3, height, width]` as many times as there are windows, in each a window taken from `cover`. */
+/** One image `[1, 3, height, width]` as many times as there are windows, in each a window taken from `cover`. */
 export function hideWindows({ dims: [, channels, height, width], data }: PixelValues, cover: Float32Array, windows: readonly Window[]): PixelValues {
   const size = channels * height * width;
   const hidden = new Float32Array(windows.length * size);
@@ -33,9 +33,9 @@ export function hideWindows({ dims: [, channels, height, width], data }: PixelVa
   return { type: 'float32', dims: [windows.length, channels, height, width], data: hidden };
 }
 
-/** A whole picture of what windows are filled with. `radius` is how far the blur reaches, in pixels. */
+/** A whole image of what windows are filled with. `radius` is how far the blur reaches, in pixels. */
 export function coverOf({ dims: [, channels, height, width], data }: PixelValues, fill: WindowFill, radius: number): Float32Array {
-  // Normalised pixels: 0 is the mean level of the pictures that the encoder was trained on.
+  // Normalised pixels: 0 is the mean level of the images that the encoder was trained on.
   if (fill === 'grey') return new Float32Array(data.length);
   const plane = height * width;
   const cover = new Float32Array(data.length);

@@ -7,7 +7,7 @@ import { questionPrompt } from '../prompt-templates.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { RetrievalTaskParts } from '../retrieval/encode-inputs.ts';
 import { occlusionMap, positiveShare } from './occlusion-map.ts';
-import { contrastScore, matchScore, writingScore, type PictureScore } from './picture-scores.ts';
+import { contrastScore, matchScore, writingScore, type ImageScore } from './image-scores.ts';
 
 /** Milliseconds: a thousand runs of a model, on a machine that does other things too. */
 const PATIENCE = 60_000;
@@ -20,7 +20,7 @@ function dots(side: number, ...places: readonly (readonly [y: number, x: number]
   return { type: 'float32', dims: [1, 3, side, side], data };
 }
 /** The level at one place. */
-const levelAt = (y: number, x: number): PictureScore => async ({ dims: [batch, , height, width], data }) => Array.from({ length: batch }, (_, row) => data[row * 3 * height * width + y * width + x]!);
+const levelAt = (y: number, x: number): ImageScore => async ({ dims: [batch, , height, width], data }) => Array.from({ length: batch }, (_, row) => data[row * 3 * height * width + y * width + x]!);
 
 describe('occlusionMap', () => {
   test('is what the score loses under each window, mean of the windows over a cell', async () => {
@@ -33,12 +33,12 @@ describe('occlusionMap', () => {
 
   test('is what the score gains by a region alone, with keep; and the sum of both', async () => {
     const options = { cells: 4, windowCells: 1, fill: 'grey' } as const;
-    const both: PictureScore = async (pixels) => {
+    const both: ImageScore = async (pixels) => {
       const [here, there] = [await levelAt(0, 0)(pixels, {}), await levelAt(3, 3)(pixels, {})];
       return here.map((level, row) => Math.min(level, 0.5) + Math.min(there[row]!, 0.5) * level);
     };
-    const picture = dots(4, [0, 0], [3, 3]);
-    const [hide, keep, sum] = [await occlusionMap(picture, both, options), await occlusionMap(picture, both, { ...options, mode: 'keep' }), await occlusionMap(picture, both, { ...options, mode: 'both' })];
+    const image = dots(4, [0, 0], [3, 3]);
+    const [hide, keep, sum] = [await occlusionMap(image, both, options), await occlusionMap(image, both, { ...options, mode: 'keep' }), await occlusionMap(image, both, { ...options, mode: 'both' })];
     expect([hide.map.data[0], hide.map.data[15]]).toEqual([1, 0.5]);
     expect([keep.map.data[0], keep.map.data[15]]).toEqual([0.5, 0]);
     expect([sum.map.data[0], sum.map.data[15]]).toEqual([1.5, 0.5]);
@@ -47,10 +47,10 @@ describe('occlusionMap', () => {
   });
 
   test('hides under the mean colour, or under a blur that reaches as far as half a window', async () => {
-    const picture = dots(8, [4, 4]);
+    const image = dots(8, [4, 4]);
     const seen = async (fill: 'mean' | 'blur', y: number, x: number): Promise<number> => {
       const levels: number[] = [];
-      await occlusionMap(picture, async (pixels) => { const found = await levelAt(y, x)(pixels, {}); levels.push(...found); return found; }, { cells: 1, windowCells: 1, fill });
+      await occlusionMap(image, async (pixels) => { const found = await levelAt(y, x)(pixels, {}); levels.push(...found); return found; }, { cells: 1, windowCells: 1, fill });
       return levels[1]!;
     };
     expect(await seen('mean', 0, 0)).toBeCloseTo(1 / 64);
@@ -67,7 +67,7 @@ describe('occlusionMap', () => {
     expect(heard).toEqual([[2, 5], [4, 5]]);
   });
 
-  test('refuses two pictures and grids that cannot be', async () => {
+  test('refuses two images and grids that cannot be', async () => {
     const two: PixelValues = { type: 'float32', dims: [2, 3, 1, 1], data: new Float32Array(6) };
     await expect(occlusionMap(two, levelAt(0, 0))).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
     for (const options of [{ cells: 0 }, { cells: 5 }, { cells: 2.5 }, { cells: 2, windowCells: 3 }, { cells: 2, windowCells: 0 }, { batchSize: 0 }]) {
@@ -132,7 +132,7 @@ describe('scores of the demo checkpoints', () => {
   test('lead to the thing that the answer is about: a red triangle beside a white square', async () => {
     /** Drawn on a canvas of 64, the size of the encoder. */
     const cells = 16;
-    const at = async (score: PictureScore, mode: 'hide' | 'keep'): Promise<string> => {
+    const at = async (score: ImageScore, mode: 'hide' | 'keep'): Promise<string> => {
       const { map: { data } } = await occlusionMap(pixelValues, score, { mode, batchSize: 24 });
       const best = data.indexOf(Math.max(...data));
       const [x, y] = [((best % cells) + 0.5) * 4, (Math.floor(best / cells) + 0.5) * 4];

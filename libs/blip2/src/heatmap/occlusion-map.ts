@@ -1,15 +1,15 @@
 import { Blip2Error, type PixelValues } from '@blip2/interfaces';
 import { coverOf, hideWindows, spanOf, type Window, type WindowFill } from './hidden-windows.ts';
-import type { PictureScore } from './picture-scores.ts';
+import type { ImageScore } from './image-scores.ts';
 import type { AttentionMap } from './query-attention.ts';
 
 /** What is done to the region under a window: it alone is hidden, it alone is left, or first one and then the other. */
 export type OcclusionMode = 'hide' | 'keep' | 'both';
 
-/** How a picture is covered, and how finely. */
+/** How an image is covered, and how finely. */
 export interface OcclusionOptions {
   /**
-   * `hide` (default): by how much the score falls without the region. For texts that fit the whole picture. `keep`: by how much the score of an empty picture rises when it
+   * `hide` (default): by how much the score falls without the region. For texts that fit the whole image. `keep`: by how much the score of an empty image rises when it
    * has this region alone; finds one thing among several, which the model may not accept as a text of the whole. `both`: their sum, at the cost of both.
    */
   readonly mode?: OcclusionMode;
@@ -17,11 +17,11 @@ export interface OcclusionOptions {
   readonly cells?: number;
   /** Cells along each side of a window, which is moved by one cell. Default 4. */
   readonly windowCells?: number;
-  /** What hides: the picture's mean colour (default), the picture blurred, or grey. */
+  /** What hides: the image's mean colour (default), the image blurred, or grey. */
   readonly fill?: WindowFill;
-  /** Pictures that are scored together. Default 8. */
+  /** Images that are scored together. Default 8. */
   readonly batchSize?: number;
-  /** Hears after each batch how many pictures of all have been scored. */
+  /** Hears after each batch how many images of all have been scored. */
   readonly onProgress?: (done: number, total: number) => void;
   /** Stops between two batches. */
   readonly signal?: AbortSignal;
@@ -31,9 +31,9 @@ export interface OcclusionOptions {
 export interface OcclusionMap {
   /** What the score owes to each cell, mean of the windows over it, in the unit of the score: `[cells, cells]`; negative where the region speaks against the text. */
   readonly map: AttentionMap;
-  /** The score of the whole picture. */
+  /** The score of the whole image. */
   readonly score: number;
-  /** Pictures that were scored: with n = `(cells + windowCells - 1)²`, n + 1 for `hide`, n + 2 for `keep`, 2n + 2 for `both`. */
+  /** Images that were scored: with n = `(cells + windowCells - 1)²`, n + 1 for `hide`, n + 2 for `keep`, 2n + 2 for `both`. */
   readonly runs: number;
 }
 
@@ -41,17 +41,17 @@ export interface OcclusionMap {
 const DEFAULTS = { mode: 'hide', cells: 16, windowCells: 4, fill: 'mean', batchSize: 8 } as const;
 
 /**
- * Which regions of one picture a score rests on: windows are slid over the picture, and the map shows what the score owes to the region under each (occlusion, Zeiler and
+ * Which regions of one image a score rests on: windows are slid over the image, and the map shows what the score owes to the region under each (occlusion, Zeiler and
  * Fergus, arXiv 1311.2901, section 3). It shows what each region does alone; not what two regions do together that say the same, and nothing smaller than a window.
  * Where the score says that the text does not fit, a map of `hide` means little: there is nothing to lose.
  *
- * @throws Blip2Error `SHAPE_MISMATCH` for more pictures than one; `INVALID_ARGUMENT` for grids and batches that cannot be.
+ * @throws Blip2Error `SHAPE_MISMATCH` for more images than one; `INVALID_ARGUMENT` for grids and batches that cannot be.
  */
-export async function occlusionMap(pixelValues: PixelValues, score: PictureScore, options: OcclusionOptions = {}): Promise<OcclusionMap> {
+export async function occlusionMap(pixelValues: PixelValues, score: ImageScore, options: OcclusionOptions = {}): Promise<OcclusionMap> {
   const { onProgress, signal, ...settings } = options;
   const { mode, cells, windowCells, fill, batchSize } = { ...DEFAULTS, ...settings };
   const [batch, , height, width] = pixelValues.dims;
-  if (batch !== 1) throw new Blip2Error('SHAPE_MISMATCH', 'A map is of one picture', { where: 'pixelValues', expected: '[1, 3, height, width]', got: `[${pixelValues.dims.join(', ')}]` });
+  if (batch !== 1) throw new Blip2Error('SHAPE_MISMATCH', 'A map is of one image', { where: 'pixelValues', expected: '[1, 3, height, width]', got: `[${pixelValues.dims.join(', ')}]` });
   expectWhole('cells', cells, Math.min(height, width));
   expectWhole('windowCells', windowCells, cells);
   expectWhole('batchSize', batchSize, Infinity);

@@ -2,9 +2,9 @@ import { Blip2Error, type RgbImage } from '@blip2/interfaces';
 import { colourTable } from './colour-table.ts';
 import type { AttentionMap } from './query-attention.ts';
 
-/** How a map is laid over a picture. */
+/** How a map is laid over an image. */
 export interface OverlayOptions {
-  /** Share of the colours, in [0, 1]; the rest is the picture. Default 0.6. */
+  /** Share of the colours, in [0, 1]; the rest is the image. Default 0.6. */
   readonly opacity?: number;
 }
 
@@ -13,7 +13,7 @@ const CHANNELS = 3;
 const LARGEST_LEVEL = 255;
 
 /**
- * A picture with a map over it, in its own size: the map is stretched over the whole picture (as the image processor shrinks the whole picture), bilinearly
+ * An image with a map over it, in its own size: the map is stretched over the whole image (as the image processor shrinks the whole image), bilinearly
  * between the centres of its cells, and coloured from dark blue (0) over green to yellow (1). `[height, width, 3]` levels.
  *
  * @throws Blip2Error `INVALID_ARGUMENT` for an opacity outside [0, 1]; `SHAPE_MISMATCH` for a map without cells or values that do not fill it.

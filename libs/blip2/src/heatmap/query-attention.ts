@@ -2,7 +2,7 @@ import { Blip2Error, type Attentions, type PatchFeatures, type PixelValues, type
 import type { Blip2QFormerModel } from '@blip2/qformer';
 import type { Blip2VisionModel } from '@blip2/vision';
 
-/** A value in [0, 1] per patch of one picture, row by row from the top left. */
+/** A value in [0, 1] per patch of one image, row by row from the top left. */
 export type AttentionMap = Tensor<'float32', readonly [rows: number, columns: number]>;
 
 /** The parts that take part: `openCheckpointParts` and the whole models have them. */
@@ -27,16 +27,16 @@ export interface QueryAttentionOptions {
 const CLASS_POSITIONS = 1;
 
 /**
- * Where the queries look: the Q-Former's cross-attention to each patch of one picture, mean over heads, queries and layers, without the class position, divided by
+ * Where the queries look: the Q-Former's cross-attention to each patch of one image, mean over heads, queries and layers, without the class position, divided by
  * its maximum: `[rows, columns]` in [0, 1]. It shows where attention goes, the same for every question; it does not show why a model said something: patches have
  * read each other in the encoder, and much attention can go to patches in which there is nothing to see.
  *
- * @throws Blip2Error `SHAPE_MISMATCH` for more pictures than one or a size that the encoder does not take; `INVALID_ARGUMENT` for a layer that there is not.
+ * @throws Blip2Error `SHAPE_MISMATCH` for more images than one or a size that the encoder does not take; `INVALID_ARGUMENT` for a layer that there is not.
  */
 export async function queryAttention({ vision, qformer }: QueryAttentionParts, pixelValues: PixelValues, options: QueryAttentionOptions = {}): Promise<AttentionMap> {
   const { layer = 'mean', interpolatePosEncoding = false, signal } = options;
   const [batch, , height, width] = pixelValues.dims;
-  if (batch !== 1) throw new Blip2Error('SHAPE_MISMATCH', 'A map is of one picture', { where: 'pixelValues', expected: '[1, 3, height, width]', got: `[${pixelValues.dims.join(', ')}]` });
+  if (batch !== 1) throw new Blip2Error('SHAPE_MISMATCH', 'A map is of one image', { where: 'pixelValues', expected: '[1, 3, height, width]', got: `[${pixelValues.dims.join(', ')}]` });
   const { patchSize } = vision.config;
   const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
   signal?.throwIfAborted();

@@ -37,7 +37,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
     expect(Math.abs(one![0]!.sum - other![0]!.sum)).toBeGreaterThan(1e-3);
   });
 
-  test('takes a prefix in the place of pictures and instruction', async () => {
+  test('takes a prefix in the place of images and instruction', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const { pixelValues, inputIds, attentionMask, qformerInputIds, qformerAttentionMask } = await inputsOf(folder, 'a photo of');
     const prefix = await model.encodeImages(pixelValues, { qformerInputIds, qformerAttentionMask });
@@ -50,7 +50,7 @@ describe.each([['Vicuna', vicuna], ['Flan-T5', flan]])('InstructBLIP with %s', (
     expect(own.loss?.data[0]).toBeGreaterThan(0);
   });
 
-  test('refuses pictures without an instruction', async () => {
+  test('refuses images without an instruction', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const { pixelValues, inputIds } = await inputsOf(folder, 'a photo of');
     const missing = { code: 'INVALID_ARGUMENT', details: { where: 'qformerInputIds' } };

@@ -17,18 +17,18 @@ import { withGenerate, type TextGenerator } from '../text-generator.ts';
 import { expectComplete } from '../whole-weights.ts';
 import { createInstructBlipPipeline, expectInstruction, type InstructBlipPipeline, type Instruction, type InstructPromptInputs } from './instructblip-pipeline.ts';
 
-/** What `forward` takes: pictures, instruction, text, and what it is judged by. */
+/** What `forward` takes: images, instruction, text, and what it is judged by. */
 export interface InstructForwardInputs extends InstructPromptInputs, TargetInputs {}
 
-/** What each part says on the way from pictures to scores. */
+/** What each part says on the way from images to scores. */
 export interface InstructForwardOutput extends PromptOutput {
-  /** Absent where a visual prefix took the place of pictures; so is `qformerOutputs`. */
+  /** Absent where a visual prefix took the place of images; so is `qformerOutputs`. */
   readonly visionOutputs?: VisionOutput;
   /** Of queries and instruction; the queries alone go on. */
   readonly qformerOutputs?: QFormerOutput;
 }
 
-/** BLIP-2 that follows instructions (arXiv 2305.06500; `InstructBlipForConditionalGeneration` of the reference): its Q-Former reads the instruction beside the picture. */
+/** BLIP-2 that follows instructions (arXiv 2305.06500; `InstructBlipForConditionalGeneration` of the reference): its Q-Former reads the instruction beside the image. */
 export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
   /** As it was read, defaults filled in. */
   readonly config: InstructBlipConfig;
@@ -47,7 +47,7 @@ export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
   /**
    * Scores every position of a prompt, or of a seq2seq model's decoder.
    * @throws Blip2Error `INVALID_ARGUMENT` without an instruction, if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids;
-   * `SHAPE_MISMATCH` for pictures of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG` for an instruction or a prompt; `DISPOSED`.
+   * `SHAPE_MISMATCH` for images of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG` for an instruction or a prompt; `DISPOSED`.
    */
   forward(inputs: InstructForwardInputs, options?: ForwardOptions): Promise<InstructForwardOutput>;
   /**
@@ -61,8 +61,8 @@ export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
    */
   scoreSequences(inputs: InstructPromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
   /**
-   * What the language model reads of the pictures under an instruction, `[batch, queries, embeddingSize]`.
-   * @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for ids that the Q-Former cannot read; `DISPOSED`.
+   * What the language model reads of the images under an instruction, `[batch, queries, embeddingSize]`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for ids that the Q-Former cannot read; `DISPOSED`.
    */
   encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
   /** Writes configuration, both tokenizers and weights in the hub layout, so that the reference loads them. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
@@ -125,7 +125,7 @@ interface ReadImage extends Pick<InstructForwardOutput, 'visionOutputs' | 'qform
   readonly prefix: VisualPrefix;
 }
 
-/** The prefix of the pictures, with what the parts say on the way to it. */
+/** The prefix of the images, with what the parts say on the way to it. */
 async function readImage({ visionModel, qformer, languageProjection }: ForwardParts, { pixelValues, ...text }: InstructForwardInputs, options: ForwardOptions): Promise<ReadImage> {
   if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
   const { qformerInputIds: inputIds, qformerAttentionMask: attentionMask } = expectInstruction(text);

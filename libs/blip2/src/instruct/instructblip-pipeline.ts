@@ -8,7 +8,7 @@ export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
   readonly qformer: TextConditionedQFormer;
 }
 
-/** What the Q-Former reads beside the pictures, in ids of its own tokenizer. */
+/** What the Q-Former reads beside the images, in ids of its own tokenizer. */
 export interface Instruction {
   /** `[batch, sequence]`, padded on the right: padding on the left moves the text to other positions, as in the reference. */
   readonly qformerInputIds: Rows;
@@ -16,12 +16,12 @@ export interface Instruction {
   readonly qformerAttentionMask?: Rows;
 }
 
-/** Pictures need an instruction; a prefix that `encodeImages` made has read it. */
+/** Images need an instruction; a prefix that `encodeImages` made has read it. */
 export interface InstructPromptInputs extends PromptInputs, Partial<Instruction> {}
 
-/** The four parts in a row: pictures and instruction to prefix, prefix and text to tokens. */
+/** The four parts in a row: images and instruction to prefix, prefix and text to tokens. */
 export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<InstructPromptInputs>, AsyncDisposable {
-  /** Pictures `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`. */
+  /** Images `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`. */
   encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 
@@ -49,6 +49,6 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
 
 /** @throws Blip2Error `INVALID_ARGUMENT` without an instruction. */
 export function expectInstruction({ qformerInputIds, qformerAttentionMask }: Partial<Instruction>): Instruction {
-  if (!qformerInputIds) throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', { where: 'qformerInputIds', expected: 'rows of ids', got: 'nothing', fix: 'Give what InstructBlipProcessor makes of picture and text' });
+  if (!qformerInputIds) throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', { where: 'qformerInputIds', expected: 'rows of ids', got: 'nothing', fix: 'Give what InstructBlipProcessor makes of image and text' });
   return { qformerInputIds, ...(qformerAttentionMask && { qformerAttentionMask }) };
 }

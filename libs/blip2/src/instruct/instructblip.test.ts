@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GenerationOptions } from '@blip2/interfaces';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadPictureTasks } from '../load-picture-tasks.ts';
+import { loadImageTasks } from '../load-image-tasks.ts';
 import { Blip2 } from '../blip2.ts';
 import { createInstructBlip, InstructBlip } from './instructblip.ts';
 
@@ -40,7 +40,7 @@ function withoutPadding(row: readonly number[], length: number): readonly number
 }
 
 describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (name) => {
-  const picture = (file: string): string => join(cases, name, 'images', file);
+  const image = (file: string): string => join(cases, name, 'images', file);
   let model: InstructBlip;
   beforeAll(async () => {
     model = await InstructBlip.fromPretrained(join(cases, name, 'checkpoint'), { threads: 1 });
@@ -53,28 +53,28 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     expect(entries.some(({ made_from: { images } }) => images.length > 1)).toBe(name === 'instructblip-t5');
     for (const entry of entries) {
       const { images, text } = entry.made_from;
-      const results = await model.answer(images.map(picture), text, { ...optionsOf(entry), autoOrient: false, rawPrompt: true });
+      const results = await model.answer(images.map(image), text, { ...optionsOf(entry), autoOrient: false, rawPrompt: true });
       const expected = entry.outputs.new_tokens.map((row, index) => withoutPadding(row, results[index]?.tokenIds.length ?? 0));
       expect({ name: entry.name, rows: results.map(({ tokenIds }) => tokenIds) }).toEqual({ name: entry.name, rows: expected });
     }
   });
 
   test('answer in a batch what they answer one by one', async () => {
-    const [images, questions, options] = [['photo.jpg', 'square.png', 'grey.png'].map(picture), ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'], { maxNewTokens: 8 }];
+    const [images, questions, options] = [['photo.jpg', 'square.png', 'grey.png'].map(image), ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'], { maxNewTokens: 8 }];
     const batch = await model.answer(images, questions, options);
     for (const [index, image] of images.entries()) expect(batch[index]?.tokenIds).toEqual((await model.answer(image, questions[index] ?? '', options)).tokenIds);
   });
 
   test('caption with an instruction of their own, and by one that is given', async () => {
     const options = { maxNewTokens: 6 };
-    const own = await model.caption(picture('photo.jpg'), options);
-    expect(own.tokenIds).toEqual((await model.answer(picture('photo.jpg'), 'A short image description:', options)).tokenIds);
-    const given = await model.caption(picture('photo.jpg'), { ...options, prompt: 'a photo of' });
-    expect(given.tokenIds).toEqual((await model.answer(picture('photo.jpg'), 'a photo of', options)).tokenIds);
+    const own = await model.caption(image('photo.jpg'), options);
+    expect(own.tokenIds).toEqual((await model.answer(image('photo.jpg'), 'A short image description:', options)).tokenIds);
+    const given = await model.caption(image('photo.jpg'), { ...options, prompt: 'a photo of' });
+    expect(given.tokenIds).toEqual((await model.answer(image('photo.jpg'), 'a photo of', options)).tokenIds);
     expect(given.tokenIds).not.toEqual(own.tokenIds);
   });
 
-  test('take an encoded picture: the vision encoder runs once, the Q-Former for every question', async () => {
+  test('take an encoded image: the vision encoder runs once, the Q-Former for every question', async () => {
     const { vision, qformer, projection, language } = model.pipeline;
     const counts = { vision: 0, qformer: 0 };
     const counted = createInstructBlip({
@@ -82,18 +82,18 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
       qformer: { ...qformer, query: (patches, text) => ((counts.qformer += 1), qformer.query(patches, text)) },
       projection, language, processor: model.processor,
     });
-    const encoded = await counted.encode(picture('square.png'));
+    const encoded = await counted.encode(image('square.png'));
     const options = { maxNewTokens: 5 };
     const [first, second] = [await counted.answer(encoded, 'the red bus', options), await counted.answer(encoded, 'a photo of', options)];
     expect(counts).toEqual({ vision: 1, qformer: 2 });
-    expect([first.tokenIds, second.tokenIds]).toEqual([(await model.answer(picture('square.png'), 'the red bus', options)).tokenIds, (await model.answer(picture('square.png'), 'a photo of', options)).tokenIds]);
+    expect([first.tokenIds, second.tokenIds]).toEqual([(await model.answer(image('square.png'), 'the red bus', options)).tokenIds, (await model.answer(image('square.png'), 'a photo of', options)).tokenIds]);
     await encoded[Symbol.asyncDispose]();
     await expect(counted.answer(encoded, 'the red bus', options)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
   test('rank answers by what the whole model says of them', async () => {
-    const ranked = await model.rank(picture('photo.jpg'), 'a photo of', ['the red bus', 'two cats'], { endToken: false });
-    const { pixelValues, ...prompt } = await model.processor.process({ images: picture('photo.jpg'), text: 'a photo of' });
+    const ranked = await model.rank(image('photo.jpg'), 'a photo of', ['the red bus', 'two cats'], { endToken: false });
+    const { pixelValues, ...prompt } = await model.processor.process({ images: image('photo.jpg'), text: 'a photo of' });
     const [scored = []] = await model.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
     ranked.forEach(({ logProb }, index) => expect(logProb).toBeCloseTo(scored[index]?.sum ?? NaN, 3));
     expect(ranked.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
@@ -101,21 +101,21 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
 
   test('go on with a conversation: each answer is that of the whole conversation as a question', async () => {
     const options = { maxNewTokens: 4 };
-    await using chat = await model.chat(picture('grey.png'), options);
+    await using chat = await model.chat(image('grey.png'), options);
     const first = await chat.ask('the red bus');
-    expect(first.tokenIds).toEqual((await model.answer(picture('grey.png'), 'the red bus', options)).tokenIds);
+    expect(first.tokenIds).toEqual((await model.answer(image('grey.png'), 'the red bus', options)).tokenIds);
     const history = [...chat.history];
     const second = await chat.ask('why?');
     const before = history.map(({ question, answer }) => `Question: ${question} Answer: ${answer}. `).join('');
-    expect(second.tokenIds).toEqual((await model.answer(picture('grey.png'), `${before}Question: why? Answer:`, options)).tokenIds);
+    expect(second.tokenIds).toEqual((await model.answer(image('grey.png'), `${before}Question: why? Answer:`, options)).tokenIds);
   });
 });
 
-describe('loadPictureTasks', () => {
+describe('loadImageTasks', () => {
   test('is InstructBLIP or BLIP-2 as the configuration says', async () => {
-    await using instruct = await loadPictureTasks(join(cases, 'instructblip-t5/checkpoint'), { threads: 1 });
+    await using instruct = await loadImageTasks(join(cases, 'instructblip-t5/checkpoint'), { threads: 1 });
     expect(instruct.processor).toHaveProperty('qformerTokenizer');
-    await using blip2 = await loadPictureTasks(join(cases, 't5/checkpoint'), { threads: 1 });
+    await using blip2 = await loadImageTasks(join(cases, 't5/checkpoint'), { threads: 1 });
     expect(blip2.processor).not.toHaveProperty('qformerTokenizer');
   });
 

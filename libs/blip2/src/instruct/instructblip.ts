@@ -7,17 +7,17 @@ import { fittingParts, type ProcessorSource } from '../load-processor.ts';
 import type { EncodeImagesOptions } from '../pipeline.ts';
 import { bareQuestion, instructChatPrompt } from '../prompt-templates.ts';
 import { keepRows, type KeptImage } from '../tasks/encoded-image.ts';
-import { createPictureTasks, type PictureTasks, type TaskPrompts } from '../tasks/picture-tasks.ts';
+import { createImageTasks, type ImageTasks, type TaskPrompts } from '../tasks/image-tasks.ts';
 import { createInstructedBatch } from './instructed-batch.ts';
 import { assembleInstructBlip } from './instructblip-for-conditional-generation.ts';
 import { createInstructBlipPipeline, type InstructBlipParts, type InstructBlipPipeline } from './instructblip-pipeline.ts';
 import { preparedAhead } from '../prepare-ahead.ts';
 
 /**
- * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded picture has been through the vision encoder alone, for what the
+ * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded image has been through the vision encoder alone, for what the
  * Q-Former takes from it depends on the text.
  */
-export interface InstructBlip extends PictureTasks {
+export interface InstructBlip extends ImageTasks {
   /** The four parts behind their seams, for tensors and ids. */
   readonly pipeline: InstructBlipPipeline;
   /** Image processor and both tokenizers. */
@@ -26,7 +26,7 @@ export interface InstructBlip extends PictureTasks {
 
 /** What the tasks are made of. */
 export interface InstructBlipTaskParts extends InstructBlipParts {
-  /** Of the checkpoint that the language model belongs to: it says how pictures stand in a prompt. */
+  /** Of the checkpoint that the language model belongs to: it says how images stand in a prompt. */
   readonly processor: InstructBlipProcessor;
 }
 
@@ -48,7 +48,7 @@ function createTasks(pipeline: InstructBlipPipeline, processor: InstructBlipProc
     const patches = await pipeline.vision.encode(pixelValues, options);
     return keepRows(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
   };
-  return { ...createPictureTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
+  return { ...createImageTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
 }
 
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlip> {

@@ -11,21 +11,21 @@ import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 /** Which features are given. */
 export interface ImageFeatureOptions extends RetrievalTaskOptions {
   /**
-   * Whose features. `vision`, the default: the encoder's states `[pictures, 1 + patches, visionHidden]`. `qformer`: the queries' states
-   * `[pictures, queries, hidden]`. `image-proj`, of retrieval checkpoints: the queries in the space of comparison `[pictures, queries, size]`, each of length 1.
+   * Whose features. `vision`, the default: the encoder's states `[images, 1 + patches, visionHidden]`. `qformer`: the queries' states
+   * `[images, queries, hidden]`. `image-proj`, of retrieval checkpoints: the queries in the space of comparison `[images, queries, size]`, each of length 1.
    */
   readonly part?: Extract<EmbedPart, 'vision' | 'qformer' | 'image-proj'>;
-  /** One vector per picture, `[pictures, size]`: the reference's `pooler_output`, which `image-proj` has not. Default false. */
+  /** One vector per image, `[images, size]`: the reference's `pooler_output`, which `image-proj` has not. Default false. */
   readonly pool?: boolean | null;
 }
 
-/** Features of pictures, one row per picture, in one tensor, also of one picture. Source: `ImageFeatureExtractionPipeline` of transformers.js. */
+/** Features of images, one row per image, in one tensor, also of one image. Source: `ImageFeatureExtractionPipeline` of transformers.js. */
 export interface ImageFeatureExtractionPipeline extends TaskPipeline<'image-feature-extraction'> {
   /** @throws Blip2Error `INVALID_ARGUMENT` for a part or a pooling that there is not; `MISSING_WEIGHT` if the checkpoint lacks the part. */
   (images: ImageSource | readonly ImageSource[], options?: EitherSpelling<ImageFeatureOptions>): Promise<Tensor<'float32'>>;
 }
 
-/** Pictures that go through the model at a time. */
+/** Images that go through the model at a time. */
 const IMAGE_BATCH = 4;
 
 /** Opens the parts; each is loaded when features of it are first asked for, the language model never. */
@@ -40,7 +40,7 @@ export async function loadImageFeatureExtraction(source: string, options: LoadOp
 }
 
 async function extractFeatures(parts: CheckpointParts, processor: Blip2Processor, images: readonly ImageSource[], options: ImageFeatureOptions): Promise<Tensor<'float32'>> {
-  if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No picture given', { where: 'images' });
+  if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
   expectKnown(options);
   expectFloats(processor);
   const { autoOrient = true, allowUrls = false, signal } = options;
@@ -57,7 +57,7 @@ async function extractFeatures(parts: CheckpointParts, processor: Blip2Processor
 const PARTS: Readonly<Record<NonNullable<ImageFeatureOptions['part']>, true>> = { vision: true, qformer: true, 'image-proj': true };
 
 function expectKnown({ part = 'vision', pool }: ImageFeatureOptions): void {
-  if (!Object.hasOwn(PARTS, part)) throw new Blip2Error('INVALID_ARGUMENT', 'Pictures have no such part', { where: 'part', expected: Object.keys(PARTS).join(', '), got: String(part) });
+  if (!Object.hasOwn(PARTS, part)) throw new Blip2Error('INVALID_ARGUMENT', 'Images have no such part', { where: 'part', expected: Object.keys(PARTS).join(', '), got: String(part) });
   if (pool && part === 'image-proj') throw new Blip2Error('INVALID_ARGUMENT', 'These features have no pooled form', { where: 'pool', fix: 'Compare with the best of the queries, as the model was trained to' });
 }
 

@@ -4,12 +4,12 @@ import type { TaskImage } from '../tasks/encoded-image.ts';
 import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
-/** What was written about one picture: a list of one, as transformers.js gives it. */
+/** What was written about one image: a list of one, as transformers.js gives it. */
 export type ImageToTextOutput = { readonly generated_text: string }[];
 
-/** Captions pictures. Options are those of `Blip2.caption`, in either spelling. Source: `ImageToTextPipeline` of transformers.js. */
+/** Captions images. Options are those of `Blip2.caption`, in either spelling. Source: `ImageToTextPipeline` of transformers.js. */
 export interface ImageToTextPipeline extends TaskPipeline<'image-to-text'> {
-  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `caption` of `PictureTasks`. */
+  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `caption` of `ImageTasks`. */
   (images: TaskImage, options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput>;
   /** All in one batch. */
   (images: readonly TaskImage[], options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput[]>;

@@ -26,7 +26,7 @@ describe('image-to-text', () => {
   });
   afterAll(() => captioner.dispose());
 
-  test('gives a list of one for a picture, and a list of these for a list', async () => {
+  test('gives a list of one for an image, and a list of these for a list', async () => {
     expect(await captioner(leftOf)).toEqual([{ generated_text: LEFT_OF }]);
     expect(await captioner([leftOf, star])).toEqual([[{ generated_text: LEFT_OF }], [{ generated_text: STAR }]]);
     expect(await captioner([star])).toEqual([[{ generated_text: STAR }]]);
@@ -43,7 +43,7 @@ describe('image-to-text', () => {
     await expect(captioner(leftOf, JSON.parse('{"max_tokens":2}'))).rejects.toEqual(failure('UNKNOWN_OPTION', /maxTokens/));
   });
 
-  test('takes raw levels and encoded pictures, and says what it is', async () => {
+  test('takes raw levels and encoded images, and says what it is', async () => {
     const { data, dims: [height, width, channels] } = await decodeImage(star);
     expect(await captioner({ data, width, height, channels })).toEqual([{ generated_text: STAR }]);
     await using image = await captioner.model.encode(star);
@@ -53,7 +53,7 @@ describe('image-to-text', () => {
   });
 
   test('fetches no URL unless it is told to', async () => {
-    await expect(captioner('http://127.0.0.1:9/picture.png')).rejects.toEqual(failure('INVALID_ARGUMENT', /allowUrls/));
+    await expect(captioner('http://127.0.0.1:9/image.png')).rejects.toEqual(failure('INVALID_ARGUMENT', /allowUrls/));
   });
 });
 
@@ -74,7 +74,7 @@ describe('visual-question-answering', () => {
     expectTypeOf(await answerer(leftOf, question)).toEqualTypeOf<VisualAnswer[]>();
   });
 
-  test('gives one output for each of a list of pictures or questions', async () => {
+  test('gives one output for each of a list of images or questions', async () => {
     const words = (outputs: VisualAnswer[][]): string[][] => outputs.map((answers) => answers.map(({ answer }) => answer));
     expect(words(await answerer(leftOf, [question, 'what shape is on the left?']))).toEqual([['blue'], ['triangle']]);
     expect(words(await answerer([leftOf], question))).toEqual([['blue']]);
@@ -97,7 +97,7 @@ describe('image-feature-extraction', () => {
   });
   afterAll(() => extractor.dispose());
 
-  test('gives what the whole model gives, one row per picture in one tensor', async () => {
+  test('gives what the whole model gives, one row per image in one tensor', async () => {
     await using model = await Blip2Model.fromPretrained(generation, { threads: 1 });
     const processor = await Blip2Processor.fromPretrained(generation);
     const { pixelValues } = await processor.process({ images: [star] });
@@ -110,11 +110,11 @@ describe('image-feature-extraction', () => {
   });
 
   test('keeps the order over several batches', async () => {
-    const pictures = [star, leftOf, leftOf, star, leftOf];
-    const { dims, data } = await extractor(pictures, { pool: true });
+    const images = [star, leftOf, leftOf, star, leftOf];
+    const { dims, data } = await extractor(images, { pool: true });
     expect(dims).toEqual([5, 128]);
-    for (const [row, picture] of pictures.entries()) {
-      const alone = await extractor(picture, { pool: true });
+    for (const [row, image] of images.entries()) {
+      const alone = await extractor(image, { pool: true });
       const difference = Math.max(...alone.data.map((value, index) => Math.abs(value - data[row * 128 + index]!)));
       expect(difference, `row ${row}`).toBeLessThan(1e-4);
     }
@@ -133,7 +133,7 @@ describe('image-feature-extraction', () => {
   test('refuses parts that there are not, nothing, and what has been disposed of', async () => {
     await expect(extractor(star, JSON.parse('{"part":"text"}'))).rejects.toEqual(failure('INVALID_ARGUMENT', /vision, qformer, image-proj/));
     await expect(extractor(star, { part: 'image-proj' })).rejects.toEqual(failure('MISSING_WEIGHT', /no tensor/));
-    await expect(extractor([])).rejects.toEqual(failure('INVALID_ARGUMENT', /No picture/));
+    await expect(extractor([])).rejects.toEqual(failure('INVALID_ARGUMENT', /No image/));
     const other = await pipeline('image-feature-extraction', generation);
     await other.dispose();
     await expect(other(star)).rejects.toEqual(failure('DISPOSED', /disposed/));
@@ -148,7 +148,7 @@ describe('zero-shot-image-classification', () => {
   afterAll(() => classifier.dispose());
   const labels = ['circle', 'star', 'square', 'triangle'];
 
-  test('gives labels and scores, best first, for one picture and for each of a list', async () => {
+  test('gives labels and scores, best first, for one image and for each of a list', async () => {
     const one = await classifier(star, labels, { hypothesis_template: 'a large yellow {}' });
     expect(one[0]?.label).toBe('star');
     expect(one.map(({ score }) => score)).toEqual(one.map(({ score }) => score).toSorted((a, b) => b - a));

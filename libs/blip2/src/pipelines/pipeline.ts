@@ -13,7 +13,7 @@ export interface TaskPipelines {
   readonly 'image-to-text': ImageToTextPipeline;
   /** Answers, with a generation checkpoint. */
   readonly 'visual-question-answering': VisualQuestionAnsweringPipeline;
-  /** Features of pictures, with any checkpoint. */
+  /** Features of images, with any checkpoint. */
   readonly 'image-feature-extraction': ImageFeatureExtractionPipeline;
   /** Labels, with a retrieval checkpoint. */
   readonly 'zero-shot-image-classification': ZeroShotImageClassificationPipeline;
@@ -40,8 +40,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Loads a model for one task, called as in transformers.js: `pipeline('image-to-text', model)` gives a function of pictures whose results have transformers.js's
- * keys. One picture gives its result, a list a list of results. `source`: a folder in the Hugging Face layout, or an id of the hub; there is no default.
+ * Loads a model for one task, called as in transformers.js: `pipeline('image-to-text', model)` gives a function of images whose results have transformers.js's
+ * keys. One image gives its result, a list a list of results. `source`: a folder in the Hugging Face layout, or an id of the hub; there is no default.
  * @throws Blip2Error `INVALID_ARGUMENT` for a task that there is not, `UNKNOWN_OPTION` for options of transformers.js that have no place here, and as `fromPretrained` does.
  */
 export async function pipeline<Task extends PipelineTask>(task: Task, source: string, options: PipelineOptions = {}): Promise<TaskPipelines[Task]> {

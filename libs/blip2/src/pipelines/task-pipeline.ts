@@ -16,7 +16,7 @@ export interface TaskPipeline<Task extends string> extends AsyncDisposable {
 /** Options of `pipeline`: those of `fromPretrained`, in either spelling. */
 export type PipelineOptions = EitherSpelling<LoadOptions>;
 
-/** Whether several pictures were given, for which there is a list of results. */
+/** Whether several images were given, for which there is a list of results. */
 export function isList<Image>(images: Image | readonly Image[]): images is readonly Image[] {
   return Array.isArray(images);
 }

@@ -17,14 +17,14 @@ export interface VisualAnswer {
 export type VisualQuestionAnsweringOutput = VisualAnswer[];
 
 /**
- * Answers questions about pictures. Options are those of `Blip2.answer`, in either spelling; a question is put into the words that the model was trained on
+ * Answers questions about images. Options are those of `Blip2.answer`, in either spelling; a question is put into the words that the model was trained on
  * (`questionPrompt`) unless `rawPrompt` or `template` say otherwise.
  * Source: arguments as `DocumentQuestionAnsweringPipeline` of transformers.js takes them, which has no such task; keys of the task in transformers 4.
  */
 export interface VisualQuestionAnsweringPipeline extends TaskPipeline<'visual-question-answering'> {
-  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `answer` of `PictureTasks`. */
+  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `answer` of `ImageTasks`. */
   (image: TaskImage, question: string, options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput>;
-  /** One about several pictures, several about one, or the `i`-th about the `i`-th, all in one batch: one output for each. */
+  /** One about several images, several about one, or the `i`-th about the `i`-th, all in one batch: one output for each. */
   (images: TaskImage | readonly TaskImage[], questions: string | readonly string[], options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput[]>;
   /** The tasks behind it, for what else they do: streams, conversations, ranking. */
   readonly model: Blip2;

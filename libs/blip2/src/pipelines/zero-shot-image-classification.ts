@@ -11,18 +11,18 @@ export interface ZeroShotOptions extends Omit<ClassifyOptions, 'template'> {
   readonly hypothesisTemplate?: string;
 }
 
-/** The labels of one picture, best first. */
+/** The labels of one image, best first. */
 export type ZeroShotImageClassificationOutput = {
   readonly label: string;
   /** Softmax over the labels, in [0, 1]. */
   readonly score: number;
 }[];
 
-/** Which of some labels fits a picture, with a retrieval checkpoint. Source: `ZeroShotImageClassificationPipeline` of transformers.js. */
+/** Which of some labels fits an image, with a retrieval checkpoint. Source: `ZeroShotImageClassificationPipeline` of transformers.js. */
 export interface ZeroShotImageClassificationPipeline extends TaskPipeline<'zero-shot-image-classification'> {
   /** @throws Blip2Error `INVALID_ARGUMENT` without labels, or if the template has no place for them. */
   (images: ImageSource, candidateLabels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput>;
-  /** One list for each picture. */
+  /** One list for each image. */
   (images: readonly ImageSource[], candidateLabels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput[]>;
   /** The tasks behind it, for what else they do: matching, search, features of texts. */
   readonly model: Blip2Retrieval;

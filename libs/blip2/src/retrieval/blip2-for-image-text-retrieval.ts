@@ -11,11 +11,11 @@ import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { bestCosines, firstPosition, transposed, type Scores } from './similarity.ts';
 
-/** Pictures and texts to compare. */
+/** Images and texts to compare. */
 export interface RetrievalInputs {
   /** `[images, 3, height, width]`. */
   readonly pixelValues: PixelValues;
-  /** `[texts, sequence]`, padded on the right; as many as pictures if the matching head is used. */
+  /** `[texts, sequence]`, padded on the right; as many as images if the matching head is used. */
   readonly inputIds: Rows;
   /** `[texts, sequence]`. Default: every token counts. */
   readonly attentionMask?: Rows;
@@ -23,7 +23,7 @@ export interface RetrievalInputs {
 
 /** How they are compared. Defaults of the last two: the configuration. */
 export interface RetrievalOptions {
-  /** Judge picture `i` with text `i` by the matching head (ITM) instead of comparing all with all (ITC). Default false. */
+  /** Judge image `i` with text `i` by the matching head (ITM) instead of comparing all with all (ITC). Default false. */
   readonly useImageTextMatchingHead?: boolean;
   /** States of every layer of the vision encoder and the Q-Former. */
   readonly outputHiddenStates?: boolean;
@@ -43,7 +43,7 @@ export interface RetrievalOutput {
   readonly imageEmbeds: Tensor<'float32'>;
   /** ITM: of queries and text. ITC: of the text. */
   readonly textModelOutput: QFormerOutput;
-  /** Of the pictures, `lastHiddenState` `[images, 1 + patches, visionHidden]`. */
+  /** Of the images, `lastHiddenState` `[images, 1 + patches, visionHidden]`. */
   readonly visionModelOutput: VisionOutput;
 }
 
@@ -63,13 +63,13 @@ export interface RetrievalModelParts {
   readonly itmHead: MatchingHead;
 }
 
-/** Do this picture and this text belong together? The model of the paper's first stage (`Blip2ForImageTextRetrieval` of the reference). */
+/** Do this image and this text belong together? The model of the paper's first stage (`Blip2ForImageTextRetrieval` of the reference). */
 export interface Blip2ForImageTextRetrieval extends RetrievalModelParts, AsyncDisposable {
   /** `[1, queries, hidden]`. */
   readonly queryTokens: QueryTokens;
   /**
-   * Compares each picture with each text, or pair by pair (arXiv 2301.12597, section 3.1).
-   * @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size, or if the matching head gets other numbers of pictures and texts; `SEQUENCE_TOO_LONG`,
+   * Compares each image with each text, or pair by pair (arXiv 2301.12597, section 3.1).
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size, or if the matching head gets other numbers of images and texts; `SEQUENCE_TOO_LONG`,
    * `INVALID_ARGUMENT` for impossible ids; `DISPOSED`.
    */
   forward(inputs: RetrievalInputs, options?: RetrievalOptions): Promise<RetrievalOutput>;

@@ -17,7 +17,7 @@ const images = [example('one-large-star.png'), example('three-of-a-kind.png')];
 const texts = ['a large yellow star', 'a small red circle above a large blue square', 'three green triangles'];
 
 describe('match', () => {
-  test('gives one score for a pair, and pictures times texts for lists, the same either way', async () => {
+  test('gives one score for a pair, and images times texts for lists, the same either way', async () => {
     const all = await retrieval.match(images, texts);
     expect(all.map((row) => row.length)).toEqual([3, 3]);
     for (const { itm, itc } of all.flat()) {
@@ -32,8 +32,8 @@ describe('match', () => {
     expect(await retrieval.match(images, [])).toEqual([[], []]);
   });
 
-  test('encodes every picture once and every text once', async () => {
-    const calls = { vision: 0, pictures: 0, texts: 0 };
+  test('encodes every image once and every text once', async () => {
+    const calls = { vision: 0, images: 0, texts: 0 };
     const counted = createBlip2Retrieval({
       ...retrieval.model,
       processor: retrieval.processor,
@@ -41,7 +41,7 @@ describe('match', () => {
         ...retrieval.model.visionModel,
         encode: (pixelValues, options) => {
           calls.vision++;
-          calls.pictures += pixelValues.dims[0];
+          calls.images += pixelValues.dims[0];
           return retrieval.model.visionModel.encode(pixelValues, options);
         },
       },
@@ -54,7 +54,7 @@ describe('match', () => {
       },
     }, async () => {});
     await counted.match([images[0]!, images[1]!, images[0]!], texts);
-    expect(calls).toEqual({ vision: 1, pictures: 2, texts: 3 });
+    expect(calls).toEqual({ vision: 1, images: 2, texts: 3 });
   });
 
   test('stops when asked to', async () => {
@@ -94,7 +94,7 @@ describe('classify', () => {
     expect(() => labelSentences([], {})).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
   });
 
-  test('gives probabilities over the labels of each picture, more decided at a lower temperature', async () => {
+  test('gives probabilities over the labels of each image, more decided at a lower temperature', async () => {
     const labels = ['star', 'square'];
     const rows = await retrieval.classify(images, labels, { template: 'a large yellow {}' });
     expect(rows).toHaveLength(2);
@@ -107,7 +107,7 @@ describe('classify', () => {
 });
 
 describe('embed', () => {
-  test('gives each part in its shape; picture and text of the space of comparison have their cosine', async () => {
+  test('gives each part in its shape; image and text of the space of comparison have their cosine', async () => {
     const { visionConfig, qformerConfig, imageTextHiddenSize, numQueryTokens } = retrieval.model.config;
     const shapes = async (...[inputs, options]: Parameters<typeof retrieval.embed>): Promise<(readonly number[])[]> => (await retrieval.embed(inputs, options)).map(({ dims }) => dims);
     const patches = (visionConfig.imageSize / visionConfig.patchSize) ** 2 + 1;

@@ -11,29 +11,29 @@ import { rankCandidates, type RankedCandidate, type RetrieveOptions } from './ra
 import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { cosineOf, scorePairs } from './score-pairs.ts';
 
-/** How well a picture and a text fit. */
+/** How well an image and a text fit. */
 export interface MatchScore {
   /** Image-text matching: the probability that they match, in [0, 1]. The matching head reads both together. */
   readonly itm: number;
-  /** Image-text contrast: the cosine of the text and the picture's best query, in [-1, 1]. Each is computed without the other. */
+  /** Image-text contrast: the cosine of the text and the image's best query, in [-1, 1]. Each is computed without the other. */
   readonly itc: number;
 }
 
 /**
- * The tasks of a retrieval checkpoint. Features of a picture or a text are computed once per call, however many it is compared with. A text longer than the
+ * The tasks of a retrieval checkpoint. Features of an image or a text are computed once per call, however many it is compared with. A text longer than the
  * Q-Former reads is cut.
- * @throws Blip2Error each task: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for a picture; `SEQUENCE_TOO_LONG` for a
+ * @throws Blip2Error each task: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an image; `SEQUENCE_TOO_LONG` for a
  * text beyond the tokenizer's limit; `DISPOSED`; `INVALID_ARGUMENT` where it says so.
  */
 export interface Blip2Retrieval extends AsyncDisposable {
   /** Image processor and tokenizer; texts get no image tokens. */
   readonly processor: Blip2Processor;
-  /** Scores one pair, or every picture with every text: `result[image][text]`. */
+  /** Scores one pair, or every image with every text: `result[image][text]`. */
   match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
   match(images: readonly ImageSource[], texts: readonly string[], options?: RetrievalTaskOptions): Promise<MatchScore[][]>;
-  /** Features, one tensor per picture, text or pair; see `EmbedPart`. @throws Blip2Error `INVALID_ARGUMENT` without inputs, for a part that they do not have, or other numbers of pictures and texts. */
+  /** Features, one tensor per image, text or pair; see `EmbedPart`. @throws Blip2Error `INVALID_ARGUMENT` without inputs, for a part that they do not have, or other numbers of images and texts. */
   embed(inputs: EmbedInputs, options?: EmbedOptions): Promise<Tensor<'float32'>[]>;
-  /** Which label fits a picture best, without training for them (zero-shot): by ITC, best first. @throws Blip2Error `INVALID_ARGUMENT` without labels, for a template without a place for them, or an impossible temperature. */
+  /** Which label fits an image best, without training for them (zero-shot): by ITC, best first. @throws Blip2Error `INVALID_ARGUMENT` without labels, for a template without a place for them, or an impossible temperature. */
   classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
   classify(images: readonly ImageSource[], labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[][]>;
   /** Searches in two stages (arXiv 2301.12597, section 4.4): the `topK` nearest by ITC, sorted by ITM. One list per query, best first. @throws Blip2Error `INVALID_ARGUMENT` for an impossible `topK`. */
@@ -90,7 +90,7 @@ function isList(images: ImageSource | readonly ImageSource[]): images is readonl
 }
 
 function only<T>([result]: readonly T[]): T {
-  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No picture given', { where: 'images' });
+  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
   return result;
 }
 

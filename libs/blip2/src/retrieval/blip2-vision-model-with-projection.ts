@@ -9,7 +9,7 @@ import { saveModel, type SaveModelOptions } from '../save-model.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { VISION_MODEL_CONTENT } from './retrieval-content.ts';
 
-/** Pictures in the space of comparison. */
+/** Images in the space of comparison. */
 export interface VisionProjectionOutput {
   /** Every query projected and of length 1, `[images, queries, size]`. */
   readonly imageEmbeds: RetrievalEmbeds;
@@ -21,7 +21,7 @@ export interface VisionProjectionOutput {
   readonly attentions?: readonly Attentions[];
 }
 
-/** The picture half of a retrieval model (`Blip2VisionModelWithProjection` of the reference). */
+/** The image half of a retrieval model (`Blip2VisionModelWithProjection` of the reference). */
 export interface Blip2VisionModelWithProjection extends AsyncDisposable {
   /** As it was read, defaults filled in. */
   readonly config: Blip2Config;
@@ -31,7 +31,7 @@ export interface Blip2VisionModelWithProjection extends AsyncDisposable {
   readonly qformer: Blip2QFormerModel;
   /** Queries → vectors of length 1, `[images, queries, size]`. */
   readonly visionProjection: RetrievalProjection;
-  /** Pictures `[images, 3, height, width]` to projected queries. @throws Blip2Error `SHAPE_MISMATCH` for pictures of another size; `DISPOSED`. */
+  /** Images `[images, 3, height, width]` to projected queries. @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`. */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionProjectionOutput>;
   /** Writes the parts of this model, its configuration and its image processor in the hub layout. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
@@ -68,7 +68,7 @@ async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOpti
 
 export const Blip2VisionModelWithProjection: {
   /**
-   * Loads the picture half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a part is first used.
+   * Loads the image half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a part is first used.
    * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
    * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a hub id also `NOT_FOUND`,
    * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.

@@ -13,7 +13,7 @@ export interface ClassifyOptions extends RetrievalTaskOptions {
   readonly temperature?: number;
 }
 
-/** How well a label fits a picture. */
+/** How well a label fits an image. */
 export interface LabelScore {
   /** As it was given, without the sentence around it. */
   readonly label: string;
@@ -34,7 +34,7 @@ export function labelSentences(labels: readonly string[], { template = DEFAULT_T
   return labels.map((label) => template.replaceAll(PLACE, () => label));
 }
 
-/** Labels of one picture, best first. */
+/** Labels of one image, best first. */
 export function rankLabels(image: EncodedImage, labels: readonly string[], texts: readonly EncodedText[], { temperature = DEFAULT_TEMPERATURE }: ClassifyOptions): LabelScore[] {
   if (!(temperature > 0)) throw new Blip2Error('INVALID_ARGUMENT', 'Impossible temperature', { where: 'temperature', expected: 'a number above 0', got: String(temperature) });
   const cosines = texts.map((text) => cosineOf({ image, text }));

@@ -56,24 +56,24 @@ describe('the demo checkpoint says what the reference says', () => {
     await check(evaluation, scenes, read<Expected>('expected.jsonl'));
   }, 120_000);
 
-  test('of the example pictures, JPEG and large ones among them', async () => {
+  test('of the example images, JPEG and large ones among them', async () => {
     const folder = join(cli, '../../examples');
     await check(folder, read<Scene>('examples.jsonl'), read<Expected>('examples-expected.jsonl'));
   });
 
-  test('finds the pictures of captions among 30, and the captions of pictures', async () => {
+  test('finds the images of captions among 30, and the captions of images', async () => {
     const scenes = read<Scene>('scenes.jsonl').slice(0, 30);
     const images = scenes.map(({ image }) => join(evaluation, image));
     const texts = scenes.map(({ caption }) => caption);
     const found = await retrieval.retrieve(images, texts, { topK: 3 });
     expect(found.map((candidates) => candidates.length)).toEqual(texts.map(() => 3));
-    // Captions that occur twice may find each other's picture.
+    // Captions that occur twice may find each other's image.
     expect(found.map(([best]) => texts[best!.index])).toEqual(texts);
     const said = await retrieval.retrieve(images, texts, { topK: 3, direction: 'imageToText' });
     expect(said.map(([best]) => texts[best!.index])).toEqual(texts);
   });
 
-  test('names the shape of a picture that it was not trained to name', async () => {
+  test('names the shape of an image that it was not trained to name', async () => {
     const labels = ['star', 'circle', 'square', 'triangle'];
     const [best, ...others] = await retrieval.classify(join(cli, '../../examples/one-large-star.png'), labels, { template: 'a large yellow {}' });
     expect(best?.label).toBe('star');

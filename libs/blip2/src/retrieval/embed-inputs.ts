@@ -1,24 +1,24 @@
 import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
 import { encodeImages, encodeTexts, tokenize, type EncodedImage, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
 
-/** Pictures, texts, or pairs of them. */
+/** Images, texts, or pairs of them. */
 export interface EmbedInputs {
   /** One at least of the two must be given. */
   readonly images?: readonly ImageSource[];
-  /** Beside pictures: the `i`-th text belongs to the `i`-th picture. */
+  /** Beside images: the `i`-th text belongs to the `i`-th image. */
   readonly text?: readonly string[];
 }
 
 /**
- * Of a picture: `vision` the encoder's states `[patches, visionHidden]`, `qformer` the queries' states `[queries, hidden]`, `image-proj` the queries in the space
+ * Of an image: `vision` the encoder's states `[patches, visionHidden]`, `qformer` the queries' states `[queries, hidden]`, `image-proj` the queries in the space
  * of comparison `[queries, size]`, each of length 1. Of a text: `text` the Q-Former's states `[tokens, hidden]`, `text-proj` one vector `[size]` of length 1, whose dot
- * product with the best row of `image-proj` is the ITC score. Of both: `multimodal` the queries' states after reading picture and text `[queries, hidden]`.
+ * product with the best row of `image-proj` is the ITC score. Of both: `multimodal` the queries' states after reading image and text `[queries, hidden]`.
  */
 export type EmbedPart = 'vision' | 'qformer' | 'image-proj' | 'text' | 'text-proj' | 'multimodal';
 
 /** Which features are given. */
 export interface EmbedOptions extends RetrievalTaskOptions {
-  /** Default: `image-proj` of pictures, `text-proj` of texts, `multimodal` of both. */
+  /** Default: `image-proj` of images, `text-proj` of texts, `multimodal` of both. */
   readonly part?: EmbedPart;
 }
 
@@ -28,7 +28,7 @@ const PARTS_OF: Readonly<Record<'images' | 'text' | 'both', readonly EmbedPart[]
   both: ['multimodal'],
 };
 
-/** One tensor per picture, per text, or per pair. */
+/** One tensor per image, per text, or per pair. */
 export async function embedInputs(parts: RetrievalTaskParts, { images, text }: EmbedInputs, { part, ...options }: EmbedOptions): Promise<Tensor<'float32'>[]> {
   if (!images && !text) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to embed', { expected: 'images, text or both' });
   const known = PARTS_OF[images && text ? 'both' : images ? 'images' : 'text'];
@@ -55,7 +55,7 @@ async function embedWords(parts: RetrievalTaskParts, texts: readonly string[], {
 }
 
 async function embedPairs(parts: RetrievalTaskParts, images: readonly ImageSource[], texts: readonly string[], options: RetrievalTaskOptions): Promise<Tensor<'float32'>[]> {
-  if (images.length !== texts.length) throw new Blip2Error('INVALID_ARGUMENT', 'There must be one text per picture', { where: 'text', expected: String(images.length), got: String(texts.length) });
+  if (images.length !== texts.length) throw new Blip2Error('INVALID_ARGUMENT', 'There must be one text per image', { where: 'text', expected: String(images.length), got: String(texts.length) });
   const encoded = await encodeImages(parts, images, options);
   const rows = tokenize(parts, texts);
   const results: Tensor<'float32'>[] = [];

@@ -14,17 +14,17 @@ export interface RetrievalTaskParts extends Omit<RetrievalModelParts, 'config' |
   readonly processor: Blip2Processor;
 }
 
-/** How pictures are read, and what stops the work. */
+/** How images are read, and what stops the work. */
 export interface RetrievalTaskOptions {
-  /** Turn pictures upright by their EXIF orientation. Default true. */
+  /** Turn images upright by their EXIF orientation. Default true. */
   readonly autoOrient?: boolean;
-  /** Fetch pictures from http(s) URLs. Default false. */
+  /** Fetch images from http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
   /** Stops between two batches. */
   readonly signal?: AbortSignal;
 }
 
-/** One picture, computed once for any number of texts. Axis 0 of each is 1. */
+/** One image, computed once for any number of texts. Axis 0 of each is 1. */
 export interface EncodedImage {
   readonly patches: PatchFeatures;
   readonly queries: QueryFeatures;
@@ -38,11 +38,11 @@ export interface EncodedText {
   readonly embeds: TextEmbeds;
 }
 
-/** Pictures and texts that go through a model at a time: enough to keep it busy, little enough to hold. */
+/** Images and texts that go through a model at a time: enough to keep it busy, little enough to hold. */
 const IMAGE_BATCH = 4;
 const TEXT_BATCH = 16;
 
-/** Pictures that occur several times (the same object) are computed once. */
+/** Images that occur several times (the same object) are computed once. */
 export async function encodeImages(parts: RetrievalTaskParts, images: readonly ImageSource[], { autoOrient = true, allowUrls = false, signal }: RetrievalTaskOptions): Promise<EncodedImage[]> {
   const { processor, visionModel, qformer, visionProjection } = parts;
   expectFloats(processor);

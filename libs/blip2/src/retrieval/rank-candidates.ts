@@ -6,13 +6,13 @@ import { cosineOf, scorePairs, type ImageTextPair } from './score-pairs.ts';
 export interface RetrieveOptions extends RetrievalTaskOptions {
   /** How many of the nearest by ITC the matching head judges, and so how many are returned. Default 128, the paper's. */
   readonly topK?: number;
-  /** `textToImage` (default): the best pictures for every text. `imageToText`: the best texts for every picture. */
+  /** `textToImage` (default): the best images for every text. `imageToText`: the best texts for every image. */
   readonly direction?: 'textToImage' | 'imageToText';
 }
 
 /** One candidate of a query. */
 export interface RankedCandidate {
-  /** Of the picture (`textToImage`) or the text in the list that was given. */
+  /** Of the image (`textToImage`) or the text in the list that was given. */
   readonly index: number;
   /** Score of "matches" of the matching head plus `itc`, by which candidates are sorted; only its order means something. */
   readonly score: number;

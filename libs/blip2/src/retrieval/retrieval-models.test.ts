@@ -71,7 +71,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect([await model.forward(inputs, { useImageTextMatchingHead: true }), await model.forward(inputs)]).toEqual(expected);
   });
 
-  test('judges as many texts as pictures, and compares any numbers', async () => {
+  test('judges as many texts as images, and compares any numbers', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     const three = { inputIds: [[2, 3], [2, 3], [2, 3]] };
     await expect(model.forward({ pixelValues, ...three }, { useImageTextMatchingHead: true })).rejects.toEqual(failure('SHAPE_MISMATCH'));

@@ -6,7 +6,7 @@ export type Scores = Tensor<'float32', readonly [rows: number, columns: number]>
 /** One vector of length 1 per text, `[texts, size]`. */
 export type TextEmbeds = Tensor<'float32', readonly [texts: number, size: number]>;
 
-/** Cosine of each text with the query of each picture that is nearest to it, `[images, texts]` (arXiv 2301.12597, section 3.1). */
+/** Cosine of each text with the query of each image that is nearest to it, `[images, texts]` (arXiv 2301.12597, section 3.1). */
 export function bestCosines({ dims: [images, queries, size], data: vectors }: RetrievalEmbeds, { dims: [texts], data: words }: TextEmbeds): Scores {
   const data = new Float32Array(images * texts);
   for (let image = 0; image < images; image++) {

@@ -22,7 +22,7 @@ interface Row {
   readonly image: string;
   readonly text: string;
 }
-/** One to six rows: pictures at random, some twice, and prompts of very different lengths. */
+/** One to six rows: images at random, some twice, and prompts of very different lengths. */
 function randomBatch(seed: number): Row[] {
   return Array.from({ length: 1 + pick(6, seed) }, (_, row) => {
     const scene = scenes[pick(scenes.length, seed, row, pick(2, seed, row) === 0 ? 0 : 7)]!;
@@ -53,7 +53,7 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     expect(rows).toBeGreaterThan(30);
   });
 
-  test('captions of random batches, from encoded pictures and sources side by side', async () => {
+  test('captions of random batches, from encoded images and sources side by side', async () => {
     for (let seed = 20; seed < 26; seed++) {
       const images = randomBatch(seed).map(({ image }) => image);
       const mixed = await Promise.all(images.map((image, index) => (index % 2 === 0 ? blip2.encode(image) : image)));

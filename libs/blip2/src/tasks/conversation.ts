@@ -10,7 +10,7 @@ import { imageIds } from './task-prompt.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
 import { decoderOf, deferWriting, followGeneration, type Writing } from './writing.ts';
 
-/** A conversation about one picture. */
+/** A conversation about one image. */
 export interface Conversation extends AsyncDisposable {
   /** What has been asked and answered so far, answers that were cut off included. */
   readonly history: readonly Turn[];
@@ -20,15 +20,15 @@ export interface Conversation extends AsyncDisposable {
    * fit, into the model or into `maxLength`: then the question counts as not asked, and a shorter one may be, or any after `clear`; as `answer` of the tasks else.
    */
   ask(question: string, options?: TaskOptions): TextStream;
-  /** Forgets what has been said; the picture stays encoded. @throws Blip2Error `INVALID_ARGUMENT` while a question is being answered. */
+  /** Forgets what has been said; the image stays encoded. @throws Blip2Error `INVALID_ARGUMENT` while a question is being answered. */
   clear(): void;
-  /** Forgets what was read, and the picture if it was encoded for this conversation. */
+  /** Forgets what was read, and the image if it was encoded for this conversation. */
   dispose(): Promise<void>;
 }
 
 /**
- * A conversation about an encoded picture. A causal model keeps its key-value cache: of each prompt only what has not been read yet is read. A seq2seq model
- * reads the whole prompt anew, for its encoder sees all of it at once; so does InstructBLIP, whose queries depend on the question. `release` gives the picture back.
+ * A conversation about an encoded image. A causal model keeps its key-value cache: of each prompt only what has not been read yet is read. A seq2seq model
+ * reads the whole prompt anew, for its encoder sees all of it at once; so does InstructBLIP, whose queries depend on the question. `release` gives the image back.
  */
 export function createConversation(tools: ReadingTools, image: KeptImage, defaults: TaskOptions, template: ChatTemplate, release: () => Promise<void>): Conversation {
   const history: Turn[] = [];
@@ -63,7 +63,7 @@ export function createConversation(tools: ReadingTools, image: KeptImage, defaul
     ask: (question, options) => createTextStream(tools.processor, () => write(question, { ...defaults, ...options })),
     clear() {
       expectFree(isBusy);
-      // The model's memory is cut back to what the next prompt shares with it, here the picture.
+      // The model's memory is cut back to what the next prompt shares with it, here the image.
       history.length = 0;
     },
     dispose,
@@ -79,7 +79,7 @@ interface Memory extends AsyncDisposable {
 function createMemory({ pipeline: { language }, processor }: ReadingTools, row: number, readPrefix: () => Promise<Decoding>): Memory {
   let queries = 0;
   let decoding: Decoding | undefined;
-  /** The ids behind the picture that the decoding has read. */
+  /** The ids behind the image that the decoding has read. */
   let held: TokenIds = [];
 
   /** Makes the decoding have read exactly `ids`, and keeps what it has read of them. */

@@ -2,34 +2,34 @@ import { Blip2Error, type Decoding, type ImageSource, type LanguageModel } from 
 import { once } from '../once.ts';
 import type { Blip2Pipeline, VisualPrefix } from '../pipeline.ts';
 
-/** Pictures that were encoded together. */
-export interface PictureBatch extends AsyncDisposable {
+/** Images that were encoded together. */
+export interface ImageBatch extends AsyncDisposable {
   /** The model that is to read them. */
   readonly language: LanguageModel;
   /** What the language model reads of these rows, `[rows, queries, embeddingSize]`. `texts` are the prompts beside them, which the Q-Former of InstructBLIP reads too. */
   prefixOf(rows: readonly number[], texts: readonly string[] | undefined): Promise<VisualPrefix>;
-  /** See `EncodedBatch`; `undefined` where what is read of a picture depends on the text beside it. */
+  /** See `EncodedBatch`; `undefined` where what is read of an image depends on the text beside it. */
   readonly readPrefix: (() => Promise<Decoding>) | undefined;
 }
 
-/** Pictures whose prefix depends on nothing else, and what a causal language model remembers of them. */
-export interface EncodedBatch extends PictureBatch {
+/** Images whose prefix depends on nothing else, and what a causal language model remembers of them. */
+export interface EncodedBatch extends ImageBatch {
   /** `[images, queries, embeddingSize]`. */
   readonly prefix: VisualPrefix;
-  /** A decoding that has read the prefixes and nothing else, one row per picture. Made once, when it is first asked for; fork it to go on. Causal models only. */
+  /** A decoding that has read the prefixes and nothing else, one row per image. Made once, when it is first asked for; fork it to go on. Causal models only. */
   readonly readPrefix: () => Promise<Decoding>;
 }
 
-/** A picture that has been encoded as far as is possible without a text: the tasks take it wherever they take a picture. Dispose of it to give its memory back. */
+/** An image that has been encoded as far as is possible without a text: the tasks take it wherever they take an image. Dispose of it to give its memory back. */
 export interface KeptImage extends AsyncDisposable {
   /** With which it was encoded; its memory is given back with the last of them. */
-  readonly batch: PictureBatch;
+  readonly batch: ImageBatch;
   /** Its row in the batch. */
   readonly row: number;
 }
 
 /**
- * A picture that has been through vision encoder, Q-Former and projection: the tasks take it wherever they take a picture, and spend no more vision work on
+ * An image that has been through vision encoder, Q-Former and projection: the tasks take it wherever they take an image, and spend no more vision work on
  * it. Of a causal model the key-value cache of its positions is kept too, from the first question on. Dispose of it to give the memory back.
  */
 export interface EncodedImage extends KeptImage {
@@ -39,21 +39,21 @@ export interface EncodedImage extends KeptImage {
   readonly batch: EncodedBatch;
 }
 
-/** What a task takes for a picture. */
+/** What a task takes for an image. */
 export type TaskImage<Image extends KeptImage = EncodedImage> = ImageSource | Image;
 
 export function isEncoded<Image extends KeptImage>(image: TaskImage<Image>): image is Image {
   return typeof image === 'object' && 'batch' in image && 'row' in image;
 }
 
-/** One picture per row of a prefix. They share their memory, which is given back when all of them have been disposed of. */
+/** One image per row of a prefix. They share their memory, which is given back when all of them have been disposed of. */
 export function createEncodedImages({ language }: Pick<Blip2Pipeline, 'language'>, prefix: VisualPrefix): EncodedImage[] {
   const [count] = prefix.dims;
   return keepRows(createBatch(language, prefix), count).map((image) => ({ ...image, prefix: pickRows(prefix, [image.row]) }));
 }
 
-/** The rows of a batch as pictures; it is disposed of with the last of them. */
-export function keepRows<Batch extends PictureBatch>(batch: Batch, count: number): (KeptImage & { readonly batch: Batch })[] {
+/** The rows of a batch as images; it is disposed of with the last of them. */
+export function keepRows<Batch extends ImageBatch>(batch: Batch, count: number): (KeptImage & { readonly batch: Batch })[] {
   const alive = new Set(Array.from({ length: count }, (_, row) => row));
   return [...alive].map((row) => ({
     batch,
@@ -76,7 +76,7 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
     prefix,
     prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix() {
-      if (isDisposed) throw new Blip2Error('DISPOSED', 'This picture has been disposed of', { fix: 'Encode it again' });
+      if (isDisposed) throw new Blip2Error('DISPOSED', 'This image has been disposed of', { fix: 'Encode it again' });
       return start();
     },
     async [Symbol.asyncDispose]() {

@@ -32,7 +32,7 @@ describe.each(['opt', 't5'] as const)('200 scenes that the demo checkpoint with 
   });
   afterAll(() => blip2.dispose());
 
-  /** Every picture is encoded once for its caption and its questions, ten pictures and forty questions at a time. */
+  /** Every image is encoded once for its caption and its questions, ten images and forty questions at a time. */
   async function describeScenes(some: readonly Scene[], options: TaskOptions): Promise<{ captions: TextResult[]; answers: TextResult[] }> {
     const results = { captions: [] as TextResult[], answers: [] as TextResult[] };
     for (let first = 0; first < some.length; first += SCENES_AT_A_TIME) {

@@ -13,7 +13,7 @@ const checkpoints = { opt: 'apps/cli/models/blip2-opt-shapes', 'opt of 2023': 't
 
 interface Counted {
   readonly blip2: Blip2;
-  /** Pictures in each run of the vision encoder. */
+  /** Images in each run of the vision encoder. */
   readonly encoded: number[];
   readonly reads: WatchedRead[];
   /** Positions that texts take: rows × (widest text). */
@@ -39,7 +39,7 @@ async function countedBlip2(folder: string): Promise<Counted> {
   };
 }
 
-describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, folder) => {
+describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, folder) => {
   const isCausal = name !== 't5';
   /** The legacy checkpoint has random weights: its texts never end. */
   const short: TaskOptions = { maxNewTokens: 6 };
@@ -50,7 +50,7 @@ describe.each(Object.entries(checkpoints))('an encoded picture with %s', (name, 
     queries = counted.blip2.pipeline.qformer.numQueryTokens;
   });
   afterAll(() => counted.blip2.dispose());
-  /** What one question reads at first: the picture too, unless it is remembered. */
+  /** What one question reads at first: the image too, unless it is remembered. */
   const prefill = (remembers: boolean, ...texts: string[]): WatchedRead => ({ rows: texts.length, positions: counted.width(...texts) + (remembers ? 0 : queries) });
 
   test('costs no vision work a second time, and of a causal model no prefill of its positions', async () => {

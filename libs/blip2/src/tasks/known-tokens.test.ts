@@ -7,7 +7,7 @@ import { InstructBlip } from '../instruct/instructblip.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-const picture = join(root, 'examples/left-of.png');
+const image = join(root, 'examples/left-of.png');
 /** More than any model here has. */
 const SHIFT = 100_000;
 
@@ -33,22 +33,22 @@ const refusal = (largest: number): unknown => expect.objectContaining({ code: 'I
 test('a tokenizer beyond the language model is to blame, not the texts', async () => {
   await using blip2 = await Blip2.fromPretrained(await shifted('apps/cli/models/blip2-opt-shapes'));
   const options = { maxNewTokens: 2 };
-  await expect(blip2.answer(picture, 'what?', options)).rejects.toEqual(refusal(447));
-  await expect(blip2.caption(picture, { ...options, prompt: 'a' })).rejects.toEqual(refusal(447));
-  await expect(blip2.rank(picture, 'what?', ['yellow', 'blue'])).rejects.toEqual(refusal(447));
-  await using chat = await blip2.chat(picture);
+  await expect(blip2.answer(image, 'what?', options)).rejects.toEqual(refusal(447));
+  await expect(blip2.caption(image, { ...options, prompt: 'a' })).rejects.toEqual(refusal(447));
+  await expect(blip2.rank(image, 'what?', ['yellow', 'blue'])).rejects.toEqual(refusal(447));
+  await using chat = await blip2.chat(image);
   await expect(chat.ask('what?', options)).rejects.toEqual(refusal(447));
   // The start token is the model's own, and what it writes are its ids.
-  expect((await blip2.caption(picture, options)).tokenIds.length).toBeGreaterThan(0);
+  expect((await blip2.caption(image, options)).tokenIds.length).toBeGreaterThan(0);
 });
 
 test('a tokenizer beyond the Q-Former', async () => {
   await using retrieval = await Blip2Retrieval.fromPretrained(await shifted('apps/cli/models/blip2-itm-shapes'));
-  await expect(retrieval.match([picture], ['yellow'])).rejects.toEqual(refusal(282));
+  await expect(retrieval.match([image], ['yellow'])).rejects.toEqual(refusal(282));
   await expect(retrieval.embed({ text: ['yellow'] })).rejects.toEqual(refusal(282));
 });
 
 test('a second tokenizer beyond the Q-Former of InstructBLIP', async () => {
   await using blip2 = await InstructBlip.fromPretrained(await shifted('tools/parity/cases/instructblip-llama/checkpoint', 'qformer_tokenizer/tokenizer.json'));
-  await expect(blip2.answer(picture, 'what?', { maxNewTokens: 2 })).rejects.toMatchObject({ code: 'INVALID_TOKENIZER', details: { got: expect.stringMatching(/^100\d{3}$/) } });
+  await expect(blip2.answer(image, 'what?', { maxNewTokens: 2 })).rejects.toMatchObject({ code: 'INVALID_TOKENIZER', details: { got: expect.stringMatching(/^100\d{3}$/) } });
 });

@@ -3,12 +3,12 @@ import type { Decoding, Prompt } from '@blip2/interfaces';
 import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2, createBlip2 } from '../blip2.ts';
-import { loadPictureTasks } from '../load-picture-tasks.ts';
+import { loadImageTasks } from '../load-image-tasks.ts';
 import type { Conversation } from './conversation.ts';
-import type { PictureTasks } from './picture-tasks.ts';
+import type { ImageTasks } from './image-tasks.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-const picture = join(root, 'examples/left-of.png');
+const image = join(root, 'examples/left-of.png');
 const question = 'what color is the triangle?';
 const tooLong = expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' });
 
@@ -18,17 +18,17 @@ async function fill(conversation: Conversation): Promise<void> {
   throw new TypeError('nothing was refused');
 }
 
-// 128 positions, of which 8 are the picture's.
+// 128 positions, of which 8 are the image's.
 describe.each(['inline', 'worker'] as const)('a conversation that grows beyond the positions of OPT, %s', (isolate) => {
   let blip2: Blip2;
   beforeAll(async () => {
     blip2 = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'), { threads: 1, isolate });
   });
   afterAll(() => blip2.dispose());
-  const answerTo = async (text: string): Promise<readonly number[]> => (await blip2.answer(picture, text)).tokenIds;
+  const answerTo = async (text: string): Promise<readonly number[]> => (await blip2.answer(image, text)).tokenIds;
 
   test('is refused with what to do, and the question counts as not asked', async () => {
-    await using conversation = await blip2.chat(picture);
+    await using conversation = await blip2.chat(image);
     await fill(conversation);
     const before = [...conversation.history];
     expect(before.length).toBeGreaterThan(2);
@@ -40,8 +40,8 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   });
 
   test('begins anew once it is cleared: what follows is said as in a new one', async () => {
-    await using conversation = await blip2.chat(picture);
-    await using fresh = await blip2.chat(picture);
+    await using conversation = await blip2.chat(image);
+    await using fresh = await blip2.chat(image);
     await fill(conversation);
     conversation.clear();
     expect(conversation.history).toEqual([]);
@@ -50,23 +50,23 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   });
 
   test('answers a question that still fits as the whole prompt would be answered', async () => {
-    await using conversation = await blip2.chat(picture, { template: (history, asked) => [...history.map((turn) => turn.question), asked].join(' ') });
+    await using conversation = await blip2.chat(image, { template: (history, asked) => [...history.map((turn) => turn.question), asked].join(' ') });
     const [said, long] = ['the red triangle is left of the blue circle', `${question} `.repeat(40)];
     await conversation.ask(said);
     const turns = conversation.history.length;
     await expect(conversation.ask(long)).rejects.toEqual(turns > 0 ? expect.objectContaining({ message: expect.stringMatching('conversation') }) : tooLong);
-    expect((await conversation.ask('where?')).tokenIds).toEqual((await blip2.answer(picture, turns > 0 ? `${said} where?` : 'where?', { rawPrompt: true })).tokenIds);
+    expect((await conversation.ask('where?')).tokenIds).toEqual((await blip2.answer(image, turns > 0 ? `${said} where?` : 'where?', { rawPrompt: true })).tokenIds);
   });
 
   test('a first question that is too long is refused as any prompt, and the next is answered', async () => {
-    await using conversation = await blip2.chat(picture);
+    await using conversation = await blip2.chat(image);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     expect(conversation.history).toEqual([]);
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
 
   test('is refused where maxLength leaves no room, and goes on without it', async () => {
-    await using conversation = await blip2.chat(picture);
+    await using conversation = await blip2.chat(image);
     await conversation.ask(question);
     await expect(conversation.ask(question, { maxLength: 20, numBeams: 2 })).rejects.toMatchObject({ code: 'SEQUENCE_TOO_LONG', cause: { code: 'INVALID_ARGUMENT' } });
     conversation.clear();
@@ -74,7 +74,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   });
 
   test('is not cleared while it answers', async () => {
-    await using conversation = await blip2.chat(picture, { minNewTokens: 6 });
+    await using conversation = await blip2.chat(image, { minNewTokens: 6 });
     const pieces = conversation.ask(question)[Symbol.asyncIterator]();
     await pieces.next();
     expect(() => conversation.clear()).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching('still being answered') }));
@@ -84,7 +84,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   });
 
   test('is not left busy by a template that throws', async () => {
-    await using conversation = await blip2.chat(picture, { template: (_history, asked) => { if (asked === 'x') throw new TypeError('no x'); return `Question: ${asked} Answer:`; } });
+    await using conversation = await blip2.chat(image, { template: (_history, asked) => { if (asked === 'x') throw new TypeError('no x'); return `Question: ${asked} Answer:`; } });
     await expect(conversation.ask('x')).rejects.toThrow('no x');
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
@@ -118,7 +118,7 @@ describe('what is refused', () => {
 
   test('does not cost the memory of the turns before it', async () => {
     await using model = await watched();
-    await using conversation = await model.blip2.chat(picture);
+    await using conversation = await model.blip2.chat(image);
     await conversation.ask(question);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     model.reads.length = 0;
@@ -129,7 +129,7 @@ describe('what is refused', () => {
 
   test('leaves no decoding behind', async () => {
     await using model = await watched();
-    const conversation = await model.blip2.chat(picture);
+    const conversation = await model.blip2.chat(image);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     expect(model.forks.size).toBe(0);
     await expect(conversation.ask(question, { maxLength: 10, numBeams: 2 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -140,8 +140,8 @@ describe('what is refused', () => {
 });
 
 test('InstructBLIP begins anew too', async () => {
-  await using tasks: PictureTasks = await loadPictureTasks(join(root, 'tools/parity/cases/instructblip-llama/checkpoint'), { threads: 1 });
-  await using conversation = await tasks.chat(picture, { maxNewTokens: 4 });
+  await using tasks: ImageTasks = await loadImageTasks(join(root, 'tools/parity/cases/instructblip-llama/checkpoint'), { threads: 1 });
+  await using conversation = await tasks.chat(image, { maxNewTokens: 4 });
   const first = await conversation.ask('what is it?');
   await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
   conversation.clear();

@@ -6,7 +6,7 @@ export function pairUp<Image extends KeptImage>(images: readonly TaskImage<Image
   const count = Math.max(images.length, texts.length);
   const fits = (length: number): boolean => length === count || length === 1;
   if (!fits(images.length) || !fits(texts.length)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Pictures and questions do not pair up', { expected: 'one of either, or as many of both', got: `${images.length} and ${texts.length}` });
+    throw new Blip2Error('INVALID_ARGUMENT', 'Images and questions do not pair up', { expected: 'one of either, or as many of both', got: `${images.length} and ${texts.length}` });
   }
   return Array.from({ length: count }, (_, index) => {
     const image = images[images.length === 1 ? 0 : index];

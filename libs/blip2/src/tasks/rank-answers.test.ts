@@ -6,7 +6,7 @@ import { Blip2, createBlip2 } from '../blip2.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-const picture = join(root, 'examples/left-of.png');
+const image = join(root, 'examples/left-of.png');
 const question = 'what color is the triangle?';
 const candidates = ['blue', 'red', 'a red triangle to the left of a white square', 'green'];
 
@@ -24,8 +24,8 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   afterAll(() => blip2.dispose());
 
   test('puts what the model would answer first, and shares out the probability', async () => {
-    const ranked = await blip2.rank(picture, question, candidates);
-    const answer = await blip2.answer(picture, question);
+    const ranked = await blip2.rank(image, question, candidates);
+    const answer = await blip2.answer(image, question);
     expect(ranked[0]).toMatchObject({ text: answer.text, tokenIds: answer.tokenIds });
     expect(ranked[0]?.logProb).toBeCloseTo(answer.score, 4);
     expect(ranked.map(({ text }) => text).toSorted()).toEqual(candidates.toSorted());
@@ -38,49 +38,49 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   });
 
   test('scores what scoreSequences of the pipeline scores', async () => {
-    const ranked = await blip2.rank(picture, question, candidates);
-    const { pixelValues, ...prompt } = await blip2.processor.process({ images: [picture], text: questionPrompt(question) });
+    const ranked = await blip2.rank(image, question, candidates);
+    const { pixelValues, ...prompt } = await blip2.processor.process({ images: [image], text: questionPrompt(question) });
     const [scored] = await blip2.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
     scored?.forEach(({ sum }, index) => expect(sum).toBeCloseTo(ranked[index]?.logProb ?? NaN, 4));
     expect(scored).toHaveLength(candidates.length);
   });
 
-  test('reads picture and prompt once and all candidates in one run', async () => {
+  test('reads image and prompt once and all candidates in one run', async () => {
     reads.length = encoded = 0;
-    await blip2.rank(picture, question, candidates);
-    expect([encoded, reads.map(({ rows }) => rows)]).toEqual([1, [1, candidates.length]]);
-    await using image = await blip2.encode(picture);
     await blip2.rank(image, question, candidates);
+    expect([encoded, reads.map(({ rows }) => rows)]).toEqual([1, [1, candidates.length]]);
+    await using encodedImage = await blip2.encode(image);
+    await blip2.rank(encodedImage, question, candidates);
     reads.length = encoded = 0;
-    await blip2.rank(image, 'what is it?', ['a square', 'a circle']);
+    await blip2.rank(encodedImage, 'what is it?', ['a square', 'a circle']);
     expect(encoded).toBe(0);
     expect(reads.map(({ rows }) => rows)).toEqual([1, 2]);
   });
 
   test('goes by the probability per token if told so', async () => {
-    const ranked = await blip2.rank(picture, question, candidates, { rankBy: 'logProbPerToken' });
+    const ranked = await blip2.rank(image, question, candidates, { rankBy: 'logProbPerToken' });
     expect(ranked.map(({ logProbPerToken }) => logProbPerToken)).toEqual(ranked.map(({ logProbPerToken }) => logProbPerToken).toSorted((a, b) => b - a));
     expect(Math.log(ranked[0]!.probability / ranked[1]!.probability)).toBeCloseTo(ranked[0]!.logProbPerToken - ranked[1]!.logProbPerToken, 6);
   });
 
   test('scores the end of an answer unless told otherwise', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
-    const [withEnd, without] = [await blip2.rank(picture, question, ['red']), await blip2.rank(picture, question, ['red'], { endToken: false })];
+    const [withEnd, without] = [await blip2.rank(image, question, ['red']), await blip2.rank(image, question, ['red'], { endToken: false })];
     expect(withEnd[0]?.tokenIds).toEqual([...(without[0]?.tokenIds ?? []), end]);
     expect(without[0]!.logProb).toBeGreaterThan(withEnd[0]!.logProb);
     expect(withEnd[0]?.probability).toBe(1);
   });
 
   test('puts the question as it is told to', async () => {
-    const templated = await blip2.rank(picture, question, candidates);
-    expect(await blip2.rank(picture, questionPrompt(question), candidates, { rawPrompt: true })).toEqual(templated);
-    expect((await blip2.rank(picture, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(templated[0]?.logProb);
+    const templated = await blip2.rank(image, question, candidates);
+    expect(await blip2.rank(image, questionPrompt(question), candidates, { rawPrompt: true })).toEqual(templated);
+    expect((await blip2.rank(image, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(templated[0]?.logProb);
   });
 
   test('refuses nothing to rank, empty candidates and empty questions, and aborts', async () => {
-    await expect(blip2.rank(picture, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(blip2.rank(picture, question, ['red', ' '])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/candidates\[1\]/) });
-    await expect(blip2.rank(picture, ' ', candidates)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(blip2.rank(picture, question, candidates, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(blip2.rank(image, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(blip2.rank(image, question, ['red', ' '])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/candidates\[1\]/) });
+    await expect(blip2.rank(image, ' ', candidates)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(blip2.rank(image, question, candidates, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -30,7 +30,7 @@ export interface RankAnswersOptions extends ImageOptions {
   readonly endToken?: boolean;
 }
 
-/** Scores candidate answers after one prompt about one picture, best first. The prompt is read once, the candidates in one batch. */
+/** Scores candidate answers after one prompt about one image, best first. The prompt is read once, the candidates in one batch. */
 export async function rankAnswers(tools: ReadingTools, image: TaskImage<KeptImage>, prompt: string, candidates: readonly string[], options: RankAnswersOptions): Promise<RankedAnswer[]> {
   const { rankBy = 'logProb', endToken = true, signal } = options;
   expectCandidates(candidates);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Blip2 } from '../blip2.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-const picture = join(root, 'examples/left-of.png');
+const image = join(root, 'examples/left-of.png');
 const question = 'what color is the triangle?';
 
 /** Ends a run that a test abandons after the second token. */
@@ -27,8 +27,8 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
   afterAll(() => blip2.dispose());
 
   test('gives pieces that joined are the text, and the same result to those who await it', async () => {
-    const expected = await blip2.caption(picture);
-    const stream = blip2.caption(picture);
+    const expected = await blip2.caption(image);
+    const stream = blip2.caption(image);
     const pieces = await piecesOf(stream);
     expect(pieces.length).toBeGreaterThan(5);
     expect(pieces).not.toContain('');
@@ -38,7 +38,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
   });
 
   test('can be awaited first and iterated then', async () => {
-    const stream = blip2.answer(picture, question);
+    const stream = blip2.answer(image, question);
     const { text } = await stream;
     expect((await piecesOf(stream)).join('')).toBe(text);
     expect(text).not.toBe('');
@@ -46,7 +46,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
 
   test('is written once, however many wait for it at the same time', async () => {
     const tokens: NewToken[] = [];
-    const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
+    const stream = blip2.caption(image, { onToken: (token) => tokens.push(token) });
     const [left, right, result] = await Promise.all([piecesOf(stream), piecesOf(stream), stream]);
     expect(left).toEqual(right);
     expect(tokens.map(({ id }) => id)).toEqual(result.tokenIds);
@@ -56,15 +56,15 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
 
   test('does nothing before it is asked for', async () => {
     const tokens: NewToken[] = [];
-    const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
+    const stream = blip2.caption(image, { onToken: (token) => tokens.push(token) });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([tokens, stream.partial]).toEqual([[], undefined]);
   });
 
   test('stops before the next token when its reader leaves, and is then what there is', async () => {
-    const whole = await blip2.caption(picture);
+    const whole = await blip2.caption(image);
     const tokens: NewToken[] = [];
-    const stream = blip2.caption(picture, { onToken: (token) => tokens.push(token) });
+    const stream = blip2.caption(image, { onToken: (token) => tokens.push(token) });
     for await (const piece of stream) if (piece.length > 0 && tokens.length >= 3) break;
     expect(tokens).toHaveLength(3);
     expect(await stream).toMatchObject({ tokenIds: whole.tokenIds.slice(0, 3), finishReason: 'aborted' });
@@ -72,8 +72,8 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
   });
 
   test('rejects when it is aborted, and keeps what there is', async () => {
-    const whole = await blip2.caption(picture);
-    const stream = blip2.caption(picture, abortAfter(2));
+    const whole = await blip2.caption(image);
+    const stream = blip2.caption(image, abortAfter(2));
     const pieces: string[] = [];
     await expect((async () => { for await (const piece of stream) pieces.push(piece); })()).rejects.toMatchObject({ name: 'AbortError' });
     await expect(stream).rejects.toMatchObject({ name: 'AbortError' });
@@ -82,7 +82,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
   });
 
   test('gives one piece with beams, at the end', async () => {
-    const stream = blip2.caption(picture, { numBeams: 3 });
+    const stream = blip2.caption(image, { numBeams: 3 });
     expect(await piecesOf(stream)).toEqual([(await stream).text]);
   });
 
@@ -92,21 +92,21 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     await expect(piecesOf(broken)).rejects.toMatchObject({ code: 'MISSING_FILE' });
     expect(broken.partial).toBeUndefined();
     let isSettled = false;
-    expect((await blip2.caption(picture).finally(() => (isSettled = true))).text).not.toBe('');
+    expect((await blip2.caption(image).finally(() => (isSettled = true))).text).not.toBe('');
     expect(isSettled).toBe(true);
   });
 
   test('says so when the first token is the end, and gives no piece', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
     const only = (_: readonly number[], scores: Float32Array): void => scores.forEach((__, id) => { if (id !== end) scores[id] = -Infinity; });
-    const stream = blip2.caption(picture, { logitsProcessors: [only] });
+    const stream = blip2.caption(image, { logitsProcessors: [only] });
     expect(await piecesOf(stream)).toEqual([]);
     expect(await stream).toMatchObject({ text: '', finishReason: 'eos', tokenIds: [end] });
   });
 
   test('tells the rows of a batch apart', async () => {
     const tokens: NewToken[] = [];
-    const results = await blip2.answer(picture, [question, 'what is on the left?', 'how many objects are there?'], { onToken: (token) => tokens.push(token) });
+    const results = await blip2.answer(image, [question, 'what is on the left?', 'how many objects are there?'], { onToken: (token) => tokens.push(token) });
     expect(results.map((_, row) => tokens.filter((token) => token.row === row).map(({ id }) => id))).toEqual(results.map(({ tokenIds }) => tokenIds));
   });
 });
@@ -119,7 +119,7 @@ describe('characters of several tokens', () => {
     const { inputIds = [] } = blip2.processor.tokenizer.batchEncode(['x'], { addSpecialTokens: true });
     const start = (blip2.processor.numQueryTokens ?? 0) + (inputIds[0]?.length ?? 0);
     const recite = (ids: readonly number[], scores: Float32Array): void => { scores.fill(-Infinity); scores[script[ids.length - start] ?? 0] = 0; };
-    const stream = blip2.answer(picture, 'x', { rawPrompt: true, logitsProcessors: [recite], maxNewTokens: script.length });
+    const stream = blip2.answer(image, 'x', { rawPrompt: true, logitsProcessors: [recite], maxNewTokens: script.length });
     const pieces = await piecesOf(stream);
     expect((await stream).text).toBe(text);
     expect(pieces.join('')).toBe(text);

@@ -5,37 +5,37 @@ import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
 /** What every prompt is made with. */
 export interface TaskTools {
-  /** The language model, and what puts pictures into its prompts. */
+  /** The language model, and what puts images into its prompts. */
   readonly pipeline: Pick<Blip2Pipeline, 'language' | 'embedPrompt'>;
   /** Tokenizer and image processor. */
   readonly processor: TaskProcessor;
 }
 
-/** What tasks need of a processor, BLIP-2's or InstructBLIP's. Pictures and texts are processed apart. */
+/** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed apart. */
 export interface TaskProcessor extends Pick<Blip2Processor, 'tokenizer' | 'imageProcessor' | 'numQueryTokens' | 'imageTokenId' | 'decode'> {
-  /** Pictures to `pixelValues`, `[images, 3, height, width]`. */
+  /** Images to `pixelValues`, `[images, 3, height, width]`. */
   process(inputs: { readonly images: readonly ImageSource[] }, options: Pick<ImageOptions, 'autoOrient' | 'allowUrls' | 'signal'>): Promise<ProcessedInputs>;
 }
 
-/** What tasks work with that read pictures. */
+/** What tasks work with that read images. */
 export interface ReadingTools<Image extends KeptImage = KeptImage> extends TaskTools {
-  /** Encodes pictures as far as is possible without a text: BLIP-2's to their prefix, InstructBLIP's to their patches. */
+  /** Encodes images as far as is possible without a text: BLIP-2's to their prefix, InstructBLIP's to their patches. */
   keep(pixelValues: PixelValues, options: EncodeImagesOptions): Promise<Image[]>;
 }
 
-/** How pictures are read. */
+/** How images are read. */
 export interface ImageOptions {
-  /** Turn pictures upright by their EXIF orientation. Default true. */
+  /** Turn images upright by their EXIF orientation. Default true. */
   readonly autoOrient?: boolean;
-  /** Fetch pictures from http(s) URLs. Default false. */
+  /** Fetch images from http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
-  /** Accept pictures of another size than the vision encoder's, where the processor leaves them so. Default false. */
+  /** Accept images of another size than the vision encoder's, where the processor leaves them so. Default false. */
   readonly interpolatePosEncoding?: boolean;
   /** Stops between two stages, and between two tokens. */
   readonly signal?: AbortSignal;
 }
 
-/** The pictures of a task, each encoded, and how long that took. */
+/** The images of a task, each encoded, and how long that took. */
 export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDisposable {
   readonly rows: readonly Image[];
   /** Milliseconds. */
@@ -43,7 +43,7 @@ export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDi
   readonly encode: number;
 }
 
-/** Encodes the pictures that are not yet encoded, those that occur several times once. Disposing gives back what was encoded here, nothing else. */
+/** Encodes the images that are not yet encoded, those that occur several times once. Disposing gives back what was encoded here, nothing else. */
 export async function encodeTaskImages<Image extends KeptImage>({ keep, pipeline, processor }: ReadingTools<Image>, images: readonly TaskImage<Image>[], options: ImageOptions): Promise<TaskImages<Image>> {
   const { autoOrient = true, allowUrls = false, interpolatePosEncoding = false, signal } = options;
   const sources = [...new Set(images)].flatMap((image) => (isEncoded(image) ? [] : image));
@@ -71,10 +71,10 @@ function toTaskImages<Image extends KeptImage>(images: readonly TaskImage<Image>
 
 function expectOwn({ language }: TaskTools['pipeline'], images: readonly TaskImage<KeptImage>[]): void {
   if (images.every((image) => !isEncoded(image) || image.batch.language === language)) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'This picture was encoded for another model', { where: 'image', fix: 'Encode it with the model that is asked' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'This image was encoded for another model', { where: 'image', fix: 'Encode it with the model that is asked' });
 }
 
-/** @throws Blip2Error `INVALID_CONFIG` if pictures would reach the model as levels. */
+/** @throws Blip2Error `INVALID_CONFIG` if images would reach the model as levels. */
 export function expectFloats({ imageProcessor: { settings } }: Pick<Blip2Processor, 'imageProcessor'>): void {
   if (!settings.doRescale && !settings.doNormalize) throw levels();
 }

@@ -29,14 +29,14 @@ export function encodeTexts({ pipeline, processor }: TaskTools, texts: readonly 
   return { ids: inputIds, attentionMask, texts };
 }
 
-/** The ids that stand for the features of one picture: none in repositories of 2023. */
+/** The ids that stand for the features of one image: none in repositories of 2023. */
 export function imageIds({ numQueryTokens = 0, imageTokenId = 0 }: TaskProcessor): number[] {
   return new Array<number>(numQueryTokens).fill(imageTokenId);
 }
 
 /**
- * Puts pictures and texts together, row by row; without texts the model describes the picture. Where a causal model has read a picture before, or is to
- * read it for several rows, its memory of the picture is used and only the text is read.
+ * Puts images and texts together, row by row; without texts the model describes the image. Where a causal model has read an image before, or is to
+ * read it for several rows, its memory of the image is used and only the text is read.
  */
 export async function openPrompt(tools: TaskTools, images: readonly KeptImage[], texts: EncodedTexts | undefined, areKept: boolean): Promise<TaskPrompt> {
   const { pipeline } = tools;
@@ -68,14 +68,14 @@ async function continuePrefix({ processor }: TaskTools, prefix: Decoding, images
   return { prompt: { decoding, promptIds: ids.map((row) => [...before, ...row]) }, [Symbol.asyncDispose]: () => decoding[Symbol.asyncDispose]() };
 }
 
-/** What stands behind a picture without text: the start token, where the model has one. */
+/** What stands behind an image without text: the start token, where the model has one. */
 function startTokens({ pipeline }: TaskTools, rows: number): TextRows | undefined {
   const { bosTokenId } = pipeline.language.specialTokens;
   if (bosTokenId === undefined) return undefined;
   return { ids: Array.from({ length: rows }, () => [bosTokenId]), attentionMask: Array.from({ length: rows }, () => [1]) };
 }
 
-/** What is to be read of the pictures, each with its text. */
+/** What is to be read of the images, each with its text. */
 async function joinPrefixes(images: readonly KeptImage[], texts: readonly string[] | undefined): Promise<VisualPrefix> {
   const [first] = images;
   if (first && images.every(({ batch }) => batch === first.batch)) return first.batch.prefixOf(images.map(({ row }) => row), texts);

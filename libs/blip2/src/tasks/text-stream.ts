@@ -97,7 +97,7 @@ function createRun(processor: Pick<TaskProcessor, 'decode'>, open: () => Writing
     result() {
       if (failure) throw failure.error;
       const result = partial();
-      if (!result) throw new Blip2Error('INVALID_ARGUMENT', 'No picture given', { where: 'images' });
+      if (!result) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
       return result;
     },
     partial,

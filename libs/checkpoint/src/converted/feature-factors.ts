@@ -10,7 +10,7 @@ const MIN_EXPONENT = 2;
 /**
  * By what to divide each feature in a norm, and multiply it in the layers behind it, so that no feature leaves the others of its row without bits. A feature that the norm makes
  * large and the layers read with small weights takes bits from the others in each product, for nothing. The factor is the geometric mean of both sides, as in
- * SmoothQuant (arXiv 2211.10438, equation 4, with α = 0.5), but the norm's own weights stand for the activations, so that no pictures are needed. Powers of two,
+ * SmoothQuant (arXiv 2211.10438, equation 4, with α = 0.5), but the norm's own weights stand for the activations, so that no images are needed. Powers of two,
  * so that no weight is rounded. Nothing if no feature stands out.
  */
 export async function featureFactors({ tensors }: WeightStore, { norm, layers }: NormFold): Promise<Float32Array | undefined> {

@@ -28,7 +28,7 @@ export interface ModelOutline extends AsyncDisposable {
 const READ_WHOLE: ReadonlySet<string> = new Set(['config.json', INDEX_FILE]);
 /** Configurations are a few kB; the index of the largest models is some MB. */
 const MAX_JSON_BYTES = 32_000_000;
-/** Bytes that are asked for first: the headers of most files and no more than a picture. */
+/** Bytes that are asked for first: the headers of most files and no more than an image. */
 const FIRST_BYTES = 2 ** 18;
 const MAX_PARALLEL = 4;
 

@@ -18,7 +18,7 @@ export function patchConv(g: Graph, x: Value<'float32'>, { weight, bias }: Patch
   const size = fixedAxis(weight.axes, -1, 'Conv');
   const channels = axisAt(weight.axes, 1, 'Conv');
   if (weight.axes.length !== 4 || weight.axes[2] !== size || x.axes.length !== 4 || x.axes[1] !== channels) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These pictures and patches do not fit', { where: 'Conv', expected: `[batch, ${channels}, height, width]`, got: `${formatAxes(x.axes)} with ${formatAxes(weight.axes)}` });
+    throw new Blip2Error('SHAPE_MISMATCH', 'These images and patches do not fit', { where: 'Conv', expected: `[batch, ${channels}, height, width]`, got: `${formatAxes(x.axes)} with ${formatAxes(weight.axes)}` });
   }
   const count = (axis: Axis, name: string): Axis => (typeof axis === 'number' ? Math.floor(axis / size) : name);
   const axes = [axisAt(x.axes, 0, 'Conv'), axisAt(weight.axes, 0, 'Conv'), count(axisAt(x.axes, 2, 'Conv'), 'rows'), count(axisAt(x.axes, 3, 'Conv'), 'columns')];

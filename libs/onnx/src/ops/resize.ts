@@ -3,7 +3,7 @@ import type { Graph } from '../graph.ts';
 import { concat } from './shape.ts';
 import type { Value } from '../value.ts';
 
-/** The cubic coefficient of torch's bicubic `interpolate` (pictures are resized with −0.5). */
+/** The cubic coefficient of torch's bicubic `interpolate` (images are resized with −0.5). */
 const TORCH_CUBIC_COEFFICIENT = -0.75;
 
 /**

@@ -13,7 +13,7 @@ import { encodePng } from './encode-png.ts';
 const rgb: RgbImage = { type: 'uint8', dims: [2, 3, 3], data: Uint8Array.from({ length: 18 }, (_, index) => index * 14) };
 const folder = await mkdtemp(join(tmpdir(), 'decode-'));
 const png = await encodePng(rgb);
-const pngFile = join(folder, 'picture with spaces é.png');
+const pngFile = join(folder, 'image with spaces é.png');
 
 beforeAll(() => writeFile(pngFile, png));
 afterAll(() => rm(folder, { recursive: true }));
@@ -63,7 +63,7 @@ describe('formats', () => {
     expect(await decodeImage(turned)).toEqual(rgb);
     const upright = await decodeImage(turned, { autoOrient: true });
     expect(upright.dims).toEqual([3, 2, 3]);
-    // Orientation 6: the first row of the upright picture is the first column, from the bottom.
+    // Orientation 6: the first row of the upright image is the first column, from the bottom.
     expect([...upright.data.subarray(0, 6)]).toEqual([...rgb.data.subarray(9, 12), ...rgb.data.subarray(0, 3)]);
   });
   test('the first frame of an animation is taken', async () => {
@@ -76,7 +76,7 @@ describe('refuses', () => {
   const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
   const cases: readonly (readonly [string, ImageSource, string, RegExp])[] = [
     ['no bytes', new Uint8Array(), 'INVALID_IMAGE', /empty/],
-    ['a text', bytes('hello, no picture'), 'INVALID_IMAGE', /68656c6c/],
+    ['a text', bytes('hello, no image'), 'INVALID_IMAGE', /68656c6c/],
     ['half a PNG', png.subarray(0, png.length - 30), 'INVALID_IMAGE', /PNG/],
     ['half a header', png.subarray(0, 12), 'INVALID_IMAGE', /PNG/],
     ['SVG', bytes('<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), 'UNSUPPORTED_IMAGE', /SVG.*JPEG, PNG, WebP, GIF, TIFF, AVIF/],
@@ -135,7 +135,7 @@ test('encodePng keeps every level, and refuses what does not fit', async () => {
   await expect(encodePng({ ...rgb, dims: [1, 3, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 });
 
-test('answers damaged files with a picture that fits its size, or one of its codes', async () => {
+test('answers damaged files with an image that fits its size, or one of its codes', async () => {
   let state = 12345;
   const random = (below: number): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

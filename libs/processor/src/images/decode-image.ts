@@ -6,23 +6,23 @@ import { loadSharp } from './load-sharp.ts';
 import { cmykToRgb } from './cmyk.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
 
-/** Pictures of more pixels are refused from their header: the number at which Pillow raises `DecompressionBombError`. */
+/** Images of more pixels are refused from their header: the number at which Pillow raises `DecompressionBombError`. */
 export const MAX_IMAGE_PIXELS = 178_956_970;
 
 export interface DecodeImageOptions {
-  /** Turn the picture upright by its EXIF orientation. Default false, as in the reference. */
+  /** Turn the image upright by its EXIF orientation. Default false, as in the reference. */
   readonly autoOrient?: boolean;
   /** Fetch http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
   /** Fetch them from addresses that are not public too: this machine and its network. For URLs that a person named, never for those of strangers. Default false. */
   readonly allowPrivateUrls?: boolean;
-  /** Refuse pictures of more pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
+  /** Refuse images of more pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
   readonly maxPixels?: number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Decodes a picture to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP,
+ * Decodes an image to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP,
  * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey, palettes and CMYK expanded, first frame only.
  * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow. A sharp instance keeps the limits it was made with.
  * Codes: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `INVALID_ARGUMENT`.
@@ -89,7 +89,7 @@ async function decodeBytes(bytes: Uint8Array, where: string, maxPixels: number, 
 async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
   const { data, info } = await image.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
-  if (channels !== 1 && channels !== 3) throw new Blip2Error('UNSUPPORTED_IMAGE', 'The picture has no RGB form', { where, expected: '1 or 3 channels', got: String(channels) });
+  if (channels !== 1 && channels !== 3) throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image has no RGB form', { where, expected: '1 or 3 channels', got: String(channels) });
   return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
 }
 

@@ -5,7 +5,7 @@ import { encodeJpeg } from './encode-jpeg.ts';
 
 const halves: RgbImage = { type: 'uint8', dims: [16, 32, 3], data: Uint8Array.from({ length: 16 * 32 * 3 }, (_, at) => ((at / 3) % 32 < 16 ? 20 : 220)) };
 
-test('a JPEG of the same picture, in its own size or another', async () => {
+test('a JPEG of the same image, in its own size or another', async () => {
   const whole = await encodeJpeg(halves);
   expect([...whole.subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
   const { dims, data } = await decodeImage(whole);
@@ -24,6 +24,6 @@ test.each([{ width: 0 }, { height: 1.5 }, { width: 70_000 }, { quality: 0 }, { q
   await expect(encodeJpeg(halves, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
 });
 
-test('refuses levels that are no picture', async () => {
+test('refuses levels that are no image', async () => {
   await expect(encodeJpeg({ ...halves, dims: [16, 31, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 });

@@ -3,7 +3,7 @@ import { loadSharp } from './load-sharp.ts';
 import { checkRgbImage } from './raw-image.ts';
 
 export interface EncodeJpegOptions {
-  /** Pixels; the picture is stretched to them. Default: its own. */
+  /** Pixels; the image is stretched to them. Default: its own. */
   readonly width?: number;
   readonly height?: number;
   /** 1 to 100. Default 80. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fetchImage, type FetchImageOptions } from './fetch-image.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
-const body = Buffer.from('picture');
+const body = Buffer.from('image');
 let hits = 0;
 let server: Server;
 let base: string;

@@ -6,7 +6,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { shownUrl } from './image-bytes.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
-/** Bytes of a fetched picture. */
+/** Bytes of a fetched image. */
 const MAX_DOWNLOAD_BYTES: number = 20 * 1024 * 1024;
 /** Milliseconds for all of it, redirects included. */
 const DOWNLOAD_TIMEOUT = 10_000;
@@ -27,7 +27,7 @@ export interface FetchImageOptions {
 type Rules = Required<Omit<FetchImageOptions, 'signal'>> & { readonly signal: AbortSignal };
 
 /**
- * Fetches a picture's bytes from an http(s) URL. The address that is connected to is checked, not the name (a name may resolve differently
+ * Fetches an image's bytes from an http(s) URL. The address that is connected to is checked, not the name (a name may resolve differently
  * twice), on every redirect again. `INVALID_ARGUMENT` for a forbidden address or scheme, `IMAGE_TOO_LARGE`, `MISSING_FILE` if it cannot be had.
  */
 export async function fetchImage(url: URL, options: FetchImageOptions = {}): Promise<Uint8Array> {

@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '@blip2/interfaces';
 
-/** Encoded files beyond this many bytes are refused unread: far above any picture within the pixel limit that people have. */
+/** Encoded files beyond this many bytes are refused unread: far above any image within the pixel limit that people have. */
 export const MAX_ENCODED_BYTES: number = 512 * 1024 * 1024;
 
-/** The bytes of a picture's file. `MISSING_FILE` if it is not there, `INVALID_IMAGE` if it is no regular file. */
+/** The bytes of an image's file. `MISSING_FILE` if it is not there, `INVALID_IMAGE` if it is no regular file. */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
   // Otherwise opening a named pipe waits until somebody writes to it.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
@@ -37,7 +37,7 @@ export function fileUrlToPath(url: URL): string {
   }
 }
 
-/** `IMAGE_TOO_LARGE` if an encoded picture has more than {@link MAX_ENCODED_BYTES}. */
+/** `IMAGE_TOO_LARGE` if an encoded image has more than {@link MAX_ENCODED_BYTES}. */
 export function checkEncodedSize(bytes: number, where: string): void {
   if (bytes > MAX_ENCODED_BYTES) throw new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', { where, expected: `at most ${MAX_ENCODED_BYTES} bytes`, got: String(bytes) });
 }

@@ -12,12 +12,12 @@ const REFUSED: readonly (readonly [name: string, signature: string])[] = [
 ];
 /** How far into a text an `<svg` is looked for; libvips itself looks at the first 1000 bytes. */
 const SVG_WINDOW = 1000;
-/** Brands of an ISO base media file whose pictures are AV1 (AVIF 1.1, section 6.3). */
+/** Brands of an ISO base media file whose images are AV1 (AVIF 1.1, section 6.3). */
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis']);
 
 /**
- * Tells an encoded picture's format from its first bytes, so that no decoder outside the list is ever reached.
- * `INVALID_IMAGE` for bytes that are no picture, `UNSUPPORTED_IMAGE` for a known format that is not decoded.
+ * Tells an encoded image's format from its first bytes, so that no decoder outside the list is ever reached.
+ * `INVALID_IMAGE` for bytes that are no image, `UNSUPPORTED_IMAGE` for a known format that is not decoded.
  */
 export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
   if (bytes.length === 0) throw new Blip2Error('INVALID_IMAGE', 'The image is empty (0 bytes)', { where });

@@ -4,20 +4,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeImage } from './decode-image.ts';
 import { encodePng } from './encode-png.ts';
 
-const picture = { type: 'uint8' as const, dims: [1, 2, 3] as [number, number, 3], data: Uint8Array.of(1, 2, 3, 250, 251, 252) };
+const image = { type: 'uint8' as const, dims: [1, 2, 3] as [number, number, 3], data: Uint8Array.of(1, 2, 3, 250, 251, 252) };
 let server: Server;
 let url: string;
 let hits = 0;
 
 beforeAll(async () => {
-  const png = await encodePng(picture);
+  const png = await encodePng(image);
   server = createServer((request, response) => {
     hits++;
-    if (request.url === '/moved') response.writeHead(302, { location: '/picture.png' }).end();
+    if (request.url === '/moved') response.writeHead(302, { location: '/image.png' }).end();
     else response.end(png);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/picture.png`;
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/image.png`;
 });
 afterAll(() => {
   server.closeAllConnections();
@@ -25,8 +25,8 @@ afterAll(() => {
 });
 
 test('a picture of a server on this machine is fetched when that is allowed, over a redirect too', async () => {
-  expect((await decodeImage(url, { allowUrls: true, allowPrivateUrls: true })).data).toEqual(picture.data);
-  expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(picture.data);
+  expect((await decodeImage(url, { allowUrls: true, allowPrivateUrls: true })).data).toEqual(image.data);
+  expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(image.data);
 });
 
 test('and never otherwise: the error says how', async () => {

@@ -5,16 +5,16 @@ export function isRawImage(source: unknown): source is RawImage {
   return typeof source === 'object' && source !== null && 'data' in source && 'width' in source && 'height' in source && 'channels' in source;
 }
 
-/** Whether a source is a decoded picture, `[height, width, 3]` levels. */
+/** Whether a source is a decoded image, `[height, width, 3]` levels. */
 export function isRgbImage(source: unknown): source is RgbImage {
   return typeof source === 'object' && source !== null && 'data' in source && 'dims' in source && 'type' in source;
 }
 
-/** Checks a decoded picture that a caller hands in: `INVALID_IMAGE` unless its data fits its dimensions. */
+/** Checks a decoded image that a caller hands in: `INVALID_IMAGE` unless its data fits its dimensions. */
 export function checkRgbImage(image: RgbImage, where: string): RgbImage {
   const [height, width, channels] = image.dims;
   if (image.type !== 'uint8' || image.dims.length !== 3 || channels !== 3) {
-    throw new Blip2Error('INVALID_IMAGE', 'Not a decoded picture', { where, expected: 'uint8 [height, width, 3]', got: `${image.type} [${image.dims.join(', ')}]` });
+    throw new Blip2Error('INVALID_IMAGE', 'Not a decoded image', { where, expected: 'uint8 [height, width, 3]', got: `${image.type} [${image.dims.join(', ')}]` });
   }
   checkLength(image.data, width, height, 3, where);
   return image;
@@ -41,7 +41,7 @@ export function rawToRgb({ data, width, height, channels }: RawImage, where: str
 function checkLength(data: unknown, width: unknown, height: unknown, channels: number, where: string): void {
   const size = isSide(width) && isSide(height) ? width * height * channels : undefined;
   if (size === undefined) {
-    throw new Blip2Error('INVALID_IMAGE', 'Not a picture size', { where, expected: 'width and height of at least 1 pixel', got: `${String(width)} x ${String(height)}` });
+    throw new Blip2Error('INVALID_IMAGE', 'Not an image size', { where, expected: 'width and height of at least 1 pixel', got: `${String(width)} x ${String(height)}` });
   }
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
     throw new Blip2Error('INVALID_IMAGE', 'Levels of a wrong type', { where, expected: 'Uint8Array or Uint8ClampedArray' });

@@ -11,7 +11,7 @@ type Row = [seed: number, from: Size, to: Size, filter: string, sha256: string];
 const { rows }: { rows: Row[] } = JSON.parse(readFileSync(join(import.meta.dirname, 'pillow-hashes.test-data.json'), 'utf8'));
 
 /** Blocks of black, white and noise: hard edges drive the filters beyond 0 and 255. The recording script of the hashes has the same formula. */
-function picture([height, width]: Size, seed: number): RgbImage {
+function image([height, width]: Size, seed: number): RgbImage {
   const data = new Uint8Array(height * width * 3);
   let at = 0;
   for (let y = 0; y < height; y++) {
@@ -27,8 +27,8 @@ function picture([height, width]: Size, seed: number): RgbImage {
 }
 
 describe('equals Pillow bit for bit', () => {
-  test.each(rows)('picture %i, %j to %j, %s', (seed, from, to, filter, sha256) => {
-    const resized = resize(picture(from, seed), to[0], to[1], resamplingName(filter) ?? 'nearest');
+  test.each(rows)('image %i, %j to %j, %s', (seed, from, to, filter, sha256) => {
+    const resized = resize(image(from, seed), to[0], to[1], resamplingName(filter) ?? 'nearest');
     expect(resized.dims).toEqual([...to, 3]);
     expect(createHash('sha256').update(resized.data).digest('hex')).toBe(sha256);
   });
@@ -41,7 +41,7 @@ describe('equals Pillow bit for bit', () => {
 });
 
 test('does not change its input', () => {
-  const source = picture([5, 4], 1);
+  const source = image([5, 4], 1);
   const before = source.data.slice();
   resize(source, 3, 9, 'lanczos');
   expect(source.data).toEqual(before);

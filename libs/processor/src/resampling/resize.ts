@@ -4,20 +4,20 @@ import { RESAMPLING_FILTERS, type ResamplingName } from './filters.ts';
 
 const HALF = 1 << (PRECISION_BITS - 1);
 const CHANNELS = 3;
-/** Pictures more than this many times as tall as wide are shortened first (Pillow's `Image.resize`), which changes their roundings. */
+/** Images more than this many times as tall as wide are shortened first (Pillow's `Image.resize`), which changes their roundings. */
 const TALL = 100;
 
 /**
- * Resizes a picture to exactly `height` x `width` pixels, bit for bit as Pillow's `Image.resize` does: a horizontal, then
- * a vertical pass (the other way round for pictures of extreme height) in fixed point, each rounded to whole levels; a pass over an unchanged axis is left out. `[height, width, 3]`.
+ * Resizes an image to exactly `height` x `width` pixels, bit for bit as Pillow's `Image.resize` does: a horizontal, then
+ * a vertical pass (the other way round for images of extreme height) in fixed point, each rounded to whole levels; a pass over an unchanged axis is left out. `[height, width, 3]`.
  */
 export function resize(image: RgbImage, height: number, width: number, resample: ResamplingName): RgbImage {
   const [sourceHeight, sourceWidth] = image.dims;
   if (height === sourceHeight && width === sourceWidth) return image;
   if (resample === 'nearest') return resizeNearest(image, height, width);
   const filter = RESAMPLING_FILTERS[resample];
-  const narrow = (picture: RgbImage): RgbImage => (width === sourceWidth ? picture : horizontalPass(picture, width, resamplingCoefficients(sourceWidth, width, filter)));
-  const shorten = (picture: RgbImage): RgbImage => (height === sourceHeight ? picture : verticalPass(picture, height, resamplingCoefficients(sourceHeight, height, filter)));
+  const narrow = (image: RgbImage): RgbImage => (width === sourceWidth ? image : horizontalPass(image, width, resamplingCoefficients(sourceWidth, width, filter)));
+  const shorten = (image: RgbImage): RgbImage => (height === sourceHeight ? image : verticalPass(image, height, resamplingCoefficients(sourceHeight, height, filter)));
   const verticalFirst = sourceHeight > sourceWidth * TALL && height < sourceHeight;
   return verticalFirst ? narrow(shorten(image)) : shorten(narrow(image));
 }

@@ -20,7 +20,7 @@ interface Text {
   readonly attentionMask: AttentionMask;
 }
 
-/** Pictures with the text that belongs to them. */
+/** Images with the text that belongs to them. */
 type Pairs = PatchFeatures & { readonly text: Text };
 
 const TEXT_LENGTH = 4;

@@ -5,13 +5,13 @@ import type { CaseModels } from '../case-models.ts';
 import { optionsOf, type EntryKind } from '../entry-kind.ts';
 import { GENERATION_OPTIONS } from './generation-options.ts';
 
-/** What the whole model writes about a picture, after a prompt or after one of its own. */
+/** What the whole model writes about an image, after a prompt or after one of its own. */
 export const generateKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
   options: [...GENERATION_OPTIONS, 'interpolate_pos_encoding'],
   async run(call) {
     const model = await call.models.whole();
-    return describeGenerated(call.models, await model.generate(picturePrompt(call.inputs), optionsOf<GenerationOptions>(call)));
+    return describeGenerated(call.models, await model.generate(imagePrompt(call.inputs), optionsOf<GenerationOptions>(call)));
   },
 };
 
@@ -34,24 +34,24 @@ export const samplingScoresKind: EntryKind = {
   options: GENERATION_OPTIONS,
   async run(call) {
     const model = await call.models.whole();
-    const { scores } = await model.generate(picturePrompt(call.inputs), { ...optionsOf<GenerationOptions>(call), doSample: true, maxNewTokens: 1, outputScores: true });
+    const { scores } = await model.generate(imagePrompt(call.inputs), { ...optionsOf<GenerationOptions>(call), doSample: true, maxNewTokens: 1, outputScores: true });
     return { scores: scores?.[0] };
   },
 };
 
-/** How likely given answers are after a picture and a prompt. */
+/** How likely given answers are after an image and a prompt. */
 export const sequenceLogProbsKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask', 'candidates'],
   options: [],
   async run({ models, inputs }) {
     const model = await models.whole();
-    const [scored = []] = await model.scoreSequences(picturePrompt(inputs), inputs.rows('candidates'));
+    const [scored = []] = await model.scoreSequences(imagePrompt(inputs), inputs.rows('candidates'));
     const vector = (values: readonly number[]): Tensor => ({ type: 'float32', dims: [values.length], data: Float32Array.from(values) });
     return { tokenLogprobs: scored.map(({ tokenLogProbs }) => vector(tokenLogProbs)), sums: vector(scored.map(({ sum }) => sum)) };
   },
 };
 
-interface PicturePrompt {
+interface ImagePrompt {
   readonly pixelValues: PixelValues;
   readonly inputIds?: Rows;
   readonly attentionMask?: Rows;
@@ -60,9 +60,9 @@ interface PicturePrompt {
   readonly qformerAttentionMask?: Rows;
 }
 
-function picturePrompt(inputs: EntryInputs): PicturePrompt {
+function imagePrompt(inputs: EntryInputs): ImagePrompt {
   return {
-    pixelValues: inputs.pictures('pixel_values'),
+    pixelValues: inputs.images('pixel_values'),
     ...inputs.optional('inputIds', 'input_ids', inputs.rows),
     ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
     ...inputs.optional('qformerInputIds', 'qformer_input_ids', inputs.rows),

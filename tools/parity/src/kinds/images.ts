@@ -11,12 +11,12 @@ export const decodeImageKind: EntryKind = {
   run: async (call) => ({ rgb: await decodeImage(call.file(call.inputs.string('image')), optionsOf<DecodeImageOptions>(call)) }),
 };
 
-/** Pictures to pixel values, with the checkpoint's settings and the entry's overrides. */
+/** Images to pixel values, with the checkpoint's settings and the entry's overrides. */
 export const imageProcessorKind: EntryKind = {
   inputs: ['images'],
   options: IMAGE_OPTIONS,
   async run(call) {
-    const images = await Promise.all(call.inputs.strings('images').map(call.picture));
+    const images = await Promise.all(call.inputs.strings('images').map(call.image));
     return (await call.models.imageProcessor()).process(images, optionsOf<ImageProcessOptions>(call));
   },
 };

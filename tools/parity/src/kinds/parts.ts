@@ -8,7 +8,7 @@ export const visionForwardKind: EntryKind = {
   options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
   async run(call) {
     const vision = await call.models.vision();
-    return vision.forward({ pixelValues: call.inputs.pictures('pixel_values') }, { outputHiddenStates: true, outputAttentions: true, ...optionsOf(call) });
+    return vision.forward({ pixelValues: call.inputs.images('pixel_values') }, { outputHiddenStates: true, outputAttentions: true, ...optionsOf(call) });
   },
 };
 

@@ -1,13 +1,13 @@
 import { optionsOf, type EntryKind } from '../entry-kind.ts';
 
-/** Pictures and texts to everything that a model reads. A single text gives one row. */
+/** Images and texts to everything that a model reads. A single text gives one row. */
 export const processorKind: EntryKind = {
   inputs: ['images', 'text'],
   options: ['padding', 'padding_side', 'truncation', 'max_length', 'add_special_tokens'],
   async run(call) {
     const { inputs, models } = call;
     const processor = await models.processor();
-    const images = inputs.has('images') ? { images: await Promise.all(inputs.strings('images').map(call.picture)) } : {};
+    const images = inputs.has('images') ? { images: await Promise.all(inputs.strings('images').map(call.image)) } : {};
     return processor.process({ ...images, ...inputs.optional('text', 'text', inputs.texts) }, optionsOf(call));
   },
 };

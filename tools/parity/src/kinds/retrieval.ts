@@ -10,7 +10,7 @@ export const textEmbeddingsKind: EntryKind = {
   },
 };
 
-/** Pictures and texts judged pair by pair (ITM) or compared all with all (ITC). */
+/** Images and texts judged pair by pair (ITM) or compared all with all (ITC). */
 export const imageTextRetrievalKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask'],
   options: ['use_image_text_matching_head'],
@@ -18,7 +18,7 @@ export const imageTextRetrievalKind: EntryKind = {
     const { models, inputs } = call;
     const model = await models.retrieval();
     return model.forward(
-      { pixelValues: inputs.pictures('pixel_values'), inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) },
+      { pixelValues: inputs.images('pixel_values'), inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) },
       optionsOf(call),
     );
   },
@@ -35,9 +35,9 @@ export const textModelWithProjectionKind: EntryKind = {
   },
 };
 
-/** The picture half alone. */
+/** The image half alone. */
 export const visionModelWithProjectionKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],
-  run: async ({ models, inputs }) => (await models.visionWithProjection()).forward({ pixelValues: inputs.pictures('pixel_values') }, { outputHiddenStates: true, outputAttentions: true }),
+  run: async ({ models, inputs }) => (await models.visionWithProjection()).forward({ pixelValues: inputs.images('pixel_values') }, { outputHiddenStates: true, outputAttentions: true }),
 };

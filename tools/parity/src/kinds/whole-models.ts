@@ -9,7 +9,7 @@ export const forwardKind: EntryKind = {
     const model = await models.whole();
     const { languageModelOutputs, ...outputs } = await model.forward(
       {
-        pixelValues: inputs.pictures('pixel_values'),
+        pixelValues: inputs.images('pixel_values'),
         inputIds: inputs.rows('input_ids'),
         ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
         ...inputs.optional('labels', 'labels', inputs.rows),
@@ -27,13 +27,13 @@ export const forwardKind: EntryKind = {
 export const getImageFeaturesKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],
-  run: async ({ models, inputs }) => (await models.base()).getImageFeatures({ pixelValues: inputs.pictures('pixel_values') }),
+  run: async ({ models, inputs }) => (await models.base()).getImageFeatures({ pixelValues: inputs.images('pixel_values') }),
 };
 
 export const getQFormerFeaturesKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],
-  run: async ({ models, inputs }) => (await models.base()).getQFormerFeatures({ pixelValues: inputs.pictures('pixel_values') }),
+  run: async ({ models, inputs }) => (await models.base()).getQFormerFeatures({ pixelValues: inputs.images('pixel_values') }),
 };
 
 export const getTextFeaturesKind: EntryKind = {

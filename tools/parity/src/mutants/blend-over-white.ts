@@ -8,13 +8,13 @@ const CHUNK_FRAME = { front: 8, behind: 4 } as const;
 const CHANNELS = 4;
 const WHITE = 255;
 
-/** The picture of an RGBA PNG (8 bits, not interlaced) as it looks on white paper: what a decoder must not give. */
+/** The image of an RGBA PNG (8 bits, not interlaced) as it looks on white paper: what a decoder must not give. */
 export async function blendOverWhite(file: string): Promise<RawImage> {
   const png = await readFile(file);
   const width = png.readUInt32BE(16);
   const height = png.readUInt32BE(20);
   const [depth, colourType, , , interlaced] = png.subarray(24, 29);
-  if (depth !== 8 || colourType !== 6 || interlaced !== 0) throw new Blip2Error('UNSUPPORTED_IMAGE', 'only plain RGBA pictures can be blended here', { where: file });
+  if (depth !== 8 || colourType !== 6 || interlaced !== 0) throw new Blip2Error('UNSUPPORTED_IMAGE', 'only plain RGBA images can be blended here', { where: file });
   const rgba = unfilter(inflateSync(imageData(png)), width, height);
   const data = new Uint8Array(width * height * 3);
   for (let pixel = 0; pixel < width * height; pixel++) {

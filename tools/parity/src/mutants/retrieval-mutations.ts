@@ -40,7 +40,7 @@ function shiftPositions(feed: Feed): void {
   if (positions?.type === 'int64') (positions.data as BigInt64Array).forEach((position, index, all) => (all[index] = position + 1n));
 }
 
-/** Scores all pictures against all texts again, from the embeddings of the result. */
+/** Scores all images against all texts again, from the embeddings of the result. */
 function rescore(result: Map<string, unknown>, fold: (cosines: readonly number[]) => number): void {
   const [images, texts, scores] = ['imageEmbeds', 'textEmbeds', 'logitsPerImage'].map((name) => result.get(name) as Tensor<'float32'> | undefined);
   if (!images || !texts || !scores) return;

@@ -8,7 +8,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from ..manifest import Recorder
 from ..models import Models
-from ..pictures import PICTURES
+from ..images import IMAGES
 from .inputs import PROMPTS, CaseInputs, tensors
 
 # No greedy choice is closer than this; ids of every entry survive as much noise on every score of every step.
@@ -110,16 +110,16 @@ def generator(inputs: CaseInputs, pixels: torch.Tensor, prompt: dict, options: d
 
 
 def add_generation(recorder: Recorder, inputs: CaseInputs) -> None:
-    names = list(PICTURES)
+    names = list(IMAGES)
 
-    def add(label: str, pictures: list[str], options: dict, prompted: bool = True, prompts: list[str] | None = None) -> list[str]:
-        pixels = inputs.pictures(*pictures)
+    def add(label: str, images: list[str], options: dict, prompted: bool = True, prompts: list[str] | None = None) -> list[str]:
+        pixels = inputs.images(*images)
 
         def calls(texts: list[str]):
             prompt = inputs.prompt(*texts) if prompted else {}
             return {"pixel_values": pixels, **prompt}, generator(inputs, pixels, prompt, options)
 
-        return add_steady(recorder, inputs, f"generate/{label}", "generate", calls, len(pictures), options, prompts)
+        return add_steady(recorder, inputs, f"generate/{label}", "generate", calls, len(images), options, prompts)
 
     for index, (label, options) in enumerate(OPTIONS.items()):
         add(label, [names[index % len(names)]], {"max_new_tokens": STEPS, **options})
@@ -134,8 +134,8 @@ def add_generation(recorder: Recorder, inputs: CaseInputs) -> None:
     longest = 1 if inputs.spec.is_t5 else max(len(inputs.prompt(text)["input_ids"][0]) for text in PROMPTS)
     add("max_length", names[2:], {"max_length": longest + STEPS, "min_length": longest + STEPS - 2})
     for index, (label, options) in enumerate(SAMPLING.items()):
-        add_sampling(recorder, inputs, label, inputs.pictures(names[index % len(names)]), options)
-    add_candidates(recorder, inputs, inputs.pictures(names[0]))
+        add_sampling(recorder, inputs, label, inputs.images(names[index % len(names)]), options)
+    add_candidates(recorder, inputs, inputs.images(names[0]))
 
 
 def add_sampling(recorder: Recorder, inputs: CaseInputs, label: str, pixels: torch.Tensor, options: dict) -> None:

@@ -1,4 +1,4 @@
-"""Pictures and texts of a case, and the entries on reading them."""
+"""Images and texts of a case, and the entries on reading them."""
 
 import random
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy
 import torch
 
 from ..manifest import EXACT, PIXEL_TOLERANCE, Recorder
-from ..pictures import PICTURES, open_picture
+from ..images import IMAGES, open_image
 from ..spec import Spec
 
 PROMPTS = [
@@ -18,14 +18,14 @@ ODD_TEXTS = ["", "two  spaces, and 7 digits", "Capital Letters!", "<image> insid
 
 
 class CaseInputs:
-    """Reads pictures and texts with the checkpoint's own processor."""
+    """Reads images and texts with the checkpoint's own processor."""
 
     def __init__(self, spec: Spec, folder: Path, processor, tokenizer) -> None:
         self.spec, self.folder, self.processor, self.tokenizer = spec, folder, processor, tokenizer
         self.random = random.Random(spec.seed)
 
-    def pictures(self, *names: str, **options) -> torch.Tensor:
-        images = [open_picture(self.folder, name) for name in names or PICTURES]
+    def images(self, *names: str, **options) -> torch.Tensor:
+        images = [open_image(self.folder, name) for name in names or IMAGES]
         return self.processor.image_processor(images, return_tensors="pt", **options)["pixel_values"]
 
     def prompt(self, *texts: str, side: str | None = None, images: bool = True) -> dict[str, list[list[int]]]:
@@ -63,26 +63,26 @@ def add_texts(recorder: Recorder, inputs: CaseInputs) -> None:
     )
 
 
-def add_pictures(recorder: Recorder, inputs: CaseInputs) -> None:
-    for name in PICTURES:
+def add_images(recorder: Recorder, inputs: CaseInputs) -> None:
+    for name in IMAGES:
         def decode(_, name=name):
-            return {"rgb": torch.from_numpy(numpy.array(open_picture(inputs.folder, name)))}
+            return {"rgb": torch.from_numpy(numpy.array(open_image(inputs.folder, name)))}
 
         recorder.add(f"decode/{name}", "decode_image", {"image": name}, decode, tolerance=EXACT)
-        recorder.add(f"pixel_values/{name}", "image_processor", {"images": [name]}, lambda _, name=name: {"pixel_values": inputs.pictures(name)}, tolerance=PIXEL_TOLERANCE)
+        recorder.add(f"pixel_values/{name}", "image_processor", {"images": [name]}, lambda _, name=name: {"pixel_values": inputs.images(name)}, tolerance=PIXEL_TOLERANCE)
     width, height = 5 * inputs.spec.patch_size, 3 * inputs.spec.patch_size
     for label, options in {"bilinear": {"resample": 2}, "other_size": {"size": {"height": height, "width": width}}, "no_resize": {"do_resize": False}}.items():
-        name = next(iter(PICTURES))
+        name = next(iter(IMAGES))
         recorder.add(
-            f"image_processor/{label}", "image_processor", {"images": [name]}, lambda _, options=options: {"pixel_values": inputs.pictures(name, **options)},
+            f"image_processor/{label}", "image_processor", {"images": [name]}, lambda _, options=options: {"pixel_values": inputs.images(name, **options)},
             options=options, tolerance=PIXEL_TOLERANCE,
         )
     add_processor(recorder, inputs)
 
 
 def add_processor(recorder: Recorder, inputs: CaseInputs) -> None:
-    names = list(PICTURES)[:2]
-    images = [open_picture(inputs.folder, name) for name in names]
+    names = list(IMAGES)[:2]
+    images = [open_image(inputs.folder, name) for name in names]
 
     def process(_, text, **options):
         read = inputs.processor(images=images[: len(text)], text=text, **options)

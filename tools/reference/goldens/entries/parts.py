@@ -4,16 +4,16 @@ import torch
 
 from ..manifest import Recorder
 from ..models import Models
-from ..pictures import PICTURES
+from ..images import IMAGES
 from .inputs import CaseInputs, tensors
 
 
 def add_parts(recorder: Recorder, inputs: CaseInputs) -> None:
-    pixels = [inputs.pictures(name) for name in PICTURES]
+    pixels = [inputs.images(name) for name in IMAGES]
     first, second = (add_vision(recorder, f"vision/{name}", pixel) for name, pixel in zip(("first", "second"), pixels))
     add_vision(recorder, "vision/batch", torch.cat(pixels), states=False)
     patch = inputs.spec.patch_size
-    wide = inputs.pictures(next(iter(PICTURES)), size={"height": 3 * patch, "width": 5 * patch})
+    wide = inputs.images(next(iter(IMAGES)), size={"height": 3 * patch, "width": 5 * patch})
     add_vision(recorder, "vision/interpolated", wide, states=False, interpolate_pos_encoding=True)
     add_qformer(recorder, inputs, first, second)
     if inputs.spec.family == "retrieval":

@@ -4,15 +4,15 @@ import torch
 
 from ..manifest import Recorder
 from ..models import Models
-from ..pictures import PICTURES
+from ..images import IMAGES
 from .inputs import PROMPTS, CaseInputs, tensors
 
 OUTPUTS = ("logits_per_image", "logits_per_text", "text_embeds", "image_embeds")
 
 
 def add_retrieval(recorder: Recorder, inputs: CaseInputs) -> None:
-    names = list(PICTURES)
-    one, batch = inputs.pictures(names[0]), inputs.pictures(*names)
+    names = list(IMAGES)
+    one, batch = inputs.images(names[0]), inputs.images(*names)
     add_pair(recorder, inputs, "itm/single", one, PROMPTS[1:2], matching=True)
     add_pair(recorder, inputs, "itm/batch", batch, PROMPTS[: len(names)], matching=True)
     add_pair(recorder, inputs, "itc/single", one, PROMPTS[1:2], matching=False)

@@ -4,7 +4,7 @@ import torch
 
 from ..manifest import Recorder
 from ..models import Models
-from ..pictures import PICTURES
+from ..images import IMAGES
 from .inputs import PROMPTS, CaseInputs, tensors
 
 IGNORED = -100
@@ -13,17 +13,17 @@ T5_STATES = ("encoder_hidden_states", "encoder_attentions", "decoder_hidden_stat
 
 
 def add_whole(recorder: Recorder, inputs: CaseInputs) -> None:
-    names = list(PICTURES)
-    one, batch = inputs.pictures(names[0]), inputs.pictures(*names)
+    names = list(IMAGES)
+    one, batch = inputs.images(names[0]), inputs.images(*names)
     add_forward(recorder, inputs, "single_with_labels", {"pixel_values": one, **labelled(inputs, 1)}, states=True)
     add_forward(recorder, inputs, "batch_with_labels", {"pixel_values": batch, **labelled(inputs, len(names))})
-    wide = inputs.pictures(names[0], size={"height": 3 * inputs.spec.patch_size, "width": 5 * inputs.spec.patch_size})
+    wide = inputs.images(names[0], size={"height": 3 * inputs.spec.patch_size, "width": 5 * inputs.spec.patch_size})
     decoder = {"decoder_input_ids": [[0, 5, 9, 12]]} if inputs.spec.is_t5 else {}
     add_forward(recorder, inputs, "interpolated", {"pixel_values": wide, **inputs.prompt(PROMPTS[1]), **decoder}, interpolate_pos_encoding=True)
     if inputs.spec.is_t5:
         masked = {"decoder_input_ids": [[0, 5, 9, 12, 7]], "decoder_attention_mask": [[1, 1, 1, 1, 0]]}
         add_forward(recorder, inputs, "decoder_mask", {"pixel_values": one, **inputs.prompt(PROMPTS[0]), **masked})
-    add_features(recorder, inputs, inputs.pictures(*names[:2]))
+    add_features(recorder, inputs, inputs.images(*names[:2]))
 
 
 def labelled(inputs: CaseInputs, count: int) -> dict:

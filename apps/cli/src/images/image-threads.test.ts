@@ -1,12 +1,12 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
-import type { OpenPicture } from '../model/model-port.ts';
-import { pictureThreads, type PictureThread } from './picture-threads.ts';
+import type { OpenImage } from '../model/model-port.ts';
+import { imageThreads, type ImageThread } from './image-threads.ts';
 
 const { signal } = new AbortController();
 
-/** Threads that fail at "lost", once and for all, and at "bad"; each picture is as wide as the number of its thread. */
-function fakeThreads(): { readonly start: () => PictureThread; readonly disposed: number[] } {
+/** Threads that fail at "lost", once and for all, and at "bad"; each image is as wide as the number of its thread. */
+function fakeThreads(): { readonly start: () => ImageThread; readonly disposed: number[] } {
   let started = 0;
   const disposed: number[] = [];
   return {
@@ -14,10 +14,10 @@ function fakeThreads(): { readonly start: () => PictureThread; readonly disposed
     start() {
       const width = ++started;
       let isLost = false;
-      const open: OpenPicture = async (source) => {
+      const open: OpenImage = async (source) => {
         isLost ||= source === 'lost';
         if (isLost) throw new Blip2Error('WORKER_FAILED', 'the worker of the parts is gone');
-        if (source === 'bad') throw new Blip2Error('INVALID_IMAGE', 'no picture');
+        if (source === 'bad') throw new Blip2Error('INVALID_IMAGE', 'no image');
         return { image: { type: 'uint8', dims: [1, 1, 3], data: new Uint8Array(3) }, width, height: 1 };
       };
       return { host: { [Symbol.asyncDispose]: async () => void disposed.push(width) }, part: Promise.resolve({ open }) };
@@ -26,9 +26,9 @@ function fakeThreads(): { readonly start: () => PictureThread; readonly disposed
 }
 
 describe('a thread that is lost', () => {
-  test('costs the picture that it had and is replaced; one that met a bad picture goes on', async () => {
+  test('costs the image that it had and is replaced; one that met a bad image goes on', async () => {
     const { start, disposed } = fakeThreads();
-    const threads = pictureThreads(1, start);
+    const threads = imageThreads(1, start);
     expect((await threads.open('a', { signal })).width).toBe(1);
     await expect(threads.open('bad', { signal })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     expect((await threads.open('b', { signal })).width).toBe(1);
@@ -40,7 +40,7 @@ describe('a thread that is lost', () => {
 
   test('leaves nobody waiting', async () => {
     const { start } = fakeThreads();
-    const threads = pictureThreads(1, start);
+    const threads = imageThreads(1, start);
     const opened = await Promise.allSettled(['lost', 'a', 'bad', 'b'].map((source) => threads.open(source, { signal })));
     expect(opened.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
   });

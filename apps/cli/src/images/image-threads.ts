@@ -1,19 +1,19 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { createPartHost, type PartHost } from '@blip2/runtime';
-import type { PictureReader } from '../model/model-port.ts';
-import type { PicturePart } from './picture-part.ts';
+import type { ImageReader } from '../model/model-port.ts';
+import type { ImagePart } from './image-part.ts';
 
 /** A thread and what it serves. */
-export interface PictureThread {
+export interface ImageThread {
   readonly host: Pick<PartHost, typeof Symbol.asyncDispose>;
-  readonly part: Promise<PicturePart>;
+  readonly part: Promise<ImagePart>;
 }
 
 /**
- * Opens pictures on `count` other threads, so that decoding and resizing never hold up the thread that hands out the model's tokens. Each opens one at a time.
- * A thread that is lost (its memory ran out) fails the picture that it had, and is replaced.
+ * Opens images on `count` other threads, so that decoding and resizing never hold up the thread that hands out the model's tokens. Each opens one at a time.
+ * A thread that is lost (its memory ran out) fails the image that it had, and is replaced.
  */
-export function pictureThreads(count: number, start: () => PictureThread = startThread): PictureReader {
+export function imageThreads(count: number, start: () => ImageThread = startThread): ImageReader {
   const threads = Array.from({ length: count }, start);
   const idle = [...threads.keys()];
   const waiting: ((index: number) => void)[] = [];
@@ -49,10 +49,10 @@ export function pictureThreads(count: number, start: () => PictureThread = start
   };
 }
 
-function startThread(): PictureThread {
+function startThread(): ImageThread {
   const host = createPartHost({ isolate: 'worker' });
-  const part = host.create<PicturePart>({ module: new URL('./picture-part.js', import.meta.url), export: 'createPicturePart' });
-  // Whoever opens a picture is told.
+  const part = host.create<ImagePart>({ module: new URL('./image-part.js', import.meta.url), export: 'createImagePart' });
+  // Whoever opens an image is told.
   part.catch(() => {});
   return { host, part };
 }

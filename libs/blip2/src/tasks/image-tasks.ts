@@ -12,29 +12,29 @@ import { createTextStream, type TextStream } from './text-stream.ts';
 import { finishWriting } from './writing.ts';
 
 /**
- * The tasks of a model with a language model: pictures in, text out. A picture may be given encoded wherever it may be given as a source.
+ * The tasks of a model with a language model: images in, text out. An image may be given encoded wherever it may be given as a source.
  * @throws Blip2Error each task that writes, when it is awaited or iterated: `UNKNOWN_OPTION`, `INVALID_ARGUMENT` for options (what a result has no room for
- * included), for a picture that was encoded for another model, and for a URL that may not be fetched; `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`,
- * `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for a picture; `INVALID_TOKENIZER` where the tokenizer gives ids that the model does not have; `SEQUENCE_TOO_LONG` for a
+ * included), for an image that was encoded for another model, and for a URL that may not be fetched; `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`,
+ * `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an image; `INVALID_TOKENIZER` where the tokenizer gives ids that the model does not have; `SEQUENCE_TOO_LONG` for a
  * prompt that leaves no room; `NOT_FINITE` if no token can be chosen; `DISPOSED`. An abort rejects with the signal's reason.
  */
-export interface PictureTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
-  /** What pictures and texts go through. */
+export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
+  /** What images and texts go through. */
   readonly processor: TaskProcessor;
-  /** Describes a picture, to be awaited or iterated piece by piece; or each of several in one batch. */
+  /** Describes an image, to be awaited or iterated piece by piece; or each of several in one batch. */
   caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
   caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
   /**
-   * Answers a question about a picture, to be awaited or iterated piece by piece; or several about one picture; one about several; or the `i`-th about the
-   * `i`-th, all in one batch. A picture that occurs several times is encoded once. `INVALID_ARGUMENT` for other numbers of pictures and questions, neither of which is one.
+   * Answers a question about an image, to be awaited or iterated piece by piece; or several about one image; one about several; or the `i`-th about the
+   * `i`-th, all in one batch. An image that occurs several times is encoded once. `INVALID_ARGUMENT` for other numbers of images and questions, neither of which is one.
    */
   answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
   answer(images: TaskImage<Image> | readonly TaskImage<Image>[], questions: string | readonly string[], options?: AnswerOptions): Promise<TextResult[]>;
   /** How likely each candidate is as the answer, best first. With `['yes', 'no']`, `probability` is that of yes or no. @throws Blip2Error also `INVALID_ARGUMENT` without candidates, or for an empty one. */
   rank(image: TaskImage<Image>, question: string, candidates: readonly string[], options?: RankOptions): Promise<RankedAnswer[]>;
-  /** A conversation about a picture: each answer is given with the questions and answers before it in mind. */
+  /** A conversation about an image: each answer is given with the questions and answers before it in mind. */
   chat(image: TaskImage<Image>, options?: ChatOptions): Promise<Conversation>;
-  /** Encodes a picture once for any number of tasks; dispose of the result to give its memory back. Several are encoded, and kept, together. */
+  /** Encodes an image once for any number of tasks; dispose of the result to give its memory back. Several are encoded, and kept, together. */
   encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
   encode(images: readonly TaskImage<Image>[], options?: ImageOptions): Promise<Image[]>;
   /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
@@ -49,7 +49,7 @@ export interface TaskPrompts {
   readonly chat: ChatTemplate;
 }
 
-export function createPictureTasks<Image extends KeptImage>(tools: ReadingTools<Image>, prompts: TaskPrompts, dispose: () => Promise<void>): PictureTasks<Image> {
+export function createImageTasks<Image extends KeptImage>(tools: ReadingTools<Image>, prompts: TaskPrompts, dispose: () => Promise<void>): ImageTasks<Image> {
   const { processor } = tools;
 
   function caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
@@ -105,6 +105,6 @@ function isList<Image extends KeptImage>(images: TaskImage<Image> | readonly Tas
 }
 
 function first<T>([result]: readonly T[]): T {
-  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No picture given', { where: 'images' });
+  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
   return result;
 }

@@ -4,25 +4,25 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repository } from '../fakes/spawn-blip2.ts';
-import type { PictureReader } from '../model/model-port.ts';
+import type { ImageReader } from '../model/model-port.ts';
 import { resizingOf } from '../model/resizing-of.ts';
-import { openPicture } from './open-picture.ts';
-import { pictureThreads } from './picture-threads.ts';
+import { openImage } from './open-image.ts';
+import { imageThreads } from './image-threads.ts';
 
 const star = join(repository, 'examples/one-large-star.png');
 const { signal } = new AbortController();
-/** Larger and smaller than the pictures, and of another shape. */
+/** Larger and smaller than the images, and of another shape. */
 const processors = [{ height: 224, width: 224 }, { height: 20, width: 33 }].map((size) => BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, size }));
 
-let threads: PictureReader;
+let threads: ImageReader;
 beforeAll(() => {
-  threads = pictureThreads(2);
+  threads = imageThreads(2);
 });
 afterAll(() => threads[Symbol.asyncDispose]());
 
-describe('a picture resized in advance', () => {
+describe('an image resized in advance', () => {
   test.each(processors)('gives exactly the pixel values that it gives itself ($settings.size)', async (processor) => {
-    const { image } = await openPicture(star, { resizing: resizingOf(processor), signal });
+    const { image } = await openImage(star, { resizing: resizingOf(processor), signal });
     expect(image.dims.slice(0, 2)).toEqual('height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : []);
     const [prepared, whole] = [await processor.process(image), await processor.process(star)];
     expect(prepared.pixelValues).toEqual(whole.pixelValues);
@@ -34,17 +34,17 @@ describe('a picture resized in advance', () => {
 
   test('still has its own proportions in a small JPEG', async () => {
     const jpeg = await encodeJpeg({ type: 'uint8', dims: [500, 1000, 3], data: new Uint8Array(500 * 1000 * 3).fill(90) });
-    const { width, height, thumbnail } = await openPicture(jpeg, { resizing: { height: 32, width: 32, resample: 'bicubic' }, thumbnail: true, signal });
+    const { width, height, thumbnail } = await openImage(jpeg, { resizing: { height: 32, width: 32, resample: 'bicubic' }, thumbnail: true, signal });
     expect({ width, height }).toEqual({ width: 1000, height: 500 });
     expect(thumbnail).toMatchObject({ width: 320, height: 160 });
-    expect((await openPicture(thumbnail!.jpeg, { signal })).image.dims).toEqual([160, 320, 3]);
+    expect((await openImage(thumbnail!.jpeg, { signal })).image.dims).toEqual([160, 320, 3]);
   });
 });
 
 describe('on other threads', () => {
   test('comes out the same, from a path, a URL and bytes, while this thread goes on', async () => {
     const resizing = { height: 24, width: 16, resample: 'bicubic' } as const;
-    const here = await openPicture(star, { resizing, thumbnail: true, signal });
+    const here = await openImage(star, { resizing, thumbnail: true, signal });
     let turns = 0;
     const counting = setInterval(() => (turns += 1), 1);
     const there = await threads.open(star, { resizing, thumbnail: true, signal });
@@ -61,7 +61,7 @@ describe('on other threads', () => {
     expect(opened.map(({ image }) => image.dims[0])).toEqual(sizes);
   });
 
-  test('failures keep their code and message; the next picture is opened', async () => {
+  test('failures keep their code and message; the next image is opened', async () => {
     await expect(threads.open('/nowhere/x.png', { signal })).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('/nowhere/x.png') });
     await expect(threads.open(Uint8Array.of(1, 2, 3), { signal })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     await expect(threads.open(star, { signal })).resolves.toMatchObject({ image: { type: 'uint8' } });

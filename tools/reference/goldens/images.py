@@ -1,4 +1,4 @@
-"""Pictures drawn by formula: nobody's photographs."""
+"""Images drawn by formula: nobody's photographs."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import numpy
 from PIL import Image
 
 # Name → mode, width, height.
-PICTURES = {"waves.png": ("RGB", 52, 41), "rings.png": ("L", 33, 47), "tiles.png": ("RGBA", 40, 40)}
+IMAGES = {"waves.png": ("RGB", 52, 41), "rings.png": ("L", 33, 47), "tiles.png": ("RGBA", 40, 40)}
 
 
-def draw_pictures(folder: Path) -> dict[str, dict]:
-    """Writes the pictures and describes them as the manifest does."""
+def draw_images(folder: Path) -> dict[str, dict]:
+    """Writes the images and describes them as the manifest does."""
     folder.mkdir()
     described = {}
-    for seed, (name, (mode, width, height)) in enumerate(PICTURES.items()):
+    for seed, (name, (mode, width, height)) in enumerate(IMAGES.items()):
         Image.fromarray(draw(seed, width, height, len(mode))).save(folder / name)
         described[name] = {"file": f"images/{name}", "format": "PNG", "mode": mode, "width": width, "height": height}
     return described
@@ -32,6 +32,6 @@ def draw(seed: int, width: int, height: int, channels: int) -> numpy.ndarray:
     return levels[..., 0] if channels == 1 else levels
 
 
-def open_picture(folder: Path, name: str) -> Image.Image:
+def open_image(folder: Path, name: str) -> Image.Image:
     """As RGB: transparency dropped, grey expanded."""
     return Image.open(folder / name).convert("RGB")

@@ -10,14 +10,14 @@ const image = { case: 'opt', reaches: IMAGE_KINDS } as const;
 const RESIZING: readonly string[] = ['image_processor', 'processor'];
 /** Pillow's number of the bilinear filter. */
 const BILINEAR = 2;
-/** The picture of the case that has an alpha channel. */
+/** The image of the case that has an alpha channel. */
 const TRANSPARENT = 'alpha.png';
 
-export const pictureMutations: readonly Mutation[] = [
+export const imageMutations: readonly Mutation[] = [
   { ...image, name: 'image: EXIF orientation applied', call: (call) => ({ ...call, options: { ...call.options, autoOrient: true } }) },
   {
     ...image, name: 'image: alpha blended over white',
-    call: (call) => ({ ...call, picture: (name) => (name === TRANSPARENT ? blendOverWhite(call.file(name)) : call.picture(name)) }),
+    call: (call) => ({ ...call, image: (name) => (name === TRANSPARENT ? blendOverWhite(call.file(name)) : call.image(name)) }),
     async result(result, { inputs, file }) {
       if (inputs.has('image') && inputs.string('image') === TRANSPARENT) result.set('rgb', await decodeImage(await blendOverWhite(file(TRANSPARENT))));
     },
@@ -26,14 +26,14 @@ export const pictureMutations: readonly Mutation[] = [
   {
     ...image, name: 'image: bicubic without antialiasing', reaches: RESIZING,
     // What has the right size already is not changed by resizing.
-    call: (call) => ({ ...call, picture: async (name) => roundToLevels(await resized(call, name, false)) }),
+    call: (call) => ({ ...call, image: async (name) => roundToLevels(await resized(call, name, false)) }),
   },
   {
     ...image, name: 'image: bicubic without rounding to levels', reaches: RESIZING,
     async result(result, call) {
       if (!result.has('pixelValues')) return;
-      const pictures = await Promise.all(call.inputs.strings('images').map((name) => resized(call, name, true)));
-      result.set('pixelValues', toPixelValues(pictures, await settingsOf(call)));
+      const images = await Promise.all(call.inputs.strings('images').map((name) => resized(call, name, true)));
+      result.set('pixelValues', toPixelValues(images, await settingsOf(call)));
     },
   },
 ];
@@ -45,19 +45,19 @@ async function settingsOf(call: EntryCall): Promise<ImageProcessorSettings> {
 
 async function resized(call: EntryCall, name: string, antialias: boolean): Promise<FloatImage> {
   const { doResize, size } = await settingsOf(call);
-  const rgb = await decodeImage(await call.picture(name));
+  const rgb = await decodeImage(await call.image(name));
   const [height, width] = doResize && 'height' in size ? [size.height, size.width] : rgb.dims;
   return floatBicubic(rgb, height, width, antialias);
 }
 
-function toPixelValues(pictures: readonly FloatImage[], { doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings): Tensor<'float32'> {
-  const [{ height, width } = { height: 0, width: 0 }] = pictures;
+function toPixelValues(images: readonly FloatImage[], { doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings): Tensor<'float32'> {
+  const [{ height, width } = { height: 0, width: 0 }] = images;
   const plane = height * width;
-  const data = new Float32Array(pictures.length * 3 * plane);
-  pictures.forEach((picture, index) => picture.data.forEach((level, at) => {
+  const data = new Float32Array(images.length * 3 * plane);
+  images.forEach((image, index) => image.data.forEach((level, at) => {
     const channel = at % 3;
     const value = doRescale ? level * rescaleFactor : level;
     data[(index * 3 + channel) * plane + Math.floor(at / 3)] = doNormalize ? (value - (imageMean[channel] ?? 0)) / (imageStd[channel] ?? 1) : value;
   }));
-  return { type: 'float32', dims: [pictures.length, 3, height, width], data };
+  return { type: 'float32', dims: [images.length, 3, height, width], data };
 }

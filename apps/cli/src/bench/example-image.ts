@@ -1,10 +1,10 @@
 import type { RgbImage } from '@blip2/interfaces';
 
-/** Pixels, as a phone's small pictures have them. */
+/** Pixels, as a phone's small images have them. */
 const [WIDTH, HEIGHT] = [640, 480];
 
-/** A picture to measure with where none is given: a colour gradient with a disc on it. What is on it makes no difference to the time. */
-export function examplePicture(): RgbImage {
+/** An image to measure with where none is given: a colour gradient with a disc on it. What is on it makes no difference to the time. */
+export function exampleImage(): RgbImage {
   const data = new Uint8Array(WIDTH * HEIGHT * 3);
   for (let y = 0; y < HEIGHT; y++) {
     for (let x = 0; x < WIDTH; x++) {

@@ -4,10 +4,10 @@ import { Blip2 } from './blip2.ts';
 import { expectOptions } from './checkpoint-parts.ts';
 import { InstructBlip } from './instruct/instructblip.ts';
 import type { LoadOptions } from './load-options.ts';
-import type { PictureTasks } from './tasks/picture-tasks.ts';
+import type { ImageTasks } from './tasks/image-tasks.ts';
 
 /** The tasks of any checkpoint with a language model: BLIP-2's or InstructBLIP's, as its configuration says. @throws as `Blip2.fromPretrained`. */
-export async function loadPictureTasks(source: string, options: LoadOptions = {}): Promise<PictureTasks> {
+export async function loadImageTasks(source: string, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);
   const folder = await resolveSource(source, options);
   const { model_type: modelType } = Object(await readConfig(folder));

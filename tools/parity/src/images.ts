@@ -8,15 +8,15 @@ const JPEG_LEVELS = 2;
 /** The file of a picture of the case; `INVALID_ARGUMENT` if the manifest does not list it. */
 export function caseFile(golden: GoldenCase, name: string): string {
   const image = golden.images.get(name);
-  if (!image) throw new Blip2Error('INVALID_ARGUMENT', 'the manifest lists no such picture', { where: name });
+  if (!image) throw new Blip2Error('INVALID_ARGUMENT', 'the manifest lists no such image', { where: name });
   return image.file;
 }
 
 /**
- * A picture of a case. Where a JPEG decodes a level or two unlike the reference, the reference's levels stand in for the file: what is
+ * An image of a case. Where a JPEG decodes a level or two unlike the reference, the reference's levels stand in for the file: what is
  * judged then is the processing, and decoding has an entry of its own.
  */
-export async function casePicture(golden: GoldenCase, name: string): Promise<ImageSource> {
+export async function caseImage(golden: GoldenCase, name: string): Promise<ImageSource> {
   const file = caseFile(golden, name);
   const expected = golden.images.get(name)?.format === 'JPEG' ? goldenLevels(golden, name) : undefined;
   if (!expected) return file;

@@ -8,11 +8,11 @@ import type { Blip2Pipeline } from '../pipeline.ts';
 import type { TaskTools } from '../tasks/task-images.ts';
 import { encodeTexts, openPrompt } from '../tasks/task-prompt.ts';
 
-/** One number per picture of a batch `[batch, 3, height, width]`. */
-export type PictureScore = (pixelValues: PixelValues, options: { readonly signal?: AbortSignal }) => Promise<readonly number[]>;
+/** One number per image of a batch `[batch, 3, height, width]`. */
+export type ImageScore = (pixelValues: PixelValues, options: { readonly signal?: AbortSignal }) => Promise<readonly number[]>;
 
-/** Scores each picture by what the matching head says of it and the text: the log-odds that they match, which, other than the probability, does not saturate. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
-export function matchScore(parts: RetrievalTaskParts, text: string): PictureScore {
+/** Scores each image by what the matching head says of it and the text: the log-odds that they match, which, other than the probability, does not saturate. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
+export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore {
   const { visionModel, qformer, itmHead } = parts;
   const [ids = []] = tokenize(parts, [expectText(text)]);
   return async (pixelValues, { signal }) => {
@@ -23,8 +23,8 @@ export function matchScore(parts: RetrievalTaskParts, text: string): PictureScor
   };
 }
 
-/** Scores each picture by its cosine with the text (ITC): of features that were computed without seeing each other. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
-export function contrastScore(parts: RetrievalTaskParts, text: string): PictureScore {
+/** Scores each image by its cosine with the text (ITC): of features that were computed without seeing each other. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
+export function contrastScore(parts: RetrievalTaskParts, text: string): ImageScore {
   const { visionModel, qformer, visionProjection } = parts;
   expectText(text);
   return async (pixelValues, { signal }) => {
@@ -37,13 +37,13 @@ export function contrastScore(parts: RetrievalTaskParts, text: string): PictureS
   };
 }
 
-/** Scores each picture by the natural log-probability with which the language model would write this text, and end, as its caption or, behind a prompt, as the answer. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
-export function writingScore(tools: TaskTools & { readonly pipeline: Blip2Pipeline }, text: string, { prompt }: { readonly prompt?: string } = {}): PictureScore {
+/** Scores each image by the natural log-probability with which the language model would write this text, and end, as its caption or, behind a prompt, as the answer. @throws Blip2Error `INVALID_ARGUMENT` for an empty text. */
+export function writingScore(tools: TaskTools & { readonly pipeline: Blip2Pipeline }, text: string, { prompt }: { readonly prompt?: string } = {}): ImageScore {
   const { pipeline } = tools;
   const ids = candidateIds(tools, prompt ?? '', expectText(text));
   const texts = (rows: number): ReturnType<typeof encodeTexts> | undefined => (prompt === undefined ? undefined : encodeTexts(tools, new Array<string>(rows).fill(prompt)));
   return async (pixelValues, { signal }) => {
-    // Nothing to dispose of: they hold a decoding only where pictures are kept for later.
+    // Nothing to dispose of: they hold a decoding only where images are kept for later.
     const images = createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues));
     signal?.throwIfAborted();
     await using opened = await openPrompt(tools, images, texts(images.length), false);
