@@ -1,6 +1,8 @@
 /**
- * How much of a run of captions the model is at work: node benchmarks/batch-run.mjs MODEL [IMAGES] [DTYPE] [RESULT.json] [BATCH].
- * Makes photographs of 12 megapixels in a temporary folder, runs `blip2 caption` over them as a user would, and compares the time from the first image's turn to the
+ * How much of a run of captions the model is at work: node benchmarks/batch-run.mjs MODEL [IMAGES] [DTYPE]
+ * [RESULT.json] [BATCH].
+ * Makes photographs of 12 megapixels in a temporary folder, runs `blip2 caption` over them as a user would, and
+ * compares the time from the first image's turn to the
  * end with the sum of the model's times in the JSON lines. Loading is told apart.
  */
 import { spawn } from 'node:child_process';
@@ -8,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { decodeImage, resize } from '@blip2/processor';
 
 // The library that decodes belongs to the processor package.
@@ -24,8 +27,22 @@ try {
   const opening = await timeOfOpening(join(folder, '0.jpg'));
   const output = join(folder, 'captions.jsonl');
   const run = await caption(output);
-  const lines = readFileSync(output, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
-  const report = { ...summary(lines, run), ...opening, images: lines.length, megapixels: (WIDTH * HEIGHT) / 1e6, jpegBytes: bytes, batchSize: Number(batchSize), dtype, cores: availableParallelism(), cpu: cpus()[0]?.model, node: process.version };
+  const lines = readFileSync(output, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const report = {
+    ...summary(lines, run),
+    ...opening,
+    images: lines.length,
+    megapixels: (WIDTH * HEIGHT) / 1e6,
+    jpegBytes: bytes,
+    batchSize: Number(batchSize),
+    dtype,
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model,
+    node: process.version,
+  };
   console.log(JSON.stringify(report));
   if (result) writeFileSync(result, `${JSON.stringify(report, null, 2)}\n`);
 } finally {
@@ -47,7 +64,13 @@ async function makePhotographs(count) {
         data[at++] = clamp(128 + 80 * Math.sin((x + y) / 90) + noise);
       }
     }
-    sizes.push((await sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } }).jpeg({ quality: QUALITY }).toFile(join(folder, `${number}.jpg`))).size);
+    sizes.push(
+      (
+        await sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
+          .jpeg({ quality: QUALITY })
+          .toFile(join(folder, `${number}.jpg`))
+      ).size,
+    );
   }
   return Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length);
 }
@@ -67,15 +90,37 @@ async function timeOfOpening(file) {
     times.decodeMs.push(decoded - start);
     times.resizeMs.push(performance.now() - decoded);
   }
-  return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, Math.round(all.sort((a, b) => a - b)[OPENINGS >> 1])]));
+  return Object.fromEntries(
+    Object.entries(times).map(([name, all]) => [name, Math.round(all.sort((a, b) => a - b)[OPENINGS >> 1])]),
+  );
 }
 
-/** Runs the command; `seconds` from its start, `peakMiB` of its resident memory (mapped weights included), `lines` the times at which lines had been written. */
+/**
+ * Runs the command; `seconds` from its start, `peakMiB` of its resident memory (mapped weights included), `lines` the
+ * times at which lines had been written.
+ */
 function caption(output) {
   const program = new URL('../apps/cli/bin/blip2.js', import.meta.url).pathname;
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const argv = [program, 'caption', folder, '-m', model, '--dtype', dtype, '--batch-size', batchSize, '--quiet', '--min-new-tokens', '10', '--max-new-tokens', '10', '-o', output];
+    const argv = [
+      program,
+      'caption',
+      folder,
+      '-m',
+      model,
+      '--dtype',
+      dtype,
+      '--batch-size',
+      batchSize,
+      '--quiet',
+      '--min-new-tokens',
+      '10',
+      '--max-new-tokens',
+      '10',
+      '-o',
+      output,
+    ];
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'inherit', 'inherit'] });
     const written = [];
     let peakMiB = 0;
@@ -109,8 +154,10 @@ function memoryOf(pid) {
 }
 
 /**
- * The steady part: from the moment when the first batch was written to the moment when the last one was. Times of a batch stand in each of its lines.
- * `wholeFraction` counts everything from the start of the process to its end, loading and opening the first images included.
+ * The steady part: from the moment when the first batch was written to the moment when the last one was. Times of a
+ * batch stand in each of its lines.
+ * `wholeFraction` counts everything from the start of the process to its end, loading and opening the first images
+ * included.
  */
 function summary(lines, { milliseconds, peakMiB, written }) {
   const modelTime = ({ timings }) => timings.preprocess + timings.encode + timings.generate;
@@ -120,9 +167,15 @@ function summary(lines, { milliseconds, peakMiB, written }) {
   const steady = (written.at(-1)?.at ?? 0) - (first?.at ?? 0);
   const rounded = (value) => Math.round(value * 1000) / 1000;
   return {
-    steadyFraction: rounded(sum(batches.slice(1)) / steady), wholeFraction: rounded(all / milliseconds),
-    modelMs: Math.round(all), wallMs: Math.round(milliseconds), steadyModelMs: Math.round(sum(batches.slice(1))), steadyWallMs: Math.round(steady),
-    modelMsPerBatch: batches.map(Math.round), firstBatchWrittenMs: Math.round(first?.at ?? 0), peakMiB,
+    steadyFraction: rounded(sum(batches.slice(1)) / steady),
+    wholeFraction: rounded(all / milliseconds),
+    modelMs: Math.round(all),
+    wallMs: Math.round(milliseconds),
+    steadyModelMs: Math.round(sum(batches.slice(1))),
+    steadyWallMs: Math.round(steady),
+    modelMsPerBatch: batches.map(Math.round),
+    firstBatchWrittenMs: Math.round(first?.at ?? 0),
+    peakMiB,
   };
 }
 

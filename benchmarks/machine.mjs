@@ -3,12 +3,27 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
 /** What decides how fast products of small integers and of halves are. */
-const FEATURES = ['avx2', 'avx512f', 'avx_vnni', 'avx512_vnni', 'avx512_bf16', 'avx512_fp16', 'amx_tile', 'amx_int8', 'amx_bf16'];
+const FEATURES = [
+  'avx2',
+  'avx512f',
+  'avx_vnni',
+  'avx512_vnni',
+  'avx512_bf16',
+  'avx512_fp16',
+  'amx_tile',
+  'amx_int8',
+  'amx_bf16',
+];
 
 /** This machine, as far as it decides what is measured. */
 export function machine() {
   const flags = new Set(cpuFlags());
-  return { cpu: cpus()[0]?.model.trim() ?? 'unknown', features: FEATURES.filter((name) => flags.has(name)), cores: availableParallelism(), memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10 };
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    features: FEATURES.filter((name) => flags.has(name)),
+    cores: availableParallelism(),
+    memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+  };
 }
 
 /** Versions of what ours runs on. */

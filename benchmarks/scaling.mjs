@@ -1,6 +1,8 @@
 /**
- * How times grow with images per batch, length of the prompt, new tokens, and threads: node benchmarks/scaling.mjs [--shape opt-2.7b] [--dtype fast] [--checkpoint FOLDER] [--out FOLDER].
- * Writes scaling-SHAPE.json and scaling-SHAPE.svg to benchmarks/results, or OUT. Each point is the median of up to three runs, of one where it takes long; each number of threads
+ * How times grow with images per batch, length of the prompt, new tokens, and threads: node benchmarks/scaling.mjs
+ * [--shape opt-2.7b] [--dtype fast] [--checkpoint FOLDER] [--out FOLDER].
+ * Writes scaling-SHAPE.json and scaling-SHAPE.svg to benchmarks/results, or OUT. Each point is the median of up to
+ * three runs, of one where it takes long; each number of threads
  * has a process of its own.
  */
 import { execFileSync } from 'node:child_process';
@@ -8,11 +10,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+
 import { Blip2 } from '@blip2/blip2';
+
 import { checkpointFolder } from './checkpoint-folder.mjs';
 import { machine, versions } from './machine.mjs';
-import { medianOf, rounded } from './statistics.mjs';
 import { scalingPlot } from './scaling-plot.mjs';
+import { medianOf, rounded } from './statistics.mjs';
 
 const at = (name) => fileURLToPath(new URL(name, import.meta.url));
 const IMAGES = [1, 2, 4, 8, 16, 32];
@@ -42,13 +46,39 @@ else console.log(JSON.stringify(await measureThreads(Number(options.threads))));
 
 async function writeResults() {
   const [one, two] = THREADS.map((threads) => {
-    const args = [fileURLToPath(import.meta.url), '--shape', options.shape, '--dtype', options.dtype, '--checkpoint', folder, '--threads', String(threads)];
-    return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim().split('\n').at(-1));
+    const args = [
+      fileURLToPath(import.meta.url),
+      '--shape',
+      options.shape,
+      '--dtype',
+      options.dtype,
+      '--checkpoint',
+      folder,
+      '--threads',
+      String(threads),
+    ];
+    return JSON.parse(
+      execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+        .trim()
+        .split('\n')
+        .at(-1),
+    );
   });
   const { images, prompts, newTokens, steps } = two;
   const result = {
-    shape: options.shape, dtype: options.dtype, command: `node benchmarks/scaling.mjs --shape ${options.shape} --dtype ${options.dtype}`, machine: machine(), versions: versions(), captionTokens: CAPTION_TOKENS,
-    images, prompts, newTokens, threads: [{ threads: THREADS[0], ...one.steps }, { threads: THREADS[1], ...steps }],
+    shape: options.shape,
+    dtype: options.dtype,
+    command: `node benchmarks/scaling.mjs --shape ${options.shape} --dtype ${options.dtype}`,
+    machine: machine(),
+    versions: versions(),
+    captionTokens: CAPTION_TOKENS,
+    images,
+    prompts,
+    newTokens,
+    threads: [
+      { threads: THREADS[0], ...one.steps },
+      { threads: THREADS[1], ...steps },
+    ],
   };
   writeFileSync(join(options.out, `scaling-${options.shape}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
   writeFileSync(join(options.out, `scaling-${options.shape}.svg`), scalingPlot(result));
@@ -60,7 +90,14 @@ async function measureThreads(threads) {
   const image = readFileSync(file);
   await blip2.caption(image, captionOf(2));
   const steps = await measureSteps(blip2, image);
-  const all = threads === THREADS.at(-1) ? { images: await measureImages(blip2, image), prompts: await measurePrompts(blip2, image), newTokens: await measureNewTokens(blip2, image) } : {};
+  const all =
+    threads === THREADS.at(-1)
+      ? {
+          images: await measureImages(blip2, image),
+          prompts: await measurePrompts(blip2, image),
+          newTokens: await measureNewTokens(blip2, image),
+        }
+      : {};
   await blip2.dispose();
   return { steps, ...all };
 }
@@ -91,7 +128,11 @@ async function measurePrompts(blip2, image) {
   const prefix = await blip2.pipeline.encodeImages(pixelValues);
   const points = [];
   for (const words of PROMPTS) {
-    points.push({ words, positions: prefix.dims[1] + words, prefillMs: await medianMs(() => read(blip2, prefix, words)) });
+    points.push({
+      words,
+      positions: prefix.dims[1] + words,
+      prefillMs: await medianMs(() => read(blip2, prefix, words)),
+    });
     console.error(JSON.stringify(points.at(-1)));
   }
   return points;
@@ -111,7 +152,9 @@ async function measureNewTokens(blip2, image) {
 /** Reads the features of an image and words behind them; without a number, the model's own prompt. */
 async function read({ pipeline, processor }, prefix, words) {
   const ids = words && [...new Array(prefix.dims[1]).fill(processor.imageTokenId), ...new Array(words).fill(WORD)];
-  const decoding = await pipeline.language.start(await pipeline.embedPrompt({ pixelValues: prefix, ...(ids && { inputIds: [ids] }) }));
+  const decoding = await pipeline.language.start(
+    await pipeline.embedPrompt({ pixelValues: prefix, ...(ids && { inputIds: [ids] }) }),
+  );
   await decoding[Symbol.asyncDispose]();
 }
 

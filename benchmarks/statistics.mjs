@@ -12,7 +12,9 @@ export function summaryOf(samples) {
   const entries = Object.entries(samples);
   return {
     ...Object.fromEntries(entries.map(([name, values]) => [name, rounded(medianOf(values))])),
-    ranges: Object.fromEntries(entries.map(([name, values]) => [name, [rounded(Math.min(...values)), rounded(Math.max(...values))]])),
+    ranges: Object.fromEntries(
+      entries.map(([name, values]) => [name, [rounded(Math.min(...values)), rounded(Math.max(...values))]]),
+    ),
   };
 }
 

@@ -6,11 +6,17 @@ const COLUMNS = 2;
 /** Pixels. */
 const LEAST_LABEL_DISTANCE = 22;
 
-/** Panels with one axis each: `[{ title, x, y, lines: [{ name, points: [[x, y], …] }], logarithmic }]`; `x` and `y` say what the axes are. Both axes begin at 0, or are logarithmic in `x`. */
+/**
+ * Panels with one axis each: `[{ title, x, y, lines: [{ name, points: [[x, y], …] }], logarithmic }]`; `x` and `y` say
+ * what the axes are. Both axes begin at 0, or are logarithmic in `x`.
+ */
 export function panelsSvg(title, panels) {
   const rows = Math.ceil(panels.length / COLUMNS);
   const [width, height] = [COLUMNS * PANEL.width, 30 + rows * PANEL.height];
-  const drawn = panels.map((panel, index) => `<g transform="translate(${(index % COLUMNS) * PANEL.width} ${30 + Math.floor(index / COLUMNS) * PANEL.height})">\n${panelSvg(panel)}\n</g>`);
+  const drawn = panels.map(
+    (panel, index) =>
+      `<g transform="translate(${(index % COLUMNS) * PANEL.width} ${30 + Math.floor(index / COLUMNS) * PANEL.height})">\n${panelSvg(panel)}\n</g>`,
+  );
   return document_(width, height, title, drawn);
 }
 
@@ -24,16 +30,28 @@ function panelSvg({ title, x, y, lines, logarithmic = false }) {
   const px = (value) => (x0 + ((scale(value) - low) / (high - low || 1)) * (x1 - x0)).toFixed(1);
   const py = (value) => (y0 - (value / ticks.at(-1)) * (y0 - y1)).toFixed(1);
   // Numbers that would overlap the one after them have a tick only.
-  const isFree = (value, index) => index === xs.length - 1 || Number(px(xs[index + 1])) - Number(px(value)) > LEAST_LABEL_DISTANCE;
+  const isFree = (value, index) =>
+    index === xs.length - 1 || Number(px(xs[index + 1])) - Number(px(value)) > LEAST_LABEL_DISTANCE;
   return [
     text(PANEL.width / 2, 18, title, 'middle', 'font-weight="600"'),
-    ...ticks.map((tick) => `<line x1="${x0}" x2="${x1}" y1="${py(tick)}" y2="${py(tick)}" stroke="#ddd"/>${text(x0 - 6, Number(py(tick)) + 4, label(tick), 'end')}`),
-    ...xs.map((value, index) => `<line x1="${px(value)}" x2="${px(value)}" y1="${y0}" y2="${y0 + 4}" stroke="#222"/>${isFree(value, index) ? text(px(value), y0 + 16, label(value), 'middle') : ''}`),
+    ...ticks.map(
+      (tick) =>
+        `<line x1="${x0}" x2="${x1}" y1="${py(tick)}" y2="${py(tick)}" stroke="#ddd"/>${text(x0 - 6, Number(py(tick)) + 4, label(tick), 'end')}`,
+    ),
+    ...xs.map(
+      (value, index) =>
+        `<line x1="${px(value)}" x2="${px(value)}" y1="${y0}" y2="${y0 + 4}" stroke="#222"/>${isFree(value, index) ? text(px(value), y0 + 16, label(value), 'middle') : ''}`,
+    ),
     `<path d="M${x0} ${y1}V${y0}H${x1}" fill="none" stroke="#222"/>`,
     text((x0 + x1) / 2, y0 + 33, x, 'middle'),
     `<g transform="rotate(-90 9 ${(y0 + y1) / 2})">${text(9, (y0 + y1) / 2, y, 'middle')}</g>`,
     ...lines.map((line, index) => lineSvg(line, COLOURS[index % COLOURS.length], px, py)),
-    ...(lines.length > 1 ? lines.map(({ name }, index) => `<rect x="${x0 + 8}" y="${y1 + 2 + 16 * index}" width="10" height="10" fill="${COLOURS[index % COLOURS.length]}"/>${text(x0 + 23, y1 + 11 + 16 * index, name, 'start')}`) : []),
+    ...(lines.length > 1
+      ? lines.map(
+          ({ name }, index) =>
+            `<rect x="${x0 + 8}" y="${y1 + 2 + 16 * index}" width="10" height="10" fill="${COLOURS[index % COLOURS.length]}"/>${text(x0 + 23, y1 + 11 + 16 * index, name, 'start')}`,
+        )
+      : []),
   ].join('\n');
 }
 
@@ -74,6 +92,7 @@ const label = (value) => value.toLocaleString('en-US', { maximumFractionDigits: 
 function niceTicks(most) {
   const rough = most / 4 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.8) ?? 10 * power;
+  const step =
+    [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough * 0.8) ?? 10 * power;
   return Array.from({ length: Math.ceil(most / step) + 1 }, (_, index) => Number((index * step).toPrecision(6)));
 }

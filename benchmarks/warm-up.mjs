@@ -1,6 +1,8 @@
 /**
- * The untimed start before a timed one: node benchmarks/warm-up.mjs FOLDER IMAGE DTYPE. Converts weights if they are not yet converted, and brings into the file cache what a caption
- * reads. Two captions: weights in bytes are laid out, and kept so, after the first. Prints one JSON line, with `convertMs` if weights were converted.
+ * The untimed start before a timed one: node benchmarks/warm-up.mjs FOLDER IMAGE DTYPE. Converts weights if they are
+ * not yet converted, and brings into the file cache what a caption
+ * reads. Two captions: weights in bytes are laid out, and kept so, after the first. Prints one JSON line, with
+ * `convertMs` if weights were converted.
  */
 import { Blip2 } from '@blip2/blip2';
 

@@ -1,5 +1,7 @@
-// Puts a pipeline together by hand, part by part, and looks at what passes between the parts: node examples/assemble.mjs
+// Puts a pipeline together by hand, part by part, and looks at what passes between the parts: node
+// examples/assemble.mjs
 import { fileURLToPath } from 'node:url';
+
 import { createBlip2 } from '@blip2/blip2';
 import { OptForCausalLM } from '@blip2/language';
 import { Blip2Processor } from '@blip2/processor';
@@ -19,7 +21,8 @@ const { pixelValues } = await processor.process({ images: image });
 const patches = await vision.encode(pixelValues);
 const queries = await qformer.query(patches);
 const prefix = await projection.project(queries);
-for (const [name, { dims }] of Object.entries({ pixelValues, patches, queries, prefix })) console.log(`${name} [${dims.join(', ')}]`);
+for (const [name, { dims }] of Object.entries({ pixelValues, patches, queries, prefix }))
+  console.log(`${name} [${dims.join(', ')}]`);
 
 const blip2 = createBlip2({ vision, qformer, projection, language, processor });
 console.log((await blip2.caption(image)).text);

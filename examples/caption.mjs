@@ -1,5 +1,6 @@
 // Captions an image and answers a question about it: node examples/caption.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
+
 import { Blip2 } from '@blip2/blip2';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));

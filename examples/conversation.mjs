@@ -1,5 +1,7 @@
-// Encodes an image once, ranks answers to a question and holds a conversation, written as it comes: node examples/conversation.mjs [MODEL] [IMAGE]
+// Encodes an image once, ranks answers to a question and holds a conversation, written as it comes: node
+// examples/conversation.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
+
 import { Blip2 } from '@blip2/blip2';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -8,7 +10,11 @@ const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-o
 const blip2 = await Blip2.fromPretrained(model);
 const encoded = await blip2.encode(image);
 
-for (const { text, probability } of await blip2.rank(encoded, 'what color is the triangle?', ['red', 'blue', 'green'])) {
+for (const { text, probability } of await blip2.rank(encoded, 'what color is the triangle?', [
+  'red',
+  'blue',
+  'green',
+])) {
   console.log(`${text} ${probability.toFixed(2)}`);
 }
 

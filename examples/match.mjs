@@ -1,5 +1,6 @@
 // Compares images with texts, and finds the image of each text: node examples/match.mjs [MODEL]
 import { fileURLToPath } from 'node:url';
+
 import { Blip2Retrieval } from '@blip2/blip2';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -12,5 +13,6 @@ const images = names.map(here);
 for (const [index, scores] of (await retrieval.match(images, texts)).entries()) {
   console.log(names[index], ...scores.map(({ itm, itc }) => `${itm.toFixed(2)} ${itc.toFixed(2)}`));
 }
-for (const [index, [best]] of (await retrieval.retrieve(images, texts, { topK: 2 })).entries()) console.log(`${texts[index]}: ${names[best.index]}`);
+for (const [index, [best]] of (await retrieval.retrieve(images, texts, { topK: 2 })).entries())
+  console.log(`${texts[index]}: ${names[best.index]}`);
 await retrieval.dispose();

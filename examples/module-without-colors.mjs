@@ -1,4 +1,5 @@
-// Words that the model is not to write, and an end after three of them: blip2 caption left-of.png --module examples/module-without-colors.mjs
+// Words that the model is not to write, and an end after three of them: blip2 caption left-of.png --module
+// examples/module-without-colors.mjs
 const COLORS = ['red', 'green', 'blue', 'yellow', 'orange', 'purple', 'black', 'white'];
 
 /** @type {import('@blip2/cli').Blip2Module} */

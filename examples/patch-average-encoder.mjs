@@ -1,5 +1,6 @@
 /**
- * A vision encoder of one's own behind the seam: the mean colour of each patch, repeated over the width that the Q-Former reads.
+ * A vision encoder of one's own behind the seam: the mean colour of each patch, repeated over the width that the
+ * Q-Former reads.
  * It has never been trained together with any Q-Former, so what is written after it means nothing.
  * @param {{ imageSize: number, patchSize: number, hiddenSize: number }} size
  * @returns {import('@blip2/interfaces').VisionEncoder}
@@ -16,11 +17,13 @@ export function createPatchAverageEncoder({ imageSize, patchSize, hiddenSize }) 
         const means = Array.from({ length: channels }, (_, channel) => {
           let sum = 0;
           for (let y = row * patchSize; y < (row + 1) * patchSize; y++) {
-            for (let x = column * patchSize; x < (column + 1) * patchSize; x++) sum += data[((image * channels + channel) * imageSize + y) * imageSize + x];
+            for (let x = column * patchSize; x < (column + 1) * patchSize; x++)
+              sum += data[((image * channels + channel) * imageSize + y) * imageSize + x];
           }
           return sum / patchSize ** 2;
         });
-        for (let feature = 0; feature < hiddenSize; feature++) patches[patch * hiddenSize + feature] = means[feature % channels];
+        for (let feature = 0; feature < hiddenSize; feature++)
+          patches[patch * hiddenSize + feature] = means[feature % channels];
       }
       return { type: 'float32', dims: [batch, side * side, hiddenSize], data: patches };
     },

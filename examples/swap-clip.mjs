@@ -1,5 +1,7 @@
-// CLIP's vision encoder in front of the same Q-Former, by plain functions and through the container: node examples/swap-clip.mjs
+// CLIP's vision encoder in front of the same Q-Former, by plain functions and through the container: node
+// examples/swap-clip.mjs
 import { fileURLToPath } from 'node:url';
+
 import { createBlip2, openCheckpointParts } from '@blip2/blip2';
 import { Blip2Token, createBlip2Container } from '@blip2/blip2/container';
 import { ClipVisionConfig } from '@blip2/config';
@@ -9,17 +11,33 @@ import { ClipVisionEncoder } from '@blip2/vision';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
-console.log('The encoder below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.');
+console.log(
+  'The encoder below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.',
+);
 
 const parts = await openCheckpointParts(model);
 const [qformer, projection, language] = await Promise.all([parts.qformer(), parts.projection(), parts.language()]);
-// `ClipVisionEncoder.fromPretrained('path/to/clip-vit-large-patch14', { featureLayer: -2 })` reads a stock checkpoint; its width has to be the one that the Q-Former reads.
+// `ClipVisionEncoder.fromPretrained('path/to/clip-vit-large-patch14', { featureLayer: -2 })` reads a stock checkpoint;
+// its width has to be the one that the Q-Former reads.
 const { imageSize, patchSize } = parts.config.visionConfig;
-const config = ClipVisionConfig.create({ hiddenSize: qformer.encoderHiddenSize, intermediateSize: 256, numHiddenLayers: 3, numAttentionHeads: 4, imageSize, patchSize });
+const config = ClipVisionConfig.create({
+  hiddenSize: qformer.encoderHiddenSize,
+  intermediateSize: 256,
+  numHiddenLayers: 3,
+  numAttentionHeads: 4,
+  imageSize,
+  patchSize,
+});
 const vision = await ClipVisionEncoder.fromConfig(config, { seed: 1, featureLayer: -2 });
 
 // By plain functions: every part but one comes from the checkpoint, and its own encoder is never loaded.
-const blip2 = createBlip2({ vision, qformer, projection, language, processor: await Blip2Processor.fromPretrained(model) });
+const blip2 = createBlip2({
+  vision,
+  qformer,
+  projection,
+  language,
+  processor: await Blip2Processor.fromPretrained(model),
+});
 console.log(`plain functions: ${(await blip2.caption(image)).text}`);
 
 // Through the container: one token is bound to something else.

@@ -1,5 +1,7 @@
-// Another language model behind the same Q-Former, by plain functions and through the container: node examples/swap-language.mjs
+// Another language model behind the same Q-Former, by plain functions and through the container: node
+// examples/swap-language.mjs
 import { fileURLToPath } from 'node:url';
+
 import { createBlip2, openCheckpointParts } from '@blip2/blip2';
 import { Blip2Token, createBlip2Container } from '@blip2/blip2/container';
 import { LlamaConfig } from '@blip2/config';
@@ -9,25 +11,45 @@ import { Blip2Processor } from '@blip2/processor';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
-console.log('The language model below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.');
+console.log(
+  'The language model below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.',
+);
 
 const parts = await openCheckpointParts(model);
 const { vocabSize, bosTokenId, eosTokenId, padTokenId } = parts.config.textConfig;
 const [vision, qformer, projection] = await Promise.all([parts.vision(), parts.qformer(), parts.projection()]);
-// A stock checkpoint of this architecture is loaded by `fromPretrained` instead; the projection then has to be trained to its width.
+// A stock checkpoint of this architecture is loaded by `fromPretrained` instead; the projection then has to be trained
+// to its width.
 const config = LlamaConfig.create({
-  vocabSize, bosTokenId, eosTokenId, padTokenId, hiddenSize: projection.outFeatures, intermediateSize: 256, numHiddenLayers: 2, numAttentionHeads: 8, numKeyValueHeads: 2, initializerRange: 0.5,
+  vocabSize,
+  bosTokenId,
+  eosTokenId,
+  padTokenId,
+  hiddenSize: projection.outFeatures,
+  intermediateSize: 256,
+  numHiddenLayers: 2,
+  numAttentionHeads: 8,
+  numKeyValueHeads: 2,
+  initializerRange: 0.5,
 });
 const language = await LlamaForCausalLM.fromConfig(config, { seed: 1 });
 
 // By plain functions: every part but one comes from the checkpoint, and its own language model is never loaded.
-const blip2 = createBlip2({ vision, qformer, projection, language, processor: await Blip2Processor.fromPretrained(model) });
+const blip2 = createBlip2({
+  vision,
+  qformer,
+  projection,
+  language,
+  processor: await Blip2Processor.fromPretrained(model),
+});
 console.log(`plain functions: ${JSON.stringify((await blip2.caption(image, { maxNewTokens: 6 })).text)}`);
 
 // Through the container: one token is bound to something else.
 const container = await createBlip2Container(model);
 await container.replace(LanguageModel, [], () => language);
-console.log(`container: ${JSON.stringify((await (await container.get(Blip2Token)).caption(image, { maxNewTokens: 6 })).text)}`);
+console.log(
+  `container: ${JSON.stringify((await (await container.get(Blip2Token)).caption(image, { maxNewTokens: 6 })).text)}`,
+);
 await container[Symbol.asyncDispose]();
 await blip2.dispose();
 await parts[Symbol.asyncDispose]();

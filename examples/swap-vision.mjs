@@ -1,21 +1,32 @@
-// Another vision encoder in front of the same Q-Former, by plain functions and through the container: node examples/swap-vision.mjs
+// Another vision encoder in front of the same Q-Former, by plain functions and through the container: node
+// examples/swap-vision.mjs
 import { fileURLToPath } from 'node:url';
+
 import { createBlip2, openCheckpointParts } from '@blip2/blip2';
 import { Blip2Token, createBlip2Container } from '@blip2/blip2/container';
 import { VisionEncoder } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
+
 import { createPatchAverageEncoder } from './patch-average-encoder.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
-console.log('The encoder below was never trained with this Q-Former: the captions mean nothing, they only show that the parts fit.');
+console.log(
+  'The encoder below was never trained with this Q-Former: the captions mean nothing, they only show that the parts fit.',
+);
 
 // By plain functions: every part but one comes from the checkpoint, and its own encoder is never loaded.
 const parts = await openCheckpointParts(model);
 const { imageSize, patchSize, hiddenSize } = parts.config.visionConfig;
 const vision = createPatchAverageEncoder({ imageSize, patchSize, hiddenSize });
 const [qformer, projection, language] = await Promise.all([parts.qformer(), parts.projection(), parts.language()]);
-const blip2 = createBlip2({ vision, qformer, projection, language, processor: await Blip2Processor.fromPretrained(model) });
+const blip2 = createBlip2({
+  vision,
+  qformer,
+  projection,
+  language,
+  processor: await Blip2Processor.fromPretrained(model),
+});
 console.log(`plain functions: ${(await blip2.caption(image)).text}`);
 await blip2.dispose();
 await parts[Symbol.asyncDispose]();

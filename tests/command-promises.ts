@@ -1,11 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
+
 import { expect } from 'vitest';
+
 import type { Shell, ShellRun } from './documented-shell.ts';
 
 /** Looks whether what a line's comment says is so. */
 export type Check = (run: ShellRun, shell: Shell) => void | Promise<void>;
 
-/** Comments of documented lines, and what they promise. Those that name columns, `path<TAB>caption`, are read by `expectColumns`. */
+/**
+ * Comments of documented lines, and what they promise. Those that name columns, `path<TAB>caption`, are read by
+ * `expectColumns`.
+ */
 export const PROMISES: Readonly<Record<string, Check>> = {
   'also a contact sheet: small images with their captions': (_, { at }) => {
     const html = readFileSync(at('holiday.html'), 'utf8');
@@ -14,14 +19,24 @@ export const PROMISES: Readonly<Record<string, Check>> = {
   },
   'a conversation, streamed; the image is encoded once': ({ stdout }) => expect(stdout).toMatch(/^(\w[\w ]*\n){2}$/),
   'a.txt beside each a.jpg': (_, { at }) => {
-    for (const name of ['training/a.txt', 'training/more/b.txt']) expect(readFileSync(at(name), 'utf8')).toMatch(/^\w[\w ]+\n$/);
+    for (const name of ['training/a.txt', 'training/more/b.txt'])
+      expect(readFileSync(at(name), 'utf8')).toMatch(/^\w[\w ]+\n$/);
   },
   'also .parquet, .jsonl': async (_, shell) => {
-    expect(readFileSync(shell.at('answers.csv'), 'utf8')).toMatch(/^image,question,text,score\r?\nphotos\/1\.png,is it day or night\?,[^]*\nphotos\/2\.png,/);
-    const others = await shell.run('blip2 ask photos/ -q "is it day or night?" -o answers.parquet && blip2 ask photos/ -q "is it day or night?" -o answers.jsonl');
+    expect(readFileSync(shell.at('answers.csv'), 'utf8')).toMatch(
+      /^image,question,text,score\r?\nphotos\/1\.png,is it day or night\?,[^]*\nphotos\/2\.png,/,
+    );
+    const others = await shell.run(
+      'blip2 ask photos/ -q "is it day or night?" -o answers.parquet && blip2 ask photos/ -q "is it day or night?" -o answers.jsonl',
+    );
     expect(others.exitCode).toBe(0);
     expect(readFileSync(shell.at('answers.parquet')).subarray(0, 4).toString()).toBe('PAR1');
-    expect(readFileSync(shell.at('answers.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line).image)).toEqual(['photos/1.png', 'photos/2.png']);
+    expect(
+      readFileSync(shell.at('answers.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).image),
+    ).toEqual(['photos/1.png', 'photos/2.png']);
   },
   'features, also of texts: -t TEXT': async (_, shell) => {
     expect(npyShape(shell, 'photos.npy')).toEqual([2, 64]);
@@ -35,11 +50,13 @@ export const PROMISES: Readonly<Record<string, Check>> = {
   'where the queries look, over the image': (_, shell) => expectImage(shell, 'where.png'),
   'which region the text rests on': (_, shell) => expectImage(shell, 'dog.png'),
   'what it is, what it weighs, will it run here': ({ stdout }) => {
-    for (const said of [/^architecture .*\bopt$/m, /^size .*MB stored$/m, /^memory .*this machine has/m, /^runs +yes/m]) expect(stdout).toMatch(said);
+    for (const said of [/^architecture .*\bopt$/m, /^size .*MB stored$/m, /^memory .*this machine has/m, /^runs +yes/m])
+      expect(stdout).toMatch(said);
   },
   'do precisions agree, and what do they cost': ({ stdout }) => {
     expect(stdout).toMatch(/fast\t.*\ttokens \d+\/\d+\tscores [\d.]+ % off/);
-    for (const dtype of ['fp32', 'fast']) expect(stdout).toMatch(new RegExp(`^${dtype}\\tload \\d+ ms.*memory \\d+ MiB$`, 'm'));
+    for (const dtype of ['fp32', 'fast'])
+      expect(stdout).toMatch(new RegExp(`^${dtype}\\tload \\d+ ms.*memory \\d+ MiB$`, 'm'));
   },
   'how fast it is on this machine, and what memory it takes': ({ stdout }) => {
     for (const row of [/^ +fast +small$/m, /^captionMs .*\d+ /m, /^peakMiB .* \d+ +\d+$/m]) expect(stdout).toMatch(row);
@@ -53,34 +70,51 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     expect(stdout).toMatch(/^photo\.jpg\t\w[\w ]+\n$/);
     const before = shell.downloads();
     expect(before).toBeGreaterThan(0);
-    expect(await shell.run('blip2 caption -m Salesforce/blip2-flan-t5-xl photo.jpg')).toMatchObject({ exitCode: 0, stdout });
+    expect(await shell.run('blip2 caption -m Salesforce/blip2-flan-t5-xl photo.jpg')).toMatchObject({
+      exitCode: 0,
+      stdout,
+    });
     expect(shell.downloads()).toBe(before);
   },
   'every option, with examples': ({ stdout }) => {
     expect(stdout).toMatch(/--model[^]*--dtype[^]*--max-new-tokens[^]*\nExamples:\n {2}blip2 caption/);
   },
   bash: async (_, shell) => expectCompletion(shell, '~/.bashrc'),
-  // No other shell is asked for, so the script is only looked at here; those of all shells are tested where there are some.
+  // No other shell is asked for, so the script is only looked at here; those of all shells are tested where there are
+  // some.
   'zsh: below compinit': async (_, shell) => {
     expect(readFileSync(shell.at('~/.zshrc'), 'utf8')).toBe('source <(blip2 completion zsh)\n');
     expect((await shell.run('blip2 completion zsh')).stdout).toMatch(/\bcompdef\b/);
   },
-  fish: (_, { at }) => expect(readFileSync(at('~/.config/fish/completions/blip2.fish'), 'utf8')).toMatch(/^complete -c blip2 /m),
-  'the bash of macOS (3.2): a file, and `source` it in ~/.bash_profile': async (_, shell) => expectCompletion(shell, '~/.blip2-completion.bash'),
+  fish: (_, { at }) =>
+    expect(readFileSync(at('~/.config/fish/completions/blip2.fish'), 'utf8')).toMatch(/^complete -c blip2 /m),
+  'the bash of macOS (3.2): a file, and `source` it in ~/.bash_profile': async (_, shell) =>
+    expectCompletion(shell, '~/.blip2-completion.bash'),
 };
 
 /** A column by its name, where it is not just any text. */
-const COLUMNS: Readonly<Record<string, string>> = { path: 'photo\\.jpg', probability: '(?:0\\.\\d+|1\\.0+)', cosine: '-?(?:0\\.\\d+|1\\.0+)', '…': '.+' };
+const COLUMNS: Readonly<Record<string, string>> = {
+  path: 'photo\\.jpg',
+  probability: '(?:0\\.\\d+|1\\.0+)',
+  cosine: '-?(?:0\\.\\d+|1\\.0+)',
+  '…': '.+',
+};
 
 /** Each line on stdout has these columns. */
 export function expectColumns(stdout: string, columns: string): void {
-  const row = columns.split('<TAB>').map((name) => COLUMNS[name] ?? '[^\\t]+').join('\\t');
+  const row = columns
+    .split('<TAB>')
+    .map((name) => COLUMNS[name] ?? '[^\\t]+')
+    .join('\\t');
   expect(stdout).toMatch(new RegExp(`^(?:${row}\\n)+$`));
 }
 
 function npyShape({ at }: Shell, name: string): number[] {
   const header = /'shape': \(([^)]*)\)/.exec(readFileSync(at(name)).subarray(0, 200).toString('latin1'));
-  return (header?.[1] ?? '').split(',').filter((size) => size.trim() !== '').map(Number);
+  return (header?.[1] ?? '')
+    .split(',')
+    .filter((size) => size.trim() !== '')
+    .map(Number);
 }
 
 /** A PNG of the size of `photo.jpg`. */
@@ -91,5 +125,8 @@ function expectImage({ at }: Shell, name: string): void {
 }
 
 async function expectCompletion({ run }: Shell, file: string): Promise<void> {
-  expect(await run(`source ${file} && complete -p blip2`)).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^complete .*blip2\n$/) });
+  expect(await run(`source ${file} && complete -p blip2`)).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^complete .*blip2\n$/),
+  });
 }

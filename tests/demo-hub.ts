@@ -1,6 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { startHubServer, type HubServer, type ServedRepository } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
+
+import {
+  type HubServer,
+  type ServedRepository,
+  startHubServer,
+} from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 import { root } from './documents.ts';
 
 /** Repositories that documents name, and the demo checkpoint of the same class. */
@@ -13,19 +18,32 @@ export function demoRepository(demo: string): Promise<ServedRepository> {
 
 /** Any folder as a hub has it. */
 export async function folderRepository(folder: string): Promise<ServedRepository> {
-  const paths = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const files = await Promise.all(paths.map(async (path) => [relative(folder, path).split(sep).join('/'), await readFile(path)] as const));
+  const paths = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const files = await Promise.all(
+    paths.map(async (path) => [relative(folder, path).split(sep).join('/'), await readFile(path)] as const),
+  );
   return { licence: 'mit', files: Object.fromEntries(files) };
 }
 
 /** A hub on the loopback interface that has demo checkpoints under the names of stock ones. */
 export async function startDemoHub(): Promise<HubServer> {
-  const repositories = await Promise.all(Object.entries(DEMOS).map(async ([id, demo]) => [id, await demoRepository(demo)] as const));
+  const repositories = await Promise.all(
+    Object.entries(DEMOS).map(async ([id, demo]) => [id, await demoRepository(demo)] as const),
+  );
   return startHubServer({ repositories: Object.fromEntries(repositories) });
 }
 
 /** What a command needs to ask this hub alone, and to keep in `folder` what it keeps. */
 export function hubVariables(hub: HubServer, folder: string): Record<string, string> {
   const [home, converted] = [join(folder, 'huggingface'), join(folder, 'converted')];
-  return { HF_ENDPOINT: hub.endpoint, HF_HOME: home, HF_HUB_CACHE: join(home, 'hub'), HF_TOKEN: '', HF_HUB_OFFLINE: '', BLIP2_CACHE: converted };
+  return {
+    HF_ENDPOINT: hub.endpoint,
+    HF_HOME: home,
+    HF_HUB_CACHE: join(home, 'hub'),
+    HF_TOKEN: '',
+    HF_HUB_OFFLINE: '',
+    BLIP2_CACHE: converted,
+  };
 }

@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import type { HubServer } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 import { hubVariables, startDemoHub } from './demo-hub.ts';
 import { documentedBlocks, root } from './documents.ts';
@@ -20,7 +22,13 @@ interface Snippet {
 
 /** The code of all documents, with the placeholders of model and image filled in. */
 function snippets(): Snippet[] {
-  return documentedBlocks().filter(({ language }) => language === 'ts').map(({ file, index, code, output }) => ({ name: `${file.replace(/[/.]/g, '-')}-${index}`, code: fillIn(code), output }));
+  return documentedBlocks()
+    .filter(({ language }) => language === 'ts')
+    .map(({ file, index, code, output }) => ({
+      name: `${file.replace(/[/.]/g, '-')}-${index}`,
+      code: fillIn(code),
+      output,
+    }));
 }
 
 /** Small checkpoints of the repository in the places of those that are named. */
@@ -33,10 +41,15 @@ const MODELS: Readonly<Record<string, string>> = {
 };
 
 function fillIn(code: string): string {
-  const named = Object.entries(MODELS).reduce((text, [name, folder]) => text.replaceAll(`'path/to/${name}'`, JSON.stringify(join(root, folder))), code);
+  const named = Object.entries(MODELS).reduce(
+    (text, [name, folder]) => text.replaceAll(`'path/to/${name}'`, JSON.stringify(join(root, folder))),
+    code,
+  );
   const imaged = named.replaceAll(`'image.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
   // Snippets for a clone of this repository name what is in it.
-  return imaged.replace(/'((?:examples|apps\/cli\/models)\/[^']*)'/g, (_, file: string) => JSON.stringify(join(root, file)));
+  return imaged.replace(/'((?:examples|apps\/cli\/models)\/[^']*)'/g, (_, file: string) =>
+    JSON.stringify(join(root, file)),
+  );
 }
 
 /** Milliseconds, on a machine that does other things too. */
@@ -74,18 +87,49 @@ test('no code is in a block that nothing looks at', () => {
   expect([...languages].sort()).toEqual(['ts', ...Object.keys(OTHERS)].sort());
 });
 
-test('documented code type-checks', () => {
-  const { options } = ts.convertCompilerOptionsFromJson({ strict: true, target: 'es2022', lib: ['es2023', 'esnext.disposable'], module: 'nodenext', noEmit: true, skipLibCheck: true, types: ['node'] }, root);
-  const program = ts.createProgram(all.map(sourceOf), options);
-  expect(ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`)).toEqual([]);
-}, PATIENCE);
+test(
+  'documented code type-checks',
+  () => {
+    const { options } = ts.convertCompilerOptionsFromJson(
+      {
+        strict: true,
+        target: 'es2022',
+        lib: ['es2023', 'esnext.disposable'],
+        module: 'nodenext',
+        noEmit: true,
+        skipLibCheck: true,
+        types: ['node'],
+      },
+      root,
+    );
+    const program = ts.createProgram(all.map(sourceOf), options);
+    expect(
+      ts
+        .getPreEmitDiagnostics(program)
+        .map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`),
+    ).toEqual([]);
+  },
+  PATIENCE,
+);
 
 describe('documented code runs', () => {
-  test.each(all)('$name', async (snippet) => {
-    const program = join(folder, `${snippet.name}.mjs`);
-    writeFileSync(program, ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 } }).outputText);
-    // Not in this process's way: the hub answers from it.
-    const { stdout } = await promisify(execFile)(process.execPath, [program], { cwd: folder, env: { ...process.env, ...hubVariables(hub, folder) } });
-    if (snippet.output !== undefined) expect(stdout).toBe(snippet.output);
-  }, PATIENCE);
+  test.each(all)(
+    '$name',
+    async (snippet) => {
+      const program = join(folder, `${snippet.name}.mjs`);
+      writeFileSync(
+        program,
+        ts.transpileModule(readFileSync(sourceOf(snippet), 'utf8'), {
+          compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+        }).outputText,
+      );
+      // Not in this process's way: the hub answers from it.
+      const { stdout } = await promisify(execFile)(process.execPath, [program], {
+        cwd: folder,
+        env: { ...process.env, ...hubVariables(hub, folder) },
+      });
+      if (snippet.output !== undefined) expect(stdout).toBe(snippet.output);
+    },
+    PATIENCE,
+  );
 });

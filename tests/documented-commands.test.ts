@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { expectColumns, PROMISES } from './command-promises.ts';
 import { openShell, type Shell, type ShellRun } from './documented-shell.ts';
 import { documentedBlocks } from './documents.ts';
@@ -12,15 +14,26 @@ interface NotAsItStands {
 
 /** Lines that do not run here as they stand. Every other line of every `sh` block does. */
 const EXCEPTIONS: Readonly<Record<string, NotAsItStands>> = {
-  'npm ci && npx --no-install blip2 caption examples/left-of.png': { instead: 'npx --no-install blip2 caption examples/left-of.png', because: 'these tests run in what `npm ci` installed' },
+  'npm ci && npx --no-install blip2 caption examples/left-of.png': {
+    instead: 'npx --no-install blip2 caption examples/left-of.png',
+    because: 'these tests run in what `npm ci` installed',
+  },
   'npm test': { because: 'it runs this' },
-  'npm run parity -- tools/parity/cases --expect-skips tools/parity/expected-skips.txt': { because: 'the tests of tools/parity run every case' },
+  'npm run parity -- tools/parity/cases --expect-skips tools/parity/expected-skips.txt': {
+    because: 'the tests of tools/parity run every case',
+  },
   'npm run mutants -- --json mutants.json': { because: 'it takes many minutes' },
   'npm run release -- 0.2.0 --dry-run': { because: 'release.test.ts does, in a copy of the repository' },
   'python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt': { because: 'it installs PyTorch' },
-  '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json --out ../parity/cases/t5-v1.0-relu': { because: 'it needs PyTorch; what it writes is committed' },
-  'cd ../.. && npm run parity -- tools/parity/cases --only t5-v1.0-relu': { instead: 'npm run parity -- tools/parity/cases --only t5-v1.0-relu', because: 'lines with `npm` start at the top of the repository' },
-  '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json --out /tmp/wrong --mutate "t5: encoder buckets causal"': { because: 'it needs PyTorch' },
+  '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json --out ../parity/cases/t5-v1.0-relu': {
+    because: 'it needs PyTorch; what it writes is committed',
+  },
+  'cd ../.. && npm run parity -- tools/parity/cases --only t5-v1.0-relu': {
+    instead: 'npm run parity -- tools/parity/cases --only t5-v1.0-relu',
+    because: 'lines with `npm` start at the top of the repository',
+  },
+  '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json --out /tmp/wrong --mutate "t5: encoder buckets causal"':
+    { because: 'it needs PyTorch' },
   'cd ../.. && npm run parity -- /tmp/wrong': { because: 'the line before makes the folder' },
 };
 
@@ -28,7 +41,9 @@ const SHELLS = ['sh', 'bash', 'shell', 'console', 'zsh'];
 /** A line that is typed into a shell, with its prompt or without. */
 const TYPED = /^\s*(?:\$ |> )?(?:blip2|npx|npm|node|python3?) \S/m;
 const blocks = documentedBlocks();
-const shellBlocks = blocks.filter(({ language }) => SHELLS.includes(language)).map((block) => ({ ...block, name: `${block.file}, block ${block.index}`, lines: linesOf(block.code) }));
+const shellBlocks = blocks
+  .filter(({ language }) => SHELLS.includes(language))
+  .map((block) => ({ ...block, name: `${block.file}, block ${block.index}`, lines: linesOf(block.code) }));
 const lines = shellBlocks.flatMap((block) => block.lines);
 
 interface Line {
@@ -37,12 +52,18 @@ interface Line {
 }
 
 function linesOf(code: string): Line[] {
-  return code.replaceAll(/\\\n\s*/g, '').split('\n').map((line) => /^(.*?)(?:\s+# (.*))?$/.exec(line.trim())).flatMap((match) => (match?.[1] ? [{ command: match[1], comment: match[2] }] : []));
+  return code
+    .replaceAll(/\\\n\s*/g, '')
+    .split('\n')
+    .map((line) => /^(.*?)(?:\s+# (.*))?$/.exec(line.trim()))
+    .flatMap((match) => (match?.[1] ? [{ command: match[1], comment: match[2] }] : []));
 }
 
 /** Files that a line says it writes. */
 function writtenBy(command: string): string[] {
-  return [...command.replaceAll(/'[^']*'|"[^"]*"/g, 'TEXT').matchAll(/(?:\s-o|\s--report|\s>>?) (\S+)/g)].map(([, file = '']) => file);
+  return [...command.replaceAll(/'[^']*'|"[^"]*"/g, 'TEXT').matchAll(/(?:\s-o|\s--report|\s>>?) (\S+)/g)].map(
+    ([, file = '']) => file,
+  );
 }
 
 /** Milliseconds, on a machine that does other things too. */
@@ -78,15 +99,19 @@ for (const { name, lines: all, output } of shellBlocks) {
   if (running.length === 0) continue;
   describe(name, () => {
     let printed = '';
-    test.each(running)('$command', async ({ command, comment }) => {
-      const run = await shell.run(command);
-      expect(run).toMatchObject({ exitCode: 0 });
-      printed += run.stdout;
-      const files = writtenBy(command);
-      for (const file of files) expect([file, statSync(shell.at(file)).size > 0]).toEqual([file, true]);
-      if (comment !== undefined) await expectPromise(comment, run);
-      else if (files.length === 0) expect(run.stdout).not.toBe('');
-    }, PATIENCE);
+    test.each(running)(
+      '$command',
+      async ({ command, comment }) => {
+        const run = await shell.run(command);
+        expect(run).toMatchObject({ exitCode: 0 });
+        printed += run.stdout;
+        const files = writtenBy(command);
+        for (const file of files) expect([file, statSync(shell.at(file)).size > 0]).toEqual([file, true]);
+        if (comment !== undefined) await expectPromise(comment, run);
+        else if (files.length === 0) expect(run.stdout).not.toBe('');
+      },
+      PATIENCE,
+    );
     if (output !== undefined) test('prints what is shown', () => expect(printed).toBe(output));
   });
 }

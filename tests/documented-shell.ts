@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { hubVariables, startDemoHub } from './demo-hub.ts';
 import { root } from './documents.ts';
 
@@ -12,7 +13,10 @@ export interface ShellRun {
   readonly stderr: string;
 }
 
-/** A shell as a reader has it: `blip2` is installed, and the images, folders and models of the documents are where it is. */
+/**
+ * A shell as a reader has it: `blip2` is installed, and the images, folders and models of the documents are where it
+ * is.
+ */
 export interface Shell extends AsyncDisposable {
   /** Runs one line. One with `npm` or `npx` runs at the top of the repository, any other beside the images. */
   run(line: string): Promise<ShellRun>;
@@ -40,15 +44,21 @@ export async function openShell(): Promise<Shell> {
   const folder = await mkdtemp(join(tmpdir(), 'blip2-documents-'));
   const [home, work, bin] = [join(folder, 'home'), join(folder, 'work'), join(folder, 'bin')];
   for (const each of [home, work, bin]) await mkdir(each);
-  await writeFile(join(bin, 'blip2'), `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'apps/cli/bin/blip2.js')}' "$@"\n`, { mode: 0o755 });
+  await writeFile(
+    join(bin, 'blip2'),
+    `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'apps/cli/bin/blip2.js')}' "$@"\n`,
+    { mode: 0o755 },
+  );
   await symlink(join(root, 'examples'), join(work, 'examples'));
-  for (const [name, source] of Object.entries(PLACEHOLDERS)) await cp(join(root, source), join(work, name), { recursive: true });
+  for (const [name, source] of Object.entries(PLACEHOLDERS))
+    await cp(join(root, source), join(work, name), { recursive: true });
   const hub = await startDemoHub();
   const variables = { ...hubVariables(hub, folder), HOME: home, PATH: `${bin}:${process.env['PATH']}` };
   return {
     run: (line) => bash(line, /\bnp[mx] /.test(line) ? root : work, variables),
     at: (name) => (name.startsWith('~/') ? join(home, name.slice(2)) : join(work, name)),
-    downloads: () => hub.requests.filter(({ method, path }) => method === 'GET' && /\/resolve\/|\/blob\//.test(path)).length,
+    downloads: () =>
+      hub.requests.filter(({ method, path }) => method === 'GET' && /\/resolve\/|\/blob\//.test(path)).length,
     async [Symbol.asyncDispose]() {
       await hub.close();
       await rm(folder, { recursive: true, force: true });
@@ -59,7 +69,11 @@ export async function openShell(): Promise<Shell> {
 /** Not in this process's way: the hub answers from it. */
 function bash(line: string, cwd: string, variables: Readonly<Record<string, string>>): Promise<ShellRun> {
   return new Promise((resolve, reject) => {
-    const child = spawn('bash', ['-o', 'pipefail', '-c', line], { cwd, env: { ...process.env, ...variables }, stdio: 'pipe' });
+    const child = spawn('bash', ['-o', 'pipefail', '-c', line], {
+      cwd,
+      env: { ...process.env, ...variables },
+      stdio: 'pipe',
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => void (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text));

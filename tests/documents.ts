@@ -18,9 +18,15 @@ export interface Block {
 
 /** The README files, and every page below `docs`. */
 export function documents(): string[] {
-  const packages = ['libs', 'apps', 'tools'].flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name, 'README.md')));
-  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name));
-  return ['README.md', ...packages, ...pages].filter((file) => file.endsWith('.md') && !file.startsWith(GENERATED) && existsSync(join(root, file)));
+  const packages = ['libs', 'apps', 'tools'].flatMap((group) =>
+    readdirSync(join(root, group)).map((name) => join(group, name, 'README.md')),
+  );
+  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) =>
+    join('docs', name),
+  );
+  return ['README.md', ...packages, ...pages].filter(
+    (file) => file.endsWith('.md') && !file.startsWith(GENERATED) && existsSync(join(root, file)),
+  );
 }
 
 const FENCED = /^( *)```([^\n`]*)\n(.*?)^\1```$/gms;

@@ -1,21 +1,35 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
 
 const examples = join(import.meta.dirname, '../examples');
-const run = (name: string): string[] => execFileSync(process.execPath, [join(examples, name)], { encoding: 'utf8' }).trim().split('\n');
+const run = (name: string): string[] =>
+  execFileSync(process.execPath, [join(examples, name)], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
 
 test('caption.mjs captions an image and answers a question about it', () => {
   expect(run('caption.mjs')).toEqual(['a blue triangle to the left of a small yellow circle', 'blue']);
 });
 
 test('conversation.mjs ranks answers and holds a conversation', () => {
-  expect(run('conversation.mjs')).toEqual(['blue 1.00', 'green 0.00', 'red 0.00', 'what shape is on the left? triangle', 'how many objects are there? two']);
+  expect(run('conversation.mjs')).toEqual([
+    'blue 1.00',
+    'green 0.00',
+    'red 0.00',
+    'what shape is on the left? triangle',
+    'how many objects are there? two',
+  ]);
 });
 
 test('assemble.mjs puts a pipeline together by hand', () => {
   expect(run('assemble.mjs')).toEqual([
-    'pixelValues [1, 3, 64, 64]', 'patches [1, 65, 128]', 'queries [1, 12, 96]', 'prefix [1, 12, 128]', 'a blue triangle to the left of a small yellow circle',
+    'pixelValues [1, 3, 64, 64]',
+    'patches [1, 65, 128]',
+    'queries [1, 12, 96]',
+    'prefix [1, 12, 128]',
+    'a blue triangle to the left of a small yellow circle',
   ]);
 });
 
@@ -28,8 +42,14 @@ test('swap-vision.mjs writes the same with another encoder by plain functions an
 
 test('match.mjs scores images with texts and finds the image of each', () => {
   const lines = run('match.mjs');
-  expect(lines.slice(3)).toEqual(['three green triangles: three-of-a-kind.png', 'a large yellow star: one-large-star.png']);
-  expect(lines.slice(0, 2)).toEqual(['one-large-star.png 0.01 -0.09 0.99 0.88', 'three-of-a-kind.png 1.00 0.96 0.00 -0.01']);
+  expect(lines.slice(3)).toEqual([
+    'three green triangles: three-of-a-kind.png',
+    'a large yellow star: one-large-star.png',
+  ]);
+  expect(lines.slice(0, 2)).toEqual([
+    'one-large-star.png 0.01 -0.09 0.99 0.88',
+    'three-of-a-kind.png 1.00 0.96 0.00 -0.01',
+  ]);
 });
 
 test('swap-language.mjs writes the same with another language model by plain functions and through the container', () => {
@@ -39,7 +59,7 @@ test('swap-language.mjs writes the same with another language model by plain fun
   expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
 });
 
-test('swap-clip.mjs writes the same with CLIP\'s encoder by plain functions and through the container', () => {
+test("swap-clip.mjs writes the same with CLIP's encoder by plain functions and through the container", () => {
   const [warning, byFunctions, byContainer] = run('swap-clip.mjs');
   expect(warning).toContain('mean nothing');
   expect(byFunctions).toMatch(/^plain functions: .+/);
@@ -47,11 +67,17 @@ test('swap-clip.mjs writes the same with CLIP\'s encoder by plain functions and 
   expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
 });
 
-const blip2 = (...argv: string[]): string => execFileSync(process.execPath, [join(examples, '../apps/cli/bin/blip2.js'), ...argv, '--quiet'], { encoding: 'utf8' }).trim().split('\t').at(-1) ?? '';
+const blip2 = (...argv: string[]): string =>
+  execFileSync(process.execPath, [join(examples, '../apps/cli/bin/blip2.js'), ...argv, '--quiet'], { encoding: 'utf8' })
+    .trim()
+    .split('\t')
+    .at(-1) ?? '';
 
 test('module-own-encoder.mjs puts an encoder into the command line, with the caption that it has in code', () => {
   const [, byFunctions] = run('swap-vision.mjs');
-  expect(`plain functions: ${blip2('caption', join(examples, 'left-of.png'), '--module', join(examples, 'module-own-encoder.mjs'))}`).toBe(byFunctions);
+  expect(
+    `plain functions: ${blip2('caption', join(examples, 'left-of.png'), '--module', join(examples, 'module-own-encoder.mjs'))}`,
+  ).toBe(byFunctions);
 });
 
 test('module-without-colors.mjs keeps colors from being written', () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+
 import { legalProblems, manifestProblems, privateManifestProblems, readWorkspace } from '@blip2/publish';
 import { expect, test } from 'vitest';
 
@@ -9,9 +10,12 @@ test('thirteen packages are published, the tools are not', () => {
   expect(workspace.private.map(({ manifest }) => manifest.name).sort()).toEqual(['@blip2/parity', '@blip2/publish']);
 });
 
-test.each(workspace.published)('$manifest.name can be published: one exact version, exports and files that npm users can resolve', (own) => {
-  expect(manifestProblems(workspace, own)).toEqual([]);
-});
+test.each(workspace.published)(
+  '$manifest.name can be published: one exact version, exports and files that npm users can resolve',
+  (own) => {
+    expect(manifestProblems(workspace, own)).toEqual([]);
+  },
+);
 
 test.each(workspace.published)('$manifest.name carries the licence and the notice', (own) => {
   expect(legalProblems(workspace, own)).toEqual([]);

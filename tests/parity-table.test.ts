@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const read = (...path: string[]): string => readFileSync(join(root, ...path), 'utf8');
-const cases = readdirSync(join(root, 'tools/parity/cases'), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const cases = readdirSync(join(root, 'tools/parity/cases'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 interface Summary {
   readonly passed: number;
@@ -19,18 +22,32 @@ const LEVELS = 1;
 
 /** The rows of the README's parity table by case: entries, elements, least and largest absolute tolerance. */
 function tableRows(): Map<string, { entries: number; elements: number; tolerances: number[] }> {
-  const rows = read('README.md').matchAll(/^\| `([\w.-]+)` \| [^|]+ \| (\d+) \| ([\d,]+) \| ([\de.-]+)(?: to ([\de.-]+))? \|$/gm);
-  return new Map([...rows].map(([, name = '', entries, elements = '', least, most = least]) => [
-    name, { entries: Number(entries), elements: Number(elements.replaceAll(',', '')), tolerances: [Number(least), Number(most)] },
-  ]));
+  const rows = read('README.md').matchAll(
+    /^\| `([\w.-]+)` \| [^|]+ \| (\d+) \| ([\d,]+) \| ([\de.-]+)(?: to ([\de.-]+))? \|$/gm,
+  );
+  return new Map(
+    [...rows].map(([, name = '', entries, elements = '', least, most = least]) => [
+      name,
+      {
+        entries: Number(entries),
+        elements: Number(elements.replaceAll(',', '')),
+        tolerances: [Number(least), Number(most)],
+      },
+    ]),
+  );
 }
 
 test('the parity table has a row for each golden case, as the cases and the summary of the run say', () => {
   const expected = cases.map((name) => {
-    const { entries }: { entries: readonly { tolerance: { atol: number } }[] } = JSON.parse(read('tools/parity/cases', name, 'golden.json'));
+    const { entries }: { entries: readonly { tolerance: { atol: number } }[] } = JSON.parse(
+      read('tools/parity/cases', name, 'golden.json'),
+    );
     const tolerances = entries.map(({ tolerance }) => tolerance.atol).filter((atol) => atol > 0 && atol < LEVELS);
     const elements = summary.cases.find((each) => each.case === name)?.elements;
-    return [name, { entries: entries.length, elements, tolerances: [Math.min(...tolerances), Math.max(...tolerances)] }] as const;
+    return [
+      name,
+      { entries: entries.length, elements, tolerances: [Math.min(...tolerances), Math.max(...tolerances)] },
+    ] as const;
   });
   expect(tableRows()).toEqual(new Map(expected));
   expect(cases.length).toBeGreaterThan(10);

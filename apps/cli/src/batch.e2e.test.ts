@@ -4,12 +4,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+
 import { describe, expect, test } from 'vitest';
+
 import { executable, repository, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 
 const example = (name: string): string => join(repository, 'examples', name);
-const linesOf = async (file: string): Promise<string[]> => (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+const linesOf = async (file: string): Promise<string[]> =>
+  (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
 
 /** A folder of images, every fifth of them broken in one way or another. */
 async function manyImages(count: number): Promise<(name?: string) => string> {
@@ -49,7 +52,9 @@ describe('a long run that is killed, twice, the last line torn', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
     expect(stderr).toContain(`${count / 5} of ${count} images failed.`);
     const results = (await linesOf(output)).map((line) => JSON.parse(line));
-    expect(results.map(({ image }) => image).sort()).toEqual(Array.from({ length: count }, (_, index) => at(`Bild ü ${index}.png`)).sort());
+    expect(results.map(({ image }) => image).sort()).toEqual(
+      Array.from({ length: count }, (_, index) => at(`Bild ü ${index}.png`)).sort(),
+    );
     expect(results.filter(({ error }) => error !== undefined)).toHaveLength(count / 5);
     const html = await readFile(at('out.html'), 'utf8');
     expect(html.match(/<figure/g)).toHaveLength(count);
@@ -66,7 +71,9 @@ describe('a picture of a server on this machine', () => {
     try {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/star.png`;
       expect((await spawnBlip2(['caption', '--quiet', url])).exitCode).toBe(3);
-      expect((await spawnBlip2(['caption', '--quiet', '--allow-private-urls', url, url])).stdout).toBe(`${url}\ta large yellow star\n`.repeat(2));
+      expect((await spawnBlip2(['caption', '--quiet', '--allow-private-urls', url, url])).stdout).toBe(
+        `${url}\ta large yellow star\n`.repeat(2),
+      );
     } finally {
       server.close();
     }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
 import { describe, expect, test } from 'vitest';
+
 import { bash, spawnBlip2 } from './fakes/spawn-blip2.ts';
 import { temporaryFolder } from './fakes/temporary-folder.ts';
 import { demoModelFolder } from './model/demo-model.ts';
@@ -10,16 +12,34 @@ const image = fileURLToPath(new URL('../evaluation/images/001.png', import.meta.
 describe('blip2 compare', () => {
   test('runs the demo at both precisions and says how far they are apart', async () => {
     const at = await temporaryFolder({});
-    const { exitCode, stdout, stderr } = await bash(`blip2 compare '${demoModelFolder}' '${image}' --dtype fp32,q8 --json --threads 1`, { BLIP2_CACHE: at('cache') });
+    const { exitCode, stdout, stderr } = await bash(
+      `blip2 compare '${demoModelFolder}' '${image}' --dtype fp32,q8 --json --threads 1`,
+      { BLIP2_CACHE: at('cache') },
+    );
     expect([exitCode, stderr]).toEqual([0, '']);
-    const [line, last] = stdout.trim().split('\n').map((text): unknown => JSON.parse(text));
-    expect(line).toMatchObject({ image, precisions: [{ dtype: 'fp32', text: 'a large orange circle', logitError: 0 }, { dtype: 'q8', text: 'a large orange circle', sameTokens: 5, tokens: 5 }] });
+    const [line, last] = stdout
+      .trim()
+      .split('\n')
+      .map((text): unknown => JSON.parse(text));
+    expect(line).toMatchObject({
+      image,
+      precisions: [
+        { dtype: 'fp32', text: 'a large orange circle', logitError: 0 },
+        { dtype: 'q8', text: 'a large orange circle', sameTokens: 5, tokens: 5 },
+      ],
+    });
     expect((line as { precisions: { logitError: number }[] }).precisions[1]?.logitError).toBeLessThan(0.03);
     expect(last).toMatchObject({ summary: [{ dtype: 'fp32' }, { dtype: 'q8' }] });
   });
 
   test.each([['fp32'], ['fp32,fp32'], ['fp32,']])('needs two precisions: %s', async (dtype) => {
-    const { exitCode, stderr } = await spawnBlip2(['compare', demoModelFolder, join(image, '../000.png'), '--dtype', dtype]);
+    const { exitCode, stderr } = await spawnBlip2([
+      'compare',
+      demoModelFolder,
+      join(image, '../000.png'),
+      '--dtype',
+      dtype,
+    ]);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/two or more names/);
   });

@@ -1,7 +1,15 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
-import type { Load, LoadEmbeddingModel, LoadModel, OpenImage, ImageReader, RetrievalModel } from './model/model-port.ts';
+import type {
+  ImageReader,
+  Load,
+  LoadEmbeddingModel,
+  LoadModel,
+  OpenImage,
+  RetrievalModel,
+} from './model/model-port.ts';
 import { temporaryFiles } from './output/temporary-files.ts';
 
 /** What a command may touch of the process and of the library. Tests hand in their own. */
@@ -47,9 +55,12 @@ export const processEnvironment: Environment = {
     process.kill(process.pid, 'SIGINT');
   },
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
-  loadRetrievalModel: async (source, options) => (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
-  loadEmbeddingModel: async (source, part, options) => (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
-  loadHeatmapModel: async (source, subject, options) => (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
+  loadRetrievalModel: async (source, options) =>
+    (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
+  loadEmbeddingModel: async (source, part, options) =>
+    (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
+  loadHeatmapModel: async (source, subject, options) =>
+    (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
   openImage: async (source, options) => (await import('./images/open-image.ts')).openImage(source, options),
   openReader: async (threads) => (await import('./images/image-threads.ts')).imageThreads(threads),
 };

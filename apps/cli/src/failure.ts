@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { ExitCode } from './exit-code.ts';
 import { oneLine } from './output/one-line.ts';
 
@@ -30,7 +31,9 @@ export function exitCodeOf(error: unknown): ExitCode {
 function isBadUsage({ code, details }: Blip2Error): boolean {
   if (code === 'INVALID_ARGUMENT' || code === 'UNKNOWN_OPTION') return true;
   // With another place it is a file that is of this kind, without one it is what `--dtype` or `--device` asks for.
-  return (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && /^(?:--)?dtype\b|^$/.test(details.where ?? '');
+  return (
+    (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && /^(?:--)?dtype\b|^$/.test(details.where ?? '')
+  );
 }
 
 /** `CODE: message`, and with `verbose` the stack of the error and of its causes. */
@@ -42,6 +45,9 @@ export function failureReport(error: unknown, verbose: boolean): string {
 
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
-  const cause = error.cause === undefined ? '' : `caused by ${error.cause instanceof Error ? stackOf(error.cause) : `${String(error.cause)}\n`}`;
+  const cause =
+    error.cause === undefined
+      ? ''
+      : `caused by ${error.cause instanceof Error ? stackOf(error.cause) : `${String(error.cause)}\n`}`;
   return `${error.stack ?? error.message}\n${cause}`;
 }

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { processEnvironment, type Environment } from './environment.ts';
+
+import { type Environment, processEnvironment } from './environment.ts';
 import { ExitCode } from './exit-code.ts';
 import { exitCodeOf, failureReport, originalError } from './failure.ts';
 import { createProgram } from './program.ts';

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+
 import type { CliCommand } from './command.ts';
 import { askCommand } from './commands/ask.ts';
 import { benchCommand } from './commands/bench.ts';
@@ -19,7 +20,21 @@ import { helpFormat } from './options/help-format.ts';
 import { usageError } from './usage-error.ts';
 import { versionLine } from './version.ts';
 
-const COMMANDS: readonly CliCommand[] = [captionCommand, askCommand, chatCommand, rankCommand, matchCommand, embedCommand, heatmapCommand, inspectCommand, compareCommand, benchCommand, downloadCommand, cacheCommand, completionCommand];
+const COMMANDS: readonly CliCommand[] = [
+  captionCommand,
+  askCommand,
+  chatCommand,
+  rankCommand,
+  matchCommand,
+  embedCommand,
+  heatmapCommand,
+  inspectCommand,
+  compareCommand,
+  benchCommand,
+  downloadCommand,
+  cacheCommand,
+  completionCommand,
+];
 
 const EXIT_CODES = `
 Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;
@@ -46,7 +61,11 @@ export function createProgram(environment: Environment, onExitCode: (code: ExitC
 /** Help and versions go to stdout; mistakes become one `Blip2Error` each, which the caller prints. */
 function prepare(command: Command, { stdout, stderr }: Environment): void {
   command
-    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text), outputError: () => {} })
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+      outputError: () => {},
+    })
     .configureHelp(helpFormat)
     .helpOption('-h, --help', 'Show this help')
     .showSuggestionAfterError(false)

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+
 import type { PixelValues, RgbImage, VisionEncoder } from '@blip2/interfaces';
 import { Blip2Processor, decodeImage } from '@blip2/processor';
 import { createSession } from '@blip2/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2, createBlip2 } from './blip2.ts';
 import { questionPrompt } from './prompt-templates.ts';
 
@@ -23,8 +25,12 @@ beforeAll(async () => {
   const loaded = await Blip2.fromPretrained(model);
   const { vision, qformer, projection, language } = loaded.pipeline;
   const counting: VisionEncoder = {
-    imageSize: vision.imageSize, hiddenSize: vision.hiddenSize,
-    encode: (pixelValues: PixelValues, options) => (encoded.push(pixelValues.dims[0]), vision.encode(pixelValues, options)),
+    imageSize: vision.imageSize,
+    hiddenSize: vision.hiddenSize,
+    encode: (pixelValues: PixelValues, options) => (
+      encoded.push(pixelValues.dims[0]),
+      vision.encode(pixelValues, options)
+    ),
     [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
   };
   blip2 = createBlip2({ vision: counting, qformer, projection, language, processor: loaded.processor });
@@ -53,7 +59,10 @@ describe('caption', () => {
   });
 
   test('goes on from a prompt', async () => {
-    const [plain, prompted] = [await blip2.caption(first, short), await blip2.caption(first, { ...short, prompt: 'Question: how many objects are there? Answer:' })];
+    const [plain, prompted] = [
+      await blip2.caption(first, short),
+      await blip2.caption(first, { ...short, prompt: 'Question: how many objects are there? Answer:' }),
+    ];
     expect(prompted.text).not.toBe(plain.text);
     expect(prompted.text).toBe((await blip2.answer(first, 'how many objects are there?', short)).text);
   });
@@ -74,14 +83,21 @@ describe('answer', () => {
     encoded.length = 0;
     const answers = await blip2.answer(first, questions, short);
     expect(encoded).toEqual([1]);
-    expect(answers.map(({ text }) => text)).toEqual([(await blip2.answer(first, questions[0] ?? '', short)).text, (await blip2.answer(first, questions[1] ?? '', short)).text]);
+    expect(answers.map(({ text }) => text)).toEqual([
+      (await blip2.answer(first, questions[0] ?? '', short)).text,
+      (await blip2.answer(first, questions[1] ?? '', short)).text,
+    ]);
     expect(answers[0]?.text).not.toBe(answers[1]?.text);
   });
 
   test('pairs several images with one question, and lists side by side', async () => {
     const [question = '', other = ''] = questions;
-    const alone = async (image: string, asked: string): Promise<string> => (await blip2.answer(image, asked, short)).text;
-    expect((await blip2.answer([first, second], question, short)).map(({ text }) => text)).toEqual([await alone(first, question), await alone(second, question)]);
+    const alone = async (image: string, asked: string): Promise<string> =>
+      (await blip2.answer(image, asked, short)).text;
+    expect((await blip2.answer([first, second], question, short)).map(({ text }) => text)).toEqual([
+      await alone(first, question),
+      await alone(second, question),
+    ]);
     encoded.length = 0;
     const pairs = await blip2.answer([first, third], [question, other], short);
     expect(encoded).toEqual([2]);
@@ -95,13 +111,17 @@ describe('answer', () => {
     await expect(blip2.answer(images, questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /3 and 2/));
     await expect(blip2.answer([], questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /0 and 2/));
     await expect(blip2.answer(first, ' ', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[0\]/));
-    await expect(blip2.answer(first, ['what?', ''], short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[1\]/));
+    await expect(blip2.answer(first, ['what?', ''], short)).rejects.toThrow(
+      failure('INVALID_ARGUMENT', /questions\[1\]/),
+    );
   });
 
   test('asks as the model was trained, or as it is told', async () => {
     const [question = ''] = questions;
     const asked = await blip2.answer(first, question, short);
-    expect((await blip2.answer(first, questionPrompt(question), { ...short, rawPrompt: true })).tokenIds).toEqual(asked.tokenIds);
+    expect((await blip2.answer(first, questionPrompt(question), { ...short, rawPrompt: true })).tokenIds).toEqual(
+      asked.tokenIds,
+    );
     expect((await blip2.answer(first, question, { ...short, rawPrompt: true })).tokenIds).not.toEqual(asked.tokenIds);
   });
 
@@ -120,32 +140,53 @@ describe('options', () => {
     expect(beams.text).not.toBe('');
     expect(greedy.tokenIds.length).toBeGreaterThan(2);
     expect((await blip2.caption(first, { maxNewTokens: 2 })).tokenIds).toEqual(greedy.tokenIds.slice(0, 2));
-    await expect(blip2.caption(first, { ...short, numReturnSequences: 2, numBeams: 2 })).rejects.toThrow(failure('INVALID_ARGUMENT', /numReturnSequences/));
+    await expect(blip2.caption(first, { ...short, numReturnSequences: 2, numBeams: 2 })).rejects.toThrow(
+      failure('INVALID_ARGUMENT', /numReturnSequences/),
+    );
     for (const [name, option] of Object.entries({ returnPrompt: true, outputScores: true, outputLogits: true })) {
-      await expect(blip2.caption(first, { ...short, [name]: option })).rejects.toThrow(failure('INVALID_ARGUMENT', new RegExp(`${name}.*Use generate of the model`)));
+      await expect(blip2.caption(first, { ...short, [name]: option })).rejects.toThrow(
+        failure('INVALID_ARGUMENT', new RegExp(`${name}.*Use generate of the model`)),
+      );
     }
-    await expect(blip2.caption(first, { ...short, numBeams: 2, onToken: () => undefined })).rejects.toThrow(failure('INVALID_ARGUMENT', /onToken/));
-    await expect(blip2.caption(first, { maxNewToken: 2 } as object)).rejects.toThrow(failure('UNKNOWN_OPTION', /maxNewTokens/));
+    await expect(blip2.caption(first, { ...short, numBeams: 2, onToken: () => undefined })).rejects.toThrow(
+      failure('INVALID_ARGUMENT', /onToken/),
+    );
+    await expect(blip2.caption(first, { maxNewToken: 2 } as object)).rejects.toThrow(
+      failure('UNKNOWN_OPTION', /maxNewTokens/),
+    );
   });
 
   test('stop a task before it starts, and between tokens', async () => {
     await expect(blip2.caption(first, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
     const controller = new AbortController();
     let steps = 0;
-    const stopped = blip2.caption(first, { maxNewTokens: 30, minNewTokens: 30, signal: controller.signal, logitsProcessors: [() => { if (++steps === 3) controller.abort(); }] });
+    const stopped = blip2.caption(first, {
+      maxNewTokens: 30,
+      minNewTokens: 30,
+      signal: controller.signal,
+      logitsProcessors: [
+        () => {
+          if (++steps === 3) controller.abort();
+        },
+      ],
+    });
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
     expect(steps).toBe(3);
   });
 
   test('do not allow URLs unless told', async () => {
-    await expect(blip2.caption('https://example.org/image.png', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /allowUrls/));
+    await expect(blip2.caption('https://example.org/image.png', short)).rejects.toThrow(
+      failure('INVALID_ARGUMENT', /allowUrls/),
+    );
   });
 });
 
 describe('Blip2.fromPretrained', () => {
   test('loads no graph before it is used', async () => {
     const made: string[] = [];
-    await using loaded = await Blip2.fromPretrained(model, { createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)) });
+    await using loaded = await Blip2.fromPretrained(model, {
+      createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)),
+    });
     expect(made).toEqual([]);
     await loaded.answer(first, ['what?', 'how many?'], short);
     expect(made.toSorted()).toEqual(['language_projection', 'opt_decoder', 'opt_embedding', 'qformer', 'vision_model']);
@@ -160,7 +201,9 @@ describe('Blip2.fromPretrained', () => {
 
   test('writes the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(model, { isolate: 'worker' });
-    expect((await worker.caption(images, short)).map(({ text }) => text)).toEqual((await blip2.caption(images, short)).map(({ text }) => text));
+    expect((await worker.caption(images, short)).map(({ text }) => text)).toEqual(
+      (await blip2.caption(images, short)).map(({ text }) => text),
+    );
   });
 
   test('gives repositories of 2023 prompts without image tokens', async () => {

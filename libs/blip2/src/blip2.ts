@@ -1,20 +1,24 @@
 import type { NewToken } from '@blip2/generate';
 import type { GenerationOptions, PixelValues } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
-import { openCheckpointParts } from './checkpoint-parts.ts';
+
 import { assembleConditionalGeneration } from './blip2-for-conditional-generation.ts';
+import { openCheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
-import type { ModelSources } from './model-sources.ts';
-import { createPipeline, type Blip2Parts, type Blip2Pipeline, type EncodeImagesOptions } from './pipeline.ts';
 import { loadProcessor } from './load-processor.ts';
-import { chatPrompt, questionPrompt, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
+import type { ModelSources } from './model-sources.ts';
+import { type Blip2Parts, type Blip2Pipeline, createPipeline, type EncodeImagesOptions } from './pipeline.ts';
+import { preparedAhead } from './prepare-ahead.ts';
+import { chatPrompt, type ChatTemplate, type PromptTemplate, questionPrompt } from './prompt-templates.ts';
 import { createEncodedImages, type EncodedImage } from './tasks/encoded-image.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './tasks/image-tasks.ts';
 import type { RankAnswersOptions } from './tasks/rank-answers.ts';
 import type { ImageOptions } from './tasks/task-images.ts';
-import { preparedAhead } from './prepare-ahead.ts';
 
-/** What every task that writes takes: options of generation, and how images are read. Unless told, at most 32 new tokens are written. */
+/**
+ * What every task that writes takes: options of generation, and how images are read. Unless told, at most 32 new tokens
+ * are written.
+ */
 export interface TaskOptions extends GenerationOptions, ImageOptions {
   /** Hears every token as it is chosen; its `row` is the place of the image or question. Not with beams. */
   readonly onToken?: (token: NewToken) => void;
@@ -22,7 +26,10 @@ export interface TaskOptions extends GenerationOptions, ImageOptions {
 
 /** How images are described. */
 export interface CaptionOptions extends TaskOptions {
-  /** Text that the caption is to go on from, such as `a photo of`; the result does not repeat it. Default none; InstructBLIP needs an instruction and has one. */
+  /**
+   * Text that the caption is to go on from, such as `a photo of`; the result does not repeat it. Default none;
+   * InstructBLIP needs an instruction and has one.
+   */
   readonly prompt?: string;
 }
 
@@ -60,7 +67,8 @@ export interface Blip2TaskParts extends Blip2Parts {
 }
 
 /**
- * Assembles the tasks from any implementations of the seams; they stay the caller's to dispose of one by one, or all by the result.
+ * Assembles the tasks from any implementations of the seams; they stay the caller's to dispose of one by one, or all by
+ * the result.
  * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
  */
 export function createBlip2({ processor, ...parts }: Blip2TaskParts): Blip2 {
@@ -74,14 +82,18 @@ export function createBlip2({ processor, ...parts }: Blip2TaskParts): Blip2 {
 const PROMPTS: TaskPrompts = { caption: undefined, question: questionPrompt, chat: chatPrompt };
 
 function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose: () => Promise<void>): Blip2 {
-  const keep = async (pixelValues: PixelValues, options: EncodeImagesOptions): Promise<EncodedImage[]> => createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues, options));
+  const keep = async (pixelValues: PixelValues, options: EncodeImagesOptions): Promise<EncodedImage[]> =>
+    createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues, options));
   return { ...createImageTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
 }
 
 async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2> {
   const parts = await openCheckpointParts(source, options);
   try {
-    const [model, processor] = await Promise.all([preparedAhead(assembleConditionalGeneration(parts), options), loadProcessor({ folder: parts.folders.processor, config: parts.config })]);
+    const [model, processor] = await Promise.all([
+      preparedAhead(assembleConditionalGeneration(parts), options),
+      loadProcessor({ folder: parts.folders.processor, config: parts.config }),
+    ]);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();
@@ -91,9 +103,12 @@ async function fromPretrained(source: string | ModelSources, options: LoadOption
 
 export const Blip2: {
   /**
-   * Loads model and processor from a folder in the Hugging Face layout or with the names of LAVIS, a hub id, or one of these for each part. Weights are read when a part is first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
+   * Loads model and processor from a folder in the Hugging Face layout or with the names of LAVIS, a hub id, or one of
+   * these for each part. Weights are read when a part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
+   * `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and
+   * `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
    * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
    */
   readonly fromPretrained: typeof fromPretrained;

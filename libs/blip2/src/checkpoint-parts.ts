@@ -1,17 +1,33 @@
-import { readConfig, type Blip2Config } from '@blip2/config';
 import { resolveSource } from '@blip2/checkpoint';
+import { type Blip2Config, readConfig } from '@blip2/config';
 import { Blip2Error } from '@blip2/interfaces';
-import type { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
+import type {
+  Blip2QFormerModel,
+  LanguageProjection,
+  MatchingHead,
+  RetrievalProjection,
+  TextConditionedQFormer,
+} from '@blip2/qformer';
 import { createPartHost, expectDevice, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
-import { partOptions, type LoadOptions } from './load-options.ts';
-import * as loaders from './part-loaders.ts';
-import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
-import type { ModelConfig } from './model-config.ts';
-import { readSourcesConfig, resolveSources, sameFolder, type ModelFolders, type ModelSources } from './model-sources.ts';
-import { once } from './once.ts';
 
-/** The parts of one checkpoint. Each is made when it is first asked for; in workers the language model has one, and all others have one. */
+import { type LoadOptions, partOptions } from './load-options.ts';
+import type { ModelConfig } from './model-config.ts';
+import {
+  type ModelFolders,
+  type ModelSources,
+  readSourcesConfig,
+  resolveSources,
+  sameFolder,
+} from './model-sources.ts';
+import { once } from './once.ts';
+import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
+import * as loaders from './part-loaders.ts';
+
+/**
+ * The parts of one checkpoint. Each is made when it is first asked for; in workers the language model has one, and all
+ * others have one.
+ */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** Of the Q-Former and the configuration; where there is one source, of everything. */
   readonly folder: string;
@@ -21,7 +37,10 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   readonly config: C;
   /** Starts the language model's thread, where it is to have one, while other parts are made. */
   startLanguage(): void;
-  /** The encoder. Of every part: what the checkpoint does not hold of it is `MISSING_WEIGHT` when it is first used; `DISPOSED` after disposal. */
+  /**
+   * The encoder. Of every part: what the checkpoint does not hold of it is `MISSING_WEIGHT` when it is first used;
+   * `DISPOSED` after disposal.
+   */
   vision(): Promise<Blip2VisionModel>;
   /** The Q-Former of generation checkpoints, which reads patches alone. */
   qformer(): Promise<Blip2QFormerModel>;
@@ -44,17 +63,26 @@ const LOADERS = new URL('./part-loaders.js', import.meta.url);
 
 /**
  * Opens a model in the Hugging Face layout or with the names of LAVIS, from one folder or from one for each part.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; of a
- * hub id also `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`; what the weights lack is found when the parts are put together.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; `INVALID_ARGUMENT`,
+ * `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; of a
+ * hub id also `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`; what the weights lack is
+ * found when the parts are put together.
  */
-export async function openCheckpointParts(source: string | ModelSources, options: LoadOptions = {}): Promise<CheckpointParts> {
+export async function openCheckpointParts(
+  source: string | ModelSources,
+  options: LoadOptions = {},
+): Promise<CheckpointParts> {
   await expectOptions(options);
   const folders = await resolveSources(source, options);
   return openFolders(folders, await readSourcesConfig(folders), options);
 }
 
 /** The same for any whole model in one folder, whose configuration `read` understands. */
-export async function openModelParts<C extends ModelConfig>(read: (json: unknown, where: string) => C, source: string, options: LoadOptions = {}): Promise<CheckpointParts<C>> {
+export async function openModelParts<C extends ModelConfig>(
+  read: (json: unknown, where: string) => C,
+  source: string,
+  options: LoadOptions = {},
+): Promise<CheckpointParts<C>> {
   await expectOptions(options);
   const folder = await resolveSource(source, options);
   return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
@@ -67,25 +95,41 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
-function openFolders<C extends ModelConfig>(folders: ModelFolders, config: C, options: LoadOptions): CheckpointParts<C> {
+function openFolders<C extends ModelConfig>(
+  folders: ModelFolders,
+  config: C,
+  options: LoadOptions,
+): CheckpointParts<C> {
   const optionsOf = partOptions(options);
   const folder = folders.qformer;
   // The language model gets ready while the others look at an image.
-  const hosts = options.isolate === 'worker' ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) } : undefined;
+  const hosts =
+    options.isolate === 'worker'
+      ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) }
+      : undefined;
   hosts?.seeing.start(LOADERS);
   const made: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
-    if (disposed) throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed', { where: folder, fix: 'Load it again' });
+    if (disposed)
+      throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed', {
+        where: folder,
+        fix: 'Load it again',
+      });
   };
-  const part = <Name extends LoaderName>(name: Name, from = folder, more: Pick<LoadVisionOptions, 'finalNorm'> = {}): (() => ReturnType<(typeof loaders)[Name]>) => once(async () => {
-    expectOpen();
-    const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
-    const host = name === 'loadLanguageModel' ? hosts?.writing : hosts?.seeing;
-    const created = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
-    made.push(created);
-    return created;
-  }) as () => ReturnType<(typeof loaders)[Name]>;
+  const part = <Name extends LoaderName>(
+    name: Name,
+    from = folder,
+    more: Pick<LoadVisionOptions, 'finalNorm'> = {},
+  ): (() => ReturnType<(typeof loaders)[Name]>) =>
+    once(async () => {
+      expectOpen();
+      const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
+      const host = name === 'loadLanguageModel' ? hosts?.writing : hosts?.seeing;
+      const created = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
+      made.push(created);
+      return created;
+    }) as () => ReturnType<(typeof loaders)[Name]>;
   return {
     folder,
     folders,

@@ -1,11 +1,20 @@
 import { join } from 'node:path';
-import { LanguageModel, LanguageProjection, QFormer, token, VisionEncoder, type Token } from '@blip2/interfaces';
+
+import { LanguageModel, LanguageProjection, QFormer, type Token, token, VisionEncoder } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { fakeVisionEncoder } from '@blip2/testing';
 import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
+
 import type { CheckpointParts } from './checkpoint-parts.ts';
-import { Blip2Token, blip2Module, CheckpointPartsToken, createBlip2Container, ProcessorToken, provide } from './container.ts';
+import {
+  blip2Module,
+  Blip2Token,
+  CheckpointPartsToken,
+  createBlip2Container,
+  ProcessorToken,
+  provide,
+} from './container.ts';
 
 const model = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
 const image = join(import.meta.dirname, '../../../examples/left-of.png');
@@ -23,10 +32,15 @@ describe('createBlip2Container', () => {
 
   test('makes no language model for somebody who wants the vision encoder', async () => {
     const made: string[] = [];
-    await using container = await createBlip2Container(model, { createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)) });
+    await using container = await createBlip2Container(model, {
+      createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)),
+    });
     const parts = await container.get(CheckpointPartsToken);
     let languages = 0;
-    await container.replace(CheckpointPartsToken, [], () => ({ ...parts, language: () => (languages += 1, parts.language()) }));
+    await container.replace(CheckpointPartsToken, [], () => ({
+      ...parts,
+      language: () => ((languages += 1), parts.language()),
+    }));
     const vision = await container.get(VisionEncoder);
     await vision.encode({ type: 'float32', dims: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) });
     expect({ made, languages }).toEqual({ made: ['vision_model'], languages: 0 });
@@ -35,11 +49,19 @@ describe('createBlip2Container', () => {
     await parts[Symbol.asyncDispose]();
   });
 
-  test('puts another encoder in the place of the checkpoint\'s', async () => {
+  test("puts another encoder in the place of the checkpoint's", async () => {
     await using container = await createBlip2Container(model);
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 128, patches: 3 }));
     const blip2 = await container.get(Blip2Token);
-    expect((await blip2.pipeline.vision.encode({ type: 'float32', dims: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) })).dims).toEqual([1, 3, 128]);
+    expect(
+      (
+        await blip2.pipeline.vision.encode({
+          type: 'float32',
+          dims: [1, 3, 64, 64],
+          data: new Float32Array(3 * 64 * 64),
+        })
+      ).dims,
+    ).toEqual([1, 3, 128]);
     expect((await blip2.caption(image, { maxNewTokens: 2 })).tokenIds.length).toBeGreaterThan(0);
   });
 
@@ -62,7 +84,9 @@ describe('createBlip2Container', () => {
     const vision = await container.get(VisionEncoder);
     await container[Symbol.asyncDispose]();
     await container[Symbol.asyncDispose]();
-    await expect(vision.encode({ type: 'float32', dims: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) })).rejects.toMatchObject({ code: 'DISPOSED' });
+    await expect(
+      vision.encode({ type: 'float32', dims: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) }),
+    ).rejects.toMatchObject({ code: 'DISPOSED' });
     await expect(container.get(LanguageModel)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 });

@@ -1,7 +1,8 @@
-import { Blip2Error, LanguageModel, LanguageProjection, QFormer, VisionEncoder, type Token } from '@blip2/interfaces';
+import { Blip2Error, LanguageModel, LanguageProjection, QFormer, type Token, VisionEncoder } from '@blip2/interfaces';
 import { Container, ContainerModule } from 'inversify';
+
 import { createBlip2 } from './blip2.ts';
-import { openCheckpointParts, type CheckpointParts } from './checkpoint-parts.ts';
+import { type CheckpointParts, openCheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { loadProcessor } from './load-processor.ts';
 import { provide } from './provide.ts';
@@ -11,7 +12,8 @@ export { provide } from './provide.ts';
 export { Blip2Token, CheckpointPartsToken, ProcessorToken } from './tokens.ts';
 
 /**
- * Bindings of one checkpoint: every part is made when it is first asked for, once. The factories are those that are called by hand
+ * Bindings of one checkpoint: every part is made when it is first asked for, once. The factories are those that are
+ * called by hand
  * without a container. Rebind a token to put another part in its place.
  */
 export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
@@ -25,9 +27,16 @@ function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
     provide(bind, QFormer, [CheckpointPartsToken], (parts) => parts.qformer()).inSingletonScope();
     provide(bind, LanguageProjection, [CheckpointPartsToken], (parts) => parts.projection()).inSingletonScope();
     provide(bind, LanguageModel, [CheckpointPartsToken], (parts) => parts.language()).inSingletonScope();
-    provide(bind, ProcessorToken, [CheckpointPartsToken], ({ folders, config }) => loadProcessor({ folder: folders.processor, config })).inSingletonScope();
-    provide(bind, Blip2Token, [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken], (vision, qformer, projection, language, processor) =>
-      createBlip2({ vision, qformer, projection, language, processor })).inSingletonScope();
+    provide(bind, ProcessorToken, [CheckpointPartsToken], ({ folders, config }) =>
+      loadProcessor({ folder: folders.processor, config }),
+    ).inSingletonScope();
+    provide(
+      bind,
+      Blip2Token,
+      [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken],
+      (vision, qformer, projection, language, processor) =>
+        createBlip2({ vision, qformer, projection, language, processor }),
+    ).inSingletonScope();
   });
 }
 
@@ -35,14 +44,22 @@ function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
 export interface Blip2Container extends AsyncDisposable {
   /** Inversify's own, for bindings beside these. */
   readonly container: Container;
-  /** The part behind a token, made if need be. For composition roots only. @throws Blip2Error `DISPOSED`; whatever making it throws. */
+  /**
+   * The part behind a token, made if need be. For composition roots only. @throws Blip2Error `DISPOSED`; whatever
+   * making it throws.
+   */
   get<T>(id: Token<T>): Promise<T>;
   /** Puts another part behind a token; before anything that depends on it has been asked for. */
-  replace<T, const Deps extends readonly Token<unknown>[]>(id: Token<T>, deps: Deps, create: Parameters<typeof provide<T, Deps>>[3]): Promise<void>;
+  replace<T, const Deps extends readonly Token<unknown>[]>(
+    id: Token<T>,
+    deps: Deps,
+    create: Parameters<typeof provide<T, Deps>>[3],
+  ): Promise<void>;
 }
 
 /**
- * A container of its own with the bindings of `blip2Module`. Nothing is opened before a part is asked for, so what `openCheckpointParts` throws comes from `get`.
+ * A container of its own with the bindings of `blip2Module`. Nothing is opened before a part is asked for, so what
+ * `openCheckpointParts` throws comes from `get`.
  * Disposing of it disposes of the checkpoint's parts that were made.
  */
 export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
@@ -62,7 +79,8 @@ export async function createBlip2Container(source: string, options?: LoadOptions
     },
     async [Symbol.asyncDispose]() {
       disposed = true;
-      // What the container made is released by the assembly, in reverse order; the container knows no order. What was put in its place is its maker's.
+      // What the container made is released by the assembly, in reverse order; the container knows no order. What was
+      // put in its place is its maker's.
       const parts = await opened?.catch(() => undefined);
       await parts?.[Symbol.asyncDispose]();
     },

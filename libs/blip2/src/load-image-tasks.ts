@@ -1,15 +1,21 @@
 import { resolveSource } from '@blip2/checkpoint';
 import { readConfig } from '@blip2/config';
+
 import { Blip2 } from './blip2.ts';
 import { expectOptions } from './checkpoint-parts.ts';
 import { InstructBlip } from './instruct/instructblip.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { ImageTasks } from './tasks/image-tasks.ts';
 
-/** The tasks of any checkpoint with a language model: BLIP-2's or InstructBLIP's, as its configuration says. @throws as `Blip2.fromPretrained`. */
+/**
+ * The tasks of any checkpoint with a language model: BLIP-2's or InstructBLIP's, as its configuration says. @throws as
+ * `Blip2.fromPretrained`.
+ */
 export async function loadImageTasks(source: string, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);
   const folder = await resolveSource(source, options);
   const { model_type: modelType } = Object(await readConfig(folder));
-  return modelType === 'instructblip' ? InstructBlip.fromPretrained(folder, options) : Blip2.fromPretrained(folder, options);
+  return modelType === 'instructblip'
+    ? InstructBlip.fromPretrained(folder, options)
+    : Blip2.fromPretrained(folder, options);
 }

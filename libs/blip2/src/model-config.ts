@@ -8,7 +8,9 @@ export function configJson(config: ModelConfig, dtype?: string, architecture?: s
   const instruct = config.modelType === 'instructblip';
   const json = instruct ? InstructBlipConfig.toJson(config) : Blip2Config.toJson(config);
   return {
-    architectures: [instruct ? 'InstructBlipForConditionalGeneration' : 'Blip2ForConditionalGeneration'], ...json,
-    ...(architecture !== undefined && { architectures: [architecture] }), ...(dtype !== undefined && { torch_dtype: dtype, ...('dtype' in json && { dtype }) }),
+    architectures: [instruct ? 'InstructBlipForConditionalGeneration' : 'Blip2ForConditionalGeneration'],
+    ...json,
+    ...(architecture !== undefined && { architectures: [architecture] }),
+    ...(dtype !== undefined && { torch_dtype: dtype, ...('dtype' in json && { dtype }) }),
   };
 }

@@ -1,9 +1,11 @@
 import { openModelWeights, resolveSource } from '@blip2/checkpoint';
 import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
+
 import type { LoadOptions } from './load-options.ts';
 
 /**
- * Where the parts of one model come from: folders, or ids of the hub. The checkpoints of LAVIS, for example, hold neither the frozen encoder nor the language model.
+ * Where the parts of one model come from: folders, or ids of the hub. The checkpoints of LAVIS, for example, hold
+ * neither the frozen encoder nor the language model.
  * Each needs a `config.json` in the Hugging Face layout, of the part alone or of a whole model.
  */
 export interface ModelSources {
@@ -27,8 +29,14 @@ export interface ModelFolders extends Required<ModelSources> {
 export async function resolveSources(source: string | ModelSources, options: LoadOptions): Promise<ModelFolders> {
   if (typeof source === 'string') return sameFolder(await resolveSource(source, options));
   const qformer = await resolveSource(source.qformer, options);
-  const resolved = async (part: string | undefined): Promise<string> => (part === undefined ? qformer : resolveSource(part, options));
-  const folders = { qformer, vision: await resolved(source.vision), language: await resolved(source.language), processor: await resolved(source.processor) };
+  const resolved = async (part: string | undefined): Promise<string> =>
+    part === undefined ? qformer : resolveSource(part, options);
+  const folders = {
+    qformer,
+    vision: await resolved(source.vision),
+    language: await resolved(source.language),
+    processor: await resolved(source.processor),
+  };
   return { ...folders, ...(folders.vision !== qformer && (await holdsTrainedNorm(qformer)) && { finalNorm: qformer }) };
 }
 

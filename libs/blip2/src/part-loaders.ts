@@ -1,18 +1,37 @@
 /** One loader per part, in a module of its own so that a worker can import it. */
 import { readConfig, TextConfig } from '@blip2/config';
 import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
-import { Blip2QFormerModel, LanguageProjection, MatchingHead, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
+import {
+  Blip2QFormerModel,
+  LanguageProjection,
+  MatchingHead,
+  RetrievalProjection,
+  TextConditionedQFormer,
+} from '@blip2/qformer';
 import { Blip2VisionModel, type LoadVisionOptions } from '@blip2/vision';
+
 import type { LoadedPartOptions, PartWithPrecision } from './load-options.ts';
 
 /** Any language model that a checkpoint can name, told apart by `architecture`. */
 export type CheckpointLanguageModel = OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration;
 
 export type LoaderName =
-  | 'loadVision' | 'loadQFormer' | 'loadLanguageProjection' | 'loadTextQFormer' | 'loadVisionProjection' | 'loadTextProjection' | 'loadMatchingHead' | 'loadLanguageModel';
+  | 'loadVision'
+  | 'loadQFormer'
+  | 'loadLanguageProjection'
+  | 'loadTextQFormer'
+  | 'loadVisionProjection'
+  | 'loadTextProjection'
+  | 'loadMatchingHead'
+  | 'loadLanguageModel';
 
 /** Which precision each loader is told of. */
-export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision>>> = { loadVision: 'vision', loadQFormer: 'qformer', loadTextQFormer: 'qformer', loadLanguageModel: 'language' };
+export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision>>> = {
+  loadVision: 'vision',
+  loadQFormer: 'qformer',
+  loadTextQFormer: 'qformer',
+  loadLanguageModel: 'language',
+};
 
 export function loadVision(folder: string, options?: LoadVisionOptions): Promise<Blip2VisionModel> {
   return Blip2VisionModel.fromPretrained(folder, options);

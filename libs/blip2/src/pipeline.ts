@@ -1,8 +1,24 @@
 import {
-  Blip2Error, type GenerationOptions, type LanguageModel, type LanguageProjection, type PixelValues, type QFormer, type TokenEmbeddings, type TokenIds, type VisionEncoder,
+  generate,
+  type GenerateOutput,
+  type GenerationContext,
+  type SequenceLogProbs,
+  sequenceLogProbs,
+  type SequenceLogProbsOptions,
+} from '@blip2/generate';
+import {
+  Blip2Error,
+  type GenerationOptions,
+  type LanguageModel,
+  type LanguageProjection,
+  type PixelValues,
+  type QFormer,
+  type TokenEmbeddings,
+  type TokenIds,
+  type VisionEncoder,
 } from '@blip2/interfaces';
-import { generate, sequenceLogProbs, type GenerateOutput, type GenerationContext, type SequenceLogProbs, type SequenceLogProbsOptions } from '@blip2/generate';
-import { mergePrompt, type MergedPrompt, type PromptText } from './merge-prompt.ts';
+
+import { type MergedPrompt, mergePrompt, type PromptText } from './merge-prompt.ts';
 
 /** One implementation per seam, ours or anybody's. */
 export interface Blip2Parts {
@@ -18,7 +34,10 @@ export interface Blip2Parts {
 
 /** How images get into a prompt. */
 export interface PromptLayout {
-  /** The id whose positions take the image features; `undefined`: the features stand in front of the text (repositories of 2023). */
+  /**
+   * The id whose positions take the image features; `undefined`: the features stand in front of the text (repositories
+   * of 2023).
+   */
   readonly imageTokenIndex: number | undefined;
 }
 
@@ -39,7 +58,10 @@ export interface PromptInputs extends PromptText {
 
 /** The four parts in a row: images to prefix, prefix and text to tokens. */
 export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
-  /** Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH` for images of another size. */
+  /**
+   * Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH` for
+   * images of another size.
+   */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 
@@ -47,16 +69,24 @@ export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, As
 export interface PromptTasks<Inputs extends PromptInputs> {
   /**
    * Embeddings of a whole prompt, image features in their places.
-   * @throws Blip2Error `INVALID_ARGUMENT` for ids and embeddings both, or ids beyond the vocabulary; `SHAPE_MISMATCH` if image tokens and features, or texts and images, are not as many.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids and embeddings both, or ids beyond the vocabulary; `SHAPE_MISMATCH`
+   * if image tokens and features, or texts and images, are not as many.
    */
   embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
-  /** Writes new tokens after each prompt. @throws Blip2Error as `embedPrompt`, and as `generate` of `@blip2/generate`. */
+  /**
+   * Writes new tokens after each prompt. @throws Blip2Error as `embedPrompt`, and as `generate` of `@blip2/generate`.
+   */
   generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
   /**
-   * How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts are read once.
+   * How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts
+   * are read once.
    * @throws Blip2Error as `embedPrompt`, and as `sequenceLogProbs` of `@blip2/generate`.
    */
-  scoreSequences(inputs: Inputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
+  scoreSequences(
+    inputs: Inputs,
+    candidates: readonly TokenIds[],
+    options?: SequenceLogProbsOptions & EncodeImagesOptions,
+  ): Promise<SequenceLogProbs[][]>;
 }
 
 /**
@@ -68,9 +98,15 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
   expectFit(parts);
   const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
     projection.project(await qformer.query(await vision.encode(pixelValues, options)));
-  const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> => (isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues);
+  const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
+    isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues;
   return {
-    vision, qformer, projection, language, encodeImages, ...createPromptTasks(language, layout, prefixOf),
+    vision,
+    qformer,
+    projection,
+    language,
+    encodeImages,
+    ...createPromptTasks(language, layout, prefixOf),
     async [Symbol.asyncDispose]() {
       for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
     },
@@ -78,7 +114,11 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
 }
 
 /** Prompts over any way from images to their prefix. */
-export function createPromptTasks<Inputs extends PromptInputs>(language: LanguageModel, layout: PromptLayout, prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>): PromptTasks<Inputs> {
+export function createPromptTasks<Inputs extends PromptInputs>(
+  language: LanguageModel,
+  layout: PromptLayout,
+  prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+): PromptTasks<Inputs> {
   const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
     mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
   return {
@@ -87,7 +127,12 @@ export function createPromptTasks<Inputs extends PromptInputs>(language: Languag
       const { interpolatePosEncoding = false } = options;
       const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
       // Penalties see the prompt of a causal model; a seq2seq model begins with ids of its own.
-      return generate(language, language.architecture === 'causal' ? { ...prompt, promptIds } : prompt, options, context);
+      return generate(
+        language,
+        language.architecture === 'causal' ? { ...prompt, promptIds } : prompt,
+        options,
+        context,
+      );
     },
     async scoreSequences(inputs, candidates, { interpolatePosEncoding = false, ...options } = {}) {
       const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
@@ -97,14 +142,22 @@ export function createPromptTasks<Inputs extends PromptInputs>(language: Languag
 }
 
 /** @throws Blip2Error `SHAPE_MISMATCH` if a part does not read what the one before it writes. */
-export function expectFit({ vision, qformer, projection, language }: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
+export function expectFit({
+  vision,
+  qformer,
+  projection,
+  language,
+}: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
   expectSeen(vision, qformer);
   expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
   expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
 }
 
 /** @throws Blip2Error `SHAPE_MISMATCH` if a Q-Former does not read what an encoder writes. */
-export function expectSeen(vision: Pick<VisionEncoder, 'hiddenSize'>, qformer: Pick<QFormer, 'encoderHiddenSize'>): void {
+export function expectSeen(
+  vision: Pick<VisionEncoder, 'hiddenSize'>,
+  qformer: Pick<QFormer, 'encoderHiddenSize'>,
+): void {
   expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
 }
 
@@ -114,5 +167,8 @@ export function isPixelValues(tensor: PixelValues | VisualPrefix): tensor is Pix
 }
 
 function expectSame(a: string, left: number, b: string, right: number): void {
-  if (left !== right) throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, { fix: 'Use parts that were trained together, or another projection' });
+  if (left !== right)
+    throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, {
+      fix: 'Use parts that were trained together, or another projection',
+    });
 }

@@ -3,6 +3,7 @@ import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfa
 import { planLanguage } from '@blip2/language';
 import { BLIP2_QFORMER_LAYOUT, INSTRUCTBLIP_QFORMER_LAYOUT, planQFormer } from '@blip2/qformer';
 import { planVision } from '@blip2/vision';
+
 import type { ModelConfig } from './model-config.ts';
 
 /** A file that loading at a precision makes. */
@@ -14,17 +15,32 @@ export interface PlannedFile {
 }
 
 /**
- * The files of converted weights that loading a model at a precision makes, one per part, two of a language model at `fast`; none of a part that is read as it lies. Nothing is
- * converted, and of the weights only names and shapes count. `store` has the names of the Hugging Face layout; a retrieval model has no language model.
+ * The files of converted weights that loading a model at a precision makes, one per part, two of a language model at
+ * `fast`; none of a part that is read as it lies. Nothing is
+ * converted, and of the weights only names and shapes count. `store` has the names of the Hugging Face layout; a
+ * retrieval model has no language model.
  */
 export function plannedFiles(config: ModelConfig, store: WeightStore, dtype: PrecisionChoice): PlannedFile[] {
   const { visionConfig, qformerConfig, textConfig } = config;
   const hasLanguageModel = [...store.tensors.keys()].some((name) => name.startsWith('language_model.'));
-  const layout = config.modelType === 'instructblip' ? INSTRUCTBLIP_QFORMER_LAYOUT : hasLanguageModel ? undefined : BLIP2_QFORMER_LAYOUT;
-  const file = (part: PlannedFile['part'], weights: readonly PlannedWeight[] | undefined): PlannedFile[] => (weights ? [{ part, weights }] : []);
+  const layout =
+    config.modelType === 'instructblip'
+      ? INSTRUCTBLIP_QFORMER_LAYOUT
+      : hasLanguageModel
+        ? undefined
+        : BLIP2_QFORMER_LAYOUT;
+  const file = (part: PlannedFile['part'], weights: readonly PlannedWeight[] | undefined): PlannedFile[] =>
+    weights ? [{ part, weights }] : [];
   return [
     ...file('vision', planVision(visionConfig, partWeights(store, 'vision_model'), dtype)),
-    ...file('qformer', planQFormer(qformerConfig, partWeights(store, 'qformer'), dtype, layout && { norm: layout.norm, text: true })),
-    ...(hasLanguageModel ? planLanguage(textConfig, partWeights(store, 'language_model'), dtype).flatMap((weights) => file('language', weights)) : []),
+    ...file(
+      'qformer',
+      planQFormer(qformerConfig, partWeights(store, 'qformer'), dtype, layout && { norm: layout.norm, text: true }),
+    ),
+    ...(hasLanguageModel
+      ? planLanguage(textConfig, partWeights(store, 'language_model'), dtype).flatMap((weights) =>
+          file('language', weights),
+        )
+      : []),
   ];
 }

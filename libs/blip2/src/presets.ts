@@ -2,18 +2,31 @@ import type { AnswerOptions, CaptionOptions } from './blip2.ts';
 import { shortAnswerPrompt } from './prompt-templates.ts';
 
 /**
- * How LAVIS writes captions of COCO with the `*-coco` checkpoints: 5 beams, 8 to 30 tokens, after "a photo of", which the result does not repeat.
+ * How LAVIS writes captions of COCO with the `*-coco` checkpoints: 5 beams, 8 to 30 tokens, after "a photo of", which
+ * the result does not repeat.
  * `blip2.caption(image, captionPreset)`. Source: LAVIS `caption_coco_eval` configurations.
  */
 export const CAPTION_PRESET: Pick<CaptionOptions, 'prompt' | 'numBeams' | 'minNewTokens' | 'maxNewTokens'> = {
-  prompt: 'a photo of', numBeams: 5, minNewTokens: 8, maxNewTokens: 30,
+  prompt: 'a photo of',
+  numBeams: 5,
+  minNewTokens: 8,
+  maxNewTokens: 30,
 };
 
 /**
- * How LAVIS answers the questions of VQAv2, OK-VQA and GQA: 5 beams, 1 to 10 tokens, and a length penalty of −1, which favours short answers.
- * `blip2.answer(image, question, shortAnswerPreset)`. For OPT the paper asks in the words of `questionPrompt`: `{ ...shortAnswerPreset, template: questionPrompt }`.
+ * How LAVIS answers the questions of VQAv2, OK-VQA and GQA: 5 beams, 1 to 10 tokens, and a length penalty of −1, which
+ * favours short answers.
+ * `blip2.answer(image, question, shortAnswerPreset)`. For OPT the paper asks in the words of `questionPrompt`: `{
+ * ...shortAnswerPreset, template: questionPrompt }`.
  * Source: arXiv 2301.12597, section 4.2, and LAVIS `vqav2_zeroshot_*_eval` configurations.
  */
-export const shortAnswerPreset: Pick<AnswerOptions, 'template' | 'numBeams' | 'minNewTokens' | 'maxNewTokens' | 'lengthPenalty'> = {
-  template: shortAnswerPrompt, numBeams: 5, minNewTokens: 1, maxNewTokens: 10, lengthPenalty: -1,
+export const shortAnswerPreset: Pick<
+  AnswerOptions,
+  'template' | 'numBeams' | 'minNewTokens' | 'maxNewTokens' | 'lengthPenalty'
+> = {
+  template: shortAnswerPrompt,
+  numBeams: 5,
+  minNewTokens: 1,
+  maxNewTokens: 10,
+  lengthPenalty: -1,
 };

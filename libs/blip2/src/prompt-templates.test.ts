@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+
 import { bareQuestion, chatPrompt, questionPrompt, shortAnswerPrompt } from './prompt-templates.ts';
 
 test('questions are put in the words of training', () => {
@@ -9,6 +10,15 @@ test('questions are put in the words of training', () => {
 
 test('a conversation is its turns, each a sentence, and the next question', () => {
   expect(chatPrompt([], 'which city is this?')).toBe('Question: which city is this? Answer:');
-  expect(chatPrompt([{ question: 'which city is this?', answer: 'singapore' }, { question: 'why?', answer: 'it has a statue of a merlion' }], 'name?'))
-    .toBe('Question: which city is this? Answer: singapore. Question: why? Answer: it has a statue of a merlion. Question: name? Answer:');
+  expect(
+    chatPrompt(
+      [
+        { question: 'which city is this?', answer: 'singapore' },
+        { question: 'why?', answer: 'it has a statue of a merlion' },
+      ],
+      'name?',
+    ),
+  ).toBe(
+    'Question: which city is this? Answer: singapore. Question: why? Answer: it has a statue of a merlion. Question: name? Answer:',
+  );
 });

@@ -12,7 +12,10 @@ export interface Turn {
 /** How a conversation becomes a prompt for its next question. */
 export type ChatTemplate = (history: readonly Turn[], question: string) => string;
 
-/** How the model was asked questions in training (arXiv 2301.12597, section 4.2; the prompt of the reference's examples). The default of `answer`. */
+/**
+ * How the model was asked questions in training (arXiv 2301.12597, section 4.2; the prompt of the reference's
+ * examples). The default of `answer`.
+ */
 export function questionPrompt(question: string): string {
   return `Question: ${question.trim()} Answer:`;
 }
@@ -22,12 +25,20 @@ export function shortAnswerPrompt(question: string): string {
   return `Question: ${question.trim()} Short answer:`;
 }
 
-/** A question after a conversation: the turns before it, each a sentence, joined by spaces (the template of LAVIS's instructed generation). */
+/**
+ * A question after a conversation: the turns before it, each a sentence, joined by spaces (the template of LAVIS's
+ * instructed generation).
+ */
 export function chatPrompt(history: readonly Turn[], question: string): string {
-  return [...history.map((turn) => `${questionPrompt(turn.question)} ${turn.answer}.`), questionPrompt(question)].join(' ');
+  return [...history.map((turn) => `${questionPrompt(turn.question)} ${turn.answer}.`), questionPrompt(question)].join(
+    ' ',
+  );
 }
 
-/** The same for models that follow instructions: the first question as it is, and from then on the conversation in the words of `chatPrompt`. */
+/**
+ * The same for models that follow instructions: the first question as it is, and from then on the conversation in the
+ * words of `chatPrompt`.
+ */
 export function instructChatPrompt(history: readonly Turn[], question: string): string {
   return history.length === 0 ? question.trim() : chatPrompt(history, question);
 }

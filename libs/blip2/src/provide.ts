@@ -2,7 +2,8 @@ import type { Resolved, Token } from '@blip2/interfaces';
 import type { Bind, BindInWhenOnFluentSyntax } from 'inversify';
 
 /**
- * Binds `id` to `create`, whose parameters are checked against `deps`: a missing or swapped dependency does not compile.
+ * Binds `id` to `create`, whose parameters are checked against `deps`: a missing or swapped dependency does not
+ * compile.
  * (Inversify's own `toResolvedValue` compiles a swapped list and injects the wrong object.)
  */
 export function provide<T, const Deps extends readonly Token<unknown>[]>(

@@ -12,7 +12,10 @@ export interface TextInputs {
 
 /** A language model that also writes on its own, without any image. */
 export type TextGenerator<M extends LanguageModel = LanguageModel> = M & {
-  /** Writes new tokens after each text. @throws Blip2Error as `generate` of `@blip2/generate`; `INVALID_ARGUMENT` for ids beyond the vocabulary; `SHAPE_MISMATCH` for ragged rows. */
+  /**
+   * Writes new tokens after each text. @throws Blip2Error as `generate` of `@blip2/generate`; `INVALID_ARGUMENT` for
+   * ids beyond the vocabulary; `SHAPE_MISMATCH` for ragged rows.
+   */
   generate(inputs: TextInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
 };
 
@@ -23,8 +26,16 @@ export function withGenerate<M extends LanguageModel>(model: M): TextGenerator<M
     [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
     async generate({ inputIds, attentionMask }, options, context) {
       const ids = asRows(inputIds);
-      const prompt = { inputsEmbeds: await model.embed(ids), attentionMask: attentionMask ? asRows(attentionMask) : ids.map((row) => row.map(() => 1)) };
-      return generate(model, model.architecture === 'causal' ? { ...prompt, promptIds: ids } : prompt, options, context);
+      const prompt = {
+        inputsEmbeds: await model.embed(ids),
+        attentionMask: attentionMask ? asRows(attentionMask) : ids.map((row) => row.map(() => 1)),
+      };
+      return generate(
+        model,
+        model.architecture === 'causal' ? { ...prompt, promptIds: ids } : prompt,
+        options,
+        context,
+      );
     },
   };
 }

@@ -18,7 +18,10 @@ export interface TextResult {
   readonly tokenIds: readonly number[];
   /** Sum of the natural log-probabilities of these tokens; with beams, the sequence's score. */
   readonly score: number;
-  /** Why it ended: at the end token, at its length, at a stop string or criterion, by `maxTime`, or because it was stopped. */
+  /**
+   * Why it ended: at the end token, at its length, at a stop string or criterion, by `maxTime`, or because it was
+   * stopped.
+   */
   readonly finishReason: FinishReason;
   /** Of the whole batch, in milliseconds. */
   readonly timings: Timings;

@@ -1,5 +1,6 @@
-import { token, type Token } from '@blip2/interfaces';
+import { type Token, token } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
+
 import type { Blip2 } from './blip2.ts';
 import type { CheckpointParts } from './checkpoint-parts.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { missingTensors, unexpectedTensors } from './whole-weights.ts';
 
 const HEAD = 'language_model.lm_head.weight';

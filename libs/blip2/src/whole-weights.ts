@@ -1,6 +1,7 @@
 import { openModelWeights, openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/checkpoint';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
+
 import type { ModelFolders } from './model-sources.ts';
 
 /** All tensors of a model under the names of a whole checkpoint, wherever they lie. */
@@ -9,12 +10,15 @@ export interface WholeWeights extends Pick<WeightStore, 'tensors'>, AsyncDisposa
 const VISION = 'vision_model';
 const LANGUAGE = 'language_model';
 /** What is a model's; LAVIS also stores what only training needs. */
-const MODEL_PATHS = /^(?:query_tokens|itm_head|(?:vision_model|qformer|embeddings|language_model|language_projection|vision_projection|text_projection)(?=\.))/;
+const MODEL_PATHS =
+  /^(?:query_tokens|itm_head|(?:vision_model|qformer|embeddings|language_model|language_projection|vision_projection|text_projection)(?=\.))/;
 
 export async function openWholeWeights({ qformer, vision, language, finalNorm }: ModelFolders): Promise<WholeWeights> {
   const main = await openModelWeights(qformer);
   const parts: PartWeights[] = [];
-  const tensors = new Map([...main.tensors].filter(([name]) => main.origin === 'huggingface' || MODEL_PATHS.test(name)));
+  const tensors = new Map(
+    [...main.tensors].filter(([name]) => main.origin === 'huggingface' || MODEL_PATHS.test(name)),
+  );
   const replace = (path: string, part: PartWeights): void => {
     parts.push(part);
     for (const name of main.tensors.keys()) if (name.startsWith(`${path}.`)) tensors.delete(name);
@@ -22,7 +26,14 @@ export async function openWholeWeights({ qformer, vision, language, finalNorm }:
   };
   if (vision !== qformer) {
     const own = await openPartWeights(vision, VISION);
-    replace(VISION, finalNorm === undefined ? own : overlayPartWeights(own, await openPartWeights(finalNorm, VISION), (name) => name.startsWith('post_layernorm.')));
+    replace(
+      VISION,
+      finalNorm === undefined
+        ? own
+        : overlayPartWeights(own, await openPartWeights(finalNorm, VISION), (name) =>
+            name.startsWith('post_layernorm.'),
+          ),
+    );
   }
   if (language !== qformer) replace(LANGUAGE, await openPartWeights(language, LANGUAGE));
   return {
@@ -43,10 +54,20 @@ function* partTensors(path: string, { store, prefix }: PartWeights): Generator<r
 }
 
 const HEAD = `${LANGUAGE}.lm_head.weight`;
-/** Tables of T5 that may stand for each other: any of them, and any for a head that is absent (`_tied_weights_keys`). */
-const T5_TABLES: readonly string[] = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'].map((name) => `${LANGUAGE}.${name}`);
+/**
+ * Tables of T5 that may stand for each other: any of them, and any for a head that is absent (`_tied_weights_keys`).
+ */
+const T5_TABLES: readonly string[] = [
+  'shared.weight',
+  'encoder.embed_tokens.weight',
+  'decoder.embed_tokens.weight',
+].map((name) => `${LANGUAGE}.${name}`);
 /** The tables of word embeddings, each tied to the head where the head is not a tensor of its own. */
-const WORD_TABLES: readonly string[] = ['model.decoder.embed_tokens.weight', 'model.embed_tokens.weight', 'shared.weight'].map((name) => `${LANGUAGE}.${name}`);
+const WORD_TABLES: readonly string[] = [
+  'model.decoder.embed_tokens.weight',
+  'model.embed_tokens.weight',
+  'shared.weight',
+].map((name) => `${LANGUAGE}.${name}`);
 
 /** Names under which a tensor may be stored instead of its own. */
 function standIns(name: string, expected: ReadonlySet<string>): readonly string[] {
@@ -55,9 +76,13 @@ function standIns(name: string, expected: ReadonlySet<string>): readonly string[
 }
 
 /** The names of `expected` that are not there, in order. */
-export function missingTensors(expected: readonly Pick<RecordedWeight, 'name'>[], tensors: ReadonlyMap<string, unknown>): string[] {
+export function missingTensors(
+  expected: readonly Pick<RecordedWeight, 'name'>[],
+  tensors: ReadonlyMap<string, unknown>,
+): string[] {
   const names = new Set(expected.map(({ name }) => name));
-  const isThere = (name: string): boolean => tensors.has(name) || standIns(name, names).some((other) => tensors.has(other));
+  const isThere = (name: string): boolean =>
+    tensors.has(name) || standIns(name, names).some((other) => tensors.has(other));
   return [...names].filter((name) => !isThere(name));
 }
 
@@ -65,7 +90,10 @@ export function missingTensors(expected: readonly Pick<RecordedWeight, 'name'>[]
 const COPIES: ReadonlySet<string> = new Set([HEAD, ...T5_TABLES]);
 
 /** The names that a model does not read, in order; tied tensors that are there once more do not count. */
-export function unexpectedTensors(expected: readonly Pick<RecordedWeight, 'name'>[], tensors: ReadonlyMap<string, unknown>): string[] {
+export function unexpectedTensors(
+  expected: readonly Pick<RecordedWeight, 'name'>[],
+  tensors: ReadonlyMap<string, unknown>,
+): string[] {
   const known = new Set(expected.map(({ name }) => name));
   return [...tensors.keys()].filter((name) => !known.has(name) && !COPIES.has(name));
 }
@@ -84,7 +112,8 @@ export async function expectComplete(folders: ModelFolders, expected: readonly R
   const missing = missingTensors(expected, weights.tensors);
   if (missing.length === 0) return;
   throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, {
-    where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '), expected: listNames(missing),
+    where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '),
+    expected: listNames(missing),
     fix: 'Use the config.json that belongs to these weights; give parts that the checkpoint does not hold as sources of their own',
   });
 }

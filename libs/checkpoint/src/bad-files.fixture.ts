@@ -1,5 +1,9 @@
 /** Bytes of a safetensors file with this header, whatever it says. */
-export function fileOf(header: string | Uint8Array, data: Uint8Array | number = 0, declaredLength?: bigint): Uint8Array {
+export function fileOf(
+  header: string | Uint8Array,
+  data: Uint8Array | number = 0,
+  declaredLength?: bigint,
+): Uint8Array {
   const head = typeof header === 'string' ? new TextEncoder().encode(header) : header;
   const body = typeof data === 'number' ? new Uint8Array(data) : data;
   const file = new Uint8Array(8 + head.byteLength + body.byteLength);
@@ -10,7 +14,9 @@ export function fileOf(header: string | Uint8Array, data: Uint8Array | number = 
 }
 
 const a = '"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}';
-const many = Array.from({ length: 200_001 }, (_, i) => `"${i}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`).join(',');
+const many = Array.from({ length: 200_001 }, (_, i) => `"${i}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`).join(
+  ',',
+);
 
 /** One file for each rule: what it breaks, its bytes, and words of the error. */
 export const badFiles: readonly (readonly [rule: string, file: Uint8Array, named: RegExp])[] = [
@@ -29,9 +35,17 @@ export const badFiles: readonly (readonly [rule: string, file: Uint8Array, named
   ['zero bytes after the header', fileOf(`{${a}}\0\0`, 8), /follows/],
   ['comma at the end', fileOf(`{${a},}`, 8), /string/],
   ['one name twice', fileOf(`{${a},${a}}`, 8), /twice/],
-  ['one name twice by an escape', fileOf(`{${a},"\\u0061":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}`, 8), /twice/],
+  [
+    'one name twice by an escape',
+    fileOf(`{${a},"\\u0061":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}`, 8),
+    /twice/,
+  ],
   ['one property twice', fileOf('{"a":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}', 8), /twice/],
-  ['unknown property', fileOf('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"file":"/etc/passwd"}}', 8), /unknown property/],
+  [
+    'unknown property',
+    fileOf('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"file":"/etc/passwd"}}', 8),
+    /unknown property/,
+  ],
   ['no shape', fileOf('{"a":{"dtype":"F32","data_offsets":[0,8]}}', 8), /incomplete/],
   ['no type', fileOf('{"a":{"shape":[2],"data_offsets":[0,8]}}', 8), /incomplete/],
   ['one offset', fileOf('{"a":{"dtype":"F32","shape":[2],"data_offsets":[8]}}', 8), /incomplete/],
@@ -45,9 +59,21 @@ export const badFiles: readonly (readonly [rule: string, file: Uint8Array, named
   ['leading zero', fileOf('{"a":{"dtype":"F32","shape":[02],"data_offsets":[0,8]}}', 8), /whole number/],
   ['axis above 2^53', fileOf('{"a":{"dtype":"F32","shape":[9007199254740993],"data_offsets":[0,8]}}', 8), /2\^53/],
   ['axis of 400 digits', fileOf(`{"a":{"dtype":"F32","shape":[${'9'.repeat(400)}],"data_offsets":[0,8]}}`, 8), /2\^53/],
-  ['product above 2^53', fileOf('{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}', 8), /2\^53/],
-  ['product that wraps to the right size in 64 bits', fileOf('{"a":{"dtype":"U8","shape":[4294967296,4294967296,1],"data_offsets":[0,0]}}'), /2\^53/],
-  ['too many axes', fileOf(`{"a":{"dtype":"F32","shape":[${Array(17).fill(1)}],"data_offsets":[0,4]}}`, 4), /more than 16/],
+  [
+    'product above 2^53',
+    fileOf('{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}', 8),
+    /2\^53/,
+  ],
+  [
+    'product that wraps to the right size in 64 bits',
+    fileOf('{"a":{"dtype":"U8","shape":[4294967296,4294967296,1],"data_offsets":[0,0]}}'),
+    /2\^53/,
+  ],
+  [
+    'too many axes',
+    fileOf(`{"a":{"dtype":"F32","shape":[${Array(17).fill(1)}],"data_offsets":[0,4]}}`, 4),
+    /more than 16/,
+  ],
   ['shape larger than the length', fileOf('{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}', 8), /disagree/],
   ['shape smaller than the length', fileOf('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}', 8), /disagree/],
   ['end before the beginning', fileOf('{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}', 8), /gap|disagree/],
@@ -60,11 +86,19 @@ export const badFiles: readonly (readonly [rule: string, file: Uint8Array, named
   ['data without tensors', fileOf('{}', 4), /follow the last/],
   ['empty name', fileOf('{"":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8), /name/],
   ['name __proto__', fileOf('{"__proto__":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8), /name/],
-  ['name with a control character', fileOf('{"a\\u001b[31m":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8), /name/],
+  [
+    'name with a control character',
+    fileOf('{"a\\u001b[31m":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8),
+    /name/,
+  ],
   ['raw control character', fileOf('{"a\n":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8), /control/],
   ['name of half a character', fileOf('{"\\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8), /escape/],
   ['unknown escape', fileOf('{"\\x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', 8), /escape/],
-  ['name of 1,025 characters', fileOf(`{"${'a'.repeat(1025)}":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8), /name/],
+  [
+    'name of 1,025 characters',
+    fileOf(`{"${'a'.repeat(1025)}":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8),
+    /name/,
+  ],
   ['metadata with a number', fileOf('{"__metadata__":{"a":1}}'), /string/],
   ['metadata that is nested', fileOf('{"__metadata__":{"a":{"b":"c"}}}'), /string/],
   ['metadata twice', fileOf('{"__metadata__":{"a":"b"},"__metadata__":{"a":"c"}}'), /twice/],

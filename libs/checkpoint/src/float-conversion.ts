@@ -1,26 +1,28 @@
 import type { FloatStoredType } from './stored-type.ts';
 
 /*
- * IEEE 754 binary16, bfloat16 and binary64 to and from binary32. Narrowing rounds to nearest, ties to even, as PyTorch does.
+ * IEEE 754 binary16, bfloat16 and binary64 to and from binary32. Narrowing rounds to nearest, ties to even, as PyTorch
+ * does.
  * Element bytes are little-endian, which is the byte order of every platform that the runtime supports.
  */
 
 const FLOAT32 = new Float32Array(1);
 const bits32 = new Uint32Array(FLOAT32.buffer);
-const QUIET_NAN16 = 0x7e00, QUIET_NAN_B_FLOAT = 0x7fc0;
+const QUIET_NAN16 = 0x7e00,
+  QUIET_NAN_B_FLOAT = 0x7fc0;
 
 let halves: Float32Array | undefined;
 
 /** The value of every binary16 pattern. */
 function halfTable(): Float32Array {
-  return halves ??= Float32Array.from({ length: 65536 }, (_, pattern) => {
+  return (halves ??= Float32Array.from({ length: 65536 }, (_, pattern) => {
     const sign = pattern & 0x8000 ? -1 : 1;
     const exponent = (pattern >> 10) & 0x1f;
     const fraction = pattern & 0x3ff;
     if (exponent === 0) return sign * fraction * 2 ** -24;
     if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
     return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
+  }));
 }
 
 /** The binary16 pattern nearest to `bits`, a binary32 pattern. */
@@ -70,7 +72,10 @@ function widenBFloats(source: Uint16Array, target: Float32Array): void {
   for (let i = 0; i < source.length; i++) bits[i] = (source[i] ?? 0) << 16;
 }
 
-/** Writes the elements of `source` into `target` as type `dtype`; `target` holds as many elements and is aligned to them. */
+/**
+ * Writes the elements of `source` into `target` as type `dtype`; `target` holds as many elements and is aligned to
+ * them.
+ */
 export function fromFloat32(source: Float32Array, dtype: FloatStoredType, target: Uint8Array): void {
   if (dtype === 'F32') return floats(target).set(source);
   if (dtype === 'F64') return doubles(target).set(source);

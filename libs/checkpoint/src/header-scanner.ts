@@ -1,6 +1,10 @@
 import type { Blip2Error } from '@blip2/interfaces';
 
-const QUOTE = 0x22, BACKSLASH = 0x5c, FIRST_PRINTABLE = 0x20, DIGIT0 = 0x30, DIGIT9 = 0x39;
+const QUOTE = 0x22,
+  BACKSLASH = 0x5c,
+  FIRST_PRINTABLE = 0x20,
+  DIGIT0 = 0x30,
+  DIGIT9 = 0x39;
 /** 2^53 - 1 has 16 digits. */
 const MAX_DIGITS = 16;
 const LONE_SURROGATE = /\p{Surrogate}/u;

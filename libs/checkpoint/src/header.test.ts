@@ -1,8 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { badFiles, fileOf } from './bad-files.fixture.ts';
 import { parseHeader } from './header.ts';
 import { readHeader } from './read-header.ts';
@@ -16,7 +18,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('readHeader', () => {
   test('reads tensors in the order of their bytes, with places in the file', async () => {
-    const header = '{"b":{"dtype":"F16","shape":[3,1],"data_offsets":[8,14]},"__metadata__":{"format":"pt","\\u00e9":"\\n"},"a":{"data_offsets":[0,8],"shape":[2],"dtype":"F32"},"scalar":{"dtype":"U8","shape":[],"data_offsets":[14,15]},"none":{"dtype":"I64","shape":[0,7],"data_offsets":[15,15]}}  \n\t';
+    const header =
+      '{"b":{"dtype":"F16","shape":[3,1],"data_offsets":[8,14]},"__metadata__":{"format":"pt","\\u00e9":"\\n"},"a":{"data_offsets":[0,8],"shape":[2],"dtype":"F32"},"scalar":{"dtype":"U8","shape":[],"data_offsets":[14,15]},"none":{"dtype":"I64","shape":[0,7],"data_offsets":[15,15]}}  \n\t';
     const file = join(folder, 'good');
     await writeFile(file, fileOf(header, 15));
     const { tensors, metadata } = await readHeader(file);
@@ -27,7 +30,10 @@ describe('readHeader', () => {
       { name: 'scalar', dtype: 'U8', shape: [], file, byteOffset: start + 14, byteLength: 1 },
       { name: 'none', dtype: 'I64', shape: [0, 7], file, byteOffset: start + 15, byteLength: 0 },
     ]);
-    expect([...metadata]).toEqual([['format', 'pt'], ['é', '\n']]);
+    expect([...metadata]).toEqual([
+      ['format', 'pt'],
+      ['é', '\n'],
+    ]);
   });
 
   test('reads a file without tensors', async () => {
@@ -40,7 +46,10 @@ describe('readHeader', () => {
     const file = join(folder, 'bad');
     await writeFile(file, bytes);
     const began = performance.now();
-    await expect(readHeader(file), rule).rejects.toMatchObject({ code: 'INVALID_CHECKPOINT', message: expect.stringMatching(named) });
+    await expect(readHeader(file), rule).rejects.toMatchObject({
+      code: 'INVALID_CHECKPOINT',
+      message: expect.stringMatching(named),
+    });
     await expect(readHeader(file)).rejects.toThrow(file);
     expect(performance.now() - began).toBeLessThan(20_000);
   });
@@ -48,7 +57,10 @@ describe('readHeader', () => {
   test('tells a type that is unsupported from nonsense', async () => {
     const file = join(folder, 'eight');
     await writeFile(file, fileOf('{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}', 2));
-    await expect(readHeader(file)).rejects.toMatchObject({ code: 'UNSUPPORTED_DTYPE', message: expect.stringContaining('F8_E4M3') });
+    await expect(readHeader(file)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_DTYPE',
+      message: expect.stringContaining('F8_E4M3'),
+    });
   });
 });
 
@@ -61,14 +73,47 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-const nasty = ['"', '{', '}', '[', ']', ',', ':', '\\', '\\u0000', '-1', '0', '1e9', '9007199254740992', '18446744073709551616', 'null', 'true', '"F32"', '"BF16"', '"__proto__"', '"__metadata__"', ' ', '\0', '\u00e9', '"shape"', '"dtype"', '"data_offsets"'];
-const good = JSON.stringify({ __metadata__: { format: 'pt' }, 'layer.0.weight': { dtype: 'F32', shape: [4, 2], data_offsets: [0, 32] }, 'layer.0.bias': { dtype: 'BF16', shape: [4], data_offsets: [32, 40] }, ids: { dtype: 'I64', shape: [1], data_offsets: [40, 48] } });
+const nasty = [
+  '"',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '\\',
+  '\\u0000',
+  '-1',
+  '0',
+  '1e9',
+  '9007199254740992',
+  '18446744073709551616',
+  'null',
+  'true',
+  '"F32"',
+  '"BF16"',
+  '"__proto__"',
+  '"__metadata__"',
+  ' ',
+  '\0',
+  '\u00e9',
+  '"shape"',
+  '"dtype"',
+  '"data_offsets"',
+];
+const good = JSON.stringify({
+  __metadata__: { format: 'pt' },
+  'layer.0.weight': { dtype: 'F32', shape: [4, 2], data_offsets: [0, 32] },
+  'layer.0.bias': { dtype: 'BF16', shape: [4], data_offsets: [32, 40] },
+  ids: { dtype: 'I64', shape: [1], data_offsets: [40, 48] },
+});
 
 /** One to three changes that respect the tokens of a header: replace, insert, delete, swap, repeat. */
 function mutate(text: string, pick: (below: number) => number): string {
   const tokens = text.match(/"[^"]*"|\d+|./gs) ?? [];
   for (let i = pick(3); i >= 0; i -= 1) {
-    const at = pick(tokens.length), other = pick(tokens.length);
+    const at = pick(tokens.length),
+      other = pick(tokens.length);
     const change = pick(6);
     if (change === 0) tokens[at] = nasty[pick(nasty.length)] ?? '';
     else if (change === 1) tokens.splice(at, 0, nasty[pick(nasty.length)] ?? '');
@@ -93,7 +138,10 @@ describe('parseHeader', () => {
         accepted++;
         let position = 8 + bytes.byteLength;
         for (const { dtype, shape, byteOffset, byteLength } of tensors) {
-          expect([byteOffset, byteLength], text).toEqual([position, shape.reduce((product, axis) => product * axis, ELEMENT_BYTES[dtype])]);
+          expect([byteOffset, byteLength], text).toEqual([
+            position,
+            shape.reduce((product, axis) => product * axis, ELEMENT_BYTES[dtype]),
+          ]);
           position += byteLength;
         }
         expect(position, text).toBe(fileBytes);

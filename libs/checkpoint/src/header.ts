@@ -1,4 +1,5 @@
 import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interfaces';
+
 import { HeaderScanner } from './header-scanner.ts';
 import { MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
 import { byteCount, isStoredType, UNSUPPORTED_TYPES } from './stored-type.ts';
@@ -21,21 +22,43 @@ interface Entry {
 }
 
 /** A file that breaks the format, with the rule that it breaks. */
-export function invalidFile(file: string, rule: string, details: { expected?: string; got?: string; tensor?: string; cause?: unknown } = {}): Blip2Error {
+export function invalidFile(
+  file: string,
+  rule: string,
+  details: { expected?: string; got?: string; tensor?: string; cause?: unknown } = {},
+): Blip2Error {
   const { tensor, ...rest } = details;
   const where = tensor === undefined ? file : `${JSON.stringify(tensor.slice(0, MAX_NAME_LENGTH))} in ${file}`;
-  return new Blip2Error('INVALID_CHECKPOINT', `The safetensors file is not valid: ${rule}`, { ...rest, where, fix: 'Download or copy the file again' });
+  return new Blip2Error('INVALID_CHECKPOINT', `The safetensors file is not valid: ${rule}`, {
+    ...rest,
+    where,
+    fix: 'Download or copy the file again',
+  });
 }
 
 /**
- * Parses and checks the header of a safetensors file of `fileBytes` bytes. Every rule of the format holds afterwards: known types, no name twice,
- * shape times element size equals the length, tensors follow each other from the first byte to the last of the file without gap or overlap.
+ * Parses and checks the header of a safetensors file of `fileBytes` bytes. Every rule of the format holds afterwards:
+ * known types, no name twice,
+ * shape times element size equals the length, tensors follow each other from the first byte to the last of the file
+ * without gap or overlap.
  */
 export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {
   const { entries, metadata } = scan(decode(bytes, file), file);
   const dataStart = LENGTH_BYTES + bytes.byteLength;
   const tensors = contiguous(entries, fileBytes - dataStart, file);
-  return { metadata, tensors: tensors.map(({ name, dtype, shape, begin, end }) => Object.freeze({ name, dtype, shape: Object.freeze(shape), file, byteOffset: dataStart + begin, byteLength: end - begin })) };
+  return {
+    metadata,
+    tensors: tensors.map(({ name, dtype, shape, begin, end }) =>
+      Object.freeze({
+        name,
+        dtype,
+        shape: Object.freeze(shape),
+        file,
+        byteOffset: dataStart + begin,
+        byteLength: end - begin,
+      }),
+    ),
+  };
 }
 
 function decode(bytes: Uint8Array, file: string): string {
@@ -80,21 +103,37 @@ function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
 
 const CONTROL_OR_BROKEN_CHARACTER = /[\p{Cc}\p{Surrogate}]/u;
 
-/** Whether a tensor may have this name. One that is a property of every object, or that a terminal would obey, is no name of a weight. */
+/**
+ * Whether a tensor may have this name. One that is a property of every object, or that a terminal would obey, is no
+ * name of a weight.
+ */
 export function isTensorName(name: string): boolean {
-  return name !== '' && name !== '__proto__' && name !== '__metadata__' && name.length <= MAX_NAME_LENGTH && !CONTROL_OR_BROKEN_CHARACTER.test(name);
+  return (
+    name !== '' &&
+    name !== '__proto__' &&
+    name !== '__metadata__' &&
+    name.length <= MAX_NAME_LENGTH &&
+    !CONTROL_OR_BROKEN_CHARACTER.test(name)
+  );
 }
 
 function requireName(name: string, file: string): void {
   if (!isTensorName(name)) {
-    throw invalidFile(file, 'a tensor has an impossible name', { expected: `1 to ${MAX_NAME_LENGTH} printable characters`, tensor: name });
+    throw invalidFile(file, 'a tensor has an impossible name', {
+      expected: `1 to ${MAX_NAME_LENGTH} printable characters`,
+      tensor: name,
+    });
   }
 }
 
 function requireType(dtype: string, tensor: string, file: string): StoredType {
   if (isStoredType(dtype)) return dtype;
   if (UNSUPPORTED_TYPES.includes(dtype)) {
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor has a type that is not supported', { expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool', got: dtype, where: `${JSON.stringify(tensor)} in ${file}` });
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor has a type that is not supported', {
+      expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool',
+      got: dtype,
+      where: `${JSON.stringify(tensor)} in ${file}`,
+    });
   }
   throw invalidFile(file, 'a tensor has an unknown type', { got: JSON.stringify(dtype.slice(0, 80)), tensor });
 }
@@ -103,14 +142,31 @@ function contiguous(entries: readonly Entry[], dataBytes: number, file: string):
   const ordered = entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end);
   let position = 0;
   for (const { name, dtype, shape, begin, end } of ordered) {
-    if (begin > position) throw invalidFile(file, 'there is a gap before a tensor', { expected: `offset ${position}`, got: `${begin}`, tensor: name });
-    if (begin < position) throw invalidFile(file, 'two tensors overlap', { expected: `offset ${position}`, got: `${begin}`, tensor: name });
+    if (begin > position)
+      throw invalidFile(file, 'there is a gap before a tensor', {
+        expected: `offset ${position}`,
+        got: `${begin}`,
+        tensor: name,
+      });
+    if (begin < position)
+      throw invalidFile(file, 'two tensors overlap', { expected: `offset ${position}`, got: `${begin}`, tensor: name });
     const bytes = byteCount(dtype, shape);
-    if (bytes === undefined) throw invalidFile(file, 'the size of a tensor is above 2^53 - 1', { got: `[${shape.join(', ')}]`, tensor: name });
-    if (end - begin !== bytes) throw invalidFile(file, 'shape and length of a tensor disagree', { expected: `${bytes} bytes for ${dtype} [${shape.join(', ')}]`, got: `${end - begin}`, tensor: name });
+    if (bytes === undefined)
+      throw invalidFile(file, 'the size of a tensor is above 2^53 - 1', { got: `[${shape.join(', ')}]`, tensor: name });
+    if (end - begin !== bytes)
+      throw invalidFile(file, 'shape and length of a tensor disagree', {
+        expected: `${bytes} bytes for ${dtype} [${shape.join(', ')}]`,
+        got: `${end - begin}`,
+        tensor: name,
+      });
     position = end;
   }
-  if (position > dataBytes) throw invalidFile(file, 'it is truncated', { expected: `${position} bytes of tensors`, got: `${dataBytes}` });
-  if (position < dataBytes) throw invalidFile(file, 'bytes follow the last tensor', { expected: `${position} bytes of tensors`, got: `${dataBytes}` });
+  if (position > dataBytes)
+    throw invalidFile(file, 'it is truncated', { expected: `${position} bytes of tensors`, got: `${dataBytes}` });
+  if (position < dataBytes)
+    throw invalidFile(file, 'bytes follow the last tensor', {
+      expected: `${position} bytes of tensors`,
+      got: `${dataBytes}`,
+    });
   return ordered;
 }

@@ -11,5 +11,8 @@ export const MAX_RANK: number = 16;
 /** An index lists each tensor once, with its file: some 150 bytes. */
 export const MAX_INDEX_BYTES: number = 32_000_000;
 export const MAX_SHARDS: number = 10_000;
-/** Bytes that are read, converted or written at a time: memory stays bounded whatever a tensor's size. A multiple of every element size. */
+/**
+ * Bytes that are read, converted or written at a time: memory stays bounded whatever a tensor's size. A multiple of
+ * every element size.
+ */
 export const CHUNK_BYTES: number = 2 ** 20;

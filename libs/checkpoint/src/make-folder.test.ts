@@ -1,7 +1,9 @@
 import { mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { makeFolder } from './make-folder.ts';
 
 let root = '';
@@ -38,6 +40,9 @@ test('fails where a file is in the way, or a link to nothing', async () => {
   await expect(makeFolder(join(root, 'dangling'))).rejects.toMatchObject({ code: 'EEXIST' });
 });
 
-test.runIf(process.platform === 'linux').each(['/proc/x', '/proc/x/y'])('fails where the system lets nothing be made: %s', async (folder) => {
-  await expect(makeFolder(folder)).rejects.toMatchObject({ code: 'ENOENT' });
-});
+test.runIf(process.platform === 'linux').each(['/proc/x', '/proc/x/y'])(
+  'fails where the system lets nothing be made: %s',
+  async (folder) => {
+    await expect(makeFolder(folder)).rejects.toMatchObject({ code: 'ENOENT' });
+  },
+);

@@ -1,9 +1,11 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+
 import { systemCode } from './pending-file.ts';
 
 /**
- * Makes a folder and those above it. Returns the first that had to be made, nothing if all were there. `mkdir` of Node with `recursive` never returns where the system says of a
+ * Makes a folder and those above it. Returns the first that had to be made, nothing if all were there. `mkdir` of Node
+ * with `recursive` never returns where the system says of a
  * folder that it cannot be there (below `/proc`): it takes the one above it for missing, again and again.
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
@@ -29,5 +31,8 @@ async function makeOne(folder: string): Promise<string | undefined> {
 }
 
 function isFolder(path: string): Promise<boolean> {
-  return stat(path).then((stats) => stats.isDirectory(), () => false);
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }

@@ -1,7 +1,9 @@
 import { link, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
 import { fileOf } from './bad-files.fixture.ts';
 import { openCheckpoint, readRawTensor, readTensor, tensorSource, writeSafetensors } from './index.ts';
 
@@ -12,13 +14,24 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const ones = (name: string, length: number): ReturnType<typeof tensorSource> => tensorSource(name, { type: 'float32', dims: [length], data: new Float32Array(length).fill(1) });
-const write = (name: string, ...tensors: [string, number][]): Promise<void> => writeSafetensors(join(folder, name), tensors.map(([tensor, length]) => ones(tensor, length)));
-const writeIndex = (weightMap: Record<string, unknown>): Promise<void> => writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: { total_size: 1 }, weight_map: weightMap }));
+const ones = (name: string, length: number): ReturnType<typeof tensorSource> =>
+  tensorSource(name, { type: 'float32', dims: [length], data: new Float32Array(length).fill(1) });
+const write = (name: string, ...tensors: [string, number][]): Promise<void> =>
+  writeSafetensors(
+    join(folder, name),
+    tensors.map(([tensor, length]) => ones(tensor, length)),
+  );
+const writeIndex = (weightMap: Record<string, unknown>): Promise<void> =>
+  writeFile(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ metadata: { total_size: 1 }, weight_map: weightMap }),
+  );
 const refuses = async (code: string, ...named: string[]): Promise<void> => {
-  for (const word of named) await expect(openCheckpoint(folder)).rejects.toMatchObject({ code, message: expect.stringContaining(word) });
+  for (const word of named)
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({ code, message: expect.stringContaining(word) });
 };
-const one = 'model-00001-of-00002.safetensors', two = 'model-00002-of-00002.safetensors';
+const one = 'model-00001-of-00002.safetensors',
+  two = 'model-00002-of-00002.safetensors';
 async function writeShards(): Promise<void> {
   await write(one, ['a', 2], ['b', 3]);
   await write(two, ['c', 4]);
@@ -31,7 +44,11 @@ describe('openCheckpoint', () => {
     expect([sharded.tensors.size, sharded.files.length, sharded.metadata.get('format')]).toEqual([139, 2, 'pt']);
     expect(sharded.folder).toBe(join(cases, 'opt/checkpoint'));
     const single = await openCheckpoint(join(cases, 'opt-legacy-fp16/checkpoint'));
-    expect([single.tensors.size, single.tensors.get('query_tokens')?.dtype, single.byteLength]).toEqual([114, 'F16', 287136]);
+    expect([single.tensors.size, single.tensors.get('query_tokens')?.dtype, single.byteLength]).toEqual([
+      114,
+      'F16',
+      287136,
+    ]);
   });
 
   test('prefers the single file, as the reference does', async () => {
@@ -47,7 +64,10 @@ describe('openCheckpoint', () => {
     await write(one, ['a', 1]);
     await refuses('MISSING_FILE', 'index.json');
     await expect(openCheckpoint(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE' });
-    await expect(openCheckpoint(join(folder, one))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('not a folder') });
+    await expect(openCheckpoint(join(folder, one))).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining('not a folder'),
+    });
   });
 
   test.each([0, 1, 50, 99.99])('notices a shard cut to %d %%', async (percent) => {
@@ -73,13 +93,26 @@ describe('openCheckpoint', () => {
   });
 
   test.each([
-    ['{', 'not JSON'], ['[]', 'weight_map'], ['{"weight_map":[]}', 'weight_map'], ['{"weight_map":{}}', 'no tensor'], ['{"weight_map":{"a":3}}', 'no file'], ['{"weight_map":{"a":""}}', 'no file'],
+    ['{', 'not JSON'],
+    ['[]', 'weight_map'],
+    ['{"weight_map":[]}', 'weight_map'],
+    ['{"weight_map":{}}', 'no tensor'],
+    ['{"weight_map":{"a":3}}', 'no file'],
+    ['{"weight_map":{"a":""}}', 'no file'],
   ])('refuses the index %s', async (text, named) => {
     await writeFile(join(folder, 'model.safetensors.index.json'), text);
     await refuses('INVALID_CHECKPOINT', named);
   });
 
-  test.each(['../outside.safetensors', '/etc/passwd', '..', '.', 'sub/inside.safetensors', '..\\outside.safetensors', 'a\0b'])('refuses the shard name %j', async (name) => {
+  test.each([
+    '../outside.safetensors',
+    '/etc/passwd',
+    '..',
+    '.',
+    'sub/inside.safetensors',
+    '..\\outside.safetensors',
+    'a\0b',
+  ])('refuses the shard name %j', async (name) => {
     await writeIndex({ a: name });
     await refuses('UNSAFE_PATH', 'outside its folder');
   });
@@ -106,9 +139,15 @@ describe('links', () => {
     await mkdir(model);
     await write('secret', ['a', 2]);
     await symlink('../secret', join(model, 'model.safetensors'));
-    await expect(openCheckpoint(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH', message: expect.stringContaining('leads out') });
+    await expect(openCheckpoint(model)).rejects.toMatchObject({
+      code: 'UNSAFE_PATH',
+      message: expect.stringContaining('leads out'),
+    });
     await rm(join(folder, 'secret'));
-    await expect(openCheckpoint(model)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('nowhere') });
+    await expect(openCheckpoint(model)).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining('nowhere'),
+    });
     await rm(join(model, 'model.safetensors'));
     await symlink('/etc/hostname', join(model, 'model.safetensors.index.json'));
     await expect(openCheckpoint(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
@@ -122,8 +161,14 @@ describe('links', () => {
   });
 
   test('follows those of the Hugging Face cache into its own blobs and the shared store, and no others', async () => {
-    const hub = join(folder, 'hub'), repository = join(hub, 'models--o--n'), snapshot = join(repository, 'snapshots/abc');
-    await Promise.all([snapshot, join(repository, 'blobs'), join(hub, 'blobs/ab'), join(hub, 'other')].map((path) => mkdir(path, { recursive: true })));
+    const hub = join(folder, 'hub'),
+      repository = join(hub, 'models--o--n'),
+      snapshot = join(repository, 'snapshots/abc');
+    await Promise.all(
+      [snapshot, join(repository, 'blobs'), join(hub, 'blobs/ab'), join(hub, 'other')].map((path) =>
+        mkdir(path, { recursive: true }),
+      ),
+    );
     await write(relative(folder, join(repository, 'blobs/one')), ['a', 2]);
     await write(relative(folder, join(hub, 'blobs/ab/two')), ['c', 2]);
     await write(relative(folder, join(hub, 'other/three')), ['c', 2]);
@@ -143,7 +188,8 @@ describe('links', () => {
 describe('readTensor', () => {
   test('reads every floating type as float32', async () => {
     const data = new Uint8Array(Float64Array.of(1.5).buffer);
-    const header = '{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},"b":{"dtype":"BF16","shape":[1,1],"data_offsets":[12,14]},"f":{"dtype":"F32","shape":[],"data_offsets":[14,18]},"i":{"dtype":"I8","shape":[1],"data_offsets":[18,19]}}';
+    const header =
+      '{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},"b":{"dtype":"BF16","shape":[1,1],"data_offsets":[12,14]},"f":{"dtype":"F32","shape":[],"data_offsets":[14,18]},"i":{"dtype":"I8","shape":[1],"data_offsets":[18,19]}}';
     const body = Uint8Array.of(...data, 0x00, 0x3c, 0x00, 0xc0, 0x80, 0x3f, 0, 0, 0x20, 0x41, 0xff);
     await writeFile(join(folder, 'model.safetensors'), fileOf(header, body));
     const { tensors } = await openCheckpoint(folder);
@@ -166,7 +212,10 @@ describe('readTensor', () => {
     if (stored === undefined) return expect.fail('the tensor is missing');
     await expect(readTensor(stored, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
     await truncate(stored.file, stored.byteOffset + 12);
-    await expect(readTensor(stored)).rejects.toMatchObject({ code: 'INVALID_CHECKPOINT', message: expect.stringContaining('truncated') });
+    await expect(readTensor(stored)).rejects.toMatchObject({
+      code: 'INVALID_CHECKPOINT',
+      message: expect.stringContaining('truncated'),
+    });
     await rm(stored.file);
     await expect(readRawTensor(stored)).rejects.toMatchObject({ code: 'MISSING_FILE' });
   });

@@ -2,8 +2,20 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createRandomPartWeights, openCheckpoint, openPartWeights, partWeights, readTensor, savePartWeights, tensorSource, torchDtype, transformerInitializer } from './index.ts';
+
+import {
+  createRandomPartWeights,
+  openCheckpoint,
+  openPartWeights,
+  partWeights,
+  readTensor,
+  savePartWeights,
+  tensorSource,
+  torchDtype,
+  transformerInitializer,
+} from './index.ts';
 
 const folder = join(import.meta.dirname, '../../../tools/parity/cases/opt/checkpoint');
 let scratch = '';
@@ -25,14 +37,23 @@ test('saves a part alone, named from its root, with what belongs beside it', asy
   const beside = tensorSource('query_tokens', { type: 'float32', dims: [1, 1, 2], data: Float32Array.of(1, 2) });
   expect(await savePartWeights(target, part, {}, [beside])).toBe('float32');
   const saved = await openPartWeights(target, 'qformer');
-  const inner = [...part.store.tensors.keys()].filter((name) => name.startsWith('qformer.')).map((name) => name.slice('qformer.'.length));
+  const inner = [...part.store.tensors.keys()]
+    .filter((name) => name.startsWith('qformer.'))
+    .map((name) => name.slice('qformer.'.length));
   expect(saved.prefix).toBe('');
   expect([...saved.store.tensors.keys()].toSorted()).toEqual([...inner, 'query_tokens'].toSorted());
   expect(await savePartWeights(join(scratch, 'again'), saved, { dtype: 'float16' }, [beside])).toBe('float16');
 });
 
 test('makes random weights by name and shape, which go away with their folder', async () => {
-  const weights = await createRandomPartWeights([{ name: 'a.weight', shape: [2] }, { name: 'layer_norm.weight', shape: [2] }], transformerInitializer(1), { seed: 3, folder: scratch });
+  const weights = await createRandomPartWeights(
+    [
+      { name: 'a.weight', shape: [2] },
+      { name: 'layer_norm.weight', shape: [2] },
+    ],
+    transformerInitializer(1),
+    { seed: 3, folder: scratch },
+  );
   const { store, prefix } = weights;
   const norm = store.tensors.get('layer_norm.weight');
   expect([prefix, norm && [...(await readTensor(norm)).data]]).toEqual(['', [1, 1]]);
@@ -41,8 +62,13 @@ test('makes random weights by name and shape, which go away with their folder', 
 });
 
 test.each([
-  ['encoder.layers.0.layer_norm1.weight', 'ones'], ['encoder.layer.0.output.LayerNorm.weight', 'ones'], ['layernorm.weight', 'ones'], ['post_layernorm.bias', 'zeros'],
-  ['mlp.fc1.bias', 'zeros'], ['mlp.fc1.weight', 'normal'], ['embeddings.class_embedding', 'normal'],
+  ['encoder.layers.0.layer_norm1.weight', 'ones'],
+  ['encoder.layer.0.output.LayerNorm.weight', 'ones'],
+  ['layernorm.weight', 'ones'],
+  ['post_layernorm.bias', 'zeros'],
+  ['mlp.fc1.bias', 'zeros'],
+  ['mlp.fc1.weight', 'normal'],
+  ['embeddings.class_embedding', 'normal'],
 ])('lets %s begin with %s', (name, kind) => {
   expect(transformerInitializer(0.02)(name, [1])).toEqual(kind === 'normal' ? { kind, std: 0.02 } : { kind });
 });

@@ -1,7 +1,13 @@
 import type { PlannedWeight, StoredType, WeightStore } from '@blip2/interfaces';
-import { convertedWeights, type ConversionOptions } from './converted/converted-weights.ts';
+
+import { type ConversionOptions, convertedWeights } from './converted/converted-weights.ts';
 import { openModelWeights } from './lavis/model-weights.ts';
-import { createRandomCheckpoint, type Initializer, type RandomCheckpointOptions, type RandomTensor } from './random-checkpoint.ts';
+import {
+  createRandomCheckpoint,
+  type Initializer,
+  type RandomCheckpointOptions,
+  type RandomTensor,
+} from './random-checkpoint.ts';
 import { commonFolder } from './safe-path.ts';
 import { saveCheckpoint, type SaveOptions } from './save-checkpoint.ts';
 import { storedTensorSource, type TensorSource } from './tensor-source.ts';
@@ -17,7 +23,10 @@ export interface PartWeights extends AsyncDisposable {
   readonly fewRows?: WeightStore;
 }
 
-/** Opens a folder for one part, which lies under `path` in a whole model's checkpoint and at the root in one of its own. Checkpoints with the names of LAVIS appear under those of the Hugging Face layout. */
+/**
+ * Opens a folder for one part, which lies under `path` in a whole model's checkpoint and at the root in one of its own.
+ * Checkpoints with the names of LAVIS appear under those of the Hugging Face layout.
+ */
 export async function openPartWeights(folder: string, path: string): Promise<PartWeights> {
   const weights = await openModelWeights(folder, (name) => name.startsWith(`${path}.`));
   return { ...partWeights(weights, path), [Symbol.asyncDispose]: async () => weights[Symbol.asyncDispose]() };
@@ -28,13 +37,21 @@ export function partWeights(store: WeightStore, path: string): PartWeights {
   return { store, prefix: whole ? path : '', [Symbol.asyncDispose]: async () => {} };
 }
 
-/** The same part with those tensors of another checkpoint in place of its own whose names, from the part's root, `wanted` picks. Both are disposed of with the result. */
-export function overlayPartWeights(weights: PartWeights, over: PartWeights, wanted: (name: string) => boolean): PartWeights {
+/**
+ * The same part with those tensors of another checkpoint in place of its own whose names, from the part's root,
+ * `wanted` picks. Both are disposed of with the result.
+ */
+export function overlayPartWeights(
+  weights: PartWeights,
+  over: PartWeights,
+  wanted: (name: string) => boolean,
+): PartWeights {
   const tensors = new Map(weights.store.tensors);
   for (const tensor of over.store.tensors.values()) {
     const name = over.prefix === '' ? tensor.name : tensor.name.replace(`${over.prefix}.`, '');
     const own = weights.prefix === '' ? name : `${weights.prefix}.${name}`;
-    if (wanted(name) && (over.prefix === '' || tensor.name.startsWith(`${over.prefix}.`))) tensors.set(own, { ...tensor, name: own });
+    if (wanted(name) && (over.prefix === '' || tensor.name.startsWith(`${over.prefix}.`)))
+      tensors.set(own, { ...tensor, name: own });
   }
   const [first = '', ...rest] = [...tensors.values()].map(({ file }) => file);
   return {
@@ -47,14 +64,27 @@ export function overlayPartWeights(weights: PartWeights, over: PartWeights, want
   };
 }
 
-/** The same part over what `plan` makes of its weights; as it is where there is no plan. `label` begins the name of the file. Fails as `convertedWeights` does. */
-export async function convertPartWeights(weights: PartWeights, plan: readonly PlannedWeight[] | undefined, label: string, options?: ConversionOptions): Promise<PartWeights> {
+/**
+ * The same part over what `plan` makes of its weights; as it is where there is no plan. `label` begins the name of the
+ * file. Fails as `convertedWeights` does.
+ */
+export async function convertPartWeights(
+  weights: PartWeights,
+  plan: readonly PlannedWeight[] | undefined,
+  label: string,
+  options?: ConversionOptions,
+): Promise<PartWeights> {
   if (!plan) return weights;
   return { ...weights, store: await convertedWeights(weights.store, plan, label, options), original: weights.store };
 }
 
 /** `torch_dtype` of each float type. */
-const DTYPE_NAMES: Readonly<Partial<Record<StoredType, string>>> = { F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+const DTYPE_NAMES: Readonly<Partial<Record<StoredType, string>>> = {
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+};
 
 /** What `torch_dtype` of a configuration says of these weights: the type of the first float tensor. */
 export function torchDtype(tensors: readonly { readonly dtype: StoredType }[]): string {
@@ -79,20 +109,35 @@ export function transformerInitializer(std: number): InitializeTensor {
 
 /** Random weights of one part in a temporary folder, which goes away with them. */
 export async function createRandomPartWeights(
-  tensors: readonly Pick<RandomTensor, 'name' | 'shape'>[], initializer: InitializeTensor, { seed, folder, signal, onProgress }: RandomCheckpointOptions = {},
+  tensors: readonly Pick<RandomTensor, 'name' | 'shape'>[],
+  initializer: InitializeTensor,
+  { seed, folder, signal, onProgress }: RandomCheckpointOptions = {},
 ): Promise<PartWeights> {
   const specs = tensors.map(({ name, shape }) => ({ name, shape, init: initializer(name, shape) }));
-  const store = await createRandomCheckpoint(specs, { ...(seed !== undefined && { seed }), ...(folder !== undefined && { folder }), signal, onProgress });
+  const store = await createRandomCheckpoint(specs, {
+    ...(seed !== undefined && { seed }),
+    ...(folder !== undefined && { folder }),
+    signal,
+    onProgress,
+  });
   return { store, prefix: '', [Symbol.asyncDispose]: store.dispose };
 }
 
 /**
- * Writes the weights of one part into a folder of its own, named from its root, with `others` beside them unless they carry a name that is already there.
+ * Writes the weights of one part into a folder of its own, named from its root, with `others` beside them unless they
+ * carry a name that is already there.
  * Streams; fails as `saveCheckpoint` does. Returns the type of the weights, as a configuration names it.
  */
-export async function savePartWeights(folder: string, { store, original = store, prefix }: PartWeights, options: SaveOptions = {}, others: readonly TensorSource[] = []): Promise<string> {
+export async function savePartWeights(
+  folder: string,
+  { store, original = store, prefix }: PartWeights,
+  options: SaveOptions = {},
+  others: readonly TensorSource[] = [],
+): Promise<string> {
   const start = prefix === '' ? '' : `${prefix}.`;
-  const own = [...original.tensors.values()].filter(({ name }) => name.startsWith(start)).map((tensor) => storedTensorSource(tensor, tensor.name.slice(start.length)));
+  const own = [...original.tensors.values()]
+    .filter(({ name }) => name.startsWith(start))
+    .map((tensor) => storedTensorSource(tensor, tensor.name.slice(start.length)));
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
   return options.dtype ?? torchDtype(own);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
 
 /** A file that is complete and on disk, under a temporary name beside its place. */
@@ -13,7 +14,14 @@ export interface PendingFile {
 const NO_SPACE = 'Free some space, or give another folder';
 const NOT_ALLOWED = 'Give a folder that can be written to, or change its permissions';
 /** What can be done, by the code of the system. */
-const REMEDIES: ReadonlyMap<string, string> = new Map([['ENOSPC', NO_SPACE], ['EDQUOT', NO_SPACE], ['EFBIG', NO_SPACE], ['EACCES', NOT_ALLOWED], ['EPERM', NOT_ALLOWED], ['EROFS', NOT_ALLOWED]]);
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', NO_SPACE],
+  ['EDQUOT', NO_SPACE],
+  ['EFBIG', NO_SPACE],
+  ['EACCES', NOT_ALLOWED],
+  ['EPERM', NOT_ALLOWED],
+  ['EROFS', NOT_ALLOWED],
+]);
 
 /** The system's code of a failure (`ENOSPC`, `EACCES`, …), if it has one. */
 export function systemCode(cause: unknown): { readonly got?: string } {
@@ -24,7 +32,12 @@ export function systemCode(cause: unknown): { readonly got?: string } {
 export function writeFailed(file: string, cause: unknown): Blip2Error {
   const { got = '' } = systemCode(cause);
   const fix = REMEDIES.get(got);
-  return new Blip2Error('WRITE_FAILED', 'A file cannot be written', { where: file, cause, ...(got !== '' && { got }), ...(fix !== undefined && { fix }) });
+  return new Blip2Error('WRITE_FAILED', 'A file cannot be written', {
+    where: file,
+    cause,
+    ...(got !== '' && { got }),
+    ...(fix !== undefined && { fix }),
+  });
 }
 
 /** A failed operation of the file system as `WRITE_FAILED`. */

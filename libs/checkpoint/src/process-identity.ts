@@ -3,7 +3,8 @@ import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * Names this process in file names, so that another can tell whether it still runs: 8 hex digits of the machine, and the process id. Containers share
+ * Names this process in file names, so that another can tell whether it still runs: 8 hex digits of the machine, and
+ * the process id. Containers share
  * host names but not process ids, so the namespace of the ids counts as part of the machine.
  */
 export const processName: string = `${machineName()}-${process.pid}`;

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createRandomCheckpoint, readTensor, type RandomTensor } from './index.ts';
+
+import { createRandomCheckpoint, type RandomTensor, readTensor } from './index.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -11,7 +13,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const normal = (name: string, length: number, std = 1, mean = 0): RandomTensor => ({ name, shape: [length], init: { kind: 'normal', std, mean } });
+const normal = (name: string, length: number, std = 1, mean = 0): RandomTensor => ({
+  name,
+  shape: [length],
+  init: { kind: 'normal', std, mean },
+});
 async function values(specs: RandomTensor[], name: string, seed: number): Promise<Float32Array> {
   await using checkpoint = await createRandomCheckpoint(specs, { seed, folder });
   const stored = checkpoint.tensors.get(name);
@@ -25,7 +31,9 @@ describe('createRandomCheckpoint', () => {
     expect(await values([normal('a', 5000)], 'a', 8)).not.toEqual(alone);
     expect(await values([normal('b', 5000)], 'b', 7)).not.toEqual(alone);
     // The generator is part of what a seed promises: these numbers must not change.
-    expect([...alone.subarray(0, 4)]).toEqual([0.38926804065704346, 1.6207239627838135, 1.5516412258148193, 0.02452682889997959]);
+    expect([...alone.subarray(0, 4)]).toEqual([
+      0.38926804065704346, 1.6207239627838135, 1.5516412258148193, 0.02452682889997959,
+    ]);
   });
 
   test('draws from the normal distribution', async () => {
@@ -45,7 +53,12 @@ describe('createRandomCheckpoint', () => {
   });
 
   test('scales, shifts, and fills with zeros and ones', async () => {
-    const specs: RandomTensor[] = [normal('n', 4096, 0.02, 3), { name: 'zero', shape: [2, 2], init: { kind: 'zeros' } }, { name: 'one', shape: [], init: { kind: 'ones' } }, { name: 'still', shape: [2], init: { kind: 'normal', std: 0, mean: 0.5 } }];
+    const specs: RandomTensor[] = [
+      normal('n', 4096, 0.02, 3),
+      { name: 'zero', shape: [2, 2], init: { kind: 'zeros' } },
+      { name: 'one', shape: [], init: { kind: 'ones' } },
+      { name: 'still', shape: [2], init: { kind: 'normal', std: 0, mean: 0.5 } },
+    ];
     const drawn = await values(specs, 'n', 1);
     expect(drawn.every((value) => Math.abs(value - 3) < 0.12)).toBe(true);
     expect([...(await values(specs, 'zero', 1))]).toEqual([0, 0, 0, 0]);
@@ -68,12 +81,24 @@ describe('createRandomCheckpoint', () => {
 
   test('leaves nothing when stopped or refused', async () => {
     const controller = new AbortController();
-    const stopped = createRandomCheckpoint([normal('a', 2 ** 22)], { folder, signal: controller.signal, onProgress: () => controller.abort() });
+    const stopped = createRandomCheckpoint([normal('a', 2 ** 22)], {
+      folder,
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
-    await expect(createRandomCheckpoint([normal('a', 1), normal('a', 1)], { folder })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(createRandomCheckpoint([normal('a', -1)], { folder })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(createRandomCheckpoint([normal('a', 1)], { folder, seed: 0.5 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(createRandomCheckpoint([normal('a', 2 ** 50)], { folder })).rejects.toMatchObject({ code: 'WRITE_FAILED' });
+    await expect(createRandomCheckpoint([normal('a', 1), normal('a', 1)], { folder })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await expect(createRandomCheckpoint([normal('a', -1)], { folder })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await expect(createRandomCheckpoint([normal('a', 1)], { folder, seed: 0.5 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    await expect(createRandomCheckpoint([normal('a', 2 ** 50)], { folder })).rejects.toMatchObject({
+      code: 'WRITE_FAILED',
+    });
     expect(await readdir(folder)).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { CHUNK_BYTES } from './limits.ts';
 import { fillNormal, randomState } from './random-normal.ts';
-import type { TensorSource } from './tensor-source.ts';
 import { createTemporaryWeights, type TemporaryOptions, type TemporaryWeights } from './temporary-weights.ts';
+import type { TensorSource } from './tensor-source.ts';
 import { sourceBytes } from './write-safetensors.ts';
 
 /** How a weight begins. */
@@ -25,14 +26,31 @@ export interface RandomCheckpointOptions extends TemporaryOptions {
 /** A checkpoint in a temporary folder of its own. It is gone after `dispose`, or when the process exits. */
 export type RandomCheckpoint = TemporaryWeights;
 
-/** One float32 tensor by its initializer. Each name has its own stream of random numbers, so neither order nor neighbours matter. */
+/**
+ * One float32 tensor by its initializer. Each name has its own stream of random numbers, so neither order nor
+ * neighbours matter.
+ */
 export function randomTensorSource({ name, shape, init }: RandomTensor, seed = 0): TensorSource {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new Blip2Error('INVALID_ARGUMENT', 'The seed is impossible', { expected: 'a whole number, at least 0', got: String(seed) });
-  const source: TensorSource = { name, dtype: 'F32', shape, chunks: () => randomChunks(name, init, sourceBytes(source), seed) };
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'The seed is impossible', {
+      expected: 'a whole number, at least 0',
+      got: String(seed),
+    });
+  const source: TensorSource = {
+    name,
+    dtype: 'F32',
+    shape,
+    chunks: () => randomChunks(name, init, sourceBytes(source), seed),
+  };
   return source;
 }
 
-function* randomChunks(name: string, init: Initializer, bytes: number, seed: number): Generator<Uint8Array, void, undefined> {
+function* randomChunks(
+  name: string,
+  init: Initializer,
+  bytes: number,
+  seed: number,
+): Generator<Uint8Array, void, undefined> {
   const buffer = new Float32Array(Math.min(CHUNK_BYTES, bytes) / Float32Array.BYTES_PER_ELEMENT);
   const state = randomState(seed, name);
   if (init.kind !== 'normal') buffer.fill(init.kind === 'ones' ? 1 : 0);
@@ -45,12 +63,20 @@ function* randomChunks(name: string, init: Initializer, bytes: number, seed: num
 }
 
 /**
- * Writes random float32 weights, streamed, into a temporary folder of their own and opens them. A folder for 15 GB must lie on a disk with that much
+ * Writes random float32 weights, streamed, into a temporary folder of their own and opens them. A folder for 15 GB must
+ * lie on a disk with that much
  * space: some systems keep temporary files in memory. A process that is killed by a signal leaves the folder.
  *
  * Fails with `INVALID_ARGUMENT`, `WRITE_FAILED` or an `AbortError`; then nothing is left.
  */
-export async function createRandomCheckpoint(specs: Iterable<RandomTensor>, options: RandomCheckpointOptions = {}): Promise<RandomCheckpoint> {
+export async function createRandomCheckpoint(
+  specs: Iterable<RandomTensor>,
+  options: RandomCheckpointOptions = {},
+): Promise<RandomCheckpoint> {
   const { seed = 0, ...temporary } = options;
-  return createTemporaryWeights('random', [...specs].map((spec) => randomTensorSource(spec, seed)), temporary);
+  return createTemporaryWeights(
+    'random',
+    [...specs].map((spec) => randomTensorSource(spec, seed)),
+    temporary,
+  );
 }

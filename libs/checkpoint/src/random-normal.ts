@@ -1,6 +1,8 @@
 /*
- * Random numbers for initial weights, the same for the same seed everywhere: sfc32 (Chris Doty-Humphrey; 128 bits of state, passes
- * PractRand) under the ziggurat method (Marsaglia and Tsang 2000) with 256 layers, where the layer and the value use different
+ * Random numbers for initial weights, the same for the same seed everywhere: sfc32 (Chris Doty-Humphrey; 128 bits of
+ * state, passes
+ * PractRand) under the ziggurat method (Marsaglia and Tsang 2000) with 256 layers, where the layer and the value use
+ * different
  * bits of a draw (Doornik 2005). About 100 million values per second.
  */
 
@@ -39,7 +41,10 @@ export function randomState(seed: number, name: string): RandomState {
 }
 
 function draw(state: RandomState): number {
-  const a = state[0] ?? 0, b = state[1] ?? 0, c = state[2] ?? 0, counter = state[3] ?? 0;
+  const a = state[0] ?? 0,
+    b = state[1] ?? 0,
+    c = state[2] ?? 0,
+    counter = state[3] ?? 0;
   const result = (a + b + counter) | 0;
   state[3] = counter + 1;
   state[0] = b ^ (b >>> 9);
@@ -56,7 +61,10 @@ function uniform(state: RandomState): number {
 /** Fills `target` with draws of the normal distribution of this deviation and mean. */
 export function fillNormal(target: Float32Array, state: RandomState, std: number, mean: number): void {
   // The words live in locals: this loop fills gigabytes.
-  let a = state[0] ?? 0, b = state[1] ?? 0, c = state[2] ?? 0, counter = state[3] ?? 0;
+  let a = state[0] ?? 0,
+    b = state[1] ?? 0,
+    c = state[2] ?? 0,
+    counter = state[3] ?? 0;
   for (let i = 0; i < target.length; i++) {
     const bits = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
@@ -68,7 +76,10 @@ export function fillNormal(target: Float32Array, state: RandomState, std: number
     if (Math.abs(value) >= (edges[layer + 1] ?? 0)) {
       state.set([a, b, c, counter]);
       value = outside(state, layer, value);
-      a = state[0] ?? 0; b = state[1] ?? 0; c = state[2] ?? 0; counter = state[3] ?? 0;
+      a = state[0] ?? 0;
+      b = state[1] ?? 0;
+      c = state[2] ?? 0;
+      counter = state[3] ?? 0;
     }
     target[i] = value * std + mean;
   }
@@ -79,8 +90,13 @@ export function fillNormal(target: Float32Array, state: RandomState, std: number
 function outside(state: RandomState, firstLayer: number, firstValue: number): number {
   for (let layer = firstLayer, value = firstValue; ;) {
     if (layer === 0 && Math.abs(value) >= TAIL) return Math.sign(value) * tailValue(state);
-    const inner = density(edges[layer + 1] ?? 0), outer = density(edges[layer] ?? 0);
-    if (Math.abs(value) < (edges[layer + 1] ?? 0) || (layer > 0 && outer + uniform(state) * (inner - outer) < density(value))) return value;
+    const inner = density(edges[layer + 1] ?? 0),
+      outer = density(edges[layer] ?? 0);
+    if (
+      Math.abs(value) < (edges[layer + 1] ?? 0) ||
+      (layer > 0 && outer + uniform(state) * (inner - outer) < density(value))
+    )
+      return value;
     const bits = draw(state);
     layer = bits & (LAYERS - 1);
     value = ((bits >> 8) + 0.5) * VALUE_SCALE * (edges[layer] ?? 0);

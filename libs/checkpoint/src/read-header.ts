@@ -1,7 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
+
 import { Blip2Error } from '@blip2/interfaces';
-import { invalidFile, LENGTH_BYTES, parseHeader, type Header } from './header.ts';
+
+import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
 import { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
 import { MAX_HEADER_BYTES } from './limits.ts';
 
@@ -13,10 +15,19 @@ export async function openForReading(file: string): Promise<FileHandle> {
 }
 
 /** Fills `target` from `position` on, or fails: the file ends before. */
-export async function readExactly(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
+export async function readExactly(
+  handle: FileHandle,
+  target: Uint8Array,
+  position: number,
+  file: string,
+): Promise<void> {
   for (let done = 0; done < target.byteLength;) {
     const { bytesRead } = await handle.read(target, done, target.byteLength - done, position + done);
-    if (bytesRead === 0) throw invalidFile(file, 'it is truncated', { expected: `${position + target.byteLength} bytes`, got: `${position + done}` });
+    if (bytesRead === 0)
+      throw invalidFile(file, 'it is truncated', {
+        expected: `${position + target.byteLength} bytes`,
+        got: `${position + done}`,
+      });
     done += bytesRead;
   }
 }
@@ -37,16 +48,24 @@ export async function readHeader(file: string): Promise<Header> {
 
 async function readHeaderLength(handle: FileHandle, file: string, size: number): Promise<number> {
   if (size === 0) throw invalidFile(file, 'it is empty');
-  if (size < LENGTH_BYTES) throw invalidFile(file, 'it is truncated', { expected: `at least ${LENGTH_BYTES} bytes`, got: `${size}` });
+  if (size < LENGTH_BYTES)
+    throw invalidFile(file, 'it is truncated', { expected: `at least ${LENGTH_BYTES} bytes`, got: `${size}` });
   const bytes = new Uint8Array(LENGTH_BYTES);
   await readExactly(handle, bytes, 0, file);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
   // Taken for a length, the first letters of a pointer are far above the limit.
   if (length > BigInt(MAX_HEADER_BYTES)) {
     await refusePointer(handle, file, size);
-    throw invalidFile(file, 'the header is too long', { expected: `at most ${MAX_HEADER_BYTES} bytes`, got: `${length}` });
+    throw invalidFile(file, 'the header is too long', {
+      expected: `at most ${MAX_HEADER_BYTES} bytes`,
+      got: `${length}`,
+    });
   }
-  if (length > BigInt(size - LENGTH_BYTES)) throw invalidFile(file, 'it is truncated: the header does not fit', { expected: `${length} bytes of header`, got: `${size - LENGTH_BYTES}` });
+  if (length > BigInt(size - LENGTH_BYTES))
+    throw invalidFile(file, 'it is truncated: the header does not fit', {
+      expected: `${length} bytes of header`,
+      got: `${size - LENGTH_BYTES}`,
+    });
   return Number(length);
 }
 

@@ -1,4 +1,5 @@
 import { Blip2Error, type StoredTensor, type Tensor } from '@blip2/interfaces';
+
 import { toFloat32 } from './float-conversion.ts';
 import { CHUNK_BYTES } from './limits.ts';
 import { openForReading, readExactly } from './read-header.ts';
@@ -9,10 +10,15 @@ export interface ReadOptions {
 }
 
 /**
- * Reads the bytes of a tensor piece by piece, each of at most 1 MiB and of whole elements. **One buffer is used for all of them**: a piece is valid
- * until the next one is asked for. Fails with `MISSING_FILE` or `INVALID_CHECKPOINT` if the file is gone or was cut since it was opened.
+ * Reads the bytes of a tensor piece by piece, each of at most 1 MiB and of whole elements. **One buffer is used for all
+ * of them**: a piece is valid
+ * until the next one is asked for. Fails with `MISSING_FILE` or `INVALID_CHECKPOINT` if the file is gone or was cut
+ * since it was opened.
  */
-export async function* readChunks(stored: StoredTensor, { signal }: ReadOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readChunks(
+  stored: StoredTensor,
+  { signal }: ReadOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   const buffer = new Uint8Array(Math.min(CHUNK_BYTES, stored.byteLength));
   const handle = await openForReading(stored.file);
   try {
@@ -38,10 +44,18 @@ export async function readRawTensor(stored: StoredTensor, options?: ReadOptions)
   return bytes;
 }
 
-/** Reads a tensor of a floating type as float32: float16 and bfloat16 exactly, float64 rounded. Fails with `UNSUPPORTED_DTYPE` for integers. */
+/**
+ * Reads a tensor of a floating type as float32: float16 and bfloat16 exactly, float64 rounded. Fails with
+ * `UNSUPPORTED_DTYPE` for integers.
+ */
 export async function readTensor(stored: StoredTensor, options?: ReadOptions): Promise<Tensor<'float32'>> {
   const { dtype, shape } = stored;
-  if (!isFloatType(dtype)) throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', { expected: 'F32, F16, BF16 or F64', got: dtype, where: stored.name });
+  if (!isFloatType(dtype))
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', {
+      expected: 'F32, F16, BF16 or F64',
+      got: dtype,
+      where: stored.name,
+    });
   const data = new Float32Array(stored.byteLength / ELEMENT_BYTES[dtype]);
   let done = 0;
   for await (const chunk of readChunks(stored, options)) {

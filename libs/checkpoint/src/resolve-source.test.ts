@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { resolveSource } from './index.ts';
 
 describe('resolveSource', () => {
@@ -15,14 +17,21 @@ describe('resolveSource', () => {
     ['nowhere/model/x', 'does not exist'],
     ['../model', 'does not exist'],
   ])('refuses %j', async (source, named) => {
-    await expect(resolveSource(source)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining(named) });
+    await expect(resolveSource(source)).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining(named),
+    });
   });
 
   test.each(['Salesforce/blip2-flan-t5-xl', 'gpt2'])('looks for the hub id %s in the cache', async (id) => {
-    await expect(resolveSource(id, { localFilesOnly: true, cacheDir: join(import.meta.dirname, 'nowhere') })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining(id) });
+    await expect(
+      resolveSource(id, { localFilesOnly: true, cacheDir: join(import.meta.dirname, 'nowhere') }),
+    ).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining(id) });
   });
 
   test('stops when asked', async () => {
-    await expect(resolveSource(import.meta.dirname, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(resolveSource(import.meta.dirname, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 });

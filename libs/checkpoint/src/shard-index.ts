@@ -1,13 +1,23 @@
 import { readFile, stat } from 'node:fs/promises';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { refuseLfsPointer } from './lfs-pointer.ts';
 import { MAX_INDEX_BYTES, MAX_SHARDS, MAX_TENSORS } from './limits.ts';
 
 /** Which shard holds each tensor, as `model.safetensors.index.json` says. */
 export type ShardIndex = ReadonlyMap<string, string>;
 
-function invalidIndex(rule: string, where: string, details: { expected?: string; got?: string; cause?: unknown } = {}): Blip2Error {
-  return new Blip2Error('INVALID_CHECKPOINT', `The index of the shards is not valid: ${rule}`, { ...details, where, fix: 'Download or copy the file again' });
+function invalidIndex(
+  rule: string,
+  where: string,
+  details: { expected?: string; got?: string; cause?: unknown } = {},
+): Blip2Error {
+  return new Blip2Error('INVALID_CHECKPOINT', `The index of the shards is not valid: ${rule}`, {
+    ...details,
+    where,
+    fix: 'Download or copy the file again',
+  });
 }
 
 function isObject(value: unknown): value is object {
@@ -17,7 +27,8 @@ function isObject(value: unknown): value is object {
 /** Reads an index. `file` has its links resolved. Its names of files are not trusted yet: `resolveFile` checks them. */
 export async function readShardIndex(file: string): Promise<ShardIndex> {
   const { size } = await stat(file);
-  if (size > MAX_INDEX_BYTES) throw invalidIndex('it is too large', file, { expected: `at most ${MAX_INDEX_BYTES} bytes`, got: `${size}` });
+  if (size > MAX_INDEX_BYTES)
+    throw invalidIndex('it is too large', file, { expected: `at most ${MAX_INDEX_BYTES} bytes`, got: `${size}` });
   return parseShardIndex(await readFile(file), file);
 }
 
@@ -25,14 +36,20 @@ export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
   refuseLfsPointer(bytes, file, 'INVALID_CHECKPOINT');
   const entries = Object.entries(weightMap(bytes, file));
   if (entries.length === 0) throw invalidIndex('it lists no tensor', file);
-  if (entries.length > MAX_TENSORS) throw invalidIndex('it lists too many tensors', file, { expected: `at most ${MAX_TENSORS}`, got: `${entries.length}` });
+  if (entries.length > MAX_TENSORS)
+    throw invalidIndex('it lists too many tensors', file, {
+      expected: `at most ${MAX_TENSORS}`,
+      got: `${entries.length}`,
+    });
   const index = new Map<string, string>();
   for (const [name, shard] of entries) {
-    if (typeof shard !== 'string' || shard === '') throw invalidIndex('a tensor has no file', file, { got: JSON.stringify(name.slice(0, 200)) });
+    if (typeof shard !== 'string' || shard === '')
+      throw invalidIndex('a tensor has no file', file, { got: JSON.stringify(name.slice(0, 200)) });
     index.set(name, shard);
   }
   const shards = new Set(index.values()).size;
-  if (shards > MAX_SHARDS) throw invalidIndex('it lists too many shards', file, { expected: `at most ${MAX_SHARDS}`, got: `${shards}` });
+  if (shards > MAX_SHARDS)
+    throw invalidIndex('it lists too many shards', file, { expected: `at most ${MAX_SHARDS}`, got: `${shards}` });
   return index;
 }
 

@@ -2,11 +2,12 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCheckpoint, SINGLE_FILE, type Checkpoint } from './open-checkpoint.ts';
+
+import { type Checkpoint, openCheckpoint, SINGLE_FILE } from './open-checkpoint.ts';
 import { writing } from './pending-file.ts';
 import { requireSpace } from './save-checkpoint.ts';
 import type { TensorSource } from './tensor-source.ts';
-import { sourceBytes, writeSafetensors, type WriteProgress } from './write-safetensors.ts';
+import { sourceBytes, type WriteProgress, writeSafetensors } from './write-safetensors.ts';
 
 export interface TemporaryOptions {
   /** Where the temporary folder is made. Default: the system's folder for temporary files. */
@@ -30,8 +31,15 @@ function removeOnExit(folder: string): void {
   temporaryFolders.add(folder);
 }
 
-/** Writes tensors into a temporary folder of their own, whose name begins with `blip2-` and `label`, and opens them. Fails with `WRITE_FAILED` or an `AbortError`; then nothing is left. */
-export async function createTemporaryWeights(label: string, sources: readonly TensorSource[], { folder: parent = tmpdir(), signal, onProgress }: TemporaryOptions = {}): Promise<TemporaryWeights> {
+/**
+ * Writes tensors into a temporary folder of their own, whose name begins with `blip2-` and `label`, and opens them.
+ * Fails with `WRITE_FAILED` or an `AbortError`; then nothing is left.
+ */
+export async function createTemporaryWeights(
+  label: string,
+  sources: readonly TensorSource[],
+  { folder: parent = tmpdir(), signal, onProgress }: TemporaryOptions = {},
+): Promise<TemporaryWeights> {
   const total = sources.reduce((sum, source) => sum + sourceBytes(source), 0);
   signal?.throwIfAborted();
   await requireSpace(parent, total);

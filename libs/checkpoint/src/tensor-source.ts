@@ -1,15 +1,18 @@
 import { Blip2Error, type StoredTensor, type StoredType, type Tensor, type TensorType } from '@blip2/interfaces';
+
 import { fromFloat32, toFloat32 } from './float-conversion.ts';
 import { CHUNK_BYTES } from './limits.ts';
 import { readChunks } from './read-tensor.ts';
-import { ELEMENT_BYTES, isFloatType, type FloatStoredType } from './stored-type.ts';
+import { ELEMENT_BYTES, type FloatStoredType, isFloatType } from './stored-type.ts';
 
 /** A tensor to be written: its bytes come piece by piece, so that no tensor need ever be in memory whole. */
 export interface TensorSource {
   readonly name: string;
   readonly dtype: StoredType;
   readonly shape: readonly number[];
-  /** Little-endian, row-major bytes in pieces of any size. A piece need only be valid until the next one is asked for. */
+  /**
+   * Little-endian, row-major bytes in pieces of any size. A piece need only be valid until the next one is asked for.
+   */
   chunks(signal?: AbortSignal): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
@@ -18,15 +21,27 @@ export function storedTensorSource(stored: StoredTensor, name: string = stored.n
   return { name, dtype: stored.dtype, shape: stored.shape, chunks: (signal) => readChunks(stored, { signal }) };
 }
 
-const STORED_TYPES: Readonly<Record<TensorType, StoredType>> = { float32: 'F32', int64: 'I64', int32: 'I32', uint8: 'U8', bool: 'BOOL' };
+const STORED_TYPES: Readonly<Record<TensorType, StoredType>> = {
+  float32: 'F32',
+  int64: 'I64',
+  int32: 'I32',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
 
 /** A tensor that is in memory. */
 export function tensorSource(name: string, { type, dims, data }: Tensor): TensorSource {
-  return { name, dtype: STORED_TYPES[type], shape: dims, chunks: () => [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)] };
+  return {
+    name,
+    dtype: STORED_TYPES[type],
+    shape: dims,
+    chunks: () => [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)],
+  };
 }
 
 /**
- * The same tensor as type `dtype`, rounded to nearest, ties to even, piece by piece. Integers stay what they are, as in the reference.
+ * The same tensor as type `dtype`, rounded to nearest, ties to even, piece by piece. Integers stay what they are, as in
+ * the reference.
  * float64 becomes float16 and bfloat16 by way of float32.
  */
 export function convertedSource(source: TensorSource, dtype: FloatStoredType): TensorSource {
@@ -35,7 +50,12 @@ export function convertedSource(source: TensorSource, dtype: FloatStoredType): T
   return { name: source.name, dtype, shape: source.shape, chunks: (signal) => convert(source, from, dtype, signal) };
 }
 
-async function* convert(source: TensorSource, from: FloatStoredType, to: FloatStoredType, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+async function* convert(
+  source: TensorSource,
+  from: FloatStoredType,
+  to: FloatStoredType,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const size = ELEMENT_BYTES[from];
   const values = new Float32Array(CHUNK_BYTES / size);
   const target = new Uint8Array(values.length * ELEMENT_BYTES[to]);
@@ -49,7 +69,11 @@ async function* convert(source: TensorSource, from: FloatStoredType, to: FloatSt
 }
 
 /** Cuts and joins pieces so that each holds whole elements and at most `chunkBytes`. */
-async function* wholeElements(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, size: number, name: string): AsyncGenerator<Uint8Array, void, undefined> {
+async function* wholeElements(
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  size: number,
+  name: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   let held = 0;
   for await (const chunk of chunks) {
@@ -64,5 +88,9 @@ async function* wholeElements(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8
       held -= whole;
     }
   }
-  if (held > 0) throw new Blip2Error('INVALID_ARGUMENT', 'A tensor ends within an element', { expected: `pieces that add up to a multiple of ${size} bytes`, where: name });
+  if (held > 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'A tensor ends within an element', {
+      expected: `pieces that add up to a multiple of ${size} bytes`,
+      where: name,
+    });
 }

@@ -1,6 +1,7 @@
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+
 import { makeFolder } from './make-folder.ts';
 import { isRunning, processName } from './process-identity.ts';
 
@@ -29,7 +30,8 @@ const LEFT_AFTER = 3_600_000;
 export const LOCK_ENDING = '.blip2.lock';
 
 /**
- * Waits until nobody else works on what is called `name`; the answer is nothing if the work has been done meanwhile. It only saves double work: files are
+ * Waits until nobody else works on what is called `name`; the answer is nothing if the work has been done meanwhile. It
+ * only saves double work: files are
  * right without it too, so whatever goes wrong with it counts as having it. Fails with an `AbortError`.
  */
 export async function lockWork(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {

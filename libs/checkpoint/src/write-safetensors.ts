@@ -1,9 +1,11 @@
-import { basename, dirname } from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { isTensorName, LENGTH_BYTES } from './header.ts';
 import { MAX_HEADER_BYTES, MAX_TENSORS } from './limits.ts';
-import { syncFolder, writeAll, writePending, type PendingFile } from './pending-file.ts';
+import { type PendingFile, syncFolder, writeAll, writePending } from './pending-file.ts';
 import { byteCount, ELEMENT_BYTES } from './stored-type.ts';
 import type { TensorSource } from './tensor-source.ts';
 
@@ -35,15 +37,26 @@ const ALIGNMENT = 8;
 /** Bytes of one tensor. Fails with `INVALID_ARGUMENT` if shape or name cannot be stored. */
 export function sourceBytes({ name, dtype, shape }: TensorLayout): number {
   const bytes = byteCount(dtype, shape);
-  if (bytes !== undefined && shape.every((axis) => Number.isSafeInteger(axis) && axis >= 0) && isTensorName(name)) return bytes;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A tensor cannot be stored', { expected: 'a printable name and a shape of whole numbers', got: `[${shape.join(', ')}]`, where: JSON.stringify(name) });
+  if (bytes !== undefined && shape.every((axis) => Number.isSafeInteger(axis) && axis >= 0) && isTensorName(name))
+    return bytes;
+  throw new Blip2Error('INVALID_ARGUMENT', 'A tensor cannot be stored', {
+    expected: 'a printable name and a shape of whole numbers',
+    got: `[${shape.join(', ')}]`,
+    where: JSON.stringify(name),
+  });
 }
 
 /**
- * Writes one safetensors file: streamed, under a temporary name, synced and renamed, so that `file` is either as before or complete. Memory stays within some MB.
- * Tensors lie in the given order, wider elements first. Fails with `INVALID_ARGUMENT` (names, shapes, wrong number of bytes), `WRITE_FAILED`, an `AbortError`, or what a source throws; then nothing is left.
+ * Writes one safetensors file: streamed, under a temporary name, synced and renamed, so that `file` is either as before
+ * or complete. Memory stays within some MB.
+ * Tensors lie in the given order, wider elements first. Fails with `INVALID_ARGUMENT` (names, shapes, wrong number of
+ * bytes), `WRITE_FAILED`, an `AbortError`, or what a source throws; then nothing is left.
  */
-export async function writeSafetensors(file: string, sources: Iterable<TensorSource>, options: WriteOptions = {}): Promise<void> {
+export async function writeSafetensors(
+  file: string,
+  sources: Iterable<TensorSource>,
+  options: WriteOptions = {},
+): Promise<void> {
   const all = [...sources];
   const total = all.reduce((sum, source) => sum + sourceBytes(source), 0);
   const pending = await writePendingSafetensors(file, all, { ...options, loaded: 0, total });
@@ -61,7 +74,11 @@ async function commitOrDiscard(pending: PendingFile): Promise<void> {
 }
 
 /** The same without the rename. `loaded` and `total` bytes belong to the whole save. */
-export async function writePendingSafetensors(file: string, sources: readonly TensorSource[], options: WriteOptions & { readonly loaded: number; readonly total: number }): Promise<PendingFile> {
+export async function writePendingSafetensors(
+  file: string,
+  sources: readonly TensorSource[],
+  options: WriteOptions & { readonly loaded: number; readonly total: number },
+): Promise<PendingFile> {
   const ordered = sources.toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
   const head = encodeHeader(ordered, options.metadata ?? DEFAULT_METADATA, file);
   options.signal?.throwIfAborted();
@@ -77,7 +94,13 @@ export async function writePendingSafetensors(file: string, sources: readonly Te
   });
 }
 
-async function writeTensor(handle: FileHandle, source: TensorSource, file: string, { signal }: WriteOptions, onBytes: (bytes: number) => void): Promise<void> {
+async function writeTensor(
+  handle: FileHandle,
+  source: TensorSource,
+  file: string,
+  { signal }: WriteOptions,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const expected = sourceBytes(source);
   let written = 0;
   for await (const chunk of source.chunks(signal)) {
@@ -88,17 +111,26 @@ async function writeTensor(handle: FileHandle, source: TensorSource, file: strin
     onBytes(chunk.byteLength);
   }
   if (written === expected) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A tensor has other bytes than its shape says', { expected: `${expected} bytes`, got: written > expected ? 'more' : `${written}`, where: source.name });
+  throw new Blip2Error('INVALID_ARGUMENT', 'A tensor has other bytes than its shape says', {
+    expected: `${expected} bytes`,
+    got: written > expected ? 'more' : `${written}`,
+    where: source.name,
+  });
 }
 
 /** Length and header of a file that holds these tensors in this order. */
-export function encodeHeader(sources: readonly TensorLayout[], metadata: Readonly<Record<string, string>>, file: string): Uint8Array {
+export function encodeHeader(
+  sources: readonly TensorLayout[],
+  metadata: Readonly<Record<string, string>>,
+  file: string,
+): Uint8Array {
   const entries = [`"__metadata__":${JSON.stringify(metadata)}`];
   const names = new Set<string>();
   let offset = 0;
   for (const source of sources) {
     const { name, dtype, shape } = source;
-    if (names.has(name)) throw new Blip2Error('INVALID_ARGUMENT', 'Two tensors have the same name', { got: name, where: file });
+    if (names.has(name))
+      throw new Blip2Error('INVALID_ARGUMENT', 'Two tensors have the same name', { got: name, where: file });
     names.add(name);
     const end = offset + sourceBytes(source);
     entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
@@ -106,7 +138,12 @@ export function encodeHeader(sources: readonly TensorLayout[], metadata: Readonl
   }
   const header = new TextEncoder().encode(`{${entries.join(',')}}`);
   const padded = Math.ceil((LENGTH_BYTES + header.byteLength) / ALIGNMENT) * ALIGNMENT - LENGTH_BYTES;
-  if (padded > MAX_HEADER_BYTES || names.size > MAX_TENSORS) throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', { expected: `at most ${MAX_TENSORS}`, got: `${names.size}`, where: file });
+  if (padded > MAX_HEADER_BYTES || names.size > MAX_TENSORS)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', {
+      expected: `at most ${MAX_TENSORS}`,
+      got: `${names.size}`,
+      where: file,
+    });
   const head = new Uint8Array(LENGTH_BYTES + padded).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
   head.set(header, LENGTH_BYTES);

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { Blip2Config, Blip2QFormerConfig, Blip2VisionConfig, OptConfig, T5Config, TextConfig } from './index.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -20,17 +22,67 @@ describe('Blip2Config.fromJson', () => {
   test('fills what the stock config.json of opt-2.7b leaves out', () => {
     // As published: only what differs from the defaults of its time, and keys of the base class.
     const stock = {
-      architectures: ['Blip2ForConditionalGeneration'], image_text_hidden_size: 256, image_token_index: 50265, initializer_factor: 1, initializer_range: 0.02, model_type: 'blip-2', num_query_tokens: 32,
+      architectures: ['Blip2ForConditionalGeneration'],
+      image_text_hidden_size: 256,
+      image_token_index: 50265,
+      initializer_factor: 1,
+      initializer_range: 0.02,
+      model_type: 'blip-2',
+      num_query_tokens: 32,
       qformer_config: { classifier_dropout: null, model_type: 'blip_2_qformer' },
-      text_config: { activation_dropout: 0, eos_token_id: 50118, ffn_dim: 10240, hidden_size: 2560, model_type: 'opt', num_attention_heads: 32, num_hidden_layers: 32, prefix: '</s>', torch_dtype: 'float16', vocab_size: 50304, word_embed_proj_dim: 2560 },
-      torch_dtype: 'float32', use_decoder_only_language_model: true,
-      vision_config: { dropout: 0, initializer_factor: 1, model_type: 'blip_2_vision_model', num_channels: 3, projection_dim: 512 },
+      text_config: {
+        activation_dropout: 0,
+        eos_token_id: 50118,
+        ffn_dim: 10240,
+        hidden_size: 2560,
+        model_type: 'opt',
+        num_attention_heads: 32,
+        num_hidden_layers: 32,
+        prefix: '</s>',
+        torch_dtype: 'float16',
+        vocab_size: 50304,
+        word_embed_proj_dim: 2560,
+      },
+      torch_dtype: 'float32',
+      use_decoder_only_language_model: true,
+      vision_config: {
+        dropout: 0,
+        initializer_factor: 1,
+        model_type: 'blip_2_vision_model',
+        num_channels: 3,
+        projection_dim: 512,
+      },
     };
     const config = Blip2Config.fromJson(stock);
-    expect(config.visionConfig).toMatchObject({ hiddenSize: 1408, numHiddenLayers: 39, imageSize: 224, layerNormEps: 1e-6, qkvBias: true });
-    expect(config.qformerConfig).toMatchObject({ hiddenSize: 768, encoderHiddenSize: 1408, crossAttentionFrequency: 2, layerNormEps: 1e-12, positionEmbeddingType: 'absolute' });
-    expect(config.textConfig).toMatchObject({ modelType: 'opt', hiddenSize: 2560, maxPositionEmbeddings: 2048, activationFunction: 'relu', bosTokenId: 2, padTokenId: 1, eosTokenId: 50118 });
-    expect(config).toMatchObject({ imageTokenIndex: 50265, useDecoderOnlyLanguageModel: true, isEncoderDecoder: false, outputAttentions: false });
+    expect(config.visionConfig).toMatchObject({
+      hiddenSize: 1408,
+      numHiddenLayers: 39,
+      imageSize: 224,
+      layerNormEps: 1e-6,
+      qkvBias: true,
+    });
+    expect(config.qformerConfig).toMatchObject({
+      hiddenSize: 768,
+      encoderHiddenSize: 1408,
+      crossAttentionFrequency: 2,
+      layerNormEps: 1e-12,
+      positionEmbeddingType: 'absolute',
+    });
+    expect(config.textConfig).toMatchObject({
+      modelType: 'opt',
+      hiddenSize: 2560,
+      maxPositionEmbeddings: 2048,
+      activationFunction: 'relu',
+      bosTokenId: 2,
+      padTokenId: 1,
+      eosTokenId: 50118,
+    });
+    expect(config).toMatchObject({
+      imageTokenIndex: 50265,
+      useDecoderOnlyLanguageModel: true,
+      isEncoderDecoder: false,
+      outputAttentions: false,
+    });
     expect(Blip2Config.toJson(config)).toEqual(stock);
   });
 
@@ -48,18 +100,31 @@ describe('Blip2Config.fromJson', () => {
     expect(Blip2Config.toJson(config)).toEqual(json);
   });
 
-  test.each([[{}, undefined], [{ image_token_index: null }, undefined], [{ image_token_index: 7 }, 7], [{ image_token_id: 5 }, 5], [{ image_token_index: 7, image_token_id: 5 }, 5]])('finds the image token in %j', (json, expected) => {
+  test.each([
+    [{}, undefined],
+    [{ image_token_index: null }, undefined],
+    [{ image_token_index: 7 }, 7],
+    [{ image_token_id: 5 }, 5],
+    [{ image_token_index: 7, image_token_id: 5 }, 5],
+  ])('finds the image token in %j', (json, expected) => {
     expect(Blip2Config.fromJson(json).imageTokenIndex).toBe(expected);
   });
 
   test('takes a language model without a type for OPT, and null parts for defaults', () => {
-    expect(Blip2Config.fromJson({ text_config: { vocab_size: 9 } }).textConfig).toMatchObject({ modelType: 'opt', vocabSize: 9 });
+    expect(Blip2Config.fromJson({ text_config: { vocab_size: 9 } }).textConfig).toMatchObject({
+      modelType: 'opt',
+      vocabSize: 9,
+    });
     const json = { vision_config: null, qformer_config: null, text_config: null };
     expect(Blip2Config.toJson(Blip2Config.fromJson(json))).toEqual(json);
   });
 
   test('derives what depends on the language model, against what the file says', () => {
-    const config = Blip2Config.fromJson({ use_decoder_only_language_model: true, is_encoder_decoder: false, text_config: { model_type: 't5' } });
+    const config = Blip2Config.fromJson({
+      use_decoder_only_language_model: true,
+      is_encoder_decoder: false,
+      text_config: { model_type: 't5' },
+    });
     expect(config).toMatchObject({ useDecoderOnlyLanguageModel: false, isEncoderDecoder: true });
   });
 
@@ -111,9 +176,15 @@ describe('Blip2Config.fromJson', () => {
   });
 
   test('treats __proto__ as a key like any other', () => {
-    const json: unknown = JSON.parse('{"__proto__":{"num_query_tokens":5,"polluted":1},"vision_config":{"__proto__":{"hidden_size":32}}}');
+    const json: unknown = JSON.parse(
+      '{"__proto__":{"num_query_tokens":5,"polluted":1},"vision_config":{"__proto__":{"hidden_size":32}}}',
+    );
     const config = Blip2Config.fromJson(json);
-    expect([config.numQueryTokens, config.visionConfig.hiddenSize, Reflect.get({}, 'polluted')]).toEqual([32, 1408, undefined]);
+    expect([config.numQueryTokens, config.visionConfig.hiddenSize, Reflect.get({}, 'polluted')]).toEqual([
+      32,
+      1408,
+      undefined,
+    ]);
     expect(JSON.stringify(Blip2Config.toJson(config))).toBe(JSON.stringify(json));
   });
 
@@ -123,20 +194,41 @@ describe('Blip2Config.fromJson', () => {
     json.extra.list.push(2);
     json.vision_config.hidden_size = 48;
     expect(Blip2Config.toJson(config)).toEqual({ extra: { list: [1] }, vision_config: { hidden_size: 32 } });
-    for (const value of [config, config.visionConfig, config.qformerConfig, config.textConfig, config.json, config.json['extra']]) expect(Object.isFrozen(value)).toBe(true);
+    for (const value of [
+      config,
+      config.visionConfig,
+      config.qformerConfig,
+      config.textConfig,
+      config.json,
+      config.json['extra'],
+    ])
+      expect(Object.isFrozen(value)).toBe(true);
   });
 });
 
 describe('Blip2Config.create and the part-wise constructors', () => {
   test('writes only what is not a default', () => {
-    const config = Blip2Config.create({ numQueryTokens: 4, visionConfig: Blip2VisionConfig.create({ hiddenSize: 32, outputAttentions: true }) });
-    expect(Blip2Config.toJson(config)).toEqual({ model_type: 'blip-2', num_query_tokens: 4, vision_config: { model_type: 'blip_2_vision_model', hidden_size: 32, output_attentions: true } });
+    const config = Blip2Config.create({
+      numQueryTokens: 4,
+      visionConfig: Blip2VisionConfig.create({ hiddenSize: 32, outputAttentions: true }),
+    });
+    expect(Blip2Config.toJson(config)).toEqual({
+      model_type: 'blip-2',
+      num_query_tokens: 4,
+      vision_config: { model_type: 'blip_2_vision_model', hidden_size: 32, output_attentions: true },
+    });
     expect(config.qformerConfig.encoderHiddenSize).toBe(32);
   });
 
   test('writes every field when asked', () => {
     const full = Blip2Config.toJson(Blip2Config.create(), { full: true });
-    expect(full).toMatchObject({ model_type: 'blip-2', num_query_tokens: 32, image_token_index: null, use_decoder_only_language_model: true, text_config: { model_type: 'opt', word_embed_proj_dim: 768 } });
+    expect(full).toMatchObject({
+      model_type: 'blip-2',
+      num_query_tokens: 32,
+      image_token_index: null,
+      use_decoder_only_language_model: true,
+      text_config: { model_type: 'opt', word_embed_proj_dim: 768 },
+    });
     expect(Blip2Config.fromJson(full)).toMatchObject({ numQueryTokens: 32, visionConfig: { hiddenSize: 1408 } });
   });
 
@@ -147,9 +239,22 @@ describe('Blip2Config.create and the part-wise constructors', () => {
   });
 
   test('puts three parts together', () => {
-    const config = Blip2Config.fromVisionQFormerTextConfigs(Blip2VisionConfig.create({ hiddenSize: 32 }), Blip2QFormerConfig.create({ hiddenSize: 24 }), T5Config.create({ dModel: 16 }), { numQueryTokens: 3 });
-    expect(config).toMatchObject({ numQueryTokens: 3, isEncoderDecoder: true, visionConfig: { hiddenSize: 32 }, qformerConfig: { hiddenSize: 24, encoderHiddenSize: 32 }, textConfig: { modelType: 't5', dModel: 16 } });
-    expect(Blip2Config.fromJson(Blip2Config.toJson(config))).toMatchObject({ textConfig: { modelType: 't5', dModel: 16 } });
+    const config = Blip2Config.fromVisionQFormerTextConfigs(
+      Blip2VisionConfig.create({ hiddenSize: 32 }),
+      Blip2QFormerConfig.create({ hiddenSize: 24 }),
+      T5Config.create({ dModel: 16 }),
+      { numQueryTokens: 3 },
+    );
+    expect(config).toMatchObject({
+      numQueryTokens: 3,
+      isEncoderDecoder: true,
+      visionConfig: { hiddenSize: 32 },
+      qformerConfig: { hiddenSize: 24, encoderHiddenSize: 32 },
+      textConfig: { modelType: 't5', dModel: 16 },
+    });
+    expect(Blip2Config.fromJson(Blip2Config.toJson(config))).toMatchObject({
+      textConfig: { modelType: 't5', dModel: 16 },
+    });
   });
 
   test('keeps the type of a T5 that has only defaults', () => {
@@ -170,8 +275,13 @@ describe('Blip2Config.create and the part-wise constructors', () => {
 
 describe('defaults', () => {
   const reference = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/reference-defaults.json'), 'utf8'));
-  // What the reference has in memory and not in a table of ours: position kinds end with 4.57, T5 names no start token of its own.
-  const ours: Record<string, unknown> = { position_embedding_type: 'absolute', bos_token_id: null, decoder_start_token_id: null };
+  // What the reference has in memory and not in a table of ours: position kinds end with 4.57, T5 names no start token
+  // of its own.
+  const ours: Record<string, unknown> = {
+    position_embedding_type: 'absolute',
+    bos_token_id: null,
+    decoder_start_token_id: null,
+  };
   test.each([
     ['vision', Blip2VisionConfig.toJson(Blip2VisionConfig.create(), { full: true })],
     ['qformer', Blip2QFormerConfig.toJson(Blip2QFormerConfig.create(), { full: true })],
@@ -179,7 +289,8 @@ describe('defaults', () => {
     ['t5', T5Config.toJson(T5Config.create(), { full: true })],
   ])('are those of the reference: %s', (name, full) => {
     expect(Object.keys(full).length).toBeGreaterThan(12);
-    for (const [key, value] of Object.entries(full)) expect([key, value]).toEqual([key, key in reference[name] ? reference[name][key] : ours[key]]);
+    for (const [key, value] of Object.entries(full))
+      expect([key, value]).toEqual([key, key in reference[name] ? reference[name][key] : ours[key]]);
   });
 });
 
@@ -219,7 +330,15 @@ describe('T5Config', () => {
     expect(T5Config.toJson(T5Config.fromJson(json))).toEqual(json);
   });
 
-  test.each([{ feed_forward_proj: 'gated-gelu-new' }, { feed_forward_proj: 'plain-relu' }, { feed_forward_proj: 'gated-nothing' }, { relative_attention_num_buckets: 2 }, { relative_attention_max_distance: 16 }, { is_encoder_decoder: false }, { dense_act_fn: 'x' }])('refuses %j', (json) => {
+  test.each([
+    { feed_forward_proj: 'gated-gelu-new' },
+    { feed_forward_proj: 'plain-relu' },
+    { feed_forward_proj: 'gated-nothing' },
+    { relative_attention_num_buckets: 2 },
+    { relative_attention_max_distance: 16 },
+    { is_encoder_decoder: false },
+    { dense_act_fn: 'x' },
+  ])('refuses %j', (json) => {
     expect(error(() => T5Config.fromJson(json)).code).toBe('INVALID_CONFIG');
   });
 
@@ -232,9 +351,25 @@ describe('T5Config', () => {
 describe('TextConfig.specialTokens', () => {
   test('has the defaults of the model type where the file says nothing', () => {
     expect(TextConfig.specialTokens(TextConfig.fromJson({}))).toEqual({ bosTokenId: 2, eosTokenId: 2, padTokenId: 1 });
-    expect(TextConfig.specialTokens(TextConfig.fromJson({ pad_token_id: null, eos_token_id: [3, 4] }))).toEqual({ bosTokenId: 2, eosTokenId: [3, 4] });
-    expect(TextConfig.specialTokens(TextConfig.fromJson({ model_type: 't5' }))).toEqual({ eosTokenId: 1, padTokenId: 0 });
-    expect(TextConfig.specialTokens(TextConfig.fromJson({ model_type: 't5', bos_token_id: 1 }))).toEqual({ bosTokenId: 1, eosTokenId: 1, padTokenId: 0, decoderStartTokenId: 1 });
-    expect(TextConfig.specialTokens(TextConfig.fromJson(golden('t5')))).toEqual({ bosTokenId: 1, eosTokenId: 1, padTokenId: 0, decoderStartTokenId: 0 });
+    expect(TextConfig.specialTokens(TextConfig.fromJson({ pad_token_id: null, eos_token_id: [3, 4] }))).toEqual({
+      bosTokenId: 2,
+      eosTokenId: [3, 4],
+    });
+    expect(TextConfig.specialTokens(TextConfig.fromJson({ model_type: 't5' }))).toEqual({
+      eosTokenId: 1,
+      padTokenId: 0,
+    });
+    expect(TextConfig.specialTokens(TextConfig.fromJson({ model_type: 't5', bos_token_id: 1 }))).toEqual({
+      bosTokenId: 1,
+      eosTokenId: 1,
+      padTokenId: 0,
+      decoderStartTokenId: 1,
+    });
+    expect(TextConfig.specialTokens(TextConfig.fromJson(golden('t5')))).toEqual({
+      bosTokenId: 1,
+      eosTokenId: 1,
+      padTokenId: 0,
+      decoderStartTokenId: 0,
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { count, deviation, flag, tokenId } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_QUERY_TOKENS, MAX_WIDTH } from './limits.ts';
 import { BLIP2_MODEL_TYPE, requireModelType } from './parts-of.ts';
@@ -10,7 +10,9 @@ import { derivedFlags, writePart, writeQFormer } from './whole-config.ts';
 
 interface TopFields {
   readonly numQueryTokens: number;
-  /** The id that stands for a position of the visual prefix; undefined in repositories of 2023 and in retrieval models. */
+  /**
+   * The id that stands for a position of the visual prefix; undefined in repositories of 2023 and in retrieval models.
+   */
   readonly imageTokenIndex: number | undefined;
   /** Width of the retrieval projections. */
   readonly imageTextHiddenSize: number;
@@ -46,7 +48,15 @@ const fields: FieldTable<TopFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const NOT_FIELDS = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
+const NOT_FIELDS = [
+  'modelType',
+  'visionConfig',
+  'qformerConfig',
+  'textConfig',
+  'useDecoderOnlyLanguageModel',
+  'isEncoderDecoder',
+  'json',
+] as const;
 
 function fromJson(json: unknown, where = 'config.json'): Blip2Config {
   const given = frozenObject(json, where);
@@ -70,7 +80,9 @@ function fromJson(json: unknown, where = 'config.json'): Blip2Config {
 function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOptions): Record<string, unknown> {
   const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
   return Object.fromEntries([
-    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, BLIP2_MODEL_TYPE), options)),
+    ...Object.entries(
+      writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, BLIP2_MODEL_TYPE), options),
+    ),
     ...(vision ? writePart('vision_config', Blip2VisionConfig.toJson(vision, options), vision.modelType, json) : []),
     ...(qformer ? writePart('qformer_config', writeQFormer(qformer, vision, options), qformer.modelType, json) : []),
     ...(text ? writePart('text_config', TextConfig.toJson(text, options), TextConfig.modelTypes[0], json) : []),
@@ -78,7 +90,11 @@ function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOp
 }
 
 function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
-  return { ...(options.full && { model_type: BLIP2_MODEL_TYPE }), ...write(config.json, config, options), ...derivedFlags(config, options) };
+  return {
+    ...(options.full && { model_type: BLIP2_MODEL_TYPE }),
+    ...write(config.json, config, options),
+    ...derivedFlags(config, options),
+  };
 }
 
 function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
@@ -87,14 +103,21 @@ function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
   return fromJson(write(base.json, overrides, {}), BLIP2_MODEL_TYPE);
 }
 
-function fromVisionQFormerTextConfigs(visionConfig: Blip2VisionConfig, qformerConfig: Blip2QFormerConfig, textConfig: TextConfig, overrides: Partial<Blip2Config> = {}): Blip2Config {
+function fromVisionQFormerTextConfigs(
+  visionConfig: Blip2VisionConfig,
+  qformerConfig: Blip2QFormerConfig,
+  textConfig: TextConfig,
+  overrides: Partial<Blip2Config> = {},
+): Blip2Config {
   return create({ ...overrides, visionConfig, qformerConfig, textConfig });
 }
 
 export const Blip2Config: {
   /**
-   * Reads a whole BLIP-2 configuration. Absent parts and fields have the reference's defaults, unknown ones are kept for `toJson`.
-   * Fails with `INVALID_CONFIG` (the field is named) or `UNSUPPORTED_ARCHITECTURE` (another model, or a language model that is not known).
+   * Reads a whole BLIP-2 configuration. Absent parts and fields have the reference's defaults, unknown ones are kept
+   * for `toJson`.
+   * Fails with `INVALID_CONFIG` (the field is named) or `UNSUPPORTED_ARCHITECTURE` (another model, or a language model
+   * that is not known).
    */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */

@@ -1,8 +1,9 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, probability } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_CHANNELS, MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
@@ -62,7 +63,11 @@ function read(json: JsonObject, where: string): ClipVisionFields {
   const values = readFields(fields, json, where);
   requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
   if (values.imageSize < values.patchSize) {
-    throw new Blip2Error('INVALID_CONFIG', 'An image is smaller than one patch', { expected: 'image_size of at least patch_size', got: `${values.imageSize} < ${values.patchSize}`, where });
+    throw new Blip2Error('INVALID_CONFIG', 'An image is smaller than one patch', {
+      expected: 'image_size of at least patch_size',
+      got: `${values.imageSize} < ${values.patchSize}`,
+      where,
+    });
   }
   return values;
 }
@@ -74,18 +79,25 @@ function fromJson(json: unknown, where = 'config.json'): ClipVisionConfig {
 }
 
 function toJson(config: ClipVisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: MODEL_TYPE }), ...writeFields<ClipVisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
+  return {
+    ...(options?.full && { model_type: MODEL_TYPE }),
+    ...writeFields<ClipVisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
+  };
 }
 
 function create(overrides: Partial<ClipVisionConfig> = {}): ClipVisionConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
   const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(writeFields<ClipVisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
+  return fromJson(
+    writeFields<ClipVisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
+    MODEL_TYPE,
+  );
 }
 
 export const ClipVisionConfig: {
   /**
-   * Reads the configuration of a CLIP vision encoder, or the `vision_config` of a whole CLIP configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
+   * Reads the configuration of a CLIP vision encoder, or the `vision_config` of a whole CLIP configuration. Fails with
+   * `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
    */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */

@@ -1,9 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Blip2Error } from '@blip2/interfaces';
-import type { Field } from './field.ts';
-import { ownValue, show, type JsonObject } from './json.ts';
 
-/** All fields of a configuration but those that it derives from others. Parsing, defaults, errors and writing read this one list. */
+import { Blip2Error } from '@blip2/interfaces';
+
+import type { Field } from './field.ts';
+import { type JsonObject, ownValue, show } from './json.ts';
+
+/**
+ * All fields of a configuration but those that it derives from others. Parsing, defaults, errors and writing read this
+ * one list.
+ */
 export type FieldTable<C> = { readonly [K in keyof C]: Field<C[K]> };
 
 export interface ToJsonOptions {
@@ -29,23 +34,46 @@ export function readFields<C extends object>(table: FieldTable<C>, json: JsonObj
 }
 
 /** Refuses overrides that name no field. `others` are the properties of a configuration that are not in its table. */
-export function requireKnownFields<C extends object>(table: FieldTable<C>, overrides: object, others: readonly string[], where: string): void {
+export function requireKnownFields<C extends object>(
+  table: FieldTable<C>,
+  overrides: object,
+  others: readonly string[],
+  where: string,
+): void {
   const known = [...Object.keys(table), ...others];
   const unknown = Object.keys(overrides).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Blip2Error('UNKNOWN_OPTION', 'The configuration has no such field', { got: show(unknown), expected: `one of ${known.join(', ')}`, where });
+  if (unknown !== undefined)
+    throw new Blip2Error('UNKNOWN_OPTION', 'The configuration has no such field', {
+      got: show(unknown),
+      expected: `one of ${known.join(', ')}`,
+      where,
+    });
 }
 
 /**
- * `json` as it was read, with those fields of `values` written that it gives otherwise. `read` is the parser of the same configuration:
+ * `json` as it was read, with those fields of `values` written that it gives otherwise. `read` is the parser of the
+ * same configuration:
  * it says what an absent or derived field means.
  */
-export function writeFields<C extends object>(table: FieldTable<C>, values: Partial<C>, json: JsonObject, read: (json: JsonObject) => C, { full = false }: ToJsonOptions = {}): Record<string, unknown> {
+export function writeFields<C extends object>(
+  table: FieldTable<C>,
+  values: Partial<C>,
+  json: JsonObject,
+  read: (json: JsonObject) => C,
+  { full = false }: ToJsonOptions = {},
+): Record<string, unknown> {
   const changed = differing(table, values, json, read, full);
   // A second look: a field that is derived where absent may have moved with the one it derives from.
   return differing(table, values, changed, read, false);
 }
 
-function differing<C extends object>(table: FieldTable<C>, values: Partial<C>, json: JsonObject, read: (json: JsonObject) => C, full: boolean): Record<string, unknown> {
+function differing<C extends object>(
+  table: FieldTable<C>,
+  values: Partial<C>,
+  json: JsonObject,
+  read: (json: JsonObject) => C,
+  full: boolean,
+): Record<string, unknown> {
   const meant = new Map(Object.entries(read(json)));
   const given = new Map(Object.entries(values));
   const written = fieldsOf(table).flatMap(([name, field]): [string, unknown][] => {

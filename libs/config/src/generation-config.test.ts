@@ -1,21 +1,40 @@
 import { generationOptions } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { GenerationConfig } from './generation-config.ts';
 
-const json = { _from_model_config: true, bos_token_id: 2, eos_token_id: [202, 5], pad_token_id: 1, num_beams: 5, early_stopping: 'never', bad_words_ids: [[3], [4, 5]], max_new_tokens: null, transformers_version: '4.47.0' };
+const json = {
+  _from_model_config: true,
+  bos_token_id: 2,
+  eos_token_id: [202, 5],
+  pad_token_id: 1,
+  num_beams: 5,
+  early_stopping: 'never',
+  bad_words_ids: [[3], [4, 5]],
+  max_new_tokens: null,
+  transformers_version: '4.47.0',
+};
 
 describe('GenerationConfig', () => {
-  test('has the reference\'s defaults, which are those of the options table', () => {
+  test("has the reference's defaults, which are those of the options table", () => {
     const config = GenerationConfig.create();
     expect(config.maxLength).toBe(20);
     for (const [name, { default: byDefault }] of Object.entries(generationOptions)) {
-      if (byDefault !== undefined && name in config) expect([name, Reflect.get(config, name)]).toEqual([name, byDefault]);
+      if (byDefault !== undefined && name in config)
+        expect([name, Reflect.get(config, name)]).toEqual([name, byDefault]);
     }
   });
 
   test('reads a file and gives it back as it was', () => {
     const config = GenerationConfig.fromJson(json);
-    expect(config).toMatchObject({ numBeams: 5, earlyStopping: 'never', eosTokenId: [202, 5], badWordsIds: [[3], [4, 5]], maxNewTokens: undefined, topK: 50 });
+    expect(config).toMatchObject({
+      numBeams: 5,
+      earlyStopping: 'never',
+      eosTokenId: [202, 5],
+      badWordsIds: [[3], [4, 5]],
+      maxNewTokens: undefined,
+      topK: 50,
+    });
     expect(GenerationConfig.toJson(config)).toEqual(json);
   });
 
@@ -26,15 +45,32 @@ describe('GenerationConfig', () => {
 
   test('gives what differs from the defaults as options of generate, by names that it knows', () => {
     const options = GenerationConfig.options(GenerationConfig.fromJson({ ...json, temperature: 1 }));
-    expect(options).toEqual({ bosTokenId: 2, eosTokenId: [202, 5], padTokenId: 1, numBeams: 5, earlyStopping: 'never', badWordsIds: [[3], [4, 5]] });
+    expect(options).toEqual({
+      bosTokenId: 2,
+      eosTokenId: [202, 5],
+      padTokenId: 1,
+      numBeams: 5,
+      earlyStopping: 'never',
+      badWordsIds: [[3], [4, 5]],
+    });
     expect(Object.keys(generationOptions)).toEqual(expect.arrayContaining(Object.keys(options)));
   });
 
-  test.each([[{ num_beams: 0 }], [{ top_p: 1.5 }], [{ early_stopping: 'soon' }], [{ bad_words_ids: [3] }], [{ suppress_tokens: [-1] }], [{ temperature: 0 }], [{ length_penalty: '1' }]])('refuses %j', (wrong) => {
+  test.each([
+    [{ num_beams: 0 }],
+    [{ top_p: 1.5 }],
+    [{ early_stopping: 'soon' }],
+    [{ bad_words_ids: [3] }],
+    [{ suppress_tokens: [-1] }],
+    [{ temperature: 0 }],
+    [{ length_penalty: '1' }],
+  ])('refuses %j', (wrong) => {
     expect(() => GenerationConfig.fromJson(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
 
   test('refuses a field that it does not have', () => {
-    expect(() => GenerationConfig.create({ beams: 3 } as object)).toThrow(expect.objectContaining({ code: 'UNKNOWN_OPTION' }));
+    expect(() => GenerationConfig.create({ beams: 3 } as object)).toThrow(
+      expect.objectContaining({ code: 'UNKNOWN_OPTION' }),
+    );
   });
 });

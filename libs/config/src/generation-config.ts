@@ -1,6 +1,19 @@
 import type { GenerationOptions } from '@blip2/interfaces';
-import { count, finite, flag, flagOrNever, optional, positive, probability, tokenId, tokenIdList, tokenIdLists, tokenIds } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+
+import {
+  count,
+  finite,
+  flag,
+  flagOrNever,
+  optional,
+  positive,
+  probability,
+  tokenId,
+  tokenIdList,
+  tokenIdLists,
+  tokenIds,
+} from './field.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_POSITIONS } from './limits.ts';
 
@@ -40,7 +53,8 @@ interface GenerationFields {
 }
 
 /**
- * What a repository's `generation_config.json` says. **BLIP-2 does not apply it**, here as in the reference: generation takes its defaults from the language model's
+ * What a repository's `generation_config.json` says. **BLIP-2 does not apply it**, here as in the reference: generation
+ * takes its defaults from the language model's
  * configuration. Give `GenerationConfig.options` of it to `generate` to use it all the same.
  */
 export interface GenerationConfig extends GenerationFields {
@@ -104,11 +118,17 @@ function create(overrides: Partial<GenerationConfig> = {}): GenerationConfig {
 /** A default is left to `generate`, which knows what else was asked. */
 function options(config: GenerationConfig): GenerationOptions {
   const defaults = new Map(Object.entries(read({})));
-  return Object.fromEntries(Object.entries(config).filter(([name, value]) => name !== 'json' && value !== undefined && value !== defaults.get(name)));
+  return Object.fromEntries(
+    Object.entries(config).filter(
+      ([name, value]) => name !== 'json' && value !== undefined && value !== defaults.get(name),
+    ),
+  );
 }
 
 export const GenerationConfig: {
-  /** Reads a parsed `generation_config.json`. Absent fields have the reference's defaults. Fails with `INVALID_CONFIG`. */
+  /**
+   * Reads a parsed `generation_config.json`. Absent fields have the reference's defaults. Fails with `INVALID_CONFIG`.
+   */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
   readonly toJson: typeof toJson;

@@ -1,4 +1,4 @@
-export { activations, type Activation } from './activation.ts';
+export { type Activation, activations } from './activation.ts';
 export { Blip2Config } from './blip2-config.ts';
 export { ClipVisionConfig } from './clip-vision-config.ts';
 export type { ToJsonOptions } from './field-table.ts';

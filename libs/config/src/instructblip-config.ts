@@ -1,5 +1,5 @@
 import { count, deviation, flag, tokenId } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_QUERY_TOKENS } from './limits.ts';
 import { INSTRUCTBLIP_MODEL_TYPE, requireModelType } from './parts-of.ts';
@@ -18,7 +18,10 @@ interface TopFields {
   readonly outputAttentions: boolean;
 }
 
-/** A whole InstructBLIP model (`InstructBlipConfig` of the reference; arXiv 2305.06500): BLIP-2 whose Q-Former also reads the instruction. */
+/**
+ * A whole InstructBLIP model (`InstructBlipConfig` of the reference; arXiv 2305.06500): BLIP-2 whose Q-Former also
+ * reads the instruction.
+ */
 export interface InstructBlipConfig extends TopFields {
   readonly modelType: 'instructblip';
   readonly visionConfig: Blip2VisionConfig;
@@ -33,7 +36,9 @@ export interface InstructBlipConfig extends TopFields {
   readonly json: JsonObject;
 }
 
-/** Names on disk, defaults and bounds. Source: `models/instructblip/configuration_instructblip.py`, transformers 5.18. */
+/**
+ * Names on disk, defaults and bounds. Source: `models/instructblip/configuration_instructblip.py`, transformers 5.18.
+ */
 const fields: FieldTable<TopFields> = {
   numQueryTokens: count('num_query_tokens', 32, MAX_QUERY_TOKENS),
   imageTokenIndex: tokenId('image_token_index', undefined, ['image_token_id']),
@@ -43,7 +48,15 @@ const fields: FieldTable<TopFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const NOT_FIELDS = ['modelType', 'visionConfig', 'qformerConfig', 'textConfig', 'useDecoderOnlyLanguageModel', 'isEncoderDecoder', 'json'] as const;
+const NOT_FIELDS = [
+  'modelType',
+  'visionConfig',
+  'qformerConfig',
+  'textConfig',
+  'useDecoderOnlyLanguageModel',
+  'isEncoderDecoder',
+  'json',
+] as const;
 
 function fromJson(json: unknown, where = 'config.json'): InstructBlipConfig {
   const given = frozenObject(json, where);
@@ -75,15 +88,35 @@ function named(part: Record<string, unknown>, type: string): Record<string, unkn
 function write(json: JsonObject, values: Partial<InstructBlipConfig>, options: ToJsonOptions): Record<string, unknown> {
   const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
   return Object.fromEntries([
-    ...Object.entries(writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, INSTRUCTBLIP_MODEL_TYPE), options)),
-    ...(vision ? writePart('vision_config', named(Blip2VisionConfig.toJson(vision, options), VISION_MODEL_TYPE), VISION_MODEL_TYPE, json) : []),
-    ...(qformer ? writePart('qformer_config', named(writeQFormer(qformer, vision, options), QFORMER_MODEL_TYPE), QFORMER_MODEL_TYPE, json) : []),
+    ...Object.entries(
+      writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, INSTRUCTBLIP_MODEL_TYPE), options),
+    ),
+    ...(vision
+      ? writePart(
+          'vision_config',
+          named(Blip2VisionConfig.toJson(vision, options), VISION_MODEL_TYPE),
+          VISION_MODEL_TYPE,
+          json,
+        )
+      : []),
+    ...(qformer
+      ? writePart(
+          'qformer_config',
+          named(writeQFormer(qformer, vision, options), QFORMER_MODEL_TYPE),
+          QFORMER_MODEL_TYPE,
+          json,
+        )
+      : []),
     ...(text ? writePart('text_config', TextConfig.toJson(text, options), TextConfig.modelTypes[0], json) : []),
   ]);
 }
 
 function toJson(config: InstructBlipConfig, options: ToJsonOptions = {}): Record<string, unknown> {
-  return { ...(options.full && { model_type: INSTRUCTBLIP_MODEL_TYPE }), ...write(config.json, config, options), ...derivedFlags(config, options) };
+  return {
+    ...(options.full && { model_type: INSTRUCTBLIP_MODEL_TYPE }),
+    ...write(config.json, config, options),
+    ...derivedFlags(config, options),
+  };
 }
 
 function create(overrides: Partial<InstructBlipConfig> = {}): InstructBlipConfig {
@@ -94,8 +127,10 @@ function create(overrides: Partial<InstructBlipConfig> = {}): InstructBlipConfig
 
 export const InstructBlipConfig: {
   /**
-   * Reads a whole InstructBLIP configuration. Absent parts and fields have the reference's defaults, unknown ones are kept for `toJson`.
-   * Fails with `INVALID_CONFIG` (the field is named) or `UNSUPPORTED_ARCHITECTURE` (another model, or a language model that is not known).
+   * Reads a whole InstructBLIP configuration. Absent parts and fields have the reference's defaults, unknown ones are
+   * kept for `toJson`.
+   * Fails with `INVALID_CONFIG` (the field is named) or `UNSUPPORTED_ARCHITECTURE` (another model, or a language model
+   * that is not known).
    */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */

@@ -1,9 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
-import { activation, count, deviation, epsilon, flag, optional, positive, probability, tokenId, tokenIds } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import {
+  activation,
+  count,
+  deviation,
+  epsilon,
+  flag,
+  optional,
+  positive,
+  probability,
+  tokenId,
+  tokenIds,
+} from './field.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
@@ -16,7 +29,10 @@ interface LlamaFields {
   readonly intermediateSize: number;
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
-  /** Heads of keys and values, each shared by as many query heads as there are more of those; `numAttentionHeads` if absent. */
+  /**
+   * Heads of keys and values, each shared by as many query heads as there are more of those; `numAttentionHeads` if
+   * absent.
+   */
   readonly numKeyValueHeads: number;
   /** `hiddenSize / numAttentionHeads` if absent. */
   readonly headDim: number;
@@ -42,15 +58,24 @@ interface LlamaFields {
 export interface LlamaConfig extends LlamaFields {
   readonly modelType: 'llama';
   readonly isEncoderDecoder: false;
-  /** How the rotary frequencies were changed, if they were. Given as the file has it: `rope_scaling` or `rope_parameters` of `json`. */
+  /**
+   * How the rotary frequencies were changed, if they were. Given as the file has it: `rope_scaling` or
+   * `rope_parameters` of `json`.
+   */
   readonly ropeScaling: RotaryScaling | undefined;
   /** The JSON that it was read from; `toJson` keeps what is unknown here. */
   readonly json: JsonObject;
 }
 
-type StoredFields = Omit<LlamaFields, 'numKeyValueHeads' | 'headDim'> & { readonly numKeyValueHeads: number | undefined; readonly headDim: number | undefined };
+type StoredFields = Omit<LlamaFields, 'numKeyValueHeads' | 'headDim'> & {
+  readonly numKeyValueHeads: number | undefined;
+  readonly headDim: number | undefined;
+};
 
-/** Names on disk, defaults and bounds. Source: `models/llama/configuration_llama.py`, transformers 5.18; `rope_theta`: 4.57. */
+/**
+ * Names on disk, defaults and bounds. Source: `models/llama/configuration_llama.py`, transformers 5.18; `rope_theta`:
+ * 4.57.
+ */
 const fields: FieldTable<StoredFields> = {
   vocabSize: count('vocab_size', 32000, MAX_VOCABULARY),
   hiddenSize: count('hidden_size', 4096, MAX_WIDTH),
@@ -90,21 +115,42 @@ function read(json: JsonObject, where: string): LlamaFields & Pick<LlamaConfig, 
     headDim: stored.headDim ?? stored.hiddenSize / stored.numAttentionHeads,
   };
   if (values.numAttentionHeads % values.numKeyValueHeads !== 0) {
-    throw new Blip2Error('INVALID_CONFIG', 'Query heads cannot share the heads of keys and values evenly', { expected: 'num_attention_heads to be a multiple of num_key_value_heads', got: `${values.numAttentionHeads} for ${values.numKeyValueHeads}`, where });
+    throw new Blip2Error('INVALID_CONFIG', 'Query heads cannot share the heads of keys and values evenly', {
+      expected: 'num_attention_heads to be a multiple of num_key_value_heads',
+      got: `${values.numAttentionHeads} for ${values.numKeyValueHeads}`,
+      where,
+    });
   }
-  if (values.headDim % 2 !== 0) throw new Blip2Error('INVALID_CONFIG', 'Rotary positions turn pairs of numbers', { expected: 'an even head_dim', got: String(values.headDim), where });
+  if (values.headDim % 2 !== 0)
+    throw new Blip2Error('INVALID_CONFIG', 'Rotary positions turn pairs of numbers', {
+      expected: 'an even head_dim',
+      got: String(values.headDim),
+      where,
+    });
   return values;
 }
 
 function fromJson(json: unknown, where = 'config.json'): LlamaConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
   requireModelType(own.json, [MODEL_TYPE], own.where);
-  return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
+  return Object.freeze({
+    modelType: MODEL_TYPE,
+    isEncoderDecoder: false,
+    ...read(own.json, own.where),
+    json: own.json,
+  });
 }
 
-/** `json` with the given fields written. Where the file keeps the rotary base among `rope_parameters`, it is written there. */
+/**
+ * `json` with the given fields written. Where the file keeps the rotary base among `rope_parameters`, it is written
+ * there.
+ */
 function write(json: JsonObject, values: Partial<LlamaConfig>, options?: ToJsonOptions): Record<string, unknown> {
-  return withRotaryBase(writeFields<StoredFields>(fields, values, json, (other) => read(other, MODEL_TYPE), options), json, values.ropeTheta);
+  return withRotaryBase(
+    writeFields<StoredFields>(fields, values, json, (other) => read(other, MODEL_TYPE), options),
+    json,
+    values.ropeTheta,
+  );
 }
 
 function toJson(config: LlamaConfig, options?: ToJsonOptions): Record<string, unknown> {
@@ -115,14 +161,18 @@ function create(overrides: Partial<LlamaConfig> = {}): LlamaConfig {
   requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'ropeScaling', 'json'], MODEL_TYPE);
   const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
   if (overrides.ropeScaling !== undefined && !isDeepStrictEqual(overrides.ropeScaling, base.ropeScaling)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'The scaling of rotary positions is given in json', { where: 'ropeScaling', fix: 'Write json: { rope_scaling: { rope_type, factor, … } }' });
+    throw new Blip2Error('INVALID_ARGUMENT', 'The scaling of rotary positions is given in json', {
+      where: 'ropeScaling',
+      fix: 'Write json: { rope_scaling: { rope_type, factor, … } }',
+    });
   }
   return fromJson(write(base.json, overrides), MODEL_TYPE);
 }
 
 export const LlamaConfig: {
   /**
-   * Reads a Llama configuration, or the `text_config` of a whole model's configuration. Fails with `INVALID_CONFIG`, or `UNSUPPORTED_ARCHITECTURE`, also for
+   * Reads a Llama configuration, or the `text_config` of a whole model's configuration. Fails with `INVALID_CONFIG`, or
+   * `UNSUPPORTED_ARCHITECTURE`, also for
    * scalings of the rotary positions other than `linear` and `llama3`.
    */
   readonly fromJson: typeof fromJson;

@@ -1,7 +1,7 @@
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, flag, optional, probability, tokenId, tokenIds } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
@@ -83,21 +83,35 @@ function read(json: JsonObject, where: string): OptFields {
 function fromJson(json: unknown, where = 'config.json'): OptConfig {
   const own = partOf(frozenObject(json, where), 'text_config', where);
   requireModelType(own.json, [MODEL_TYPE], own.where);
-  return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: false, ...read(own.json, own.where), json: own.json });
+  return Object.freeze({
+    modelType: MODEL_TYPE,
+    isEncoderDecoder: false,
+    ...read(own.json, own.where),
+    json: own.json,
+  });
 }
 
 function toJson(config: OptConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: MODEL_TYPE }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
+  return {
+    ...(options?.full && { model_type: MODEL_TYPE }),
+    ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
+  };
 }
 
 function create(overrides: Partial<OptConfig> = {}): OptConfig {
   requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], MODEL_TYPE);
   const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
+  return fromJson(
+    writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
+    MODEL_TYPE,
+  );
 }
 
 export const OptConfig: {
-  /** Reads an OPT configuration, or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`. */
+  /**
+   * Reads an OPT configuration, or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or
+   * `UNSUPPORTED_ARCHITECTURE`.
+   */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
   readonly toJson: typeof toJson;

@@ -1,7 +1,7 @@
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { familyType, isWhole, partOf, requireModelType } from './parts-of.ts';
@@ -34,7 +34,10 @@ interface QFormerFields {
   readonly outputAttentions: boolean;
 }
 
-/** The Querying Transformer of BLIP-2 (`Blip2QFormerConfig` of the reference): BERT-base with cross-attention by default. */
+/**
+ * The Querying Transformer of BLIP-2 (`Blip2QFormerConfig` of the reference): BERT-base with cross-attention by
+ * default.
+ */
 export interface Blip2QFormerConfig extends QFormerFields {
   /** InstructBLIP's is the same but for its name, and that it always reads a text. */
   readonly modelType: 'blip_2_qformer' | 'instructblip_qformer';
@@ -42,7 +45,10 @@ export interface Blip2QFormerConfig extends QFormerFields {
   readonly json: JsonObject;
 }
 
-/** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18; `position_embedding_type`: 4.57. */
+/**
+ * Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18;
+ * `position_embedding_type`: 4.57.
+ */
 const fields: FieldTable<QFormerFields> = {
   vocabSize: count('vocab_size', 30522, MAX_VOCABULARY),
   hiddenSize: count('hidden_size', 768, MAX_WIDTH),
@@ -56,7 +62,11 @@ const fields: FieldTable<QFormerFields> = {
   initializerRange: deviation('initializer_range', 0.02),
   layerNormEps: epsilon('layer_norm_eps', 1e-12),
   padTokenId: tokenId('pad_token_id', 0),
-  positionEmbeddingType: oneOf('position_embedding_type', 'absolute', ['absolute', 'relative_key', 'relative_key_query']),
+  positionEmbeddingType: oneOf('position_embedding_type', 'absolute', [
+    'absolute',
+    'relative_key',
+    'relative_key_query',
+  ]),
   crossAttentionFrequency: count('cross_attention_frequency', 2, MAX_LAYERS),
   encoderHiddenSize: count('encoder_hidden_size', 1408, MAX_WIDTH),
   useQformerTextInput: flag('use_qformer_text_input', false),
@@ -79,23 +89,37 @@ function fromJson(json: unknown, where = 'config.json'): Blip2QFormerConfig {
   requireModelType(own.json, [MODEL_TYPE, INSTRUCTBLIP_TYPE], own.where);
   const values = read(own.json, own.where);
   // The reference overwrites what the file says by the width of the vision encoder beside it.
-  const encoderHiddenSize = isWhole(given) ? Blip2VisionConfig.fromJson(given, where).hiddenSize : values.encoderHiddenSize;
-  return Object.freeze({ modelType: familyType<Blip2QFormerConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE), ...values, encoderHiddenSize, json: own.json });
+  const encoderHiddenSize = isWhole(given)
+    ? Blip2VisionConfig.fromJson(given, where).hiddenSize
+    : values.encoderHiddenSize;
+  return Object.freeze({
+    modelType: familyType<Blip2QFormerConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE),
+    ...values,
+    encoderHiddenSize,
+    json: own.json,
+  });
 }
 
 function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
+  return {
+    ...(options?.full && { model_type: config.modelType }),
+    ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
+  };
 }
 
 function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
   const base = fromJson({ model_type: overrides.modelType ?? MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
+  return fromJson(
+    writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
+    MODEL_TYPE,
+  );
 }
 
 export const Blip2QFormerConfig: {
   /**
-   * Reads a Q-Former configuration, or the `qformer_config` of a whole BLIP-2 configuration; then `encoderHiddenSize` is the vision encoder's width, whatever the file says.
+   * Reads a Q-Former configuration, or the `qformer_config` of a whole BLIP-2 configuration; then `encoderHiddenSize`
+   * is the vision encoder's width, whatever the file says.
    * Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
    */
   readonly fromJson: typeof fromJson;

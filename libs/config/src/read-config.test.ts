@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
 import { Blip2Config, formatConfig, readConfig, writeConfig } from './index.ts';
 
 let folder: string;
@@ -29,7 +31,9 @@ describe('readConfig', () => {
   });
 
   test('follows links within the folder and within one cache, and no others', async () => {
-    const model = join(folder, 'model'), snapshot = join(folder, 'hub/models--o--n/snapshots/abc'), blobs = join(folder, 'hub/models--o--n/blobs');
+    const model = join(folder, 'model'),
+      snapshot = join(folder, 'hub/models--o--n/snapshots/abc'),
+      blobs = join(folder, 'hub/models--o--n/blobs');
     await Promise.all([model, snapshot, blobs].map((path) => mkdir(path, { recursive: true })));
     await writeFile(join(folder, 'secret.json'), '{"secret":1}');
     await symlink('../secret.json', join(model, 'config.json'));
@@ -53,7 +57,9 @@ describe('writeConfig', () => {
   });
 
   test('sorts keys and keeps whole numbers whole', () => {
-    expect(formatConfig({ b: [1, { init_std: 1 }], a: 2, empty: {}, none: [] })).toBe('{\n  "a": 2,\n  "b": [\n    1,\n    {\n      "init_std": 1.0\n    }\n  ],\n  "empty": {},\n  "none": []\n}\n');
+    expect(formatConfig({ b: [1, { init_std: 1 }], a: 2, empty: {}, none: [] })).toBe(
+      '{\n  "a": 2,\n  "b": [\n    1,\n    {\n      "init_std": 1.0\n    }\n  ],\n  "empty": {},\n  "none": []\n}\n',
+    );
   });
 
   test('says so when it cannot write', async () => {

@@ -1,8 +1,20 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { activations, type Activation } from './activation.ts';
-import { activation, count, deviation, epsilon, flag, optional, probability, text, tokenId, tokenIds } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
-import { frozenObject, ownValue, show, type JsonObject } from './json.ts';
+
+import { type Activation, activations } from './activation.ts';
+import {
+  activation,
+  count,
+  deviation,
+  epsilon,
+  flag,
+  optional,
+  probability,
+  text,
+  tokenId,
+  tokenIds,
+} from './field.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
+import { frozenObject, type JsonObject, ownValue, show } from './json.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
 import { partOf, requireModelType } from './parts-of.ts';
 
@@ -80,11 +92,18 @@ const fields: FieldTable<StoredFields> = {
 
 const MODEL_TYPE = 't5';
 
-/** `relu` → plain relu; `gated-silu` → gated silu; `gated-gelu` → gated gelu_new, for backward compatibility of the reference. */
+/**
+ * `relu` → plain relu; `gated-silu` → gated silu; `gated-gelu` → gated gelu_new, for backward compatibility of the
+ * reference.
+ */
 function parseFeedForward(proj: string, where: string): { denseActFn: Activation | undefined; isGatedAct: boolean } {
   const [first, second, ...rest] = proj.split('-');
   if (rest.length > 0 || (second !== undefined && first !== 'gated')) {
-    throw new Blip2Error('INVALID_CONFIG', 'feed_forward_proj has an impossible value', { expected: 'an activation, or "gated-" and an activation', got: show(proj), where });
+    throw new Blip2Error('INVALID_CONFIG', 'feed_forward_proj has an impossible value', {
+      expected: 'an activation, or "gated-" and an activation',
+      got: show(proj),
+      where,
+    });
   }
   const name = proj === 'gated-gelu' ? 'gelu_new' : (second ?? first);
   return { denseActFn: activations.find((known) => known === name), isGatedAct: first === 'gated' };
@@ -95,7 +114,11 @@ function read(json: JsonObject, where: string): T5Fields {
   const feedForward = parseFeedForward(values.feedForwardProj, `${where}.feed_forward_proj`);
   const denseActFn = values.denseActFn ?? feedForward.denseActFn;
   if (denseActFn === undefined) {
-    throw new Blip2Error('INVALID_CONFIG', 'feed_forward_proj names an unknown activation', { expected: `one of ${activations.join(', ')}`, got: show(values.feedForwardProj), where: `${where}.feed_forward_proj` });
+    throw new Blip2Error('INVALID_CONFIG', 'feed_forward_proj names an unknown activation', {
+      expected: `one of ${activations.join(', ')}`,
+      got: show(values.feedForwardProj),
+      where: `${where}.feed_forward_proj`,
+    });
   }
   requireBuckets(values, where);
   return {
@@ -109,33 +132,53 @@ function read(json: JsonObject, where: string): T5Fields {
 }
 
 /** Half of the decoder's buckets hold exact distances, the others grow logarithmically up to the largest one. */
-function requireBuckets({ relativeAttentionNumBuckets: buckets, relativeAttentionMaxDistance: distance }: StoredFields, where: string): void {
+function requireBuckets(
+  { relativeAttentionNumBuckets: buckets, relativeAttentionMaxDistance: distance }: StoredFields,
+  where: string,
+): void {
   const exact = Math.floor(buckets / 2);
   if (distance > exact) return;
-  throw new Blip2Error('INVALID_CONFIG', 'relative_attention_max_distance is too small', { expected: `more than ${exact} for ${buckets} buckets`, got: String(distance), where });
+  throw new Blip2Error('INVALID_CONFIG', 'relative_attention_max_distance is too small', {
+    expected: `more than ${exact} for ${buckets} buckets`,
+    got: String(distance),
+    where,
+  });
 }
 
 function fromJson(json: unknown, where = 'config.json'): T5Config {
   const own = partOf(frozenObject(json, where), 'text_config', where);
   requireModelType(own.json, [MODEL_TYPE], own.where);
   if (ownValue(own.json, 'is_encoder_decoder') === false) {
-    throw new Blip2Error('INVALID_CONFIG', 'A T5 without its encoder is not supported', { expected: 'true', got: 'false', where: `${own.where}.is_encoder_decoder` });
+    throw new Blip2Error('INVALID_CONFIG', 'A T5 without its encoder is not supported', {
+      expected: 'true',
+      got: 'false',
+      where: `${own.where}.is_encoder_decoder`,
+    });
   }
   return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: true, ...read(own.json, own.where), json: own.json });
 }
 
 function toJson(config: T5Config, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: MODEL_TYPE }), ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
+  return {
+    ...(options?.full && { model_type: MODEL_TYPE }),
+    ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
+  };
 }
 
 function create(overrides: Partial<T5Config> = {}): T5Config {
   requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], MODEL_TYPE);
   const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
+  return fromJson(
+    writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
+    MODEL_TYPE,
+  );
 }
 
 export const T5Config: {
-  /** Reads a T5 configuration, or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`. */
+  /**
+   * Reads a T5 configuration, or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or
+   * `UNSUPPORTED_ARCHITECTURE`.
+   */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
   readonly toJson: typeof toJson;

@@ -1,4 +1,5 @@
 import type { SpecialTokens } from '@blip2/interfaces';
+
 import type { ToJsonOptions } from './field-table.ts';
 import { frozenObject, ownValue } from './json.ts';
 import { LlamaConfig } from './llama-config.ts';
@@ -37,7 +38,8 @@ function toJson(config: TextConfig, options?: ToJsonOptions): Record<string, unk
 }
 
 function specialTokens(config: TextConfig): SpecialTokens {
-  // A decoder without a start token of its own begins with the beginning-of-sequence token (`_get_decoder_start_token_id`).
+  // A decoder without a start token of its own begins with the beginning-of-sequence token
+  // (`_get_decoder_start_token_id`).
   const decoderStartTokenId = config.modelType === 't5' ? (config.decoderStartTokenId ?? config.bosTokenId) : undefined;
   return {
     ...(config.bosTokenId !== undefined && { bosTokenId: config.bosTokenId }),
@@ -50,10 +52,16 @@ function specialTokens(config: TextConfig): SpecialTokens {
 export const TextConfig: {
   /** The values of `model_type` that are supported, the default first. */
   readonly modelTypes: readonly ['opt', 't5', 'llama'];
-  /** Reads a language model's configuration by its `model_type` (`opt` if absent), or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`. */
+  /**
+   * Reads a language model's configuration by its `model_type` (`opt` if absent), or the `text_config` of a whole
+   * BLIP-2 configuration. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
+   */
   readonly fromJson: typeof fromJson;
   /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
   readonly toJson: typeof toJson;
-  /** The token ids that generation uses by default: those of the configuration, and the model type's where it names none. */
+  /**
+   * The token ids that generation uses by default: those of the configuration, and the model type's where it names
+   * none.
+   */
   readonly specialTokens: typeof specialTokens;
 } = { modelTypes: MODEL_TYPES, fromJson, toJson, specialTokens };

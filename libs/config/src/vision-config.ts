@@ -1,8 +1,9 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { Activation } from './activation.ts';
 import { requireWholeHeads } from './config-rules.ts';
 import { activation, count, deviation, epsilon, flag, probability } from './field.ts';
-import { readFields, requireKnownFields, writeFields, type FieldTable, type ToJsonOptions } from './field-table.ts';
+import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
 import { frozenObject, type JsonObject } from './json.ts';
 import { MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from './limits.ts';
 import { familyType, partOf, requireModelType } from './parts-of.ts';
@@ -57,7 +58,11 @@ function read(json: JsonObject, where: string): VisionFields {
   const values = readFields(fields, json, where);
   requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
   if (values.imageSize < values.patchSize) {
-    throw new Blip2Error('INVALID_CONFIG', 'An image is smaller than one patch', { expected: 'image_size of at least patch_size', got: `${values.imageSize} < ${values.patchSize}`, where });
+    throw new Blip2Error('INVALID_CONFIG', 'An image is smaller than one patch', {
+      expected: 'image_size of at least patch_size',
+      got: `${values.imageSize} < ${values.patchSize}`,
+      where,
+    });
   }
   return values;
 }
@@ -66,22 +71,33 @@ function fromJson(json: unknown, where = 'config.json'): Blip2VisionConfig {
   const given = frozenObject(json, where);
   const own = partOf(given, 'vision_config', where);
   requireModelType(own.json, [MODEL_TYPE, INSTRUCTBLIP_TYPE], own.where);
-  return Object.freeze({ modelType: familyType<Blip2VisionConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE), ...read(own.json, own.where), json: own.json });
+  return Object.freeze({
+    modelType: familyType<Blip2VisionConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE),
+    ...read(own.json, own.where),
+    json: own.json,
+  });
 }
 
 function toJson(config: Blip2VisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: config.modelType }), ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options) };
+  return {
+    ...(options?.full && { model_type: config.modelType }),
+    ...writeFields<VisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
+  };
 }
 
 function create(overrides: Partial<Blip2VisionConfig> = {}): Blip2VisionConfig {
   requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
   const base = fromJson({ model_type: overrides.modelType ?? MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(writeFields<VisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)), MODEL_TYPE);
+  return fromJson(
+    writeFields<VisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
+    MODEL_TYPE,
+  );
 }
 
 export const Blip2VisionConfig: {
   /**
-   * Reads a vision configuration, or the `vision_config` of a whole BLIP-2 configuration. Absent fields have the reference's defaults, unknown ones are kept for
+   * Reads a vision configuration, or the `vision_config` of a whole BLIP-2 configuration. Absent fields have the
+   * reference's defaults, unknown ones are kept for
    * `toJson`. Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
    */
   readonly fromJson: typeof fromJson;

@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { isJsonObject } from './json.ts';
 
 /** Fields that the reference takes as a float only: it refuses `1` where it means `1.0`, and JavaScript writes `1`. */
-const FLOAT_KEYS: ReadonlySet<string> = new Set(['initializer_factor', 'initializer_range', 'init_std', 'layer_norm_eps', 'layer_norm_epsilon']);
+const FLOAT_KEYS: ReadonlySet<string> = new Set([
+  'initializer_factor',
+  'initializer_range',
+  'init_std',
+  'layer_norm_eps',
+  'layer_norm_epsilon',
+]);
 
 function formatNumber(value: number, key: string): string {
   return FLOAT_KEYS.has(key) && Number.isInteger(value) ? `${value}.0` : JSON.stringify(value);
@@ -14,9 +22,14 @@ function formatNumber(value: number, key: string): string {
 function format(value: unknown, key: string, margin: string): string {
   const inner = `${margin}  `;
   if (typeof value === 'number') return formatNumber(value, key);
-  if (Array.isArray(value)) return value.length === 0 ? '[]' : `[\n${value.map((item) => inner + format(item, key, inner)).join(',\n')}\n${margin}]`;
+  if (Array.isArray(value))
+    return value.length === 0
+      ? '[]'
+      : `[\n${value.map((item) => inner + format(item, key, inner)).join(',\n')}\n${margin}]`;
   if (!isJsonObject(value)) return JSON.stringify(value);
-  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => `${inner}${JSON.stringify(name)}: ${format(member, name, inner)}`);
+  const members = Object.entries(value)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${inner}${JSON.stringify(name)}: ${format(member, name, inner)}`);
   return members.length === 0 ? '{}' : `{\n${members.join(',\n')}\n${margin}}`;
 }
 
@@ -25,7 +38,10 @@ export function formatConfig(json: Readonly<Record<string, unknown>>): string {
   return `${format(json, '', '')}\n`;
 }
 
-/** Writes `folder/config.json`, in one step; the folder is made if needed. `json` is what a `toJson` gave. Fails with `WRITE_FAILED`. */
+/**
+ * Writes `folder/config.json`, in one step; the folder is made if needed. `json` is what a `toJson` gave. Fails with
+ * `WRITE_FAILED`.
+ */
 export async function writeConfig(folder: string, json: Readonly<Record<string, unknown>>): Promise<void> {
   const file = join(folder, 'config.json');
   const temporary = join(folder, `.config.json.${randomUUID()}.tmp`);
@@ -39,8 +55,21 @@ export async function writeConfig(folder: string, json: Readonly<Record<string, 
   }
 }
 
-/** Writes the `config.json` of one part alone, with the class that the reference is to load it as and the type of its weights. Fails with `WRITE_FAILED`. */
-export async function writePartConfig(folder: string, json: Readonly<Record<string, unknown>>, part: { readonly modelType: string; readonly architecture: string; readonly dtype: string }): Promise<void> {
+/**
+ * Writes the `config.json` of one part alone, with the class that the reference is to load it as and the type of its
+ * weights. Fails with `WRITE_FAILED`.
+ */
+export async function writePartConfig(
+  folder: string,
+  json: Readonly<Record<string, unknown>>,
+  part: { readonly modelType: string; readonly architecture: string; readonly dtype: string },
+): Promise<void> {
   const { modelType, architecture, dtype } = part;
-  await writeConfig(folder, { model_type: modelType, ...json, architectures: [architecture], torch_dtype: dtype, ...('dtype' in json && { dtype }) });
+  await writeConfig(folder, {
+    model_type: modelType,
+    ...json,
+    architectures: [architecture],
+    torch_dtype: dtype,
+    ...('dtype' in json && { dtype }),
+  });
 }

@@ -8,11 +8,19 @@ export type StepScores = Tensor<'float32', [rows: number, vocabulary: number]>;
 
 /** What generation returns. Rows: `numReturnSequences` for each prompt, best first. */
 export interface GenerateOutput {
-  /** New ids `[rows][longest]`, the end token included; shorter rows are filled with the pad id. With `returnPrompt` the whole rows. */
+  /**
+   * New ids `[rows][longest]`, the end token included; shorter rows are filled with the pad id. With `returnPrompt` the
+   * whole rows.
+   */
   readonly sequences: number[][];
-  /** Of beams, one for each row: the sum of the processed log-probabilities (natural) over the number of new tokens to the power of `lengthPenalty`. */
+  /**
+   * Of beams, one for each row: the sum of the processed log-probabilities (natural) over the number of new tokens to
+   * the power of `lengthPenalty`.
+   */
   readonly sequencesScores?: number[];
-  /** Natural logarithm of the probability that the model itself, before any processor, gave each new token; not padded. */
+  /**
+   * Natural logarithm of the probability that the model itself, before any processor, gave each new token; not padded.
+   */
   readonly tokenLogProbs: number[][];
   /** One for each row. */
   readonly finishReasons: FinishReason[];

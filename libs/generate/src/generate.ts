@@ -1,8 +1,14 @@
 import type { GenerationOptions, LanguageModel } from '@blip2/interfaces';
+
 import type { GenerateOutput, GenerationStep } from './generate-output.ts';
-import { resolvePrompt, type GenerationPrompt } from './generation-prompt.ts';
+import { type GenerationPrompt, resolvePrompt } from './generation-prompt.ts';
 import { validateGenerationOptions } from './options/validate-generation-options.ts';
-import { resolveSettings, resolveSpecialTokens, type GenerationContext, type SearchSettings } from './search-settings.ts';
+import {
+  type GenerationContext,
+  resolveSettings,
+  resolveSpecialTokens,
+  type SearchSettings,
+} from './search-settings.ts';
 import { createBeamSearch } from './strategies/beam-search.ts';
 import { createPromptLookupSearch } from './strategies/prompt-lookup-search.ts';
 import { createRowSearch } from './strategies/row-search.ts';
@@ -15,13 +21,23 @@ export interface Generation extends AsyncGenerator<GenerationStep, GenerateOutpu
 }
 
 /**
- * Writes new tokens after a prompt, one step at a time: greedy, sampled or by beam search, as the options say. Reference: `GenerationMixin.generate`. An
- * abort throws the signal's reason between two steps; leaving the loop early ends the decoding. Either way `output()` still gives what there is.
- * @throws Blip2Error at once `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for values that cannot be, stop strings without `decode`, and a decoder without start token;
- * `SHAPE_MISMATCH` if `promptIds` do not fit the prompt; `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it runs, whatever the model throws;
- * `INVALID_ARGUMENT` for forced or biased ids beyond the vocabulary; `NOT_FINITE` if scores are not numbers, or every token is forbidden.
+ * Writes new tokens after a prompt, one step at a time: greedy, sampled or by beam search, as the options say.
+ * Reference: `GenerationMixin.generate`. An
+ * abort throws the signal's reason between two steps; leaving the loop early ends the decoding. Either way `output()`
+ * still gives what there is.
+ * @throws Blip2Error at once `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for values that cannot be, stop strings without
+ * `decode`, and a decoder without start token;
+ * `SHAPE_MISMATCH` if `promptIds` do not fit the prompt; `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it
+ * runs, whatever the model throws;
+ * `INVALID_ARGUMENT` for forced or biased ids beyond the vocabulary; `NOT_FINITE` if scores are not numbers, or every
+ * token is forbidden.
  */
-export function generateSteps(model: LanguageModel, prompt: GenerationPrompt, options: GenerationOptions = {}, context: GenerationContext = {}): Generation {
+export function generateSteps(
+  model: LanguageModel,
+  prompt: GenerationPrompt,
+  options: GenerationOptions = {},
+  context: GenerationContext = {},
+): Generation {
   validateGenerationOptions(options);
   const specialTokens = resolveSpecialTokens(model, options);
   const resolved = resolvePrompt(model, prompt, specialTokens);
@@ -51,7 +67,12 @@ function createSearch(settings: SearchSettings): Search {
 }
 
 /** As `generateSteps`, run to its end: what that throws, the promise rejects with. */
-export async function generate(model: LanguageModel, prompt: GenerationPrompt, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput> {
+export async function generate(
+  model: LanguageModel,
+  prompt: GenerationPrompt,
+  options?: GenerationOptions,
+  context?: GenerationContext,
+): Promise<GenerateOutput> {
   const generation = generateSteps(model, prompt, options, context);
   for (;;) {
     const { done, value } = await generation.next();

@@ -1,9 +1,12 @@
 export { generate, generateSteps, type Generation } from './generate.ts';
 export type { FinishReason, GenerateOutput, GenerationStep, NewToken, StepScores } from './generate-output.ts';
 export type { Continuation, GenerationPrompt } from './generation-prompt.ts';
-export type { GenerationContext } from './search-settings.ts';
 export { validateGenerationOptions } from './options/validate-generation-options.ts';
-export { createLogitsProcessors, type NamedLogitsProcessor, type ProcessorContext } from './processors/create-logits-processors.ts';
+export {
+  createLogitsProcessors,
+  type NamedLogitsProcessor,
+  type ProcessorContext,
+} from './processors/create-logits-processors.ts';
 export { epsilonCutoff, etaCutoff } from './processors/cutoffs.ts';
 export { forcedBosToken, forcedEosToken } from './processors/forced-tokens.ts';
 export { exponentialDecayLengthPenalty, minLength, minNewTokens } from './processors/length-limits.ts';
@@ -20,8 +23,9 @@ export { topP } from './processors/top-p.ts';
 export { typicalP } from './processors/typical-p.ts';
 export { argmax } from './samplers/argmax.ts';
 export { multinomial } from './samplers/multinomial.ts';
-export { createRandom, randomSeed, type Random } from './samplers/random.ts';
-export { sequenceLogProbs, type SequenceLogProbs, type SequenceLogProbsOptions } from './sequence-log-probs.ts';
+export { createRandom, type Random, randomSeed } from './samplers/random.ts';
+export type { GenerationContext } from './search-settings.ts';
+export { type SequenceLogProbs, sequenceLogProbs, type SequenceLogProbsOptions } from './sequence-log-probs.ts';
 export { stopStrings } from './stopping/stop-strings.ts';
 export { createIncrementalDecoder, type IncrementalDecoder } from './text/incremental-decoder.ts';
 export { createTextStreamer } from './text/text-streamer.ts';

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+
 import type { GenerationOptions, LanguageModel, TokenIds } from '@blip2/interfaces';
 import { fakeLanguageModel, pseudoRandom } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { generate } from './generate.ts';
 import type { GenerationPrompt } from './generation-prompt.ts';
 
@@ -15,18 +17,33 @@ interface Case {
   readonly steps: number;
   readonly last_scores?: (number | null)[][];
 }
-const goldens: { vocabulary: number; max_positions: number; special: { pad: number; bos: number; eos: number }; cases: Case[] } = JSON.parse(
-  readFileSync(new URL('testdata/search-goldens.json', import.meta.url), 'utf8'),
-);
-const { vocabulary, max_positions: maxPositions, special: { pad, bos, eos }, cases } = goldens;
+const goldens: {
+  vocabulary: number;
+  max_positions: number;
+  special: { pad: number; bos: number; eos: number };
+  cases: Case[];
+} = JSON.parse(readFileSync(new URL('testdata/search-goldens.json', import.meta.url), 'utf8'));
+const {
+  vocabulary,
+  max_positions: maxPositions,
+  special: { pad, bos, eos },
+  cases,
+} = goldens;
 
 /** The formula of `make-search-goldens.py` behind the seam. */
 function formulaModel(architecture: Case['architecture']): LanguageModel {
   return fakeLanguageModel({
-    architecture, vocabularySize: vocabulary, embeddingSize: 1, maxPositions,
+    architecture,
+    vocabularySize: vocabulary,
+    embeddingSize: 1,
+    maxPositions,
     specialTokens: { padTokenId: pad, bosTokenId: bos, eosTokenId: eos, decoderStartTokenId: bos },
     score(history, encoded) {
-      const ids = [...encoded.map(([id]) => id!), ...(architecture === 'seq2seq' ? [-1] : []), ...history.map(([id]) => id!)];
+      const ids = [
+        ...encoded.map(([id]) => id!),
+        ...(architecture === 'seq2seq' ? [-1] : []),
+        ...history.map(([id]) => id!),
+      ];
       return Array.from({ length: vocabulary }, (_, id) => 3 * pseudoRandom(...ids, -2, id));
     },
   });
@@ -51,13 +68,19 @@ function optionsOf({ options }: Case): GenerationOptions {
 }
 
 describe('generate does what the reference does over the same scores', () => {
-  test.each(cases.map((golden, index) => [`${index} ${golden.architecture} ${golden.rows.length} ${JSON.stringify(golden.options)}`, golden] as const))('%s', async (_, golden) => {
+  test.each(
+    cases.map(
+      (golden, index) =>
+        [`${index} ${golden.architecture} ${golden.rows.length} ${JSON.stringify(golden.options)}`, golden] as const,
+    ),
+  )('%s', async (_, golden) => {
     const model = formulaModel(golden.architecture);
     const prompt = await promptOf(model, golden.rows);
     const output = await generate(model, prompt, { ...optionsOf(golden), outputScores: true });
     expect(output.sequences).toEqual(golden.sequences);
     expect(output.scores?.length).toBe(golden.steps);
-    for (const [row, expected] of (golden.sequences_scores ?? []).entries()) expect(output.sequencesScores?.[row]).toBeCloseTo(expected, 4);
+    for (const [row, expected] of (golden.sequences_scores ?? []).entries())
+      expect(output.sequencesScores?.[row]).toBeCloseTo(expected, 4);
     expect(output.beamIndices).toEqual(golden.beam_indices?.map((indices) => indices.filter((index) => index >= 0)));
     const lastScores = golden.last_scores?.flat() ?? [];
     for (const [index, expected] of lastScores.entries()) {

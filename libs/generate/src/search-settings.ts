@@ -1,4 +1,5 @@
 import type { GenerationOptions, LanguageModel, LogitsProcessor, SpecialTokens, TokenIds } from '@blip2/interfaces';
+
 import type { ResolvedPrompt } from './generation-prompt.ts';
 import { resolveLengths } from './options/lengths.ts';
 import { numberOption } from './options/number-option.ts';
@@ -53,21 +54,34 @@ export function resolveSpecialTokens(model: LanguageModel, options: GenerationOp
 }
 
 export function resolveSettings(
-  model: LanguageModel, prompt: ResolvedPrompt, options: GenerationOptions, special: SpecialTokens, { decode }: GenerationContext,
+  model: LanguageModel,
+  prompt: ResolvedPrompt,
+  options: GenerationOptions,
+  special: SpecialTokens,
+  { decode }: GenerationContext,
 ): SearchSettings {
   const { promptIds, promptLength, rows } = prompt;
   const { maxNewTokens, minNewTokens } = resolveLengths(options, promptLength, model.maxPositions);
   const eosTokenIds = special.eosTokenId === undefined ? [] : [special.eosTokenId].flat();
-  // The ids that processors see may be fewer than the positions that lengths count, so lengths are given to them as new tokens.
+  // The ids that processors see may be fewer than the positions that lengths count, so lengths are given to them as new
+  // tokens.
   const idsLength = promptIds[0]?.length ?? 0;
-  const processors = createLogitsProcessors({ ...options, minLength: 0, minNewTokens }, { promptLength: idsLength, maxLength: idsLength + maxNewTokens, eosTokenIds });
+  const processors = createLogitsProcessors(
+    { ...options, minLength: 0, minNewTokens },
+    { promptLength: idsLength, maxLength: idsLength + maxNewTokens, eosTokenIds },
+  );
   return {
     rows,
     promptIds,
     vocabularySize: model.vocabularySize,
     maxNewTokens,
     processors: processors.map(({ process }) => process),
-    stop: createStopRules(options, { eosTokenIds, maxNewTokens, now: () => performance.now(), ...(decode && { decode }) }),
+    stop: createStopRules(options, {
+      eosTokenIds,
+      maxNewTokens,
+      now: () => performance.now(),
+      ...(decode && { decode }),
+    }),
     eosTokenIds,
     padTokenId: special.padTokenId ?? eosTokenIds[0] ?? 0,
     doSample: options.doSample ?? false,

@@ -1,5 +1,6 @@
 import { fakeLanguageModel } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { generate } from './generate.ts';
 import { sequenceLogProbs } from './sequence-log-probs.ts';
 
@@ -7,7 +8,11 @@ const candidates = [[4, 5, 6], [7], [], [4, 9, 2, 3, 8], [4, 5, 6]];
 
 describe.each(['causal', 'seq2seq'] as const)('sequenceLogProbs of a %s model', (architecture) => {
   const model = fakeLanguageModel({ architecture, vocabularySize: 12 });
-  const read = async (ids: number[][]) => ({ inputsEmbeds: await model.embed(ids), attentionMask: ids.map((row) => row.map(() => 1)), ...(architecture === 'causal' && { promptIds: ids }) });
+  const read = async (ids: number[][]) => ({
+    inputsEmbeds: await model.embed(ids),
+    attentionMask: ids.map((row) => row.map(() => 1)),
+    ...(architecture === 'causal' && { promptIds: ids }),
+  });
 
   test('is what generation says when it is forced to write the candidate', async () => {
     const [scored] = await sequenceLogProbs(model, await read([[3, 8]]), candidates);
@@ -15,22 +20,44 @@ describe.each(['causal', 'seq2seq'] as const)('sequenceLogProbs of a %s model', 
       if (candidate.length === 0) continue;
       const force = (ids: readonly number[], scores: Float32Array): void => {
         const next = candidate[ids.length - (architecture === 'causal' ? 2 : 1)]!;
-        scores.forEach((_, id) => { if (id !== next) scores[id] = -Infinity; });
+        scores.forEach((_, id) => {
+          if (id !== next) scores[id] = -Infinity;
+        });
       };
-      const { tokenLogProbs, sequences } = await generate(model, await read([[3, 8]]), { logitsProcessors: [force], maxNewTokens: candidate.length, eosTokenId: 11 });
+      const { tokenLogProbs, sequences } = await generate(model, await read([[3, 8]]), {
+        logitsProcessors: [force],
+        maxNewTokens: candidate.length,
+        eosTokenId: 11,
+      });
       expect(sequences[0]).toEqual(candidate);
       expect(scored![index]!.tokenLogProbs).toEqual(tokenLogProbs[0]);
-      expect(scored![index]!.sum).toBeCloseTo(tokenLogProbs[0]!.reduce((sum, value) => sum + value, 0), 10);
+      expect(scored![index]!.sum).toBeCloseTo(
+        tokenLogProbs[0]!.reduce((sum, value) => sum + value, 0),
+        10,
+      );
     }
   });
 
   test('an empty candidate is certain', async () => {
-    expect((await sequenceLogProbs(model, await read([[3, 8]]), candidates))[0]![2]).toEqual({ tokenLogProbs: [], sum: 0 });
+    expect((await sequenceLogProbs(model, await read([[3, 8]]), candidates))[0]![2]).toEqual({
+      tokenLogProbs: [],
+      sum: 0,
+    });
   });
 
   test('several prompts in one batch give what each gives alone', async () => {
-    const together = await sequenceLogProbs(model, await read([[3, 8], [5, 5]]), candidates);
-    expect(together).toEqual([...await sequenceLogProbs(model, await read([[3, 8]]), candidates), ...await sequenceLogProbs(model, await read([[5, 5]]), candidates)]);
+    const together = await sequenceLogProbs(
+      model,
+      await read([
+        [3, 8],
+        [5, 5],
+      ]),
+      candidates,
+    );
+    expect(together).toEqual([
+      ...(await sequenceLogProbs(model, await read([[3, 8]]), candidates)),
+      ...(await sequenceLogProbs(model, await read([[5, 5]]), candidates)),
+    ]);
   });
 
   test('a decoding that is given is left where it was', async () => {
@@ -59,22 +86,38 @@ describe('sequenceLogProbs', () => {
       async start(given: Parameters<typeof wide.start>[0]) {
         const decoding = await wide.start(given);
         return {
-          ...decoding, length: decoding.length, logits: decoding.logits,
+          ...decoding,
+          length: decoding.length,
+          logits: decoding.logits,
           async fork() {
             const branch = await decoding.fork();
-            return { ...branch, length: branch.length, logits: branch.logits, extend: (more: Parameters<typeof branch.extend>[0]) => { rows.push(more.parents!.length); return branch.extend(more); } };
+            return {
+              ...branch,
+              length: branch.length,
+              logits: branch.logits,
+              extend: (more: Parameters<typeof branch.extend>[0]) => {
+                rows.push(more.parents!.length);
+                return branch.extend(more);
+              },
+            };
           },
         };
       },
     };
     const many = Array.from({ length: 5 }, () => [1, 2, 3, 4, 5]);
-    const [scored] = await sequenceLogProbs(watched, { inputsEmbeds: await wide.embed([[3]]), attentionMask: [[1]] }, many);
+    const [scored] = await sequenceLogProbs(
+      watched,
+      { inputsEmbeds: await wide.embed([[3]]), attentionMask: [[1]] },
+      many,
+    );
     expect(rows).toEqual([4, 1]);
     expect(scored!.map(({ sum }) => sum)).toEqual(many.map(() => expect.closeTo(-5 * Math.log(2 ** 20), 6)));
   });
 
   test('aborts', async () => {
     const prompt = { inputsEmbeds: await model.embed([[3]]), attentionMask: [[1]] };
-    await expect(sequenceLogProbs(model, prompt, [[1]], { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(sequenceLogProbs(model, prompt, [[1]], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+
 import { nearestName } from './nearest-name.ts';
 
 const names = ['--max-new-tokens', '--max-length', '--min-length', '--model', '--json'];

@@ -1,11 +1,18 @@
 /** More than this share of wrong letters is another word, not a slip. */
 const LARGEST_SHARE_OF_EDITS = 0.45;
 
-/** The name that was probably meant, for the `fix` of an error, or `undefined` if none is near. Dashes, underscores and case do not count. */
+/**
+ * The name that was probably meant, for the `fix` of an error, or `undefined` if none is near. Dashes, underscores and
+ * case do not count.
+ */
 export function nearestName(wrong: string, names: readonly string[]): string | undefined {
   const given = letters(wrong);
   const ranked = names
-    .map((name) => ({ name, edits: editDistance(given, letters(name)), longest: Math.max(given.length, letters(name).length) }))
+    .map((name) => ({
+      name,
+      edits: editDistance(given, letters(name)),
+      longest: Math.max(given.length, letters(name).length),
+    }))
     .filter(({ edits, longest }) => edits <= longest * LARGEST_SHARE_OF_EDITS)
     .sort((a, b) => a.edits - b.edits);
   return ranked[0]?.name;

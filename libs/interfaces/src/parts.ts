@@ -1,5 +1,13 @@
-import { token, type Token } from './token.ts';
-import type { AttentionMask, Logits, PatchFeatures, PixelValues, QueryFeatures, TokenEmbeddings, TokenIds } from './tensor.ts';
+import type {
+  AttentionMask,
+  Logits,
+  PatchFeatures,
+  PixelValues,
+  QueryFeatures,
+  TokenEmbeddings,
+  TokenIds,
+} from './tensor.ts';
+import { type Token, token } from './token.ts';
 
 export interface EncodeOptions {
   /** Accept other sizes than `imageSize` by resizing the table of positions. Default false. */
@@ -12,7 +20,10 @@ export interface VisionEncoder extends AsyncDisposable {
   readonly imageSize: number;
   readonly hiddenSize: number;
   encode(pixelValues: PixelValues, options?: EncodeOptions): Promise<PatchFeatures>;
-  /** Makes what `encode` needs ahead of its first use: in a thread of its own, while the caller does something else. Optional, for the caller too. */
+  /**
+   * Makes what `encode` needs ahead of its first use: in a thread of its own, while the caller does something else.
+   * Optional, for the caller too.
+   */
   prepare?(): Promise<void>;
 }
 
@@ -29,7 +40,10 @@ export interface QFormer extends AsyncDisposable {
 /** A Q-Former whose queries also read a text (InstructBLIP, image-text matching). */
 export interface TextConditionedQFormer extends Omit<QFormer, 'conditioning' | 'query'> {
   readonly conditioning: 'text';
-  query(patches: PatchFeatures, text: { readonly inputIds: readonly TokenIds[]; readonly attentionMask: AttentionMask }): Promise<QueryFeatures>;
+  query(
+    patches: PatchFeatures,
+    text: { readonly inputIds: readonly TokenIds[]; readonly attentionMask: AttentionMask },
+  ): Promise<QueryFeatures>;
 }
 
 /** Maps query vectors into the word-embedding space of a language model. */
@@ -61,7 +75,10 @@ export interface LanguageModel extends AsyncDisposable {
   embed(inputIds: readonly TokenIds[]): Promise<TokenEmbeddings>;
   /** Reads a prompt. A seq2seq model encodes it and begins at its start token, or at `decoderInputIds`. */
   start(prompt: Prompt): Promise<Decoding>;
-  /** Makes what decoding needs ahead of its first use: in a thread of its own, while the caller does something else. Optional, for the caller too. */
+  /**
+   * Makes what decoding needs ahead of its first use: in a thread of its own, while the caller does something else.
+   * Optional, for the caller too.
+   */
   prepare?(): Promise<void>;
 }
 
@@ -76,13 +93,19 @@ export interface SpecialTokens {
 export interface Decoding extends AsyncDisposable {
   /** Positions held so far: of the prompt and the new tokens (causal), or of the decoder (seq2seq). */
   readonly length: number;
-  /** Scores after the last position of every row: `[rows, 1, vocabulary]`. @throws Blip2Error `INVALID_STATE` from a `crop` that forgot something to the next `extend`. */
+  /**
+   * Scores after the last position of every row: `[rows, 1, vocabulary]`. @throws Blip2Error `INVALID_STATE` from a
+   * `crop` that forgot something to the next `extend`.
+   */
   readonly logits: Logits;
   /** Appends tokens or embeddings to every row and returns the scores after the last one, or after each. */
   extend(more: Extension): Promise<Logits>;
   /** A second decoding that goes on from here. */
   fork(): Promise<Decoding>;
-  /** Forgets everything after the first `length` positions, and the scores with it: those after an earlier position are not kept. */
+  /**
+   * Forgets everything after the first `length` positions, and the scores with it: those after an earlier position are
+   * not kept.
+   */
   crop(length: number): Promise<void>;
 }
 

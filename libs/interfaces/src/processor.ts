@@ -19,7 +19,9 @@ export interface SharpLike {
   removeAlpha(): SharpLike;
   toColourspace(colourspace: string): SharpLike;
   raw(options: { readonly depth: 'uchar' }): SharpLike;
-  toBuffer(options: { resolveWithObject: true }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
+  toBuffer(options: {
+    resolveWithObject: true;
+  }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
 }
 
 /** Text to token ids and back. */

@@ -7,8 +7,10 @@ export interface OnnxModel<S extends Signature = Signature> {
   /** Absolute path; external data is named relative to it. Absent if the graph has none. */
   readonly weightsFolder?: string;
   /**
-   * When weights are to be laid out anew for their kernels. `onLoad`: kernels for blocks are many times slower without. `afterFirstRun`: those for bytes are slower by a few
-   * hundredths to a third, which is less than it takes to lay weights out. Absent: never, as float32 kernels would copy every weight for nothing.
+   * When weights are to be laid out anew for their kernels. `onLoad`: kernels for blocks are many times slower without.
+   * `afterFirstRun`: those for bytes are slower by a few
+   * hundredths to a third, which is less than it takes to lay weights out. Absent: never, as float32 kernels would copy
+   * every weight for nothing.
    */
   readonly prepack?: 'onLoad' | 'afterFirstRun';
   /** Written as the runtime's kernels want it: its own optimizer would find nothing, and need not look. */
@@ -24,7 +26,9 @@ export type ActivationBits = 7 | 8;
 
 /** What a machine's kernels ask of a graph. */
 export interface GraphTarget {
-  /** Default 8. With 7 bits the sum of two products fits into 16 bits, which is all that x86 without VNNI has for it. */
+  /**
+   * Default 8. With 7 bits the sum of two products fits into 16 bits, which is all that x86 without VNNI has for it.
+   */
   readonly activationBits?: ActivationBits;
 }
 
@@ -41,4 +45,7 @@ export interface SessionOptions {
 }
 
 /** Loads a graph. The default is `createSession` of `@blip2/runtime`; tests and tools wrap it. */
-export type SessionFactory = <S extends Signature>(model: OnnxModel<S>, options?: SessionOptions) => Promise<Session<S>>;
+export type SessionFactory = <S extends Signature>(
+  model: OnnxModel<S>,
+  options?: SessionOptions,
+) => Promise<Session<S>>;

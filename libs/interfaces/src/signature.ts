@@ -19,6 +19,9 @@ export function i64<const A extends readonly Axis[]>(...axes: A): TensorSpec<'in
   return { type: 'int64', axes };
 }
 
-export type TensorOf<S> = S extends TensorSpec<infer T, infer A> ? Tensor<T, { -readonly [K in keyof A]: A[K] extends number ? A[K] : number }> : never;
+export type TensorOf<S> =
+  S extends TensorSpec<infer T, infer A>
+    ? Tensor<T, { -readonly [K in keyof A]: A[K] extends number ? A[K] : number }>
+    : never;
 export type InputsOf<S extends Signature> = { readonly [K in keyof S['inputs']]: TensorOf<S['inputs'][K]> };
 export type OutputsOf<S extends Signature> = { readonly [K in keyof S['outputs']]: TensorOf<S['outputs'][K]> };

@@ -32,7 +32,10 @@ export type Logits = Tensor<'float32', [batch: number, positions: number, vocabu
 /** States of one layer. */
 export type HiddenStates = Tensor<'float32', [batch: number, sequence: number, hidden: number]>;
 /** Attention probabilities of one layer. */
-export type Attentions = Tensor<'float32', [batch: number, heads: number, queryPositions: number, keyPositions: number]>;
+export type Attentions = Tensor<
+  'float32',
+  [batch: number, heads: number, queryPositions: number, keyPositions: number]
+>;
 
 /** One row of token ids. Rows of a batch may differ in length. */
 export type TokenIds = readonly number[];

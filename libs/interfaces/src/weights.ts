@@ -13,7 +13,8 @@ export interface StoredTensor {
 }
 
 /**
- * How the matrices of linear layers are held. `fp32`: as floats. `int8`: one scale per row of the weight, activations quantised as they come.
+ * How the matrices of linear layers are held. `fp32`: as floats. `int8`: one scale per row of the weight, activations
+ * quantised as they come.
  * `q8` and `q4`: blocks of 8 or 4 bits with a scale each.
  */
 export type Precision = 'fp32' | 'int8' | 'q8' | 'q4';
@@ -38,7 +39,10 @@ export interface BlockQuantizedWeight {
   /** `[out, in]`. */
   readonly shape: readonly number[];
   readonly blockSize: number;
-  /** `U8 [out, blocks, bytes]`: the weights of a block in order, of 4 bits the low ones first; the last block is filled up with zeros. 128, or 8, stands for zero. */
+  /**
+   * `U8 [out, blocks, bytes]`: the weights of a block in order, of 4 bits the low ones first; the last block is filled
+   * up with zeros. 128, or 8, stands for zero.
+   */
   readonly values: StoredTensor;
   /** `F32 [out, blocks]`. */
   readonly scales: StoredTensor;
@@ -46,7 +50,10 @@ export interface BlockQuantizedWeight {
 
 export type QuantizedWeight = ColumnQuantizedWeight | BlockQuantizedWeight;
 
-/** A norm whose result linear layers read and nothing else does: what a feature is divided by in the norm, the layers may multiply it with. */
+/**
+ * A norm whose result linear layers read and nothing else does: what a feature is divided by in the norm, the layers
+ * may multiply it with.
+ */
 export interface NormFold {
   readonly norm: string;
   /** The norm's bias, where it has one. */
@@ -55,7 +62,10 @@ export interface NormFold {
   readonly layers: readonly string[];
 }
 
-/** One tensor of a part as its graphs are to read it. Matrices of linear layers may become integers; everything else is `fp32`. */
+/**
+ * One tensor of a part as its graphs are to read it. Matrices of linear layers may become integers; everything else is
+ * `fp32`.
+ */
 export interface PlannedWeight {
   readonly name: string;
   readonly shape: readonly number[];
@@ -71,6 +81,9 @@ export interface WeightStore {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Matrices that are held as integers, by the names that they have as floats; these need not be among `tensors`. */
   readonly quantized?: ReadonlyMap<string, QuantizedWeight>;
-  /** Absolute path of a folder in which a runtime may keep what it makes of these weights. Absent where that is not worth it. */
+  /**
+   * Absolute path of a folder in which a runtime may keep what it makes of these weights. Absent where that is not
+   * worth it.
+   */
   readonly packedFolder?: string;
 }

@@ -1,6 +1,15 @@
-import { Blip2Error, type AttentionMask, type Decoding, type Extension, type Logits, type TokenEmbeddings, type TokenIds } from '@blip2/interfaces';
+import {
+  type AttentionMask,
+  Blip2Error,
+  type Decoding,
+  type Extension,
+  type Logits,
+  type TokenEmbeddings,
+  type TokenIds,
+} from '@blip2/interfaces';
+
 import { causalBias } from './causal-mask.ts';
-import { KeyValueCache, type CacheSize, type NewRows } from './key-value-cache.ts';
+import { type CacheSize, KeyValueCache, type NewRows } from './key-value-cache.ts';
 
 /** What a decoding knows of each row beside its cache, and never changes. */
 export interface RowMemory<M> {
@@ -35,7 +44,12 @@ export interface CachedStepper<M> {
 }
 
 /** Reads the first positions of a decoder and returns the decoding that goes on from them. */
-export async function startCachedDecoding<M extends RowMemory<M>>(stepper: CachedStepper<M>, memory: M, inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask): Promise<Decoding> {
+export async function startCachedDecoding<M extends RowMemory<M>>(
+  stepper: CachedStepper<M>,
+  memory: M,
+  inputsEmbeds: TokenEmbeddings,
+  attentionMask: AttentionMask,
+): Promise<Decoding> {
   const cache = new KeyValueCache(stepper.cacheSize, inputsEmbeds.dims[0]);
   const decoding = new CachedDecoding(stepper, memory, cache, []);
   await decoding.read(inputsEmbeds, attentionMask, 'last');
@@ -64,7 +78,11 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
 
   get logits(): Logits {
     this.#open();
-    if (!this.#logits) throw new Blip2Error('INVALID_STATE', 'A decoding that was cropped has no scores', { where: 'logits', fix: 'Extend it first' });
+    if (!this.#logits)
+      throw new Blip2Error('INVALID_STATE', 'A decoding that was cropped has no scores', {
+        where: 'logits',
+        fix: 'Extend it first',
+      });
     return this.#logits;
   }
 
@@ -73,7 +91,11 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     const inputsEmbeds = 'ids' in more ? await this.#stepper.embed(more.ids) : more.inputsEmbeds;
     const rows = more.parents?.length ?? cache.rows;
     if (inputsEmbeds.dims[0] !== rows) {
-      throw new Blip2Error('SHAPE_MISMATCH', 'A decoding is extended by all its rows at once', { expected: String(rows), got: String(inputsEmbeds.dims[0]), where: 'rows' });
+      throw new Blip2Error('SHAPE_MISMATCH', 'A decoding is extended by all its rows at once', {
+        expected: String(rows),
+        got: String(inputsEmbeds.dims[0]),
+        where: 'rows',
+      });
     }
     // Before any row moves, so that a refused step changes nothing.
     this.#expectRoom(cache.length, inputsEmbeds);
@@ -114,7 +136,11 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   async crop(length: number): Promise<void> {
     const cache = this.#open();
     if (!Number.isInteger(length) || length < 1 || length > cache.length) {
-      throw new Blip2Error('INVALID_ARGUMENT', 'A decoding cannot be cropped to this length', { expected: `1 to ${cache.length}`, got: String(length), where: 'length' });
+      throw new Blip2Error('INVALID_ARGUMENT', 'A decoding cannot be cropped to this length', {
+        expected: `1 to ${cache.length}`,
+        got: String(length),
+        where: 'length',
+      });
     }
     if (length === cache.length) return;
     cache.crop(length);
@@ -135,9 +161,18 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   #expectRoom(past: number, { dims: [, sequence] }: TokenEmbeddings): void {
     const { maxPositions } = this.#stepper;
     const length = past + sequence;
-    if (sequence === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to read', { where: 'inputsEmbeds', expected: 'at least one position', got: '0' });
+    if (sequence === 0)
+      throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to read', {
+        where: 'inputsEmbeds',
+        expected: 'at least one position',
+        got: '0',
+      });
     if (length > maxPositions) {
-      throw new Blip2Error('SEQUENCE_TOO_LONG', 'The language model has no position for another token', { expected: `at most ${maxPositions}`, got: String(length), fix: 'Shorten the prompt or generate fewer tokens' });
+      throw new Blip2Error('SEQUENCE_TOO_LONG', 'The language model has no position for another token', {
+        expected: `at most ${maxPositions}`,
+        got: String(length),
+        fix: 'Shorten the prompt or generate fewer tokens',
+      });
     }
   }
 }
@@ -148,7 +183,11 @@ function inputsEmbedsMask({ dims: [rows, sequence] }: TokenEmbeddings): Attentio
 
 function expectMask(mask: AttentionMask, { dims: [rows, sequence] }: TokenEmbeddings): void {
   if (mask.length === rows && mask.every((row) => row.length === sequence)) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'The mask does not fit the new positions', { expected: `[${rows}, ${sequence}]`, got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`, where: 'attentionMask' });
+  throw new Blip2Error('SHAPE_MISMATCH', 'The mask does not fit the new positions', {
+    expected: `[${rows}, ${sequence}]`,
+    got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`,
+    where: 'attentionMask',
+  });
 }
 
 function lastPosition({ dims: [rows, positions, vocabulary], data }: Logits): Logits {

@@ -1,5 +1,6 @@
 import type { AttentionMask, Decoding, TokenEmbeddings } from '@blip2/interfaces';
-import { startCachedDecoding, type CachedStep, type CachedStepOutput, type CachedStepper } from './cached-decoding.ts';
+
+import { type CachedStep, type CachedStepOutput, type CachedStepper, startCachedDecoding } from './cached-decoding.ts';
 import { expectPrompt } from './expect-prompt.ts';
 
 /** One step of a causal model: new positions against a cache, and nothing else to remember. */
@@ -17,7 +18,11 @@ interface NoMemory {
 const NO_MEMORY: NoMemory = { pick: () => NO_MEMORY };
 
 /** Reads a prompt and returns the decoding that goes on from it. */
-export async function startCausalDecoding(stepper: CausalStepper, inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask): Promise<Decoding> {
+export async function startCausalDecoding(
+  stepper: CausalStepper,
+  inputsEmbeds: TokenEmbeddings,
+  attentionMask: AttentionMask,
+): Promise<Decoding> {
   expectPrompt(attentionMask, inputsEmbeds.dims, stepper.maxPositions);
   return startCachedDecoding<NoMemory>(stepper, NO_MEMORY, inputsEmbeds, attentionMask);
 }

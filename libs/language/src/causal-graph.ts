@@ -23,7 +23,9 @@ export interface CausalSignature {
     /** Which of the positions are scored: the head costs as much as many layers. */
     readonly logit_positions: TensorSpec<'int64', readonly ['scored']>;
   } & Readonly<Record<string, TensorSpec<'float32' | 'int64'>>>;
-  readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<Record<string, TensorSpec<'float32'>>>;
+  readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<
+    Record<string, TensorSpec<'float32'>>
+  >;
 }
 
 /** Sizes of a causal decoder. */
@@ -41,11 +43,13 @@ export interface CausalSizes {
 }
 
 export function causalSignature(
-  { layers, heads, keyValueHeads, headSize, hiddenSize, embeddingSize, vocabSize }: CausalSizes, { cache, lastHiddenState, hiddenStates, attentions }: CausalRequest,
+  { layers, heads, keyValueHeads, headSize, hiddenSize, embeddingSize, vocabSize }: CausalSizes,
+  { cache, lastHiddenState, hiddenStates, attentions }: CausalRequest,
 ): CausalSignature {
   const total = cache ? 'past+sequence' : 'sequence';
   const past = f32('batch', keyValueHeads, 'past', headSize);
-  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention itself.
+  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention
+  // itself.
   const fresh = f32('batch', 'sequence', keyValueHeads * headSize);
   return {
     inputs: {
@@ -58,7 +62,10 @@ export function causalSignature(
       logits: f32('batch', 'scored', vocabSize),
       ...(cache && { ...layeredSpecs('new_key', layers, fresh), ...layeredSpecs('new_value', layers, fresh) }),
       ...(lastHiddenState && { last_hidden_state: f32('batch', 'sequence', embeddingSize) }),
-      ...(hiddenStates && { ...layeredSpecs('hidden_states', layers, f32('batch', 'sequence', hiddenSize)), [`hidden_states.${layers}`]: f32('batch', 'sequence', embeddingSize) }),
+      ...(hiddenStates && {
+        ...layeredSpecs('hidden_states', layers, f32('batch', 'sequence', hiddenSize)),
+        [`hidden_states.${layers}`]: f32('batch', 'sequence', embeddingSize),
+      }),
       ...(attentions && layeredSpecs('attentions', layers, f32('batch', heads, 'sequence', total))),
     },
   };

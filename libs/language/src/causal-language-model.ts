@@ -1,23 +1,51 @@
 import type {
-  AttentionMask, Attentions, Decoding, HiddenStates, LanguageModel, Logits, Prompt, Rows, Session, SpecialTokens, Tensor, TokenEmbeddings, TokenIds, WeightStore,
+  AttentionMask,
+  Attentions,
+  Decoding,
+  HiddenStates,
+  LanguageModel,
+  Logits,
+  Prompt,
+  Rows,
+  Session,
+  SpecialTokens,
+  Tensor,
+  TokenEmbeddings,
+  TokenIds,
+  WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
-import { asRows, rowsTensor, type LazySessions } from '@blip2/runtime';
-import { startCausalDecoding, type CausalStep, type CausalStepOutput } from './causal-decoding.ts';
+import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
+
+import { type CausalStep, type CausalStepOutput, startCausalDecoding } from './causal-decoding.ts';
 import type { CausalRequest, CausalSignature, CausalSizes, EmbeddingSignature } from './causal-graph.ts';
 import { causalBias } from './causal-mask.ts';
 import { causalLoss } from './cross-entropy.ts';
 import { expectPrompt } from './expect-prompt.ts';
 import type { CacheSize } from './key-value-cache.ts';
-import { expectTokens, indexTensor, maskRows, promptEmbeddings, range, type PromptInputs } from './language-inputs.ts';
+import { expectTokens, indexTensor, maskRows, promptEmbeddings, type PromptInputs, range } from './language-inputs.ts';
 import { storeForRows, type StoresByRows } from './language-weights.ts';
-import { emptyPast, keyValuesOf, pastFeeds, pastPositions, withNewRows, type KeyValue, type LayeredKeyValues } from './past-key-values.ts';
+import {
+  emptyPast,
+  type KeyValue,
+  keyValuesOf,
+  type LayeredKeyValues,
+  pastFeeds,
+  pastPositions,
+  withNewRows,
+} from './past-key-values.ts';
 
-/** With `pastKeyValues`, ids or embeddings and labels are of the new positions alone, while `attentionMask` is over past and new ones. */
+/**
+ * With `pastKeyValues`, ids or embeddings and labels are of the new positions alone, while `attentionMask` is over past
+ * and new ones.
+ */
 export interface CausalLMInputs extends PromptInputs {
   /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
   readonly labels?: Rows;
-  /** What `useCache` gave for the positions before these, one entry per layer, each tensor `[batch, keyValueHeads, past, headSize]`. Not changed. */
+  /**
+   * What `useCache` gave for the positions before these, one entry per layer, each tensor `[batch, keyValueHeads, past,
+   * headSize]`. Not changed.
+   */
   readonly pastKeyValues?: readonly KeyValue[];
 }
 
@@ -48,12 +76,16 @@ export interface CausalLanguageModel extends LanguageModel {
   readonly architecture: 'causal';
   /**
    * Scores every position, or those that follow `pastKeyValues` as one run over all would.
-   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`, past ones included; `SHAPE_MISMATCH`.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`, past
+   * ones included; `SHAPE_MISMATCH`.
    */
   forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
 }
 
-/** What a decoder-only architecture supplies: its graphs, and how it tells them where positions stand. Everything else is the same for all. */
+/**
+ * What a decoder-only architecture supplies: its graphs, and how it tells them where positions stand. Everything else
+ * is the same for all.
+ */
 export interface CausalArchitecture {
   readonly sizes: CausalSizes;
   readonly maxPositions: number;
@@ -65,18 +97,31 @@ export interface CausalArchitecture {
   readonly stores: StoresByRows;
   buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
   /** The graph's inputs for the last `count` positions of each row of a mask over all positions so far. */
-  positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
+  positionInputs(
+    mask: AttentionMask,
+    count: number,
+    use: 'decoding' | 'forward',
+  ): Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
 }
 
-export function createCausalLanguageModel(architecture: CausalArchitecture, sessions: LazySessions): Omit<CausalLanguageModel, typeof Symbol.asyncDispose> {
+export function createCausalLanguageModel(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+): Omit<CausalLanguageModel, typeof Symbol.asyncDispose> {
   const { sizes, maxPositions, specialTokens } = architecture;
-  const embedding = (): Promise<Session<EmbeddingSignature>> => sessions.get('embedding', () => architecture.buildEmbedding());
+  const embedding = (): Promise<Session<EmbeddingSignature>> =>
+    sessions.get('embedding', () => architecture.buildEmbedding());
   const embed = async (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => {
     expectTokens(ids, sizes.vocabSize);
     const session = await embedding();
     return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
   };
-  const stepper = { cacheSize: cacheSizeOf(sizes), maxPositions, embed, step: (step: CausalStep) => decodeStep(architecture, sessions, step) };
+  const stepper = {
+    cacheSize: cacheSizeOf(sizes),
+    maxPositions,
+    embed,
+    step: (step: CausalStep) => decodeStep(architecture, sessions, step),
+  };
   return {
     architecture: 'causal',
     embeddingSize: sizes.embeddingSize,
@@ -84,7 +129,8 @@ export function createCausalLanguageModel(architecture: CausalArchitecture, sess
     maxPositions,
     specialTokens,
     embed,
-    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> => startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> =>
+      startCausalDecoding(stepper, inputsEmbeds, attentionMask),
     async prepare() {
       const { many, few } = architecture.stores;
       await embedding();
@@ -101,15 +147,34 @@ function cacheSizeOf({ layers, keyValueHeads: heads, headSize }: CausalSizes): C
 /** What decoding asks of its graph. */
 export const DECODING: CausalRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
 
-function decoder(architecture: CausalArchitecture, sessions: LazySessions, store: WeightStore): Promise<Session<CausalSignature>> {
-  return sessions.get(store === architecture.stores.many ? 'decoding' : 'decoding of few rows', () => architecture.buildDecoder(DECODING, store));
+function decoder(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+  store: WeightStore,
+): Promise<Session<CausalSignature>> {
+  return sessions.get(store === architecture.stores.many ? 'decoding' : 'decoding of few rows', () =>
+    architecture.buildDecoder(DECODING, store),
+  );
 }
 
-async function decodeStep(architecture: CausalArchitecture, sessions: LazySessions, step: CausalStep): Promise<CausalStepOutput> {
-  const { stores, sizes: { layers } } = architecture;
+async function decodeStep(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+  step: CausalStep,
+): Promise<CausalStepOutput> {
+  const {
+    stores,
+    sizes: { layers },
+  } = architecture;
   const [batch, sequence] = step.inputsEmbeds.dims;
   const session = await decoder(architecture, sessions, storeForRows(stores, batch * sequence));
-  const past = range(layers).flatMap((layer) => [[`past_key.${layer}`, step.cache.keys(layer)], [`past_value.${layer}`, step.cache.values(layer)]] as const);
+  const past = range(layers).flatMap(
+    (layer) =>
+      [
+        [`past_key.${layer}`, step.cache.keys(layer)],
+        [`past_value.${layer}`, step.cache.values(layer)],
+      ] as const,
+  );
   const outputs = await session.run({
     inputs_embeds: step.inputsEmbeds,
     ...architecture.positionInputs(step.attentionMask, sequence, 'decoding'),
@@ -117,11 +182,27 @@ async function decodeStep(architecture: CausalArchitecture, sessions: LazySessio
     logit_positions: indexTensor(step.logitPositions),
     ...Object.fromEntries(past),
   });
-  return { logits: outputs.logits, newKeys: layeredTensors(outputs, 'new_key', layers, 3), newValues: layeredTensors(outputs, 'new_value', layers, 3) };
+  return {
+    logits: outputs.logits,
+    newKeys: layeredTensors(outputs, 'new_key', layers, 3),
+    newValues: layeredTensors(outputs, 'new_value', layers, 3),
+  };
 }
 
-async function forward(architecture: CausalArchitecture, sessions: LazySessions, embed: LanguageModel['embed'], inputs: CausalLMInputs, options: CausalLMOptions): Promise<CausalLMOutput> {
-  const { sizes, sizes: { layers }, stores, maxPositions, outputDefaults } = architecture;
+async function forward(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+  embed: LanguageModel['embed'],
+  inputs: CausalLMInputs,
+  options: CausalLMOptions,
+): Promise<CausalLMOutput> {
+  const {
+    sizes,
+    sizes: { layers },
+    stores,
+    maxPositions,
+    outputDefaults,
+  } = architecture;
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
   const [batch, sequence, width] = inputsEmbeds.dims;
   const useCache = options.useCache ?? false;
@@ -131,7 +212,12 @@ async function forward(architecture: CausalArchitecture, sessions: LazySessions,
   expectPrompt(attentionMask, [batch, pastLength + sequence, width], maxPositions);
   const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
   const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
-  const request: CausalRequest = { cache: useCache || inputs.pastKeyValues !== undefined, lastHiddenState: true, hiddenStates, attentions };
+  const request: CausalRequest = {
+    cache: useCache || inputs.pastKeyValues !== undefined,
+    lastHiddenState: true,
+    hiddenStates,
+    attentions,
+  };
   const session = await sessions.get(JSON.stringify(request), () => architecture.buildDecoder(request, stores.many));
   const outputs = await session.run({
     inputs_embeds: inputsEmbeds,
@@ -146,10 +232,20 @@ async function forward(architecture: CausalArchitecture, sessions: LazySessions,
     ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
     ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
     ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
-    ...(useCache && { pastKeyValues: keyValuesOf(withNewRows(past, layeredTensors(outputs, 'new_key', layers, 3), layeredTensors(outputs, 'new_value', layers, 3))) }),
+    ...(useCache && {
+      pastKeyValues: keyValuesOf(
+        withNewRows(
+          past,
+          layeredTensors(outputs, 'new_key', layers, 3),
+          layeredTensors(outputs, 'new_value', layers, 3),
+        ),
+      ),
+    }),
   };
 }
 
 function readPast(sizes: CausalSizes, batch: number, past: readonly KeyValue[] | undefined): LayeredKeyValues {
-  return past ? { keys: past.map(({ key }) => key), values: past.map(({ value }) => value) } : emptyPast(batch, cacheSizeOf(sizes));
+  return past
+    ? { keys: past.map(({ key }) => key), values: past.map(({ value }) => value) }
+    : emptyPast(batch, cacheSizeOf(sizes));
 }

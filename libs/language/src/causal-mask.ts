@@ -2,10 +2,16 @@ import type { AttentionMask, Tensor } from '@blip2/interfaces';
 import { MASKED } from '@blip2/onnx';
 
 /**
- * The bias for positions that follow `pastLength` others: each new position sees the past and the new ones up to itself, as far as `mask` allows.
+ * The bias for positions that follow `pastLength` others: each new position sees the past and the new ones up to
+ * itself, as far as `mask` allows.
  * Slots `pastLength` to `pastCapacity` hold nothing. `mask` covers past and new positions.
  */
-export function causalBias(mask: AttentionMask, pastLength: number, pastCapacity: number, sequence: number): Tensor<'float32', [rows: number, one: 1, sequence: number, total: number]> {
+export function causalBias(
+  mask: AttentionMask,
+  pastLength: number,
+  pastCapacity: number,
+  sequence: number,
+): Tensor<'float32', [rows: number, one: 1, sequence: number, total: number]> {
   const total = pastCapacity + sequence;
   const data = new Float32Array(mask.length * sequence * total).fill(MASKED);
   for (const [row, allowed] of mask.entries()) {

@@ -1,5 +1,6 @@
 import type { Logits } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { causalLoss, crossEntropy } from './cross-entropy.ts';
 
 const logits: Logits = { type: 'float32', dims: [1, 3, 2], data: Float32Array.of(0, Math.log(3), 2, 2, 1000, -1000) };
@@ -23,13 +24,16 @@ describe('crossEntropy', () => {
     const failure = (code: string): unknown => expect.objectContaining({ code });
     expect(() => crossEntropy(logits, [[1, 1]])).toThrow(failure('SHAPE_MISMATCH'));
     expect(() => crossEntropy(logits, [])).toThrow(failure('SHAPE_MISMATCH'));
-    for (const label of [2, -1, 0.5, Number.NaN]) expect(() => crossEntropy(logits, [[label, 0, 0]])).toThrow(failure('INVALID_ARGUMENT'));
+    for (const label of [2, -1, 0.5, Number.NaN])
+      expect(() => crossEntropy(logits, [[label, 0, 0]])).toThrow(failure('INVALID_ARGUMENT'));
   });
 });
 
 describe('causalLoss', () => {
   test('judges each position by the label after it', () => {
-    expect(causalLoss(logits, [[0, 1, 0]]).data[0]).toBe(crossEntropy({ type: 'float32', dims: [1, 2, 2], data: logits.data.subarray(0, 4) }, [[1, 0]]).data[0]);
+    expect(causalLoss(logits, [[0, 1, 0]]).data[0]).toBe(
+      crossEntropy({ type: 'float32', dims: [1, 2, 2], data: logits.data.subarray(0, 4) }, [[1, 0]]).data[0],
+    );
   });
 
   test('sets labels of the end against the scores of the end', () => {

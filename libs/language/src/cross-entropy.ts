@@ -11,14 +11,22 @@ export const IGNORED_LABEL = -100;
 export function crossEntropy(logits: Logits, labels: readonly TokenIds[]): Tensor<'float32', [1]> {
   const [batch, positions, vocabulary] = logits.dims;
   if (labels.length !== batch || labels.some((row) => row.length !== positions)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Labels and scores do not match', { where: 'labels', expected: `${batch} rows of ${positions}`, got: `rows of ${labels.map(({ length }) => length).join(', ')}` });
+    throw new Blip2Error('SHAPE_MISMATCH', 'Labels and scores do not match', {
+      where: 'labels',
+      expected: `${batch} rows of ${positions}`,
+      got: `rows of ${labels.map(({ length }) => length).join(', ')}`,
+    });
   }
   let sum = 0;
   let counted = 0;
   labels.flat().forEach((label, index) => {
     if (label === IGNORED_LABEL) return;
     if (!Number.isInteger(label) || label < 0 || label >= vocabulary) {
-      throw new Blip2Error('INVALID_ARGUMENT', 'A label is no token id', { where: 'labels', expected: `0 to ${vocabulary - 1}, or ${IGNORED_LABEL}`, got: String(label) });
+      throw new Blip2Error('INVALID_ARGUMENT', 'A label is no token id', {
+        where: 'labels',
+        expected: `0 to ${vocabulary - 1}, or ${IGNORED_LABEL}`,
+        got: String(label),
+      });
     }
     sum += negativeLogProbability(logits.data.subarray(index * vocabulary, (index + 1) * vocabulary), label);
     counted++;
@@ -26,18 +34,29 @@ export function crossEntropy(logits: Logits, labels: readonly TokenIds[]): Tenso
   return { type: 'float32', dims: [1], data: Float32Array.of(sum / counted) };
 }
 
-/** The loss of a causal model: position `i` is judged by label `i + 1`. `labels` stand for the last positions of `logits`. */
+/**
+ * The loss of a causal model: position `i` is judged by label `i + 1`. `labels` stand for the last positions of
+ * `logits`.
+ */
 export function causalLoss(logits: Logits, labels: readonly TokenIds[]): Tensor<'float32', [1]> {
   const [batch, positions, vocabulary] = logits.dims;
   const length = labels[0]?.length ?? 0;
-  if (length > positions) throw new Blip2Error('SHAPE_MISMATCH', 'There are more labels than positions', { where: 'labels', expected: `at most ${positions}`, got: String(length) });
+  if (length > positions)
+    throw new Blip2Error('SHAPE_MISMATCH', 'There are more labels than positions', {
+      where: 'labels',
+      expected: `at most ${positions}`,
+      got: String(length),
+    });
   const scored = Math.max(length - 1, 0);
   const data = new Float32Array(batch * scored * vocabulary);
   for (let row = 0; row < batch; row++) {
     const start = (row * positions + positions - length) * vocabulary;
     data.set(logits.data.subarray(start, start + scored * vocabulary), row * scored * vocabulary);
   }
-  return crossEntropy({ type: 'float32', dims: [batch, scored, vocabulary], data }, labels.map((row) => row.slice(1)));
+  return crossEntropy(
+    { type: 'float32', dims: [batch, scored, vocabulary], data },
+    labels.map((row) => row.slice(1)),
+  );
 }
 
 function negativeLogProbability(scores: Float32Array, label: number): number {

@@ -1,10 +1,17 @@
 import type { AttentionMask, Tensor } from '@blip2/interfaces';
+
 import type { RowMemory } from './cached-decoding.ts';
 
 /** Of one layer, `[rows, heads, positions, headSize]`. */
-export type CrossTensor = Tensor<'float32', readonly [rows: number, heads: number, positions: number, headSize: number]>;
+export type CrossTensor = Tensor<
+  'float32',
+  readonly [rows: number, heads: number, positions: number, headSize: number]
+>;
 
-/** What the encoder said of the prompts, as a decoder's cross-attention reads it: keys and values layer by layer, and which positions count. */
+/**
+ * What the encoder said of the prompts, as a decoder's cross-attention reads it: keys and values layer by layer, and
+ * which positions count.
+ */
 export interface EncoderMemory extends RowMemory<EncoderMemory> {
   readonly keys: readonly CrossTensor[];
   readonly values: readonly CrossTensor[];
@@ -15,7 +22,11 @@ type MemoryContents = Omit<EncoderMemory, 'pick'>;
 
 /** Remembers what an encoder said. Beams of one prompt share its row: they change places without a copy. */
 export function encoderMemory(prompts: MemoryContents): EncoderMemory {
-  return memoryOf(prompts, prompts, prompts.attentionMask.map((_, row) => row));
+  return memoryOf(
+    prompts,
+    prompts,
+    prompts.attentionMask.map((_, row) => row),
+  );
 }
 
 /** `rows` holds row `sources[i]` of `prompts` in row `i`. */
@@ -33,10 +44,17 @@ function memoryOf(prompts: MemoryContents, rows: MemoryContents, sources: readon
 
 function pickContents({ keys, values, attentionMask }: MemoryContents, sources: readonly number[]): MemoryContents {
   const pick = (tensor: CrossTensor): CrossTensor => pickRows(tensor, sources);
-  return { keys: keys.map(pick), values: values.map(pick), attentionMask: sources.map((source) => attentionMask[source] ?? []) };
+  return {
+    keys: keys.map(pick),
+    values: values.map(pick),
+    attentionMask: sources.map((source) => attentionMask[source] ?? []),
+  };
 }
 
-function pickRows({ dims: [, heads, positions, headSize], data }: CrossTensor, sources: readonly number[]): CrossTensor {
+function pickRows(
+  { dims: [, heads, positions, headSize], data }: CrossTensor,
+  sources: readonly number[],
+): CrossTensor {
   const length = heads * positions * headSize;
   const rows = new Float32Array(sources.length * length);
   sources.forEach((source, row) => rows.set(data.subarray(source * length, (source + 1) * length), row * length));

@@ -1,17 +1,26 @@
 import { describe, expect, test } from 'vitest';
+
 import { KeyValueCache, type NewRows } from './key-value-cache.ts';
 
 const size = { layers: 2, heads: 2, headSize: 2 };
 /** New rows whose numbers say where they belong: row, position, head and element as digits after `base`. */
 function rows(base: number, count: number, sequence: number, from = 0): NewRows {
   const data = Float32Array.from({ length: count * sequence * 4 }, (_, index) => {
-    const [row, position, head, element] = [Math.floor(index / (sequence * 4)), Math.floor(index / 4) % sequence, Math.floor(index / 2) % 2, index % 2];
+    const [row, position, head, element] = [
+      Math.floor(index / (sequence * 4)),
+      Math.floor(index / 4) % sequence,
+      Math.floor(index / 2) % 2,
+      index % 2,
+    ];
     return base + row * 1000 + (position + from) * 10 + head * 2 + element;
   });
   return { type: 'float32', dims: [count, sequence, 4], data };
 }
 function append(cache: KeyValueCache, count: number, sequence: number, from: number): void {
-  cache.append([rows(1e5, count, sequence, from), rows(2e5, count, sequence, from)], [rows(3e5, count, sequence, from), rows(4e5, count, sequence, from)]);
+  cache.append(
+    [rows(1e5, count, sequence, from), rows(2e5, count, sequence, from)],
+    [rows(3e5, count, sequence, from), rows(4e5, count, sequence, from)],
+  );
 }
 /** The used slots of one row and head. */
 function held(cache: KeyValueCache, row: number, head = 0, layer = 0): number[] {
@@ -36,7 +45,9 @@ describe('KeyValueCache', () => {
     const cache = new KeyValueCache(size, 1);
     for (let position = 0; position < 70; position++) append(cache, 1, 1, position);
     expect(cache.capacity).toBeGreaterThanOrEqual(70);
-    expect(held(cache, 0).filter((_, index) => index % 2 === 0)).toEqual(Array.from({ length: 70 }, (_, position) => 100000 + position * 10));
+    expect(held(cache, 0).filter((_, index) => index % 2 === 0)).toEqual(
+      Array.from({ length: 70 }, (_, position) => 100000 + position * 10),
+    );
   });
 
   test.each([[[1, 0]], [[0, 0]], [[1, 1, 0]], [[1]], [[0, 1]]])('reorders rows by %j', (parents) => {
@@ -51,7 +62,8 @@ describe('KeyValueCache', () => {
   test('refuses parents that there are not, and is left as it was', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
-    for (const parents of [[2], [-1], [0.5]]) expect(() => cache.reorder(parents)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    for (const parents of [[2], [-1], [0.5]])
+      expect(() => cache.reorder(parents)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(held(cache, 1)).toEqual([101000, 101001]);
   });
 

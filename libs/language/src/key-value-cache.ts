@@ -14,7 +14,8 @@ export type NewRows = Tensor<'float32', [rows: number, sequence: number, hidden:
 const GROWTH = 32;
 
 /**
- * Keys and values of the positions read so far, `[rows, heads, capacity, headSize]` per layer, owned here because the runtime copies whatever it gives back.
+ * Keys and values of the positions read so far, `[rows, heads, capacity, headSize]` per layer, owned here because the
+ * runtime copies whatever it gives back.
  * Slots from `length` on are unused and must be masked.
  */
 export class KeyValueCache {
@@ -70,7 +71,12 @@ export class KeyValueCache {
   /** Row `i` becomes a copy of what row `parents[i]` was. */
   reorder(parents: readonly number[]): void {
     const unknown = parents.find((parent) => !Number.isInteger(parent) || parent < 0 || parent >= this.#rows);
-    if (unknown !== undefined) throw new Blip2Error('INVALID_ARGUMENT', 'There is no such row to continue', { expected: `0 to ${this.#rows - 1}`, got: String(unknown), where: 'parents' });
+    if (unknown !== undefined)
+      throw new Blip2Error('INVALID_ARGUMENT', 'There is no such row to continue', {
+        expected: `0 to ${this.#rows - 1}`,
+        got: String(unknown),
+        where: 'parents',
+      });
     if (parents.length === this.#rows && parents.every((parent, row) => parent === row)) return;
     if (parents.length !== this.#rows || this.#shared) return this.#copy(parents, this.#capacity);
     this.#moveRows(parents);
@@ -140,7 +146,10 @@ export class KeyValueCache {
       for (let position = 0; position < sequence; position++) {
         for (let head = 0; head < heads; head++) {
           const from = ((row * sequence + position) * heads + head) * headSize;
-          target?.set(data.subarray(from, from + headSize), ((row * heads + head) * this.#capacity + this.#length + position) * headSize);
+          target?.set(
+            data.subarray(from, from + headSize),
+            ((row * heads + head) * this.#capacity + this.#length + position) * headSize,
+          );
         }
       }
     }

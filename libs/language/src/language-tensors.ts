@@ -1,6 +1,7 @@
-import { transformerInitializer, type InitializeTensor } from '@blip2/checkpoint';
+import { type InitializeTensor, transformerInitializer } from '@blip2/checkpoint';
 import type { TextConfig } from '@blip2/config';
 import type { RecordedWeight } from '@blip2/onnx';
+
 import { llamaTensors } from './llama-graph.ts';
 import { optTensors } from './opt-graph.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';

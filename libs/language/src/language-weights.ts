@@ -1,8 +1,11 @@
-import { convertPartWeights, type ConversionOptions, type PartWeights } from '@blip2/checkpoint';
+import { type ConversionOptions, convertPartWeights, type PartWeights } from '@blip2/checkpoint';
 import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
 import { partPrecisions, planWeights, type WeightFinder } from '@blip2/onnx';
 
-/** The weights that graphs read, by how many rows their products have at once: prompts and large batches, or a token or a few. */
+/**
+ * The weights that graphs read, by how many rows their products have at once: prompts and large batches, or a token or
+ * a few.
+ */
 export interface StoresByRows {
   readonly many: WeightStore;
   /** The same as `many` unless another form is quicker for few rows. */
@@ -10,7 +13,8 @@ export interface StoresByRows {
 }
 
 /**
- * Rows up to which blocks of 4 bits are quicker than 8 bits with a scale per row: the first read half the bytes, the second multiply many times as fast. On a 2560 × 10240
+ * Rows up to which blocks of 4 bits are quicker than 8 bits with a scale per row: the first read half the bytes, the
+ * second multiply many times as fast. On a 2560 × 10240
  * weight 0.36 against 0.55 ms for one row, 4.3 against 1.0 ms for 32.
  */
 const FEW_ROWS = 4;
@@ -30,7 +34,10 @@ export interface LanguageGraphs {
   few(weights: WeightFinder, prefix: string): void;
 }
 
-/** What the files of converted weights of a language model hold at a precision: `fast` has two. Nothing where the checkpoint is read as it lies. */
+/**
+ * What the files of converted weights of a language model hold at a precision: `fast` has two. Nothing where the
+ * checkpoint is read as it lies.
+ */
 export interface LanguagePlans {
   readonly many: PlannedWeight[] | undefined;
   readonly few: PlannedWeight[] | undefined;
@@ -38,7 +45,11 @@ export interface LanguagePlans {
   readonly isOne: boolean;
 }
 
-export function languagePlans({ store, prefix }: Pick<PartWeights, 'store' | 'prefix'>, dtype: PrecisionChoice | undefined, graphs: LanguageGraphs): LanguagePlans {
+export function languagePlans(
+  { store, prefix }: Pick<PartWeights, 'store' | 'prefix'>,
+  dtype: PrecisionChoice | undefined,
+  graphs: LanguageGraphs,
+): LanguagePlans {
   const precisions = partPrecisions(dtype);
   const many = planWeights(store, precisions.many, (finder) => graphs.many(finder, prefix));
   if (precisions.few === precisions.many) return { many, few: many, isOne: true };
@@ -46,7 +57,13 @@ export function languagePlans({ store, prefix }: Pick<PartWeights, 'store' | 'pr
 }
 
 /** The weights of a language model at a precision. */
-export async function languageWeights(weights: PartWeights, dtype: PrecisionChoice | undefined, graphs: LanguageGraphs, path: string, options: ConversionOptions): Promise<PartWeights> {
+export async function languageWeights(
+  weights: PartWeights,
+  dtype: PrecisionChoice | undefined,
+  graphs: LanguageGraphs,
+  path: string,
+  options: ConversionOptions,
+): Promise<PartWeights> {
   const plans = languagePlans(weights, dtype, graphs);
   const many = await convertPartWeights(weights, plans.many, path, options);
   if (plans.isOne) return many;

@@ -1,8 +1,14 @@
 import type { AttentionMask, Tensor } from '@blip2/interfaces';
 import { MASKED } from '@blip2/onnx';
 
-/** The bias that hides padding from `queries` positions, each of which sees every key that counts. `mask` covers the keys. */
-export function paddingBias<const Queries extends number>(mask: AttentionMask, queries: Queries): Tensor<'float32', [rows: number, one: 1, queries: Queries, keys: number]> {
+/**
+ * The bias that hides padding from `queries` positions, each of which sees every key that counts. `mask` covers the
+ * keys.
+ */
+export function paddingBias<const Queries extends number>(
+  mask: AttentionMask,
+  queries: Queries,
+): Tensor<'float32', [rows: number, one: 1, queries: Queries, keys: number]> {
   const keys = mask[0]?.length ?? 0;
   const data = new Float32Array(mask.length * queries * keys);
   for (const [row, allowed] of mask.entries()) {

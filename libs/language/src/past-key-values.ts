@@ -1,16 +1,26 @@
 import { Blip2Error, type Tensor } from '@blip2/interfaces';
+
 import type { CacheSize, NewRows } from './key-value-cache.ts';
 
 /** Keys or values of one layer. */
-export type KeyValueTensor = Tensor<'float32', readonly [batch: number, heads: number, positions: number, headSize: number]>;
+export type KeyValueTensor = Tensor<
+  'float32',
+  readonly [batch: number, heads: number, positions: number, headSize: number]
+>;
 
-/** What one layer of a causal model remembers of the positions read so far, each `[batch, keyValueHeads, positions, headSize]`. */
+/**
+ * What one layer of a causal model remembers of the positions read so far, each `[batch, keyValueHeads, positions,
+ * headSize]`.
+ */
 export interface KeyValue {
   readonly key: KeyValueTensor;
   readonly value: KeyValueTensor;
 }
 
-/** What one layer of a seq2seq model's decoder remembers: of its own positions `[batch, heads, positions, headSize]`, of the encoder's `[batch, heads, source, headSize]`. */
+/**
+ * What one layer of a seq2seq model's decoder remembers: of its own positions `[batch, heads, positions, headSize]`, of
+ * the encoder's `[batch, heads, source, headSize]`.
+ */
 export interface Seq2SeqKeyValue {
   readonly selfKey: KeyValueTensor;
   readonly selfValue: KeyValueTensor;
@@ -26,39 +36,69 @@ export interface LayeredKeyValues {
 
 /** The past of a first run: no positions. */
 export function emptyPast(batch: number, { layers, heads, headSize }: CacheSize): LayeredKeyValues {
-  const none = Array.from({ length: layers }, (): KeyValueTensor => ({ type: 'float32', dims: [batch, heads, 0, headSize], data: new Float32Array(0) }));
+  const none = Array.from({ length: layers }, (): KeyValueTensor => ({
+    type: 'float32',
+    dims: [batch, heads, 0, headSize],
+    data: new Float32Array(0),
+  }));
   return { keys: none, values: none };
 }
 
 /**
  * How many positions `past` holds.
- * @throws Blip2Error `SHAPE_MISMATCH` unless it has one key and one value per layer, all `[batch, heads, positions, headSize]`.
+ * @throws Blip2Error `SHAPE_MISMATCH` unless it has one key and one value per layer, all `[batch, heads, positions,
+ * headSize]`.
  */
-export function pastPositions({ keys, values }: LayeredKeyValues, batch: number, { layers, heads, headSize }: CacheSize): number {
+export function pastPositions(
+  { keys, values }: LayeredKeyValues,
+  batch: number,
+  { layers, heads, headSize }: CacheSize,
+): number {
   if (keys.length !== layers) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Another number of layers was cached', { where: 'pastKeyValues', expected: String(layers), got: String(keys.length) });
+    throw new Blip2Error('SHAPE_MISMATCH', 'Another number of layers was cached', {
+      where: 'pastKeyValues',
+      expected: String(layers),
+      got: String(keys.length),
+    });
   }
   const positions = keys[0]?.dims[2] ?? 0;
   const expected = [batch, heads, positions, headSize];
   const size = batch * heads * positions * headSize;
   for (const [index, { dims, data }] of [...keys, ...values].entries()) {
-    if (data.length === size && dims.length === expected.length && dims.every((length, axis) => length === expected[axis])) continue;
-    throw new Blip2Error('SHAPE_MISMATCH', 'The cached keys and values do not fit', { where: `pastKeyValues, layer ${index % layers}`, expected: `[${expected.join(', ')}]`, got: `[${dims.join(', ')}] with ${data.length} numbers` });
+    if (
+      data.length === size &&
+      dims.length === expected.length &&
+      dims.every((length, axis) => length === expected[axis])
+    )
+      continue;
+    throw new Blip2Error('SHAPE_MISMATCH', 'The cached keys and values do not fit', {
+      where: `pastKeyValues, layer ${index % layers}`,
+      expected: `[${expected.join(', ')}]`,
+      got: `[${dims.join(', ')}] with ${data.length} numbers`,
+    });
   }
   return positions;
 }
 
 /** The past with the rows of new positions behind it, in tensors of their own. */
-export function withNewRows(past: LayeredKeyValues, newKeys: readonly NewRows[], newValues: readonly NewRows[]): LayeredKeyValues {
-  const all = (tensors: readonly KeyValueTensor[], rows: readonly NewRows[]): KeyValueTensor[] => tensors.flatMap((tensor, layer) => {
-    const fresh = rows[layer];
-    return fresh ? [appended(tensor, fresh)] : [];
-  });
+export function withNewRows(
+  past: LayeredKeyValues,
+  newKeys: readonly NewRows[],
+  newValues: readonly NewRows[],
+): LayeredKeyValues {
+  const all = (tensors: readonly KeyValueTensor[], rows: readonly NewRows[]): KeyValueTensor[] =>
+    tensors.flatMap((tensor, layer) => {
+      const fresh = rows[layer];
+      return fresh ? [appended(tensor, fresh)] : [];
+    });
   return { keys: all(past.keys, newKeys), values: all(past.values, newValues) };
 }
 
 /** `[batch, added, heads · headSize]` behind `[batch, heads, positions, headSize]`. */
-function appended({ dims: [batch, heads, positions, headSize], data: past }: KeyValueTensor, { dims: [, added], data: fresh }: NewRows): KeyValueTensor {
+function appended(
+  { dims: [batch, heads, positions, headSize], data: past }: KeyValueTensor,
+  { dims: [, added], data: fresh }: NewRows,
+): KeyValueTensor {
   const total = positions + added;
   const data = new Float32Array(batch * heads * total * headSize);
   for (let row = 0; row < batch; row++) {
@@ -102,5 +142,8 @@ export function seq2SeqKeyValues(self: LayeredKeyValues, cross: LayeredKeyValues
 
 /** The inputs `past_key.layer` and `past_value.layer` of a graph. */
 export function pastFeeds({ keys, values }: LayeredKeyValues): Record<string, KeyValueTensor> {
-  return Object.fromEntries([...keys.map((tensor, layer) => [`past_key.${layer}`, tensor] as const), ...values.map((tensor, layer) => [`past_value.${layer}`, tensor] as const)]);
+  return Object.fromEntries([
+    ...keys.map((tensor, layer) => [`past_key.${layer}`, tensor] as const),
+    ...values.map((tensor, layer) => [`past_value.${layer}`, tensor] as const),
+  ]);
 }

@@ -1,13 +1,21 @@
 import type { PartWeights } from '@blip2/checkpoint';
 import type { TextConfig } from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
-import { languagePlans, type LanguageGraphs } from './language-weights.ts';
+
+import { type LanguageGraphs, languagePlans } from './language-weights.ts';
 import { llamaGraphs } from './llama-for-causal-lm.ts';
 import { optGraphs } from './opt-for-causal-lm.ts';
 import { t5Graphs } from './t5-for-conditional-generation.ts';
 
-/** What each file of converted weights of a language model holds at a precision, whichever of the known ones it is; no file where the checkpoint is read as it lies. */
-export function planLanguage(config: TextConfig, weights: Pick<PartWeights, 'store' | 'prefix'>, dtype?: PrecisionChoice): PlannedWeight[][] {
+/**
+ * What each file of converted weights of a language model holds at a precision, whichever of the known ones it is; no
+ * file where the checkpoint is read as it lies.
+ */
+export function planLanguage(
+  config: TextConfig,
+  weights: Pick<PartWeights, 'store' | 'prefix'>,
+  dtype?: PrecisionChoice,
+): PlannedWeight[][] {
   const { many, few, isOne } = languagePlans(weights, dtype, graphsOf(config));
   return [many, isOne ? undefined : few].flatMap((plan) => (plan ? [plan] : []));
 }

@@ -1,6 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { f32, type ActivationBits, type OnnxModel, type QuantizedWeight, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
+
+import {
+  type ActivationBits,
+  f32,
+  type OnnxModel,
+  type QuantizedWeight,
+  type StoredTensor,
+  type StoredType,
+  type WeightStore,
+} from '@blip2/interfaces';
 import { activation, buildGraph, linear } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
 import { expect } from 'vitest';
@@ -17,7 +26,11 @@ export function noise(length: number, seed = 1): Float32Array {
 type Stored = readonly [name: string, dtype: StoredType, shape: readonly number[], data: ArrayBufferView];
 
 /** Writes tensors into one file, one behind the other. */
-export async function stored(folder: string, file: string, tensors: readonly Stored[]): Promise<Map<string, StoredTensor>> {
+export async function stored(
+  folder: string,
+  file: string,
+  tensors: readonly Stored[],
+): Promise<Map<string, StoredTensor>> {
   const entries: [string, StoredTensor][] = [];
   const parts: Buffer[] = [];
   let byteOffset = 0;
@@ -48,29 +61,77 @@ export type Shape = readonly [out: number, inner: number];
 export async function columns(folder: string, [out, inner]: Shape, largest = 127): Promise<Case> {
   const values = Int8Array.from(noise(out * inner, 3), (value) => Math.round(value * largest));
   const scales = noise(out, 4).map((value) => 0.01 + 0.005 * value);
-  const weight = Float64Array.from({ length: out * inner }, (_, i) => (values[(i % inner) * out + Math.floor(i / inner)] ?? 0) * (scales[Math.floor(i / inner)] ?? 0));
-  const tensors = await stored(folder, `int8-${out}-${inner}-${largest}`, [['v', 'I8', [inner, out], values], ['s', 'F32', [out], scales], ['fc.bias', 'F32', [out], noise(out, 5)]]);
-  return { weight, store: storeOf(folder, tensors, { precision: 'int8', shape: [out, inner], values: required(tensors, 'v'), scales: required(tensors, 's') }) };
+  const weight = Float64Array.from(
+    { length: out * inner },
+    (_, i) => (values[(i % inner) * out + Math.floor(i / inner)] ?? 0) * (scales[Math.floor(i / inner)] ?? 0),
+  );
+  const tensors = await stored(folder, `int8-${out}-${inner}-${largest}`, [
+    ['v', 'I8', [inner, out], values],
+    ['s', 'F32', [out], scales],
+    ['fc.bias', 'F32', [out], noise(out, 5)],
+  ]);
+  return {
+    weight,
+    store: storeOf(folder, tensors, {
+      precision: 'int8',
+      shape: [out, inner],
+      values: required(tensors, 'v'),
+      scales: required(tensors, 's'),
+    }),
+  };
 }
 
 /** Blocks of unsigned numbers around the middle of their range. */
-export async function blocks(folder: string, precision: 'q8' | 'q4', [out, inner]: Shape, blockSize: number): Promise<Case> {
+export async function blocks(
+  folder: string,
+  precision: 'q8' | 'q4',
+  [out, inner]: Shape,
+  blockSize: number,
+): Promise<Case> {
   const bits = precision === 'q4' ? 4 : 8;
   const count = Math.ceil(inner / blockSize);
   const zero = 2 ** (bits - 1);
-  const numbers = Uint8Array.from(noise(out * count * blockSize, 6), (value, i) => (i % (count * blockSize) < inner ? Math.floor(((value + 1) / 2) * 2 ** bits) : zero));
-  const values = bits === 8 ? numbers : Uint8Array.from({ length: numbers.length / 2 }, (_, i) => (numbers[2 * i] ?? 0) | ((numbers[2 * i + 1] ?? 0) << 4));
+  const numbers = Uint8Array.from(noise(out * count * blockSize, 6), (value, i) =>
+    i % (count * blockSize) < inner ? Math.floor(((value + 1) / 2) * 2 ** bits) : zero,
+  );
+  const values =
+    bits === 8
+      ? numbers
+      : Uint8Array.from(
+          { length: numbers.length / 2 },
+          (_, i) => (numbers[2 * i] ?? 0) | ((numbers[2 * i + 1] ?? 0) << 4),
+        );
   const scales = noise(out * count, 7).map((value) => 0.01 + 0.005 * value);
   const weight = Float64Array.from({ length: out * inner }, (_, i) => {
     const [row, column] = [Math.floor(i / inner), i % inner];
-    return ((numbers[row * count * blockSize + column] ?? 0) - zero) * (scales[row * count + Math.floor(column / blockSize)] ?? 0);
+    return (
+      ((numbers[row * count * blockSize + column] ?? 0) - zero) *
+      (scales[row * count + Math.floor(column / blockSize)] ?? 0)
+    );
   });
   const shape = [out, count, (blockSize * bits) / 8];
-  const tensors = await stored(folder, `${precision}-${out}-${inner}-${blockSize}`, [['v', 'U8', shape, values], ['s', 'F32', [out, count], scales], ['fc.bias', 'F32', [out], noise(out, 5)]]);
-  return { weight, store: storeOf(folder, tensors, { precision, shape: [out, inner], blockSize, values: required(tensors, 'v'), scales: required(tensors, 's') }) };
+  const tensors = await stored(folder, `${precision}-${out}-${inner}-${blockSize}`, [
+    ['v', 'U8', shape, values],
+    ['s', 'F32', [out, count], scales],
+    ['fc.bias', 'F32', [out], noise(out, 5)],
+  ]);
+  return {
+    weight,
+    store: storeOf(folder, tensors, {
+      precision,
+      shape: [out, inner],
+      blockSize,
+      values: required(tensors, 'v'),
+      scales: required(tensors, 's'),
+    }),
+  };
 }
 
-export function storeOf(folder: string, tensors: ReadonlyMap<string, StoredTensor>, quantized: QuantizedWeight): WeightStore {
+export function storeOf(
+  folder: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  quantized: QuantizedWeight,
+): WeightStore {
   return { folder, tensors, quantized: new Map([['fc.weight', quantized]]) };
 }
 
@@ -82,14 +143,24 @@ export interface RunOptions {
 }
 
 /** The results of two runs of a session. */
-export async function twoRuns({ store }: Case, x: Float32Array, [out, inner]: Shape, { activationBits, after = 'linear' }: RunOptions = {}): Promise<[Float32Array, Float32Array]> {
-  const signature = { inputs: { x: f32('batch', 'positions', inner) }, outputs: { y: f32('batch', 'positions', out) } } as const;
+export async function twoRuns(
+  { store }: Case,
+  x: Float32Array,
+  [out, inner]: Shape,
+  { activationBits, after = 'linear' }: RunOptions = {},
+): Promise<[Float32Array, Float32Array]> {
+  const signature = {
+    inputs: { x: f32('batch', 'positions', inner) },
+    outputs: { y: f32('batch', 'positions', out) },
+  } as const;
   const model = buildGraph({ name: 'linear', signature, weights: store }, (g, inputs, root) => ({
     y: linear(g, activation(g, inputs.x, after), root.at('fc'), { inFeatures: inner, outFeatures: out, bias: true }),
   }));
-  const asked: OnnxModel<typeof signature> = activationBits === undefined ? model : { ...model, serialize: () => model.serialize({ activationBits }) };
+  const asked: OnnxModel<typeof signature> =
+    activationBits === undefined ? model : { ...model, serialize: () => model.serialize({ activationBits }) };
   await using session = await createSession(asked, { threads: 1 });
-  const result = async (): Promise<Float32Array> => (await session.run({ x: { type: 'float32', dims: [1, x.length / inner, inner], data: x } })).y.data;
+  const result = async (): Promise<Float32Array> =>
+    (await session.run({ x: { type: 'float32', dims: [1, x.length / inner, inner], data: x } })).y.data;
   return [await result(), await result()];
 }
 

@@ -1,11 +1,28 @@
 import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { f32 } from '@blip2/interfaces';
 import { buildGraph, tensorwiseProduct } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { blocks, columns, gelu, noise, product, relativeError, required, rounded, run, stored, storeOf, twoRuns, type Case, type Shape } from './quantized-linear.fixture.ts';
+
+import {
+  blocks,
+  type Case,
+  columns,
+  gelu,
+  noise,
+  product,
+  relativeError,
+  required,
+  rounded,
+  run,
+  type Shape,
+  stored,
+  storeOf,
+  twoRuns,
+} from './quantized-linear.fixture.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -14,12 +31,28 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Shapes of full-size and tiny checkpoints, and none that any kernel likes. */
-const SHAPES: readonly Shape[] = [[96, 128], [130, 256], [56, 40], [40, 56], [3, 5], [33, 160]];
+const SHAPES: readonly Shape[] = [
+  [96, 128],
+  [130, 256],
+  [56, 40],
+  [40, 56],
+  [3, 5],
+  [33, 160],
+];
 
 describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positions) => {
   // With 8 bits, and larger weights, sums of two products would overflow where the processor lacks VNNI.
-  test.each(SHAPES.flatMap((shape) => [[8, 127, 63, ...shape], [7, 63, 127, ...shape]] as const))(
-    'multiplies signed bytes by rows of activations in %d bits, %d steps to either side; weights up to %d, [%d, %d]', async (activationBits, steps, largest, out, inner) => {
+  test.each(
+    SHAPES.flatMap(
+      (shape) =>
+        [
+          [8, 127, 63, ...shape],
+          [7, 63, 127, ...shape],
+        ] as const,
+    ),
+  )(
+    'multiplies signed bytes by rows of activations in %d bits, %d steps to either side; weights up to %d, [%d, %d]',
+    async (activationBits, steps, largest, out, inner) => {
       const shape: Shape = [out, inner];
       const layer = await columns(folder, shape, largest);
       const x = noise(positions * shape[1], 8);
@@ -27,10 +60,17 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
       // The kernel rounds half to even; only numbers halfway may go elsewhere.
       expect(relativeError(y, product(rounded(x, shape[1], shape[1], steps), layer.weight, shape))).toBeLessThan(1e-5);
       expect(relativeError(y, product(x, layer.weight, shape))).toBeLessThan(1.3 / steps);
-    });
+    },
+  );
 
-  test.each([[8, 255, 63, 'relu'], [7, 127, 127, 'relu'], [8, 223, 63, 'gelu'], [7, 111, 127, 'gelu']] as const)(
-    'with %d bits uses %d steps above zero, weights up to %d, after %s', async (activationBits, steps, largest, after) => {
+  test.each([
+    [8, 255, 63, 'relu'],
+    [7, 127, 127, 'relu'],
+    [8, 223, 63, 'gelu'],
+    [7, 111, 127, 'gelu'],
+  ] as const)(
+    'with %d bits uses %d steps above zero, weights up to %d, after %s',
+    async (activationBits, steps, largest, after) => {
       const shape: Shape = [33, 160];
       const layer = await columns(folder, shape, largest);
       const x = noise(positions * shape[1], 8).map((value) => 4 * value);
@@ -38,9 +78,12 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
       const y = await run(layer, x, shape, { activationBits, after });
       const byRows = rounded(given, shape[1], shape[1], steps);
       // The runtime's error function is an approximation, so a number near halfway may go elsewhere: by one step.
-      expect(relativeError(y, product(byRows, layer.weight, shape))).toBeLessThan(after === 'relu' ? 1e-5 : 0.3 / steps);
+      expect(relativeError(y, product(byRows, layer.weight, shape))).toBeLessThan(
+        after === 'relu' ? 1e-5 : 0.3 / steps,
+      );
       expect(relativeError(y, product(given, layer.weight, shape))).toBeLessThan(1 / steps);
-    });
+    },
+  );
 
   test.each(['linear', 'relu'])('adds up the largest numbers of all without overflow, after %s', async (after) => {
     const shape: Shape = [40, 1024];
@@ -48,22 +91,39 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
     for (const sign of [1, -1]) {
       const weight = new Float64Array(shape[0] * shape[1]).fill(127 * sign);
       const values = new Int8Array(weight.length).fill(127 * sign);
-      const tensors = await stored(folder, `largest-${sign}`, [['v', 'I8', [shape[1], shape[0]], values], ['s', 'F32', [shape[0]], new Float32Array(shape[0]).fill(1)], ['fc.bias', 'F32', [shape[0]], noise(shape[0], 5)]]);
-      const store = storeOf(folder, tensors, { precision: 'int8', shape, values: required(tensors, 'v'), scales: required(tensors, 's') });
-      expect(relativeError(await run({ weight, store }, x, shape, { after }), product(x, weight, shape))).toBeLessThan(1e-5);
+      const tensors = await stored(folder, `largest-${sign}`, [
+        ['v', 'I8', [shape[1], shape[0]], values],
+        ['s', 'F32', [shape[0]], new Float32Array(shape[0]).fill(1)],
+        ['fc.bias', 'F32', [shape[0]], noise(shape[0], 5)],
+      ]);
+      const store = storeOf(folder, tensors, {
+        precision: 'int8',
+        shape,
+        values: required(tensors, 'v'),
+        scales: required(tensors, 's'),
+      });
+      expect(relativeError(await run({ weight, store }, x, shape, { after }), product(x, weight, shape))).toBeLessThan(
+        1e-5,
+      );
     }
   });
 
-  test.each((['q8', 'q4'] as const).flatMap((precision) => SHAPES.flatMap((shape) => [[precision, ...shape, 32] as const, ...(shape[1] % 128 === 0 ? [[precision, ...shape, 128] as const] : [])])))(
-    'multiplies blocks of %s, [%d, %d] in blocks of %d', async (precision, out, inner, blockSize) => {
-      const layer = await blocks(folder, precision, [out, inner], blockSize);
-      const x = noise(positions * inner, 8);
-      const y = await run(layer, x, [out, inner]);
-      const exact = product(x, layer.weight, [out, inner]);
-      const byBlocks = relativeError(y, product(rounded(x, inner, blockSize), layer.weight, [out, inner]));
-      expect(relativeError(y, exact)).toBeLessThan(0.01);
-      expect(byBlocks).toBeLessThan(1e-5);
-    });
+  test.each(
+    (['q8', 'q4'] as const).flatMap((precision) =>
+      SHAPES.flatMap((shape) => [
+        [precision, ...shape, 32] as const,
+        ...(shape[1] % 128 === 0 ? [[precision, ...shape, 128] as const] : []),
+      ]),
+    ),
+  )('multiplies blocks of %s, [%d, %d] in blocks of %d', async (precision, out, inner, blockSize) => {
+    const layer = await blocks(folder, precision, [out, inner], blockSize);
+    const x = noise(positions * inner, 8);
+    const y = await run(layer, x, [out, inner]);
+    const exact = product(x, layer.weight, [out, inner]);
+    const byBlocks = relativeError(y, product(rounded(x, inner, blockSize), layer.weight, [out, inner]));
+    expect(relativeError(y, exact)).toBeLessThan(0.01);
+    expect(byBlocks).toBeLessThan(1e-5);
+  });
 });
 
 test('a row of zeros gives the bias, and others keep their scale', async () => {
@@ -79,10 +139,16 @@ describe('outliers', () => {
   const shape: Shape = [64, 256];
   /** 20 positions, of which `large` are a hundred times as large, or these features of every position. */
   const planted = (positions: readonly number[], features: readonly number[]): Float32Array =>
-    noise(20 * 256, 9).map((value, i) => value * (positions.includes(Math.floor(i / 256)) || features.includes(i % 256) ? 100 : 1));
+    noise(20 * 256, 9).map(
+      (value, i) => value * (positions.includes(Math.floor(i / 256)) || features.includes(i % 256) ? 100 : 1),
+    );
   /** The largest error of a position, of the size of its own result. */
   const worstPosition = (y: Float32Array, exact: readonly number[]): number =>
-    Math.max(...Array.from({ length: 20 }, (_, position) => relativeError(y.subarray(position * 64, position * 64 + 64), exact.slice(position * 64, position * 64 + 64))));
+    Math.max(
+      ...Array.from({ length: 20 }, (_, position) =>
+        relativeError(y.subarray(position * 64, position * 64 + 64), exact.slice(position * 64, position * 64 + 64)),
+      ),
+    );
 
   async function tensorwise({ store }: Case, x: Float32Array): Promise<Float32Array> {
     const signature = { inputs: { x: f32('positions', 256) }, outputs: { y: f32('positions', 64) } } as const;
@@ -108,12 +174,18 @@ describe('outliers', () => {
     const x = planted([], [5, 77]);
     // What the other features contribute, without the bias.
     const loss = async (layer: Case): Promise<number> => {
-      const share = product(x, layer.weight.map((value, i) => ([5, 77].includes(i % 256) ? 0 : value)), shape).map((value, i) => value - (noise(64, 5)[i % 64] ?? 0));
+      const share = product(
+        x,
+        layer.weight.map((value, i) => ([5, 77].includes(i % 256) ? 0 : value)),
+        shape,
+      ).map((value, i) => value - (noise(64, 5)[i % 64] ?? 0));
       const [y, exact] = [await run(layer, x, shape), product(x, layer.weight, shape)];
       const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number * number, 0);
       return Math.sqrt(sum(exact.map((value, i) => (y[i] ?? NaN) - value)) / sum(share));
     };
-    expect(await loss(await columns(folder, shape))).toBeGreaterThan(2 * (await loss(await blocks(folder, 'q8', shape, 32))));
+    expect(await loss(await columns(folder, shape))).toBeGreaterThan(
+      2 * (await loss(await blocks(folder, 'q8', shape, 32))),
+    );
   });
 });
 
@@ -131,19 +203,22 @@ describe('weights as the kernels want them', () => {
     await writeFile(file, new Uint8Array(byteLength), { flag: 'r+' });
   };
 
-  test.each(['int8', 'q8', 'q4'] as const)('are kept, and a later session takes them from there: %s', async (precision) => {
-    const plain = precision === 'int8' ? await columns(folder, shape) : await blocks(folder, precision, shape, 32);
-    const [layer, cache] = await kept(plain, `packed-${precision}`);
-    const expected = await run(plain, x, shape);
-    expect(await run(layer, x, shape)).toEqual(expected);
-    const [entry = '', ...others] = await readdir(cache);
-    expect(others).toEqual([]);
-    expect((await readdir(join(cache, entry))).toSorted()).toEqual(['graph.onnx', 'size.json', 'weights.data']);
-    // What the first session read is spoilt: the second one has the kept weights, alone or from its second run.
-    await spoil(layer);
-    const [, second] = await twoRuns(layer, x, shape);
-    expect(second).toEqual(expected);
-  });
+  test.each(['int8', 'q8', 'q4'] as const)(
+    'are kept, and a later session takes them from there: %s',
+    async (precision) => {
+      const plain = precision === 'int8' ? await columns(folder, shape) : await blocks(folder, precision, shape, 32);
+      const [layer, cache] = await kept(plain, `packed-${precision}`);
+      const expected = await run(plain, x, shape);
+      expect(await run(layer, x, shape)).toEqual(expected);
+      const [entry = '', ...others] = await readdir(cache);
+      expect(others).toEqual([]);
+      expect((await readdir(join(cache, entry))).toSorted()).toEqual(['graph.onnx', 'size.json', 'weights.data']);
+      // What the first session read is spoilt: the second one has the kept weights, alone or from its second run.
+      await spoil(layer);
+      const [, second] = await twoRuns(layer, x, shape);
+      expect(second).toEqual(expected);
+    },
+  );
 
   test('are made again when they have been cut', async () => {
     const [layer, cache] = await kept(await columns(folder, shape), 'packed-cut');

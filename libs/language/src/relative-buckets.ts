@@ -3,26 +3,40 @@ import type { Tensor } from '@blip2/interfaces';
 export interface RelativeBucketOptions {
   readonly numBuckets: number;
   readonly maxDistance: number;
-  /** Whether keys after the query have buckets of their own (encoder); otherwise they share that of distance 0 (decoder). */
+  /**
+   * Whether keys after the query have buckets of their own (encoder); otherwise they share that of distance 0
+   * (decoder).
+   */
   readonly bidirectional: boolean;
 }
 
 /**
- * The bucket of a distance `key position − query position`: near ones are told apart exactly, far ones in logarithmic steps, from `maxDistance` on all
- * alike (arXiv 1910.10683, section 2.1; `_relative_position_bucket` of the reference, whose float32 rounding decides at the borders).
+ * The bucket of a distance `key position − query position`: near ones are told apart exactly, far ones in logarithmic
+ * steps, from `maxDistance` on all
+ * alike (arXiv 1910.10683, section 2.1; `_relative_position_bucket` of the reference, whose float32 rounding decides at
+ * the borders).
  */
-export function relativeBucket(distance: number, { numBuckets, maxDistance, bidirectional }: RelativeBucketOptions): number {
+export function relativeBucket(
+  distance: number,
+  { numBuckets, maxDistance, bidirectional }: RelativeBucketOptions,
+): number {
   const buckets = bidirectional ? Math.floor(numBuckets / 2) : numBuckets;
   const first = bidirectional && distance > 0 ? buckets : 0;
   const far = bidirectional ? Math.abs(distance) : Math.max(-distance, 0);
   const exact = Math.floor(buckets / 2);
   if (far < exact) return first + far;
-  const octaves = Math.fround(Math.fround(Math.log(Math.fround(far / exact))) / Math.fround(Math.log(maxDistance / exact)));
+  const octaves = Math.fround(
+    Math.fround(Math.log(Math.fround(far / exact))) / Math.fround(Math.log(maxDistance / exact)),
+  );
   return first + Math.min(exact + Math.trunc(Math.fround(octaves * (buckets - exact))), buckets - 1);
 }
 
 /** The buckets of every pair of positions, `[queries, keys]`. */
-export function relativeBuckets(queryPositions: readonly number[], keyPositions: readonly number[], options: RelativeBucketOptions): Tensor<'int64', [queries: number, keys: number]> {
+export function relativeBuckets(
+  queryPositions: readonly number[],
+  keyPositions: readonly number[],
+  options: RelativeBucketOptions,
+): Tensor<'int64', [queries: number, keys: number]> {
   const known = new Map<number, bigint>();
   const bucket = (distance: number): bigint => {
     const before = known.get(distance);

@@ -1,5 +1,6 @@
 import { Blip2Error, type Decoding, type TokenIds } from '@blip2/interfaces';
-import { startCachedDecoding, type CachedStep, type CachedStepOutput, type CachedStepper } from './cached-decoding.ts';
+
+import { type CachedStep, type CachedStepOutput, type CachedStepper, startCachedDecoding } from './cached-decoding.ts';
 import type { EncoderMemory } from './encoder-memory.ts';
 
 /** One step of a seq2seq decoder: new positions against a cache and what the encoder said. */
@@ -8,10 +9,23 @@ export type Seq2SeqStepOutput = CachedStepOutput;
 export type Seq2SeqStepper = CachedStepper<EncoderMemory>;
 
 /** Reads the first ids of the decoder, one row per prompt, and returns the decoding that goes on from them. */
-export async function startSeq2SeqDecoding(stepper: Seq2SeqStepper, memory: EncoderMemory, decoderInputIds: readonly TokenIds[]): Promise<Decoding> {
+export async function startSeq2SeqDecoding(
+  stepper: Seq2SeqStepper,
+  memory: EncoderMemory,
+  decoderInputIds: readonly TokenIds[],
+): Promise<Decoding> {
   const prompts = memory.attentionMask.length;
   if (decoderInputIds.length !== prompts) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The decoder needs one row of ids per prompt', { where: 'decoderInputIds', expected: String(prompts), got: String(decoderInputIds.length) });
+    throw new Blip2Error('SHAPE_MISMATCH', 'The decoder needs one row of ids per prompt', {
+      where: 'decoderInputIds',
+      expected: String(prompts),
+      got: String(decoderInputIds.length),
+    });
   }
-  return startCachedDecoding(stepper, memory, await stepper.embed(decoderInputIds), decoderInputIds.map((row) => row.map(() => 1)));
+  return startCachedDecoding(
+    stepper,
+    memory,
+    await stepper.embed(decoderInputIds),
+    decoderInputIds.map((row) => row.map(() => 1)),
+  );
 }

@@ -1,7 +1,24 @@
-/** T5's decoder with its head. Reference class `T5ForConditionalGeneration`; checkpoint paths `decoder` and `lm_head`. */
+/**
+ * T5's decoder with its head. Reference class `T5ForConditionalGeneration`; checkpoint paths `decoder` and `lm_head`.
+ */
 import type { T5Config } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
-import { add, buildGraph, gather, layeredSpecs, layeredValues, linear, scale, type AttentionInputs, type Graph, type Value, type WeightFinder, type Weights, type WrittenModel } from '@blip2/onnx';
+import {
+  add,
+  type AttentionInputs,
+  buildGraph,
+  gather,
+  type Graph,
+  layeredSpecs,
+  layeredValues,
+  linear,
+  scale,
+  type Value,
+  type WeightFinder,
+  type Weights,
+  type WrittenModel,
+} from '@blip2/onnx';
+
 import type { T5StackRequest } from './t5-encoder-graph.ts';
 import { feedForward, innerSize, positionBias, t5Attention, t5Norm, t5Project, wordEmbeddings } from './t5-layers.ts';
 
@@ -23,16 +40,22 @@ export interface T5DecoderSignature {
     /** Which of the positions are scored: the head costs as much as many layers. */
     readonly logit_positions: TensorSpec<'int64', readonly ['scored']>;
   } & Readonly<Record<string, TensorSpec<'float32' | 'int64'>>>;
-  readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<Record<string, TensorSpec<'float32'>>>;
+  readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<
+    Record<string, TensorSpec<'float32'>>
+  >;
 }
 
-export function t5DecoderSignature(config: T5Config, { cache, lastHiddenState, hiddenStates, attentions }: T5DecoderRequest): T5DecoderSignature {
+export function t5DecoderSignature(
+  config: T5Config,
+  { cache, lastHiddenState, hiddenStates, attentions }: T5DecoderRequest,
+): T5DecoderSignature {
   const { dModel, dKv, numHeads: heads, numDecoderLayers: layers, vocabSize } = config;
   const total = cache ? 'past+sequence' : 'sequence';
   const states = f32('batch', 'sequence', dModel);
   const past = f32('batch', heads, 'past', dKv);
   const cross = f32('batch', heads, 'source', dKv);
-  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention itself.
+  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention
+  // itself.
   const fresh = f32('batch', 'sequence', innerSize(config));
   return {
     inputs: {
@@ -50,37 +73,70 @@ export function t5DecoderSignature(config: T5Config, { cache, lastHiddenState, h
       ...(cache && { ...layeredSpecs('new_key', layers, fresh), ...layeredSpecs('new_value', layers, fresh) }),
       ...(lastHiddenState && { last_hidden_state: states }),
       ...(hiddenStates && layeredSpecs('hidden_states', layers + 1, states)),
-      ...(attentions && { ...layeredSpecs('attentions', layers, f32('batch', heads, 'sequence', total)), ...layeredSpecs('cross_attentions', layers, f32('batch', heads, 'sequence', 'source')) }),
+      ...(attentions && {
+        ...layeredSpecs('attentions', layers, f32('batch', heads, 'sequence', total)),
+        ...layeredSpecs('cross_attentions', layers, f32('batch', heads, 'sequence', 'source')),
+      }),
     },
   };
 }
 
-export function buildT5Decoder(config: T5Config, weights: WeightStore | WeightFinder, prefix: string, request: T5DecoderRequest): WrittenModel<T5DecoderSignature> {
-  return buildGraph({ name: 't5_decoder', signature: t5DecoderSignature(config, request), weights, prefix }, (g, inputs, root) => {
-    const stack = root.at('decoder');
-    const bias = positionBias(g, inputs.relative_buckets, inputs.attention_bias, stack, config);
-    const blocks: BlockOutput[] = [];
-    const states: F32[] = [inputs.inputs_embeds];
-    let x: F32 = inputs.inputs_embeds;
-    for (let block = 0; block < config.numDecoderLayers; block++) {
-      const output = decoderBlock(g, x, stack.at(`block.${block}`), config, {
-        bias, crossBias: inputs.cross_bias, probabilities: request.attentions,
-        cross: keyAndValue(inputs, 'cross', block), ...(request.cache && { past: keyAndValue(inputs, 'past', block) }),
-      });
-      blocks.push(output);
-      x = output.states;
-      states.push(x);
-    }
-    const last = t5Norm(g, x, stack.at('final_layer_norm'), config);
-    const all = (pick: (block: BlockOutput) => F32 | undefined): F32[] => blocks.flatMap((block) => pick(block) ?? []);
-    return {
-      logits: languageModelHead(g, gather(g, last, inputs.logit_positions, 1), root, config),
-      ...(request.cache && { ...layeredValues('new_key', all(({ key }) => key)), ...layeredValues('new_value', all(({ value }) => value)) }),
-      ...(request.lastHiddenState && { last_hidden_state: last }),
-      ...(request.hiddenStates && layeredValues('hidden_states', [...states.slice(0, -1), last])),
-      ...(request.attentions && { ...layeredValues('attentions', all(({ probabilities }) => probabilities)), ...layeredValues('cross_attentions', all(({ crossProbabilities }) => crossProbabilities)) }),
-    };
-  });
+export function buildT5Decoder(
+  config: T5Config,
+  weights: WeightStore | WeightFinder,
+  prefix: string,
+  request: T5DecoderRequest,
+): WrittenModel<T5DecoderSignature> {
+  return buildGraph(
+    { name: 't5_decoder', signature: t5DecoderSignature(config, request), weights, prefix },
+    (g, inputs, root) => {
+      const stack = root.at('decoder');
+      const bias = positionBias(g, inputs.relative_buckets, inputs.attention_bias, stack, config);
+      const blocks: BlockOutput[] = [];
+      const states: F32[] = [inputs.inputs_embeds];
+      let x: F32 = inputs.inputs_embeds;
+      for (let block = 0; block < config.numDecoderLayers; block++) {
+        const output = decoderBlock(g, x, stack.at(`block.${block}`), config, {
+          bias,
+          crossBias: inputs.cross_bias,
+          probabilities: request.attentions,
+          cross: keyAndValue(inputs, 'cross', block),
+          ...(request.cache && { past: keyAndValue(inputs, 'past', block) }),
+        });
+        blocks.push(output);
+        x = output.states;
+        states.push(x);
+      }
+      const last = t5Norm(g, x, stack.at('final_layer_norm'), config);
+      const all = (pick: (block: BlockOutput) => F32 | undefined): F32[] =>
+        blocks.flatMap((block) => pick(block) ?? []);
+      return {
+        logits: languageModelHead(g, gather(g, last, inputs.logit_positions, 1), root, config),
+        ...(request.cache && {
+          ...layeredValues(
+            'new_key',
+            all(({ key }) => key),
+          ),
+          ...layeredValues(
+            'new_value',
+            all(({ value }) => value),
+          ),
+        }),
+        ...(request.lastHiddenState && { last_hidden_state: last }),
+        ...(request.hiddenStates && layeredValues('hidden_states', [...states.slice(0, -1), last])),
+        ...(request.attentions && {
+          ...layeredValues(
+            'attentions',
+            all(({ probabilities }) => probabilities),
+          ),
+          ...layeredValues(
+            'cross_attentions',
+            all(({ crossProbabilities }) => crossProbabilities),
+          ),
+        }),
+      };
+    },
+  );
 }
 
 type KeyAndValue = Pick<AttentionInputs, 'key' | 'value'>;
@@ -107,26 +163,54 @@ interface BlockOutput {
 }
 
 /** `x += attention(norm(x)); x += crossAttention(norm(x)); x += ff(norm(x))`. */
-function decoderBlock(g: Graph, x: F32, weights: Weights, config: T5Config, { bias, crossBias, past, cross, probabilities }: BlockContext): BlockOutput {
+function decoderBlock(
+  g: Graph,
+  x: F32,
+  weights: Weights,
+  config: T5Config,
+  { bias, crossBias, past, cross, probabilities }: BlockContext,
+): BlockOutput {
   return g.scope(weights.path, () => {
     const self = weights.at('layer.0.SelfAttention');
     const normed = t5Norm(g, x, weights.at('layer.0.layer_norm'), config);
     const key = t5Project(g, normed, 'k', self, config);
     const value = t5Project(g, normed, 'v', self, config);
-    const attended = t5Attention(g, { query: t5Project(g, normed, 'q', self, config), key, value, bias, ...(past && { past }) }, self, config, probabilities);
+    const attended = t5Attention(
+      g,
+      { query: t5Project(g, normed, 'q', self, config), key, value, bias, ...(past && { past }) },
+      self,
+      config,
+      probabilities,
+    );
     const y = add(g, x, attended.context);
     const encoder = weights.at('layer.1.EncDecAttention');
     const query = t5Project(g, t5Norm(g, y, weights.at('layer.1.layer_norm'), config), 'q', encoder, config);
     const crossed = t5Attention(g, { query, ...cross, bias: crossBias }, encoder, config, probabilities);
     const z = add(g, y, crossed.context);
-    const states = add(g, z, feedForward(g, t5Norm(g, z, weights.at('layer.2.layer_norm'), config), weights.at('layer.2.DenseReluDense'), config));
+    const states = add(
+      g,
+      z,
+      feedForward(
+        g,
+        t5Norm(g, z, weights.at('layer.2.layer_norm'), config),
+        weights.at('layer.2.DenseReluDense'),
+        config,
+      ),
+    );
     return { states, key, value, probabilities: attended.probabilities, crossProbabilities: crossed.probabilities };
   });
 }
 
-/** Scores over the vocabulary: by the stored head, whatever the configuration says of tying, or where there is none by the word embeddings. */
+/**
+ * Scores over the vocabulary: by the stored head, whatever the configuration says of tying, or where there is none by
+ * the word embeddings.
+ */
 function languageModelHead(g: Graph, x: F32, root: Weights, config: T5Config): F32 {
   const { dModel, vocabSize, scaleDecoderOutputs } = config;
   const head = root.has('lm_head.weight') ? root.at('lm_head') : wordEmbeddings(root, config);
-  return linear(g, scaleDecoderOutputs ? scale(g, x, dModel ** -0.5) : x, head, { inFeatures: dModel, outFeatures: vocabSize, bias: false });
+  return linear(g, scaleDecoderOutputs ? scale(g, x, dModel ** -0.5) : x, head, {
+    inFeatures: dModel,
+    outFeatures: vocabSize,
+    bias: false,
+  });
 }

@@ -1,30 +1,49 @@
-import { readConfig, T5Config, TextConfig, writePartConfig } from '@blip2/config';
 import {
-  createRandomPartWeights, openPartWeights, resolveSource, savePartWeights, type ConversionOptions, type PartWeights, type RandomWeightsOptions, type ResolveOptions, type SaveOptions,
+  type ConversionOptions,
+  createRandomPartWeights,
+  openPartWeights,
+  type PartWeights,
+  type RandomWeightsOptions,
+  type ResolveOptions,
+  resolveSource,
+  type SaveOptions,
+  savePartWeights,
 } from '@blip2/checkpoint';
+import { readConfig, T5Config, TextConfig, writePartConfig } from '@blip2/config';
 import type { Decoding, LanguageModel, Prompt } from '@blip2/interfaces';
 import type { WeightFinder } from '@blip2/onnx';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
+
 import { expectPrompt } from './expect-prompt.ts';
-import { languageWeights, type LanguageGraphs } from './language-weights.ts';
+import { type LanguageGraphs, languageWeights } from './language-weights.ts';
 import { startSeq2SeqDecoding } from './seq2seq-decoding.ts';
 import { buildT5Decoder } from './t5-decoder-graph.ts';
 import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
-import { cacheSizeOf, forwardT5, startToken, type Seq2SeqLMInputs, type Seq2SeqLMOptions, type Seq2SeqLMOutput } from './t5-forward.ts';
+import {
+  cacheSizeOf,
+  forwardT5,
+  type Seq2SeqLMInputs,
+  type Seq2SeqLMOptions,
+  type Seq2SeqLMOutput,
+  startToken,
+} from './t5-forward.ts';
 import { createT5Parts, FINAL_STATES, STEPPING, type T5Parts } from './t5-parts.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';
 import { requireOneWordTable } from './t5-word-tables.ts';
 
 /**
- * T5 with its language-model head, v1.0, v1.1 or Flan: the seam for decoding, and the full forward of the reference's `T5ForConditionalGeneration`.
- * Relative positions count padding: rows padded on the right equal the same rows alone, but padding between image tokens and text moves these apart.
+ * T5 with its language-model head, v1.0, v1.1 or Flan: the seam for decoding, and the full forward of the reference's
+ * `T5ForConditionalGeneration`.
+ * Relative positions count padding: rows padded on the right equal the same rows alone, but padding between image
+ * tokens and text moves these apart.
  */
 export interface T5ForConditionalGeneration extends LanguageModel {
   readonly architecture: 'seq2seq';
   readonly config: T5Config;
   /**
    * Scores every position of the decoder, or those that follow `pastKeyValues` as one run over all would.
-   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings, with a past but no `decoderInputIds`, or where labels need a start or pad token that the configuration lacks; `SHAPE_MISMATCH`.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings, with a past but no `decoderInputIds`, or where
+   * labels need a start or pad token that the configuration lacks; `SHAPE_MISMATCH`.
    */
   forward(inputs: Seq2SeqLMInputs, options?: Seq2SeqLMOptions): Promise<Seq2SeqLMOutput>;
   /** Writes configuration and weights of the language model alone in the hub layout. Streams. */
@@ -33,7 +52,11 @@ export interface T5ForConditionalGeneration extends LanguageModel {
 }
 
 /** Puts a T5 together from its configuration and weights. Nothing is loaded before it is used. */
-export function createT5ForConditionalGeneration(config: T5Config, weights: PartWeights, options: PartOptions = {}): T5ForConditionalGeneration {
+export function createT5ForConditionalGeneration(
+  config: T5Config,
+  weights: PartWeights,
+  options: PartOptions = {},
+): T5ForConditionalGeneration {
   const sessions = lazySessions('language model', options);
   const parts = createT5Parts(config, weights, sessions);
   const dispose = async (): Promise<void> => {
@@ -54,19 +77,31 @@ export function createT5ForConditionalGeneration(config: T5Config, weights: Part
     forward: (inputs, forwardOptions = {}) => forwardT5(config, parts, inputs, forwardOptions),
     async savePretrained(folder, saveOptions) {
       const dtype = await savePartWeights(folder, weights, saveOptions);
-      await writePartConfig(folder, T5Config.toJson(config), { modelType: config.modelType, architecture: ARCHITECTURE, dtype });
+      await writePartConfig(folder, T5Config.toJson(config), {
+        modelType: config.modelType,
+        architecture: ARCHITECTURE,
+        dtype,
+      });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-async function start(config: T5Config, parts: T5Parts, { inputsEmbeds, attentionMask, decoderInputIds }: Prompt): Promise<Decoding> {
+async function start(
+  config: T5Config,
+  parts: T5Parts,
+  { inputsEmbeds, attentionMask, decoderInputIds }: Prompt,
+): Promise<Decoding> {
   expectPrompt(attentionMask, inputsEmbeds.dims, Infinity);
   const first = decoderInputIds ?? attentionMask.map(() => [startToken(config)]);
   const { lastHiddenState } = await parts.encode(inputsEmbeds, attentionMask, FINAL_STATES);
   const memory = await parts.remember(lastHiddenState, attentionMask);
-  return startSeq2SeqDecoding({ cacheSize: cacheSizeOf(config), maxPositions: Infinity, embed: parts.embed, step: parts.step }, memory, first);
+  return startSeq2SeqDecoding(
+    { cacheSize: cacheSizeOf(config), maxPositions: Infinity, embed: parts.embed, step: parts.step },
+    memory,
+    first,
+  );
 }
 
 /** Where the language model lies in a whole model's checkpoint. */
@@ -74,7 +109,10 @@ const PATH = 'language_model';
 /** The reference's class for the language model alone. */
 const ARCHITECTURE = 'T5ForConditionalGeneration';
 
-async function fromPretrained(source: string, options: PartOptions & ResolveOptions & ConversionOptions = {}): Promise<T5ForConditionalGeneration> {
+async function fromPretrained(
+  source: string,
+  options: PartOptions & ResolveOptions & ConversionOptions = {},
+): Promise<T5ForConditionalGeneration> {
   const folder = await resolveSource(source, options);
   const config = T5Config.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, PATH);
@@ -82,7 +120,11 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   return createT5ForConditionalGeneration(config, await atPrecision(config, weights, options), options);
 }
 
-function atPrecision(config: T5Config, weights: PartWeights, options: PartOptions & ConversionOptions): Promise<PartWeights> {
+function atPrecision(
+  config: T5Config,
+  weights: PartWeights,
+  options: PartOptions & ConversionOptions,
+): Promise<PartWeights> {
   return languageWeights(weights, options.dtype, t5Graphs(config), PATH, options);
 }
 
@@ -97,10 +139,20 @@ export function t5Graphs(config: T5Config): LanguageGraphs {
   return { many, few };
 }
 
-async function fromConfig(config: T5Config, options: RandomWeightsOptions & PartOptions = {}): Promise<T5ForConditionalGeneration> {
+async function fromConfig(
+  config: T5Config,
+  options: RandomWeightsOptions & PartOptions = {},
+): Promise<T5ForConditionalGeneration> {
   const { initializer = t5Initializer(config) } = options;
   const weights = await createRandomPartWeights(t5Tensors(config, ''), initializer, options);
-  return createT5ForConditionalGeneration(config, await atPrecision(config, weights, { ...(options.dtype && { dtype: options.dtype }), convertedDir: weights.store.folder }), options);
+  return createT5ForConditionalGeneration(
+    config,
+    await atPrecision(config, weights, {
+      ...(options.dtype && { dtype: options.dtype }),
+      convertedDir: weights.store.folder,
+    }),
+    options,
+  );
 }
 
 export const T5ForConditionalGeneration: {

@@ -1,35 +1,65 @@
-import { TextConfig, type T5Config } from '@blip2/config';
-import { Blip2Error, type Attentions, type HiddenStates, type Logits, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
+import { type T5Config, TextConfig } from '@blip2/config';
+import {
+  type Attentions,
+  Blip2Error,
+  type HiddenStates,
+  type Logits,
+  type Rows,
+  type Tensor,
+  type TokenIds,
+} from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
+
 import { crossEntropy, IGNORED_LABEL } from './cross-entropy.ts';
-import { encoderMemory, type EncoderMemory } from './encoder-memory.ts';
+import { type EncoderMemory, encoderMemory } from './encoder-memory.ts';
 import { expectPrompt } from './expect-prompt.ts';
 import type { CacheSize } from './key-value-cache.ts';
 import { maskRows, promptEmbeddings, type PromptInputs } from './language-inputs.ts';
-import { crossKeyValues, emptyPast, pastPositions, selfKeyValues, seq2SeqKeyValues, type Seq2SeqKeyValue } from './past-key-values.ts';
+import {
+  crossKeyValues,
+  emptyPast,
+  pastPositions,
+  selfKeyValues,
+  type Seq2SeqKeyValue,
+  seq2SeqKeyValues,
+} from './past-key-values.ts';
 import type { T5StackRequest } from './t5-encoder-graph.ts';
 import type { T5Parts } from './t5-parts.ts';
 
-/** With `pastKeyValues`, `decoderInputIds` are the new positions alone, and neither ids nor embeddings of the encoder are needed: if given, the encoder runs for its own outputs. */
+/**
+ * With `pastKeyValues`, `decoderInputIds` are the new positions alone, and neither ids nor embeddings of the encoder
+ * are needed: if given, the encoder runs for its own outputs.
+ */
 export interface Seq2SeqLMInputs extends PromptInputs {
-  /** Where the decoder begins, `[batch, target]`. Default: the labels behind the start token; without either, the encoder alone runs. */
+  /**
+   * Where the decoder begins, `[batch, target]`. Default: the labels behind the start token; without either, the
+   * encoder alone runs.
+   */
   readonly decoderInputIds?: Rows;
   /** Over past and new positions of the decoder; default: every position counts. */
   readonly decoderAttentionMask?: Rows;
   /** One id per decoder position, −100 for "does not count"; position `i` is judged by label `i`. */
   readonly labels?: Rows;
-  /** What `useCache` gave for the decoder positions before these, one entry per layer. Not changed. `attentionMask` is still that of the encoder's positions. */
+  /**
+   * What `useCache` gave for the decoder positions before these, one entry per layer. Not changed. `attentionMask` is
+   * still that of the encoder's positions.
+   */
   readonly pastKeyValues?: readonly Seq2SeqKeyValue[];
 }
 
 export interface Seq2SeqLMOptions {
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
-  /** Give the decoder's `pastKeyValues` back for the positions to come. Default false, whatever the configuration says. */
+  /**
+   * Give the decoder's `pastKeyValues` back for the positions to come. Default false, whatever the configuration says.
+   */
   readonly useCache?: boolean;
 }
 
-/** Hidden states are the embeddings, then each layer's result, the last one after the final norm; attentions are the probabilities of each layer. */
+/**
+ * Hidden states are the embeddings, then each layer's result, the last one after the final norm; attentions are the
+ * probabilities of each layer.
+ */
 export interface Seq2SeqLMOutput {
   /** `[batch, target, vocabulary]`; absent, as all of the decoder's, where it did not run. */
   readonly logits?: Logits;
@@ -42,9 +72,15 @@ export interface Seq2SeqLMOutput {
   readonly decoderAttentions?: readonly Attentions[];
   /** `[batch, heads, target, source]`. */
   readonly crossAttentions?: readonly Attentions[];
-  /** With `useCache`, layer by layer: `selfKey` and `selfValue` `[batch, heads, past + target, headSize]`, `crossKey` and `crossValue` `[batch, heads, source, headSize]`. */
+  /**
+   * With `useCache`, layer by layer: `selfKey` and `selfValue` `[batch, heads, past + target, headSize]`, `crossKey`
+   * and `crossValue` `[batch, heads, source, headSize]`.
+   */
   readonly pastKeyValues?: readonly Seq2SeqKeyValue[];
-  /** After the encoder's final norm, `[batch, source, hidden]`; absent, as all of the encoder's, where `pastKeyValues` stood for its input. */
+  /**
+   * After the encoder's final norm, `[batch, source, hidden]`; absent, as all of the encoder's, where `pastKeyValues`
+   * stood for its input.
+   */
   readonly encoderLastHiddenState?: HiddenStates;
   readonly encoderHiddenStates?: readonly HiddenStates[];
   /** `[batch, heads, source, source]`. */
@@ -52,8 +88,16 @@ export interface Seq2SeqLMOutput {
 }
 
 /** Every output of the reference's `T5ForConditionalGeneration`. */
-export async function forwardT5(config: T5Config, parts: T5Parts, inputs: Seq2SeqLMInputs, options: Seq2SeqLMOptions): Promise<Seq2SeqLMOutput> {
-  const request = { hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates, attentions: options.outputAttentions ?? config.outputAttentions };
+export async function forwardT5(
+  config: T5Config,
+  parts: T5Parts,
+  inputs: Seq2SeqLMInputs,
+  options: Seq2SeqLMOptions,
+): Promise<Seq2SeqLMOutput> {
+  const request = {
+    hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
+    attentions: options.outputAttentions ?? config.outputAttentions,
+  };
   const labels = inputs.labels && asRows(inputs.labels);
   const ids = decoderIds(config, inputs, labels);
   const { memory, outputs } = await readSource(config, parts, inputs, request);
@@ -66,7 +110,10 @@ export async function forwardT5(config: T5Config, parts: T5Parts, inputs: Seq2Se
   expectPrompt(attentionMask, [batch, pastLength + target, width], Infinity);
   const useCache = options.useCache ?? false;
   const crossed = await memory();
-  const decoder = await parts.decode({ inputsEmbeds: decoderEmbeds, attentionMask, memory: crossed, past }, { ...request, cache: useCache || inputs.pastKeyValues !== undefined });
+  const decoder = await parts.decode(
+    { inputsEmbeds: decoderEmbeds, attentionMask, memory: crossed, past },
+    { ...request, cache: useCache || inputs.pastKeyValues !== undefined },
+  );
   return {
     logits: decoder.logits,
     ...(labels && { loss: crossEntropy(decoder.logits, labels) }),
@@ -80,10 +127,19 @@ export async function forwardT5(config: T5Config, parts: T5Parts, inputs: Seq2Se
 }
 
 /** What the decoder reads; nothing if the encoder alone is to run. */
-function decoderIds(config: T5Config, { decoderInputIds, pastKeyValues }: Seq2SeqLMInputs, labels: readonly TokenIds[] | undefined): readonly TokenIds[] | undefined {
+function decoderIds(
+  config: T5Config,
+  { decoderInputIds, pastKeyValues }: Seq2SeqLMInputs,
+  labels: readonly TokenIds[] | undefined,
+): readonly TokenIds[] | undefined {
   if (decoderInputIds) return asRows(decoderInputIds);
   // Labels follow the start token, which the past already holds.
-  if (pastKeyValues) throw new Blip2Error('INVALID_ARGUMENT', 'A decoder with a past needs the ids that follow it', { where: 'decoderInputIds', expected: 'the new positions', got: 'nothing' });
+  if (pastKeyValues)
+    throw new Blip2Error('INVALID_ARGUMENT', 'A decoder with a past needs the ids that follow it', {
+      where: 'decoderInputIds',
+      expected: 'the new positions',
+      got: 'nothing',
+    });
   return labels && shiftRight(config, labels);
 }
 
@@ -94,16 +150,26 @@ interface ReadSource {
 }
 
 /** The encoder's states, or what a past remembers of them. */
-async function readSource(config: T5Config, parts: T5Parts, inputs: Seq2SeqLMInputs, request: T5StackRequest): Promise<ReadSource> {
+async function readSource(
+  config: T5Config,
+  parts: T5Parts,
+  inputs: Seq2SeqLMInputs,
+  request: T5StackRequest,
+): Promise<ReadSource> {
   const remembered = inputs.pastKeyValues && rememberedSource(config, inputs.pastKeyValues, inputs.attentionMask);
-  if (remembered && !inputs.inputIds && !inputs.inputsEmbeds) return { memory: () => Promise.resolve(remembered), outputs: {} };
+  if (remembered && !inputs.inputIds && !inputs.inputsEmbeds)
+    return { memory: () => Promise.resolve(remembered), outputs: {} };
   const inputsEmbeds = await promptEmbeddings(inputs, parts.embed);
   const attentionMask = remembered?.attentionMask ?? maskRows(inputs.attentionMask, inputsEmbeds);
   expectPrompt(attentionMask, inputsEmbeds.dims, Infinity);
   const { lastHiddenState, hiddenStates, attentions } = await parts.encode(inputsEmbeds, attentionMask, request);
   return {
     memory: () => (remembered ? Promise.resolve(remembered) : parts.remember(lastHiddenState, attentionMask)),
-    outputs: { encoderLastHiddenState: lastHiddenState, ...(hiddenStates && { encoderHiddenStates: hiddenStates }), ...(attentions && { encoderAttentions: attentions }) },
+    outputs: {
+      encoderLastHiddenState: lastHiddenState,
+      ...(hiddenStates && { encoderHiddenStates: hiddenStates }),
+      ...(attentions && { encoderAttentions: attentions }),
+    },
   };
 }
 
@@ -122,7 +188,10 @@ export function cacheSizeOf({ numDecoderLayers: layers, numHeads: heads, dKv: he
   return { layers, heads, headSize };
 }
 
-/** What the decoder reads to write the labels: the start token, then all labels but the last (`_shift_right` of the reference). */
+/**
+ * What the decoder reads to write the labels: the start token, then all labels but the last (`_shift_right` of the
+ * reference).
+ */
 function shiftRight(config: T5Config, labels: readonly TokenIds[]): TokenIds[] {
   const { padTokenId } = config;
   const first = startToken(config);
@@ -138,5 +207,10 @@ export function startToken(config: T5Config): number {
 }
 
 function missingToken(name: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', `The configuration has no ${name}`, { where: 'text_config', expected: name, got: 'nothing', fix: 'Give decoderInputIds' });
+  return new Blip2Error('INVALID_ARGUMENT', `The configuration has no ${name}`, {
+    where: 'text_config',
+    expected: name,
+    got: 'nothing',
+    fix: 'Give decoderInputIds',
+  });
 }

@@ -1,14 +1,18 @@
-import { readTensor, type PartWeights } from '@blip2/checkpoint';
+import { type PartWeights, readTensor } from '@blip2/checkpoint';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
 
 /** Words are looked up in one table. Files hold it under any of these names, or under several. */
 export const WORD_TABLES: readonly string[] = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens'];
 
-/** Rows that are compared, evenly spread: tables that were trained apart differ in nearly all, and full-size ones have hundreds of MB. */
+/**
+ * Rows that are compared, evenly spread: tables that were trained apart differ in nearly all, and full-size ones have
+ * hundreds of MB.
+ */
 const COMPARED_ROWS = 64;
 
 /**
- * Makes sure that a file with several tables of words has the same in all. The reference looks words up in each stack's own where they differ.
+ * Makes sure that a file with several tables of words has the same in all. The reference looks words up in each stack's
+ * own where they differ.
  * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with both names.
  */
 export async function requireOneWordTable({ store: { tensors, folder }, prefix }: PartWeights): Promise<void> {
@@ -16,7 +20,11 @@ export async function requireOneWordTable({ store: { tensors, folder }, prefix }
   const [first, ...others] = WORD_TABLES.flatMap((name) => tensors.get(`${start}${name}.weight`) ?? []);
   for (const other of others) {
     if (first === undefined || (await isSameTable(first, other))) continue;
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The encoder or the decoder has a table of words of its own', { expected: `${other.name} to equal ${first.name}`, where: folder, fix: 'Use a checkpoint whose stacks share one table' });
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The encoder or the decoder has a table of words of its own', {
+      expected: `${other.name} to equal ${first.name}`,
+      where: folder,
+      fix: 'Use a checkpoint whose stacks share one table',
+    });
   }
 }
 
@@ -36,5 +44,6 @@ async function isSameTable(one: StoredTensor, other: StoredTensor): Promise<bool
 async function rowOf(tensor: StoredTensor, row: number): Promise<Float32Array> {
   const [rows = 1, width = 1] = tensor.shape;
   const byteLength = tensor.byteLength / rows;
-  return (await readTensor({ ...tensor, shape: [width], byteOffset: tensor.byteOffset + row * byteLength, byteLength })).data;
+  return (await readTensor({ ...tensor, shape: [width], byteOffset: tensor.byteOffset + row * byteLength, byteLength }))
+    .data;
 }

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import { AttributeProtoSchema, type AttributeProto } from './generated/onnx_pb.ts';
+
+import { type AttributeProto, AttributeProtoSchema } from './generated/onnx_pb.ts';
 
 /** A node attribute; ONNX tells integers from floats, JavaScript does not, so the kind is written out. */
 export type Attribute =
@@ -14,6 +15,7 @@ const TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 export function attributeProto(name: string, attribute: Attribute): AttributeProto {
   if ('int' in attribute) return create(AttributeProtoSchema, { name, type: TYPE.int, i: BigInt(attribute.int) });
   if ('float' in attribute) return create(AttributeProtoSchema, { name, type: TYPE.float, f: attribute.float });
-  if ('ints' in attribute) return create(AttributeProtoSchema, { name, type: TYPE.ints, ints: attribute.ints.map(BigInt) });
+  if ('ints' in attribute)
+    return create(AttributeProtoSchema, { name, type: TYPE.ints, ints: attribute.ints.map(BigInt) });
   return create(AttributeProtoSchema, { name, type: TYPE.string, s: new TextEncoder().encode(attribute.string) });
 }

@@ -1,4 +1,4 @@
-import { Blip2Error, type Axis } from '@blip2/interfaces';
+import { type Axis, Blip2Error } from '@blip2/interfaces';
 
 export function formatAxes(axes: readonly Axis[]): string {
   return `[${axes.join(', ')}]`;
@@ -15,7 +15,11 @@ export function broadcastAxes(a: readonly Axis[], b: readonly Axis[], where: str
     const left = a[index - rank + a.length] ?? 1;
     const right = b[index - rank + b.length] ?? 1;
     if (left !== right && left !== 1 && right !== 1) {
-      throw new Blip2Error('SHAPE_MISMATCH', 'These values do not broadcast', { where, expected: formatAxes(a), got: formatAxes(b) });
+      throw new Blip2Error('SHAPE_MISMATCH', 'These values do not broadcast', {
+        where,
+        expected: formatAxes(a),
+        got: formatAxes(b),
+      });
     }
     return left === 1 ? right : left;
   });
@@ -29,7 +33,8 @@ export function addAxes(a: Axis, b: Axis): Axis {
 /** The axis at `index`, counted from the end if negative. */
 export function axisAt(axes: readonly Axis[], index: number, where: string): Axis {
   const axis = axes.at(index);
-  if (axis === undefined) throw new Blip2Error('SHAPE_MISMATCH', 'No such axis', { where, expected: `axis ${index}`, got: formatAxes(axes) });
+  if (axis === undefined)
+    throw new Blip2Error('SHAPE_MISMATCH', 'No such axis', { where, expected: `axis ${index}`, got: formatAxes(axes) });
   return axis;
 }
 
@@ -42,6 +47,7 @@ export function axisIndex(axes: readonly Axis[], index: number, where: string): 
 /** An axis whose length must be known when the graph is written. */
 export function fixedAxis(axes: readonly Axis[], index: number, where: string): number {
   const axis = axisAt(axes, index, where);
-  if (typeof axis === 'string') throw new Blip2Error('SHAPE_MISMATCH', 'This axis needs a fixed length', { where, got: formatAxes(axes) });
+  if (typeof axis === 'string')
+    throw new Blip2Error('SHAPE_MISMATCH', 'This axis needs a fixed length', { where, got: formatAxes(axes) });
   return axis;
 }

@@ -1,5 +1,6 @@
 import { f32, i64, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { buildGraph } from './build-graph.ts';
 import type { ValueInfoProto } from './generated/onnx_pb.ts';
 import { decodeModel, encodeModel } from './model-proto.ts';
@@ -8,14 +9,23 @@ import { linear } from './nn/linear.ts';
 import { reshape } from './ops/shape.ts';
 import { recordWeights } from './record-weights.ts';
 
-function store(tensors: readonly (readonly [name: string, shape: readonly number[], dtype?: StoredType, file?: string])[]): WeightStore {
-  const entries = tensors.map(([name, shape, dtype = 'F32', file = '/models/blip2/model.safetensors']): [string, StoredTensor] =>
-    [name, { name, shape, dtype, file, byteOffset: 8, byteLength: 4 }]);
+function store(
+  tensors: readonly (readonly [name: string, shape: readonly number[], dtype?: StoredType, file?: string])[],
+): WeightStore {
+  const entries = tensors.map(
+    ([name, shape, dtype = 'F32', file = '/models/blip2/model.safetensors']): [string, StoredTensor] => [
+      name,
+      { name, shape, dtype, file, byteOffset: 8, byteLength: 4 },
+    ],
+  );
   return { folder: '/models/blip2', tensors: new Map(entries) };
 }
 
 const signature = { inputs: { x: f32('batch', 3) }, outputs: { y: f32('batch', 2) } } as const;
-const weights = store([['part.fc.weight', [2, 3]], ['part.fc.bias', [2]]]);
+const weights = store([
+  ['part.fc.weight', [2, 3]],
+  ['part.fc.bias', [2]],
+]);
 const plan = { name: 'layer', signature, weights, prefix: 'part' } as const;
 const fc = { inFeatures: 3, outFeatures: 2, bias: true } as const;
 
@@ -27,12 +37,24 @@ describe('buildGraph', () => {
   test('declares inputs and outputs as the signature does', () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     const { graph, opsetImport } = decodeModel(model.serialize());
-    expect(model).toMatchObject({ name: 'layer', signature, weightsFolder: '/models/blip2', weightNames: ['part.fc.weight', 'part.fc.bias'] });
-    const dims = (infos: readonly ValueInfoProto[]): unknown => infos.map(({ name, type }) =>
-      [name, type?.value.value?.elemType, type?.value.value?.shape?.dim.map(({ value }) => value.value)]);
+    expect(model).toMatchObject({
+      name: 'layer',
+      signature,
+      weightsFolder: '/models/blip2',
+      weightNames: ['part.fc.weight', 'part.fc.bias'],
+    });
+    const dims = (infos: readonly ValueInfoProto[]): unknown =>
+      infos.map(({ name, type }) => [
+        name,
+        type?.value.value?.elemType,
+        type?.value.value?.shape?.dim.map(({ value }) => value.value),
+      ]);
     expect(dims(graph?.input ?? [])).toEqual([['x', 1, ['batch', 3n]]]);
     expect(dims(graph?.output ?? [])).toEqual([['y', 1, ['batch', 2n]]]);
-    expect(opsetImport.map(({ domain, version }) => [domain, version])).toEqual([['', 21n], ['com.microsoft', 1n]]);
+    expect(opsetImport.map(({ domain, version }) => [domain, version])).toEqual([
+      ['', 21n],
+      ['com.microsoft', 1n],
+    ]);
   });
 
   test('gives the same bytes each time, and a decoded model back', () => {
@@ -50,12 +72,16 @@ describe('buildGraph', () => {
   });
 
   test('refuses an output of another shape than declared', () => {
-    expect(() => buildGraph(plan, (_, { x }) => ({ y: x }))).toThrow(failure('SHAPE_MISMATCH', /layer\.y.*\[batch, 2\].*\[batch, 3\]/));
+    expect(() => buildGraph(plan, (_, { x }) => ({ y: x }))).toThrow(
+      failure('SHAPE_MISMATCH', /layer\.y.*\[batch, 2\].*\[batch, 3\]/),
+    );
   });
 
   test('refuses an output of another type than declared', () => {
     const ids = { inputs: { x: i64('batch', 2) }, outputs: signature.outputs } as const;
-    expect(() => buildGraph({ ...plan, signature: ids }, (_, { x }) => ({ y: x as never }))).toThrow(failure('SHAPE_MISMATCH', /float32 .*int64/));
+    expect(() => buildGraph({ ...plan, signature: ids }, (_, { x }) => ({ y: x as never }))).toThrow(
+      failure('SHAPE_MISMATCH', /float32 .*int64/),
+    );
   });
 
   test('refuses a graph that leaves an output out', () => {
@@ -63,61 +89,122 @@ describe('buildGraph', () => {
   });
 
   test('refuses a checkpoint without a tensor', () => {
-    const write = (): unknown => buildGraph({ ...plan, weights: store([['part.fc.weight', [2, 3]]]) }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
+    const write = (): unknown =>
+      buildGraph({ ...plan, weights: store([['part.fc.weight', [2, 3]]]) }, (g, { x }, root) => ({
+        y: linear(g, x, root.at('fc'), fc),
+      }));
     expect(write).toThrow(failure('MISSING_WEIGHT', /part\.fc\.bias.*\[2\]/));
   });
 
   test('refuses a tensor of another shape', () => {
-    const write = (): unknown => buildGraph({ ...plan, weights: store([['part.fc.weight', [3, 2]], ['part.fc.bias', [2]]]) }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
+    const write = (): unknown =>
+      buildGraph(
+        {
+          ...plan,
+          weights: store([
+            ['part.fc.weight', [3, 2]],
+            ['part.fc.bias', [2]],
+          ]),
+        },
+        (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }),
+      );
     expect(write).toThrow(failure('SHAPE_MISMATCH', /part\.fc\.weight.*\[2, 3\].*\[3, 2\]/));
   });
 
   test.each(['I8', 'U8', 'I32', 'I64', 'BOOL'] as const)('refuses a weight stored as %s', (dtype) => {
-    const write = (): unknown => buildGraph({ ...plan, weights: store([['part.fc.weight', [2, 3], dtype], ['part.fc.bias', [2]]]) }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
+    const write = (): unknown =>
+      buildGraph(
+        {
+          ...plan,
+          weights: store([
+            ['part.fc.weight', [2, 3], dtype],
+            ['part.fc.bias', [2]],
+          ]),
+        },
+        (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }),
+      );
     expect(write).toThrow(failure('UNSUPPORTED_DTYPE', new RegExp(dtype)));
   });
 });
 
 describe('weights', () => {
   test('are named by the file in which they lie, relative to the folder of the store', () => {
-    const sharded = store([['part.fc.weight', [2, 3], 'F32', '/models/blip2/blobs/a1'], ['part.fc.bias', [2]]]);
-    const model = decodeModel(buildGraph({ ...plan, weights: sharded }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize());
+    const sharded = store([
+      ['part.fc.weight', [2, 3], 'F32', '/models/blip2/blobs/a1'],
+      ['part.fc.bias', [2]],
+    ]);
+    const model = decodeModel(
+      buildGraph({ ...plan, weights: sharded }, (g, { x }, root) => ({
+        y: linear(g, x, root.at('fc'), fc),
+      })).serialize(),
+    );
     expect(model.graph?.initializer.map(({ name, externalData }) => [name, externalData[0]?.value])).toEqual([
-      ['part.fc.weight', 'blobs/a1'], ['part.fc.bias', 'model.safetensors'],
+      ['part.fc.weight', 'blobs/a1'],
+      ['part.fc.bias', 'model.safetensors'],
     ]);
   });
 
-  test.each([['F16', 10], ['BF16', 16], ['F64', 11]] as const)('stored as %s are read as such and cast to float32', (dtype, dataType) => {
-    const narrow = store([['part.fc.weight', [2, 3], dtype], ['part.fc.bias', [2], dtype]]);
-    const { graph } = decodeModel(buildGraph({ ...plan, weights: narrow }, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize());
+  test.each([
+    ['F16', 10],
+    ['BF16', 16],
+    ['F64', 11],
+  ] as const)('stored as %s are read as such and cast to float32', (dtype, dataType) => {
+    const narrow = store([
+      ['part.fc.weight', [2, 3], dtype],
+      ['part.fc.bias', [2], dtype],
+    ]);
+    const { graph } = decodeModel(
+      buildGraph({ ...plan, weights: narrow }, (g, { x }, root) => ({
+        y: linear(g, x, root.at('fc'), fc),
+      })).serialize(),
+    );
     expect(graph?.initializer.map((tensor) => tensor.dataType)).toEqual([dataType, dataType]);
     const casts = graph?.node.filter(({ opType }) => opType === 'Cast') ?? [];
-    expect(casts.map(({ input, attribute }) => [input[0], attribute[0]?.i])).toEqual([['part.fc.weight', 1n], ['part.fc.bias', 1n]]);
+    expect(casts.map(({ input, attribute }) => [input[0], attribute[0]?.i])).toEqual([
+      ['part.fc.weight', 1n],
+      ['part.fc.bias', 1n],
+    ]);
   });
 
   test('are cast once, however often they are used', () => {
     const square = { inputs: { x: f32('batch', 3) }, outputs: { y: f32('batch', 3) } } as const;
-    const { graph } = decodeModel(buildGraph({ name: 'twice', signature: square, weights: store([['w.weight', [3, 3], 'F16']]) }, (g, { x }, root) => {
-      const layer = { inFeatures: 3, outFeatures: 3, bias: false } as const;
-      return { y: linear(g, linear(g, x, root.at('w'), layer), root.at('w'), layer) };
-    }).serialize());
+    const { graph } = decodeModel(
+      buildGraph(
+        { name: 'twice', signature: square, weights: store([['w.weight', [3, 3], 'F16']]) },
+        (g, { x }, root) => {
+          const layer = { inFeatures: 3, outFeatures: 3, bias: false } as const;
+          return { y: linear(g, linear(g, x, root.at('w'), layer), root.at('w'), layer) };
+        },
+      ).serialize(),
+    );
     expect(graph?.initializer).toHaveLength(1);
     expect(graph?.node.filter(({ opType }) => opType === 'Cast')).toHaveLength(1);
   });
 
   test('of an embedding are widened after the rows were picked', () => {
     const lookup = { inputs: { ids: i64('batch', 'n') }, outputs: { y: f32('batch', 'n', 4) } } as const;
-    const { graph } = decodeModel(buildGraph({ name: 'embedding', signature: lookup, weights: store([['t.weight', [9, 4], 'F16']]) }, (g, { ids }, root) => ({
-      y: embedding(g, ids, root.at('t'), { numEmbeddings: 9, embeddingSize: 4 }),
-    })).serialize());
+    const { graph } = decodeModel(
+      buildGraph(
+        { name: 'embedding', signature: lookup, weights: store([['t.weight', [9, 4], 'F16']]) },
+        (g, { ids }, root) => ({
+          y: embedding(g, ids, root.at('t'), { numEmbeddings: 9, embeddingSize: 4 }),
+        }),
+      ).serialize(),
+    );
     expect(graph?.node.map(({ opType }) => opType)).toEqual(['Gather', 'Cast', 'Identity']);
   });
 
   test('are listed by name and shape without a checkpoint', () => {
-    const recorded = recordWeights((finder) => void buildGraph({ ...plan, weights: finder }, (g, { x }, root) => {
-      const y = linear(g, x, root.at('fc'), fc);
-      return { y: reshape(g, root.has('optional') ? root.get('optional', [2]) : y, [0, 2]) };
-    }));
-    expect(recorded).toMatchObject([{ name: 'part.fc.weight', shape: [2, 3] }, { name: 'part.fc.bias', shape: [2] }]);
+    const recorded = recordWeights(
+      (finder) =>
+        void buildGraph({ ...plan, weights: finder }, (g, { x }, root) => {
+          const y = linear(g, x, root.at('fc'), fc);
+          return { y: reshape(g, root.has('optional') ? root.get('optional', [2]) : y, [0, 2]) };
+        }),
+    );
+    expect(recorded).toMatchObject([
+      { name: 'part.fc.weight', shape: [2, 3] },
+      { name: 'part.fc.bias', shape: [2] },
+    ]);
   });
 });

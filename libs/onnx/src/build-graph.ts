@@ -1,12 +1,27 @@
+import {
+  type ActivationBits,
+  Blip2Error,
+  type OnnxModel,
+  type Signature,
+  type TensorSpec,
+  type TensorType,
+  type WeightStore,
+} from '@blip2/interfaces';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { Blip2Error, type ActivationBits, type OnnxModel, type Signature, type TensorSpec, type TensorType, type WeightStore } from '@blip2/interfaces';
+
 import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
 import { fuseBiasGelu } from './fuse-bias-gelu.ts';
-import { ModelProtoSchema, ValueInfoProtoSchema, type ModelProto, type NodeProto, type ValueInfoProto } from './generated/onnx_pb.ts';
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './generated/onnx_pb.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
-import { storeFinder, Weights, type QuantizedValue, type WeightFinder } from './weights.ts';
+import { type QuantizedValue, storeFinder, type WeightFinder, Weights } from './weights.ts';
 
 /** Version of the standard operators (`Gelu`, `LayerNormalization`, `Resize` with its present meaning). */
 const OPSET = 21n;
@@ -31,7 +46,8 @@ export interface GraphPlan<S extends Signature> {
 
 /**
  * Writes a graph: `body` receives the inputs that the signature declares and returns its outputs.
- * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one, or values do not fit an operator or a weight;
+ * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one, or values do not fit an operator
+ * or a weight;
  * `MISSING_WEIGHT` and `UNSUPPORTED_DTYPE` if the checkpoint lacks a tensor or stores it as integers.
  */
 export function buildGraph<const S extends Signature>(
@@ -43,8 +59,13 @@ export function buildGraph<const S extends Signature>(
   const stored = new Map<string, Value>();
   const quantized = new Map<string, QuantizedValue>();
   const entries = Object.entries(signature.inputs).map(([key, { type, axes }]) => [key, graph.input(key, type, axes)]);
-  const outputs = body(graph, Object.fromEntries(entries), new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix));
-  for (const [key, spec] of Object.entries(signature.outputs)) exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
+  const outputs = body(
+    graph,
+    Object.fromEntries(entries),
+    new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix),
+  );
+  for (const [key, spec] of Object.entries(signature.outputs))
+    exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
   finder.written?.(graph.nodes);
   const prepack = prepackOf(quantized);
   // The others are the runtime's to optimize: theirs are loaded in a moment, or kept as it has optimized them.
@@ -57,7 +78,8 @@ export function buildGraph<const S extends Signature>(
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
     ...(prepack && { prepack, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
-    serialize: ({ activationBits = 8 } = {}) => toBinary(ModelProtoSchema, modelProto(name, signature, graph, nodes, activationBits)),
+    serialize: ({ activationBits = 8 } = {}) =>
+      toBinary(ModelProtoSchema, modelProto(name, signature, graph, nodes, activationBits)),
   };
 }
 
@@ -67,29 +89,60 @@ function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): OnnxModel['p
 }
 
 /** Names an output, after checking that it is what was declared. */
-function exposeOutput(graph: Graph, where: string, name: string, { type, axes }: TensorSpec, value: Value | undefined): void {
+function exposeOutput(
+  graph: Graph,
+  where: string,
+  name: string,
+  { type, axes }: TensorSpec,
+  value: Value | undefined,
+): void {
   if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph does not compute this output', { where });
   if (value.type !== type || !sameAxes(value.axes, axes)) {
     throw new Blip2Error('SHAPE_MISMATCH', 'The graph computes another tensor than it declares', {
-      where, expected: `${type} ${formatAxes(axes)}`, got: `${value.type} ${formatAxes(value.axes)}`,
+      where,
+      expected: `${type} ${formatAxes(axes)}`,
+      got: `${value.type} ${formatAxes(value.axes)}`,
     });
   }
   graph.output(name, value);
 }
 
-function modelProto(name: string, { inputs, outputs }: Signature, graph: Graph, node: NodeProto[], bits: ActivationBits): ModelProto {
-  const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfoProto[] => Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
+function modelProto(
+  name: string,
+  { inputs, outputs }: Signature,
+  graph: Graph,
+  node: NodeProto[],
+  bits: ActivationBits,
+): ModelProto {
+  const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfoProto[] =>
+    Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
   return create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: '@blip2/onnx',
-    opsetImport: [{ domain: '', version: OPSET }, { domain: RUNTIME_DOMAIN, version: 1n }],
-    graph: { name, node, valueInfo: graph.declared.map((value) => valueInfo(value.name, value)), initializer: graph.initializersAt(bits), input: infos(inputs), output: infos(outputs) },
+    opsetImport: [
+      { domain: '', version: OPSET },
+      { domain: RUNTIME_DOMAIN, version: 1n },
+    ],
+    graph: {
+      name,
+      node,
+      valueInfo: graph.declared.map((value) => valueInfo(value.name, value)),
+      initializer: graph.initializersAt(bits),
+      input: infos(inputs),
+      output: infos(outputs),
+    },
   });
 }
 
 function valueInfo(name: string, { type, axes }: Pick<Value, 'type' | 'axes'>): ValueInfoProto {
   const dim = axes.map((axis) => ({
-    value: typeof axis === 'number' ? { case: 'dimValue' as const, value: BigInt(axis) } : { case: 'dimParam' as const, value: axis },
+    value:
+      typeof axis === 'number'
+        ? { case: 'dimValue' as const, value: BigInt(axis) }
+        : { case: 'dimParam' as const, value: axis },
   }));
-  return create(ValueInfoProtoSchema, { name, type: { value: { case: 'tensorType', value: { elemType: DATA_TYPE[type], shape: { dim } } } } });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: 'tensorType', value: { elemType: DATA_TYPE[type], shape: { dim } } } },
+  });
 }

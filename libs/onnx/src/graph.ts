@@ -1,8 +1,9 @@
-import { create } from '@bufbuild/protobuf';
 import type { ActivationBits, Axis, StoredTensor, TensorType } from '@blip2/interfaces';
-import { attributeProto, type Attribute } from './attribute.ts';
+import { create } from '@bufbuild/protobuf';
+
+import { type Attribute, attributeProto } from './attribute.ts';
 import { DATA_TYPE, type ElementType } from './element-type.ts';
-import { NodeProtoSchema, TensorProtoSchema, type NodeProto, type TensorProto } from './generated/onnx_pb.ts';
+import { type NodeProto, NodeProtoSchema, type TensorProto, TensorProtoSchema } from './generated/onnx_pb.ts';
 import type { Value } from './value.ts';
 
 /** Type and shape of a node's output, as the caller inferred it. */
@@ -25,11 +26,19 @@ const EXTERNAL = 1;
 export type ConstantType = 'int64' | 'float32' | 'uint8';
 
 function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
-  const data = type === 'int64' ? BigInt64Array.from(numbers, BigInt) : type === 'uint8' ? Uint8Array.from(numbers) : Float32Array.from(numbers);
+  const data =
+    type === 'int64'
+      ? BigInt64Array.from(numbers, BigInt)
+      : type === 'uint8'
+        ? Uint8Array.from(numbers)
+        : Float32Array.from(numbers);
   return new Uint8Array(data.buffer);
 }
 
-/** A graph being written: nodes and initializers in order. Operators are functions over it (`ops/`), layers are functions over those (`nn/`). */
+/**
+ * A graph being written: nodes and initializers in order. Operators are functions over it (`ops/`), layers are
+ * functions over those (`nn/`).
+ */
 export class Graph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
@@ -55,15 +64,22 @@ export class Graph {
   }
 
   /** Adds a node with one output. */
-  node<T extends ElementType>(opType: string, inputs: readonly (Value | undefined)[], output: OutputSpec<T>, options: NodeOptions = {}): Value<T> {
+  node<T extends ElementType>(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    output: OutputSpec<T>,
+    options: NodeOptions = {},
+  ): Value<T> {
     const value = this.#value<T>({ name: this.#unique(opType), ...output });
     this.#addNode(opType, inputs, [value.name], options);
     return value;
   }
 
   /**
-   * Writes the axes of a value down. The runtime invents a name for each axis that it cannot name itself, and looks through all those that it has invented before: with a few hundred
-   * of them, loading a graph takes seconds. Two values with equal names of axes may be given the same memory, so a name must stand for one number.
+   * Writes the axes of a value down. The runtime invents a name for each axis that it cannot name itself, and looks
+   * through all those that it has invented before: with a few hundred
+   * of them, loading a graph takes seconds. Two values with equal names of axes may be given the same memory, so a name
+   * must stand for one number.
    */
   declare<T extends ElementType>(value: Value<T>): Value<T> {
     this.declared.push(value);
@@ -72,11 +88,23 @@ export class Graph {
 
   /** Adds a node with several outputs of one type, in the operator's order. */
   multiNode<T extends ElementType>(
-    opType: string, inputs: readonly (Value | undefined)[], [first, ...others]: readonly [OutputSpec<T>, ...OutputSpec<T>[]], options: NodeOptions = {},
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    [first, ...others]: readonly [OutputSpec<T>, ...OutputSpec<T>[]],
+    options: NodeOptions = {},
   ): [Value<T>, ...Value<T>[]] {
     const name = this.#unique(opType);
-    const values: [Value<T>, ...Value<T>[]] = [this.#value<T>({ name: `${name}:0`, ...first }), ...others.map((output, index) => this.#value<T>({ name: `${name}:${index + 1}`, ...output }))];
-    this.#addNode(opType, inputs, values.map((value) => value.name), options, name);
+    const values: [Value<T>, ...Value<T>[]] = [
+      this.#value<T>({ name: `${name}:0`, ...first }),
+      ...others.map((output, index) => this.#value<T>({ name: `${name}:${index + 1}`, ...output })),
+    ];
+    this.#addNode(
+      opType,
+      inputs,
+      values.map((value) => value.name),
+      options,
+      name,
+    );
     return values;
   }
 
@@ -86,17 +114,33 @@ export class Graph {
   }
 
   /** One number that depends on the bits of activations: which it is, is decided when the graph is serialized. */
-  numberByBits<T extends ConstantType>(type: T, dims: readonly [] | readonly [1], numbers: Readonly<Record<ActivationBits, number>>): Value<T> {
+  numberByBits<T extends ConstantType>(
+    type: T,
+    dims: readonly [] | readonly [1],
+    numbers: Readonly<Record<ActivationBits, number>>,
+  ): Value<T> {
     const value = this.#constant(`${type}[${dims}]=${numbers[8]} or ${numbers[7]}`, type, dims, [numbers[8]]);
     this.#atSevenBits.set(value.name, rawData(type, [numbers[7]]));
     return value;
   }
 
-  #constant<T extends ConstantType>(key: string, type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
+  #constant<T extends ConstantType>(
+    key: string,
+    type: T,
+    dims: readonly number[],
+    numbers: readonly number[],
+  ): Value<T> {
     const known = this.#constants.get(key);
     if (known) return known as Value<T>;
     const value = this.#value<T>({ name: `constant/${this.#constants.size}`, type, axes: dims });
-    this.initializers.push(create(TensorProtoSchema, { name: value.name, dataType: DATA_TYPE[type], dims: dims.map(BigInt), rawData: rawData(type, numbers) }));
+    this.initializers.push(
+      create(TensorProtoSchema, {
+        name: value.name,
+        dataType: DATA_TYPE[type],
+        dims: dims.map(BigInt),
+        rawData: rawData(type, numbers),
+      }),
+    );
     this.#constants.set(key, value);
     return value;
   }
@@ -113,13 +157,19 @@ export class Graph {
   /** A tensor that stays where it lies in a checkpoint file; `location` is relative to the weights folder. */
   external<T extends ElementType>(type: T, stored: StoredTensor, location: string): Value<T> {
     const entry = (key: string, value: string): { key: string; value: string } => ({ key, value });
-    this.initializers.push(create(TensorProtoSchema, {
-      name: stored.name,
-      dataType: DATA_TYPE[type],
-      dims: stored.shape.map(BigInt),
-      dataLocation: EXTERNAL,
-      externalData: [entry('location', location), entry('offset', String(stored.byteOffset)), entry('length', String(stored.byteLength))],
-    }));
+    this.initializers.push(
+      create(TensorProtoSchema, {
+        name: stored.name,
+        dataType: DATA_TYPE[type],
+        dims: stored.shape.map(BigInt),
+        dataLocation: EXTERNAL,
+        externalData: [
+          entry('location', location),
+          entry('offset', String(stored.byteOffset)),
+          entry('length', String(stored.byteLength)),
+        ],
+      }),
+    );
     return this.#value({ name: stored.name, type, axes: stored.shape });
   }
 
@@ -139,9 +189,24 @@ export class Graph {
     return value;
   }
 
-  #addNode(opType: string, inputs: readonly (Value | undefined)[], output: string[], { domain = '', attributes = {} }: NodeOptions, name = output[0] ?? ''): void {
+  #addNode(
+    opType: string,
+    inputs: readonly (Value | undefined)[],
+    output: string[],
+    { domain = '', attributes = {} }: NodeOptions,
+    name = output[0] ?? '',
+  ): void {
     const attribute = Object.entries(attributes).flatMap(([key, value]) => (value ? [attributeProto(key, value)] : []));
-    this.nodes.push(create(NodeProtoSchema, { name, opType, domain, input: inputs.map((input) => input?.name ?? ''), output, attribute }));
+    this.nodes.push(
+      create(NodeProtoSchema, {
+        name,
+        opType,
+        domain,
+        input: inputs.map((input) => input?.name ?? ''),
+        output,
+        attribute,
+      }),
+    );
   }
 
   #unique(opType: string): string {

@@ -1,29 +1,35 @@
-export { buildGraph, type GraphInputs, type GraphOutputs, type GraphPlan, type WrittenModel } from './build-graph.ts';
-export { Graph, RUNTIME_DOMAIN, type ConstantType, type NodeOptions, type OutputSpec } from './graph.ts';
 export type { Attribute } from './attribute.ts';
+export { buildGraph, type GraphInputs, type GraphOutputs, type GraphPlan, type WrittenModel } from './build-graph.ts';
 export { DATA_TYPE, type ElementType } from './element-type.ts';
-export type { Value } from './value.ts';
-export { Weights, storeFinder, type QuantizedValue, type WeightFinder } from './weights.ts';
-export { layeredSpecs, layeredTensors, layeredValues, namedTensor } from './layered.ts';
-export { recordWeights, type RecordedWeight } from './record-weights.ts';
-export { planWeights } from './plan-weights.ts';
-export { expectPrecision, partPrecisions, type PartPrecisions } from './precision.ts';
-export { decodeModel, encodeModel } from './model-proto.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.ts';
+export { type ConstantType, Graph, type NodeOptions, type OutputSpec, RUNTIME_DOMAIN } from './graph.ts';
+export { layeredSpecs, layeredTensors, layeredValues, namedTensor } from './layered.ts';
+export { decodeModel, encodeModel } from './model-proto.ts';
+export { activation } from './nn/activation.ts';
+export {
+  attention,
+  type AttentionInputs,
+  type AttentionOptions,
+  type AttentionOutputs,
+  splitHeads,
+} from './nn/attention.ts';
+export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
+export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
+export { linear, type LinearOptions } from './nn/linear.ts';
+export { MASKED } from './nn/masked.ts';
+export { tensorwiseProduct } from './nn/quantized-product.ts';
+export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
+export { rotaryEmbedding, type Rotations } from './nn/rotary-embedding.ts';
 export { cast } from './ops/cast.ts';
-export { add, binary, mul, runtimeUnary, scale, unary } from './ops/elementwise.ts';
 export { patchConv, type PatchConvOptions } from './ops/conv.ts';
+export { add, binary, mul, runtimeUnary, scale, unary } from './ops/elementwise.ts';
 export { gather } from './ops/gather.ts';
 export { matMul, type MatMulOptions } from './ops/matmul.ts';
 export { resizeBicubicLike } from './ops/resize.ts';
 export { concat, expandBatch, reshape, slice, splitLast, transpose } from './ops/shape.ts';
 export { softmax } from './ops/softmax.ts';
-export { activation } from './nn/activation.ts';
-export { attention, splitHeads, type AttentionInputs, type AttentionOptions, type AttentionOutputs } from './nn/attention.ts';
-export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
-export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
-export { linear, type LinearOptions } from './nn/linear.ts';
-export { tensorwiseProduct } from './nn/quantized-product.ts';
-export { MASKED } from './nn/masked.ts';
-export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
-export { rotaryEmbedding, type Rotations } from './nn/rotary-embedding.ts';
+export { planWeights } from './plan-weights.ts';
+export { expectPrecision, type PartPrecisions, partPrecisions } from './precision.ts';
+export { type RecordedWeight, recordWeights } from './record-weights.ts';
+export type { Value } from './value.ts';
+export { type QuantizedValue, storeFinder, type WeightFinder, Weights } from './weights.ts';

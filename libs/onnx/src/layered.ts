@@ -1,4 +1,5 @@
 import { Blip2Error, type Tensor, type TensorSpec } from '@blip2/interfaces';
+
 import type { Value } from './value.ts';
 
 /** One tensor per layer, as graph outputs `name.0`, `name.1`, … */
@@ -19,14 +20,27 @@ interface DimsOfRank {
 type Outputs = Readonly<Record<string, Tensor | undefined>>;
 
 /** An output of a run whose name is known only at run time, checked for its rank. */
-export function namedTensor<R extends keyof DimsOfRank>(outputs: Outputs, name: string, rank: R): Tensor<'float32', DimsOfRank[R]> {
+export function namedTensor<R extends keyof DimsOfRank>(
+  outputs: Outputs,
+  name: string,
+  rank: R,
+): Tensor<'float32', DimsOfRank[R]> {
   const tensor = outputs[name];
   if (tensor && isOfRank(tensor, rank)) return tensor;
-  throw new Blip2Error('SESSION_FAILED', 'A graph output is missing', { where: name, expected: `rank ${rank}`, got: tensor ? `rank ${tensor.dims.length}` : 'nothing' });
+  throw new Blip2Error('SESSION_FAILED', 'A graph output is missing', {
+    where: name,
+    expected: `rank ${rank}`,
+    got: tensor ? `rank ${tensor.dims.length}` : 'nothing',
+  });
 }
 
 /** The tensors of a run behind `layeredSpecs`, in order. */
-export function layeredTensors<R extends keyof DimsOfRank>(outputs: Outputs, name: string, count: number, rank: R): Tensor<'float32', DimsOfRank[R]>[] {
+export function layeredTensors<R extends keyof DimsOfRank>(
+  outputs: Outputs,
+  name: string,
+  count: number,
+  rank: R,
+): Tensor<'float32', DimsOfRank[R]>[] {
   return Array.from({ length: count }, (_, layer) => namedTensor(outputs, `${name}.${layer}`, rank));
 }
 

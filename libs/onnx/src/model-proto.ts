@@ -1,5 +1,6 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema, type ModelProto } from './generated/onnx_pb.ts';
+
+import { type ModelProto, ModelProtoSchema } from './generated/onnx_pb.ts';
 
 /** Reads a serialized model, for tools that look into graphs or change them. */
 export function decodeModel(bytes: Uint8Array): ModelProto {

@@ -1,5 +1,6 @@
 import { f32 } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { buildGraph } from './build-graph.ts';
 import type { Graph } from './graph.ts';
 import { layerNorm } from './nn/layer-norm.ts';
@@ -16,34 +17,59 @@ const norm = (g: Graph, x: F32, root: Weights): F32 => layerNorm(g, x, root.at('
 
 function foldsOf(...bodies: readonly ((g: Graph, x: F32, root: Weights) => F32)[]): unknown {
   return recordGraphs((weights) => {
-    for (const body of bodies) buildGraph({ name: 'g', signature: { inputs: { x: f32('batch', 8) }, outputs: { y: f32('batch', 8) } }, weights }, (g, { x }, root) => ({ y: body(g, x, root) }));
+    for (const body of bodies)
+      buildGraph(
+        { name: 'g', signature: { inputs: { x: f32('batch', 8) }, outputs: { y: f32('batch', 8) } }, weights },
+        (g, { x }, root) => ({ y: body(g, x, root) }),
+      );
   }).folds;
 }
 
 describe('norms that may be folded', () => {
   test('are those whose results only linear layers read', () => {
-    expect(foldsOf((g, x, root) => {
-      const states = norm(g, x, root);
-      return add(g, x, add(g, linear(g, states, root.at('q'), square), linear(g, states, root.at('k'), square)));
-    })).toEqual([{ norm: 'norm.weight', shift: 'norm.bias', layers: ['q.weight', 'k.weight'] }]);
-    expect(foldsOf((g, x, root) => linear(g, rmsNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), square))).toEqual([{ norm: 'norm.weight', layers: ['fc.weight'] }]);
+    expect(
+      foldsOf((g, x, root) => {
+        const states = norm(g, x, root);
+        return add(g, x, add(g, linear(g, states, root.at('q'), square), linear(g, states, root.at('k'), square)));
+      }),
+    ).toEqual([{ norm: 'norm.weight', shift: 'norm.bias', layers: ['q.weight', 'k.weight'] }]);
+    expect(
+      foldsOf((g, x, root) => linear(g, rmsNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), square)),
+    ).toEqual([{ norm: 'norm.weight', layers: ['fc.weight'] }]);
   });
 
   test('are not those that a sum reads too, or that are a result', () => {
-    expect(foldsOf((g, x, root) => {
-      const states = norm(g, x, root);
-      return add(g, states, linear(g, states, root.at('fc'), square));
-    })).toEqual([]);
+    expect(
+      foldsOf((g, x, root) => {
+        const states = norm(g, x, root);
+        return add(g, states, linear(g, states, root.at('fc'), square));
+      }),
+    ).toEqual([]);
     expect(foldsOf(norm)).toEqual([]);
   });
 
   test('are not those without weights', () => {
-    expect(foldsOf((g, x, root) => linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5, affine: false }), root.at('fc'), square))).toEqual([]);
+    expect(
+      foldsOf((g, x, root) =>
+        linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5, affine: false }), root.at('fc'), square),
+      ),
+    ).toEqual([]);
   });
 
   test('are not those of which anything is read in a second place, of this or another graph', () => {
-    expect(foldsOf((g, x, root) => linear(g, norm(g, linear(g, norm(g, x, root), root.at('a'), square), root), root.at('b'), square))).toEqual([]);
-    expect(foldsOf((g, x, root) => linear(g, linear(g, norm(g, x, root), root.at('fc'), square), root.at('fc'), square))).toEqual([]);
-    expect(foldsOf((g, x, root) => linear(g, norm(g, x, root), root.at('fc'), square), (g, x, root) => linear(g, x, root.at('fc'), square))).toEqual([]);
+    expect(
+      foldsOf((g, x, root) =>
+        linear(g, norm(g, linear(g, norm(g, x, root), root.at('a'), square), root), root.at('b'), square),
+      ),
+    ).toEqual([]);
+    expect(
+      foldsOf((g, x, root) => linear(g, linear(g, norm(g, x, root), root.at('fc'), square), root.at('fc'), square)),
+    ).toEqual([]);
+    expect(
+      foldsOf(
+        (g, x, root) => linear(g, norm(g, x, root), root.at('fc'), square),
+        (g, x, root) => linear(g, x, root.at('fc'), square),
+      ),
+    ).toEqual([]);
   });
 });

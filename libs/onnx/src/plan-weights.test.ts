@@ -1,5 +1,6 @@
 import { f32, i64, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { buildGraph } from './build-graph.ts';
 import { decodeModel } from './model-proto.ts';
 import { embedding } from './nn/embedding.ts';
@@ -13,29 +14,55 @@ import type { WeightFinder } from './weights.ts';
 const SIZE = 64;
 const signature = { inputs: { x: f32('batch', SIZE) }, outputs: { y: f32('batch', 100) } } as const;
 
-function storeOf(names: Readonly<Record<string, readonly number[]>>, dtype: StoredType = 'F32', byteLength = 4): WeightStore {
-  const entries = Object.entries(names).map(([name, shape]): [string, StoredTensor] => [name, { name, shape, dtype, file: '/m/model.safetensors', byteOffset: 0, byteLength }]);
+function storeOf(
+  names: Readonly<Record<string, readonly number[]>>,
+  dtype: StoredType = 'F32',
+  byteLength = 4,
+): WeightStore {
+  const entries = Object.entries(names).map(([name, shape]): [string, StoredTensor] => [
+    name,
+    { name, shape, dtype, file: '/m/model.safetensors', byteOffset: 0, byteLength },
+  ]);
   return { folder: '/m', tensors: new Map(entries) };
 }
 
 /** A norm, a layer, and a head that is tied to the table of words where it is not stored. */
 function build(weights: WeightStore | WeightFinder): ReturnType<typeof buildGraph<typeof signature>> {
   return buildGraph({ name: 'decoder', signature, weights, prefix: 'lm' }, (g, { x }, root) => {
-    const states = linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: true });
+    const states = linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), {
+      inFeatures: SIZE,
+      outFeatures: SIZE,
+      bias: true,
+    });
     const head = root.has('lm_head.weight') ? root.at('lm_head') : root.at('embed_tokens');
     return { y: linear(g, states, head, { inFeatures: SIZE, outFeatures: 100, bias: false }) };
   });
 }
 
-const tied = { 'lm.norm.weight': [SIZE], 'lm.norm.bias': [SIZE], 'lm.fc.weight': [SIZE, SIZE], 'lm.fc.bias': [SIZE], 'lm.embed_tokens.weight': [100, SIZE] };
-const plan = (store: WeightStore, ...[precision]: [Parameters<typeof planWeights>[1]]): Record<string, string> | undefined => {
+const tied = {
+  'lm.norm.weight': [SIZE],
+  'lm.norm.bias': [SIZE],
+  'lm.fc.weight': [SIZE, SIZE],
+  'lm.fc.bias': [SIZE],
+  'lm.embed_tokens.weight': [100, SIZE],
+};
+const plan = (
+  store: WeightStore,
+  ...[precision]: [Parameters<typeof planWeights>[1]]
+): Record<string, string> | undefined => {
   const planned = planWeights(store, precision, (finder) => void build(finder));
   return planned && Object.fromEntries(planned.map((weight) => [weight.name.replace('lm.', ''), weight.precision]));
 };
 
 describe('planWeights', () => {
   test('plans matrices of linear layers, and a tied head more finely; norms and biases stay floats', () => {
-    expect(plan(storeOf(tied), 'q4')).toEqual({ 'norm.weight': 'fp32', 'norm.bias': 'fp32', 'fc.weight': 'q4', 'fc.bias': 'fp32', 'embed_tokens.weight': 'q8' });
+    expect(plan(storeOf(tied), 'q4')).toEqual({
+      'norm.weight': 'fp32',
+      'norm.bias': 'fp32',
+      'fc.weight': 'q4',
+      'fc.bias': 'fp32',
+      'embed_tokens.weight': 'q8',
+    });
     expect(plan(storeOf(tied), 'int8')).toMatchObject({ 'fc.weight': 'int8', 'embed_tokens.weight': 'int8' });
   });
 
@@ -56,51 +83,127 @@ describe('planWeights', () => {
 });
 
 describe('a graph over integers', () => {
-  const stored = (name: string, dtype: StoredType, shape: readonly number[]): StoredTensor => ({ name, dtype, shape, file: '/m/converted.safetensors', byteOffset: 0, byteLength: 4 });
+  const stored = (name: string, dtype: StoredType, shape: readonly number[]): StoredTensor => ({
+    name,
+    dtype,
+    shape,
+    file: '/m/converted.safetensors',
+    byteOffset: 0,
+    byteLength: 4,
+  });
   const store: WeightStore = {
     ...storeOf(tied),
     quantized: new Map([
-      ['lm.fc.weight', { precision: 'int8', shape: [SIZE, SIZE], values: stored('lm.fc.weight.int8', 'I8', [SIZE, SIZE]), scales: stored('lm.fc.weight.int8.scales', 'F32', [SIZE]) }],
-      ['lm.embed_tokens.weight', { precision: 'q4', shape: [100, SIZE], blockSize: 32, values: stored('lm.e.q4', 'U8', [100, 2, 16]), scales: stored('lm.e.q4.scales', 'F32', [100, 2]) }],
+      [
+        'lm.fc.weight',
+        {
+          precision: 'int8',
+          shape: [SIZE, SIZE],
+          values: stored('lm.fc.weight.int8', 'I8', [SIZE, SIZE]),
+          scales: stored('lm.fc.weight.int8.scales', 'F32', [SIZE]),
+        },
+      ],
+      [
+        'lm.embed_tokens.weight',
+        {
+          precision: 'q4',
+          shape: [100, SIZE],
+          blockSize: 32,
+          values: stored('lm.e.q4', 'U8', [100, 2, 16]),
+          scales: stored('lm.e.q4.scales', 'F32', [100, 2]),
+        },
+      ],
     ]),
   };
 
   test('reads them in place of the floats, asks for packing, and names what it read by the checkpoint', () => {
     const model = build(store);
     expect(model.prepack).toBe('onLoad');
-    expect(model.weightNames).toEqual(['lm.norm.weight', 'lm.norm.bias', 'lm.fc.weight', 'lm.fc.bias', 'lm.embed_tokens.weight']);
+    expect(model.weightNames).toEqual([
+      'lm.norm.weight',
+      'lm.norm.bias',
+      'lm.fc.weight',
+      'lm.fc.bias',
+      'lm.embed_tokens.weight',
+    ]);
     const { graph } = decodeModel(model.serialize());
-    expect(graph?.initializer.filter(({ name }) => name.startsWith('lm.')).map(({ name }) => name)).toEqual(
-      ['lm.norm.weight', 'lm.norm.bias', 'lm.fc.weight.int8.scales', 'lm.fc.weight.int8', 'lm.fc.bias', 'lm.e.q4.scales', 'lm.e.q4']);
-    expect(graph?.node.map(({ opType }) => opType)).toEqual(expect.arrayContaining(['MatMulIntegerToFloat', 'MatMulNBits']));
+    expect(graph?.initializer.filter(({ name }) => name.startsWith('lm.')).map(({ name }) => name)).toEqual([
+      'lm.norm.weight',
+      'lm.norm.bias',
+      'lm.fc.weight.int8.scales',
+      'lm.fc.weight.int8',
+      'lm.fc.bias',
+      'lm.e.q4.scales',
+      'lm.e.q4',
+    ]);
+    expect(graph?.node.map(({ opType }) => opType)).toEqual(
+      expect.arrayContaining(['MatMulIntegerToFloat', 'MatMulNBits']),
+    );
     expect(graph?.node.map(({ opType }) => opType)).not.toContain('FusedMatMul');
     expect(build(storeOf(tied)).prepack).toBeUndefined();
   });
 
   test('is written in the form that the runtime would give it where all of them are bytes, and left to the runtime elsewhere', () => {
-    const bytesAlone = { ...store, quantized: new Map([...(store.quantized ?? [])].filter(([, { precision }]) => precision === 'int8')) };
-    expect([bytesAlone, store, storeOf(tied)].map((weights) => build(weights).optimized)).toEqual([true, undefined, undefined]);
+    const bytesAlone = {
+      ...store,
+      quantized: new Map([...(store.quantized ?? [])].filter(([, { precision }]) => precision === 'int8')),
+    };
+    expect([bytesAlone, store, storeOf(tied)].map((weights) => build(weights).optimized)).toEqual([
+      true,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('quantises the states that several layers read once', () => {
-    const two = buildGraph({ name: 'two', signature: { inputs: { x: f32('batch', SIZE) }, outputs: { y: f32('batch', SIZE), z: f32('batch', SIZE) } }, weights: store, prefix: 'lm' }, (g, { x }, root) => ({
-      y: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }), z: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }),
-    }));
-    expect(decodeModel(two.serialize()).graph?.node.filter(({ opType }) => opType === 'QuantizeLinear')).toHaveLength(1);
+    const two = buildGraph(
+      {
+        name: 'two',
+        signature: { inputs: { x: f32('batch', SIZE) }, outputs: { y: f32('batch', SIZE), z: f32('batch', SIZE) } },
+        weights: store,
+        prefix: 'lm',
+      },
+      (g, { x }, root) => ({
+        y: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }),
+        z: linear(g, x, root.at('fc'), { inFeatures: SIZE, outFeatures: SIZE, bias: false }),
+      }),
+    );
+    expect(decodeModel(two.serialize()).graph?.node.filter(({ opType }) => opType === 'QuantizeLinear')).toHaveLength(
+      1,
+    );
   });
 
   test('refuses a matrix of another shape, and an input of another width', () => {
     const failure = expect.objectContaining({ name: 'Blip2Error', code: 'SHAPE_MISMATCH' }) as unknown;
-    const apply = (inner: number, out: number, width: number): unknown => buildGraph({ name: 'bad', signature: { inputs: { x: f32('batch', width) }, outputs: { y: f32('batch', out) } }, weights: store, prefix: 'lm' },
-      (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), { inFeatures: inner, outFeatures: out, bias: false }) }));
+    const apply = (inner: number, out: number, width: number): unknown =>
+      buildGraph(
+        {
+          name: 'bad',
+          signature: { inputs: { x: f32('batch', width) }, outputs: { y: f32('batch', out) } },
+          weights: store,
+          prefix: 'lm',
+        },
+        (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), { inFeatures: inner, outFeatures: out, bias: false }) }),
+      );
     expect(() => apply(32, SIZE, 32)).toThrow(failure);
     expect(() => apply(SIZE, SIZE, 32)).toThrow(failure);
   });
 
   test('looks words up in the floats: integers are for products', () => {
-    const words = buildGraph({ name: 'words', signature: { inputs: { ids: i64('batch', 'sequence') }, outputs: { y: f32('batch', 'sequence', SIZE) } }, weights: store, prefix: 'lm' },
-      (g, { ids }, root) => ({ y: embedding(g, ids, root.at('embed_tokens'), { numEmbeddings: 100, embeddingSize: SIZE }) }));
-    expect(decodeModel(words.serialize()).graph?.initializer.map(({ name }) => name)).toEqual(['lm.embed_tokens.weight']);
+    const words = buildGraph(
+      {
+        name: 'words',
+        signature: { inputs: { ids: i64('batch', 'sequence') }, outputs: { y: f32('batch', 'sequence', SIZE) } },
+        weights: store,
+        prefix: 'lm',
+      },
+      (g, { ids }, root) => ({
+        y: embedding(g, ids, root.at('embed_tokens'), { numEmbeddings: 100, embeddingSize: SIZE }),
+      }),
+    );
+    expect(decodeModel(words.serialize()).graph?.initializer.map(({ name }) => name)).toEqual([
+      'lm.embed_tokens.weight',
+    ]);
   });
 });
 
@@ -112,11 +215,18 @@ describe('precisions', () => {
     expect(partPrecisions('q8')).toEqual({ many: 'q8', few: 'q8' });
   });
 
-  test.each([['fp16', /use fast/], ['int4', /Use q4/], ['toString', /Use one of fp32/], ['', /Use one of/]])('refuses %j with what to use', (name, words) => {
-    expect(() => expectPrecision(name)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_DTYPE', message: expect.stringMatching(words) as string }));
+  test.each([
+    ['fp16', /use fast/],
+    ['int4', /Use q4/],
+    ['toString', /Use one of fp32/],
+    ['', /Use one of/],
+  ])('refuses %j with what to use', (name, words) => {
+    expect(() => expectPrecision(name)).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED_DTYPE', message: expect.stringMatching(words) as string }),
+    );
   });
 
-  test('holds heads and T5\'s outlier layers more finely, by name', () => {
+  test("holds heads and T5's outlier layers more finely, by name", () => {
     expect(sensitivePrecision('language_model.lm_head.weight', 'q4')).toBe('q8');
     expect(sensitivePrecision('language_model.model.decoder.embed_tokens.weight', 'q4')).toBe('q8');
     expect(sensitivePrecision('shared.weight', 'int8')).toBe('int8');

@@ -1,22 +1,35 @@
 import type { PlannedWeight, Precision, WeightStore } from '@blip2/interfaces';
+
 import { recordGraphs } from './record-weights.ts';
 import { sensitivePrecision } from './sensitive-layers.ts';
 import type { WeightFinder } from './weights.ts';
 
 /**
- * Half-width floats that a part may have before they are better kept as float32 in a file: the runtime widens them on the heap, once per session, to twice their size.
+ * Half-width floats that a part may have before they are better kept as float32 in a file: the runtime widens them on
+ * the heap, once per session, to twice their size.
  * The tiny and demo checkpoints stay far below, full-size parts far above.
  */
 const MAX_HALF_BYTES = 2 ** 27;
 
 /**
- * How the graphs that `build` writes are to read their weights at `precision`. Nothing where they are to be read as they lie: at `fp32`, unless the checkpoint is
+ * How the graphs that `build` writes are to read their weights at `precision`. Nothing where they are to be read as
+ * they lie: at `fp32`, unless the checkpoint is
  * large and holds narrower floats.
  */
-export function planWeights(store: WeightStore, precision: Precision, build: (weights: WeightFinder) => void): PlannedWeight[] | undefined {
+export function planWeights(
+  store: WeightStore,
+  precision: Precision,
+  build: (weights: WeightFinder) => void,
+): PlannedWeight[] | undefined {
   const { weights, folds } = recordGraphs(build, (name) => store.tensors.has(name));
   if (precision !== 'fp32') {
-    const foldOf = new Map(folds.flatMap((fold) => [fold.norm, ...(fold.shift === undefined ? [] : [fold.shift]), ...fold.layers].map((name) => [name, fold] as const)));
+    const foldOf = new Map(
+      folds.flatMap((fold) =>
+        [fold.norm, ...(fold.shift === undefined ? [] : [fold.shift]), ...fold.layers].map(
+          (name) => [name, fold] as const,
+        ),
+      ),
+    );
     return weights.map(({ name, shape, linear }) => {
       const fold = foldOf.get(name);
       return { name, shape, precision: linear ? sensitivePrecision(name, precision) : 'fp32', ...(fold && { fold }) };

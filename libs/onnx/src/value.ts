@@ -1,4 +1,5 @@
 import type { Axis } from '@blip2/interfaces';
+
 import type { ElementType } from './element-type.ts';
 
 /** An edge of a graph: something computed, given or stored, with its shape. Only a `Graph` makes them. */

@@ -1,10 +1,12 @@
 import { relative } from 'node:path';
+
 import { Blip2Error, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
-import { cast } from './ops/cast.ts';
+
 import { formatAxes, sameAxes } from './axes.ts';
 import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
 import type { NodeProto } from './generated/onnx_pb.ts';
 import type { Graph } from './graph.ts';
+import { cast } from './ops/cast.ts';
 import type { Value } from './value.ts';
 
 /** Finds a tensor by its full checkpoint name; `shape` is what the graph expects. */
@@ -32,7 +34,12 @@ export function storeFinder({ folder, packedFolder, tensors, quantized }: Weight
 /** The matrix of a linear layer as integers, in a graph. */
 export type QuantizedValue =
   | { readonly precision: 'int8'; readonly values: Value<'int8'>; readonly scales: Value<'float32'> }
-  | { readonly precision: 'q8' | 'q4'; readonly values: Value<'uint8'>; readonly scales: Value<'float32'>; readonly blockSize: number };
+  | {
+      readonly precision: 'q8' | 'q4';
+      readonly values: Value<'uint8'>;
+      readonly scales: Value<'float32'>;
+      readonly blockSize: number;
+    };
 
 /** What all views of one graph's weights share. */
 interface Origin {
@@ -98,9 +105,15 @@ export class Weights {
     const known = quantized.get(full);
     if (known) return known;
     const scales = this.#external('float32', weight.scales);
-    const value: QuantizedValue = weight.precision === 'int8'
-      ? { precision: 'int8', values: this.#external('int8', weight.values), scales }
-      : { precision: weight.precision, values: this.#external('uint8', weight.values), scales, blockSize: weight.blockSize };
+    const value: QuantizedValue =
+      weight.precision === 'int8'
+        ? { precision: 'int8', values: this.#external('int8', weight.values), scales }
+        : {
+            precision: weight.precision,
+            values: this.#external('uint8', weight.values),
+            scales,
+            blockSize: weight.blockSize,
+          };
     quantized.set(full, value);
     stored.set(full, value.values);
     return value;
@@ -119,7 +132,10 @@ export class Weights {
 function expectShape(name: string, got: readonly number[], expected: readonly number[], where: string): void {
   if (sameAxes(got, expected)) return;
   throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
-    expected: formatAxes(expected), got: formatAxes(got), where, fix: 'Use the config.json that belongs to these weights',
+    expected: formatAxes(expected),
+    got: formatAxes(got),
+    where,
+    fix: 'Use the config.json that belongs to these weights',
   });
 }
 
@@ -127,7 +143,10 @@ function elementType({ name, dtype, file }: StoredTensor): ElementType {
   const type = ELEMENT_TYPE[dtype];
   if (!type) {
     throw new Blip2Error('UNSUPPORTED_DTYPE', `The tensor ${name} cannot be used as a weight`, {
-      expected: Object.keys(ELEMENT_TYPE).join(', '), got: dtype, where: file, fix: 'Use a checkpoint with float weights',
+      expected: Object.keys(ELEMENT_TYPE).join(', '),
+      got: dtype,
+      where: file,
+      fix: 'Use a checkpoint with float weights',
     });
   }
   return type;
@@ -135,6 +154,8 @@ function elementType({ name, dtype, file }: StoredTensor): ElementType {
 
 function missingWeight(name: string, shape: readonly number[], { folder }: WeightFinder): Blip2Error {
   return new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, {
-    expected: formatAxes(shape), ...(folder !== undefined && { where: folder }), fix: 'Use a complete checkpoint whose config.json names this architecture',
+    expected: formatAxes(shape),
+    ...(folder !== undefined && { where: folder }),
+    fix: 'Use a complete checkpoint whose config.json names this architecture',
   });
 }

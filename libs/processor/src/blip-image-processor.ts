@@ -1,23 +1,34 @@
-import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
 import { Blip2Error, type ImageSource, type RgbImage } from '@blip2/interfaces';
+
 import { centerCrop } from './center-crop.ts';
+import {
+  IMAGE_PROCESSOR_DEFAULTS,
+  type ImageProcessorOverrides,
+  type ImageProcessorSettings,
+  overrideSettings,
+  settingsFromJson,
+} from './image-processor-settings.ts';
 import { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
-import { IMAGE_PROCESSOR_DEFAULTS, overrideSettings, settingsFromJson, type ImageProcessorOverrides, type ImageProcessorSettings } from './image-processor-settings.ts';
-import { isJsonObject, readJsonFile, type JsonFileRules, type JsonObject } from './json-file.ts';
-import { toPixelValues, type PixelTensor } from './pixel-values.ts';
+import { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
+import { type PixelTensor, toPixelValues } from './pixel-values.ts';
 import { resize } from './resampling/resize.ts';
 import { targetSize } from './target-size.ts';
 
 export interface ImageProcessOptions extends ImageProcessorOverrides, DecodeImageOptions {}
 
 /**
- * Turns images into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to the size, cropped if that is wanted, times
+ * Turns images into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to the size, cropped
+ * if that is wanted, times
  * 1/255, less the mean, over the deviation (the reference's `BlipImageProcessor`, Pillow's pixels).
  */
 export interface BlipImageProcessor {
   readonly settings: ImageProcessorSettings;
   /** float32, or uint8 levels if neither rescaled nor normalised. Without resizing all images must be of one size. */
-  process(images: ImageSource | readonly ImageSource[], options?: ImageProcessOptions): Promise<{ readonly pixelValues: PixelTensor }>;
+  process(
+    images: ImageSource | readonly ImageSource[],
+    options?: ImageProcessOptions,
+  ): Promise<{ readonly pixelValues: PixelTensor }>;
 }
 
 const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 };
@@ -44,23 +55,35 @@ function fromJson(json: JsonObject): BlipImageProcessor {
 }
 
 function create(settings: ImageProcessorSettings = IMAGE_PROCESSOR_DEFAULTS): BlipImageProcessor {
-  return { settings, process: (images, options = {}) => processImages(isList(images) ? images : [images], settings, options) };
+  return {
+    settings,
+    process: (images, options = {}) => processImages(isList(images) ? images : [images], settings, options),
+  };
 }
 
 export const BlipImageProcessor: {
   /**
-   * The image processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded.
-   * @throws Blip2Error `MISSING_FILE` without settings, `INVALID_CONFIG` for impossible ones; for hub ids as `downloadModel`.
+   * The image processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor
+   * and tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE` without settings, `INVALID_CONFIG` for impossible ones; for hub ids as
+   * `downloadModel`.
    */
   readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<BlipImageProcessor>;
-  /** Of a parsed `preprocessor_config.json`; absent fields have the class defaults. @throws Blip2Error `INVALID_CONFIG`. */
+  /**
+   * Of a parsed `preprocessor_config.json`; absent fields have the class defaults. @throws Blip2Error `INVALID_CONFIG`.
+   */
   readonly fromJson: (json: JsonObject) => BlipImageProcessor;
   /** Of settings, or with the class defaults. */
   readonly create: (settings?: ImageProcessorSettings) => BlipImageProcessor;
 } = { fromPretrained, fromJson, create };
 
-async function processImages(images: readonly ImageSource[], defaults: ImageProcessorSettings, options: ImageProcessOptions): Promise<{ readonly pixelValues: PixelTensor }> {
-  if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images', expected: 'at least one' });
+async function processImages(
+  images: readonly ImageSource[],
+  defaults: ImageProcessorSettings,
+  options: ImageProcessOptions,
+): Promise<{ readonly pixelValues: PixelTensor }> {
+  if (images.length === 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images', expected: 'at least one' });
   const settings = overrideSettings(defaults, options);
   const resized = [];
   for (const image of images) {
@@ -92,7 +115,11 @@ function checkOneSize(sizes: readonly (readonly number[])[]): void {
   }
   const values = sizes.length * first.reduce((product, side) => product * side, 1);
   if (values > MAX_BATCH_VALUES) {
-    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', { expected: `at most ${MAX_BATCH_VALUES}`, got: String(values), fix: 'Process fewer or smaller images at a time' });
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', {
+      expected: `at most ${MAX_BATCH_VALUES}`,
+      got: String(values),
+      fix: 'Process fewer or smaller images at a time',
+    });
   }
 }
 

@@ -1,14 +1,22 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import type { RawImage } from '@blip2/interfaces';
-import { BlipImageProcessor, Blip2Processor } from './index.ts';
 
-const checkpoint = (name: string): string => join(import.meta.dirname, '../../../tools/parity/cases', name, 'checkpoint');
+import type { RawImage } from '@blip2/interfaces';
+import { afterAll, describe, expect, test } from 'vitest';
+
+import { Blip2Processor, BlipImageProcessor } from './index.ts';
+
+const checkpoint = (name: string): string =>
+  join(import.meta.dirname, '../../../tools/parity/cases', name, 'checkpoint');
 const modern = await Blip2Processor.fromPretrained(checkpoint('opt'));
 const legacy = await Blip2Processor.fromPretrained(checkpoint('opt-legacy-fp16'));
-const image: RawImage = { data: Uint8Array.from({ length: 4 * 4 * 3 }, (_, at) => at * 5), width: 4, height: 4, channels: 3 };
+const image: RawImage = {
+  data: Uint8Array.from({ length: 4 * 4 * 3 }, (_, at) => at * 5),
+  width: 4,
+  height: 4,
+  channels: 3,
+};
 const folder = mkdtempSync(join(tmpdir(), 'processor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -16,16 +24,26 @@ describe('Blip2Processor', () => {
   test('gives exactly what was asked for', async () => {
     expect(Object.keys(await modern.process({ images: image }))).toEqual(['pixelValues']);
     expect(Object.keys(await modern.process({ text: 'a' }))).toEqual(['inputIds', 'attentionMask']);
-    expect(Object.keys(await modern.process({ images: [image, image], text: ['a', 'b'] })).sort()).toEqual(['attentionMask', 'inputIds', 'pixelValues']);
+    expect(Object.keys(await modern.process({ images: [image, image], text: ['a', 'b'] })).sort()).toEqual([
+      'attentionMask',
+      'inputIds',
+      'pixelValues',
+    ]);
   });
   test('puts image tokens in front of left padding, and none without images', async () => {
-    const { inputIds } = await modern.process({ images: [image, image], text: ['a', 'a photo of'] }, { padding: true, paddingSide: 'left' });
+    const { inputIds } = await modern.process(
+      { images: [image, image], text: ['a', 'a photo of'] },
+      { padding: true, paddingSide: 'left' },
+    );
     expect(inputIds?.[0]).toEqual([420, 420, 420, 420, 420, 420, 1, 1, 1, 1, 1, 2, 68]);
     expect((await modern.process({ text: 'a' })).inputIds).toEqual([[2, 68]]);
   });
   test('reduces maxLength by the image tokens, for text alone too', async () => {
     expect((await modern.process({ text: 'a photo of' }, { maxLength: 10 })).inputIds).toEqual([[2, 68, 285, 329]]);
-    await expect(modern.process({ text: 'a' }, { maxLength: 5 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('at least 6') });
+    await expect(modern.process({ text: 'a' }, { maxLength: 5 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('at least 6'),
+    });
   });
   test('adds no image tokens in older repositories', async () => {
     expect([modern.numQueryTokens, legacy.numQueryTokens]).toEqual([6, undefined]);
@@ -56,8 +74,14 @@ describe('Blip2Processor', () => {
 
 describe('BlipImageProcessor', () => {
   test('reads both layouts; the class default is 384 pixels', async () => {
-    expect((await BlipImageProcessor.fromPretrained(checkpoint('t5'))).settings.size).toEqual({ height: 32, width: 32 });
-    expect((await BlipImageProcessor.fromPretrained(checkpoint('opt-legacy-fp16'))).settings.size).toEqual({ height: 224, width: 224 });
+    expect((await BlipImageProcessor.fromPretrained(checkpoint('t5'))).settings.size).toEqual({
+      height: 32,
+      width: 32,
+    });
+    expect((await BlipImageProcessor.fromPretrained(checkpoint('opt-legacy-fp16'))).settings.size).toEqual({
+      height: 224,
+      width: 224,
+    });
     expect(BlipImageProcessor.fromJson({}).settings.size).toEqual({ height: 384, width: 384 });
   });
   test('rounds like the reference: product in float64, difference and quotient in float32', async () => {
@@ -68,36 +92,98 @@ describe('BlipImageProcessor', () => {
   test('takes sizes and statistics as one number, filters by name', async () => {
     const processor = BlipImageProcessor.fromJson({});
     const byName = await processor.process(image, { size: 8, resample: 'bilinear', imageMean: 0.5, imageStd: 0.5 });
-    const byNumber = await processor.process(image, { size: { height: 8, width: 8 }, resample: 2, imageMean: [0.5, 0.5, 0.5], imageStd: [0.5, 0.5, 0.5] });
+    const byNumber = await processor.process(image, {
+      size: { height: 8, width: 8 },
+      resample: 2,
+      imageMean: [0.5, 0.5, 0.5],
+      imageStd: [0.5, 0.5, 0.5],
+    });
     expect(byName.pixelValues.dims).toEqual([1, 3, 8, 8]);
     expect(byName).toEqual(byNumber);
   });
   test('gives levels when neither rescaled nor normalised', async () => {
-    const { pixelValues } = await BlipImageProcessor.fromJson({}).process(image, { doResize: false, doRescale: false, doNormalize: false });
+    const { pixelValues } = await BlipImageProcessor.fromJson({}).process(image, {
+      doResize: false,
+      doRescale: false,
+      doNormalize: false,
+    });
     expect(pixelValues.type).toBe('uint8');
     expect([...pixelValues.data.subarray(0, 3)]).toEqual([0, 15, 30]);
   });
   test('cannot batch different sizes without resizing', async () => {
     const wide: RawImage = { data: new Uint8Array(24), width: 4, height: 2, channels: 3 };
-    await expect(BlipImageProcessor.fromJson({}).process([image, wide], { doResize: false })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await expect(BlipImageProcessor.fromJson({}).process([image, wide], { doResize: false })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+    });
   });
-  test.each([{ size: 0 }, { size: 1e6 }, { size: { longest_edge: 224 } }, { size: { shortest_edge: 2 ** 13 } }, { size: { shortest_edge: 8, longest_edge: 0 } }, { size: [8, 8, 8] }, { size: [8] }, { doCenterCrop: true, cropSize: { shortestEdge: 8 } }, { resample: 9 }, { resample: 'cubic' }, { imageStd: 0 }, { imageMean: [1, 2] }, { rescaleFactor: Number.NaN }, { doResize: 'yes' }])('refuses %j', async (options) => {
-    await expect(BlipImageProcessor.fromJson({}).process(image, options as object)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  test.each([
+    { size: 0 },
+    { size: 1e6 },
+    { size: { longest_edge: 224 } },
+    { size: { shortest_edge: 2 ** 13 } },
+    { size: { shortest_edge: 8, longest_edge: 0 } },
+    { size: [8, 8, 8] },
+    { size: [8] },
+    { doCenterCrop: true, cropSize: { shortestEdge: 8 } },
+    { resample: 9 },
+    { resample: 'cubic' },
+    { imageStd: 0 },
+    { imageMean: [1, 2] },
+    { rescaleFactor: Number.NaN },
+    { doResize: 'yes' },
+  ])('refuses %j', async (options) => {
+    await expect(BlipImageProcessor.fromJson({}).process(image, options as object)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
   });
-  test.each([{ size: { longest_edge: 224 } }, { do_pad: true }, { do_center_crop: true, crop_size: { shortest_edge: 8 } }, { size: { height: 2 ** 31, width: 2 ** 31 } }, { do_center_crop: true }, { image_std: [1, 1] }, { resample: 42 }, { size: null }, { resample: null }, { image_mean: null }, { rescale_factor: null }])('refuses a file with %j', (json) => {
+  test.each([
+    { size: { longest_edge: 224 } },
+    { do_pad: true },
+    { do_center_crop: true, crop_size: { shortest_edge: 8 } },
+    { size: { height: 2 ** 31, width: 2 ** 31 } },
+    { do_center_crop: true },
+    { image_std: [1, 1] },
+    { resample: 42 },
+    { size: null },
+    { resample: null },
+    { image_mean: null },
+    { rescale_factor: null },
+  ])('refuses a file with %j', (json) => {
     expect(() => BlipImageProcessor.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
   test('takes a step that is null as off, and then no setting of it', () => {
-    const file = { do_resize: null, size: null, do_rescale: null, rescale_factor: null, do_normalize: null, image_std: null };
-    expect(BlipImageProcessor.fromJson(file).settings).toMatchObject({ doResize: false, doRescale: false, doNormalize: false });
+    const file = {
+      do_resize: null,
+      size: null,
+      do_rescale: null,
+      rescale_factor: null,
+      do_normalize: null,
+      image_std: null,
+    };
+    expect(BlipImageProcessor.fromJson(file).settings).toMatchObject({
+      doResize: false,
+      doRescale: false,
+      doNormalize: false,
+    });
   });
 
   test('says which file is missing', async () => {
-    await expect(BlipImageProcessor.fromPretrained(import.meta.dirname)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('preprocessor_config.json') });
+    await expect(BlipImageProcessor.fromPretrained(import.meta.dirname)).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining('preprocessor_config.json'),
+    });
   });
 
-  test.each([['an image processor', BlipImageProcessor], ['a processor', Blip2Processor]])('says of %s that a folder does not exist, and stops when asked', async (_, { fromPretrained }) => {
-    await expect(fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('folder does not exist') });
-    await expect(fromPretrained(checkpoint('opt'), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+  test.each([
+    ['an image processor', BlipImageProcessor],
+    ['a processor', Blip2Processor],
+  ])('says of %s that a folder does not exist, and stops when asked', async (_, { fromPretrained }) => {
+    await expect(fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining('folder does not exist'),
+    });
+    await expect(fromPretrained(checkpoint('opt'), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 });

@@ -1,9 +1,17 @@
-import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
-import { Blip2Error, type AttentionMask, type ImageSource, type PixelValues, type ProcessedInputs, type TokenIds } from '@blip2/interfaces';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
+import {
+  type AttentionMask,
+  Blip2Error,
+  type ImageSource,
+  type PixelValues,
+  type ProcessedInputs,
+  type TokenIds,
+} from '@blip2/interfaces';
+
 import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
 import { readJsonFile } from './json-file.ts';
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
-import { Tokenizer, type DecodeOptions } from './tokenizer/tokenizer.ts';
+import { type DecodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 
 export interface ProcessorInputs {
   readonly images?: ImageSource | readonly ImageSource[] | undefined;
@@ -33,7 +41,8 @@ export interface LevelOptions extends ProcessOptions {
 }
 
 /**
- * Images and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens, `numQueryTokens`
+ * Images and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens,
+ * `numQueryTokens`
  * of them stand in front of every row, also in front of left padding; `maxLength` counts them, for text alone too.
  */
 export interface Blip2Processor {
@@ -42,9 +51,15 @@ export interface Blip2Processor {
   /** Image tokens per text; `undefined` in older repositories, whose models put the queries in front themselves. */
   readonly numQueryTokens: number | undefined;
   readonly imageTokenId: number;
-  /** Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
+  /**
+   * Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options
+   * out of range.
+   */
   process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
-  process(inputs: { readonly images: Images; readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedImages & ProcessedTexts>;
+  process(
+    inputs: { readonly images: Images; readonly text: Texts },
+    options?: ProcessOptions,
+  ): Promise<ProcessedImages & ProcessedTexts>;
   process(inputs: { readonly images: Images }, options?: ProcessOptions): Promise<ProcessedImages>;
   process(inputs: { readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedTexts>;
   process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
@@ -76,18 +91,27 @@ async function fromPretrained(source: string, options: ResolveOptions = {}): Pro
 function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): Blip2Processor {
   const imageTokenId = requireImageToken(tokenizer);
   function process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
-  function process(inputs: { readonly images: Images; readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedImages & ProcessedTexts>;
+  function process(
+    inputs: { readonly images: Images; readonly text: Texts },
+    options?: ProcessOptions,
+  ): Promise<ProcessedImages & ProcessedTexts>;
   function process(inputs: { readonly images: Images }, options?: ProcessOptions): Promise<ProcessedImages>;
   function process(inputs: { readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedTexts>;
   function process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
   async function process({ images, text }: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
-    if (images === undefined && text === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to process', { expected: 'images, text or both' });
+    if (images === undefined && text === undefined)
+      throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to process', { expected: 'images, text or both' });
     const prefix = images === undefined ? [] : Array.from({ length: numQueryTokens ?? 0 }, () => imageTokenId);
-    const encoded = text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
+    const encoded =
+      text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
     return { ...encoded, ...(images === undefined ? {} : await imageProcessor.process(images, options)) };
   }
   return {
-    imageProcessor, tokenizer, numQueryTokens, imageTokenId, process,
+    imageProcessor,
+    tokenizer,
+    numQueryTokens,
+    imageTokenId,
+    process,
     decode: (ids, options) => tokenizer.decode(ids, options),
     batchDecode: (rows, options) => tokenizer.batchDecode(rows, options),
   };
@@ -95,13 +119,17 @@ function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): 
 
 function requireImageToken(tokenizer: Tokenizer): number {
   const id = tokenizer.tokenToId(IMAGE_TOKEN);
-  if (id === undefined) throw new Blip2Error('INVALID_TOKENIZER', `The tokenizer has no ${IMAGE_TOKEN}`, { fix: 'Load it with extraSpecialTokens: ["<image>"]' });
+  if (id === undefined)
+    throw new Blip2Error('INVALID_TOKENIZER', `The tokenizer has no ${IMAGE_TOKEN}`, {
+      fix: 'Load it with extraSpecialTokens: ["<image>"]',
+    });
   return id;
 }
 
 export const Blip2Processor: {
   /**
-   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded.
+   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and
+   * tokenizers are downloaded.
    * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for hub ids as `downloadModel`.
    */
   readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<Blip2Processor>;
@@ -109,10 +137,18 @@ export const Blip2Processor: {
   readonly create: (parts: ProcessorParts) => Blip2Processor;
 } = { fromPretrained, create };
 
-function encodeTexts(tokenizer: Tokenizer, texts: readonly string[], prefix: readonly number[], options: BatchEncodeOptions): Pick<ProcessedInputs, 'inputIds' | 'attentionMask'> {
+function encodeTexts(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  prefix: readonly number[],
+  options: BatchEncodeOptions,
+): Pick<ProcessedInputs, 'inputIds' | 'attentionMask'> {
   const { inputIds, attentionMask } = tokenizer.batchEncode(texts, options);
   const ones = prefix.map(() => 1);
-  return { inputIds: inputIds.map((row) => [...prefix, ...row]), attentionMask: attentionMask.map((row) => [...ones, ...row]) };
+  return {
+    inputIds: inputIds.map((row) => [...prefix, ...row]),
+    attentionMask: attentionMask.map((row) => [...ones, ...row]),
+  };
 }
 
 function toTexts(text: string | readonly string[]): readonly string[] {
@@ -121,15 +157,26 @@ function toTexts(text: string | readonly string[]): readonly string[] {
   throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { where: 'text', expected: 'a string or a list of strings' });
 }
 
-function reduceMaxLength({ maxLength, ...options }: ProcessOptions, numQueryTokens: number | undefined): BatchEncodeOptions {
+function reduceMaxLength(
+  { maxLength, ...options }: ProcessOptions,
+  numQueryTokens: number | undefined,
+): BatchEncodeOptions {
   if (maxLength === undefined) return options;
   if (numQueryTokens === undefined) return { ...options, maxLength };
   if (maxLength >= numQueryTokens) return { ...options, maxLength: maxLength - numQueryTokens };
-  throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the image tokens', { where: 'maxLength', expected: `at least ${numQueryTokens}`, got: String(maxLength) });
+  throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the image tokens', {
+    where: 'maxLength',
+    expected: `at least ${numQueryTokens}`,
+    got: String(maxLength),
+  });
 }
 
 function readQueryTokens(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= MAX_QUERY_TOKENS) return value;
-  throw new Blip2Error('INVALID_CONFIG', 'Impossible number of image tokens', { where: 'processor_config.json: num_query_tokens', expected: `1 to ${MAX_QUERY_TOKENS}`, got: String(value) });
+  throw new Blip2Error('INVALID_CONFIG', 'Impossible number of image tokens', {
+    where: 'processor_config.json: num_query_tokens',
+    expected: `1 to ${MAX_QUERY_TOKENS}`,
+    got: String(value),
+  });
 }

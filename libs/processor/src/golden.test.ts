@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
-import { BlipImageProcessor, Blip2Processor, decodeImage, Tokenizer } from './index.ts';
+
+import { Blip2Processor, BlipImageProcessor, decodeImage, Tokenizer } from './index.ts';
 import type { PixelTensor } from './pixel-values.ts';
 
 /** Every pixel value, id and text here is compared exactly, also where the goldens would allow a tolerance. */
@@ -57,12 +59,15 @@ class GoldenCase {
 
   /** The goldens' tokenizers are the processor's, with its image token; the second one of InstructBLIP has none. */
   tokenizer(which: unknown): Promise<Tokenizer> {
-    return which === 'tokenizer' ? Tokenizer.fromPretrained(this.checkpoint, { extraSpecialTokens: ['<image>'] }) : Tokenizer.fromPretrained(this.checkpoint, { subfolder: String(which) });
+    return which === 'tokenizer'
+      ? Tokenizer.fromPretrained(this.checkpoint, { extraSpecialTokens: ['<image>'] })
+      : Tokenizer.fromPretrained(this.checkpoint, { subfolder: String(which) });
   }
 }
 
 const camel = (name: string): string => name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-const camelOptions = (options: Readonly<Record<string, unknown>>): object => Object.fromEntries(Object.entries(options).map(([name, value]) => [camel(name), value]));
+const camelOptions = (options: Readonly<Record<string, unknown>>): object =>
+  Object.fromEntries(Object.entries(options).map(([name, value]) => [camel(name), value]));
 
 const runners: Readonly<Record<string, (golden: GoldenCase, entry: Entry) => Promise<void>>> = {
   async decode_image(golden, entry) {
@@ -80,16 +85,23 @@ const runners: Readonly<Record<string, (golden: GoldenCase, entry: Entry) => Pro
   async tokenizer_encode(golden, entry) {
     const tokenizer = await golden.tokenizer(entry.inputs['tokenizer']);
     const texts = entry.inputs['texts'] as string[];
-    expect(texts.map((text) => tokenizer.encode(text, camelOptions(entry.options)))).toEqual(entry.outputs['input_ids']);
+    expect(texts.map((text) => tokenizer.encode(text, camelOptions(entry.options)))).toEqual(
+      entry.outputs['input_ids'],
+    );
   },
   async tokenizer_decode(golden, entry) {
     const tokenizer = await golden.tokenizer(entry.inputs['tokenizer']);
-    expect(tokenizer.batchDecode(entry.inputs['ids'] as number[][], camelOptions(entry.options))).toEqual(entry.outputs['texts']);
+    expect(tokenizer.batchDecode(entry.inputs['ids'] as number[][], camelOptions(entry.options))).toEqual(
+      entry.outputs['texts'],
+    );
   },
   async processor(golden, entry) {
     const processor = await Blip2Processor.fromPretrained(golden.checkpoint);
     const images = entry.inputs['images'] === undefined ? undefined : golden.images(entry.inputs['images']);
-    const outputs = await processor.process({ images, text: entry.inputs['text'] as string | string[] | undefined }, camelOptions(entry.options));
+    const outputs = await processor.process(
+      { images, text: entry.inputs['text'] as string | string[] | undefined },
+      camelOptions(entry.options),
+    );
     if ('input_ids' in entry.outputs) expect(outputs.inputIds).toEqual(entry.outputs['input_ids']);
     if ('attention_mask' in entry.outputs) expect(outputs.attentionMask).toEqual(entry.outputs['attention_mask']);
     if ('pixel_values' in entry.outputs) expectPixels(golden, entry, outputs.pixelValues);
@@ -103,7 +115,10 @@ function expectPixels(golden: GoldenCase, entry: Entry, pixelValues: PixelTensor
   expect(firstDifference(pixelValues?.data ?? [], expected.data)).toBe(-1);
 }
 
-/** InstructBLIP's text goes through a second tokenizer, which its own processor adds; here its language side is compared. */
+/**
+ * InstructBLIP's text goes through a second tokenizer, which its own processor adds; here its language side is
+ * compared.
+ */
 describe.each(cases)('%s', (name) => {
   const golden = new GoldenCase(name);
   const entries = golden.entries.filter(({ kind }) => kind in runners);

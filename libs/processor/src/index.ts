@@ -1,13 +1,37 @@
-export { decodeImage, MAX_IMAGE_PIXELS, type DecodeImageOptions } from './images/decode-image.ts';
+export { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
+export {
+  Blip2Processor,
+  type LevelOptions,
+  type ProcessedImages,
+  type ProcessedTexts,
+  type ProcessOptions,
+  type ProcessorInputs,
+  type ProcessorParts,
+} from './blip2-processor.ts';
+export type { Triple } from './image-processor-settings.ts';
+export {
+  IMAGE_PROCESSOR_DEFAULTS,
+  type ImageProcessorOverrides,
+  type ImageProcessorSettings,
+  type ImageSize,
+} from './image-processor-settings.ts';
+export { decodeImage, type DecodeImageOptions, MAX_IMAGE_PIXELS } from './images/decode-image.ts';
 export { encodeJpeg, type EncodeJpegOptions } from './images/encode-jpeg.ts';
 export { encodePng } from './images/encode-png.ts';
-export { resize } from './resampling/resize.ts';
-export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
-export { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
-export { IMAGE_PROCESSOR_DEFAULTS, type ImageProcessorOverrides, type ImageProcessorSettings, type ImageSize } from './image-processor-settings.ts';
-export { Tokenizer, type DecodeOptions, type EncodeTextOptions, type TokenizerFiles, type TokenizerLoadOptions, type TokenizerOptions } from './tokenizer/tokenizer.ts';
-export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';
-export { Blip2Processor, type LevelOptions, type ProcessedImages, type ProcessedTexts, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
-export type { Triple } from './image-processor-settings.ts';
+export {
+  InstructBlipProcessor,
+  type InstructBlipProcessorParts,
+  type InstructedTexts,
+} from './instructblip-processor.ts';
 export type { PixelTensor } from './pixel-values.ts';
-export { InstructBlipProcessor, type InstructBlipProcessorParts, type InstructedTexts } from './instructblip-processor.ts';
+export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
+export { resize } from './resampling/resize.ts';
+export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';
+export {
+  type DecodeOptions,
+  type EncodeTextOptions,
+  Tokenizer,
+  type TokenizerFiles,
+  type TokenizerLoadOptions,
+  type TokenizerOptions,
+} from './tokenizer/tokenizer.ts';

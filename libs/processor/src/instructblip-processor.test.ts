@@ -1,8 +1,12 @@
-/** Every recorded processor entry of both InstructBLIP cases, exactly; images are covered by the image processor's own. */
+/**
+ * Every recorded processor entry of both InstructBLIP cases, exactly; images are covered by the image processor's own.
+ */
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { InstructBlipProcessor } from './instructblip-processor.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -12,7 +16,13 @@ interface Entry {
   readonly name: string;
   readonly kind: string;
   readonly inputs: { readonly images?: readonly string[]; readonly text?: string | readonly string[] };
-  readonly options: { readonly padding?: true | 'max_length'; readonly padding_side?: 'left' | 'right'; readonly truncation?: boolean; readonly max_length?: number; readonly add_special_tokens?: boolean };
+  readonly options: {
+    readonly padding?: true | 'max_length';
+    readonly padding_side?: 'left' | 'right';
+    readonly truncation?: boolean;
+    readonly max_length?: number;
+    readonly add_special_tokens?: boolean;
+  };
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
@@ -22,15 +32,36 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
     const processor = await InstructBlipProcessor.fromPretrained(join(cases, name, 'checkpoint'));
     const calls = entries.filter(({ kind, inputs }) => kind === 'processor' && inputs.text !== undefined);
     expect(calls.length).toBeGreaterThan(5);
-    for (const { name: entry, inputs: { images, text }, options, outputs } of calls) {
-      const { padding, padding_side: paddingSide, truncation, max_length: maxLength, add_special_tokens: addSpecialTokens } = options;
+    for (const {
+      name: entry,
+      inputs: { images, text },
+      options,
+      outputs,
+    } of calls) {
+      const {
+        padding,
+        padding_side: paddingSide,
+        truncation,
+        max_length: maxLength,
+        add_special_tokens: addSpecialTokens,
+      } = options;
       const given = { padding, paddingSide, truncation, maxLength, addSpecialTokens };
       const processed = await processor.process(
         { text, ...(images && { images: images.map((image) => join(cases, name, 'images', image)) }) },
         Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
       );
-      expect({ entry, input_ids: processed.inputIds, attention_mask: processed.attentionMask, qformer_input_ids: processed.qformerInputIds, qformer_attention_mask: processed.qformerAttentionMask }).toEqual({
-        entry, input_ids: outputs['input_ids'], attention_mask: outputs['attention_mask'], qformer_input_ids: outputs['qformer_input_ids'], qformer_attention_mask: outputs['qformer_attention_mask'],
+      expect({
+        entry,
+        input_ids: processed.inputIds,
+        attention_mask: processed.attentionMask,
+        qformer_input_ids: processed.qformerInputIds,
+        qformer_attention_mask: processed.qformerAttentionMask,
+      }).toEqual({
+        entry,
+        input_ids: outputs['input_ids'],
+        attention_mask: outputs['attention_mask'],
+        qformer_input_ids: outputs['qformer_input_ids'],
+        qformer_attention_mask: outputs['qformer_attention_mask'],
       });
     }
   });
@@ -39,19 +70,27 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
 describe('InstructBlipProcessor', () => {
   test('gives images alone without any text', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
-    expect(Object.keys(await processor.process({ images: join(cases, 'instructblip-llama/images/square.png') }))).toEqual(['pixelValues']);
+    expect(
+      Object.keys(await processor.process({ images: join(cases, 'instructblip-llama/images/square.png') })),
+    ).toEqual(['pixelValues']);
   });
 
   test('refuses what is no input', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
     await expect(processor.process({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(processor.process({ text: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(processor.process({ text: 'a' }, { maxLength: 4, truncation: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'maxLength' } });
+    await expect(processor.process({ text: 'a' }, { maxLength: 4, truncation: true })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { where: 'maxLength' },
+    });
   });
 
   test('needs the second tokenizer', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-instruct-'));
-    await cp(checkpoint, folder, { recursive: true, filter: (path) => !path.endsWith('qformer_tokenizer') && !path.endsWith('.safetensors') });
+    await cp(checkpoint, folder, {
+      recursive: true,
+      filter: (path) => !path.endsWith('qformer_tokenizer') && !path.endsWith('.safetensors'),
+    });
     await expect(InstructBlipProcessor.fromPretrained(folder)).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await rm(folder, { recursive: true });
   });

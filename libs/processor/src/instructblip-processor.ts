@@ -1,6 +1,14 @@
-import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
 import type { AttentionMask, ImageSource, ProcessedInputs, TokenIds } from '@blip2/interfaces';
-import { Blip2Processor, type ProcessedImages, type ProcessedTexts, type ProcessOptions, type ProcessorInputs, type ProcessorParts } from './blip2-processor.ts';
+
+import {
+  Blip2Processor,
+  type ProcessedImages,
+  type ProcessedTexts,
+  type ProcessOptions,
+  type ProcessorInputs,
+  type ProcessorParts,
+} from './blip2-processor.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
 export interface InstructedTexts extends ProcessedTexts {
@@ -10,14 +18,21 @@ export interface InstructedTexts extends ProcessedTexts {
 }
 
 /**
- * Images and instructions to the inputs of InstructBLIP (the reference's `InstructBlipProcessor`): those of BLIP-2, and each text once more for the Q-Former.
+ * Images and instructions to the inputs of InstructBLIP (the reference's `InstructBlipProcessor`): those of BLIP-2, and
+ * each text once more for the Q-Former.
  * `maxLength` counts the image tokens of the language model's rows; the Q-Former's rows have none and get all of it.
  */
 export interface InstructBlipProcessor extends Omit<Blip2Processor, 'process'> {
   /** The Q-Former's own: another vocabulary. */
   readonly qformerTokenizer: Tokenizer;
-  /** Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options out of range. */
-  process(inputs: { readonly images: ImageSource | readonly ImageSource[]; readonly text: string | readonly string[] }, options?: ProcessOptions): Promise<ProcessedImages & InstructedTexts>;
+  /**
+   * Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options
+   * out of range.
+   */
+  process(
+    inputs: { readonly images: ImageSource | readonly ImageSource[]; readonly text: string | readonly string[] },
+    options?: ProcessOptions,
+  ): Promise<ProcessedImages & InstructedTexts>;
   process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
 }
 
@@ -39,12 +54,18 @@ async function fromPretrained(source: string, options: ResolveOptions = {}): Pro
 
 function create({ qformerTokenizer, ...parts }: InstructBlipProcessorParts): InstructBlipProcessor {
   const { process: processForModel, ...processor } = Blip2Processor.create(parts);
-  function process(inputs: { readonly images: ImageSource | readonly ImageSource[]; readonly text: string | readonly string[] }, options?: ProcessOptions): Promise<ProcessedImages & InstructedTexts>;
+  function process(
+    inputs: { readonly images: ImageSource | readonly ImageSource[]; readonly text: string | readonly string[] },
+    options?: ProcessOptions,
+  ): Promise<ProcessedImages & InstructedTexts>;
   function process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
   async function process(inputs: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
     const processed = await processForModel(inputs, options);
     if (inputs.text === undefined) return processed;
-    const { inputIds, attentionMask } = qformerTokenizer.batchEncode(typeof inputs.text === 'string' ? [inputs.text] : inputs.text, options);
+    const { inputIds, attentionMask } = qformerTokenizer.batchEncode(
+      typeof inputs.text === 'string' ? [inputs.text] : inputs.text,
+      options,
+    );
     return { ...processed, qformerInputIds: inputIds, qformerAttentionMask: attentionMask };
   }
   return { ...processor, qformerTokenizer, process };
@@ -52,7 +73,8 @@ function create({ qformerTokenizer, ...parts }: InstructBlipProcessorParts): Ins
 
 export const InstructBlipProcessor: {
   /**
-   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded; with the second tokenizer in `qformer_tokenizer`.
+   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and
+   * tokenizers are downloaded; with the second tokenizer in `qformer_tokenizer`.
    * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for hub ids as `downloadModel`.
    */
   readonly fromPretrained: typeof fromPretrained;

@@ -1,9 +1,11 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+
 import { BlipImageProcessor } from './blip-image-processor.ts';
-import { readJsonFile, type JsonFileRules } from './json-file.ts';
+import { type JsonFileRules, readJsonFile } from './json-file.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'json-file-'));
@@ -30,14 +32,24 @@ describe('a JSON file of a model folder', () => {
     expect(await readJsonFile(model, 'y.json', rules)).toBeUndefined();
     expect(await readJsonFile(join(model, 'none'), 'y.json', rules)).toBeUndefined();
   });
-  test.each([['no JSON', '{'], ['a list', '[]'], ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])], ['too large', '{"a":11111111111111111}']])('that is %s is refused', async (_, content) => {
+  test.each([
+    ['no JSON', '{'],
+    ['a list', '[]'],
+    ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['too large', '{"a":11111111111111111}'],
+  ])('that is %s is refused', async (_, content) => {
     await writeFile(join(model, 'x.json'), content);
     await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
   test('that is a Git LFS pointer is told from a damaged one', async () => {
-    await writeFile(join(model, 'tokenizer.json'), `version https://git-lfs.github.com/spec/v1\noid sha256:${'ab'.repeat(32)}\nsize 3558642\n`);
+    await writeFile(
+      join(model, 'tokenizer.json'),
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${'ab'.repeat(32)}\nsize 3558642\n`,
+    );
     await expect(Tokenizer.fromPretrained(model)).rejects.toMatchObject({
-      code: 'INVALID_TOKENIZER', message: expect.stringMatching(/Git LFS pointer.*3558642 bytes.*git lfs pull/), details: { where: join(model, 'tokenizer.json') },
+      code: 'INVALID_TOKENIZER',
+      message: expect.stringMatching(/Git LFS pointer.*3558642 bytes.*git lfs pull/),
+      details: { where: join(model, 'tokenizer.json') },
     });
   });
   test('that is a folder is refused', async () => {
@@ -68,12 +80,18 @@ describe('links', () => {
     await symlink('nothing', join(model, 'x.json'));
     await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'MISSING_FILE' });
   });
-  test.each(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'])('out of the folder: a tokenizer does not follow that of %s', async (name) => {
-    await symlink(await secret(), join(model, name));
-    await expect(Tokenizer.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
-  });
-  test.each(['preprocessor_config.json', 'processor_config.json'])('out of the folder: an image processor does not follow that of %s', async (name) => {
-    await symlink(await secret(), join(model, name));
-    await expect(BlipImageProcessor.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
-  });
+  test.each(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'])(
+    'out of the folder: a tokenizer does not follow that of %s',
+    async (name) => {
+      await symlink(await secret(), join(model, name));
+      await expect(Tokenizer.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+    },
+  );
+  test.each(['preprocessor_config.json', 'processor_config.json'])(
+    'out of the folder: an image processor does not follow that of %s',
+    async (name) => {
+      await symlink(await secret(), join(model, name));
+      await expect(BlipImageProcessor.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { findModelFile, refuseLfsPointer } from '@blip2/checkpoint';
 import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
 
@@ -13,16 +14,26 @@ export interface JsonFileRules {
 }
 
 /**
- * Reads a JSON object from a file of a model folder; `undefined` if there is no such file. `name` may begin with folders inside. Fails with the code of the rules, `MISSING_FILE`, or
+ * Reads a JSON object from a file of a model folder; `undefined` if there is no such file. `name` may begin with
+ * folders inside. Fails with the code of the rules, `MISSING_FILE`, or
  * `UNSAFE_PATH` for a link out of the folder and its cache.
  */
-export async function readJsonFile(folder: string, name: string, { code, maxBytes }: JsonFileRules): Promise<JsonObject | undefined> {
+export async function readJsonFile(
+  folder: string,
+  name: string,
+  { code, maxBytes }: JsonFileRules,
+): Promise<JsonObject | undefined> {
   const file = join(folder, name);
   const real = await findModelFile(folder, name);
   if (real === undefined) return undefined;
   const stats = await stat(real);
   if (!stats.isFile()) throw new Blip2Error(code, 'Not a regular file', { where: file });
-  if (stats.size > maxBytes) throw new Blip2Error(code, 'File too large', { where: file, expected: `at most ${maxBytes} bytes`, got: `${stats.size}` });
+  if (stats.size > maxBytes)
+    throw new Blip2Error(code, 'File too large', {
+      where: file,
+      expected: `at most ${maxBytes} bytes`,
+      got: `${stats.size}`,
+    });
   const bytes = await readBytes(real, file);
   refuseLfsPointer(bytes, file, code);
   return parseJsonObject(bytes, file, code);
@@ -38,7 +49,11 @@ function parseJsonObject(bytes: Uint8Array, file: string, code: ErrorCode): Json
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new Blip2Error(code, 'Not valid JSON', { where: file, cause, fix: 'The file may be incomplete: fetch it again' });
+    throw new Blip2Error(code, 'Not valid JSON', {
+      where: file,
+      cause,
+      fix: 'The file may be incomplete: fetch it again',
+    });
   }
   if (!isJsonObject(value)) throw new Blip2Error(code, 'Not a JSON object', { where: file });
   return value;

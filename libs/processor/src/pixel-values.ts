@@ -1,5 +1,6 @@
-import type { ImageProcessorSettings } from './image-processor-settings.ts';
 import type { ProcessedInputs, RgbImage } from '@blip2/interfaces';
+
+import type { ImageProcessorSettings } from './image-processor-settings.ts';
 
 export type PixelTensor = NonNullable<ProcessedInputs['pixelValues']>;
 
@@ -7,7 +8,8 @@ const LEVELS = 256;
 const CHANNELS = 3;
 
 /**
- * Stacks resized images of one size as `[batch, 3, height, width]`: float32, or the levels themselves if neither rescaled nor
+ * Stacks resized images of one size as `[batch, 3, height, width]`: float32, or the levels themselves if neither
+ * rescaled nor
  * normalised. Only 256 levels exist per channel, so each value is looked up in a table made once.
  */
 export function toPixelValues(images: readonly RgbImage[], settings: ImageProcessorSettings): PixelTensor {
@@ -26,17 +28,32 @@ export function toPixelValues(images: readonly RgbImage[], settings: ImageProces
   return { type: 'float32', dims, data };
 }
 
-const IDENTITY: readonly Float32Array[] = Array.from({ length: CHANNELS }, () => Float32Array.from({ length: LEVELS }, (_, level) => level));
+const IDENTITY: readonly Float32Array[] = Array.from({ length: CHANNELS }, () =>
+  Float32Array.from({ length: LEVELS }, (_, level) => level),
+);
 
-function fillPlanes(source: Uint8Array, target: Uint8Array | Float32Array, offset: number, plane: number, tables: readonly Float32Array[]): void {
+function fillPlanes(
+  source: Uint8Array,
+  target: Uint8Array | Float32Array,
+  offset: number,
+  plane: number,
+  tables: readonly Float32Array[],
+): void {
   tables.forEach((table, channel) => {
     const begin = offset + channel * plane;
-    for (let pixel = 0, from = channel; pixel < plane; pixel++, from += CHANNELS) target[begin + pixel] = table[source[from]!]!;
+    for (let pixel = 0, from = channel; pixel < plane; pixel++, from += CHANNELS)
+      target[begin + pixel] = table[source[from]!]!;
   });
 }
 
-/** The reference's order of roundings: the product in float64, rounded to float32; then difference and quotient in float32. */
-function levelTable({ doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings, channel: number): Float32Array {
+/**
+ * The reference's order of roundings: the product in float64, rounded to float32; then difference and quotient in
+ * float32.
+ */
+function levelTable(
+  { doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings,
+  channel: number,
+): Float32Array {
   const mean = Math.fround(imageMean[channel] ?? 0);
   const std = Math.fround(imageStd[channel] ?? 1);
   return Float32Array.from({ length: LEVELS }, (_, level) => {

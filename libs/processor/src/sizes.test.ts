@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+
 import { describe, expect, test } from 'vitest';
+
 import { BlipImageProcessor } from './blip-image-processor.ts';
 import { centerCrop } from './center-crop.ts';
 import { targetSize } from './target-size.ts';
@@ -13,13 +15,19 @@ interface Case {
 /** What `BlipImageProcessorPil` of transformers 5.18 makes of an image: its levels, `[3, height, width]`. */
 const cases = JSON.parse(readFileSync(new URL('./testdata/sizes.json', import.meta.url), 'utf8')) as readonly Case[];
 
-/** The image of the recorded cases: level `(91 x + 37 y + 53 c + 7 (x y mod 17)) mod 256`, x down and y to the right. */
+/**
+ * The image of the recorded cases: level `(91 x + 37 y + 53 c + 7 (x y mod 17)) mod 256`, x down and y to the right.
+ */
 function image(height: number, width: number): { type: 'uint8'; dims: [number, number, 3]; data: Uint8Array } {
   const level = (index: number): number => {
     const [c, y, x] = [index % 3, Math.floor(index / 3) % width, Math.floor(index / 3 / width)];
     return (x * 91 + y * 37 + c * 53 + ((x * y) % 17) * 7) % 256;
   };
-  return { type: 'uint8', dims: [height, width, 3], data: Uint8Array.from({ length: height * width * 3 }, (_, index) => level(index)) };
+  return {
+    type: 'uint8',
+    dims: [height, width, 3],
+    data: Uint8Array.from({ length: height * width * 3 }, (_, index) => level(index)),
+  };
 }
 
 describe('sizes and crops are those of the reference, level by level', () => {
@@ -31,9 +39,24 @@ describe('sizes and crops are those of the reference, level by level', () => {
   });
 
   test('an option of a call goes before the file', async () => {
-    const processor = BlipImageProcessor.fromJson({ size: { shortest_edge: 6 }, do_rescale: false, do_normalize: false });
-    expect((await processor.process(image(10, 15), { size: { shortestEdge: 8, longestEdge: 9 }, doCenterCrop: true, cropSize: 4 })).pixelValues.dims).toEqual([1, 3, 4, 4]);
-    await expect(processor.process(image(10, 15), { doCenterCrop: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'cropSize' } });
+    const processor = BlipImageProcessor.fromJson({
+      size: { shortest_edge: 6 },
+      do_rescale: false,
+      do_normalize: false,
+    });
+    expect(
+      (
+        await processor.process(image(10, 15), {
+          size: { shortestEdge: 8, longestEdge: 9 },
+          doCenterCrop: true,
+          cropSize: 4,
+        })
+      ).pixelValues.dims,
+    ).toEqual([1, 3, 4, 4]);
+    await expect(processor.process(image(10, 15), { doCenterCrop: true })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { where: 'cropSize' },
+    });
     await expect(processor.process([image(10, 15), image(15, 10)])).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 });
@@ -41,10 +64,18 @@ describe('sizes and crops are those of the reference, level by level', () => {
 test('a crop takes the middle, and puts a smaller image there', () => {
   const image = { type: 'uint8', dims: [1, 2, 3], data: Uint8Array.of(1, 2, 3, 4, 5, 6) } as const;
   expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 1, width: 1 }).data).toEqual(Uint8Array.of(1, 2, 3));
-  expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 2, width: 2 })).toEqual({ type: 'uint8', dims: [2, 2, 3], data: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6) });
+  expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 2, width: 2 })).toEqual({
+    type: 'uint8',
+    dims: [2, 2, 3],
+    data: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6),
+  });
 });
 
 test('refuses images that cannot have their size', () => {
-  expect(() => targetSize(1, 30_000, { shortestEdge: 384 })).toThrow(expect.objectContaining({ code: 'IMAGE_TOO_LARGE' }));
-  expect(() => targetSize(1, 30_000, { shortestEdge: 384, longestEdge: 400 })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_IMAGE' }));
+  expect(() => targetSize(1, 30_000, { shortestEdge: 384 })).toThrow(
+    expect.objectContaining({ code: 'IMAGE_TOO_LARGE' }),
+  );
+  expect(() => targetSize(1, 30_000, { shortestEdge: 384, longestEdge: 400 })).toThrow(
+    expect.objectContaining({ code: 'UNSUPPORTED_IMAGE' }),
+  );
 });

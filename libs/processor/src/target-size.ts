@@ -1,23 +1,44 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { MAX_TARGET_PIXELS, type ImageSize } from './image-processor-settings.ts';
+
+import { type ImageSize, MAX_TARGET_PIXELS } from './image-processor-settings.ts';
 
 /**
- * The size that an image is resized to, in pixels. With `shortestEdge` its aspect ratio stays; where the longer side would then exceed `longestEdge`, that one is met instead.
- * Source: `get_resize_output_image_size` and `get_size_with_aspect_ratio` of `image_transforms.py`, transformers 5.18. Fails with `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`.
+ * The size that an image is resized to, in pixels. With `shortestEdge` its aspect ratio stays; where the longer side
+ * would then exceed `longestEdge`, that one is met instead.
+ * Source: `get_resize_output_image_size` and `get_size_with_aspect_ratio` of `image_transforms.py`, transformers 5.18.
+ * Fails with `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`.
  */
-export function targetSize(height: number, width: number, size: ImageSize): { readonly height: number; readonly width: number } {
+export function targetSize(
+  height: number,
+  width: number,
+  size: ImageSize,
+): { readonly height: number; readonly width: number } {
   if ('height' in size) return size;
   const [short, long] = [Math.min(height, width), Math.max(height, width)];
   const [newShort, newLong] = edges(short, long, size);
   const target = height < width ? { height: newShort, width: newLong } : { height: newLong, width: newShort };
   const got = `${target.height} x ${target.width} of ${height} x ${width}`;
-  if (newShort < 1) throw new Blip2Error('UNSUPPORTED_IMAGE', 'An image is too narrow for its size', { expected: 'at least 1 pixel', got });
-  if (newShort * newLong > MAX_TARGET_PIXELS) throw new Blip2Error('IMAGE_TOO_LARGE', 'An image becomes too large', { expected: `at most ${MAX_TARGET_PIXELS} pixels`, got, fix: 'Crop the image, or give height and width' });
+  if (newShort < 1)
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'An image is too narrow for its size', {
+      expected: 'at least 1 pixel',
+      got,
+    });
+  if (newShort * newLong > MAX_TARGET_PIXELS)
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'An image becomes too large', {
+      expected: `at most ${MAX_TARGET_PIXELS} pixels`,
+      got,
+      fix: 'Crop the image, or give height and width',
+    });
   return target;
 }
 
-function edges(short: number, long: number, { shortestEdge, longestEdge }: Exclude<ImageSize, { readonly height: number }>): [short: number, long: number] {
-  if (longestEdge === undefined || (long / short) * shortestEdge <= longestEdge) return [shortestEdge, Math.trunc((shortestEdge * long) / short)];
+function edges(
+  short: number,
+  long: number,
+  { shortestEdge, longestEdge }: Exclude<ImageSize, { readonly height: number }>,
+): [short: number, long: number] {
+  if (longestEdge === undefined || (long / short) * shortestEdge <= longestEdge)
+    return [shortestEdge, Math.trunc((shortestEdge * long) / short)];
   const exact = (longestEdge * short) / long;
   const rounded = roundHalfToEven(exact);
   return short === rounded ? [short, long] : [rounded, Math.trunc((exact * long) / short)];

@@ -1,12 +1,21 @@
-/** InstructBLIP's Q-Former: BLIP-2's with text, whose embeddings and first norm are its own; numbers are compared by the parity cases. */
+/**
+ * InstructBLIP's Q-Former: BLIP-2's with text, whose embeddings and first norm are its own; numbers are compared by the
+ * parity cases.
+ */
 import { join } from 'node:path';
+
 import { openCheckpoint } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { qformerTensors } from './graph.ts';
 import { LanguageProjection } from './language-projection.ts';
-import { BLIP2_QFORMER_LAYOUT, INSTRUCTBLIP_QFORMER_LAYOUT, TextConditionedQFormer } from './text-conditioned-qformer.ts';
+import {
+  BLIP2_QFORMER_LAYOUT,
+  INSTRUCTBLIP_QFORMER_LAYOUT,
+  TextConditionedQFormer,
+} from './text-conditioned-qformer.ts';
 import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -14,21 +23,39 @@ const cases = join(import.meta.dirname, '../../../tools/parity/cases');
 describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
   const folder = join(cases, name, 'checkpoint');
 
-  for (const check of textConditionedQFormerConformance({ create: () => TextConditionedQFormer.fromPretrained(folder, { threads: 1 }), vocabularySize: 368 })) test(check.name, check.run);
+  for (const check of textConditionedQFormerConformance({
+    create: () => TextConditionedQFormer.fromPretrained(folder, { threads: 1 }),
+    vocabularySize: 368,
+  }))
+    test(check.name, check.run);
 
   test('finds every tensor where the family has it', async () => {
     const { tensors } = await openCheckpoint(folder);
     const config = Blip2QFormerConfig.fromJson(await readConfig(folder));
     const { qformer, embeddings, norm } = INSTRUCTBLIP_QFORMER_LAYOUT;
-    const expected = [...textEmbeddingsTensors(config, embeddings), ...qformerTensors(config, qformer, { norm, text: true })];
+    const expected = [
+      ...textEmbeddingsTensors(config, embeddings),
+      ...qformerTensors(config, qformer, { norm, text: true }),
+    ];
     const stored = [...tensors.values()].filter((tensor) => tensor.name.startsWith('qformer.'));
-    expect(expected.map((tensor) => [tensor.name, tensor.shape]).sort()).toEqual(stored.map((tensor) => [tensor.name, tensor.shape]).sort());
+    expect(expected.map((tensor) => [tensor.name, tensor.shape]).sort()).toEqual(
+      stored.map((tensor) => [tensor.name, tensor.shape]).sort(),
+    );
   });
 
   test('needs the layout of its family', async () => {
-    await using qformer = await TextConditionedQFormer.fromPretrained(folder, { threads: 1, layout: BLIP2_QFORMER_LAYOUT });
-    const patches = { type: 'float32', dims: [1, 3, 40], data: Float32Array.from({ length: 120 }, (_, index) => pseudoRandom(index)) } as const;
-    await expect(qformer.query({ ...patches, dims: [1, 3, 40] }, { inputIds: [[2, 3]], attentionMask: [[1, 1]] })).rejects.toMatchObject({ code: 'MISSING_WEIGHT' });
+    await using qformer = await TextConditionedQFormer.fromPretrained(folder, {
+      threads: 1,
+      layout: BLIP2_QFORMER_LAYOUT,
+    });
+    const patches = {
+      type: 'float32',
+      dims: [1, 3, 40],
+      data: Float32Array.from({ length: 120 }, (_, index) => pseudoRandom(index)),
+    } as const;
+    await expect(
+      qformer.query({ ...patches, dims: [1, 3, 40] }, { inputIds: [[2, 3]], attentionMask: [[1, 1]] }),
+    ).rejects.toMatchObject({ code: 'MISSING_WEIGHT' });
   });
 
   test('goes on into the width of its language model', async () => {

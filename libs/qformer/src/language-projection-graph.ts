@@ -1,6 +1,16 @@
-/** The linear layer from Q-Former space to word-embedding space (arXiv 2301.12597, section 3.3); checkpoint path `language_projection`. */
+/**
+ * The linear layer from Q-Former space to word-embedding space (arXiv 2301.12597, section 3.3); checkpoint path
+ * `language_projection`.
+ */
 import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
-import { buildGraph, linear, recordWeights, type RecordedWeight, type WeightFinder, type WrittenModel } from '@blip2/onnx';
+import {
+  buildGraph,
+  linear,
+  type RecordedWeight,
+  recordWeights,
+  type WeightFinder,
+  type WrittenModel,
+} from '@blip2/onnx';
 
 export interface ProjectionSize {
   readonly inFeatures: number;
@@ -12,7 +22,11 @@ export interface ProjectionSignature {
   readonly outputs: { readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'queries', number]> };
 }
 
-export function buildLanguageProjection({ inFeatures, outFeatures }: ProjectionSize, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<ProjectionSignature> {
+export function buildLanguageProjection(
+  { inFeatures, outFeatures }: ProjectionSize,
+  weights: WeightStore | WeightFinder,
+  prefix: string,
+): WrittenModel<ProjectionSignature> {
   const signature = {
     inputs: { query_output: f32('batch', 'queries', inFeatures) },
     outputs: { inputs_embeds: f32('batch', 'queries', outFeatures) },

@@ -1,7 +1,8 @@
-import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { openPartWeights, type PartWeights, type ResolveOptions, resolveSource } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig, TextConfig } from '@blip2/config';
 import type { LanguageProjection as LanguageProjectionPart } from '@blip2/interfaces';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
+
 import { buildLanguageProjection, type ProjectionSize } from './language-projection-graph.ts';
 
 /** The linear layer between Q-Former and language model. */
@@ -12,7 +13,11 @@ export interface LanguageProjection extends LanguageProjectionPart {
 /** Where the layer lies in a whole model's checkpoint. */
 const PATH = 'language_projection';
 
-export function createLanguageProjection(size: ProjectionSize, weights: PartWeights, options: PartOptions = {}): LanguageProjection {
+export function createLanguageProjection(
+  size: ProjectionSize,
+  weights: PartWeights,
+  options: PartOptions = {},
+): LanguageProjection {
   const sessions = lazySessions('language projection', options);
   const dispose = async (): Promise<void> => {
     await sessions[Symbol.asyncDispose]();
@@ -21,7 +26,9 @@ export function createLanguageProjection(size: ProjectionSize, weights: PartWeig
   return {
     ...size,
     async project(queries) {
-      const session = await sessions.get('projection', () => buildLanguageProjection(size, weights.store, weights.prefix));
+      const session = await sessions.get('projection', () =>
+        buildLanguageProjection(size, weights.store, weights.prefix),
+      );
       return (await session.run({ query_output: queries })).inputs_embeds;
     },
     dispose,
@@ -36,7 +43,11 @@ async function fromPretrained(source: string, options: PartOptions & ResolveOpti
   const textConfig = TextConfig.fromJson(json, folder);
   // The reference projects to the language model's hidden width, also where its words are narrower.
   const outFeatures = textConfig.modelType === 't5' ? textConfig.dModel : textConfig.hiddenSize;
-  return createLanguageProjection({ inFeatures: qformerConfig.hiddenSize, outFeatures }, await openPartWeights(folder, PATH), options);
+  return createLanguageProjection(
+    { inFeatures: qformerConfig.hiddenSize, outFeatures },
+    await openPartWeights(folder, PATH),
+    options,
+  );
 }
 
 export const LanguageProjection: {

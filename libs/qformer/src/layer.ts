@@ -1,5 +1,18 @@
 import type { Blip2QFormerConfig } from '@blip2/config';
-import { activation, add, attention, concat, layerNorm, linear, slice, splitHeads, type Graph, type Value, type Weights } from '@blip2/onnx';
+import {
+  activation,
+  add,
+  attention,
+  concat,
+  type Graph,
+  layerNorm,
+  linear,
+  slice,
+  splitHeads,
+  type Value,
+  type Weights,
+} from '@blip2/onnx';
+
 import type { QFormerRequest } from './graph.ts';
 import { relativeScores } from './relative-scores.ts';
 
@@ -32,21 +45,51 @@ export interface LayerOutput {
   readonly keyValue: KeyValue | undefined;
 }
 
-/** Self-attention over all positions; then queries read the image and have a feed-forward of their own, text has the plain one. */
-export function qformerLayer(g: Graph, x: F32, weights: Weights, config: Blip2QFormerConfig, { queryLength, attentions, keyValues = false }: QFormerRequest, context: LayerContext): LayerOutput {
+/**
+ * Self-attention over all positions; then queries read the image and have a feed-forward of their own, text has the
+ * plain one.
+ */
+export function qformerLayer(
+  g: Graph,
+  x: F32,
+  weights: Weights,
+  config: Blip2QFormerConfig,
+  { queryLength, attentions, keyValues = false }: QFormerRequest,
+  context: LayerContext,
+): LayerOutput {
   const { image, headMask } = context;
   return g.scope(weights.path, () => {
     const self = attentionBlock(g, x, weights.at('attention'), config, {
-      source: x, sourceSize: config.hiddenSize, bias: context.bias, headMask, distances: context.distances, past: context.past, attentions, keyValues,
+      source: x,
+      sourceSize: config.hiddenSize,
+      bias: context.bias,
+      headMask,
+      distances: context.distances,
+      past: context.past,
+      attentions,
+      keyValues,
     });
     const { probabilities, keyValue } = self;
-    if (queryLength === 0) return { states: feedForward(g, self.states, weights, config, ''), probabilities, crossProbabilities: undefined, keyValue };
+    if (queryLength === 0)
+      return {
+        states: feedForward(g, self.states, weights, config, ''),
+        probabilities,
+        crossProbabilities: undefined,
+        keyValue,
+      };
 
     let queries = queryLength === 'all' ? self.states : slice(g, self.states, 1, 0, queryLength);
     let crossProbabilities: F32 | undefined;
     if (image) {
       const cross = attentionBlock(g, queries, weights.at('crossattention'), config, {
-        source: image, sourceSize: config.encoderHiddenSize, bias: context.imageBias, headMask, distances: context.imageDistances, past: undefined, attentions, keyValues: false,
+        source: image,
+        sourceSize: config.encoderHiddenSize,
+        bias: context.imageBias,
+        headMask,
+        distances: context.imageDistances,
+        past: undefined,
+        attentions,
+        keyValues: false,
       });
       queries = cross.states;
       crossProbabilities = cross.probabilities;
@@ -78,20 +121,42 @@ interface AttentionBlockOutput {
 }
 
 /** `norm(dense(attention(x, source)) + x)`. */
-function attentionBlock(g: Graph, x: F32, weights: Weights, config: Blip2QFormerConfig, { source, sourceSize, bias, headMask, distances, past, attentions, keyValues }: AttentionBlockOptions): AttentionBlockOutput {
+function attentionBlock(
+  g: Graph,
+  x: F32,
+  weights: Weights,
+  config: Blip2QFormerConfig,
+  { source, sourceSize, bias, headMask, distances, past, attentions, keyValues }: AttentionBlockOptions,
+): AttentionBlockOutput {
   const { hiddenSize, numAttentionHeads: numHeads } = config;
   const inner = weights.at('attention');
   const query = linear(g, x, inner.at('query'), { inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true });
   let key = linear(g, source, inner.at('key'), { inFeatures: sourceSize, outFeatures: hiddenSize, bias: true });
   let value = linear(g, source, inner.at('value'), { inFeatures: sourceSize, outFeatures: hiddenSize, bias: true });
-  if (past || keyValues || distances) [key, value] = [join(g, past?.key, splitHeads(g, key, numHeads)), join(g, past?.value, splitHeads(g, value, numHeads))];
+  if (past || keyValues || distances)
+    [key, value] = [
+      join(g, past?.key, splitHeads(g, key, numHeads)),
+      join(g, past?.value, splitHeads(g, value, numHeads)),
+    ];
   const relative = distances && relativeScores(g, { query, key, distances }, inner.at('distance_embedding'), config);
   const total = relative && bias ? add(g, relative, bias) : (relative ?? bias);
   // The fused operator takes no mask that is spread over the query positions.
-  const { context, probabilities } = attention(g, { query, key, value, ...(total && { bias: total }), ...(headMask && { headMask }) }, { numHeads, probabilities: attentions || total !== undefined });
-  const dense = linear(g, context, weights.at('output.dense'), { inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true });
+  const { context, probabilities } = attention(
+    g,
+    { query, key, value, ...(total && { bias: total }), ...(headMask && { headMask }) },
+    { numHeads, probabilities: attentions || total !== undefined },
+  );
+  const dense = linear(g, context, weights.at('output.dense'), {
+    inFeatures: hiddenSize,
+    outFeatures: hiddenSize,
+    bias: true,
+  });
   const states = layerNorm(g, add(g, dense, x), weights.at('output.LayerNorm'), { epsilon: config.layerNormEps });
-  return { states, probabilities: attentions ? probabilities : undefined, keyValue: keyValues ? { key, value } : undefined };
+  return {
+    states,
+    probabilities: attentions ? probabilities : undefined,
+    keyValue: keyValues ? { key, value } : undefined,
+  };
 }
 
 /** New positions after earlier ones, `[batch, heads, positions, headSize]`. */
@@ -102,8 +167,16 @@ function join(g: Graph, past: F32 | undefined, fresh: F32): F32 {
 /** `norm(output(act(intermediate(x))) + x)`, with the weights of queries (`_query`) or of text (no suffix). */
 function feedForward(g: Graph, x: F32, weights: Weights, config: Blip2QFormerConfig, suffix: '' | '_query'): F32 {
   const { hiddenSize, intermediateSize, hiddenAct, layerNormEps: epsilon } = config;
-  const wide = linear(g, x, weights.at(`intermediate${suffix}.dense`), { inFeatures: hiddenSize, outFeatures: intermediateSize, bias: true });
+  const wide = linear(g, x, weights.at(`intermediate${suffix}.dense`), {
+    inFeatures: hiddenSize,
+    outFeatures: intermediateSize,
+    bias: true,
+  });
   const output = weights.at(`output${suffix}`);
-  const narrow = linear(g, activation(g, wide, hiddenAct), output.at('dense'), { inFeatures: intermediateSize, outFeatures: hiddenSize, bias: true });
+  const narrow = linear(g, activation(g, wide, hiddenAct), output.at('dense'), {
+    inFeatures: intermediateSize,
+    outFeatures: hiddenSize,
+    bias: true,
+  });
   return layerNorm(g, add(g, narrow, x), output.at('LayerNorm'), { epsilon });
 }

@@ -1,4 +1,4 @@
-import { Blip2Error, type AttentionMask, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
+import { type AttentionMask, Blip2Error, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
 import { MASKED } from '@blip2/onnx';
 import { asRows } from '@blip2/runtime';
 
@@ -8,7 +8,9 @@ export type QFormerMask = Rows | readonly AttentionMask[];
 type MaskBias = Tensor<'float32', [batch: number, heads: 1, positions: number, keys: number]>;
 
 /** A mask over keys as a bias of the scores of every head and query: `[batch, keys] → [batch, 1, 1, keys]`. */
-export function maskBias(mask: readonly TokenIds[]): Tensor<'float32', [batch: number, heads: 1, queries: 1, keys: number]> {
+export function maskBias(
+  mask: readonly TokenIds[],
+): Tensor<'float32', [batch: number, heads: 1, queries: 1, keys: number]> {
   return { type: 'float32', dims: [mask.length, 1, 1, mask[0]?.length ?? 0], data: biases(mask.flat()) };
 }
 
@@ -34,7 +36,11 @@ function evenRows(rows: readonly TokenIds[]): readonly TokenIds[] {
 }
 
 function unevenMask(expected: number, got: number): Blip2Error {
-  return new Blip2Error('SHAPE_MISMATCH', 'Rows of a mask differ in length', { where: 'attentionMask', expected: String(expected), got: String(got) });
+  return new Blip2Error('SHAPE_MISMATCH', 'Rows of a mask differ in length', {
+    where: 'attentionMask',
+    expected: String(expected),
+    got: String(got),
+  });
 }
 
 function biases(counts: readonly number[]): Float32Array {

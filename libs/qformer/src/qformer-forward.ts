@@ -1,9 +1,25 @@
 import type { PartWeights } from '@blip2/checkpoint';
 import type { Blip2QFormerConfig } from '@blip2/config';
-import { Blip2Error, type Attentions, type HiddenStates, type InputsOf, type PatchFeatures, type QueryFeatures, type Rows, type Tensor } from '@blip2/interfaces';
+import {
+  type Attentions,
+  Blip2Error,
+  type HiddenStates,
+  type InputsOf,
+  type PatchFeatures,
+  type QueryFeatures,
+  type Rows,
+  type Tensor,
+} from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
 import type { LazySessions } from '@blip2/runtime';
-import { buildQFormer, crossAttentionLayers, hasRelativePositions, type QFormerRequest, type QFormerSignature } from './graph.ts';
+
+import {
+  buildQFormer,
+  crossAttentionLayers,
+  hasRelativePositions,
+  type QFormerRequest,
+  type QFormerSignature,
+} from './graph.ts';
 import { anyMaskBias, isPairMask, type QFormerMask } from './mask-bias.ts';
 import { imageDistances, selfDistances } from './relative-scores.ts';
 
@@ -20,19 +36,24 @@ export interface QFormerForwardInputs {
   readonly queryEmbeds?: QueryFeatures;
   /** How many of the positions are queries, which alone read the image; the rest are text. Default: all. */
   readonly queryLength?: number;
-  /** `[batch, past + positions]`, or `[batch, positions, past + positions]` where positions see different ones; default: every position counts. */
+  /**
+   * `[batch, past + positions]`, or `[batch, positions, past + positions]` where positions see different ones; default:
+   * every position counts.
+   */
   readonly attentionMask?: QFormerMask;
   /** `[batch, patches, encoderHidden]`; needed as soon as there are queries. */
   readonly encoderHiddenStates?: PatchFeatures;
   /** `[batch, patches]`; default: every patch counts. */
   readonly encoderAttentionMask?: Rows;
   /**
-   * Factors of the probabilities of self- and cross-attention, `[heads]` for every layer or `[layers, heads]`; 0 turns a head off. Nothing is
+   * Factors of the probabilities of self- and cross-attention, `[heads]` for every layer or `[layers, heads]`; 0 turns
+   * a head off. Nothing is
    * renormalised, and recorded maps are from before it. Of the older reference (up to 4.57).
    */
   readonly headMask?: Tensor<'float32'>;
   /**
-   * What `useCache` gave for the positions before these, one entry per layer. They are attended to, as long as the mask says so, but do not change:
+   * What `useCache` gave for the positions before these, one entry per layer. They are attended to, as long as the mask
+   * says so, but do not change:
    * equal to one run over all positions under a causal mask. Of the older reference.
    */
   readonly pastKeyValues?: readonly QFormerKeyValue[];
@@ -54,7 +75,9 @@ export interface QFormerOutput {
   readonly hiddenStates?: readonly HiddenStates[];
   /** Self-attention probabilities of each layer, `[batch, heads, positions, past + positions]`. */
   readonly attentions?: readonly Attentions[];
-  /** Probabilities over the patches, of the layers that have cross-attention only, `[batch, heads, queries, patches]`. */
+  /**
+   * Probabilities over the patches, of the layers that have cross-attention only, `[batch, heads, queries, patches]`.
+   */
   readonly crossAttentions?: readonly Attentions[];
   /** With `useCache`: keys and values of all positions so far, layer by layer. */
   readonly pastKeyValues?: readonly QFormerKeyValue[];
@@ -64,7 +87,13 @@ export type GivenInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFe
 export type AskedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
 
 /** Runs the graph that these inputs and outputs need. */
-export async function runQFormer(sessions: LazySessions, config: Blip2QFormerConfig, { store, prefix }: PartWeights, inputs: GivenInputs, asked: AskedOutputs): Promise<QFormerOutput> {
+export async function runQFormer(
+  sessions: LazySessions,
+  config: Blip2QFormerConfig,
+  { store, prefix }: PartWeights,
+  inputs: GivenInputs,
+  asked: AskedOutputs,
+): Promise<QFormerOutput> {
   const { queryEmbeds, queryLength = queryEmbeds.dims[1] } = inputs;
   expectQueries(queryLength, queryEmbeds, inputs.encoderHiddenStates);
   expectPast(config, queryLength, inputs.pastKeyValues);
@@ -81,7 +110,12 @@ export async function runQFormer(sessions: LazySessions, config: Blip2QFormerCon
       attentions: layeredTensors(outputs, 'attentions', numHiddenLayers, 4),
       crossAttentions: layeredTensors(outputs, 'cross_attentions', crossLayers, 4),
     }),
-    ...(request.keyValues && { pastKeyValues: zip(layeredTensors(outputs, 'key', numHiddenLayers, 4), layeredTensors(outputs, 'value', numHiddenLayers, 4)) }),
+    ...(request.keyValues && {
+      pastKeyValues: zip(
+        layeredTensors(outputs, 'key', numHiddenLayers, 4),
+        layeredTensors(outputs, 'value', numHiddenLayers, 4),
+      ),
+    }),
   };
 }
 
@@ -107,9 +141,22 @@ function requestOf(inputs: GivenInputs, queryLength: number, asked: AskedOutputs
 }
 
 function graphInputs(config: Blip2QFormerConfig, inputs: GivenInputs, queryLength: number): InputsOf<QFormerSignature> {
-  const { queryEmbeds, encoderHiddenStates: patches, attentionMask, encoderAttentionMask, headMask, pastKeyValues } = inputs;
+  const {
+    queryEmbeds,
+    encoderHiddenStates: patches,
+    attentionMask,
+    encoderAttentionMask,
+    headMask,
+    pastKeyValues,
+  } = inputs;
   const past = pastKeyValues?.[0]?.key.dims[2] ?? 0;
-  const entries = (pastKeyValues ?? []).flatMap(({ key, value }, layer) => [[`past_key.${layer}`, key], [`past_value.${layer}`, value]] as const);
+  const entries = (pastKeyValues ?? []).flatMap(
+    ({ key, value }, layer) =>
+      [
+        [`past_key.${layer}`, key],
+        [`past_value.${layer}`, value],
+      ] as const,
+  );
   return {
     query_embeds: queryEmbeds,
     ...(patches && { encoder_hidden_states: patches }),
@@ -117,33 +164,71 @@ function graphInputs(config: Blip2QFormerConfig, inputs: GivenInputs, queryLengt
     ...(encoderAttentionMask && { encoder_attention_bias: anyMaskBias(encoderAttentionMask) }),
     ...(headMask && { head_mask: everyLayer(config, headMask) }),
     ...(hasRelativePositions(config) && { distances: selfDistances(config, queryEmbeds.dims[1], past) }),
-    ...(hasRelativePositions(config) && patches && queryLength > 0 && { image_distances: imageDistances(config, queryLength, patches.dims[1]) }),
+    ...(hasRelativePositions(config) &&
+      patches &&
+      queryLength > 0 && { image_distances: imageDistances(config, queryLength, patches.dims[1]) }),
     ...Object.fromEntries(entries),
   };
 }
 
 /** `[heads]` or `[layers, heads]` as `[layers, heads, 1, 1]`. */
-function everyLayer({ numHiddenLayers: layers, numAttentionHeads: heads }: Blip2QFormerConfig, { dims, data }: Tensor<'float32'>): Tensor<'float32', [layers: number, heads: number, 1, 1]> {
+function everyLayer(
+  { numHiddenLayers: layers, numAttentionHeads: heads }: Blip2QFormerConfig,
+  { dims, data }: Tensor<'float32'>,
+): Tensor<'float32', [layers: number, heads: number, 1, 1]> {
   const one = dims.length === 1 && dims[0] === heads;
   if (!one && !(dims.length === 2 && dims[0] === layers && dims[1] === heads)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The head mask does not fit', { where: 'headMask', expected: `[${heads}] or [${layers}, ${heads}]`, got: `[${dims.join(', ')}]` });
+    throw new Blip2Error('SHAPE_MISMATCH', 'The head mask does not fit', {
+      where: 'headMask',
+      expected: `[${heads}] or [${layers}, ${heads}]`,
+      got: `[${dims.join(', ')}]`,
+    });
   }
-  return { type: 'float32', dims: [layers, heads, 1, 1], data: Float32Array.from({ length: layers * heads }, (_, index) => data[one ? index % heads : index] ?? 0) };
+  return {
+    type: 'float32',
+    dims: [layers, heads, 1, 1],
+    data: Float32Array.from({ length: layers * heads }, (_, index) => data[one ? index % heads : index] ?? 0),
+  };
 }
 
-function expectQueries(queryLength: number, { dims: [, positions] }: QueryFeatures, patches: PatchFeatures | undefined): void {
+function expectQueries(
+  queryLength: number,
+  { dims: [, positions] }: QueryFeatures,
+  patches: PatchFeatures | undefined,
+): void {
   if (!Number.isInteger(queryLength) || queryLength < 0 || queryLength > positions) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'There are not that many positions', { where: 'queryLength', expected: `0 to ${positions}`, got: String(queryLength) });
+    throw new Blip2Error('INVALID_ARGUMENT', 'There are not that many positions', {
+      where: 'queryLength',
+      expected: `0 to ${positions}`,
+      got: String(queryLength),
+    });
   }
-  if (queryLength > 0 && !patches) throw new Blip2Error('INVALID_ARGUMENT', 'Queries need an image to read', { where: 'encoderHiddenStates', expected: '[batch, patches, hidden]', got: 'nothing' });
+  if (queryLength > 0 && !patches)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Queries need an image to read', {
+      where: 'encoderHiddenStates',
+      expected: '[batch, patches, hidden]',
+      got: 'nothing',
+    });
 }
 
-function expectPast(config: Blip2QFormerConfig, queryLength: number, past: readonly QFormerKeyValue[] | undefined): void {
+function expectPast(
+  config: Blip2QFormerConfig,
+  queryLength: number,
+  past: readonly QFormerKeyValue[] | undefined,
+): void {
   if (!past) return;
   if (past.length !== config.numHiddenLayers) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Another number of layers was cached', { where: 'pastKeyValues', expected: String(config.numHiddenLayers), got: String(past.length) });
+    throw new Blip2Error('SHAPE_MISMATCH', 'Another number of layers was cached', {
+      where: 'pastKeyValues',
+      expected: String(config.numHiddenLayers),
+      got: String(past.length),
+    });
   }
   if (queryLength > 0 && hasRelativePositions(config)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Relative positions count queries from the first one: they cannot go on from a cache', { where: 'pastKeyValues', fix: 'Give all queries at once; text can go on from them' });
+    throw new Blip2Error(
+      'INVALID_ARGUMENT',
+      'Relative positions count queries from the first one: they cannot go on from a cache',
+      { where: 'pastKeyValues', fix: 'Give all queries at once; text can go on from them' },
+    );
   }
 }

@@ -1,7 +1,10 @@
-/** Relative positions of the Q-Former (arXiv 1803.02155 and 2009.13658; transformers up to 4.57, `position_embedding_type`). */
+/**
+ * Relative positions of the Q-Former (arXiv 1803.02155 and 2009.13658; transformers up to 4.57,
+ * `position_embedding_type`).
+ */
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { Blip2Error, type Tensor } from '@blip2/interfaces';
-import { add, gather, matMul, reshape, scale, transpose, type Graph, type Value, type Weights } from '@blip2/onnx';
+import { add, gather, type Graph, matMul, reshape, scale, transpose, type Value, type Weights } from '@blip2/onnx';
 
 type F32 = Value<'float32'>;
 
@@ -15,46 +18,93 @@ export interface RelativeInputs {
 }
 
 /**
- * What the distance of two positions adds to their score, scaled as scores are: `q·d(i − j) / √headSize`, with `relative_key_query` also `k·d(i − j)`;
+ * What the distance of two positions adds to their score, scaled as scores are: `q·d(i − j) / √headSize`, with
+ * `relative_key_query` also `k·d(i − j)`;
  * `[batch, heads, positions, keys]`. All heads share one table `[2 · maxPositionEmbeddings − 1, headSize]`.
  */
-export function relativeScores(g: Graph, { query, key, distances }: RelativeInputs, weights: Weights, config: Blip2QFormerConfig): F32 {
+export function relativeScores(
+  g: Graph,
+  { query, key, distances }: RelativeInputs,
+  weights: Weights,
+  config: Blip2QFormerConfig,
+): F32 {
   const { hiddenSize, numAttentionHeads, maxPositionEmbeddings, positionEmbeddingType } = config;
   const headSize = hiddenSize / numAttentionHeads;
   return g.scope(weights.path, () => {
     const table = weights.get('weight', [2 * maxPositionEmbeddings - 1, headSize]);
     const vectors = gather(g, table, distances, 0);
     // One product per position: its heads against its row of vectors.
-    const ofQuery = transpose(g, matMul(g, reshape(g, query, [0, 0, numAttentionHeads, headSize]), vectors, { transposeB: true }), [0, 2, 1, 3]);
+    const ofQuery = transpose(
+      g,
+      matMul(g, reshape(g, query, [0, 0, numAttentionHeads, headSize]), vectors, { transposeB: true }),
+      [0, 2, 1, 3],
+    );
     if (positionEmbeddingType === 'relative_key') return scale(g, ofQuery, headSize ** -0.5);
-    const ofKey = transpose(g, matMul(g, transpose(g, key, [0, 2, 1, 3]), transpose(g, vectors, [1, 0, 2]), { transposeB: true }), [0, 2, 3, 1]);
+    const ofKey = transpose(
+      g,
+      matMul(g, transpose(g, key, [0, 2, 1, 3]), transpose(g, vectors, [1, 0, 2]), { transposeB: true }),
+      [0, 2, 3, 1],
+    );
     return scale(g, add(g, ofQuery, ofKey), headSize ** -0.5);
   });
 }
 
-/** Row of the table for query position `past + i` and key position `j`. @throws Blip2Error `SEQUENCE_TOO_LONG` beyond the table. */
-export function selfDistances({ maxPositionEmbeddings }: Blip2QFormerConfig, positions: number, past: number): Tensor<'int64', [positions: number, keys: number]> {
+/**
+ * Row of the table for query position `past + i` and key position `j`. @throws Blip2Error `SEQUENCE_TOO_LONG` beyond
+ * the table.
+ */
+export function selfDistances(
+  { maxPositionEmbeddings }: Blip2QFormerConfig,
+  positions: number,
+  past: number,
+): Tensor<'int64', [positions: number, keys: number]> {
   if (past + positions > maxPositionEmbeddings) {
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The table of relative positions is too short', { where: 'queryEmbeds', expected: `at most ${maxPositionEmbeddings} positions`, got: String(past + positions) });
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The table of relative positions is too short', {
+      where: 'queryEmbeds',
+      expected: `at most ${maxPositionEmbeddings} positions`,
+      got: String(past + positions),
+    });
   }
   return distanceRows(positions, past + positions, (row, column) => past + row - column + maxPositionEmbeddings - 1);
 }
 
 /**
- * Rows of the table for queries and image positions. The reference counts distances between the queries alone and applies them to the image, so that it
+ * Rows of the table for queries and image positions. The reference counts distances between the queries alone and
+ * applies them to the image, so that it
  * works for equal numbers only; a single query has distance 0 from every image position.
  * @throws Blip2Error `SHAPE_MISMATCH` for other numbers.
  */
-export function imageDistances({ maxPositionEmbeddings }: Blip2QFormerConfig, queries: number, patches: number): Tensor<'int64', [queries: number, patches: number]> {
+export function imageDistances(
+  { maxPositionEmbeddings }: Blip2QFormerConfig,
+  queries: number,
+  patches: number,
+): Tensor<'int64', [queries: number, patches: number]> {
   if (queries !== 1 && queries !== patches) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Relative positions between queries and an image need as many queries as image positions', {
-      where: 'encoderHiddenStates', expected: `${queries} image positions, or a single query`, got: String(patches), fix: 'Use an image size that gives as many patches, or a Q-Former with absolute positions',
-    });
+    throw new Blip2Error(
+      'SHAPE_MISMATCH',
+      'Relative positions between queries and an image need as many queries as image positions',
+      {
+        where: 'encoderHiddenStates',
+        expected: `${queries} image positions, or a single query`,
+        got: String(patches),
+        fix: 'Use an image size that gives as many patches, or a Q-Former with absolute positions',
+      },
+    );
   }
-  return distanceRows(queries, patches, (row, column) => (queries === 1 ? 0 : row - column) + maxPositionEmbeddings - 1);
+  return distanceRows(
+    queries,
+    patches,
+    (row, column) => (queries === 1 ? 0 : row - column) + maxPositionEmbeddings - 1,
+  );
 }
 
-function distanceRows(rows: number, columns: number, at: (row: number, column: number) => number): Tensor<'int64', [number, number]> {
-  const data = BigInt64Array.from({ length: rows * columns }, (_, index) => BigInt(at(Math.floor(index / columns), index % columns)));
+function distanceRows(
+  rows: number,
+  columns: number,
+  at: (row: number, column: number) => number,
+): Tensor<'int64', [number, number]> {
+  const data = BigInt64Array.from({ length: rows * columns }, (_, index) =>
+    BigInt(at(Math.floor(index / columns), index % columns)),
+  );
   return { type: 'int64', dims: [rows, columns], data };
 }

@@ -1,6 +1,20 @@
-/** The small layers after the Q-Former of a retrieval model (arXiv 2301.12597, section 3.1); checkpoint paths `vision_projection`, `text_projection`, `itm_head`. */
+/**
+ * The small layers after the Q-Former of a retrieval model (arXiv 2301.12597, section 3.1); checkpoint paths
+ * `vision_projection`, `text_projection`, `itm_head`.
+ */
 import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
-import { binary, buildGraph, linear, recordWeights, type Graph, type RecordedWeight, type Value, type WeightFinder, type WrittenModel } from '@blip2/onnx';
+import {
+  binary,
+  buildGraph,
+  type Graph,
+  linear,
+  type RecordedWeight,
+  recordWeights,
+  type Value,
+  type WeightFinder,
+  type WrittenModel,
+} from '@blip2/onnx';
+
 import type { ProjectionSize } from './language-projection-graph.ts';
 
 export interface RetrievalProjectionSignature {
@@ -19,16 +33,30 @@ export const MATCHING_CLASSES = 2;
 const SHORTEST = 1e-12;
 
 /** Every position into the space in which images and texts are compared, each vector of length 1. */
-export function buildRetrievalProjection({ inFeatures, outFeatures }: ProjectionSize, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<RetrievalProjectionSignature> {
-  const signature = { inputs: { states: f32('batch', 'positions', inFeatures) }, outputs: { embeds: f32('batch', 'positions', outFeatures) } };
+export function buildRetrievalProjection(
+  { inFeatures, outFeatures }: ProjectionSize,
+  weights: WeightStore | WeightFinder,
+  prefix: string,
+): WrittenModel<RetrievalProjectionSignature> {
+  const signature = {
+    inputs: { states: f32('batch', 'positions', inFeatures) },
+    outputs: { embeds: f32('batch', 'positions', outFeatures) },
+  };
   return buildGraph({ name: 'retrieval_projection', signature, weights, prefix }, (g, { states }, root) => ({
     embeds: unitLength(g, linear(g, states, root, { inFeatures, outFeatures, bias: true })),
   }));
 }
 
 /** Does a text match an image? The head scores every query; the answer is the mean of their scores. */
-export function buildMatchingHead(inFeatures: number, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<MatchingHeadSignature> {
-  const signature = { inputs: { states: f32('batch', 'queries', inFeatures) }, outputs: { logits: f32('batch', MATCHING_CLASSES) } };
+export function buildMatchingHead(
+  inFeatures: number,
+  weights: WeightStore | WeightFinder,
+  prefix: string,
+): WrittenModel<MatchingHeadSignature> {
+  const signature = {
+    inputs: { states: f32('batch', 'queries', inFeatures) },
+    outputs: { logits: f32('batch', MATCHING_CLASSES) },
+  };
   return buildGraph({ name: 'itm_head', signature, weights, prefix }, (g, { states }, root) => {
     const scores = linear(g, states, root, { inFeatures, outFeatures: MATCHING_CLASSES, bias: true });
     return { logits: reduce(g, 'ReduceMean', scores, 1, ['batch', MATCHING_CLASSES]) };
@@ -37,14 +65,28 @@ export function buildMatchingHead(inFeatures: number, weights: WeightStore | Wei
 
 function unitLength(g: Graph, x: Value<'float32'>): Value<'float32'> {
   const length = reduce(g, 'ReduceL2', x, -1, [...x.axes.slice(0, -1), 1]);
-  const divisor = g.node('Max', [length, g.constant('float32', [], [SHORTEST])], { type: 'float32', axes: length.axes });
+  const divisor = g.node('Max', [length, g.constant('float32', [], [SHORTEST])], {
+    type: 'float32',
+    axes: length.axes,
+  });
   return binary(g, 'Div', x, divisor);
 }
 
 /** One axis folded; it stays, of length 1, if `axes` says so. */
-function reduce(g: Graph, operator: 'ReduceMean' | 'ReduceL2', x: Value<'float32'>, axis: number, axes: Value['axes']): Value<'float32'> {
+function reduce(
+  g: Graph,
+  operator: 'ReduceMean' | 'ReduceL2',
+  x: Value<'float32'>,
+  axis: number,
+  axes: Value['axes'],
+): Value<'float32'> {
   const keep = axes.length === x.axes.length ? 1 : 0;
-  return g.node(operator, [x, g.constant('int64', [1], [axis])], { type: 'float32', axes }, { attributes: { keepdims: { int: keep } } });
+  return g.node(
+    operator,
+    [x, g.constant('int64', [1], [axis])],
+    { type: 'float32', axes },
+    { attributes: { keepdims: { int: keep } } },
+  );
 }
 
 /** Every tensor of a projection's checkpoint, by name and shape. */

@@ -1,7 +1,8 @@
-import { openPartWeights, resolveSource, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { openPartWeights, type PartWeights, type ResolveOptions, resolveSource } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import type { OnnxModel, QueryFeatures, Session, Signature, Tensor } from '@blip2/interfaces';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
+
 import type { ProjectionSize } from './language-projection-graph.ts';
 import { buildMatchingHead, buildRetrievalProjection } from './retrieval-heads-graph.ts';
 
@@ -35,7 +36,12 @@ interface LazyHead<S extends Signature> {
 }
 
 /** The one session of a head, and its end. */
-function lazyHead<S extends Signature>(name: string, weights: PartWeights, options: PartOptions, build: () => OnnxModel<S>): LazyHead<S> {
+function lazyHead<S extends Signature>(
+  name: string,
+  weights: PartWeights,
+  options: PartOptions,
+  build: () => OnnxModel<S>,
+): LazyHead<S> {
   const sessions = lazySessions(name, options);
   return {
     session: () => sessions.get(name, build),
@@ -46,20 +52,46 @@ function lazyHead<S extends Signature>(name: string, weights: PartWeights, optio
   };
 }
 
-export function createRetrievalProjection(size: ProjectionSize, weights: PartWeights, options: PartOptions = {}): RetrievalProjection {
-  const { session, dispose } = lazyHead('retrieval projection', weights, options, () => buildRetrievalProjection(size, weights.store, weights.prefix));
-  return { ...size, project: async (states) => (await (await session()).run({ states })).embeds, dispose, [Symbol.asyncDispose]: dispose };
+export function createRetrievalProjection(
+  size: ProjectionSize,
+  weights: PartWeights,
+  options: PartOptions = {},
+): RetrievalProjection {
+  const { session, dispose } = lazyHead('retrieval projection', weights, options, () =>
+    buildRetrievalProjection(size, weights.store, weights.prefix),
+  );
+  return {
+    ...size,
+    project: async (states) => (await (await session()).run({ states })).embeds,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 export function createMatchingHead(inFeatures: number, weights: PartWeights, options: PartOptions = {}): MatchingHead {
-  const { session, dispose } = lazyHead('matching head', weights, options, () => buildMatchingHead(inFeatures, weights.store, weights.prefix));
-  return { inFeatures, classify: async (states) => (await (await session()).run({ states })).logits, dispose, [Symbol.asyncDispose]: dispose };
+  const { session, dispose } = lazyHead('matching head', weights, options, () =>
+    buildMatchingHead(inFeatures, weights.store, weights.prefix),
+  );
+  return {
+    inFeatures,
+    classify: async (states) => (await (await session()).run({ states })).logits,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
-async function loadProjection(source: string, name: RetrievalProjectionName, options: PartOptions & ResolveOptions = {}): Promise<RetrievalProjection> {
+async function loadProjection(
+  source: string,
+  name: RetrievalProjectionName,
+  options: PartOptions & ResolveOptions = {},
+): Promise<RetrievalProjection> {
   const folder = await resolveSource(source, options);
   const { qformerConfig, imageTextHiddenSize } = Blip2Config.fromJson(await readConfig(folder), folder);
-  return createRetrievalProjection({ inFeatures: qformerConfig.hiddenSize, outFeatures: imageTextHiddenSize }, await openPartWeights(folder, name), options);
+  return createRetrievalProjection(
+    { inFeatures: qformerConfig.hiddenSize, outFeatures: imageTextHiddenSize },
+    await openPartWeights(folder, name),
+    options,
+  );
 }
 
 async function loadHead(source: string, options: PartOptions & ResolveOptions = {}): Promise<MatchingHead> {

@@ -1,13 +1,21 @@
 import { join } from 'node:path';
-import { createRandomPartWeights, partWeights, type InitializeTensor } from '@blip2/checkpoint';
+
+import { createRandomPartWeights, type InitializeTensor, partWeights } from '@blip2/checkpoint';
 import { Blip2QFormerConfig } from '@blip2/config';
 import type { QueryFeatures } from '@blip2/interfaces';
 import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
 import { qformerTensors } from './graph.ts';
 import { MatchingHead, RetrievalProjection } from './retrieval-heads.ts';
-import { BLIP2_QFORMER_LAYOUT, createTextConditionedQFormer, INSTRUCTBLIP_QFORMER_LAYOUT, TextConditionedQFormer, type QFormerLayout } from './text-conditioned-qformer.ts';
+import {
+  BLIP2_QFORMER_LAYOUT,
+  createTextConditionedQFormer,
+  INSTRUCTBLIP_QFORMER_LAYOUT,
+  type QFormerLayout,
+  TextConditionedQFormer,
+} from './text-conditioned-qformer.ts';
 import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -18,12 +26,20 @@ const cases = [
 ] as const;
 
 function random(...dims: [number, number, number]): QueryFeatures {
-  return { type: 'float32', dims, data: Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) => pseudoRandom(index)) };
+  return {
+    type: 'float32',
+    dims,
+    data: Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) => pseudoRandom(index)),
+  };
 }
 const failure = (code: string): unknown => expect.objectContaining({ name: 'Blip2Error', code });
 
 describe.each(cases)('the Q-Former with text of %s', (_, folder) => {
-  for (const check of textConditionedQFormerConformance({ create: () => TextConditionedQFormer.fromPretrained(folder, { threads: 1 }), vocabularySize: 200 })) test(check.name, check.run);
+  for (const check of textConditionedQFormerConformance({
+    create: () => TextConditionedQFormer.fromPretrained(folder, { threads: 1 }),
+    vocabularySize: 200,
+  }))
+    test(check.name, check.run);
 });
 
 describe('a Q-Former that reads text', () => {
@@ -31,7 +47,9 @@ describe('a Q-Former that reads text', () => {
     await using withText = await TextConditionedQFormer.fromPretrained(itm);
     await using plain = await Blip2QFormerModel.fromPretrained(itm);
     const patches = random(2, 5, plain.encoderHiddenSize);
-    expect((await withText.forward({ encoderHiddenStates: patches })).lastHiddenState).toEqual(await plain.query(patches));
+    expect((await withText.forward({ encoderHiddenStates: patches })).lastHiddenState).toEqual(
+      await plain.query(patches),
+    );
   });
 
   test('numbers text positions from 0, also after the queries, unless told otherwise', async () => {
@@ -53,9 +71,14 @@ describe('a Q-Former that reads text', () => {
   test('refuses ids and positions that its tables lack, and masks of another shape', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(itm);
     const { vocabSize, maxPositionEmbeddings } = qformer.config;
-    for (const inputIds of [[[vocabSize]], [[-1]]]) await expect(qformer.read({ inputIds })).rejects.toEqual(failure('INVALID_ARGUMENT'));
-    await expect(qformer.read({ inputIds: [[1]], positionIds: [[maxPositionEmbeddings]] })).rejects.toEqual(failure('INVALID_ARGUMENT'));
-    await expect(qformer.read({ inputIds: [new Array<number>(maxPositionEmbeddings + 1).fill(1)] })).rejects.toEqual(failure('SEQUENCE_TOO_LONG'));
+    for (const inputIds of [[[vocabSize]], [[-1]]])
+      await expect(qformer.read({ inputIds })).rejects.toEqual(failure('INVALID_ARGUMENT'));
+    await expect(qformer.read({ inputIds: [[1]], positionIds: [[maxPositionEmbeddings]] })).rejects.toEqual(
+      failure('INVALID_ARGUMENT'),
+    );
+    await expect(qformer.read({ inputIds: [new Array<number>(maxPositionEmbeddings + 1).fill(1)] })).rejects.toEqual(
+      failure('SEQUENCE_TOO_LONG'),
+    );
     await expect(qformer.read({ inputIds: [[1, 2], [3]] })).rejects.toEqual(failure('SHAPE_MISMATCH'));
     await expect(qformer.read({ inputIds: [[1, 2]], attentionMask: [[1]] })).rejects.toEqual(failure('SHAPE_MISMATCH'));
   });
@@ -66,7 +89,15 @@ describe('a Q-Former that reads text', () => {
   });
 
   test('reads embeddings and norm where InstructBLIP keeps them', async () => {
-    const config = Blip2QFormerConfig.create({ hiddenSize: 12, numAttentionHeads: 3, numHiddenLayers: 2, intermediateSize: 16, encoderHiddenSize: 10, maxPositionEmbeddings: 9, vocabSize: 20 });
+    const config = Blip2QFormerConfig.create({
+      hiddenSize: 12,
+      numAttentionHeads: 3,
+      numHiddenLayers: 2,
+      intermediateSize: 16,
+      encoderHiddenSize: 10,
+      maxPositionEmbeddings: 9,
+      vocabSize: 20,
+    });
     await using own = await constantQFormer(config, BLIP2_QFORMER_LAYOUT);
     await using instruct = await constantQFormer(config, INSTRUCTBLIP_QFORMER_LAYOUT);
     const text = { inputIds: [[1, 2, 3]], attentionMask: [[1, 1, 1]] };
@@ -81,13 +112,21 @@ describe('heads of retrieval', () => {
     await using projection = await RetrievalProjection.fromPretrained(itm, 'vision_projection');
     const { data, dims } = await projection.project(random(2, 3, projection.inFeatures));
     expect(dims).toEqual([2, 3, projection.outFeatures]);
-    for (let row = 0; row < 6; row++) expect(Math.hypot(...data.subarray(row * dims[2], (row + 1) * dims[2]))).toBeCloseTo(1, 5);
+    for (let row = 0; row < 6; row++)
+      expect(Math.hypot(...data.subarray(row * dims[2], (row + 1) * dims[2]))).toBeCloseTo(1, 5);
   });
 
   test('the matching head is the mean over queries', async () => {
     await using head = await MatchingHead.fromPretrained(itm);
-    const [one, other] = [random(1, 1, head.inFeatures), { ...random(1, 1, head.inFeatures), data: random(1, 2, head.inFeatures).data.slice(head.inFeatures) }];
-    const both = await head.classify({ type: 'float32', dims: [1, 2, head.inFeatures], data: Float32Array.from([...one.data, ...other.data]) });
+    const [one, other] = [
+      random(1, 1, head.inFeatures),
+      { ...random(1, 1, head.inFeatures), data: random(1, 2, head.inFeatures).data.slice(head.inFeatures) },
+    ];
+    const both = await head.classify({
+      type: 'float32',
+      dims: [1, 2, head.inFeatures],
+      data: Float32Array.from([...one.data, ...other.data]),
+    });
     const [a, b] = [await head.classify(one), await head.classify(other)];
     expect(both.dims).toEqual([1, 2]);
     for (const column of [0, 1]) expect(both.data[column]).toBeCloseTo((a.data[column]! + b.data[column]!) / 2, 5);
@@ -95,12 +134,21 @@ describe('heads of retrieval', () => {
 });
 
 /** Every weight of one kind is the same number, wherever the layout puts it; the queries differ. */
-async function constantQFormer(config: Blip2QFormerConfig, { qformer, embeddings, norm }: QFormerLayout): Promise<TextConditionedQFormer> {
-  const tensors = [...qformerTensors(config, qformer, { norm, text: true }), ...textEmbeddingsTensors(config, embeddings)];
+async function constantQFormer(
+  config: Blip2QFormerConfig,
+  { qformer, embeddings, norm }: QFormerLayout,
+): Promise<TextConditionedQFormer> {
+  const tensors = [
+    ...qformerTensors(config, qformer, { norm, text: true }),
+    ...textEmbeddingsTensors(config, embeddings),
+  ];
   const initializer: InitializeTensor = (name) => ({ kind: name.endsWith('.bias') ? 'zeros' : 'ones' });
   const weights = await createRandomPartWeights(tensors, initializer);
   return createTextConditionedQFormer({
-    config, norm, weights: { ...weights, prefix: qformer }, embeddingWeights: partWeights(weights.store, embeddings),
+    config,
+    norm,
+    weights: { ...weights, prefix: qformer },
+    embeddingWeights: partWeights(weights.store, embeddings),
     queryTokens: { type: 'float32', dims: [1, 2, config.hiddenSize], data: random(1, 2, config.hiddenSize).data },
   });
 }

@@ -1,12 +1,35 @@
-import { convertPartWeights, openPartWeights, partWeights, resolveSource, type ConversionOptions, type PartWeights, type ResolveOptions } from '@blip2/checkpoint';
+import {
+  type ConversionOptions,
+  convertPartWeights,
+  openPartWeights,
+  type PartWeights,
+  partWeights,
+  type ResolveOptions,
+  resolveSource,
+} from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
-import { Blip2Error, type AttentionMask, type PatchFeatures, type QueryFeatures, type Rows, type TextConditionedQFormer as TextConditionedQFormerPart, type TokenIds } from '@blip2/interfaces';
+import {
+  type AttentionMask,
+  Blip2Error,
+  type PatchFeatures,
+  type QueryFeatures,
+  type Rows,
+  type TextConditionedQFormer as TextConditionedQFormerPart,
+  type TokenIds,
+} from '@blip2/interfaces';
 import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
-import { readQueryTokens, repeatQueries, type QueryTokens } from './blip2-qformer-model.ts';
-import { joinPositions, firstPositions } from './positions.ts';
-import { runQFormer, type AskedOutputs, type QFormerForwardInputs, type QFormerForwardOptions, type QFormerOutput } from './qformer-forward.ts';
-import { embedText } from './text-embeddings.ts';
+
+import { type QueryTokens, readQueryTokens, repeatQueries } from './blip2-qformer-model.ts';
 import { planQFormer } from './plan-qformer.ts';
+import { firstPositions, joinPositions } from './positions.ts';
+import {
+  type AskedOutputs,
+  type QFormerForwardInputs,
+  type QFormerForwardOptions,
+  type QFormerOutput,
+  runQFormer,
+} from './qformer-forward.ts';
+import { embedText } from './text-embeddings.ts';
 
 export interface QFormerTextInputs {
   /** `[batch, sequence]`. */
@@ -18,20 +41,33 @@ export interface QFormerTextInputs {
 }
 
 export interface QFormerReadInputs extends QFormerTextInputs {
-  /** `[batch, patches, encoderHidden]`: the queries read these and stand in front of the text. Without it the text stands alone. */
+  /**
+   * `[batch, patches, encoderHidden]`: the queries read these and stand in front of the text. Without it the text
+   * stands alone.
+   */
   readonly encoderHiddenStates?: PatchFeatures;
 }
 
 /**
- * A Q-Former that also reads text (arXiv 2301.12597, section 3.1: queries and text see each other): the seam, and the forward of its three ways
+ * A Q-Former that also reads text (arXiv 2301.12597, section 3.1: queries and text see each other): the seam, and the
+ * forward of its three ways
  * of running: queries alone, text alone, and both.
  */
 export interface TextConditionedQFormer extends TextConditionedQFormerPart {
   readonly config: Blip2QFormerConfig;
   readonly queryTokens: QueryTokens;
-  /** Word and position embeddings, not normed, `[batch, sequence, hidden]`; with `queryTokens` these stand in front: `[batch, queries + sequence, hidden]`. */
-  embed(inputs: Omit<QFormerTextInputs, 'attentionMask'>, options?: { readonly queryTokens?: boolean }): Promise<QueryFeatures>;
-  /** A text alone, or queries over an image and a text: states of all positions, queries first. The mask covers the text; queries always count. */
+  /**
+   * Word and position embeddings, not normed, `[batch, sequence, hidden]`; with `queryTokens` these stand in front:
+   * `[batch, queries + sequence, hidden]`.
+   */
+  embed(
+    inputs: Omit<QFormerTextInputs, 'attentionMask'>,
+    options?: { readonly queryTokens?: boolean },
+  ): Promise<QueryFeatures>;
+  /**
+   * A text alone, or queries over an image and a text: states of all positions, queries first. The mask covers the
+   * text; queries always count.
+   */
   read(inputs: QFormerReadInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
   /** Queries alone, or any embeddings: as `Blip2QFormerModel`. */
   forward(inputs: QFormerForwardInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
@@ -48,7 +84,11 @@ export interface QFormerLayout {
 /** BLIP-2's retrieval checkpoints. */
 export const BLIP2_QFORMER_LAYOUT: QFormerLayout = { qformer: 'qformer', embeddings: 'embeddings', norm: 'layernorm' };
 /** InstructBLIP's, where the embeddings are the Q-Former's own. */
-export const INSTRUCTBLIP_QFORMER_LAYOUT: QFormerLayout = { qformer: 'qformer', embeddings: 'qformer.embeddings', norm: 'embeddings.layernorm' };
+export const INSTRUCTBLIP_QFORMER_LAYOUT: QFormerLayout = {
+  qformer: 'qformer',
+  embeddings: 'qformer.embeddings',
+  norm: 'embeddings.layernorm',
+};
 
 /** What it is made of. */
 export interface TextConditionedQFormerParts {
@@ -62,21 +102,51 @@ export interface TextConditionedQFormerParts {
 }
 
 /** Puts a Q-Former with text together. Nothing is loaded before it is used. */
-export function createTextConditionedQFormer({ config, queryTokens, weights, embeddingWeights, norm = BLIP2_QFORMER_LAYOUT.norm }: TextConditionedQFormerParts, options: PartOptions = {}): TextConditionedQFormer {
+export function createTextConditionedQFormer(
+  { config, queryTokens, weights, embeddingWeights, norm = BLIP2_QFORMER_LAYOUT.norm }: TextConditionedQFormerParts,
+  options: PartOptions = {},
+): TextConditionedQFormer {
   const sessions = lazySessions('Q-Former', options);
   const run = (inputs: QFormerForwardInputs, asked: AskedOutputs): Promise<QFormerOutput> =>
-    runQFormer(sessions, config, weights, { ...inputs, queryEmbeds: inputs.queryEmbeds ?? repeatQueries(queryTokens, inputs.encoderHiddenStates?.dims[0] ?? 1) }, { ...asked, norm });
-  const asked = ({ outputHiddenStates, outputAttentions, useCache = false }: QFormerForwardOptions = {}): AskedOutputs => ({
-    hiddenStates: outputHiddenStates ?? config.outputHiddenStates, attentions: outputAttentions ?? config.outputAttentions, keyValues: useCache,
+    runQFormer(
+      sessions,
+      config,
+      weights,
+      {
+        ...inputs,
+        queryEmbeds: inputs.queryEmbeds ?? repeatQueries(queryTokens, inputs.encoderHiddenStates?.dims[0] ?? 1),
+      },
+      { ...asked, norm },
+    );
+  const asked = ({
+    outputHiddenStates,
+    outputAttentions,
+    useCache = false,
+  }: QFormerForwardOptions = {}): AskedOutputs => ({
+    hiddenStates: outputHiddenStates ?? config.outputHiddenStates,
+    attentions: outputAttentions ?? config.outputAttentions,
+    keyValues: useCache,
   });
-  const read = async ({ inputIds, attentionMask, positionIds, encoderHiddenStates }: QFormerReadInputs, outputs: AskedOutputs): Promise<QFormerOutput> => {
+  const read = async (
+    { inputIds, attentionMask, positionIds, encoderHiddenStates }: QFormerReadInputs,
+    outputs: AskedOutputs,
+  ): Promise<QFormerOutput> => {
     const ids = asRows(inputIds);
     const mask = attentionMask && fittingMask(asRows(attentionMask), ids);
     const text = await embedText(sessions, config, embeddingWeights, ids, positionIds && asRows(positionIds));
-    if (!encoderHiddenStates) return run({ queryEmbeds: text, queryLength: 0, ...(mask && { attentionMask: mask }) }, outputs);
+    if (!encoderHiddenStates)
+      return run({ queryEmbeds: text, queryLength: 0, ...(mask && { attentionMask: mask }) }, outputs);
     expectPairs(encoderHiddenStates, ids);
     const queryLength = queryTokens.dims[1];
-    return run({ queryEmbeds: joinPositions(repeatQueries(queryTokens, ids.length), text), queryLength, encoderHiddenStates, ...(mask && { attentionMask: withQueries(mask, queryLength) }) }, outputs);
+    return run(
+      {
+        queryEmbeds: joinPositions(repeatQueries(queryTokens, ids.length), text),
+        queryLength,
+        encoderHiddenStates,
+        ...(mask && { attentionMask: withQueries(mask, queryLength) }),
+      },
+      outputs,
+    );
   };
   const dispose = async (): Promise<void> => {
     await sessions[Symbol.asyncDispose]();
@@ -91,7 +161,10 @@ export function createTextConditionedQFormer({ config, queryTokens, weights, emb
     hiddenSize: config.hiddenSize,
     encoderHiddenSize: config.encoderHiddenSize,
     async query(patches, text) {
-      const { lastHiddenState } = await read({ ...text, encoderHiddenStates: patches }, asked({ outputHiddenStates: false, outputAttentions: false }));
+      const { lastHiddenState } = await read(
+        { ...text, encoderHiddenStates: patches },
+        asked({ outputHiddenStates: false, outputAttentions: false }),
+      );
       return firstPositions(lastHiddenState, queryTokens.dims[1]);
     },
     async embed({ inputIds, positionIds }, { queryTokens: withTokens = false } = {}) {
@@ -107,12 +180,21 @@ export function createTextConditionedQFormer({ config, queryTokens, weights, emb
 }
 
 function expectPairs({ dims: [images] }: PatchFeatures, ids: readonly TokenIds[]): void {
-  if (ids.length !== images) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', { where: 'inputIds', expected: String(images), got: String(ids.length) });
+  if (ids.length !== images)
+    throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', {
+      where: 'inputIds',
+      expected: String(images),
+      got: String(ids.length),
+    });
 }
 
 function fittingMask(mask: AttentionMask, ids: readonly TokenIds[]): AttentionMask {
   if (mask.length === ids.length && mask.every((row, index) => row.length === ids[index]?.length)) return mask;
-  throw new Blip2Error('SHAPE_MISMATCH', 'Mask and text differ in shape', { where: 'attentionMask', expected: `[${ids.length}, ${ids[0]?.length ?? 0}]`, got: `[${mask.length}, ${mask[0]?.length ?? 0}]` });
+  throw new Blip2Error('SHAPE_MISMATCH', 'Mask and text differ in shape', {
+    where: 'attentionMask',
+    expected: `[${ids.length}, ${ids[0]?.length ?? 0}]`,
+    got: `[${mask.length}, ${mask[0]?.length ?? 0}]`,
+  });
 }
 
 /** Queries always count. */
@@ -125,18 +207,31 @@ export interface TextQFormerOptions extends PartOptions, ResolveOptions, Convers
   readonly layout?: QFormerLayout;
 }
 
-async function fromPretrained(source: string, { layout: givenLayout, ...options }: TextQFormerOptions = {}): Promise<TextConditionedQFormer> {
+async function fromPretrained(
+  source: string,
+  { layout: givenLayout, ...options }: TextQFormerOptions = {},
+): Promise<TextConditionedQFormer> {
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
-  const layout = givenLayout ?? (config.modelType === 'instructblip_qformer' ? INSTRUCTBLIP_QFORMER_LAYOUT : BLIP2_QFORMER_LAYOUT);
+  const layout =
+    givenLayout ?? (config.modelType === 'instructblip_qformer' ? INSTRUCTBLIP_QFORMER_LAYOUT : BLIP2_QFORMER_LAYOUT);
   const weights = await openPartWeights(folder, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
   const plan = planQFormer(config, weights, options.dtype, { norm: layout.norm, text: true });
-  const parts = { config, queryTokens, weights: await convertPartWeights(weights, plan, layout.qformer, options), embeddingWeights: partWeights(weights.store, layout.embeddings), norm: layout.norm };
+  const parts = {
+    config,
+    queryTokens,
+    weights: await convertPartWeights(weights, plan, layout.qformer, options),
+    embeddingWeights: partWeights(weights.store, layout.embeddings),
+    norm: layout.norm,
+  };
   return createTextConditionedQFormer(parts, options);
 }
 
 export const TextConditionedQFormer: {
-  /** Loads Q-Former, queries and text embeddings from a folder in the Hugging Face layout of a whole retrieval model or of InstructBLIP. */
+  /**
+   * Loads Q-Former, queries and text embeddings from a folder in the Hugging Face layout of a whole retrieval model or
+   * of InstructBLIP.
+   */
   readonly fromPretrained: typeof fromPretrained;
 } = { fromPretrained };

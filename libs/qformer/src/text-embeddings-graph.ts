@@ -1,7 +1,18 @@
-/** Word and position embeddings of the Q-Former's text (`Blip2TextEmbeddings` of the reference); checkpoint path `embeddings`, in InstructBLIP `qformer.embeddings`. */
+/**
+ * Word and position embeddings of the Q-Former's text (`Blip2TextEmbeddings` of the reference); checkpoint path
+ * `embeddings`, in InstructBLIP `qformer.embeddings`.
+ */
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
-import { add, buildGraph, embedding, recordWeights, type RecordedWeight, type WeightFinder, type WrittenModel } from '@blip2/onnx';
+import {
+  add,
+  buildGraph,
+  embedding,
+  type RecordedWeight,
+  recordWeights,
+  type WeightFinder,
+  type WrittenModel,
+} from '@blip2/onnx';
 
 export interface TextEmbeddingsSignature {
   readonly inputs: {
@@ -11,15 +22,32 @@ export interface TextEmbeddingsSignature {
   readonly outputs: { readonly embeddings: TensorSpec<'float32', readonly ['batch', 'sequence', number]> };
 }
 
-/** Sums of both tables' rows, not normed: the first norm of the Q-Former comes after the queries have been put in front. */
-export function buildTextEmbeddings({ vocabSize, maxPositionEmbeddings, hiddenSize }: Blip2QFormerConfig, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<TextEmbeddingsSignature> {
+/**
+ * Sums of both tables' rows, not normed: the first norm of the Q-Former comes after the queries have been put in front.
+ */
+export function buildTextEmbeddings(
+  { vocabSize, maxPositionEmbeddings, hiddenSize }: Blip2QFormerConfig,
+  weights: WeightStore | WeightFinder,
+  prefix: string,
+): WrittenModel<TextEmbeddingsSignature> {
   const ids = i64('batch', 'sequence');
-  const signature = { inputs: { input_ids: ids, position_ids: ids }, outputs: { embeddings: f32('batch', 'sequence', hiddenSize) } };
-  return buildGraph({ name: 'text_embeddings', signature, weights, prefix }, (g, { input_ids, position_ids }, root) => ({
-    embeddings: add(g,
-      embedding(g, input_ids, root.at('word_embeddings'), { numEmbeddings: vocabSize, embeddingSize: hiddenSize }),
-      embedding(g, position_ids, root.at('position_embeddings'), { numEmbeddings: maxPositionEmbeddings, embeddingSize: hiddenSize })),
-  }));
+  const signature = {
+    inputs: { input_ids: ids, position_ids: ids },
+    outputs: { embeddings: f32('batch', 'sequence', hiddenSize) },
+  };
+  return buildGraph(
+    { name: 'text_embeddings', signature, weights, prefix },
+    (g, { input_ids, position_ids }, root) => ({
+      embeddings: add(
+        g,
+        embedding(g, input_ids, root.at('word_embeddings'), { numEmbeddings: vocabSize, embeddingSize: hiddenSize }),
+        embedding(g, position_ids, root.at('position_embeddings'), {
+          numEmbeddings: maxPositionEmbeddings,
+          embeddingSize: hiddenSize,
+        }),
+      ),
+    }),
+  );
 }
 
 /** Both tables, by name and shape. */

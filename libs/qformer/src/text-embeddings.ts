@@ -1,19 +1,32 @@
 import type { PartWeights } from '@blip2/checkpoint';
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { Blip2Error, type QueryFeatures, type TokenIds } from '@blip2/interfaces';
-import { rowsTensor, type LazySessions } from '@blip2/runtime';
+import { type LazySessions, rowsTensor } from '@blip2/runtime';
+
 import { buildTextEmbeddings } from './text-embeddings-graph.ts';
 
 /**
  * Word and position embeddings of rows of equal length, `[batch, sequence, hidden]`. Positions default to those from 0.
- * @throws Blip2Error `SEQUENCE_TOO_LONG`; `INVALID_ARGUMENT` for an id that the tables do not have; `SHAPE_MISMATCH` for ragged rows.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG`; `INVALID_ARGUMENT` for an id that the tables do not have; `SHAPE_MISMATCH`
+ * for ragged rows.
  */
-export async function embedText(sessions: LazySessions, config: Blip2QFormerConfig, { store, prefix }: PartWeights, ids: readonly TokenIds[], positions: readonly TokenIds[] | undefined): Promise<QueryFeatures> {
+export async function embedText(
+  sessions: LazySessions,
+  config: Blip2QFormerConfig,
+  { store, prefix }: PartWeights,
+  ids: readonly TokenIds[],
+  positions: readonly TokenIds[] | undefined,
+): Promise<QueryFeatures> {
   const inputIds = rowsTensor(ids, 'inputIds');
   const { vocabSize, maxPositionEmbeddings } = config;
   const length = inputIds.dims[1];
   if (length > maxPositionEmbeddings) {
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is longer than the Q-Former reads', { where: 'inputIds', expected: `at most ${maxPositionEmbeddings} tokens`, got: String(length), fix: 'Truncate it' });
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is longer than the Q-Former reads', {
+      where: 'inputIds',
+      expected: `at most ${maxPositionEmbeddings} tokens`,
+      got: String(length),
+      fix: 'Truncate it',
+    });
   }
   const positionIds = rowsTensor(positions ?? ids.map((row) => row.map((_, position) => position)), 'positionIds');
   expectBelow(inputIds.data, vocabSize, 'inputIds');
@@ -24,5 +37,10 @@ export async function embedText(sessions: LazySessions, config: Blip2QFormerConf
 
 function expectBelow(ids: BigInt64Array, limit: number, where: string): void {
   const wrong = ids.find((id) => id < 0n || id >= BigInt(limit));
-  if (wrong !== undefined) throw new Blip2Error('INVALID_ARGUMENT', 'The table has no such row', { where, expected: `0 to ${limit - 1}`, got: String(wrong) });
+  if (wrong !== undefined)
+    throw new Blip2Error('INVALID_ARGUMENT', 'The table has no such row', {
+      where,
+      expected: `0 to ${limit - 1}`,
+      got: String(wrong),
+    });
 }

@@ -1,8 +1,9 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { encodeError } from './error-transfer.ts';
 import type { Notice } from './part-messages.ts';
 import { isRemotePart } from './remote-part.ts';
-import { encodeValue, isPlainObject, notTransferable, type EncodeReference, type Marker } from './value-transfer.ts';
+import { type EncodeReference, encodeValue, isPlainObject, type Marker, notTransferable } from './value-transfer.ts';
 
 /** What arguments may refer to. */
 export interface ArgumentContext {
@@ -74,19 +75,22 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
     if (loan.signals.size > 0) context.notify({ type: 'release', signals: [...loan.signals.values()] });
   }
 
-  const referenceFor = (loan: Loan): EncodeReference => (value, path) => {
-    if (isFunction(value)) {
-      if (CALLBACK_PATH.test(path)) return lendCallback(value, loan);
-      throw notTransferable(path, 'a function');
-    }
-    if (value instanceof AbortSignal) return lendSignal(value, loan);
-    const part = context.find(value);
-    if (part?.disposed) throw new Blip2Error('DISPOSED', 'a part was passed on after it was disposed of', { where: path });
-    if (part) return { $part: 'handle', handle: part.handle };
-    if (isRemotePart(value)) throw notTransferable(path, 'a part of another host');
-    if (isPlainObject(value)) return 'walk';
-    throw notTransferable(path, `an instance of ${value.constructor.name}`);
-  };
+  const referenceFor =
+    (loan: Loan): EncodeReference =>
+    (value, path) => {
+      if (isFunction(value)) {
+        if (CALLBACK_PATH.test(path)) return lendCallback(value, loan);
+        throw notTransferable(path, 'a function');
+      }
+      if (value instanceof AbortSignal) return lendSignal(value, loan);
+      const part = context.find(value);
+      if (part?.disposed)
+        throw new Blip2Error('DISPOSED', 'a part was passed on after it was disposed of', { where: path });
+      if (part) return { $part: 'handle', handle: part.handle };
+      if (isRemotePart(value)) throw notTransferable(path, 'a part of another host');
+      if (isPlainObject(value)) return 'walk';
+      throw notTransferable(path, `an instance of ${value.constructor.name}`);
+    };
 
   return {
     encode(args, where) {

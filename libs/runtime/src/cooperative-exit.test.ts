@@ -1,34 +1,63 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+
 import type { Tensor } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { createPartHost } from './part-host.ts';
 
 const fixture = (name: string): URL => new URL(`../fixtures/${name}`, import.meta.url);
 const loader = fileURLToPath(new URL('../../../test-loader.mjs', import.meta.url));
 
-interface MatMul extends AsyncDisposable { readonly size: number; run(x: Tensor): Promise<Tensor> }
-interface Ended { readonly code: number | null; readonly signal: string | null; readonly output: string; readonly errors: string }
+interface MatMul extends AsyncDisposable {
+  readonly size: number;
+  run(x: Tensor): Promise<Tensor>;
+}
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly output: string;
+  readonly errors: string;
+}
 
 /** Runs the fixture in a process of its own: only there can it be seen how one ends. */
 function endDuringRun(how: string): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture('end-during-run.mjs')), how], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture('end-during-run.mjs')), how], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   let errors = '';
-  child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString(); });
-  child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString(); });
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => { resolve({ code, signal, output, errors }); });
+    child.on('close', (code, signal) => {
+      resolve({ code, signal, output, errors });
+    });
   });
 }
 
 test('runs a real session in a worker', async () => {
   await using host = createPartHost({ isolate: 'worker' });
-  const part = await host.create<MatMul>({ module: fixture('matmul-part.mjs'), export: 'createMatMul', args: [{ size: 2, rows: 1, repeats: 3 }] });
+  const part = await host.create<MatMul>({
+    module: fixture('matmul-part.mjs'),
+    export: 'createMatMul',
+    args: [{ size: 2, rows: 1, repeats: 3 }],
+  });
   expect(part.size).toBe(2);
-  await expect(part.run({ type: 'float32', dims: [1, 2], data: Float32Array.of(1, -3) })).resolves.toStrictEqual({ type: 'float32', dims: [1, 2], data: Float32Array.of(8, -24) });
-  await expect(part.run({ type: 'float32', dims: [1, 3], data: new Float32Array(3) })).rejects.toMatchObject({ name: 'Blip2Error', code: 'SHAPE_MISMATCH' });
+  await expect(part.run({ type: 'float32', dims: [1, 2], data: Float32Array.of(1, -3) })).resolves.toStrictEqual({
+    type: 'float32',
+    dims: [1, 2],
+    data: Float32Array.of(8, -24),
+  });
+  await expect(part.run({ type: 'float32', dims: [1, 3], data: new Float32Array(3) })).rejects.toMatchObject({
+    name: 'Blip2Error',
+    code: 'SHAPE_MISMATCH',
+  });
 });
 
 describe('a process with a part worker', () => {

@@ -8,7 +8,9 @@ export async function endPartWorkers(): Promise<void> {
   while (openLinks.size > 0) await Promise.allSettled([...openLinks].map((link) => link.end()));
 }
 
-/** `process.exit(code)` as soon as no run is in progress in any part worker. For the first Ctrl-C and for fatal errors. */
+/**
+ * `process.exit(code)` as soon as no run is in progress in any part worker. For the first Ctrl-C and for fatal errors.
+ */
 export async function exitWhenIdle(code: number): Promise<never> {
   await endPartWorkers();
   process.exit(code);

@@ -1,8 +1,22 @@
 import { join } from 'node:path';
-import { Blip2Error, type OnnxModel, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
+
+import {
+  Blip2Error,
+  type OnnxModel,
+  type Session,
+  type SessionFactory,
+  type SessionOptions,
+  type Signature,
+} from '@blip2/interfaces';
+
 import { expectDevice } from './devices.ts';
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession, type OnnxRuntimeSessionOptions } from './onnx-runtime.ts';
 import { externalBytes } from './external-bytes.ts';
+import {
+  loadOnnxRuntime,
+  type OnnxRuntime,
+  type OnnxRuntimeSession,
+  type OnnxRuntimeSessionOptions,
+} from './onnx-runtime.ts';
 import { packedLater, type RunnableSession } from './packed-later.ts';
 import { findPacked, keepPacked, PACKED_GRAPH, PACKED_WEIGHTS, packedFolder } from './packed-weights.ts';
 import { hasExactByteProducts } from './processor-features.ts';
@@ -11,9 +25,13 @@ import { checkedFeeds, plainOutputs } from './tensors.ts';
 /**
  * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.
  * Runs are synchronous inside the runtime: they hold the calling thread until they end.
- * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `DISPOSED`; `UNSUPPORTED_DEVICE` for an execution provider that does not work here.
+ * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `DISPOSED`; `UNSUPPORTED_DEVICE` for
+ * an execution provider that does not work here.
  */
-export const createSession: SessionFactory = async <S extends Signature>(model: OnnxModel<S>, options: SessionOptions = {}): Promise<Session<S>> => {
+export const createSession: SessionFactory = async <S extends Signature>(
+  model: OnnxModel<S>,
+  options: SessionOptions = {},
+): Promise<Session<S>> => {
   if (options.device !== undefined) await expectDevice(options.device);
   const runtime = await loadOnnxRuntime();
   const session = await openSession(runtime, model, options);
@@ -36,30 +54,52 @@ export const createSession: SessionFactory = async <S extends Signature>(model: 
   };
 };
 
-/** Longer than the pauses between two operators, shorter than those between two parts: docs/performance.md has what was measured. */
+/**
+ * Longer than the pauses between two operators, shorter than those between two parts: docs/performance.md has what was
+ * measured.
+ */
 const SPIN_MICROSECONDS = '1000';
 
 async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions): Promise<RunnableSession> {
   const graph = model.serialize({ activationBits: hasExactByteProducts() ? 8 : 7 });
-  const open = (prepack: boolean, packed?: string): Promise<OnnxRuntimeSession> => runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, packed)).catch((cause: unknown) => {
-    throw sessionFailed(model, 'The runtime could not load a graph', cause);
-  });
+  const open = (prepack: boolean, packed?: string): Promise<OnnxRuntimeSession> =>
+    runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, packed)).catch((cause: unknown) => {
+      throw sessionFailed(model, 'The runtime could not load a graph', cause);
+    });
   // Another device lays weights out in another way, or not at all.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
-  const packed = (): Promise<OnnxRuntimeSession> => openKept(runtime, model, options, graph, (kept) => open(true, kept));
+  const packed = (): Promise<OnnxRuntimeSession> =>
+    openKept(runtime, model, options, graph, (kept) => open(true, kept));
   return model.prepack === 'onLoad' ? packed() : packedLater({ packed, plain: () => open(false) });
 }
 
-/** A session with weights laid out, which are kept for the next time if the model says where. `open` is told where to write them. */
-async function openKept(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions, graph: Uint8Array, open: (packed?: string) => Promise<OnnxRuntimeSession>): Promise<OnnxRuntimeSession> {
+/**
+ * A session with weights laid out, which are kept for the next time if the model says where. `open` is told where to
+ * write them.
+ */
+async function openKept(
+  runtime: OnnxRuntime,
+  model: OnnxModel,
+  options: SessionOptions,
+  graph: Uint8Array,
+  open: (packed?: string) => Promise<OnnxRuntimeSession>,
+): Promise<OnnxRuntimeSession> {
   if (model.packedFolder === undefined) return open();
   const folder = packedFolder(model, model.packedFolder, graph);
   const packed = await findPacked(folder);
-  const ready = packed === undefined ? undefined : await runtime.InferenceSession.create(packed, packedOptions(options)).catch(() => undefined);
+  const ready =
+    packed === undefined
+      ? undefined
+      : await runtime.InferenceSession.create(packed, packedOptions(options)).catch(() => undefined);
   return ready ?? keepPacked(folder, externalBytes(graph), open);
 }
 
-function sessionOptions(model: OnnxModel, options: SessionOptions, prepack: boolean, packed: string | undefined): OnnxRuntimeSessionOptions {
+function sessionOptions(
+  model: OnnxModel,
+  options: SessionOptions,
+  prepack: boolean,
+  packed: string | undefined,
+): OnnxRuntimeSessionOptions {
   return {
     ...commonOptions(options),
     ...(model.optimized && { graphOptimizationLevel: 'disabled' }),
@@ -82,7 +122,11 @@ function sessionOptions(model: OnnxModel, options: SessionOptions, prepack: bool
 
 /** For a graph that has been through the runtime before: it is not optimized twice. */
 function packedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
-  return { ...commonOptions(options), graphOptimizationLevel: 'disabled', extra: { session: { 'intra_op.spin_duration_us': SPIN_MICROSECONDS } } };
+  return {
+    ...commonOptions(options),
+    graphOptimizationLevel: 'disabled',
+    extra: { session: { 'intra_op.spin_duration_us': SPIN_MICROSECONDS } },
+  };
 }
 
 function commonOptions({ threads, device = 'cpu' }: SessionOptions): OnnxRuntimeSessionOptions {
@@ -103,5 +147,9 @@ function disposed({ name }: OnnxModel): Blip2Error {
 
 function sessionFailed({ name, weightsFolder }: OnnxModel, what: string, cause: unknown): Blip2Error {
   const got = cause instanceof Error ? cause.message : String(cause);
-  return new Blip2Error('SESSION_FAILED', what, { where: weightsFolder === undefined ? name : `${name}, weights in ${weightsFolder}`, got, cause });
+  return new Blip2Error('SESSION_FAILED', what, {
+    where: weightsFolder === undefined ? name : `${name}, weights in ${weightsFolder}`,
+    got,
+    cause,
+  });
 }

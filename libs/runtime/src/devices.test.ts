@@ -1,12 +1,23 @@
 import { describe, expect, test, vi } from 'vitest';
-import { expectDevice, type DeviceFacts } from './devices.ts';
+
+import { type DeviceFacts, expectDevice } from './devices.ts';
 
 /** A binding as onnxruntime-node 1.30 is on Linux. */
 function facts({ libraries = [], fails }: { readonly libraries?: readonly string[]; readonly fails?: string } = {}) {
   const release = vi.fn(async () => {});
   const create = vi.fn(() => (fails === undefined ? Promise.resolve({ release }) : Promise.reject(new Error(fails))));
-  const backends = [{ name: 'cpu', bundled: true }, { name: 'webgpu', bundled: true }, { name: 'cuda', bundled: false }, { name: 'tensorrt', bundled: false }];
-  return { create, release, runtime: { listSupportedBackends: () => backends, InferenceSession: { create } }, libraries: async () => libraries } satisfies DeviceFacts & Record<string, unknown>;
+  const backends = [
+    { name: 'cpu', bundled: true },
+    { name: 'webgpu', bundled: true },
+    { name: 'cuda', bundled: false },
+    { name: 'tensorrt', bundled: false },
+  ];
+  return {
+    create,
+    release,
+    runtime: { listSupportedBackends: () => backends, InferenceSession: { create } },
+    libraries: async () => libraries,
+  } satisfies DeviceFacts & Record<string, unknown>;
 }
 
 describe('expectDevice', () => {
@@ -17,36 +28,61 @@ describe('expectDevice', () => {
   });
 
   test('names what is supported where the runtime does not know the device', async () => {
-    await expect(expectDevice('abacus', facts())).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { expected: 'cpu, webgpu', got: 'abacus', fix: 'Use device cpu' } });
-    await expect(expectDevice('abacus', facts({ libraries: ['libonnxruntime_providers_cuda.so'] }))).rejects.toMatchObject({ details: { expected: 'cpu, webgpu, cuda' } });
+    await expect(expectDevice('abacus', facts())).rejects.toMatchObject({
+      code: 'UNSUPPORTED_DEVICE',
+      details: { expected: 'cpu, webgpu', got: 'abacus', fix: 'Use device cpu' },
+    });
+    await expect(
+      expectDevice('abacus', facts({ libraries: ['libonnxruntime_providers_cuda.so'] })),
+    ).rejects.toMatchObject({ details: { expected: 'cpu, webgpu, cuda' } });
   });
 
-  test.each(['cuda', 'tensorrt'])('says how %s is installed, and does not try it without its library: the runtime would print its log', async (device) => {
-    const { create, ...known } = facts({ libraries: ['libonnxruntime.so.1', 'onnxruntime_binding.node'] });
-    await expect(expectDevice(device, known)).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { expected: 'cpu, webgpu', fix: expect.stringContaining('ONNXRUNTIME_NODE_INSTALL=cuda12') as string } });
-    expect(create).not.toHaveBeenCalled();
-  });
+  test.each(['cuda', 'tensorrt'])(
+    'says how %s is installed, and does not try it without its library: the runtime would print its log',
+    async (device) => {
+      const { create, ...known } = facts({ libraries: ['libonnxruntime.so.1', 'onnxruntime_binding.node'] });
+      await expect(expectDevice(device, known)).rejects.toMatchObject({
+        code: 'UNSUPPORTED_DEVICE',
+        details: { expected: 'cpu, webgpu', fix: expect.stringContaining('ONNXRUNTIME_NODE_INSTALL=cuda12') as string },
+      });
+      expect(create).not.toHaveBeenCalled();
+    },
+  );
 
   test('tries the device, and gives the session back', async () => {
     const { create, release, ...known } = facts({ libraries: ['libonnxruntime_providers_cuda.so'] });
     await expectDevice('cuda', known);
-    expect(create).toHaveBeenCalledWith(expect.any(Uint8Array), expect.objectContaining({ executionProviders: ['cuda'] }));
+    expect(create).toHaveBeenCalledWith(
+      expect.any(Uint8Array),
+      expect.objectContaining({ executionProviders: ['cuda'] }),
+    );
     expect(release).toHaveBeenCalledOnce();
   });
 
   test('says what the runtime says where no graph loads on the device', async () => {
-    await expect(expectDevice('webgpu', facts({ fails: 'No supported adapters\n' }))).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { got: 'No supported adapters', expected: 'cpu' } });
+    await expect(expectDevice('webgpu', facts({ fails: 'No supported adapters\n' }))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_DEVICE',
+      details: { got: 'No supported adapters', expected: 'cpu' },
+    });
   });
 
   test('is answered by the installed runtime', async () => {
-    await expect(expectDevice('abacus')).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE', details: { expected: expect.stringMatching(/^cpu\b/) as string } });
+    await expect(expectDevice('abacus')).rejects.toMatchObject({
+      code: 'UNSUPPORTED_DEVICE',
+      details: { expected: expect.stringMatching(/^cpu\b/) as string },
+    });
     await expect(expectDevice('abacus')).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE' });
   });
 
   test('tries a graph that the installed runtime takes', async () => {
-    const { InferenceSession } = (await import('onnxruntime-node'));
+    const { InferenceSession } = await import('onnxruntime-node');
     const known = facts();
-    const onCpu = { listSupportedBackends: known.runtime.listSupportedBackends, InferenceSession: { create: (model: Uint8Array) => InferenceSession.create(model, { executionProviders: ['cpu'] }) } };
+    const onCpu = {
+      listSupportedBackends: known.runtime.listSupportedBackends,
+      InferenceSession: {
+        create: (model: Uint8Array) => InferenceSession.create(model, { executionProviders: ['cpu'] }),
+      },
+    };
     await expect(expectDevice('webgpu', { runtime: onCpu, libraries: known.libraries })).resolves.toBeUndefined();
   });
 });

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { decodeError, encodeError } from './error-transfer.ts';
 
 /** Through the copy that a thread boundary makes. */
@@ -9,11 +10,22 @@ function across(thrown: unknown): unknown {
 
 describe('an error that crosses a thread', () => {
   test('keeps the class, code, details, message, stack and cause of a Blip2Error', () => {
-    const error = new Blip2Error('SHAPE_MISMATCH', 'widths differ', { expected: '[1]', got: '[2]', where: 'toy', fix: 'Change it.', cause: new RangeError('deep') });
+    const error = new Blip2Error('SHAPE_MISMATCH', 'widths differ', {
+      expected: '[1]',
+      got: '[2]',
+      where: 'toy',
+      fix: 'Change it.',
+      cause: new RangeError('deep'),
+    });
     const received = across(error);
     expect(received).toBeInstanceOf(Blip2Error);
     if (!(received instanceof Blip2Error)) return;
-    expect(received).toMatchObject({ name: 'Blip2Error', code: 'SHAPE_MISMATCH', message: 'widths differ (toy): expected [1], got [2]. Change it.', stack: error.stack });
+    expect(received).toMatchObject({
+      name: 'Blip2Error',
+      code: 'SHAPE_MISMATCH',
+      message: 'widths differ (toy): expected [1], got [2]. Change it.',
+      stack: error.stack,
+    });
     expect(received.details).toMatchObject({ expected: '[1]', got: '[2]', where: 'toy', fix: 'Change it.' });
     expect(received.cause).toBeInstanceOf(RangeError);
     expect(received.cause).toMatchObject({ message: 'deep' });
@@ -30,11 +42,16 @@ describe('an error that crosses a thread', () => {
   test('keeps the class of the standard errors, and the name of others', () => {
     expect(across(new TypeError('wrong'))).toBeInstanceOf(TypeError);
     expect(across(new SyntaxError('wrong'))).toBeInstanceOf(SyntaxError);
-    expect(across(Object.assign(new Error('x'), { name: 'CustomError' }))).toMatchObject({ name: 'CustomError', message: 'x' });
+    expect(across(Object.assign(new Error('x'), { name: 'CustomError' }))).toMatchObject({
+      name: 'CustomError',
+      message: 'x',
+    });
   });
 
   test('keeps the fields of a system error, without what cannot be copied', () => {
-    const received = across(Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2, path: '/nowhere', handler: () => 1 }));
+    const received = across(
+      Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2, path: '/nowhere', handler: () => 1 }),
+    );
     expect(received).toMatchObject({ code: 'ENOENT', errno: -2, path: '/nowhere' });
     expect(received).not.toHaveProperty('handler');
   });
@@ -55,6 +72,9 @@ describe('an error that crosses a thread', () => {
     const first = new Error('first');
     const second = new Error('second', { cause: first });
     Object.assign(first, { cause: second });
-    expect(across(first)).toMatchObject({ message: 'first', cause: { message: 'second', cause: { message: 'first' } } });
+    expect(across(first)).toMatchObject({
+      message: 'first',
+      cause: { message: 'second', cause: { message: 'first' } },
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+
 import { Blip2Error, type ErrorCode, type ErrorDetails } from '@blip2/interfaces';
 
 /** An error as plain data: structured clone alone would drop its class, its code and its details. */
@@ -27,7 +28,13 @@ export function isError(value: unknown): value is Error {
 
 /** Anything that was thrown → plain data that crosses a thread. */
 export function encodeError(thrown: unknown, depth = 0): ErrorData {
-  if (!isError(thrown)) return { kind: 'value', name: typeof thrown, message: String(thrown), fields: { value: isPlain(thrown) ? thrown : String(thrown) } };
+  if (!isError(thrown))
+    return {
+      kind: 'value',
+      name: typeof thrown,
+      message: String(thrown),
+      fields: { value: isPlain(thrown) ? thrown : String(thrown) },
+    };
   const nested = depth < MAX_CAUSES;
   const { cause } = thrown;
   return {
@@ -37,7 +44,10 @@ export function encodeError(thrown: unknown, depth = 0): ErrorData {
     ...(typeof thrown.stack === 'string' && { stack: thrown.stack }),
     fields: isBlip2Error(thrown) ? { code: thrown.code, ...textsOf(thrown.details) } : plainFieldsOf(thrown),
     ...(nested && cause !== undefined && { cause: encodeError(cause, depth + 1) }),
-    ...(nested && thrown instanceof AggregateError && { errors: thrown.errors.map((error: unknown) => encodeError(error, depth + 1)) }),
+    ...(nested &&
+      thrown instanceof AggregateError && {
+        errors: thrown.errors.map((error: unknown) => encodeError(error, depth + 1)),
+      }),
   };
 }
 
@@ -61,7 +71,11 @@ function decodeBlip2Error({ fields, message, name }: ErrorData, cause?: ErrorOpt
 
 function decodeNativeError({ name, message, fields, errors }: ErrorData, cause?: ErrorOptions): Error {
   const Native = nativeErrors.get(name);
-  const error = errors ? new AggregateError(errors.map(decodeError), message) : Native ? new Native(message) : new Error(message);
+  const error = errors
+    ? new AggregateError(errors.map(decodeError), message)
+    : Native
+      ? new Native(message)
+      : new Error(message);
   if (cause) hide(error, 'cause', cause.cause);
   if (name !== error.name) hide(error, 'name', name);
   return Object.assign(error, fields);
@@ -69,15 +83,27 @@ function decodeNativeError({ name, message, fields, errors }: ErrorData, cause?:
 
 /** By shape, not by class: another copy of the interfaces package may be loaded over there. */
 function isBlip2Error(error: Error): error is Blip2Error {
-  return 'code' in error && typeof error.code === 'string' && 'details' in error && typeof error.details === 'object' && error.details !== null;
+  return (
+    'code' in error &&
+    typeof error.code === 'string' &&
+    'details' in error &&
+    typeof error.details === 'object' &&
+    error.details !== null
+  );
 }
 
 function textsOf(details: ErrorDetails): Record<string, string> {
-  return Object.fromEntries(DETAIL_NAMES.flatMap((name) => (details[name] === undefined ? [] : [[name, String(details[name])]])));
+  return Object.fromEntries(
+    DETAIL_NAMES.flatMap((name) => (details[name] === undefined ? [] : [[name, String(details[name])]])),
+  );
 }
 
 function plainFieldsOf(error: Error): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(error).filter(([name, value]) => !['name', 'message', 'stack', 'cause', 'errors'].includes(name) && isPlain(value)));
+  return Object.fromEntries(
+    Object.entries(error).filter(
+      ([name, value]) => !['name', 'message', 'stack', 'cause', 'errors'].includes(name) && isPlain(value),
+    ),
+  );
 }
 
 function isPlain(value: unknown): boolean {

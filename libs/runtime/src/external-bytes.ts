@@ -12,7 +12,9 @@ const ENTRY_VALUE = 2;
 export function externalBytes(model: Uint8Array): number {
   const tensors = messages(model, MODEL_GRAPH).flatMap((graph) => messages(graph, GRAPH_INITIALIZER));
   const entries = tensors.flatMap((tensor) => messages(tensor, TENSOR_EXTERNAL_DATA));
-  return entries.filter((entry) => text(entry, ENTRY_KEY) === 'length').reduce((sum, entry) => sum + Number(text(entry, ENTRY_VALUE)), 0);
+  return entries
+    .filter((entry) => text(entry, ENTRY_KEY) === 'length')
+    .reduce((sum, entry) => sum + Number(text(entry, ENTRY_VALUE)), 0);
 }
 
 /** Every message in field `wanted` of a message. */
@@ -28,5 +30,7 @@ function messages(bytes: Uint8Array, wanted: number): Uint8Array[] {
 }
 
 function text(bytes: Uint8Array, wanted: number): string {
-  return messages(bytes, wanted).map((value) => Buffer.from(value).toString('utf8')).join('');
+  return messages(bytes, wanted)
+    .map((value) => Buffer.from(value).toString('utf8'))
+    .join('');
 }

@@ -11,7 +11,11 @@ export function createInlinePartHost(): PartHost {
   async function disposeAll(): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     for (const part of parts.reverse()) {
-      try { await disposePart(part); } catch (error) { failure ??= { error }; }
+      try {
+        await disposePart(part);
+      } catch (error) {
+        failure ??= { error };
+      }
     }
     if (failure) throw failure.error;
   }

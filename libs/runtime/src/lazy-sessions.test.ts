@@ -1,5 +1,6 @@
 import { Blip2Error, f32, type OnnxModel, type Session, type SessionFactory } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { lazySessions } from './lazy-sessions.ts';
 
 const signature = { inputs: {}, outputs: { y: f32(1) } };
@@ -21,8 +22,12 @@ function notingFactory(): Log {
       await Promise.resolve();
       log.made.push(name);
       log.options.push(options);
-      if (name === 'bad' && log.made.filter((made) => made === name).length === 1) throw new Blip2Error('SESSION_FAILED', 'bad graph');
-      const session: Session = { run: async () => ({}), [Symbol.asyncDispose]: async () => void log.released.push(name) };
+      if (name === 'bad' && log.made.filter((made) => made === name).length === 1)
+        throw new Blip2Error('SESSION_FAILED', 'bad graph');
+      const session: Session = {
+        run: async () => ({}),
+        [Symbol.asyncDispose]: async () => void log.released.push(name),
+      };
       return session as never;
     },
   };
@@ -49,7 +54,10 @@ describe('lazySessions', () => {
   test('tries again after a failure', async () => {
     const log = notingFactory();
     const sessions = lazySessions('part', log);
-    const both = await Promise.allSettled([sessions.get('bad', () => graph('bad')), sessions.get('bad', () => graph('bad'))]);
+    const both = await Promise.allSettled([
+      sessions.get('bad', () => graph('bad')),
+      sessions.get('bad', () => graph('bad')),
+    ]);
     expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await expect(sessions.get('bad', () => graph('bad'))).resolves.toBeDefined();
     expect(log.made).toEqual(['bad', 'bad']);
@@ -73,7 +81,10 @@ describe('lazySessions', () => {
     await pending;
     await sessions[Symbol.asyncDispose]();
     expect(log.released.toSorted()).toEqual(['a', 'b']);
-    await expect(sessions.get('a', () => graph('a'))).rejects.toMatchObject({ code: 'DISPOSED', message: expect.stringContaining('vision encoder') as string });
+    await expect(sessions.get('a', () => graph('a'))).rejects.toMatchObject({
+      code: 'DISPOSED',
+      message: expect.stringContaining('vision encoder') as string,
+    });
   });
 
   test('hands on threads and device, and nothing else', async () => {

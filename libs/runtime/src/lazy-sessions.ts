@@ -1,4 +1,13 @@
-import { Blip2Error, type OnnxModel, type PrecisionChoice, type Session, type SessionFactory, type SessionOptions, type Signature } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  type OnnxModel,
+  type PrecisionChoice,
+  type Session,
+  type SessionFactory,
+  type SessionOptions,
+  type Signature,
+} from '@blip2/interfaces';
+
 import { createSession as createOnnxSession } from './create-session.ts';
 
 export interface PartOptions extends SessionOptions {
@@ -14,8 +23,14 @@ export interface LazySessions extends AsyncDisposable {
   get<S extends Signature>(name: string, write: () => OnnxModel<S>): Promise<Session<S>>;
 }
 
-export function lazySessions(part: string, { createSession = createOnnxSession, threads, device }: PartOptions = {}): LazySessions {
-  const options: SessionOptions = { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
+export function lazySessions(
+  part: string,
+  { createSession = createOnnxSession, threads, device }: PartOptions = {},
+): LazySessions {
+  const options: SessionOptions = {
+    ...(threads !== undefined && { threads }),
+    ...(device !== undefined && { device }),
+  };
   const sessions = new Map<string, Promise<Session>>();
   let disposed = false;
   return {

@@ -1,4 +1,5 @@
 import type * as ort from 'onnxruntime-node';
+
 import { silenceTelemetry } from './silence-telemetry.ts';
 
 export type OnnxRuntime = typeof ort;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { packedLater, type RunnableSession } from './packed-later.ts';
 
 /** Writes down what is done with it. */
@@ -15,13 +16,18 @@ function session(name: string, events: string[]): RunnableSession {
   };
 }
 
-async function made(pack?: () => Promise<RunnableSession>): Promise<{ readonly later: RunnableSession; readonly events: string[] }> {
+async function made(
+  pack?: () => Promise<RunnableSession>,
+): Promise<{ readonly later: RunnableSession; readonly events: string[] }> {
   const events: string[] = [];
   const packNow = (): Promise<RunnableSession> => {
     events.push('packing');
     return Promise.resolve(session('packed', events));
   };
-  return { later: await packedLater({ plain: () => Promise.resolve(session('plain', events)), packed: pack ?? packNow }), events };
+  return {
+    later: await packedLater({ plain: () => Promise.resolve(session('plain', events)), packed: pack ?? packNow }),
+    events,
+  };
 }
 
 describe('packedLater', () => {

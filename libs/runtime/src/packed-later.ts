@@ -11,8 +11,10 @@ export interface SessionOpeners {
 }
 
 /**
- * Makes its first run with the weights as they lie, and all others with weights laid out for their kernels: whoever has one image does not wait for that. Integers are
- * added up exactly either way, so the results are the same, bit by bit. The first session goes before the second comes, so that no weight is in memory twice.
+ * Makes its first run with the weights as they lie, and all others with weights laid out for their kernels: whoever has
+ * one image does not wait for that. Integers are
+ * added up exactly either way, so the results are the same, bit by bit. The first session goes before the second comes,
+ * so that no weight is in memory twice.
  */
 export async function packedLater(open: SessionOpeners): Promise<RunnableSession> {
   const plain = await open.plain();

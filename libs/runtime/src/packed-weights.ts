@@ -1,6 +1,8 @@
 /**
- * Weights as the kernels of this processor want them. Laid out anew at each start they are a copy on the heap; the runtime can write down what it has made and map it the next
- * time, where processes share it. It still compares them with the plain weights, so it wants these in the same file: twice the bytes on the disk.
+ * Weights as the kernels of this processor want them. Laid out anew at each start they are a copy on the heap; the
+ * runtime can write down what it has made and map it the next
+ * time, where processes share it. It still compares them with the plain weights, so it wants these in the same file:
+ * twice the bytes on the disk.
  * The files belong to one graph, one version of the runtime, and one kind of processor.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -8,7 +10,9 @@ import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/pr
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+
 import type { OnnxModel } from '@blip2/interfaces';
+
 import { processorFlags } from './processor-features.ts';
 
 /** A graph with packed weights, as onnxruntime wrote it. */
@@ -20,7 +24,10 @@ const PACKED_SIZE = 'size.json';
 
 /** The folder in which what is made of `model` is kept. */
 export function packedFolder({ name }: OnnxModel, cache: string, graph: Uint8Array): string {
-  return join(cache, `${name}-${createHash('sha256').update(graph).update('\0').update(processorAndRuntime()).digest('hex').slice(0, 32)}`);
+  return join(
+    cache,
+    `${name}-${createHash('sha256').update(graph).update('\0').update(processorAndRuntime()).digest('hex').slice(0, 32)}`,
+  );
 }
 
 /** The path of a packed graph, if it is whole. */
@@ -35,10 +42,15 @@ export async function findPacked(folder: string): Promise<string | undefined> {
 }
 
 /**
- * Lets `make` write a packed graph and its weights into a folder of their own, which gets its name when it is whole. Packed files are a convenience: where they cannot be
+ * Lets `make` write a packed graph and its weights into a folder of their own, which gets its name when it is whole.
+ * Packed files are a convenience: where they cannot be
  * kept (no room, no permission), `make` is told no folder, and what it makes is used all the same.
  */
-export async function keepPacked<T>(folder: string, bytes: number, make: (temporary: string | undefined) => Promise<T>): Promise<T> {
+export async function keepPacked<T>(
+  folder: string,
+  bytes: number,
+  make: (temporary: string | undefined) => Promise<T>,
+): Promise<T> {
   const temporary = `${folder}.${randomUUID()}.tmp`;
   if (!(await roomFor(temporary, bytes))) return make(undefined);
   try {

@@ -9,7 +9,10 @@ export interface PartSpec {
   readonly args?: readonly unknown[];
 }
 
-/** Imports the module of a part and calls its export. INVALID_ARGUMENT if there is no such module or function, or it returns no object. */
+/**
+ * Imports the module of a part and calls its export. INVALID_ARGUMENT if there is no such module or function, or it
+ * returns no object.
+ */
 export async function callPartExport({ module, export: path, args = [] }: PartSpec): Promise<object> {
   const namespace = await importPartModule(String(module));
   let owner: unknown;
@@ -19,22 +22,38 @@ export async function callPartExport({ module, export: path, args = [] }: PartSp
     found = isObject(owner) && name in owner ? Reflect.get(owner, name) : undefined;
   }
   if (typeof found !== 'function') {
-    throw new Blip2Error('INVALID_ARGUMENT', `the module exports no function ${path}`, { where: String(module), got: `the exports ${Object.keys(namespace).join(', ')}` });
+    throw new Blip2Error('INVALID_ARGUMENT', `the module exports no function ${path}`, {
+      where: String(module),
+      got: `the exports ${Object.keys(namespace).join(', ')}`,
+    });
   }
   const part: unknown = await Reflect.apply(found, owner, args);
-  if (!isObject(part)) throw new Blip2Error('INVALID_ARGUMENT', `${path} returned no part`, { where: String(module), expected: 'an object', got: part === null ? 'null' : typeof part });
+  if (!isObject(part))
+    throw new Blip2Error('INVALID_ARGUMENT', `${path} returned no part`, {
+      where: String(module),
+      expected: 'an object',
+      got: part === null ? 'null' : typeof part,
+    });
   return part;
 }
 
 /** The module of a part. INVALID_ARGUMENT if there is none at this URL. */
 export async function importPartModule(url: string): Promise<object> {
-  if (!URL.canParse(url)) throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part is named by its URL', { got: url, fix: `Pass new URL('./module.js', import.meta.url).href.` });
+  if (!URL.canParse(url))
+    throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part is named by its URL', {
+      got: url,
+      fix: `Pass new URL('./module.js', import.meta.url).href.`,
+    });
   try {
     const namespace: object = await import(/* @vite-ignore */ url);
     return namespace;
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
-    throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part cannot be loaded', { where: url, got: cause instanceof Error ? cause.message : String(cause), cause });
+    throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part cannot be loaded', {
+      where: url,
+      got: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { createPartHost, type PartHost } from './part-host.ts';
 
 const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
@@ -12,9 +13,12 @@ interface Counter extends AsyncDisposable {
   throwLater(): Promise<never>;
   exhaust(): Promise<never>;
 }
-interface Journal { read(): Promise<string[]> }
+interface Journal {
+  read(): Promise<string[]>;
+}
 
-const createCounter = (host: PartHost, ...args: unknown[]): Promise<Counter> => host.create<Counter>({ module, export: 'createCounter', args });
+const createCounter = (host: PartHost, ...args: unknown[]): Promise<Counter> =>
+  host.create<Counter>({ module, export: 'createCounter', args });
 
 describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) => {
   test('makes parts from a module URL and an export, or a path to one', async () => {
@@ -23,16 +27,32 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     expect(counter.value).toBe(5);
     expect(await counter.add(2)).toBe(7);
     expect(counter.value).toBe(7);
-    const model = await host.create<{ source: string }>({ module: new URL(module), export: 'ToyLanguageModel.fromPretrained', args: ['folder'] });
+    const model = await host.create<{ source: string }>({
+      module: new URL(module),
+      export: 'ToyLanguageModel.fromPretrained',
+      args: ['folder'],
+    });
     expect(model.source).toBe('folder');
   });
 
   test('says what is wrong with the name of a part', async () => {
     await using host = createPartHost({ isolate });
-    await expect(host.create({ module: 'toy-parts.mjs', export: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'toy-parts.mjs' } });
-    await expect(host.create({ module: `${module}.missing`, export: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: `${module}.missing` } });
-    await expect(host.create({ module, export: 'ToyLanguageModel.missing' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('exports no function ToyLanguageModel.missing') });
-    await expect(host.create({ module, export: 'ToyLanguageModel.number' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { got: 'number' } });
+    await expect(host.create({ module: 'toy-parts.mjs', export: 'x' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { got: 'toy-parts.mjs' },
+    });
+    await expect(host.create({ module: `${module}.missing`, export: 'x' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { where: `${module}.missing` },
+    });
+    await expect(host.create({ module, export: 'ToyLanguageModel.missing' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('exports no function ToyLanguageModel.missing'),
+    });
+    await expect(host.create({ module, export: 'ToyLanguageModel.number' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { got: 'number' },
+    });
   });
 
   test('is not harmed by a start that fails', async () => {
@@ -57,10 +77,16 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
   });
 });
 
-test.each([['inline', undefined], ['worker', 'imported']] as const)('imports ahead what it is started with: %s', async (isolate, expected) => {
+test.each([
+  ['inline', undefined],
+  ['worker', 'imported'],
+] as const)('imports ahead what it is started with: %s', async (isolate, expected) => {
   await using host = createPartHost({ isolate });
   host.start("data:text/javascript,globalThis.startedAhead = 'imported';");
-  const part = await host.create<{ look(): Promise<unknown> }>({ module: 'data:text/javascript,export const create = () => ({ look: () => globalThis.startedAhead });', export: 'create' });
+  const part = await host.create<{ look(): Promise<unknown> }>({
+    module: 'data:text/javascript,export const create = () => ({ look: () => globalThis.startedAhead });',
+    export: 'create',
+  });
   expect(await part.look()).toBe(expected);
 });
 
@@ -87,9 +113,15 @@ describe('the end of a worker', () => {
     const counter = await createCounter(host);
     const running = counter.slowAdd(1, 50);
     const outcomes = Promise.allSettled([running, counter.add(1), counter[Symbol.asyncDispose]()]);
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
     await host[Symbol.asyncDispose]();
-    await expect(outcomes).resolves.toMatchObject([{ status: 'fulfilled', value: 1 }, { reason: { code: 'DISPOSED' } }, { status: 'fulfilled' }]);
+    await expect(outcomes).resolves.toMatchObject([
+      { status: 'fulfilled', value: 1 },
+      { reason: { code: 'DISPOSED' } },
+      { status: 'fulfilled' },
+    ]);
     await expect(counter.add(1)).rejects.toMatchObject({ code: 'DISPOSED' });
     await counter[Symbol.asyncDispose]();
   });

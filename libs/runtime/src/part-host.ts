@@ -1,4 +1,5 @@
 import type { ResourceLimits } from 'node:worker_threads';
+
 import { createInlinePartHost } from './inline-part-host.ts';
 import type { PartSpec } from './part-export.ts';
 import { createWorkerPartHost } from './worker-part-host.ts';
@@ -16,11 +17,15 @@ export interface PartHostOptions {
  * In a worker the parts of one host share one thread, and their calls run strictly one after another. Each is used
  * through a remote of the same interface: data properties are refreshed after every call, methods return promises,
  * objects with methods among the results become remotes too, and remotes may be passed as arguments. Typed arrays are
- * copied. An `AbortSignal` takes effect between runs; callbacks named `on…` are called here. Other functions are refused.
+ * copied. An `AbortSignal` takes effect between runs; callbacks named `on…` are called here. Other functions are
+ * refused.
  */
 export interface PartHost extends AsyncDisposable {
   readonly isolate: 'inline' | 'worker';
-  /** Starts the worker and lets it import a module, so that a part from there is made sooner. What goes wrong is left to `create`. In the calling thread nothing is gained, and nothing done. */
+  /**
+   * Starts the worker and lets it import a module, so that a part from there is made sooner. What goes wrong is left to
+   * `create`. In the calling thread nothing is gained, and nothing done.
+   */
   start(module: string | URL): void;
   /**
    * Makes a part by calling an exported function where the part is to live. `T` is the part's interface with async
@@ -30,7 +35,10 @@ export interface PartHost extends AsyncDisposable {
   create<T extends object>(spec: PartSpec): Promise<T>;
 }
 
-/** Opens a place for parts. A worker starts with its first part or `start`, and does not keep the process alive while it is idle. */
+/**
+ * Opens a place for parts. A worker starts with its first part or `start`, and does not keep the process alive while it
+ * is idle.
+ */
 export function createPartHost({ isolate, resourceLimits }: PartHostOptions): PartHost {
   return isolate === 'worker' ? createWorkerPartHost(resourceLimits) : createInlinePartHost();
 }

@@ -1,10 +1,25 @@
 import type { ErrorData } from './error-transfer.ts';
 
-/** What the host asks of its worker; answered by one `Reply` with the same `id`. Arguments are encoded (`value-transfer.ts`). */
+/**
+ * What the host asks of its worker; answered by one `Reply` with the same `id`. Arguments are encoded
+ * (`value-transfer.ts`).
+ */
 export type Request =
   | { readonly type: 'import'; readonly id: number; readonly module: string }
-  | { readonly type: 'create'; readonly id: number; readonly module: string; readonly export: string; readonly args: unknown }
-  | { readonly type: 'call'; readonly id: number; readonly handle: number; readonly method: string; readonly args: unknown }
+  | {
+      readonly type: 'create';
+      readonly id: number;
+      readonly module: string;
+      readonly export: string;
+      readonly args: unknown;
+    }
+  | {
+      readonly type: 'call';
+      readonly id: number;
+      readonly handle: number;
+      readonly method: string;
+      readonly args: unknown;
+    }
   | { readonly type: 'dispose'; readonly id: number; readonly handle: number };
 
 /** What the host tells its worker, without an answer. Heard between runs, before the next request begins. */
@@ -18,14 +33,23 @@ export type Notice =
 export type Reply =
   | { readonly type: 'returned'; readonly id: number; readonly value: unknown; readonly parts: readonly PartSnapshot[] }
   /** `signal` names the signal whose abort reason was thrown: the caller gets its own object back. */
-  | { readonly type: 'threw'; readonly id: number; readonly error: ErrorData; readonly signal: number | undefined; readonly parts: readonly PartSnapshot[] };
+  | {
+      readonly type: 'threw';
+      readonly id: number;
+      readonly error: ErrorData;
+      readonly signal: number | undefined;
+      readonly parts: readonly PartSnapshot[];
+    };
 
 /** What the worker tells the host unasked. */
 export type Report =
   | { readonly type: 'callback'; readonly callback: number; readonly args: unknown }
   | { readonly type: 'ended'; readonly error: ErrorData | undefined };
 
-/** A part as the host shows it: `methods` once, and those data properties that are new or differ from what was sent before. */
+/**
+ * A part as the host shows it: `methods` once, and those data properties that are new or differ from what was sent
+ * before.
+ */
 export interface PartSnapshot {
   readonly handle: number;
   readonly methods: readonly string[] | undefined;

@@ -1,9 +1,10 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { encodeError } from './error-transfer.ts';
 import { callPartExport, importPartModule } from './part-export.ts';
 import type { PartSnapshot, Reply, Request } from './part-messages.ts';
 import { hasMethods, type PartTable } from './part-table.ts';
-import { encodeValue, notTransferable, type EncodeReference, type Marker } from './value-transfer.ts';
+import { type EncodeReference, encodeValue, type Marker, notTransferable } from './value-transfer.ts';
 
 /** What answering needs to know of the rest of the worker. */
 export interface AnswerContext {
@@ -15,19 +16,33 @@ export interface AnswerContext {
 }
 
 /** Does what a request asks and says what came of it. Never rejects. */
-export async function answerRequest(request: Request, args: () => readonly unknown[], { table, isEnding, signalOf }: AnswerContext): Promise<Reply> {
+export async function answerRequest(
+  request: Request,
+  args: () => readonly unknown[],
+  { table, isEnding, signalOf }: AnswerContext,
+): Promise<Reply> {
   const { id } = request;
   const handles = new Set<number>();
   // Shared by the result and the snapshots, so that data in both is sent once and stays one object.
   const seen = new Map<object, unknown>();
   try {
-    if (isEnding() && request.type !== 'dispose') throw new Blip2Error('DISPOSED', 'the host of this part was disposed of before the call began');
+    if (isEnding() && request.type !== 'dispose')
+      throw new Blip2Error('DISPOSED', 'the host of this part was disposed of before the call began');
     if (request.type === 'call') handles.add(request.handle);
     const result = await perform(request, args(), table);
-    const value = request.type === 'create' ? addPart(result, table, handles) : encodeValue(result, resultPath(request), remoteFor(table, handles), seen);
+    const value =
+      request.type === 'create'
+        ? addPart(result, table, handles)
+        : encodeValue(result, resultPath(request), remoteFor(table, handles), seen);
     return { type: 'returned', id, value, parts: snapshots(table, handles, seen) };
   } catch (error) {
-    return { type: 'threw', id, error: encodeError(error), signal: signalOf(error), parts: snapshots(table, handles, seen) };
+    return {
+      type: 'threw',
+      id,
+      error: encodeError(error),
+      signal: signalOf(error),
+      parts: snapshots(table, handles, seen),
+    };
   }
 }
 

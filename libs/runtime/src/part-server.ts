@@ -1,9 +1,17 @@
-import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+
 import { decodeError, encodeError } from './error-transfer.ts';
 import type { Notice, Reply, Report, Request } from './part-messages.ts';
 import { answerRequest, disposePart } from './part-requests.ts';
 import { createPartTable, hasMethods, type PartTable } from './part-table.ts';
-import { decodeValue, encodeValue, isPlainObject, notTransferable, type DecodeReference, type EncodeReference } from './value-transfer.ts';
+import {
+  type DecodeReference,
+  decodeValue,
+  type EncodeReference,
+  encodeValue,
+  isPlainObject,
+  notTransferable,
+} from './value-transfer.ts';
 
 interface Queued {
   readonly request: Request;
@@ -40,7 +48,8 @@ export function servePart(port: MessagePort, exit: () => void): void {
     if (busy) return;
     busy = true;
     for (;;) {
-      for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) receive(more.message as Request | Notice);
+      for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port))
+        receive(more.message as Request | Notice);
       const next = queue.shift();
       if (!next) break;
       post(await answerRequest(next.request, next.args, context));
@@ -58,11 +67,16 @@ export function servePart(port: MessagePort, exit: () => void): void {
   });
 }
 
-function lookUpFor(table: PartTable, signals: Map<number, AbortController>, post: (report: Report) => void): DecodeReference {
+function lookUpFor(
+  table: PartTable,
+  signals: Map<number, AbortController>,
+  post: (report: Report) => void,
+): DecodeReference {
   return (marker) => {
     if (marker.$part === 'handle') return table.get(marker.handle);
     if (marker.$part === 'callback') {
-      return (...args: unknown[]): void => post({ type: 'callback', callback: marker.callback, args: encodeValue(args, 'callback', dataOnly) });
+      return (...args: unknown[]): void =>
+        post({ type: 'callback', callback: marker.callback, args: encodeValue(args, 'callback', dataOnly) });
     }
     const controller = new AbortController();
     if (marker.reason) controller.abort(decodeError(marker.reason));
@@ -76,7 +90,9 @@ function decoded(args: unknown, lookUp: DecodeReference): () => readonly unknown
     const values = decodeValue(args, lookUp);
     return () => (Array.isArray(values) ? values : []);
   } catch (error) {
-    return () => { throw error; };
+    return () => {
+      throw error;
+    };
   }
 }
 
@@ -96,6 +112,7 @@ async function disposeAll(table: PartTable): Promise<ReturnType<typeof encodeErr
 }
 
 const dataOnly: EncodeReference = (value, path) => {
-  if (typeof value === 'function' || (!isPlainObject(value) && hasMethods(value))) throw notTransferable(path, 'an object with methods');
+  if (typeof value === 'function' || (!isPlainObject(value) && hasMethods(value)))
+    throw notTransferable(path, 'an object with methods');
   return 'walk';
 };

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { encodeError, type ErrorData } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
-import { encodeValue, isPlainObject, type EncodeReference } from './value-transfer.ts';
+import { type EncodeReference, encodeValue, isPlainObject } from './value-transfer.ts';
 
 /** The objects of a worker that its host holds remotes of. */
 export interface PartTable {
@@ -27,9 +29,15 @@ interface HeldPart {
 }
 
 /** Never forwarded: what every object has, and what would make a remote thenable or strange to print. */
-const ownBusiness: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(Object.prototype), 'then', 'toJSON', 'dispose']);
+const ownBusiness: ReadonlySet<string> = new Set([
+  ...Object.getOwnPropertyNames(Object.prototype),
+  'then',
+  'toJSON',
+  'dispose',
+]);
 /** Within data, functions and objects with behaviour are left out. */
-const dataOnly: EncodeReference = (value) => (typeof value !== 'function' && (isPlainObject(value) || !hasMethods(value)) ? 'walk' : 'omit');
+const dataOnly: EncodeReference = (value) =>
+  typeof value !== 'function' && (isPlainObject(value) || !hasMethods(value)) ? 'walk' : 'omit';
 
 /** True for whatever should stay in its thread and be called from afar. */
 export function hasMethods(object: object): boolean {
@@ -69,7 +77,10 @@ export function createPartTable(): PartTable {
   };
 }
 
-function changedProperties({ object, properties, sent }: HeldPart, seen: Map<object, unknown>): Pick<PartSnapshot, 'properties' | 'failures'> {
+function changedProperties(
+  { object, properties, sent }: HeldPart,
+  seen: Map<object, unknown>,
+): Pick<PartSnapshot, 'properties' | 'failures'> {
   const changed: Record<string, unknown> = {};
   const failures: Record<string, ErrorData> = {};
   for (const name of properties) {
@@ -87,8 +98,15 @@ function changedProperties({ object, properties, sent }: HeldPart, seen: Map<obj
   return { properties: changed, failures };
 }
 
-/** Undefined where a getter has nothing to say yet, or no more, and where the value cannot be copied; a `Blip2Error` is for whoever reads the property. */
-function readProperty(object: object, name: string, seen: Map<object, unknown>): { readonly value?: unknown; readonly failure?: ErrorData } {
+/**
+ * Undefined where a getter has nothing to say yet, or no more, and where the value cannot be copied; a `Blip2Error` is
+ * for whoever reads the property.
+ */
+function readProperty(
+  object: object,
+  name: string,
+  seen: Map<object, unknown>,
+): { readonly value?: unknown; readonly failure?: ErrorData } {
   try {
     return { value: encodeValue(Reflect.get(object, name), name, dataOnly, seen) };
   } catch (error) {

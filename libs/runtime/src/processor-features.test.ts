@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { hasExactByteProducts } from './processor-features.ts';
 
 describe('products of bytes', () => {

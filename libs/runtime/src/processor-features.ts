@@ -21,7 +21,8 @@ export function processorFlags(): string | undefined {
 const EXACT_BYTE_PRODUCTS = /\b(avx512_vnni|avx_vnni)\b/;
 
 /**
- * Whether this processor is known to add products of unsigned and signed bytes without overflow. Linux says so in `/proc/cpuinfo`; elsewhere it is not known, hence false.
+ * Whether this processor is known to add products of unsigned and signed bytes without overflow. Linux says so in
+ * `/proc/cpuinfo`; elsewhere it is not known, hence false.
  * Arm's instructions take signed bytes on both sides, where the question does not arise.
  */
 export function hasExactByteProducts(architecture: string = process.arch, read: () => string = readCpuInfo): boolean {

@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { decodeError } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
 
@@ -25,7 +26,8 @@ export function isRemotePart(object: object): boolean {
 
 /**
  * A plain object with the part's interface: its data properties as they were after the last call, deeply frozen but for
- * typed arrays, or failing as they do there; its methods, each returning a promise; `dispose` and `Symbol.asyncDispose`, which may be called again.
+ * typed arrays, or failing as they do there; its methods, each returning a promise; `dispose` and
+ * `Symbol.asyncDispose`, which may be called again.
  * A call after disposal rejects with DISPOSED.
  */
 export function createRemotePart({ handle, methods, ...first }: PartSnapshot, calls: PartCalls): RemotePart {
@@ -47,15 +49,26 @@ export function createRemotePart({ handle, methods, ...first }: PartSnapshot, ca
 
   update(first);
   for (const method of methods ?? []) {
-    show(method, async (...args: unknown[]): Promise<unknown> => {
-      if (disposal) throw new Blip2Error('DISPOSED', `${method} was called on a part that was disposed of`);
-      return calls.call(handle, method, args);
-    }, true);
+    show(
+      method,
+      async (...args: unknown[]): Promise<unknown> => {
+        if (disposal) throw new Blip2Error('DISPOSED', `${method} was called on a part that was disposed of`);
+        return calls.call(handle, method, args);
+      },
+      true,
+    );
   }
   show('dispose', dispose, false);
   show(Symbol.asyncDispose, dispose, false);
   everyRemote.add(part);
-  return { part, handle, update, get disposed() { return disposal !== undefined; } };
+  return {
+    part,
+    handle,
+    update,
+    get disposed() {
+      return disposal !== undefined;
+    },
+  };
 }
 
 /** A copy that could be written to would lie about the part. Typed arrays cannot be frozen. */

@@ -1,14 +1,25 @@
 import { describe, expect, test } from 'vitest';
+
 import { asRows, rowsTensor } from './rows.ts';
 
 describe('rowsTensor', () => {
   test('lays rows one after another', () => {
-    expect(rowsTensor([[1, 2, 3], [4, 5, 6]], 'ids')).toEqual({ type: 'int64', dims: [2, 3], data: BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n) });
+    expect(
+      rowsTensor(
+        [
+          [1, 2, 3],
+          [4, 5, 6],
+        ],
+        'ids',
+      ),
+    ).toEqual({ type: 'int64', dims: [2, 3], data: BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n) });
     expect(rowsTensor([], 'ids')).toEqual({ type: 'int64', dims: [0, 0], data: new BigInt64Array() });
   });
 
   test('refuses ragged rows by the name of the argument', () => {
-    expect(() => rowsTensor([[1, 2], [3]], 'inputIds')).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('inputIds') as string }));
+    expect(() => rowsTensor([[1, 2], [3]], 'inputIds')).toThrow(
+      expect.objectContaining({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('inputIds') as string }),
+    );
   });
 
   test.each([0.5, Number.NaN, Infinity, 2 ** 53])('refuses %d', (entry) => {
@@ -18,8 +29,24 @@ describe('rowsTensor', () => {
 
 describe('asRows', () => {
   test('gives rows as they are, and a tensor as rows', () => {
-    const rows = [[1, 2], [3, 4]];
+    const rows = [
+      [1, 2],
+      [3, 4],
+    ];
     expect(asRows(rows)).toBe(rows);
-    expect(asRows(rowsTensor([[1, -100], [3, 4]], 'labels'))).toEqual([[1, -100], [3, 4]]);
+    expect(
+      asRows(
+        rowsTensor(
+          [
+            [1, -100],
+            [3, 4],
+          ],
+          'labels',
+        ),
+      ),
+    ).toEqual([
+      [1, -100],
+      [3, 4],
+    ]);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+
 import { afterAll, expect, test } from 'vitest';
 
 const fixture = fileURLToPath(new URL('../fixtures/run-once.mjs', import.meta.url));
@@ -11,10 +12,17 @@ const loader = fileURLToPath(new URL('../../../test-loader.mjs', import.meta.url
 const home = await mkdtemp(join(tmpdir(), 'blip2-home-'));
 afterAll(() => rm(home, { recursive: true }));
 
-test.each(['inline', 'worker'])('a session %s outlives a long command line and leaves no files of onnxruntime', async (isolate) => {
-  const env: NodeJS.ProcessEnv = { ...process.env, HOME: home, TMPDIR: home, XDG_CACHE_HOME: home };
-  delete env['ORT_DISABLE_TELEMETRY'];
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', loader, fixture, isolate, 'x'.repeat(100_000)], { env });
-  expect(stdout).toBe('2 -6');
-  expect(await readdir(home)).toEqual([]);
-});
+test.each(['inline', 'worker'])(
+  'a session %s outlives a long command line and leaves no files of onnxruntime',
+  async (isolate) => {
+    const env: NodeJS.ProcessEnv = { ...process.env, HOME: home, TMPDIR: home, XDG_CACHE_HOME: home };
+    delete env['ORT_DISABLE_TELEMETRY'];
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--import', loader, fixture, isolate, 'x'.repeat(100_000)],
+      { env },
+    );
+    expect(stdout).toBe('2 -6');
+    expect(await readdir(home)).toEqual([]);
+  },
+);

@@ -1,35 +1,70 @@
-import { Blip2Error, type OnnxModel, type OutputsOf, type Signature, type Tensor, type TensorSpec, type TensorType, type TypedArrays } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  type OnnxModel,
+  type OutputsOf,
+  type Signature,
+  type Tensor,
+  type TensorSpec,
+  type TensorType,
+  type TypedArrays,
+} from '@blip2/interfaces';
+
 import type { OnnxRuntime, OnnxRuntimeTensor } from './onnx-runtime.ts';
 
 /** What holds the elements of each type. */
-const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
+const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = {
+  float32: Float32Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
 
 /** Plain tensors as the runtime's own, without copying, after checking them against the signature. */
-export function checkedFeeds(runtime: OnnxRuntime, { name, signature }: OnnxModel, inputs: Readonly<Record<string, Tensor>>): Record<string, OnnxRuntimeTensor> {
+export function checkedFeeds(
+  runtime: OnnxRuntime,
+  { name, signature }: OnnxModel,
+  inputs: Readonly<Record<string, Tensor>>,
+): Record<string, OnnxRuntimeTensor> {
   const lengths = new Map<string, number>();
-  return Object.fromEntries(Object.entries(signature.inputs).map(([key, spec]) => {
-    const tensor = inputs[key];
-    const where = `input ${key} of ${name}`;
-    if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'A graph input is missing', { where });
-    expectShape(tensor, spec, where, lengths);
-    return [key, new runtime.Tensor(tensor.type, tensor.data as never, tensor.dims)];
-  }));
+  return Object.fromEntries(
+    Object.entries(signature.inputs).map(([key, spec]) => {
+      const tensor = inputs[key];
+      const where = `input ${key} of ${name}`;
+      if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'A graph input is missing', { where });
+      expectShape(tensor, spec, where, lengths);
+      return [key, new runtime.Tensor(tensor.type, tensor.data as never, tensor.dims)];
+    }),
+  );
 }
 
-function expectShape({ type, dims, data }: Tensor, spec: TensorSpec, where: string, lengths: Map<string, number>): void {
-  const expected = spec.axes.map((axis) => (typeof axis === 'number' ? axis : lengths.get(axis) ?? axis));
-  const fits = type === spec.type && dims.length === expected.length && dims.every((length, index) => typeof expected[index] === 'string' || length === expected[index]);
+function expectShape(
+  { type, dims, data }: Tensor,
+  spec: TensorSpec,
+  where: string,
+  lengths: Map<string, number>,
+): void {
+  const expected = spec.axes.map((axis) => (typeof axis === 'number' ? axis : (lengths.get(axis) ?? axis)));
+  const fits =
+    type === spec.type &&
+    dims.length === expected.length &&
+    dims.every((length, index) => typeof expected[index] === 'string' || length === expected[index]);
   const size = dims.reduce((product, length) => product * length, 1);
   if (!fits || data.length !== size || !(data instanceof ARRAYS[type])) {
     throw new Blip2Error('SHAPE_MISMATCH', 'A tensor does not fit', {
-      where, expected: `${spec.type} [${expected.join(', ')}]`, got: `${type} [${dims.join(', ')}] with ${data.length} elements in a ${data.constructor.name}`,
+      where,
+      expected: `${spec.type} [${expected.join(', ')}]`,
+      got: `${type} [${dims.join(', ')}] with ${data.length} elements in a ${data.constructor.name}`,
     });
   }
   spec.axes.forEach((axis, index) => typeof axis === 'string' && lengths.set(axis, dims[index] ?? 0));
 }
 
 /** The runtime's results as plain tensors over the same memory: they outlive the session and cross threads. */
-export function plainOutputs<S extends Signature>(results: Readonly<Record<string, OnnxRuntimeTensor>>, { outputs }: S): OutputsOf<S> {
+export function plainOutputs<S extends Signature>(
+  results: Readonly<Record<string, OnnxRuntimeTensor>>,
+  { outputs }: S,
+): OutputsOf<S> {
   const entries = Object.keys(outputs).map((key) => {
     const result = results[key];
     return [key, result && { type: result.type as TensorType, dims: result.dims, data: result.data }];

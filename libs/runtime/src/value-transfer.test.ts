@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { decodeValue, encodeValue, notTransferable } from './value-transfer.ts';
 
 /** Encodes, copies as `postMessage` does, decodes; only plain data. */
@@ -14,8 +15,16 @@ function across<T>(value: T): unknown {
 describe('a value that crosses a thread', () => {
   test('arrives equal: nested data, typed arrays, collections, dates', () => {
     const value = {
-      none: null, missing: undefined, big: 3n, text: 'x', list: [1, [Number.NaN, Infinity]], date: new Date(5), set: new Set([{ a: 1 }]), map: new Map([['k', { b: Float32Array.of(1) }]]),
-      long: BigInt64Array.of(1n, -2n), bytes: Uint8Array.of(1, 2),
+      none: null,
+      missing: undefined,
+      big: 3n,
+      text: 'x',
+      list: [1, [Number.NaN, Infinity]],
+      date: new Date(5),
+      set: new Set([{ a: 1 }]),
+      map: new Map([['k', { b: Float32Array.of(1) }]]),
+      long: BigInt64Array.of(1n, -2n),
+      bytes: Uint8Array.of(1, 2),
     };
     expect(across(value)).toStrictEqual(value);
   });
@@ -27,7 +36,8 @@ describe('a value that crosses a thread', () => {
     const received = across(value);
     expect(received).toMatchObject({ one: { data }, two: { data } });
     if (typeof received !== 'object' || received === null) return;
-    const read = (...path: string[]): unknown => path.reduce<unknown>((at, key) => Reflect.get(Object(at), key), received);
+    const read = (...path: string[]): unknown =>
+      path.reduce<unknown>((at, key) => Reflect.get(Object(at), key), received);
     expect(read('self')).toBe(received);
     expect(read('one', 'data')).toBe(read('two', 'data'));
   });
@@ -49,10 +59,14 @@ describe('a value that crosses a thread', () => {
     class RuntimeTensor {
       readonly type = 'float32';
       readonly dims = [1];
-      get data(): Float32Array { return Float32Array.of(4); }
+      get data(): Float32Array {
+        return Float32Array.of(4);
+      }
       reshape(): void {}
     }
-    expect(across({ logits: new RuntimeTensor() })).toStrictEqual({ logits: { type: 'float32', dims: [1], data: Float32Array.of(4) } });
+    expect(across({ logits: new RuntimeTensor() })).toStrictEqual({
+      logits: { type: 'float32', dims: [1], data: Float32Array.of(4) },
+    });
   });
 
   test('passes errors by their class', () => {
@@ -61,7 +75,12 @@ describe('a value that crosses a thread', () => {
   });
 
   test('refuses by path what is no data', () => {
-    expect(() => across({ list: [{ id: Symbol('x') }] })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', details: expect.objectContaining({ where: 'value.list[0].id' }) }));
+    expect(() => across({ list: [{ id: Symbol('x') }] })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        details: expect.objectContaining({ where: 'value.list[0].id' }),
+      }),
+    );
     expect(() => across(new Map([['key', () => 1]]))).toThrow(/value\.get\(key\)/);
     expect(() => across({ $part: 'handle', handle: 1 })).toThrow(/reserved key/);
   });

@@ -1,6 +1,8 @@
 import { types } from 'node:util';
+
 import { Blip2Error } from '@blip2/interfaces';
-import { decodeError, encodeError, isError, type ErrorData } from './error-transfer.ts';
+
+import { decodeError, encodeError, type ErrorData, isError } from './error-transfer.ts';
 
 /** Stands in a message for something that is not data. */
 export type Marker =
@@ -9,7 +11,10 @@ export type Marker =
   | { readonly $part: 'callback'; readonly callback: number }
   | { readonly $part: 'error'; readonly error: ErrorData };
 
-/** Decides what an object or function becomes: a marker, its data (`walk`), or nothing (`omit`). Refuses by throwing `notTransferable`. */
+/**
+ * Decides what an object or function becomes: a marker, its data (`walk`), or nothing (`omit`). Refuses by throwing
+ * `notTransferable`.
+ */
 export type EncodeReference = (value: object, path: string) => Marker | 'walk' | 'omit';
 /** Finds what a marker stands for on this side. */
 export type DecodeReference = (marker: Exclude<Marker, { $part: 'error' }>) => unknown;
@@ -19,7 +24,9 @@ const MARKER_KEY = '$part';
 /** INVALID_ARGUMENT for a value that cannot cross a thread; `path` says where it was found. */
 export function notTransferable(path: string, got: string): Blip2Error {
   return new Blip2Error('INVALID_ARGUMENT', 'a value cannot cross to another thread', {
-    where: path, expected: 'plain data, typed arrays, parts of the same host, an AbortSignal or an on… callback', got,
+    where: path,
+    expected: 'plain data, typed arrays, parts of the same host, an AbortSignal or an on… callback',
+    got,
   });
 }
 
@@ -27,22 +34,39 @@ export function notTransferable(path: string, got: string): Blip2Error {
  * A value → what `postMessage` may copy. Objects that occur twice stay one object, across calls that share `seen`.
  * Views are copied alone, never with the buffer around them, and shared memory becomes ordinary memory.
  */
-export function encodeValue(value: unknown, path: string, reference: EncodeReference, seen: Map<object, unknown> = new Map()): unknown {
+export function encodeValue(
+  value: unknown,
+  path: string,
+  reference: EncodeReference,
+  seen: Map<object, unknown> = new Map(),
+): unknown {
   if (typeof value === 'symbol') throw notTransferable(path, 'a symbol');
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value;
   if (seen.has(value)) return seen.get(value);
-  const keep = <T extends object>(encoded: T): T => { seen.set(value, encoded); return encoded; };
+  const keep = <T extends object>(encoded: T): T => {
+    seen.set(value, encoded);
+    return encoded;
+  };
   const child = (item: unknown, at: string): unknown => encodeValue(item, at, reference, seen);
 
   if (types.isPromise(value)) throw notTransferable(path, 'a promise');
   if (ArrayBuffer.isView(value)) return keep(ownView(value));
   if (types.isSharedArrayBuffer(value)) return keep(new Uint8Array(value).slice().buffer);
-  if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isBoxedPrimitive(value) || value instanceof Blob) return value;
+  if (
+    types.isAnyArrayBuffer(value) ||
+    types.isDate(value) ||
+    types.isRegExp(value) ||
+    types.isBoxedPrimitive(value) ||
+    value instanceof Blob
+  )
+    return value;
   if (isError(value)) return keep({ [MARKER_KEY]: 'error', error: encodeError(value) });
   if (Array.isArray(value)) return fill(keep<unknown[]>([]), value, (item, index) => child(item, `${path}[${index}]`));
-  if (types.isMap(value)) return fillMap(keep(new Map()), value, (item, key) => child(item, `${path}.get(${String(key)})`));
+  if (types.isMap(value))
+    return fillMap(keep(new Map()), value, (item, key) => child(item, `${path}.get(${String(key)})`));
   if (types.isSet(value)) return fillSet(keep(new Set()), value, (item) => child(item, `${path} (an element)`));
-  if (isTensor(value)) return keep({ type: value.type, dims: [...value.dims], data: child(value.data, `${path}.data`) });
+  if (isTensor(value))
+    return keep({ type: value.type, dims: [...value.dims], data: child(value.data, `${path}.data`) });
 
   const what = reference(value, path);
   if (what === 'omit') return undefined;
@@ -51,17 +75,31 @@ export function encodeValue(value: unknown, path: string, reference: EncodeRefer
 }
 
 /** The inverse of `encodeValue`, in place: the message belongs to nobody else. Objects that were one stay one. */
-export function decodeValue(value: unknown, reference: DecodeReference, seen: Map<object, unknown> = new Map()): unknown {
+export function decodeValue(
+  value: unknown,
+  reference: DecodeReference,
+  seen: Map<object, unknown> = new Map(),
+): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   if (seen.has(value)) return seen.get(value);
-  const keep = <T>(decoded: T): T => { seen.set(value, decoded); return decoded; };
+  const keep = <T>(decoded: T): T => {
+    seen.set(value, decoded);
+    return decoded;
+  };
   if (isMarker(value)) return keep(value.$part === 'error' ? decodeError(value.error) : reference(value));
   keep(value);
   const child = (item: unknown): unknown => decodeValue(item, reference, seen);
-  if (Array.isArray(value)) value.forEach((item, index) => { value[index] = child(item); });
+  if (Array.isArray(value))
+    value.forEach((item, index) => {
+      value[index] = child(item);
+    });
   else if (types.isMap(value)) for (const [key, item] of [...value]) value.set(key, child(item));
-  else if (types.isSet(value)) { const items = [...value]; value.clear(); for (const item of items) value.add(child(item)); }
-  else if (isPlainObject(value)) for (const [key, item] of Object.entries(value)) Reflect.set(value, key, child(item));
+  else if (types.isSet(value)) {
+    const items = [...value];
+    value.clear();
+    for (const item of items) value.add(child(item));
+  } else if (isPlainObject(value))
+    for (const [key, item] of Object.entries(value)) Reflect.set(value, key, child(item));
   return value;
 }
 
@@ -69,12 +107,22 @@ export function decodeValue(value: unknown, reference: DecodeReference, seen: Ma
 export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   // Another realm's Object.prototype (a test runner's) has no prototype either.
-  return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'hasOwnProperty'));
+  return (
+    prototype === null ||
+    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'hasOwnProperty'))
+  );
 }
 
 /** onnxruntime's tensors are instances with methods, and still data. */
 function isTensor(value: object): value is { type: string; dims: readonly number[]; data: ArrayBufferView } {
-  return 'type' in value && typeof value.type === 'string' && 'dims' in value && Array.isArray(value.dims) && 'data' in value && ArrayBuffer.isView(value.data);
+  return (
+    'type' in value &&
+    typeof value.type === 'string' &&
+    'dims' in value &&
+    Array.isArray(value.dims) &&
+    'data' in value &&
+    ArrayBuffer.isView(value.data)
+  );
 }
 
 function isMarker(value: object): value is Marker {
@@ -90,12 +138,20 @@ function ownView(view: ArrayBufferView): ArrayBufferView {
   return new View(bytes);
 }
 
-function fill(target: unknown[], source: readonly unknown[], child: (item: unknown, index: number) => unknown): unknown[] {
+function fill(
+  target: unknown[],
+  source: readonly unknown[],
+  child: (item: unknown, index: number) => unknown,
+): unknown[] {
   for (let index = 0; index < source.length; index++) target.push(child(source[index], index));
   return target;
 }
 
-function fillMap(target: Map<unknown, unknown>, source: Map<unknown, unknown>, child: (item: unknown, key: unknown) => unknown): Map<unknown, unknown> {
+function fillMap(
+  target: Map<unknown, unknown>,
+  source: Map<unknown, unknown>,
+  child: (item: unknown, key: unknown) => unknown,
+): Map<unknown, unknown> {
   for (const [key, item] of source) target.set(child(key, key), child(item, key));
   return target;
 }
@@ -105,12 +161,18 @@ function fillSet(target: Set<unknown>, source: Set<unknown>, child: (item: unkno
   return target;
 }
 
-function fillRecord(target: Record<string, unknown>, source: object, path: string, child: (item: unknown, at: string) => unknown): Record<string, unknown> {
+function fillRecord(
+  target: Record<string, unknown>,
+  source: object,
+  path: string,
+  child: (item: unknown, at: string) => unknown,
+): Record<string, unknown> {
   if (Object.hasOwn(source, MARKER_KEY)) throw notTransferable(path, `an object with the reserved key ${MARKER_KEY}`);
   for (const [key, item] of Object.entries(source)) {
     const encoded = child(item, path === '' ? key : `${path}.${key}`);
     // Own property, even for a key named __proto__.
-    if (encoded !== undefined || item === undefined) Object.defineProperty(target, key, { value: encoded, writable: true, enumerable: true, configurable: true });
+    if (encoded !== undefined || item === undefined)
+      Object.defineProperty(target, key, { value: encoded, writable: true, enumerable: true, configurable: true });
   }
   return target;
 }

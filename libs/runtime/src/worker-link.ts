@@ -1,5 +1,7 @@
-import { Worker, type ResourceLimits } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { decodeError } from './error-transfer.ts';
 import type { Notice, Reply, Report, Request } from './part-messages.ts';
 import { silenceTelemetry } from './silence-telemetry.ts';
@@ -24,10 +26,16 @@ interface Waiting {
 export const openLinks: Set<WorkerLink> = new Set();
 
 /** Starts a part worker. It keeps the process alive only while a request is pending. */
-export function openWorkerLink(resourceLimits: ResourceLimits | undefined, onCallback: (callback: number, args: unknown) => void): WorkerLink {
+export function openWorkerLink(
+  resourceLimits: ResourceLimits | undefined,
+  onCallback: (callback: number, args: unknown) => void,
+): WorkerLink {
   silenceTelemetry();
   // `.js` is the built file; from source, the loader of the tests finds the `.ts` beside it.
-  const worker = new Worker(new URL('./part-worker.js', import.meta.url), { name: 'blip2 parts', ...(resourceLimits && { resourceLimits }) });
+  const worker = new Worker(new URL('./part-worker.js', import.meta.url), {
+    name: 'blip2 parts',
+    ...(resourceLimits && { resourceLimits }),
+  });
   const waiting = new Map<number, Waiting>();
   let nextId = 1;
   let lost: Blip2Error | undefined;
@@ -35,7 +43,10 @@ export function openWorkerLink(resourceLimits: ResourceLimits | undefined, onCal
   let ending: Promise<void> | undefined;
 
   // A process that ends during a run is aborted, hence: referenced while anything is pending, and only then.
-  const hold = (): void => { if (waiting.size > 0 || ending) worker.ref(); else worker.unref(); };
+  const hold = (): void => {
+    if (waiting.size > 0 || ending) worker.ref();
+    else worker.unref();
+  };
   const lose = (reason: Blip2Error): void => {
     lost ??= reason;
     for (const { reject } of waiting.values()) reject(lost);
@@ -45,13 +56,18 @@ export function openWorkerLink(resourceLimits: ResourceLimits | undefined, onCal
 
   worker.on('message', (message: Reply | Report) => {
     if (message.type === 'callback') return onCallback(message.callback, message.args);
-    if (message.type === 'ended') { disposalError = message.error && decodeError(message.error); return; }
+    if (message.type === 'ended') {
+      disposalError = message.error && decodeError(message.error);
+      return;
+    }
     waiting.get(message.id)?.resolve(message);
     waiting.delete(message.id);
     hold();
   });
   worker.on('messageerror', (error) => lose(workerFailed(`an unreadable message: ${error.message}`, error)));
-  worker.on('error', (error: unknown) => lose(workerFailed(error instanceof Error ? `${error.name}: ${error.message}` : String(error), error)));
+  worker.on('error', (error: unknown) =>
+    lose(workerFailed(error instanceof Error ? `${error.name}: ${error.message}` : String(error), error)),
+  );
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
       openLinks.delete(link);
@@ -96,7 +112,11 @@ export function hostDisposed(): Blip2Error {
 }
 
 function workerFailed(got: string, cause?: unknown): Blip2Error {
-  return new Blip2Error('WORKER_FAILED', 'the worker of the parts is gone', { got, fix: 'Create the parts again in a new host.', ...(cause !== undefined && { cause }) });
+  return new Blip2Error('WORKER_FAILED', 'the worker of the parts is gone', {
+    got,
+    fix: 'Create the parts again in a new host.',
+    ...(cause !== undefined && { cause }),
+  });
 }
 
 function post(worker: Worker, request: Request): void {

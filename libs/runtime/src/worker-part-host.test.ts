@@ -1,11 +1,17 @@
 import type { Tensor } from '@blip2/interfaces';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { createPartHost, type PartHost } from './part-host.ts';
 
 const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
 
-interface Journal { read(): Promise<string[]> }
-interface Progress { onProgress?: (event: unknown) => void; signal?: AbortSignal }
+interface Journal {
+  read(): Promise<string[]>;
+}
+interface Progress {
+  onProgress?: (event: unknown) => void;
+  signal?: AbortSignal;
+}
 interface Counter extends AsyncDisposable {
   readonly config: { readonly name: string; readonly nested: { readonly step: number } };
   readonly weights: Tensor<'float32'>;
@@ -41,9 +47,14 @@ interface ToyLanguageModel extends AsyncDisposable {
 
 let host: PartHost;
 let journal: Journal;
-const createCounter = (...args: unknown[]): Promise<Counter> => host.create<Counter>({ module, export: 'createCounter', args });
+const createCounter = (...args: unknown[]): Promise<Counter> =>
+  host.create<Counter>({ module, export: 'createCounter', args });
 const start = async (ids: number[]): Promise<ToyDecoding> => {
-  const model = await host.create<ToyLanguageModel>({ module, export: 'ToyLanguageModel.fromPretrained', args: ['here'] });
+  const model = await host.create<ToyLanguageModel>({
+    module,
+    export: 'ToyLanguageModel.fromPretrained',
+    args: ['here'],
+  });
   return model.start({ ids });
 };
 
@@ -89,7 +100,9 @@ describe('what a remote shows', () => {
     const decoding = await start([1, 2]);
     await decoding.crop(1);
     expect(decoding.length).toBe(1);
-    expect(() => decoding.logits).toThrow(expect.objectContaining({ name: 'Blip2Error', code: 'INVALID_STATE', details: { fix: 'Extend it.' } }));
+    expect(() => decoding.logits).toThrow(
+      expect.objectContaining({ name: 'Blip2Error', code: 'INVALID_STATE', details: { fix: 'Extend it.' } }),
+    );
     const fork = await decoding.fork();
     expect(fork.logits.data).toStrictEqual(Float32Array.of(1, 2, 3));
     await decoding.extend({ ids: [[5]] });
@@ -128,7 +141,10 @@ describe('handles', () => {
     await using other = createPartHost({ isolate: 'worker' });
     const foreign = await other.create<Counter>({ module, export: 'createCounter' });
     const counter = await createCounter();
-    await expect(counter.readOther(foreign)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'readOther[0]', got: 'a part of another host' } });
+    await expect(counter.readOther(foreign)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { where: 'readOther[0]', got: 'a part of another host' },
+    });
   });
 
   test('disposes once, and answers DISPOSED afterwards', async () => {
@@ -139,7 +155,10 @@ describe('handles', () => {
     await expect(journal.read()).resolves.toEqual(['counter disposed 1']);
     await expect(counter.add(1)).rejects.toMatchObject({ code: 'DISPOSED' });
     const other = await createCounter();
-    await expect(other.readOther(counter)).rejects.toMatchObject({ code: 'DISPOSED', details: { where: 'readOther[0]' } });
+    await expect(other.readOther(counter)).rejects.toMatchObject({
+      code: 'DISPOSED',
+      details: { where: 'readOther[0]' },
+    });
   });
 });
 
@@ -150,8 +169,16 @@ describe('arguments and results', () => {
     const [received] = await counter.echo({ data: data.subarray(5, 8) });
     expect(received).toStrictEqual({ data: Float32Array.of(2, 2, 2) });
     expect(data.byteLength).toBe(400);
-    await expect(counter.kindOf(data.subarray(5, 8))).resolves.toEqual({ name: 'Float32Array', bytes: 12, shared: false });
-    await expect(counter.kindOf(new Uint8Array(new SharedArrayBuffer(8)))).resolves.toEqual({ name: 'Uint8Array', bytes: 8, shared: false });
+    await expect(counter.kindOf(data.subarray(5, 8))).resolves.toEqual({
+      name: 'Float32Array',
+      bytes: 12,
+      shared: false,
+    });
+    await expect(counter.kindOf(new Uint8Array(new SharedArrayBuffer(8)))).resolves.toEqual({
+      name: 'Uint8Array',
+      bytes: 8,
+      shared: false,
+    });
   });
 
   test.each([
@@ -161,13 +188,20 @@ describe('arguments and results', () => {
     ['a promise', Promise.resolve(1), 'echo[0]'],
   ])('refuses %s and names its path', async (_, argument, where) => {
     const counter = await createCounter();
-    await expect(counter.echo(argument)).rejects.toMatchObject({ name: 'Blip2Error', code: 'INVALID_ARGUMENT', details: { where } });
+    await expect(counter.echo(argument)).rejects.toMatchObject({
+      name: 'Blip2Error',
+      code: 'INVALID_ARGUMENT',
+      details: { where },
+    });
     await expect(counter.add(1)).resolves.toBe(1);
   });
 
   test('refuses a function as a result', async () => {
     const counter = await createCounter();
-    await expect(counter.giveFunction()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'the result of giveFunction' } });
+    await expect(counter.giveFunction()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { where: 'the result of giveFunction' },
+    });
   });
 
   test('runs calls one at a time, in order', async () => {
@@ -179,12 +213,18 @@ describe('arguments and results', () => {
 });
 
 describe('signals and callbacks', () => {
-  test('aborts between runs, with the caller\'s own reason', async () => {
+  test("aborts between runs, with the caller's own reason", async () => {
     const counter = await createCounter();
     const controller = new AbortController();
     const reason = { my: 'reason', twice: () => 2 };
     const turns: unknown[] = [];
-    const call = counter.spinTwice(80, { signal: controller.signal, onProgress: (event) => { turns.push(event); controller.abort(reason); } });
+    const call = counter.spinTwice(80, {
+      signal: controller.signal,
+      onProgress: (event) => {
+        turns.push(event);
+        controller.abort(reason);
+      },
+    });
     await expect(call).rejects.toBe(reason);
     expect(turns).toEqual([{ turn: 0 }]);
   });
@@ -204,15 +244,32 @@ describe('signals and callbacks', () => {
   test('forwards callbacks in order, and what they throw fails the call', async () => {
     const counter = await createCounter();
     const turns: unknown[] = [];
-    await expect(counter.spinTwice(1, { onProgress: (event) => { turns.push(event); } })).resolves.toBe('finished');
+    await expect(
+      counter.spinTwice(1, {
+        onProgress: (event) => {
+          turns.push(event);
+        },
+      }),
+    ).resolves.toBe('finished');
     expect(turns).toEqual([{ turn: 0 }, { turn: 1 }]);
-    await expect(counter.spinTwice(1, { onProgress: () => { throw new RangeError('mine'); } })).rejects.toThrow(new RangeError('mine'));
+    await expect(
+      counter.spinTwice(1, {
+        onProgress: () => {
+          throw new RangeError('mine');
+        },
+      }),
+    ).rejects.toThrow(new RangeError('mine'));
   });
 
   test('keeps the signal and the callbacks of a creation for the life of the part', async () => {
     const controller = new AbortController();
     const steps: unknown[] = [];
-    const counter = await createCounter(0, { signal: controller.signal, onProgress: (event: unknown) => { steps.push(event); } });
+    const counter = await createCounter(0, {
+      signal: controller.signal,
+      onProgress: (event: unknown) => {
+        steps.push(event);
+      },
+    });
     await expect(counter.progressOfCreation(1)).resolves.toBe(false);
     controller.abort();
     await expect(counter.progressOfCreation(2)).resolves.toBe(true);
@@ -224,11 +281,19 @@ describe('errors', () => {
   test('arrive with class, code, details and cause', async () => {
     const counter = await createCounter();
     await expect(counter.fail('blip2')).rejects.toMatchObject({
-      name: 'Blip2Error', code: 'SHAPE_MISMATCH', message: 'widths differ (toy): expected [1], got [2]. Change it.', details: { expected: '[1]', got: '[2]', where: 'toy', fix: 'Change it.' },
+      name: 'Blip2Error',
+      code: 'SHAPE_MISMATCH',
+      message: 'widths differ (toy): expected [1], got [2]. Change it.',
+      details: { expected: '[1]', got: '[2]', where: 'toy', fix: 'Change it.' },
       cause: { name: 'RangeError', message: 'deep' },
     });
     await expect(counter.fail('abort')).rejects.toMatchObject({ name: 'AbortError', message: 'stopped' });
-    await expect(counter.fail('type')).rejects.toMatchObject({ name: 'TypeError', message: 'wrong type', cause: 'text', stack: expect.stringContaining('toy-parts') });
+    await expect(counter.fail('type')).rejects.toMatchObject({
+      name: 'TypeError',
+      message: 'wrong type',
+      cause: 'text',
+      stack: expect.stringContaining('toy-parts'),
+    });
     await expect(counter.fail('system')).rejects.toMatchObject({ code: 'ENOENT', path: '/nowhere' });
     await expect(counter.fail('named')).rejects.toMatchObject({ name: 'CustomError' });
     await expect(counter.fail('text')).rejects.toBe('just text');
@@ -248,7 +313,8 @@ describe('the event loop of the caller', () => {
     await counter.spin(1000);
     clearInterval(timer);
     expect(longestGap).toBeGreaterThan(0);
-    // A caller that computed itself would be away for the whole second; one that only has to share its core with others is not.
+    // A caller that computed itself would be away for the whole second; one that only has to share its core with others
+    // is not.
     expect(longestGap).toBeLessThan(500);
   });
 });

@@ -1,4 +1,5 @@
 import type { ResourceLimits } from 'node:worker_threads';
+
 import { createArgumentEncoder } from './argument-encoder.ts';
 import { decodeError } from './error-transfer.ts';
 import type { PartSpec } from './part-export.ts';
@@ -15,7 +16,11 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
   let disposal: Promise<void> | undefined;
   const args = createArgumentEncoder({ find: remotes.find, notify: (notice) => link?.notify(notice) });
 
-  async function send(values: readonly unknown[], where: string, build: (id: number, args: unknown) => Request): Promise<unknown> {
+  async function send(
+    values: readonly unknown[],
+    where: string,
+    build: (id: number, args: unknown) => Request,
+  ): Promise<unknown> {
     if (disposal) throw hostDisposed();
     const { encoded, loan } = args.encode(values, where);
     let keeper: number | undefined;
@@ -50,7 +55,13 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
       send([], 'start', (id) => ({ type: 'import', id, module: String(module) })).catch(() => undefined);
     },
     async create<T extends object>({ module, export: path, args: values = [] }: PartSpec): Promise<T> {
-      return (await send(values, path, (id, encoded) => ({ type: 'create', id, module: String(module), export: path, args: encoded }))) as T;
+      return (await send(values, path, (id, encoded) => ({
+        type: 'create',
+        id,
+        module: String(module),
+        export: path,
+        args: encoded,
+      }))) as T;
     },
     [Symbol.asyncDispose]: () => (disposal ??= link?.end() ?? Promise.resolve()),
   };
@@ -59,7 +70,10 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
 interface Remotes {
   find(object: object): { readonly handle: number; readonly disposed: boolean } | undefined;
   /** Shows what a reply says has changed and makes remotes of what is new; `created` is the first of these. */
-  receive(reply: Reply, calls: Parameters<typeof createRemotePart>[1]): { readonly value: unknown; readonly created: number | undefined };
+  receive(
+    reply: Reply,
+    calls: Parameters<typeof createRemotePart>[1],
+  ): { readonly value: unknown; readonly created: number | undefined };
   remove(handle: number): void;
 }
 
@@ -72,12 +86,20 @@ function createRemotes(): Remotes {
     receive(reply, calls) {
       // Data that the result and the parts share in the worker is shared here too.
       const seen = new Map<object, unknown>();
-      const decode = <T>(value: T): T => decodeValue(value, (marker) => (marker.$part === 'handle' ? remotes.get(marker.handle)?.part : undefined), seen) as T;
+      const decode = <T>(value: T): T =>
+        decodeValue(
+          value,
+          (marker) => (marker.$part === 'handle' ? remotes.get(marker.handle)?.part : undefined),
+          seen,
+        ) as T;
       let created: number | undefined;
       for (const snapshot of reply.parts) {
         const properties: PartSnapshot['properties'] = decode(snapshot.properties);
         const known = remotes.get(snapshot.handle);
-        if (known) { known.update({ ...snapshot, properties }); continue; }
+        if (known) {
+          known.update({ ...snapshot, properties });
+          continue;
+        }
         const remote = createRemotePart({ ...snapshot, properties }, calls);
         remotes.set(snapshot.handle, remote);
         found.set(remote.part, remote);

@@ -1,15 +1,26 @@
 export type { Check, Tolerance } from './conformance/check.ts';
 export { languageModelConformance, type LanguageModelSubject } from './conformance/language-model-conformance.ts';
-export { languageProjectionConformance, type LanguageProjectionSubject } from './conformance/language-projection-conformance.ts';
+export {
+  languageProjectionConformance,
+  type LanguageProjectionSubject,
+} from './conformance/language-projection-conformance.ts';
 export { qformerConformance, type QFormerSubject } from './conformance/qformer-conformance.ts';
-export { textConditionedQFormerConformance, type TextConditionedQFormerSubject } from './conformance/text-conditioned-qformer-conformance.ts';
+export {
+  textConditionedQFormerConformance,
+  type TextConditionedQFormerSubject,
+} from './conformance/text-conditioned-qformer-conformance.ts';
 export { visionEncoderConformance, type VisionEncoderSubject } from './conformance/vision-encoder-conformance.ts';
 export { fakeDecoding, type FakeDecodingOptions, type FakeHistory, type FakeScore } from './fakes/fake-decoding.ts';
 export { fakeLanguageModel, type FakeLanguageModelOptions } from './fakes/fake-language-model.ts';
 export {
-  fakeLanguageProjection, fakeQFormer, fakeTextConditionedQFormer, fakeVisionEncoder,
-  type FakeLanguageProjectionOptions, type FakeQFormerOptions, type FakeVisionEncoderOptions,
+  fakeLanguageProjection,
+  type FakeLanguageProjectionOptions,
+  fakeQFormer,
+  type FakeQFormerOptions,
+  fakeTextConditionedQFormer,
+  fakeVisionEncoder,
+  type FakeVisionEncoderOptions,
 } from './fakes/fake-parts.ts';
 export { pseudoRandom } from './fakes/pseudo-random.ts';
 export { recite } from './fakes/recite.ts';
-export { watchLanguageModel, type WatchedRead } from './fakes/watch-language-model.ts';
+export { type WatchedRead, watchLanguageModel } from './fakes/watch-language-model.ts';

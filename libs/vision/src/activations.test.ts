@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+
 import { activations } from '@blip2/config';
 import { f32 } from '@blip2/interfaces';
 import { activation, buildGraph, layeredSpecs, layeredTensors, layeredValues, recordWeights } from '@blip2/onnx';
@@ -17,20 +18,35 @@ const unweighted = { has: () => false, find: () => undefined };
 
 describe('activations', () => {
   test('of every name that a configuration may have are what the reference computes', async () => {
-    const graph = buildGraph({ name: 'activations', signature, weights: unweighted }, (g, { x }) => layeredValues('y', activations.map((name) => activation(g, x, name))));
+    const graph = buildGraph({ name: 'activations', signature, weights: unweighted }, (g, { x }) =>
+      layeredValues(
+        'y',
+        activations.map((name) => activation(g, x, name)),
+      ),
+    );
     await using session = await createSession(graph);
-    const outputs = await session.run({ x: { type: 'float32', dims: [1, recorded.inputs.length], data: Float32Array.from(recorded.inputs) } });
+    const outputs = await session.run({
+      x: { type: 'float32', dims: [1, recorded.inputs.length], data: Float32Array.from(recorded.inputs) },
+    });
     const results = layeredTensors(outputs, 'y', activations.length, 2);
     expect(Object.keys(recorded.outputs).toSorted()).toEqual(activations.toSorted());
     for (const [index, name] of activations.entries()) {
       const expected = recorded.outputs[name] ?? [];
-      const largest = Math.max(...expected.map((value, i) => Math.abs(value - (results[index]?.data[i] ?? Number.NaN)) / (1 + Math.abs(value))));
+      const largest = Math.max(
+        ...expected.map(
+          (value, i) => Math.abs(value - (results[index]?.data[i] ?? Number.NaN)) / (1 + Math.abs(value)),
+        ),
+      );
       expect(largest, name).toBeLessThan(1e-6);
     }
   });
 
   test('of other names are refused, with the list of those that there are', () => {
-    const write = (name: string) => (): unknown => buildGraph({ name, signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights: unweighted }, (g, { x }) => ({ y: activation(g, x, name) }));
+    const write = (name: string) => (): unknown =>
+      buildGraph(
+        { name, signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights: unweighted },
+        (g, { x }) => ({ y: activation(g, x, name) }),
+      );
     const refusal = (name: string): string => {
       try {
         write(name)();
@@ -45,6 +61,14 @@ describe('activations', () => {
   });
 
   test('have no weights', () => {
-    expect(recordWeights((weights) => void buildGraph({ name: 'gelu', signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights }, (g, { x }) => ({ y: activation(g, x, 'gelu') })))).toEqual([]);
+    expect(
+      recordWeights(
+        (weights) =>
+          void buildGraph(
+            { name: 'gelu', signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights },
+            (g, { x }) => ({ y: activation(g, x, 'gelu') }),
+          ),
+      ),
+    ).toEqual([]);
   });
 });

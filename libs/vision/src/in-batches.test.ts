@@ -2,11 +2,19 @@ import { Blip2VisionConfig } from '@blip2/config';
 import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, WeightStore } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { describe, expect, test } from 'vitest';
+
 import { Blip2VisionModel } from './blip2-vision-model.ts';
 import { imagesPerRun } from './in-batches.ts';
 
 const SIZE = 8;
-const config = Blip2VisionConfig.create({ hiddenSize: 32, intermediateSize: 64, numHiddenLayers: 2, numAttentionHeads: 2, imageSize: SIZE, patchSize: 4 });
+const config = Blip2VisionConfig.create({
+  hiddenSize: 32,
+  intermediateSize: 64,
+  numHiddenLayers: 2,
+  numAttentionHeads: 2,
+  imageSize: SIZE,
+  patchSize: 4,
+});
 
 function images(count: number): PixelValues {
   let state = 7;
@@ -42,7 +50,11 @@ describe('many images at once', () => {
     expect(counts).toEqual(dtype === 'int8' ? [120, 120, 10] : [250]);
     for (const index of [0, 119, 120, 249]) {
       const each = 3 * SIZE * SIZE;
-      const alone = await model.encode({ type: 'float32', dims: [1, 3, SIZE, SIZE], data: all.data.subarray(index * each, (index + 1) * each) });
+      const alone = await model.encode({
+        type: 'float32',
+        dims: [1, 3, SIZE, SIZE],
+        data: all.data.subarray(index * each, (index + 1) * each),
+      });
       const together = data.subarray(index * 160, (index + 1) * 160);
       const largest = Math.max(...alone.data.map((value, i) => Math.abs(value - (together[i] ?? NaN))));
       expect(largest).toBeLessThan(dtype === 'int8' ? 0.02 : 1e-5);
@@ -51,11 +63,17 @@ describe('many images at once', () => {
 
   test('whose numbers are too many for their shape are refused, as one would be', async () => {
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype: 'int8' });
-    await expect(model.encode({ ...images(250), dims: [200, 3, SIZE, SIZE] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await expect(model.encode({ ...images(250), dims: [200, 3, SIZE, SIZE] })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+    });
   });
 
   test('of any size are at least one to a run', () => {
-    const store = { folder: '/', tensors: new Map(), quantized: new Map([['w', { precision: 'int8' }]]) } as unknown as WeightStore;
+    const store = {
+      folder: '/',
+      tensors: new Map(),
+      quantized: new Map([['w', { precision: 'int8' }]]),
+    } as unknown as WeightStore;
     expect(imagesPerRun(store, { type: 'float32', dims: [4, 3, 1000, 1000], data: new Float32Array() }, 14)).toBe(1);
     expect(imagesPerRun(store, { type: 'float32', dims: [4, 3, 224, 224], data: new Float32Array() }, 14)).toBe(2);
   });

@@ -11,5 +11,8 @@ export async function runCommand(name) {
     return;
   }
   const commands = await import(built.href);
-  process.exitCode = await commands[name](process.argv.slice(2), { print: (line) => console.log(line), complain: (line) => console.error(line) });
+  process.exitCode = await commands[name](process.argv.slice(2), {
+    print: (line) => console.log(line),
+    complain: (line) => console.error(line),
+  });
 }

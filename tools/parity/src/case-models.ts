@@ -1,11 +1,32 @@
-import { Blip2ForConditionalGeneration, Blip2ForImageTextRetrieval, Blip2Model, Blip2TextModelWithProjection, Blip2VisionModelWithProjection, InstructBlipForConditionalGeneration } from '@blip2/blip2';
-import { Blip2Error, type LanguageProjection as Projection, type ProcessedInputs, type SessionFactory, type TextTokenizer } from '@blip2/interfaces';
+import {
+  Blip2ForConditionalGeneration,
+  Blip2ForImageTextRetrieval,
+  Blip2Model,
+  Blip2TextModelWithProjection,
+  Blip2VisionModelWithProjection,
+  InstructBlipForConditionalGeneration,
+} from '@blip2/blip2';
 import { readConfig, TextConfig } from '@blip2/config';
+import {
+  Blip2Error,
+  type LanguageProjection as Projection,
+  type ProcessedInputs,
+  type SessionFactory,
+  type TextTokenizer,
+} from '@blip2/interfaces';
 import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
-import { Blip2Processor, BlipImageProcessor, InstructBlipProcessor, Tokenizer, type ProcessOptions, type ProcessorInputs } from '@blip2/processor';
+import {
+  Blip2Processor,
+  BlipImageProcessor,
+  InstructBlipProcessor,
+  type ProcessOptions,
+  type ProcessorInputs,
+  Tokenizer,
+} from '@blip2/processor';
 import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
 import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel } from '@blip2/vision';
+
 import { readCheckpointFamily } from './checkpoint-family.ts';
 
 /** What entries ask of a processor, BLIP-2's or InstructBLIP's. */
@@ -39,7 +60,9 @@ export interface CaseModelOptions {
 /** The second tokenizer of InstructBLIP, a folder of its repositories. */
 const QFORMER_TOKENIZER = 'qformer_tokenizer';
 
-/** Parts are loaded each by itself, as a user of one package does it, so that their entries judge that package alone. */
+/**
+ * Parts are loaded each by itself, as a user of one package does it, so that their entries judge that package alone.
+ */
 export function createCaseModels(checkpoint: string | undefined, { createSession }: CaseModelOptions = {}): CaseModels {
   const options = { ...(createSession && { createSession }) };
   const loaded: Promise<AsyncDisposable>[] = [];
@@ -50,8 +73,14 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
       return model;
     });
   const processor = once(() => loadProcessor(requireFolder(checkpoint)));
-  const mainTokenizer = once(async () => ((await isLanguageModel(checkpoint)) ? Tokenizer.fromPretrained(requireFolder(checkpoint)) : (await processor()).tokenizer));
-  const qformerTokenizer = once(() => Tokenizer.fromPretrained(requireFolder(checkpoint), { subfolder: QFORMER_TOKENIZER }));
+  const mainTokenizer = once(async () =>
+    (await isLanguageModel(checkpoint))
+      ? Tokenizer.fromPretrained(requireFolder(checkpoint))
+      : (await processor()).tokenizer,
+  );
+  const qformerTokenizer = once(() =>
+    Tokenizer.fromPretrained(requireFolder(checkpoint), { subfolder: QFORMER_TOKENIZER }),
+  );
   return {
     imageProcessor: once(() => BlipImageProcessor.fromPretrained(requireFolder(checkpoint))),
     processor,
@@ -62,13 +91,18 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
     textQFormer: owned((folder) => TextConditionedQFormer.fromPretrained(folder, options)),
     languageProjection: owned((folder) => LanguageProjection.fromPretrained(folder, options)),
     languageModel: owned((folder) => loadLanguageModel(folder, options)),
-    whole: owned(async (folder) => (await isInstructBlip(folder)) ? InstructBlipForConditionalGeneration.fromPretrained(folder, options) : Blip2ForConditionalGeneration.fromPretrained(folder, options)),
+    whole: owned(async (folder) =>
+      (await isInstructBlip(folder))
+        ? InstructBlipForConditionalGeneration.fromPretrained(folder, options)
+        : Blip2ForConditionalGeneration.fromPretrained(folder, options),
+    ),
     base: owned((folder) => Blip2Model.fromPretrained(folder, options)),
     retrieval: owned((folder) => Blip2ForImageTextRetrieval.fromPretrained(folder, options)),
     textWithProjection: owned((folder) => Blip2TextModelWithProjection.fromPretrained(folder, options)),
     visionWithProjection: owned((folder) => Blip2VisionModelWithProjection.fromPretrained(folder, options)),
     async [Symbol.asyncDispose]() {
-      for (const model of await Promise.allSettled(loaded)) if (model.status === 'fulfilled') await model.value[Symbol.asyncDispose]();
+      for (const model of await Promise.allSettled(loaded))
+        if (model.status === 'fulfilled') await model.value[Symbol.asyncDispose]();
     },
   };
 }
@@ -84,16 +118,22 @@ async function isLanguageModel(folder: string | undefined): Promise<boolean> {
 }
 
 async function loadProcessor(folder: string): Promise<CaseProcessor> {
-  return (await isInstructBlip(folder)) ? InstructBlipProcessor.fromPretrained(folder) : Blip2Processor.fromPretrained(folder);
+  return (await isInstructBlip(folder))
+    ? InstructBlipProcessor.fromPretrained(folder)
+    : Blip2Processor.fromPretrained(folder);
 }
 
-async function loadLanguageModel(folder: string, options: PartOptions): Promise<OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration> {
+async function loadLanguageModel(
+  folder: string,
+  options: PartOptions,
+): Promise<OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration> {
   const loaders = { opt: OptForCausalLM, llama: LlamaForCausalLM, t5: T5ForConditionalGeneration };
   return loaders[TextConfig.fromJson(await readConfig(folder), folder).modelType].fromPretrained(folder, options);
 }
 
 function requireFolder(checkpoint: string | undefined): string {
-  if (checkpoint === undefined) throw new Blip2Error('MISSING_FILE', 'the case has no checkpoint, but the entry needs one');
+  if (checkpoint === undefined)
+    throw new Blip2Error('MISSING_FILE', 'the case has no checkpoint, but the entry needs one');
   return checkpoint;
 }
 

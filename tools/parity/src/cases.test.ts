@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+
 import { afterAll, describe, expect, test } from 'vitest';
+
 import { createCaseModels } from './case-models.ts';
 import { readCheckpointFamily } from './checkpoint-family.ts';
 import { readExpectedSkips } from './expected-skips.ts';

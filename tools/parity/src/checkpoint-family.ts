@@ -1,4 +1,5 @@
 import { readConfig } from '@blip2/config';
+
 import { isJsonObject } from './json-shape.ts';
 
 /** Which models a checkpoint holds, by the names in its `config.json`. */
@@ -11,7 +12,9 @@ export interface CheckpointFamily {
   readonly architecture?: string;
 }
 
-/** Reads the names only. A missing or broken file gives an empty family: the models themselves then say what is wrong. */
+/**
+ * Reads the names only. A missing or broken file gives an empty family: the models themselves then say what is wrong.
+ */
 export async function readCheckpointFamily(checkpoint: string | undefined): Promise<CheckpointFamily> {
   if (checkpoint === undefined) return {};
   const config = await readConfig(checkpoint).catch(() => undefined);

@@ -1,22 +1,44 @@
 import type { Tensor } from '@blip2/interfaces';
+
 import { camelCase } from './camel-case.ts';
-import { compareExactly, compareTensorLists, compareTensors, joinComparisons, NOTHING_COMPARED, zeroUncompared, type Comparison } from './compare.ts';
+import {
+  compareExactly,
+  compareTensorLists,
+  compareTensors,
+  type Comparison,
+  joinComparisons,
+  NOTHING_COMPARED,
+  zeroUncompared,
+} from './compare.ts';
 import type { GoldenCase, GoldenEntry } from './golden-case.ts';
 import type { GoldenValue } from './golden-value.ts';
 
 /** Compares exactly the outputs that the entry lists. `produced` holds what the library gave, under camelCase names. */
-export function compareOutputs(golden: GoldenCase, entry: GoldenEntry, produced: ReadonlyMap<string, unknown>): Comparison {
+export function compareOutputs(
+  golden: GoldenCase,
+  entry: GoldenEntry,
+  produced: ReadonlyMap<string, unknown>,
+): Comparison {
   let found = NOTHING_COMPARED;
   for (const [name, expected] of entry.outputs) {
     const actual = produced.get(camelCase(name));
-    const one = actual === undefined ? { ...NOTHING_COMPARED, failure: `${name}: nothing was produced` } : compareOutput(golden, entry, name, actual, expected);
+    const one =
+      actual === undefined
+        ? { ...NOTHING_COMPARED, failure: `${name}: nothing was produced` }
+        : compareOutput(golden, entry, name, actual, expected);
     found = joinComparisons(found, one);
   }
   if (found.elements === 0 && found.failure === undefined) return { ...found, failure: 'nothing was compared' };
   return found;
 }
 
-function compareOutput(golden: GoldenCase, entry: GoldenEntry, name: string, actual: unknown, expected: GoldenValue): Comparison {
+function compareOutput(
+  golden: GoldenCase,
+  entry: GoldenEntry,
+  name: string,
+  actual: unknown,
+  expected: GoldenValue,
+): Comparison {
   const failure = (reason: string): Comparison => ({ ...NOTHING_COMPARED, failure: `${name}: ${reason}` });
   const mask = entry.compareRows.get(name);
   switch (expected.form) {
@@ -26,11 +48,18 @@ function compareOutput(golden: GoldenCase, entry: GoldenEntry, name: string, act
       return failure('concat is for inputs only');
     case 'tensor': {
       const [tensor] = isTensor(actual) ? masked([actual], mask) : [];
-      return tensor ? compareTensors(tensor, golden.tensors.get(expected.name), entry.tolerance, name) : failure('no tensor, or none that compare_rows fits');
+      return tensor
+        ? compareTensors(tensor, golden.tensors.get(expected.name), entry.tolerance, name)
+        : failure('no tensor, or none that compare_rows fits');
     }
     case 'tensors': {
       const tensors = isTensorList(actual) ? masked(actual, mask) : [];
-      return compareTensorLists(tensors, expected.names.map((each) => golden.tensors.get(each)), entry.tolerance, name);
+      return compareTensorLists(
+        tensors,
+        expected.names.map((each) => golden.tensors.get(each)),
+        entry.tolerance,
+        name,
+      );
     }
   }
 }
@@ -44,8 +73,14 @@ const TENSOR_TYPES: ReadonlySet<unknown> = new Set(['float32', 'int64', 'int32',
 
 function isTensor(value: unknown): value is Tensor {
   return (
-    typeof value === 'object' && value !== null && 'type' in value && TENSOR_TYPES.has(value.type) && 'dims' in value && Array.isArray(value.dims) &&
-    'data' in value && ArrayBuffer.isView(value.data)
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    TENSOR_TYPES.has(value.type) &&
+    'dims' in value &&
+    Array.isArray(value.dims) &&
+    'data' in value &&
+    ArrayBuffer.isView(value.data)
   );
 }
 

@@ -1,6 +1,14 @@
-import { describe, expect, test } from 'vitest';
 import type { Tensor } from '@blip2/interfaces';
-import { compareExactly, compareTensorLists, compareTensors, joinComparisons, NOTHING_COMPARED, zeroUncompared } from './compare.ts';
+import { describe, expect, test } from 'vitest';
+
+import {
+  compareExactly,
+  compareTensorLists,
+  compareTensors,
+  joinComparisons,
+  NOTHING_COMPARED,
+  zeroUncompared,
+} from './compare.ts';
 
 const float = (dims: number[], ...data: number[]): Tensor => ({ type: 'float32', dims, data: Float32Array.from(data) });
 const levels = (dims: number[], ...data: number[]): Tensor => ({ type: 'uint8', dims, data: Uint8Array.from(data) });
@@ -16,7 +24,9 @@ describe('compareTensors', () => {
   });
 
   test('names the first element outside, by position', () => {
-    expect(compareTensors(float([2, 2], 1, 2, 3.001, 5), float([2, 2], 1, 2, 3, 4), tolerance, 'x').failure).toMatch(/^x\[1, 0\]: expected 3, got 3\.00/);
+    expect(compareTensors(float([2, 2], 1, 2, 3.001, 5), float([2, 2], 1, 2, 3, 4), tolerance, 'x').failure).toMatch(
+      /^x\[1, 0\]: expected 3, got 3\.00/,
+    );
   });
 
   test('measures rtol against the expected value, not the actual one', () => {
@@ -32,17 +42,29 @@ describe('compareTensors', () => {
     ['a number instead of -inf', -1e30, -Infinity],
     ['inf of the other sign', Infinity, -Infinity],
   ])('never passes %s', (_, actual, expected) => {
-    expect(compareTensors(float([1], actual), float([1], expected), { atol: 1e30, rtol: 1 }, 'x').failure).toBeDefined();
+    expect(
+      compareTensors(float([1], actual), float([1], expected), { atol: 1e30, rtol: 1 }, 'x').failure,
+    ).toBeDefined();
   });
 
   test('passes infinities in the same places', () => {
-    expect(compareTensors(float([2], -Infinity, Infinity), float([2], -Infinity, Infinity), tolerance, 'x')).toEqual({ elements: 2, largest: 0, largestRatio: 0 });
+    expect(compareTensors(float([2], -Infinity, Infinity), float([2], -Infinity, Infinity), tolerance, 'x')).toEqual({
+      elements: 2,
+      largest: 0,
+      largestRatio: 0,
+    });
   });
 
   test('needs equal shapes, element types and lengths', () => {
-    expect(compareTensors(float([4], 1, 2, 3, 4), float([2, 2], 1, 2, 3, 4), tolerance, 'x').failure).toMatch('expected shape [2, 2], got [4]');
-    expect(compareTensors(float([1], 1), levels([1], 1), tolerance, 'x').failure).toMatch('expected uint8, got float32');
-    expect(compareTensors(float([2], 1), float([2], 1, 2), tolerance, 'x').failure).toMatch('expected 2 elements, got 1');
+    expect(compareTensors(float([4], 1, 2, 3, 4), float([2, 2], 1, 2, 3, 4), tolerance, 'x').failure).toMatch(
+      'expected shape [2, 2], got [4]',
+    );
+    expect(compareTensors(float([1], 1), levels([1], 1), tolerance, 'x').failure).toMatch(
+      'expected uint8, got float32',
+    );
+    expect(compareTensors(float([2], 1), float([2], 1, 2), tolerance, 'x').failure).toMatch(
+      'expected 2 elements, got 1',
+    );
   });
 
   test('keeps a NaN as the largest difference', () => {
@@ -52,18 +74,27 @@ describe('compareTensors', () => {
 
 describe('compareTensorLists', () => {
   test('needs as many tensors as expected', () => {
-    expect(compareTensorLists([float([1], 1)], [float([1], 1), float([1], 1)], tolerance, 'x').failure).toMatch('expected 2 tensors, got 1');
-    expect(compareTensorLists([float([1], 1), float([1], 1)], [float([1], 1)], tolerance, 'x').failure).toMatch('expected 1 tensors, got 2');
+    expect(compareTensorLists([float([1], 1)], [float([1], 1), float([1], 1)], tolerance, 'x').failure).toMatch(
+      'expected 2 tensors, got 1',
+    );
+    expect(compareTensorLists([float([1], 1), float([1], 1)], [float([1], 1)], tolerance, 'x').failure).toMatch(
+      'expected 1 tensors, got 2',
+    );
   });
 
   test('says which tensor differs', () => {
-    expect(compareTensorLists([float([1], 1), float([1], 2)], [float([1], 1), float([1], 1)], tolerance, 'x').failure).toMatch('x[1][0]');
+    expect(
+      compareTensorLists([float([1], 1), float([1], 2)], [float([1], 1), float([1], 1)], tolerance, 'x').failure,
+    ).toMatch('x[1][0]');
   });
 });
 
 describe('compareExactly', () => {
   test('passes equal nested rows and counts the leaves', () => {
-    expect(compareExactly([[1, 2], [], ['a']], [[1, 2], [], ['a']], 'ids')).toEqual({ ...NOTHING_COMPARED, elements: 3 });
+    expect(compareExactly([[1, 2], [], ['a']], [[1, 2], [], ['a']], 'ids')).toEqual({
+      ...NOTHING_COMPARED,
+      elements: 3,
+    });
   });
 
   test.each([
@@ -80,13 +111,25 @@ describe('compareExactly', () => {
 
 test('joining keeps the first failure and the larger numbers', () => {
   const a = { elements: 1, largest: 3, largestRatio: 0.1, failure: 'first' };
-  expect(joinComparisons(joinComparisons(NOTHING_COMPARED, a), { elements: 2, largest: 1, largestRatio: 7, failure: 'second' })).toEqual({ elements: 3, largest: 3, largestRatio: 7, failure: 'first' });
+  expect(
+    joinComparisons(joinComparisons(NOTHING_COMPARED, a), {
+      elements: 2,
+      largest: 1,
+      largestRatio: 7,
+      failure: 'second',
+    }),
+  ).toEqual({ elements: 3, largest: 3, largestRatio: 7, failure: 'first' });
 });
 
 describe('zeroUncompared', () => {
   test('sets masked positions to zero in a copy', () => {
     const tensor = float([2, 2, 2], 1, 2, 3, 4, 5, 6, 7, 8);
-    expect([...(zeroUncompared(tensor, [[1, 0], [0, 1]])?.data ?? [])]).toEqual([1, 2, 0, 0, 0, 0, 7, 8]);
+    expect([
+      ...(zeroUncompared(tensor, [
+        [1, 0],
+        [0, 1],
+      ])?.data ?? []),
+    ]).toEqual([1, 2, 0, 0, 0, 0, 7, 8]);
     expect(tensor.data[2]).toBe(3);
   });
 

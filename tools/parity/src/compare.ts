@@ -1,11 +1,15 @@
 import type { Tensor } from '@blip2/interfaces';
+
 import type { Tolerance } from './golden-case.ts';
 
 /** What comparing one output, or all outputs of an entry, found. */
 export interface Comparison {
   /** Elements that were looked at. */
   readonly elements: number;
-  /** Largest absolute difference between finite elements; `Infinity` where only one side is finite, `NaN` where one side is NaN. */
+  /**
+   * Largest absolute difference between finite elements; `Infinity` where only one side is finite, `NaN` where one side
+   * is NaN.
+   */
   readonly largest: number;
   /** Largest difference divided by what was allowed for that element; 0 where only exact values were compared. */
   readonly largestRatio: number;
@@ -37,13 +41,16 @@ function failed(failure: string): Comparison {
 }
 
 /**
- * Compares every element: `|actual - expected| <= atol + rtol * |expected|`. Types and shapes must be equal, infinities stand in the
+ * Compares every element: `|actual - expected| <= atol + rtol * |expected|`. Types and shapes must be equal, infinities
+ * stand in the
  * same places with the same sign, and NaN never passes.
  */
 export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tolerance, where: string): Comparison {
   if (actual.type !== expected.type) return failed(`${where}: expected ${expected.type}, got ${actual.type}`);
-  if (!sameDims(actual.dims, expected.dims)) return failed(`${where}: expected shape [${expected.dims.join(', ')}], got [${actual.dims.join(', ')}]`);
-  if (actual.data.length !== expected.data.length) return failed(`${where}: expected ${expected.data.length} elements, got ${actual.data.length}`);
+  if (!sameDims(actual.dims, expected.dims))
+    return failed(`${where}: expected shape [${expected.dims.join(', ')}], got [${actual.dims.join(', ')}]`);
+  if (actual.data.length !== expected.data.length)
+    return failed(`${where}: expected ${expected.data.length} elements, got ${actual.data.length}`);
   let largest = 0;
   let largestRatio = 0;
   let failure: string | undefined;
@@ -61,11 +68,19 @@ export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tole
 }
 
 /** Compares lists of tensors pairwise: layers, or steps. Shapes may differ from one to the next. */
-export function compareTensorLists(actual: readonly Tensor[], expected: readonly Tensor[], tolerance: Tolerance, where: string): Comparison {
-  if (actual.length !== expected.length) return failed(`${where}: expected ${expected.length} tensors, got ${actual.length}`);
+export function compareTensorLists(
+  actual: readonly Tensor[],
+  expected: readonly Tensor[],
+  tolerance: Tolerance,
+  where: string,
+): Comparison {
+  if (actual.length !== expected.length)
+    return failed(`${where}: expected ${expected.length} tensors, got ${actual.length}`);
   return expected.reduce((found, tensor, index) => {
     const given = actual[index];
-    const one = given ? compareTensors(given, tensor, tolerance, `${where}[${index}]`) : failed(`${where}[${index}]: nothing was produced`);
+    const one = given
+      ? compareTensors(given, tensor, tolerance, `${where}[${index}]`)
+      : failed(`${where}[${index}]: nothing was produced`);
     return joinComparisons(found, one);
   }, NOTHING_COMPARED);
 }
@@ -75,14 +90,20 @@ export function compareExactly(actual: unknown, expected: unknown, where: string
   if (Array.isArray(expected)) {
     if (!Array.isArray(actual)) return failed(`${where}: expected a list, got ${JSON.stringify(actual)}`);
     const pairs = expected.reduce<Comparison>((found, item, index) => {
-      return index < actual.length ? joinComparisons(found, compareExactly(actual[index], item, `${where}[${index}]`)) : found;
+      return index < actual.length
+        ? joinComparisons(found, compareExactly(actual[index], item, `${where}[${index}]`))
+        : found;
     }, NOTHING_COMPARED);
     if (actual.length === expected.length) return pairs;
     return joinComparisons(pairs, failed(`${where}: expected ${expected.length} items, got ${actual.length}`));
   }
   if (typeof expected === 'object' && expected !== null) return failed(`${where}: objects are no golden values`);
   if (actual === expected) return { ...NOTHING_COMPARED, elements: 1 };
-  return { ...NOTHING_COMPARED, elements: 1, failure: `${where}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}` };
+  return {
+    ...NOTHING_COMPARED,
+    elements: 1,
+    failure: `${where}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`,
+  };
 }
 
 /** A copy of `[batch, positions, …]` in which the positions whose mask is 0 are zeros. */

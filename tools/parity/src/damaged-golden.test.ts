@@ -1,14 +1,18 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+
 import type { Tensor } from '@blip2/interfaces';
+import { afterAll, describe, expect, test } from 'vitest';
+
 import { createCaseModels } from './case-models.ts';
 import type { EntryKind } from './entry-kind.ts';
-import { readGoldenCase, type GoldenCase, type GoldenEntry } from './golden-case.ts';
+import { type GoldenCase, type GoldenEntry, readGoldenCase } from './golden-case.ts';
 import { entryKinds } from './kinds/entry-kinds.ts';
 import { reasonToSkip } from './not-yet.ts';
-import { runEntry, type EntryKinds } from './run-entry.ts';
+import { type EntryKinds, runEntry } from './run-entry.ts';
 
-/** Outputs of at most so many numbers have each of them changed in turn, larger ones a few from the first to the last. */
+/**
+ * Outputs of at most so many numbers have each of them changed in turn, larger ones a few from the first to the last.
+ */
 const SMALL = 400;
 const PLACES = 8;
 const golden = await readGoldenCase(join(import.meta.dirname, '../cases/opt'));
@@ -17,32 +21,46 @@ const entries = golden.entries.filter((entry) => reasonToSkip(entry, { textModel
 /** The same kinds, but each entry calls the library once and gives the same result again. */
 function remember(kinds: EntryKinds): EntryKinds {
   const results = new Map<unknown, Promise<object>>();
-  return new Map([...kinds].map(([name, kind]): [string, EntryKind] => [name, {
-    ...kind,
-    run(call) {
-      const known = results.get(name) ?? kind.run(call);
-      results.set(name, known);
-      return known;
-    },
-  }]));
+  return new Map(
+    [...kinds].map(([name, kind]): [string, EntryKind] => [
+      name,
+      {
+        ...kind,
+        run(call) {
+          const known = results.get(name) ?? kind.run(call);
+          results.set(name, known);
+          return known;
+        },
+      },
+    ]),
+  );
 }
 
-function* damagedCases(entry: GoldenEntry): Generator<{ readonly what: string; readonly damaged: GoldenCase; readonly entry: GoldenEntry }> {
+function* damagedCases(
+  entry: GoldenEntry,
+): Generator<{ readonly what: string; readonly damaged: GoldenCase; readonly entry: GoldenEntry }> {
   for (const [output, value] of entry.outputs) {
     const names = value.form === 'tensor' ? [value.name] : value.form === 'tensors' ? value.names : [];
     for (const name of names) {
       const tensor = golden.tensors.get(name);
-      for (const index of places(tensor.data.length)) yield { what: `${output} ${name}[${index}]`, damaged: withTensor(name, damage(tensor, index, entry)), entry };
+      for (const index of places(tensor.data.length))
+        yield { what: `${output} ${name}[${index}]`, damaged: withTensor(name, damage(tensor, index, entry)), entry };
     }
     if (value.form !== 'json') continue;
     for (const [path, changed] of changedLeaves(value.value)) {
-      yield { what: `${output}${path}`, damaged: golden, entry: { ...entry, outputs: new Map([...entry.outputs, [output, { form: 'json', value: changed }]]) } };
+      yield {
+        what: `${output}${path}`,
+        damaged: golden,
+        entry: { ...entry, outputs: new Map([...entry.outputs, [output, { form: 'json', value: changed }]]) },
+      };
     }
   }
 }
 
 function places(count: number): readonly number[] {
-  return count <= SMALL ? Array.from({ length: count }, (_, place) => place) : Array.from({ length: PLACES }, (_, place) => Math.round((place * (count - 1)) / (PLACES - 1)));
+  return count <= SMALL
+    ? Array.from({ length: count }, (_, place) => place)
+    : Array.from({ length: PLACES }, (_, place) => Math.round((place * (count - 1)) / (PLACES - 1)));
 }
 
 /** One element off by twice its tolerance and a bit more. */
@@ -55,7 +73,10 @@ function damage(tensor: Tensor, index: number, { tolerance }: GoldenEntry): Tens
 }
 
 function withTensor(name: string, tensor: Tensor): GoldenCase {
-  return { ...golden, tensors: { ...golden.tensors, get: (each) => (each === name ? tensor : golden.tensors.get(each)) } };
+  return {
+    ...golden,
+    tensors: { ...golden.tensors, get: (each) => (each === name ? tensor : golden.tensors.get(each)) },
+  };
 }
 
 /** Copies of a nested list, each with one number or text changed. */
@@ -63,7 +84,8 @@ function* changedLeaves(value: unknown, path = ''): Generator<[string, unknown]>
   if (typeof value === 'number') yield [path, value + 1];
   else if (typeof value === 'string') yield [path, `${value} `];
   else if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) for (const [at, changed] of changedLeaves(item, `${path}[${index}]`)) yield [at, value.with(index, changed)];
+    for (const [index, item] of value.entries())
+      for (const [at, changed] of changedLeaves(item, `${path}[${index}]`)) yield [at, value.with(index, changed)];
   }
 }
 

@@ -1,4 +1,5 @@
 import { Blip2Error, type PixelValues, type Tensor } from '@blip2/interfaces';
+
 import type { GoldenCase, GoldenEntry } from './golden-case.ts';
 import { resolveInput } from './golden-tensors.ts';
 import { asNumber, asRows, asString, asStringList } from './json-shape.ts';
@@ -32,7 +33,8 @@ export interface EntryInputs {
 export function readEntryInputs(golden: GoldenCase, entry: GoldenEntry): EntryInputs {
   const values = new Map([...entry.inputs].map(([name, value]) => [name, resolveInput(golden.tensors, value)]));
   const read = (name: string): unknown => {
-    if (!values.has(name)) throw new Blip2Error('INVALID_ARGUMENT', 'the entry lacks an input', { where: `${entry.name}: ${name}` });
+    if (!values.has(name))
+      throw new Blip2Error('INVALID_ARGUMENT', 'the entry lacks an input', { where: `${entry.name}: ${name}` });
     return values.get(name);
   };
   return {
@@ -57,7 +59,13 @@ function keyed<K extends string, V>(key: K, value: V): { readonly [P in K]?: V }
 }
 
 function isFloats(value: unknown): value is Tensor<'float32'> {
-  return typeof value === 'object' && value !== null && 'data' in value && value.data instanceof Float32Array && 'dims' in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'data' in value &&
+    value.data instanceof Float32Array &&
+    'dims' in value
+  );
 }
 
 function isMatrix(tensor: Tensor<'float32'>): tensor is Matrix {
@@ -72,7 +80,11 @@ function isImages(tensor: Tensor<'float32'>): tensor is PixelValues {
   return tensor.dims.length === 4;
 }
 
-function asFloats<T extends Tensor<'float32'>>(value: unknown, name: string, fits: (tensor: Tensor<'float32'>) => tensor is T): T {
+function asFloats<T extends Tensor<'float32'>>(
+  value: unknown,
+  name: string,
+  fits: (tensor: Tensor<'float32'>) => tensor is T,
+): T {
   if (isFloats(value) && fits(value)) return value;
   throw new Blip2Error('INVALID_ARGUMENT', 'a golden input is no float tensor of the expected rank', { where: name });
 }

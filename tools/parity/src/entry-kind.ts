@@ -1,4 +1,5 @@
 import type { ImageSource } from '@blip2/interfaces';
+
 import type { CaseModels } from './case-models.ts';
 import type { EntryInputs } from './entry-inputs.ts';
 import type { JsonObject } from './json-shape.ts';
@@ -28,7 +29,8 @@ export interface EntryKind {
 }
 
 /**
- * A manifest's options as the options of a call: JSON has no types, the names were checked against the kind's list, and the library
+ * A manifest's options as the options of a call: JSON has no types, the names were checked against the kind's list, and
+ * the library
  * checks the values.
  */
 export function optionsOf<T extends object>({ options }: Pick<EntryCall, 'options'>): T {

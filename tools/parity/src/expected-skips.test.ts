@@ -1,9 +1,18 @@
 import { describe, expect, test } from 'vitest';
+
 import { findProblems, parseExpectedSkips } from './expected-skips.ts';
 import type { EntryResult } from './run-entry.ts';
 
 const result = (name: string, status: EntryResult['status']): EntryResult => ({
-  case: 'opt', name, kind: 'generate', status, elements: 1, largest: 0, largestRatio: 0, threw: false, tolerance: { atol: 0, rtol: 0 },
+  case: 'opt',
+  name,
+  kind: 'generate',
+  status,
+  elements: 1,
+  largest: 0,
+  largestRatio: 0,
+  threw: false,
+  tolerance: { atol: 0, rtol: 0 },
 });
 
 describe('expected skips', () => {
@@ -24,7 +33,10 @@ describe('expected skips', () => {
   });
 
   test('reports a pass of an expected skip, an unexpected skip, and every failure', () => {
-    const problems = findProblems([result('generate/beams3', 'passed'), result('forward', 'skipped'), result('a.b', 'failed')], skips);
+    const problems = findProblems(
+      [result('generate/beams3', 'passed'), result('forward', 'skipped'), result('a.b', 'failed')],
+      skips,
+    );
     expect(problems).toEqual([expect.stringMatching('take it off'), 'opt/forward was skipped', 'opt/a.b failed']);
   });
 

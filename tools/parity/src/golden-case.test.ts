@@ -1,7 +1,9 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { findGoldenCases, readGoldenCase, requireGoldenCases } from './golden-case.ts';
 import { resolveInput } from './golden-tensors.ts';
 
@@ -28,7 +30,10 @@ describe('readGoldenCase', () => {
     expect(golden.entries).toHaveLength(112);
     expect(golden.images.get('exif_rotated.jpg')?.format).toBe('JPEG');
     expect(golden.tensors.get('decode/tiny.png/rgb')).toMatchObject({ type: 'uint8', dims: [3, 5, 3] });
-    expect(golden.tensors.get('vision/photo.jpg/last_hidden_state')).toMatchObject({ type: 'float32', dims: [1, 17, 40] });
+    expect(golden.tensors.get('vision/photo.jpg/last_hidden_state')).toMatchObject({
+      type: 'float32',
+      dims: [1, 17, 40],
+    });
   });
 
   test('joins tensors along the first axis', async () => {
@@ -38,10 +43,16 @@ describe('readGoldenCase', () => {
   });
 
   test('refuses another format, a malformed entry and a name used twice', async () => {
-    await expect(readGoldenCase(await changed((text) => text.replace('blip2-golden/1', 'blip2-golden/2')))).rejects.toThrow(/unknown golden format/);
-    await expect(readGoldenCase(await changed((text) => text.replace('"tolerance"', '"tolerances"')))).rejects.toThrow(/unexpected shape/);
+    await expect(
+      readGoldenCase(await changed((text) => text.replace('blip2-golden/1', 'blip2-golden/2'))),
+    ).rejects.toThrow(/unknown golden format/);
+    await expect(readGoldenCase(await changed((text) => text.replace('"tolerance"', '"tolerances"')))).rejects.toThrow(
+      /unexpected shape/,
+    );
     const name = /"name": ?"([^"]+)"/.exec(await readFile(join(cases, 'logits/golden.json'), 'utf8'))?.[0] ?? '';
-    await expect(readGoldenCase(await changed((text) => text.replace(/(?<=[\s\S]*"name"[\s\S]*)"name": ?"[^"]+"/, name)))).rejects.toThrow(/same name/);
+    await expect(
+      readGoldenCase(await changed((text) => text.replace(/(?<=[\s\S]*"name"[\s\S]*)"name": ?"[^"]+"/, name))),
+    ).rejects.toThrow(/same name/);
   });
 
   test('fails on a tensor that the file lacks', async () => {

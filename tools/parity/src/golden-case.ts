@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
-import { parseGoldenValue, type GoldenValue } from './golden-value.ts';
-import { readGoldenTensors, type GoldenTensors } from './golden-tensors.ts';
+
+import { type GoldenTensors, readGoldenTensors } from './golden-tensors.ts';
+import { type GoldenValue, parseGoldenValue } from './golden-value.ts';
 import { asList, asNumber, asObject, asRows, asString, type JsonObject } from './json-shape.ts';
 
 /** The only edition of the format that is understood. */
@@ -50,7 +52,10 @@ export interface GoldenImage {
 /** Folders at or below `folder` that hold a `golden.json`, in order of name. */
 export async function findGoldenCases(folder: string): Promise<readonly string[]> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
-  return found.filter((file) => file.name === MANIFEST && !file.isDirectory()).map((file) => file.parentPath).sort();
+  return found
+    .filter((file) => file.name === MANIFEST && !file.isDirectory())
+    .map((file) => file.parentPath)
+    .sort();
 }
 
 /** Reads a case. `INVALID_ARGUMENT` if the format is another one or the manifest is malformed. */
@@ -58,7 +63,11 @@ export async function readGoldenCase(folder: string): Promise<GoldenCase> {
   const where = join(folder, MANIFEST);
   const manifest = asObject(JSON.parse(await readFile(where, 'utf8')), where);
   if (manifest['format'] !== GOLDEN_FORMAT) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'unknown golden format', { where, expected: GOLDEN_FORMAT, got: JSON.stringify(manifest['format']) });
+    throw new Blip2Error('INVALID_ARGUMENT', 'unknown golden format', {
+      where,
+      expected: GOLDEN_FORMAT,
+      got: JSON.stringify(manifest['format']),
+    });
   }
   const entries = asList(manifest['entries'], 'entries').map((entry) => parseEntry(asObject(entry, 'entries')));
   checkUnique(entries);
@@ -77,7 +86,11 @@ export async function readGoldenCase(folder: string): Promise<GoldenCase> {
 /** The cases at or below `folder`; `MISSING_FILE` if there are none. */
 export async function requireGoldenCases(folder: string): Promise<readonly string[]> {
   const cases = await findGoldenCases(folder).catch(() => []);
-  if (cases.length === 0) throw new Blip2Error('MISSING_FILE', `no ${MANIFEST} found`, { where: folder, expected: 'a folder with one golden case or many' });
+  if (cases.length === 0)
+    throw new Blip2Error('MISSING_FILE', `no ${MANIFEST} found`, {
+      where: folder,
+      expected: 'a folder with one golden case or many',
+    });
   return cases;
 }
 
@@ -90,8 +103,16 @@ function parseEntry(entry: JsonObject): GoldenEntry {
     inputs: parseValues(asObject(entry['inputs'], `${name}.inputs`)),
     options: asObject(entry['options'], `${name}.options`),
     outputs: parseValues(asObject(entry['outputs'], `${name}.outputs`)),
-    compareRows: new Map(Object.entries(asObject(entry['compare_rows'] ?? {}, `${name}.compare_rows`)).map(([output, mask]) => [output, asRows(mask, output)])),
-    tolerance: { atol: asNumber(tolerance['atol'], `${name}.tolerance.atol`), rtol: asNumber(tolerance['rtol'], `${name}.tolerance.rtol`) },
+    compareRows: new Map(
+      Object.entries(asObject(entry['compare_rows'] ?? {}, `${name}.compare_rows`)).map(([output, mask]) => [
+        output,
+        asRows(mask, output),
+      ]),
+    ),
+    tolerance: {
+      atol: asNumber(tolerance['atol'], `${name}.tolerance.atol`),
+      rtol: asNumber(tolerance['rtol'], `${name}.tolerance.rtol`),
+    },
   };
 }
 
@@ -103,7 +124,13 @@ function parseImages(folder: string, images: JsonObject): ReadonlyMap<string, Go
   return new Map(
     Object.entries(images).map(([name, given]) => {
       const image = asObject(given, `images.${name}`);
-      return [name, { file: join(folder, asString(image['file'], `images.${name}.file`)), format: asString(image['format'], `images.${name}.format`) }];
+      return [
+        name,
+        {
+          file: join(folder, asString(image['file'], `images.${name}.file`)),
+          format: asString(image['format'], `images.${name}.format`),
+        },
+      ];
     }),
   );
 }
@@ -111,7 +138,8 @@ function parseImages(folder: string, images: JsonObject): ReadonlyMap<string, Go
 function checkUnique(entries: readonly GoldenEntry[]): void {
   const seen = new Set<string>();
   for (const { name } of entries) {
-    if (seen.has(name)) throw new Blip2Error('INVALID_ARGUMENT', 'two golden entries have the same name', { where: name });
+    if (seen.has(name))
+      throw new Blip2Error('INVALID_ARGUMENT', 'two golden entries have the same name', { where: name });
     seen.add(name);
   }
 }

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+
 import { Blip2Error, type Tensor } from '@blip2/interfaces';
-import { asList, asNumber, asObject, asString } from './json-shape.ts';
+
 import type { GoldenValue } from './golden-value.ts';
+import { asList, asNumber, asObject, asString } from './json-shape.ts';
 
 /** The tensors of a case by name. */
 export interface GoldenTensors {
@@ -14,7 +16,8 @@ export interface GoldenTensors {
 const LENGTH_BYTES = 8;
 
 /**
- * Reads a whole safetensors file of float32 tensors and uint8 levels. Goldens are read by this file alone, so that a mistake in the
+ * Reads a whole safetensors file of float32 tensors and uint8 levels. Goldens are read by this file alone, so that a
+ * mistake in the
  * library's own reader cannot change both sides of a comparison.
  */
 export async function readGoldenTensors(file: string): Promise<GoldenTensors> {
@@ -55,7 +58,11 @@ function toTensor(name: string, dtype: string, dims: readonly number[], payload:
 function checked(name: string, tensor: Tensor): Tensor {
   const elements = tensor.dims.reduce((product, length) => product * length, 1);
   if (elements === tensor.data.length) return tensor;
-  throw new Blip2Error('INVALID_CHECKPOINT', 'a golden tensor has the wrong number of bytes', { where: name, expected: `${elements} elements`, got: `${tensor.data.length}` });
+  throw new Blip2Error('INVALID_CHECKPOINT', 'a golden tensor has the wrong number of bytes', {
+    where: name,
+    expected: `${elements} elements`,
+    got: `${tensor.data.length}`,
+  });
 }
 
 /** What an input stands for: a tensor, a list of tensors, or its JSON value. */
@@ -77,7 +84,9 @@ function concatenate(parts: readonly Tensor[]): Tensor {
   const [first] = parts;
   const rest = first?.dims.slice(1) ?? [];
   if (!first || parts.some((part) => part.type !== first.type || part.dims.slice(1).join() !== rest.join())) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'tensors to be joined must agree in all but the first axis', { got: parts.map((part) => `[${part.dims.join(', ')}]`).join(' ') });
+    throw new Blip2Error('SHAPE_MISMATCH', 'tensors to be joined must agree in all but the first axis', {
+      got: parts.map((part) => `[${part.dims.join(', ')}]`).join(' '),
+    });
   }
   const bytes = new Uint8Array(parts.reduce((sum, { data }) => sum + data.byteLength, 0));
   let done = 0;
@@ -86,5 +95,7 @@ function concatenate(parts: readonly Tensor[]): Tensor {
     done += data.byteLength;
   }
   const dims = [parts.reduce((sum, part) => sum + (part.dims[0] ?? 0), 0), ...rest];
-  return first.type === 'uint8' ? { type: 'uint8', dims, data: bytes } : { type: 'float32', dims, data: new Float32Array(bytes.buffer) };
+  return first.type === 'uint8'
+    ? { type: 'uint8', dims, data: bytes }
+    : { type: 'float32', dims, data: new Float32Array(bytes.buffer) };
 }

@@ -7,7 +7,9 @@ export type GoldenValue =
   | { readonly form: 'concat'; readonly names: readonly string[] }
   | { readonly form: 'json'; readonly value: unknown };
 
-/** Reads `{"tensor": NAME}`, `{"tensors": [NAME, …]}` and `{"concat": [NAME, …]}`; everything else stands for itself. */
+/**
+ * Reads `{"tensor": NAME}`, `{"tensors": [NAME, …]}` and `{"concat": [NAME, …]}`; everything else stands for itself.
+ */
 export function parseGoldenValue(value: unknown): GoldenValue {
   if (isJsonObject(value)) {
     const [key, ...others] = Object.keys(value);

@@ -1,5 +1,6 @@
-import { decodeImage } from '@blip2/processor';
 import { Blip2Error, type ImageSource, type RgbImage, type Tensor } from '@blip2/interfaces';
+import { decodeImage } from '@blip2/processor';
+
 import type { GoldenCase } from './golden-case.ts';
 
 /** Levels by which two JPEG decoders may differ; the format judges `decode_image` of a JPEG with it. */
@@ -13,7 +14,8 @@ export function caseFile(golden: GoldenCase, name: string): string {
 }
 
 /**
- * An image of a case. Where a JPEG decodes a level or two unlike the reference, the reference's levels stand in for the file: what is
+ * An image of a case. Where a JPEG decodes a level or two unlike the reference, the reference's levels stand in for the
+ * file: what is
  * judged then is the processing, and decoding has an entry of its own.
  */
 export async function caseImage(golden: GoldenCase, name: string): Promise<ImageSource> {

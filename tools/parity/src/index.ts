@@ -1,10 +1,18 @@
-export { findGoldenCases, GOLDEN_FORMAT, readGoldenCase, type GoldenCase, type GoldenEntry, type GoldenImage, type Tolerance } from './golden-case.ts';
+export {
+  findGoldenCases,
+  GOLDEN_FORMAT,
+  type GoldenCase,
+  type GoldenEntry,
+  type GoldenImage,
+  readGoldenCase,
+  type Tolerance,
+} from './golden-case.ts';
 export type { GoldenTensors } from './golden-tensors.ts';
 export type { GoldenValue } from './golden-value.ts';
-export { parityCommand, type ParityOutput } from './parity-command.ts';
-export { runCase, type CaseRun } from './run-case.ts';
-export type { EntryResult } from './run-entry.ts';
 export { mutantsCommand } from './mutants/mutants-command.ts';
-export { mutations } from './mutants/mutations.ts';
 export type { Mutation } from './mutants/mutation.ts';
+export { mutations } from './mutants/mutations.ts';
 export type { MutationResult } from './mutants/run-mutation.ts';
+export { parityCommand, type ParityOutput } from './parity-command.ts';
+export { type CaseRun, runCase } from './run-case.ts';
+export type { EntryResult } from './run-entry.ts';

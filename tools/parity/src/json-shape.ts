@@ -12,7 +12,11 @@ export function isStringList(value: unknown): value is readonly string[] {
 }
 
 function refuse(where: string, expected: string, got: unknown): never {
-  throw new Blip2Error('INVALID_ARGUMENT', 'a golden manifest has an unexpected shape', { where, expected, got: JSON.stringify(got) ?? 'nothing' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'a golden manifest has an unexpected shape', {
+    where,
+    expected,
+    got: JSON.stringify(got) ?? 'nothing',
+  });
 }
 
 export function asObject(value: unknown, where: string): JsonObject {
@@ -37,5 +41,7 @@ export function asStringList(value: unknown, where: string): readonly string[] {
 
 /** Rows of numbers of any length: ids, masks, labels. */
 export function asRows(value: unknown, where: string): readonly (readonly number[])[] {
-  return asList(value, where).map((row, r) => asList(row, `${where}[${r}]`).map((item, c) => asNumber(item, `${where}[${r}][${c}]`)));
+  return asList(value, where).map((row, r) =>
+    asList(row, `${where}[${r}]`).map((item, c) => asNumber(item, `${where}[${r}][${c}]`)),
+  );
 }

@@ -1,7 +1,9 @@
-import { mkdtemp, cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { parityCommand } from './parity-command.ts';
 import type { CaseRun } from './run-case.ts';
 
@@ -28,7 +30,11 @@ async function run(...args: string[]): Promise<{ code: number; out: string[]; er
 async function runAs(caseRun: CaseRun, ...args: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
   const out: string[] = [];
   const err: string[] = [];
-  const code = await parityCommand(args, { print: (line) => out.push(line), complain: (line) => err.push(line) }, caseRun);
+  const code = await parityCommand(
+    args,
+    { print: (line) => out.push(line), complain: (line) => err.push(line) },
+    caseRun,
+  );
   return { code, out, err };
 }
 
@@ -36,7 +42,9 @@ async function runAs(caseRun: CaseRun, ...args: string[]): Promise<{ code: numbe
 async function changedCase(change: (entry: Entry, manifest: Record<string, unknown>) => void): Promise<string> {
   const copy = await mkdtemp(join(folder, 'case-'));
   await cp(join(cases, 'logits'), copy, { recursive: true });
-  const manifest: Record<string, unknown> & { entries: Entry[] } = JSON.parse(await readFile(join(copy, 'golden.json'), 'utf8'));
+  const manifest: Record<string, unknown> & { entries: Entry[] } = JSON.parse(
+    await readFile(join(copy, 'golden.json'), 'utf8'),
+  );
   manifest.entries = manifest.entries.slice(0, 1);
   for (const entry of manifest.entries) change(entry, manifest);
   await writeFile(join(copy, 'golden.json'), JSON.stringify(manifest));
@@ -49,11 +57,21 @@ describe('npm run parity', () => {
     const { code, out } = await run(cases, '--only', 'logits', '--json', json);
     expect(code).toBe(0);
     expect(out).toHaveLength(62);
-    expect(out[0]).toMatch(/^logits {2}temperature\/scores {2}\d+ elements, largest \S+, tolerance 0.00001 \+ 0.00001·\|e\| {2}passed$/);
+    expect(out[0]).toMatch(
+      /^logits {2}temperature\/scores {2}\d+ elements, largest \S+, tolerance 0.00001 \+ 0.00001·\|e\| {2}passed$/,
+    );
     expect(out.at(-1)).toBe('61 passed, 0 failed, 0 skipped');
     const rows: unknown[] = JSON.parse(await readFile(json, 'utf8'));
     expect(rows).toHaveLength(61);
-    expect(rows[0]).toEqual({ case: 'logits', name: 'temperature/scores', kind: 'logits_processor', status: 'passed', elements: expect.any(Number), largest: expect.any(Number), tolerance: { atol: 1e-5, rtol: 1e-5 } });
+    expect(rows[0]).toEqual({
+      case: 'logits',
+      name: 'temperature/scores',
+      kind: 'logits_processor',
+      status: 'passed',
+      elements: expect.any(Number),
+      largest: expect.any(Number),
+      tolerance: { atol: 1e-5, rtol: 1e-5 },
+    });
   });
 
   test.each<[string, (entry: Entry, manifest: Record<string, unknown>) => void, RegExp]>([

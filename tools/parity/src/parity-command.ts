@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+
 import { findProblems, readExpectedSkips } from './expected-skips.ts';
 import { readGoldenCase, requireGoldenCases } from './golden-case.ts';
 import { entryLine, summaryLine, toJson } from './report.ts';
-import { runCase, type CaseRun } from './run-case.ts';
+import { type CaseRun, runCase } from './run-case.ts';
 import type { EntryResult } from './run-entry.ts';
 
 /** How to call it; printed with any mistake in the arguments. */
@@ -39,7 +40,11 @@ export async function parityCommand(args: readonly string[], output: ParityOutpu
   }
 }
 
-async function runFolder({ folder, only, json, expectSkips }: Arguments, { print, complain }: ParityOutput, run: CaseRun): Promise<number> {
+async function runFolder(
+  { folder, only, json, expectSkips }: Arguments,
+  { print, complain }: ParityOutput,
+  run: CaseRun,
+): Promise<number> {
   const skips = expectSkips === undefined ? undefined : await readExpectedSkips(expectSkips);
   const results: EntryResult[] = [];
   const unread: string[] = [];
@@ -57,7 +62,11 @@ async function runFolder({ folder, only, json, expectSkips }: Arguments, { print
       results.push(result);
     }
   }
-  const problems = [...unread, ...[...missing].map((name) => `no case is called ${name}`), ...findProblems(results, skips)];
+  const problems = [
+    ...unread,
+    ...[...missing].map((name) => `no case is called ${name}`),
+    ...findProblems(results, skips),
+  ];
   if (json !== undefined) await writeFile(json, toJson(results));
   for (const problem of problems) complain(problem);
   print(summaryLine(results));
@@ -74,13 +83,22 @@ function parseArguments(args: readonly string[]): Arguments | string {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { only: { type: 'string', multiple: true }, json: { type: 'string' }, 'expect-skips': { type: 'string' } },
+      options: {
+        only: { type: 'string', multiple: true },
+        json: { type: 'string' },
+        'expect-skips': { type: 'string' },
+      },
     });
     const [folder, ...others] = positionals;
     if (folder === undefined) return 'a folder with golden cases is needed';
     // `--only CASE…` takes several names: those after the folder belong to it.
     if (others.length > 0 && values.only === undefined) return `one folder at a time, got ${positionals.join(' ')}`;
-    return { folder, only: [...(values.only ?? []), ...others], json: values.json, expectSkips: values['expect-skips'] };
+    return {
+      folder,
+      only: [...(values.only ?? []), ...others],
+      json: values.json,
+      expectSkips: values['expect-skips'],
+    };
   } catch (error) {
     return reasonOf(error);
   }

@@ -16,7 +16,14 @@ export function summaryLine(results: readonly EntryResult[]): string {
 /** What `--json` writes, in this order of fields. */
 export function toJson(results: readonly EntryResult[]): string {
   const rows = results.map(({ case: caseName, name, kind, status, elements, largest, tolerance, reason }) => ({
-    case: caseName, name, kind, status, elements, largest, tolerance, ...(reason !== undefined && { reason }),
+    case: caseName,
+    name,
+    kind,
+    status,
+    elements,
+    largest,
+    tolerance,
+    ...(reason !== undefined && { reason }),
   }));
   return `${JSON.stringify(rows, undefined, 1)}\n`;
 }

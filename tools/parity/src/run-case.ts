@@ -1,9 +1,9 @@
-import { createCaseModels, type CaseModels } from './case-models.ts';
+import { type CaseModels, createCaseModels } from './case-models.ts';
 import { readCheckpointFamily } from './checkpoint-family.ts';
-import { entryKinds } from './kinds/entry-kinds.ts';
 import type { GoldenCase, GoldenEntry } from './golden-case.ts';
+import { entryKinds } from './kinds/entry-kinds.ts';
 import { reasonToSkip as notYet } from './not-yet.ts';
-import { runEntry, skipEntry, type EntryKinds, type EntryResult } from './run-entry.ts';
+import { type EntryKinds, type EntryResult, runEntry, skipEntry } from './run-entry.ts';
 
 /** How a case is run; the defaults are the real thing, mutants replace them. */
 export interface CaseRun {
@@ -15,8 +15,14 @@ export interface CaseRun {
   readonly reasonToSkip?: typeof notYet;
 }
 
-/** Runs the entries of a case one after another and yields what became of each. Models are loaded once and released at the end. */
-export async function* runCase(golden: GoldenCase, { kinds = entryKinds, models, select = () => true, reasonToSkip = notYet }: CaseRun = {}): AsyncGenerator<EntryResult, void> {
+/**
+ * Runs the entries of a case one after another and yields what became of each. Models are loaded once and released at
+ * the end.
+ */
+export async function* runCase(
+  golden: GoldenCase,
+  { kinds = entryKinds, models, select = () => true, reasonToSkip = notYet }: CaseRun = {},
+): AsyncGenerator<EntryResult, void> {
   await using owned = models ?? createCaseModels(golden.checkpoint);
   const family = await readCheckpointFamily(golden.checkpoint);
   for (const entry of golden.entries.filter(select)) {

@@ -1,12 +1,12 @@
 import { camelCase } from './camel-case.ts';
 import type { CaseModels } from './case-models.ts';
-import { NOTHING_COMPARED, type Comparison } from './compare.ts';
+import { type Comparison, NOTHING_COMPARED } from './compare.ts';
 import { compareOutputs } from './compare-outputs.ts';
 import { readEntryInputs } from './entry-inputs.ts';
 import type { EntryKind } from './entry-kind.ts';
 import type { GoldenCase, GoldenEntry, Tolerance } from './golden-case.ts';
-import type { JsonObject } from './json-shape.ts';
 import { caseFile, caseImage } from './images.ts';
+import type { JsonObject } from './json-shape.ts';
 
 /** What became of one entry. */
 export interface EntryResult {
@@ -31,7 +31,12 @@ export interface EntryResult {
 export type EntryKinds = ReadonlyMap<string, EntryKind>;
 
 /** Calls the library and compares. Whatever goes wrong, an exception included, is a failure of the entry. */
-export async function runEntry(golden: GoldenCase, models: CaseModels, entry: GoldenEntry, kinds: EntryKinds): Promise<EntryResult> {
+export async function runEntry(
+  golden: GoldenCase,
+  models: CaseModels,
+  entry: GoldenEntry,
+  kinds: EntryKinds,
+): Promise<EntryResult> {
   try {
     return toResult(golden, entry, await callAndCompare(golden, models, entry, kinds));
   } catch (error) {
@@ -44,7 +49,12 @@ export function skipEntry(golden: GoldenCase, entry: GoldenEntry, reason: string
   return { ...toResult(golden, entry, NOTHING_COMPARED), status: 'skipped', reason };
 }
 
-async function callAndCompare(golden: GoldenCase, models: CaseModels, entry: GoldenEntry, kinds: EntryKinds): Promise<Comparison> {
+async function callAndCompare(
+  golden: GoldenCase,
+  models: CaseModels,
+  entry: GoldenEntry,
+  kinds: EntryKinds,
+): Promise<Comparison> {
   const kind = kinds.get(entry.kind);
   if (!kind) return { ...NOTHING_COMPARED, failure: `unknown kind ${entry.kind}` };
   const unknown = unknownNames(entry, kind);
@@ -62,7 +72,9 @@ async function callAndCompare(golden: GoldenCase, models: CaseModels, entry: Gol
 
 function unknownNames(entry: GoldenEntry, kind: EntryKind): string[] {
   const inputs = [...entry.inputs.keys()].filter((name) => !kind.inputs.includes(name)).map((name) => `input ${name}`);
-  const options = Object.keys(entry.options).filter((name) => !kind.options.includes(name)).map((name) => `option ${name}`);
+  const options = Object.keys(entry.options)
+    .filter((name) => !kind.options.includes(name))
+    .map((name) => `option ${name}`);
   return [...inputs, ...options];
 }
 
@@ -70,7 +82,11 @@ function camelCaseKeys(options: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [camelCase(name), value]));
 }
 
-function toResult(golden: GoldenCase, entry: GoldenEntry, { elements, largest, largestRatio, failure }: Comparison): EntryResult {
+function toResult(
+  golden: GoldenCase,
+  entry: GoldenEntry,
+  { elements, largest, largestRatio, failure }: Comparison,
+): EntryResult {
   return {
     case: golden.name,
     name: entry.name,

@@ -1,11 +1,12 @@
-// What somebody who installed the packages writes, under the strictest settings. It is compiled, not run: where a type is `any` or missing, an @ts-expect-error is unused, which is an error.
+// What somebody who installed the packages writes, under the strictest settings. It is compiled, not run: where a type
+// is `any` or missing, an @ts-expect-error is unused, which is an error.
 import { Blip2, type TextResult } from '@blip2/blip2';
 import { Blip2Token, createBlip2Container } from '@blip2/blip2/container';
-import { openCheckpoint, type Checkpoint } from '@blip2/checkpoint';
+import { type Checkpoint, openCheckpoint } from '@blip2/checkpoint';
 import { main } from '@blip2/cli';
 import { Blip2Config } from '@blip2/config';
 import { createRandom, generate } from '@blip2/generate';
-import { Blip2Error, VisionEncoder, type PatchFeatures } from '@blip2/interfaces';
+import { Blip2Error, type PatchFeatures, VisionEncoder } from '@blip2/interfaces';
 import { OptForCausalLM } from '@blip2/language';
 import { buildGraph } from '@blip2/onnx';
 import { Blip2Processor, Tokenizer } from '@blip2/processor';
@@ -35,7 +36,11 @@ export async function swap(model: string, width: number): Promise<TextResult> {
 
 export async function parts(model: string): Promise<PatchFeatures> {
   const [vision, qformer, projection, language, processor] = await Promise.all([
-    Blip2VisionModel.fromPretrained(model), Blip2QFormerModel.fromPretrained(model), LanguageProjection.fromPretrained(model), OptForCausalLM.fromPretrained(model), Blip2Processor.fromPretrained(model),
+    Blip2VisionModel.fromPretrained(model),
+    Blip2QFormerModel.fromPretrained(model),
+    LanguageProjection.fromPretrained(model),
+    OptForCausalLM.fromPretrained(model),
+    Blip2Processor.fromPretrained(model),
   ]);
   const { pixelValues } = await processor.process({ images: 'image.jpg' });
   const patches = await vision.encode(pixelValues);

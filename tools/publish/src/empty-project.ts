@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+
 import { runNpm, userEnvironment } from './npm.ts';
 import { runProgram } from './run-program.ts';
 import type { Tarball } from './tarball.ts';
@@ -17,11 +18,29 @@ export interface EmptyProject {
 /** What the demo checkpoint says about `examples/left-of.png`. */
 const CAPTION = 'a blue triangle to the left of a small yellow circle';
 
-/** Installs the tarballs into `folder`, which is empty; third-party packages come from npm's cache or the registry it is set to. */
-export async function installIntoEmptyProject(workspace: Workspace, tarballs: readonly Tarball[], folder: string): Promise<EmptyProject | string[]> {
+/**
+ * Installs the tarballs into `folder`, which is empty; third-party packages come from npm's cache or the registry it is
+ * set to.
+ */
+export async function installIntoEmptyProject(
+  workspace: Workspace,
+  tarballs: readonly Tarball[],
+  folder: string,
+): Promise<EmptyProject | string[]> {
   mkdirSync(folder);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'empty-project', private: true, type: 'module' }));
-  const installed = await runNpm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-progress', ...tarballs.map(({ file }) => file), nodeTypes(workspace)], folder);
+  const installed = await runNpm(
+    [
+      'install',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--no-progress',
+      ...tarballs.map(({ file }) => file),
+      nodeTypes(workspace),
+    ],
+    folder,
+  );
   if (!installed.succeeded) return [`npm install failed:\n${installed.tail}`];
   cpSync(join(workspace.root, 'examples'), join(folder, 'examples'), { recursive: true });
   cpSync(join(workspace.root, 'tools/publish/consumer'), folder, { recursive: true });
@@ -31,17 +50,30 @@ export async function installIntoEmptyProject(workspace: Workspace, tarballs: re
   };
   return {
     importAll: () => run('import', ['--input-type=module', '--eval', importProgram(tarballs)], 'imported'),
-    checkTypes: (resolution) => run(`types (${resolution})`, [join(workspace.root, 'node_modules/typescript/bin/tsc'), '-p', `tsconfig.${resolution}.json`], ''),
-    runCommand: () => run('blip2 caption', [join('node_modules/@blip2/cli', commandFile(tarballs)), 'caption', 'examples/left-of.png'], CAPTION),
-    runExample: (name) => run(basename(name), [join('examples', name), join('node_modules/@blip2/cli/models', modelOf(name))], ''),
+    checkTypes: (resolution) =>
+      run(
+        `types (${resolution})`,
+        [join(workspace.root, 'node_modules/typescript/bin/tsc'), '-p', `tsconfig.${resolution}.json`],
+        '',
+      ),
+    runCommand: () =>
+      run(
+        'blip2 caption',
+        [join('node_modules/@blip2/cli', commandFile(tarballs)), 'caption', 'examples/left-of.png'],
+        CAPTION,
+      ),
+    runExample: (name) =>
+      run(basename(name), [join('examples', name), join('node_modules/@blip2/cli/models', modelOf(name))], ''),
   };
 }
 
 /** Every entry of every package, which must have something to import. */
 function importProgram(tarballs: readonly Tarball[]): string {
-  const entries = tarballs.flatMap(({ package: { manifest } }) => Object.entries(manifest.exports ?? {})
-    .filter(([, target]) => typeof target !== 'string')
-    .map(([subpath]) => `${manifest.name}${subpath.slice(1)}`));
+  const entries = tarballs.flatMap(({ package: { manifest } }) =>
+    Object.entries(manifest.exports ?? {})
+      .filter(([, target]) => typeof target !== 'string')
+      .map(([subpath]) => `${manifest.name}${subpath.slice(1)}`),
+  );
   return `for (const entry of ${JSON.stringify(entries)}) if (Object.keys(await import(entry)).length === 0) { console.error(entry, 'exports nothing'); process.exit(1); }\nconsole.log('imported');`;
 }
 
@@ -51,7 +83,10 @@ function nodeTypes({ manifest }: Workspace): string {
 }
 
 function commandFile(tarballs: readonly Tarball[]): string {
-  return tarballs.map(({ package: { manifest } }) => manifest.bin?.['blip2']).find((file) => file !== undefined) ?? 'bin/blip2.js';
+  return (
+    tarballs.map(({ package: { manifest } }) => manifest.bin?.['blip2']).find((file) => file !== undefined) ??
+    'bin/blip2.js'
+  );
 }
 
 /** The bundled checkpoint that an example takes as its first argument. */

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
+
 import { checkPackage, createPackageFromTarballData, type Problem, type ResolutionKind } from '@arethetypeswrong/core';
 import { filterProblems } from '@arethetypeswrong/core/problems';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
-/** The ways to resolve that an ES module package serves: Node's own `import`, and bundlers. `require` of old Node and of old compilers it does not. */
+/**
+ * The ways to resolve that an ES module package serves: Node's own `import`, and bundlers. `require` of old Node and of
+ * old compilers it does not.
+ */
 const RESOLUTIONS: readonly ResolutionKind[] = ['node16-esm', 'bundler'];
 
 /** What publint (strict) and Are the Types Wrong say against a packed package. */
@@ -17,13 +21,17 @@ async function publintProblems(name: string, bytes: Buffer): Promise<string[]> {
   const tarball = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   if (!(tarball instanceof ArrayBuffer)) return [`${name}: publint cannot read shared memory`];
   const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
-  return messages.map((message) => `${name}: publint: ${formatMessage(message, pkg, { color: false }) ?? message.code}`);
+  return messages.map(
+    (message) => `${name}: publint: ${formatMessage(message, pkg, { color: false }) ?? message.code}`,
+  );
 }
 
 async function typeProblems(name: string, bytes: Buffer): Promise<string[]> {
   const analysis = await checkPackage(createPackageFromTarballData(bytes));
   if (analysis.types === false) return [`${name}: has no types`];
-  const problems = new Set<Problem>(RESOLUTIONS.flatMap((resolutionKind) => filterProblems(analysis, { resolutionKind })));
+  const problems = new Set<Problem>(
+    RESOLUTIONS.flatMap((resolutionKind) => filterProblems(analysis, { resolutionKind })),
+  );
   return [...problems].map((problem) => `${name}: types: ${describe(problem)}`);
 }
 

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
+
 import { manifestProblems, privateManifestProblems } from './manifest-problems.ts';
 import type { PackageManifest } from './package-manifest.ts';
 import { readWorkspace, type WorkspacePackage } from './workspace.ts';
@@ -11,20 +13,53 @@ const find = (name: string): WorkspacePackage => {
   return found as WorkspacePackage;
 };
 const vision = find('@blip2/vision');
-const problemsOf = (change: Partial<PackageManifest>): string[] => manifestProblems(workspace, { ...vision, manifest: { ...vision.manifest, ...change } });
+const problemsOf = (change: Partial<PackageManifest>): string[] =>
+  manifestProblems(workspace, { ...vision, manifest: { ...vision.manifest, ...change } });
 
 test.each<[string, Partial<PackageManifest>, string]>([
-  ['a range between the packages', { dependencies: { '@blip2/interfaces': '^0.1.0' } }, 'between the packages versions are exact'],
-  ['a private package as a dependency', { dependencies: { '@blip2/parity': vision.manifest.version } }, 'which is not published'],
+  [
+    'a range between the packages',
+    { dependencies: { '@blip2/interfaces': '^0.1.0' } },
+    'between the packages versions are exact',
+  ],
+  [
+    'a private package as a dependency',
+    { dependencies: { '@blip2/parity': vision.manifest.version } },
+    'which is not published',
+  ],
   ['another version', { version: '9.9.9' }, 'all packages have one'],
-  ['a condition that leads to sources', { exports: { '.': { '@blip2/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } } }, 'has the conditions @blip2/source, types, default'],
-  ['types after the code', { exports: { '.': { default: './dist/index.js', types: './dist/index.d.ts' } } }, 'in this order'],
-  ['exports outside dist', { types: './src/index.d.ts', exports: { '.': { types: './src/index.d.ts', default: './src/index.js' } } }, 'expected a pair'],
+  [
+    'a condition that leads to sources',
+    { exports: { '.': { '@blip2/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } } },
+    'has the conditions @blip2/source, types, default',
+  ],
+  [
+    'types after the code',
+    { exports: { '.': { default: './dist/index.js', types: './dist/index.d.ts' } } },
+    'in this order',
+  ],
+  [
+    'exports outside dist',
+    { types: './src/index.d.ts', exports: { '.': { types: './src/index.d.ts', default: './src/index.js' } } },
+    'expected a pair',
+  ],
   ['no entry', { exports: {} }, 'exports has no entry'],
-  ['files without the notice', { files: ['dist', '!dist/**/*.tsbuildinfo', '!dist/**/*.map'] }, 'files has no "NOTICE"'],
+  [
+    'files without the notice',
+    { files: ['dist', '!dist/**/*.tsbuildinfo', '!dist/**/*.map'] },
+    'files has no "NOTICE"',
+  ],
   ['another Node', { engines: { node: '>=18' } }, 'engines.node is >=18'],
-  ['a repository that is not that of the root', { repository: { url: 'git+https://example.com/other.git' } }, 'repository.url is'],
-  ['a script that runs at users', { scripts: { postinstall: 'node x.js' } }, 'would run where the package is installed'],
+  [
+    'a repository that is not that of the root',
+    { repository: { url: 'git+https://example.com/other.git' } },
+    'repository.url is',
+  ],
+  [
+    'a script that runs at users',
+    { scripts: { postinstall: 'node x.js' } },
+    'would run where the package is installed',
+  ],
 ])('%s is a problem', (_, change, expected) => {
   expect(problemsOf(change)).toEqual([expect.stringContaining(expected)]);
 });
@@ -32,13 +67,20 @@ test.each<[string, Partial<PackageManifest>, string]>([
 test('a repository in the root manifest is expected in every package, with its folder', () => {
   const repository = { type: 'git', url: 'git+https://example.com/blip2.git' };
   const moved = { ...workspace, manifest: { ...workspace.manifest, repository } };
-  const own = (directory: string): WorkspacePackage => ({ ...vision, manifest: { ...vision.manifest, repository: { ...repository, directory } } });
+  const own = (directory: string): WorkspacePackage => ({
+    ...vision,
+    manifest: { ...vision.manifest, repository: { ...repository, directory } },
+  });
   expect(manifestProblems(moved, own('libs/vision'))).toEqual([]);
-  expect(manifestProblems(moved, own('libs/other'))).toEqual(['@blip2/vision: repository.directory is not libs/vision']);
+  expect(manifestProblems(moved, own('libs/other'))).toEqual([
+    '@blip2/vision: repository.directory is not libs/vision',
+  ]);
 });
 
 test('a private package with an exact version would break the lock file at a release', () => {
   const parity = find('@blip2/parity');
   const changed = { ...parity, manifest: { ...parity.manifest, dependencies: { '@blip2/vision': '0.1.0' } } };
-  expect(privateManifestProblems(workspace, changed)).toEqual([expect.stringContaining('depends on @blip2/vision by "*"')]);
+  expect(privateManifestProblems(workspace, changed)).toEqual([
+    expect.stringContaining('depends on @blip2/vision by "*"'),
+  ]);
 });

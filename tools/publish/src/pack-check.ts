@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { installIntoEmptyProject, type EmptyProject } from './empty-project.ts';
+
+import { type EmptyProject, installIntoEmptyProject } from './empty-project.ts';
 import { legalProblems } from './legal-problems.ts';
 import { lintTarball } from './lint-tarball.ts';
 import { manifestProblems, privateManifestProblems } from './manifest-problems.ts';
@@ -17,7 +18,8 @@ type Step = (name: string, run: () => Promise<readonly string[]> | readonly stri
 const LONGEST_REPORT = 40;
 
 /**
- * Packs every package, checks the tarballs and uses them in an empty project. Prints a line per step; returns the exit code.
+ * Packs every package, checks the tarballs and uses them in an empty project. Prints a line per step; returns the exit
+ * code.
  * `--keep` leaves the temporary folder there and says where.
  */
 export async function packCheck(argv: readonly string[], print: Print): Promise<number> {
@@ -54,12 +56,27 @@ async function checkEverything(workspace: Workspace, folder: string, step: Step,
     tarballs.push(...packed.tarballs);
     return [...packed.problems, ...packed.tarballs.flatMap(tarballProblems)];
   });
-  for (const { package: { manifest }, size, unpackedSize, paths } of tarballs) print(`    ${manifest.name}  ${kilobytes(size)} packed  ${kilobytes(unpackedSize)} unpacked  ${paths.length} files`);
-  await step('publint, types', async () => (await Promise.all(tarballs.map(({ package: { manifest }, file }) => lintTarball(manifest.name, file)))).flat());
+  for (const {
+    package: { manifest },
+    size,
+    unpackedSize,
+    paths,
+  } of tarballs)
+    print(
+      `    ${manifest.name}  ${kilobytes(size)} packed  ${kilobytes(unpackedSize)} unpacked  ${paths.length} files`,
+    );
+  await step('publint, types', async () =>
+    (await Promise.all(tarballs.map(({ package: { manifest }, file }) => lintTarball(manifest.name, file)))).flat(),
+  );
   await useInEmptyProject(workspace, tarballs, join(folder, 'empty project'), step);
 }
 
-async function useInEmptyProject(workspace: Workspace, tarballs: readonly Tarball[], folder: string, step: Step): Promise<void> {
+async function useInEmptyProject(
+  workspace: Workspace,
+  tarballs: readonly Tarball[],
+  folder: string,
+  step: Step,
+): Promise<void> {
   const projects: EmptyProject[] = [];
   await step('npm install into an empty project', async () => {
     const installed = await installIntoEmptyProject(workspace, tarballs, folder);
@@ -73,12 +90,17 @@ async function useInEmptyProject(workspace: Workspace, tarballs: readonly Tarbal
   await step('types, nodenext', () => project.checkTypes('nodenext'));
   await step('types, bundler', () => project.checkTypes('bundler'));
   await step('blip2 caption', () => project.runCommand());
-  for (const name of programs(join(workspace.root, 'examples'))) await step(`examples/${name}`, () => project.runExample(name));
+  for (const name of programs(join(workspace.root, 'examples')))
+    await step(`examples/${name}`, () => project.runExample(name));
 }
 
 /** Programs of their own; what another imports is run with it. */
 function programs(folder: string): string[] {
-  return readdirSync(folder).filter((name) => name.endsWith('.mjs') && /: node examples\//.test(readFileSync(join(folder, name), 'utf8').split('\n', 1)[0] ?? ''));
+  return readdirSync(folder).filter(
+    (name) =>
+      name.endsWith('.mjs') &&
+      /: node examples\//.test(readFileSync(join(folder, name), 'utf8').split('\n', 1)[0] ?? ''),
+  );
 }
 
 function kilobytes(bytes: number): string {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+
 import { runNpm } from './npm.ts';
 import { removeStaleOutput } from './remove-stale-output.ts';
 import type { Tarball } from './tarball.ts';
@@ -14,14 +15,31 @@ interface PackedEntry {
 }
 
 /** Packs every published package into `folder`, as `npm publish` would. */
-export async function packPackages({ root, published }: Workspace, folder: string): Promise<{ tarballs: Tarball[]; problems: string[] }> {
+export async function packPackages(
+  { root, published }: Workspace,
+  folder: string,
+): Promise<{ tarballs: Tarball[]; problems: string[] }> {
   for (const { folder: own } of published) removeStaleOutput(join(root, own));
-  const { succeeded, stdout, tail } = await runNpm(['pack', '--json', '--pack-destination', folder, ...published.map(({ folder: own }) => `./${own}`)], root);
+  const { succeeded, stdout, tail } = await runNpm(
+    ['pack', '--json', '--pack-destination', folder, ...published.map(({ folder: own }) => `./${own}`)],
+    root,
+  );
   if (!succeeded) return { tarballs: [], problems: [`npm pack failed:\n${tail}`] };
   // npm 10 prints a list, npm 11 an object by name.
   const entries = Object.values(JSON.parse(stdout) as Record<string, PackedEntry>);
-  const tarballs = published.flatMap((own) => entries.filter(({ name }) => name === own.manifest.name).map(({ filename, size, unpackedSize, files }) => (
-    { package: own, file: join(folder, filename), size, unpackedSize, paths: files.map(({ path }) => path) }
-  )));
-  return { tarballs, problems: tarballs.length === published.length ? [] : ['npm pack packed something else than was asked for'] };
+  const tarballs = published.flatMap((own) =>
+    entries
+      .filter(({ name }) => name === own.manifest.name)
+      .map(({ filename, size, unpackedSize, files }) => ({
+        package: own,
+        file: join(folder, filename),
+        size,
+        unpackedSize,
+        paths: files.map(({ path }) => path),
+      })),
+  );
+  return {
+    tarballs,
+    problems: tarballs.length === published.length ? [] : ['npm pack packed something else than was asked for'],
+  };
 }

@@ -4,10 +4,15 @@ import { join } from 'node:path';
 /** What the compiler writes for one source. */
 const OUTPUT = /(\.d\.ts|\.js)(\.map)?$/;
 
-/** Removes what was compiled from sources that are gone: the compiler leaves it, and it would be packed. Returns the paths, relative to `dist`. */
+/**
+ * Removes what was compiled from sources that are gone: the compiler leaves it, and it would be packed. Returns the
+ * paths, relative to `dist`.
+ */
 export function removeStaleOutput(packageFolder: string): string[] {
   const dist = join(packageFolder, 'dist');
-  const stale = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((path) => OUTPUT.test(path) && !existsSync(join(packageFolder, 'src', path.replace(OUTPUT, '.ts'))));
+  const stale = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => OUTPUT.test(path) && !existsSync(join(packageFolder, 'src', path.replace(OUTPUT, '.ts'))),
+  );
   for (const path of stale) rmSync(join(dist, path));
   return stale;
 }

@@ -12,13 +12,20 @@ export interface ProgramResult {
 const TAIL_LINES = 15;
 
 /** Runs a program to its end, without a shell and without input. */
-export function runProgram(file: string, argv: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<ProgramResult> {
+export function runProgram(
+  file: string,
+  argv: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+): Promise<ProgramResult> {
   return new Promise((resolve) => {
     const child = spawn(file, argv, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let [stdout, all] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => void ([stdout, all] = [stdout + text, all + text]));
     child.stderr.setEncoding('utf8').on('data', (text: string) => void (all += text));
     child.on('error', ({ message }) => resolve({ succeeded: false, stdout, tail: message }));
-    child.on('close', (code) => resolve({ succeeded: code === 0, stdout, tail: all.trimEnd().split('\n').slice(-TAIL_LINES).join('\n') }));
+    child.on('close', (code) =>
+      resolve({ succeeded: code === 0, stdout, tail: all.trimEnd().split('\n').slice(-TAIL_LINES).join('\n') }),
+    );
   });
 }

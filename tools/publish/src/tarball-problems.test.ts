@@ -1,30 +1,73 @@
 import { expect, test } from 'vitest';
-import { tarballProblems } from './tarball-problems.ts';
-import type { Tarball } from './tarball.ts';
 
-const good = ['package.json', 'LICENSE', 'NOTICE', 'README.md', 'dist/index.js', 'dist/index.d.ts', 'dist/graph/layer.js'];
+import type { Tarball } from './tarball.ts';
+import { tarballProblems } from './tarball-problems.ts';
+
+const good = [
+  'package.json',
+  'LICENSE',
+  'NOTICE',
+  'README.md',
+  'dist/index.js',
+  'dist/index.d.ts',
+  'dist/graph/layer.js',
+];
 
 function tarball(name: string, paths: readonly string[], size = 50_000): Tarball {
-  return { package: { folder: 'libs/x', manifest: { name, version: '1.0.0' } }, file: '/x.tgz', size, unpackedSize: size * 4, paths };
+  return {
+    package: { folder: 'libs/x', manifest: { name, version: '1.0.0' } },
+    file: '/x.tgz',
+    size,
+    unpackedSize: size * 4,
+    paths,
+  };
 }
 
 test('code, declarations, licence and notice make a package', () => {
   expect(tarballProblems(tarball('@blip2/vision', good))).toEqual([]);
-  expect(tarballProblems(tarball('@blip2/cli', [...good, 'bin/blip2.js', 'models/blip2-opt-shapes/model.safetensors', 'models/blip2-opt-shapes/vocab.json'], 13_000_000))).toEqual([]);
+  expect(
+    tarballProblems(
+      tarball(
+        '@blip2/cli',
+        [...good, 'bin/blip2.js', 'models/blip2-opt-shapes/model.safetensors', 'models/blip2-opt-shapes/vocab.json'],
+        13_000_000,
+      ),
+    ),
+  ).toEqual([]);
 });
 
-test.each(['dist/a.test.js', 'dist/hub/server.fixture.js', 'dist/fakes/fake.js', 'dist/tsconfig.lib.tsbuildinfo', 'dist/index.js.map', 'src/index.ts', 'evaluation/images/1.png', 'fixtures/x.json'])('%s is not packed', (path) => {
+test.each([
+  'dist/a.test.js',
+  'dist/hub/server.fixture.js',
+  'dist/fakes/fake.js',
+  'dist/tsconfig.lib.tsbuildinfo',
+  'dist/index.js.map',
+  'src/index.ts',
+  'evaluation/images/1.png',
+  'fixtures/x.json',
+])('%s is not packed', (path) => {
   expect(tarballProblems(tarball('@blip2/vision', [...good, path]))).toContainEqual(expect.stringContaining(path));
   expect(tarballProblems(tarball('@blip2/cli', [...good, path]))).toContainEqual(expect.stringContaining(path));
 });
 
 test('checkpoints are packed with the command only, the fakes with the testing package only', () => {
-  expect(tarballProblems(tarball('@blip2/vision', [...good, 'models/blip2-opt-shapes/model.safetensors']))).toHaveLength(1);
+  expect(
+    tarballProblems(tarball('@blip2/vision', [...good, 'models/blip2-opt-shapes/model.safetensors'])),
+  ).toHaveLength(1);
   expect(tarballProblems(tarball('@blip2/testing', [...good, 'dist/fakes/fake.js']))).toEqual([]);
 });
 
 test('what is missing, and what has grown', () => {
-  expect(tarballProblems(tarball('@blip2/vision', good.filter((path) => path !== 'NOTICE')))).toEqual(['@blip2/vision: NOTICE is missing']);
-  expect(tarballProblems(tarball('@blip2/vision', good, 150_001))).toEqual(['@blip2/vision: 150001 bytes packed, 150000 are allowed']);
+  expect(
+    tarballProblems(
+      tarball(
+        '@blip2/vision',
+        good.filter((path) => path !== 'NOTICE'),
+      ),
+    ),
+  ).toEqual(['@blip2/vision: NOTICE is missing']);
+  expect(tarballProblems(tarball('@blip2/vision', good, 150_001))).toEqual([
+    '@blip2/vision: 150001 bytes packed, 150000 are allowed',
+  ]);
   expect(tarballProblems(tarball('@blip2/cli', good, 14_000_001))).toHaveLength(1);
 });

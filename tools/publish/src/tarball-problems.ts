@@ -17,7 +17,13 @@ const TEST_FILE = /\.(test|fixture|test-data|e2e)\.|\/(fixtures?|evaluation|test
 const FAKES = /\/fakes?\//;
 
 /** What must not be in a tarball, what is missing, and whether it has grown too large. */
-export function tarballProblems({ package: { manifest: { name } }, paths, size }: Tarball): string[] {
+export function tarballProblems({
+  package: {
+    manifest: { name },
+  },
+  paths,
+  size,
+}: Tarball): string[] {
   const limit = name === COMMAND ? COMMAND_LIMIT : LIBRARY_LIMIT;
   const tests = paths.filter((path) => TEST_FILE.test(path) || (name !== TESTING && FAKES.test(path)));
   const foreign = paths.filter((path) => !LIBRARY_FILE.test(path) && !(name === COMMAND && COMMAND_FILE.test(path)));

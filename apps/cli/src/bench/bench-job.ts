@@ -16,7 +16,10 @@ export interface BenchJob {
 /** What was measured, each value by itself; the unit is at the end of the name. */
 export type BenchSamples = Readonly<Record<BenchMetric, readonly number[]>>;
 
-/** Either the samples, or, if weights had to be converted first, how long that took: such a process shows neither the times nor the memory of later ones. */
+/**
+ * Either the samples, or, if weights had to be converted first, how long that took: such a process shows neither the
+ * times nor the memory of later ones.
+ */
 export type BenchResult = { readonly samples: BenchSamples } | { readonly convertMs: number };
 
 /** In the order in which they are shown. */

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
+
 import { BENCH_METRICS, type BenchSamples } from './bench-job.ts';
 import { benchJson, benchTable } from './bench-report.ts';
 import { medianOf, rangeOf } from './median-and-range.ts';
 
 const job = { model: 'm', image: 'p.png', dtype: 'q4', rounds: 3, newTokens: 10 };
-const samples = { ...Object.fromEntries(Object.keys(BENCH_METRICS).map((name) => [name, [7]])), tokenMs: [3.004, 1, 9, 2] } as unknown as BenchSamples;
+const samples = {
+  ...Object.fromEntries(Object.keys(BENCH_METRICS).map((name) => [name, [7]])),
+  tokenMs: [3.004, 1, 9, 2],
+} as unknown as BenchSamples;
 
 describe('medianOf, rangeOf', () => {
   test('are the middle and the ends, in whatever order values come', () => {
@@ -21,8 +25,19 @@ describe('medianOf, rangeOf', () => {
 
 describe('benchJson', () => {
   test('has the median, the range and the samples of each measure, rounded', () => {
-    const line = JSON.parse(benchJson({ job, samples, convertMs: 12.345 })) as { ranges: Record<string, unknown>; samples: Record<string, unknown> };
-    expect(line).toMatchObject({ model: 'm', dtype: 'q4', convertMs: 12.35, tokenMs: 2.5, captionMs: 7, ranges: { tokenMs: [1, 9], captionMs: [7, 7] }, samples: { tokenMs: [3, 1, 9, 2] } });
+    const line = JSON.parse(benchJson({ job, samples, convertMs: 12.345 })) as {
+      ranges: Record<string, unknown>;
+      samples: Record<string, unknown>;
+    };
+    expect(line).toMatchObject({
+      model: 'm',
+      dtype: 'q4',
+      convertMs: 12.35,
+      tokenMs: 2.5,
+      captionMs: 7,
+      ranges: { tokenMs: [1, 9], captionMs: [7, 7] },
+      samples: { tokenMs: [3, 1, 9, 2] },
+    });
     expect(Object.keys(line.samples)).toEqual(Object.keys(BENCH_METRICS));
     expect(Object.keys(line.ranges)).toEqual(Object.keys(BENCH_METRICS));
   });
@@ -33,7 +48,13 @@ describe('benchJson', () => {
 });
 
 describe('benchTable', () => {
-  const lines = benchTable([{ job, samples, convertMs: 52_000 }, { job: { ...job, dtype: 'fast' }, samples }], 'title').split('\n');
+  const lines = benchTable(
+    [
+      { job, samples, convertMs: 52_000 },
+      { job: { ...job, dtype: 'fast' }, samples },
+    ],
+    'title',
+  ).split('\n');
 
   test('has a column for each precision and a line for each measure', () => {
     expect(lines[1]).toMatch(/^ +q4 +fast$/);

@@ -18,12 +18,27 @@ export function benchJson({ job, samples, convertMs }: BenchRow): string {
   return `${JSON.stringify({ ...job, ...(convertMs !== undefined && { convertMs: hundredth(convertMs) }), ...medians, ranges, samples: rounded })}\n`;
 }
 
-/** A table for people: a line for each measure, a column for each precision, with least and most where there are several values. */
+/**
+ * A table for people: a line for each measure, a column for each precision, with least and most where there are several
+ * values.
+ */
 export function benchTable(rows: readonly BenchRow[], title: string): string {
-  const cells = [['', ...rows.map(({ job }) => job.dtype)], ...metricNames().map((name) => [`${name}  ${BENCH_METRICS[name]}`, ...rows.map(({ samples }) => cell(name, samples[name]))])];
+  const cells = [
+    ['', ...rows.map(({ job }) => job.dtype)],
+    ...metricNames().map((name) => [
+      `${name}  ${BENCH_METRICS[name]}`,
+      ...rows.map(({ samples }) => cell(name, samples[name])),
+    ]),
+  ];
   const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
-  const lines = cells.map((line) => line.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join('  '));
-  const converted = rows.flatMap(({ job, convertMs }) => (convertMs === undefined ? [] : [`${job.dtype}: weights converted once, in ${(convertMs / 1000).toFixed(1)} s\n`]));
+  const lines = cells.map((line) =>
+    line
+      .map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)))
+      .join('  '),
+  );
+  const converted = rows.flatMap(({ job, convertMs }) =>
+    convertMs === undefined ? [] : [`${job.dtype}: weights converted once, in ${(convertMs / 1000).toFixed(1)} s\n`],
+  );
   return `${title}\n${lines.join('\n')}\n${converted.join('')}`;
 }
 
@@ -34,7 +49,9 @@ function metricNames(): BenchMetric[] {
 function cell(name: BenchMetric, values: readonly number[]): string {
   const digits = name.endsWith('MiB') ? 0 : name.endsWith('Ms') ? 1 : 2;
   const [least, most] = rangeOf(values);
-  return medianOf(values).toFixed(digits) + (values.length > 1 ? ` (${least.toFixed(digits)}-${most.toFixed(digits)})` : '');
+  return (
+    medianOf(values).toFixed(digits) + (values.length > 1 ? ` (${least.toFixed(digits)}-${most.toFixed(digits)})` : '')
+  );
 }
 
 function hundredth(value: number): number {

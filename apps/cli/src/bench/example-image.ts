@@ -3,7 +3,10 @@ import type { RgbImage } from '@blip2/interfaces';
 /** Pixels, as a phone's small images have them. */
 const [WIDTH, HEIGHT] = [640, 480];
 
-/** An image to measure with where none is given: a colour gradient with a disc on it. What is on it makes no difference to the time. */
+/**
+ * An image to measure with where none is given: a colour gradient with a disc on it. What is on it makes no difference
+ * to the time.
+ */
 export function exampleImage(): RgbImage {
   const data = new Uint8Array(WIDTH * HEIGHT * 3);
   for (let y = 0; y < HEIGHT; y++) {

@@ -1,19 +1,32 @@
 import { readFile } from 'node:fs/promises';
+
 import { Blip2, type LoadOptions } from '@blip2/blip2';
+
 import { dtypeOption } from '../options/dtype.ts';
 import type { BenchJob, BenchResult, BenchSamples } from './bench-job.ts';
 import { medianOf } from './median-and-range.ts';
-import { processMemory, type ProcessMemory } from './process-memory.ts';
+import { type ProcessMemory, processMemory } from './process-memory.ts';
 
 const BEAMS = 5;
 const BATCH = 8;
 
-/** Loads a model and times it. Meant to be the only thing that its process does: the first caption is timed from the start of the process. */
-export async function measureModel({ model, image: file, dtype, threads, rounds, newTokens }: BenchJob, onProgress: NonNullable<LoadOptions['onProgress']>): Promise<BenchResult> {
+/**
+ * Loads a model and times it. Meant to be the only thing that its process does: the first caption is timed from the
+ * start of the process.
+ */
+export async function measureModel(
+  { model, image: file, dtype, threads, rounds, newTokens }: BenchJob,
+  onProgress: NonNullable<LoadOptions['onProgress']>,
+): Promise<BenchResult> {
   const conversion = watchConversion(onProgress);
   const image = await readFile(file);
   const started = performance.now();
-  await using blip2 = await Blip2.fromPretrained(model, { ...dtypeOption(dtype), isolate: 'worker', ...(threads !== undefined && { threads }), onProgress: conversion.onProgress });
+  await using blip2 = await Blip2.fromPretrained(model, {
+    ...dtypeOption(dtype),
+    isolate: 'worker',
+    ...(threads !== undefined && { threads }),
+    onProgress: conversion.onProgress,
+  });
   const loaded = performance.now();
   const generation = { minNewTokens: newTokens, maxNewTokens: newTokens };
   const caption = (): Promise<unknown> => Promise.resolve(blip2.caption(image, generation));
@@ -23,20 +36,28 @@ export async function measureModel({ model, image: file, dtype, threads, rounds,
   const convertMs = conversion.milliseconds();
   if (convertMs > 0) return { convertMs };
 
-  const steps = await repeat(rounds, async () => ({ captionMs: await timed(caption), ...(await timeSteps(blip2, image, newTokens)) }));
+  const steps = await repeat(rounds, async () => ({
+    captionMs: await timed(caption),
+    ...(await timeSteps(blip2, image, newTokens)),
+  }));
   const memory = processMemory();
   const captionMs = steps.map((step) => step.captionMs);
-  return { samples: {
-    loadMs: [Math.max(loaded - started, firstCaptionMs - started - medianOf(captionMs))],
-    firstCaptionMs: [firstCaptionMs],
-    ...samplesOf(steps, captionMs, memory),
-    ...(await timeManyRows(blip2, image, rounds, newTokens)),
-    batchPeakMiB: [processMemory().peakMiB],
-  } };
+  return {
+    samples: {
+      loadMs: [Math.max(loaded - started, firstCaptionMs - started - medianOf(captionMs))],
+      firstCaptionMs: [firstCaptionMs],
+      ...samplesOf(steps, captionMs, memory),
+      ...(await timeManyRows(blip2, image, rounds, newTokens)),
+      batchPeakMiB: [processMemory().peakMiB],
+    },
+  };
 }
 
 /** Hears how a conversion goes on, and for how long. */
-function watchConversion(onProgress: NonNullable<LoadOptions['onProgress']>): { readonly onProgress: NonNullable<LoadOptions['onProgress']>; milliseconds(): number } {
+function watchConversion(onProgress: NonNullable<LoadOptions['onProgress']>): {
+  readonly onProgress: NonNullable<LoadOptions['onProgress']>;
+  milliseconds(): number;
+} {
   const started = performance.now();
   let last = started;
   return {
@@ -75,7 +96,11 @@ async function timeSteps({ pipeline, processor }: Blip2, image: Uint8Array, newT
   return { visionMs, qformerMs, prefillMs, tokenMs };
 }
 
-function samplesOf(steps: readonly Steps[], captionMs: readonly number[], { peakMiB, rssAnonMiB }: ProcessMemory): Omit<BenchSamples, 'loadMs' | 'firstCaptionMs' | 'beams5Ms' | 'batch8CaptionsPerSecond' | 'batchPeakMiB'> {
+function samplesOf(
+  steps: readonly Steps[],
+  captionMs: readonly number[],
+  { peakMiB, rssAnonMiB }: ProcessMemory,
+): Omit<BenchSamples, 'loadMs' | 'firstCaptionMs' | 'beams5Ms' | 'batch8CaptionsPerSecond' | 'batchPeakMiB'> {
   return {
     visionMs: steps.map(({ visionMs }) => visionMs),
     qformerMs: steps.map(({ qformerMs }) => qformerMs),
@@ -88,11 +113,18 @@ function samplesOf(steps: readonly Steps[], captionMs: readonly number[], { peak
 }
 
 /** Beams and batches take several times as long, so they get half of the rounds, and a short untimed caption each. */
-async function timeManyRows(blip2: Blip2, image: Uint8Array, rounds: number, newTokens: number): Promise<Pick<BenchSamples, 'beams5Ms' | 'batch8CaptionsPerSecond'>> {
+async function timeManyRows(
+  blip2: Blip2,
+  image: Uint8Array,
+  rounds: number,
+  newTokens: number,
+): Promise<Pick<BenchSamples, 'beams5Ms' | 'batch8CaptionsPerSecond'>> {
   // Copies: an image that occurs several times would be encoded once.
   const images = Array.from({ length: BATCH }, () => image.slice());
-  const beams = (length: number): Promise<unknown> => Promise.resolve(blip2.caption(image, { numBeams: BEAMS, minNewTokens: length, maxNewTokens: length }));
-  const batch = (length: number): Promise<unknown> => blip2.caption(images, { minNewTokens: length, maxNewTokens: length });
+  const beams = (length: number): Promise<unknown> =>
+    Promise.resolve(blip2.caption(image, { numBeams: BEAMS, minNewTokens: length, maxNewTokens: length }));
+  const batch = (length: number): Promise<unknown> =>
+    blip2.caption(images, { minNewTokens: length, maxNewTokens: length });
   const samples = { beams5Ms: [] as number[], batch8CaptionsPerSecond: [] as number[] };
   await beams(2);
   await batch(2);

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 export interface ProcessMemory {
   /** The most that has been resident so far, mapped files included. */
   readonly peakMiB: number;
-  /** Resident now beyond mapped files, which belong to the file cache. Where the system does not tell, all that is resident. */
+  /**
+   * Resident now beyond mapped files, which belong to the file cache. Where the system does not tell, all that is
+   * resident.
+   */
   readonly rssAnonMiB: number;
 }
 
@@ -15,7 +18,10 @@ export function processMemory(): ProcessMemory {
     return text === undefined ? undefined : Number(text);
   };
   const { maxRSS } = process.resourceUsage();
-  return { peakMiB: (kibibytes('VmHWM') ?? maxRSS) / 2 ** 10, rssAnonMiB: (kibibytes('RssAnon') ?? process.memoryUsage().rss / 2 ** 10) / 2 ** 10 };
+  return {
+    peakMiB: (kibibytes('VmHWM') ?? maxRSS) / 2 ** 10,
+    rssAnonMiB: (kibibytes('RssAnon') ?? process.memoryUsage().rss / 2 ** 10) / 2 ** 10,
+  };
 }
 
 function procStatus(): string {

@@ -1,4 +1,5 @@
 import type { CachedConversion } from '@blip2/checkpoint';
+
 import { oneLine } from '../output/one-line.ts';
 import { conversionName } from './conversion-lines.ts';
 
@@ -11,16 +12,23 @@ export interface ConversionCheck {
 }
 
 /** Reads converted weights to their end and says which are damaged. Returns how many. */
-export async function verifyConversions(conversions: readonly CachedConversion[], { json, quiet, removeDamaged, signal, print }: ConversionCheck): Promise<number> {
+export async function verifyConversions(
+  conversions: readonly CachedConversion[],
+  { json, quiet, removeDamaged, signal, print }: ConversionCheck,
+): Promise<number> {
   const { removeCachedConversions, verifyCachedConversion } = await import('@blip2/checkpoint');
   const damaged: CachedConversion[] = [];
   for (const conversion of conversions) {
     const state = await verifyCachedConversion(conversion, signal);
     if (state === 'damaged') damaged.push(conversion);
     const { model, file } = conversion;
-    if (json && (!quiet || state === 'damaged')) await print(`${JSON.stringify({ kind: 'converted', model, file, state })}\n`);
+    if (json && (!quiet || state === 'damaged'))
+      await print(`${JSON.stringify({ kind: 'converted', model, file, state })}\n`);
     else if (state === 'damaged') await print(`damaged\t${oneLine(file)}\n`);
-    else if (!quiet) await print(`${conversionName(conversion).replace('\t', ' ')}: ${state === 'ok' ? 'sound' : 'made before there were checksums; its header is sound'}\n`);
+    else if (!quiet)
+      await print(
+        `${conversionName(conversion).replace('\t', ' ')}: ${state === 'ok' ? 'sound' : 'made before there were checksums; its header is sound'}\n`,
+      );
   }
   if (removeDamaged) await removeCachedConversions({ conversions: damaged, leftovers: [] });
   return damaged.length;

@@ -1,6 +1,9 @@
 import type { Environment } from '../environment.ts';
 
-/** Ctrl-C in a conversation: while an answer is written it stops that, else it ends the conversation; once more ends the process. */
+/**
+ * Ctrl-C in a conversation: while an answer is written it stops that, else it ends the conversation; once more ends the
+ * process.
+ */
 export interface ChatInterrupts extends Disposable {
   /** Of the whole conversation. */
   readonly signal: AbortSignal;
@@ -12,7 +15,10 @@ export interface AnswerInterrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
-export function listenForChatInterrupts({ signals, exitNow }: Pick<Environment, 'signals' | 'exitNow'>): ChatInterrupts {
+export function listenForChatInterrupts({
+  signals,
+  exitNow,
+}: Pick<Environment, 'signals' | 'exitNow'>): ChatInterrupts {
   const whole = new AbortController();
   let answer: AbortController | undefined;
   const listener = (): void => {

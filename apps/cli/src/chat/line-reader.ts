@@ -5,7 +5,8 @@ import type { Readable } from 'node:stream';
 export interface LineReader extends AsyncIterable<string>, Disposable {}
 
 /**
- * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each: a prompt belongs there. Line editing is the terminal's own, so that
+ * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each: a prompt belongs there. Line
+ * editing is the terminal's own, so that
  * Ctrl-C stays a signal.
  */
 export function createLineReader(input: Readable, signal: AbortSignal, onWait: () => void): LineReader {

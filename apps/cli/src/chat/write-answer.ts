@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { describeFailure, failureReport, originalError } from '../failure.ts';
 import type { Conversation, TextResult, TextStream } from '../model/model-port.ts';
@@ -19,7 +20,8 @@ export interface AnswerTask {
 }
 
 /**
- * Asks and writes the answer, piece by piece or as one JSON line, and says whether there is one. An answer that was stopped is written as far as it came; a
+ * Asks and writes the answer, piece by piece or as one JSON line, and says whether there is one. An answer that was
+ * stopped is written as far as it came; a
  * question for which there is no room is an error on stderr, and the conversation can go on.
  */
 export async function writeAnswer(task: AnswerTask, signal: AbortSignal): Promise<boolean> {
@@ -34,7 +36,10 @@ export async function writeAnswer(task: AnswerTask, signal: AbortSignal): Promis
   }
 }
 
-async function writePieces({ question, conversation, environment: { stdout, stderr } }: AnswerTask, signal: AbortSignal): Promise<void> {
+async function writePieces(
+  { question, conversation, environment: { stdout, stderr } }: AnswerTask,
+  signal: AbortSignal,
+): Promise<void> {
   const { write } = stdoutSink(stdout);
   try {
     for await (const piece of conversation.ask(question, { signal })) await write(oneLine(piece));
@@ -46,15 +51,23 @@ async function writePieces({ question, conversation, environment: { stdout, stde
   }
 }
 
-async function writeJson({ name, question, conversation, environment: { stdout } }: AnswerTask, signal: AbortSignal): Promise<void> {
+async function writeJson(
+  { name, question, conversation, environment: { stdout } }: AnswerTask,
+  signal: AbortSignal,
+): Promise<void> {
   const result = await resultOf(conversation.ask(question, { signal }), signal);
-  if (result) await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, ...textResultJson(result) })}\n`);
+  if (result)
+    await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, ...textResultJson(result) })}\n`);
 }
 
-async function reportRefusal({ name, question, json, quiet, verbose, environment: { stdout, stderr } }: AnswerTask, error: Blip2Error): Promise<void> {
+async function reportRefusal(
+  { name, question, json, quiet, verbose, environment: { stdout, stderr } }: AnswerTask,
+  error: Blip2Error,
+): Promise<void> {
   stderr.write(failureReport(error, verbose));
   if (!quiet) stderr.write('(/clear begins a new conversation)\n');
-  if (json) await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, error: describeFailure(error) })}\n`);
+  if (json)
+    await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, error: describeFailure(error) })}\n`);
 }
 
 async function resultOf(answer: TextStream, signal: AbortSignal): Promise<TextResult | undefined> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
@@ -8,7 +9,13 @@ describe('blip2 ask', () => {
     const { exitCode, stdout } = await runFake(['ask', '-q', 'what?', at('a'), at('b'), '-q', 'where?']);
     expect(exitCode).toBe(0);
     expect(stdout).toBe(
-      [`${at('a')}\twhat?\ta cat, what?`, `${at('a')}\twhere?\ta cat, where?`, `${at('b')}\twhat?\ta dog, what?`, `${at('b')}\twhere?\ta dog, where?`, ''].join('\n'),
+      [
+        `${at('a')}\twhat?\ta cat, what?`,
+        `${at('a')}\twhere?\ta cat, where?`,
+        `${at('b')}\twhat?\ta dog, what?`,
+        `${at('b')}\twhere?\ta dog, where?`,
+        '',
+      ].join('\n'),
     );
   });
 
@@ -28,7 +35,13 @@ describe('blip2 ask', () => {
   test('keeps the questions about one image together', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', c: 'c' });
     const { calls } = await runFake(['ask', '-q', '1', '-q', '2', at('a'), at('b'), at('c'), '--batch-size', '4']);
-    expect(calls.filter(({ name }) => name === 'ask').map(({ items }) => items)).toEqual([[['a', '1', '2'], ['b', '1', '2']], [['c', '1', '2']]]);
+    expect(calls.filter(({ name }) => name === 'ask').map(({ items }) => items)).toEqual([
+      [
+        ['a', '1', '2'],
+        ['b', '1', '2'],
+      ],
+      [['c', '1', '2']],
+    ]);
   });
 
   test('goes on with the questions that an interrupted run left open', async () => {
@@ -36,6 +49,11 @@ describe('blip2 ask', () => {
     const argv = ['ask', '-o', at('out.jsonl'), at('a'), at('b')];
     await runFake([...argv, '-q', '1']);
     const { calls } = await runFake([...argv, '-q', '1', '-q', '2']);
-    expect(calls.filter(({ name }) => name === 'ask').map(({ items }) => items)).toEqual([[['a', '2'], ['b', '2']]]);
+    expect(calls.filter(({ name }) => name === 'ask').map(({ items }) => items)).toEqual([
+      [
+        ['a', '2'],
+        ['b', '2'],
+      ],
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import type { Command } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -7,8 +8,8 @@ import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
-import { addModuleOption } from '../options/module-option.ts';
 import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../options/generation-flags.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import { askTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
@@ -28,7 +29,11 @@ export const askCommand: CliCommand = {
     command
       .description('Answer questions about each image: one line per image and question, path<TAB>question<TAB>answer.')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .requiredOption('-q, --question <text>', 'What to ask; may be repeated, every image is asked every question', repeated)
+      .requiredOption(
+        '-q, --question <text>',
+        'What to ask; may be repeated, every image is asked every question',
+        repeated,
+      )
       .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template");
     addImageOptions(command);
     addModuleOption(command);
@@ -47,14 +52,25 @@ function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
   const generation = generationSettingsOf(options);
   const rawPrompt = options.rawPrompt === true;
   const questions = [...new Set(options.question)];
-  if (questions.some((question) => question.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', { where: '--question', fix: 'For a text without any question use `blip2 caption`' });
+  if (questions.some((question) => question.trim() === ''))
+    throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', {
+      where: '--question',
+      fix: 'For a text without any question use `blip2 caption`',
+    });
   return {
     command: 'ask',
     model: generationKind,
     parts: questions,
     options: { rawPrompt, ...generation },
-    perform: (model, items, signal) => model.ask(items.map(({ image, parts }) => ({ image, questions: parts })), { rawPrompt, generation, signal }),
-    stream: (model, image, question, signal) => ({ columns: [question], pieces: model.streamAnswer(image, question, { rawPrompt, generation, signal }) }),
+    perform: (model, items, signal) =>
+      model.ask(
+        items.map(({ image, parts }) => ({ image, questions: parts })),
+        { rawPrompt, generation, signal },
+      ),
+    stream: (model, image, question, signal) => ({
+      columns: [question],
+      pieces: model.streamAnswer(image, question, { rawPrompt, generation, signal }),
+    }),
     toJson: (image, question, result) => ({ image, question, ...textResultJson(result) }),
     toColumns: (question, { text }) => [question, text],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),

@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
 import type { Command } from 'commander';
+
 import type { BenchJob } from '../bench/bench-job.ts';
-import { benchJson, benchTable, type BenchRow } from '../bench/bench-report.ts';
+import { benchJson, type BenchRow, benchTable } from '../bench/bench-report.ts';
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -33,11 +35,18 @@ export const benchCommand: CliCommand = {
   name: 'bench',
   configure(command) {
     command
-      .description('How fast a model is on this machine, step by step, and what memory it takes; each precision in a process of its own, one after the other. Let nothing else run meanwhile.')
+      .description(
+        'How fast a model is on this machine, step by step, and what memory it takes; each precision in a process of its own, one after the other. Let nothing else run meanwhile.',
+      )
       .argument('[model]', 'Folder of a Hugging Face checkpoint, or a hub id (default: the built-in demo)')
       .option('--dtype <a,b>', 'Precisions: fp32, int8, q8, q4, fast, small', 'fp32')
       .option('--image <file>', 'Image to measure with (default: a drawn one of 640 x 480 pixels)')
-      .option('--rounds <n>', 'How often each step is timed, after a round that is not; half as often with beams and batches', positiveInteger, DEFAULT_ROUNDS)
+      .option(
+        '--rounds <n>',
+        'How often each step is timed, after a round that is not; half as often with beams and batches',
+        positiveInteger,
+        DEFAULT_ROUNDS,
+      )
       .option('--new-tokens <n>', 'Length of every caption, at least 2', positiveInteger, DEFAULT_NEW_TOKENS)
       .option('--threads <n>', 'Threads within one operator (default: one per core)', positiveInteger)
       .option('--offline', 'Never ask the network for a model');
@@ -52,7 +61,14 @@ export const benchCommand: CliCommand = {
     const model = await folderOf(command.args[0], options, environment, signal);
     await using image = await imageFile(options.image);
     const { threads, rounds, newTokens } = options;
-    const jobs = dtypes.map((dtype): BenchJob => ({ model, image: image.file, dtype, rounds, newTokens, ...(threads !== undefined && { threads }) }));
+    const jobs = dtypes.map((dtype): BenchJob => ({
+      model,
+      image: image.file,
+      dtype,
+      rounds,
+      newTokens,
+      ...(threads !== undefined && { threads }),
+    }));
     const rows: BenchRow[] = [];
     for (const job of jobs) {
       const row = await measure(job, options, signal);
@@ -66,24 +82,47 @@ export const benchCommand: CliCommand = {
 };
 
 function precisionsOf({ dtype, newTokens }: BenchOptions): readonly string[] {
-  if (newTokens < 2) throw new Blip2Error('INVALID_ARGUMENT', 'There is no further token to time', { where: '--new-tokens', expected: 'at least 2', got: String(newTokens) });
+  if (newTokens < 2)
+    throw new Blip2Error('INVALID_ARGUMENT', 'There is no further token to time', {
+      where: '--new-tokens',
+      expected: 'at least 2',
+      got: String(newTokens),
+    });
   // One per part is one choice: vision=int8,language=q4.
   const names = dtype.includes('=') ? [dtype] : dtype.split(',').map((name) => name.trim());
   if (names.every((name) => name !== '')) return names;
-  throw new Blip2Error('INVALID_ARGUMENT', 'This names no precision', { where: '--dtype', expected: 'names with commas between', got: dtype, fix: 'For example --dtype fp32,fast' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'This names no precision', {
+    where: '--dtype',
+    expected: 'names with commas between',
+    got: dtype,
+    fix: 'For example --dtype fp32,fast',
+  });
 }
 
-async function folderOf(source: string | undefined, options: BenchOptions, environment: Environment, signal: AbortSignal): Promise<string> {
+async function folderOf(
+  source: string | undefined,
+  options: BenchOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<string> {
   if (source === undefined) return demoModelFolder;
   const { resolveSource } = await import('@blip2/checkpoint');
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
-  return resolveSource(source, { localFilesOnly: options.offline === true, signal, onPlan: report.onPlan, onProgress: report.onProgress }).finally(report.clear);
+  return resolveSource(source, {
+    localFilesOnly: options.offline === true,
+    signal,
+    onPlan: report.onPlan,
+    onProgress: report.onProgress,
+  }).finally(report.clear);
 }
 
 /** The image to measure with; the drawn one is in a file for as long. */
 async function imageFile(given: string | undefined): Promise<AsyncDisposable & { readonly file: string }> {
   if (given !== undefined) return { file: resolve(given), [Symbol.asyncDispose]: async () => {} };
-  const [{ encodePng }, { exampleImage }] = await Promise.all([import('@blip2/processor'), import('../bench/example-image.ts')]);
+  const [{ encodePng }, { exampleImage }] = await Promise.all([
+    import('@blip2/processor'),
+    import('../bench/example-image.ts'),
+  ]);
   const folder = await mkdtemp(join(tmpdir(), 'blip2-bench-'));
   const file = join(folder, 'image.png');
   await writeFile(file, await encodePng(exampleImage()));
@@ -100,12 +139,16 @@ async function measure(job: BenchJob, options: BenchOptions, signal: AbortSignal
   const second = await runBenchProcess(job, settings);
   if (typeof second === 'number') return second;
   if ('samples' in second) return { job, ...second, ...first };
-  throw new Blip2Error('WRITE_FAILED', 'Weights were converted a second time', { where: job.dtype, fix: 'Set BLIP2_CACHE to a folder that keeps what is written' });
+  throw new Blip2Error('WRITE_FAILED', 'Weights were converted a second time', {
+    where: job.dtype,
+    fix: 'Set BLIP2_CACHE to a folder that keeps what is written',
+  });
 }
 
 function title(source: string | undefined, { newTokens, rounds, threads }: BenchOptions): string {
   const [cpu] = cpus();
-  const model = source === undefined ? 'the built-in demo, whose times say nothing about a real model' : oneLine(source);
+  const model =
+    source === undefined ? 'the built-in demo, whose times say nothing about a real model' : oneLine(source);
   return `${model}\n${versionLine()}, ${cpu?.model.trim() ?? 'unknown processor'}, ${threads ?? availableParallelism()} threads; captions of ${newTokens} tokens; medians of ${rounds} rounds (least-most)`;
 }
 

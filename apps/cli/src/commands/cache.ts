@@ -1,6 +1,7 @@
 import type { CachedConversion, CachedModel, VerifiedFile } from '@blip2/checkpoint';
 import { Blip2Error, nearestName } from '@blip2/interfaces';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+
 import { conversionLines } from '../cache/conversion-lines.ts';
 import { conversionsOf } from '../cache/conversions-of.ts';
 import { verifyConversions } from '../cache/verify-conversions.ts';
@@ -33,14 +34,22 @@ interface CacheCall {
   readonly print: (lines: string) => Promise<void>;
 }
 
-const ACTIONS: Readonly<Record<string, (call: CacheCall) => Promise<ExitCode>>> = { ls: list, list, verify, prune, rm: remove };
+const ACTIONS: Readonly<Record<string, (call: CacheCall) => Promise<ExitCode>>> = {
+  ls: list,
+  list,
+  verify,
+  prune,
+  rm: remove,
+};
 
 /** `blip2 cache`: what the cache holds, whether it is sound, and away with what is not needed. */
 export const cacheCommand: CliCommand = {
   name: 'cache',
   configure(command) {
     command
-      .description('The models in the shared Hugging Face cache, and the weights that were converted from models: list (ls), check every checksum (verify), remove what is left over (prune) or a model (rm).')
+      .description(
+        'The models in the shared Hugging Face cache, and the weights that were converted from models: list (ls), check every checksum (verify), remove what is left over (prune) or a model (rm).',
+      )
       .argument('[action]', 'ls, verify, prune or rm', 'ls')
       .argument('[model...]', 'Hub ids, or folders whose weights were converted, for verify (default: all) and rm')
       .option('--revision <name>', 'For verify: branch, tag or commit (default: all that are here)')
@@ -60,12 +69,22 @@ export const cacheCommand: CliCommand = {
     const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
     if (!act) {
       const nearest = nearestName(action, Object.keys(ACTIONS));
-      throw new Blip2Error('INVALID_ARGUMENT', 'The cache has no such action', { got: action, expected: 'ls, verify, prune or rm', ...(nearest !== undefined && { fix: `Did you mean ${nearest}?` }) });
+      throw new Blip2Error('INVALID_ARGUMENT', 'The cache has no such action', {
+        got: action,
+        expected: 'ls, verify, prune or rm',
+        ...(nearest !== undefined && { fix: `Did you mean ${nearest}?` }),
+      });
     }
     const { hubCacheFolder } = await import('@blip2/checkpoint');
     using interruption = listenForInterrupts(environment, true);
     const folder = await hubCacheFolder(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir });
-    return await act({ folder, models, options, signal: interruption.signal, print: stdoutSink(environment.stdout).write });
+    return await act({
+      folder,
+      models,
+      options,
+      signal: interruption.signal,
+      print: stdoutSink(environment.stdout).write,
+    });
   },
 };
 
@@ -74,11 +93,16 @@ async function list({ folder, options, print }: CacheCall): Promise<ExitCode> {
   const json = options.json === true;
   if (options.converted !== true) {
     const models = await listCachedModels(folder);
-    await print(json ? models.map(({ id, ...rest }) => `${JSON.stringify({ model: id, ...rest })}\n`).join('') : modelLines(models, folder));
+    await print(
+      json
+        ? models.map(({ id, ...rest }) => `${JSON.stringify({ model: id, ...rest })}\n`).join('')
+        : modelLines(models, folder),
+    );
   }
   const conversions = await listCachedConversions();
   await print(conversionLines(conversions, json));
-  if (!json && (conversions.length > 0 || options.converted === true)) await print(`${conversions.length} converted, ${byteSize(totalBytes(conversions))}\n`);
+  if (!json && (conversions.length > 0 || options.converted === true))
+    await print(`${conversions.length} converted, ${byteSize(totalBytes(conversions))}\n`);
   return ExitCode.done;
 }
 
@@ -97,33 +121,62 @@ async function verify(call: CacheCall): Promise<ExitCode> {
   const { models, options, signal, print } = call;
   const { listCachedConversions, listCachedModels } = await import('@blip2/checkpoint');
   const converted = await listCachedConversions();
-  const own = models.length > 0 ? (await Promise.all(models.map((model) => conversionsOf(model, converted)))).flat() : converted;
+  const own =
+    models.length > 0 ? (await Promise.all(models.map((model) => conversionsOf(model, converted)))).flat() : converted;
   const cached = options.converted === true ? [] : await listCachedModels(call.folder);
   // What weights were converted from may be a folder, which has no checksums.
-  const ids = models.length > 0 ? models.filter((model) => options.converted !== true && (cached.some(({ id }) => id === model) || !own.some((each) => each.model !== model))) : cached.map(({ id }) => id);
+  const ids =
+    models.length > 0
+      ? models.filter(
+          (model) =>
+            options.converted !== true &&
+            (cached.some(({ id }) => id === model) || !own.some((each) => each.model !== model)),
+        )
+      : cached.map(({ id }) => id);
   let bad = 0;
   for (const id of ids) bad += await verifyModel(id, cached, call);
   const { json = false, quiet = false, removeDamaged = false } = options;
-  if (options.revision === undefined) bad += await verifyConversions(own, { json, quiet, removeDamaged, signal, print });
+  if (options.revision === undefined)
+    bad += await verifyConversions(own, { json, quiet, removeDamaged, signal, print });
   return bad > 0 ? ExitCode.failed : ExitCode.done;
 }
 
-async function verifyModel(id: string, cached: readonly CachedModel[], { folder, options, signal, print }: CacheCall): Promise<number> {
+async function verifyModel(
+  id: string,
+  cached: readonly CachedModel[],
+  { folder, options, signal, print }: CacheCall,
+): Promise<number> {
   const { verifyCachedModel } = await import('@blip2/checkpoint');
-  const revisions = options.revision === undefined ? cached.find((model) => model.id === id)?.revisions.map(({ commit }) => commit) : undefined;
+  const revisions =
+    options.revision === undefined
+      ? cached.find((model) => model.id === id)?.revisions.map(({ commit }) => commit)
+      : undefined;
   let bad = 0;
   for (const revision of revisions ?? [options.revision ?? 'main']) {
-    const files = await verifyCachedModel(folder, id, { revision, signal, removeDamaged: options.removeDamaged === true });
+    const files = await verifyCachedModel(folder, id, {
+      revision,
+      signal,
+      removeDamaged: options.removeDamaged === true,
+    });
     const unsound = files.filter(({ state }) => state === 'damaged' || state === 'missing');
     bad += unsound.length;
     await print(verdictLines(id, revision, options.quiet === true || options.json !== true ? unsound : files, options));
-    if (options.json !== true && options.quiet !== true) await print(`${oneLine(id)} ${revision.slice(0, 12)}: ${files.filter(({ state }) => state === 'ok').length} of ${files.length} files are sound\n`);
+    if (options.json !== true && options.quiet !== true)
+      await print(
+        `${oneLine(id)} ${revision.slice(0, 12)}: ${files.filter(({ state }) => state === 'ok').length} of ${files.length} files are sound\n`,
+      );
   }
   return bad;
 }
 
 function verdictLines(id: string, revision: string, files: readonly VerifiedFile[], { json }: CacheOptions): string {
-  return files.map(({ path, state }) => (json === true ? `${JSON.stringify({ model: id, revision, file: path, state })}\n` : `${state}\t${oneLine(id)}\t${oneLine(path)}\n`)).join('');
+  return files
+    .map(({ path, state }) =>
+      json === true
+        ? `${JSON.stringify({ model: id, revision, file: path, state })}\n`
+        : `${state}\t${oneLine(id)}\t${oneLine(path)}\n`,
+    )
+    .join('');
 }
 
 /** Milliseconds. */
@@ -132,7 +185,10 @@ const DAY = 86_400_000;
 async function prune({ folder, options, print }: CacheCall): Promise<ExitCode> {
   const { planConversionPrune, planPrune, pruneCache, removeCachedConversions } = await import('@blip2/checkpoint');
   const hub = options.converted === true ? { files: [], bytes: 0 } : await planPrune(folder);
-  const converted = await planConversionPrune(undefined, options.unusedFor === undefined ? {} : { unusedFor: options.unusedFor * DAY });
+  const converted = await planConversionPrune(
+    undefined,
+    options.unusedFor === undefined ? {} : { unusedFor: options.unusedFor * DAY },
+  );
   const dry = options.dryRun === true;
   if (!dry) {
     await pruneCache(hub);
@@ -141,16 +197,28 @@ async function prune({ folder, options, print }: CacheCall): Promise<ExitCode> {
   const files = [...hub.files, ...converted.conversions.map(({ file }) => file), ...converted.leftovers];
   const bytes = hub.bytes + converted.bytes;
   if (options.json === true) await print(`${JSON.stringify({ files, bytes, removed: !dry })}\n`);
-  else await print(`${dry ? files.map((path) => `${oneLine(path)}\n`).join('') : ''}${dry ? 'Would free' : 'Freed'} ${byteSize(bytes)}\n`);
+  else
+    await print(
+      `${dry ? files.map((path) => `${oneLine(path)}\n`).join('') : ''}${dry ? 'Would free' : 'Freed'} ${byteSize(bytes)}\n`,
+    );
   return ExitCode.done;
 }
 
 async function remove({ folder, models, options, print }: CacheCall): Promise<ExitCode> {
-  if (models.length === 0 && options.converted !== true) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to remove is named', { expected: 'blip2 cache rm MODEL…, or blip2 cache rm --converted for all converted weights' });
-  const { listCachedConversions, listCachedModels, removeCachedConversions, removeCachedModel } = await import('@blip2/checkpoint');
-  const cached = new Map(options.converted === true ? [] : (await listCachedModels(folder)).map((model) => [model.id, model]));
+  if (models.length === 0 && options.converted !== true)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to remove is named', {
+      expected: 'blip2 cache rm MODEL…, or blip2 cache rm --converted for all converted weights',
+    });
+  const { listCachedConversions, listCachedModels, removeCachedConversions, removeCachedModel } =
+    await import('@blip2/checkpoint');
+  const cached = new Map(
+    options.converted === true ? [] : (await listCachedModels(folder)).map((model) => [model.id, model]),
+  );
   const conversions = await listCachedConversions();
-  const targets = models.length > 0 ? await targetsOf(models, cached, conversions) : [{ name: 'converted weights', converted: conversions }];
+  const targets =
+    models.length > 0
+      ? await targetsOf(models, cached, conversions)
+      : [{ name: 'converted weights', converted: conversions }];
   for (const { name, converted } of targets) {
     const model = cached.get(name);
     const bytes = (model?.bytes ?? 0) + totalBytes(converted);
@@ -158,7 +226,11 @@ async function remove({ folder, models, options, print }: CacheCall): Promise<Ex
       if (model) await removeCachedModel(folder, name);
       await removeCachedConversions({ conversions: converted, leftovers: [] });
     }
-    await print(options.json === true ? `${JSON.stringify({ model: name, bytes, removed: options.dryRun !== true })}\n` : `${oneLine(name)}: ${options.dryRun === true ? 'would free' : 'freed'} ${byteSize(bytes)}\n`);
+    await print(
+      options.json === true
+        ? `${JSON.stringify({ model: name, bytes, removed: options.dryRun !== true })}\n`
+        : `${oneLine(name)}: ${options.dryRun === true ? 'would free' : 'freed'} ${byteSize(bytes)}\n`,
+    );
   }
   return ExitCode.done;
 }
@@ -168,13 +240,25 @@ interface RemovalTarget {
   readonly converted: readonly CachedConversion[];
 }
 
-/** What is in one cache or the other of each model that is named. All or none: a typo must not show after half of the work. */
-async function targetsOf(models: readonly string[], cached: ReadonlyMap<string, CachedModel>, conversions: readonly CachedConversion[]): Promise<readonly RemovalTarget[]> {
-  const targets = await Promise.all([...new Set(models)].map(async (name) => ({ name, converted: await conversionsOf(name, conversions) })));
+/**
+ * What is in one cache or the other of each model that is named. All or none: a typo must not show after half of the
+ * work.
+ */
+async function targetsOf(
+  models: readonly string[],
+  cached: ReadonlyMap<string, CachedModel>,
+  conversions: readonly CachedConversion[],
+): Promise<readonly RemovalTarget[]> {
+  const targets = await Promise.all(
+    [...new Set(models)].map(async (name) => ({ name, converted: await conversionsOf(name, conversions) })),
+  );
   const missing = targets.find(({ name, converted }) => !cached.has(name) && converted.length === 0);
   if (!missing) return targets;
   const nearest = nearestName(missing.name, [...cached.keys(), ...conversions.flatMap(({ model }) => model ?? [])]);
-  throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', { where: missing.name, ...(nearest !== undefined && { fix: `Did you mean ${nearest}?` }) });
+  throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', {
+    where: missing.name,
+    ...(nearest !== undefined && { fix: `Did you mean ${nearest}?` }),
+  });
 }
 
 const NOTES = `

@@ -1,7 +1,9 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { PassThrough } from 'node:stream';
+
+import { Blip2Error } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
-import { runFake, stdinWith, type FakeCall } from '../fakes/fake-environment.ts';
+
+import { type FakeCall, runFake, stdinWith } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 
@@ -19,7 +21,11 @@ describe('what it writes', () => {
     const { stdout } = await runFake(['caption', '--json', at('a.png')]);
     expect(stdout.endsWith('}\n')).toBe(true);
     expect(Object.entries(JSON.parse(stdout))).toEqual([
-      ['image', at('a.png')], ['text', 'a cat'], ['tokenIds', [5, 2]], ['score', -0.5], ['timings', { preprocess: 1, encode: 2, generate: 3 }],
+      ['image', at('a.png')],
+      ['text', 'a cat'],
+      ['tokenIds', [5, 2]],
+      ['score', -0.5],
+      ['timings', { preprocess: 1, encode: 2, generate: 3 }],
     ]);
   });
 
@@ -33,7 +39,10 @@ describe('what it writes', () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     const { stdout, calls } = await runFake(['caption', at('3'), at('1'), at('2'), '--batch-size', '2']);
     expect(stdout.split('\n').map((line) => line.split('\t')[1])).toEqual(['three', 'one', 'two', undefined]);
-    expect(calls.filter(({ name }) => name === 'caption').map(({ images }) => images)).toEqual([['three', 'one'], ['two']]);
+    expect(calls.filter(({ name }) => name === 'caption').map(({ images }) => images)).toEqual([
+      ['three', 'one'],
+      ['two'],
+    ]);
   });
 
   test('reads an image from stdin', async () => {
@@ -42,7 +51,9 @@ describe('what it writes', () => {
   });
 
   test('says that stdin is a terminal instead of waiting', async () => {
-    const { exitCode, stderr } = await runFake(['caption', '-'], { stdin: Object.assign(stdinWith(), { isTTY: true }) });
+    const { exitCode, stderr } = await runFake(['caption', '-'], {
+      stdin: Object.assign(stdinWith(), { isTTY: true }),
+    });
     expect(exitCode).toBe(3);
     expect(stderr).toContain('INVALID_ARGUMENT: - reads an image from stdin, which is a terminal');
   });
@@ -64,22 +75,49 @@ describe('the model', () => {
 
   test('hears the options of loading and of generation', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
-    const flags = ['--dtype', 'fp32', '--device', 'cpu', '--threads', '3', '--offline', '--max-new-tokens', '7', '--do-sample', '--seed', '1', '--stop-strings', 'a', '--stop-strings', 'b', '-p', 'a photo of'];
+    const flags = [
+      '--dtype',
+      'fp32',
+      '--device',
+      'cpu',
+      '--threads',
+      '3',
+      '--offline',
+      '--max-new-tokens',
+      '7',
+      '--do-sample',
+      '--seed',
+      '1',
+      '--stop-strings',
+      'a',
+      '--stop-strings',
+      'b',
+      '-p',
+      'a photo of',
+    ];
     const { calls } = await runFake(['caption', at('a.png'), ...flags]);
     expect(calls[0]).toMatchObject({ settings: { dtype: 'fp32', device: 'cpu', threads: 3, localFilesOnly: true } });
-    expect(calls[1]).toMatchObject({ generation: { maxNewTokens: 7, doSample: true, seed: 1, stopStrings: ['a', 'b'] }, prompt: 'a photo of' });
+    expect(calls[1]).toMatchObject({
+      generation: { maxNewTokens: 7, doSample: true, seed: 1, stopStrings: ['a', 'b'] },
+      prompt: 'a photo of',
+    });
     expect(calls[2]).toMatchObject({ name: 'dispose' });
   });
 
   test('ends with code 1 and one line if it cannot be loaded; --verbose adds stack and causes', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const onCall = (): void => {
-      throw new Blip2Error('MISSING_FILE', 'No config.json', { where: '/models/x', cause: new TypeError('inner reason') });
+      throw new Blip2Error('MISSING_FILE', 'No config.json', {
+        where: '/models/x',
+        cause: new TypeError('inner reason'),
+      });
     };
     const plain = await runFake(['caption', at('a.png'), '-m', '/models/x'], { onCall });
     expect(plain).toMatchObject({ exitCode: 1, stdout: '', stderr: 'MISSING_FILE: No config.json (/models/x)\n' });
     const verbose = await runFake(['caption', at('a.png'), '-m', '/models/x', '--verbose'], { onCall });
-    expect(verbose.stderr).toMatch(/^MISSING_FILE: No config\.json \(\/models\/x\)\n.*\n +at .*caused by TypeError: inner reason\n/s);
+    expect(verbose.stderr).toMatch(
+      /^MISSING_FILE: No config\.json \(\/models\/x\)\n.*\n +at .*caused by TypeError: inner reason\n/s,
+    );
   });
 });
 
@@ -103,14 +141,21 @@ describe('a model that fails and cannot be let go either', () => {
       if (name === 'caption') throw new Blip2Error('SESSION_FAILED', 'first');
       if (name === 'dispose') throw new Blip2Error('WORKER_FAILED', 'second');
     };
-    expect(await runFake(['caption', '--quiet', at('a.png')], { onCall })).toMatchObject({ exitCode: 1, stderr: 'SESSION_FAILED: first\n' });
+    expect(await runFake(['caption', '--quiet', at('a.png')], { onCall })).toMatchObject({
+      exitCode: 1,
+      stderr: 'SESSION_FAILED: first\n',
+    });
   });
 });
 
 describe('images that fail', () => {
   test('are named on stderr and skipped; the count and exit code 3 come at the end', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': '', 'd.png': 'a dog' });
-    const { exitCode, stdout, stderr } = await runFake(['caption', '--quiet', ...['a.png', 'b.png', 'missing.png', 'c.png', 'd.png'].map(at)]);
+    const { exitCode, stdout, stderr } = await runFake([
+      'caption',
+      '--quiet',
+      ...['a.png', 'b.png', 'missing.png', 'c.png', 'd.png'].map(at),
+    ]);
     expect(exitCode).toBe(3);
     expect(stdout).toBe(`${at('a.png')}\ta cat\n${at('d.png')}\ta dog\n`);
     expect(stderr.split('\n')).toEqual([
@@ -126,16 +171,25 @@ describe('images that fail', () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', '--json', at('a.png'), at('b.png'), at('c.png')]);
     expect(exitCode).toBe(3);
-    const lines = stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(lines.map(({ image }) => image)).toEqual([at('a.png'), at('b.png'), at('c.png')]);
-    expect(lines[1]).toEqual({ image: at('b.png'), error: { code: 'INVALID_IMAGE', message: `This is not an image (${at('b.png')})` } });
+    expect(lines[1]).toEqual({
+      image: at('b.png'),
+      error: { code: 'INVALID_IMAGE', message: `This is not an image (${at('b.png')})` },
+    });
   });
 });
 
 describe('pipes, terminals, interrupts', () => {
   test('ends quietly with 0 when the reader of stdout goes away, and lets the model go', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
-    const { exitCode, stderr, calls } = await runFake(['caption', '--quiet', at('1'), at('2'), at('3'), '--batch-size', '1'], { closeStdoutAfter: 1 });
+    const { exitCode, stderr, calls } = await runFake(
+      ['caption', '--quiet', at('1'), at('2'), at('3'), '--batch-size', '1'],
+      { closeStdoutAfter: 1 },
+    );
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(calls.map(({ name }) => name)).toEqual(['load', 'caption', 'caption', 'dispose']);
   });
@@ -157,9 +211,12 @@ describe('pipes, terminals, interrupts', () => {
   test('stops at the first interrupt, keeps what is finished and ends with 130', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     let answered = 0;
-    const { exitCode, stdout, stderr, calls } = await runFake(['caption', at('1'), at('2'), at('3'), '--batch-size', '1'], {
-      onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
-    });
+    const { exitCode, stdout, stderr, calls } = await runFake(
+      ['caption', at('1'), at('2'), at('3'), '--batch-size', '1'],
+      {
+        onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
+      },
+    );
     expect(exitCode).toBe(130);
     expect(stdout).toBe(`${at('1')}\tone\n`);
     expect(stderr).toContain('Interrupted: 1 of 3 images done.');
@@ -168,7 +225,10 @@ describe('pipes, terminals, interrupts', () => {
 
   test.each(['-', '@-'])('does not go on waiting for a stdin that never ends: %s', async (argument) => {
     const stdin = new PassThrough();
-    const { exitCode, stdout } = await runFake(['caption', argument], { stdin, onStart: (signals) => void setTimeout(() => signals.emit('SIGINT'), 50) });
+    const { exitCode, stdout } = await runFake(['caption', argument], {
+      stdin,
+      onStart: (signals) => void setTimeout(() => signals.emit('SIGINT'), 50),
+    });
     expect({ exitCode, stdout, open: !stdin.destroyed }).toEqual({ exitCode: 130, stdout: '', open: false });
   });
 

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -7,8 +8,8 @@ import type { TaskModel, TextResult } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { fileExtension } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
-import { addModuleOption } from '../options/module-option.ts';
 import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../options/generation-flags.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { addSheetOption, type SheetOptions } from '../options/sheet-option.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import { captionTable } from '../output/result-tables.ts';
@@ -32,8 +33,19 @@ export const captionCommand: CliCommand = {
       .description('Say what is in each image: one line per image, path<TAB>caption.')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-p, --prompt <text>', 'Beginning that the caption goes on from ("a photo of")')
-      .addOption(new Option('--sidecar', 'Write each caption into a file beside its image: a.jpg, a.txt; images that have one are skipped').helpGroup('Output:'))
-      .addOption(new Option('--sidecar-extension <ext>', 'Extension of these files').argParser(fileExtension).implies({ sidecar: true }).default('.txt').helpGroup('Output:'));
+      .addOption(
+        new Option(
+          '--sidecar',
+          'Write each caption into a file beside its image: a.jpg, a.txt; images that have one are skipped',
+        ).helpGroup('Output:'),
+      )
+      .addOption(
+        new Option('--sidecar-extension <ext>', 'Extension of these files')
+          .argParser(fileExtension)
+          .implies({ sidecar: true })
+          .default('.txt')
+          .helpGroup('Output:'),
+      );
     addImageOptions(command);
     addModuleOption(command);
     addSheetOption(command);
@@ -56,10 +68,16 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> 
     parts: [''],
     options: { ...prompt, ...generation },
     async perform(model, items, signal) {
-      const results = await model.caption(items.map(({ image }) => image), { ...prompt, generation, signal });
+      const results = await model.caption(
+        items.map(({ image }) => image),
+        { ...prompt, generation, signal },
+      );
       return results.map((result) => [result]);
     },
-    stream: (model, image, _part, signal) => ({ columns: [], pieces: model.streamCaption(image, { ...prompt, generation, signal }) }),
+    stream: (model, image, _part, signal) => ({
+      columns: [],
+      pieces: model.streamCaption(image, { ...prompt, generation, signal }),
+    }),
     toJson: (image, _part, result) => ({ image, ...textResultJson(result) }),
     toColumns: (_part, { text }) => [text],
     partOf: () => '',
@@ -70,7 +88,11 @@ function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> 
 
 function openOutputOf({ sidecar, sidecarExtension, output, json }: CaptionOptions): OpenOutput {
   if (sidecar !== true) return tableOutput(captionTable);
-  if (output !== undefined || json === true) throw new Blip2Error('INVALID_ARGUMENT', 'Captions go to one place', { where: '--sidecar', got: output === undefined ? '--json' : '--output' });
+  if (output !== undefined || json === true)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Captions go to one place', {
+      where: '--sidecar',
+      got: output === undefined ? '--json' : '--output',
+    });
   return (request) => openSidecars(sidecarExtension, request);
 }
 

@@ -1,16 +1,24 @@
 import { Blip2Error, type RgbImage } from '@blip2/interfaces';
 import type { Command } from 'commander';
-import type { CliCommand } from '../command.ts';
+
+import { type ChatInterrupts, listenForChatInterrupts } from '../chat/chat-interrupts.ts';
 import { createLineReader } from '../chat/line-reader.ts';
-import { listenForChatInterrupts, type ChatInterrupts } from '../chat/chat-interrupts.ts';
 import { writeAnswer } from '../chat/write-answer.ts';
+import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { expandImages } from '../images/expand-images.ts';
 import { generationKind, openModel } from '../model/open-model.ts';
-import { addModelOptions, addReportOptions, addUrlOptions, type ModelOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
-import { addModuleOption } from '../options/module-option.ts';
+import {
+  addModelOptions,
+  addReportOptions,
+  addUrlOptions,
+  type ModelOptions,
+  type ReportOptions,
+  type UrlOptions,
+} from '../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../options/generation-flags.ts';
+import { addModuleOption } from '../options/module-option.ts';
 
 type ChatOptions = ModelOptions & ReportOptions & UrlOptions;
 
@@ -22,7 +30,9 @@ export const chatCommand: CliCommand = {
   name: 'chat',
   configure(command) {
     command
-      .description('A conversation about an image: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop; the line /clear begins a new one.')
+      .description(
+        'A conversation about an image: a question per line of stdin, answers as they are written. Ctrl-C stops an answer, and ends the conversation where there is none to stop; the line /clear begins a new one.',
+      )
       .argument('<image>', 'File or URL');
     addUrlOptions(command);
     addReportOptions(command);
@@ -37,15 +47,26 @@ export const chatCommand: CliCommand = {
     using interrupts = listenForChatInterrupts(environment);
     const { name, image } = await openImage(command.args, options, environment, interrupts.signal);
     await using model = await openModel(generationKind, options, environment, interrupts.signal);
-    await using conversation = await model.chat(image, { generation: generationSettingsOf(options), signal: interrupts.signal });
+    await using conversation = await model.chat(image, {
+      generation: generationSettingsOf(options),
+      signal: interrupts.signal,
+    });
     const isTerminal = environment.stdin.isTTY === true;
-    using lines = createLineReader(environment.stdin, interrupts.signal, () => void (isTerminal && environment.stderr.write('> ')));
+    using lines = createLineReader(
+      environment.stdin,
+      interrupts.signal,
+      () => void (isTerminal && environment.stderr.write('> ')),
+    );
     const { json = false, quiet = false, verbose = false } = options;
     let refused = 0;
     for await (const line of lines) {
       const question = line.trim();
       if (question === CLEAR) conversation.clear();
-      else if (question !== '' && !(await answerOne({ name, question, conversation, json, quiet, verbose, environment, interrupts }))) refused += 1;
+      else if (
+        question !== '' &&
+        !(await answerOne({ name, question, conversation, json, quiet, verbose, environment, interrupts }))
+      )
+        refused += 1;
     }
     if (isTerminal) environment.stderr.write('\n');
     if (interrupts.signal.aborted) return ExitCode.interrupted;
@@ -60,11 +81,23 @@ async function answerOne({ interrupts, ...answering }: Answering): Promise<boole
   return await writeAnswer(answering, answer.signal);
 }
 
-async function openImage(args: readonly string[], { allowPrivateUrls }: ChatOptions, environment: Environment, signal: AbortSignal): Promise<{ readonly name: string; readonly image: RgbImage }> {
-  const [input, ...others] = args.includes('-') ? [] : await expandImages(args, { recursive: false, signal }, environment);
-  if (!input || others.length > 0) throw new Blip2Error('INVALID_ARGUMENT', 'A conversation is about one image', { expected: 'one file or URL', got: args.join(' ') });
+async function openImage(
+  args: readonly string[],
+  { allowPrivateUrls }: ChatOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<{ readonly name: string; readonly image: RgbImage }> {
+  const [input, ...others] = args.includes('-')
+    ? []
+    : await expandImages(args, { recursive: false, signal }, environment);
+  if (!input || others.length > 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'A conversation is about one image', {
+      expected: 'one file or URL',
+      got: args.join(' '),
+    });
   if ('error' in input) throw input.error;
-  if (input.source === 'stdin') throw new Blip2Error('INVALID_ARGUMENT', 'Questions come from stdin', { got: input.name });
+  if (input.source === 'stdin')
+    throw new Blip2Error('INVALID_ARGUMENT', 'Questions come from stdin', { got: input.name });
   return { name: input.name, image: (await environment.openImage(input.source, { signal, allowPrivateUrls })).image };
 }
 

@@ -1,5 +1,6 @@
 import { Blip2Error, type RgbImage } from '@blip2/interfaces';
 import type { Command } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import { compareReport } from '../compare/compare-report.ts';
 import type { PrecisionRun } from '../compare/precision-run.ts';
@@ -31,7 +32,9 @@ export const compareCommand: CliCommand = {
   name: 'compare',
   configure(command) {
     command
-      .description('Do precisions agree: captions side by side, share of equal tokens, error of the scores; then time and memory of each. The first one is what the others are compared with.')
+      .description(
+        'Do precisions agree: captions side by side, share of equal tokens, error of the scores; then time and memory of each. The first one is what the others are compared with.',
+      )
       .argument('<model>', 'Folder of a Hugging Face checkpoint, or a hub id')
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('--dtype <a,b>', 'Precisions: fp32, int8, q8, q4, fast, small', 'fp32,fast')
@@ -51,8 +54,22 @@ export const compareCommand: CliCommand = {
     const { signal } = interruption;
     const images = await openImages(paths, options, environment, signal);
     if (images.length === 0) return ExitCode.failed;
-    const runs = await runAll(source, names, images.map(({ image }) => image), options, environment, signal);
-    environment.stdout.write(compareReport(images.map(({ name }) => name), names, runs, options.json === true));
+    const runs = await runAll(
+      source,
+      names,
+      images.map(({ image }) => image),
+      options,
+      environment,
+      signal,
+    );
+    environment.stdout.write(
+      compareReport(
+        images.map(({ name }) => name),
+        names,
+        runs,
+        options.json === true,
+      ),
+    );
     return images.length < paths.length ? ExitCode.someInputsFailed : ExitCode.done;
   },
 };
@@ -60,7 +77,12 @@ export const compareCommand: CliCommand = {
 function precisionsOf(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());
   if (names.length >= 2 && new Set(names).size === names.length && names.every((name) => name !== '')) return names;
-  throw new Blip2Error('INVALID_ARGUMENT', 'There are not two precisions to compare', { where: '--dtype', expected: 'two or more names with commas between', got: text, fix: 'For example --dtype fp32,fast' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'There are not two precisions to compare', {
+    where: '--dtype',
+    expected: 'two or more names with commas between',
+    got: text,
+    fix: 'For example --dtype fp32,fast',
+  });
 }
 
 interface Image {
@@ -68,28 +90,62 @@ interface Image {
   readonly image: RgbImage;
 }
 
-async function openImages(args: readonly string[], options: CompareOptions, environment: Environment, signal: AbortSignal): Promise<Image[]> {
+async function openImages(
+  args: readonly string[],
+  options: CompareOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<Image[]> {
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
   const images: Image[] = [];
   const { allowPrivateUrls } = options;
   for (const input of inputs) {
-    const opened = await openPending({ input, parts: [''] }, { open: environment.openImage, stdin: environment.stdin, allowPrivateUrls, signal });
+    const opened = await openPending(
+      { input, parts: [''] },
+      { open: environment.openImage, stdin: environment.stdin, allowPrivateUrls, signal },
+    );
     if ('image' in opened) images.push(opened);
     else environment.stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
   }
   return images;
 }
 
-async function runAll(source: string, names: readonly string[], images: readonly RgbImage[], options: CompareOptions, environment: Environment, signal: AbortSignal): Promise<PrecisionRun[]> {
+async function runAll(
+  source: string,
+  names: readonly string[],
+  images: readonly RgbImage[],
+  options: CompareOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<PrecisionRun[]> {
   const { runPrecision } = await import('../compare/precision-run.ts');
   const { resolveSource } = await import('@blip2/checkpoint');
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
-  const folder = await resolveSource(source, { localFilesOnly: options.offline === true, signal, onPlan: report.onPlan, onProgress: report.onProgress }).finally(report.clear);
-  const load = { isolate: 'worker', signal, onProgress: report.onProgress, ...(options.threads !== undefined && { threads: options.threads }) } as const;
+  const folder = await resolveSource(source, {
+    localFilesOnly: options.offline === true,
+    signal,
+    onPlan: report.onPlan,
+    onProgress: report.onProgress,
+  }).finally(report.clear);
+  const load = {
+    isolate: 'worker',
+    signal,
+    onProgress: report.onProgress,
+    ...(options.threads !== undefined && { threads: options.threads }),
+  } as const;
   const runs: PrecisionRun[] = [];
   // One after the other: each is alone in memory while it is measured.
   for (const name of names) {
-    runs.push(await namingTakers(runPrecision(folder, images, { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal }, runs[0]?.images)));
+    runs.push(
+      await namingTakers(
+        runPrecision(
+          folder,
+          images,
+          { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal },
+          runs[0]?.images,
+        ),
+      ),
+    );
     report.clear();
   }
   return runs;

@@ -1,21 +1,27 @@
 import { Argument, type Command } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import { bashScript } from '../completion/bash-script.ts';
-import { completionTree, type CompletionTree } from '../completion/completion-tree.ts';
+import { type CompletionTree, completionTree } from '../completion/completion-tree.ts';
 import { fishScript } from '../completion/fish-script.ts';
 import { zshScript } from '../completion/zsh-script.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { stdoutSink } from '../output/stdout-sink.ts';
 
-const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const satisfies Record<string, (tree: CompletionTree) => string>;
+const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const satisfies Record<
+  string,
+  (tree: CompletionTree) => string
+>;
 
 /** `blip2 completion SHELL`: a script that completes what `blip2` takes, written from the program itself. */
 export const completionCommand: CliCommand = {
   name: 'completion',
   configure(command) {
     command
-      .description('Print a script that completes commands, options, their values, images and cached models in your shell.')
+      .description(
+        'Print a script that completes commands, options, their values, images and cached models in your shell.',
+      )
       .addArgument(new Argument('<shell>', 'Which shell the script is for').choices(Object.keys(SCRIPTS)))
       .option('--verbose', 'Errors with their stack')
       .addHelpText('after', EXAMPLES);

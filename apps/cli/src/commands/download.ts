@@ -1,4 +1,5 @@
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -43,32 +44,61 @@ export const downloadCommand: CliCommand = {
     const [id = ''] = command.args;
     using interruption = listenForInterrupts(environment, true);
     // Awaited here, or the interruption would be over before the work.
-    return await (options.dryRun === true ? show(id, options, environment, interruption.signal) : download(id, options, environment, interruption.signal));
+    return await (options.dryRun === true
+      ? show(id, options, environment, interruption.signal)
+      : download(id, options, environment, interruption.signal));
   },
 };
 
-function hubOptions({ revision, token, cacheDir, offline }: DownloadCommandOptions, signal: AbortSignal): { revision?: string; token?: string; cacheDir?: string; localFilesOnly: boolean; signal: AbortSignal } {
-  return { ...(revision !== undefined && { revision }), ...(token !== undefined && { token }), ...(cacheDir !== undefined && { cacheDir }), localFilesOnly: offline === true, signal };
+function hubOptions(
+  { revision, token, cacheDir, offline }: DownloadCommandOptions,
+  signal: AbortSignal,
+): { revision?: string; token?: string; cacheDir?: string; localFilesOnly: boolean; signal: AbortSignal } {
+  return {
+    ...(revision !== undefined && { revision }),
+    ...(token !== undefined && { token }),
+    ...(cacheDir !== undefined && { cacheDir }),
+    localFilesOnly: offline === true,
+    signal,
+  };
 }
 
-async function show(id: string, options: DownloadCommandOptions, { stdout }: Environment, signal: AbortSignal): Promise<ExitCode> {
+async function show(
+  id: string,
+  options: DownloadCommandOptions,
+  { stdout }: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const { planDownload } = await import('@blip2/checkpoint');
   const plan = await planDownload(id, hubOptions(options, signal));
-  await stdoutSink(stdout).write(options.json === true ? `${JSON.stringify(planJson(plan))}\n` : planSummary(plan) + planTable(plan));
+  await stdoutSink(stdout).write(
+    options.json === true ? `${JSON.stringify(planJson(plan))}\n` : planSummary(plan) + planTable(plan),
+  );
   return ExitCode.done;
 }
 
-async function download(id: string, options: DownloadCommandOptions, environment: Environment, signal: AbortSignal): Promise<ExitCode> {
+async function download(
+  id: string,
+  options: DownloadCommandOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const { downloadModel } = await import('@blip2/checkpoint');
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress });
-  const folder = await downloadModel(id, { ...hubOptions(options, signal), onPlan: report.onPlan, onProgress: report.onProgress })
-    .catch((error: unknown) => {
-      report.clear();
-      if (isAbort(error) && options.quiet !== true) environment.stderr.write('Interrupted. The same command goes on with what is here.\n');
-      throw error;
-    });
+  const folder = await downloadModel(id, {
+    ...hubOptions(options, signal),
+    onPlan: report.onPlan,
+    onProgress: report.onProgress,
+  }).catch((error: unknown) => {
+    report.clear();
+    if (isAbort(error) && options.quiet !== true)
+      environment.stderr.write('Interrupted. The same command goes on with what is here.\n');
+    throw error;
+  });
   report.clear();
-  await stdoutSink(environment.stdout).write(options.json === true ? `${JSON.stringify({ model: id, folder })}\n` : `${oneLine(folder)}\n`);
+  await stdoutSink(environment.stdout).write(
+    options.json === true ? `${JSON.stringify({ model: id, folder })}\n` : `${oneLine(folder)}\n`,
+  );
   return ExitCode.done;
 }
 

@@ -1,8 +1,10 @@
-import { openCheckpoint, readTensor } from '@blip2/checkpoint';
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { access, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+import { openCheckpoint, readTensor } from '@blip2/checkpoint';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
+
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
@@ -31,7 +33,12 @@ describe('blip2 embed', () => {
     expect(values).toEqual([1, 0.5, 2, 0.25, 4, 0.5, 5, 0.25]);
   });
 
-  test.each([['mean', [1.5, 0.375]], ['first', [1, 0.5]], ['max', [2, 0.5]], ['unit-mean', [...Float32Array.of(1.5 / Math.hypot(1.5, 0.375), 0.375 / Math.hypot(1.5, 0.375))]]])('pools positions by their %s', async (pool, expected) => {
+  test.each([
+    ['mean', [1.5, 0.375]],
+    ['first', [1, 0.5]],
+    ['max', [2, 0.5]],
+    ['unit-mean', [...Float32Array.of(1.5 / Math.hypot(1.5, 0.375), 0.375 / Math.hypot(1.5, 0.375))]],
+  ])('pools positions by their %s', async (pool, expected) => {
     const at = await temporaryFolder({ a: 'a' });
     const { stdout } = await runFake(['embed', at('a'), '--pool', pool, '--json']);
     expect(JSON.parse(stdout)).toEqual({ image: at('a'), part: 'image-proj', shape: [2], embedding: expected });
@@ -49,10 +56,31 @@ describe('blip2 embed', () => {
   test('writes lines of every image with every text', async () => {
     const at = await temporaryFolder({ a: 'a' });
     await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
-    const lines = (await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    const lines = (await readFile(at('out.jsonl'), 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines).toEqual([
-      { image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [[2, 0.5], [3, 0.25]] },
-      { image: at('a'), text: 'yy', part: 'multimodal', shape: [2, 2], embedding: [[3, 0.5], [4, 0.25]] },
+      {
+        image: at('a'),
+        text: 'x',
+        part: 'multimodal',
+        shape: [2, 2],
+        embedding: [
+          [2, 0.5],
+          [3, 0.25],
+        ],
+      },
+      {
+        image: at('a'),
+        text: 'yy',
+        part: 'multimodal',
+        shape: [2, 2],
+        embedding: [
+          [3, 0.5],
+          [4, 0.25],
+        ],
+      },
     ]);
     const again = await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
     expect(again.calls).toEqual([]);
@@ -64,15 +92,27 @@ describe('blip2 embed', () => {
       expect((await runFake(['embed', ...argv, '-o', at('out.parquet')])).exitCode).toBe(0);
       return parquetReadObjects({ file: await asyncBufferFromFile(at('out.parquet')) });
     };
-    expect(await rows(at('a'))).toEqual([{ image: at('a'), part: 'image-proj', shape: [2, 2], embedding: [1, 0.5, 2, 0.25] }]);
-    expect(await rows('-t', 'cat', '--pool', 'first')).toEqual([{ text: 'cat', part: 'text-proj', shape: [2], embedding: [3, 0.5] }]);
-    expect(await rows(at('a'), '-t', 'x')).toEqual([{ image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [2, 0.5, 3, 0.25] }]);
+    expect(await rows(at('a'))).toEqual([
+      { image: at('a'), part: 'image-proj', shape: [2, 2], embedding: [1, 0.5, 2, 0.25] },
+    ]);
+    expect(await rows('-t', 'cat', '--pool', 'first')).toEqual([
+      { text: 'cat', part: 'text-proj', shape: [2], embedding: [3, 0.5] },
+    ]);
+    expect(await rows(at('a'), '-t', 'x')).toEqual([
+      { image: at('a'), text: 'x', part: 'multimodal', shape: [2, 2], embedding: [2, 0.5, 3, 0.25] },
+    ]);
   });
 
   test('writes an array without holding it, and one tensor for an image that is named twice', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'four' });
     const sizes: number[] = [];
-    const watch = { onCall: async ({ name }: { name: string }) => { if (name === 'embed') for (const file of (await readdir(at())).filter((each) => each.endsWith('.tmp'))) sizes.push((await stat(at(file))).size); } };
+    const watch = {
+      onCall: async ({ name }: { name: string }) => {
+        if (name === 'embed')
+          for (const file of (await readdir(at())).filter((each) => each.endsWith('.tmp')))
+            sizes.push((await stat(at(file))).size);
+      },
+    };
     await runFake(['embed', at('a'), at('b'), at('a'), '-o', at('out.npy'), '--batch-size', '1'], watch);
     expect(sizes.map((size) => size % 64)).toEqual([16, 32]);
     expect((await readNpy(at('out.npy'))).values).toHaveLength(12);
@@ -96,7 +136,16 @@ describe('blip2 embed', () => {
 
   test('refuses parts that the inputs lack, other files, and nothing at all', async () => {
     const at = await temporaryFolder({ a: 'a' });
-    for (const argv of [['embed'], ['embed', '--json'], ['embed', at('a')], ['embed', at('a'), '-o', at('out.txt')], ['embed', at('a'), '-o', at('out.csv'), '--json'], ['embed', at('a'), '--part', 'text', '--json'], ['embed', '-t', 'x', '--part', 'vision', '--json'], ['embed', at('a'), '--part', 'nose', '--json']]) {
+    for (const argv of [
+      ['embed'],
+      ['embed', '--json'],
+      ['embed', at('a')],
+      ['embed', at('a'), '-o', at('out.txt')],
+      ['embed', at('a'), '-o', at('out.csv'), '--json'],
+      ['embed', at('a'), '--part', 'text', '--json'],
+      ['embed', '-t', 'x', '--part', 'vision', '--json'],
+      ['embed', at('a'), '--part', 'nose', '--json'],
+    ]) {
       const { exitCode, calls } = await runFake(argv);
       expect([exitCode, calls], argv.join(' ')).toEqual([2, []]);
     }
@@ -105,7 +154,16 @@ describe('blip2 embed', () => {
   test('refuses a text that is empty, with and without images', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const images of [[], [at('a')]]) {
-      const { exitCode, stderr, calls } = await runFake(['embed', ...images, '-t', 'a cat', '-t', ' ', '-o', at('out.npy')]);
+      const { exitCode, stderr, calls } = await runFake([
+        'embed',
+        ...images,
+        '-t',
+        'a cat',
+        '-t',
+        ' ',
+        '-o',
+        at('out.npy'),
+      ]);
       expect([exitCode, stderr, calls]).toEqual([2, 'INVALID_ARGUMENT: A text is empty (--text)\n', []]);
     }
     expect(await readdir(at())).toEqual(['a']);
@@ -113,7 +171,11 @@ describe('blip2 embed', () => {
 
   test('leaves no file behind when it fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
-    const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], { onCall: ({ name }) => { if (name === 'embed') throw new TypeError('broken'); } });
+    const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], {
+      onCall: ({ name }) => {
+        if (name === 'embed') throw new TypeError('broken');
+      },
+    });
     expect(exitCode).toBe(1);
     await expect(access(at('out.npy'))).rejects.toThrow();
     expect(await readdir(dirname(at('a')))).toEqual(['a']);

@@ -1,7 +1,8 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+
 import type { CliCommand } from '../command.ts';
-import { BEST_POOL, POOLS, pooled, type Pool } from '../embed/pool.ts';
+import { BEST_POOL, type Pool, pooled, POOLS } from '../embed/pool.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Embedding, EmbeddingModel, EmbedPart } from '../model/model-port.ts';
@@ -48,10 +49,26 @@ export const embedCommand: CliCommand = {
       .description('Write features of images, of texts, or of every image with every text.')
       .argument('[image...]', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-t, --text <text>', 'Text to embed; may be repeated', repeated)
-      .addOption(new Option('--part <part>', 'Where to take them; default image-proj of images, text-proj of texts, multimodal of both').choices(Object.values(PARTS).flat()))
-      .addOption(new Option('--pool <how>', `One vector per input instead of one per position; default none, ${BEST_POOL} with --format`).choices(POOLS))
-      .addOption(new Option('--format <layout>', 'Write a folder that clip-retrieval and autofaiss read').choices(FORMATS))
-      .addOption(new Option('--shard-size <n>', 'Vectors per file of such a folder').argParser(positiveInteger).default(DEFAULT_SHARD_SIZE));
+      .addOption(
+        new Option(
+          '--part <part>',
+          'Where to take them; default image-proj of images, text-proj of texts, multimodal of both',
+        ).choices(Object.values(PARTS).flat()),
+      )
+      .addOption(
+        new Option(
+          '--pool <how>',
+          `One vector per input instead of one per position; default none, ${BEST_POOL} with --format`,
+        ).choices(POOLS),
+      )
+      .addOption(
+        new Option('--format <layout>', 'Write a folder that clip-retrieval and autofaiss read').choices(FORMATS),
+      )
+      .addOption(
+        new Option('--shard-size <n>', 'Vectors per file of such a folder')
+          .argParser(positiveInteger)
+          .default(DEFAULT_SHARD_SIZE),
+      );
     addImageOptions(command);
     addModuleOption(command);
     command.addHelpText('after', EXAMPLES);
@@ -61,10 +78,20 @@ export const embedCommand: CliCommand = {
     const texts = [...new Set(options.text ?? [])];
     const kind: Kind = command.args.length === 0 ? 'texts' : texts.length === 0 ? 'images' : 'pairs';
     expectOutput(options);
-    if (texts.some((text) => text.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A text is empty', { where: '--text' });
-    if (kind === 'texts' && texts.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to embed', { expected: 'images, or texts with --text' });
-    const settings: Settings = { part: partOf(kind, options), pool: poolOf(kind, options), openOutput: openOutputOf(kind, options) };
-    return kind === 'texts' ? runTexts(textTask(settings), texts, options, environment) : runImages(imageTask(settings, texts), command.args, options, environment);
+    if (texts.some((text) => text.trim() === ''))
+      throw new Blip2Error('INVALID_ARGUMENT', 'A text is empty', { where: '--text' });
+    if (kind === 'texts' && texts.length === 0)
+      throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to embed', {
+        expected: 'images, or texts with --text',
+      });
+    const settings: Settings = {
+      part: partOf(kind, options),
+      pool: poolOf(kind, options),
+      openOutput: openOutputOf(kind, options),
+    };
+    return kind === 'texts'
+      ? runTexts(textTask(settings), texts, options, environment)
+      : runImages(imageTask(settings, texts), command.args, options, environment);
   },
 };
 
@@ -75,10 +102,19 @@ interface Settings {
 }
 
 function expectOutput({ output, json, format }: EmbedOptions): void {
-  if (format !== undefined && output === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'The layout needs a folder', { where: '--format', fix: 'Name one with -o' });
+  if (format !== undefined && output === undefined)
+    throw new Blip2Error('INVALID_ARGUMENT', 'The layout needs a folder', {
+      where: '--format',
+      fix: 'Name one with -o',
+    });
   if (format !== undefined || isTensorFile(output) || isJsonLines(output) || /\.parquet$/i.test(output ?? '')) return;
   if (json === true && !/\.csv$/i.test(output ?? '')) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Embeddings need a place', { where: '--output', expected: 'a file ending in .npy, .safetensors, .parquet or .jsonl, a folder with --format clip-retrieval, or --json', got: output ?? 'nothing' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'Embeddings need a place', {
+    where: '--output',
+    expected:
+      'a file ending in .npy, .safetensors, .parquet or .jsonl, a folder with --format clip-retrieval, or --json',
+    got: output ?? 'nothing',
+  });
 }
 
 function partOf(kind: Kind, { part }: EmbedOptions): EmbedPart {
@@ -86,26 +122,46 @@ function partOf(kind: Kind, { part }: EmbedOptions): EmbedPart {
   const [first] = known;
   if (part === undefined && first !== undefined) return first;
   if (part !== undefined && known.includes(part)) return part;
-  throw new Blip2Error('INVALID_ARGUMENT', `This is not a part of ${kind === 'pairs' ? 'images with texts' : kind}`, { where: '--part', expected: known.join(', '), got: String(part) });
+  throw new Blip2Error('INVALID_ARGUMENT', `This is not a part of ${kind === 'pairs' ? 'images with texts' : kind}`, {
+    where: '--part',
+    expected: known.join(', '),
+    got: String(part),
+  });
 }
 
 function poolOf(kind: Kind, { pool, format }: EmbedOptions): Pool {
   if (format === undefined) return pool ?? 'none';
-  if (kind === 'pairs') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds images or texts, not pairs', { where: '--format', got: format });
-  if (pool === 'none') throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', { where: '--pool', got: pool });
+  if (kind === 'pairs')
+    throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds images or texts, not pairs', {
+      where: '--format',
+      got: format,
+    });
+  if (pool === 'none')
+    throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', {
+      where: '--pool',
+      got: pool,
+    });
   return pool ?? BEST_POOL;
 }
 
 function openOutputOf(kind: Kind, { format, shardSize }: EmbedOptions): OpenOutput {
-  const openTable = tableOutput(embedTable(kind === 'pairs' ? ['image', 'text'] : [kind === 'images' ? 'image' : 'text']));
+  const openTable = tableOutput(
+    embedTable(kind === 'pairs' ? ['image', 'text'] : [kind === 'images' ? 'image' : 'text']),
+  );
   return (request) => {
     const { output, resume } = request;
-    if (format !== undefined && output !== undefined) return import('../output/clip-retrieval-folder.ts').then(({ openClipRetrievalFolder }) => openClipRetrievalFolder(output, { kind: kind === 'texts' ? 'text' : 'img', shardSize }, resume));
+    if (format !== undefined && output !== undefined)
+      return import('../output/clip-retrieval-folder.ts').then(({ openClipRetrievalFolder }) =>
+        openClipRetrievalFolder(output, { kind: kind === 'texts' ? 'text' : 'img', shardSize }, resume),
+      );
     return isTensorFile(output) ? openTensorFile(output, request) : openTable(request);
   };
 }
 
-function imageTask({ part, pool, openOutput }: Settings, texts: readonly string[]): ImageTask<Embedding, EmbeddingModel> {
+function imageTask(
+  { part, pool, openOutput }: Settings,
+  texts: readonly string[],
+): ImageTask<Embedding, EmbeddingModel> {
   const paired = texts.length > 0;
   return {
     command: 'embed',
@@ -113,10 +169,23 @@ function imageTask({ part, pool, openOutput }: Settings, texts: readonly string[
     parts: paired ? texts : [''],
     options: { part, pool },
     async perform(model, items, signal) {
-      if (paired) return model.embedPairs(items.map(({ image, parts }) => ({ image, texts: parts })), { signal });
-      return (await model.embedImages(items.map(({ image }) => image), { signal })).map((embedding) => [embedding]);
+      if (paired)
+        return model.embedPairs(
+          items.map(({ image, parts }) => ({ image, texts: parts })),
+          { signal },
+        );
+      return (
+        await model.embedImages(
+          items.map(({ image }) => image),
+          { signal },
+        )
+      ).map((embedding) => [embedding]);
     },
-    toJson: (image, text, embedding) => ({ image, ...(paired && { text }), ...embeddingJson(part, pooled(embedding, pool)) }),
+    toJson: (image, text, embedding) => ({
+      image,
+      ...(paired && { text }),
+      ...embeddingJson(part, pooled(embedding, pool)),
+    }),
     toColumns: () => [],
     partOf: ({ text }) => (typeof text === 'string' ? text : ''),
     openOutput,
@@ -137,7 +206,10 @@ function textTask({ part, pool, openOutput }: Settings): TextTask<Embedding, Emb
 /** `embedding` is nested as `shape` says. */
 function embeddingJson(part: EmbedPart, { dims, data }: Embedding): Readonly<Record<string, unknown>> {
   const [rows, size] = dims;
-  const embedding = rows === undefined || size === undefined ? [...data] : Array.from({ length: rows }, (_, row) => [...data.subarray(row * size, (row + 1) * size)]);
+  const embedding =
+    rows === undefined || size === undefined
+      ? [...data]
+      : Array.from({ length: rows }, (_, row) => [...data.subarray(row * size, (row + 1) * size)]);
   return { part, shape: dims, embedding };
 }
 

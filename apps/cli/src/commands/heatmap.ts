@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -10,7 +11,14 @@ import { expandImages } from '../images/expand-images.ts';
 import type { HeatmapModel, HeatmapSubject } from '../model/heatmap-port.ts';
 import { heatmapKind, openModel } from '../model/open-model.ts';
 import { integer, positiveInteger, repeated } from '../options/argument-parsers.ts';
-import { addModelOptions, addReportOptions, addUrlOptions, type ModelOptions, type ReportOptions, type UrlOptions } from '../options/common-options.ts';
+import {
+  addModelOptions,
+  addReportOptions,
+  addUrlOptions,
+  type ModelOptions,
+  type ReportOptions,
+  type UrlOptions,
+} from '../options/common-options.ts';
 import { isAbort, listenForInterrupts } from '../run/interruption.ts';
 
 interface HeatmapOptions extends ModelOptions, UrlOptions, ReportOptions, SubjectOptions {
@@ -25,18 +33,53 @@ export const heatmapCommand: CliCommand = {
   name: 'heatmap',
   configure(command) {
     command
-      .description('Draw over each image where the queries look, or with a text which regions the text rests on, dark blue (none) to yellow (most). What each shows, and does not, is said below.')
+      .description(
+        'Draw over each image where the queries look, or with a text which regions the text rests on, dark blue (none) to yellow (most). What each shows, and does not, is said below.',
+      )
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('-t, --text <text>', 'Show which regions speak for this text', repeated)
       .option('-q, --question <text>', 'The text is the answer to it (generation checkpoints)')
-      .addOption(new Option('--method <method>', 'attention (default) or occlusion (default with --text)').choices(['attention', 'occlusion']))
-      .option('--layer <n>', 'Attention: one layer with cross-attention, counted from 0, instead of the mean over all', integer)
-      .addOption(new Option('--mode <mode>', 'Occlusion: hide each region (default), keep it alone, or both').choices(['hide', 'keep', 'both']))
-      .addOption(new Option('--by <score>', 'Occlusion: the score of a retrieval checkpoint (default: itm)').choices(['itm', 'itc']))
-      .addOption(new Option('--cells <n>', 'Occlusion: cells along each side of the map; a window covers a quarter of the side (default: 16)').argParser(positiveInteger))
-      .addOption(new Option('--batch-size <n>', 'Occlusion: runs that go through the model together (default: 8)').argParser(positiveInteger))
+      .addOption(
+        new Option('--method <method>', 'attention (default) or occlusion (default with --text)').choices([
+          'attention',
+          'occlusion',
+        ]),
+      )
+      .option(
+        '--layer <n>',
+        'Attention: one layer with cross-attention, counted from 0, instead of the mean over all',
+        integer,
+      )
+      .addOption(
+        new Option('--mode <mode>', 'Occlusion: hide each region (default), keep it alone, or both').choices([
+          'hide',
+          'keep',
+          'both',
+        ]),
+      )
+      .addOption(
+        new Option('--by <score>', 'Occlusion: the score of a retrieval checkpoint (default: itm)').choices([
+          'itm',
+          'itc',
+        ]),
+      )
+      .addOption(
+        new Option(
+          '--cells <n>',
+          'Occlusion: cells along each side of the map; a window covers a quarter of the side (default: 16)',
+        ).argParser(positiveInteger),
+      )
+      .addOption(
+        new Option('--batch-size <n>', 'Occlusion: runs that go through the model together (default: 8)').argParser(
+          positiveInteger,
+        ),
+      )
       .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
-      .addOption(new Option('-o, --output <file>', 'PNG to write, in the size of the image; a folder for several').makeOptionMandatory().helpGroup('Output:'))
+      .addOption(
+        new Option('-o, --output <file>', 'PNG to write, in the size of the image; a folder for several')
+          .makeOptionMandatory()
+          .helpGroup('Output:'),
+      )
       .addOption(new Option('--raw', 'Also write the values, as .npy beside each PNG').helpGroup('Output:'))
       .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
     addUrlOptions(command);
@@ -67,13 +110,28 @@ interface Drawing {
 
 async function draw(args: readonly string[], { subject, options, environment, signal }: Drawing): Promise<ExitCode> {
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
-  if (inputs.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
-  const files = await heatmapOutputs(options.output, inputs.map(({ name }) => name));
+  if (inputs.length === 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
+  const files = await heatmapOutputs(
+    options.output,
+    inputs.map(({ name }) => name),
+  );
   await using loaded = lazily(() => openModel(heatmapKind(subject), options, environment, signal));
-  const failed = await drawHeatmaps(inputs.map((input, index) => ({ input, file: files[index] ?? options.output })), {
-    subject, environment, signal, model: loaded.get, allowPrivateUrls: options.allowPrivateUrls,
-    raw: options.raw === true, json: options.json === true, quiet: options.quiet === true, verbose: options.verbose === true, progress: options.progress,
-  });
+  const failed = await drawHeatmaps(
+    inputs.map((input, index) => ({ input, file: files[index] ?? options.output })),
+    {
+      subject,
+      environment,
+      signal,
+      model: loaded.get,
+      allowPrivateUrls: options.allowPrivateUrls,
+      raw: options.raw === true,
+      json: options.json === true,
+      quiet: options.quiet === true,
+      verbose: options.verbose === true,
+      progress: options.progress,
+    },
+  );
   if (failed > 0 && inputs.length > 1) environment.stderr.write(`${failed} of ${inputs.length} images failed.\n`);
   return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
 }

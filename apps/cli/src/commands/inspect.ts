@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -19,7 +20,10 @@ export const inspectCommand: CliCommand = {
   configure(command) {
     command
       .description('What a checkpoint is, what it weighs, and whether it runs here; exit code 1 if it does not.')
-      .argument('[model]', 'Folder of a Hugging Face checkpoint, or a hub id, of which no weights are downloaded (default: the built-in demo)')
+      .argument(
+        '[model]',
+        'Folder of a Hugging Face checkpoint, or a hub id, of which no weights are downloaded (default: the built-in demo)',
+      )
       .option('-m, --model <model>', 'The same as the argument')
       .option('--offline', 'Never ask the network for a model');
     addOutputOptions(command);

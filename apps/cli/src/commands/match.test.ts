@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+
 import { describe, expect, test } from 'vitest';
+
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoRetrievalFolder } from '../model/demo-model.ts';
@@ -9,7 +11,15 @@ describe('blip2 match', () => {
     const at = await temporaryFolder({ a: 'a cat', b: 'a dog' });
     const { exitCode, stdout } = await runFake(['match', at('a'), at('b'), '-t', 'a cat', '-t', 'a dog']);
     expect(exitCode).toBe(0);
-    expect(stdout).toBe([`${at('a')}\ta cat\t0.7500\t0.5000`, `${at('a')}\ta dog\t0.2500\t-0.5000`, `${at('b')}\ta cat\t0.2500\t-0.5000`, `${at('b')}\ta dog\t0.7500\t0.5000`, ''].join('\n'));
+    expect(stdout).toBe(
+      [
+        `${at('a')}\ta cat\t0.7500\t0.5000`,
+        `${at('a')}\ta dog\t0.2500\t-0.5000`,
+        `${at('b')}\ta cat\t0.2500\t-0.5000`,
+        `${at('b')}\ta dog\t0.7500\t0.5000`,
+        '',
+      ].join('\n'),
+    );
   });
 
   test('writes with --json exactly the keys image, text, itm, itc', async () => {
@@ -30,7 +40,10 @@ describe('blip2 match', () => {
 
   test('needs a text that is not empty', async () => {
     const at = await temporaryFolder({ a: 'a' });
-    for (const argv of [['match', at('a')], ['match', at('a'), '-t', ' ']]) {
+    for (const argv of [
+      ['match', at('a')],
+      ['match', at('a'), '-t', ' '],
+    ]) {
       const { exitCode, calls } = await runFake(argv);
       expect([exitCode, calls]).toEqual([2, []]);
     }
@@ -41,7 +54,12 @@ describe('blip2 match', () => {
     const argv = ['match', '-o', at('out.jsonl'), at('a'), at('b')];
     await runFake([...argv, '-t', '1']);
     const { calls } = await runFake([...argv, '-t', '1', '-t', '2']);
-    expect(calls.filter(({ name }) => name === 'match').map(({ items }) => items)).toEqual([[['a', '2'], ['b', '2']]]);
+    expect(calls.filter(({ name }) => name === 'match').map(({ items }) => items)).toEqual([
+      [
+        ['a', '2'],
+        ['b', '2'],
+      ],
+    ]);
     expect((await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(4);
   });
 });

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import type { Command } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -25,9 +26,15 @@ export const matchCommand: CliCommand = {
   name: 'match',
   configure(command) {
     command
-      .description('Say how well texts fit each image: one line per image and text, path<TAB>text<TAB>ITM probability (0 to 1)<TAB>ITC cosine (-1 to 1).')
+      .description(
+        'Say how well texts fit each image: one line per image and text, path<TAB>text<TAB>ITM probability (0 to 1)<TAB>ITC cosine (-1 to 1).',
+      )
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .requiredOption('-t, --text <text>', 'What to compare with; may be repeated, every image is compared with every text', repeated);
+      .requiredOption(
+        '-t, --text <text>',
+        'What to compare with; may be repeated, every image is compared with every text',
+        repeated,
+      );
     addImageOptions(command);
     addModuleOption(command);
     command.addHelpText('after', EXAMPLES);
@@ -40,13 +47,18 @@ export const matchCommand: CliCommand = {
 
 function matchTask(options: MatchOptions): ImageTask<MatchScore, RetrievalModel> {
   const texts = [...new Set(options.text)];
-  if (texts.some((text) => text.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A text is empty', { where: '--text' });
+  if (texts.some((text) => text.trim() === ''))
+    throw new Blip2Error('INVALID_ARGUMENT', 'A text is empty', { where: '--text' });
   return {
     command: 'match',
     model: retrievalKind,
     parts: texts,
     options: {},
-    perform: (model, items, signal) => model.match(items.map(({ image, parts }) => ({ image, texts: parts })), { signal }),
+    perform: (model, items, signal) =>
+      model.match(
+        items.map(({ image, parts }) => ({ image, texts: parts })),
+        { signal },
+      ),
     toJson: (image, text, { itm, itc }) => ({ image, text, itm, itc }),
     toColumns: (text, { itm, itc }) => [text, itm.toFixed(DIGITS), itc.toFixed(DIGITS)],
     partOf: ({ text }) => (typeof text === 'string' ? text : undefined),

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import type { Command } from 'commander';
+
 import type { CliCommand } from '../command.ts';
 import type { Environment } from '../environment.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -7,9 +8,9 @@ import type { RankedAnswer, TaskModel } from '../model/model-port.ts';
 import { generationKind } from '../model/open-model.ts';
 import { repeated } from '../options/argument-parsers.ts';
 import { addImageOptions, type ImageOptions } from '../options/common-options.ts';
+import { addModuleOption } from '../options/module-option.ts';
 import { rankTable } from '../output/result-tables.ts';
 import { tableOutput } from '../output/table.ts';
-import { addModuleOption } from '../options/module-option.ts';
 import type { ImageTask } from '../run/image-task.ts';
 import { runImages } from '../run/run-images.ts';
 
@@ -28,9 +29,15 @@ export const rankCommand: CliCommand = {
   name: 'rank',
   configure(command) {
     command
-      .description('Say how likely given answers are: one line per image and question, path<TAB>question, then <TAB>candidate<TAB>probability for each, best first.')
+      .description(
+        'Say how likely given answers are: one line per image and question, path<TAB>question, then <TAB>candidate<TAB>probability for each, best first.',
+      )
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .requiredOption('-q, --question <text>', 'What to ask; may be repeated, every image is asked every question', repeated)
+      .requiredOption(
+        '-q, --question <text>',
+        'What to ask; may be repeated, every image is asked every question',
+        repeated,
+      )
       .requiredOption('-c, --candidate <text>', 'A possible answer; may be repeated', repeated)
       .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template")
       .option('--per-token', 'Go by the probability per token, which does not favour short answers');
@@ -54,9 +61,26 @@ function rankTask(options: RankOptions): ImageTask<readonly RankedAnswer[], Task
     model: generationKind,
     parts: questions,
     options: { candidates, rawPrompt, perToken },
-    perform: (model, items, signal) => model.rank(items.map(({ image, parts }) => ({ image, questions: parts })), candidates, { rawPrompt, perToken, signal }),
-    toJson: (image, question, ranked) => ({ image, question, candidates: ranked.map(({ text, logProb, logProbPerToken, probability }) => ({ text, logProb, logProbPerToken, probability })) }),
-    toColumns: (question, ranked) => [question, ...ranked.flatMap(({ text, probability }) => [text, probability.toFixed(DIGITS)])],
+    perform: (model, items, signal) =>
+      model.rank(
+        items.map(({ image, parts }) => ({ image, questions: parts })),
+        candidates,
+        { rawPrompt, perToken, signal },
+      ),
+    toJson: (image, question, ranked) => ({
+      image,
+      question,
+      candidates: ranked.map(({ text, logProb, logProbPerToken, probability }) => ({
+        text,
+        logProb,
+        logProbPerToken,
+        probability,
+      })),
+    }),
+    toColumns: (question, ranked) => [
+      question,
+      ...ranked.flatMap(({ text, probability }) => [text, probability.toFixed(DIGITS)]),
+    ],
     partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
     openOutput: tableOutput(rankTable(candidates.length)),
   };

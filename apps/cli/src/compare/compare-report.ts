@@ -1,5 +1,5 @@
 import { oneLine } from '../output/one-line.ts';
-import { agreementOf, type Agreement } from './agreement.ts';
+import { type Agreement, agreementOf } from './agreement.ts';
 import type { ImageRun, PrecisionRun } from './precision-run.ts';
 
 /** One precision on one image, beside the first precision. */
@@ -17,11 +17,22 @@ interface Summary {
   readonly memoryMiB: number;
 }
 
-/** What `blip2 compare` writes: per image what each precision said and how far it is from the first; then what each cost. */
-export function compareReport(paths: readonly string[], names: readonly string[], runs: readonly PrecisionRun[], json: boolean): string {
+/**
+ * What `blip2 compare` writes: per image what each precision said and how far it is from the first; then what each
+ * cost.
+ */
+export function compareReport(
+  paths: readonly string[],
+  names: readonly string[],
+  runs: readonly PrecisionRun[],
+  json: boolean,
+): string {
   const summary = runs.map((run, index) => summaryOf(names[index] ?? '', run));
   const images = paths.map((path, index) => [path, linesOf(index, names, runs)] as const);
-  if (json) return [...images.map(([image, precisions]) => ({ image, precisions })), { summary }].map((line) => `${JSON.stringify(line)}\n`).join('');
+  if (json)
+    return [...images.map(([image, precisions]) => ({ image, precisions })), { summary }]
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join('');
   return `${images.map(([image, lines]) => `${oneLine(image)}\n${lines.map(lineText).join('')}`).join('')}\n${summary.map(summaryText).join('')}`;
 }
 
@@ -29,7 +40,9 @@ function linesOf(index: number, names: readonly string[], runs: readonly Precisi
   const first = runs[0]?.images[index];
   return runs.flatMap(({ images }, run) => {
     const own = images[index];
-    return first && own ? [{ dtype: names[run] ?? '', text: own.text, tokenIds: own.tokenIds, ...agreementOf(first, own) }] : [];
+    return first && own
+      ? [{ dtype: names[run] ?? '', text: own.text, tokenIds: own.tokenIds, ...agreementOf(first, own) }]
+      : [];
   });
 }
 
@@ -39,11 +52,18 @@ function summaryOf(dtype: string, { loadMs, memoryMiB, images }: PrecisionRun): 
   // The first image opens the sessions.
   const encodes = (images.length > 1 ? images.slice(1) : images).map(({ encodeMs }) => encodeMs);
   const encodeMs = encodes.reduce((sum, ms) => sum + ms, 0) / encodes.length;
-  return { dtype, loadMs: hundredth(loadMs), encodeMs: hundredth(encodeMs), tokenMs: hundredth(generateMs / Math.max(1, tokens)), memoryMiB: Math.round(memoryMiB) };
+  return {
+    dtype,
+    loadMs: hundredth(loadMs),
+    encodeMs: hundredth(encodeMs),
+    tokenMs: hundredth(generateMs / Math.max(1, tokens)),
+    memoryMiB: Math.round(memoryMiB),
+  };
 }
 
 function lineText({ dtype, text, sameTokens, tokens, logitError }: Line, index: number): string {
-  const distance = index === 0 ? [] : [`tokens ${sameTokens}/${tokens}`, `scores ${(100 * logitError).toFixed(1)} % off`];
+  const distance =
+    index === 0 ? [] : [`tokens ${sameTokens}/${tokens}`, `scores ${(100 * logitError).toFixed(1)} % off`];
   return `  ${[dtype, oneLine(text), ...distance].join('\t')}\n`;
 }
 

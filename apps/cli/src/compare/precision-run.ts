@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+
 import { Blip2ForConditionalGeneration, type Blip2Pipeline, type LoadOptions, type VisualPrefix } from '@blip2/blip2';
 import type { RgbImage } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
@@ -15,7 +16,10 @@ export interface ImageRun {
 
 export interface PrecisionRun {
   readonly loadMs: number;
-  /** Memory of the process beyond mapped files, more than before loading, after all images. Where the system does not tell, all resident memory. */
+  /**
+   * Memory of the process beyond mapped files, more than before loading, after all images. Where the system does not
+   * tell, all resident memory.
+   */
   readonly memoryMiB: number;
   readonly images: readonly ImageRun[];
 }
@@ -27,8 +31,16 @@ export interface RunSettings {
   readonly signal: AbortSignal;
 }
 
-/** Captions the images at one precision, then writes the captions of the `reference` token by token and keeps the scores; its own if it is the first. */
-export async function runPrecision(folder: string, rgbImages: readonly RgbImage[], { load, maxNewTokens, signal }: RunSettings, reference?: readonly ImageRun[]): Promise<PrecisionRun> {
+/**
+ * Captions the images at one precision, then writes the captions of the `reference` token by token and keeps the
+ * scores; its own if it is the first.
+ */
+export async function runPrecision(
+  folder: string,
+  rgbImages: readonly RgbImage[],
+  { load, maxNewTokens, signal }: RunSettings,
+  reference?: readonly ImageRun[],
+): Promise<PrecisionRun> {
   const before = await memoryMiB();
   const started = performance.now();
   const model = await Blip2ForConditionalGeneration.fromPretrained(folder, load);
@@ -40,10 +52,18 @@ export async function runPrecision(folder: string, rgbImages: readonly RgbImage[
       signal.throwIfAborted();
       const { pixelValues } = await processor.process({ images: [image] });
       const [prefix, encodeMs] = await timed(() => model.encodeImages(pixelValues));
-      const [{ sequences }, generateMs] = await timed(() => model.generate({ pixelValues: prefix }, { maxNewTokens, signal }));
+      const [{ sequences }, generateMs] = await timed(() =>
+        model.generate({ pixelValues: prefix }, { maxNewTokens, signal }),
+      );
       const tokenIds = sequences[0] ?? [];
       const logits = await scoresOf(model.pipeline, prefix, reference?.[index]?.tokenIds ?? tokenIds, signal);
-      images.push({ text: processor.decode(tokenIds, { skipSpecialTokens: true }).trim(), tokenIds, encodeMs, generateMs, logits });
+      images.push({
+        text: processor.decode(tokenIds, { skipSpecialTokens: true }).trim(),
+        tokenIds,
+        encodeMs,
+        generateMs,
+        logits,
+      });
     }
     return { loadMs, memoryMiB: (await memoryMiB()) - before, images };
   } finally {
@@ -52,7 +72,12 @@ export async function runPrecision(folder: string, rgbImages: readonly RgbImage[
 }
 
 /** Scores before each of these tokens, one step per token as generation does it. */
-async function scoresOf(pipeline: Blip2Pipeline, prefix: VisualPrefix, tokenIds: readonly number[], signal: AbortSignal): Promise<Float32Array[]> {
+async function scoresOf(
+  pipeline: Blip2Pipeline,
+  prefix: VisualPrefix,
+  tokenIds: readonly number[],
+  signal: AbortSignal,
+): Promise<Float32Array[]> {
   await using decoding = await pipeline.language.start(await pipeline.embedPrompt({ pixelValues: prefix }));
   const scores = [decoding.logits.data.slice()];
   for (const id of tokenIds.slice(0, -1)) {

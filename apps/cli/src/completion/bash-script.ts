@@ -21,14 +21,21 @@ export function bashScript({ program, commands }: CompletionTree): string {
 
 function commandCase({ name, options, operands, goesOn }: CompletionCommand): string[] {
   const valued = options.filter(({ value }) => value !== undefined);
-  const flags = (some: readonly CompletionOption[]): string => shellWord(some.flatMap((option) => option.flags).join(' '));
+  const flags = (some: readonly CompletionOption[]): string =>
+    shellWord(some.flatMap((option) => option.flags).join(' '));
   return [
     `    ${shellWord(name)})`,
     `      options=${flags(options)}`,
     `      valued=${flags(valued)}`,
     // A word of the shell per place: its kind and its words, blanks between.
     `      operands=(${operands.map(({ kind, words }) => shellWord([kind, ...words].join(' '))).join(' ')}) goes_on=${goesOn ? 1 : 0}`,
-    ...(valued.length === 0 ? [] : ['      case $2 in', ...valued.map(({ flags: each, value }) => `        ${each.join('|')}) ${assignment(value)} ;;`), '      esac']),
+    ...(valued.length === 0
+      ? []
+      : [
+          '      case $2 in',
+          ...valued.map(({ flags: each, value }) => `        ${each.join('|')}) ${assignment(value)} ;;`),
+          '      esac',
+        ]),
     '      ;;',
   ];
 }
@@ -38,7 +45,9 @@ function assignment(value: CompletionValue | undefined): string {
 }
 
 /** `.jpg` in any case, as a pattern: bash 3.2 cannot change the case of a word. */
-const IMAGE_PATTERN = [...IMAGE_EXTENSIONS].map((extension) => `*${extension.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)}`).join('|');
+const IMAGE_PATTERN = [...IMAGE_EXTENSIONS]
+  .map((extension) => `*${extension.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)}`)
+  .join('|');
 
 // Names from the disk never go through `compgen -W`, which would expand what is in them.
 const FUNCTIONS = String.raw`_blip2_add_files() { # KIND: all, folder or image

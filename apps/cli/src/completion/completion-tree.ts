@@ -1,4 +1,5 @@
 import type { Argument, Command, Option } from 'commander';
+
 import { knownValues } from './known-values.ts';
 
 /** What may stand in one place of a command line: one of some words, something a shell can look up, or any `text`. */
@@ -23,14 +24,23 @@ export interface CompletionCommand {
   readonly operands: readonly CompletionValue[];
   readonly goesOn: boolean;
 }
-/** The command tree as a script for a shell needs it: the program itself and its commands, `help` included, in the order of the help. */
+/**
+ * The command tree as a script for a shell needs it: the program itself and its commands, `help` included, in the order
+ * of the help.
+ */
 export interface CompletionTree {
   readonly program: CompletionCommand;
   readonly commands: readonly CompletionCommand[];
 }
 
 /** Names in `<…>` and `[…]` that say what a shell can look up. */
-const KINDS: Readonly<Record<string, ValueKind>> = { image: 'image', file: 'file', folder: 'folder', model: 'model', command: 'command' };
+const KINDS: Readonly<Record<string, ValueKind>> = {
+  image: 'image',
+  file: 'file',
+  folder: 'folder',
+  model: 'model',
+  command: 'command',
+};
 
 /** Reads the tree off the program, so that no command and no option can be forgotten. */
 export function completionTree(program: Command): CompletionTree {
@@ -42,7 +52,10 @@ function commandOf(command: Command): CompletionCommand {
   return {
     name: command.name(),
     description: before(': ', firstSentence(command.description())),
-    options: command.createHelp().visibleOptions(command).map((option) => optionOf(command, option)),
+    options: command
+      .createHelp()
+      .visibleOptions(command)
+      .map((option) => optionOf(command, option)),
     operands: operands.map((operand) => operandOf(command, operand)),
     goesOn: operands.at(-1)?.variadic === true,
   };
@@ -53,7 +66,12 @@ function optionOf(command: Command, option: Option): CompletionOption {
   return {
     flags: [option.short, option.long].filter((flag) => flag !== undefined),
     description: firstSentence(option.description),
-    value: takesValue ? valueOf(option.argChoices ?? knownValues(command.name(), option.long ?? ''), /[<[]([^\]>.]+)/.exec(option.flags)?.[1]) : undefined,
+    value: takesValue
+      ? valueOf(
+          option.argChoices ?? knownValues(command.name(), option.long ?? ''),
+          /[<[]([^\]>.]+)/.exec(option.flags)?.[1],
+        )
+      : undefined,
   };
 }
 
@@ -65,7 +83,10 @@ function valueOf(words: readonly string[] | undefined, placeholder: string | und
   return words === undefined ? { kind: KINDS[placeholder ?? ''] ?? 'text', words: [] } : { kind: 'words', words };
 }
 
-/** Shells show it beside the word: what comes after the first stop or semicolon outside of brackets is too long for that. */
+/**
+ * Shells show it beside the word: what comes after the first stop or semicolon outside of brackets is too long for
+ * that.
+ */
 function firstSentence(description: string): string {
   return /^(?:[^.;(]|\([^)]*\)|[.;](?!\s|$)|\()*/.exec(description)?.[0] ?? description;
 }

@@ -7,24 +7,39 @@ export function fishScript({ program, commands }: CompletionTree): string {
     FUNCTIONS,
     `complete -c ${program.name} -f`,
     ...program.options.map((option) => optionLine(program.name, '__fish_use_subcommand', option)),
-    ...commands.map(({ name, description }) => `complete -c ${program.name} -n __fish_use_subcommand -a ${name} -d ${fishWord(description)}`),
+    ...commands.map(
+      ({ name, description }) =>
+        `complete -c ${program.name} -n __fish_use_subcommand -a ${name} -d ${fishWord(description)}`,
+    ),
     ...commands.flatMap((command) => commandLines(program.name, command, commands)),
     '',
   ].join('\n');
 }
 
 /** Fish counts no places here: what any of them takes is offered in all. */
-function commandLines(program: string, { name, options, operands }: CompletionCommand, commands: readonly CompletionCommand[]): string[] {
+function commandLines(
+  program: string,
+  { name, options, operands }: CompletionCommand,
+  commands: readonly CompletionCommand[],
+): string[] {
   const condition = fishWord(`__fish_seen_subcommand_from ${name}`);
   return [
     ...options.map((option) => optionLine(program, condition, option)),
-    ...operands.map((value) => `complete -c ${program} -n ${condition} ${value.kind === 'command' ? `-f -a ${fishWord(commands.map((command) => command.name).join(' '))}` : candidates(value)}`),
+    ...operands.map(
+      (value) =>
+        `complete -c ${program} -n ${condition} ${value.kind === 'command' ? `-f -a ${fishWord(commands.map((command) => command.name).join(' '))}` : candidates(value)}`,
+    ),
   ];
 }
 
 function optionLine(program: string, condition: string, { flags, description, value }: CompletionOption): string {
   const names = flags.map((flag) => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`));
-  return [`complete -c ${program} -n ${condition}`, ...names, ...(value ? ['-r', candidates(value)] : []), `-d ${fishWord(description)}`].join(' ');
+  return [
+    `complete -c ${program} -n ${condition}`,
+    ...names,
+    ...(value ? ['-r', candidates(value)] : []),
+    `-d ${fishWord(description)}`,
+  ].join(' ');
 }
 
 function candidates({ kind, words }: CompletionValue): string {

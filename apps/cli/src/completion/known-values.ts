@@ -1,5 +1,6 @@
 /**
- * Values of options and arguments whose check is not commander's: it is left to the library, or to the command, for their messages.
+ * Values of options and arguments whose check is not commander's: it is left to the library, or to the command, for
+ * their messages.
  * What is not listed may still be typed.
  */
 const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -9,7 +10,10 @@ const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   'cache action': ['ls', 'verify', 'prune', 'rm'],
 };
 
-/** Words that a place of the command line is known to take: of an option of any command, or of one argument of one command. */
+/**
+ * Words that a place of the command line is known to take: of an option of any command, or of one argument of one
+ * command.
+ */
 export function knownValues(command: string, name: string): readonly string[] | undefined {
   return KNOWN_VALUES[name] ?? KNOWN_VALUES[`${command} ${name}`];
 }

@@ -1,5 +1,11 @@
 import { IMAGE_EXTENSIONS } from '../images/image-folder.ts';
-import type { CompletionCommand, CompletionOption, CompletionTree, CompletionValue, ValueKind } from './completion-tree.ts';
+import type {
+  CompletionCommand,
+  CompletionOption,
+  CompletionTree,
+  CompletionValue,
+  ValueKind,
+} from './completion-tree.ts';
 import { shellWord } from './shell-word.ts';
 
 /** The completion script for zsh: a file `_blip2` in `$fpath`, or something to `source` after `compinit`. */
@@ -15,7 +21,7 @@ export function zshScript({ program, commands }: CompletionTree): string {
     '}',
     FUNCTIONS,
     '_blip2() {',
-    "  local curcontext=$curcontext state line",
+    '  local curcontext=$curcontext state line',
     '  typeset -A opt_args',
     `  _arguments -C -S ${[...program.options.flatMap(optionSpecs), "'1:command:_blip2_commands'", "'*::argument:->rest'"].join(' ')} && return`,
     '  case $state/$words[1] in',
@@ -28,17 +34,35 @@ export function zshScript({ program, commands }: CompletionTree): string {
 }
 
 function commandCase({ name, options, operands, goesOn }: CompletionCommand): string[] {
-  const places = operands.map((value, index) => shellWord(`${goesOn && index === operands.length - 1 ? '*' : index + 1}:${value.kind}:${action(value)}`));
-  return [`    rest/${name})`, '      _arguments -s -S \\', [...options.flatMap(optionSpecs), ...places].map((spec) => `        ${spec}`).join(' \\\n'), '      ;;'];
+  const places = operands.map((value, index) =>
+    shellWord(`${goesOn && index === operands.length - 1 ? '*' : index + 1}:${value.kind}:${action(value)}`),
+  );
+  return [
+    `    rest/${name})`,
+    '      _arguments -s -S \\',
+    [...options.flatMap(optionSpecs), ...places].map((spec) => `        ${spec}`).join(' \\\n'),
+    '      ;;',
+  ];
 }
 
 /** One per flag. An option may be given again: the last one counts, or all do. */
 function optionSpecs({ flags, description, value }: CompletionOption): string[] {
   const explained = description.replace(/[\\[\]]/g, String.raw`\$&`);
-  return flags.map((flag) => shellWord(`*${flag}${value && flag.startsWith('--') ? '=' : ''}[${explained}]${value ? `:${value.kind}:${action(value)}` : ''}`));
+  return flags.map((flag) =>
+    shellWord(
+      `*${flag}${value && flag.startsWith('--') ? '=' : ''}[${explained}]${value ? `:${value.kind}:${action(value)}` : ''}`,
+    ),
+  );
 }
 
-const ACTIONS: Readonly<Record<Exclude<ValueKind, 'words'>, string>> = { image: '_blip2_images', file: '_files', folder: '_files -/', model: '_blip2_models', command: '_blip2_commands', text: ' ' };
+const ACTIONS: Readonly<Record<Exclude<ValueKind, 'words'>, string>> = {
+  image: '_blip2_images',
+  file: '_files',
+  folder: '_files -/',
+  model: '_blip2_models',
+  command: '_blip2_commands',
+  text: ' ',
+};
 
 function action({ kind, words }: CompletionValue): string {
   return kind === 'words' ? `(${words.join(' ')})` : ACTIONS[kind];

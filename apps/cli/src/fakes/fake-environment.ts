@@ -1,11 +1,23 @@
-import { Blip2Error, type RgbImage } from '@blip2/interfaces';
 import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, Writable } from 'node:stream';
+
+import { Blip2Error, type RgbImage } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { main } from '../main.ts';
 import type { HeatmapModel, HeatmapSubject } from '../model/heatmap-port.ts';
-import type { Embedding, EmbeddingModel, LoadSettings, OpenedImage, OpenImageOptions, RetrievalModel, TaskModel, TextResult, TextStream } from '../model/model-port.ts';
+import type {
+  Embedding,
+  EmbeddingModel,
+  LoadSettings,
+  OpenedImage,
+  OpenImageOptions,
+  RetrievalModel,
+  TaskModel,
+  TextResult,
+  TextStream,
+} from '../model/model-port.ts';
 
 /** What one command line did. */
 export interface FakeRun {
@@ -18,7 +30,19 @@ export interface FakeRun {
 }
 /** One thing that was asked of the model. */
 export interface FakeCall {
-  readonly name: 'load' | 'stream' | 'caption' | 'ask' | 'rank' | 'chat' | 'match' | 'embed' | 'heatmap' | 'dispose' | 'exit' | 'leak';
+  readonly name:
+    | 'load'
+    | 'stream'
+    | 'caption'
+    | 'ask'
+    | 'rank'
+    | 'chat'
+    | 'match'
+    | 'embed'
+    | 'heatmap'
+    | 'dispose'
+    | 'exit'
+    | 'leak';
   readonly [detail: string]: unknown;
 }
 export interface FakeOptions {
@@ -83,12 +107,21 @@ export async function runFake(argv: readonly string[], options: FakeOptions = {}
 
 /** A "image" is a file that holds a text; one that begins with `bad` cannot be decoded. */
 async function fakeOpen(source: string | URL | Uint8Array, { thumbnail }: OpenImageOptions): Promise<OpenedImage> {
-  const data = source instanceof Uint8Array ? source : await readFile(source).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'There is no such image', { where: String(source), cause });
-  });
-  if (data.length === 0 || Buffer.from(data).toString().startsWith('bad')) throw new Blip2Error('INVALID_IMAGE', 'This is not an image', { where: String(source) });
+  const data =
+    source instanceof Uint8Array
+      ? source
+      : await readFile(source).catch((cause: unknown) => {
+          throw new Blip2Error('MISSING_FILE', 'There is no such image', { where: String(source), cause });
+        });
+  if (data.length === 0 || Buffer.from(data).toString().startsWith('bad'))
+    throw new Blip2Error('INVALID_IMAGE', 'This is not an image', { where: String(source) });
   const image: RgbImage = { type: 'uint8', dims: [1, data.length, 3], data: Uint8Array.from(data) };
-  return { image, width: data.length, height: 1, ...(thumbnail && { thumbnail: { jpeg: data, width: data.length, height: 1 } }) };
+  return {
+    image,
+    width: data.length,
+    height: 1,
+    ...(thumbnail && { thumbnail: { jpeg: data, width: data.length, height: 1 } }),
+  };
 }
 
 const textOf = (image: RgbImage): string => Buffer.from(image.data).toString();
@@ -99,7 +132,9 @@ function fakeRetrievalModel(called: (call: FakeCall) => Promise<void>): Retrieva
     async match(items, { signal }) {
       await called({ name: 'match', items: items.map(({ image, texts }) => [textOf(image), ...texts]) });
       signal.throwIfAborted();
-      return items.map(({ image, texts }) => texts.map((text) => (textOf(image) === text ? { itm: 0.75, itc: 0.5 } : { itm: 0.25, itc: -0.5 })));
+      return items.map(({ image, texts }) =>
+        texts.map((text) => (textOf(image) === text ? { itm: 0.75, itc: 0.5 } : { itm: 0.25, itc: -0.5 })),
+      );
     },
     [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
   };
@@ -107,7 +142,10 @@ function fakeRetrievalModel(called: (call: FakeCall) => Promise<void>): Retrieva
 
 /** Two positions of two numbers: how long the text is, and 0.5. */
 function fakeEmbeddingModel(called: (call: FakeCall) => Promise<void>): EmbeddingModel {
-  const embeddingOf = (text: string): Embedding => ({ dims: [2, 2], data: Float32Array.of(text.length, 0.5, text.length + 1, 0.25) });
+  const embeddingOf = (text: string): Embedding => ({
+    dims: [2, 2],
+    data: Float32Array.of(text.length, 0.5, text.length + 1, 0.25),
+  });
   return {
     async embedImages(images, { signal }) {
       await called({ name: 'embed', images: images.map(textOf) });
@@ -136,7 +174,14 @@ function fakeHeatmapModel(subject: HeatmapSubject, called: (call: FakeCall) => P
       onProgress?.(1, 2);
       onProgress?.(2, 2);
       const map = { dims: [1, 2], data: Float32Array.of(image.data.length, 0.5) };
-      return { overlay: image.data, map, runs: 2, ...(subject.method === 'occlusion' && { score: { kind: 'itm', value: subject.text === textOf(image) ? 2 : -2 } }) };
+      return {
+        overlay: image.data,
+        map,
+        runs: 2,
+        ...(subject.method === 'occlusion' && {
+          score: { kind: 'itm', value: subject.text === textOf(image) ? 2 : -2 },
+        }),
+      };
     },
     [Symbol.asyncDispose]: () => called({ name: 'dispose' }),
   };
@@ -152,25 +197,57 @@ function fakeModel(called: (call: FakeCall) => Promise<void>): TaskModel {
       return images.map((image) => result(signal.aborted ? 'cut' : textOf(image)));
     },
     async ask(items, { generation, rawPrompt, signal }) {
-      await called({ name: 'ask', items: items.map(({ image, questions }) => [textOf(image), ...questions]), generation, rawPrompt });
+      await called({
+        name: 'ask',
+        items: items.map(({ image, questions }) => [textOf(image), ...questions]),
+        generation,
+        rawPrompt,
+      });
       signal.throwIfAborted();
       return items.map(({ image, questions }) => questions.map((question) => result(`${textOf(image)}, ${question}`)));
     },
-    streamCaption: (image, { generation, prompt, signal }) => fakeStream(textOf(image), (piece) => called({ name: 'stream', piece, generation, prompt }), signal),
-    streamAnswer: (image, question, { generation, rawPrompt, signal }) => fakeStream(`${textOf(image)}, ${question}`, (piece) => called({ name: 'stream', piece, question, generation, rawPrompt }), signal),
+    streamCaption: (image, { generation, prompt, signal }) =>
+      fakeStream(textOf(image), (piece) => called({ name: 'stream', piece, generation, prompt }), signal),
+    streamAnswer: (image, question, { generation, rawPrompt, signal }) =>
+      fakeStream(
+        `${textOf(image)}, ${question}`,
+        (piece) => called({ name: 'stream', piece, question, generation, rawPrompt }),
+        signal,
+      ),
     async rank(items, candidates, { rawPrompt, perToken, signal }) {
-      await called({ name: 'rank', items: items.map(({ image, questions }) => [textOf(image), ...questions]), candidates, rawPrompt, perToken });
+      await called({
+        name: 'rank',
+        items: items.map(({ image, questions }) => [textOf(image), ...questions]),
+        candidates,
+        rawPrompt,
+        perToken,
+      });
       signal.throwIfAborted();
-      return items.map(({ questions }) => questions.map(() => candidates.map((text, index) => ({ text, logProb: -index - 0.5, logProbPerToken: -index / 2 - 0.25, probability: 1 / (index + 2) }))));
+      return items.map(({ questions }) =>
+        questions.map(() =>
+          candidates.map((text, index) => ({
+            text,
+            logProb: -index - 0.5,
+            logProbPerToken: -index / 2 - 0.25,
+            probability: 1 / (index + 2),
+          })),
+        ),
+      );
     },
     async chat(image, { generation }) {
       await called({ name: 'chat', image: textOf(image), generation });
       let asked = 0;
       return {
-        ask: (question, { signal }) => fakeStream(`${textOf(image)}, ${question}`, async (piece) => {
-          if (question.startsWith('long') || ++asked > MOST_PIECES) throw new Blip2Error('SEQUENCE_TOO_LONG', 'Too long', { fix: 'Clear it' });
-          await called({ name: 'chat', question, piece });
-        }, signal),
+        ask: (question, { signal }) =>
+          fakeStream(
+            `${textOf(image)}, ${question}`,
+            async (piece) => {
+              if (question.startsWith('long') || ++asked > MOST_PIECES)
+                throw new Blip2Error('SEQUENCE_TOO_LONG', 'Too long', { fix: 'Clear it' });
+              await called({ name: 'chat', question, piece });
+            },
+            signal,
+          ),
         clear: () => void (asked = 0),
         [Symbol.asyncDispose]: () => called({ name: 'dispose', what: 'chat' }),
       };
@@ -194,7 +271,13 @@ function fakeStream(text: string, onPiece: (piece: string) => Promise<void>, sig
     for await (const piece of pieces()) if (piece === '') break;
     return result(written);
   };
-  return { [Symbol.asyncIterator]: pieces, then: (fulfilled, rejected) => whole().then(fulfilled, rejected), get partial() { return result(written); } };
+  return {
+    [Symbol.asyncIterator]: pieces,
+    then: (fulfilled, rejected) => whole().then(fulfilled, rejected),
+    get partial() {
+      return result(written);
+    },
+  };
 }
 
 function result(text: string): TextResult {
@@ -215,7 +298,8 @@ class Collected extends Writable {
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
     this.#writes++;
-    if (this.#closeAfter !== undefined && this.#writes > this.#closeAfter) return done(Object.assign(new TypeError('write EPIPE'), { code: 'EPIPE' }));
+    if (this.#closeAfter !== undefined && this.#writes > this.#closeAfter)
+      return done(Object.assign(new TypeError('write EPIPE'), { code: 'EPIPE' }));
     this.text += chunk.toString();
     this.written.push(chunk.toString());
     done();

@@ -28,10 +28,20 @@ export function spawnBlip2(argv: readonly string[], settings: SpawnSettings = {}
 
 /** Runs a line of bash in the same way, with `blip2` as a command of it. */
 export function bash(line: string, variables: Readonly<Record<string, string>> = {}): Promise<SpawnedRun> {
-  return run('bash', ['-c', `set -o pipefail; blip2() { '${process.execPath}' '${executable}' "$@"; }; ${line}`], {}, variables);
+  return run(
+    'bash',
+    ['-c', `set -o pipefail; blip2() { '${process.execPath}' '${executable}' "$@"; }; ${line}`],
+    {},
+    variables,
+  );
 }
 
-function run(command: string, argv: readonly string[], { stdin = '', onStart, onStderr }: SpawnSettings, variables: Readonly<Record<string, string>> = {}): Promise<SpawnedRun> {
+function run(
+  command: string,
+  argv: readonly string[],
+  { stdin = '', onStart, onStderr }: SpawnSettings,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<SpawnedRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, argv, { cwd: repository, env: { ...process.env, ...variables }, stdio: 'pipe' });
     const interrupt = (): void => void child.kill('SIGINT');

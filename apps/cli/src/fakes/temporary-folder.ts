@@ -1,10 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
 import { onTestFinished } from 'vitest';
 
 /** A folder with these files, removed after the test. Returns the path of a name inside it. */
-export async function temporaryFolder(files: Readonly<Record<string, string>> = {}): Promise<(name?: string) => string> {
+export async function temporaryFolder(
+  files: Readonly<Record<string, string>> = {},
+): Promise<(name?: string) => string> {
   const folder = await mkdtemp(join(tmpdir(), 'blip2-cli-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   for (const [name, content] of Object.entries(files)) {

@@ -5,7 +5,7 @@ import type { Heatmap, HeatmapModel, HeatmapSubject } from '../model/heatmap-por
 import { npyHeader } from '../output/npy.ts';
 import { oneLine } from '../output/one-line.ts';
 import { replaceFile } from '../output/replaced-file.ts';
-import { openPending, type Opened } from '../run/open-pending.ts';
+import { type Opened, openPending } from '../run/open-pending.ts';
 import { valuesFile } from './heatmap-outputs.ts';
 import { scoreNote } from './score-note.ts';
 
@@ -31,7 +31,13 @@ export interface HeatmapRun {
 
 /** Draws one map after another. Images that cannot be opened are named and left out. Returns how many these were. */
 export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun): Promise<number> {
-  const { environment: { openImage, stdin, stderr, stdout }, allowPrivateUrls, signal, json, verbose } = run;
+  const {
+    environment: { openImage, stdin, stderr, stdout },
+    allowPrivateUrls,
+    signal,
+    json,
+    verbose,
+  } = run;
   let failed = 0;
   for (const { input, file } of jobs) {
     const opened = await openPending({ input, parts: [''] }, { open: openImage, stdin, allowPrivateUrls, signal });
@@ -47,8 +53,15 @@ export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun)
   return failed;
 }
 
-async function drawOne({ name, image }: Extract<Opened, { readonly image: unknown }>, file: string, run: HeatmapRun): Promise<void> {
-  const { environment: { stderr, stdout }, signal } = run;
+async function drawOne(
+  { name, image }: Extract<Opened, { readonly image: unknown }>,
+  file: string,
+  run: HeatmapRun,
+): Promise<void> {
+  const {
+    environment: { stderr, stdout },
+    signal,
+  } = run;
   const heatmap = await (await run.model()).draw(image, { signal, onProgress: progressOf(run) });
   signal.throwIfAborted();
   await replaceFile(file, heatmap.overlay);
@@ -57,16 +70,37 @@ async function drawOne({ name, image }: Extract<Opened, { readonly image: unknow
   if (heatmap.score && !run.quiet) stderr.write(`${oneLine(name)}: ${scoreNote(heatmap.score, run.subject)}\n`);
 }
 
-function jsonOf(image: string, output: string, { score, runs, map }: Heatmap, { subject, raw }: HeatmapRun): Readonly<Record<string, unknown>> {
+function jsonOf(
+  image: string,
+  output: string,
+  { score, runs, map }: Heatmap,
+  { subject, raw }: HeatmapRun,
+): Readonly<Record<string, unknown>> {
   const { method } = subject;
-  const text = subject.method === 'occlusion' ? { text: subject.text, ...(subject.question !== undefined && { question: subject.question }) } : {};
-  return { image, output, ...(raw && { values: valuesFile(output) }), method, ...text, ...(score && { score: score.value, scoreKind: score.kind }), shape: map.dims, runs };
+  const text =
+    subject.method === 'occlusion'
+      ? { text: subject.text, ...(subject.question !== undefined && { question: subject.question }) }
+      : {};
+  return {
+    image,
+    output,
+    ...(raw && { values: valuesFile(output) }),
+    method,
+    ...text,
+    ...(score && { score: score.value, scoreKind: score.kind }),
+    shape: map.dims,
+    runs,
+  };
 }
 
 const CLEAR_LINE = '\r\u001b[K';
 
 /** A count on the last line of a terminal: occlusion runs the model hundreds of times. */
-function progressOf({ environment: { stderr, variables }, progress, quiet }: HeatmapRun): (done: number, total: number) => void {
+function progressOf({
+  environment: { stderr, variables },
+  progress,
+  quiet,
+}: HeatmapRun): (done: number, total: number) => void {
   if (!progress || quiet || stderr.isTTY !== true || variables['CI'] || variables['TERM'] === 'dumb') return () => {};
   return (done, total) => void stderr.write(done < total ? `${CLEAR_LINE}${done}/${total} runs` : CLEAR_LINE);
 }

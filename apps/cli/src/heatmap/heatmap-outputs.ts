@@ -1,21 +1,42 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import { expectNoInput, expectWritable } from '../output/open-sink.ts';
 import { writeFailed } from '../output/write-failed.ts';
 
 /**
- * The PNG of each image: `output` itself for one, in the folder `output` for several or where it is a folder or ends like one; there each has the image's name, those
+ * The PNG of each image: `output` itself for one, in the folder `output` for several or where it is a folder or ends
+ * like one; there each has the image's name, those
  * that would have the same name numbered in order. A folder that is not there is made.
- * @throws Blip2Error `INVALID_ARGUMENT` where `output` is no PNG and no folder, or an image would be overwritten; `WRITE_FAILED`.
+ * @throws Blip2Error `INVALID_ARGUMENT` where `output` is no PNG and no folder, or an image would be overwritten;
+ * `WRITE_FAILED`.
  */
 export async function heatmapOutputs(output: string, inputs: readonly string[]): Promise<string[]> {
-  const isFolder = /[/\\]$/.test(output) || (await stat(output).then((stats) => stats.isDirectory(), () => false));
-  if (!isFolder && !/\.png$/i.test(output)) throw new Blip2Error('INVALID_ARGUMENT', 'A heatmap is a PNG', { where: '--output', expected: 'a file ending in .png, or a folder', got: output });
-  if (!isFolder && inputs.length > 1) throw new Blip2Error('INVALID_ARGUMENT', 'Heatmaps of several images need a folder', { where: '--output', expected: 'a folder, such as maps/', got: output });
+  const isFolder =
+    /[/\\]$/.test(output) ||
+    (await stat(output).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    ));
+  if (!isFolder && !/\.png$/i.test(output))
+    throw new Blip2Error('INVALID_ARGUMENT', 'A heatmap is a PNG', {
+      where: '--output',
+      expected: 'a file ending in .png, or a folder',
+      got: output,
+    });
+  if (!isFolder && inputs.length > 1)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Heatmaps of several images need a folder', {
+      where: '--output',
+      expected: 'a folder, such as maps/',
+      got: output,
+    });
   if (isFolder) {
     const { makeFolder } = await import('@blip2/checkpoint');
-    await makeFolder(output).catch((cause: unknown) => { throw writeFailed(output, cause); });
+    await makeFolder(output).catch((cause: unknown) => {
+      throw writeFailed(output, cause);
+    });
   }
   const files = isFolder ? distinctNames(inputs).map((name) => join(output, name)) : [output];
   for (const file of files) await expectNoInput(file, inputs);

@@ -1,9 +1,13 @@
 import type { DownloadPlan, LoadProgress } from '@blip2/checkpoint';
+
 import type { Environment } from '../environment.ts';
 import { byteSize } from './byte-size.ts';
 import { planSummary } from './plan-summary.ts';
 
-/** What stderr hears of a download: sizes and licence before, and on a terminal how far it is; also how far the conversion to another precision is. */
+/**
+ * What stderr hears of a download: sizes and licence before, and on a terminal how far it is; also how far the
+ * conversion to another precision is.
+ */
 export interface DownloadReport {
   readonly onPlan: (plan: DownloadPlan) => void;
   readonly onProgress: (progress: LoadProgress) => void;
@@ -25,8 +29,16 @@ const INTERVAL = 100;
 const RATE_WINDOW = 5000;
 const DEFAULT_COLUMNS = 80;
 
-export function createDownloadReport({ stderr, variables }: ReportEnvironment, { quiet, progress }: ReportSettings, now: () => number = () => performance.now()): DownloadReport {
-  const isTerminal = stderr.isTTY === true && !variables['CI'] && variables['TERM'] !== 'dumb' && !/^(?:1|on|yes|true)$/i.test(variables['HF_HUB_DISABLE_PROGRESS_BARS'] ?? '');
+export function createDownloadReport(
+  { stderr, variables }: ReportEnvironment,
+  { quiet, progress }: ReportSettings,
+  now: () => number = () => performance.now(),
+): DownloadReport {
+  const isTerminal =
+    stderr.isTTY === true &&
+    !variables['CI'] &&
+    variables['TERM'] !== 'dumb' &&
+    !/^(?:1|on|yes|true)$/i.test(variables['HF_HUB_DISABLE_PROGRESS_BARS'] ?? '');
   const shows = isTerminal && progress && !quiet;
   const loaded = new Map<string, number>();
   let [total, here, shownAt] = [0, 0, -Infinity];
@@ -70,9 +82,13 @@ function progressLine(here: number, total: number, history: readonly { at: numbe
 
 function duration(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`;
-  return seconds < 3600 ? `${Math.ceil(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
+  return seconds < 3600
+    ? `${Math.ceil(seconds / 60)} min`
+    : `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
 }
 
 function columnsOf(stderr: ReportEnvironment['stderr']): number {
-  return 'columns' in stderr && typeof stderr.columns === 'number' && stderr.columns > 0 ? stderr.columns : DEFAULT_COLUMNS;
+  return 'columns' in stderr && typeof stderr.columns === 'number' && stderr.columns > 0
+    ? stderr.columns
+    : DEFAULT_COLUMNS;
 }

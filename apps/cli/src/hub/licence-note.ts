@@ -4,9 +4,15 @@ export const RECOMMENDED_MODEL = 'Salesforce/blip2-flan-t5-xl';
 /** Licences of language models, which the cards of the repositories that hold them do not speak of. */
 const LANGUAGE_MODEL_LICENCES: readonly (readonly [name: RegExp, note: string])[] = [
   // MODEL_LICENSE.md of metaseq, sections 1a and 2a.
-  [/\bopt-?\d/i, `The OPT language model inside is for non-commercial research only (Meta's OPT licence); ${RECOMMENDED_MODEL} has no such limit`],
+  [
+    /\bopt-?\d/i,
+    `The OPT language model inside is for non-commercial research only (Meta's OPT licence); ${RECOMMENDED_MODEL} has no such limit`,
+  ],
   // Card of Salesforce/instructblip-vicuna-7b; lm-sys/FastChat.
-  [/vicuna/i, 'The Vicuna language model inside comes under the terms of LLaMA, and the model is intended for research only'],
+  [
+    /vicuna/i,
+    'The Vicuna language model inside comes under the terms of LLaMA, and the model is intended for research only',
+  ],
   [/flan-?t5/i, 'The Flan-T5 language model inside is Apache-2.0'],
 ];
 

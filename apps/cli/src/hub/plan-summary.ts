@@ -1,10 +1,20 @@
 import type { DownloadPlan } from '@blip2/checkpoint';
+
 import { oneLine } from '../output/one-line.ts';
 import { byteSize } from './byte-size.ts';
 import { licenceNote } from './licence-note.ts';
 
 /** What is about to be downloaded, before it is: two or three lines. */
-export function planSummary({ id, revision, commit, files, totalBytes, missingBytes, freeBytes, ...plan }: DownloadPlan): string {
+export function planSummary({
+  id,
+  revision,
+  commit,
+  files,
+  totalBytes,
+  missingBytes,
+  freeBytes,
+  ...plan
+}: DownloadPlan): string {
   const here = totalBytes - missingBytes;
   const missing = files.filter(({ cached }) => !cached).length;
   const name = `${id}${revision === 'main' ? '' : ` at ${revision}`} (${commit.slice(0, 12)})`;
@@ -20,11 +30,35 @@ function licenceLines(id: string, licence: string | undefined): string {
 /** Every file with its size. */
 export function planTable(plan: DownloadPlan): string {
   const width = Math.max(...plan.files.map(({ path }) => path.length));
-  return plan.files.map(({ path, size, cached }) => `${path.padEnd(width)}  ${byteSize(size).padStart(9)}${cached ? '  in the cache' : ''}\n`).join('');
+  return plan.files
+    .map(
+      ({ path, size, cached }) =>
+        `${path.padEnd(width)}  ${byteSize(size).padStart(9)}${cached ? '  in the cache' : ''}\n`,
+    )
+    .join('');
 }
 
 /** The plan for programs. */
-export function planJson({ id, revision, commit, licence, folder, files, totalBytes, missingBytes }: DownloadPlan): Record<string, unknown> {
+export function planJson({
+  id,
+  revision,
+  commit,
+  licence,
+  folder,
+  files,
+  totalBytes,
+  missingBytes,
+}: DownloadPlan): Record<string, unknown> {
   const note = licenceNote(id);
-  return { model: id, revision, commit, ...(licence !== undefined && { licence }), ...(note !== undefined && { licenceNote: note }), folder, totalBytes, missingBytes, files };
+  return {
+    model: id,
+    revision,
+    commit,
+    ...(licence !== undefined && { licence }),
+    ...(note !== undefined && { licenceNote: note }),
+    folder,
+    totalBytes,
+    missingBytes,
+    files,
+  };
 }

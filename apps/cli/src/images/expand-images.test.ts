@@ -1,16 +1,27 @@
 import { symlink } from 'node:fs/promises';
 import { relative } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { stdinWith } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { expandImages } from './expand-images.ts';
 
 const expand = async (args: string[], recursive = false, stdin = stdinWith()): Promise<string[]> =>
-  (await expandImages(args, { recursive, signal: new AbortController().signal }, { stdin })).map((input) => ('error' in input ? `${input.name}: ${input.error.code}` : input.name));
+  (await expandImages(args, { recursive, signal: new AbortController().signal }, { stdin })).map((input) =>
+    'error' in input ? `${input.name}: ${input.error.code}` : input.name,
+  );
 
 describe('folders', () => {
   test('give their images in natural order, hidden and other files left out', async () => {
-    const at = await temporaryFolder({ 'f10.png': '', 'f2.JPG': '', 'f1.webp': '', 'notes.txt': '', '.hidden.png': '', 'deep/f3.png': '' });
+    const at = await temporaryFolder({
+      'f10.png': '',
+      'f2.JPG': '',
+      'f1.webp': '',
+      'notes.txt': '',
+      '.hidden.png': '',
+      'deep/f3.png': '',
+    });
     expect(await expand([at()])).toEqual(['f1.webp', 'f2.JPG', 'f10.png'].map(at));
     expect(await expand([at()], true)).toEqual(['f1.webp', 'f2.JPG', 'f10.png', 'deep/f3.png'].map(at));
   });
@@ -72,13 +83,22 @@ describe('lists', () => {
   test('that are missing or broken fail as a whole, with the line', async () => {
     const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"image":1}\n' });
     await expect(expand([`@${at('no.txt')}`])).rejects.toMatchObject({ code: 'MISSING_FILE' });
-    await expect(expand([`@${at('list.jsonl')}`])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: `${at('list.jsonl')}:2` } });
+    await expect(expand([`@${at('list.jsonl')}`])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { where: `${at('list.jsonl')}:2` },
+    });
   });
 });
 
 describe('other arguments', () => {
   test('keep their order and their names: paths, URLs, stdin', async () => {
-    expect(await expand(['-', './@x.png', 'http://example.org/a.png', 'b.png', 'b.png'])).toEqual(['-', './@x.png', 'http://example.org/a.png', 'b.png', 'b.png']);
+    expect(await expand(['-', './@x.png', 'http://example.org/a.png', 'b.png', 'b.png'])).toEqual([
+      '-',
+      './@x.png',
+      'http://example.org/a.png',
+      'b.png',
+      'b.png',
+    ]);
   });
 
   test('cannot name stdin twice', async () => {

@@ -1,13 +1,30 @@
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+
 import { naturalOrder } from './natural-order.ts';
 
 /** What counts as an image in a folder: the formats that can be decoded. */
-export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
+export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([
+  '.jpg',
+  '.jpeg',
+  '.png',
+  '.webp',
+  '.gif',
+  '.tif',
+  '.tiff',
+  '.avif',
+]);
 
-/** Paths of the images in a folder, in natural order, hidden files left out; with `recursive` those of its folders too, after its own. Of large folders only paths are kept. */
-export async function imagesInFolder(folder: string, recursive: boolean, visited: Set<string> = new Set()): Promise<string[]> {
+/**
+ * Paths of the images in a folder, in natural order, hidden files left out; with `recursive` those of its folders too,
+ * after its own. Of large folders only paths are kept.
+ */
+export async function imagesInFolder(
+  folder: string,
+  recursive: boolean,
+  visited: Set<string> = new Set(),
+): Promise<string[]> {
   // Links can lead back to a folder that was read already.
   const real = await realpath(folder);
   if (visited.has(real)) return [];
@@ -21,11 +38,15 @@ export async function imagesInFolder(folder: string, recursive: boolean, visited
     if (kind === 'folder' && recursive) folders.push(entry.name);
   }
   const found = images.sort(naturalOrder).map((name) => join(folder, name));
-  for (const name of folders.sort(naturalOrder)) for (const path of await imagesInFolder(join(folder, name), true, visited)) found.push(path);
+  for (const name of folders.sort(naturalOrder))
+    for (const path of await imagesInFolder(join(folder, name), true, visited)) found.push(path);
   return found;
 }
 
-/** What an entry is, or leads to. A pipe or device would be waited for without end; a broken link is an image that fails. */
+/**
+ * What an entry is, or leads to. A pipe or device would be waited for without end; a broken link is an image that
+ * fails.
+ */
 async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' | 'other'> {
   const found = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;
   if (!found || found.isFile()) return 'file';

@@ -1,16 +1,26 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { readStdin } from './read-stdin.ts';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { isUrl } from './is-url.ts';
+import { readStdin } from './read-stdin.ts';
 
 /**
- * The entries of a list: one path or URL per line, or with the extension `.jsonl` one JSON string or `{ "image": … }` per line.
+ * The entries of a list: one path or URL per line, or with the extension `.jsonl` one JSON string or `{ "image": … }`
+ * per line.
  * Relative paths count from the folder of the list (from the working folder for `@-`, the list on stdin).
  */
-export async function readImageList(file: string, environment: Pick<Environment, 'stdin'>, signal: AbortSignal): Promise<string[]> {
-  const text = file === '-' ? new TextDecoder().decode(await readStdin(environment.stdin, 'a list of images', signal)) : await readList(file);
+export async function readImageList(
+  file: string,
+  environment: Pick<Environment, 'stdin'>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const text =
+    file === '-'
+      ? new TextDecoder().decode(await readStdin(environment.stdin, 'a list of images', signal))
+      : await readList(file);
   const folder = file === '-' ? '.' : dirname(file);
   const parse = file.toLowerCase().endsWith('.jsonl') ? parseJsonLine : (line: string): string => line;
   return text
@@ -26,14 +36,23 @@ async function readList(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new Blip2Error('MISSING_FILE', 'The list of images cannot be read', { where: file, cause, fix: 'For an image whose name starts with @ write ./@name' });
+    throw new Blip2Error('MISSING_FILE', 'The list of images cannot be read', {
+      where: file,
+      cause,
+      fix: 'For an image whose name starts with @ write ./@name',
+    });
   }
 }
 
 function parseJsonLine(line: string, where: string): string {
   const value = parseJson(line);
   const image: unknown = typeof value === 'object' && value !== null && 'image' in value ? value.image : value;
-  if (typeof image !== 'string') throw new Blip2Error('INVALID_ARGUMENT', 'A line of the list names no image', { where, expected: 'a JSON string or an object with "image"', got: line.slice(0, 80) });
+  if (typeof image !== 'string')
+    throw new Blip2Error('INVALID_ARGUMENT', 'A line of the list names no image', {
+      where,
+      expected: 'a JSON string or an object with "image"',
+      got: line.slice(0, 80),
+    });
   return image;
 }
 

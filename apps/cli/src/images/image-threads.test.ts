@@ -1,7 +1,8 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import type { OpenImage } from '../model/model-port.ts';
-import { imageThreads, type ImageThread } from './image-threads.ts';
+import { type ImageThread, imageThreads } from './image-threads.ts';
 
 const { signal } = new AbortController();
 
@@ -20,7 +21,10 @@ function fakeThreads(): { readonly start: () => ImageThread; readonly disposed: 
         if (source === 'bad') throw new Blip2Error('INVALID_IMAGE', 'no image');
         return { image: { type: 'uint8', dims: [1, 1, 3], data: new Uint8Array(3) }, width, height: 1 };
       };
-      return { host: { [Symbol.asyncDispose]: async () => void disposed.push(width) }, part: Promise.resolve({ open }) };
+      return {
+        host: { [Symbol.asyncDispose]: async () => void disposed.push(width) },
+        part: Promise.resolve({ open }),
+      };
     },
   };
 }
@@ -41,7 +45,9 @@ describe('a thread that is lost', () => {
   test('leaves nobody waiting', async () => {
     const { start } = fakeThreads();
     const threads = imageThreads(1, start);
-    const opened = await Promise.allSettled(['lost', 'a', 'bad', 'b'].map((source) => threads.open(source, { signal })));
+    const opened = await Promise.allSettled(
+      ['lost', 'a', 'bad', 'b'].map((source) => threads.open(source, { signal })),
+    );
     expect(opened.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
   });
 });

@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { createPartHost, type PartHost } from '@blip2/runtime';
+
 import type { ImageReader } from '../model/model-port.ts';
 import type { ImagePart } from './image-part.ts';
 
@@ -10,7 +11,8 @@ export interface ImageThread {
 }
 
 /**
- * Opens images on `count` other threads, so that decoding and resizing never hold up the thread that hands out the model's tokens. Each opens one at a time.
+ * Opens images on `count` other threads, so that decoding and resizing never hold up the thread that hands out the
+ * model's tokens. Each opens one at a time.
  * A thread that is lost (its memory ran out) fails the image that it had, and is replaced.
  */
 export function imageThreads(count: number, start: () => ImageThread = startThread): ImageReader {
@@ -37,7 +39,8 @@ export function imageThreads(count: number, start: () => ImageThread = startThre
         // A URL is no plain data; its text means the same to the decoder.
         return await part.open(source instanceof URL ? source.href : source, options);
       } catch (error) {
-        if (error instanceof Blip2Error && error.code === 'WORKER_FAILED' && !options.signal.aborted) threads[index] = start();
+        if (error instanceof Blip2Error && error.code === 'WORKER_FAILED' && !options.signal.aborted)
+          threads[index] = start();
         throw error;
       } finally {
         release(index);
@@ -51,7 +54,10 @@ export function imageThreads(count: number, start: () => ImageThread = startThre
 
 function startThread(): ImageThread {
   const host = createPartHost({ isolate: 'worker' });
-  const part = host.create<ImagePart>({ module: new URL('./image-part.js', import.meta.url), export: 'createImagePart' });
+  const part = host.create<ImagePart>({
+    module: new URL('./image-part.js', import.meta.url),
+    export: 'createImagePart',
+  });
   // Whoever opens an image is told.
   part.catch(() => {});
   return { host, part };

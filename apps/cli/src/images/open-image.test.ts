@@ -1,18 +1,23 @@
-import { BlipImageProcessor, encodeJpeg } from '@blip2/processor';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+
+import { BlipImageProcessor, encodeJpeg } from '@blip2/processor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { repository } from '../fakes/spawn-blip2.ts';
 import type { ImageReader } from '../model/model-port.ts';
 import { resizingOf } from '../model/resizing-of.ts';
-import { openImage } from './open-image.ts';
 import { imageThreads } from './image-threads.ts';
+import { openImage } from './open-image.ts';
 
 const star = join(repository, 'examples/one-large-star.png');
 const { signal } = new AbortController();
 /** Larger and smaller than the images, and of another shape. */
-const processors = [{ height: 224, width: 224 }, { height: 20, width: 33 }].map((size) => BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, size }));
+const processors = [
+  { height: 224, width: 224 },
+  { height: 20, width: 33 },
+].map((size) => BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, size }));
 
 let threads: ImageReader;
 beforeAll(() => {
@@ -23,18 +28,30 @@ afterAll(() => threads[Symbol.asyncDispose]());
 describe('an image resized in advance', () => {
   test.each(processors)('gives exactly the pixel values that it gives itself ($settings.size)', async (processor) => {
     const { image } = await openImage(star, { resizing: resizingOf(processor), signal });
-    expect(image.dims.slice(0, 2)).toEqual('height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : []);
+    expect(image.dims.slice(0, 2)).toEqual(
+      'height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : [],
+    );
     const [prepared, whole] = [await processor.process(image), await processor.process(star)];
     expect(prepared.pixelValues).toEqual(whole.pixelValues);
   });
 
   test('is left as it is for a processor that does not resize', () => {
-    expect(resizingOf(BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, doResize: false }))).toBeUndefined();
+    expect(
+      resizingOf(BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, doResize: false })),
+    ).toBeUndefined();
   });
 
   test('still has its own proportions in a small JPEG', async () => {
-    const jpeg = await encodeJpeg({ type: 'uint8', dims: [500, 1000, 3], data: new Uint8Array(500 * 1000 * 3).fill(90) });
-    const { width, height, thumbnail } = await openImage(jpeg, { resizing: { height: 32, width: 32, resample: 'bicubic' }, thumbnail: true, signal });
+    const jpeg = await encodeJpeg({
+      type: 'uint8',
+      dims: [500, 1000, 3],
+      data: new Uint8Array(500 * 1000 * 3).fill(90),
+    });
+    const { width, height, thumbnail } = await openImage(jpeg, {
+      resizing: { height: 32, width: 32, resample: 'bicubic' },
+      thumbnail: true,
+      signal,
+    });
     expect({ width, height }).toEqual({ width: 1000, height: 500 });
     expect(thumbnail).toMatchObject({ width: 320, height: 160 });
     expect((await openImage(thumbnail!.jpeg, { signal })).image.dims).toEqual([160, 320, 3]);
@@ -57,12 +74,17 @@ describe('on other threads', () => {
 
   test('more at a time than there are threads: each gets its own', async () => {
     const sizes = [5, 6, 7, 8, 9, 10];
-    const opened = await Promise.all(sizes.map((side) => threads.open(star, { resizing: { height: side, width: side, resample: 'box' }, signal })));
+    const opened = await Promise.all(
+      sizes.map((side) => threads.open(star, { resizing: { height: side, width: side, resample: 'box' }, signal })),
+    );
     expect(opened.map(({ image }) => image.dims[0])).toEqual(sizes);
   });
 
   test('failures keep their code and message; the next image is opened', async () => {
-    await expect(threads.open('/nowhere/x.png', { signal })).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('/nowhere/x.png') });
+    await expect(threads.open('/nowhere/x.png', { signal })).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining('/nowhere/x.png'),
+    });
     await expect(threads.open(Uint8Array.of(1, 2, 3), { signal })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     await expect(threads.open(star, { signal })).resolves.toMatchObject({ image: { type: 'uint8' } });
   });

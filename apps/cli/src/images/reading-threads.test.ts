@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
+
 import type { ImageInput } from './image-input.ts';
 import { readingThreads } from './reading-threads.ts';
 
 const images = (...inputs: readonly ImageInput[]): { input: ImageInput }[] => inputs.map((input) => ({ input }));
 const file: ImageInput = { name: 'a', source: 'a' };
 
-test.each([[1, 1], [2, 1], [8, 2], [16, 4], [128, 4]])('%i cores: %i threads', (cores, threads) => {
+test.each([
+  [1, 1],
+  [2, 1],
+  [8, 2],
+  [16, 4],
+  [128, 4],
+])('%i cores: %i threads', (cores, threads) => {
   expect(readingThreads(images(file), cores)).toBe(threads);
 });
 

@@ -1,5 +1,6 @@
 import type { CheckpointOrigin } from '@blip2/checkpoint';
 import type { PrecisionChoice } from '@blip2/interfaces';
+
 import type { Failure } from '../failure.ts';
 
 /** The parts of a BLIP-2 model, as `inspect` names them. */
@@ -40,7 +41,10 @@ export interface PartReport {
 }
 
 export interface MemoryReport {
-  /** To work on one image in float32 without reading weights from disk again: all weights, the cache of one text, and working memory. */
+  /**
+   * To work on one image in float32 without reading weights from disk again: all weights, the cache of one text, and
+   * working memory.
+   */
   readonly neededBytes: number;
   /** Of these, weights that are mapped where they lie and cost no memory of the process. */
   readonly mappedBytes: number;
@@ -70,7 +74,10 @@ export interface CheckpointReport {
   readonly hiddenSizes?: PartSizes;
   /** Whose names the weights have: those of the hub, or those of LAVIS. */
   readonly origin?: CheckpointOrigin;
-  /** Tensors that the model needs and the checkpoint lacks, and those that it does not read, by their names in the Hugging Face layout. */
+  /**
+   * Tensors that the model needs and the checkpoint lacks, and those that it does not read, by their names in the
+   * Hugging Face layout.
+   */
   readonly missing?: readonly string[];
   readonly unexpected?: readonly string[];
   readonly files?: number;

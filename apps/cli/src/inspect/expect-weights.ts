@@ -7,15 +7,25 @@ export interface ExpectedTensor {
   readonly shape: readonly number[];
 }
 
-/** Throws `MISSING_WEIGHT` with the names of tensors that the model would not find, or `SHAPE_MISMATCH` for the first that it would not find as it needs it. */
+/**
+ * Throws `MISSING_WEIGHT` with the names of tensors that the model would not find, or `SHAPE_MISMATCH` for the first
+ * that it would not find as it needs it.
+ */
 export function expectWeights(expected: readonly ExpectedTensor[], { folder, tensors }: WeightStore): void {
   const missing = missingTensors(expected, tensors);
-  if (missing.length > 0) throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, { where: folder, expected: listNames(missing) });
+  if (missing.length > 0)
+    throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, {
+      where: folder,
+      expected: listNames(missing),
+    });
   for (const { name, shape } of expected) {
     const stored = tensors.get(name);
     if (!stored || String(stored.shape) === String(shape)) continue;
     throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
-      where: stored.file, expected: `[${shape.join(', ')}]`, got: `[${stored.shape.join(', ')}]`, fix: 'Use the config.json that belongs to these weights',
+      where: stored.file,
+      expected: `[${shape.join(', ')}]`,
+      got: `[${stored.shape.join(', ')}]`,
+      fix: 'Use the config.json that belongs to these weights',
     });
   }
 }

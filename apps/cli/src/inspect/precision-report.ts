@@ -1,14 +1,23 @@
+import { type ModelConfig, plannedFiles } from '@blip2/blip2';
 import { plannedBytes } from '@blip2/checkpoint';
-import { plannedFiles, type ModelConfig } from '@blip2/blip2';
 import type { PlannedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
+
 import type { Precision, PrecisionSize } from './checkpoint-report.ts';
 
 export const PRECISIONS: readonly Precision[] = ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'];
 
 const FLOAT32_BYTES = 4;
 
-/** What a checkpoint weighs in a precision, by the very plan that conversion follows: the files that it makes, and what is read from the checkpoint beside them. */
-export function precisionSize(config: ModelConfig, store: WeightStore, own: readonly StoredTensor[], precision: Precision): PrecisionSize {
+/**
+ * What a checkpoint weighs in a precision, by the very plan that conversion follows: the files that it makes, and what
+ * is read from the checkpoint beside them.
+ */
+export function precisionSize(
+  config: ModelConfig,
+  store: WeightStore,
+  own: readonly StoredTensor[],
+  precision: Precision,
+): PrecisionSize {
   const files = plannedFiles(config, store, precision);
   const planned = new Set(files.flatMap(({ weights }) => weights.map(({ name }) => name)));
   const rest = own.filter(({ name }) => !planned.has(name) || isTable(name));
@@ -17,7 +26,11 @@ export function precisionSize(config: ModelConfig, store: WeightStore, own: read
   const widened = rest.filter(({ dtype }) => dtype !== 'F32').reduce((sum, tensor) => sum + float32Bytes(tensor), 0);
   // Integers are packed into one copy on the heap when their graph is loaded.
   const packed = files.reduce((sum, { weights }) => sum + plannedBytes(weights.filter(isInteger), store.folder), 0);
-  return { bytes: convertedBytes + restBytes, convertedBytes, heapBytes: Math.min(convertedBytes + restBytes, packed + widened) };
+  return {
+    bytes: convertedBytes + restBytes,
+    convertedBytes,
+    heapBytes: Math.min(convertedBytes + restBytes, packed + widened),
+  };
 }
 
 function isInteger({ precision }: PlannedWeight): boolean {

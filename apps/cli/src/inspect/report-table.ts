@@ -1,4 +1,5 @@
 import { listNames } from '@blip2/blip2';
+
 import { oneLine } from '../output/one-line.ts';
 import type { CheckpointReport, MemoryReport, PartReport, PrecisionSize, TaskReport } from './checkpoint-report.ts';
 import { PRECISIONS } from './precision-report.ts';
@@ -7,18 +8,57 @@ import { PRECISIONS } from './precision-report.ts';
 export function reportTable(report: CheckpointReport): string {
   const { image, tokens, layers, hiddenSizes, bytes } = report;
   const rows: (readonly [string, string])[] = [['model', oneLine(report.model)]];
-  if (report.architecture) rows.push(['architecture', oneLine(`${report.architecture}${report.languageModel ? `, language model ${report.languageModel}` : ''}`)]);
-  if (image) rows.push(['image', `${image.size} x ${image.size} pixels, ${image.patches} patches of ${image.patchSize} x ${image.patchSize}`]);
-  if (tokens) rows.push(['tokens', `${tokens.queries} queries per image${tokens.vocabulary ? `, vocabulary ${count(tokens.vocabulary)}` : ''}${tokens.positions ? `, at most ${count(tokens.positions)} positions` : ''}`]);
-  if (layers && hiddenSizes) rows.push(['layers x width', `vision ${layers.vision} x ${hiddenSizes.vision}, Q-Former ${layers.qformer} x ${hiddenSizes.qformer}${layers.language ? `, language ${layers.language} x ${hiddenSizes.language}` : ''}`]);
-  if (report.parts) rows.push(...report.parts.map((part) => [part.part, partLine(part)] as const), ['in all', `${count(report.parameters ?? 0)} parameters in ${report.files} file${report.files === 1 ? '' : 's'}`]);
-  if (report.origin) rows.push(['names', report.origin === 'lavis' ? 'of LAVIS; the vision encoder and the language model may lie elsewhere' : 'of the Hugging Face layout']);
-  if (report.missing?.length) rows.push(['missing', `${count(report.missing.length)} tensors: ${oneLine(listNames(report.missing))}`]);
-  if (report.unexpected?.length) rows.push(['not read', `${count(report.unexpected.length)} tensors: ${oneLine(listNames(report.unexpected))}`]);
+  if (report.architecture)
+    rows.push([
+      'architecture',
+      oneLine(`${report.architecture}${report.languageModel ? `, language model ${report.languageModel}` : ''}`),
+    ]);
+  if (image)
+    rows.push([
+      'image',
+      `${image.size} x ${image.size} pixels, ${image.patches} patches of ${image.patchSize} x ${image.patchSize}`,
+    ]);
+  if (tokens)
+    rows.push([
+      'tokens',
+      `${tokens.queries} queries per image${tokens.vocabulary ? `, vocabulary ${count(tokens.vocabulary)}` : ''}${tokens.positions ? `, at most ${count(tokens.positions)} positions` : ''}`,
+    ]);
+  if (layers && hiddenSizes)
+    rows.push([
+      'layers x width',
+      `vision ${layers.vision} x ${hiddenSizes.vision}, Q-Former ${layers.qformer} x ${hiddenSizes.qformer}${layers.language ? `, language ${layers.language} x ${hiddenSizes.language}` : ''}`,
+    ]);
+  if (report.parts)
+    rows.push(...report.parts.map((part) => [part.part, partLine(part)] as const), [
+      'in all',
+      `${count(report.parameters ?? 0)} parameters in ${report.files} file${report.files === 1 ? '' : 's'}`,
+    ]);
+  if (report.origin)
+    rows.push([
+      'names',
+      report.origin === 'lavis'
+        ? 'of LAVIS; the vision encoder and the language model may lie elsewhere'
+        : 'of the Hugging Face layout',
+    ]);
+  if (report.missing?.length)
+    rows.push(['missing', `${count(report.missing.length)} tensors: ${oneLine(listNames(report.missing))}`]);
+  if (report.unexpected?.length)
+    rows.push(['not read', `${count(report.unexpected.length)} tensors: ${oneLine(listNames(report.unexpected))}`]);
   if (bytes) rows.push(['size', `${size(bytes.stored)} stored`]);
-  if (report.download) rows.push(['download', `${size(report.download.missingBytes)} to bring, licence ${report.download.licence ? oneLine(report.download.licence) : 'not named'}; only configuration and headers were read`]);
+  if (report.download)
+    rows.push([
+      'download',
+      `${size(report.download.missingBytes)} to bring, licence ${report.download.licence ? oneLine(report.download.licence) : 'not named'}; only configuration and headers were read`,
+    ]);
   const { precisions, memory } = report;
-  if (precisions && memory) rows.push(...PRECISIONS.map((precision) => [`in ${precision}`, precisionLine(precisions[precision], memory.byPrecision[precision])] as const), ['memory', memoryLine(memory)]);
+  if (precisions && memory)
+    rows.push(
+      ...PRECISIONS.map(
+        (precision) =>
+          [`in ${precision}`, precisionLine(precisions[precision], memory.byPrecision[precision])] as const,
+      ),
+      ['memory', memoryLine(memory)],
+    );
   if (report.tasks) rows.push(...taskRows(report.tasks));
   rows.push(['runs', report.unsupported.length > 0 ? 'no' : `yes, in ${report.runs.join(', ')}`]);
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -29,7 +69,10 @@ function partLine({ parameters, bytes, tensors, dtypes }: PartReport): string {
   return `${count(parameters)} parameters, ${size(bytes)}, ${tensors} tensors in ${dtypes.join(', ')}`;
 }
 
-function precisionLine({ bytes, convertedBytes }: PrecisionSize, { neededBytes, fits }: MemoryReport['byPrecision']['fp32']): string {
+function precisionLine(
+  { bytes, convertedBytes }: PrecisionSize,
+  { neededBytes, fits }: MemoryReport['byPrecision']['fp32'],
+): string {
   const made = convertedBytes > 0 ? `, ${size(convertedBytes)} of it made once and kept` : ', read where it lies';
   return `${size(bytes)} of weights${made}; needs about ${size(neededBytes)} of memory, which ${fits ? 'fits' : 'does not fit'}`;
 }

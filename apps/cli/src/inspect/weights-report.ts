@@ -1,9 +1,14 @@
 import type { StoredTensor } from '@blip2/interfaces';
+
 import type { PartName, PartReport } from './checkpoint-report.ts';
 
 /** Where each part lies in a checkpoint of the hub. */
 const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
-  ['vision_model.', 'vision'], ['qformer.', 'qformer'], ['query_tokens', 'qformer'], ['language_projection.', 'projection'], ['language_model.', 'language'],
+  ['vision_model.', 'vision'],
+  ['qformer.', 'qformer'],
+  ['query_tokens', 'qformer'],
+  ['language_projection.', 'projection'],
+  ['language_model.', 'language'],
 ];
 const PART_ORDER: readonly PartName[] = ['vision', 'qformer', 'projection', 'language', 'other'];
 const FLOAT_TYPES: ReadonlySet<string> = new Set(['F64', 'F32', 'F16', 'BF16']);
@@ -16,7 +21,9 @@ export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
     if (!own) return [];
     const parameters = own.reduce((sum, tensor) => sum + elementsOf(tensor), 0);
     const bytes = own.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    return [{ part, parameters, bytes, tensors: own.length, dtypes: [...new Set(own.map(({ dtype }) => dtype))].sort() }];
+    return [
+      { part, parameters, bytes, tensors: own.length, dtypes: [...new Set(own.map(({ dtype }) => dtype))].sort() },
+    ];
   });
 }
 

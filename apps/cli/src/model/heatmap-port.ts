@@ -1,4 +1,5 @@
 import type { RgbImage } from '@blip2/interfaces';
+
 import type { LoadSettings } from './model-port.ts';
 
 /** What a map is to show. */
@@ -48,4 +49,8 @@ export interface HeatmapModel extends AsyncDisposable {
   draw(image: RgbImage, options: DrawOptions): Promise<Heatmap>;
 }
 
-export type LoadHeatmapModel = (source: string, subject: HeatmapSubject, settings: LoadSettings) => Promise<HeatmapModel>;
+export type LoadHeatmapModel = (
+  source: string,
+  subject: HeatmapSubject,
+  settings: LoadSettings,
+) => Promise<HeatmapModel>;

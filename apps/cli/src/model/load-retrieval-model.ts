@@ -1,6 +1,6 @@
+import { dtypeOption } from '../options/dtype.ts';
 import type { ImageTexts, Load, MatchScore, RetrievalModel } from './model-port.ts';
 import { openRetrieval } from './open-retrieval.ts';
-import { dtypeOption } from '../options/dtype.ts';
 import { resizingOf } from './resizing-of.ts';
 
 /** The library's retrieval tasks behind the port, in a worker thread. */
@@ -8,7 +8,12 @@ export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, 
   const retrieval = await openRetrieval(source, module, { ...settings, ...dtypeOption(dtype), isolate: 'worker' });
   return {
     async match(items, options) {
-      if (haveSameTexts(items)) return retrieval.match(items.map(({ image }) => image), items[0]?.texts ?? [], options);
+      if (haveSameTexts(items))
+        return retrieval.match(
+          items.map(({ image }) => image),
+          items[0]?.texts ?? [],
+          options,
+        );
       // A resumed run may have other texts left for each image.
       const results: (readonly MatchScore[])[] = [];
       for (const { image, texts } of items) results.push((await retrieval.match([image], texts, options))[0] ?? []);

@@ -1,6 +1,7 @@
 import type { DownloadPlan, LoadProgress } from '@blip2/checkpoint';
 import type { GenerationOptions, RgbImage } from '@blip2/interfaces';
 import type { ImageProcessorSettings } from '@blip2/processor';
+
 import type { Thumbnail } from '../report/sheet-html.ts';
 
 /** What one generated text came with. */
@@ -31,14 +32,24 @@ export interface CallOptions {
 /** All that the commands ask of a model. The real one is `loadModel`; tests bring a fake. */
 export interface TaskModel extends ImageModel {
   /** One result per image. */
-  caption(images: readonly RgbImage[], options: CallOptions & { readonly prompt?: string }): Promise<readonly TextResult[]>;
+  caption(
+    images: readonly RgbImage[],
+    options: CallOptions & { readonly prompt?: string },
+  ): Promise<readonly TextResult[]>;
   /** Per image, one result per question. Each image is encoded once. */
-  ask(images: readonly ImageQuestions[], options: CallOptions & { readonly rawPrompt: boolean }): Promise<readonly (readonly TextResult[])[]>;
+  ask(
+    images: readonly ImageQuestions[],
+    options: CallOptions & { readonly rawPrompt: boolean },
+  ): Promise<readonly (readonly TextResult[])[]>;
   /** The same for one image, as it is written. */
   streamCaption(image: RgbImage, options: CallOptions & { readonly prompt?: string }): TextStream;
   streamAnswer(image: RgbImage, question: string, options: CallOptions & { readonly rawPrompt: boolean }): TextStream;
   /** Per image, for each question all candidates, best first. Each image is encoded once. */
-  rank(images: readonly ImageQuestions[], candidates: readonly string[], options: RankSettings): Promise<readonly (readonly (readonly RankedAnswer[])[])[]>;
+  rank(
+    images: readonly ImageQuestions[],
+    candidates: readonly string[],
+    options: RankSettings,
+  ): Promise<readonly (readonly (readonly RankedAnswer[])[])[]>;
   /** A conversation about an image. */
   chat(image: RgbImage, options: CallOptions): Promise<Conversation>;
 }
@@ -65,7 +76,10 @@ export interface TextStream extends PromiseLike<TextResult>, AsyncIterable<strin
 }
 
 export interface Conversation extends AsyncDisposable {
-  /** A question that no longer fits beside what has been said is refused with `SEQUENCE_TOO_LONG`, and counts as not asked. */
+  /**
+   * A question that no longer fits beside what has been said is refused with `SEQUENCE_TOO_LONG`, and counts as not
+   * asked.
+   */
   ask(question: string, options: Pick<CallOptions, 'signal'>): TextStream;
   /** Forgets what has been said. */
   clear(): void;
@@ -88,7 +102,10 @@ export interface ImageTexts {
 /** What the commands ask of a retrieval checkpoint. */
 export interface RetrievalModel extends ImageModel {
   /** Per image, one score per text. Each image is encoded once. */
-  match(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly MatchScore[])[]>;
+  match(
+    items: readonly ImageTexts[],
+    options: Pick<CallOptions, 'signal'>,
+  ): Promise<readonly (readonly MatchScore[])[]>;
 }
 
 /** A part whose features `blip2 embed` writes. */
@@ -106,7 +123,10 @@ export interface EmbeddingModel extends ImageModel {
   /** One per text. */
   embedTexts(texts: readonly string[], options: Pick<CallOptions, 'signal'>): Promise<readonly Embedding[]>;
   /** Per image, one per text. */
-  embedPairs(items: readonly ImageTexts[], options: Pick<CallOptions, 'signal'>): Promise<readonly (readonly Embedding[])[]>;
+  embedPairs(
+    items: readonly ImageTexts[],
+    options: Pick<CallOptions, 'signal'>,
+  ): Promise<readonly (readonly Embedding[])[]>;
 }
 
 export interface LoadSettings {
@@ -135,7 +155,10 @@ export interface Resizing extends Pick<ImageProcessorSettings, 'resample'> {
 
 /** A model that images are given to, many of them. */
 export interface ImageModel extends AsyncDisposable {
-  /** Images may be resized so before they are given: that changes nothing, and they take less memory. None where the model takes them as they are. */
+  /**
+   * Images may be resized so before they are given: that changes nothing, and they take less memory. None where the
+   * model takes them as they are.
+   */
   readonly resizing?: Resizing | undefined;
 }
 
@@ -154,7 +177,10 @@ export interface OpenedImage {
   readonly width: number;
   readonly height: number;
 }
-/** Decodes an image, upright, to RGB levels, and resizes it where that is asked for. Throws `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`. */
+/**
+ * Decodes an image, upright, to RGB levels, and resizes it where that is asked for. Throws `INVALID_IMAGE`,
+ * `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE` or `MISSING_FILE`.
+ */
 export type OpenImage = (source: string | URL | Uint8Array, options: OpenImageOptions) => Promise<OpenedImage>;
 
 /** Opens images somewhere else. */

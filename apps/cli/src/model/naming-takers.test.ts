@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+
 import { expect, test } from 'vitest';
+
 import { repository, spawnBlip2 } from '../fakes/spawn-blip2.ts';
 
 const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
@@ -13,5 +15,7 @@ test.each([
 ])('%s says which commands read a checkpoint of InstructBLIP', async (_command, argv) => {
   const { exitCode, stdout, stderr } = await spawnBlip2(argv);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-  expect(stderr).toMatch(/^UNSUPPORTED_ARCHITECTURE: The command does not read checkpoints of InstructBLIP .*expected BLIP-2, got InstructBLIP\. caption, ask, chat, rank and inspect read it\n$/);
+  expect(stderr).toMatch(
+    /^UNSUPPORTED_ARCHITECTURE: The command does not read checkpoints of InstructBLIP .*expected BLIP-2, got InstructBLIP\. caption, ask, chat, rank and inspect read it\n$/,
+  );
 });

@@ -1,11 +1,18 @@
-import { Blip2Retrieval, createBlip2Retrieval, openCheckpointParts, type LoadOptions } from '@blip2/blip2';
+import { Blip2Retrieval, createBlip2Retrieval, type LoadOptions, openCheckpointParts } from '@blip2/blip2';
+
 import { assemble } from '../module/assemble.ts';
 
 type Options = LoadOptions & { readonly signal: AbortSignal };
 
 /** The tasks of a retrieval checkpoint; with a module, behind the encoder that it has. */
-export async function openRetrieval(source: string, module: string | undefined, options: Options): Promise<Blip2Retrieval> {
-  return module === undefined ? Blip2Retrieval.fromPretrained(source, options) : openWithModule(source, module, options);
+export async function openRetrieval(
+  source: string,
+  module: string | undefined,
+  options: Options,
+): Promise<Blip2Retrieval> {
+  return module === undefined
+    ? Blip2Retrieval.fromPretrained(source, options)
+    : openWithModule(source, module, options);
 }
 
 async function openWithModule(source: string, file: string, options: Options): Promise<Blip2Retrieval> {
@@ -15,7 +22,15 @@ async function openWithModule(source: string, file: string, options: Options): P
     const parts = keep(await openCheckpointParts(source, options));
     const { model, processor } = keep(await Blip2Retrieval.fromPretrained(parts.folder, options));
     const { folder, config } = parts;
-    const given = keep(await givenSeeingParts(file, ['vision'], async () => ({ folder, config, parts, processor, signal: options.signal })));
+    const given = keep(
+      await givenSeeingParts(file, ['vision'], async () => ({
+        folder,
+        config,
+        parts,
+        processor,
+        signal: options.signal,
+      })),
+    );
     return createBlip2Retrieval({ ...model, processor, visionModel: given.parts.vision ?? model.visionModel }, dispose);
   });
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+
 import { assemble } from './assemble.ts';
 
 function recorder(): { readonly disposed: string[]; part(name: string, failure?: Error): AsyncDisposable } {

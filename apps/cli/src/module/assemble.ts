@@ -6,7 +6,10 @@ export interface Opened {
   dispose(): Promise<void>;
 }
 
-/** Puts something together of what it opens, which the result disposes of with `dispose`; where it fails on the way, that is done at once. */
+/**
+ * Puts something together of what it opens, which the result disposes of with `dispose`; where it fails on the way,
+ * that is done at once.
+ */
 export async function assemble<Whole>(put: (opened: Opened) => Promise<Whole>): Promise<Whole> {
   const opened = createOpened();
   try {

@@ -1,6 +1,8 @@
-import { decodeImage } from '@blip2/processor';
 import { join } from 'node:path';
+
+import { decodeImage } from '@blip2/processor';
 import { describe, expect, test } from 'vitest';
+
 import { repository } from '../fakes/spawn-blip2.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
@@ -33,7 +35,11 @@ async function scoresWith(code: string | undefined): Promise<unknown> {
   return await model.match([{ image: await image(), texts }], { signal });
 }
 
-async function featuresWith(code: string | undefined, part: EmbedPart, folder: string): Promise<{ readonly dims: readonly number[]; readonly values: readonly number[] }> {
+async function featuresWith(
+  code: string | undefined,
+  part: EmbedPart,
+  folder: string,
+): Promise<{ readonly dims: readonly number[]; readonly values: readonly number[] }> {
   await using model = await loadEmbeddingModel(folder, part, await settings(code));
   const [features] = await model.embedImages([await image()], { signal });
   return { dims: features?.dims ?? [], values: [...(features?.data ?? [])] };
@@ -51,10 +57,17 @@ describe('an encoder of a module', () => {
   test('is what embed takes features of', async () => {
     const own = await featuresWith(undefined, 'vision', demoModelFolder);
     expect(own.values.some((value) => value !== 0)).toBe(true);
-    expect(await featuresWith(scaled(2), 'vision', demoModelFolder)).toEqual({ dims: own.dims, values: own.values.map((value) => 2 * value) });
+    expect(await featuresWith(scaled(2), 'vision', demoModelFolder)).toEqual({
+      dims: own.dims,
+      values: own.values.map((value) => 2 * value),
+    });
   });
 
-  test.each([['qformer', demoModelFolder], ['projection', demoModelFolder], ['image-proj', demoRetrievalFolder]] as const)('is what the features of %s come from', async (part, folder) => {
+  test.each([
+    ['qformer', demoModelFolder],
+    ['projection', demoModelFolder],
+    ['image-proj', demoRetrievalFolder],
+  ] as const)('is what the features of %s come from', async (part, folder) => {
     const own = await featuresWith(undefined, part, folder);
     expect(await featuresWith(scaled(1), part, folder)).toEqual(own);
     expect((await featuresWith(scaled(0), part, folder)).values).not.toEqual(own.values);
@@ -70,22 +83,57 @@ test('a Q-Former of a module is what embed takes features of', async () => {
   expect((await featuresWith(code, 'qformer', demoModelFolder)).values).toEqual(own.values.map((value) => -value));
 });
 
-const PART = (name: string): string => `export default { parts: async ({ parts }) => ({ ${name}: { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, architecture: 'causal', embeddingSize: 1, vocabularySize: 1, inFeatures: 7, outFeatures: 7, encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} } }) };`;
+const PART = (name: string): string =>
+  `export default { parts: async ({ parts }) => ({ ${name}: { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, architecture: 'causal', embeddingSize: 1, vocabularySize: 1, inFeatures: 7, outFeatures: 7, encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} } }) };`;
 
 describe('what has no place', () => {
   test.each([
-    ['no parts', 'export default { questionTemplate: (question) => question };', 'INVALID_ARGUMENT', 'this one has none'],
+    [
+      'no parts',
+      'export default { questionTemplate: (question) => question };',
+      'INVALID_ARGUMENT',
+      'this one has none',
+    ],
     ['a Q-Former', PART('qformer'), 'INVALID_ARGUMENT', 'expected vision, got qformer'],
-    ['an encoder of another width', PART('vision'), 'SHAPE_MISMATCH', 'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128'],
+    [
+      'an encoder of another width',
+      PART('vision'),
+      'SHAPE_MISMATCH',
+      'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128',
+    ],
   ])('of a retrieval checkpoint, %s, is refused', async (_what, code, expected, words) => {
-    await expect(loadRetrievalModel(demoRetrievalFolder, await settings(code))).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) });
+    await expect(loadRetrievalModel(demoRetrievalFolder, await settings(code))).rejects.toMatchObject({
+      code: expected,
+      message: expect.stringContaining(words),
+    });
   });
 
   test.each([
-    ['a language model', 'vision', PART('language'), 'INVALID_ARGUMENT', 'expected vision, qformer, projection, got language'],
-    ['an encoder of another width', 'qformer', PART('vision'), 'SHAPE_MISMATCH', 'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128'],
-    ['a projection of another width', 'projection', PART('projection'), 'SHAPE_MISMATCH', 'qformer.hiddenSize is 96 but projection.inFeatures is 7'],
+    [
+      'a language model',
+      'vision',
+      PART('language'),
+      'INVALID_ARGUMENT',
+      'expected vision, qformer, projection, got language',
+    ],
+    [
+      'an encoder of another width',
+      'qformer',
+      PART('vision'),
+      'SHAPE_MISMATCH',
+      'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128',
+    ],
+    [
+      'a projection of another width',
+      'projection',
+      PART('projection'),
+      'SHAPE_MISMATCH',
+      'qformer.hiddenSize is 96 but projection.inFeatures is 7',
+    ],
   ] as const)('of features, %s, is refused', async (_what, part, code, expected, words) => {
-    await expect(loadEmbeddingModel(demoModelFolder, part, await settings(code))).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) });
+    await expect(loadEmbeddingModel(demoModelFolder, part, await settings(code))).rejects.toMatchObject({
+      code: expected,
+      message: expect.stringContaining(words),
+    });
   });
 });

@@ -1,7 +1,9 @@
-import { decodeImage } from '@blip2/processor';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
+import { decodeImage } from '@blip2/processor';
 import { describe, expect, test } from 'vitest';
+
 import { runFake } from '../fakes/fake-environment.ts';
 import { repository } from '../fakes/spawn-blip2.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
@@ -18,8 +20,8 @@ async function load(code: string): Promise<TaskModel> {
 const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
 const generation = { maxNewTokens: 12 };
 
-describe('a module of the user\'s', () => {
-  test('puts a part in the place of the checkpoint\'s, and it is disposed of with the model', async () => {
+describe("a module of the user's", () => {
+  test("puts a part in the place of the checkpoint's, and it is disposed of with the model", async () => {
     const model = await load(`
       let disposals = 0;
       export default {
@@ -45,9 +47,17 @@ describe('a module of the user\'s', () => {
     const opened = await image();
     const [caption] = await model.caption([opened], { generation, signal });
     expect([caption?.text.includes('blue'), caption?.tokenIds.length]).toEqual([false, 2]);
-    const [[answer] = []] = await model.ask([{ image: opened, questions: ['what color is it?'] }], { generation, rawPrompt: false, signal });
+    const [[answer] = []] = await model.ask([{ image: opened, questions: ['what color is it?'] }], {
+      generation,
+      rawPrompt: false,
+      signal,
+    });
     expect(answer?.text).toBe('triangle');
-    const [[ranked] = []] = await model.rank([{ image: opened, questions: ['what color is it?'] }], ['triangle', 'green'], { rawPrompt: false, perToken: false, signal });
+    const [[ranked] = []] = await model.rank(
+      [{ image: opened, questions: ['what color is it?'] }],
+      ['triangle', 'green'],
+      { rawPrompt: false, perToken: false, signal },
+    );
     expect(ranked?.[0]?.text).toBe('triangle');
     await using chat = await model.chat(opened, { generation, signal });
     expect((await chat.ask('what color is it?', { signal })).text).toBe('two');
@@ -62,9 +72,24 @@ describe('a module of the user\'s', () => {
     ['no parts', 'export default { parts: () => undefined };', undefined, ''],
     ['parts that are none', 'export default { parts: () => "none" };', 'INVALID_ARGUMENT', 'gives an object'],
     ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'no such part'],
-    ['half a part', 'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, async [Symbol.asyncDispose]() {} } }) };', 'INVALID_ARGUMENT', 'encode: function'],
-    ['a part that stays', 'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, encode() {} } }) };', 'INVALID_ARGUMENT', 'disposed'],
-    ['another width', 'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 7, encode() {}, async [Symbol.asyncDispose]() {} } }) };', 'SHAPE_MISMATCH', 'vision.hiddenSize is 7'],
+    [
+      'half a part',
+      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, async [Symbol.asyncDispose]() {} } }) };',
+      'INVALID_ARGUMENT',
+      'encode: function',
+    ],
+    [
+      'a part that stays',
+      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, encode() {} } }) };',
+      'INVALID_ARGUMENT',
+      'disposed',
+    ],
+    [
+      'another width',
+      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 7, encode() {}, async [Symbol.asyncDispose]() {} } }) };',
+      'SHAPE_MISMATCH',
+      'vision.hiddenSize is 7',
+    ],
   ])('with %s is loaded or refused', async (_what, code, expected, words) => {
     const loading = load(code);
     if (expected === undefined) return void (await (await loading)[Symbol.asyncDispose]());
@@ -83,9 +108,20 @@ describe('a module of the user\'s', () => {
 describe('--module', () => {
   test('reaches the model from every command that takes parts, and no other takes it', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.mjs': '' });
-    for (const argv of [['caption', at('a')], ['ask', at('a'), '-q', 'what?'], ['rank', at('a'), '-q', 'what?', '-c', 'x'], ['chat', at('a')], ['match', at('a'), '-t', 'x'], ['embed', at('a'), '--json'], ['embed', '-t', 'x', '--json']]) {
+    for (const argv of [
+      ['caption', at('a')],
+      ['ask', at('a'), '-q', 'what?'],
+      ['rank', at('a'), '-q', 'what?', '-c', 'x'],
+      ['chat', at('a')],
+      ['match', at('a'), '-t', 'x'],
+      ['embed', at('a'), '--json'],
+      ['embed', '-t', 'x', '--json'],
+    ]) {
       const { calls } = await runFake([...argv, '--module', at('mine.mjs')]);
-      expect(calls.find(({ name }) => name === 'load'), argv[0]).toMatchObject({ settings: { module: at('mine.mjs') } });
+      expect(
+        calls.find(({ name }) => name === 'load'),
+        argv[0],
+      ).toMatchObject({ settings: { module: at('mine.mjs') } });
     }
     expect((await runFake(['heatmap', at('a'), '-o', at('a.png'), '--module', at('mine.mjs')])).exitCode).toBe(2);
     expect((await runFake(['caption', at('a'), '--module', at('none.mjs')])).exitCode).toBe(2);

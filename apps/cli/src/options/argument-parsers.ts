@@ -11,7 +11,10 @@ export function integer(value: string): number {
 
 function integerFrom(least: number, value: string): number {
   const parsed = /^[+-]?\d+$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(parsed) || parsed < least) throw new InvalidArgumentError(least === -Infinity ? 'Expected a whole number.' : `Expected a whole number of at least ${least}.`);
+  if (!Number.isSafeInteger(parsed) || parsed < least)
+    throw new InvalidArgumentError(
+      least === -Infinity ? 'Expected a whole number.' : `Expected a whole number of at least ${least}.`,
+    );
   return parsed;
 }
 

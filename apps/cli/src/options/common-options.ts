@@ -1,4 +1,5 @@
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
+
 import { positiveInteger } from './argument-parsers.ts';
 
 /** Rows that are decoded together when nothing else is said. */
@@ -40,7 +41,9 @@ export interface ImageOptions extends OutputOptions, ModelOptions, UrlOptions {
 }
 
 export function addOutputOptions(command: Command): Command {
-  return addReportOptions(command).addOption(new Option('-o, --output <file>', 'Write results to a file instead of stdout').helpGroup('Output:'));
+  return addReportOptions(command).addOption(
+    new Option('-o, --output <file>', 'Write results to a file instead of stdout').helpGroup('Output:'),
+  );
 }
 
 export function addReportOptions(command: Command): Command {
@@ -53,25 +56,56 @@ export function addReportOptions(command: Command): Command {
 export function addModelOptions(command: Command): Command {
   const group = 'Model:';
   return command
-    .addOption(new Option('-m, --model <model>', 'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl (default: the built-in demo)').helpGroup(group))
-    .addOption(new Option('--dtype <precision>', 'fp32 (default), int8, q8, q4, fast, small; or by part: vision=int8,language=q4').helpGroup(group))
-    .addOption(new Option('--device <name>', 'Where to run (default: cpu); cuda and others where onnxruntime has them, untested').helpGroup(group))
-    .addOption(new Option('--threads <n>', 'Threads within one operator (default: one per core)').argParser(positiveInteger).helpGroup(group))
+    .addOption(
+      new Option(
+        '-m, --model <model>',
+        'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl (default: the built-in demo)',
+      ).helpGroup(group),
+    )
+    .addOption(
+      new Option(
+        '--dtype <precision>',
+        'fp32 (default), int8, q8, q4, fast, small; or by part: vision=int8,language=q4',
+      ).helpGroup(group),
+    )
+    .addOption(
+      new Option(
+        '--device <name>',
+        'Where to run (default: cpu); cuda and others where onnxruntime has them, untested',
+      ).helpGroup(group),
+    )
+    .addOption(
+      new Option('--threads <n>', 'Threads within one operator (default: one per core)')
+        .argParser(positiveInteger)
+        .helpGroup(group),
+    )
     .addOption(new Option('--offline', 'Never ask the network for a model').helpGroup(group));
 }
 
 export function addUrlOptions(command: Command): Command {
-  return command.addOption(new Option('--allow-private-urls', 'Fetch URLs of this machine and its network too').helpGroup('Images:'));
+  return command.addOption(
+    new Option('--allow-private-urls', 'Fetch URLs of this machine and its network too').helpGroup('Images:'),
+  );
 }
 
 export function addImageOptions(command: Command): Command {
   command
     .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
-    .addOption(new Option('--batch-size <n>', 'Rows that go through the model together').argParser(positiveInteger).default(DEFAULT_BATCH_SIZE).helpGroup('Images:'));
+    .addOption(
+      new Option('--batch-size <n>', 'Rows that go through the model together')
+        .argParser(positiveInteger)
+        .default(DEFAULT_BATCH_SIZE)
+        .helpGroup('Images:'),
+    );
   addUrlOptions(command);
   addOutputOptions(command);
   command
-    .addOption(new Option('--restart', 'Start over instead of going on with what the output holds (.jsonl, .csv, --sidecar, --format)').helpGroup('Output:'))
+    .addOption(
+      new Option(
+        '--restart',
+        'Start over instead of going on with what the output holds (.jsonl, .csv, --sidecar, --format)',
+      ).helpGroup('Output:'),
+    )
     .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
   return addModelOptions(command);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { dtypeOption } from './dtype.ts';
 
 describe('dtypeOption', () => {

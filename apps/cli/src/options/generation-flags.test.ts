@@ -1,12 +1,15 @@
 import { generationOptions } from '@blip2/interfaces';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { addGenerationOptions, generationSettingsOf } from './generation-flags.ts';
 
 function settings(...argv: string[]): unknown {
-  const command = addGenerationOptions(new Command()).exitOverride().configureOutput({ writeErr: () => {} });
+  const command = addGenerationOptions(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
   return generationSettingsOf(command.parse(argv, { from: 'user' }).opts());
 }
 
@@ -14,7 +17,16 @@ describe('generation flags', () => {
   test('exist for every option that a text can express', () => {
     const flags = addGenerationOptions(new Command()).options.map((option) => option.attributeName());
     const left = Object.keys(generationOptions).filter((name) => !flags.includes(name));
-    expect(left.sort()).toEqual(['logitsProcessors', 'numReturnSequences', 'outputLogits', 'outputScores', 'returnPrompt', 'signal', 'stoppingCriteria', 'streamer']);
+    expect(left.sort()).toEqual([
+      'logitsProcessors',
+      'numReturnSequences',
+      'outputLogits',
+      'outputScores',
+      'returnPrompt',
+      'signal',
+      'stoppingCriteria',
+      'streamer',
+    ]);
   });
 
   test('are left out where they were not given, so that defaults stay with the library', () => {
@@ -40,15 +52,26 @@ describe('generation flags', () => {
   });
 
   test.each([
-    ['--temperature', '0'], ['--temperature', ''], ['--top-p', '2'], ['--seed', '-1'], ['--max-new-tokens', '1.5'], ['--early-stopping', 'maybe'], ['--eos-token-id', '1,x'],
-    ['--bad-words-ids', '[1]'], ['--bad-words-ids', '{'], ['--sequence-bias', '[[[1],"x"]]'], ['--exponential-decay-length-penalty', '5'], ['--suppress-tokens', '-3'],
+    ['--temperature', '0'],
+    ['--temperature', ''],
+    ['--top-p', '2'],
+    ['--seed', '-1'],
+    ['--max-new-tokens', '1.5'],
+    ['--early-stopping', 'maybe'],
+    ['--eos-token-id', '1,x'],
+    ['--bad-words-ids', '[1]'],
+    ['--bad-words-ids', '{'],
+    ['--sequence-bias', '[[[1],"x"]]'],
+    ['--exponential-decay-length-penalty', '5'],
+    ['--suppress-tokens', '-3'],
   ])('%s refuses %s', (...argv) => {
     expect(() => settings(...argv)).toThrow(/is invalid/);
   });
 });
 
 describe('generation flags that change nothing', () => {
-  const without = (need: string, ...flags: string[]): string => `Note: without ${need} this changes nothing: ${flags.join(', ')}\n`;
+  const without = (need: string, ...flags: string[]): string =>
+    `Note: without ${need} this changes nothing: ${flags.join(', ')}\n`;
   async function notes(...argv: string[]): Promise<string> {
     const at = await temporaryFolder({ a: 'a cat' });
     // A model of its own, so that the note about the demo is not among them.
@@ -57,19 +80,50 @@ describe('generation flags that change nothing', () => {
     return stderr;
   }
 
-  test.each([['caption'], ['ask', '-q', 'what?'], ['chat']])('%s says so of those of sampling, in one line, and goes on', async (...command) => {
-    expect(await notes(...command, '--top-p', '0.9', '--temperature', '0.5')).toBe(without('--do-sample', '--temperature', '--top-p'));
-  });
+  test.each([['caption'], ['ask', '-q', 'what?'], ['chat']])(
+    '%s says so of those of sampling, in one line, and goes on',
+    async (...command) => {
+      expect(await notes(...command, '--top-p', '0.9', '--temperature', '0.5')).toBe(
+        without('--do-sample', '--temperature', '--top-p'),
+      );
+    },
+  );
 
   test('are all of sampling and of beam search', async () => {
-    const sampling = ['--temperature', '--top-k', '--top-p', '--min-p', '--typical-p', '--epsilon-cutoff', '--eta-cutoff'];
+    const sampling = [
+      '--temperature',
+      '--top-k',
+      '--top-p',
+      '--min-p',
+      '--typical-p',
+      '--epsilon-cutoff',
+      '--eta-cutoff',
+    ];
     const values = sampling.flatMap((flag) => [flag, flag === '--top-k' ? '5' : '0.25']);
-    expect(await notes('caption', ...values, '--length-penalty', '-1', '--early-stopping', 'never')).toBe(without('--do-sample', ...sampling) + without('--num-beams 2 or more', '--length-penalty', '--early-stopping'));
+    expect(await notes('caption', ...values, '--length-penalty', '-1', '--early-stopping', 'never')).toBe(
+      without('--do-sample', ...sampling) + without('--num-beams 2 or more', '--length-penalty', '--early-stopping'),
+    );
     expect(await notes('caption', ...values, '--do-sample', '--num-beams', '2', '--length-penalty', '-1')).toBe('');
   });
 
   test('are not those that say what is so anyway, nor a seed, and --quiet wants no notes', async () => {
-    expect(await notes('caption', '--temperature', '1', '--top-k', '50', '--top-p', '1', '--length-penalty', '1', '--early-stopping', 'false', '--seed', '1')).toBe('');
+    expect(
+      await notes(
+        'caption',
+        '--temperature',
+        '1',
+        '--top-k',
+        '50',
+        '--top-p',
+        '1',
+        '--length-penalty',
+        '1',
+        '--early-stopping',
+        'false',
+        '--seed',
+        '1',
+      ),
+    ).toBe('');
     expect(await notes('caption', '--quiet', '--top-p', '0.9')).toBe('');
   });
 });

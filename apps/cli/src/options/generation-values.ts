@@ -1,5 +1,6 @@
 import type { GenerationOption, GenerationOptionKind } from '@blip2/interfaces';
 import { InvalidArgumentError } from 'commander';
+
 import { finiteNumber, integer, repeated } from './argument-parsers.ts';
 
 export interface ValueParser {
@@ -9,7 +10,10 @@ export interface ValueParser {
   parse(option: GenerationOption): (value: string, previous: unknown) => unknown;
 }
 
-/** How the value of a kind of generation option is written on a command line; none for flags and for what only code can give. */
+/**
+ * How the value of a kind of generation option is written on a command line; none for flags and for what only code can
+ * give.
+ */
 export function valueParserOf(kind: GenerationOptionKind): ValueParser | undefined {
   return PARSERS[kind];
 }
@@ -22,9 +26,15 @@ const PARSERS: Partial<Record<GenerationOptionKind, ValueParser>> = {
   ids: { placeholder: 'id,id…', parse: () => tokenIds },
   idOrIds: { placeholder: 'id[,id…]', parse: () => idOrIds },
   idLists: { placeholder: 'json', parse: () => json('a list of lists of token ids, such as [[12,7],[5]]', isIdLists) },
-  biases: { placeholder: 'json', parse: () => json('a list of pairs of ids and a number, such as [[[12,7],-2.5]]', isBiases) },
+  biases: {
+    placeholder: 'json',
+    parse: () => json('a list of pairs of ids and a number, such as [[[12,7],-2.5]]', isBiases),
+  },
   decay: { placeholder: 'start,factor', parse: () => decay },
-  strings: { placeholder: 'text', parse: () => (value, previous) => repeated(value, Array.isArray(previous) ? previous : undefined) },
+  strings: {
+    placeholder: 'text',
+    parse: () => (value, previous) => repeated(value, Array.isArray(previous) ? previous : undefined),
+  },
 };
 
 function withinRange(value: number, { min, above, max }: GenerationOption): number {
@@ -54,7 +64,8 @@ function idOrIds(value: string): number | readonly number[] {
 
 function decay(value: string): readonly [start: number, factor: number] {
   const [start, factor, ...rest] = value.split(',');
-  if (start === undefined || factor === undefined || rest.length > 0) throw new InvalidArgumentError('Expected start,factor, such as 5,1.1.');
+  if (start === undefined || factor === undefined || rest.length > 0)
+    throw new InvalidArgumentError('Expected start,factor, such as 5,1.1.');
   return [integer(start.trim()), finiteNumber(factor)];
 }
 
@@ -83,5 +94,8 @@ function isIdLists(value: unknown): boolean {
 }
 
 function isBiases(value: unknown): boolean {
-  return Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && isIds(pair[0]) && typeof pair[1] === 'number');
+  return (
+    Array.isArray(value) &&
+    value.every((pair) => Array.isArray(pair) && pair.length === 2 && isIds(pair[0]) && typeof pair[1] === 'number')
+  );
 }

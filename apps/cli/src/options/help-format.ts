@@ -11,8 +11,11 @@ export const helpFormat: HelpConfiguration = {
   minWidthToWrap: 20,
   formatItem: (term: string, termWidth: number, description: string, helper: Help): string => {
     const width = helper.helpWidth ?? Number.POSITIVE_INFINITY;
-    if (!description || width - termWidth - 2 * TERM_INDENT >= LEAST_COLUMNS_BESIDE) return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+    if (!description || width - termWidth - 2 * TERM_INDENT >= LEAST_COLUMNS_BESIDE)
+      return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
     const below = helper.boxWrap(description, width - BELOW_INDENT).split('\n');
-    return [`${' '.repeat(TERM_INDENT)}${term}`, ...below.map((line) => `${' '.repeat(BELOW_INDENT)}${line}`)].join('\n');
+    return [`${' '.repeat(TERM_INDENT)}${term}`, ...below.map((line) => `${' '.repeat(BELOW_INDENT)}${line}`)].join(
+      '\n',
+    );
   },
 };

@@ -1,4 +1,4 @@
-import { Option, type Command } from 'commander';
+import { type Command, Option } from 'commander';
 
 /** What commands take that can show their results with the images. */
 export interface SheetOptions {
@@ -6,5 +6,10 @@ export interface SheetOptions {
 }
 
 export function addSheetOption(command: Command): Command {
-  return command.addOption(new Option('--report <file>', 'Also write a contact sheet: one HTML page of small images with their texts').helpGroup('Output:'));
+  return command.addOption(
+    new Option(
+      '--report <file>',
+      'Also write a contact sheet: one HTML page of small images with their texts',
+    ).helpGroup('Output:'),
+  );
 }

@@ -1,11 +1,15 @@
+import { type FileHandle, open, rm } from 'node:fs/promises';
+
 import { Blip2Error } from '@blip2/interfaces';
-import { open, rm, type FileHandle } from 'node:fs/promises';
-import { saveRecord, type RunRecord } from './run-record.ts';
+
+import { type RunRecord, saveRecord } from './run-record.ts';
 import { writeFailed } from './write-failed.ts';
 
 export interface AppendOptions {
   readonly record: RunRecord;
-  /** Whether what the file holds stays; else it is given up when the first content is written, and the record is saved. */
+  /**
+   * Whether what the file holds stays; else it is given up when the first content is written, and the record is saved.
+   */
   readonly goOn: boolean;
   /** What an empty file begins with. */
   readonly header?: string;

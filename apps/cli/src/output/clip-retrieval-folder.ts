@@ -1,16 +1,18 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { embeddingOf } from './embedding-of.ts';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import { expectFolder, finishedShards, removeUnfinished, shardFiles, type ShardKind } from './clip-retrieval-shards.ts';
-import { npyFile, type NpyFile } from './npy-file.ts';
-import { parquetWriter, type ParquetRows } from './parquet-file.ts';
+import { embeddingOf } from './embedding-of.ts';
+import { type NpyFile, npyFile } from './npy-file.ts';
+import { type ParquetRows, parquetWriter } from './parquet-file.ts';
 import { resultsOf } from './result-lines.ts';
 import type { ResultSink } from './result-sink.ts';
 import type { ResumeOptions } from './resumable-file.ts';
 import { expectSameRun, saveRecord } from './run-record.ts';
-import { writeFailed } from './write-failed.ts';
 import type { ResultObject } from './table.ts';
+import { writeFailed } from './write-failed.ts';
 
 export interface ClipRetrievalOptions {
   /** Of what the embeddings are: `img_emb` or `text_emb`. */
@@ -20,17 +22,25 @@ export interface ClipRetrievalOptions {
 }
 
 /**
- * The folder that `clip-retrieval inference` writes, and that `clip-retrieval index`, `clip-retrieval back` and autofaiss read: `img_emb/img_emb_N.npy` (float32 `[rows, size]`), or `text_emb/text_emb_N.npy`, and
- * `metadata/metadata_N.parquet` with a row for each of its rows (`image_path` or `caption`), N from 0 (rom1504/clip-retrieval, `clip_inference/writer.py`). A later run goes on behind the files that are whole.
+ * The folder that `clip-retrieval inference` writes, and that `clip-retrieval index`, `clip-retrieval back` and
+ * autofaiss read: `img_emb/img_emb_N.npy` (float32 `[rows, size]`), or `text_emb/text_emb_N.npy`, and
+ * `metadata/metadata_N.parquet` with a row for each of its rows (`image_path` or `caption`), N from 0
+ * (rom1504/clip-retrieval, `clip_inference/writer.py`). A later run goes on behind the files that are whole.
  * Throws `INVALID_ARGUMENT` if the folder belongs to another run.
  */
-export async function openClipRetrievalFolder(folder: string, { kind, shardSize }: ClipRetrievalOptions, { record, restart, keyOf }: ResumeOptions): Promise<ResultSink> {
+export async function openClipRetrievalFolder(
+  folder: string,
+  { kind, shardSize }: ClipRetrievalOptions,
+  { record, restart, keyOf }: ResumeOptions,
+): Promise<ResultSink> {
   await expectFolder(folder);
   const shards = await finishedShards(folder, kind);
   const recordOf = join(folder, RECORD);
   const goOn = !restart && shards.length > 0;
   if (goOn) await expectSameRun(recordOf, record);
-  const done = new Set(goOn ? shards.flatMap(({ names = [] }) => names.map((name) => keyOf({ [keyNameOf(kind)]: name }) ?? '')) : []);
+  const done = new Set(
+    goOn ? shards.flatMap(({ names = [] }) => names.map((name) => keyOf({ [keyNameOf(kind)]: name }) ?? '')) : [],
+  );
   let number = goOn ? Math.max(...shards.map((shard) => shard.number)) + 1 : 0;
   let shard: Shard | undefined;
   let begun = false;
@@ -39,7 +49,10 @@ export async function openClipRetrievalFolder(folder: string, { kind, shardSize 
     if (begun) return;
     await removeUnfinished(folder, goOn ? shards.filter(({ names }) => names === undefined) : shards, kind);
     const { makeFolder } = await import('@blip2/checkpoint');
-    for (const name of [`${kind}_emb`, 'metadata']) await makeFolder(join(folder, name)).catch((cause: unknown) => { throw writeFailed(folder, cause); });
+    for (const name of [`${kind}_emb`, 'metadata'])
+      await makeFolder(join(folder, name)).catch((cause: unknown) => {
+        throw writeFailed(folder, cause);
+      });
     if (!goOn) await saveRecord(recordOf, record);
     begun = true;
   };
@@ -84,7 +97,9 @@ interface Shard {
 function openShard(folder: string, kind: ShardKind, number: number): Shard {
   const files = shardFiles(folder, kind, number);
   const vectors: NpyFile = npyFile(files.vectors);
-  const metadata: ParquetRows = parquetWriter(files.metadata, [{ name: kind === 'img' ? 'image_path' : 'caption', type: 'string' }]);
+  const metadata: ParquetRows = parquetWriter(files.metadata, [
+    { name: kind === 'img' ? 'image_path' : 'caption', type: 'string' },
+  ]);
   const discard = async (): Promise<void> => {
     await vectors.discard();
     await metadata.discard();
@@ -96,7 +111,12 @@ function openShard(folder: string, kind: ShardKind, number: number): Shard {
     },
     async append(result) {
       const { name, dims, data } = embeddingOf(result);
-      if (dims.length !== 1) throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', { where: name, got: `[${dims.join(', ')}]`, fix: 'Use --pool' });
+      if (dims.length !== 1)
+        throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', {
+          where: name,
+          got: `[${dims.join(', ')}]`,
+          fix: 'Use --pool',
+        });
       await vectors.append(name, { dims, data });
       await metadata.write([String(result[keyNameOf(kind)])]);
       size++;

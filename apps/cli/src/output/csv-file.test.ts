@@ -1,18 +1,27 @@
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
-import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
+
+import { type FakeRun, runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
-const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
-const AWKWARD: Readonly<Record<string, string>> = { 'tab\there': 'a, b', 'line\nfeed\u2028': 'she said "no"', 'Ünï 😀,"x"': '\r\n' };
+const captioned = ({ calls }: FakeRun): unknown[] =>
+  calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
+const AWKWARD: Readonly<Record<string, string>> = {
+  'tab\there': 'a, b',
+  'line\nfeed\u2028': 'she said "no"',
+  'Ünï 😀,"x"': '\r\n',
+};
 
 describe('-o FILE.csv', () => {
   test('is what RFC 4180 says: a header, commas, CRLF, quotes doubled', async () => {
     const at = await temporaryFolder({ a: 'a "red", cat', b: 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', at('a'), at('b'), '-o', at('out.csv')]);
     expect([exitCode, stdout]).toEqual([0, '']);
-    expect(await readFile(at('out.csv'), 'utf8')).toBe(`image,text,score\r\n${at('a')},"a ""red"", cat",-0.5\r\n${at('b')},a dog,-0.5\r\n`);
+    expect(await readFile(at('out.csv'), 'utf8')).toBe(
+      `image,text,score\r\n${at('a')},"a ""red"", cat",-0.5\r\n${at('b')},a dog,-0.5\r\n`,
+    );
   });
 
   test('has the columns of every command, and a row per candidate', async () => {
@@ -21,8 +30,15 @@ describe('-o FILE.csv', () => {
       expect((await runFake([...argv, at('a'), '-o', at(`${argv[0]}.csv`)])).exitCode).toBe(0);
       return parse(await readFile(at(`${argv[0]}.csv`)));
     };
-    expect(await rowsOf('ask', '-q', 'what?')).toEqual([['image', 'question', 'text', 'score'], [at('a'), 'what?', 'a, what?', '-0.5']]);
-    expect(await rowsOf('match', '-t', 'a', '-t', 'b')).toEqual([['image', 'text', 'itm', 'itc'], [at('a'), 'a', '0.75', '0.5'], [at('a'), 'b', '0.25', '-0.5']]);
+    expect(await rowsOf('ask', '-q', 'what?')).toEqual([
+      ['image', 'question', 'text', 'score'],
+      [at('a'), 'what?', 'a, what?', '-0.5'],
+    ]);
+    expect(await rowsOf('match', '-t', 'a', '-t', 'b')).toEqual([
+      ['image', 'text', 'itm', 'itc'],
+      [at('a'), 'a', '0.75', '0.5'],
+      [at('a'), 'b', '0.25', '-0.5'],
+    ]);
     expect(await rowsOf('rank', '-q', 'what?', '-c', 'yes', '-c', 'no')).toEqual([
       ['image', 'question', 'rank', 'candidate', 'logProb', 'logProbPerToken', 'probability'],
       [at('a'), 'what?', '1', 'yes', '-0.5', '-0.25', '0.5'],
@@ -35,7 +51,9 @@ describe('-o FILE.csv', () => {
     const argv = ['caption', ...Object.keys(AWKWARD).map(at), '-o', at('out.csv')];
     expect((await runFake(argv)).exitCode).toBe(0);
     const [, ...rows] = parse(await readFile(at('out.csv')), { record_delimiter: '\r\n' });
-    expect(rows.map(([image, text]) => [image, text])).toEqual(Object.entries(AWKWARD).map(([name, text]) => [at(name), text]));
+    expect(rows.map(([image, text]) => [image, text])).toEqual(
+      Object.entries(AWKWARD).map(([name, text]) => [at(name), text]),
+    );
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
@@ -47,7 +65,10 @@ describe('-o FILE.csv', () => {
     for (let length = whole.length - 1; length > 0; length -= 1) {
       await truncate(at('out.csv'), length);
       const run = await runFake([...argv, '--quiet']);
-      expect({ exitCode: run.exitCode, stderr: run.stderr }, `cut off after ${length}`).toEqual({ exitCode: 0, stderr: '' });
+      expect({ exitCode: run.exitCode, stderr: run.stderr }, `cut off after ${length}`).toEqual({
+        exitCode: 0,
+        stderr: '',
+      });
       expect(captioned(run).length).toBeGreaterThan(0);
       expect(await readFile(at('out.csv'), 'utf8')).toBe(whole.toString());
     }
@@ -80,9 +101,17 @@ describe('-o FILE.csv', () => {
     const argv = ['caption', at('a'), '-o', at('out.csv')];
     await runFake(argv);
     expect((await runFake([...argv, '--seed', '4'])).exitCode).toBe(2);
-    for (const changed of ['image,text,score,mine\r\na,b,1,2\r\n', 'image,text,score\r\na,b\r\n', 'image,text,score\r\na,"b"c,1\r\n']) {
+    for (const changed of [
+      'image,text,score,mine\r\na,b,1,2\r\n',
+      'image,text,score\r\na,b\r\n',
+      'image,text,score\r\na,"b"c,1\r\n',
+    ]) {
       await writeFile(at('out.csv'), changed);
-      expect(await runFake(argv)).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('--restart') });
+      expect(await runFake(argv)).toMatchObject({
+        exitCode: 2,
+        calls: [],
+        stderr: expect.stringContaining('--restart'),
+      });
       expect(await readFile(at('out.csv'), 'utf8')).toBe(changed);
     }
     expect((await runFake([...argv, '--restart'])).exitCode).toBe(0);
@@ -92,8 +121,13 @@ describe('-o FILE.csv', () => {
   test('keeps what is finished when interrupted, and says how to go on', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     let answered = 0;
-    const run = await runFake(['caption', at('a'), at('b'), '--batch-size', '1', '-o', at('out.csv')], { onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')) });
-    expect(run).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('Run the same command again to go on.') });
+    const run = await runFake(['caption', at('a'), at('b'), '--batch-size', '1', '-o', at('out.csv')], {
+      onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
+    });
+    expect(run).toMatchObject({
+      exitCode: 130,
+      stderr: expect.stringContaining('Run the same command again to go on.'),
+    });
     expect(parse(await readFile(at('out.csv')))).toHaveLength(2);
   });
 });

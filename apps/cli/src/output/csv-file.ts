@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises';
+
 import { Blip2Error } from '@blip2/interfaces';
 import { stringify } from 'csv-stringify/sync';
-import { stat } from 'node:fs/promises';
+
 import { appendedFile } from './appended-file.ts';
 import { resumeCsv } from './csv-resume.ts';
 import { expectWritable } from './open-sink.ts';
@@ -10,21 +12,35 @@ import type { ResumeOptions } from './resumable-file.ts';
 import type { Cell, Table } from './table.ts';
 
 /**
- * A CSV file (RFC 4180: commas, CRLF, a header line; UTF-8) that a later run goes on with, with the columns of the table that are single values. Inputs that failed are left out.
+ * A CSV file (RFC 4180: commas, CRLF, a header line; UTF-8) that a later run goes on with, with the columns of the
+ * table that are single values. Inputs that failed are left out.
  * Throws `INVALID_ARGUMENT` if the file belongs to another run.
  */
-export async function openCsvFile(file: string, table: Table, { record, restart, keyOf }: ResumeOptions): Promise<ResultSink> {
+export async function openCsvFile(
+  file: string,
+  table: Table,
+  { record, restart, keyOf }: ResumeOptions,
+): Promise<ResultSink> {
   await expectWritable(file);
   const single = table.columns.map(({ type }) => !type.endsWith('[]'));
   const names = table.columns.map(({ name }) => name).filter((_, index) => single[index]);
-  const goOn = !restart && (await stat(file).then(({ size }) => size > 0, () => false));
-  const done = goOn ? await resumeCsv(file, { record, keyOf, names, rowsPerResult: table.rowsPerResult }) : new Set<string>();
+  const goOn =
+    !restart &&
+    (await stat(file).then(
+      ({ size }) => size > 0,
+      () => false,
+    ));
+  const done = goOn
+    ? await resumeCsv(file, { record, keyOf, names, rowsPerResult: table.rowsPerResult })
+    : new Set<string>();
   const { write, close } = appendedFile(file, { record, goOn, header: csv([names]) });
   return {
     done,
     resumable: true,
     async write(lines) {
-      const rows = resultsOf(lines).flatMap((result) => table.rowsOf(result)).map((cells) => cells.filter((_, index) => single[index]).map(cellText));
+      const rows = resultsOf(lines)
+        .flatMap((result) => table.rowsOf(result))
+        .map((cells) => cells.filter((_, index) => single[index]).map(cellText));
       // All at once: a killed run leaves at most one torn row.
       if (rows.length > 0) await write(csv(rows));
     },

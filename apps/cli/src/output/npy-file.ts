@@ -1,12 +1,17 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import type { Embedding } from '../model/model-port.ts';
 import { npyHeader } from './npy.ts';
 import { temporaryFiles } from './temporary-files.ts';
 import { writeFailed } from './write-failed.ts';
 
-/** A `.npy` file of one float32 array `[inputs, …shape]` that grows on the disk, under a temporary name until it is whole. */
+/**
+ * A `.npy` file of one float32 array `[inputs, …shape]` that grows on the disk, under a temporary name until it is
+ * whole.
+ */
 export interface NpyFile {
   /** Throws `INVALID_ARGUMENT` if the array holds other shapes, `WRITE_FAILED`. */
   append(name: string, embedding: Embedding): Promise<void>;
@@ -66,6 +71,9 @@ export function npyFile(file: string): NpyFile {
 
 function differentShapes(where: string, expected: readonly number[], got: readonly number[]): Blip2Error {
   return new Blip2Error('INVALID_ARGUMENT', 'These embeddings have different shapes', {
-    where, expected: `[${expected.join(', ')}]`, got: `[${got.join(', ')}]`, fix: 'Use --pool, or write .safetensors, .parquet or .jsonl',
+    where,
+    expected: `[${expected.join(', ')}]`,
+    got: `[${got.join(', ')}]`,
+    fix: 'Use --pool, or write .safetensors, .parquet or .jsonl',
   });
 }

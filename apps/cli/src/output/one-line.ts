@@ -1,7 +1,8 @@
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * The text with every control character written as an escape (`\n`, `\t`, `\x1b`): one line and one column of output stays one,
+ * The text with every control character written as an escape (`\n`, `\t`, `\x1b`): one line and one column of output
+ * stays one,
  * and a file name or a generated text cannot steer the terminal.
  */
 export function oneLine(text: string): string {

@@ -1,7 +1,9 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import { replacedFile } from './replaced-file.ts';
 import type { ResultSink } from './result-sink.ts';
 import { resumableFile, type ResumeOptions } from './resumable-file.ts';
@@ -13,8 +15,14 @@ export function isJsonLines(output: string | undefined): boolean {
   return output !== undefined && /\.(jsonl|ndjson)$/i.test(output);
 }
 
-/** The place that `-o` names: a `.jsonl` is resumed, another file is replaced, none is stdout. Nothing is written yet. */
-export async function openSink(output: string | undefined, stdout: Writable, resume: ResumeOptions): Promise<ResultSink> {
+/**
+ * The place that `-o` names: a `.jsonl` is resumed, another file is replaced, none is stdout. Nothing is written yet.
+ */
+export async function openSink(
+  output: string | undefined,
+  stdout: Writable,
+  resume: ResumeOptions,
+): Promise<ResultSink> {
   if (output === undefined) return stdoutSink(stdout);
   await expectWritable(output);
   return isJsonLines(output) ? resumableFile(output, resume) : replacedFile(output);
@@ -22,7 +30,13 @@ export async function openSink(output: string | undefined, stdout: Writable, res
 
 /** Throws `WRITE_FAILED`, or `INVALID_ARGUMENT` for a folder, before the work and not after it. */
 export async function expectWritable(output: string): Promise<void> {
-  if (await stat(output).then((stats) => stats.isDirectory(), () => false)) throw new Blip2Error('INVALID_ARGUMENT', 'The output is a folder', { where: output, fix: 'Name a file' });
+  if (
+    await stat(output).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    )
+  )
+    throw new Blip2Error('INVALID_ARGUMENT', 'The output is a folder', { where: output, fix: 'Name a file' });
   try {
     await access(dirname(output), constants.W_OK);
   } catch (cause) {
@@ -35,5 +49,7 @@ export async function expectNoInput(output: string | undefined, inputs: readonly
   if (output === undefined) return;
   const target = await realpath(output).catch(() => undefined);
   if (target === undefined) return;
-  for (const input of inputs) if ((await realpath(input).catch(() => undefined)) === target) throw new Blip2Error('INVALID_ARGUMENT', 'The output is one of the inputs', { where: output });
+  for (const input of inputs)
+    if ((await realpath(input).catch(() => undefined)) === target)
+      throw new Blip2Error('INVALID_ARGUMENT', 'The output is one of the inputs', { where: output });
 }

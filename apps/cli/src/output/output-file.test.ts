@@ -1,20 +1,29 @@
-import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+
 import { describe, expect, test } from 'vitest';
-import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
+
+import { type FakeRun, runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { replacedFile } from './replaced-file.ts';
 
-const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
+const captioned = ({ calls }: FakeRun): unknown[] =>
+  calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
 
 async function twoOfThree(): Promise<{ at: (name?: string) => string; argv: string[] }> {
   const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
   const argv = ['caption', '-o', at('out.jsonl'), '--batch-size', '1', at('1'), at('2'), at('3')];
   let answered = 0;
-  const run = await runFake(argv, { onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 3 && signals.emit('SIGINT')) });
+  const run = await runFake(argv, {
+    onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 3 && signals.emit('SIGINT')),
+  });
   expect(run.exitCode).toBe(130);
   return { at, argv };
 }
-const textsIn = async (file: string): Promise<unknown[]> => (await readFile(file, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line).text);
+const textsIn = async (file: string): Promise<unknown[]> =>
+  (await readFile(file, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).text);
 
 describe('-o FILE.jsonl', () => {
   test('holds JSON lines, leaves stdout empty, and has the run beside it', async () => {
@@ -22,7 +31,11 @@ describe('-o FILE.jsonl', () => {
     const { stdout } = await runFake(['caption', '-o', at('out.jsonl'), at('a'), '--max-new-tokens', '9']);
     expect(stdout).toBe('');
     expect(JSON.parse(await readFile(at('out.jsonl'), 'utf8'))).toMatchObject({ image: at('a'), text: 'a cat' });
-    expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ command: 'caption', model: expect.stringContaining('blip2-opt-shapes'), options: { maxNewTokens: 9 } });
+    expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({
+      command: 'caption',
+      model: expect.stringContaining('blip2-opt-shapes'),
+      options: { maxNewTokens: 9 },
+    });
   });
 
   test('goes on where an interrupted run stopped', async () => {
@@ -147,10 +160,26 @@ describe('-o of another name', () => {
 
   test('is refused before the model is loaded if it cannot be written or is an input', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
-    expect(await runFake(['caption', at('a'), '-o', at('no/such/folder/out.tsv')])).toMatchObject({ exitCode: 1, calls: [], stderr: expect.stringMatching(/^WRITE_FAILED: /) });
-    expect(await runFake(['caption', at('a'), '-o', at()])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is a folder') });
-    expect(await runFake(['caption', at('a'), '-o', at('out.npy')])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('Only embeddings') });
-    expect(await runFake(['caption', at('a'), '-o', at('a')])).toMatchObject({ exitCode: 2, calls: [], stderr: expect.stringContaining('The output is one of the inputs') });
+    expect(await runFake(['caption', at('a'), '-o', at('no/such/folder/out.tsv')])).toMatchObject({
+      exitCode: 1,
+      calls: [],
+      stderr: expect.stringMatching(/^WRITE_FAILED: /),
+    });
+    expect(await runFake(['caption', at('a'), '-o', at()])).toMatchObject({
+      exitCode: 2,
+      calls: [],
+      stderr: expect.stringContaining('The output is a folder'),
+    });
+    expect(await runFake(['caption', at('a'), '-o', at('out.npy')])).toMatchObject({
+      exitCode: 2,
+      calls: [],
+      stderr: expect.stringContaining('Only embeddings'),
+    });
+    expect(await runFake(['caption', at('a'), '-o', at('a')])).toMatchObject({
+      exitCode: 2,
+      calls: [],
+      stderr: expect.stringContaining('The output is one of the inputs'),
+    });
     expect(await readFile(at('a'), 'utf8')).toBe('a cat');
   });
 });

@@ -10,5 +10,8 @@ export interface OutputRequest {
   readonly resume: ResumeOptions;
 }
 
-/** Opens a sink for JSON lines that knows what to do with such an output; `undefined` for an output that is written line by line. */
+/**
+ * Opens a sink for JSON lines that knows what to do with such an output; `undefined` for an output that is written line
+ * by line.
+ */
 export type OpenOutput = (request: OutputRequest) => Promise<ResultSink> | undefined;

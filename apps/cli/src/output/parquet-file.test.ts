@@ -1,11 +1,14 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import { readdir, readFile, stat } from 'node:fs/promises';
+
+import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
+
 import { runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { parquetWriter } from './parquet-file.ts';
 
-const rowsIn = async (file: string): Promise<Record<string, unknown>[]> => parquetReadObjects({ file: await asyncBufferFromFile(file) });
+const rowsIn = async (file: string): Promise<Record<string, unknown>[]> =>
+  parquetReadObjects({ file: await asyncBufferFromFile(file) });
 const metadataOf = async (file: string): Promise<FileMetaData> => parquetMetadataAsync(await asyncBufferFromFile(file));
 
 describe('-o FILE.parquet', () => {
@@ -17,11 +20,29 @@ describe('-o FILE.parquet', () => {
       return rowsIn(at('out.parquet'));
     };
     expect(await written('caption')).toEqual([{ image: at('a'), text: 'a', tokenIds: [1, 2], score: -0.5 }]);
-    expect(await written('ask', '-q', 'what?')).toEqual([{ image: at('a'), question: 'what?', text: 'a, what?', tokenIds: [8, 2], score: -0.5 }]);
+    expect(await written('ask', '-q', 'what?')).toEqual([
+      { image: at('a'), question: 'what?', text: 'a, what?', tokenIds: [8, 2], score: -0.5 },
+    ]);
     expect(await written('match', '-t', 'a')).toEqual([{ image: at('a'), text: 'a', itm: 0.75, itc: 0.5 }]);
     expect(await written('rank', '-q', 'what?', '-c', 'yes', '-c', 'no')).toEqual([
-      { image: at('a'), question: 'what?', rank: 1, candidate: 'yes', logProb: -0.5, logProbPerToken: -0.25, probability: 0.5 },
-      { image: at('a'), question: 'what?', rank: 2, candidate: 'no', logProb: -1.5, logProbPerToken: -0.75, probability: 1 / 3 },
+      {
+        image: at('a'),
+        question: 'what?',
+        rank: 1,
+        candidate: 'yes',
+        logProb: -0.5,
+        logProbPerToken: -0.25,
+        probability: 0.5,
+      },
+      {
+        image: at('a'),
+        question: 'what?',
+        rank: 2,
+        candidate: 'no',
+        logProb: -1.5,
+        logProbPerToken: -0.75,
+        probability: 1 / 3,
+      },
     ]);
     expect(await readdir(at())).toEqual(['a', 'out.parquet']);
   });
@@ -30,7 +51,9 @@ describe('-o FILE.parquet', () => {
     const files = { 'tab\there': 'a\tb', 'line\nfeed': 'she said "no"', 'Ünï 😀\u2028': '\u0000' };
     const at = await temporaryFolder(files);
     await runFake(['caption', ...Object.keys(files).map(at), '-o', at('out.parquet')]);
-    expect((await rowsIn(at('out.parquet'))).map(({ image, text }) => [image, text])).toEqual(Object.entries(files).map(([name, text]) => [at(name), text]));
+    expect((await rowsIn(at('out.parquet'))).map(({ image, text }) => [image, text])).toEqual(
+      Object.entries(files).map(([name, text]) => [at(name), text]),
+    );
   });
 
   test('leaves failed images out, and makes no file when nothing succeeds', async () => {
@@ -47,11 +70,17 @@ describe('-o FILE.parquet', () => {
     await runFake(argv);
     const before = await readFile(at('out.parquet'));
     let calls = 0;
-    const failed = await runFake(argv, { onCall: ({ name }) => { if (name === 'caption' && ++calls === 2) throw new RangeError('out of luck'); } });
+    const failed = await runFake(argv, {
+      onCall: ({ name }) => {
+        if (name === 'caption' && ++calls === 2) throw new RangeError('out of luck');
+      },
+    });
     expect(failed.exitCode).toBe(1);
     expect(await readFile(at('out.parquet'))).toEqual(before);
     let answered = 0;
-    const interrupted = await runFake(argv, { onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')) });
+    const interrupted = await runFake(argv, {
+      onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
+    });
     expect(interrupted).toMatchObject({ exitCode: 130, stderr: expect.not.stringContaining('go on') });
     expect((await rowsIn(at('out.parquet'))).map(({ text }) => text)).toEqual(['a']);
     expect(await readdir(at())).toEqual(['a', 'b', 'out.parquet']);
@@ -61,7 +90,10 @@ describe('-o FILE.parquet', () => {
 describe('parquetWriter', () => {
   test('hands row groups on as it goes, by rows or by values, and keeps every one of them', async () => {
     const at = await temporaryFolder();
-    const rows = parquetWriter(at('many.parquet'), [{ name: 'image', type: 'string' }, { name: 'embedding', type: 'float[]' }]);
+    const rows = parquetWriter(at('many.parquet'), [
+      { name: 'image', type: 'string' },
+      { name: 'embedding', type: 'float[]' },
+    ]);
     for (let row = 0; row < 25_000; row++) await rows.write([`image ${row}`, [row, 0.5]]);
     const [temporary] = await readdir(at());
     expect((await stat(at(temporary))).size).toBeGreaterThan(200_000);
@@ -75,7 +107,9 @@ describe('parquetWriter', () => {
     const wide = parquetWriter(at('wide.parquet'), [{ name: 'embedding', type: 'float[]' }]);
     for (let row = 0; row < 5; row++) await wide.write([Array.from({ length: 2 ** 19 }, () => row)]);
     await wide.finish();
-    expect((await metadataOf(at('wide.parquet'))).row_groups.map(({ num_rows: count }) => Number(count))).toEqual([2, 2, 1]);
+    expect((await metadataOf(at('wide.parquet'))).row_groups.map(({ num_rows: count }) => Number(count))).toEqual([
+      2, 2, 1,
+    ]);
   });
 
   test('leaves nothing behind when it is given up', async () => {

@@ -1,15 +1,22 @@
-import { ByteWriter, ParquetWriter, type ColumnSource, type SchemaElement } from 'hyparquet-writer';
+import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
+
 import { expectWritable } from './open-sink.ts';
 import { replacedFile } from './replaced-file.ts';
 import { resultsOf } from './result-lines.ts';
 import type { ResultSink } from './result-sink.ts';
 import type { Cell, CellType, Table, TableColumn } from './table.ts';
 
-/** A row group is written when it has this many rows, or this many values (4 MiB of floats): the writer needs several times that while it works. */
+/**
+ * A row group is written when it has this many rows, or this many values (4 MiB of floats): the writer needs several
+ * times that while it works.
+ */
 const ROWS_PER_GROUP = 10_000;
 const VALUES_PER_GROUP = 2 ** 20;
 
-/** A Parquet file with the results as rows, in row groups as the run goes, under a temporary name until it is whole. Inputs that failed are left out; without a single row no file is made. */
+/**
+ * A Parquet file with the results as rows, in row groups as the run goes, under a temporary name until it is whole.
+ * Inputs that failed are left out; without a single row no file is made.
+ */
 export async function openParquetFile(file: string, table: Table): Promise<ResultSink> {
   await expectWritable(file);
   const writer = parquetWriter(file, table.columns);
@@ -45,7 +52,12 @@ export function parquetWriter(file: string, columns: readonly TableColumn[]): Pa
   };
   const writeGroup = async (): Promise<void> => {
     if (rows.length === 0) return;
-    const columnData = columns.map((column, index) => sourceOf(column, rows.map((row) => row[index])));
+    const columnData = columns.map((column, index) =>
+      sourceOf(
+        column,
+        rows.map((row) => row[index]),
+      ),
+    );
     await parquet.write({ columnData, rowGroupSize: rows.length });
     [rows, values, empty] = [[], 0, false];
     await hand();
@@ -88,13 +100,16 @@ const PHYSICAL: Readonly<Record<CellType, Omit<SchemaElement, 'name'>>> = {
 
 /** No cell is ever missing. Lists have the three levels that the format asks for. */
 function schemaOf(columns: readonly TableColumn[]): SchemaElement[] {
-  return [{ name: 'results', num_children: columns.length }, ...columns.flatMap(({ name, type }): SchemaElement[] => {
-    const value = PHYSICAL[type];
-    if (!type.endsWith('[]')) return [{ name, repetition_type: 'REQUIRED', ...value }];
-    return [
-      { name, repetition_type: 'REQUIRED', converted_type: 'LIST', num_children: 1 },
-      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
-      { name: 'element', repetition_type: 'REQUIRED', ...value },
-    ];
-  })];
+  return [
+    { name: 'results', num_children: columns.length },
+    ...columns.flatMap(({ name, type }): SchemaElement[] => {
+      const value = PHYSICAL[type];
+      if (!type.endsWith('[]')) return [{ name, repetition_type: 'REQUIRED', ...value }];
+      return [
+        { name, repetition_type: 'REQUIRED', converted_type: 'LIST', num_children: 1 },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', repetition_type: 'REQUIRED', ...value },
+      ];
+    }),
+  ];
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+
 import type { ResultSink } from './result-sink.ts';
 import { temporaryFiles } from './temporary-files.ts';
 import { writeFailed } from './write-failed.ts';
@@ -9,7 +10,10 @@ export interface ReplacedFile extends ResultSink {
   write(content: string | Uint8Array): Promise<void>;
 }
 
-/** A file written under a temporary name beside its own and renamed when it is whole. Without a single line no file is made. */
+/**
+ * A file written under a temporary name beside its own and renamed when it is whole. Without a single line no file is
+ * made.
+ */
 export function replacedFile(file: string): ReplacedFile {
   const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   let handle: FileHandle | undefined;

@@ -1,7 +1,9 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import { appendedFile } from './appended-file.ts';
 import { replacedFile } from './replaced-file.ts';
 import type { ResultSink } from './result-sink.ts';
@@ -16,11 +18,15 @@ export interface ResumeOptions {
 }
 
 /**
- * A file of JSON lines that a later run goes on with. Finished lines stay, failed ones and a torn last one are dropped and done again.
+ * A file of JSON lines that a later run goes on with. Finished lines stay, failed ones and a torn last one are dropped
+ * and done again.
  * Throws `INVALID_ARGUMENT` if the file belongs to another run, or is no file of results at all.
  */
 export async function resumableFile(file: string, { record, restart, keyOf }: ResumeOptions): Promise<ResultSink> {
-  const size = await stat(file).then((stats) => stats.size, () => 0);
+  const size = await stat(file).then(
+    (stats) => stats.size,
+    () => 0,
+  );
   const resuming = size > 0 && !restart;
   const done = resuming ? await resume(file, record, keyOf) : new Set<string>();
   return { done, resumable: true, ...appendedFile(file, { record, goOn: resuming }) };
@@ -33,7 +39,12 @@ async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['key
   let dropped = 0;
   for await (const { line, last } of linesOf(file)) {
     const value = parseLine(line);
-    if (value === undefined && !last) throw new Blip2Error('INVALID_ARGUMENT', 'A line of the output file is not JSON', { where: file, got: line.slice(0, 80), fix: 'Start over with --restart' });
+    if (value === undefined && !last)
+      throw new Blip2Error('INVALID_ARGUMENT', 'A line of the output file is not JSON', {
+        where: file,
+        got: line.slice(0, 80),
+        fix: 'Start over with --restart',
+      });
     const key = value && keyOf(value);
     if (key === undefined) dropped++;
     else {

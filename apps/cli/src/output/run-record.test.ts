@@ -1,5 +1,7 @@
 import { mkdir, symlink } from 'node:fs/promises';
+
 import { expect, test } from 'vitest';
+
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { describeRun } from './run-record.ts';
 
@@ -8,5 +10,8 @@ test('a record names the files of the model, those too that lead nowhere: whoeve
   await mkdir(at('model'));
   await symlink('nothing', at('model/model-00001-of-00002.safetensors'));
   await symlink('model-00002-of-00002.safetensors', at('model/model-00002-of-00002.safetensors'));
-  expect((await describeRun('caption', at('model'), { seed: 1 })).files).toEqual({ 'model-00001-of-00002.safetensors': -1, 'model-00002-of-00002.safetensors': -1 });
+  expect((await describeRun('caption', at('model'), { seed: 1 })).files).toEqual({
+    'model-00001-of-00002.safetensors': -1,
+    'model-00002-of-00002.safetensors': -1,
+  });
 });

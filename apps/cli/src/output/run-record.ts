@@ -1,9 +1,14 @@
-import { Blip2Error } from '@blip2/interfaces';
-import { readFile, readdir, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+
+import { Blip2Error } from '@blip2/interfaces';
+
 import { replaceFile } from './replaced-file.ts';
 
-/** What a run was: two runs with the same record give the same line for the same image. Lies beside the results as `….run.json`. */
+/**
+ * What a run was: two runs with the same record give the same line for the same image. Lies beside the results as
+ * `….run.json`.
+ */
 export interface RunRecord {
   readonly command: string;
   /** The folder with every link resolved, or the hub id. */
@@ -18,12 +23,29 @@ export function recordFileOf(output: string): string {
   return `${output}.run.json`;
 }
 
-export async function describeRun(command: string, model: string, options: Readonly<Record<string, unknown>>): Promise<RunRecord> {
+export async function describeRun(
+  command: string,
+  model: string,
+  options: Readonly<Record<string, unknown>>,
+): Promise<RunRecord> {
   const folder = await realpath(model).catch(() => undefined);
   if (folder === undefined) return { command, model, files: {}, options };
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name === 'config.json' || name.endsWith('.safetensors')).sort();
+  const names = (await readdir(folder).catch(() => []))
+    .filter((name) => name === 'config.json' || name.endsWith('.safetensors'))
+    .sort();
   // What cannot be read is left to the loading, which says what is wrong with it.
-  const sizes = await Promise.all(names.map(async (name) => [name, await stat(join(folder, name)).then(({ size }) => size, () => -1)] as const));
+  const sizes = await Promise.all(
+    names.map(
+      async (name) =>
+        [
+          name,
+          await stat(join(folder, name)).then(
+            ({ size }) => size,
+            () => -1,
+          ),
+        ] as const,
+    ),
+  );
   return { command, model: folder, files: Object.fromEntries(sizes), options };
 }
 
@@ -35,9 +57,19 @@ export async function saveRecord(output: string, record: RunRecord): Promise<voi
 export async function expectSameRun(output: string, record: RunRecord): Promise<void> {
   const text = await readFile(recordFileOf(output), 'utf8').catch(() => undefined);
   const fix = 'Write to another file, or start over with --restart';
-  if (text === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'The output file exists and was not written by a run that can be resumed', { where: output, expected: recordFileOf(output), fix });
+  if (text === undefined)
+    throw new Blip2Error(
+      'INVALID_ARGUMENT',
+      'The output file exists and was not written by a run that can be resumed',
+      { where: output, expected: recordFileOf(output), fix },
+    );
   const differences = differencesBetween(parse(text), flatten(record));
-  if (differences.length > 0) throw new Blip2Error('INVALID_ARGUMENT', 'The output file holds results of another run', { where: output, got: differences.join('; '), fix });
+  if (differences.length > 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'The output file holds results of another run', {
+      where: output,
+      got: differences.join('; '),
+      fix,
+    });
 }
 
 function parse(text: string): ReadonlyMap<string, string> {
@@ -50,11 +82,16 @@ function parse(text: string): ReadonlyMap<string, string> {
 
 function differencesBetween(before: ReadonlyMap<string, string>, now: ReadonlyMap<string, string>): string[] {
   const names = [...new Set([...before.keys(), ...now.keys()])];
-  return names.filter((name) => before.get(name) !== now.get(name)).map((name) => `${name} was ${before.get(name) ?? 'not given'}, is ${now.get(name) ?? 'not given'}`);
+  return names
+    .filter((name) => before.get(name) !== now.get(name))
+    .map((name) => `${name} was ${before.get(name) ?? 'not given'}, is ${now.get(name) ?? 'not given'}`);
 }
 
 /** `{ options: { seed: 1 } }` → `options.seed` → `1`. */
 function flatten(value: unknown, path = ''): ReadonlyMap<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Map([[path, JSON.stringify(value)]]);
-  return new Map(Object.entries(value).flatMap(([name, inner]) => [...flatten(inner, path ? `${path}.${name}` : name)]));
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return new Map([[path, JSON.stringify(value)]]);
+  return new Map(
+    Object.entries(value).flatMap(([name, inner]) => [...flatten(inner, path ? `${path}.${name}` : name)]),
+  );
 }

@@ -1,17 +1,27 @@
-import { access, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+
 import { describe, expect, test } from 'vitest';
-import { runFake, type FakeRun } from '../fakes/fake-environment.ts';
+
+import { type FakeRun, runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
-const captioned = ({ calls }: FakeRun): unknown[] => calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
+const captioned = ({ calls }: FakeRun): unknown[] =>
+  calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
 
 describe('--sidecar', () => {
   test('writes each caption beside its image, in one line, and nothing anywhere else', async () => {
     const at = await temporaryFolder({ 'a.b.jpg': 'a cat', 'sub/tab\tund ü.png': 'two\nlines  and\ta tab' });
-    expect(await runFake(['caption', at(), '-r', '--sidecar', '--quiet'])).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    expect(await runFake(['caption', at(), '-r', '--sidecar', '--quiet'])).toMatchObject({
+      exitCode: 0,
+      stdout: '',
+      stderr: '',
+    });
     expect(await readFile(at('a.b.txt'), 'utf8')).toBe('a cat\n');
     expect(await readFile(at('sub/tab\tund ü.txt'), 'utf8')).toBe('two lines and a tab\n');
-    expect([(await readdir(at())).sort(), (await readdir(at('sub'))).sort()]).toEqual([['a.b.jpg', 'a.b.txt', 'sub'], ['tab\tund ü.png', 'tab\tund ü.txt']]);
+    expect([(await readdir(at())).sort(), (await readdir(at('sub'))).sort()]).toEqual([
+      ['a.b.jpg', 'a.b.txt', 'sub'],
+      ['tab\tund ü.png', 'tab\tund ü.txt'],
+    ]);
   });
 
   test('never writes over a file, skips its image, and loads no model when all have one', async () => {
@@ -36,7 +46,9 @@ describe('--sidecar', () => {
     const at = await temporaryFolder({ '1.jpg': 'one', '2.jpg': 'bad', '3.jpg': 'three' });
     const argv = ['caption', at('1.jpg'), at('2.jpg'), at('3.jpg'), '--sidecar', '--batch-size', '1'];
     let answered = 0;
-    const first = await runFake(argv, { onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')) });
+    const first = await runFake(argv, {
+      onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
+    });
     expect(first).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('go on') });
     expect((await readdir(at())).filter((name) => !name.endsWith('.jpg'))).toEqual(['1.txt']);
     const second = await runFake(argv);
@@ -49,8 +61,16 @@ describe('--sidecar', () => {
     const at = await temporaryFolder({ 'a.jpg': 'a', 'a.png': 'b', 'c.jpg': 'c' });
     await mkdir(at('c.txt'));
     for (const argv of [
-      [at('a.jpg'), at('a.png'), '--sidecar'], [at('a.jpg'), at('a.png'), '--sidecar-extension', '.png'], [at('a.jpg'), '--sidecar-extension', 'jpg', '--restart'], ['-', '--sidecar'], ['https://example.org/a.jpg', '--sidecar'],
-      [at('c.jpg'), '--sidecar'], [at('a.jpg'), '--sidecar', '-o', at('out.csv')], [at('a.jpg'), '--sidecar', '--json'], [at('a.jpg'), '--sidecar-extension', '/../b'], [at('a.jpg'), '--sidecar-extension', ''],
+      [at('a.jpg'), at('a.png'), '--sidecar'],
+      [at('a.jpg'), at('a.png'), '--sidecar-extension', '.png'],
+      [at('a.jpg'), '--sidecar-extension', 'jpg', '--restart'],
+      ['-', '--sidecar'],
+      ['https://example.org/a.jpg', '--sidecar'],
+      [at('c.jpg'), '--sidecar'],
+      [at('a.jpg'), '--sidecar', '-o', at('out.csv')],
+      [at('a.jpg'), '--sidecar', '--json'],
+      [at('a.jpg'), '--sidecar-extension', '/../b'],
+      [at('a.jpg'), '--sidecar-extension', ''],
     ]) {
       expect(await runFake(['caption', ...argv]), argv.join(' ')).toMatchObject({ exitCode: 2, calls: [] });
     }

@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { OpenOutput } from './output-request.ts';
 import { isTensorFile } from './tensor-file.ts';
 
@@ -21,12 +22,22 @@ export interface Table {
   rowsOf(result: ResultObject): readonly (readonly Cell[])[];
 }
 
-/** Opens `.csv` and `.parquet` with the results as rows; nothing for another output. Throws `INVALID_ARGUMENT` for files of numbers. */
+/**
+ * Opens `.csv` and `.parquet` with the results as rows; nothing for another output. Throws `INVALID_ARGUMENT` for files
+ * of numbers.
+ */
 export function tableOutput(table: Table): OpenOutput {
   return ({ output, resume }) => {
-    if (output !== undefined && /\.csv$/i.test(output)) return import('./csv-file.ts').then(({ openCsvFile }) => openCsvFile(output, table, resume));
-    if (isTensorFile(output)) throw new Blip2Error('INVALID_ARGUMENT', 'Only embeddings go into such a file', { where: '--output', got: output, fix: 'Write .csv, .parquet or .jsonl' });
-    if (output !== undefined && /\.parquet$/i.test(output)) return import('./parquet-file.ts').then(({ openParquetFile }) => openParquetFile(output, table));
+    if (output !== undefined && /\.csv$/i.test(output))
+      return import('./csv-file.ts').then(({ openCsvFile }) => openCsvFile(output, table, resume));
+    if (isTensorFile(output))
+      throw new Blip2Error('INVALID_ARGUMENT', 'Only embeddings go into such a file', {
+        where: '--output',
+        got: output,
+        fix: 'Write .csv, .parquet or .jsonl',
+      });
+    if (output !== undefined && /\.parquet$/i.test(output))
+      return import('./parquet-file.ts').then(({ openParquetFile }) => openParquetFile(output, table));
     return undefined;
   };
 }

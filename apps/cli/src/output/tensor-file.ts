@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { embeddingOf, type NamedEmbedding } from './embedding-of.ts';
 import { npyFile } from './npy-file.ts';
 import { expectWritable } from './open-sink.ts';
@@ -6,7 +7,10 @@ import type { OutputRequest } from './output-request.ts';
 import { resultsOf } from './result-lines.ts';
 import type { ResultSink } from './result-sink.ts';
 
-/** About as many names as a header of the size that readers take has room for; more would be noticed at the end of the run only. */
+/**
+ * About as many names as a header of the size that readers take has room for; more would be noticed at the end of the
+ * run only.
+ */
 const MAX_NAMED_TENSORS = 100_000;
 
 /** Whether a file name asks for arrays instead of lines. */
@@ -15,12 +19,20 @@ export function isTensorFile(output: string | undefined): output is string {
 }
 
 /**
- * Takes the JSON lines of embeddings: `.npy` is one array `[inputs, …shape]`, `.safetensors` one tensor per input, by its name (`path | text` for a pair), all held in memory until the end.
- * Under a temporary name until it is whole. Inputs that failed are left out. Writing fails with `INVALID_ARGUMENT` if an array is to hold different shapes.
+ * Takes the JSON lines of embeddings: `.npy` is one array `[inputs, …shape]`, `.safetensors` one tensor per input, by
+ * its name (`path | text` for a pair), all held in memory until the end.
+ * Under a temporary name until it is whole. Inputs that failed are left out. Writing fails with `INVALID_ARGUMENT` if
+ * an array is to hold different shapes.
  */
 export async function openTensorFile(file: string, { inputs }: Pick<OutputRequest, 'inputs'>): Promise<ResultSink> {
   await expectWritable(file);
-  if (/\.safetensors$/i.test(file) && inputs.length > MAX_NAMED_TENSORS) throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', { where: file, expected: `at most ${MAX_NAMED_TENSORS}`, got: `${inputs.length}`, fix: 'Write .npy, .parquet or .jsonl' });
+  if (/\.safetensors$/i.test(file) && inputs.length > MAX_NAMED_TENSORS)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', {
+      where: file,
+      expected: `at most ${MAX_NAMED_TENSORS}`,
+      got: `${inputs.length}`,
+      fix: 'Write .npy, .parquet or .jsonl',
+    });
   return /\.npy$/i.test(file) ? arraySink(file) : namedTensorsSink(file);
 }
 
@@ -49,7 +61,10 @@ function namedTensorsSink(file: string): ResultSink {
       if (outcome === 'failed' || gathered.size === 0) return;
       // When it is needed: `--help` loads this file too.
       const { tensorSource, writeSafetensors } = await import('@blip2/checkpoint');
-      await writeSafetensors(file, [...gathered.values()].map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data })));
+      await writeSafetensors(
+        file,
+        [...gathered.values()].map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data })),
+      );
     },
   };
 }

@@ -22,7 +22,8 @@ export function contactSheet(file: string, title: SheetTitle): ContactSheet {
     },
     async close(outcome) {
       try {
-        if (shown > 0 && outcome !== 'failed') await target.write(sheetFoot({ shown, failed, whole: outcome === 'finished' }));
+        if (shown > 0 && outcome !== 'failed')
+          await target.write(sheetFoot({ shown, failed, whole: outcome === 'finished' }));
       } finally {
         await target.close(outcome);
       }

@@ -1,5 +1,7 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+
 import { describe, expect, test } from 'vitest';
+
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { contactSheet } from './contact-sheet.ts';
 import { sheetCard, sheetFoot, sheetHead } from './sheet-html.ts';
@@ -34,7 +36,10 @@ describe('hostile names, texts and errors', () => {
 
 describe('a sheet', () => {
   test('loads nothing from elsewhere and follows the colours of the reader', () => {
-    const page = sheetHead({ command: 'ask', model: 'm', dtype: undefined }) + sheetCard({ name: 'a.png', texts: [{ label: 'what?', text: 'a cat' }], thumbnail }) + sheetFoot({ shown: 1, failed: 0, whole: true });
+    const page =
+      sheetHead({ command: 'ask', model: 'm', dtype: undefined }) +
+      sheetCard({ name: 'a.png', texts: [{ label: 'what?', text: 'a cat' }], thumbnail }) +
+      sheetFoot({ shown: 1, failed: 0, whole: true });
     expect(page).not.toMatch(/(src|href)="(?!data:)/);
     expect(page).toContain('<img src="data:image/jpeg;base64,/9j/" width="4" height="3" alt="a cat"');
     expect(page).toContain('prefers-color-scheme: dark');
@@ -45,7 +50,10 @@ describe('a sheet', () => {
   test('is a file only when it is closed, whole or not; none after a failure, none without an image', async () => {
     const at = await temporaryFolder();
     const title = { command: 'caption', model: 'm', dtype: undefined };
-    for (const [outcome, ending] of [['finished', '2 images, <span class="bad">1 failed</span></p>'], ['interrupted', 'interrupted: not all of them']] as const) {
+    for (const [outcome, ending] of [
+      ['finished', '2 images, <span class="bad">1 failed</span></p>'],
+      ['interrupted', 'interrupted: not all of them'],
+    ] as const) {
       const sheet = contactSheet(at('out.html'), title);
       await sheet.add({ name: 'a.png', texts: [{ text: 'a cat' }], thumbnail });
       await sheet.add({ name: 'b.png', texts: [], failure: { code: 'INVALID_IMAGE', message: 'no image' } });

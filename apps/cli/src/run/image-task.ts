@@ -1,4 +1,5 @@
 import type { RgbImage } from '@blip2/interfaces';
+
 import type { CallOptions, ImageModel } from '../model/model-port.ts';
 import type { ModelKind } from '../model/open-model.ts';
 import type { OpenOutput } from '../output/output-request.ts';
@@ -26,7 +27,11 @@ export interface ImageTask<Result, Model extends ImageModel> {
   /** Options that change results, as they go into the run's record. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Per item, one result per part. */
-  perform(model: Model, items: readonly TaskItem[], signal: CallOptions['signal']): Promise<readonly (readonly Result[])[]>;
+  perform(
+    model: Model,
+    items: readonly TaskItem[],
+    signal: CallOptions['signal'],
+  ): Promise<readonly (readonly Result[])[]>;
   /** The JSON line of a result. */
   toJson(image: string, part: string, result: Result): Readonly<Record<string, unknown>>;
   /** The columns of the text line after the path. */

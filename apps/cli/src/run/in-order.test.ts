@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { inOrder } from './in-order.ts';
 
 const collect = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
@@ -10,12 +11,14 @@ const collect = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
 describe('what is made of items', () => {
   test.each([1, 2, 3, 10])('comes in their order, at most %i at a time, whoever is first', async (ahead) => {
     let [now, most] = [0, 0];
-    const made = await collect(inOrder([5, 1, 4, 2, 3, 0], ahead, async (item) => {
-      most = Math.max(most, ++now);
-      await new Promise((resolve) => setTimeout(resolve, item * 3));
-      now -= 1;
-      return item * 10;
-    }));
+    const made = await collect(
+      inOrder([5, 1, 4, 2, 3, 0], ahead, async (item) => {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setTimeout(resolve, item * 3));
+        now -= 1;
+        return item * 10;
+      }),
+    );
     expect(made).toEqual([50, 10, 40, 20, 30, 0]);
     expect(most).toBe(Math.min(ahead, 6));
   });

@@ -1,5 +1,12 @@
-/** What `begin` makes of the items, in their order. Up to `ahead` are under way at a time; nothing is begun before it is asked for the first. */
-export async function* inOrder<T, R>(items: Iterable<T>, ahead: number, begin: (item: T) => Promise<R>): AsyncGenerator<R> {
+/**
+ * What `begin` makes of the items, in their order. Up to `ahead` are under way at a time; nothing is begun before it is
+ * asked for the first.
+ */
+export async function* inOrder<T, R>(
+  items: Iterable<T>,
+  ahead: number,
+  begin: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
   const underWay: Promise<R>[] = [];
   for (const item of items) {
     const made = begin(item);

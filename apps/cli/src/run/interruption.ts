@@ -5,7 +5,10 @@ export interface Interruption extends Disposable {
   readonly signal: AbortSignal;
 }
 
-export function listenForInterrupts(environment: Pick<Environment, 'signals' | 'stderr' | 'exitNow'>, quiet: boolean): Interruption {
+export function listenForInterrupts(
+  environment: Pick<Environment, 'signals' | 'stderr' | 'exitNow'>,
+  quiet: boolean,
+): Interruption {
   const controller = new AbortController();
   const listener = (): void => {
     if (controller.signal.aborted) return environment.exitNow();

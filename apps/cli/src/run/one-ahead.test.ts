@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+
 import { oneAhead } from './one-ahead.ts';
 
 test('begins the next item while one is worked on, and no further', async () => {
@@ -17,7 +18,12 @@ test('begins the next item while one is worked on, and no further', async () => 
     await new Promise(setImmediate);
     seen.push([item, begun.length]);
   }
-  expect(seen).toEqual([[0, 2], [1, 3], [2, 4], [3, 4]]);
+  expect(seen).toEqual([
+    [0, 2],
+    [1, 3],
+    [2, 4],
+    [3, 4],
+  ]);
 });
 
 test('passes a failure on when its item is due', async () => {
@@ -26,11 +32,13 @@ test('passes a failure on when its item is due', async () => {
     throw new RangeError('second');
   }
   const seen: number[] = [];
-  await expect((async () => {
-    for await (const item of oneAhead(source())) {
-      await new Promise(setImmediate);
-      seen.push(item);
-    }
-  })()).rejects.toThrow('second');
+  await expect(
+    (async () => {
+      for await (const item of oneAhead(source())) {
+        await new Promise(setImmediate);
+        seen.push(item);
+      }
+    })(),
+  ).rejects.toThrow('second');
   expect(seen).toEqual([1]);
 });

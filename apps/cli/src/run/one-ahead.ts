@@ -1,4 +1,6 @@
-/** The items of `source`, the next one always under way: it is begun at once, and again while each item is worked on. */
+/**
+ * The items of `source`, the next one always under way: it is begun at once, and again while each item is worked on.
+ */
 export function oneAhead<T>(source: AsyncIterator<T>): AsyncIterable<T> {
   let next = begin(source);
   return {

@@ -9,7 +9,9 @@ export interface Pending {
   readonly parts: readonly string[];
 }
 /** An image after the attempt to open it. */
-export type Opened = { readonly name: string; readonly parts: readonly string[] } & (OpenedImage | { readonly error: unknown });
+export type Opened = { readonly name: string; readonly parts: readonly string[] } & (
+  OpenedImage | { readonly error: unknown }
+);
 
 export interface Opening extends OpenImageOptions {
   readonly open: OpenImage;

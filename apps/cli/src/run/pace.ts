@@ -4,7 +4,10 @@ export interface Moment {
   readonly at: number;
 }
 
-/** Milliseconds over which a rate is taken: long enough for large batches, short enough to forget how slow the first was, which reads the weights. */
+/**
+ * Milliseconds over which a rate is taken: long enough for large batches, short enough to forget how slow the first
+ * was, which reads the weights.
+ */
 const WINDOW = 60_000;
 /** Moments within the window that count at least, however long they took. */
 const FEWEST = 3;

@@ -1,13 +1,26 @@
 import { Writable } from 'node:stream';
+
 import { describe, expect, test } from 'vitest';
-import { paceOf, type Moment } from './pace.ts';
+
+import { type Moment, paceOf } from './pace.ts';
 import { createProgress } from './progress.ts';
 
 /** What a terminal of this width shows after so many images of 100, one each `milliseconds`. */
-function shownAfter(done: number, { columns, milliseconds = 500, total = 100 }: { columns?: number; milliseconds?: number; total?: number }): string {
+function shownAfter(
+  done: number,
+  { columns, milliseconds = 500, total = 100 }: { columns?: number; milliseconds?: number; total?: number },
+): string {
   let text = '';
   let at = 0;
-  const stderr = Object.assign(new Writable({ write: (chunk, _encoding, next) => { text = String(chunk); next(); } }), { isTTY: true, ...(columns !== undefined && { columns }) });
+  const stderr = Object.assign(
+    new Writable({
+      write: (chunk, _encoding, next) => {
+        text = String(chunk);
+        next();
+      },
+    }),
+    { isTTY: true, ...(columns !== undefined && { columns }) },
+  );
   const progress = createProgress({ stderr, variables: {} }, true, () => at);
   for (let count = 0; count <= done; count++, at += milliseconds) progress.show(count, total);
   expect(text.startsWith('\r\u001b[K')).toBe(true);
@@ -21,11 +34,22 @@ describe('the line', () => {
     expect(shownAfter(100, {})).toBe('100/100 images, 2.0/s, 0 s left');
   });
 
-  test.each([[500, 100_000, '2.0/s, 13 h 53 min left'], [5, 100_000, '200/s, 8 min 20 s left'], [20_000, 100_000, '3.0/min, 23 d 3 h left']])('with %i ms each, of %i: %s', (milliseconds, total, expected) => {
+  test.each([
+    [500, 100_000, '2.0/s, 13 h 53 min left'],
+    [5, 100_000, '200/s, 8 min 20 s left'],
+    [20_000, 100_000, '3.0/min, 23 d 3 h left'],
+  ])('with %i ms each, of %i: %s', (milliseconds, total, expected) => {
     expect(shownAfter(10, { milliseconds, total })).toBe(`10/${total} images, ${expected}`);
   });
 
-  test.each([[40, '40/100 images, 2.0/s, 30 s left'], [30, '40/100, 2.0/s, 30 s left'], [20, '40/100, 30 s left'], [15, '40/100 images'], [10, '40/100'], [5, '']])('fits a terminal of %i columns without wrapping', (columns, expected) => {
+  test.each([
+    [40, '40/100 images, 2.0/s, 30 s left'],
+    [30, '40/100, 2.0/s, 30 s left'],
+    [20, '40/100, 30 s left'],
+    [15, '40/100 images'],
+    [10, '40/100'],
+    [5, ''],
+  ])('fits a terminal of %i columns without wrapping', (columns, expected) => {
     expect(shownAfter(40, { columns })).toBe(expected);
   });
 });
@@ -36,7 +60,10 @@ test('takes a terminal without a width for one of 80 columns', () => {
 
 describe('the rate', () => {
   test('forgets a slow beginning', () => {
-    const moments: Moment[] = [{ done: 0, at: 0 }, { done: 4, at: 40_000 }];
+    const moments: Moment[] = [
+      { done: 0, at: 0 },
+      { done: 4, at: 40_000 },
+    ];
     expect(paceOf(moments)).toBeCloseTo(0.1);
     for (let batch = 2; batch <= 40; batch++) {
       moments.push({ done: batch * 4, at: 40_000 + batch * 4000 });
@@ -47,12 +74,23 @@ describe('the rate', () => {
   });
 
   test('is there for batches that take minutes', () => {
-    expect(paceOf([{ done: 0, at: 0 }, { done: 100, at: 200_000 }, { done: 200, at: 400_000 }])).toBeCloseTo(0.5);
+    expect(
+      paceOf([
+        { done: 0, at: 0 },
+        { done: 100, at: 200_000 },
+        { done: 200, at: 400_000 },
+      ]),
+    ).toBeCloseTo(0.5);
   });
 
   test('is unknown before anything was done', () => {
     expect(paceOf([])).toBeUndefined();
     expect(paceOf([{ done: 3, at: 1 }])).toBeUndefined();
-    expect(paceOf([{ done: 3, at: 1 }, { done: 3, at: 9 }])).toBeUndefined();
+    expect(
+      paceOf([
+        { done: 3, at: 1 },
+        { done: 3, at: 9 },
+      ]),
+    ).toBeUndefined();
   });
 });

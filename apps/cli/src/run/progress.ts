@@ -1,5 +1,5 @@
 import type { Environment } from '../environment.ts';
-import { paceOf, type Moment } from './pace.ts';
+import { type Moment, paceOf } from './pace.ts';
 
 /** A count on the last line of a terminal, with rate and remaining time once there is one. Silent anywhere else. */
 export interface Progress {
@@ -13,7 +13,11 @@ const silent: Progress = { show: () => {}, clear: () => {} };
 /** Of a terminal that does not say how wide it is; some say 0. */
 const DEFAULT_COLUMNS = 80;
 
-export function createProgress({ stderr, variables }: Pick<Environment, 'stderr' | 'variables'>, wanted: boolean, now: () => number = () => performance.now()): Progress {
+export function createProgress(
+  { stderr, variables }: Pick<Environment, 'stderr' | 'variables'>,
+  wanted: boolean,
+  now: () => number = () => performance.now(),
+): Progress {
   const terminal = stderr.isTTY === true && !variables['CI'] && variables['TERM'] !== 'dumb';
   if (!wanted || !terminal) return silent;
   const moments: Moment[] = [];
@@ -30,11 +34,14 @@ export function createProgress({ stderr, variables }: Pick<Environment, 'stderr'
 /** As much as fits: what matters least goes first. */
 function progressLine(done: number, total: number, perSecond: number | undefined, width: number): string {
   const count = `${done}/${total}`;
-  const lines = perSecond === undefined ? [] : [
-    `${count} images, ${rateText(perSecond)}, ${durationText((total - done) / perSecond)} left`,
-    `${count}, ${rateText(perSecond)}, ${durationText((total - done) / perSecond)} left`,
-    `${count}, ${durationText((total - done) / perSecond)} left`,
-  ];
+  const lines =
+    perSecond === undefined
+      ? []
+      : [
+          `${count} images, ${rateText(perSecond)}, ${durationText((total - done) / perSecond)} left`,
+          `${count}, ${rateText(perSecond)}, ${durationText((total - done) / perSecond)} left`,
+          `${count}, ${durationText((total - done) / perSecond)} left`,
+        ];
   return [...lines, `${count} images`, count].find((line) => line.length <= width) ?? '';
 }
 
@@ -45,7 +52,11 @@ function rateText(perSecond: number): string {
 /** In the two largest units: what is left of hours is not known to the second. */
 function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
-  const [days, hours, minutes] = [Math.floor(whole / 86_400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(whole / 86_400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+  ];
   if (days > 0) return `${days} d ${hours} h`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+
 import { describeFailure } from '../failure.ts';
 import type { ImageModel } from '../model/model-port.ts';
 import { oneLine } from '../output/one-line.ts';
@@ -22,7 +23,15 @@ export interface BatchReport<Result> {
 }
 
 /** Writes the lines of a batch in the order of its images; an image that could not be opened is named on stderr. */
-export async function reportBatch<Result>({ batch, results, task, json, sink, sheet, stderr }: BatchReport<Result>): Promise<void> {
+export async function reportBatch<Result>({
+  batch,
+  results,
+  task,
+  json,
+  sink,
+  sheet,
+  stderr,
+}: BatchReport<Result>): Promise<void> {
   const remaining = results.values();
   for (const opened of batch) {
     const { name, parts } = opened;
@@ -35,10 +44,13 @@ export async function reportBatch<Result>({ batch, results, task, json, sink, sh
       await sheet?.add({ name, failure }, []);
       continue;
     }
-    const made = parts.length > 0 ? remaining.next().value ?? [] : [];
+    const made = parts.length > 0 ? (remaining.next().value ?? []) : [];
     const lines = made.map((result, index) => lineOf(task, json, name, parts[index] ?? '', result));
     if (lines.length > 0) await sink.write(lines.join(''));
-    await sheet?.add(opened, made.map((result, index) => task.toJson(name, parts[index] ?? '', result)));
+    await sheet?.add(
+      opened,
+      made.map((result, index) => task.toJson(name, parts[index] ?? '', result)),
+    );
   }
 }
 

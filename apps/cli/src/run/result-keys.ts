@@ -17,7 +17,11 @@ export function keyOfLine({ partOf }: Pick<ImageTask<never, never>, 'partOf'>, l
 }
 
 /** The images and what is left to do for each. */
-export function pendingOf(inputs: readonly ImageInput[], parts: readonly string[], done: ReadonlySet<string>): Pending[] {
+export function pendingOf(
+  inputs: readonly ImageInput[],
+  parts: readonly string[],
+  done: ReadonlySet<string>,
+): Pending[] {
   // Most runs begin with nothing done: then all images share one list.
   if (done.size === 0) return inputs.map((input) => ({ input, parts }));
   return inputs.map((input) => ({ input, parts: parts.filter((part) => !done.has(keyOf(input.name, part))) }));

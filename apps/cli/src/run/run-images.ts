@@ -1,11 +1,12 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageModel } from '../model/model-port.ts';
-import type { ImageOptions } from '../options/common-options.ts';
 import { moduleRecord } from '../module/import-module.ts';
+import type { ImageOptions } from '../options/common-options.ts';
 import type { SheetOptions } from '../options/sheet-option.ts';
 import { expectNoInput, isJsonLines, openSink } from '../output/open-sink.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
@@ -14,27 +15,39 @@ import { describeRun } from '../output/run-record.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
-import { expectSheet, sheetOfRun, type SheetOfRun } from './sheet-of-run.ts';
-import { workThrough, type Tally } from './work-through.ts';
+import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
+import { type Tally, workThrough } from './work-through.ts';
 
 type RunOptions = ImageOptions & SheetOptions;
 
 /** Does a task for all images that the arguments name, in order, and says how it ended. */
-export async function runImages<Result, Model extends ImageModel>(task: ImageTask<Result, Model>, args: readonly string[], options: RunOptions, environment: Environment): Promise<ExitCode> {
+export async function runImages<Result, Model extends ImageModel>(
+  task: ImageTask<Result, Model>,
+  args: readonly string[],
+  options: RunOptions,
+  environment: Environment,
+): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
-  if (inputs.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
+  if (inputs.length === 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
   const names = inputs.map(({ name }) => name);
   await expectNoInput(options.output, names);
-  if (options.report !== undefined) await expectSheet({ report: options.report, output: options.output, inputs: names });
+  if (options.report !== undefined)
+    await expectSheet({ report: options.report, output: options.output, inputs: names });
   const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device, ...(await moduleRecord(options.module)) }),
+    record: await describeRun(task.command, options.model ?? task.model.demoFolder, {
+      ...task.options,
+      dtype: options.dtype,
+      device: options.device,
+      ...(await moduleRecord(options.module)),
+    }),
     restart: options.restart === true,
     keyOf: (line) => keyOfLine(task, line),
   };
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
-  const sink = own ?? await openSink(options.output, environment.stdout, resume);
+  const sink = own ?? (await openSink(options.output, environment.stdout, resume));
   const sheet = await openSheet(task, options, sink);
   const json = own !== undefined || options.json === true || isJsonLines(options.output);
   const all = pendingOf(inputs, task.parts, sink.done);
@@ -43,8 +56,17 @@ export async function runImages<Result, Model extends ImageModel>(task: ImageTas
   let outcome: Outcome = 'failed';
   try {
     // What is read by a program, or kept, is whole lines; several images are faster together.
-    const live = !json && sheet === undefined && options.output === undefined && environment.stdout.isTTY === true && inputs.length === 1 && task.parts.length === 1;
-    await workThrough({ json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending }, tally);
+    const live =
+      !json &&
+      sheet === undefined &&
+      options.output === undefined &&
+      environment.stdout.isTTY === true &&
+      inputs.length === 1 &&
+      task.parts.length === 1;
+    await workThrough(
+      { json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending },
+      tally,
+    );
     outcome = 'finished';
   } catch (error) {
     if (!signal.aborted || !isAbort(originalError(error))) throw error;
@@ -57,9 +79,17 @@ export async function runImages<Result, Model extends ImageModel>(task: ImageTas
   return conclude(outcome, tally, { quiet: options.quiet === true, resumable: sink.resumable }, environment);
 }
 
-async function openSheet<Result, Model extends ImageModel>({ sheetText, ...task }: ImageTask<Result, Model>, { report, output, model, dtype }: RunOptions, sink: ResultSink): Promise<SheetOfRun | undefined> {
+async function openSheet<Result, Model extends ImageModel>(
+  { sheetText, ...task }: ImageTask<Result, Model>,
+  { report, output, model, dtype }: RunOptions,
+  sink: ResultSink,
+): Promise<SheetOfRun | undefined> {
   if (report === undefined || !sheetText) return undefined;
-  return sheetOfRun({ ...task, sheetText }, { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype } }, sink);
+  return sheetOfRun(
+    { ...task, sheetText },
+    { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype } },
+    sink,
+  );
 }
 
 async function closeBoth(sink: ResultSink, sheet: SheetOfRun | undefined, outcome: Outcome): Promise<void> {
@@ -70,7 +100,12 @@ async function closeBoth(sink: ResultSink, sheet: SheetOfRun | undefined, outcom
   }
 }
 
-function conclude(outcome: Outcome, { inputs, done, failed }: Tally, { quiet, resumable }: { readonly quiet: boolean; readonly resumable: boolean }, { stderr }: Environment): ExitCode {
+function conclude(
+  outcome: Outcome,
+  { inputs, done, failed }: Tally,
+  { quiet, resumable }: { readonly quiet: boolean; readonly resumable: boolean },
+  { stderr }: Environment,
+): ExitCode {
   if (failed > 0) stderr.write(`${failed} of ${inputs} images failed.\n`);
   if (outcome === 'finished') return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
   const resume = resumable ? ' Run the same command again to go on.' : '';

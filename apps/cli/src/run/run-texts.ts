@@ -1,8 +1,8 @@
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
+import { type ModelKind, openModel } from '../model/open-model.ts';
 import { moduleRecord } from '../module/import-module.ts';
-import { openModel, type ModelKind } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { openSink } from '../output/open-sink.ts';
 import type { OpenOutput } from '../output/output-request.ts';
@@ -23,7 +23,12 @@ export interface TextTask<Result, Model extends AsyncDisposable> {
 }
 
 /** Does a task for texts, in order, and says how it ended: a JSON line for each. */
-export async function runTexts<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, texts: readonly string[], options: ImageOptions, environment: Environment): Promise<ExitCode> {
+export async function runTexts<Result, Model extends AsyncDisposable>(
+  task: TextTask<Result, Model>,
+  texts: readonly string[],
+  options: ImageOptions,
+  environment: Environment,
+): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
   const sink = await openTextSink(task, texts, options, environment);
@@ -41,17 +46,32 @@ export async function runTexts<Result, Model extends AsyncDisposable>(task: Text
   return outcome === 'finished' ? ExitCode.done : ExitCode.interrupted;
 }
 
-async function openTextSink<Result, Model extends AsyncDisposable>(task: TextTask<Result, Model>, texts: readonly string[], { output, ...options }: ImageOptions, { stdout }: Environment): Promise<ResultSink> {
+async function openTextSink<Result, Model extends AsyncDisposable>(
+  task: TextTask<Result, Model>,
+  texts: readonly string[],
+  { output, ...options }: ImageOptions,
+  { stdout }: Environment,
+): Promise<ResultSink> {
   const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, { ...task.options, dtype: options.dtype, device: options.device, ...(await moduleRecord(options.module)) }),
+    record: await describeRun(task.command, options.model ?? task.model.demoFolder, {
+      ...task.options,
+      dtype: options.dtype,
+      device: options.device,
+      ...(await moduleRecord(options.module)),
+    }),
     restart: options.restart === true,
     keyOf: ({ text }) => (typeof text === 'string' ? text : undefined),
   };
-  return await task.openOutput?.({ output, inputs: texts, resume }) ?? openSink(output, stdout, resume);
+  return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
 }
 
 async function writeResults<Result, Model extends AsyncDisposable>(
-  task: TextTask<Result, Model>, pending: readonly string[], options: ImageOptions, environment: Environment, sink: ResultSink, signal: AbortSignal,
+  task: TextTask<Result, Model>,
+  pending: readonly string[],
+  options: ImageOptions,
+  environment: Environment,
+  sink: ResultSink,
+  signal: AbortSignal,
 ): Promise<void> {
   await using model = await openModel(task.model, options, environment, signal);
   for (let start = 0; start < pending.length; start += options.batchSize) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { runFake, type FakeOptions } from '../fakes/fake-environment.ts';
+
+import { type FakeOptions, runFake } from '../fakes/fake-environment.ts';
 import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
 const terminal: FakeOptions = { stdoutIsTerminal: true };
@@ -10,9 +11,16 @@ describe('a terminal', () => {
     const argv = ['caption', at('a\tb.png'), '-p', 'there is', '--max-new-tokens', '7', '--quiet'];
     const [live, piped] = [await runFake(argv, terminal), await runFake(argv)];
     expect(live.written).toEqual([`${at('a\\tb.png')}\ta`, ' cat\\non', ' a', ' mat', '\n']);
-    expect({ exitCode: live.exitCode, stdout: live.stdout, stderr: live.stderr }).toEqual({ exitCode: 0, stdout: piped.stdout, stderr: '' });
+    expect({ exitCode: live.exitCode, stdout: live.stdout, stderr: live.stderr }).toEqual({
+      exitCode: 0,
+      stdout: piped.stdout,
+      stderr: '',
+    });
     expect(piped.written).toHaveLength(1);
-    expect(live.calls.find(({ name }) => name === 'stream')).toMatchObject({ generation: { maxNewTokens: 7 }, prompt: 'there is' });
+    expect(live.calls.find(({ name }) => name === 'stream')).toMatchObject({
+      generation: { maxNewTokens: 7 },
+      prompt: 'there is',
+    });
     expect(live.calls.map(({ name }) => name)).not.toContain('caption');
   });
 
@@ -35,26 +43,43 @@ describe('a terminal', () => {
     ['another task', ['rank', 'a.png', '-q', 'who?', '-c', 'x']],
   ])('is written whole lines where there are %s', async (_what, argv) => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'a dog' });
-    const run = await runFake(argv.map((word) => (/\.\w+$/.test(word) ? at(word) : word)), terminal);
+    const run = await runFake(
+      argv.map((word) => (/\.\w+$/.test(word) ? at(word) : word)),
+      terminal,
+    );
     expect([run.exitCode, run.calls.some(({ name }) => name === 'stream')]).toEqual([0, false]);
     expect(run.written.every((text) => text.endsWith('\n'))).toBe(true);
   });
 
   test('keeps what there is of a text that is interrupted, on a line of its own', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat on a mat' });
-    const run = await runFake(['caption', at('a.png'), '--quiet'], { ...terminal, onCall: ({ piece }, signals) => void (piece === ' cat' && signals.emit('SIGINT')) });
+    const run = await runFake(['caption', at('a.png'), '--quiet'], {
+      ...terminal,
+      onCall: ({ piece }, signals) => void (piece === ' cat' && signals.emit('SIGINT')),
+    });
     expect([run.exitCode, run.stdout, run.calls.at(-1)]).toEqual([130, `${at('a.png')}\ta cat\n`, { name: 'dispose' }]);
   });
 
   test('is written nothing before the first piece: an image that cannot be opened, a model that fails', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'bad.png': 'bad' });
-    expect(await runFake(['caption', at('bad.png')], terminal)).toMatchObject({ exitCode: 3, stdout: '', stderr: expect.stringContaining('INVALID_IMAGE') });
-    const failing = await runFake(['caption', at('a.png')], { ...terminal, onCall: ({ name }) => { if (name === 'stream') throw new RangeError('too far'); } });
+    expect(await runFake(['caption', at('bad.png')], terminal)).toMatchObject({
+      exitCode: 3,
+      stdout: '',
+      stderr: expect.stringContaining('INVALID_IMAGE'),
+    });
+    const failing = await runFake(['caption', at('a.png')], {
+      ...terminal,
+      onCall: ({ name }) => {
+        if (name === 'stream') throw new RangeError('too far');
+      },
+    });
     expect(failing).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('too far') });
   });
 
   test('writes the path of an image that the model has no words for', async () => {
     const at = await temporaryFolder({ 'a.png': ' ' });
-    expect((await runFake(['caption', at('a.png'), '--quiet'], terminal)).stdout).toBe((await runFake(['caption', at('a.png'), '--quiet'])).stdout);
+    expect((await runFake(['caption', at('a.png'), '--quiet'], terminal)).stdout).toBe(
+      (await runFake(['caption', at('a.png'), '--quiet'])).stdout,
+    );
   });
 });

@@ -1,6 +1,18 @@
-/** Colours from low to high at equal distances, dark blue over green to yellow: lightness rises all the way, so the map also reads in grey and by the colour-blind (viridis of matplotlib). */
+/**
+ * Colours from low to high at equal distances, dark blue over green to yellow: lightness rises all the way, so the map
+ * also reads in grey and by the colour-blind (viridis of matplotlib).
+ */
 const ANCHORS: readonly (readonly [red: number, green: number, blue: number])[] = [
-  [68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [110, 206, 88], [181, 222, 43], [253, 231, 37],
+  [68, 1, 84],
+  [72, 40, 120],
+  [62, 74, 137],
+  [49, 104, 142],
+  [38, 130, 142],
+  [31, 158, 137],
+  [53, 183, 121],
+  [110, 206, 88],
+  [181, 222, 43],
+  [253, 231, 37],
 ];
 const ENTRIES = 256;
 const CHANNELS = 3;

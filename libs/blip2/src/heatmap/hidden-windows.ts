@@ -11,14 +11,26 @@ export interface Window {
   readonly right: number;
 }
 
-/** The window over some cells of a grid that divides a side of `pixels` pixels into `cells`; cells beyond the border do not count. */
-export function spanOf(pixels: number, cells: number, first: number, count: number): readonly [from: number, to: number] {
+/**
+ * The window over some cells of a grid that divides a side of `pixels` pixels into `cells`; cells beyond the border do
+ * not count.
+ */
+export function spanOf(
+  pixels: number,
+  cells: number,
+  first: number,
+  count: number,
+): readonly [from: number, to: number] {
   const edge = (cell: number): number => Math.round((Math.min(cells, Math.max(0, cell)) * pixels) / cells);
   return [edge(first), edge(first + count)];
 }
 
 /** One image `[1, 3, height, width]` as many times as there are windows, in each a window taken from `cover`. */
-export function hideWindows({ dims: [, channels, height, width], data }: PixelValues, cover: Float32Array, windows: readonly Window[]): PixelValues {
+export function hideWindows(
+  { dims: [, channels, height, width], data }: PixelValues,
+  cover: Float32Array,
+  windows: readonly Window[],
+): PixelValues {
   const size = channels * height * width;
   const hidden = new Float32Array(windows.length * size);
   windows.forEach(({ top, bottom, left, right }, index) => {
@@ -34,7 +46,11 @@ export function hideWindows({ dims: [, channels, height, width], data }: PixelVa
 }
 
 /** A whole image of what windows are filled with. `radius` is how far the blur reaches, in pixels. */
-export function coverOf({ dims: [, channels, height, width], data }: PixelValues, fill: WindowFill, radius: number): Float32Array {
+export function coverOf(
+  { dims: [, channels, height, width], data }: PixelValues,
+  fill: WindowFill,
+  radius: number,
+): Float32Array {
   // Normalised pixels: 0 is the mean level of the images that the encoder was trained on.
   if (fill === 'grey') return new Float32Array(data.length);
   const plane = height * width;

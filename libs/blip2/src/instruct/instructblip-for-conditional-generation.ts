@@ -1,21 +1,34 @@
 import { InstructBlipConfig } from '@blip2/config';
 import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
 import type { GenerationOptions, PixelValues, TokenIds } from '@blip2/interfaces';
-import { firstPositions, type LanguageProjection, type QFormerOutput, type QueryTokens, type TextConditionedQFormer } from '@blip2/qformer';
+import {
+  firstPositions,
+  type LanguageProjection,
+  type QFormerOutput,
+  type QueryTokens,
+  type TextConditionedQFormer,
+} from '@blip2/qformer';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+
 import type { ForwardOptions } from '../blip2-for-conditional-generation.ts';
-import { openModelParts, type CheckpointParts } from '../checkpoint-parts.ts';
+import { type CheckpointParts, openModelParts } from '../checkpoint-parts.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from '../forward-prompt.ts';
 import type { LoadOptions } from '../load-options.ts';
 import { mergePrompt } from '../merge-prompt.ts';
 import { modelTensors } from '../model-tensors.ts';
 import type { CheckpointLanguageModel } from '../part-loaders.ts';
-import { isPixelValues, type EncodeImagesOptions, type VisualPrefix } from '../pipeline.ts';
+import { type EncodeImagesOptions, isPixelValues, type VisualPrefix } from '../pipeline.ts';
 import { openRandomParts, type RandomOptions } from '../random-parts.ts';
 import { saveModel, type SaveModelOptions } from '../save-model.ts';
-import { withGenerate, type TextGenerator } from '../text-generator.ts';
+import { type TextGenerator, withGenerate } from '../text-generator.ts';
 import { expectComplete } from '../whole-weights.ts';
-import { createInstructBlipPipeline, expectInstruction, type InstructBlipPipeline, type Instruction, type InstructPromptInputs } from './instructblip-pipeline.ts';
+import {
+  createInstructBlipPipeline,
+  expectInstruction,
+  type InstructBlipPipeline,
+  type Instruction,
+  type InstructPromptInputs,
+} from './instructblip-pipeline.ts';
 
 /** What `forward` takes: images, instruction, text, and what it is judged by. */
 export interface InstructForwardInputs extends InstructPromptInputs, TargetInputs {}
@@ -28,7 +41,10 @@ export interface InstructForwardOutput extends PromptOutput {
   readonly qformerOutputs?: QFormerOutput;
 }
 
-/** BLIP-2 that follows instructions (arXiv 2305.06500; `InstructBlipForConditionalGeneration` of the reference): its Q-Former reads the instruction beside the image. */
+/**
+ * BLIP-2 that follows instructions (arXiv 2305.06500; `InstructBlipForConditionalGeneration` of the reference): its
+ * Q-Former reads the instruction beside the image.
+ */
 export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
   /** As it was read, defaults filled in. */
   readonly config: InstructBlipConfig;
@@ -46,33 +62,55 @@ export interface InstructBlipForConditionalGeneration extends AsyncDisposable {
   readonly pipeline: InstructBlipPipeline;
   /**
    * Scores every position of a prompt, or of a seq2seq model's decoder.
-   * @throws Blip2Error `INVALID_ARGUMENT` without an instruction, if a seq2seq model has neither labels nor decoder ids, or a causal one has decoder ids;
-   * `SHAPE_MISMATCH` for images of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG` for an instruction or a prompt; `DISPOSED`.
+   * @throws Blip2Error `INVALID_ARGUMENT` without an instruction, if a seq2seq model has neither labels nor decoder
+   * ids, or a causal one has decoder ids;
+   * `SHAPE_MISMATCH` for images of another size, or if image tokens and features are not as many; `SEQUENCE_TOO_LONG`
+   * for an instruction or a prompt; `DISPOSED`.
    */
   forward(inputs: InstructForwardInputs, options?: ForwardOptions): Promise<InstructForwardOutput>;
   /**
    * Writes new tokens after a prompt; `sequences` holds those alone.
-   * @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SEQUENCE_TOO_LONG`, `NOT_FINITE` as `generate` of `@blip2/generate`; as `forward` for the prompt.
+   * @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SEQUENCE_TOO_LONG`, `NOT_FINITE` as `generate` of
+   * `@blip2/generate`; as `forward` for the prompt.
    */
-  generate(inputs: InstructPromptInputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  generate(
+    inputs: InstructPromptInputs,
+    options?: GenerationOptions,
+    context?: GenerationContext,
+  ): Promise<GenerateOutput>;
   /**
-   * Natural logarithms of the probabilities of given sequences after a prompt (teacher forcing): one list per prompt, one entry per candidate.
+   * Natural logarithms of the probabilities of given sequences after a prompt (teacher forcing): one list per prompt,
+   * one entry per candidate.
    * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; as `forward` for the prompt.
    */
-  scoreSequences(inputs: InstructPromptInputs, candidates: readonly TokenIds[], options?: SequenceLogProbsOptions & EncodeImagesOptions): Promise<SequenceLogProbs[][]>;
+  scoreSequences(
+    inputs: InstructPromptInputs,
+    candidates: readonly TokenIds[],
+    options?: SequenceLogProbsOptions & EncodeImagesOptions,
+  ): Promise<SequenceLogProbs[][]>;
   /**
    * What the language model reads of the images under an instruction, `[batch, queries, embeddingSize]`.
-   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for ids that the Q-Former cannot read; `DISPOSED`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for ids
+   * that the Q-Former cannot read; `DISPOSED`.
    */
-  encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
-  /** Writes configuration, both tokenizers and weights in the hub layout, so that the reference loads them. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
+  encodeImages(
+    pixelValues: PixelValues,
+    instruction: Instruction,
+    options?: EncodeImagesOptions,
+  ): Promise<VisualPrefix>;
+  /**
+   * Writes configuration, both tokenizers and weights in the hub layout, so that the reference loads them. @throws
+   * Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
+   */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
   /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
 /** Puts the model together from the parts of one checkpoint, which are disposed of if that fails. */
-export async function assembleInstructBlip(parts: CheckpointParts<InstructBlipConfig>): Promise<InstructBlipForConditionalGeneration> {
+export async function assembleInstructBlip(
+  parts: CheckpointParts<InstructBlipConfig>,
+): Promise<InstructBlipForConditionalGeneration> {
   try {
     return await assemble(parts);
   } catch (error) {
@@ -89,12 +127,21 @@ async function assemble(parts: CheckpointParts<InstructBlipConfig>): Promise<Ins
   const qformer = await parts.textQFormer();
   const languageProjection = await parts.projection();
   const languageModel = withGenerate(await parts.language());
-  const pipeline = createInstructBlipPipeline({ vision: visionModel, qformer, projection: languageProjection, language: languageModel }, config);
+  const pipeline = createInstructBlipPipeline(
+    { vision: visionModel, qformer, projection: languageProjection, language: languageModel },
+    config,
+  );
   const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
-    config, visionModel, qformer, languageProjection, languageModel, pipeline,
+    config,
+    visionModel,
+    qformer,
+    languageProjection,
+    languageModel,
+    pipeline,
     queryTokens: qformer.queryTokens,
-    forward: (inputs, options) => forward(config, { visionModel, qformer, languageProjection, languageModel }, inputs, options),
+    forward: (inputs, options) =>
+      forward(config, { visionModel, qformer, languageProjection, languageModel }, inputs, options),
     generate: pipeline.generate,
     scoreSequences: pipeline.scoreSequences,
     encodeImages: pipeline.encodeImages,
@@ -104,9 +151,17 @@ async function assemble(parts: CheckpointParts<InstructBlipConfig>): Promise<Ins
   };
 }
 
-type ForwardParts = Pick<InstructBlipForConditionalGeneration, 'visionModel' | 'qformer' | 'languageProjection' | 'languageModel'>;
+type ForwardParts = Pick<
+  InstructBlipForConditionalGeneration,
+  'visionModel' | 'qformer' | 'languageProjection' | 'languageModel'
+>;
 
-async function forward(config: InstructBlipConfig, parts: ForwardParts, inputs: InstructForwardInputs, options: ForwardOptions = {}): Promise<InstructForwardOutput> {
+async function forward(
+  config: InstructBlipConfig,
+  parts: ForwardParts,
+  inputs: InstructForwardInputs,
+  options: ForwardOptions = {},
+): Promise<InstructForwardOutput> {
   const outputs = {
     outputHiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
     outputAttentions: options.outputAttentions ?? config.outputAttentions,
@@ -114,10 +169,16 @@ async function forward(config: InstructBlipConfig, parts: ForwardParts, inputs: 
   expectDecoderInputs(parts.languageModel, inputs);
   // The cache that is asked for is the language model's: the Q-Former has one of its own.
   const image = await readImage(parts, inputs, { ...options, ...outputs, useCache: false });
-  const prompt = await mergePrompt({ prefix: image.prefix, text: inputs, layout: config, language: parts.languageModel });
+  const prompt = await mergePrompt({
+    prefix: image.prefix,
+    text: inputs,
+    layout: config,
+    language: parts.languageModel,
+  });
   return {
     ...(await forwardPrompt(parts.languageModel, prompt, inputs, { ...outputs, useCache: options.useCache ?? false })),
-    ...(image.visionOutputs && { visionOutputs: image.visionOutputs }), ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
+    ...(image.visionOutputs && { visionOutputs: image.visionOutputs }),
+    ...(image.qformerOutputs && { qformerOutputs: image.qformerOutputs }),
   };
 }
 
@@ -126,19 +187,36 @@ interface ReadImage extends Pick<InstructForwardOutput, 'visionOutputs' | 'qform
 }
 
 /** The prefix of the images, with what the parts say on the way to it. */
-async function readImage({ visionModel, qformer, languageProjection }: ForwardParts, { pixelValues, ...text }: InstructForwardInputs, options: ForwardOptions): Promise<ReadImage> {
+async function readImage(
+  { visionModel, qformer, languageProjection }: ForwardParts,
+  { pixelValues, ...text }: InstructForwardInputs,
+  options: ForwardOptions,
+): Promise<ReadImage> {
   if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
   const { qformerInputIds: inputIds, qformerAttentionMask: attentionMask } = expectInstruction(text);
   const visionOutputs = await visionModel.forward({ pixelValues }, options);
-  const qformerOutputs = await qformer.read({ inputIds, ...(attentionMask && { attentionMask }), encoderHiddenStates: visionOutputs.lastHiddenState }, options);
-  return { prefix: await languageProjection.project(firstPositions(qformerOutputs.lastHiddenState, qformer.numQueryTokens)), visionOutputs, qformerOutputs };
+  const qformerOutputs = await qformer.read(
+    { inputIds, ...(attentionMask && { attentionMask }), encoderHiddenStates: visionOutputs.lastHiddenState },
+    options,
+  );
+  return {
+    prefix: await languageProjection.project(firstPositions(qformerOutputs.lastHiddenState, qformer.numQueryTokens)),
+    visionOutputs,
+    qformerOutputs,
+  };
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlipForConditionalGeneration> {
+async function fromPretrained(
+  source: string,
+  options: LoadOptions = {},
+): Promise<InstructBlipForConditionalGeneration> {
   return assembleInstructBlip(await openModelParts(InstructBlipConfig.fromJson, source, options));
 }
 
-async function fromConfig(config: InstructBlipConfig, options: RandomOptions & LoadOptions = {}): Promise<InstructBlipForConditionalGeneration> {
+async function fromConfig(
+  config: InstructBlipConfig,
+  options: RandomOptions & LoadOptions = {},
+): Promise<InstructBlipForConditionalGeneration> {
   return assembleInstructBlip(await openRandomParts(config, options));
 }
 

@@ -1,6 +1,17 @@
 import { Blip2Error, type PixelValues, type Rows, type TextConditionedQFormer } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
-import { createPromptTasks, expectFit, isPixelValues, type Blip2Parts, type EncodeImagesOptions, type PromptInputs, type PromptLayout, type PromptTasks, type VisualPrefix } from '../pipeline.ts';
+
+import {
+  type Blip2Parts,
+  createPromptTasks,
+  type EncodeImagesOptions,
+  expectFit,
+  isPixelValues,
+  type PromptInputs,
+  type PromptLayout,
+  type PromptTasks,
+  type VisualPrefix,
+} from '../pipeline.ts';
 
 /** One implementation per seam, ours or anybody's; the Q-Former reads the instruction too. */
 export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
@@ -10,7 +21,10 @@ export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
 
 /** What the Q-Former reads beside the images, in ids of its own tokenizer. */
 export interface Instruction {
-  /** `[batch, sequence]`, padded on the right: padding on the left moves the text to other positions, as in the reference. */
+  /**
+   * `[batch, sequence]`, padded on the right: padding on the left moves the text to other positions, as in the
+   * reference.
+   */
   readonly qformerInputIds: Rows;
   /** `[batch, sequence]`. Default: every token counts. */
   readonly qformerAttentionMask?: Rows;
@@ -21,8 +35,15 @@ export interface InstructPromptInputs extends PromptInputs, Partial<Instruction>
 
 /** The four parts in a row: images and instruction to prefix, prefix and text to tokens. */
 export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<InstructPromptInputs>, AsyncDisposable {
-  /** Images `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`. */
-  encodeImages(pixelValues: PixelValues, instruction: Instruction, options?: EncodeImagesOptions): Promise<VisualPrefix>;
+  /**
+   * Images `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`. @throws Blip2Error
+   * `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`.
+   */
+  encodeImages(
+    pixelValues: PixelValues,
+    instruction: Instruction,
+    options?: EncodeImagesOptions,
+  ): Promise<VisualPrefix>;
 }
 
 /**
@@ -32,15 +53,29 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
   const { vision, qformer, projection, language } = parts;
   expectFit(parts);
-  const encodeImages: InstructBlipPipeline['encodeImages'] = async (pixelValues, { qformerInputIds, qformerAttentionMask }, options) => {
+  const encodeImages: InstructBlipPipeline['encodeImages'] = async (
+    pixelValues,
+    { qformerInputIds, qformerAttentionMask },
+    options,
+  ) => {
     const inputIds = asRows(qformerInputIds);
     const attentionMask = qformerAttentionMask ? asRows(qformerAttentionMask) : inputIds.map((row) => row.map(() => 1));
-    return projection.project(await qformer.query(await vision.encode(pixelValues, options), { inputIds, attentionMask }));
+    return projection.project(
+      await qformer.query(await vision.encode(pixelValues, options), { inputIds, attentionMask }),
+    );
   };
-  const prefixOf = async ({ pixelValues, ...text }: InstructPromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
-    (isPixelValues(pixelValues) ? encodeImages(pixelValues, expectInstruction(text), options) : pixelValues);
+  const prefixOf = async (
+    { pixelValues, ...text }: InstructPromptInputs,
+    options?: EncodeImagesOptions,
+  ): Promise<VisualPrefix> =>
+    isPixelValues(pixelValues) ? encodeImages(pixelValues, expectInstruction(text), options) : pixelValues;
   return {
-    vision, qformer, projection, language, encodeImages, ...createPromptTasks(language, layout, prefixOf),
+    vision,
+    qformer,
+    projection,
+    language,
+    encodeImages,
+    ...createPromptTasks(language, layout, prefixOf),
     async [Symbol.asyncDispose]() {
       for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
     },
@@ -49,6 +84,12 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
 
 /** @throws Blip2Error `INVALID_ARGUMENT` without an instruction. */
 export function expectInstruction({ qformerInputIds, qformerAttentionMask }: Partial<Instruction>): Instruction {
-  if (!qformerInputIds) throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', { where: 'qformerInputIds', expected: 'rows of ids', got: 'nothing', fix: 'Give what InstructBlipProcessor makes of image and text' });
+  if (!qformerInputIds)
+    throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', {
+      where: 'qformerInputIds',
+      expected: 'rows of ids',
+      got: 'nothing',
+      fix: 'Give what InstructBlipProcessor makes of image and text',
+    });
   return { qformerInputIds, ...(qformerAttentionMask && { qformerAttentionMask }) };
 }

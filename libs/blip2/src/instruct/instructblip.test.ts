@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import type { GenerationOptions } from '@blip2/interfaces';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadImageTasks } from '../load-image-tasks.ts';
+
 import { Blip2 } from '../blip2.ts';
+import { loadImageTasks } from '../load-image-tasks.ts';
 import { createInstructBlip, InstructBlip } from './instructblip.ts';
 
 const cases = join(import.meta.dirname, '../../../../tools/parity/cases');
@@ -19,15 +21,32 @@ interface GoldenGeneration {
 
 /** What the reference wrote with options that a task takes, in their spelling here. */
 const OPTIONS = new Map<string, keyof GenerationOptions>([
-  ['max_new_tokens', 'maxNewTokens'], ['min_new_tokens', 'minNewTokens'], ['num_beams', 'numBeams'], ['repetition_penalty', 'repetitionPenalty'], ['no_repeat_ngram_size', 'noRepeatNgramSize'],
-  ['length_penalty', 'lengthPenalty'], ['early_stopping', 'earlyStopping'], ['suppress_tokens', 'suppressTokens'],
+  ['max_new_tokens', 'maxNewTokens'],
+  ['min_new_tokens', 'minNewTokens'],
+  ['num_beams', 'numBeams'],
+  ['repetition_penalty', 'repetitionPenalty'],
+  ['no_repeat_ngram_size', 'noRepeatNgramSize'],
+  ['length_penalty', 'lengthPenalty'],
+  ['early_stopping', 'earlyStopping'],
+  ['suppress_tokens', 'suppressTokens'],
 ]);
 async function goldens(name: string): Promise<GoldenGeneration[]> {
-  const { entries }: { readonly entries: readonly GoldenGeneration[] } = JSON.parse(await readFile(join(cases, name, 'golden.json'), 'utf8'));
-  return entries.filter(({ kind, options, inputs, made_from: made }) => kind === 'generate' && made.size === undefined && 'max_new_tokens' in options && Object.keys(options).every((key) => OPTIONS.has(key))
-    && !isMoved(inputs.qformer_attention_mask));
+  const { entries }: { readonly entries: readonly GoldenGeneration[] } = JSON.parse(
+    await readFile(join(cases, name, 'golden.json'), 'utf8'),
+  );
+  return entries.filter(
+    ({ kind, options, inputs, made_from: made }) =>
+      kind === 'generate' &&
+      made.size === undefined &&
+      'max_new_tokens' in options &&
+      Object.keys(options).every((key) => OPTIONS.has(key)) &&
+      !isMoved(inputs.qformer_attention_mask),
+  );
 }
-/** Padding on the left, as a causal model wants it, moves the Q-Former's texts to other positions and changes what it says: the tasks never do that. */
+/**
+ * Padding on the left, as a causal model wants it, moves the Q-Former's texts to other positions and changes what it
+ * says: the tasks never do that.
+ */
 function isMoved(mask: readonly (readonly number[])[]): boolean {
   return mask.some(([first]) => first === 0);
 }
@@ -53,22 +72,38 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     expect(entries.some(({ made_from: { images } }) => images.length > 1)).toBe(name === 'instructblip-t5');
     for (const entry of entries) {
       const { images, text } = entry.made_from;
-      const results = await model.answer(images.map(image), text, { ...optionsOf(entry), autoOrient: false, rawPrompt: true });
-      const expected = entry.outputs.new_tokens.map((row, index) => withoutPadding(row, results[index]?.tokenIds.length ?? 0));
-      expect({ name: entry.name, rows: results.map(({ tokenIds }) => tokenIds) }).toEqual({ name: entry.name, rows: expected });
+      const results = await model.answer(images.map(image), text, {
+        ...optionsOf(entry),
+        autoOrient: false,
+        rawPrompt: true,
+      });
+      const expected = entry.outputs.new_tokens.map((row, index) =>
+        withoutPadding(row, results[index]?.tokenIds.length ?? 0),
+      );
+      expect({ name: entry.name, rows: results.map(({ tokenIds }) => tokenIds) }).toEqual({
+        name: entry.name,
+        rows: expected,
+      });
     }
   });
 
   test('answer in a batch what they answer one by one', async () => {
-    const [images, questions, options] = [['photo.jpg', 'square.png', 'grey.png'].map(image), ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'], { maxNewTokens: 8 }];
+    const [images, questions, options] = [
+      ['photo.jpg', 'square.png', 'grey.png'].map(image),
+      ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'],
+      { maxNewTokens: 8 },
+    ];
     const batch = await model.answer(images, questions, options);
-    for (const [index, image] of images.entries()) expect(batch[index]?.tokenIds).toEqual((await model.answer(image, questions[index] ?? '', options)).tokenIds);
+    for (const [index, image] of images.entries())
+      expect(batch[index]?.tokenIds).toEqual((await model.answer(image, questions[index] ?? '', options)).tokenIds);
   });
 
   test('caption with an instruction of their own, and by one that is given', async () => {
     const options = { maxNewTokens: 6 };
     const own = await model.caption(image('photo.jpg'), options);
-    expect(own.tokenIds).toEqual((await model.answer(image('photo.jpg'), 'A short image description:', options)).tokenIds);
+    expect(own.tokenIds).toEqual(
+      (await model.answer(image('photo.jpg'), 'A short image description:', options)).tokenIds,
+    );
     const given = await model.caption(image('photo.jpg'), { ...options, prompt: 'a photo of' });
     expect(given.tokenIds).toEqual((await model.answer(image('photo.jpg'), 'a photo of', options)).tokenIds);
     expect(given.tokenIds).not.toEqual(own.tokenIds);
@@ -80,21 +115,35 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     const counted = createInstructBlip({
       vision: { ...vision, encode: (pixels, options) => ((counts.vision += 1), vision.encode(pixels, options)) },
       qformer: { ...qformer, query: (patches, text) => ((counts.qformer += 1), qformer.query(patches, text)) },
-      projection, language, processor: model.processor,
+      projection,
+      language,
+      processor: model.processor,
     });
     const encoded = await counted.encode(image('square.png'));
     const options = { maxNewTokens: 5 };
-    const [first, second] = [await counted.answer(encoded, 'the red bus', options), await counted.answer(encoded, 'a photo of', options)];
+    const [first, second] = [
+      await counted.answer(encoded, 'the red bus', options),
+      await counted.answer(encoded, 'a photo of', options),
+    ];
     expect(counts).toEqual({ vision: 1, qformer: 2 });
-    expect([first.tokenIds, second.tokenIds]).toEqual([(await model.answer(image('square.png'), 'the red bus', options)).tokenIds, (await model.answer(image('square.png'), 'a photo of', options)).tokenIds]);
+    expect([first.tokenIds, second.tokenIds]).toEqual([
+      (await model.answer(image('square.png'), 'the red bus', options)).tokenIds,
+      (await model.answer(image('square.png'), 'a photo of', options)).tokenIds,
+    ]);
     await encoded[Symbol.asyncDispose]();
     await expect(counted.answer(encoded, 'the red bus', options)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
   test('rank answers by what the whole model says of them', async () => {
     const ranked = await model.rank(image('photo.jpg'), 'a photo of', ['the red bus', 'two cats'], { endToken: false });
-    const { pixelValues, ...prompt } = await model.processor.process({ images: image('photo.jpg'), text: 'a photo of' });
-    const [scored = []] = await model.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
+    const { pixelValues, ...prompt } = await model.processor.process({
+      images: image('photo.jpg'),
+      text: 'a photo of',
+    });
+    const [scored = []] = await model.pipeline.scoreSequences(
+      { pixelValues, ...prompt },
+      ranked.map(({ tokenIds }) => tokenIds),
+    );
     ranked.forEach(({ logProb }, index) => expect(logProb).toBeCloseTo(scored[index]?.sum ?? NaN, 3));
     expect(ranked.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
   });
@@ -107,7 +156,9 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     const history = [...chat.history];
     const second = await chat.ask('why?');
     const before = history.map(({ question, answer }) => `Question: ${question} Answer: ${answer}. `).join('');
-    expect(second.tokenIds).toEqual((await model.answer(image('grey.png'), `${before}Question: why? Answer:`, options)).tokenIds);
+    expect(second.tokenIds).toEqual(
+      (await model.answer(image('grey.png'), `${before}Question: why? Answer:`, options)).tokenIds,
+    );
   });
 });
 
@@ -120,6 +171,8 @@ describe('loadImageTasks', () => {
   });
 
   test('Blip2 says of a checkpoint of InstructBLIP that it is another architecture', async () => {
-    await expect(Blip2.fromPretrained(join(cases, 'instructblip-t5/checkpoint'))).rejects.toMatchObject({ code: 'UNSUPPORTED_ARCHITECTURE' });
+    await expect(Blip2.fromPretrained(join(cases, 'instructblip-t5/checkpoint'))).rejects.toMatchObject({
+      code: 'UNSUPPORTED_ARCHITECTURE',
+    });
   });
 });

@@ -1,20 +1,26 @@
 import { InstructBlipConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
+
 import { openModelParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import { fittingParts, type ProcessorSource } from '../load-processor.ts';
 import type { EncodeImagesOptions } from '../pipeline.ts';
+import { preparedAhead } from '../prepare-ahead.ts';
 import { bareQuestion, instructChatPrompt } from '../prompt-templates.ts';
 import { keepRows, type KeptImage } from '../tasks/encoded-image.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from '../tasks/image-tasks.ts';
-import { createInstructedBatch } from './instructed-batch.ts';
 import { assembleInstructBlip } from './instructblip-for-conditional-generation.ts';
-import { createInstructBlipPipeline, type InstructBlipParts, type InstructBlipPipeline } from './instructblip-pipeline.ts';
-import { preparedAhead } from '../prepare-ahead.ts';
+import {
+  createInstructBlipPipeline,
+  type InstructBlipParts,
+  type InstructBlipPipeline,
+} from './instructblip-pipeline.ts';
+import { createInstructedBatch } from './instructed-batch.ts';
 
 /**
- * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded image has been through the vision encoder alone, for what the
+ * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded image has been
+ * through the vision encoder alone, for what the
  * Q-Former takes from it depends on the text.
  */
 export interface InstructBlip extends ImageTasks {
@@ -30,11 +36,19 @@ export interface InstructBlipTaskParts extends InstructBlipParts {
   readonly processor: InstructBlipProcessor;
 }
 
-/** Instructions are given as they are; captions have the one of the paper (arXiv 2305.06500, appendix E: NoCaps and Flickr30K). */
-const PROMPTS: TaskPrompts = { caption: 'A short image description:', question: bareQuestion, chat: instructChatPrompt };
+/**
+ * Instructions are given as they are; captions have the one of the paper (arXiv 2305.06500, appendix E: NoCaps and
+ * Flickr30K).
+ */
+const PROMPTS: TaskPrompts = {
+  caption: 'A short image description:',
+  question: bareQuestion,
+  chat: instructChatPrompt,
+};
 
 /**
- * Assembles the tasks from any implementations of the seams; they stay the caller's to dispose of one by one, or all by the result.
+ * Assembles the tasks from any implementations of the seams; they stay the caller's to dispose of one by one, or all by
+ * the result.
  * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
  */
 export function createInstructBlip({ processor, ...parts }: InstructBlipTaskParts): InstructBlip {
@@ -43,7 +57,11 @@ export function createInstructBlip({ processor, ...parts }: InstructBlipTaskPart
   return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
 }
 
-function createTasks(pipeline: InstructBlipPipeline, processor: InstructBlipProcessor, dispose: () => Promise<void>): InstructBlip {
+function createTasks(
+  pipeline: InstructBlipPipeline,
+  processor: InstructBlipProcessor,
+  dispose: () => Promise<void>,
+): InstructBlip {
   const keep = async (pixelValues: PixelValues, options: EncodeImagesOptions): Promise<KeptImage[]> => {
     const patches = await pipeline.vision.encode(pixelValues, options);
     return keepRows(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
@@ -54,7 +72,10 @@ function createTasks(pipeline: InstructBlipPipeline, processor: InstructBlipProc
 async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlip> {
   const parts = await openModelParts(InstructBlipConfig.fromJson, source, options);
   try {
-    const [model, processor] = await Promise.all([preparedAhead(assembleInstructBlip(parts), options), loadInstructProcessor(parts)]);
+    const [model, processor] = await Promise.all([
+      preparedAhead(assembleInstructBlip(parts), options),
+      loadInstructProcessor(parts),
+    ]);
     return createTasks(model.pipeline, processor, model.dispose);
   } catch (error) {
     await parts[Symbol.asyncDispose]();
@@ -64,14 +85,20 @@ async function fromPretrained(source: string, options: LoadOptions = {}): Promis
 
 async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
   const processor = await InstructBlipProcessor.fromPretrained(source.folder);
-  return InstructBlipProcessor.create({ ...fittingParts(processor, source), qformerTokenizer: processor.qformerTokenizer });
+  return InstructBlipProcessor.create({
+    ...fittingParts(processor, source),
+    qformerTokenizer: processor.qformerTokenizer,
+  });
 }
 
 export const InstructBlip: {
   /**
-   * Loads model and processor from a folder in the Hugging Face layout or a hub id. Weights are read when a part is first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
+   * Loads model and processor from a folder in the Hugging Face layout or a hub id. Weights are read when a part is
+   * first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
+   * `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and
+   * `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
    * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
    */
   readonly fromPretrained: typeof fromPretrained;

@@ -1,13 +1,16 @@
 import { Blip2, type CaptionOptions } from '../blip2.ts';
 import type { LoadOptions } from '../load-options.ts';
 import type { TaskImage } from '../tasks/encoded-image.ts';
-import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
+import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
 /** What was written about one image: a list of one, as transformers.js gives it. */
 export type ImageToTextOutput = { readonly generated_text: string }[];
 
-/** Captions images. Options are those of `Blip2.caption`, in either spelling. Source: `ImageToTextPipeline` of transformers.js. */
+/**
+ * Captions images. Options are those of `Blip2.caption`, in either spelling. Source: `ImageToTextPipeline` of
+ * transformers.js.
+ */
 export interface ImageToTextPipeline extends TaskPipeline<'image-to-text'> {
   /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `caption` of `ImageTasks`. */
   (images: TaskImage, options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput>;
@@ -22,7 +25,10 @@ export async function loadImageToText(source: string, options: LoadOptions): Pro
 
   function call(images: TaskImage, options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput>;
   function call(images: readonly TaskImage[], options?: EitherSpelling<CaptionOptions>): Promise<ImageToTextOutput[]>;
-  async function call(images: TaskImage | readonly TaskImage[], options: EitherSpelling<CaptionOptions> = {}): Promise<ImageToTextOutput | ImageToTextOutput[]> {
+  async function call(
+    images: TaskImage | readonly TaskImage[],
+    options: EitherSpelling<CaptionOptions> = {},
+  ): Promise<ImageToTextOutput | ImageToTextOutput[]> {
     const results = await model.caption(isList(images) ? images : [images], inCamelCase<CaptionOptions>(options));
     const outputs = results.map(({ text }) => [{ generated_text: text }]);
     return isList(images) ? outputs : outputs.flat();

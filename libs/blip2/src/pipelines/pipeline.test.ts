@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+
 import { Blip2Processor, decodeImage } from '@blip2/processor';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
-import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
+
 import { Blip2Model } from '../blip2-model.ts';
+import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { ImageFeatureExtractionPipeline } from './image-feature-extraction.ts';
 import type { ImageToTextOutput, ImageToTextPipeline } from './image-to-text.ts';
 import { pipeline } from './pipeline.ts';
@@ -10,8 +12,13 @@ import type { VisualAnswer, VisualQuestionAnsweringPipeline } from './visual-que
 import type { ZeroShotImageClassificationPipeline } from './zero-shot-image-classification.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-const [generation, retrieval] = ['blip2-opt-shapes', 'blip2-itm-shapes'].map((name) => join(root, 'apps/cli/models', name)) as [string, string];
-const [leftOf, star] = ['left-of.png', 'one-large-star.png'].map((name) => join(root, 'examples', name)) as [string, string];
+const [generation, retrieval] = ['blip2-opt-shapes', 'blip2-itm-shapes'].map((name) =>
+  join(root, 'apps/cli/models', name),
+) as [string, string];
+const [leftOf, star] = ['left-of.png', 'one-large-star.png'].map((name) => join(root, 'examples', name)) as [
+  string,
+  string,
+];
 const LEFT_OF = 'a blue triangle to the left of a small yellow circle';
 const STAR = 'a large yellow star';
 
@@ -39,17 +46,28 @@ describe('image-to-text', () => {
     const short = await captioner(leftOf, { maxNewTokens: 2 });
     expect(short).not.toEqual([{ generated_text: LEFT_OF }]);
     expect(await captioner(leftOf, { max_new_tokens: 2 })).toEqual(short);
-    await expect(captioner(leftOf, { max_new_tokens: 2, maxNewTokens: 3 })).rejects.toEqual(failure('INVALID_ARGUMENT', /two spellings.*maxNewTokens/));
-    await expect(captioner(leftOf, JSON.parse('{"max_tokens":2}'))).rejects.toEqual(failure('UNKNOWN_OPTION', /maxTokens/));
+    await expect(captioner(leftOf, { max_new_tokens: 2, maxNewTokens: 3 })).rejects.toEqual(
+      failure('INVALID_ARGUMENT', /two spellings.*maxNewTokens/),
+    );
+    await expect(captioner(leftOf, JSON.parse('{"max_tokens":2}'))).rejects.toEqual(
+      failure('UNKNOWN_OPTION', /maxTokens/),
+    );
   });
 
   test('takes raw levels and encoded images, and says what it is', async () => {
-    const { data, dims: [height, width, channels] } = await decodeImage(star);
+    const {
+      data,
+      dims: [height, width, channels],
+    } = await decodeImage(star);
     expect(await captioner({ data, width, height, channels })).toEqual([{ generated_text: STAR }]);
     await using image = await captioner.model.encode(star);
     expect(await captioner(image)).toEqual([{ generated_text: STAR }]);
     expect(captioner.task).toBe('image-to-text');
-    expect(captioner.processor.tokenizer.decode(captioner.processor.tokenizer.encode('blue'), { skipSpecialTokens: true }).trim()).toBe('blue');
+    expect(
+      captioner.processor.tokenizer
+        .decode(captioner.processor.tokenizer.encode('blue'), { skipSpecialTokens: true })
+        .trim(),
+    ).toBe('blue');
   });
 
   test('fetches no URL unless it is told to', async () => {
@@ -75,10 +93,14 @@ describe('visual-question-answering', () => {
   });
 
   test('gives one output for each of a list of images or questions', async () => {
-    const words = (outputs: VisualAnswer[][]): string[][] => outputs.map((answers) => answers.map(({ answer }) => answer));
+    const words = (outputs: VisualAnswer[][]): string[][] =>
+      outputs.map((answers) => answers.map(({ answer }) => answer));
     expect(words(await answerer(leftOf, [question, 'what shape is on the left?']))).toEqual([['blue'], ['triangle']]);
     expect(words(await answerer([leftOf], question))).toEqual([['blue']]);
-    expect(words(await answerer([leftOf, star], [question, 'what color is the star?']))).toEqual([['blue'], ['yellow']]);
+    expect(words(await answerer([leftOf, star], [question, 'what color is the star?']))).toEqual([
+      ['blue'],
+      ['yellow'],
+    ]);
   });
 
   test('gives no score with beams', async () => {
@@ -101,7 +123,10 @@ describe('image-feature-extraction', () => {
     await using model = await Blip2Model.fromPretrained(generation, { threads: 1 });
     const processor = await Blip2Processor.fromPretrained(generation);
     const { pixelValues } = await processor.process({ images: [star] });
-    const [vision, qformer] = [await model.getImageFeatures({ pixelValues }), await model.getQFormerFeatures({ pixelValues })];
+    const [vision, qformer] = [
+      await model.getImageFeatures({ pixelValues }),
+      await model.getQFormerFeatures({ pixelValues }),
+    ];
     expect(await extractor(star)).toEqual(vision.lastHiddenState);
     expect(await extractor([star], { pool: true })).toEqual(vision.poolerOutput);
     expect(await extractor(star, { part: 'qformer' })).toEqual(qformer.lastHiddenState);
@@ -127,11 +152,15 @@ describe('image-feature-extraction', () => {
     const [expected] = await compared.embed({ images: [star] });
     expect(dims).toEqual([1, ...expected!.dims]);
     expect(data).toEqual(expected!.data);
-    await expect(features(star, { part: 'image-proj', pool: true })).rejects.toEqual(failure('INVALID_ARGUMENT', /pool/));
+    await expect(features(star, { part: 'image-proj', pool: true })).rejects.toEqual(
+      failure('INVALID_ARGUMENT', /pool/),
+    );
   });
 
   test('refuses parts that there are not, nothing, and what has been disposed of', async () => {
-    await expect(extractor(star, JSON.parse('{"part":"text"}'))).rejects.toEqual(failure('INVALID_ARGUMENT', /vision, qformer, image-proj/));
+    await expect(extractor(star, JSON.parse('{"part":"text"}'))).rejects.toEqual(
+      failure('INVALID_ARGUMENT', /vision, qformer, image-proj/),
+    );
     await expect(extractor(star, { part: 'image-proj' })).rejects.toEqual(failure('MISSING_WEIGHT', /no tensor/));
     await expect(extractor([])).rejects.toEqual(failure('INVALID_ARGUMENT', /No image/));
     const other = await pipeline('image-feature-extraction', generation);
@@ -160,37 +189,56 @@ describe('zero-shot-image-classification', () => {
   });
 
   test('takes the template of transformers.js unless it is given one', async () => {
-    expect(await classifier(star, labels)).toEqual(await classifier(star, labels, { hypothesis_template: 'This is a photo of {}' }));
+    expect(await classifier(star, labels)).toEqual(
+      await classifier(star, labels, { hypothesis_template: 'This is a photo of {}' }),
+    );
   });
 
   test('refuses no labels, and a template without a place for them', async () => {
     await expect(classifier(star, [])).rejects.toEqual(failure('INVALID_ARGUMENT', /labels/));
-    await expect(classifier(star, labels, { hypothesis_template: 'a photo' })).rejects.toEqual(failure('INVALID_ARGUMENT', /template/));
+    await expect(classifier(star, labels, { hypothesis_template: 'a photo' })).rejects.toEqual(
+      failure('INVALID_ARGUMENT', /template/),
+    );
   });
 });
 
 describe('pipeline', () => {
   test('names what it knows instead of a task or a model that there is not', async () => {
     // @ts-expect-error: there is no such task
-    await expect(pipeline('image-to-txt', generation)).rejects.toEqual(failure('INVALID_ARGUMENT', /Did you mean image-to-text\?/));
+    await expect(pipeline('image-to-txt', generation)).rejects.toEqual(
+      failure('INVALID_ARGUMENT', /Did you mean image-to-text\?/),
+    );
     // @ts-expect-error: nor this one
-    await expect(pipeline('toString', generation)).rejects.toEqual(failure('INVALID_ARGUMENT', /visual-question-answering/));
+    await expect(pipeline('toString', generation)).rejects.toEqual(
+      failure('INVALID_ARGUMENT', /visual-question-answering/),
+    );
     // @ts-expect-error: there is no default model
     await expect(pipeline('image-to-text')).rejects.toEqual(failure('INVALID_ARGUMENT', /No model named/));
   });
 
   test('says what to use for options of transformers.js that have no place here', async () => {
     const options = JSON.parse('{"progress_callback":null}');
-    await expect(pipeline('image-to-text', generation, options)).rejects.toEqual(failure('UNKNOWN_OPTION', /progressCallback.*onProgress/));
+    await expect(pipeline('image-to-text', generation, options)).rejects.toEqual(
+      failure('UNKNOWN_OPTION', /progressCallback.*onProgress/),
+    );
   });
 
   test('passes options of loading on in either spelling', async () => {
-    await expect(pipeline('image-to-text', 'someone/nothing', { local_files_only: true, cache_dir: join(import.meta.dirname, 'none') })).rejects.toEqual(failure('OFFLINE', /nothing/));
-    await expect(pipeline('image-to-text', generation, JSON.parse('{"dtype":"fp16"}'))).rejects.toEqual(failure('UNSUPPORTED_DTYPE', /fp16/));
+    await expect(
+      pipeline('image-to-text', 'someone/nothing', {
+        local_files_only: true,
+        cache_dir: join(import.meta.dirname, 'none'),
+      }),
+    ).rejects.toEqual(failure('OFFLINE', /nothing/));
+    await expect(pipeline('image-to-text', generation, JSON.parse('{"dtype":"fp16"}'))).rejects.toEqual(
+      failure('UNSUPPORTED_DTYPE', /fp16/),
+    );
   });
 
   test('refuses a checkpoint without what the task needs', async () => {
-    await expect(pipeline('zero-shot-image-classification', generation)).rejects.toEqual(failure('UNSUPPORTED_ARCHITECTURE', /./));
+    await expect(pipeline('zero-shot-image-classification', generation)).rejects.toEqual(
+      failure('UNSUPPORTED_ARCHITECTURE', /./),
+    );
     await expect(pipeline('image-to-text', retrieval)).rejects.toMatchObject({ name: 'Blip2Error' });
   });
 });

@@ -1,5 +1,6 @@
 import type { ImageSource } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
+
 import type { LoadOptions } from '../load-options.ts';
 import type { EitherSpelling } from './either-spelling.ts';
 
@@ -22,8 +23,10 @@ export function isList<Image>(images: Image | readonly Image[]): images is reado
 }
 
 /** A function that has what every pipeline has; ended by `dispose`. */
-export function asPipeline<Call extends (images: ImageSource, ...rest: never[]) => unknown, Task extends string, Parts extends { readonly processor: Blip2Processor }>(
-  call: Call, task: Task, parts: Parts, dispose: () => Promise<void>,
-): Call & TaskPipeline<Task> & Parts {
+export function asPipeline<
+  Call extends (images: ImageSource, ...rest: never[]) => unknown,
+  Task extends string,
+  Parts extends { readonly processor: Blip2Processor },
+>(call: Call, task: Task, parts: Parts, dispose: () => Promise<void>): Call & TaskPipeline<Task> & Parts {
   return Object.assign(call, { task, ...parts, dispose, [Symbol.asyncDispose]: dispose });
 }

@@ -1,8 +1,8 @@
-import { Blip2, type AnswerOptions } from '../blip2.ts';
+import { type AnswerOptions, Blip2 } from '../blip2.ts';
 import type { LoadOptions } from '../load-options.ts';
 import type { TaskImage } from '../tasks/encoded-image.ts';
 import type { TextResult } from '../text-result.ts';
-import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
+import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
 /** An answer. */
@@ -17,25 +17,48 @@ export interface VisualAnswer {
 export type VisualQuestionAnsweringOutput = VisualAnswer[];
 
 /**
- * Answers questions about images. Options are those of `Blip2.answer`, in either spelling; a question is put into the words that the model was trained on
+ * Answers questions about images. Options are those of `Blip2.answer`, in either spelling; a question is put into the
+ * words that the model was trained on
  * (`questionPrompt`) unless `rawPrompt` or `template` say otherwise.
- * Source: arguments as `DocumentQuestionAnsweringPipeline` of transformers.js takes them, which has no such task; keys of the task in transformers 4.
+ * Source: arguments as `DocumentQuestionAnsweringPipeline` of transformers.js takes them, which has no such task; keys
+ * of the task in transformers 4.
  */
 export interface VisualQuestionAnsweringPipeline extends TaskPipeline<'visual-question-answering'> {
   /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `answer` of `ImageTasks`. */
   (image: TaskImage, question: string, options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput>;
-  /** One about several images, several about one, or the `i`-th about the `i`-th, all in one batch: one output for each. */
-  (images: TaskImage | readonly TaskImage[], questions: string | readonly string[], options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput[]>;
+  /**
+   * One about several images, several about one, or the `i`-th about the `i`-th, all in one batch: one output for each.
+   */
+  (
+    images: TaskImage | readonly TaskImage[],
+    questions: string | readonly string[],
+    options?: EitherSpelling<AnswerOptions>,
+  ): Promise<VisualQuestionAnsweringOutput[]>;
   /** The tasks behind it, for what else they do: streams, conversations, ranking. */
   readonly model: Blip2;
 }
 
-export async function loadVisualQuestionAnswering(source: string, options: LoadOptions): Promise<VisualQuestionAnsweringPipeline> {
+export async function loadVisualQuestionAnswering(
+  source: string,
+  options: LoadOptions,
+): Promise<VisualQuestionAnsweringPipeline> {
   const model = await Blip2.fromPretrained(source, options);
 
-  function call(image: TaskImage, question: string, options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput>;
-  function call(images: TaskImage | readonly TaskImage[], questions: string | readonly string[], options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput[]>;
-  async function call(images: TaskImage | readonly TaskImage[], questions: string | readonly string[], options: EitherSpelling<AnswerOptions> = {}): Promise<VisualQuestionAnsweringOutput | VisualQuestionAnsweringOutput[]> {
+  function call(
+    image: TaskImage,
+    question: string,
+    options?: EitherSpelling<AnswerOptions>,
+  ): Promise<VisualQuestionAnsweringOutput>;
+  function call(
+    images: TaskImage | readonly TaskImage[],
+    questions: string | readonly string[],
+    options?: EitherSpelling<AnswerOptions>,
+  ): Promise<VisualQuestionAnsweringOutput[]>;
+  async function call(
+    images: TaskImage | readonly TaskImage[],
+    questions: string | readonly string[],
+    options: EitherSpelling<AnswerOptions> = {},
+  ): Promise<VisualQuestionAnsweringOutput | VisualQuestionAnsweringOutput[]> {
     const asked = inCamelCase<AnswerOptions>(options);
     const results = await model.answer(isList(images) ? images : [images], questions, asked);
     const outputs = results.map((result) => [toAnswer(result, asked)]);

@@ -1,8 +1,9 @@
 import type { ImageSource } from '@blip2/interfaces';
+
 import type { LoadOptions } from '../load-options.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { ClassifyOptions } from '../retrieval/classify-images.ts';
-import { inCamelCase, type EitherSpelling } from './either-spelling.ts';
+import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
 /** How labels are put and weighed. */
@@ -18,24 +19,50 @@ export type ZeroShotImageClassificationOutput = {
   readonly score: number;
 }[];
 
-/** Which of some labels fits an image, with a retrieval checkpoint. Source: `ZeroShotImageClassificationPipeline` of transformers.js. */
+/**
+ * Which of some labels fits an image, with a retrieval checkpoint. Source: `ZeroShotImageClassificationPipeline` of
+ * transformers.js.
+ */
 export interface ZeroShotImageClassificationPipeline extends TaskPipeline<'zero-shot-image-classification'> {
   /** @throws Blip2Error `INVALID_ARGUMENT` without labels, or if the template has no place for them. */
-  (images: ImageSource, candidateLabels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput>;
+  (
+    images: ImageSource,
+    candidateLabels: readonly string[],
+    options?: EitherSpelling<ZeroShotOptions>,
+  ): Promise<ZeroShotImageClassificationOutput>;
   /** One list for each image. */
-  (images: readonly ImageSource[], candidateLabels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput[]>;
+  (
+    images: readonly ImageSource[],
+    candidateLabels: readonly string[],
+    options?: EitherSpelling<ZeroShotOptions>,
+  ): Promise<ZeroShotImageClassificationOutput[]>;
   /** The tasks behind it, for what else they do: matching, search, features of texts. */
   readonly model: Blip2Retrieval;
 }
 
 const DEFAULT_TEMPLATE = 'This is a photo of {}';
 
-export async function loadZeroShotImageClassification(source: string, options: LoadOptions): Promise<ZeroShotImageClassificationPipeline> {
+export async function loadZeroShotImageClassification(
+  source: string,
+  options: LoadOptions,
+): Promise<ZeroShotImageClassificationPipeline> {
   const model = await Blip2Retrieval.fromPretrained(source, options);
 
-  function call(images: ImageSource, labels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput>;
-  function call(images: readonly ImageSource[], labels: readonly string[], options?: EitherSpelling<ZeroShotOptions>): Promise<ZeroShotImageClassificationOutput[]>;
-  async function call(images: ImageSource | readonly ImageSource[], labels: readonly string[], options: EitherSpelling<ZeroShotOptions> = {}): Promise<ZeroShotImageClassificationOutput | ZeroShotImageClassificationOutput[]> {
+  function call(
+    images: ImageSource,
+    labels: readonly string[],
+    options?: EitherSpelling<ZeroShotOptions>,
+  ): Promise<ZeroShotImageClassificationOutput>;
+  function call(
+    images: readonly ImageSource[],
+    labels: readonly string[],
+    options?: EitherSpelling<ZeroShotOptions>,
+  ): Promise<ZeroShotImageClassificationOutput[]>;
+  async function call(
+    images: ImageSource | readonly ImageSource[],
+    labels: readonly string[],
+    options: EitherSpelling<ZeroShotOptions> = {},
+  ): Promise<ZeroShotImageClassificationOutput | ZeroShotImageClassificationOutput[]> {
     const { hypothesisTemplate: template = DEFAULT_TEMPLATE, ...rest } = inCamelCase<ZeroShotOptions>(options);
     const rows = await model.classify(isList(images) ? images : [images], labels, { ...rest, template });
     const outputs = rows.map((row) => row.map(({ label, probability }) => ({ label, score: probability })));

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2Retrieval, createBlip2Retrieval } from './blip2-retrieval.ts';
 import { labelSentences } from './classify-images.ts';
 
@@ -34,36 +36,43 @@ describe('match', () => {
 
   test('encodes every image once and every text once', async () => {
     const calls = { vision: 0, images: 0, texts: 0 };
-    const counted = createBlip2Retrieval({
-      ...retrieval.model,
-      processor: retrieval.processor,
-      visionModel: {
-        ...retrieval.model.visionModel,
-        encode: (pixelValues, options) => {
-          calls.vision++;
-          calls.images += pixelValues.dims[0];
-          return retrieval.model.visionModel.encode(pixelValues, options);
+    const counted = createBlip2Retrieval(
+      {
+        ...retrieval.model,
+        processor: retrieval.processor,
+        visionModel: {
+          ...retrieval.model.visionModel,
+          encode: (pixelValues, options) => {
+            calls.vision++;
+            calls.images += pixelValues.dims[0];
+            return retrieval.model.visionModel.encode(pixelValues, options);
+          },
+        },
+        qformer: {
+          ...retrieval.model.qformer,
+          read: (inputs, options) => {
+            calls.texts += inputs.encoderHiddenStates
+              ? 0
+              : [...('type' in inputs.inputIds ? [] : inputs.inputIds)].length;
+            return retrieval.model.qformer.read(inputs, options);
+          },
         },
       },
-      qformer: {
-        ...retrieval.model.qformer,
-        read: (inputs, options) => {
-          calls.texts += inputs.encoderHiddenStates ? 0 : [...('type' in inputs.inputIds ? [] : inputs.inputIds)].length;
-          return retrieval.model.qformer.read(inputs, options);
-        },
-      },
-    }, async () => {});
+      async () => {},
+    );
     await counted.match([images[0]!, images[1]!, images[0]!], texts);
     expect(calls).toEqual({ vision: 1, images: 2, texts: 3 });
   });
 
   test('stops when asked to', async () => {
-    await expect(retrieval.match(images, texts, { signal: AbortSignal.abort() })).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }) as Error);
+    await expect(retrieval.match(images, texts, { signal: AbortSignal.abort() })).rejects.toThrow(
+      expect.objectContaining({ name: 'AbortError' }) as Error,
+    );
   });
 });
 
 describe('retrieve', () => {
-  test('sorts by the matching head\'s score plus the cosine, among the nearest', async () => {
+  test("sorts by the matching head's score plus the cosine, among the nearest", async () => {
     const [ranked = []] = await retrieval.retrieve(images, [texts[0]!]);
     expect(ranked.map(({ index }) => index)).toEqual([0, 1]);
     const [scores = []] = await retrieval.match([images[0]!], [texts[0]!]);
@@ -71,7 +80,10 @@ describe('retrieve', () => {
     // The logit is what the model itself gives for the pair.
     const { pixelValues } = await retrieval.processor.process({ images: [images[0]!] });
     const { inputIds, attentionMask } = retrieval.processor.tokenizer.batchEncode([texts[0]!]);
-    const { logitsPerImage } = await retrieval.model.forward({ pixelValues, inputIds, attentionMask }, { useImageTextMatchingHead: true });
+    const { logitsPerImage } = await retrieval.model.forward(
+      { pixelValues, inputIds, attentionMask },
+      { useImageTextMatchingHead: true },
+    );
     expect(ranked[0]!.score).toBeCloseTo(logitsPerImage.data[1]! + ranked[0]!.itc, 4);
     expect(ranked[0]!.score).toBeGreaterThan(ranked[1]!.score);
   });
@@ -79,18 +91,23 @@ describe('retrieve', () => {
   test('keeps the topK nearest by cosine, in either direction', async () => {
     const all = await retrieval.match(images, texts);
     const nearest = await retrieval.retrieve(images, texts, { topK: 1 });
-    expect(nearest.map((row) => row.map(({ index }) => index))).toEqual(texts.map((_, text) => [all[0]![text]!.itc >= all[1]![text]!.itc ? 0 : 1]));
+    expect(nearest.map((row) => row.map(({ index }) => index))).toEqual(
+      texts.map((_, text) => [all[0]![text]!.itc >= all[1]![text]!.itc ? 0 : 1]),
+    );
     const other = await retrieval.retrieve(images, texts, { topK: 2, direction: 'imageToText' });
     expect(other.map((row) => row.length)).toEqual([2, 2]);
     expect(other[0]![0]!.index).toBe(0);
-    for (const topK of [0, 1.5]) await expect(retrieval.retrieve(images, texts, { topK })).rejects.toEqual(failure('INVALID_ARGUMENT'));
+    for (const topK of [0, 1.5])
+      await expect(retrieval.retrieve(images, texts, { topK })).rejects.toEqual(failure('INVALID_ARGUMENT'));
   });
 });
 
 describe('classify', () => {
   test('puts each label into the template, dollar signs and all', () => {
     expect(labelSentences(['cat', '$&'], {})).toEqual(['a picture of cat', 'a picture of $&']);
-    expect(() => labelSentences(['cat'], { template: 'a picture' })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
+    expect(() => labelSentences(['cat'], { template: 'a picture' })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error,
+    );
     expect(() => labelSentences([], {})).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
   });
 
@@ -99,7 +116,10 @@ describe('classify', () => {
     const rows = await retrieval.classify(images, labels, { template: 'a large yellow {}' });
     expect(rows).toHaveLength(2);
     expect(rows[0]!.map(({ label }) => label)).toEqual(['star', 'square']);
-    const [sharp] = await retrieval.classify([images[0]!], labels, { template: 'a large yellow {}', temperature: 0.01 });
+    const [sharp] = await retrieval.classify([images[0]!], labels, {
+      template: 'a large yellow {}',
+      temperature: 0.01,
+    });
     expect(sharp![0]!.itc).toBeCloseTo(rows[0]![0]!.itc, 6);
     expect(sharp![0]!.probability).toBeGreaterThan(rows[0]![0]!.probability);
     await expect(retrieval.classify(images, labels, { temperature: 0 })).rejects.toEqual(failure('INVALID_ARGUMENT'));
@@ -109,16 +129,28 @@ describe('classify', () => {
 describe('embed', () => {
   test('gives each part in its shape; image and text of the space of comparison have their cosine', async () => {
     const { visionConfig, qformerConfig, imageTextHiddenSize, numQueryTokens } = retrieval.model.config;
-    const shapes = async (...[inputs, options]: Parameters<typeof retrieval.embed>): Promise<(readonly number[])[]> => (await retrieval.embed(inputs, options)).map(({ dims }) => dims);
+    const shapes = async (...[inputs, options]: Parameters<typeof retrieval.embed>): Promise<(readonly number[])[]> =>
+      (await retrieval.embed(inputs, options)).map(({ dims }) => dims);
     const patches = (visionConfig.imageSize / visionConfig.patchSize) ** 2 + 1;
-    expect(await shapes({ images }, { part: 'vision' })).toEqual([[patches, visionConfig.hiddenSize], [patches, visionConfig.hiddenSize]]);
-    expect(await shapes({ images: [images[0]!] }, { part: 'qformer' })).toEqual([[numQueryTokens, qformerConfig.hiddenSize]]);
-    expect(await shapes({ images: [images[0]!], text: [texts[0]!] })).toEqual([[numQueryTokens, qformerConfig.hiddenSize]]);
-    expect((await shapes({ text: texts }, { part: 'text' })).map(([tokens]) => tokens)).toEqual(texts.map((each) => retrieval.processor.tokenizer.encode(each).length));
+    expect(await shapes({ images }, { part: 'vision' })).toEqual([
+      [patches, visionConfig.hiddenSize],
+      [patches, visionConfig.hiddenSize],
+    ]);
+    expect(await shapes({ images: [images[0]!] }, { part: 'qformer' })).toEqual([
+      [numQueryTokens, qformerConfig.hiddenSize],
+    ]);
+    expect(await shapes({ images: [images[0]!], text: [texts[0]!] })).toEqual([
+      [numQueryTokens, qformerConfig.hiddenSize],
+    ]);
+    expect((await shapes({ text: texts }, { part: 'text' })).map(([tokens]) => tokens)).toEqual(
+      texts.map((each) => retrieval.processor.tokenizer.encode(each).length),
+    );
     const [image] = await retrieval.embed({ images: [images[0]!] });
     const [word] = await retrieval.embed({ text: [texts[0]!] });
     expect([image!.dims, word!.dims]).toEqual([[numQueryTokens, imageTextHiddenSize], [imageTextHiddenSize]]);
-    const cosines = Array.from({ length: numQueryTokens }, (_, query) => word!.data.reduce((sum, value, index) => sum + value * image!.data[query * imageTextHiddenSize + index]!, 0));
+    const cosines = Array.from({ length: numQueryTokens }, (_, query) =>
+      word!.data.reduce((sum, value, index) => sum + value * image!.data[query * imageTextHiddenSize + index]!, 0),
+    );
     expect(Math.max(...cosines)).toBeCloseTo((await retrieval.match(images[0]!, texts[0]!)).itc, 5);
   });
 

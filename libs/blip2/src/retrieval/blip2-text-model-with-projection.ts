@@ -1,6 +1,7 @@
 import type { Blip2Config } from '@blip2/config';
 import type { Attentions, HiddenStates, QueryFeatures } from '@blip2/interfaces';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
+
 import type { CheckpointParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import type { RandomOptions } from '../random-parts.ts';
@@ -36,9 +37,15 @@ export interface Blip2TextModelWithProjection extends AsyncDisposable {
   readonly qformer: TextConditionedQFormer;
   /** States → vectors of length 1, `[texts, sequence, size]`. */
   readonly textProjection: RetrievalProjection;
-  /** Ids `[texts, sequence]`, padded on the right, to projected states. @throws Blip2Error `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for impossible ids; `SHAPE_MISMATCH`; `DISPOSED`. */
+  /**
+   * Ids `[texts, sequence]`, padded on the right, to projected states. @throws Blip2Error `SEQUENCE_TOO_LONG`,
+   * `INVALID_ARGUMENT` for impossible ids; `SHAPE_MISMATCH`; `DISPOSED`.
+   */
   forward(inputs: QFormerTextInputs, options?: TextProjectionOptions): Promise<TextProjectionOutput>;
-  /** Writes the parts of this model, its configuration and its tokenizer in the hub layout. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
+  /**
+   * Writes the parts of this model, its configuration and its tokenizer in the hub layout. @throws Blip2Error
+   * `INVALID_ARGUMENT`, `WRITE_FAILED`.
+   */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
   /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
@@ -50,10 +57,23 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
   const textProjection = await parts.textProjection();
   const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
-    config, qformer, textProjection,
-    async forward(inputs, { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = {}) {
-      const { lastHiddenState, hiddenStates, attentions } = await qformer.read(inputs, { outputHiddenStates, outputAttentions });
-      return { textEmbeds: await textProjection.project(lastHiddenState), lastHiddenState, ...(hiddenStates && { hiddenStates }), ...(attentions && { attentions }) };
+    config,
+    qformer,
+    textProjection,
+    async forward(
+      inputs,
+      { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = {},
+    ) {
+      const { lastHiddenState, hiddenStates, attentions } = await qformer.read(inputs, {
+        outputHiddenStates,
+        outputAttentions,
+      });
+      return {
+        textEmbeds: await textProjection.project(lastHiddenState),
+        lastHiddenState,
+        ...(hiddenStates && { hiddenStates }),
+        ...(attentions && { attentions }),
+      };
     },
     savePretrained: (target, options) => saveModel(folder, config, target, options, TEXT_MODEL_CONTENT),
     dispose,
@@ -65,21 +85,28 @@ async function fromPretrained(source: string, options: LoadOptions = {}): Promis
   return openRetrieval(source, options, TEXT_MODEL_CONTENT, assemble);
 }
 
-async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2TextModelWithProjection> {
+async function fromConfig(
+  config: Blip2Config,
+  options: RandomOptions & LoadOptions = {},
+): Promise<Blip2TextModelWithProjection> {
   return openRandomRetrieval(config, options, TEXT_MODEL_CONTENT, assemble);
 }
 
 export const Blip2TextModelWithProjection: {
   /**
-   * Loads the text half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a part is first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds (also if its Q-Former reads no text); of a hub id also `NOT_FOUND`,
+   * Loads the text half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a
+   * part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
+   * `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds (also
+   * if its Q-Former reads no text); of a hub id also `NOT_FOUND`,
    * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
    */
   readonly fromPretrained: typeof fromPretrained;
   /**
    * A model with random weights, in a temporary file that goes away with it.
-   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; `WRITE_FAILED`.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `WRITE_FAILED`.
    */
   readonly fromConfig: typeof fromConfig;
 } = { fromPretrained, fromConfig };

@@ -2,6 +2,7 @@ import type { Blip2Config } from '@blip2/config';
 import type { Attentions, HiddenStates, PatchFeatures } from '@blip2/interfaces';
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
+
 import type { CheckpointParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import type { RandomOptions } from '../random-parts.ts';
@@ -31,9 +32,15 @@ export interface Blip2VisionModelWithProjection extends AsyncDisposable {
   readonly qformer: Blip2QFormerModel;
   /** Queries → vectors of length 1, `[images, queries, size]`. */
   readonly visionProjection: RetrievalProjection;
-  /** Images `[images, 3, height, width]` to projected queries. @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`. */
+  /**
+   * Images `[images, 3, height, width]` to projected queries. @throws Blip2Error `SHAPE_MISMATCH` for images of another
+   * size; `DISPOSED`.
+   */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionProjectionOutput>;
-  /** Writes the parts of this model, its configuration and its image processor in the hub layout. @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`. */
+  /**
+   * Writes the parts of this model, its configuration and its image processor in the hub layout. @throws Blip2Error
+   * `INVALID_ARGUMENT`, `WRITE_FAILED`.
+   */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
   /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
   dispose(): Promise<void>;
@@ -46,9 +53,19 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
   const visionProjection = await parts.visionProjection();
   const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
-    config, visionModel, qformer, visionProjection,
-    async forward(inputs, { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions, ...options } = {}) {
-      const { lastHiddenState, hiddenStates, attentions } = await visionModel.forward(inputs, { ...options, outputHiddenStates, outputAttentions });
+    config,
+    visionModel,
+    qformer,
+    visionProjection,
+    async forward(
+      inputs,
+      { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions, ...options } = {},
+    ) {
+      const { lastHiddenState, hiddenStates, attentions } = await visionModel.forward(inputs, {
+        ...options,
+        outputHiddenStates,
+        outputAttentions,
+      });
       const imageEmbeds = await visionProjection.project(await qformer.query(lastHiddenState));
       return { imageEmbeds, lastHiddenState, ...(hiddenStates && { hiddenStates }), ...(attentions && { attentions }) };
     },
@@ -62,21 +79,28 @@ async function fromPretrained(source: string, options: LoadOptions = {}): Promis
   return openRetrieval(source, options, VISION_MODEL_CONTENT, assemble);
 }
 
-async function fromConfig(config: Blip2Config, options: RandomOptions & LoadOptions = {}): Promise<Blip2VisionModelWithProjection> {
+async function fromConfig(
+  config: Blip2Config,
+  options: RandomOptions & LoadOptions = {},
+): Promise<Blip2VisionModelWithProjection> {
   return openRandomRetrieval(config, options, VISION_MODEL_CONTENT, assemble);
 }
 
 export const Blip2VisionModelWithProjection: {
   /**
-   * Loads the image half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a part is first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a hub id also `NOT_FOUND`,
+   * Loads the image half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a
+   * part is first used.
+   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
+   * `UNSUPPORTED_DEVICE` for options;
+   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a
+   * hub id also `NOT_FOUND`,
    * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
    */
   readonly fromPretrained: typeof fromPretrained;
   /**
    * A model with random weights, in a temporary file that goes away with it.
-   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; `WRITE_FAILED`.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+   * `WRITE_FAILED`.
    */
   readonly fromConfig: typeof fromConfig;
 } = { fromPretrained, fromConfig };

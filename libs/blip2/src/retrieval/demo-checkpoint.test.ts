@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2Retrieval } from './blip2-retrieval.ts';
 
 const cli = join(import.meta.dirname, '../../../../apps/cli');
@@ -18,7 +20,11 @@ interface Recorded {
 interface Expected {
   readonly itm: { readonly true: Recorded; readonly false: Recorded };
 }
-const read = <T>(name: string): T[] => readFileSync(join(evaluation, name), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+const read = <T>(name: string): T[] =>
+  readFileSync(join(evaluation, name), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 
 /** Numbers were recorded with five decimals, by the reference in float32. */
 const TOLERANCE = 1e-3;
@@ -36,11 +42,23 @@ describe('the demo checkpoint says what the reference says', () => {
     for (const [index, { image, caption, false_caption: wrong }] of scenes.entries()) {
       const recorded = expected[index]!.itm;
       const { pixelValues } = await retrieval.processor.process({ images: [join(folder, image)] });
-      const { inputIds, attentionMask } = retrieval.processor.tokenizer.batchEncode([caption, wrong], { padding: true, paddingSide: 'right' });
-      const pair = { ...pixelValues, dims: [2, ...pixelValues.dims.slice(1)] as [number, number, number, number], data: Float32Array.from([...pixelValues.data, ...pixelValues.data]) };
-      const { logitsPerImage } = await retrieval.model.forward({ pixelValues: pair, inputIds, attentionMask }, { useImageTextMatchingHead: true });
+      const { inputIds, attentionMask } = retrieval.processor.tokenizer.batchEncode([caption, wrong], {
+        padding: true,
+        paddingSide: 'right',
+      });
+      const pair = {
+        ...pixelValues,
+        dims: [2, ...pixelValues.dims.slice(1)] as [number, number, number, number],
+        data: Float32Array.from([...pixelValues.data, ...pixelValues.data]),
+      };
+      const { logitsPerImage } = await retrieval.model.forward(
+        { pixelValues: pair, inputIds, attentionMask },
+        { useImageTextMatchingHead: true },
+      );
       const logits = [...recorded.true.logits, ...recorded.false.logits];
-      expect(Math.max(...logits.map((logit, at) => Math.abs(logit - logitsPerImage.data[at]!))), image).toBeLessThan(TOLERANCE);
+      expect(Math.max(...logits.map((logit, at) => Math.abs(logit - logitsPerImage.data[at]!))), image).toBeLessThan(
+        TOLERANCE,
+      );
 
       const [scores = []] = await retrieval.match([join(folder, image)], [caption, wrong]);
       [recorded.true, recorded.false].forEach((one, at) => {
@@ -75,7 +93,9 @@ describe('the demo checkpoint says what the reference says', () => {
 
   test('names the shape of an image that it was not trained to name', async () => {
     const labels = ['star', 'circle', 'square', 'triangle'];
-    const [best, ...others] = await retrieval.classify(join(cli, '../../examples/one-large-star.png'), labels, { template: 'a large yellow {}' });
+    const [best, ...others] = await retrieval.classify(join(cli, '../../examples/one-large-star.png'), labels, {
+      template: 'a large yellow {}',
+    });
     expect(best?.label).toBe('star');
     expect([best!, ...others].reduce((sum, each) => sum + each.probability, 0)).toBeCloseTo(1, 6);
   });

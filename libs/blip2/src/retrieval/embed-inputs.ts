@@ -1,5 +1,13 @@
 import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
-import { encodeImages, encodeTexts, tokenize, type EncodedImage, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
+
+import {
+  type EncodedImage,
+  encodeImages,
+  encodeTexts,
+  type RetrievalTaskOptions,
+  type RetrievalTaskParts,
+  tokenize,
+} from './encode-inputs.ts';
 
 /** Images, texts, or pairs of them. */
 export interface EmbedInputs {
@@ -10,9 +18,12 @@ export interface EmbedInputs {
 }
 
 /**
- * Of an image: `vision` the encoder's states `[patches, visionHidden]`, `qformer` the queries' states `[queries, hidden]`, `image-proj` the queries in the space
- * of comparison `[queries, size]`, each of length 1. Of a text: `text` the Q-Former's states `[tokens, hidden]`, `text-proj` one vector `[size]` of length 1, whose dot
- * product with the best row of `image-proj` is the ITC score. Of both: `multimodal` the queries' states after reading image and text `[queries, hidden]`.
+ * Of an image: `vision` the encoder's states `[patches, visionHidden]`, `qformer` the queries' states `[queries,
+ * hidden]`, `image-proj` the queries in the space
+ * of comparison `[queries, size]`, each of length 1. Of a text: `text` the Q-Former's states `[tokens, hidden]`,
+ * `text-proj` one vector `[size]` of length 1, whose dot
+ * product with the best row of `image-proj` is the ITC score. Of both: `multimodal` the queries' states after reading
+ * image and text `[queries, hidden]`.
  */
 export type EmbedPart = 'vision' | 'qformer' | 'image-proj' | 'text' | 'text-proj' | 'multimodal';
 
@@ -29,14 +40,26 @@ const PARTS_OF: Readonly<Record<'images' | 'text' | 'both', readonly EmbedPart[]
 };
 
 /** One tensor per image, per text, or per pair. */
-export async function embedInputs(parts: RetrievalTaskParts, { images, text }: EmbedInputs, { part, ...options }: EmbedOptions): Promise<Tensor<'float32'>[]> {
-  if (!images && !text) throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to embed', { expected: 'images, text or both' });
+export async function embedInputs(
+  parts: RetrievalTaskParts,
+  { images, text }: EmbedInputs,
+  { part, ...options }: EmbedOptions,
+): Promise<Tensor<'float32'>[]> {
+  if (!images && !text)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to embed', { expected: 'images, text or both' });
   const known = PARTS_OF[images && text ? 'both' : images ? 'images' : 'text'];
   const wanted = part ?? known[0];
-  if (!wanted || !known.includes(wanted)) throw new Blip2Error('INVALID_ARGUMENT', 'These inputs have no such part', { where: 'part', expected: known.join(', '), got: String(part) });
+  if (!wanted || !known.includes(wanted))
+    throw new Blip2Error('INVALID_ARGUMENT', 'These inputs have no such part', {
+      where: 'part',
+      expected: known.join(', '),
+      got: String(part),
+    });
   if (images && text) return embedPairs(parts, images, text, options);
-  if (images) return (await encodeImages(parts, images, options)).map((image) => withoutBatch(imagePart(image, wanted)));
-  if (wanted === 'text-proj') return (await encodeTexts(parts, text ?? [], options)).map(({ embeds }) => withoutBatch(embeds));
+  if (images)
+    return (await encodeImages(parts, images, options)).map((image) => withoutBatch(imagePart(image, wanted)));
+  if (wanted === 'text-proj')
+    return (await encodeTexts(parts, text ?? [], options)).map(({ embeds }) => withoutBatch(embeds));
   return embedWords(parts, text ?? [], options);
 }
 
@@ -45,24 +68,45 @@ function imagePart({ patches, queries, embeds }: EncodedImage, part: EmbedPart):
   return part === 'qformer' ? queries : embeds;
 }
 
-async function embedWords(parts: RetrievalTaskParts, texts: readonly string[], { signal }: RetrievalTaskOptions): Promise<Tensor<'float32'>[]> {
+async function embedWords(
+  parts: RetrievalTaskParts,
+  texts: readonly string[],
+  { signal }: RetrievalTaskOptions,
+): Promise<Tensor<'float32'>[]> {
   const results: Tensor<'float32'>[] = [];
   for (const ids of tokenize(parts, texts)) {
     signal?.throwIfAborted();
-    results.push(withoutBatch((await parts.qformer.read({ inputIds: [ids] }, { outputHiddenStates: false, outputAttentions: false })).lastHiddenState));
+    results.push(
+      withoutBatch(
+        (await parts.qformer.read({ inputIds: [ids] }, { outputHiddenStates: false, outputAttentions: false }))
+          .lastHiddenState,
+      ),
+    );
   }
   return results;
 }
 
-async function embedPairs(parts: RetrievalTaskParts, images: readonly ImageSource[], texts: readonly string[], options: RetrievalTaskOptions): Promise<Tensor<'float32'>[]> {
-  if (images.length !== texts.length) throw new Blip2Error('INVALID_ARGUMENT', 'There must be one text per image', { where: 'text', expected: String(images.length), got: String(texts.length) });
+async function embedPairs(
+  parts: RetrievalTaskParts,
+  images: readonly ImageSource[],
+  texts: readonly string[],
+  options: RetrievalTaskOptions,
+): Promise<Tensor<'float32'>[]> {
+  if (images.length !== texts.length)
+    throw new Blip2Error('INVALID_ARGUMENT', 'There must be one text per image', {
+      where: 'text',
+      expected: String(images.length),
+      got: String(texts.length),
+    });
   const encoded = await encodeImages(parts, images, options);
   const rows = tokenize(parts, texts);
   const results: Tensor<'float32'>[] = [];
   for (const [index, { patches }] of encoded.entries()) {
     options.signal?.throwIfAborted();
     const ids = rows[index] ?? [];
-    results.push(withoutBatch(await parts.qformer.query(patches, { inputIds: [ids], attentionMask: [ids.map(() => 1)] })));
+    results.push(
+      withoutBatch(await parts.qformer.query(patches, { inputIds: [ids], attentionMask: [ids.map(() => 1)] })),
+    );
   }
   return results;
 }

@@ -1,10 +1,13 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { EncodedImage, EncodedText, RetrievalTaskOptions, RetrievalTaskParts } from './encode-inputs.ts';
-import { cosineOf, scorePairs, type ImageTextPair } from './score-pairs.ts';
+import { cosineOf, type ImageTextPair, scorePairs } from './score-pairs.ts';
 
 /** What is searched with what, and how far. */
 export interface RetrieveOptions extends RetrievalTaskOptions {
-  /** How many of the nearest by ITC the matching head judges, and so how many are returned. Default 128, the paper's. */
+  /**
+   * How many of the nearest by ITC the matching head judges, and so how many are returned. Default 128, the paper's.
+   */
   readonly topK?: number;
   /** `textToImage` (default): the best images for every text. `imageToText`: the best texts for every image. */
   readonly direction?: 'textToImage' | 'imageToText';
@@ -14,7 +17,9 @@ export interface RetrieveOptions extends RetrievalTaskOptions {
 export interface RankedCandidate {
   /** Of the image (`textToImage`) or the text in the list that was given. */
   readonly index: number;
-  /** Score of "matches" of the matching head plus `itc`, by which candidates are sorted; only its order means something. */
+  /**
+   * Score of "matches" of the matching head plus `itc`, by which candidates are sorted; only its order means something.
+   */
   readonly score: number;
   /** Probability that they match, in [0, 1]. */
   readonly itm: number;
@@ -25,21 +30,45 @@ export interface RankedCandidate {
 /** `k` of the evaluation (arXiv 2301.12597, section 4.4). */
 const DEFAULT_TOP_K = 128;
 
-/** Two stages for every query: the nearest by cosine, then sorted by what the matching head says of them. Best first. */
+/**
+ * Two stages for every query: the nearest by cosine, then sorted by what the matching head says of them. Best first.
+ */
 export async function rankCandidates(
-  parts: RetrievalTaskParts, images: readonly EncodedImage[], texts: readonly EncodedText[], { topK = DEFAULT_TOP_K, direction = 'textToImage', ...options }: RetrieveOptions,
+  parts: RetrievalTaskParts,
+  images: readonly EncodedImage[],
+  texts: readonly EncodedText[],
+  { topK = DEFAULT_TOP_K, direction = 'textToImage', ...options }: RetrieveOptions,
 ): Promise<RankedCandidate[][]> {
-  if (!Number.isInteger(topK) || topK < 1) throw new Blip2Error('INVALID_ARGUMENT', 'Impossible number of candidates', { where: 'topK', expected: 'a whole number above 0', got: String(topK) });
+  if (!Number.isInteger(topK) || topK < 1)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Impossible number of candidates', {
+      where: 'topK',
+      expected: 'a whole number above 0',
+      got: String(topK),
+    });
   const pairsOfQuery: readonly (readonly ImageTextPair[])[] =
-    direction === 'textToImage' ? texts.map((text) => images.map((image) => ({ image, text }))) : images.map((image) => texts.map((text) => ({ image, text })));
+    direction === 'textToImage'
+      ? texts.map((text) => images.map((image) => ({ image, text })))
+      : images.map((image) => texts.map((text) => ({ image, text })));
   const ranked: RankedCandidate[][] = [];
   for (const pairs of pairsOfQuery) ranked.push(await rankOne(parts, pairs, topK, options));
   return ranked;
 }
 
-async function rankOne(parts: RetrievalTaskParts, pairs: readonly ImageTextPair[], topK: number, options: RetrievalTaskOptions): Promise<RankedCandidate[]> {
-  const nearest = pairs.map((pair, index) => ({ pair, index, itc: cosineOf(pair) })).toSorted((a, b) => b.itc - a.itc).slice(0, topK);
-  const judged = await scorePairs(parts, nearest.map(({ pair }) => pair), options);
+async function rankOne(
+  parts: RetrievalTaskParts,
+  pairs: readonly ImageTextPair[],
+  topK: number,
+  options: RetrievalTaskOptions,
+): Promise<RankedCandidate[]> {
+  const nearest = pairs
+    .map((pair, index) => ({ pair, index, itc: cosineOf(pair) }))
+    .toSorted((a, b) => b.itc - a.itc)
+    .slice(0, topK);
+  const judged = await scorePairs(
+    parts,
+    nearest.map(({ pair }) => pair),
+    options,
+  );
   return nearest
     .flatMap(({ index, itc }, place): RankedCandidate[] => {
       const opinion = judged[place];

@@ -13,7 +13,8 @@ export interface RetrievalContent {
 }
 
 /** Path of a part in the checkpoint of a retrieval model. */
-export type RetrievalPart = 'query_tokens' | 'vision_model' | 'qformer' | 'embeddings' | 'vision_projection' | 'text_projection' | 'itm_head';
+export type RetrievalPart =
+  'query_tokens' | 'vision_model' | 'qformer' | 'embeddings' | 'vision_projection' | 'text_projection' | 'itm_head';
 
 /** The whole retrieval model. */
 export const RETRIEVAL_CONTENT: RetrievalContent = {
@@ -34,20 +35,34 @@ export function retrievalTensors(config: Blip2Config, { parts }: RetrievalConten
   return parts.flatMap((part) => partTensors(config, part));
 }
 
-function partTensors({ visionConfig, qformerConfig, numQueryTokens, imageTextHiddenSize }: Blip2Config, part: RetrievalPart): readonly RecordedWeight[] {
+function partTensors(
+  { visionConfig, qformerConfig, numQueryTokens, imageTextHiddenSize }: Blip2Config,
+  part: RetrievalPart,
+): readonly RecordedWeight[] {
   const size = { inFeatures: qformerConfig.hiddenSize, outFeatures: imageTextHiddenSize };
   switch (part) {
-    case 'query_tokens': return [{ name: part, shape: [1, numQueryTokens, qformerConfig.hiddenSize] }];
-    case 'vision_model': return visionTensors(visionConfig, part);
-    case 'qformer': return qformerTensors(qformerConfig, part);
-    case 'embeddings': return textEmbeddingsTensors(qformerConfig, part);
-    case 'itm_head': return matchingHeadTensors(qformerConfig.hiddenSize, part);
-    default: return retrievalProjectionTensors(size, part);
+    case 'query_tokens':
+      return [{ name: part, shape: [1, numQueryTokens, qformerConfig.hiddenSize] }];
+    case 'vision_model':
+      return visionTensors(visionConfig, part);
+    case 'qformer':
+      return qformerTensors(qformerConfig, part);
+    case 'embeddings':
+      return textEmbeddingsTensors(qformerConfig, part);
+    case 'itm_head':
+      return matchingHeadTensors(qformerConfig.hiddenSize, part);
+    default:
+      return retrievalProjectionTensors(size, part);
   }
 }
 
 /** @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` if the Q-Former reads no text, as in generation checkpoints. */
 export function expectTextInput({ qformerConfig }: Blip2Config, where: string): void {
   if (qformerConfig.useQformerTextInput) return;
-  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The Q-Former of this checkpoint reads no text', { where, expected: 'use_qformer_text_input: true', got: 'false', fix: 'Use a retrieval checkpoint such as blip2-itm-vit-g' });
+  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The Q-Former of this checkpoint reads no text', {
+    where,
+    expected: 'use_qformer_text_input: true',
+    got: 'false',
+    fix: 'Use a retrieval checkpoint such as blip2-itm-vit-g',
+  });
 }

@@ -1,11 +1,13 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { openCheckpoint } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { pseudoRandom } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2ForImageTextRetrieval, type RetrievalOutput } from './blip2-for-image-text-retrieval.ts';
 import { Blip2TextModelWithProjection } from './blip2-text-model-with-projection.ts';
 import { Blip2VisionModelWithProjection } from './blip2-vision-model-with-projection.ts';
@@ -21,16 +23,31 @@ beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'blip2-retrieval-'));
   config = Blip2Config.fromJson(await readConfig(itm));
   const { imageSize } = config.visionConfig;
-  pixelValues = { type: 'float32', dims: [2, 3, imageSize, imageSize], data: Float32Array.from({ length: 6 * imageSize ** 2 }, (_, index) => pseudoRandom(index)) };
+  pixelValues = {
+    type: 'float32',
+    dims: [2, 3, imageSize, imageSize],
+    data: Float32Array.from({ length: 6 * imageSize ** 2 }, (_, index) => pseudoRandom(index)),
+  };
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-const text = { inputIds: [[2, 47, 116, 3], [2, 28, 3, 0]], attentionMask: [[1, 1, 1, 1], [1, 1, 1, 0]] };
+const text = {
+  inputIds: [
+    [2, 47, 116, 3],
+    [2, 28, 3, 0],
+  ],
+  attentionMask: [
+    [1, 1, 1, 1],
+    [1, 1, 1, 0],
+  ],
+};
 const both = async (model: Blip2ForImageTextRetrieval): Promise<[RetrievalOutput, RetrievalOutput]> => [
-  await model.forward({ pixelValues, ...text }, { useImageTextMatchingHead: true }), await model.forward({ pixelValues, ...text }),
+  await model.forward({ pixelValues, ...text }, { useImageTextMatchingHead: true }),
+  await model.forward({ pixelValues, ...text }),
 ];
 /** Weights that are not lost in rounding. */
-const initializer = (name: string): { kind: 'ones' } | { kind: 'normal'; std: number } => (/norm[^.]*\.weight$/i.test(name) ? { kind: 'ones' } : { kind: 'normal', std: 0.1 });
+const initializer = (name: string): { kind: 'ones' } | { kind: 'normal'; std: number } =>
+  /norm[^.]*\.weight$/i.test(name) ? { kind: 'ones' } : { kind: 'normal', std: 0.1 };
 
 describe('Blip2ForImageTextRetrieval', () => {
   test('with random weights is the same after saving and loading, and has the tensors of the stock layout', async () => {
@@ -40,7 +57,9 @@ describe('Blip2ForImageTextRetrieval', () => {
     await model.savePretrained(folder);
     const [saved, stock] = [await openCheckpoint(folder), await openCheckpoint(itm)];
     expect([...saved.tensors.keys()].toSorted()).toEqual([...stock.tensors.keys()].toSorted());
-    expect(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))).toMatchObject({ architectures: ['Blip2ForImageTextRetrieval'] });
+    expect(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))).toMatchObject({
+      architectures: ['Blip2ForImageTextRetrieval'],
+    });
     await using loaded = await Blip2ForImageTextRetrieval.fromPretrained(folder);
     expect(await both(loaded)).toEqual(before);
   });
@@ -48,7 +67,10 @@ describe('Blip2ForImageTextRetrieval', () => {
   test('records states and maps of vision and text on request', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     const options = { outputHiddenStates: true, outputAttentions: true };
-    const { textModelOutput, visionModelOutput } = await model.forward({ pixelValues, ...text }, { ...options, useImageTextMatchingHead: true });
+    const { textModelOutput, visionModelOutput } = await model.forward(
+      { pixelValues, ...text },
+      { ...options, useImageTextMatchingHead: true },
+    );
     const { numHiddenLayers, crossAttentionFrequency } = config.qformerConfig;
     expect(textModelOutput.hiddenStates).toHaveLength(numHiddenLayers + 1);
     expect(textModelOutput.attentions).toHaveLength(numHiddenLayers);
@@ -66,23 +88,42 @@ describe('Blip2ForImageTextRetrieval', () => {
     await using plain = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(folder);
     const front = <T>(entry: T): T[] => new Array<T>(config.numQueryTokens).fill(entry);
-    const inputs = { pixelValues, inputIds: text.inputIds.map((row) => [...front(9), ...row]), attentionMask: text.attentionMask.map((row) => [...front(1), ...row]) };
+    const inputs = {
+      pixelValues,
+      inputIds: text.inputIds.map((row) => [...front(9), ...row]),
+      attentionMask: text.attentionMask.map((row) => [...front(1), ...row]),
+    };
     const expected = await both(plain);
-    expect([await model.forward(inputs, { useImageTextMatchingHead: true }), await model.forward(inputs)]).toEqual(expected);
+    expect([await model.forward(inputs, { useImageTextMatchingHead: true }), await model.forward(inputs)]).toEqual(
+      expected,
+    );
   });
 
   test('judges as many texts as images, and compares any numbers', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
-    const three = { inputIds: [[2, 3], [2, 3], [2, 3]] };
-    await expect(model.forward({ pixelValues, ...three }, { useImageTextMatchingHead: true })).rejects.toEqual(failure('SHAPE_MISMATCH'));
+    const three = {
+      inputIds: [
+        [2, 3],
+        [2, 3],
+        [2, 3],
+      ],
+    };
+    await expect(model.forward({ pixelValues, ...three }, { useImageTextMatchingHead: true })).rejects.toEqual(
+      failure('SHAPE_MISMATCH'),
+    );
     const { logitsPerImage, logitsPerText } = await model.forward({ pixelValues, ...three });
-    expect([logitsPerImage.dims, logitsPerText.dims]).toEqual([[2, 3], [3, 2]]);
+    expect([logitsPerImage.dims, logitsPerText.dims]).toEqual([
+      [2, 3],
+      [3, 2],
+    ]);
     expect(logitsPerText.data[1]).toBe(logitsPerImage.data[3]);
   });
 
   test('and the text half refuse checkpoints whose Q-Former reads no text', async () => {
     for (const model of [Blip2ForImageTextRetrieval, Blip2TextModelWithProjection]) {
-      await expect(model.fromPretrained(join(cases, 'opt/checkpoint'))).rejects.toEqual(failure('UNSUPPORTED_ARCHITECTURE'));
+      await expect(model.fromPretrained(join(cases, 'opt/checkpoint'))).rejects.toEqual(
+        failure('UNSUPPORTED_ARCHITECTURE'),
+      );
       await expect(model.fromConfig(Blip2Config.create())).rejects.toEqual(failure('UNSUPPORTED_ARCHITECTURE'));
     }
   });
@@ -95,7 +136,8 @@ describe('the halves', () => {
     await using visionModel = await Blip2VisionModelWithProjection.fromPretrained(itm);
     await textModel.savePretrained(textFolder);
     await visionModel.savePretrained(visionFolder);
-    const names = async (folder: string): Promise<string[]> => [...new Set([...(await openCheckpoint(folder)).tensors.keys()].map((name) => name.split('.')[0]!))].toSorted();
+    const names = async (folder: string): Promise<string[]> =>
+      [...new Set([...(await openCheckpoint(folder)).tensors.keys()].map((name) => name.split('.')[0]!))].toSorted();
     expect(await names(textFolder)).toEqual(['embeddings', 'qformer', 'query_tokens', 'text_projection']);
     expect(await names(visionFolder)).toEqual(['qformer', 'query_tokens', 'vision_model', 'vision_projection']);
     await using textAgain = await Blip2TextModelWithProjection.fromPretrained(textFolder);
@@ -119,6 +161,10 @@ describe('the halves', () => {
     await using textModel = await Blip2TextModelWithProjection.fromConfig(config, { initializer });
     await using visionModel = await Blip2VisionModelWithProjection.fromConfig(config, { initializer });
     expect((await textModel.forward(text)).textEmbeds.dims).toEqual([2, 4, config.imageTextHiddenSize]);
-    expect((await visionModel.forward({ pixelValues })).imageEmbeds.dims).toEqual([2, config.numQueryTokens, config.imageTextHiddenSize]);
+    expect((await visionModel.forward({ pixelValues })).imageEmbeds.dims).toEqual([
+      2,
+      config.numQueryTokens,
+      config.imageTextHiddenSize,
+    ]);
   });
 });

@@ -1,5 +1,13 @@
 import type { PatchFeatures } from '@blip2/interfaces';
-import { batches, padded, type EncodedImage, type EncodedText, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
+
+import {
+  batches,
+  type EncodedImage,
+  type EncodedText,
+  padded,
+  type RetrievalTaskOptions,
+  type RetrievalTaskParts,
+} from './encode-inputs.ts';
 import { bestCosines } from './similarity.ts';
 
 export interface ImageTextPair {
@@ -19,11 +27,18 @@ export interface PairScore {
 const PAIR_BATCH = 16;
 
 /** The matching head's opinion of each pair, in order. */
-export async function scorePairs({ qformer, itmHead }: RetrievalTaskParts, pairs: readonly ImageTextPair[], { signal }: RetrievalTaskOptions): Promise<PairScore[]> {
+export async function scorePairs(
+  { qformer, itmHead }: RetrievalTaskParts,
+  pairs: readonly ImageTextPair[],
+  { signal }: RetrievalTaskOptions,
+): Promise<PairScore[]> {
   const scores: PairScore[] = [];
   for (const batch of batches(pairs, PAIR_BATCH)) {
     signal?.throwIfAborted();
-    const queries = await qformer.query(stacked(batch.map(({ image }) => image.patches)), padded(batch.map(({ text }) => text.ids)));
+    const queries = await qformer.query(
+      stacked(batch.map(({ image }) => image.patches)),
+      padded(batch.map(({ text }) => text.ids)),
+    );
     const { data } = await itmHead.classify(queries);
     batch.forEach((_, row) => scores.push(pairScore(data[2 * row] ?? NaN, data[2 * row + 1] ?? NaN)));
   }

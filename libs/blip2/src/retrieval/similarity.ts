@@ -6,13 +6,20 @@ export type Scores = Tensor<'float32', readonly [rows: number, columns: number]>
 /** One vector of length 1 per text, `[texts, size]`. */
 export type TextEmbeds = Tensor<'float32', readonly [texts: number, size: number]>;
 
-/** Cosine of each text with the query of each image that is nearest to it, `[images, texts]` (arXiv 2301.12597, section 3.1). */
-export function bestCosines({ dims: [images, queries, size], data: vectors }: RetrievalEmbeds, { dims: [texts], data: words }: TextEmbeds): Scores {
+/**
+ * Cosine of each text with the query of each image that is nearest to it, `[images, texts]` (arXiv 2301.12597, section
+ * 3.1).
+ */
+export function bestCosines(
+  { dims: [images, queries, size], data: vectors }: RetrievalEmbeds,
+  { dims: [texts], data: words }: TextEmbeds,
+): Scores {
   const data = new Float32Array(images * texts);
   for (let image = 0; image < images; image++) {
     for (let text = 0; text < texts; text++) {
       let best = -Infinity;
-      for (let query = 0; query < queries; query++) best = Math.max(best, dot(vectors, (image * queries + query) * size, words, text * size, size));
+      for (let query = 0; query < queries; query++)
+        best = Math.max(best, dot(vectors, (image * queries + query) * size, words, text * size, size));
       data[image * texts + text] = best;
     }
   }
@@ -26,12 +33,20 @@ function dot(a: Float32Array, aStart: number, b: Float32Array, bStart: number, s
 }
 
 export function transposed({ dims: [rows, columns], data }: Scores): Scores {
-  return { type: 'float32', dims: [columns, rows], data: Float32Array.from({ length: data.length }, (_, index) => data[(index % rows) * columns + Math.floor(index / rows)] ?? 0) };
+  return {
+    type: 'float32',
+    dims: [columns, rows],
+    data: Float32Array.from(
+      { length: data.length },
+      (_, index) => data[(index % rows) * columns + Math.floor(index / rows)] ?? 0,
+    ),
+  };
 }
 
 /** The first position of every row, `[batch, positions, size] → [batch, size]`: where a text's [CLS] stands. */
 export function firstPosition({ dims: [batch, positions, size], data }: RetrievalEmbeds): TextEmbeds {
   const kept = new Float32Array(batch * size);
-  for (let row = 0; row < batch; row++) kept.set(data.subarray(row * positions * size, (row * positions + 1) * size), row * size);
+  for (let row = 0; row < batch; row++)
+    kept.set(data.subarray(row * positions * size, (row * positions + 1) * size), row * size);
   return { type: 'float32', dims: [batch, size], data: kept };
 }

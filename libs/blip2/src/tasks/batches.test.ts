@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { pseudoRandom } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Blip2, type AnswerOptions } from '../blip2.ts';
+
+import { type AnswerOptions, Blip2 } from '../blip2.ts';
 import { CAPTION_PRESET, shortAnswerPreset } from '../presets.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 
@@ -13,10 +15,14 @@ interface Scene {
   readonly image: string;
   readonly questions: readonly { readonly question: string }[];
 }
-const scenes: readonly Scene[] = readFileSync(join(evaluation, 'scenes.jsonl'), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+const scenes: readonly Scene[] = readFileSync(join(evaluation, 'scenes.jsonl'), 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 
 /** A whole number below `count` that depends on the seed alone. */
-const pick = (count: number, ...seed: number[]): number => Math.min(count - 1, Math.floor(((pseudoRandom(...seed) + 1) / 2) * count));
+const pick = (count: number, ...seed: number[]): number =>
+  Math.min(count - 1, Math.floor(((pseudoRandom(...seed) + 1) / 2) * count));
 
 interface Row {
   readonly image: string;
@@ -26,8 +32,13 @@ interface Row {
 function randomBatch(seed: number): Row[] {
   return Array.from({ length: 1 + pick(6, seed) }, (_, row) => {
     const scene = scenes[pick(scenes.length, seed, row, pick(2, seed, row) === 0 ? 0 : 7)]!;
-    const asked = Array.from({ length: 1 + pick(3, seed, row, 2) }, (__, index) => questionPrompt(scene.questions[pick(scene.questions.length, seed, row, index, 3)]!.question));
-    return { image: join(evaluation, scene.image), text: [questionPrompt('a'), asked.join(' one. '), 'a'][pick(3, seed, row, 4)]! };
+    const asked = Array.from({ length: 1 + pick(3, seed, row, 2) }, (__, index) =>
+      questionPrompt(scene.questions[pick(scene.questions.length, seed, row, index, 3)]!.question),
+    );
+    return {
+      image: join(evaluation, scene.image),
+      text: [questionPrompt('a'), asked.join(' one. '), 'a'][pick(3, seed, row, 4)]!,
+    };
   });
 }
 
@@ -39,14 +50,27 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
   });
   afterAll(() => blip2.dispose());
   const write = async (rows: readonly Row[], options: AnswerOptions): Promise<(readonly number[])[]> =>
-    (await blip2.answer(rows.map(({ image }) => image), rows.map(({ text }) => text), { rawPrompt: true, maxNewTokens: 12, ...options })).map(({ tokenIds }) => tokenIds);
+    (
+      await blip2.answer(
+        rows.map(({ image }) => image),
+        rows.map(({ text }) => text),
+        { rawPrompt: true, maxNewTokens: 12, ...options },
+      )
+    ).map(({ tokenIds }) => tokenIds);
 
-  test.each<[string, AnswerOptions]>([['greedy', {}], ['3 beams', { numBeams: 3 }], ['sampling', { doSample: true, seed: 7, temperature: 0.8 }]])('%s: the tokens are those of one at a time', async (name, options) => {
+  test.each<[string, AnswerOptions]>([
+    ['greedy', {}],
+    ['3 beams', { numBeams: 3 }],
+    ['sampling', { doSample: true, seed: 7, temperature: 0.8 }],
+  ])('%s: the tokens are those of one at a time', async (name, options) => {
     let rows = 0;
     for (let seed = 0; seed < 12; seed++) {
       const batch = randomBatch(seed);
       // The draws of a row depend on its place, so alone it stands in the first.
-      const alone = name === 'sampling' ? (await write(batch.slice(0, 1), options)) : (await Promise.all(batch.map((row) => write([row], options)))).flat();
+      const alone =
+        name === 'sampling'
+          ? await write(batch.slice(0, 1), options)
+          : (await Promise.all(batch.map((row) => write([row], options)))).flat();
       expect((await write(batch, options)).slice(0, alone.length)).toEqual(alone);
       rows += batch.length;
     }
@@ -70,6 +94,16 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     expect(caption.text).not.toContain('a photo of');
     const answer = await blip2.answer(image!, 'what color is it?', shortAnswerPreset);
     expect(answer.tokenIds.length).toBeLessThanOrEqual(10);
-    expect(answer.tokenIds).toEqual((await blip2.answer(image!, 'Question: what color is it? Short answer:', { rawPrompt: true, numBeams: 5, minNewTokens: 1, maxNewTokens: 10, lengthPenalty: -1 })).tokenIds);
+    expect(answer.tokenIds).toEqual(
+      (
+        await blip2.answer(image!, 'Question: what color is it? Short answer:', {
+          rawPrompt: true,
+          numBeams: 5,
+          minNewTokens: 1,
+          maxNewTokens: 10,
+          lengthPenalty: -1,
+        })
+      ).tokenIds,
+    );
   });
 });

@@ -1,4 +1,5 @@
 import { Blip2Error, type Decoding, type ImageSource, type LanguageModel } from '@blip2/interfaces';
+
 import { once } from '../once.ts';
 import type { Blip2Pipeline, VisualPrefix } from '../pipeline.ts';
 
@@ -6,7 +7,10 @@ import type { Blip2Pipeline, VisualPrefix } from '../pipeline.ts';
 export interface ImageBatch extends AsyncDisposable {
   /** The model that is to read them. */
   readonly language: LanguageModel;
-  /** What the language model reads of these rows, `[rows, queries, embeddingSize]`. `texts` are the prompts beside them, which the Q-Former of InstructBLIP reads too. */
+  /**
+   * What the language model reads of these rows, `[rows, queries, embeddingSize]`. `texts` are the prompts beside them,
+   * which the Q-Former of InstructBLIP reads too.
+   */
   prefixOf(rows: readonly number[], texts: readonly string[] | undefined): Promise<VisualPrefix>;
   /** See `EncodedBatch`; `undefined` where what is read of an image depends on the text beside it. */
   readonly readPrefix: (() => Promise<Decoding>) | undefined;
@@ -16,11 +20,17 @@ export interface ImageBatch extends AsyncDisposable {
 export interface EncodedBatch extends ImageBatch {
   /** `[images, queries, embeddingSize]`. */
   readonly prefix: VisualPrefix;
-  /** A decoding that has read the prefixes and nothing else, one row per image. Made once, when it is first asked for; fork it to go on. Causal models only. */
+  /**
+   * A decoding that has read the prefixes and nothing else, one row per image. Made once, when it is first asked for;
+   * fork it to go on. Causal models only.
+   */
   readonly readPrefix: () => Promise<Decoding>;
 }
 
-/** An image that has been encoded as far as is possible without a text: the tasks take it wherever they take an image. Dispose of it to give its memory back. */
+/**
+ * An image that has been encoded as far as is possible without a text: the tasks take it wherever they take an image.
+ * Dispose of it to give its memory back.
+ */
 export interface KeptImage extends AsyncDisposable {
   /** With which it was encoded; its memory is given back with the last of them. */
   readonly batch: ImageBatch;
@@ -29,8 +39,10 @@ export interface KeptImage extends AsyncDisposable {
 }
 
 /**
- * An image that has been through vision encoder, Q-Former and projection: the tasks take it wherever they take an image, and spend no more vision work on
- * it. Of a causal model the key-value cache of its positions is kept too, from the first question on. Dispose of it to give the memory back.
+ * An image that has been through vision encoder, Q-Former and projection: the tasks take it wherever they take an
+ * image, and spend no more vision work on
+ * it. Of a causal model the key-value cache of its positions is kept too, from the first question on. Dispose of it to
+ * give the memory back.
  */
 export interface EncodedImage extends KeptImage {
   /** `[1, queries, embeddingSize]`; `generate` and `forward` of the model take it as `pixelValues`. */
@@ -46,14 +58,25 @@ export function isEncoded<Image extends KeptImage>(image: TaskImage<Image>): ima
   return typeof image === 'object' && 'batch' in image && 'row' in image;
 }
 
-/** One image per row of a prefix. They share their memory, which is given back when all of them have been disposed of. */
-export function createEncodedImages({ language }: Pick<Blip2Pipeline, 'language'>, prefix: VisualPrefix): EncodedImage[] {
+/**
+ * One image per row of a prefix. They share their memory, which is given back when all of them have been disposed of.
+ */
+export function createEncodedImages(
+  { language }: Pick<Blip2Pipeline, 'language'>,
+  prefix: VisualPrefix,
+): EncodedImage[] {
   const [count] = prefix.dims;
-  return keepRows(createBatch(language, prefix), count).map((image) => ({ ...image, prefix: pickRows(prefix, [image.row]) }));
+  return keepRows(createBatch(language, prefix), count).map((image) => ({
+    ...image,
+    prefix: pickRows(prefix, [image.row]),
+  }));
 }
 
 /** The rows of a batch as images; it is disposed of with the last of them. */
-export function keepRows<Batch extends ImageBatch>(batch: Batch, count: number): (KeptImage & { readonly batch: Batch })[] {
+export function keepRows<Batch extends ImageBatch>(
+  batch: Batch,
+  count: number,
+): (KeptImage & { readonly batch: Batch })[] {
   const alive = new Set(Array.from({ length: count }, (_, row) => row));
   return [...alive].map((row) => ({
     batch,

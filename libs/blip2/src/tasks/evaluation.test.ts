@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2, type TaskOptions } from '../blip2.ts';
 import type { TextResult } from '../text-result.ts';
 
 const evaluation = join(import.meta.dirname, '../../../../apps/cli/evaluation');
-const read = <T>(name: string): T[] => readFileSync(join(evaluation, name), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+const read = <T>(name: string): T[] =>
+  readFileSync(join(evaluation, name), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 
 interface Scene {
   readonly image: string;
@@ -22,45 +28,88 @@ const SCENES_AT_A_TIME = 10;
 /** As the expected tokens were recorded. */
 const length = { maxNewTokens: 32 };
 
-/** Correct of all 200 captions and 800 answers, as the checkpoints' own README files say; counted by benchmarks/accuracy.mjs. */
+/**
+ * Correct of all 200 captions and 800 answers, as the checkpoints' own README files say; counted by
+ * benchmarks/accuracy.mjs.
+ */
 const accuracies = { opt: { captions: 195, answers: 798 }, t5: { captions: 190, answers: 788 } } as const;
 
-describe.each(['opt', 't5'] as const)('200 scenes that the demo checkpoint with %s was not trained on', { timeout: 120_000 }, (kind) => {
-  let blip2: Blip2;
-  beforeAll(async () => {
-    blip2 = await Blip2.fromPretrained(join(evaluation, `../models/blip2-${kind}-shapes`), { threads: 1 });
-  });
-  afterAll(() => blip2.dispose());
+describe.each(['opt', 't5'] as const)(
+  '200 scenes that the demo checkpoint with %s was not trained on',
+  { timeout: 120_000 },
+  (kind) => {
+    let blip2: Blip2;
+    beforeAll(async () => {
+      blip2 = await Blip2.fromPretrained(join(evaluation, `../models/blip2-${kind}-shapes`), { threads: 1 });
+    });
+    afterAll(() => blip2.dispose());
 
-  /** Every image is encoded once for its caption and its questions, ten images and forty questions at a time. */
-  async function describeScenes(some: readonly Scene[], options: TaskOptions): Promise<{ captions: TextResult[]; answers: TextResult[] }> {
-    const results = { captions: [] as TextResult[], answers: [] as TextResult[] };
-    for (let first = 0; first < some.length; first += SCENES_AT_A_TIME) {
-      const batch = some.slice(first, first + SCENES_AT_A_TIME);
-      const images = await blip2.encode(batch.map(({ image }) => join(evaluation, image)));
-      results.captions.push(...(await blip2.caption(images, options)));
-      const pairs = batch.flatMap(({ questions }, index) => questions.map(({ question }) => ({ question, image: images[index]! })));
-      results.answers.push(...(await blip2.answer(pairs.map(({ image }) => image), pairs.map(({ question }) => question), options)));
-      for (const image of images) await image[Symbol.asyncDispose]();
+    /** Every image is encoded once for its caption and its questions, ten images and forty questions at a time. */
+    async function describeScenes(
+      some: readonly Scene[],
+      options: TaskOptions,
+    ): Promise<{ captions: TextResult[]; answers: TextResult[] }> {
+      const results = { captions: [] as TextResult[], answers: [] as TextResult[] };
+      for (let first = 0; first < some.length; first += SCENES_AT_A_TIME) {
+        const batch = some.slice(first, first + SCENES_AT_A_TIME);
+        const images = await blip2.encode(batch.map(({ image }) => join(evaluation, image)));
+        results.captions.push(...(await blip2.caption(images, options)));
+        const pairs = batch.flatMap(({ questions }, index) =>
+          questions.map(({ question }) => ({ question, image: images[index]! })),
+        );
+        results.answers.push(
+          ...(await blip2.answer(
+            pairs.map(({ image }) => image),
+            pairs.map(({ question }) => question),
+            options,
+          )),
+        );
+        for (const image of images) await image[Symbol.asyncDispose]();
+      }
+      return results;
     }
-    return results;
-  }
-  const correct = (results: readonly TextResult[], truth: readonly string[]): number => results.filter(({ text }, index) => text === truth[index]).length;
-  const answersOf = (some: readonly Scene[]): string[] => some.flatMap(({ questions }) => questions.map(({ answer }) => answer));
+    const correct = (results: readonly TextResult[], truth: readonly string[]): number =>
+      results.filter(({ text }, index) => text === truth[index]).length;
+    const answersOf = (some: readonly Scene[]): string[] =>
+      some.flatMap(({ questions }) => questions.map(({ answer }) => answer));
 
-  test('are told, token by token, as the reference tells them, and as often right', async () => {
-    const { captions, answers } = await describeScenes(scenes, length);
-    expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(expected.map((line) => line[kind].caption.ids));
-    expect(answers.map(({ tokenIds }) => tokenIds)).toEqual(expected.flatMap((line) => line[kind].questions.map(({ ids }) => ids)));
-    expect({ captions: correct(captions, scenes.map(({ caption }) => caption)), answers: correct(answers, answersOf(scenes)) }).toEqual(accuracies[kind]);
-    expect(answers).toHaveLength(800);
-  });
+    test('are told, token by token, as the reference tells them, and as often right', async () => {
+      const { captions, answers } = await describeScenes(scenes, length);
+      expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(expected.map((line) => line[kind].caption.ids));
+      expect(answers.map(({ tokenIds }) => tokenIds)).toEqual(
+        expected.flatMap((line) => line[kind].questions.map(({ ids }) => ids)),
+      );
+      expect({
+        captions: correct(
+          captions,
+          scenes.map(({ caption }) => caption),
+        ),
+        answers: correct(answers, answersOf(scenes)),
+      }).toEqual(accuracies[kind]);
+      expect(answers).toHaveLength(800);
+    });
 
-  test('are told no worse with beams', async () => {
-    const some = scenes.slice(0, 50);
-    const [greedy, beams] = [await describeScenes(some, length), await describeScenes(some, { ...length, numBeams: 5 })];
-    expect(correct(beams.captions, some.map(({ caption }) => caption))).toBeGreaterThanOrEqual(correct(greedy.captions, some.map(({ caption }) => caption)) - 1);
-    expect(correct(beams.answers, answersOf(some))).toBeGreaterThanOrEqual(correct(greedy.answers, answersOf(some)) - 1);
-    expect(correct(beams.answers, answersOf(some))).toBeGreaterThan(190);
-  });
-});
+    test('are told no worse with beams', async () => {
+      const some = scenes.slice(0, 50);
+      const [greedy, beams] = [
+        await describeScenes(some, length),
+        await describeScenes(some, { ...length, numBeams: 5 }),
+      ];
+      expect(
+        correct(
+          beams.captions,
+          some.map(({ caption }) => caption),
+        ),
+      ).toBeGreaterThanOrEqual(
+        correct(
+          greedy.captions,
+          some.map(({ caption }) => caption),
+        ) - 1,
+      );
+      expect(correct(beams.answers, answersOf(some))).toBeGreaterThanOrEqual(
+        correct(greedy.answers, answersOf(some)) - 1,
+      );
+      expect(correct(beams.answers, answersOf(some))).toBeGreaterThan(190);
+    });
+  },
+);

@@ -1,15 +1,24 @@
 import { join } from 'node:path';
+
 import type { VisionEncoder } from '@blip2/interfaces';
-import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
+import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2, createBlip2, type TaskOptions } from '../blip2.ts';
 import { chatPrompt, questionPrompt } from '../prompt-templates.ts';
 import type { TaskImage } from './encoded-image.ts';
 
 const root = join(import.meta.dirname, '../../../..');
-const [first, second] = ['left-of.png', 'three-objects.png'].map((name) => join(root, 'examples', name)) as [string, string];
+const [first, second] = ['left-of.png', 'three-objects.png'].map((name) => join(root, 'examples', name)) as [
+  string,
+  string,
+];
 const questions = ['what color is the triangle?', 'how many objects are there?', 'what is it?'];
-const checkpoints = { opt: 'apps/cli/models/blip2-opt-shapes', 'opt of 2023': 'tools/parity/cases/opt-legacy-fp16/checkpoint', t5: 'apps/cli/models/blip2-t5-shapes' } as const;
+const checkpoints = {
+  opt: 'apps/cli/models/blip2-opt-shapes',
+  'opt of 2023': 'tools/parity/cases/opt-legacy-fp16/checkpoint',
+  t5: 'apps/cli/models/blip2-t5-shapes',
+} as const;
 
 interface Counted {
   readonly blip2: Blip2;
@@ -27,13 +36,21 @@ async function countedBlip2(folder: string): Promise<Counted> {
   const encoded: number[] = [];
   const reads: WatchedRead[] = [];
   const counting: VisionEncoder = {
-    imageSize: vision.imageSize, hiddenSize: vision.hiddenSize,
+    imageSize: vision.imageSize,
+    hiddenSize: vision.hiddenSize,
     encode: (pixelValues, options) => (encoded.push(pixelValues.dims[0]), vision.encode(pixelValues, options)),
     [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
   };
   return {
-    blip2: createBlip2({ vision: counting, qformer, projection, language: watchLanguageModel(language, (read) => reads.push(read)), processor: loaded.processor }),
-    encoded, reads,
+    blip2: createBlip2({
+      vision: counting,
+      qformer,
+      projection,
+      language: watchLanguageModel(language, (read) => reads.push(read)),
+      processor: loaded.processor,
+    }),
+    encoded,
+    reads,
     width: (...texts) => Math.max(...texts.map((text) => loaded.processor.tokenizer.encode(text).length)),
     reset: () => void (encoded.length = reads.length = 0),
   };
@@ -51,7 +68,10 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
   });
   afterAll(() => counted.blip2.dispose());
   /** What one question reads at first: the image too, unless it is remembered. */
-  const prefill = (remembers: boolean, ...texts: string[]): WatchedRead => ({ rows: texts.length, positions: counted.width(...texts) + (remembers ? 0 : queries) });
+  const prefill = (remembers: boolean, ...texts: string[]): WatchedRead => ({
+    rows: texts.length,
+    positions: counted.width(...texts) + (remembers ? 0 : queries),
+  });
 
   test('costs no vision work a second time, and of a causal model no prefill of its positions', async () => {
     const { blip2, encoded, reads, reset } = counted;
@@ -67,7 +87,9 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
       expect(answer.tokenIds).toEqual(expected[index]);
       expect(answer.timings.encode).toBe(0);
       const read = prefill(isCausal, asked[index] ?? '');
-      expect(reads.slice(0, isCausal && index === 0 ? 2 : 1)).toEqual(isCausal && index === 0 ? [{ rows: 1, positions: queries }, read] : [read]);
+      expect(reads.slice(0, isCausal && index === 0 ? 2 : 1)).toEqual(
+        isCausal && index === 0 ? [{ rows: 1, positions: queries }, read] : [read],
+      );
     }
     expect(encoded).toEqual([1]);
   });
@@ -82,7 +104,11 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     expect(together.map(({ tokenIds }) => tokenIds)).toEqual(alone);
     expect(encoded).toEqual([]);
     expect(reads[0]).toEqual(prefill(isCausal, ...questions.map((question) => questionPrompt(question))));
-    expect((await blip2.answer(image, questions, { ...short, numBeams: 3 })).map(({ text }) => text)).toEqual(await Promise.all(questions.map(async (question) => (await blip2.answer(first, question, { ...short, numBeams: 3 })).text)));
+    expect((await blip2.answer(image, questions, { ...short, numBeams: 3 })).map(({ text }) => text)).toEqual(
+      await Promise.all(
+        questions.map(async (question) => (await blip2.answer(first, question, { ...short, numBeams: 3 })).text),
+      ),
+    );
   });
 
   test('is read once for several questions, also where it was not encoded before', async () => {
@@ -91,20 +117,27 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     const answers = await blip2.answer(first, questions, short);
     expect(encoded).toEqual([1]);
     const texts = questions.map((question) => questionPrompt(question));
-    expect(reads.slice(0, isCausal ? 2 : 1)).toEqual(isCausal ? [{ rows: 1, positions: queries }, prefill(true, ...texts)] : [prefill(false, ...texts)]);
-    for (const [index, question] of questions.entries()) expect(answers[index]?.tokenIds).toEqual((await blip2.answer(first, question, short)).tokenIds);
+    expect(reads.slice(0, isCausal ? 2 : 1)).toEqual(
+      isCausal ? [{ rows: 1, positions: queries }, prefill(true, ...texts)] : [prefill(false, ...texts)],
+    );
+    for (const [index, question] of questions.entries())
+      expect(answers[index]?.tokenIds).toEqual((await blip2.answer(first, question, short)).tokenIds);
   });
 
   test('may be one of several, of the same batch or of others, or stand beside sources', async () => {
     const { blip2, encoded, reset } = counted;
     const [question = ''] = questions;
-    const expected = [(await blip2.answer(first, question, short)).tokenIds, (await blip2.answer(second, question, short)).tokenIds];
+    const expected = [
+      (await blip2.answer(first, question, short)).tokenIds,
+      (await blip2.answer(second, question, short)).tokenIds,
+    ];
     const captions = (await blip2.caption([first, second], short)).map(({ tokenIds }) => tokenIds);
     reset();
     const [one, other] = await blip2.encode([first, second]);
     await using alone = await blip2.encode(second);
     expect(encoded).toEqual([2, 1]);
-    const ask = async (...images: TaskImage[]): Promise<(readonly number[])[]> => (await blip2.answer(images, question, short)).map(({ tokenIds }) => tokenIds);
+    const ask = async (...images: TaskImage[]): Promise<(readonly number[])[]> =>
+      (await blip2.answer(images, question, short)).map(({ tokenIds }) => tokenIds);
     expect(await ask(one!, other!)).toEqual(expected);
     expect(await ask(other!, one!)).toEqual(expected.toReversed());
     expect(await ask(one!, alone)).toEqual(expected);
@@ -121,7 +154,10 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
   test('is refused by another model', async () => {
     await using other = await Blip2.fromPretrained(join(root, folder));
     await using image = await other.encode(first);
-    await expect(counted.blip2.caption(image)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching('another model') });
+    await expect(counted.blip2.caption(image)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching('another model'),
+    });
   });
 
   test('a chat goes on where it was: only new words are read, and its answers are those of the whole prompt', async () => {
@@ -156,11 +192,14 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     await using image = await blip2.encode(first);
     await using conversation = await blip2.chat(image, short);
     await conversation.ask(one, { numBeams: 3 });
-    for await (const piece of conversation.ask(two, { promptLookupNumTokens: 3, maxNewTokens: 12, minNewTokens: 12 })) if (piece !== '') break;
+    for await (const piece of conversation.ask(two, { promptLookupNumTokens: 3, maxNewTokens: 12, minNewTokens: 12 }))
+      if (piece !== '') break;
     await expect(conversation.ask(' ')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     const prompt = chatPrompt(conversation.history, three);
     expect(conversation.history.length).toBeGreaterThan(0);
-    expect((await conversation.ask(three, { promptLookupNumTokens: 4 })).tokenIds).toEqual((await blip2.answer(image, prompt, { ...short, rawPrompt: true })).tokenIds);
+    expect((await conversation.ask(three, { promptLookupNumTokens: 4 })).tokenIds).toEqual(
+      (await blip2.answer(image, prompt, { ...short, rawPrompt: true })).tokenIds,
+    );
   });
 
   test('a chat forgets what was guessed wrongly, wherever it is stopped', async () => {
@@ -183,8 +222,15 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     const say = async (blip2: Blip2): Promise<unknown> => {
       await using image = await blip2.encode(first);
       await using conversation = await blip2.chat(image, short);
-      const answers = [...await blip2.answer(image, questions, short), await conversation.ask(questions[0] ?? ''), await conversation.ask(questions[1] ?? '')];
-      return [answers.map(({ tokenIds }) => tokenIds), (await blip2.rank(image, questions[0] ?? '', ['red', 'a blue one'])).map(({ text }) => text)];
+      const answers = [
+        ...(await blip2.answer(image, questions, short)),
+        await conversation.ask(questions[0] ?? ''),
+        await conversation.ask(questions[1] ?? ''),
+      ];
+      return [
+        answers.map(({ tokenIds }) => tokenIds),
+        (await blip2.rank(image, questions[0] ?? '', ['red', 'a blue one'])).map(({ text }) => text),
+      ];
     };
     expect(await say(worker)).toEqual(await say(counted.blip2));
   });
@@ -193,7 +239,11 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     await using conversation = await counted.blip2.chat(first, { minNewTokens: 4, maxNewTokens: 4 });
     const stream = conversation.ask('what is it?')[Symbol.asyncIterator]();
     const { done } = await stream.next();
-    if (!done) await expect(conversation.ask('and this?')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching('still being answered') });
+    if (!done)
+      await expect(conversation.ask('and this?')).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching('still being answered'),
+      });
     await stream.return?.();
     await expect(conversation.ask('and this?')).resolves.toBeDefined();
   });

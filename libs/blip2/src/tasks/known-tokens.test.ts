@@ -1,7 +1,9 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { Blip2 } from '../blip2.ts';
 import { InstructBlip } from '../instruct/instructblip.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
@@ -17,18 +19,29 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** A copy of a checkpoint whose tokenizer gives ids that the model does not have, for all words but the special ones. */
+/**
+ * A copy of a checkpoint whose tokenizer gives ids that the model does not have, for all words but the special ones.
+ */
 async function shifted(checkpoint: string, tokenizer = 'tokenizer.json'): Promise<string> {
   const copy = await mkdtemp(join(folder, 'model-'));
   await cp(join(root, checkpoint), copy, { recursive: true });
-  const json = JSON.parse(await readFile(join(copy, tokenizer), 'utf8')) as { model: { vocab: Record<string, number> }; added_tokens: { content: string }[] };
+  const json = JSON.parse(await readFile(join(copy, tokenizer), 'utf8')) as {
+    model: { vocab: Record<string, number> };
+    added_tokens: { content: string }[];
+  };
   const special = new Set(json.added_tokens.map(({ content }) => content));
-  json.model.vocab = Object.fromEntries(Object.entries(json.model.vocab).map(([token, id]) => [token, special.has(token) ? id : id + SHIFT]));
+  json.model.vocab = Object.fromEntries(
+    Object.entries(json.model.vocab).map(([token, id]) => [token, special.has(token) ? id : id + SHIFT]),
+  );
   await writeFile(join(copy, tokenizer), JSON.stringify(json));
   return copy;
 }
 
-const refusal = (largest: number): unknown => expect.objectContaining({ code: 'INVALID_TOKENIZER', message: expect.stringMatching(new RegExp(`expected 0 to ${largest}, got 100\\d{3}\\. Take tokenizer and model`)) });
+const refusal = (largest: number): unknown =>
+  expect.objectContaining({
+    code: 'INVALID_TOKENIZER',
+    message: expect.stringMatching(new RegExp(`expected 0 to ${largest}, got 100\\d{3}\\. Take tokenizer and model`)),
+  });
 
 test('a tokenizer beyond the language model is to blame, not the texts', async () => {
   await using blip2 = await Blip2.fromPretrained(await shifted('apps/cli/models/blip2-opt-shapes'));
@@ -49,6 +62,11 @@ test('a tokenizer beyond the Q-Former', async () => {
 });
 
 test('a second tokenizer beyond the Q-Former of InstructBLIP', async () => {
-  await using blip2 = await InstructBlip.fromPretrained(await shifted('tools/parity/cases/instructblip-llama/checkpoint', 'qformer_tokenizer/tokenizer.json'));
-  await expect(blip2.answer(image, 'what?', { maxNewTokens: 2 })).rejects.toMatchObject({ code: 'INVALID_TOKENIZER', details: { got: expect.stringMatching(/^100\d{3}$/) } });
+  await using blip2 = await InstructBlip.fromPretrained(
+    await shifted('tools/parity/cases/instructblip-llama/checkpoint', 'qformer_tokenizer/tokenizer.json'),
+  );
+  await expect(blip2.answer(image, 'what?', { maxNewTokens: 2 })).rejects.toMatchObject({
+    code: 'INVALID_TOKENIZER',
+    details: { got: expect.stringMatching(/^100\d{3}$/) },
+  });
 });

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+
 import type { Decoding, Prompt } from '@blip2/interfaces';
-import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
+import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2, createBlip2 } from '../blip2.ts';
 import { loadImageTasks } from '../load-image-tasks.ts';
 import type { Conversation } from './conversation.ts';
@@ -14,7 +16,14 @@ const tooLong = expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' });
 
 /** Asks until it is refused. */
 async function fill(conversation: Conversation): Promise<void> {
-  for (let turn = 0; turn < 100; turn++) if (await conversation.ask(question).then(() => false, () => true)) return;
+  for (let turn = 0; turn < 100; turn++)
+    if (
+      await conversation.ask(question).then(
+        () => false,
+        () => true,
+      )
+    )
+      return;
   throw new TypeError('nothing was refused');
 }
 
@@ -34,7 +43,9 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect(before.length).toBeGreaterThan(2);
     await expect(conversation.ask(question)).rejects.toMatchObject({
       code: 'SEQUENCE_TOO_LONG',
-      message: expect.stringMatching(/^The conversation with this question is too long for the model or for maxLength \(question\): expected at most 128, got 1[3-9]\d\. Ask something shorter, or clear the conversation and ask again$/),
+      message: expect.stringMatching(
+        /^The conversation with this question is too long for the model or for maxLength \(question\): expected at most 128, got 1[3-9]\d\. Ask something shorter, or clear the conversation and ask again$/,
+      ),
     });
     expect(conversation.history).toEqual(before);
   });
@@ -45,17 +56,24 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     await fill(conversation);
     conversation.clear();
     expect(conversation.history).toEqual([]);
-    for (const asked of [question, 'what is it?']) expect((await conversation.ask(asked)).tokenIds).toEqual((await fresh.ask(asked)).tokenIds);
+    for (const asked of [question, 'what is it?'])
+      expect((await conversation.ask(asked)).tokenIds).toEqual((await fresh.ask(asked)).tokenIds);
     expect(conversation.history).toEqual(fresh.history);
   });
 
   test('answers a question that still fits as the whole prompt would be answered', async () => {
-    await using conversation = await blip2.chat(image, { template: (history, asked) => [...history.map((turn) => turn.question), asked].join(' ') });
+    await using conversation = await blip2.chat(image, {
+      template: (history, asked) => [...history.map((turn) => turn.question), asked].join(' '),
+    });
     const [said, long] = ['the red triangle is left of the blue circle', `${question} `.repeat(40)];
     await conversation.ask(said);
     const turns = conversation.history.length;
-    await expect(conversation.ask(long)).rejects.toEqual(turns > 0 ? expect.objectContaining({ message: expect.stringMatching('conversation') }) : tooLong);
-    expect((await conversation.ask('where?')).tokenIds).toEqual((await blip2.answer(image, turns > 0 ? `${said} where?` : 'where?', { rawPrompt: true })).tokenIds);
+    await expect(conversation.ask(long)).rejects.toEqual(
+      turns > 0 ? expect.objectContaining({ message: expect.stringMatching('conversation') }) : tooLong,
+    );
+    expect((await conversation.ask('where?')).tokenIds).toEqual(
+      (await blip2.answer(image, turns > 0 ? `${said} where?` : 'where?', { rawPrompt: true })).tokenIds,
+    );
   });
 
   test('a first question that is too long is refused as any prompt, and the next is answered', async () => {
@@ -68,7 +86,10 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   test('is refused where maxLength leaves no room, and goes on without it', async () => {
     await using conversation = await blip2.chat(image);
     await conversation.ask(question);
-    await expect(conversation.ask(question, { maxLength: 20, numBeams: 2 })).rejects.toMatchObject({ code: 'SEQUENCE_TOO_LONG', cause: { code: 'INVALID_ARGUMENT' } });
+    await expect(conversation.ask(question, { maxLength: 20, numBeams: 2 })).rejects.toMatchObject({
+      code: 'SEQUENCE_TOO_LONG',
+      cause: { code: 'INVALID_ARGUMENT' },
+    });
     conversation.clear();
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
@@ -77,14 +98,21 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     await using conversation = await blip2.chat(image, { minNewTokens: 6 });
     const pieces = conversation.ask(question)[Symbol.asyncIterator]();
     await pieces.next();
-    expect(() => conversation.clear()).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching('still being answered') }));
+    expect(() => conversation.clear()).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching('still being answered') }),
+    );
     await pieces.return?.();
     conversation.clear();
     expect(conversation.history).toEqual([]);
   });
 
   test('is not left busy by a template that throws', async () => {
-    await using conversation = await blip2.chat(image, { template: (_history, asked) => { if (asked === 'x') throw new TypeError('no x'); return `Question: ${asked} Answer:`; } });
+    await using conversation = await blip2.chat(image, {
+      template: (_history, asked) => {
+        if (asked === 'x') throw new TypeError('no x');
+        return `Question: ${asked} Answer:`;
+      },
+    });
     await expect(conversation.ask('x')).rejects.toThrow('no x');
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
@@ -92,25 +120,48 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
 
 describe('what is refused', () => {
   /** Reads, and decodings that were forked and not yet disposed of. */
-  async function watched(): Promise<{ readonly blip2: Blip2; readonly reads: WatchedRead[]; readonly forks: Set<Decoding>; [Symbol.asyncDispose](): Promise<void> }> {
+  async function watched(): Promise<{
+    readonly blip2: Blip2;
+    readonly reads: WatchedRead[];
+    readonly forks: Set<Decoding>;
+    [Symbol.asyncDispose](): Promise<void>;
+  }> {
     const loaded = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'), { threads: 1 });
     const { vision, qformer, projection, language } = loaded.pipeline;
     const reads: WatchedRead[] = [];
     const forks = new Set<Decoding>();
     const counting = { ...language, start: async (prompt: Prompt) => countForks(await language.start(prompt), forks) };
     const watching = watchLanguageModel(counting, (read) => reads.push(read));
-    return { blip2: createBlip2({ vision, qformer, projection, language: watching, processor: loaded.processor }), reads, forks, [Symbol.asyncDispose]: () => loaded.dispose() };
+    return {
+      blip2: createBlip2({ vision, qformer, projection, language: watching, processor: loaded.processor }),
+      reads,
+      forks,
+      [Symbol.asyncDispose]: () => loaded.dispose(),
+    };
   }
   function countForks(decoding: Decoding, forks: Set<Decoding>): Decoding {
     return {
-      get length() { return decoding.length; },
-      get logits() { return decoding.logits; },
+      get length() {
+        return decoding.length;
+      },
+      get logits() {
+        return decoding.logits;
+      },
       extend: (more) => decoding.extend(more),
       crop: (length) => decoding.crop(length),
       async fork() {
         const made = await decoding.fork();
         forks.add(made);
-        return { ...countForks(made, forks), get length() { return made.length; }, get logits() { return made.logits; }, [Symbol.asyncDispose]: async () => (forks.delete(made), made[Symbol.asyncDispose]()) };
+        return {
+          ...countForks(made, forks),
+          get length() {
+            return made.length;
+          },
+          get logits() {
+            return made.logits;
+          },
+          [Symbol.asyncDispose]: async () => (forks.delete(made), made[Symbol.asyncDispose]()),
+        };
       },
       [Symbol.asyncDispose]: () => decoding[Symbol.asyncDispose](),
     };
@@ -132,7 +183,9 @@ describe('what is refused', () => {
     const conversation = await model.blip2.chat(image);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     expect(model.forks.size).toBe(0);
-    await expect(conversation.ask(question, { maxLength: 10, numBeams: 2 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(conversation.ask(question, { maxLength: 10, numBeams: 2 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
     expect(model.forks.size).toBe(1);
     await conversation.dispose();
     expect(model.forks.size).toBe(0);
@@ -140,7 +193,9 @@ describe('what is refused', () => {
 });
 
 test('InstructBLIP begins anew too', async () => {
-  await using tasks: ImageTasks = await loadImageTasks(join(root, 'tools/parity/cases/instructblip-llama/checkpoint'), { threads: 1 });
+  await using tasks: ImageTasks = await loadImageTasks(join(root, 'tools/parity/cases/instructblip-llama/checkpoint'), {
+    threads: 1,
+  });
   await using conversation = await tasks.chat(image, { maxNewTokens: 4 });
   const first = await conversation.ask('what is it?');
   await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+
 import type { VisionEncoder } from '@blip2/interfaces';
-import { watchLanguageModel, type WatchedRead } from '@blip2/testing';
+import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2, createBlip2 } from '../blip2.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 
@@ -15,11 +17,23 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   const reads: WatchedRead[] = [];
   let encoded = 0;
   beforeAll(async () => {
-    const { pipeline: { vision, qformer, projection, language }, processor } = await Blip2.fromPretrained(join(root, `apps/cli/models/blip2-${kind}-shapes`));
+    const {
+      pipeline: { vision, qformer, projection, language },
+      processor,
+    } = await Blip2.fromPretrained(join(root, `apps/cli/models/blip2-${kind}-shapes`));
     const counting: VisionEncoder = {
-      imageSize: vision.imageSize, hiddenSize: vision.hiddenSize, encode: (pixelValues, options) => (encoded++, vision.encode(pixelValues, options)), [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
+      imageSize: vision.imageSize,
+      hiddenSize: vision.hiddenSize,
+      encode: (pixelValues, options) => (encoded++, vision.encode(pixelValues, options)),
+      [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
     };
-    blip2 = createBlip2({ vision: counting, qformer, projection, language: watchLanguageModel(language, (read) => reads.push(read)), processor });
+    blip2 = createBlip2({
+      vision: counting,
+      qformer,
+      projection,
+      language: watchLanguageModel(language, (read) => reads.push(read)),
+      processor,
+    });
   });
   afterAll(() => blip2.dispose());
 
@@ -29,18 +43,29 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(ranked[0]).toMatchObject({ text: answer.text, tokenIds: answer.tokenIds });
     expect(ranked[0]?.logProb).toBeCloseTo(answer.score, 4);
     expect(ranked.map(({ text }) => text).toSorted()).toEqual(candidates.toSorted());
-    expect(ranked.map(({ logProb }) => logProb)).toEqual(ranked.map(({ logProb }) => logProb).toSorted((a, b) => b - a));
+    expect(ranked.map(({ logProb }) => logProb)).toEqual(
+      ranked.map(({ logProb }) => logProb).toSorted((a, b) => b - a),
+    );
     expect(ranked.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 10);
     for (const { logProb, logProbPerToken, tokenIds, probability } of ranked) {
       expect(logProbPerToken).toBeCloseTo(logProb / tokenIds.length, 10);
-      expect(Math.log(probability)).toBeCloseTo(logProb - Math.log(ranked.reduce((sum, other) => sum + Math.exp(other.logProb), 0)), 6);
+      expect(Math.log(probability)).toBeCloseTo(
+        logProb - Math.log(ranked.reduce((sum, other) => sum + Math.exp(other.logProb), 0)),
+        6,
+      );
     }
   });
 
   test('scores what scoreSequences of the pipeline scores', async () => {
     const ranked = await blip2.rank(image, question, candidates);
-    const { pixelValues, ...prompt } = await blip2.processor.process({ images: [image], text: questionPrompt(question) });
-    const [scored] = await blip2.pipeline.scoreSequences({ pixelValues, ...prompt }, ranked.map(({ tokenIds }) => tokenIds));
+    const { pixelValues, ...prompt } = await blip2.processor.process({
+      images: [image],
+      text: questionPrompt(question),
+    });
+    const [scored] = await blip2.pipeline.scoreSequences(
+      { pixelValues, ...prompt },
+      ranked.map(({ tokenIds }) => tokenIds),
+    );
     scored?.forEach(({ sum }, index) => expect(sum).toBeCloseTo(ranked[index]?.logProb ?? NaN, 4));
     expect(scored).toHaveLength(candidates.length);
   });
@@ -59,13 +84,21 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
 
   test('goes by the probability per token if told so', async () => {
     const ranked = await blip2.rank(image, question, candidates, { rankBy: 'logProbPerToken' });
-    expect(ranked.map(({ logProbPerToken }) => logProbPerToken)).toEqual(ranked.map(({ logProbPerToken }) => logProbPerToken).toSorted((a, b) => b - a));
-    expect(Math.log(ranked[0]!.probability / ranked[1]!.probability)).toBeCloseTo(ranked[0]!.logProbPerToken - ranked[1]!.logProbPerToken, 6);
+    expect(ranked.map(({ logProbPerToken }) => logProbPerToken)).toEqual(
+      ranked.map(({ logProbPerToken }) => logProbPerToken).toSorted((a, b) => b - a),
+    );
+    expect(Math.log(ranked[0]!.probability / ranked[1]!.probability)).toBeCloseTo(
+      ranked[0]!.logProbPerToken - ranked[1]!.logProbPerToken,
+      6,
+    );
   });
 
   test('scores the end of an answer unless told otherwise', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
-    const [withEnd, without] = [await blip2.rank(image, question, ['red']), await blip2.rank(image, question, ['red'], { endToken: false })];
+    const [withEnd, without] = [
+      await blip2.rank(image, question, ['red']),
+      await blip2.rank(image, question, ['red'], { endToken: false }),
+    ];
     expect(withEnd[0]?.tokenIds).toEqual([...(without[0]?.tokenIds ?? []), end]);
     expect(without[0]!.logProb).toBeGreaterThan(withEnd[0]!.logProb);
     expect(withEnd[0]?.probability).toBe(1);
@@ -74,13 +107,20 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   test('puts the question as it is told to', async () => {
     const templated = await blip2.rank(image, question, candidates);
     expect(await blip2.rank(image, questionPrompt(question), candidates, { rawPrompt: true })).toEqual(templated);
-    expect((await blip2.rank(image, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(templated[0]?.logProb);
+    expect((await blip2.rank(image, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(
+      templated[0]?.logProb,
+    );
   });
 
   test('refuses nothing to rank, empty candidates and empty questions, and aborts', async () => {
     await expect(blip2.rank(image, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(blip2.rank(image, question, ['red', ' '])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/candidates\[1\]/) });
+    await expect(blip2.rank(image, question, ['red', ' '])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/candidates\[1\]/),
+    });
     await expect(blip2.rank(image, ' ', candidates)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(blip2.rank(image, question, candidates, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(blip2.rank(image, question, candidates, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 });

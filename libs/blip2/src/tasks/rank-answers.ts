@@ -1,5 +1,6 @@
 import { sequenceLogProbs } from '@blip2/generate';
 import { Blip2Error, type TokenIds } from '@blip2/interfaces';
+
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 import { expectKnown } from './known-tokens.ts';
 import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskTools } from './task-images.ts';
@@ -21,17 +22,30 @@ export interface RankedAnswer {
 
 /** What is scored, and what the order goes by. */
 export interface RankAnswersOptions extends ImageOptions {
-  /** What the order and `probability` go by. `logProb` (default) is the probability of the answer; `logProbPerToken` does not favour short answers. */
+  /**
+   * What the order and `probability` go by. `logProb` (default) is the probability of the answer; `logProbPerToken`
+   * does not favour short answers.
+   */
   readonly rankBy?: 'logProb' | 'logProbPerToken';
   /**
-   * Score the end of the answer too. Default true, as LAVIS trains and ranks answers with Flan-T5 (`_predict_class`): "a cat" then means this and no more.
+   * Score the end of the answer too. Default true, as LAVIS trains and ranks answers with Flan-T5 (`_predict_class`):
+   * "a cat" then means this and no more.
    * Without it "a cat" stands for everything that begins so.
    */
   readonly endToken?: boolean;
 }
 
-/** Scores candidate answers after one prompt about one image, best first. The prompt is read once, the candidates in one batch. */
-export async function rankAnswers(tools: ReadingTools, image: TaskImage<KeptImage>, prompt: string, candidates: readonly string[], options: RankAnswersOptions): Promise<RankedAnswer[]> {
+/**
+ * Scores candidate answers after one prompt about one image, best first. The prompt is read once, the candidates in one
+ * batch.
+ */
+export async function rankAnswers(
+  tools: ReadingTools,
+  image: TaskImage<KeptImage>,
+  prompt: string,
+  candidates: readonly string[],
+  options: RankAnswersOptions,
+): Promise<RankedAnswer[]> {
   const { rankBy = 'logProb', endToken = true, signal } = options;
   expectCandidates(candidates);
   const { language } = tools.pipeline;
@@ -58,9 +72,17 @@ export function candidateIds(tools: TaskTools, prompt: string, text: string, end
   return [...ids, ...(endToken ? [specialTokens.eosTokenId ?? []].flat().slice(0, 1) : [])];
 }
 
-/** The tokens of an answer behind its prompt. A causal model writes both as one text, so a space parts them; a seq2seq model's answer is a text of its own. */
-function answerIds({ pipeline: { language }, processor: { tokenizer } }: TaskTools, prompt: string, answer: string): TokenIds {
-  const encode = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false, escapeSpecialTokens: true });
+/**
+ * The tokens of an answer behind its prompt. A causal model writes both as one text, so a space parts them; a seq2seq
+ * model's answer is a text of its own.
+ */
+function answerIds(
+  { pipeline: { language }, processor: { tokenizer } }: TaskTools,
+  prompt: string,
+  answer: string,
+): TokenIds {
+  const encode = (text: string): number[] =>
+    tokenizer.encode(text, { addSpecialTokens: false, escapeSpecialTokens: true });
   const text = answer.trim();
   if (language.architecture === 'seq2seq') return encode(text);
   const before = encode(prompt);
@@ -69,7 +91,8 @@ function answerIds({ pipeline: { language }, processor: { tokenizer } }: TaskToo
 }
 
 function expectCandidates(candidates: readonly string[]): void {
-  if (candidates.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'There are no candidates to rank', { where: 'candidates' });
+  if (candidates.length === 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'There are no candidates to rank', { where: 'candidates' });
   const empty = candidates.findIndex((text) => text.trim() === '');
   if (empty >= 0) throw new Blip2Error('INVALID_ARGUMENT', 'A candidate is empty', { where: `candidates[${empty}]` });
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+
 import type { NewToken } from '@blip2/generate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { Blip2 } from '../blip2.ts';
 
 const root = join(import.meta.dirname, '../../../..');
@@ -75,7 +77,11 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     const whole = await blip2.caption(image);
     const stream = blip2.caption(image, abortAfter(2));
     const pieces: string[] = [];
-    await expect((async () => { for await (const piece of stream) pieces.push(piece); })()).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(
+      (async () => {
+        for await (const piece of stream) pieces.push(piece);
+      })(),
+    ).rejects.toMatchObject({ name: 'AbortError' });
     await expect(stream).rejects.toMatchObject({ name: 'AbortError' });
     expect(stream.partial).toMatchObject({ tokenIds: whole.tokenIds.slice(0, 2), finishReason: 'aborted' });
     expect(pieces.join('')).toBe(stream.partial?.text);
@@ -98,7 +104,10 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
 
   test('says so when the first token is the end, and gives no piece', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
-    const only = (_: readonly number[], scores: Float32Array): void => scores.forEach((__, id) => { if (id !== end) scores[id] = -Infinity; });
+    const only = (_: readonly number[], scores: Float32Array): void =>
+      scores.forEach((__, id) => {
+        if (id !== end) scores[id] = -Infinity;
+      });
     const stream = blip2.caption(image, { logitsProcessors: [only] });
     expect(await piecesOf(stream)).toEqual([]);
     expect(await stream).toMatchObject({ text: '', finishReason: 'eos', tokenIds: [end] });
@@ -106,8 +115,12 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
 
   test('tells the rows of a batch apart', async () => {
     const tokens: NewToken[] = [];
-    const results = await blip2.answer(image, [question, 'what is on the left?', 'how many objects are there?'], { onToken: (token) => tokens.push(token) });
-    expect(results.map((_, row) => tokens.filter((token) => token.row === row).map(({ id }) => id))).toEqual(results.map(({ tokenIds }) => tokenIds));
+    const results = await blip2.answer(image, [question, 'what is on the left?', 'how many objects are there?'], {
+      onToken: (token) => tokens.push(token),
+    });
+    expect(results.map((_, row) => tokens.filter((token) => token.row === row).map(({ id }) => id))).toEqual(
+      results.map(({ tokenIds }) => tokenIds),
+    );
   });
 });
 
@@ -115,11 +128,21 @@ describe('characters of several tokens', () => {
   test('are given out whole', async () => {
     await using blip2 = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'));
     const text = 'naïve 猫 🐈 ok';
-    const script = [...blip2.processor.tokenizer.encode(text, { addSpecialTokens: false }), blip2.pipeline.language.specialTokens.eosTokenId].flat();
+    const script = [
+      ...blip2.processor.tokenizer.encode(text, { addSpecialTokens: false }),
+      blip2.pipeline.language.specialTokens.eosTokenId,
+    ].flat();
     const { inputIds = [] } = blip2.processor.tokenizer.batchEncode(['x'], { addSpecialTokens: true });
     const start = (blip2.processor.numQueryTokens ?? 0) + (inputIds[0]?.length ?? 0);
-    const recite = (ids: readonly number[], scores: Float32Array): void => { scores.fill(-Infinity); scores[script[ids.length - start] ?? 0] = 0; };
-    const stream = blip2.answer(image, 'x', { rawPrompt: true, logitsProcessors: [recite], maxNewTokens: script.length });
+    const recite = (ids: readonly number[], scores: Float32Array): void => {
+      scores.fill(-Infinity);
+      scores[script[ids.length - start] ?? 0] = 0;
+    };
+    const stream = blip2.answer(image, 'x', {
+      rawPrompt: true,
+      logitsProcessors: [recite],
+      maxNewTokens: script.length,
+    });
     const pieces = await piecesOf(stream);
     expect((await stream).text).toBe(text);
     expect(pieces.join('')).toBe(text);

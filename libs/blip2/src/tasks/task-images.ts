@@ -1,5 +1,6 @@
 import { Blip2Error, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
+
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
@@ -12,9 +13,15 @@ export interface TaskTools {
 }
 
 /** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed apart. */
-export interface TaskProcessor extends Pick<Blip2Processor, 'tokenizer' | 'imageProcessor' | 'numQueryTokens' | 'imageTokenId' | 'decode'> {
+export interface TaskProcessor extends Pick<
+  Blip2Processor,
+  'tokenizer' | 'imageProcessor' | 'numQueryTokens' | 'imageTokenId' | 'decode'
+> {
   /** Images to `pixelValues`, `[images, 3, height, width]`. */
-  process(inputs: { readonly images: readonly ImageSource[] }, options: Pick<ImageOptions, 'autoOrient' | 'allowUrls' | 'signal'>): Promise<ProcessedInputs>;
+  process(
+    inputs: { readonly images: readonly ImageSource[] },
+    options: Pick<ImageOptions, 'autoOrient' | 'allowUrls' | 'signal'>,
+  ): Promise<ProcessedInputs>;
 }
 
 /** What tasks work with that read images. */
@@ -43,23 +50,39 @@ export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDi
   readonly encode: number;
 }
 
-/** Encodes the images that are not yet encoded, those that occur several times once. Disposing gives back what was encoded here, nothing else. */
-export async function encodeTaskImages<Image extends KeptImage>({ keep, pipeline, processor }: ReadingTools<Image>, images: readonly TaskImage<Image>[], options: ImageOptions): Promise<TaskImages<Image>> {
+/**
+ * Encodes the images that are not yet encoded, those that occur several times once. Disposing gives back what was
+ * encoded here, nothing else.
+ */
+export async function encodeTaskImages<Image extends KeptImage>(
+  { keep, pipeline, processor }: ReadingTools<Image>,
+  images: readonly TaskImage<Image>[],
+  options: ImageOptions,
+): Promise<TaskImages<Image>> {
   const { autoOrient = true, allowUrls = false, interpolatePosEncoding = false, signal } = options;
   const sources = [...new Set(images)].flatMap((image) => (isEncoded(image) ? [] : image));
   expectOwn(pipeline, images);
   const begin = performance.now();
   if (sources.length === 0) return toTaskImages(images, new Map(), { preprocess: 0, encode: 0 });
   expectFloats(processor);
-  const { pixelValues } = await processor.process({ images: sources }, { autoOrient, allowUrls, ...(signal && { signal }) });
+  const { pixelValues } = await processor.process(
+    { images: sources },
+    { autoOrient, allowUrls, ...(signal && { signal }) },
+  );
   const preprocess = performance.now() - begin;
   signal?.throwIfAborted();
   const encoded = await keep(asFloats(pixelValues), { interpolatePosEncoding });
-  const made = new Map<TaskImage<Image>, Image>(sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])));
+  const made = new Map<TaskImage<Image>, Image>(
+    sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])),
+  );
   return toTaskImages(images, made, { preprocess, encode: performance.now() - begin - preprocess });
 }
 
-function toTaskImages<Image extends KeptImage>(images: readonly TaskImage<Image>[], made: ReadonlyMap<TaskImage<Image>, Image>, times: Pick<TaskImages, 'preprocess' | 'encode'>): TaskImages<Image> {
+function toTaskImages<Image extends KeptImage>(
+  images: readonly TaskImage<Image>[],
+  made: ReadonlyMap<TaskImage<Image>, Image>,
+  times: Pick<TaskImages, 'preprocess' | 'encode'>,
+): TaskImages<Image> {
   return {
     ...times,
     rows: images.flatMap((image) => (isEncoded(image) ? image : (made.get(image) ?? []))),
@@ -71,7 +94,10 @@ function toTaskImages<Image extends KeptImage>(images: readonly TaskImage<Image>
 
 function expectOwn({ language }: TaskTools['pipeline'], images: readonly TaskImage<KeptImage>[]): void {
   if (images.every((image) => !isEncoded(image) || image.batch.language === language)) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'This image was encoded for another model', { where: 'image', fix: 'Encode it with the model that is asked' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'This image was encoded for another model', {
+    where: 'image',
+    fix: 'Encode it with the model that is asked',
+  });
 }
 
 /** @throws Blip2Error `INVALID_CONFIG` if images would reach the model as levels. */
@@ -89,5 +115,8 @@ function isFloat(pixelValues: NonNullable<ProcessedInputs['pixelValues']>): pixe
 }
 
 function levels(): Blip2Error {
-  return new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', { where: 'preprocessor_config.json', expected: 'do_rescale or do_normalize' });
+  return new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', {
+    where: 'preprocessor_config.json',
+    expected: 'do_rescale or do_normalize',
+  });
 }

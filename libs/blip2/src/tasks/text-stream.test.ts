@@ -1,5 +1,6 @@
 import type { GenerationStep } from '@blip2/generate';
 import { expect, test } from 'vitest';
+
 import { createTextStream } from './text-stream.ts';
 import type { Writing } from './writing.ts';
 
@@ -14,14 +15,21 @@ function write(ids: readonly number[]): Writing {
     for (const [step, id] of ids.entries()) yield { step, tokens: [{ row: 0, id, logProb: -1 }] };
   }
   const results: Writing['results'] = () => [
-    { text: decode(ids), tokenIds: ids, score: -1, finishReason: 'length', timings: { preprocess: 0, encode: 0, generate: 0 } },
+    {
+      text: decode(ids),
+      tokenIds: ids,
+      score: -1,
+      finishReason: 'length',
+      timings: { preprocess: 0, encode: 0, generate: 0 },
+    },
   ];
   return Object.assign(run(), { results });
 }
 
 async function piecesOf(text: string, cut: number): Promise<string[]> {
   const pieces: string[] = [];
-  for await (const piece of createTextStream({ decode }, () => write([...Buffer.from(text)].slice(0, cut)))) pieces.push(piece);
+  for await (const piece of createTextStream({ decode }, () => write([...Buffer.from(text)].slice(0, cut))))
+    pieces.push(piece);
   return pieces;
 }
 

@@ -1,14 +1,18 @@
 import { createIncrementalDecoder } from '@blip2/generate';
 import { Blip2Error } from '@blip2/interfaces';
+
 import { once } from '../once.ts';
 import type { TextResult } from '../text-result.ts';
 import type { TaskProcessor } from './task-images.ts';
 import { decoderOf, type Writing } from './writing.ts';
 
 /**
- * A text on its way. Await it for the result, or iterate it for the pieces as they are written: whole characters, which joined are the result's `text`
- * (save where a tokenizer reads earlier bytes anew because of a later one that belongs to no character, as Llama's does).
- * Both work, in either order, on one run, which begins when it is first asked for. Leaving the loop early stops the writing before the next token; the
+ * A text on its way. Await it for the result, or iterate it for the pieces as they are written: whole characters, which
+ * joined are the result's `text`
+ * (save where a tokenizer reads earlier bytes anew because of a later one that belongs to no character, as Llama's
+ * does).
+ * Both work, in either order, on one run, which begins when it is first asked for. Leaving the loop early stops the
+ * writing before the next token; the
  * result is then what there is (`finishReason` `aborted`). A beam search decides at its end and gives one piece.
  */
 export interface TextStream extends Promise<TextResult>, AsyncIterable<string> {
@@ -130,7 +134,8 @@ function createPieces(processor: Pick<TaskProcessor, 'decode'>): Pieces {
     },
     complete(text) {
       const shown = pieces.join('');
-      // Bytes that are no character make some tokenizers (Llama's) read earlier ones anew. What was given out stays; the rest is not lost.
+      // Bytes that are no character make some tokenizers (Llama's) read earlier ones anew. What was given out stays;
+      // the rest is not lost.
       give(text.startsWith(shown) ? text.slice(shown.length) : (held + decoder.flush()).trimEnd());
     },
   };

@@ -1,5 +1,6 @@
 import type { GenerateOutput, Generation, GenerationStep, NewToken } from '@blip2/generate';
 import type { TokenIds } from '@blip2/interfaces';
+
 import type { TextResult, Timings } from '../text-result.ts';
 import type { TaskProcessor } from './task-images.ts';
 
@@ -24,7 +25,10 @@ export interface FollowOptions {
 }
 
 /** A generation whose output is texts. */
-export function followGeneration(generation: Generation, { processor, before, since, onToken }: FollowOptions): Writing {
+export function followGeneration(
+  generation: Generation,
+  { processor, before, since, onToken }: FollowOptions,
+): Writing {
   let end: number | undefined;
   async function* run(): AsyncGenerator<GenerationStep, void, undefined> {
     try {
@@ -36,11 +40,16 @@ export function followGeneration(generation: Generation, { processor, before, si
       end = performance.now();
     }
   }
-  return Object.assign(run(), { results: () => textResults(generation.output(), processor, { ...before, generate: (end ?? performance.now()) - since }) });
+  return Object.assign(run(), {
+    results: () =>
+      textResults(generation.output(), processor, { ...before, generate: (end ?? performance.now()) - since }),
+  });
 }
 
 /** A writing that has to prepare something first: `run` hands over the writing itself once there is one. */
-export function deferWriting(run: (begin: (writing: Writing) => Writing) => AsyncGenerator<GenerationStep, void, undefined>): Writing {
+export function deferWriting(
+  run: (begin: (writing: Writing) => Writing) => AsyncGenerator<GenerationStep, void, undefined>,
+): Writing {
   let begun: Writing | undefined;
   const steps = run((writing) => (begun = writing));
   return Object.assign(steps, { results: () => begun?.results() ?? [] });
@@ -52,7 +61,11 @@ export async function finishWriting(writing: Writing): Promise<TextResult[]> {
   return writing.results();
 }
 
-function textResults({ sequences, tokenLogProbs, sequencesScores, finishReasons }: GenerateOutput, processor: TaskProcessor, timings: Timings): TextResult[] {
+function textResults(
+  { sequences, tokenLogProbs, sequencesScores, finishReasons }: GenerateOutput,
+  processor: TaskProcessor,
+  timings: Timings,
+): TextResult[] {
   const decode = decoderOf(processor);
   return sequences.map((ids, row) => {
     const logProbs = tokenLogProbs[row] ?? [];

@@ -1,12 +1,19 @@
 import { mkdir, mkdtemp, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
 import type { Precision } from '@blip2/interfaces';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { randomTensorSource } from '../random-checkpoint.ts';
 import { saveCheckpoint } from '../save-checkpoint.ts';
-import { listCachedConversions, planConversionPrune, removeCachedConversions, type CachedConversion } from './cached-conversions.ts';
+import {
+  type CachedConversion,
+  listCachedConversions,
+  planConversionPrune,
+  removeCachedConversions,
+} from './cached-conversions.ts';
 import { convertedWeights } from './converted-weights.ts';
 import { planOf } from './plans.fixture.ts';
 import { verifyCachedConversion } from './verify-conversion.ts';
@@ -28,7 +35,9 @@ async function convert(model: string, precision: Precision, part = 'language_mod
 }
 
 async function make(at: string, seed: number): Promise<Awaited<ReturnType<typeof openCheckpoint>>> {
-  await saveCheckpoint(at, [randomTensorSource({ name: 'fc.weight', shape: [24, 40], init: { kind: 'normal', std: 0.02 } }, seed)]);
+  await saveCheckpoint(at, [
+    randomTensorSource({ name: 'fc.weight', shape: [24, 40], init: { kind: 'normal', std: 0.02 } }, seed),
+  ]);
   return openCheckpoint(at);
 }
 
@@ -48,7 +57,13 @@ test('says of each file its model, part, precision, size and last use', async ()
   await convert('own', 'int8', 'vision_model', 2);
   const [hub, own, ...rest] = (await listCachedConversions(cache)).toSorted((a, b) => a.part.localeCompare(b.part));
   expect(rest).toEqual([]);
-  expect(hub).toMatchObject({ model: 'some/model', part: 'language_model', precisions: ['q4'], bytes: (await stat(hub?.file ?? '')).size, state: 'ready' });
+  expect(hub).toMatchObject({
+    model: 'some/model',
+    part: 'language_model',
+    precisions: ['q4'],
+    bytes: (await stat(hub?.file ?? '')).size,
+    state: 'ready',
+  });
   expect(own).toMatchObject({ model: join(folder, 'own'), part: 'vision_model', precisions: ['int8'], state: 'ready' });
   expect(Math.abs(Date.now() - Date.parse(own?.lastUsed ?? ''))).toBeLessThan(HOUR);
 });
@@ -91,13 +106,22 @@ test('prunes what was not used for some time, if that is wanted', async () => {
   await age(first?.file ?? '', 50 * HOUR);
   expect((await planConversionPrune(cache)).conversions).toEqual([]);
   expect((await planConversionPrune(cache, { unusedFor: 51 * HOUR })).conversions).toEqual([]);
-  expect((await planConversionPrune(cache, { unusedFor: 49 * HOUR })).conversions).toMatchObject([{ file: first?.file }]);
+  expect((await planConversionPrune(cache, { unusedFor: 49 * HOUR })).conversions).toMatchObject([
+    { file: first?.file },
+  ]);
 });
 
 test('prunes what killed conversions left, with their locks, and not what is being made', async () => {
   await mkdir(join(cache, 'weights'), { recursive: true });
   const at = (name: string): string => join(cache, 'weights', name);
-  for (const name of ['.old.safetensors.1.tmp', '.new.safetensors.2.tmp', 'old.blip2.lock', 'new.blip2.lock', 'kept.txt']) await writeFile(at(name), 'xyz');
+  for (const name of [
+    '.old.safetensors.1.tmp',
+    '.new.safetensors.2.tmp',
+    'old.blip2.lock',
+    'new.blip2.lock',
+    'kept.txt',
+  ])
+    await writeFile(at(name), 'xyz');
   for (const name of ['.old.safetensors.1.tmp', 'old.blip2.lock', 'kept.txt']) await age(at(name), 2 * HOUR);
   const plan = await planConversionPrune(cache, { unusedFor: 0 });
   expect(plan).toEqual({ conversions: [], leftovers: [at('.old.safetensors.1.tmp'), at('old.blip2.lock')], bytes: 6 });
@@ -113,7 +137,12 @@ test('finds a changed byte, and a file that was cut', async () => {
   const handle = await open(conversion.file, 'r+');
   const last = new Uint8Array(1);
   await handle.read(last, 0, 1, conversion.bytes - 1);
-  await handle.write(last.map((byte) => byte ^ 1), 0, 1, conversion.bytes - 1);
+  await handle.write(
+    last.map((byte) => byte ^ 1),
+    0,
+    1,
+    conversion.bytes - 1,
+  );
   expect(await verifyCachedConversion(conversion)).toBe('damaged');
   await handle.truncate(conversion.bytes - 1);
   await handle.close();

@@ -1,15 +1,20 @@
-import { realpath, readdir, rm, stat } from 'node:fs/promises';
+import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+
 import { Blip2Error, type Precision } from '@blip2/interfaces';
+
 import type { Header } from '../header.ts';
 import { readHeader } from '../read-header.ts';
 import { abandonedFiles, convertedFolder, defaultCacheFolder, packedBytes, packedFolderOf } from './cache-folder.ts';
-import { isStale, readOrigin, type ConvertedOrigin } from './converted-origin.ts';
+import { type ConvertedOrigin, isStale, readOrigin } from './converted-origin.ts';
 
 /** A file of converted weights in the cache: one part of a model at one precision. */
 export interface CachedConversion {
   readonly file: string;
-  /** Hub id of the model that it was made from, where that lies in the hub's cache; else the folder; nothing if the file does not say it. */
+  /**
+   * Hub id of the model that it was made from, where that lies in the hub's cache; else the folder; nothing if the file
+   * does not say it.
+   */
   readonly model: string | undefined;
   /** `language_model`, `vision_model`, … */
   readonly part: string;
@@ -19,7 +24,10 @@ export interface CachedConversion {
   readonly bytes: number;
   /** ISO 8601, to the hour. */
   readonly lastUsed: string;
-  /** `stale`: what it was made from is gone or has changed, or it has an older form, so that nothing asks for it; `damaged`: it is cut or no such file at all, and would be made again. */
+  /**
+   * `stale`: what it was made from is gone or has changed, or it has an older form, so that nothing asks for it;
+   * `damaged`: it is cut or no such file at all, and would be made again.
+   */
   readonly state: 'ready' | 'stale' | 'damaged';
 }
 
@@ -43,8 +51,13 @@ const HUB_FOLDER = /(?:^|[\\/])models--([^\\/]+)/;
 /** Ends the names of tensors that are held in integers. */
 const INTEGERS = ['int8', 'q8', 'q4'] as const;
 
-/** The converted weights in a cache (default: the folder that conversions use), by model and part. Reads headers only, changes nothing. */
-export async function listCachedConversions(cache: string = defaultCacheFolder()): Promise<readonly CachedConversion[]> {
+/**
+ * The converted weights in a cache (default: the folder that conversions use), by model and part. Reads headers only,
+ * changes nothing.
+ */
+export async function listCachedConversions(
+  cache: string = defaultCacheFolder(),
+): Promise<readonly CachedConversion[]> {
   const folder = convertedFolder(cache);
   const names = (await readdir(folder).catch(() => [])).filter((name) => FILE_NAME.test(name));
   const found = await Promise.all(names.map((name) => describe(join(folder, name))));
@@ -53,27 +66,49 @@ export async function listCachedConversions(cache: string = defaultCacheFolder()
 }
 
 /** Damaged, outdated and unfinished files, and with `unusedFor` those that nobody wants. Changes nothing. */
-export async function planConversionPrune(cache: string = defaultCacheFolder(), { unusedFor = Infinity }: ConversionPruneOptions = {}): Promise<ConversionPrunePlan> {
+export async function planConversionPrune(
+  cache: string = defaultCacheFolder(),
+  { unusedFor = Infinity }: ConversionPruneOptions = {},
+): Promise<ConversionPrunePlan> {
   const all = await listCachedConversions(cache);
-  const conversions = all.filter(({ state, lastUsed }) => state !== 'ready' || Date.now() - Date.parse(lastUsed) > unusedFor);
+  const conversions = all.filter(
+    ({ state, lastUsed }) => state !== 'ready' || Date.now() - Date.parse(lastUsed) > unusedFor,
+  );
   const leftovers = await abandonedFiles(convertedFolder(cache));
-  const sizes = await Promise.all(leftovers.map(async (path) => {
-    const facts = await stat(path).catch(() => undefined);
-    return facts?.isDirectory() ? packedBytes(path) : (facts?.size ?? 0);
-  }));
-  return { conversions, leftovers, bytes: [...conversions.map(({ bytes }) => bytes), ...sizes].reduce((sum, size) => sum + size, 0) };
+  const sizes = await Promise.all(
+    leftovers.map(async (path) => {
+      const facts = await stat(path).catch(() => undefined);
+      return facts?.isDirectory() ? packedBytes(path) : (facts?.size ?? 0);
+    }),
+  );
+  return {
+    conversions,
+    leftovers,
+    bytes: [...conversions.map(({ bytes }) => bytes), ...sizes].reduce((sum, size) => sum + size, 0),
+  };
 }
 
 /**
- * Takes files out of the cache. A process that has them mapped keeps them, on Linux and macOS: the name goes, the bytes when the last process ends. One that has opened a model
- * but not yet run all of its parts fails when it does. Windows refuses; then the rest is removed still. Fails with `WRITE_FAILED`.
+ * Takes files out of the cache. A process that has them mapped keeps them, on Linux and macOS: the name goes, the bytes
+ * when the last process ends. One that has opened a model
+ * but not yet run all of its parts fails when it does. Windows refuses; then the rest is removed still. Fails with
+ * `WRITE_FAILED`.
  */
-export async function removeCachedConversions({ conversions, leftovers }: Pick<ConversionPrunePlan, 'conversions' | 'leftovers'>): Promise<void> {
+export async function removeCachedConversions({
+  conversions,
+  leftovers,
+}: Pick<ConversionPrunePlan, 'conversions' | 'leftovers'>): Promise<void> {
   const failures: { readonly file: string; readonly cause: unknown }[] = [];
   const files = [...conversions.flatMap(({ file }) => [file, packedFolderOf(file)]), ...leftovers];
-  for (const file of files) await rm(file, { force: true, recursive: true }).catch((cause: unknown) => failures.push({ file, cause }));
+  for (const file of files)
+    await rm(file, { force: true, recursive: true }).catch((cause: unknown) => failures.push({ file, cause }));
   const [first] = failures;
-  if (first) throw new Blip2Error('WRITE_FAILED', 'A converted file cannot be removed', { where: first.file, fix: 'End the programs that use it, or change its permissions', cause: first.cause });
+  if (first)
+    throw new Blip2Error('WRITE_FAILED', 'A converted file cannot be removed', {
+      where: first.file,
+      fix: 'End the programs that use it, or change its permissions',
+      cause: first.cause,
+    });
 }
 
 async function describe(file: string): Promise<CachedConversion | undefined> {
@@ -82,7 +117,11 @@ async function describe(file: string): Promise<CachedConversion | undefined> {
   const header = await readHeader(await realpath(file)).catch(() => undefined);
   const origin = header && readOrigin(header.metadata);
   return {
-    file, model: origin && modelOf(origin), part: FILE_NAME.exec(basename(file))?.[1] ?? '', precisions: header ? precisionsOf(header) : [], bytes: facts.size + (await packedBytes(packedFolderOf(file))),
+    file,
+    model: origin && modelOf(origin),
+    part: FILE_NAME.exec(basename(file))?.[1] ?? '',
+    precisions: header ? precisionsOf(header) : [],
+    bytes: facts.size + (await packedBytes(packedFolderOf(file))),
     lastUsed: facts.mtime.toISOString(),
     state: origin ? ((await isStale(origin)) ? 'stale' : 'ready') : 'damaged',
   };

@@ -1,8 +1,10 @@
 /** Entry of a thread that converts weights: tasks come one at a time, and each is answered. */
 import { parentPort, workerData } from 'node:worker_threads';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { ConversionAnswer, ConversionWorkerData } from './conversion-pool.ts';
-import { convertRows, type ConversionTask } from './convert-rows.ts';
+import { type ConversionTask, convertRows } from './convert-rows.ts';
 
 const { target } = workerData as ConversionWorkerData;
 
@@ -15,6 +17,10 @@ function answer(task: ConversionTask): ConversionAnswer {
     convertRows(task, target);
     return { done: true };
   } catch (error) {
-    return { done: false, code: error instanceof Blip2Error ? error.code : 'WRITE_FAILED', message: error instanceof Error ? error.message : String(error) };
+    return {
+      done: false,
+      code: error instanceof Blip2Error ? error.code : 'WRITE_FAILED',
+      message: error instanceof Error ? error.message : String(error),
+    };
   }
 }

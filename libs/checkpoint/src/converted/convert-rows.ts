@@ -1,5 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
+
 import { toFloat32 } from '../float-conversion.ts';
 import { writeFailed } from '../pending-file.ts';
 import { ELEMENT_BYTES, isFloatType } from '../stored-type.ts';
@@ -32,7 +34,8 @@ export function taskBytes({ begin, end, inner, dtype }: ConversionTask): number 
 
 /**
  * Reads, converts and writes the rows of a task. `target` is an open file. Synchronous, for threads of their own.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` for a file that has been cut or weights that are no finite numbers, `UNSUPPORTED_DTYPE`, `WRITE_FAILED`.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` for a file that has been cut or weights that are no finite
+ * numbers, `UNSUPPORTED_DTYPE`, `WRITE_FAILED`.
  */
 export function convertRows(task: ConversionTask, target: number): void {
   const weights = readRows(task);
@@ -56,7 +59,11 @@ function convertColumns(task: ConversionTask, weights: Float32Array, target: num
   if (count === task.rows) return writeFully(target, values, task.valuesOffset);
   // The file holds the matrix transposed, so these rows are a strip of its columns.
   for (let column = 0; column < task.inner; column++) {
-    writeFully(target, values.subarray(column * count, (column + 1) * count), task.valuesOffset + column * task.rows + task.begin);
+    writeFully(
+      target,
+      values.subarray(column * count, (column + 1) * count),
+      task.valuesOffset + column * task.rows + task.begin,
+    );
   }
 }
 
@@ -72,11 +79,20 @@ function convertBlocks(task: ConversionTask, weights: Float32Array, target: numb
 }
 
 function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
-  if (!finite) throw new Blip2Error('INVALID_CHECKPOINT', 'A weight is no finite number, so it has no scale', { where: `${name} in ${file}`, fix: 'Use dtype fp32, or other weights' });
+  if (!finite)
+    throw new Blip2Error('INVALID_CHECKPOINT', 'A weight is no finite number, so it has no scale', {
+      where: `${name} in ${file}`,
+      fix: 'Use dtype fp32, or other weights',
+    });
 }
 
 function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors }: ConversionTask): Float32Array {
-  if (!isFloatType(dtype)) throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', { expected: 'F32, F16, BF16 or F64', got: dtype, where: name });
+  if (!isFloatType(dtype))
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', {
+      expected: 'F32, F16, BF16 or F64',
+      got: dtype,
+      where: name,
+    });
   const weights = new Float32Array((end - begin) * inner);
   const size = ELEMENT_BYTES[dtype];
   const bytes = dtype === 'F32' ? new Uint8Array(weights.buffer) : new Uint8Array(weights.length * size);
@@ -85,14 +101,24 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
     const position = sourceOffset + begin * inner * size;
     for (let done = 0; done < bytes.byteLength;) {
       const read = readSync(source, bytes, done, bytes.byteLength - done, position + done);
-      if (read === 0) throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file is shorter than when it was opened', { where: file, fix: 'Download or copy the file again' });
+      if (read === 0)
+        throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file is shorter than when it was opened', {
+          where: file,
+          fix: 'Download or copy the file again',
+        });
       done += read;
     }
   } finally {
     closeSync(source);
   }
   if (dtype !== 'F32') toFloat32(bytes, dtype, weights);
-  if (factors) for (let i = 0, at = (begin * inner) % factors.length; i < weights.length; i += 1, at = at + 1 === factors.length ? 0 : at + 1) weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
+  if (factors)
+    for (
+      let i = 0, at = (begin * inner) % factors.length;
+      i < weights.length;
+      i += 1, at = at + 1 === factors.length ? 0 : at + 1
+    )
+      weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
   return weights;
 }
 

@@ -1,9 +1,10 @@
 import type { StoredType } from '@blip2/interfaces';
+
 import { ELEMENT_BYTES } from '../stored-type.ts';
 import { encodeHeader, sourceBytes, type TensorLayout } from '../write-safetensors.ts';
-import { blockLayout } from './quantize-rows.ts';
 import type { ConversionTask } from './convert-rows.ts';
-import { blockSizeFor, scalesName, valuesName, type Conversion } from './weight-plan.ts';
+import { blockLayout } from './quantize-rows.ts';
+import { blockSizeFor, type Conversion, scalesName, valuesName } from './weight-plan.ts';
 
 /** A converted file before it is written: its first bytes, its size, and the work that fills the rest. */
 export interface ConvertedLayout {
@@ -16,8 +17,14 @@ export interface ConvertedLayout {
 const WEIGHTS_PER_TASK = 2 ** 22;
 
 /** Places the tensors of a file, wider elements first so that all are aligned, and cuts the work into tasks. */
-export function planFile(conversions: readonly Conversion[], metadata: Readonly<Record<string, string>>, file: string): ConvertedLayout {
-  const tensors = conversions.flatMap(outputTensors).toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+export function planFile(
+  conversions: readonly Conversion[],
+  metadata: Readonly<Record<string, string>>,
+  file: string,
+): ConvertedLayout {
+  const tensors = conversions
+    .flatMap(outputTensors)
+    .toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
   const head = encodeHeader(tensors, metadata, file);
   const offsets = new Map<string, number>();
   let offset = head.byteLength;
@@ -32,11 +39,19 @@ export function planFile(conversions: readonly Conversion[], metadata: Readonly<
 function outputTensors(conversion: Conversion): TensorLayout[] {
   const { shape, precision } = conversion;
   const [out = 0, inner = 0] = shape;
-  const tensor = (name: string, dtype: StoredType, own: readonly number[]): TensorLayout => ({ name, dtype, shape: own });
+  const tensor = (name: string, dtype: StoredType, own: readonly number[]): TensorLayout => ({
+    name,
+    dtype,
+    shape: own,
+  });
   if (precision === 'fp32') return [tensor(valuesName(conversion), 'F32', shape)];
-  if (precision === 'int8') return [tensor(valuesName(conversion), 'I8', [inner, out]), tensor(scalesName(conversion), 'F32', [out])];
+  if (precision === 'int8')
+    return [tensor(valuesName(conversion), 'I8', [inner, out]), tensor(scalesName(conversion), 'F32', [out])];
   const { blocks, bytesPerBlock } = blockLayout(precision === 'q4' ? 4 : 8, inner, blockSizeFor(inner));
-  return [tensor(valuesName(conversion), 'U8', [out, blocks, bytesPerBlock]), tensor(scalesName(conversion), 'F32', [out, blocks])];
+  return [
+    tensor(valuesName(conversion), 'U8', [out, blocks, bytesPerBlock]),
+    tensor(scalesName(conversion), 'F32', [out, blocks]),
+  ];
 }
 
 function tasksOf(conversion: Conversion, placed: (name: string) => number): ConversionTask[] {
@@ -47,8 +62,15 @@ function tasksOf(conversion: Conversion, placed: (name: string) => number): Conv
   const rows = weights / inner;
   const step = Math.max(1, Math.floor(WEIGHTS_PER_TASK / inner));
   const common = {
-    name, precision, inner, rows, file: source.file, dtype: source.dtype, sourceOffset: source.byteOffset,
-    valuesOffset: placed(valuesName(conversion)), scalesOffset: placed(scalesName(conversion)),
+    name,
+    precision,
+    inner,
+    rows,
+    file: source.file,
+    dtype: source.dtype,
+    sourceOffset: source.byteOffset,
+    valuesOffset: placed(valuesName(conversion)),
+    scalesOffset: placed(scalesName(conversion)),
     ...(factors && { factors }),
   };
   const tasks: ConversionTask[] = [];

@@ -1,8 +1,12 @@
 import { dirname } from 'node:path';
-import { FORMAT_VERSION, fileState, sourceFiles } from './content-key.ts';
+
+import { fileState, FORMAT_VERSION, sourceFiles } from './content-key.ts';
 import type { Conversion } from './weight-plan.ts';
 
-/** Where the weights of a converted file come from, as its metadata say. Nothing but places and states of files is in it. */
+/**
+ * Where the weights of a converted file come from, as its metadata say. Nothing but places and states of files is in
+ * it.
+ */
 export interface ConvertedOrigin {
   /** The folder of the largest file that was read. */
   readonly source: string;
@@ -19,12 +23,19 @@ export async function originOf(conversions: readonly Conversion[]): Promise<Omit
   const bytes = new Map<string, number>();
   for (const { source } of conversions) bytes.set(source.file, (bytes.get(source.file) ?? 0) + source.byteLength);
   const [[largest] = ['']] = [...bytes].toSorted(([, a], [, b]) => b - a);
-  const sources = await Promise.all(sourceFiles(conversions).map(async (file): Promise<SourceState> => [file, ...(await fileState(file))]));
+  const sources = await Promise.all(
+    sourceFiles(conversions).map(async (file): Promise<SourceState> => [file, ...(await fileState(file))]),
+  );
   return { source: dirname(largest), sources, formatVersion: FORMAT_VERSION };
 }
 
 /** As the metadata of a safetensors file: texts alone. */
-export function originMetadata({ source, sources, crc32 = '', formatVersion }: ConvertedOrigin): Record<string, string> {
+export function originMetadata({
+  source,
+  sources,
+  crc32 = '',
+  formatVersion,
+}: ConvertedOrigin): Record<string, string> {
   return { format: 'blip2', source, sources: JSON.stringify(sources), crc32, formatVersion: String(formatVersion) };
 }
 
@@ -34,7 +45,14 @@ export function readOrigin(metadata: ReadonlyMap<string, string>): ConvertedOrig
   if (metadata.get('format') !== 'blip2' || source === undefined) return undefined;
   const sources = parseSources(metadata.get('sources') ?? '[]');
   const crc32 = metadata.get('crc32');
-  return sources && { source, sources, crc32: crc32 !== undefined && /^[0-9a-f]{8}$/.test(crc32) ? crc32 : undefined, formatVersion: Number(metadata.get('formatVersion') ?? 1) };
+  return (
+    sources && {
+      source,
+      sources,
+      crc32: crc32 !== undefined && /^[0-9a-f]{8}$/.test(crc32) ? crc32 : undefined,
+      formatVersion: Number(metadata.get('formatVersion') ?? 1),
+    }
+  );
 }
 
 function parseSources(text: string): SourceState[] | undefined {
@@ -52,15 +70,18 @@ function isSourceState(value: unknown): value is SourceState {
 }
 
 /**
- * Whether nothing asks for such a file any more: it has another format, or what it was made from is gone or has changed. Small files are known by their bytes, wherever they lie,
+ * Whether nothing asks for such a file any more: it has another format, or what it was made from is gone or has
+ * changed. Small files are known by their bytes, wherever they lie,
  * so one that is missing says nothing as long as another is there.
  */
 export async function isStale({ sources, formatVersion }: ConvertedOrigin): Promise<boolean> {
   if (formatVersion !== FORMAT_VERSION) return true;
-  const states = await Promise.all(sources.map(async ([file, ...then]) => {
-    const now = await fileState(file).catch(() => undefined);
-    if (now) return now.join('\0') === then.join('\0') ? 'same' : 'changed';
-    return then.length > 1 ? 'changed' : 'missing';
-  }));
+  const states = await Promise.all(
+    sources.map(async ([file, ...then]) => {
+      const now = await fileState(file).catch(() => undefined);
+      if (now) return now.join('\0') === then.join('\0') ? 'same' : 'changed';
+      return then.length > 1 ? 'changed' : 'missing';
+    }),
+  );
   return sources.length > 0 && (states.includes('changed') || !states.includes('same'));
 }

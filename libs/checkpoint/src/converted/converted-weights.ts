@@ -1,6 +1,15 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Blip2Error, type NormFold, type PlannedWeight, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+
+import {
+  Blip2Error,
+  type NormFold,
+  type PlannedWeight,
+  type QuantizedWeight,
+  type StoredTensor,
+  type WeightStore,
+} from '@blip2/interfaces';
+
 import type { LoadProgress } from '../hub/download-model.ts';
 import { makeFolder } from '../make-folder.ts';
 import { syncFolder, systemCode, writeAll, writePending, writing } from '../pending-file.ts';
@@ -11,11 +20,11 @@ import { convertedFolder, defaultCacheFolder, markUsed, packedFolderOf, removeAb
 import { contentKey } from './content-key.ts';
 import { convertAll } from './conversion-pool.ts';
 import { taskBytes } from './convert-rows.ts';
-import { planFile, type ConvertedLayout } from './converted-layout.ts';
+import { type ConvertedLayout, planFile } from './converted-layout.ts';
 import { originMetadata, originOf } from './converted-origin.ts';
 import { featureFactors } from './feature-factors.ts';
 import { fileChecksum } from './file-checksum.ts';
-import { blockSizeFor, scalesName, valuesName, type Conversion } from './weight-plan.ts';
+import { blockSizeFor, type Conversion, scalesName, valuesName } from './weight-plan.ts';
 
 export interface ConversionOptions {
   /** Folder of converted weights. Default: `$BLIP2_CACHE`, or `blip2` in the user's folder for caches. */
@@ -38,12 +47,20 @@ const ANOTHER_CACHE = 'Set BLIP2_CACHE to a folder that can be written and has r
 const inProgress = new Map<string, Promise<void>>();
 
 /**
- * The weights of `plan` as it wants them, from a file of the cache, which is made first if it is not there: streamed, on all cores, under a temporary name until it is
- * complete. Of several processes that want the same file one makes it, and the others wait. `label` begins the file's name.
+ * The weights of `plan` as it wants them, from a file of the cache, which is made first if it is not there: streamed,
+ * on all cores, under a temporary name until it is
+ * complete. Of several processes that want the same file one makes it, and the others wait. `label` begins the file's
+ * name.
  *
- * Fails with `MISSING_WEIGHT`, `UNSUPPORTED_DTYPE`, `INVALID_CHECKPOINT` (weights that are no finite numbers, or that changed meanwhile), `WRITE_FAILED` or an `AbortError`; then nothing is left.
+ * Fails with `MISSING_WEIGHT`, `UNSUPPORTED_DTYPE`, `INVALID_CHECKPOINT` (weights that are no finite numbers, or that
+ * changed meanwhile), `WRITE_FAILED` or an `AbortError`; then nothing is left.
  */
-export async function convertedWeights(store: WeightStore, plan: readonly PlannedWeight[], label: string, options: ConversionOptions = {}): Promise<WeightStore> {
+export async function convertedWeights(
+  store: WeightStore,
+  plan: readonly PlannedWeight[],
+  label: string,
+  options: ConversionOptions = {},
+): Promise<WeightStore> {
   const conversions = plan.map((weight) => ({ ...weight, source: sourceOf(store, weight) }));
   const key = await contentKey(conversions);
   const cache = options.convertedDir ?? defaultCacheFolder();
@@ -56,21 +73,36 @@ export async function convertedWeights(store: WeightStore, plan: readonly Planne
     return ready;
   }
   await makeFolder(folder).catch((cause: unknown) => {
-    throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', { where: folder, ...systemCode(cause), fix: ANOTHER_CACHE, cause });
+    throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', {
+      where: folder,
+      ...systemCode(cause),
+      fix: ANOTHER_CACHE,
+      cause,
+    });
   });
   await removeAbandoned(folder);
   await once(file, () => convertAlone(file, conversions, key, store, options));
   const made = await openConverted(file, plan);
   if (made) return made;
-  throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was removed or changed as soon as it was made', { where: file });
+  throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was removed or changed as soon as it was made', {
+    where: file,
+  });
 }
 
 function sourceOf({ tensors, folder }: WeightStore, { name, shape }: PlannedWeight): StoredTensor {
   const source = tensors.get(name);
-  if (!source) throw new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, { expected: `[${shape.join(', ')}]`, where: folder, fix: 'Use a complete checkpoint whose config.json names this architecture' });
+  if (!source)
+    throw new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, {
+      expected: `[${shape.join(', ')}]`,
+      where: folder,
+      fix: 'Use a complete checkpoint whose config.json names this architecture',
+    });
   if (source.shape.length === shape.length && source.shape.every((axis, index) => axis === shape[index])) return source;
   throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
-    expected: `[${shape.join(', ')}]`, got: `[${source.shape.join(', ')}]`, where: source.file, fix: 'Use the config.json that belongs to these weights',
+    expected: `[${shape.join(', ')}]`,
+    got: `[${source.shape.join(', ')}]`,
+    where: source.file,
+    fix: 'Use the config.json that belongs to these weights',
   });
 }
 
@@ -87,7 +119,13 @@ async function once(file: string, make: () => Promise<void>): Promise<void> {
 }
 
 /** Converts, unless another process does it meanwhile. */
-async function convertAlone(file: string, conversions: readonly Conversion[], key: string, store: WeightStore, options: ConversionOptions): Promise<void> {
+async function convertAlone(
+  file: string,
+  conversions: readonly Conversion[],
+  key: string,
+  store: WeightStore,
+  options: ConversionOptions,
+): Promise<void> {
   const isDone = async (): Promise<boolean> => (await openConverted(file, conversions)) !== undefined;
   const lock = await lockWork(dirname(file), basename(file, '.safetensors'), { signal: options.signal, isDone });
   if (!lock) return;
@@ -107,10 +145,22 @@ function isWriteFailure(error: unknown): error is Blip2Error {
 /** Says of a failed write what can be done about it here: the folder is not one that the user has named. */
 function notWritten(file: string, cause: Blip2Error): Blip2Error {
   const { expected, got = cause.message } = cause.details;
-  return new Blip2Error('WRITE_FAILED', 'Converted weights cannot be written', { where: dirname(file), got, ...(expected !== undefined && { expected }), fix: ANOTHER_CACHE, cause });
+  return new Blip2Error('WRITE_FAILED', 'Converted weights cannot be written', {
+    where: dirname(file),
+    got,
+    ...(expected !== undefined && { expected }),
+    fix: ANOTHER_CACHE,
+    cause,
+  });
 }
 
-async function convert(file: string, conversions: readonly Conversion[], key: string, store: WeightStore, { signal, onProgress, conversionThreads }: ConversionOptions): Promise<void> {
+async function convert(
+  file: string,
+  conversions: readonly Conversion[],
+  key: string,
+  store: WeightStore,
+  { signal, onProgress, conversionThreads }: ConversionOptions,
+): Promise<void> {
   const folded = await withFactors(conversions, store);
   const origin = await originOf(conversions);
   const layoutWith = (crc32: string): ConvertedLayout => planFile(folded, originMetadata({ ...origin, crc32 }), file);
@@ -129,7 +179,11 @@ async function convert(file: string, conversions: readonly Conversion[], key: st
       },
     });
     await writeAll(handle, layoutWith(await fileChecksum(handle, head.byteLength, fileBytes, file, signal)).head, file);
-    if ((await contentKey(conversions)) !== key) throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', { where: store.folder, fix: 'Load it again' });
+    if ((await contentKey(conversions)) !== key)
+      throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', {
+        where: store.folder,
+        fix: 'Load it again',
+      });
   });
   try {
     await pending.commit();
@@ -153,7 +207,11 @@ async function withFactors(conversions: readonly Conversion[], store: WeightStor
     const { name, fold } = conversion;
     const factors = fold && (await factorsOf(fold));
     if (!fold || !factors) result.push(conversion);
-    else result.push({ ...conversion, factors: fold.layers.includes(name) ? factors : factors.map((factor) => 1 / factor) });
+    else
+      result.push({
+        ...conversion,
+        factors: fold.layers.includes(name) ? factors : factors.map((factor) => 1 / factor),
+      });
   }
   return result;
 }
@@ -179,10 +237,20 @@ async function openConverted(path: string, plan: readonly PlannedWeight[]): Prom
   }
   const integers = [...quantized.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
   // What is small is laid out in no time.
-  return { folder: dirname(file), tensors, quantized, ...(integers >= WORTH_PACKING && { packedFolder: packedFolderOf(file) }) };
+  return {
+    folder: dirname(file),
+    tensors,
+    quantized,
+    ...(integers >= WORTH_PACKING && { packedFolder: packedFolderOf(file) }),
+  };
 }
 
-function quantizedWeight({ precision, shape }: PlannedWeight, values: StoredTensor, scales: StoredTensor): QuantizedWeight {
-  if (precision === 'q8' || precision === 'q4') return { precision, shape, blockSize: blockSizeFor(shape[1] ?? 1), values, scales };
+function quantizedWeight(
+  { precision, shape }: PlannedWeight,
+  values: StoredTensor,
+  scales: StoredTensor,
+): QuantizedWeight {
+  if (precision === 'q8' || precision === 'q4')
+    return { precision, shape, blockSize: blockSizeFor(shape[1] ?? 1), values, scales };
   return { precision: 'int8', shape, values, scales };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 
 /** Sums of four uniform numbers: close to normal, and the same each time. */
@@ -11,16 +12,27 @@ function weightsLike(length: number, seed = 1): Float32Array {
   return Float32Array.from({ length }, () => 0.02 * (uniform() + uniform() + uniform() + uniform()));
 }
 
-function columns(weights: Float32Array, rows: number): { readonly back: number[]; readonly scales: Float32Array; readonly values: Int8Array; readonly finite: boolean } {
+function columns(
+  weights: Float32Array,
+  rows: number,
+): { readonly back: number[]; readonly scales: Float32Array; readonly values: Int8Array; readonly finite: boolean } {
   const inner = weights.length / rows;
   const values = new Int8Array(weights.length);
   const scales = new Float32Array(rows);
   const finite = quantizeColumns(weights, rows, values, scales);
-  const back = Array.from(weights, (_, i) => (values[(i % inner) * rows + Math.floor(i / inner)] ?? 0) * (scales[Math.floor(i / inner)] ?? 0));
+  const back = Array.from(
+    weights,
+    (_, i) => (values[(i % inner) * rows + Math.floor(i / inner)] ?? 0) * (scales[Math.floor(i / inner)] ?? 0),
+  );
   return { back, scales, values, finite };
 }
 
-function blocks(bits: 4 | 8, weights: Float32Array, rows: number, blockSize: number): { readonly back: number[]; readonly values: Uint8Array; readonly scales: Float32Array; readonly finite: boolean } {
+function blocks(
+  bits: 4 | 8,
+  weights: Float32Array,
+  rows: number,
+  blockSize: number,
+): { readonly back: number[]; readonly values: Uint8Array; readonly scales: Float32Array; readonly finite: boolean } {
   const inner = weights.length / rows;
   const layout = blockLayout(bits, inner, blockSize);
   const values = new Uint8Array(rows * layout.blocks * layout.bytesPerBlock).fill(0xaa);
@@ -47,7 +59,9 @@ describe('8 bits with a scale per row', () => {
     const weights = weightsLike(6 * 100);
     const { back, scales, finite } = columns(weights, 6);
     expect(finite).toBe(true);
-    back.forEach((number, i) => expect(Math.abs(number - (weights[i] ?? 0))).toBeLessThanOrEqual((scales[Math.floor(i / 100)] ?? 0) * 0.5001));
+    back.forEach((number, i) =>
+      expect(Math.abs(number - (weights[i] ?? 0))).toBeLessThanOrEqual((scales[Math.floor(i / 100)] ?? 0) * 0.5001),
+    );
     expect(scales[2]).toBe(Math.fround(Math.max(...weights.subarray(200, 300).map(Math.abs)) / 127));
   });
 
@@ -60,7 +74,12 @@ describe('8 bits with a scale per row', () => {
   });
 });
 
-describe.each([[8, 128], [8, 32], [4, 128], [4, 32]] as const)('%d bits in blocks of %d', (bits, blockSize) => {
+describe.each([
+  [8, 128],
+  [8, 32],
+  [4, 128],
+  [4, 32],
+] as const)('%d bits in blocks of %d', (bits, blockSize) => {
   // Root mean square of the error, of that of the weights; measured 0.6, 0.5, 9.6 and 8.1 %.
   const bound = { 8: { 128: 0.007, 32: 0.006 }, 4: { 128: 0.105, 32: 0.09 } }[bits][blockSize];
 
@@ -82,7 +101,10 @@ describe.each([[8, 128], [8, 32], [4, 128], [4, 32]] as const)('%d bits in block
   });
 
   test('takes zeros, and one weight alone', () => {
-    expect(blocks(bits, new Float32Array(64), 2, blockSize)).toMatchObject({ back: new Array<number>(64).fill(0), finite: true });
+    expect(blocks(bits, new Float32Array(64), 2, blockSize)).toMatchObject({
+      back: new Array<number>(64).fill(0),
+      finite: true,
+    });
     const [back] = blocks(bits, Float32Array.of(-0.75), 1, blockSize).back;
     expect(back).toBeCloseTo(-0.75, 6);
   });
@@ -98,7 +120,11 @@ describe.each([[8, 128], [8, 32], [4, 128], [4, 32]] as const)('%d bits in block
 test('4 bits give the scale by least squares: no other scale of the same roundings is better', () => {
   const weights = weightsLike(128, 9);
   const { back, scales } = blocks(4, weights, 1, 128);
-  const rescaled = (factor: number): number => relativeError(back.map((number) => number * factor), weights);
+  const rescaled = (factor: number): number =>
+    relativeError(
+      back.map((number) => number * factor),
+      weights,
+    );
   expect(scales).toHaveLength(1);
   expect(rescaled(1)).toBeLessThan(rescaled(1.002));
   expect(rescaled(1)).toBeLessThan(rescaled(0.998));

@@ -7,7 +7,10 @@ export interface Conversion extends PlannedWeight {
   readonly factors?: Float32Array;
 }
 
-/** Weights along `in` that share a scale. Longer blocks are read faster; where the width is no multiple, shorter ones waste less of the last. */
+/**
+ * Weights along `in` that share a scale. Longer blocks are read faster; where the width is no multiple, shorter ones
+ * waste less of the last.
+ */
 const LONG_BLOCK = 128;
 const SHORT_BLOCK = 32;
 

@@ -1,9 +1,28 @@
 import { readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { describe, expect, test, vi } from 'vitest';
-import { downloadModel, listCachedModels, planPrune, pruneCache, removeCachedModel, verifyCachedModel } from '../index.ts';
+
+import {
+  downloadModel,
+  listCachedModels,
+  planPrune,
+  pruneCache,
+  removeCachedModel,
+  verifyCachedModel,
+} from '../index.ts';
 import { DEFAULT_COMMIT } from './hub-server.fixture.ts';
-import { badBlobs, contents, hubTest, listing, MODEL_ID, NEEDED_PATHS, servedContents, tinyRepository, type HubTest } from './hub-test.fixture.ts';
+import {
+  badBlobs,
+  contents,
+  type HubTest,
+  hubTest,
+  listing,
+  MODEL_ID,
+  NEEDED_PATHS,
+  servedContents,
+  tinyRepository,
+} from './hub-test.fixture.ts';
 
 const blobs = 'models--someone--tiny-blip2/blobs';
 const newCommit = 'f'.repeat(40);
@@ -13,7 +32,16 @@ const total = NEEDED_PATHS.reduce((sum, path) => sum + Buffer.from(tinyRepositor
 async function movedBranch(): Promise<HubTest> {
   const test = await hubTest();
   await downloadModel(MODEL_ID);
-  test.server.options = { repositories: { [MODEL_ID]: { ...tinyRepository(), commit: newCommit, files: { ...tinyRepository().files, 'config.json': '{"changed":1}' } }, 'other/model': tinyRepository(2000) } };
+  test.server.options = {
+    repositories: {
+      [MODEL_ID]: {
+        ...tinyRepository(),
+        commit: newCommit,
+        files: { ...tinyRepository().files, 'config.json': '{"changed":1}' },
+      },
+      'other/model': tinyRepository(2000),
+    },
+  };
   await downloadModel(MODEL_ID);
   await downloadModel('other/model');
   return test;
@@ -26,7 +54,14 @@ describe('listCachedModels', () => {
     expect(more).toEqual([]);
     expect(tiny?.id).toBe(MODEL_ID);
     expect(other?.id).toBe('other/model');
-    expect(tiny).toMatchObject({ bytes: total + 13, incompleteBytes: 0, revisions: [{ commit: DEFAULT_COMMIT, refs: [], bytes: total, files: NEEDED_PATHS.length }, { commit: newCommit, refs: ['main'], files: NEEDED_PATHS.length }] });
+    expect(tiny).toMatchObject({
+      bytes: total + 13,
+      incompleteBytes: 0,
+      revisions: [
+        { commit: DEFAULT_COMMIT, refs: [], bytes: total, files: NEEDED_PATHS.length },
+        { commit: newCommit, refs: ['main'], files: NEEDED_PATHS.length },
+      ],
+    });
   });
 
   test('counts files of caches without links, and what is unfinished', async () => {
@@ -46,7 +81,9 @@ describe('verifyCachedModel', () => {
   test('finds every file that changed or is gone', async () => {
     const { cacheDir } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
-    expect((await verifyCachedModel(cacheDir, MODEL_ID)).map(({ path, state }) => [path, state]).toSorted()).toEqual(NEEDED_PATHS.map((path) => [path, 'ok']));
+    expect((await verifyCachedModel(cacheDir, MODEL_ID)).map(({ path, state }) => [path, state]).toSorted()).toEqual(
+      NEEDED_PATHS.map((path) => [path, 'ok']),
+    );
     const [config = '', , first = '', second = ''] = NEEDED_PATHS;
     const bytes = await readFile(join(folder, first));
     bytes[1234] = (bytes[1234] ?? 0) ^ 1;
@@ -55,11 +92,28 @@ describe('verifyCachedModel', () => {
     await rm(join(folder, config));
     await writeFile(join(folder, 'notes.txt'), 'mine');
     const states = new Map((await verifyCachedModel(cacheDir, MODEL_ID)).map(({ path, state }) => [path, state]));
-    expect(states).toEqual(new Map([...NEEDED_PATHS.map((path): [string, string] => [path, 'ok']), [first, 'damaged'], [second, 'damaged'], [config, 'missing'], ['notes.txt', 'unknown']]));
+    expect(states).toEqual(
+      new Map([
+        ...NEEDED_PATHS.map((path): [string, string] => [path, 'ok']),
+        [first, 'damaged'],
+        [second, 'damaged'],
+        [config, 'missing'],
+        ['notes.txt', 'unknown'],
+      ]),
+    );
     // Names of blobs tell without a listing too, but not what should be there.
     await rm(join(folder, '../../trees'), { recursive: true });
-    const fromLinks = new Map((await verifyCachedModel(cacheDir, MODEL_ID, { revision: DEFAULT_COMMIT })).map(({ path, state }) => [path, state]));
-    expect([fromLinks.get(first), fromLinks.get('tokenizer.json'), fromLinks.has(config)]).toEqual(['damaged', 'ok', false]);
+    const fromLinks = new Map(
+      (await verifyCachedModel(cacheDir, MODEL_ID, { revision: DEFAULT_COMMIT })).map(({ path, state }) => [
+        path,
+        state,
+      ]),
+    );
+    expect([fromLinks.get(first), fromLinks.get('tokenizer.json'), fromLinks.has(config)]).toEqual([
+      'damaged',
+      'ok',
+      false,
+    ]);
   });
 
   test('removes what is damaged, and the next download brings that and nothing else', async () => {
@@ -82,9 +136,13 @@ describe('verifyCachedModel', () => {
     const { cacheDir } = await hubTest();
     await expect(verifyCachedModel(cacheDir, MODEL_ID)).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await downloadModel(MODEL_ID);
-    await expect(verifyCachedModel(cacheDir, MODEL_ID, { revision: 'v2' })).rejects.toMatchObject({ code: 'MISSING_FILE' });
+    await expect(verifyCachedModel(cacheDir, MODEL_ID, { revision: 'v2' })).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+    });
     await expect(verifyCachedModel(cacheDir, '../..')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(verifyCachedModel(cacheDir, MODEL_ID, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(verifyCachedModel(cacheDir, MODEL_ID, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 });
 
@@ -96,11 +154,16 @@ describe('pruneCache', () => {
     expect(plan.bytes).toBe(Buffer.from(tinyRepository().files['config.json'] ?? '').length);
     expect(await listing(cacheDir)).toEqual(before);
     await pruneCache(plan);
-    expect((await listCachedModels(cacheDir)).map(({ revisions }) => revisions.map(({ commit }) => commit))).toEqual([[DEFAULT_COMMIT], [newCommit]]);
+    expect((await listCachedModels(cacheDir)).map(({ revisions }) => revisions.map(({ commit }) => commit))).toEqual([
+      [DEFAULT_COMMIT],
+      [newCommit],
+    ]);
     const asked = server.requests.length;
     const folder = await downloadModel(MODEL_ID);
     expect(server.requests.length).toBe(asked + 1);
-    expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(servedContents(tinyRepository(), NEEDED_PATHS.slice(1)));
+    expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(
+      servedContents(tinyRepository(), NEEDED_PATHS.slice(1)),
+    );
     expect(await badBlobs(cacheDir)).toEqual([]);
     expect(await planPrune(cacheDir)).toEqual({ files: [], bytes: 0 });
   });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+
 import { etagOf, type RepositoryFile } from './repository.ts';
 
 /** Checks a file's content while it passes by. */

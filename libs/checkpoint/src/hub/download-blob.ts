@@ -1,12 +1,14 @@
 import { rename, rm, stat } from 'node:fs/promises';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { writing } from '../pending-file.ts';
+import { type Answer, hubRequest, type HubSession, shown } from './hub-request.ts';
 import { failedStatus } from './hub-status.ts';
-import { hubRequest, shown, type Answer, type HubSession } from './hub-request.ts';
-import { createPartial, discardPartial, openPartial, releasePartial, type PartialFile } from './partial-file.ts';
+import { createPartial, discardPartial, openPartial, type PartialFile, releasePartial } from './partial-file.ts';
 import { readBody } from './read-body.ts';
 import { etagOf, type RepositoryFile } from './repository.ts';
-import { transient, withRetries, type Attempt } from './retry.ts';
+import { type Attempt, transient, withRetries } from './retry.ts';
 
 export interface BlobRequest {
   readonly id: string;
@@ -37,19 +39,30 @@ interface Transfer extends BlobRequest {
 }
 
 /**
- * Brings one file under its name, whole and with the right checksum, or not at all. What is there already is gone on with; what stays when it fails is
- * gone on with the next time. @throws Blip2Error `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`, `WRITE_FAILED`; the signal's reason.
+ * Brings one file under its name, whole and with the right checksum, or not at all. What is there already is gone on
+ * with; what stays when it fails is
+ * gone on with the next time. @throws Blip2Error `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`,
+ * `WRITE_FAILED`; the signal's reason.
  */
 export async function downloadBlob(session: HubSession, request: BlobRequest): Promise<void> {
   const { io, signal } = session;
-  const transfer: Transfer = { ...request, session, partial: await openPartial(request.blobs, request.file, signal), validator: undefined, mismatches: 0 };
+  const transfer: Transfer = {
+    ...request,
+    session,
+    partial: await openPartial(request.blobs, request.file, signal),
+    validator: undefined,
+    mismatches: 0,
+  };
   try {
     request.onBytes(transfer.partial.size);
     await withRetries(() => tryTransfer(transfer), { io, signal, attempts: ATTEMPTS });
     await writing(request.destination, transfer.partial.handle.sync());
   } catch (error) {
-    // A full disk wants its space back, whichever file it was. Bytes that were found wrong are of no use, but those of other files are.
-    const isUseless = error instanceof Blip2Error && (error.code === 'WRITE_FAILED' || (error.code === 'INTEGRITY_FAILED' && error !== signal?.reason));
+    // A full disk wants its space back, whichever file it was. Bytes that were found wrong are of no use, but those of
+    // other files are.
+    const isUseless =
+      error instanceof Blip2Error &&
+      (error.code === 'WRITE_FAILED' || (error.code === 'INTEGRITY_FAILED' && error !== signal?.reason));
     await (isUseless ? discardPartial : releasePartial)(transfer.partial);
     throw error;
   }
@@ -57,7 +70,10 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
   await giveName(transfer);
 }
 
-/** Somebody else's file of the same name is as good as ours, and also if ours is gone: it was taken for abandoned and finished. */
+/**
+ * Somebody else's file of the same name is as good as ours, and also if ours is gone: it was taken for abandoned and
+ * finished.
+ */
 async function giveName({ partial, destination, file }: Transfer): Promise<void> {
   try {
     await writing(destination, rename(partial.path, destination));
@@ -74,11 +90,15 @@ async function tryTransfer(transfer: Transfer): Promise<Attempt<true>> {
   const start = partial.size;
   if (start < file.size || file.size === 0) {
     const failed = await fetchRest(transfer);
-    if (failed) return { ...failed, progressed: transfer.partial === partial && partial.size - start >= PROGRESS_BYTES };
+    if (failed)
+      return { ...failed, progressed: transfer.partial === partial && partial.size - start >= PROGRESS_BYTES };
   }
   if (transfer.partial.hash.matches()) return { value: true };
   const failure = new Blip2Error('INTEGRITY_FAILED', 'A downloaded file is not what the hub promised', {
-    where: addressOf(transfer), expected: `checksum ${etagOf(file)}`, got: 'another', fix: 'Something on the way changes files: try another network',
+    where: addressOf(transfer),
+    expected: `checksum ${etagOf(file)}`,
+    got: 'another',
+    fix: 'Something on the way changes files: try another network',
   });
   if (++transfer.mismatches >= MAX_MISMATCHES) throw failure;
   await restart(transfer);
@@ -100,7 +120,13 @@ function addressOf({ session, id, commit, file }: Transfer): string {
 async function fetchRest(transfer: Transfer): Promise<ReturnType<typeof transient> | undefined> {
   const { session, partial, file, id, commit } = transfer;
   // The address holds the commit and the whole is checked in the end: bytes of an earlier process need no validator.
-  const range = partial.size === 0 ? {} : { range: `bytes=${partial.size}-`, ...(transfer.validator !== undefined && { 'if-range': transfer.validator }) };
+  const range =
+    partial.size === 0
+      ? {}
+      : {
+          range: `bytes=${partial.size}-`,
+          ...(transfer.validator !== undefined && { 'if-range': transfer.validator }),
+        };
   const attempt = await hubRequest(session, addressOf(transfer), range);
   if (!('value' in attempt)) return attempt;
   const { response, cancel } = attempt.value;
@@ -129,19 +155,37 @@ async function checkAnswer(transfer: Transfer, response: Response): Promise<Blip
   if (status === 206) {
     const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
     const fits = Number(first) === size && (total === '*' || Number(total) === transfer.file.size);
-    return fits ? undefined : unfitAnswer(response, `bytes from ${size} of ${transfer.file.size}`, headers.get('content-range') ?? 'another range');
+    return fits
+      ? undefined
+      : unfitAnswer(
+          response,
+          `bytes from ${size} of ${transfer.file.size}`,
+          headers.get('content-range') ?? 'another range',
+        );
   }
   if (status !== 200) return undefined;
   const length = headers.get('content-encoding') === null ? headers.get('content-length') : null;
-  if (length !== null && Number(length) !== transfer.file.size) return unfitAnswer(response, `${transfer.file.size} bytes`, length);
-  return /^text\/html\b/.test(headers.get('content-type') ?? '') ? unfitAnswer(response, 'the file', 'a web page') : undefined;
+  if (length !== null && Number(length) !== transfer.file.size)
+    return unfitAnswer(response, `${transfer.file.size} bytes`, length);
+  return /^text\/html\b/.test(headers.get('content-type') ?? '')
+    ? unfitAnswer(response, 'the file', 'a web page')
+    : undefined;
 }
 
 function unfitAnswer({ url }: Response, expected: string, got: string): Blip2Error {
-  return new Blip2Error('DOWNLOAD_FAILED', 'The hub sends something else than the file', { where: url === '' ? 'the hub' : shown(new URL(url)), expected, got, fix: 'Check HF_ENDPOINT and proxies' });
+  return new Blip2Error('DOWNLOAD_FAILED', 'The hub sends something else than the file', {
+    where: url === '' ? 'the hub' : shown(new URL(url)),
+    expected,
+    got,
+    fix: 'Check HF_ENDPOINT and proxies',
+  });
 }
 
-async function receive(transfer: Transfer, answer: Answer, file: RepositoryFile): Promise<ReturnType<typeof transient> | undefined> {
+async function receive(
+  transfer: Transfer,
+  answer: Answer,
+  file: RepositoryFile,
+): Promise<ReturnType<typeof transient> | undefined> {
   const { session, onBytes, partial } = transfer;
   for await (const chunk of readBody(answer, session)) {
     if ('broken' in chunk) return transient(chunk.broken);

@@ -1,9 +1,21 @@
-import { readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { describe, expect, test, vi } from 'vitest';
-import { downloadModel, planDownload, resolveSource, type DownloadPlan, type LoadProgress } from '../index.ts';
-import { badBlobs, contents, hubTest, impatientIo, listing, MODEL_ID, NEEDED_PATHS, servedContents, tinyRepository } from './hub-test.fixture.ts';
+
+import { downloadModel, type DownloadPlan, type LoadProgress, planDownload, resolveSource } from '../index.ts';
 import { DEFAULT_COMMIT } from './hub-server.fixture.ts';
+import {
+  badBlobs,
+  contents,
+  hubTest,
+  impatientIo,
+  listing,
+  MODEL_ID,
+  NEEDED_PATHS,
+  servedContents,
+  tinyRepository,
+} from './hub-test.fixture.ts';
 
 describe('downloadModel', () => {
   test('brings what is needed and nothing else, into snapshots of links', async () => {
@@ -39,12 +51,23 @@ describe('downloadModel', () => {
     const { server } = await hubTest();
     await downloadModel(MODEL_ID);
     const moved = { ...tinyRepository(), commit: 'f'.repeat(40) };
-    server.options = { repositories: { [MODEL_ID]: { ...moved, files: { ...moved.files, 'config.json': '{"model_type":"blip-2","changed":1}' } } } };
+    server.options = {
+      repositories: {
+        [MODEL_ID]: { ...moved, files: { ...moved.files, 'config.json': '{"model_type":"blip-2","changed":1}' } },
+      },
+    };
     const asked = server.requests.length;
     const folder = await downloadModel(MODEL_ID);
     expect(await readFile(join(folder, 'config.json'), 'utf8')).toContain('changed');
-    expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(servedContents(tinyRepository(), NEEDED_PATHS.slice(1)));
-    expect(server.requests.slice(asked).filter(({ path }) => /resolve|blob/.test(path)).map(({ path }) => path)).toEqual([`/${MODEL_ID}/resolve/${'f'.repeat(40)}/config.json`]);
+    expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(
+      servedContents(tinyRepository(), NEEDED_PATHS.slice(1)),
+    );
+    expect(
+      server.requests
+        .slice(asked)
+        .filter(({ path }) => /resolve|blob/.test(path))
+        .map(({ path }) => path),
+    ).toEqual([`/${MODEL_ID}/resolve/${'f'.repeat(40)}/config.json`]);
     expect(await readFile(join(folder, '../../refs/main'), 'utf8')).toBe('f'.repeat(40));
   });
 
@@ -64,7 +87,10 @@ describe('downloadModel', () => {
     const { server } = await hubTest();
     const plans: [DownloadPlan, number][] = [];
     const progress: LoadProgress[] = [];
-    await downloadModel(MODEL_ID, { onPlan: (plan) => plans.push([plan, server.requests.filter(({ path }) => path.includes('/resolve/')).length]), onProgress: (each) => progress.push(each) });
+    await downloadModel(MODEL_ID, {
+      onPlan: (plan) => plans.push([plan, server.requests.filter(({ path }) => path.includes('/resolve/')).length]),
+      onProgress: (each) => progress.push(each),
+    });
     expect(plans.length).toBe(1);
     expect(plans[0]?.[1]).toBe(0);
     expect(plans[0]?.[0]).toMatchObject({ id: MODEL_ID, commit: DEFAULT_COMMIT, licence: 'mit' });
@@ -91,7 +117,9 @@ describe('downloadModel', () => {
   test('prefers the single file, and brings no shards beside it', async () => {
     const { server } = await hubTest();
     const both = tinyRepository();
-    server.options = { repositories: { [MODEL_ID]: { ...both, files: { ...both.files, 'model.safetensors': 'one' } } } };
+    server.options = {
+      repositories: { [MODEL_ID]: { ...both, files: { ...both.files, 'model.safetensors': 'one' } } },
+    };
     const { files } = await planDownload(MODEL_ID);
     expect(files.map(({ path }) => path).filter((path) => path.startsWith('model'))).toEqual(['model.safetensors']);
   });
@@ -102,14 +130,23 @@ describe('downloadModel', () => {
     ['no configuration', { 'model.safetensors': 'x' }, /config\.json/],
   ])('refuses a repository with %s', async (_, files, named) => {
     await hubTest({ repositories: { [MODEL_ID]: { files } } });
-    await expect(downloadModel(MODEL_ID)).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringMatching(named) });
+    await expect(downloadModel(MODEL_ID)).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringMatching(named),
+    });
   });
 
   test('downloads what a fromPretrained names', async () => {
     await hubTest();
     expect(await contents(await resolveSource(MODEL_ID))).toEqual(servedContents(tinyRepository()));
-    await expect(resolveSource('nobody/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('no such folder, and') });
-    await expect(resolveSource(MODEL_ID, { revision: 'other' })).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('no such revision') });
+    await expect(resolveSource('nobody/nothing')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('no such folder, and'),
+    });
+    await expect(resolveSource(MODEL_ID, { revision: 'other' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('no such revision'),
+    });
   });
 
   test.each([
@@ -122,7 +159,13 @@ describe('downloadModel', () => {
     await expect(downloadModel(id)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
   });
 
-  test.each([['other', 'NOT_FOUND'], ['../../../x', 'INVALID_ARGUMENT'], ['a//b', 'INVALID_ARGUMENT'], ['.hidden', 'INVALID_ARGUMENT'], ['a\\b', 'INVALID_ARGUMENT']])('refuses the revision %j', async (revision, code) => {
+  test.each([
+    ['other', 'NOT_FOUND'],
+    ['../../../x', 'INVALID_ARGUMENT'],
+    ['a//b', 'INVALID_ARGUMENT'],
+    ['.hidden', 'INVALID_ARGUMENT'],
+    ['a\\b', 'INVALID_ARGUMENT'],
+  ])('refuses the revision %j', async (revision, code) => {
     await hubTest();
     await expect(downloadModel(MODEL_ID, { revision })).rejects.toMatchObject({ code });
   });
@@ -133,7 +176,7 @@ describe('without links', () => {
     const { cacheDir } = await hubTest();
     vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', '1');
     const folder = await downloadModel(MODEL_ID);
-    expect((await listing(folder))).toEqual(NEEDED_PATHS);
+    expect(await listing(folder)).toEqual(NEEDED_PATHS);
     expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
     expect(await readdir(join(cacheDir, 'models--someone--tiny-blip2', 'blobs'))).toEqual([]);
   });
@@ -152,18 +195,31 @@ describe('without links', () => {
 });
 
 describe('offline', () => {
-  test.each([['localFilesOnly', { localFilesOnly: true }, {}], ['HF_HUB_OFFLINE', {}, { HF_HUB_OFFLINE: '1' }], ['TRANSFORMERS_OFFLINE', {}, { TRANSFORMERS_OFFLINE: 'yes' }]])('takes the cache and asks nobody: %s', async (_, options, variables) => {
+  test.each([
+    ['localFilesOnly', { localFilesOnly: true }, {}],
+    ['HF_HUB_OFFLINE', {}, { HF_HUB_OFFLINE: '1' }],
+    ['TRANSFORMERS_OFFLINE', {}, { TRANSFORMERS_OFFLINE: 'yes' }],
+  ])('takes the cache and asks nobody: %s', async (_, options, variables) => {
     const { server } = await hubTest();
-    await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining('not in the cache') });
+    await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining('not in the cache'),
+    });
     const folder = await downloadModel(MODEL_ID);
     const asked = server.requests.length;
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     expect(await downloadModel(MODEL_ID, options)).toBe(folder);
     await rm(join(folder, NEEDED_PATHS[3] ?? ''));
-    await expect(downloadModel(MODEL_ID, options)).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining(NEEDED_PATHS[3] ?? '') });
+    await expect(downloadModel(MODEL_ID, options)).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining(NEEDED_PATHS[3] ?? ''),
+    });
     await rm(join(folder, '../../trees'), { recursive: true });
     await rm(join(folder, 'config.json'));
-    await expect(downloadModel(MODEL_ID, options)).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining('config.json') });
+    await expect(downloadModel(MODEL_ID, options)).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining('config.json'),
+    });
     await expect(planDownload(MODEL_ID, options)).rejects.toMatchObject({ code: 'OFFLINE' });
     expect(server.requests.length).toBe(asked);
   });
@@ -174,7 +230,10 @@ describe('offline', () => {
     await server.close();
     expect(await downloadModel(MODEL_ID, {}, impatientIo)).toBe(folder);
     await rm(folder, { recursive: true });
-    await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('ECONNREFUSED') });
+    await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining('ECONNREFUSED'),
+    });
   });
 
   test('reads a cache that cannot be written', async () => {

@@ -1,27 +1,55 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { downloadModel, listCachedModels, resolveProcessorSource, verifyCachedModel } from '../index.ts';
 import { downloadProcessor } from './download-model.ts';
 import { DEFAULT_COMMIT, type HubServer } from './hub-server.fixture.ts';
-import { badBlobs, contents, hubTest, impatientIo, listing, MODEL_ID, NEEDED_PATHS, servedContents, tinyRepository } from './hub-test.fixture.ts';
+import {
+  badBlobs,
+  contents,
+  hubTest,
+  impatientIo,
+  listing,
+  MODEL_ID,
+  NEEDED_PATHS,
+  servedContents,
+  tinyRepository,
+} from './hub-test.fixture.ts';
 import { PYTHON_CACHE } from './python-cache.fixture.ts';
 
 const processorPaths = [
-  'preprocessor_config.json', 'processor_config.json', 'qformer_tokenizer/tokenizer.json', 'qformer_tokenizer/vocab.txt', 'tokenizer.json', 'tokenizer_config.json',
+  'preprocessor_config.json',
+  'processor_config.json',
+  'qformer_tokenizer/tokenizer.json',
+  'qformer_tokenizer/vocab.txt',
+  'tokenizer.json',
+  'tokenizer_config.json',
 ];
 const modelPaths = NEEDED_PATHS.filter((path) => !processorPaths.includes(path));
 const newCommit = 'f'.repeat(40);
 
 /** The files that were asked for, in order. */
 function askedFor({ requests }: HubServer, from = 0): string[] {
-  return requests.slice(from).flatMap(({ path }) => /\/resolve\/[^/]+\/(.+)$/.exec(path)?.[1] ?? []).toSorted();
+  return requests
+    .slice(from)
+    .flatMap(({ path }) => /\/resolve\/[^/]+\/(.+)$/.exec(path)?.[1] ?? [])
+    .toSorted();
 }
 
 /** The branch moves on to a commit with another configuration and another tokenizer. */
 function move(server: HubServer): void {
   const { files } = tinyRepository();
-  server.options = { repositories: { [MODEL_ID]: { ...tinyRepository(), commit: newCommit, files: { ...files, 'config.json': '{"changed":1}', 'tokenizer_config.json': '{"changed":1}' } } } };
+  server.options = {
+    repositories: {
+      [MODEL_ID]: {
+        ...tinyRepository(),
+        commit: newCommit,
+        files: { ...files, 'config.json': '{"changed":1}', 'tokenizer_config.json': '{"changed":1}' },
+      },
+    },
+  };
 }
 
 describe('downloadProcessor', () => {
@@ -69,13 +97,23 @@ describe('downloadProcessor', () => {
   });
 
   test('brings what is missing after it was called off', async () => {
-    const { server, cacheDir } = await hubTest({ repositories: { [MODEL_ID]: tinyRepository() }, pace: { bytes: 200, pause: 20 } });
+    const { server, cacheDir } = await hubTest({
+      repositories: { [MODEL_ID]: tinyRepository() },
+      pace: { bytes: 200, pause: 20 },
+    });
     const controller = new AbortController();
-    const stopped = downloadProcessor(MODEL_ID, { signal: controller.signal, onProgress: ({ loaded, total }) => { if (loaded > 0 && loaded < total) controller.abort(); } });
+    const stopped = downloadProcessor(MODEL_ID, {
+      signal: controller.signal,
+      onProgress: ({ loaded, total }) => {
+        if (loaded > 0 && loaded < total) controller.abort();
+      },
+    });
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
     await expect(downloadProcessor(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE' });
     server.options = { repositories: { [MODEL_ID]: tinyRepository() } };
-    expect(await contents(await downloadProcessor(MODEL_ID), processorPaths)).toEqual(servedContents(tinyRepository(), processorPaths));
+    expect(await contents(await downloadProcessor(MODEL_ID), processorPaths)).toEqual(
+      servedContents(tinyRepository(), processorPaths),
+    );
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
@@ -86,8 +124,16 @@ describe('downloadProcessor', () => {
     ['a repository without processor', 'someone/weights', {}, 'MISSING_FILE', 'tokenizer.json'],
     ['a path that leads nowhere', './no/model', {}, 'MISSING_FILE', 'does not exist'],
   ])('refuses %s', async (_, source, options, code, named) => {
-    await hubTest({ repositories: { [MODEL_ID]: tinyRepository(), 'someone/weights': { files: { 'config.json': '{}', 'model.safetensors': 'x' } } } });
-    await expect(resolveProcessorSource(source, options)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
+    await hubTest({
+      repositories: {
+        [MODEL_ID]: tinyRepository(),
+        'someone/weights': { files: { 'config.json': '{}', 'model.safetensors': 'x' } },
+      },
+    });
+    await expect(resolveProcessorSource(source, options)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(named),
+    });
   });
 });
 
@@ -97,9 +143,15 @@ describe('a processor in the cache', () => {
     const folder = await downloadProcessor(MODEL_ID);
     const asked = server.requests.length;
     expect(await downloadProcessor(MODEL_ID, { localFilesOnly: true })).toBe(folder);
-    await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining('not complete') });
+    await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining('not complete'),
+    });
     await rm(join(folder, 'tokenizer.json'));
-    await expect(downloadProcessor(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining('no tokenizer.json') });
+    await expect(downloadProcessor(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining('no tokenizer.json'),
+    });
     expect(server.requests.length).toBe(asked);
   });
 
@@ -109,9 +161,15 @@ describe('a processor in the cache', () => {
     await rm(join(folder, '../../trees'), { recursive: true });
     await writeFile(join(folder, 'config.json'), '{}');
     expect(await downloadProcessor(MODEL_ID, { localFilesOnly: true })).toBe(folder);
-    await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining('no model.safetensors') });
+    await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining('no model.safetensors'),
+    });
     for (const path of await readdir(folder)) await rm(join(folder, path), { recursive: true });
-    await expect(downloadProcessor(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining('no tokenizer.json') });
+    await expect(downloadProcessor(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
+      code: 'OFFLINE',
+      message: expect.stringContaining('no tokenizer.json'),
+    });
   });
 
   test('will do when the hub cannot be reached; a model will not be made of it', async () => {
@@ -124,7 +182,10 @@ describe('a processor in the cache', () => {
 
   test('takes the branch along, but never away from a whole model', async () => {
     const { server } = await hubTest();
-    const [first, refs] = [await downloadProcessor(MODEL_ID), async () => readFile(join(first, '../../refs/main'), 'utf8')];
+    const [first, refs] = [
+      await downloadProcessor(MODEL_ID),
+      async () => readFile(join(first, '../../refs/main'), 'utf8'),
+    ];
     move(server);
     const second = await downloadProcessor(MODEL_ID);
     expect([second.endsWith(newCommit), await refs()]).toEqual([true, newCommit]);
@@ -141,8 +202,17 @@ describe('a processor in the cache', () => {
   test('is listed, and sound without weights', async () => {
     const { cacheDir } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
-    expect(await listCachedModels(cacheDir)).toMatchObject([{ id: MODEL_ID, incompleteBytes: 0, revisions: [{ commit: DEFAULT_COMMIT, refs: ['main'], files: processorPaths.length }] }]);
-    const states = async (): Promise<[string, string][]> => (await verifyCachedModel(cacheDir, MODEL_ID)).map(({ path, state }): [string, string] => [path, state]).toSorted();
+    expect(await listCachedModels(cacheDir)).toMatchObject([
+      {
+        id: MODEL_ID,
+        incompleteBytes: 0,
+        revisions: [{ commit: DEFAULT_COMMIT, refs: ['main'], files: processorPaths.length }],
+      },
+    ]);
+    const states = async (): Promise<[string, string][]> =>
+      (await verifyCachedModel(cacheDir, MODEL_ID))
+        .map(({ path, state }): [string, string] => [path, state])
+        .toSorted();
     expect(await states()).toEqual(processorPaths.map((path) => [path, 'ok']));
     await rm(join(folder, 'tokenizer.json'));
     expect(await states()).toEqual(processorPaths.map((path) => [path, path === 'tokenizer.json' ? 'missing' : 'ok']));

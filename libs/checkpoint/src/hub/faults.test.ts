@@ -1,11 +1,24 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+
 import { Blip2Error } from '@blip2/interfaces';
+import { describe, expect, test, vi } from 'vitest';
+
 import { downloadModel } from '../index.ts';
-import { hubIo, type HubIo } from './hub-io.ts';
-import { FAULTS, type Fault, type ServedRequest } from './hub-server.fixture.ts';
-import { badBlobs, contents, hubTest, impatientIo, listing, MODEL_ID, NEEDED_PATHS, seededChance, servedContents, tinyRepository } from './hub-test.fixture.ts';
+import { type HubIo, hubIo } from './hub-io.ts';
+import { type Fault, FAULTS, type ServedRequest } from './hub-server.fixture.ts';
+import {
+  badBlobs,
+  contents,
+  hubTest,
+  impatientIo,
+  listing,
+  MODEL_ID,
+  NEEDED_PATHS,
+  seededChance,
+  servedContents,
+  tinyRepository,
+} from './hub-test.fixture.ts';
 
 const repository = 'models--someone--tiny-blip2';
 const repositories = { [MODEL_ID]: tinyRepository() };
@@ -37,8 +50,14 @@ describe('a fault in the first answer for each file', () => {
 
 describe('a fault that stays', () => {
   test.each<[Fault, string]>([
-    ['flip', 'INTEGRITY_FAILED'], ['short', 'DOWNLOAD_FAILED'], ['long', 'DOWNLOAD_FAILED'], ['html', 'DOWNLOAD_FAILED'], ['html-status', 'DOWNLOAD_FAILED'],
-    ['throttle', 'DOWNLOAD_FAILED'], ['unavailable', 'DOWNLOAD_FAILED'], ['expired', 'DOWNLOAD_FAILED'],
+    ['flip', 'INTEGRITY_FAILED'],
+    ['short', 'DOWNLOAD_FAILED'],
+    ['long', 'DOWNLOAD_FAILED'],
+    ['html', 'DOWNLOAD_FAILED'],
+    ['html-status', 'DOWNLOAD_FAILED'],
+    ['throttle', 'DOWNLOAD_FAILED'],
+    ['unavailable', 'DOWNLOAD_FAILED'],
+    ['expired', 'DOWNLOAD_FAILED'],
   ])('%s ends in %s, and nothing bad has a name', async (fault, code) => {
     const { cacheDir } = await hubTest({ repositories, fault: (request) => (isStored(request) ? fault : undefined) });
     await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({ code });
@@ -50,14 +69,27 @@ describe('a fault that stays', () => {
   test('a body that neither says anything nor notices that nobody waits is given up', async () => {
     await hubTest({ repositories });
     vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.1');
-    const io: HubIo = { ...impatientIo, fetch: (url, init) => (url.includes('/blob/') ? Promise.resolve(silentAnswer()) : hubIo.fetch(url, init)) };
-    await expect(downloadModel(MODEL_ID, {}, io)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('no more bytes') });
+    const io: HubIo = {
+      ...impatientIo,
+      fetch: (url, init) => (url.includes('/blob/') ? Promise.resolve(silentAnswer()) : hubIo.fetch(url, init)),
+    };
+    await expect(downloadModel(MODEL_ID, {}, io)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining('no more bytes'),
+    });
   });
 
   test('a body of one byte now and then is given up', async () => {
-    await hubTest({ repositories, fault: (request) => (isStored(request) ? 'trickle' : undefined), pace: { bytes: 2000, pause: 0 } });
+    await hubTest({
+      repositories,
+      fault: (request) => (isStored(request) ? 'trickle' : undefined),
+      pace: { bytes: 2000, pause: 0 },
+    });
     vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.4');
-    await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('too few bytes') });
+    await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining('too few bytes'),
+    });
   });
 });
 
@@ -65,7 +97,10 @@ describe('resuming', () => {
   test('asks for the rest only, if the storage still has the same', async () => {
     const { server } = await hubTest({ repositories, pace: { bytes: 8192, pause: 0 } });
     const seen = new Set<string>();
-    server.options = { ...server.options, fault: ({ host, path }) => (host === 'hub' || seen.has(path) ? undefined : (seen.add(path), 'cut')) };
+    server.options = {
+      ...server.options,
+      fault: ({ host, path }) => (host === 'hub' || seen.has(path) ? undefined : (seen.add(path), 'cut')),
+    };
     expect(await contents(await downloadModel(MODEL_ID, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
     const again = server.requests.filter(({ host, headers }) => host === 'storage' && headers.range !== undefined);
     expect(again.length).toBeGreaterThan(1);
@@ -78,11 +113,15 @@ describe('resuming', () => {
   test('starts a file over when a range is answered with all of it', async () => {
     const { server, cacheDir } = await hubTest({ repositories });
     const seen = new Map<string, number>();
-    server.options = { repositories, pace: { bytes: 8192, pause: 0 }, fault: ({ host, path }) => {
-      if (host === 'hub') return undefined;
-      seen.set(path, (seen.get(path) ?? 0) + 1);
-      return seen.get(path) === 1 ? 'cut' : 'ignore-range';
-    } };
+    server.options = {
+      repositories,
+      pace: { bytes: 8192, pause: 0 },
+      fault: ({ host, path }) => {
+        if (host === 'hub') return undefined;
+        seen.set(path, (seen.get(path) ?? 0) + 1);
+        return seen.get(path) === 1 ? 'cut' : 'ignore-range';
+      },
+    };
     expect(await contents(await downloadModel(MODEL_ID, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
@@ -91,13 +130,19 @@ describe('resuming', () => {
     const { server } = await hubTest({ repositories });
     const order: readonly (Fault | undefined)[] = [undefined, 'cut', 'wrong-range'];
     const seen = new Map<string, number>();
-    server.options = { repositories, pace: { bytes: 8192, pause: 0 }, fault: ({ host, path }) => {
-      if (host === 'hub') return undefined;
-      seen.set(path, (seen.get(path) ?? 0) + 1);
-      return order[seen.get(path) ?? 0];
-    } };
+    server.options = {
+      repositories,
+      pace: { bytes: 8192, pause: 0 },
+      fault: ({ host, path }) => {
+        if (host === 'hub') return undefined;
+        seen.set(path, (seen.get(path) ?? 0) + 1);
+        return order[seen.get(path) ?? 0];
+      },
+    };
     expect(await contents(await downloadModel(MODEL_ID, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
-    const whole = server.requests.filter(({ host, headers }) => host === 'storage' && headers.range === undefined).map(({ path }) => path);
+    const whole = server.requests
+      .filter(({ host, headers }) => host === 'storage' && headers.range === undefined)
+      .map(({ path }) => path);
     // The shards were long enough to be cut in their middle: nothing of them is fetched twice.
     const shards = [...seen].filter(([, count]) => count === 3).map(([path]) => path);
     expect(shards.length).toBeGreaterThanOrEqual(2);
@@ -105,7 +150,11 @@ describe('resuming', () => {
   });
 
   test('keeps what is here when the hub goes away, and goes on with it in the next call', async () => {
-    const { server, cacheDir } = await hubTest({ repositories, pace: { bytes: 8192, pause: 1 }, fault: ({ host, headers }) => (host === 'hub' ? undefined : headers.range === undefined ? 'cut' : 'unavailable') });
+    const { server, cacheDir } = await hubTest({
+      repositories,
+      pace: { bytes: 8192, pause: 1 },
+      fault: ({ host, headers }) => (host === 'hub' ? undefined : headers.range === undefined ? 'cut' : 'unavailable'),
+    });
     await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
     const kept = await incomplete(cacheDir);
     expect(kept.length).toBeGreaterThan(0);
@@ -119,57 +168,80 @@ describe('resuming', () => {
 });
 
 describe('aborting', () => {
-  test.each([0.001, 0.1, 0.3, 0.6, 0.9])('after %d of the bytes: quickly, with the reason, nothing bad named, the rest resumed', async (part) => {
-    const { server, cacheDir } = await hubTest({ repositories, pace: { bytes: 4096, pause: 1 } });
-    const controller = new AbortController();
-    const loaded = new Map<string, number>();
-    let abortedAt = 0;
-    const running = downloadModel(MODEL_ID, { signal: controller.signal, onProgress: (each) => {
-      loaded.set(each.file, each.loaded);
-      const sum = [...loaded.values()].reduce((a, b) => a + b, 0);
-      if (sum < part * 460_000 || controller.signal.aborted) return;
-      abortedAt = performance.now();
-      controller.abort();
-    } });
-    await expect(running).rejects.toMatchObject({ name: 'AbortError' });
-    expect(performance.now() - abortedAt).toBeLessThan(250);
-    expect(await badBlobs(cacheDir)).toEqual([]);
-    server.options = { repositories };
-    expect(await contents(await downloadModel(MODEL_ID))).toEqual(servedContents(tinyRepository()));
-    expect(await incomplete(cacheDir)).toEqual([]);
-  });
+  test.each([0.001, 0.1, 0.3, 0.6, 0.9])(
+    'after %d of the bytes: quickly, with the reason, nothing bad named, the rest resumed',
+    async (part) => {
+      const { server, cacheDir } = await hubTest({ repositories, pace: { bytes: 4096, pause: 1 } });
+      const controller = new AbortController();
+      const loaded = new Map<string, number>();
+      let abortedAt = 0;
+      const running = downloadModel(MODEL_ID, {
+        signal: controller.signal,
+        onProgress: (each) => {
+          loaded.set(each.file, each.loaded);
+          const sum = [...loaded.values()].reduce((a, b) => a + b, 0);
+          if (sum < part * 460_000 || controller.signal.aborted) return;
+          abortedAt = performance.now();
+          controller.abort();
+        },
+      });
+      await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+      expect(performance.now() - abortedAt).toBeLessThan(250);
+      expect(await badBlobs(cacheDir)).toEqual([]);
+      server.options = { repositories };
+      expect(await contents(await downloadModel(MODEL_ID))).toEqual(servedContents(tinyRepository()));
+      expect(await incomplete(cacheDir)).toEqual([]);
+    },
+  );
 
   test('a body that does not notice', async () => {
     await hubTest({ repositories });
     const controller = new AbortController();
-    const io: HubIo = { ...hubIo, fetch: async (url, init) => {
-      if (!url.includes('/blob/')) return hubIo.fetch(url, init);
-      controller.abort();
-      return silentAnswer();
-    } };
-    await expect(downloadModel(MODEL_ID, { signal: controller.signal }, io)).rejects.toMatchObject({ name: 'AbortError' });
+    const io: HubIo = {
+      ...hubIo,
+      fetch: async (url, init) => {
+        if (!url.includes('/blob/')) return hubIo.fetch(url, init);
+        controller.abort();
+        return silentAnswer();
+      },
+    };
+    await expect(downloadModel(MODEL_ID, { signal: controller.signal }, io)).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 
   test('before anything: nobody is asked', async () => {
     const { server } = await hubTest({ repositories });
-    await expect(downloadModel(MODEL_ID, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(downloadModel(MODEL_ID, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
     expect(server.requests).toEqual([]);
   });
 
   test('while the hub does not answer', async () => {
     await hubTest({ repositories });
-    const never: HubIo = { ...hubIo, fetch: (_, { signal }) => new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))) };
-    await expect(downloadModel(MODEL_ID, { signal: AbortSignal.timeout(50) }, never)).rejects.toMatchObject({ name: 'TimeoutError' });
+    const never: HubIo = {
+      ...hubIo,
+      fetch: (_, { signal }) =>
+        new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    };
+    await expect(downloadModel(MODEL_ID, { signal: AbortSignal.timeout(50) }, never)).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
   });
 });
 
 describe('a full disk', () => {
   const full = (after: number): HubIo => {
     let written = 0;
-    return { ...impatientIo, write: async (handle, bytes, file) => {
-      if ((written += bytes.byteLength) > after) throw new Blip2Error('WRITE_FAILED', 'A file cannot be written', { where: file, got: 'ENOSPC' });
-      await hubIo.write(handle, bytes, file);
-    } };
+    return {
+      ...impatientIo,
+      write: async (handle, bytes, file) => {
+        if ((written += bytes.byteLength) > after)
+          throw new Blip2Error('WRITE_FAILED', 'A file cannot be written', { where: file, got: 'ENOSPC' });
+        await hubIo.write(handle, bytes, file);
+      },
+    };
   };
 
   test('after any number of bytes: nothing is left of what could not be written', async () => {
@@ -177,11 +249,16 @@ describe('a full disk', () => {
     const kept: number[] = [];
     for (let step = 0; step < 16; step++) {
       const target = join(cacheDir, String(step));
-      await expect(downloadModel(MODEL_ID, { cacheDir: target }, full(step * 28_000))).rejects.toMatchObject({ code: 'WRITE_FAILED', message: expect.stringContaining('ENOSPC') });
+      await expect(downloadModel(MODEL_ID, { cacheDir: target }, full(step * 28_000))).rejects.toMatchObject({
+        code: 'WRITE_FAILED',
+        message: expect.stringContaining('ENOSPC'),
+      });
       expect(await badBlobs(target)).toEqual([]);
       expect((await listing(target)).filter((line) => line.includes('incomplete'))).toEqual([]);
       kept.push((await readdir(join(target, repository, 'blobs'))).length);
-      expect(await contents(await downloadModel(MODEL_ID, { cacheDir: target }))).toEqual(servedContents(tinyRepository()));
+      expect(await contents(await downloadModel(MODEL_ID, { cacheDir: target }))).toEqual(
+        servedContents(tinyRepository()),
+      );
       expect((await listing(target)).filter((line) => line.includes('incomplete'))).toEqual([]);
     }
     expect(kept[0]).toBe(0);
@@ -190,12 +267,20 @@ describe('a full disk', () => {
 
   test('is seen before the first byte where the model cannot fit', async () => {
     const { server } = await hubTest({ repositories });
-    const enlarged: HubIo = { ...hubIo, fetch: async (url, init) => {
-      const response = await hubIo.fetch(url, init);
-      if (!url.includes('/tree/')) return response;
-      return new Response((await response.text()).replaceAll('"size":300000', '"size":9000000000000000'), { headers: response.headers });
-    } };
-    await expect(downloadModel(MODEL_ID, {}, enlarged)).rejects.toMatchObject({ code: 'WRITE_FAILED', message: expect.stringContaining('does not fit') });
+    const enlarged: HubIo = {
+      ...hubIo,
+      fetch: async (url, init) => {
+        const response = await hubIo.fetch(url, init);
+        if (!url.includes('/tree/')) return response;
+        return new Response((await response.text()).replaceAll('"size":300000', '"size":9000000000000000'), {
+          headers: response.headers,
+        });
+      },
+    };
+    await expect(downloadModel(MODEL_ID, {}, enlarged)).rejects.toMatchObject({
+      code: 'WRITE_FAILED',
+      message: expect.stringContaining('does not fit'),
+    });
     expect(server.requests.filter(({ path }) => path.includes('/resolve/'))).toEqual([]);
   });
 });
@@ -205,24 +290,40 @@ describe('faults by chance', () => {
   const rounds = Number(process.env['BLIP2_TEST_ROUNDS'] ?? 40);
   const quick = FAULTS.filter((fault) => !isSlow(fault));
 
-  test(`never leave a bad file under its name (seed ${seed})`, async () => {
-    const chance = seededChance(seed);
-    const small = { [MODEL_ID]: tinyRepository(30_000) };
-    const { server, cacheDir } = await hubTest({ repositories: small });
-    const outcomes = { done: 0, failed: 0 };
-    for (let round = 0; round < rounds; round++) {
-      const rate = chance() * 0.9;
-      server.options = { repositories: small, pace: { bytes: 1024 + Math.floor(chance() * 20_000), pause: 0 }, fault: () => (chance() < rate ? quick[Math.floor(chance() * quick.length)] : undefined) };
-      const target = join(cacheDir, String(Math.floor(round / 4)));
-      const run = await downloadModel(MODEL_ID, { cacheDir: target }, { ...impatientIo, sleep: async () => {} }).catch((error: unknown) => error);
-      if (run instanceof Error) expect(run).toMatchObject({ name: 'Blip2Error', code: expect.stringMatching(/^(?:DOWNLOAD_FAILED|INTEGRITY_FAILED)$/) });
-      else expect(await contents(String(run))).toEqual(servedContents(tinyRepository(30_000)));
-      outcomes[run instanceof Error ? 'failed' : 'done'] += 1;
-      expect(await badBlobs(target)).toEqual([]);
-    }
-    expect(outcomes.done).toBeGreaterThan(0);
-    expect(server.requests.length).toBeGreaterThan(rounds);
-  }, 240_000 + 500 * rounds);
+  test(
+    `never leave a bad file under its name (seed ${seed})`,
+    async () => {
+      const chance = seededChance(seed);
+      const small = { [MODEL_ID]: tinyRepository(30_000) };
+      const { server, cacheDir } = await hubTest({ repositories: small });
+      const outcomes = { done: 0, failed: 0 };
+      for (let round = 0; round < rounds; round++) {
+        const rate = chance() * 0.9;
+        server.options = {
+          repositories: small,
+          pace: { bytes: 1024 + Math.floor(chance() * 20_000), pause: 0 },
+          fault: () => (chance() < rate ? quick[Math.floor(chance() * quick.length)] : undefined),
+        };
+        const target = join(cacheDir, String(Math.floor(round / 4)));
+        const run = await downloadModel(
+          MODEL_ID,
+          { cacheDir: target },
+          { ...impatientIo, sleep: async () => {} },
+        ).catch((error: unknown) => error);
+        if (run instanceof Error)
+          expect(run).toMatchObject({
+            name: 'Blip2Error',
+            code: expect.stringMatching(/^(?:DOWNLOAD_FAILED|INTEGRITY_FAILED)$/),
+          });
+        else expect(await contents(String(run))).toEqual(servedContents(tinyRepository(30_000)));
+        outcomes[run instanceof Error ? 'failed' : 'done'] += 1;
+        expect(await badBlobs(target)).toEqual([]);
+      }
+      expect(outcomes.done).toBeGreaterThan(0);
+      expect(server.requests.length).toBeGreaterThan(rounds);
+    },
+    240_000 + 500 * rounds,
+  );
 });
 
 describe('the needed paths', () => {

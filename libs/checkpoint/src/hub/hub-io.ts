@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { writeAll } from '../pending-file.ts';
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { writeAll } from '../pending-file.ts';
 
 /** What a download does to the outer world. Tests hand in failures. */
 export interface HubIo {

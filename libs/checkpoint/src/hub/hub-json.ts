@@ -1,8 +1,9 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { failedStatus, type Asked } from './hub-status.ts';
-import { hubRequest, shown, type HubSession } from './hub-request.ts';
+
+import { hubRequest, type HubSession, shown } from './hub-request.ts';
+import { type Asked, failedStatus } from './hub-status.ts';
 import { readBody } from './read-body.ts';
-import { transient, withRetries, type Attempt } from './retry.ts';
+import { type Attempt, transient, withRetries } from './retry.ts';
 
 /** Questions about a repository are small; a page of 1,000 files is some 300 kB. */
 const MAX_JSON_BYTES = 32_000_000;
@@ -14,9 +15,16 @@ export interface JsonAnswer {
   readonly headers: Headers;
 }
 
-/** The JSON at an address of the hub. @throws Blip2Error `DOWNLOAD_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`; the signal's reason. */
+/**
+ * The JSON at an address of the hub. @throws Blip2Error `DOWNLOAD_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`; the signal's
+ * reason.
+ */
 export function hubJson(session: HubSession, address: string, asked: Asked): Promise<JsonAnswer> {
-  return withRetries(() => tryJson(session, address, asked), { io: session.io, signal: session.signal, attempts: ATTEMPTS });
+  return withRetries(() => tryJson(session, address, asked), {
+    io: session.io,
+    signal: session.signal,
+    attempts: ATTEMPTS,
+  });
 }
 
 async function tryJson(session: HubSession, address: string, asked: Asked): Promise<Attempt<JsonAnswer>> {
@@ -35,7 +43,12 @@ async function tryJson(session: HubSession, address: string, asked: Asked): Prom
     if ((size += chunk.byteLength) > MAX_JSON_BYTES) throw notTheHub(address, `more than ${MAX_JSON_BYTES} bytes`);
   }
   try {
-    return { value: { json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))), headers: response.headers } };
+    return {
+      value: {
+        json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))),
+        headers: response.headers,
+      },
+    };
   } catch (cause) {
     return transient(notTheHub(address, 'no JSON', cause));
   }
@@ -43,5 +56,10 @@ async function tryJson(session: HubSession, address: string, asked: Asked): Prom
 
 /** An answer that no hub gives: a portal that wants a login, a proxy, another service behind `HF_ENDPOINT`. */
 export function notTheHub(address: string, got: string, cause?: unknown): Blip2Error {
-  return new Blip2Error('DOWNLOAD_FAILED', 'This is not the answer of a hub', { where: shown(new URL(address)), got, cause, fix: 'Check HF_ENDPOINT and proxies' });
+  return new Blip2Error('DOWNLOAD_FAILED', 'This is not the answer of a hub', {
+    where: shown(new URL(address)),
+    got,
+    cause,
+    fix: 'Check HF_ENDPOINT and proxies',
+  });
 }

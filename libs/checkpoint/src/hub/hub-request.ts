@@ -1,7 +1,8 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { HubIo } from './hub-io.ts';
 import type { HubSettings } from './hub-settings.ts';
-import { transient, type Attempt } from './retry.ts';
+import { type Attempt, transient } from './retry.ts';
 
 /** One use of the hub. */
 export interface HubSession {
@@ -25,10 +26,16 @@ const MAX_REDIRECTS = 10;
 const USER_AGENT = '@blip2/checkpoint';
 
 /**
- * One GET, redirects followed. The token goes to the hub's own origin and nowhere else; encrypted never becomes unencrypted. An answer of any status
- * is a value; `transient` are failures of the network. @throws the signal's reason; Blip2Error `DOWNLOAD_FAILED` for redirects that are refused.
+ * One GET, redirects followed. The token goes to the hub's own origin and nowhere else; encrypted never becomes
+ * unencrypted. An answer of any status
+ * is a value; `transient` are failures of the network. @throws the signal's reason; Blip2Error `DOWNLOAD_FAILED` for
+ * redirects that are refused.
  */
-export async function hubRequest(session: HubSession, address: string, headers: Readonly<Record<string, string>> = {}): Promise<Attempt<Answer>> {
+export async function hubRequest(
+  session: HubSession,
+  address: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Attempt<Answer>> {
   let url = new URL(address);
   for (let followed = 0; followed <= MAX_REDIRECTS; followed++) {
     const attempt = await requestOnce(session, url, headers);
@@ -40,10 +47,17 @@ export async function hubRequest(session: HubSession, address: string, headers: 
     attempt.value.cancel();
     url = nextHop(url, location);
   }
-  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub redirects in a circle', { where: shown(new URL(address)), expected: `at most ${MAX_REDIRECTS} redirects` });
+  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub redirects in a circle', {
+    where: shown(new URL(address)),
+    expected: `at most ${MAX_REDIRECTS} redirects`,
+  });
 }
 
-async function requestOnce({ settings, io, signal }: HubSession, url: URL, headers: Readonly<Record<string, string>>): Promise<Attempt<Answer>> {
+async function requestOnce(
+  { settings, io, signal }: HubSession,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+): Promise<Attempt<Answer>> {
   signal?.throwIfAborted();
   const controller = new AbortController();
   const forward = (): void => controller.abort(signal?.reason);
@@ -58,7 +72,12 @@ async function requestOnce({ settings, io, signal }: HubSession, url: URL, heade
     const response = await io.fetch(url.href, {
       redirect: 'manual',
       signal: controller.signal,
-      headers: { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', ...headers, ...(isHub && settings.token !== undefined && { authorization: `Bearer ${settings.token}` }) },
+      headers: {
+        'user-agent': USER_AGENT,
+        'accept-encoding': 'identity',
+        ...headers,
+        ...(isHub && settings.token !== undefined && { authorization: `Bearer ${settings.token}` }),
+      },
     });
     return { value: { response, signal: controller.signal, cancel } };
   } catch (cause) {
@@ -73,14 +92,22 @@ async function requestOnce({ settings, io, signal }: HubSession, url: URL, heade
 function nextHop(from: URL, location: string): URL {
   const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && from.protocol === 'http:'))) return url;
-  throw new Blip2Error('DOWNLOAD_FAILED', 'A redirect leads off the encrypted web', { where: shown(from), expected: 'an https address', got: url?.protocol ?? 'an invalid address' });
+  throw new Blip2Error('DOWNLOAD_FAILED', 'A redirect leads off the encrypted web', {
+    where: shown(from),
+    expected: 'an https address',
+    got: url?.protocol ?? 'an invalid address',
+  });
 }
 
 function networkError(url: URL, cause: unknown, { answerTimeout }: HubSettings): Blip2Error {
   const timedOut = cause instanceof Error && cause.name === 'AbortError';
   const code = networkCode(cause);
   return new Blip2Error('DOWNLOAD_FAILED', timedOut ? 'The hub did not answer in time' : 'The hub cannot be reached', {
-    where: shown(url), cause, got: timedOut ? `nothing for ${answerTimeout / 1000} s` : (code ?? (cause instanceof Error ? cause.message : 'a failure')),
+    where: shown(url),
+    cause,
+    got: timedOut
+      ? `nothing for ${answerTimeout / 1000} s`
+      : (code ?? (cause instanceof Error ? cause.message : 'a failure')),
     fix: 'Check the connection, HF_ENDPOINT and proxies, or work with what is in the cache: localFilesOnly',
   });
 }

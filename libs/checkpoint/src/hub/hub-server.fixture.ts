@@ -15,8 +15,36 @@ export interface ServedRepository {
 
 /** What goes wrong with one answer. */
 export type Fault =
-  | 'flip' | 'short' | 'cut' | 'long' | 'ignore-range' | 'wrong-range' | 'html' | 'html-status' | 'gzip' | 'throttle' | 'unavailable' | 'expired' | 'stuck' | 'trickle';
-export const FAULTS: readonly Fault[] = ['flip', 'short', 'cut', 'long', 'ignore-range', 'wrong-range', 'html', 'html-status', 'gzip', 'throttle', 'unavailable', 'expired', 'stuck', 'trickle'];
+  | 'flip'
+  | 'short'
+  | 'cut'
+  | 'long'
+  | 'ignore-range'
+  | 'wrong-range'
+  | 'html'
+  | 'html-status'
+  | 'gzip'
+  | 'throttle'
+  | 'unavailable'
+  | 'expired'
+  | 'stuck'
+  | 'trickle';
+export const FAULTS: readonly Fault[] = [
+  'flip',
+  'short',
+  'cut',
+  'long',
+  'ignore-range',
+  'wrong-range',
+  'html',
+  'html-status',
+  'gzip',
+  'throttle',
+  'unavailable',
+  'expired',
+  'stuck',
+  'trickle',
+];
 
 export interface ServedRequest {
   readonly host: 'hub' | 'storage';
@@ -67,7 +95,9 @@ function store(path: string, given: Uint8Array | string, largeFrom: number): Sto
   const content = typeof given === 'string' ? new TextEncoder().encode(given) : given;
   const sha256 = createHash('sha256').update(content).digest('hex');
   const isLarge = content.byteLength >= largeFrom;
-  const pointer = new TextEncoder().encode(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${content.byteLength}\n`);
+  const pointer = new TextEncoder().encode(
+    `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${content.byteLength}\n`,
+  );
   return { path, content, isLarge, sha256, oid: gitSha1(isLarge ? pointer : content) };
 }
 
@@ -75,38 +105,63 @@ function store(path: string, given: Uint8Array | string, largeFrom: number): Sto
 export async function startHubServer(initial: HubServerOptions = {}): Promise<HubServer> {
   const requests: ServedRequest[] = [];
   const state = { options: initial };
-  const serve = (host: 'hub' | 'storage') => async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const request: ServedRequest = { host, method: message.method ?? '', path: message.url ?? '', headers: message.headers, sent: 0 };
-    requests.push(request);
-    response.on('error', () => {});
-    await (host === 'hub' ? serveHub : serveStorage)(request, response).catch(() => response.destroy());
-  };
+  const serve =
+    (host: 'hub' | 'storage') =>
+    async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+      const request: ServedRequest = {
+        host,
+        method: message.method ?? '',
+        path: message.url ?? '',
+        headers: message.headers,
+        sent: 0,
+      };
+      requests.push(request);
+      response.on('error', () => {});
+      await (host === 'hub' ? serveHub : serveStorage)(request, response).catch(() => response.destroy());
+    };
   const largeFrom = (): number => state.options.largeFrom ?? 1000;
   const find = (id: string): ServedRepository | undefined => state.options.repositories?.[id];
-  const filesOf = ({ files }: ServedRepository): Stored[] => Object.entries(files).map(([path, content]) => store(path, content, largeFrom()));
+  const filesOf = ({ files }: ServedRepository): Stored[] =>
+    Object.entries(files).map(([path, content]) => store(path, content, largeFrom()));
 
   async function serveHub(request: ServedRequest, response: ServerResponse): Promise<void> {
     const url = new URL(request.path, 'http://hub');
-    const api = /^\/api\/models\/(?<id>[^/]+(?:\/[^/]+)?)\/(?<kind>revision|tree)\/(?<revision>[^/]+)$/.exec(url.pathname)?.groups;
+    const api = /^\/api\/models\/(?<id>[^/]+(?:\/[^/]+)?)\/(?<kind>revision|tree)\/(?<revision>[^/]+)$/.exec(
+      url.pathname,
+    )?.groups;
     const file = /^\/(?<id>[^/]+(?:\/[^/]+)?)\/resolve\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(url.pathname)?.groups;
     const { id = '', kind, revision = '', path = '' } = api ?? file ?? {};
     const repository = find(id);
     if (!repository) return refuse(response, 401, 'RepoNotFound');
     const commit = repository.commit ?? DEFAULT_COMMIT;
-    if ((repository.access ?? 'public') !== 'public' && request.headers.authorization !== `Bearer ${state.options.token}`) return refuse(response, 401, repository.access === 'gated' ? 'GatedRepo' : 'RepoNotFound');
-    if (decodeURIComponent(revision) !== 'main' && revision !== commit) return refuse(response, 404, 'RevisionNotFound');
+    if (
+      (repository.access ?? 'public') !== 'public' &&
+      request.headers.authorization !== `Bearer ${state.options.token}`
+    )
+      return refuse(response, 401, repository.access === 'gated' ? 'GatedRepo' : 'RepoNotFound');
+    if (decodeURIComponent(revision) !== 'main' && revision !== commit)
+      return refuse(response, 404, 'RevisionNotFound');
     response.setHeader('x-repo-commit', commit);
     if (kind === 'revision') return json(response, describe(id, repository, commit));
     if (kind === 'tree') return page(url, filesOf(repository), response);
     const stored = filesOf(repository).find((each) => each.path === decodeURIComponent(path));
     if (!stored) return refuse(response, 404, 'EntryNotFound');
     if (!stored.isLarge) return body(request, response, stored.content, `"${stored.oid}"`);
-    response.writeHead(302, { location: `${storage}/blob/${stored.sha256}?signature=secret`, 'x-linked-etag': `"${stored.sha256}"`, 'x-linked-size': stored.content.byteLength, 'content-length': 0 }).end();
+    response
+      .writeHead(302, {
+        location: `${storage}/blob/${stored.sha256}?signature=secret`,
+        'x-linked-etag': `"${stored.sha256}"`,
+        'x-linked-size': stored.content.byteLength,
+        'content-length': 0,
+      })
+      .end();
   }
 
   async function serveStorage(request: ServedRequest, response: ServerResponse): Promise<void> {
     const sha256 = /^\/blob\/([0-9a-f]{64})/.exec(request.path)?.[1];
-    const stored = Object.values(state.options.repositories ?? {}).flatMap(filesOf).find((each) => each.sha256 === sha256);
+    const stored = Object.values(state.options.repositories ?? {})
+      .flatMap(filesOf)
+      .find((each) => each.sha256 === sha256);
     if (!stored) return refuse(response, 404, '');
     await body(request, response, stored.content, `"${createHash('md5').update(stored.content).digest('hex')}"`);
   }
@@ -117,7 +172,13 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     const folders = new Set(files.map(({ path }) => path.split('/').slice(0, -1).join('/')).filter(Boolean));
     const entries = [
       ...[...folders].map((path) => ({ type: 'directory', oid: '0'.repeat(40), size: 0, path })),
-      ...files.map(({ path, content, isLarge, sha256, oid }) => ({ type: 'file', oid, size: content.byteLength, path, ...(isLarge && { lfs: { oid: sha256, size: content.byteLength, pointerSize: 134 } }) })),
+      ...files.map(({ path, content, isLarge, sha256, oid }) => ({
+        type: 'file',
+        oid,
+        size: content.byteLength,
+        path,
+        ...(isLarge && { lfs: { oid: sha256, size: content.byteLength, pointerSize: 134 } }),
+      })),
     ];
     if (to < entries.length) {
       url.searchParams.set('cursor', String(to));
@@ -126,13 +187,19 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     json(response, entries.slice(from, to));
   }
 
-  async function body(request: ServedRequest, response: ServerResponse, content: Uint8Array, etag: string): Promise<void> {
+  async function body(
+    request: ServedRequest,
+    response: ServerResponse,
+    content: Uint8Array,
+    etag: string,
+  ): Promise<void> {
     const { options } = state;
     const fault = request.method === 'GET' ? options.fault?.(request) : undefined;
     if (fault === 'throttle') return refuse(response, 429, '', { 'retry-after': '0' });
     if (fault === 'unavailable') return refuse(response, 503, '');
     if (fault === 'expired') return refuse(response, request.host === 'hub' ? 500 : 403, '');
-    if (fault === 'html-status') return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
+    if (fault === 'html-status')
+      return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
     if (fault === 'html') return void response.writeHead(200).end('<html>Please log in</html>'.padEnd(200));
     const [, asked, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const unchanged = request.headers['if-range'] === undefined || request.headers['if-range'] === etag;
@@ -147,7 +214,13 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     await send(request, response, content.slice(first, end), isPart ? 206 : 200, fault);
   }
 
-  async function send(request: ServedRequest, response: ServerResponse, whole: Uint8Array, status: number, fault: Fault | undefined): Promise<void> {
+  async function send(
+    request: ServedRequest,
+    response: ServerResponse,
+    whole: Uint8Array,
+    status: number,
+    fault: Fault | undefined,
+  ): Promise<void> {
     const half = Math.floor(whole.byteLength / 2);
     let bytes = new Uint8Array(whole);
     if (fault === 'flip' && bytes[half] !== undefined) bytes[half] ^= 1;
@@ -178,7 +251,10 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     response.end();
   }
 
-  const servers = [createServer((message, response) => void serve('hub')(message, response)), createServer((message, response) => void serve('storage')(message, response))];
+  const servers = [
+    createServer((message, response) => void serve('hub')(message, response)),
+    createServer((message, response) => void serve('storage')(message, response)),
+  ];
   const [hub = '', storageAddress = ''] = await Promise.all(servers.map(listen));
   // Another host by name, as a storage is: Python's client looks at names without ports.
   const storage = storageAddress.replace('127.0.0.1', 'localhost');
@@ -186,13 +262,35 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     for (const server of servers) server.closeAllConnections();
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   };
-  return { endpoint: hub, storage, requests, close, [Symbol.asyncDispose]: close, get options() { return state.options; }, set options(options) { state.options = options; } };
+  return {
+    endpoint: hub,
+    storage,
+    requests,
+    close,
+    [Symbol.asyncDispose]: close,
+    get options() {
+      return state.options;
+    },
+    set options(options) {
+      state.options = options;
+    },
+  };
 }
 
 function describe(id: string, { licence, files }: ServedRepository, commit: string): unknown {
   return {
-    _id: '0', id, modelId: id, sha: commit, private: false, gated: false, disabled: false, downloads: 0, likes: 0, tags: licence === undefined ? [] : [`license:${licence}`],
-    siblings: Object.keys(files).map((rfilename) => ({ rfilename })), ...(licence !== undefined && { cardData: { license: licence } }),
+    _id: '0',
+    id,
+    modelId: id,
+    sha: commit,
+    private: false,
+    gated: false,
+    disabled: false,
+    downloads: 0,
+    likes: 0,
+    tags: licence === undefined ? [] : [`license:${licence}`],
+    siblings: Object.keys(files).map((rfilename) => ({ rfilename })),
+    ...(licence !== undefined && { cardData: { license: licence } }),
   };
 }
 
@@ -217,5 +315,7 @@ function refuse(response: ServerResponse, status: number, code: string, headers:
 }
 
 function listen(server: Server): Promise<string> {
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)));
+  return new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)),
+  );
 }

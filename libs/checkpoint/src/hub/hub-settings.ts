@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
 
 /** Where the hub and its cache are, and how to talk to it. */
@@ -12,7 +13,10 @@ export interface HubSettings {
   readonly token: string | undefined;
   /** Never ask the network. */
   readonly offline: boolean;
-  /** Whether the files of a snapshot may be links to blobs. Where links turn out to be impossible, files are copied all the same. */
+  /**
+   * Whether the files of a snapshot may be links to blobs. Where links turn out to be impossible, files are copied all
+   * the same.
+   */
   readonly symlinks: boolean;
   /** Milliseconds until an answer begins. */
   readonly answerTimeout: number;
@@ -21,7 +25,10 @@ export interface HubSettings {
 }
 
 export interface HubOptions {
-  /** Default: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `XDG_CACHE_HOME/huggingface/hub`, else `~/.cache/huggingface/hub`, as in Python. */
+  /**
+   * Default: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `XDG_CACHE_HOME/huggingface/hub`, else
+   * `~/.cache/huggingface/hub`, as in Python.
+   */
   readonly cacheDir?: string;
   /** Default: `HF_TOKEN`, else the file that `hf auth login` writes. Sent to the hub's own host only. */
   readonly token?: string;
@@ -35,10 +42,16 @@ const PUBLIC_ENDPOINT = 'https://huggingface.co';
 /** Seconds, as `huggingface_hub` has them. */
 const DEFAULT_TIMEOUT = 10;
 
-/** The settings that the options and the `HF_*` variables give. @throws Blip2Error `INVALID_ARGUMENT` for an impossible endpoint or token. */
+/**
+ * The settings that the options and the `HF_*` variables give. @throws Blip2Error `INVALID_ARGUMENT` for an impossible
+ * endpoint or token.
+ */
 export async function hubSettings(options: HubOptions = {}, variables: Variables = process.env): Promise<HubSettings> {
   const value = (name: string): string | undefined => variables[name] || undefined;
-  const home = expand(value('HF_HOME') ?? join(value('XDG_CACHE_HOME') ?? join('~', '.cache'), 'huggingface'), variables);
+  const home = expand(
+    value('HF_HOME') ?? join(value('XDG_CACHE_HOME') ?? join('~', '.cache'), 'huggingface'),
+    variables,
+  );
   const cacheFolder = options.cacheDir ?? value('HF_HUB_CACHE') ?? value('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub');
   return {
     endpoint: checkedEndpoint(value('HF_ENDPOINT') ?? PUBLIC_ENDPOINT),
@@ -67,7 +80,10 @@ function milliseconds(seconds: string | undefined): number {
 
 /** `~`, `$NAME` and `${NAME}`, as Python expands them in these variables. An unknown name stays as it is. */
 function expand(path: string, variables: Variables): string {
-  const named = path.replace(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced: string | undefined, bare: string | undefined) => variables[braced ?? bare ?? ''] ?? whole);
+  const named = path.replace(
+    /\$(?:\{(\w+)\}|(\w+))/g,
+    (whole, braced: string | undefined, bare: string | undefined) => variables[braced ?? bare ?? ''] ?? whole,
+  );
   return /^~(?=$|[\\/])/.test(named) ? join(variables['HOME'] || homedir(), named.slice(1)) : named;
 }
 
@@ -83,11 +99,18 @@ async function implicitToken(home: string, variables: Variables): Promise<string
 /** A token with other characters would be refused by `fetch`, which repeats it in its message. */
 function checkedToken(token: string | undefined): string | undefined {
   if (token === undefined || /^[\x21-\x7e]{1,4096}$/.test(token)) return token;
-  throw new Blip2Error('INVALID_ARGUMENT', 'The token of the hub holds characters that no token has', { where: 'token', fix: 'Copy it again from the settings of your account' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'The token of the hub holds characters that no token has', {
+    where: 'token',
+    fix: 'Copy it again from the settings of your account',
+  });
 }
 
 function checkedEndpoint(endpoint: string): string {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '' && url.hash === '') return url.href.replace(/\/+$/, '');
-  throw new Blip2Error('INVALID_ARGUMENT', 'The address of the hub is not valid', { where: 'HF_ENDPOINT', expected: 'an http(s) address without user and query' });
+  if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '' && url.hash === '')
+    return url.href.replace(/\/+$/, '');
+  throw new Blip2Error('INVALID_ARGUMENT', 'The address of the hub is not valid', {
+    where: 'HF_ENDPOINT',
+    expected: 'an http(s) address without user and query',
+  });
 }

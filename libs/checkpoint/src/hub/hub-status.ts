@@ -1,6 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { shown, type HubSession } from './hub-request.ts';
-import { retryAfter, transient, type Transient } from './retry.ts';
+
+import { type HubSession, shown } from './hub-request.ts';
+import { retryAfter, type Transient, transient } from './retry.ts';
 
 /** What was asked for, for messages. */
 export interface Asked {
@@ -14,28 +15,64 @@ export function failedStatus(response: Response, { settings }: HubSession, { id,
   const where = response.url === '' ? id : shown(new URL(response.url));
   const isStorage = response.url !== '' && new URL(response.url).origin !== new URL(settings.endpoint).origin;
   // Addresses of the storage are signed for a while: the hub gives a new one.
-  if (isStorage) return transient(new Blip2Error('DOWNLOAD_FAILED', 'The storage of the hub refuses', { where, got: `status ${status}`, fix: 'Try again later' }), waitOf(headers));
+  if (isStorage)
+    return transient(
+      new Blip2Error('DOWNLOAD_FAILED', 'The storage of the hub refuses', {
+        where,
+        got: `status ${status}`,
+        fix: 'Try again later',
+      }),
+      waitOf(headers),
+    );
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    const failure = new Blip2Error('DOWNLOAD_FAILED', status === 429 ? 'The hub asks for fewer requests' : 'The hub is in trouble', { where, got: `status ${status}`, fix: 'Try again later' });
+    const failure = new Blip2Error(
+      'DOWNLOAD_FAILED',
+      status === 429 ? 'The hub asks for fewer requests' : 'The hub is in trouble',
+      { where, got: `status ${status}`, fix: 'Try again later' },
+    );
     return transient(failure, waitOf(headers));
   }
   const reason = headers.get('x-error-code');
   if (reason === 'RevisionNotFound') {
-    throw new Blip2Error('NOT_FOUND', 'The repository has no such revision', { where: id, got: revision, fix: 'Give a branch, a tag or a commit of it' });
+    throw new Blip2Error('NOT_FOUND', 'The repository has no such revision', {
+      where: id,
+      got: revision,
+      fix: 'Give a branch, a tag or a commit of it',
+    });
   }
   if (reason === 'GatedRepo') {
-    throw new Blip2Error('UNAUTHORIZED', 'The repository asks its users to agree to its terms first', { where: id, fix: `Agree to them at ${settings.endpoint}/${id}, then give a token of that account (HF_TOKEN)` });
+    throw new Blip2Error('UNAUTHORIZED', 'The repository asks its users to agree to its terms first', {
+      where: id,
+      fix: `Agree to them at ${settings.endpoint}/${id}, then give a token of that account (HF_TOKEN)`,
+    });
   }
   // The hub does not tell strangers which private repositories exist.
   if (status === 401 && reason !== 'RepoNotFound' && settings.token !== undefined) {
-    throw new Blip2Error('UNAUTHORIZED', 'The hub does not accept the token', { where: id, fix: 'Give another token (HF_TOKEN), or none for public repositories' });
+    throw new Blip2Error('UNAUTHORIZED', 'The hub does not accept the token', {
+      where: id,
+      fix: 'Give another token (HF_TOKEN), or none for public repositories',
+    });
   }
   if (status === 401 || status === 404 || reason === 'RepoNotFound') {
-    const fix = settings.token === undefined ? 'Check the name; a private repository needs a token (HF_TOKEN)' : 'Check the name, and that the token may read it';
-    throw new Blip2Error('NOT_FOUND', reason === 'EntryNotFound' ? 'The repository has no such file' : 'The hub has no such repository', { where: reason === 'EntryNotFound' ? where : id, fix });
+    const fix =
+      settings.token === undefined
+        ? 'Check the name; a private repository needs a token (HF_TOKEN)'
+        : 'Check the name, and that the token may read it';
+    throw new Blip2Error(
+      'NOT_FOUND',
+      reason === 'EntryNotFound' ? 'The repository has no such file' : 'The hub has no such repository',
+      { where: reason === 'EntryNotFound' ? where : id, fix },
+    );
   }
-  if (status === 403) throw new Blip2Error('UNAUTHORIZED', 'The hub does not allow this', { where, fix: 'Give a token that may read the repository (HF_TOKEN)' });
-  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub gave an answer that was not expected', { where, got: `status ${status}` });
+  if (status === 403)
+    throw new Blip2Error('UNAUTHORIZED', 'The hub does not allow this', {
+      where,
+      fix: 'Give a token that may read the repository (HF_TOKEN)',
+    });
+  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub gave an answer that was not expected', {
+    where,
+    got: `status ${status}`,
+  });
 }
 
 function waitOf(headers: Headers): { readonly retryAfter?: number } {

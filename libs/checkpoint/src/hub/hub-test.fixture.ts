@@ -2,15 +2,20 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+
 import { onTestFinished, vi } from 'vitest';
-import { hubIo, type HubIo } from './hub-io.ts';
+
+import { type HubIo, hubIo } from './hub-io.ts';
+import { type HubServer, type HubServerOptions, type ServedRepository, startHubServer } from './hub-server.fixture.ts';
 import { MODEL_ID, NEEDED_PATHS, tinyRepository } from './tiny-repository.fixture.ts';
-import { startHubServer, type HubServer, type HubServerOptions, type ServedRepository } from './hub-server.fixture.ts';
 
 export { MODEL_ID, NEEDED_PATHS, noise, tinyRepository } from './tiny-repository.fixture.ts';
 
 /** The real input and output without the waiting. */
-export const impatientIo: HubIo = { ...hubIo, sleep: async (milliseconds, signal) => hubIo.sleep(Math.min(milliseconds, 20), signal) };
+export const impatientIo: HubIo = {
+  ...hubIo,
+  sleep: async (milliseconds, signal) => hubIo.sleep(Math.min(milliseconds, 20), signal),
+};
 
 export interface HubTest {
   readonly server: HubServer;
@@ -18,7 +23,9 @@ export interface HubTest {
 }
 
 /** A server and an empty cache, for the time of a test; all `HF_*` variables name these and nothing else. */
-export async function hubTest(options: HubServerOptions = { repositories: { [MODEL_ID]: tinyRepository() } }): Promise<HubTest> {
+export async function hubTest(
+  options: HubServerOptions = { repositories: { [MODEL_ID]: tinyRepository() } },
+): Promise<HubTest> {
   const server = await startHubServer(options);
   const cacheDir = await temporaryCache();
   onTestFinished(() => server.close());
@@ -28,7 +35,16 @@ export async function hubTest(options: HubServerOptions = { repositories: { [MOD
 }
 
 export function hubVariables(endpoint: string, cacheDir: string): Record<string, string> {
-  return { HF_ENDPOINT: endpoint, HF_HOME: join(cacheDir, 'home'), HF_HUB_CACHE: cacheDir, HF_TOKEN: '', HF_HUB_OFFLINE: '', HF_HUB_DISABLE_SYMLINKS: '', HF_HUB_DOWNLOAD_TIMEOUT: '5', HF_HUB_ETAG_TIMEOUT: '5' };
+  return {
+    HF_ENDPOINT: endpoint,
+    HF_HOME: join(cacheDir, 'home'),
+    HF_HUB_CACHE: cacheDir,
+    HF_TOKEN: '',
+    HF_HUB_OFFLINE: '',
+    HF_HUB_DISABLE_SYMLINKS: '',
+    HF_HUB_DOWNLOAD_TIMEOUT: '5',
+    HF_HUB_ETAG_TIMEOUT: '5',
+  };
 }
 
 export async function temporaryCache(): Promise<string> {
@@ -37,14 +53,21 @@ export async function temporaryCache(): Promise<string> {
   return folder;
 }
 
-/** Every file and link below a folder: `path` or `path -> target`, sorted. Locks of Python's client are empty files that say nothing. */
+/**
+ * Every file and link below a folder: `path` or `path -> target`, sorted. Locks of Python's client are empty files that
+ * say nothing.
+ */
 export async function listing(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true, withFileTypes: true });
-  const lines = await Promise.all(names.filter((entry) => !entry.isDirectory()).map(async (entry) => {
-    const path = join(entry.parentPath, entry.name);
-    const name = relative(folder, path);
-    return (await lstat(path)).isSymbolicLink() ? `${name} -> ${await readlink(path)}` : name;
-  }));
+  const lines = await Promise.all(
+    names
+      .filter((entry) => !entry.isDirectory())
+      .map(async (entry) => {
+        const path = join(entry.parentPath, entry.name);
+        const name = relative(folder, path);
+        return (await lstat(path)).isSymbolicLink() ? `${name} -> ${await readlink(path)}` : name;
+      }),
+  );
   return lines.filter((line) => !line.startsWith('.locks/') && !line.startsWith('home/')).toSorted();
 }
 
@@ -55,18 +78,31 @@ export async function badBlobs(cacheDir: string, id: string = MODEL_ID): Promise
   for (const name of await readdir(folder).catch(() => [])) {
     if (name.endsWith('.incomplete')) continue;
     const content = await readFile(join(folder, name));
-    const digest = name.length === 64 ? createHash('sha256').update(content) : createHash('sha1').update(`blob ${content.length}\0`).update(content);
+    const digest =
+      name.length === 64
+        ? createHash('sha256').update(content)
+        : createHash('sha1').update(`blob ${content.length}\0`).update(content);
     if (digest.digest('hex') !== name) bad.push(name);
   }
   return bad;
 }
 
 /** The contents of a snapshot, to compare with the repository. */
-export async function contents(folder: string, paths: readonly string[] = NEEDED_PATHS): Promise<Record<string, string>> {
-  return Object.fromEntries(await Promise.all(paths.map(async (path) => [path, (await readFile(join(folder, path))).toString('base64')] as const)));
+export async function contents(
+  folder: string,
+  paths: readonly string[] = NEEDED_PATHS,
+): Promise<Record<string, string>> {
+  return Object.fromEntries(
+    await Promise.all(
+      paths.map(async (path) => [path, (await readFile(join(folder, path))).toString('base64')] as const),
+    ),
+  );
 }
 
-export function servedContents({ files }: ServedRepository, paths: readonly string[] = NEEDED_PATHS): Record<string, string> {
+export function servedContents(
+  { files }: ServedRepository,
+  paths: readonly string[] = NEEDED_PATHS,
+): Record<string, string> {
   return Object.fromEntries(paths.map((path) => [path, Buffer.from(files[path] ?? '').toString('base64')]));
 }
 

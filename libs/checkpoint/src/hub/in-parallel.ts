@@ -1,7 +1,13 @@
 /**
- * Works on all items, at most `limit` at a time, in order. The first failure calls the others off through their signal, and is thrown once all have stopped.
+ * Works on all items, at most `limit` at a time, in order. The first failure calls the others off through their signal,
+ * and is thrown once all have stopped.
  */
-export async function inParallel<T>(items: readonly T[], limit: number, signal: AbortSignal | undefined, work: (item: T, signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  signal: AbortSignal | undefined,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const controller = new AbortController();
   const forward = (): void => controller.abort(signal?.reason);
   if (signal?.aborted) forward();

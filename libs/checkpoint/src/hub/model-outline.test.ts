@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { DEFAULT_COMMIT } from './hub-server.fixture.ts';
 import { hubTest, impatientIo, listing } from './hub-test.fixture.ts';
@@ -11,7 +13,11 @@ const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safete
 
 /** A safetensors file of one float32 tensor, its header padded with spaces to `headerBytes`. */
 function weights(name: string, elements: number, headerBytes = 0): Uint8Array {
-  const header = Buffer.from(JSON.stringify({ [name]: { dtype: 'F32', shape: [elements], data_offsets: [0, 4 * elements] } }).padEnd(headerBytes));
+  const header = Buffer.from(
+    JSON.stringify({ [name]: { dtype: 'F32', shape: [elements], data_offsets: [0, 4 * elements] } }).padEnd(
+      headerBytes,
+    ),
+  );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([length, header, Buffer.alloc(4 * elements, 1)]);
@@ -21,10 +27,12 @@ function repository() {
   return {
     licence: 'mit',
     files: {
-      'config.json': '{"model_type":"blip-2"}', 'tokenizer.json': Buffer.alloc(5000),
+      'config.json': '{"model_type":"blip-2"}',
+      'tokenizer.json': Buffer.alloc(5000),
       'model.safetensors.index.json': JSON.stringify({ metadata: {}, weight_map: { a: shards[0], b: shards[1] } }),
       // The second header is longer than what is asked for first.
-      [shards[0]]: weights('a', 2_000_000), [shards[1]]: weights('b', 1_000_000, 300_000),
+      [shards[0]]: weights('a', 2_000_000),
+      [shards[1]]: weights('b', 1_000_000, 300_000),
     },
   };
 }
@@ -34,11 +42,19 @@ describe('outlineModel', () => {
     const { server, cacheDir } = await hubTest({ repositories: { [id]: repository() } });
     await using outline = await outlineModel(id);
     const { tensors, byteLength } = await openCheckpoint(outline.folder);
-    expect([...tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([['a', [2_000_000]], ['b', [1_000_000]]]);
+    expect([...tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([
+      ['a', [2_000_000]],
+      ['b', [1_000_000]],
+    ]);
     expect(byteLength).toBe(12_000_000);
     expect(await readFile(join(outline.folder, 'config.json'), 'utf8')).toBe('{"model_type":"blip-2"}');
     expect((await stat(join(outline.folder, 'tokenizer.json'))).size).toBe(0);
-    expect(outline.plan).toMatchObject({ id, commit: DEFAULT_COMMIT, licence: 'mit', missingBytes: outline.plan.totalBytes });
+    expect(outline.plan).toMatchObject({
+      id,
+      commit: DEFAULT_COMMIT,
+      licence: 'mit',
+      missingBytes: outline.plan.totalBytes,
+    });
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(1_200_000);
     expect(server.requests.some(({ path }) => path.includes('tokenizer'))).toBe(false);
     expect(await listing(cacheDir)).toEqual([]);
@@ -46,7 +62,11 @@ describe('outlineModel', () => {
 
   test('takes no more than it asked for from a server that knows no ranges, and tries again after a failure', async () => {
     let failures = 0;
-    const { server } = await hubTest({ repositories: { [id]: repository() }, pace: { bytes: 65_536, pause: 1 }, fault: ({ path }) => (path.includes('config.json') && failures++ === 0 ? 'unavailable' : 'ignore-range') });
+    const { server } = await hubTest({
+      repositories: { [id]: repository() },
+      pace: { bytes: 65_536, pause: 1 },
+      fault: ({ path }) => (path.includes('config.json') && failures++ === 0 ? 'unavailable' : 'ignore-range'),
+    });
     await using outline = await outlineModel(id, {}, impatientIo);
     expect((await openCheckpoint(outline.folder)).byteLength).toBe(12_000_000);
     expect(failures).toBeGreaterThan(1);

@@ -1,22 +1,24 @@
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '../make-folder.ts';
+
 import { LENGTH_BYTES } from '../header.ts';
 import { MAX_HEADER_BYTES } from '../limits.ts';
+import { makeFolder } from '../make-folder.ts';
 import { INDEX_FILE } from '../open-checkpoint.ts';
 import { offlineError } from './cached-snapshot.ts';
-import { hubIo, type HubIo } from './hub-io.ts';
+import { fetchStart, type RemoteFile } from './fetch-start.ts';
+import { type HubIo, hubIo } from './hub-io.ts';
 import type { HubSession } from './hub-request.ts';
 import { hubSettings } from './hub-settings.ts';
 import { inParallel } from './in-parallel.ts';
-import { DEFAULT_REVISION, prepareDownload, type DownloadPlan, type PlanOptions } from './plan-download.ts';
-import { fetchStart, type RemoteFile } from './fetch-start.ts';
+import { DEFAULT_REVISION, type DownloadPlan, type PlanOptions, prepareDownload } from './plan-download.ts';
 
 /** A model of the hub as far as it can be known without its weights. */
 export interface ModelOutline extends AsyncDisposable {
   /**
-   * A temporary folder with `config.json`, the index of the shards, and weight files that have the header and the size of the real ones and holes in place of the weights. Other
+   * A temporary folder with `config.json`, the index of the shards, and weight files that have the header and the size
+   * of the real ones and holes in place of the weights. Other
    * files are there and empty. It goes away with the outline.
    */
   readonly folder: string;
@@ -34,7 +36,8 @@ const MAX_PARALLEL = 4;
 
 /**
  * Reads configuration and headers of a model that is not here, by ranged requests: some hundred kB of many GB.
- * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE`, `INVALID_ARGUMENT`; the signal's reason.
+ * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE`, `INVALID_ARGUMENT`; the
+ * signal's reason.
  */
 export async function outlineModel(id: string, options: PlanOptions = {}, io: HubIo = hubIo): Promise<ModelOutline> {
   const settings = await hubSettings(options);
@@ -44,7 +47,9 @@ export async function outlineModel(id: string, options: PlanOptions = {}, io: Hu
   const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) => outlineFile({ ...session, signal }, { id, commit: plan.commit, ...file }, join(folder, file.path)));
+    await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) =>
+      outlineFile({ ...session, signal }, { id, commit: plan.commit, ...file }, join(folder, file.path)),
+    );
   } catch (error) {
     await dispose();
     throw error;
@@ -54,7 +59,8 @@ export async function outlineModel(id: string, options: PlanOptions = {}, io: Hu
 
 async function outlineFile(session: HubSession, file: RemoteFile, path: string): Promise<void> {
   await makeFolder(dirname(path));
-  if (READ_WHOLE.has(file.path)) return writeFile(path, await fetchStart(session, file, Math.min(file.size, MAX_JSON_BYTES)));
+  if (READ_WHOLE.has(file.path))
+    return writeFile(path, await fetchStart(session, file, Math.min(file.size, MAX_JSON_BYTES)));
   if (!file.path.endsWith('.safetensors')) return writeFile(path, '');
   const handle = await open(path, 'w');
   try {
@@ -65,7 +71,10 @@ async function outlineFile(session: HubSession, file: RemoteFile, path: string):
   }
 }
 
-/** The length of the header and the header; of a file that says something impossible the first bytes, which whoever reads it will refuse. */
+/**
+ * The length of the header and the header; of a file that says something impossible the first bytes, which whoever
+ * reads it will refuse.
+ */
 async function fetchHeader(session: HubSession, file: RemoteFile): Promise<Uint8Array> {
   const first = await fetchStart(session, file, Math.min(file.size, FIRST_BYTES));
   if (first.byteLength < LENGTH_BYTES) return first;

@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { constants, lstat, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { constants, type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { CHUNK_BYTES } from '../limits.ts';
 import { writing } from '../pending-file.ts';
-import { contentHash, type ContentHash } from './content-hash.ts';
 import { isRunning, processName } from '../process-identity.ts';
+import { type ContentHash, contentHash } from './content-hash.ts';
 import { etagOf, type RepositoryFile } from './repository.ts';
 
 /**
- * The beginning of a file that is on its way: `blobs/ETAG.OWNER-RANDOM.incomplete`, which Python's cache tools know as an unfinished download. The owner
+ * The beginning of a file that is on its way: `blobs/ETAG.OWNER-RANDOM.incomplete`, which Python's cache tools know as
+ * an unfinished download. The owner
  * is the process that writes it, or `free` if it stopped in good order.
  */
 export interface PartialFile {
@@ -20,7 +22,10 @@ export interface PartialFile {
   size: number;
 }
 
-/** A file that its owner, who cannot be asked, has not touched for this long has been given up, in ms. No pause between two tries is longer. */
+/**
+ * A file that its owner, who cannot be asked, has not touched for this long has been given up, in ms. No pause between
+ * two tries is longer.
+ */
 const ABANDONED_AFTER = 3_600_000;
 const PARTIAL_PATTERN = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9a-f]{8}-\d+)-[0-9a-f]{8}\.incomplete$/;
 
@@ -38,8 +43,15 @@ export async function createPartial(blobs: string, file: RepositoryFile): Promis
   return { path, handle: await writing(path, open(path, 'wx+')), hash: contentHash(file), size: 0 };
 }
 
-/** Goes on with the longest beginning that nobody works on, or starts a new one. What is there is hashed again, not trusted. */
-export async function openPartial(blobs: string, file: RepositoryFile, signal: AbortSignal | undefined): Promise<PartialFile> {
+/**
+ * Goes on with the longest beginning that nobody works on, or starts a new one. What is there is hashed again, not
+ * trusted.
+ */
+export async function openPartial(
+  blobs: string,
+  file: RepositoryFile,
+  signal: AbortSignal | undefined,
+): Promise<PartialFile> {
   for (const orphan of await orphans(blobs, etagOf(file))) {
     const adopted = await adopt(blobs, orphan, file, signal);
     if (adopted) return adopted;
@@ -48,7 +60,12 @@ export async function openPartial(blobs: string, file: RepositoryFile, signal: A
 }
 
 /** Renaming settles who gets it: of several processes, one succeeds. */
-async function adopt(blobs: string, orphan: string, file: RepositoryFile, signal: AbortSignal | undefined): Promise<PartialFile | undefined> {
+async function adopt(
+  blobs: string,
+  orphan: string,
+  file: RepositoryFile,
+  signal: AbortSignal | undefined,
+): Promise<PartialFile | undefined> {
   const path = temporaryPath(blobs, etagOf(file));
   try {
     await rename(orphan, path);
@@ -100,7 +117,10 @@ export async function discardPartial({ path, handle }: PartialFile): Promise<voi
 /** Beginnings of `etag` in `blobs` that nobody works on, the longest first. */
 export async function orphans(blobs: string, etag: string): Promise<string[]> {
   const found = await abandoned(blobs, (name) => PARTIAL_PATTERN.exec(name)?.groups?.['etag'] === etag);
-  return found.filter(({ isFile }) => isFile).toSorted((a, b) => b.size - a.size).map(({ path }) => path);
+  return found
+    .filter(({ isFile }) => isFile)
+    .toSorted((a, b) => b.size - a.size)
+    .map(({ path }) => path);
 }
 
 /** Takes away what killed processes left of files that are here now. */
@@ -126,7 +146,8 @@ async function abandoned(blobs: string, isMeant: (name: string) => boolean): Pro
   for (const name of (await readdir(blobs).catch(() => [])).filter(isMeant)) {
     const path = join(blobs, name);
     const facts = await lstat(path).catch(() => undefined);
-    if (facts && isAbandoned(PARTIAL_PATTERN.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs)) found.push({ path, size: facts.size, isFile: facts.isFile() });
+    if (facts && isAbandoned(PARTIAL_PATTERN.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs))
+      found.push({ path, size: facts.size, isFile: facts.isFile() });
   }
   return found;
 }

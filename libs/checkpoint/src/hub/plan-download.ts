@@ -1,12 +1,19 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { HubSession } from './hub-request.ts';
-import { hubIo } from './hub-io.ts';
-import { hubSettings, type HubOptions } from './hub-settings.ts';
-import { neededFiles, type Wanted } from './needed-files.ts';
+
 import { offlineError } from './cached-snapshot.ts';
-import { checkRepositoryId, checkRevision, isCommit, repositoryFolder, type RepositoryFolder } from './repository-id.ts';
+import { hubIo } from './hub-io.ts';
+import type { HubSession } from './hub-request.ts';
+import { type HubOptions, hubSettings } from './hub-settings.ts';
+import { neededFiles, type Wanted } from './needed-files.ts';
 import { etagOf, fetchRevision, fetchTree, type RepositoryFile } from './repository.ts';
+import {
+  checkRepositoryId,
+  checkRevision,
+  isCommit,
+  type RepositoryFolder,
+  repositoryFolder,
+} from './repository-id.ts';
 import { fileSize, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
 
@@ -17,7 +24,10 @@ export interface DownloadPlan {
   readonly revision: string;
   /** What it is right now. */
   readonly commit: string;
-  /** The licence that the repository's card names (`mit`, `apache-2.0`), if it names one. Parts of a model may have licences of their own. */
+  /**
+   * The licence that the repository's card names (`mit`, `apache-2.0`), if it names one. Parts of a model may have
+   * licences of their own.
+   */
   readonly licence: string | undefined;
   /** The snapshot folder: what `fromPretrained` loads. */
   readonly folder: string;
@@ -56,7 +66,8 @@ export const DEFAULT_REVISION = 'main';
 
 /**
  * What `fromPretrained` would download: files, sizes, licence. Only questions are asked, nothing is written.
- * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE` for a repository without a usable model, `INVALID_ARGUMENT`.
+ * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE` for a repository without
+ * a usable model, `INVALID_ARGUMENT`.
  */
 export async function planDownload(id: string, options: PlanOptions = {}): Promise<DownloadPlan> {
   const settings = await hubSettings(options);
@@ -66,7 +77,12 @@ export async function planDownload(id: string, options: PlanOptions = {}): Promi
 }
 
 /** Asks the hub. */
-export async function prepareDownload(session: HubSession, id: string, revision: string, wanted: Wanted): Promise<PreparedDownload> {
+export async function prepareDownload(
+  session: HubSession,
+  id: string,
+  revision: string,
+  wanted: Wanted,
+): Promise<PreparedDownload> {
   checkRepositoryId(id);
   checkRevision(revision);
   const repository = repositoryFolder(session.settings.cacheFolder, id);
@@ -76,26 +92,51 @@ export async function prepareDownload(session: HubSession, id: string, revision:
 }
 
 /** Without asking, for a commit in full whose files are known. */
-export async function prepareFromCache(session: HubSession, id: string, commit: string, wanted: Wanted): Promise<PreparedDownload | undefined> {
+export async function prepareFromCache(
+  session: HubSession,
+  id: string,
+  commit: string,
+  wanted: Wanted,
+): Promise<PreparedDownload | undefined> {
   const repository = repositoryFolder(session.settings.cacheFolder, id);
   const tree = isCommit(commit) ? await readTreeCache(repository, commit) : undefined;
   return tree && prepare(session, { id, revision: commit, commit, licence: undefined, repository, tree }, wanted);
 }
 
-interface Known extends Pick<DownloadPlan, 'id' | 'revision' | 'commit' | 'licence'>, Pick<PreparedDownload, 'repository' | 'tree'> {}
+interface Known
+  extends Pick<DownloadPlan, 'id' | 'revision' | 'commit' | 'licence'>, Pick<PreparedDownload, 'repository' | 'tree'> {}
 
-async function prepare({ settings }: HubSession, { repository, tree, ...known }: Known, wanted: Wanted): Promise<PreparedDownload> {
+async function prepare(
+  { settings }: HubSession,
+  { repository, tree, ...known }: Known,
+  wanted: Wanted,
+): Promise<PreparedDownload> {
   const needed = neededFiles(tree, known.id, wanted);
   const folder = snapshotFolder(repository, known.commit);
-  const files = await Promise.all(needed.map(async (file) => ({ path: file.path, size: file.size, cached: await isCached(file, folder, repository) })));
+  const files = await Promise.all(
+    needed.map(async (file) => ({
+      path: file.path,
+      size: file.size,
+      cached: await isCached(file, folder, repository),
+    })),
+  );
   const sum = (chosen: readonly PlannedFile[]): number => chosen.reduce((bytes, { size }) => bytes + size, 0);
-  const plan: DownloadPlan = { ...known, folder, files, totalBytes: sum(files), missingBytes: sum(files.filter(({ cached }) => !cached)), freeBytes: await freeBytes(settings.cacheFolder) };
+  const plan: DownloadPlan = {
+    ...known,
+    folder,
+    files,
+    totalBytes: sum(files),
+    missingBytes: sum(files.filter(({ cached }) => !cached)),
+    freeBytes: await freeBytes(settings.cacheFolder),
+  };
   return { plan, repository, wanted, tree, needed };
 }
 
 /** Size tells: contents are checked when they are downloaded, and by `verifyCachedModel`. */
 async function isCached(file: RepositoryFile, folder: string, { blobs }: RepositoryFolder): Promise<boolean> {
-  return (await fileSize(join(folder, file.path))) === file.size || (await fileSize(join(blobs, etagOf(file)))) === file.size;
+  return (
+    (await fileSize(join(folder, file.path))) === file.size || (await fileSize(join(blobs, etagOf(file)))) === file.size
+  );
 }
 
 /** Of the deepest folder above that exists. */

@@ -1,10 +1,20 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { downloadModel } from '../index.ts';
-import { badBlobs, contents, hubTest, MODEL_ID, seededChance, servedContents, tinyRepository } from './hub-test.fixture.ts';
+import {
+  badBlobs,
+  contents,
+  hubTest,
+  MODEL_ID,
+  seededChance,
+  servedContents,
+  tinyRepository,
+} from './hub-test.fixture.ts';
 
 const loader = join(import.meta.dirname, '../../../../test-loader.mjs');
 const program = join(import.meta.dirname, 'download-child.fixture.ts');
@@ -21,15 +31,24 @@ interface Child {
 }
 
 function start(onBytes: (loaded: number, child: ChildProcess) => void = () => {}): Child {
-  const child = spawn(process.execPath, ['--import', loader, program, MODEL_ID], { env: process.env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--import', loader, program, MODEL_ID], {
+    env: process.env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const loaded = new Map<string, number>();
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
     for (const [, file = '', bytes] of text.matchAll(/^bytes (\S+) (\d+)$/gm)) loaded.set(file, Number(bytes));
-    onBytes([...loaded.values()].reduce((a, b) => a + b, 0), child);
+    onBytes(
+      [...loaded.values()].reduce((a, b) => a + b, 0),
+      child,
+    );
   });
-  const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({ how: (signal ?? code) as string | number | null, output }));
+  const ended = once(child, 'close').then(([code, signal]: unknown[]) => ({
+    how: (signal ?? code) as string | number | null,
+    output,
+  }));
   return { process: child, ended };
 }
 
@@ -51,9 +70,15 @@ describe('kill -9', () => {
     expect(how).toBe(0);
     expect(await contents(/^done (.*)$/m.exec(output)?.[1] ?? '')).toEqual(servedContents(tinyRepository(weightBytes)));
     expect(await badBlobs(cacheDir)).toEqual([]);
-    expect((await readdir(join(cacheDir, 'models--someone--tiny-blip2/blobs'))).filter((name) => name.endsWith('.incomplete'))).toEqual([]);
+    expect(
+      (await readdir(join(cacheDir, 'models--someone--tiny-blip2/blobs'))).filter((name) =>
+        name.endsWith('.incomplete'),
+      ),
+    ).toEqual([]);
     // What a kill wastes is what was on its way through the sockets.
-    const sent = server.requests.filter(({ host }) => host === 'storage').reduce((sum, request) => sum + request.sent, 0);
+    const sent = server.requests
+      .filter(({ host }) => host === 'storage')
+      .reduce((sum, request) => sum + request.sent, 0);
     const needed = totalBytes + 9000;
     expect((sent - needed) / kills).toBeLessThan(0.25 * needed);
     expect(server.requests.filter(({ headers }) => headers.range !== undefined).length).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 /**
- * What `snapshot_download` of `huggingface_hub` 1.33.0 writes for the needed files of `tinyRepository`: every file and link, without its locks.
+ * What `snapshot_download` of `huggingface_hub` 1.33.0 writes for the needed files of `tinyRepository`: every file and
+ * link, without its locks.
  * Recorded by running it against `startHubServer` with `HF_ENDPOINT`, then with `HF_HUB_DISABLE_SYMLINKS=1`.
  */
 export const PYTHON_CACHE: readonly string[] = [

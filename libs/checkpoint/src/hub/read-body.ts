@@ -1,5 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { networkCode, shown, type Answer, type HubSession } from './hub-request.ts';
+
+import { type Answer, type HubSession, networkCode, shown } from './hub-request.ts';
 
 /** A body slower than this, in bytes per second over the whole stall timeout, is as good as stuck. */
 const MIN_BYTES_PER_SECOND = 1024;
@@ -10,10 +11,14 @@ export interface BrokenBody {
 }
 
 /**
- * The chunks of a body; the last one may be a `BrokenBody`. Only time that is spent waiting for the network counts against it.
+ * The chunks of a body; the last one may be a `BrokenBody`. Only time that is spent waiting for the network counts
+ * against it.
  * @throws the signal's reason.
  */
-export async function* readBody({ response, signal: ended, cancel }: Answer, { settings: { stallTimeout }, signal }: HubSession): AsyncGenerator<Uint8Array | BrokenBody> {
+export async function* readBody(
+  { response, signal: ended, cancel }: Answer,
+  { settings: { stallTimeout }, signal }: HubSession,
+): AsyncGenerator<Uint8Array | BrokenBody> {
   const reader = response.body?.getReader();
   let [waited, arrived] = [0, 0];
   let stalled = false;
@@ -37,7 +42,11 @@ export async function* readBody({ response, signal: ended, cancel }: Answer, { s
     if (stalled) yield brokenBody(response, 'too few bytes for too long');
   } catch (cause) {
     signal?.throwIfAborted();
-    yield brokenBody(response, stalled ? 'no more bytes for too long' : (networkCode(cause) ?? 'a cut connection'), cause);
+    yield brokenBody(
+      response,
+      stalled ? 'no more bytes for too long' : (networkCode(cause) ?? 'a cut connection'),
+      cause,
+    );
   } finally {
     cancel();
   }
@@ -59,5 +68,12 @@ async function unlessAborted<T>(read: Promise<T>, signal: AbortSignal): Promise<
 }
 
 function brokenBody({ url }: Response, got: string, cause?: unknown): BrokenBody {
-  return { broken: new Blip2Error('DOWNLOAD_FAILED', 'A download broke off', { where: url === '' ? 'the hub' : shown(new URL(url)), got, cause, fix: 'Start it again: it goes on where it stopped' }) };
+  return {
+    broken: new Blip2Error('DOWNLOAD_FAILED', 'A download broke off', {
+      where: url === '' ? 'the hub' : shown(new URL(url)),
+      got,
+      cause,
+      fix: 'Start it again: it goes on where it stopped',
+    }),
+  };
 }

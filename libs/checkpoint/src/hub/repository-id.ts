@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
 
 /** `owner/name`, or the name of an old repository without owner, by the rules of the hub (`validate_repo_id`). */
@@ -9,17 +10,33 @@ const COMMIT_PATTERN = /^[0-9a-f]{40}$/;
 
 /** Whether `source` has the form of a hub id. Says nothing about whether there is such a repository. */
 export function isRepositoryId(source: string): boolean {
-  return ID_PATTERN.test(source) && !/--|\.\.|\.git$/.test(source) && source.split('/').every((part) => !/^[.-]|[.-]$/.test(part));
+  return (
+    ID_PATTERN.test(source) &&
+    !/--|\.\.|\.git$/.test(source) &&
+    source.split('/').every((part) => !/^[.-]|[.-]$/.test(part))
+  );
 }
 
 export function checkRepositoryId(id: string): void {
-  if (!isRepositoryId(id)) throw new Blip2Error('INVALID_ARGUMENT', 'This is not the id of a repository on the hub', { expected: 'owner/name', got: JSON.stringify(id.slice(0, 200)) });
+  if (!isRepositoryId(id))
+    throw new Blip2Error('INVALID_ARGUMENT', 'This is not the id of a repository on the hub', {
+      expected: 'owner/name',
+      got: JSON.stringify(id.slice(0, 200)),
+    });
 }
 
 /** Revisions become file names below `refs/`: what could lead elsewhere is refused. */
 export function checkRevision(revision: string): void {
-  if (REVISION_PATTERN.test(revision) && revision.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'This is not a revision', { where: 'revision', expected: 'a branch, a tag or a commit', got: JSON.stringify(revision.slice(0, 200)) });
+  if (
+    REVISION_PATTERN.test(revision) &&
+    revision.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))
+  )
+    return;
+  throw new Blip2Error('INVALID_ARGUMENT', 'This is not a revision', {
+    where: 'revision',
+    expected: 'a branch, a tag or a commit',
+    got: JSON.stringify(revision.slice(0, 200)),
+  });
 }
 
 /** Whether the revision names a commit in full, which never changes. */
@@ -41,5 +58,11 @@ export interface RepositoryFolder {
 export function repositoryFolder(cacheFolder: string, id: string): RepositoryFolder {
   const name = `models--${id.replace('/', '--')}`;
   const root = join(cacheFolder, name);
-  return { root, blobs: join(root, 'blobs'), refs: join(root, 'refs'), snapshots: join(root, 'snapshots'), locks: join(cacheFolder, '.locks', name) };
+  return {
+    root,
+    blobs: join(root, 'blobs'),
+    refs: join(root, 'refs'),
+    snapshots: join(root, 'snapshots'),
+    locks: join(cacheFolder, '.locks', name),
+  };
 }

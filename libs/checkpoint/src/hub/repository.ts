@@ -1,5 +1,5 @@
-import type { HubSession } from './hub-request.ts';
 import { hubJson, notTheHub } from './hub-json.ts';
+import type { HubSession } from './hub-request.ts';
 import { isCommit } from './repository-id.ts';
 
 /** What a branch, tag or commit is right now. */
@@ -43,14 +43,17 @@ function licenceOf(json: unknown): string | undefined {
   const [licence, name] = [stringOf(field(card, 'license')), stringOf(field(card, 'license_name'))];
   if (licence !== undefined) return licence === 'other' && name !== undefined ? name : licence;
   const tags = field(json, 'tags');
-  const tag = Array.isArray(tags) ? tags.find((each) => typeof each === 'string' && each.startsWith('license:')) : undefined;
+  const tag = Array.isArray(tags)
+    ? tags.find((each) => typeof each === 'string' && each.startsWith('license:'))
+    : undefined;
   return stringOf(tag)?.slice('license:'.length);
 }
 
 /** All files of a commit. Pages are followed. @throws as `fetchRevision`. */
 export async function fetchTree(session: HubSession, id: string, commit: string): Promise<readonly RepositoryFile[]> {
   const files: RepositoryFile[] = [];
-  let address: string | undefined = `${session.settings.endpoint}/api/models/${id}/tree/${commit}?recursive=true&expand=false`;
+  let address: string | undefined =
+    `${session.settings.endpoint}/api/models/${id}/tree/${commit}?recursive=true&expand=false`;
   for (const seen = new Set<string>(); address !== undefined && !seen.has(address);) {
     seen.add(address);
     const { json, headers } = await hubJson(session, address, { id, revision: commit });
@@ -64,23 +67,43 @@ export async function fetchTree(session: HubSession, id: string, commit: string)
 
 function parseFile(entry: unknown, address: string): RepositoryFile {
   const lfs = field(entry, 'lfs');
-  const [path, blobId, sha256, xetHash] = [field(entry, 'path'), field(entry, 'oid'), field(lfs, 'oid'), field(entry, 'xetHash')].map(stringOf);
+  const [path, blobId, sha256, xetHash] = [
+    field(entry, 'path'),
+    field(entry, 'oid'),
+    field(lfs, 'oid'),
+    field(entry, 'xetHash'),
+  ].map(stringOf);
   const size = field(lfs, 'size') ?? field(entry, 'size');
-  if (path === undefined || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw notTheHub(address, 'a file without path or size');
-  if (blobId === undefined || !/^[0-9a-f]{40}$/.test(blobId) || (lfs !== undefined && !/^[0-9a-f]{64}$/.test(sha256 ?? ''))) throw notTheHub(address, 'a file without a checksum');
-  return { path, size, blobId, ...(sha256 !== undefined && { sha256 }), ...(xetHash !== undefined && /^[0-9a-f]{64}$/.test(xetHash) && { xetHash }) };
+  if (path === undefined || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw notTheHub(address, 'a file without path or size');
+  if (
+    blobId === undefined ||
+    !/^[0-9a-f]{40}$/.test(blobId) ||
+    (lfs !== undefined && !/^[0-9a-f]{64}$/.test(sha256 ?? ''))
+  )
+    throw notTheHub(address, 'a file without a checksum');
+  return {
+    path,
+    size,
+    blobId,
+    ...(sha256 !== undefined && { sha256 }),
+    ...(xetHash !== undefined && /^[0-9a-f]{64}$/.test(xetHash) && { xetHash }),
+  };
 }
 
 /** `Link: <address>; rel="next"`. */
 function nextPage(headers: Headers, base: string): string | undefined {
   const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(headers.get('link') ?? '')?.[1];
   if (target === undefined) return undefined;
-  if (!URL.canParse(target, base) || !/^https?:$/.test(new URL(target, base).protocol)) throw notTheHub(base, 'a next page without address');
+  if (!URL.canParse(target, base) || !/^https?:$/.test(new URL(target, base).protocol))
+    throw notTheHub(base, 'a next page without address');
   return new URL(target, base).href;
 }
 
 export function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? ((value as Record<string, unknown>)[name] ?? undefined) : undefined;
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? ((value as Record<string, unknown>)[name] ?? undefined)
+    : undefined;
 }
 
 export function stringOf(value: unknown): string | undefined {

@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { HubIo } from './hub-io.ts';
 
 /** What one try gave: a value, or a failure that may pass. Failures that will not pass are thrown. */
@@ -28,8 +29,14 @@ const MAX_DELAY = 20_000;
 /** A server that wants more patience than this is told to the user instead. */
 const MAX_RETRY_AFTER = 300_000;
 
-/** Tries until there is a value: exponential delays with jitter, or what the server asks for. @throws the last failure, or the signal's reason. */
-export async function withRetries<T>(attempt: () => Promise<Attempt<T>>, { io, signal, attempts }: RetryOptions): Promise<T> {
+/**
+ * Tries until there is a value: exponential delays with jitter, or what the server asks for. @throws the last failure,
+ * or the signal's reason.
+ */
+export async function withRetries<T>(
+  attempt: () => Promise<Attempt<T>>,
+  { io, signal, attempts }: RetryOptions,
+): Promise<T> {
   for (let failures = 1; ; failures++) {
     const result = await attempt();
     if ('value' in result) return result.value;

@@ -1,5 +1,6 @@
 import { copyFile, open, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+
 import { makeFolder } from '../make-folder.ts';
 import { writePending, writing } from '../pending-file.ts';
 import { temporaryPath } from './partial-file.ts';
@@ -80,7 +81,8 @@ export async function writeRef(folder: RepositoryFolder, revision: string, commi
 }
 
 /** Tells backup programs that all of this can be had again (https://bford.info/cachedir/), in the words of `huggingface_hub`. */
-const CACHE_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by huggingface_hub.\n# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n';
+const CACHE_TAG =
+  'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by huggingface_hub.\n# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n';
 
 export async function tagCacheFolder(cacheFolder: string): Promise<void> {
   await writing(cacheFolder, makeFolder(cacheFolder));

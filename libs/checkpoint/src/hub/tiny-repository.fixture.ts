@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
+
 import type { ServedRepository } from './hub-server.fixture.ts';
 
 export const MODEL_ID = 'someone/tiny-blip2';
 
 /** Bytes that look random and are always the same. */
 export function noise(size: number, seed: string): Uint8Array {
-  const blocks = Array.from({ length: Math.ceil(size / 32) }, (_, index) => createHash('sha256').update(`${seed} ${index}`).digest());
+  const blocks = Array.from({ length: Math.ceil(size / 32) }, (_, index) =>
+    createHash('sha256').update(`${seed} ${index}`).digest(),
+  );
   return Buffer.concat(blocks).subarray(0, size);
 }
 
-/** A repository as the checkpoints of the field have it: shards, an index, pickled weights beside, a second tokenizer. */
+/**
+ * A repository as the checkpoints of the field have it: shards, an index, pickled weights beside, a second tokenizer.
+ */
 export function tinyRepository(weightBytes: number = 300_000): ServedRepository {
   const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
   return {
@@ -37,6 +42,15 @@ export function tinyRepository(weightBytes: number = 300_000): ServedRepository 
 
 /** What is needed of `tinyRepository`. */
 export const NEEDED_PATHS: readonly string[] = [
-  'config.json', 'generation_config.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', 'model.safetensors.index.json', 'preprocessor_config.json', 'processor_config.json',
-  'qformer_tokenizer/tokenizer.json', 'qformer_tokenizer/vocab.txt', 'tokenizer.json', 'tokenizer_config.json',
+  'config.json',
+  'generation_config.json',
+  'model-00001-of-00002.safetensors',
+  'model-00002-of-00002.safetensors',
+  'model.safetensors.index.json',
+  'preprocessor_config.json',
+  'processor_config.json',
+  'qformer_tokenizer/tokenizer.json',
+  'qformer_tokenizer/vocab.txt',
+  'tokenizer.json',
+  'tokenizer_config.json',
 ];

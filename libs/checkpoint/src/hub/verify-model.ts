@@ -1,12 +1,14 @@
 import { createReadStream } from 'node:fs';
 import { readlink, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { filesBelow } from './cached-models.ts';
 import { etagHash } from './content-hash.ts';
 import { isModelFile, wantedFiles } from './needed-files.ts';
-import { checkRepositoryId, checkRevision, repositoryFolder, type RepositoryFolder } from './repository-id.ts';
 import { etagOf } from './repository.ts';
+import { checkRepositoryId, checkRevision, type RepositoryFolder, repositoryFolder } from './repository-id.ts';
 import { cachedCommit, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
 
@@ -25,15 +27,25 @@ export interface VerifyOptions {
   readonly onFile?: (file: VerifiedFile) => void;
 }
 
-/** Reads every file of a model in the cache and compares it with its checksum; needs no network. @throws Blip2Error `MISSING_FILE` if it is not in the cache. */
-export async function verifyCachedModel(cacheFolder: string, id: string, { revision = 'main', signal, removeDamaged, onFile }: VerifyOptions = {}): Promise<readonly VerifiedFile[]> {
+/**
+ * Reads every file of a model in the cache and compares it with its checksum; needs no network. @throws Blip2Error
+ * `MISSING_FILE` if it is not in the cache.
+ */
+export async function verifyCachedModel(
+  cacheFolder: string,
+  id: string,
+  { revision = 'main', signal, removeDamaged, onFile }: VerifyOptions = {},
+): Promise<readonly VerifiedFile[]> {
   checkRepositoryId(id);
   checkRevision(revision);
   const repository = repositoryFolder(cacheFolder, id);
   const commit = await cachedCommit(repository, revision);
   const folder = commit === undefined ? undefined : snapshotFolder(repository, commit);
   if (commit === undefined || folder === undefined || !(await stat(folder).catch(() => undefined))?.isDirectory()) {
-    throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', { where: `${id} at ${revision}`, got: cacheFolder });
+    throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', {
+      where: `${id} at ${revision}`,
+      got: cacheFolder,
+    });
   }
   const tree = await readTreeCache(repository, commit);
   const listed = new Map(tree?.map((file) => [file.path, file]));
@@ -52,18 +64,27 @@ export async function verifyCachedModel(cacheFolder: string, id: string, { revis
   return results;
 }
 
-async function stateOf(path: string, listed: string | undefined, size: number | undefined, signal: AbortSignal | undefined): Promise<VerifiedFile['state']> {
+async function stateOf(
+  path: string,
+  listed: string | undefined,
+  size: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<VerifiedFile['state']> {
   const facts = await stat(path).catch(() => undefined);
   if (!facts?.isFile()) return 'missing';
   const etag = listed ?? basename((await readlink(path).catch(() => undefined)) ?? '');
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return 'unknown';
   if (size !== undefined && size !== facts.size) return 'damaged';
   const hash = etagHash(etag, facts.size);
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) })) hash.update(chunk as Uint8Array);
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) }))
+    hash.update(chunk as Uint8Array);
   return hash.matches() ? 'ok' : 'damaged';
 }
 
-/** The blob before the link to it: killed in between, the file is missing, not damaged. What all repositories share is left to Python. */
+/**
+ * The blob before the link to it: killed in between, the file is missing, not damaged. What all repositories share is
+ * left to Python.
+ */
 async function removeFile(path: string, { blobs }: RepositoryFolder): Promise<void> {
   const target = await readlink(path).catch(() => undefined);
   const blob = target === undefined ? undefined : join(path, '..', target);

@@ -15,8 +15,14 @@ const VISION: readonly NameRule[] = [
 
 const QFORMER: readonly NameRule[] = [
   [/^query_tokens$/, 'query_tokens'],
-  [/^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.self\./, 'qformer.encoder.layer.$1.$2.attention.'],
-  [/^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.output\./, 'qformer.encoder.layer.$1.$2.output.'],
+  [
+    /^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.self\./,
+    'qformer.encoder.layer.$1.$2.attention.',
+  ],
+  [
+    /^Qformer\.bert\.encoder\.layer\.(\d+)\.(attention|crossattention)\.output\./,
+    'qformer.encoder.layer.$1.$2.output.',
+  ],
   [/^Qformer\.bert\.encoder\.layer\.(\d+)\.(intermediate|output)(_query)?\./, 'qformer.encoder.layer.$1.$2$3.'],
 ];
 
@@ -55,11 +61,20 @@ export function checkpointOrigin(names: Iterable<string>): CheckpointOrigin {
   return 'huggingface';
 }
 
-/** The map for one LAVIS checkpoint. Names that it does not know (`temp`, `Qformer.cls.*`: of the training alone) stay as they are. */
+/**
+ * The map for one LAVIS checkpoint. Names that it does not know (`temp`, `Qformer.cls.*`: of the training alone) stay
+ * as they are.
+ */
 export function lavisNameMap(names: readonly string[]): (name: string) => string {
   // InstructBLIP alone has both a Q-Former that reads text and a way to a language model.
   const instruct = names.some((name) => READS_TEXT.test(name)) && names.some((name) => SPEAKS.test(name));
-  const rules = [...VISION, ...QFORMER, ...(instruct ? INSTRUCTBLIP_EMBEDDINGS : BLIP2_EMBEDDINGS), ...LANGUAGE, ...RETRIEVAL];
+  const rules = [
+    ...VISION,
+    ...QFORMER,
+    ...(instruct ? INSTRUCTBLIP_EMBEDDINGS : BLIP2_EMBEDDINGS),
+    ...LANGUAGE,
+    ...RETRIEVAL,
+  ];
   return (name) => {
     const rule = rules.find(([lavis]) => lavis.test(name));
     return rule ? name.replace(...rule) : name;

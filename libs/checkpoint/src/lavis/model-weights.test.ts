@@ -1,7 +1,9 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { openPartWeights } from '../part-weights.ts';
 import { readTensor } from '../read-tensor.ts';
 import { tensorSource } from '../tensor-source.ts';
@@ -26,7 +28,9 @@ const leftovers = async (): Promise<string[]> => (await readdir(root)).filter((n
 /** A folder with vectors of the given names and values. */
 async function folderOf(tensors: Readonly<Record<string, readonly number[]>>): Promise<string> {
   const folder = await mkdtemp(join(root, 'model-'));
-  const sources = Object.entries(tensors).map(([name, values]) => tensorSource(name, { type: 'float32', dims: [values.length], data: Float32Array.from(values) }));
+  const sources = Object.entries(tensors).map(([name, values]) =>
+    tensorSource(name, { type: 'float32', dims: [values.length], data: Float32Array.from(values) }),
+  );
   await writeSafetensors(join(folder, 'model.safetensors'), sources);
   return folder;
 }
@@ -44,13 +48,31 @@ describe('names of LAVIS', () => {
     ['query_tokens', 'query_tokens'],
     ['Qformer.bert.embeddings.LayerNorm.weight', 'qformer.layernorm.weight'],
     ['Qformer.bert.embeddings.word_embeddings.weight', 'embeddings.word_embeddings.weight'],
-    ['Qformer.bert.encoder.layer.2.attention.self.query.weight', 'qformer.encoder.layer.2.attention.attention.query.weight'],
-    ['Qformer.bert.encoder.layer.2.attention.output.LayerNorm.bias', 'qformer.encoder.layer.2.attention.output.LayerNorm.bias'],
-    ['Qformer.bert.encoder.layer.10.crossattention.self.value.bias', 'qformer.encoder.layer.10.crossattention.attention.value.bias'],
-    ['Qformer.bert.encoder.layer.10.crossattention.output.dense.weight', 'qformer.encoder.layer.10.crossattention.output.dense.weight'],
+    [
+      'Qformer.bert.encoder.layer.2.attention.self.query.weight',
+      'qformer.encoder.layer.2.attention.attention.query.weight',
+    ],
+    [
+      'Qformer.bert.encoder.layer.2.attention.output.LayerNorm.bias',
+      'qformer.encoder.layer.2.attention.output.LayerNorm.bias',
+    ],
+    [
+      'Qformer.bert.encoder.layer.10.crossattention.self.value.bias',
+      'qformer.encoder.layer.10.crossattention.attention.value.bias',
+    ],
+    [
+      'Qformer.bert.encoder.layer.10.crossattention.output.dense.weight',
+      'qformer.encoder.layer.10.crossattention.output.dense.weight',
+    ],
     ['Qformer.bert.encoder.layer.1.intermediate.dense.weight', 'qformer.encoder.layer.1.intermediate.dense.weight'],
-    ['Qformer.bert.encoder.layer.1.intermediate_query.dense.weight', 'qformer.encoder.layer.1.intermediate_query.dense.weight'],
-    ['Qformer.bert.encoder.layer.1.output_query.LayerNorm.weight', 'qformer.encoder.layer.1.output_query.LayerNorm.weight'],
+    [
+      'Qformer.bert.encoder.layer.1.intermediate_query.dense.weight',
+      'qformer.encoder.layer.1.intermediate_query.dense.weight',
+    ],
+    [
+      'Qformer.bert.encoder.layer.1.output_query.LayerNorm.weight',
+      'qformer.encoder.layer.1.output_query.LayerNorm.weight',
+    ],
     ['vision_proj.weight', 'vision_projection.weight'],
     ['text_proj.bias', 'text_projection.bias'],
     ['itm_head.weight', 'itm_head.weight'],
@@ -61,11 +83,15 @@ describe('names of LAVIS', () => {
     expect(lavisNameMap(pairs.map(([name]) => name))(lavis)).toBe(huggingFace);
   });
 
-  test.each([['opt_proj.weight', 'language_projection.weight'], ['t5_proj.bias', 'language_projection.bias'], ['opt_model.model.decoder.embed_tokens.weight', 'language_model.model.decoder.embed_tokens.weight']])('%s is %s', (lavis, huggingFace) => {
+  test.each([
+    ['opt_proj.weight', 'language_projection.weight'],
+    ['t5_proj.bias', 'language_projection.bias'],
+    ['opt_model.model.decoder.embed_tokens.weight', 'language_model.model.decoder.embed_tokens.weight'],
+  ])('%s is %s', (lavis, huggingFace) => {
     expect(lavisNameMap([lavis])(lavis)).toBe(huggingFace);
   });
 
-  test('a Q-Former that reads text before a language model is InstructBLIP\'s', () => {
+  test("a Q-Former that reads text before a language model is InstructBLIP's", () => {
     const map = lavisNameMap(['Qformer.bert.embeddings.word_embeddings.weight', 'llm_proj.weight']);
     expect(map('Qformer.bert.embeddings.word_embeddings.weight')).toBe('qformer.embeddings.word_embeddings.weight');
     expect(map('Qformer.bert.embeddings.LayerNorm.bias')).toBe('qformer.embeddings.layernorm.bias');
@@ -73,16 +99,25 @@ describe('names of LAVIS', () => {
   });
 
   test('are told from those of the hub', () => {
-    expect(checkpointOrigin(['query_tokens', 'qformer.layernorm.weight', 'vision_model.post_layernorm.bias'])).toBe('huggingface');
+    expect(checkpointOrigin(['query_tokens', 'qformer.layernorm.weight', 'vision_model.post_layernorm.bias'])).toBe(
+      'huggingface',
+    );
     expect(checkpointOrigin(['query_tokens', 'ln_vision.weight'])).toBe('lavis');
   });
 });
 
 describe('openModelWeights', () => {
   test('joins the biases of queries and values, with nothing between them, and removes the file', async () => {
-    const folder = await folderOf({ 'visual_encoder.blocks.3.attn.q_bias': [1, 2], 'visual_encoder.blocks.3.attn.v_bias': [5, 6], 'ln_vision.weight': [7] });
+    const folder = await folderOf({
+      'visual_encoder.blocks.3.attn.q_bias': [1, 2],
+      'visual_encoder.blocks.3.attn.v_bias': [5, 6],
+      'ln_vision.weight': [7],
+    });
     const weights = await openModelWeights(folder);
-    expect([...weights.tensors.keys()].sort()).toEqual(['vision_model.encoder.layers.3.self_attn.qkv.bias', 'vision_model.post_layernorm.weight']);
+    expect([...weights.tensors.keys()].sort()).toEqual([
+      'vision_model.encoder.layers.3.self_attn.qkv.bias',
+      'vision_model.post_layernorm.weight',
+    ]);
     const bias = weights.tensors.get('vision_model.encoder.layers.3.self_attn.qkv.bias');
     expect(bias && [...(await readTensor(bias)).data]).toEqual([1, 2, 0, 0, 5, 6]);
     const norm = weights.tensors.get('vision_model.post_layernorm.weight');
@@ -95,12 +130,21 @@ describe('openModelWeights', () => {
   });
 
   test('does not make up a half that is missing', async () => {
-    await using weights = await openModelWeights(await folderOf({ 'visual_encoder.blocks.0.attn.q_bias': [1], 'ln_vision.weight': [7] }));
-    expect([...weights.tensors.keys()].sort()).toEqual(['vision_model.post_layernorm.weight', 'visual_encoder.blocks.0.attn.q_bias']);
+    await using weights = await openModelWeights(
+      await folderOf({ 'visual_encoder.blocks.0.attn.q_bias': [1], 'ln_vision.weight': [7] }),
+    );
+    expect([...weights.tensors.keys()].sort()).toEqual([
+      'vision_model.post_layernorm.weight',
+      'visual_encoder.blocks.0.attn.q_bias',
+    ]);
   });
 
   test('joins nothing for a part that has no such bias', async () => {
-    const folder = await folderOf({ 'visual_encoder.blocks.0.attn.q_bias': [1], 'visual_encoder.blocks.0.attn.v_bias': [2], 'Qformer.bert.embeddings.LayerNorm.weight': [3] });
+    const folder = await folderOf({
+      'visual_encoder.blocks.0.attn.q_bias': [1],
+      'visual_encoder.blocks.0.attn.v_bias': [2],
+      'Qformer.bert.embeddings.LayerNorm.weight': [3],
+    });
     await using weights = await openPartWeights(folder, 'qformer');
     expect(weights.prefix).toBe('qformer');
     expect(weights.store.tensors.has('qformer.layernorm.weight')).toBe(true);
@@ -108,7 +152,9 @@ describe('openModelWeights', () => {
   });
 
   test('leaves the names of the hub alone', async () => {
-    await using weights = await openModelWeights(await folderOf({ 'vision_model.post_layernorm.weight': [1], other: [2] }));
+    await using weights = await openModelWeights(
+      await folderOf({ 'vision_model.post_layernorm.weight': [1], other: [2] }),
+    );
     expect(weights.origin).toBe('huggingface');
     expect([...weights.tensors.keys()].sort()).toEqual(['other', 'vision_model.post_layernorm.weight']);
   });

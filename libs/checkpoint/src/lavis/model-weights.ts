@@ -1,10 +1,11 @@
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
-import { commonFolder } from '../safe-path.ts';
-import { openCheckpoint, type Checkpoint } from '../open-checkpoint.ts';
+
+import { type Checkpoint, openCheckpoint } from '../open-checkpoint.ts';
 import { readTensor } from '../read-tensor.ts';
+import { commonFolder } from '../safe-path.ts';
 import { createTemporaryWeights } from '../temporary-weights.ts';
-import { tensorSource, type TensorSource } from '../tensor-source.ts';
-import { checkpointOrigin, halfBias, lavisNameMap, type CheckpointOrigin } from './lavis-names.ts';
+import { type TensorSource, tensorSource } from '../tensor-source.ts';
+import { type CheckpointOrigin, checkpointOrigin, halfBias, lavisNameMap } from './lavis-names.ts';
 
 /** The weights of a model folder under the names of the Hugging Face layout, whichever names the files have. */
 export interface ModelWeights extends WeightStore, AsyncDisposable {
@@ -14,11 +15,16 @@ export interface ModelWeights extends WeightStore, AsyncDisposable {
 }
 
 /**
- * Opens a model folder as `openCheckpoint` does. Those of LAVIS appear under the names of the Hugging Face layout; tensors lie where they lay, but the biases of
- * queries and values, which are two there and one here: these some kilobytes per layer are written into a temporary file that goes away with the result.
+ * Opens a model folder as `openCheckpoint` does. Those of LAVIS appear under the names of the Hugging Face layout;
+ * tensors lie where they lay, but the biases of
+ * queries and values, which are two there and one here: these some kilobytes per layer are written into a temporary
+ * file that goes away with the result.
  * `wanted` says for which names that is worth it; default all.
  */
-export async function openModelWeights(folder: string, wanted: (name: string) => boolean = () => true): Promise<ModelWeights> {
+export async function openModelWeights(
+  folder: string,
+  wanted: (name: string) => boolean = () => true,
+): Promise<ModelWeights> {
   const checkpoint = await openCheckpoint(folder);
   if (checkpointOrigin(checkpoint.tensors.keys()) === 'lavis') return renameLavis(checkpoint, wanted);
   const { tensors, files } = checkpoint;
@@ -52,7 +58,10 @@ async function renameLavis(checkpoint: Checkpoint, wanted: (name: string) => boo
   for (const [name, tensor] of temporary?.tensors ?? []) tensors.set(name, tensor);
   const [first = '', ...rest] = [...checkpoint.files, ...(temporary?.files ?? [])];
   return {
-    origin: 'lavis', folder: commonFolder([first, ...rest]), tensors, files: checkpoint.files,
+    origin: 'lavis',
+    folder: commonFolder([first, ...rest]),
+    tensors,
+    files: checkpoint.files,
     [Symbol.asyncDispose]: async () => temporary?.dispose(),
   };
 }

@@ -1,10 +1,12 @@
 import { pseudoRandom } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { kthLargest } from './kth-largest.ts';
 import { logSoftmaxInPlace, logSumExp } from './softmax.ts';
 import { ascendingOrder } from './sort-order.ts';
 
-const numbers = (seed: number, count: number): Float32Array => Float32Array.from({ length: count }, (_, index) => Math.round(40 * pseudoRandom(seed, index)) / 4);
+const numbers = (seed: number, count: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, index) => Math.round(40 * pseudoRandom(seed, index)) / 4);
 
 describe('kthLargest', () => {
   test.each([1, 2, 5, 31, 60, 61, 200])('k = %i agrees with a sort, equal values included', (k) => {

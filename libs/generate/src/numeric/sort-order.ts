@@ -2,7 +2,8 @@
 const LARGEST_COUNT = 2 ** 21;
 
 /**
- * Indices of `values` in ascending order of value; equal values keep the order of their indices. Values are not negative.
+ * Indices of `values` in ascending order of value; equal values keep the order of their indices. Values are not
+ * negative.
  * Sorts doubles that hold the value's bits above the index: a native numeric sort instead of a comparator's calls.
  */
 export function ascendingOrder(values: Float32Array): Uint32Array {

@@ -1,6 +1,7 @@
-import { generationOptions, type GenerationOptions } from '@blip2/interfaces';
+import { type GenerationOptions, generationOptions } from '@blip2/interfaces';
 import { fakeLanguageModel } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { generate } from '../generate.ts';
 import { createLogitsProcessors } from '../processors/create-logits-processors.ts';
 import { resolveLengths } from './lengths.ts';
@@ -10,10 +11,20 @@ import { validateGenerationOptions } from './validate-generation-options.ts';
 const validate = (options: object): void => validateGenerationOptions(options);
 
 describe('names', () => {
-  test.each([['max_new_tokens', 'maxNewTokens'], ['max-new-tokens', 'maxNewTokens'], ['maxNewToken', 'maxNewTokens'], ['beams', 'numBeams'], ['temprature', 'temperature']])(
-    '%s is unknown and near %s', (unknown, nearest) => {
-      expect(() => validate({ [unknown]: 1 })).toThrow(expect.objectContaining({ code: 'UNKNOWN_OPTION', message: expect.stringContaining(`Did you mean "${nearest}"?`) }));
-    });
+  test.each([
+    ['max_new_tokens', 'maxNewTokens'],
+    ['max-new-tokens', 'maxNewTokens'],
+    ['maxNewToken', 'maxNewTokens'],
+    ['beams', 'numBeams'],
+    ['temprature', 'temperature'],
+  ])('%s is unknown and near %s', (unknown, nearest) => {
+    expect(() => validate({ [unknown]: 1 })).toThrow(
+      expect.objectContaining({
+        code: 'UNKNOWN_OPTION',
+        message: expect.stringContaining(`Did you mean "${nearest}"?`),
+      }),
+    );
+  });
 
   test('names of Object.prototype are not options', () => {
     expect(() => validate({ toString: 1 })).toThrow(expect.objectContaining({ code: 'UNKNOWN_OPTION' }));
@@ -25,9 +36,19 @@ describe('names', () => {
 });
 
 describe('options that need another', () => {
-  const needing = (need: string): string[] => Object.entries(generationOptions).flatMap(([name, { needs }]) => (needs === need ? [name] : []));
-  const sampling = { temperature: 0.5, topK: 3, topP: 0.5, minP: 0.1, typicalP: 0.5, epsilonCutoff: 0.1, etaCutoff: 0.1 };
-  const names = (options: GenerationOptions): string[] => createLogitsProcessors(options, { promptLength: 1 }).map(({ name }) => name);
+  const needing = (need: string): string[] =>
+    Object.entries(generationOptions).flatMap(([name, { needs }]) => (needs === need ? [name] : []));
+  const sampling = {
+    temperature: 0.5,
+    topK: 3,
+    topP: 0.5,
+    minP: 0.1,
+    typicalP: 0.5,
+    epsilonCutoff: 0.1,
+    etaCutoff: 0.1,
+  };
+  const names = (options: GenerationOptions): string[] =>
+    createLogitsProcessors(options, { promptLength: 1 }).map(({ name }) => name);
 
   test('are accepted without it, as presets give them, and change nothing', async () => {
     expect(needing('doSample')).toEqual(Object.keys(sampling));
@@ -38,48 +59,119 @@ describe('options that need another', () => {
     const model = fakeLanguageModel({ vocabularySize: 50 });
     const prompt = { inputsEmbeds: await model.embed([[5, 6]]), attentionMask: [[1, 1]], promptIds: [[5, 6]] };
     const plain = await generate(model, prompt, { maxNewTokens: 6 });
-    expect(await generate(model, prompt, { maxNewTokens: 6, ...sampling, lengthPenalty: -3, earlyStopping: 'never' })).toEqual(plain);
+    expect(
+      await generate(model, prompt, { maxNewTokens: 6, ...sampling, lengthPenalty: -3, earlyStopping: 'never' }),
+    ).toEqual(plain);
   });
 });
 
 describe('values', () => {
   const good: Required<Omit<GenerationOptions, 'streamer' | 'promptLookupNumTokens'>> = {
-    maxNewTokens: 5, maxLength: 9, minNewTokens: 0, minLength: 3, maxTime: 0.5, stopStrings: ['\n'], stoppingCriteria: [() => true], doSample: true, seed: 7, temperature: 0.5,
-    topK: 0, topP: 0.9, minP: 0.1, typicalP: 0.5, epsilonCutoff: 0.1, etaCutoff: 0.1, numBeams: 3, numReturnSequences: 2, lengthPenalty: -1, earlyStopping: 'never', repetitionPenalty: 1.2,
-    noRepeatNgramSize: 2, badWordsIds: [[1]], sequenceBias: [[[1, 2], -3]], suppressTokens: [], beginSuppressTokens: [1], forcedBosTokenId: 0, forcedEosTokenId: [1, 2],
-    exponentialDecayLengthPenalty: [2, 1.5], removeInvalidValues: true, renormalizeLogits: true, logitsProcessors: [() => undefined], bosTokenId: 0, eosTokenId: [1, 2], padTokenId: 0,
-    decoderStartTokenId: 0, returnPrompt: true, outputScores: true, outputLogits: true, interpolatePosEncoding: true, signal: new AbortController().signal,
+    maxNewTokens: 5,
+    maxLength: 9,
+    minNewTokens: 0,
+    minLength: 3,
+    maxTime: 0.5,
+    stopStrings: ['\n'],
+    stoppingCriteria: [() => true],
+    doSample: true,
+    seed: 7,
+    temperature: 0.5,
+    topK: 0,
+    topP: 0.9,
+    minP: 0.1,
+    typicalP: 0.5,
+    epsilonCutoff: 0.1,
+    etaCutoff: 0.1,
+    numBeams: 3,
+    numReturnSequences: 2,
+    lengthPenalty: -1,
+    earlyStopping: 'never',
+    repetitionPenalty: 1.2,
+    noRepeatNgramSize: 2,
+    badWordsIds: [[1]],
+    sequenceBias: [[[1, 2], -3]],
+    suppressTokens: [],
+    beginSuppressTokens: [1],
+    forcedBosTokenId: 0,
+    forcedEosTokenId: [1, 2],
+    exponentialDecayLengthPenalty: [2, 1.5],
+    removeInvalidValues: true,
+    renormalizeLogits: true,
+    logitsProcessors: [() => undefined],
+    bosTokenId: 0,
+    eosTokenId: [1, 2],
+    padTokenId: 0,
+    decoderStartTokenId: 0,
+    returnPrompt: true,
+    outputScores: true,
+    outputLogits: true,
+    interpolatePosEncoding: true,
+    signal: new AbortController().signal,
   };
 
   test('every option accepts a sensible value', () => {
     validate(good);
     validate({ streamer: { put: () => undefined, end: () => undefined } });
     validate({ promptLookupNumTokens: 3 });
-    expect(Object.keys({ ...good, streamer: 0, promptLookupNumTokens: 0 }).sort()).toEqual(Object.keys(generationOptions).sort());
+    expect(Object.keys({ ...good, streamer: 0, promptLookupNumTokens: 0 }).sort()).toEqual(
+      Object.keys(generationOptions).sort(),
+    );
   });
 
   test.each(Object.keys(generationOptions))('%s refuses null and an object of another form', (name) => {
     for (const value of [null, { surprise: true }, NaN]) {
-      expect(() => validate({ [name]: value })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }));
+      expect(() => validate({ [name]: value })).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }),
+      );
     }
   });
 
   test.each([
-    ['maxNewTokens', 0], ['maxNewTokens', 2.5], ['temperature', 0], ['temperature', '1'], ['topP', 1.1], ['topP', -0.1], ['topK', -1], ['minP', 2], ['typicalP', 0], ['numBeams', 0],
-    ['earlyStopping', 'always'], ['badWordsIds', []], ['badWordsIds', [[]]], ['badWordsIds', [[-1]]], ['sequenceBias', [[1, 2]]], ['sequenceBias', [[[1], 'x']]], ['eosTokenId', []], ['eosTokenId', -2],
-    ['repetitionPenalty', 0], ['exponentialDecayLengthPenalty', [1]], ['stopStrings', ''], ['stopStrings', []], ['maxTime', 0], ['maxTime', Infinity], ['doSample', 1], ['seed', 2 ** 32], ['logitsProcessors', [1]],
+    ['maxNewTokens', 0],
+    ['maxNewTokens', 2.5],
+    ['temperature', 0],
+    ['temperature', '1'],
+    ['topP', 1.1],
+    ['topP', -0.1],
+    ['topK', -1],
+    ['minP', 2],
+    ['typicalP', 0],
+    ['numBeams', 0],
+    ['earlyStopping', 'always'],
+    ['badWordsIds', []],
+    ['badWordsIds', [[]]],
+    ['badWordsIds', [[-1]]],
+    ['sequenceBias', [[1, 2]]],
+    ['sequenceBias', [[[1], 'x']]],
+    ['eosTokenId', []],
+    ['eosTokenId', -2],
+    ['repetitionPenalty', 0],
+    ['exponentialDecayLengthPenalty', [1]],
+    ['stopStrings', ''],
+    ['stopStrings', []],
+    ['maxTime', 0],
+    ['maxTime', Infinity],
+    ['doSample', 1],
+    ['seed', 2 ** 32],
+    ['logitsProcessors', [1]],
   ])('%s refuses %j', (name, value) => {
-    expect(() => validate({ [name]: value })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }));
+    expect(() => validate({ [name]: value })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }),
+    );
   });
 
   test('more sequences than the search has are refused', () => {
     expect(() => validate({ numReturnSequences: 2 })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
-    expect(() => validate({ numReturnSequences: 4, numBeams: 3, doSample: true })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => validate({ numReturnSequences: 4, numBeams: 3, doSample: true })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
     expect(() => validate({ numReturnSequences: 4, doSample: true })).not.toThrow();
   });
 
   test('a token cannot be forced and suppressed', () => {
-    const refused = (name: string) => expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) });
+    const refused = (name: string) =>
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) });
     expect(() => validate({ forcedBosTokenId: 0, suppressTokens: [3, 0] })).toThrow(refused('forcedBosTokenId'));
     expect(() => validate({ forcedEosTokenId: [3, 5], suppressTokens: [5, 3] })).toThrow(refused('forcedEosTokenId'));
     expect(() => validate({ forcedEosTokenId: [3, 4], suppressTokens: [3] })).not.toThrow();
@@ -87,7 +179,9 @@ describe('values', () => {
   });
 
   test('a beam search cannot be streamed', () => {
-    expect(() => validate({ numBeams: 2, streamer: { put: () => undefined, end: () => undefined } })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => validate({ numBeams: 2, streamer: { put: () => undefined, end: () => undefined } })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
   });
 });
 
@@ -108,12 +202,19 @@ describe('lengths', () => {
   });
 
   test('a maxLength within the prompt is refused with both numbers', () => {
-    expect(() => resolveLengths({ maxLength: 5 }, 5, 100)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/Input length is 5, but maxLength is set to 5/) }));
+    expect(() => resolveLengths({ maxLength: 5 }, 5, 100)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/Input length is 5, but maxLength is set to 5/),
+      }),
+    );
   });
 
   test('a prompt that fills the model is refused', () => {
     expect(() => resolveLengths({}, 100, 100)).toThrow(expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }));
-    expect(() => resolveLengths({ maxNewTokens: 1 }, 101, 100)).toThrow(expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }));
+    expect(() => resolveLengths({ maxNewTokens: 1 }, 101, 100)).toThrow(
+      expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }),
+    );
     expect(resolveLengths({ maxNewTokens: 4 }, 100, 100)).toEqual({ maxNewTokens: 1, minNewTokens: 0 });
   });
 });

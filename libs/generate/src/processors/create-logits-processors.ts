@@ -1,15 +1,16 @@
 import { Blip2Error, type GenerationOptions, type LogitsProcessor, type TokenIds } from '@blip2/interfaces';
+
 import { numberOption } from '../options/number-option.ts';
-import { beginSuppressTokens, suppressTokens } from './suppress-tokens.ts';
 import { epsilonCutoff, etaCutoff } from './cutoffs.ts';
-import { exponentialDecayLengthPenalty, minLength, minNewTokens } from './length-limits.ts';
 import { forcedBosToken, forcedEosToken } from './forced-tokens.ts';
+import { exponentialDecayLengthPenalty, minLength, minNewTokens } from './length-limits.ts';
 import { minP } from './min-p.ts';
 import { noRepeatNgram } from './no-repeat-ngram.ts';
 import { removeInvalidValues } from './remove-invalid-values.ts';
 import { renormalizeLogits } from './renormalize-logits.ts';
 import { repetitionPenalty } from './repetition-penalty.ts';
 import { badWords, sequenceBias } from './sequence-bias.ts';
+import { beginSuppressTokens, suppressTokens } from './suppress-tokens.ts';
 import { temperature } from './temperature.ts';
 import { topK } from './top-k.ts';
 import { topP } from './top-p.ts';
@@ -34,9 +35,12 @@ export interface ProcessorContext {
 }
 
 /**
- * The processors that a set of options asks for, in the order in which the reference applies them: penalties, own processors, with `doSample` those of
- * sampling, normalisation. Reference: `GenerationMixin._get_logits_processor`. Values are taken as they are: `validateGenerationOptions` checks them.
- * @throws Blip2Error `INVALID_ARGUMENT` for `forcedEosTokenId` where neither options nor context say how long a row may be.
+ * The processors that a set of options asks for, in the order in which the reference applies them: penalties, own
+ * processors, with `doSample` those of
+ * sampling, normalisation. Reference: `GenerationMixin._get_logits_processor`. Values are taken as they are:
+ * `validateGenerationOptions` checks them.
+ * @throws Blip2Error `INVALID_ARGUMENT` for `forcedEosTokenId` where neither options nor context say how long a row may
+ * be.
  */
 export function createLogitsProcessors(options: GenerationOptions, context: ProcessorContext): NamedLogitsProcessor[] {
   const eosTokenIds = context.eosTokenIds ?? asList(options.eosTokenId);
@@ -49,7 +53,10 @@ export function createLogitsProcessors(options: GenerationOptions, context: Proc
 
 type Row = ProcessorContext & { readonly eosTokenIds: TokenIds };
 
-function* penalties(options: GenerationOptions, { promptLength, maxLength, eosTokenIds }: Row): Generator<NamedLogitsProcessor> {
+function* penalties(
+  options: GenerationOptions,
+  { promptLength, maxLength, eosTokenIds }: Row,
+): Generator<NamedLogitsProcessor> {
   const { minNewTokens: fewest = 0 } = options;
   const penalty = numberOption(options, 'repetitionPenalty');
   const ngram = numberOption(options, 'noRepeatNgramSize');
@@ -61,13 +68,20 @@ function* penalties(options: GenerationOptions, { promptLength, maxLength, eosTo
   if (options.badWordsIds) yield { name: 'badWordsIds', process: badWords(options.badWordsIds, eosTokenIds) };
   if (shortest > 0 && hasEnd) yield { name: 'minLength', process: minLength(shortest, eosTokenIds) };
   if (fewest > 0 && hasEnd) yield { name: 'minNewTokens', process: minNewTokens(fewest, promptLength, eosTokenIds) };
-  if (options.forcedBosTokenId !== undefined) yield { name: 'forcedBosTokenId', process: forcedBosToken(options.forcedBosTokenId) };
+  if (options.forcedBosTokenId !== undefined)
+    yield { name: 'forcedBosTokenId', process: forcedBosToken(options.forcedBosTokenId) };
   if (options.forcedEosTokenId !== undefined) {
-    yield { name: 'forcedEosTokenId', process: forcedEosToken(asList(options.forcedEosTokenId), maxLength ?? requireLength(options, promptLength)) };
+    yield {
+      name: 'forcedEosTokenId',
+      process: forcedEosToken(asList(options.forcedEosTokenId), maxLength ?? requireLength(options, promptLength)),
+    };
   }
   if (options.removeInvalidValues) yield { name: 'removeInvalidValues', process: removeInvalidValues() };
   if (options.exponentialDecayLengthPenalty) {
-    yield { name: 'exponentialDecayLengthPenalty', process: exponentialDecayLengthPenalty(options.exponentialDecayLengthPenalty, promptLength, eosTokenIds) };
+    yield {
+      name: 'exponentialDecayLengthPenalty',
+      process: exponentialDecayLengthPenalty(options.exponentialDecayLengthPenalty, promptLength, eosTokenIds),
+    };
   }
   if (options.suppressTokens) yield { name: 'suppressTokens', process: suppressTokens(options.suppressTokens) };
   if (options.beginSuppressTokens) {
@@ -102,5 +116,8 @@ function asList(ids: number | TokenIds | undefined): TokenIds {
 function requireLength({ maxLength, maxNewTokens }: GenerationOptions, promptLength: number): number {
   const length = maxNewTokens === undefined ? maxLength : promptLength + maxNewTokens;
   if (length !== undefined) return length;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A forced end token needs a longest length', { where: 'forcedEosTokenId', fix: 'Set maxNewTokens or maxLength' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'A forced end token needs a longest length', {
+    where: 'forcedEosTokenId',
+    fix: 'Set maxNewTokens or maxLength',
+  });
 }

@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
+
 import type { GenerationOptions, LogitsProcessor } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
-import { badWords, sequenceBias } from './sequence-bias.ts';
-import { beginSuppressTokens, suppressTokens } from './suppress-tokens.ts';
+
 import { createLogitsProcessors } from './create-logits-processors.ts';
 import { epsilonCutoff, etaCutoff } from './cutoffs.ts';
-import { exponentialDecayLengthPenalty, minLength, minNewTokens } from './length-limits.ts';
 import { forcedBosToken, forcedEosToken } from './forced-tokens.ts';
+import { exponentialDecayLengthPenalty, minLength, minNewTokens } from './length-limits.ts';
 import { minP } from './min-p.ts';
 import { noRepeatNgram } from './no-repeat-ngram.ts';
 import { removeInvalidValues } from './remove-invalid-values.ts';
 import { renormalizeLogits } from './renormalize-logits.ts';
 import { repetitionPenalty } from './repetition-penalty.ts';
+import { badWords, sequenceBias } from './sequence-bias.ts';
+import { beginSuppressTokens, suppressTokens } from './suppress-tokens.ts';
 import { temperature } from './temperature.ts';
 import { topK } from './top-k.ts';
 import { topP } from './top-p.ts';
@@ -32,12 +34,33 @@ const tensors = readFloat32Safetensors(readFileSync(new URL('golden.safetensors'
 /** Every tensor of a safetensors file of float32 tensors. */
 function readFloat32Safetensors(file: Buffer): Map<string, { shape: number[]; data: Float32Array }> {
   const headerLength = Number(file.readBigUInt64LE(0));
-  const header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> = JSON.parse(file.toString('utf8', 8, 8 + headerLength));
+  const header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> = JSON.parse(
+    file.toString('utf8', 8, 8 + headerLength),
+  );
   const payload = file.subarray(8 + headerLength);
-  return new Map(Object.entries(header).filter(([name]) => name !== '__metadata__').map(([name, { dtype, shape, data_offsets: [start, end] }]) => {
-    if (dtype !== 'F32') throw new TypeError(`${name} is ${dtype}`);
-    return [name, { shape, data: new Float32Array(payload.buffer.slice(payload.byteOffset + start, payload.byteOffset + end)) }];
-  }));
+  return new Map(
+    Object.entries(header)
+      .filter(([name]) => name !== '__metadata__')
+      .map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [start, end],
+          },
+        ]) => {
+          if (dtype !== 'F32') throw new TypeError(`${name} is ${dtype}`);
+          return [
+            name,
+            {
+              shape,
+              data: new Float32Array(payload.buffer.slice(payload.byteOffset + start, payload.byteOffset + end)),
+            },
+          ];
+        },
+      ),
+  );
 }
 
 /** The reference's classes, by what they are called here. */
@@ -54,33 +77,62 @@ const classes: Readonly<Record<string, (o: Entry['options']) => LogitsProcessor>
   NoBadWordsLogitsProcessor: (o) => badWords(o['bad_words_ids']!, o['eos_token_id']!),
   SequenceBiasLogitsProcessor: (o) => sequenceBias(o['sequence_bias']!),
   MinLengthLogitsProcessor: (o) => minLength(o['min_length']!, o['eos_token_id']!),
-  MinNewTokensLengthLogitsProcessor: (o) => minNewTokens(o['min_new_tokens']!, o['prompt_length_to_skip']!, o['eos_token_id']!),
+  MinNewTokensLengthLogitsProcessor: (o) =>
+    minNewTokens(o['min_new_tokens']!, o['prompt_length_to_skip']!, o['eos_token_id']!),
   SuppressTokensLogitsProcessor: (o) => suppressTokens(o['suppress_tokens']!),
   SuppressTokensAtBeginLogitsProcessor: (o) => beginSuppressTokens(o['begin_suppress_tokens']!, o['begin_index']!),
   ForcedBOSTokenLogitsProcessor: (o) => forcedBosToken(o['bos_token_id']!),
   ForcedEOSTokenLogitsProcessor: (o) => forcedEosToken([o['eos_token_id']!].flat(), o['max_length']!),
-  ExponentialDecayLengthPenalty: (o) => exponentialDecayLengthPenalty(o['exponential_decay_length_penalty']!, o['input_ids_seq_length']!, o['eos_token_id']!),
+  ExponentialDecayLengthPenalty: (o) =>
+    exponentialDecayLengthPenalty(
+      o['exponential_decay_length_penalty']!,
+      o['input_ids_seq_length']!,
+      o['eos_token_id']!,
+    ),
   InfNanRemoveLogitsProcessor: () => removeInvalidValues(),
   LogitNormalization: () => renormalizeLogits(),
 };
 const optionOfClass: Readonly<Record<string, keyof GenerationOptions>> = {
-  TemperatureLogitsWarper: 'temperature', TopKLogitsWarper: 'topK', TopPLogitsWarper: 'topP', MinPLogitsWarper: 'minP', TypicalLogitsWarper: 'typicalP',
-  EpsilonLogitsWarper: 'epsilonCutoff', EtaLogitsWarper: 'etaCutoff', LogitNormalization: 'renormalizeLogits', SequenceBiasLogitsProcessor: 'sequenceBias',
-  RepetitionPenaltyLogitsProcessor: 'repetitionPenalty', NoRepeatNGramLogitsProcessor: 'noRepeatNgramSize', NoBadWordsLogitsProcessor: 'badWordsIds',
-  MinNewTokensLengthLogitsProcessor: 'minNewTokens', SuppressTokensLogitsProcessor: 'suppressTokens',
+  TemperatureLogitsWarper: 'temperature',
+  TopKLogitsWarper: 'topK',
+  TopPLogitsWarper: 'topP',
+  MinPLogitsWarper: 'minP',
+  TypicalLogitsWarper: 'typicalP',
+  EpsilonLogitsWarper: 'epsilonCutoff',
+  EtaLogitsWarper: 'etaCutoff',
+  LogitNormalization: 'renormalizeLogits',
+  SequenceBiasLogitsProcessor: 'sequenceBias',
+  RepetitionPenaltyLogitsProcessor: 'repetitionPenalty',
+  NoRepeatNGramLogitsProcessor: 'noRepeatNgramSize',
+  NoBadWordsLogitsProcessor: 'badWordsIds',
+  MinNewTokensLengthLogitsProcessor: 'minNewTokens',
+  SuppressTokensLogitsProcessor: 'suppressTokens',
 };
 
-function expectScores({ inputs, outputs, tolerance: { atol, rtol } }: Entry, processors: readonly LogitsProcessor[]): void {
-  const { shape: [rows = 0, vocabulary = 0], data } = tensors.get(inputs.scores.tensor)!;
+function expectScores(
+  { inputs, outputs, tolerance: { atol, rtol } }: Entry,
+  processors: readonly LogitsProcessor[],
+): void {
+  const {
+    shape: [rows = 0, vocabulary = 0],
+    data,
+  } = tensors.get(inputs.scores.tensor)!;
   const expected = tensors.get(outputs.scores.tensor)!.data;
   expect(data.length).toBe(expected.length);
   const actual = data.slice();
   for (let row = 0; row < rows; row++) {
-    for (const process of processors) process(inputs.input_ids[row]!, actual.subarray(row * vocabulary, (row + 1) * vocabulary));
+    for (const process of processors)
+      process(inputs.input_ids[row]!, actual.subarray(row * vocabulary, (row + 1) * vocabulary));
   }
   const wrong = [...actual].flatMap((value, index) => {
     const other = expected[index]!;
-    return Number.isFinite(other) ? (Math.abs(value - other) <= atol + rtol * Math.abs(other) ? [] : [[index, value, other]]) : Object.is(value, other) ? [] : [[index, value, other]];
+    return Number.isFinite(other)
+      ? Math.abs(value - other) <= atol + rtol * Math.abs(other)
+        ? []
+        : [[index, value, other]]
+      : Object.is(value, other)
+        ? []
+        : [[index, value, other]];
   });
   expect(wrong).toEqual([]);
 }
@@ -95,10 +147,15 @@ describe('logits processors do what the reference does', () => {
 
   test.each(entries.filter(({ kind }) => kind === 'logits_pipeline'))('$name', (entry) => {
     const { prompt_length: promptLength, ...options } = entry.options;
-    const camelCased: GenerationOptions = Object.fromEntries(Object.entries(options).map(([name, value]) => [camelCase(name), value]));
+    const camelCased: GenerationOptions = Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [camelCase(name), value]),
+    );
     const processors = createLogitsProcessors(camelCased, { promptLength: promptLength! });
     expect(processors.map(({ name }) => name)).toEqual(entry.outputs.classes!.map((name) => optionOfClass[name]));
-    expectScores(entry, processors.map(({ process }) => process));
+    expectScores(
+      entry,
+      processors.map(({ process }) => process),
+    );
   });
 
   test('the goldens are all there', () => {

@@ -1,6 +1,9 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
 
-/** Forbids every id that would complete a sequence of `size` ids which the row already has. Reference: `NoRepeatNGramLogitsProcessor`. */
+/**
+ * Forbids every id that would complete a sequence of `size` ids which the row already has. Reference:
+ * `NoRepeatNGramLogitsProcessor`.
+ */
 export function noRepeatNgram(size: number): LogitsProcessor {
   return (ids, scores) => {
     const prefix = size - 1;

@@ -1,5 +1,6 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { createLogitsProcessors } from './create-logits-processors.ts';
 import { forcedBosToken, forcedEosToken } from './forced-tokens.ts';
 import { exponentialDecayLengthPenalty } from './length-limits.ts';
@@ -40,22 +41,45 @@ describe('what the goldens do not reach', () => {
 
   test('biased, forbidden and forced ids beyond the vocabulary are an error', () => {
     expect(() => apply(forcedBosToken(2), [1, 2], [0])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
-    expect(() => apply(forcedEosToken([1, 2], 2), [1, 2], [0])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => apply(forcedEosToken([1, 2], 2), [1, 2], [0])).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
     expect(apply(forcedEosToken([1], 2), [1, 2], [0])).toEqual([-Infinity, 0]);
-    expect(() => apply(sequenceBias([[[7], 1]]), [1, 2])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => apply(sequenceBias([[[7], 1]]), [1, 2])).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
     expect(() => apply(badWords([[0, 7]]), [1, 2])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
   test('of two biases of one sequence the later counts', () => {
-    expect(apply(sequenceBias([[[1], 5], [[1], -1]]), [0, 0])).toEqual([0, -1]);
+    expect(
+      apply(
+        sequenceBias([
+          [[1], 5],
+          [[1], -1],
+        ]),
+        [0, 0],
+      ),
+    ).toEqual([0, -1]);
   });
 
   test('own processors come after the penalties and before the warpers', () => {
-    const names = createLogitsProcessors({ doSample: true, temperature: 2, logitsProcessors: [() => undefined], suppressTokens: [1], renormalizeLogits: true }, { promptLength: 1 }).map(({ name }) => name);
+    const names = createLogitsProcessors(
+      {
+        doSample: true,
+        temperature: 2,
+        logitsProcessors: [() => undefined],
+        suppressTokens: [1],
+        renormalizeLogits: true,
+      },
+      { promptLength: 1 },
+    ).map(({ name }) => name);
     expect(names).toEqual(['suppressTokens', 'logitsProcessors', 'temperature', 'topK', 'renormalizeLogits']);
   });
 
   test('a forced end token needs a length', () => {
-    expect(() => createLogitsProcessors({ forcedEosTokenId: 1 }, { promptLength: 1 })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => createLogitsProcessors({ forcedEosTokenId: 1 }, { promptLength: 1 })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
   });
 });

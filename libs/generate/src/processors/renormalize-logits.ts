@@ -1,4 +1,5 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
+
 import { logSoftmaxInPlace } from '../numeric/softmax.ts';
 
 /** Turns scores into log-probabilities (natural logarithm of the softmax). Reference: `LogitNormalization`. */

@@ -1,7 +1,8 @@
 import { Blip2Error, type LogitsProcessor, type SequenceBias, type TokenIds } from '@blip2/interfaces';
 
 /**
- * Adds a bias to the score of a sequence's last id where the row ends with the ids before it. Of two equal sequences the later counts.
+ * Adds a bias to the score of a sequence's last id where the row ends with the ids before it. Of two equal sequences
+ * the later counts.
  * Reference: `SequenceBiasLogitsProcessor`.
  * @throws Blip2Error when it runs, `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
  */
@@ -19,7 +20,8 @@ export function sequenceBias(biases: readonly SequenceBias[]): LogitsProcessor {
 }
 
 /**
- * Forbids the last id of each sequence where the row ends with the ids before it; an end token alone is never forbidden. Reference: `NoBadWordsLogitsProcessor`.
+ * Forbids the last id of each sequence where the row ends with the ids before it; an end token alone is never
+ * forbidden. Reference: `NoBadWordsLogitsProcessor`.
  * @throws Blip2Error when it runs, `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
  */
 export function badWords(sequences: readonly TokenIds[], eosTokenIds: TokenIds = []): LogitsProcessor {
@@ -35,5 +37,8 @@ function endsWith(ids: TokenIds, suffix: TokenIds): boolean {
 function requireKnownIds(sequence: TokenIds, vocabularySize: number): void {
   const unknown = sequence.find((id) => id >= vocabularySize);
   if (unknown === undefined) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A biased or forbidden token id is not in the vocabulary', { expected: `ids below ${vocabularySize}`, got: String(unknown) });
+  throw new Blip2Error('INVALID_ARGUMENT', 'A biased or forbidden token id is not in the vocabulary', {
+    expected: `ids below ${vocabularySize}`,
+    got: String(unknown),
+  });
 }

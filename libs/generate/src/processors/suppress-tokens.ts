@@ -7,7 +7,10 @@ export function suppressTokens(tokenIds: TokenIds): LogitsProcessor {
   };
 }
 
-/** Forbids some ids while the row has exactly `beginIndex` ids, prompt included. Reference: `SuppressTokensAtBeginLogitsProcessor`. */
+/**
+ * Forbids some ids while the row has exactly `beginIndex` ids, prompt included. Reference:
+ * `SuppressTokensAtBeginLogitsProcessor`.
+ */
 export function beginSuppressTokens(tokenIds: TokenIds, beginIndex: number): LogitsProcessor {
   const suppress = suppressTokens(tokenIds);
   return (ids, scores) => {

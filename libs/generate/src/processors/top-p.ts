@@ -1,9 +1,12 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
+
 import { logSumExp } from '../numeric/softmax.ts';
 
 /**
- * Keeps the fewest best tokens whose probabilities together reach `p`, in [0, 1], and `minTokensToKeep` at least: from the worst up, tokens are dropped while their sum is at most `1 - p`.
- * Of equal scores at the border those with smaller ids go first. Reference: `TopPLogitsWarper` (nucleus sampling, Holtzman et al. 2019).
+ * Keeps the fewest best tokens whose probabilities together reach `p`, in [0, 1], and `minTokensToKeep` at least: from
+ * the worst up, tokens are dropped while their sum is at most `1 - p`.
+ * Of equal scores at the border those with smaller ids go first. Reference: `TopPLogitsWarper` (nucleus sampling,
+ * Holtzman et al. 2019).
  */
 export function topP(p: number, minTokensToKeep = 1): LogitsProcessor {
   return (_ids, scores) => {

@@ -1,9 +1,11 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
-import { ascendingOrder } from '../numeric/sort-order.ts';
+
 import { logSumExp } from '../numeric/softmax.ts';
+import { ascendingOrder } from '../numeric/sort-order.ts';
 
 /**
- * Keeps the tokens whose surprise is nearest to the entropy, until their probabilities reach `mass`, in (0, 1], and `minTokensToKeep` at least.
+ * Keeps the tokens whose surprise is nearest to the entropy, until their probabilities reach `mass`, in (0, 1], and
+ * `minTokensToKeep` at least.
  * Reference: `TypicalLogitsWarper` (locally typical sampling, Meister et al. 2022).
  */
 export function typicalP(mass: number, minTokensToKeep = 1): LogitsProcessor {

@@ -1,8 +1,12 @@
 import type { Sampler } from '@blip2/interfaces';
+
 import { maximum } from '../numeric/softmax.ts';
 import type { Random } from './random.ts';
 
-/** Draws a token by its probability: walks up the ids until their sum passes one random number. −1 if no score is above −∞. */
+/**
+ * Draws a token by its probability: walks up the ids until their sum passes one random number. −1 if no score is above
+ * −∞.
+ */
 export function multinomial(random: Random): Sampler {
   return (scores) => {
     const largest = maximum(scores);

@@ -2,7 +2,8 @@
 export type Random = () => number;
 
 /**
- * Random numbers that depend on `seed` (32 bits) and `stream` alone: xoshiro128** (Blackman and Vigna 2018), its state filled by splitmix32 of both.
+ * Random numbers that depend on `seed` (32 bits) and `stream` alone: xoshiro128** (Blackman and Vigna 2018), its state
+ * filled by splitmix32 of both.
  * One stream per row, so that a row's draws do not depend on when its neighbours end.
  */
 export function createRandom(seed: number, stream: number): Random {

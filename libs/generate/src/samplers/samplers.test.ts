@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+
 import { argmax } from './argmax.ts';
 import { multinomial } from './multinomial.ts';
 import { createRandom } from './random.ts';
@@ -38,7 +39,10 @@ describe('multinomial', () => {
     const counts = probabilities.map(() => 0);
     for (let draw = 0; draw < 40000; draw++) counts[sample(scores)]! += 1;
     expect(counts[1]).toBe(0);
-    const statistic = probabilities.reduce((sum, p, id) => (p === 0 ? sum : sum + (counts[id]! - 40000 * p) ** 2 / (40000 * p)), 0);
+    const statistic = probabilities.reduce(
+      (sum, p, id) => (p === 0 ? sum : sum + (counts[id]! - 40000 * p) ** 2 / (40000 * p)),
+      0,
+    );
     expect(statistic).toBeLessThan(16.3);
   });
 

@@ -1,10 +1,14 @@
 import { Blip2Error, type GenerationOptions, type StoppingCriterion, type TokenIds } from '@blip2/interfaces';
+
 import type { FinishReason } from '../generate-output.ts';
 import { stopStrings } from './stop-strings.ts';
 
 /** When rows end. */
 export interface StopRules {
-  /** Whether and why a row ends with its newest token. `isLate`: asked once for all rows of a step, so that they end together. */
+  /**
+   * Whether and why a row ends with its newest token. `isLate`: asked once for all rows of a step, so that they end
+   * together.
+   */
   reason(newIds: TokenIds, isLate: boolean): FinishReason | undefined;
   /** Whether `maxTime` is over. */
   isLate(): boolean;
@@ -19,10 +23,17 @@ export interface StopLimits {
   readonly now: () => number;
 }
 
-/** The rules that options and limits give together: an end token counts first, then text and own criteria, then length, then time. */
-export function createStopRules(options: GenerationOptions, { eosTokenIds, maxNewTokens, decode, now }: StopLimits): StopRules {
+/**
+ * The rules that options and limits give together: an end token counts first, then text and own criteria, then length,
+ * then time.
+ */
+export function createStopRules(
+  options: GenerationOptions,
+  { eosTokenIds, maxNewTokens, decode, now }: StopLimits,
+): StopRules {
   const criteria: StoppingCriterion[] = [...(options.stoppingCriteria ?? [])];
-  if (options.stopStrings !== undefined) criteria.push(stopStrings([options.stopStrings].flat(), requireDecode(decode)));
+  if (options.stopStrings !== undefined)
+    criteria.push(stopStrings([options.stopStrings].flat(), requireDecode(decode)));
   const end = new Set(eosTokenIds);
   const deadline = options.maxTime === undefined ? Infinity : now() + options.maxTime * 1000;
   return {
@@ -38,5 +49,8 @@ export function createStopRules(options: GenerationOptions, { eosTokenIds, maxNe
 
 function requireDecode(decode: StopLimits['decode']): NonNullable<StopLimits['decode']> {
   if (decode) return decode;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Stop strings need a way from ids to text', { where: 'stopStrings', fix: 'Give generate a decode function' });
+  throw new Blip2Error('INVALID_ARGUMENT', 'Stop strings need a way from ids to text', {
+    where: 'stopStrings',
+    fix: 'Give generate a decode function',
+  });
 }

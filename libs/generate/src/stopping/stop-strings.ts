@@ -1,8 +1,10 @@
 import type { StoppingCriterion, TokenIds } from '@blip2/interfaces';
 
 /**
- * Ends a row whose new text contains one of `texts` (one at least, none empty), also in the middle of its newest token. The prompt is not searched.
- * Only the newest tokens are decoded: one for each UTF-8 byte a text has, and a few before them, so that cut characters do not matter.
+ * Ends a row whose new text contains one of `texts` (one at least, none empty), also in the middle of its newest token.
+ * The prompt is not searched.
+ * Only the newest tokens are decoded: one for each UTF-8 byte a text has, and a few before them, so that cut characters
+ * do not matter.
  */
 export function stopStrings(texts: readonly string[], decode: (ids: TokenIds) => string): StoppingCriterion {
   const longest = Math.max(...texts.map((text) => new TextEncoder().encode(text).length));

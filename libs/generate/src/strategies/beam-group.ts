@@ -26,7 +26,10 @@ export interface BeamGroup {
   /** Better rows may still come. Never true again once it is false. */
   readonly isOpen: boolean;
   readonly beams: readonly Beam[];
-  /** Takes one more token. `candidates`: best first, or in the order they were drawn; `logProb`: what the model itself gave a candidate's token; `isLate`: time is over. */
+  /**
+   * Takes one more token. `candidates`: best first, or in the order they were drawn; `logProb`: what the model itself
+   * gave a candidate's token; `isLate`: time is over.
+   */
   advance(candidates: readonly Candidate[], logProb: (candidate: Candidate) => number, isLate: boolean): void;
   /** The best rows so far, ended ones first. */
   best(count: number): Hypothesis[];
@@ -37,18 +40,28 @@ const IMPOSSIBLE = -1e9;
 const EMPTY: Hypothesis = { newIds: [], logProbs: [], beamIndices: [], score: IMPOSSIBLE };
 
 /**
- * Beam search for one prompt. Of the candidates that end, those among the best `numBeams` become hypotheses; the best `numBeams` that do not end go on.
- * Reference: `GenerationMixin._beam_search` of transformers 5.18 and its `_get_running_beams_for_next_iteration`, `_update_finished_beams`, `_check_early_stop_heuristic`.
+ * Beam search for one prompt. Of the candidates that end, those among the best `numBeams` become hypotheses; the best
+ * `numBeams` that do not end go on.
+ * Reference: `GenerationMixin._beam_search` of transformers 5.18 and its `_get_running_beams_for_next_iteration`,
+ * `_update_finished_beams`, `_check_early_stop_heuristic`.
  */
 export function createBeamGroup(prompt: number, settings: SearchSettings): BeamGroup {
   const { numBeams, lengthPenalty, earlyStopping, stop } = settings;
   const ids = settings.promptIds[prompt]!;
   // At first all beams are the same row: only one of them may be continued.
-  let beams: Beam[] = Array.from({ length: numBeams }, (_, beam) => ({ ids, newIds: [], logProbs: [], beamIndices: [], score: beam === 0 ? 0 : IMPOSSIBLE, source: prompt }));
+  let beams: Beam[] = Array.from({ length: numBeams }, (_, beam) => ({
+    ids,
+    newIds: [],
+    logProbs: [],
+    beamIndices: [],
+    score: beam === 0 ? 0 : IMPOSSIBLE,
+    source: prompt,
+  }));
   let hypotheses: Hypothesis[] = beams.map(() => EMPTY);
   let isOpen = true;
 
-  const normalize = (score: number, length: number): number => Math.fround(score / Math.fround(length ** lengthPenalty));
+  const normalize = (score: number, length: number): number =>
+    Math.fround(score / Math.fround(length ** lengthPenalty));
 
   function finish(ended: readonly (Beam & { readonly finishReason?: FinishReason })[]): void {
     const added = ended.map((beam) => ({ ...beam, score: normalize(beam.score, beam.newIds.length) }));
@@ -79,7 +92,9 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
       });
       if (isOpen) finish(extended.slice(0, numBeams).filter(({ finishReason }) => finishReason));
       beams = extended
-        .map(({ finishReason, ...beam }) => (finishReason ? { ...beam, score: Math.fround(beam.score + IMPOSSIBLE) } : beam))
+        .map(({ finishReason, ...beam }) =>
+          finishReason ? { ...beam, score: Math.fround(beam.score + IMPOSSIBLE) } : beam,
+        )
         .sort(byScore)
         .slice(0, numBeams);
       const hasEnded = extended.every(({ finishReason }) => finishReason) || (earlyStopping === true && isFull());
@@ -87,7 +102,9 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
     },
     best(count) {
       const ended = hypotheses.filter(({ finishReason }) => finishReason);
-      const running = isOpen ? beams.map((beam) => ({ ...beam, score: normalize(beam.score, beam.newIds.length || 1) })) : [];
+      const running = isOpen
+        ? beams.map((beam) => ({ ...beam, score: normalize(beam.score, beam.newIds.length || 1) }))
+        : [];
       return [...ended, ...running, ...hypotheses.map(() => EMPTY)].slice(0, count);
     },
   };

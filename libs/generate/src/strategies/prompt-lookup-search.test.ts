@@ -1,19 +1,29 @@
 import type { Decoding, GenerationOptions } from '@blip2/interfaces';
 import { fakeLanguageModel, pseudoRandom, recite } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { generate } from '../generate.ts';
 import type { GenerationPrompt } from '../generation-prompt.ts';
 
 /** A model that mostly goes on as the text went on after the same token before. */
 const repeating = fakeLanguageModel({
-  vocabularySize: 8, specialTokens: { eosTokenId: 2, padTokenId: 1, bosTokenId: 0 },
+  vocabularySize: 8,
+  specialTokens: { eosTokenId: 2, padTokenId: 1, bosTokenId: 0 },
   score: (history) => {
     const ids = history.map(([id]) => id!);
     const earlier = ids.slice(0, -1).lastIndexOf(ids.at(-1)!);
-    return Float32Array.from({ length: 8 }, (_, id) => pseudoRandom(...ids.slice(-3), id) + (earlier >= 0 && ids[earlier + 1] === id ? 1 : 0) - (id === 2 ? 0.5 : 0));
+    return Float32Array.from(
+      { length: 8 },
+      (_, id) =>
+        pseudoRandom(...ids.slice(-3), id) + (earlier >= 0 && ids[earlier + 1] === id ? 1 : 0) - (id === 2 ? 0.5 : 0),
+    );
   },
 });
-const promptOf = async (ids: number[]): Promise<GenerationPrompt> => ({ inputsEmbeds: await repeating.embed([ids]), attentionMask: [ids.map(() => 1)], promptIds: [ids] });
+const promptOf = async (ids: number[]): Promise<GenerationPrompt> => ({
+  inputsEmbeds: await repeating.embed([ids]),
+  attentionMask: [ids.map(() => 1)],
+  promptIds: [ids],
+});
 
 /** Counts how often a decoding runs. */
 function counted(decoding: Decoding): { readonly decoding: Decoding; readonly runs: number[] } {
@@ -49,14 +59,20 @@ describe('prompt lookup', () => {
       const ids = Array.from({ length: 6 }, (__, index) => 3 + Math.floor(2.5 * (1 + pseudoRandom(seed, index))));
       const expected = await generate(repeating, await promptOf(ids), { maxNewTokens: 24, ...options });
       for (const promptLookupNumTokens of [1, 3, 10]) {
-        expect(await generate(repeating, await promptOf(ids), { maxNewTokens: 24, ...options, promptLookupNumTokens })).toEqual(expected);
+        expect(
+          await generate(repeating, await promptOf(ids), { maxNewTokens: 24, ...options, promptLookupNumTokens }),
+        ).toEqual(expected);
       }
     }
   });
 
   test('reads several tokens in one run where the text repeats itself', async () => {
     const { decoding, runs } = counted(recite([[5, 6, 7, 8, 9, 2]], 10));
-    const { sequences } = await generate(repeating, { decoding, promptIds: [[5, 6, 7, 8, 3]], promptLength: 0 }, { promptLookupNumTokens: 3, maxNewTokens: 20 });
+    const { sequences } = await generate(
+      repeating,
+      { decoding, promptIds: [[5, 6, 7, 8, 3]], promptLength: 0 },
+      { promptLookupNumTokens: 3, maxNewTokens: 20 },
+    );
     expect(sequences).toEqual([[5, 6, 7, 8, 9, 2]]);
     // 5 is found in the prompt; 6, 7, 8 are guessed and right; 9 is new.
     expect(runs).toEqual([4, 1]);
@@ -64,20 +80,39 @@ describe('prompt lookup', () => {
 
   test('guesses no further than the last token allowed, and the last position of the model', async () => {
     const { decoding, runs } = counted(recite([[5, 6, 7, 8, 9, 2]], 10));
-    await generate(repeating, { decoding, promptIds: [[5, 6, 7, 8, 9, 3]], promptLength: 0 }, { promptLookupNumTokens: 10, maxNewTokens: 3 });
+    await generate(
+      repeating,
+      { decoding, promptIds: [[5, 6, 7, 8, 9, 3]], promptLength: 0 },
+      { promptLookupNumTokens: 10, maxNewTokens: 3 },
+    );
     expect(runs).toEqual([2]);
     const small = { ...repeating, maxPositions: 3 };
     const narrow = counted(recite([[5, 6, 7, 8, 9, 2]], 10));
-    await generate(small, { decoding: narrow.decoding, promptIds: [[5, 6, 7, 8, 9, 3]], promptLength: 0 }, { promptLookupNumTokens: 10, maxNewTokens: 9 });
+    await generate(
+      small,
+      { decoding: narrow.decoding, promptIds: [[5, 6, 7, 8, 9, 3]], promptLength: 0 },
+      { promptLookupNumTokens: 10, maxNewTokens: 9 },
+    );
     expect(narrow.runs).toEqual([3]);
   });
 
-  test.each<[string, GenerationOptions]>([['beams', { numBeams: 2 }], ['sampling', { doSample: true }]])('is refused with %s', async (_, options) => {
-    await expect(generate(repeating, await promptOf([5]), { ...options, promptLookupNumTokens: 2 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'promptLookupNumTokens' } });
+  test.each<[string, GenerationOptions]>([
+    ['beams', { numBeams: 2 }],
+    ['sampling', { doSample: true }],
+  ])('is refused with %s', async (_, options) => {
+    await expect(
+      generate(repeating, await promptOf([5]), { ...options, promptLookupNumTokens: 2 }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'promptLookupNumTokens' } });
   });
 
   test('is refused for several prompts at once', async () => {
-    await expect(generate(repeating, { decoding: recite([[5], [6]], 10), promptIds: [[], []], promptLength: 0 }, { promptLookupNumTokens: 2 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(
+      generate(
+        repeating,
+        { decoding: recite([[5], [6]], 10), promptIds: [[], []], promptLength: 0 },
+        { promptLookupNumTokens: 2 },
+      ),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   test('aborts between two tokens', async () => {
@@ -86,6 +121,12 @@ describe('prompt lookup', () => {
       controller.abort();
       return false;
     };
-    await expect(generate(repeating, await promptOf([5, 6]), { promptLookupNumTokens: 2, signal: controller.signal, stoppingCriteria: [stop] })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(
+      generate(repeating, await promptOf([5, 6]), {
+        promptLookupNumTokens: 2,
+        signal: controller.signal,
+        stoppingCriteria: [stop],
+      }),
+    ).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

@@ -1,20 +1,31 @@
 import { readFileSync } from 'node:fs';
+
 import type { Decoding, GenerationOptions, LanguageModel } from '@blip2/interfaces';
 import { fakeLanguageModel, recite } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { generate, generateSteps } from '../generate.ts';
 import type { GenerationPrompt } from '../generation-prompt.ts';
 
 const model = fakeLanguageModel({ vocabularySize: 10, specialTokens: { eosTokenId: 2, padTokenId: 1 } });
-const reciting = (...script: number[][]): GenerationPrompt => ({ decoding: recite(script, 10), promptIds: script.map(() => [9]), promptLength: 1 });
+const reciting = (...script: number[][]): GenerationPrompt => ({
+  decoding: recite(script, 10),
+  promptIds: script.map(() => [9]),
+  promptLength: 1,
+});
 const prompt = async (from: LanguageModel, ids: number[][]): Promise<GenerationPrompt> => ({
-  inputsEmbeds: await from.embed(ids), attentionMask: ids.map((row) => row.map(() => 1)), promptIds: ids,
+  inputsEmbeds: await from.embed(ids),
+  attentionMask: ids.map((row) => row.map(() => 1)),
+  promptIds: ids,
 });
 
 describe('greedy search', () => {
   test('takes the best token of every row and fills ended rows with the pad id', async () => {
     const { sequences, finishReasons } = await generate(model, reciting([5, 6, 2], [7, 2]), { maxNewTokens: 8 });
-    expect(sequences).toEqual([[5, 6, 2], [7, 2, 1]]);
+    expect(sequences).toEqual([
+      [5, 6, 2],
+      [7, 2, 1],
+    ]);
     expect(finishReasons).toEqual(['eos', 'eos']);
   });
 
@@ -24,18 +35,70 @@ describe('greedy search', () => {
       steps.push([step, tokens.map(({ row, id, finishReason }) => [row, id, finishReason])]);
     }
     expect(steps).toEqual([
-      [0, [[0, 5, undefined], [1, 7, undefined]]],
-      [1, [[0, 6, undefined], [1, 2, 'eos']]],
+      [
+        0,
+        [
+          [0, 5, undefined],
+          [1, 7, undefined],
+        ],
+      ],
+      [
+        1,
+        [
+          [0, 6, undefined],
+          [1, 2, 'eos'],
+        ],
+      ],
       [2, [[0, 2, 'eos']]],
     ]);
   });
 
   test.each<[string, GenerationOptions, number[][], string[]]>([
-    ['several end tokens', { eosTokenId: [6, 7] }, [[5, 6], [7, 1]], ['eos', 'eos']],
-    ['a length', { maxNewTokens: 2 }, [[5, 6], [7, 2]], ['length', 'eos']],
-    ['another pad id', { padTokenId: 0 }, [[5, 6, 2], [7, 2, 0]], ['eos', 'eos']],
-    ['own criteria', { stoppingCriteria: [(ids) => ids.at(-1) === 7] }, [[5, 6, 2], [7, 1, 1]], ['eos', 'stop']],
-    ['the prompt returned', { returnPrompt: true }, [[9, 5, 6, 2], [9, 7, 2, 1]], ['eos', 'eos']],
+    [
+      'several end tokens',
+      { eosTokenId: [6, 7] },
+      [
+        [5, 6],
+        [7, 1],
+      ],
+      ['eos', 'eos'],
+    ],
+    [
+      'a length',
+      { maxNewTokens: 2 },
+      [
+        [5, 6],
+        [7, 2],
+      ],
+      ['length', 'eos'],
+    ],
+    [
+      'another pad id',
+      { padTokenId: 0 },
+      [
+        [5, 6, 2],
+        [7, 2, 0],
+      ],
+      ['eos', 'eos'],
+    ],
+    [
+      'own criteria',
+      { stoppingCriteria: [(ids) => ids.at(-1) === 7] },
+      [
+        [5, 6, 2],
+        [7, 1, 1],
+      ],
+      ['eos', 'stop'],
+    ],
+    [
+      'the prompt returned',
+      { returnPrompt: true },
+      [
+        [9, 5, 6, 2],
+        [9, 7, 2, 1],
+      ],
+      ['eos', 'eos'],
+    ],
     ['forbidden tokens', { suppressTokens: [7], maxNewTokens: 1 }, [[5], [0]], ['length', 'length']],
   ])('%s', async (_, options, sequences, finishReasons) => {
     expect(await generate(model, reciting([5, 6, 2], [7, 2]), options)).toMatchObject({ sequences, finishReasons });
@@ -48,40 +111,85 @@ describe('greedy search', () => {
   test('stop strings end a row in the middle of a token', async () => {
     const words = ['a', 'b', 'c', 'd', 'e', 'st', 'opped', 'on', 'x', 'y'];
     const decode = (ids: readonly number[]): string => ids.map((id) => words[id]).join('');
-    const output = await generate(model, reciting([8, 5, 6, 9, 9], [9, 9, 9, 9, 9]), { stopStrings: 'stop', maxNewTokens: 4 }, { decode });
-    expect(output).toMatchObject({ sequences: [[8, 5, 6, 1], [9, 9, 9, 9]], finishReasons: ['stop', 'length'] });
+    const output = await generate(
+      model,
+      reciting([8, 5, 6, 9, 9], [9, 9, 9, 9, 9]),
+      { stopStrings: 'stop', maxNewTokens: 4 },
+      { decode },
+    );
+    expect(output).toMatchObject({
+      sequences: [
+        [8, 5, 6, 1],
+        [9, 9, 9, 9],
+      ],
+      finishReasons: ['stop', 'length'],
+    });
   });
 
   test('stop strings may begin with a space that a text would drop', async () => {
     const words = ['▁', 'a', 'x', 'y', 'z', 'b'];
-    const decode = (ids: readonly number[]): string => ids.map((id) => words[id]).join('').replaceAll('▁', ' ').replace(/^ /, '');
-    const output = await generate(model, reciting([5, 5, 0, 1, 5]), { stopStrings: [' a'], maxNewTokens: 5 }, { decode });
+    const decode = (ids: readonly number[]): string =>
+      ids
+        .map((id) => words[id])
+        .join('')
+        .replaceAll('▁', ' ')
+        .replace(/^ /, '');
+    const output = await generate(
+      model,
+      reciting([5, 5, 0, 1, 5]),
+      { stopStrings: [' a'], maxNewTokens: 5 },
+      { decode },
+    );
     expect(output).toMatchObject({ sequences: [[5, 5, 0, 1]], finishReasons: ['stop'] });
   });
 
   test('stop strings without decode are refused', async () => {
-    await expect(generate(model, reciting([5]), { stopStrings: 'x' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(generate(model, reciting([5]), { stopStrings: 'x' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
   });
 
   test('maxTime ends every row after its next token', async () => {
     const slow = (ids: readonly number[]): boolean => {
       const until = performance.now() + 30;
-      while (performance.now() < until) /* a slow model */;
+      while (performance.now() < until) /* a slow model */ ;
       return ids.length > 100;
     };
-    const output = await generate(model, reciting([5, 5, 5, 5], [6, 6, 6, 6]), { maxTime: 0.045, maxNewTokens: 4, stoppingCriteria: [slow] });
-    expect(output).toMatchObject({ sequences: [[5, 5], [6, 6]], finishReasons: ['time', 'time'] });
+    const output = await generate(model, reciting([5, 5, 5, 5], [6, 6, 6, 6]), {
+      maxTime: 0.045,
+      maxNewTokens: 4,
+      stoppingCriteria: [slow],
+    });
+    expect(output).toMatchObject({
+      sequences: [
+        [5, 5],
+        [6, 6],
+      ],
+      finishReasons: ['time', 'time'],
+    });
   });
 
   test('log-probabilities are those of the model, before any processor', async () => {
-    const { tokenLogProbs } = await generate(model, reciting([5]), { maxNewTokens: 1, repetitionPenalty: 5, suppressTokens: [3] });
+    const { tokenLogProbs } = await generate(model, reciting([5]), {
+      maxNewTokens: 1,
+      repetitionPenalty: 5,
+      suppressTokens: [3],
+    });
     expect(tokenLogProbs[0]![0]).toBeCloseTo(1 - Math.log(Math.E + 9), 6);
   });
 
   test('scores are processed, logits are not, and the decoding keeps its own', async () => {
     const given = reciting([5, 6]);
-    const { scores, logits } = await generate(model, given, { maxNewTokens: 2, suppressTokens: [5], outputScores: true, outputLogits: true });
-    expect(scores?.map(({ dims }) => dims)).toEqual([[1, 10], [1, 10]]);
+    const { scores, logits } = await generate(model, given, {
+      maxNewTokens: 2,
+      suppressTokens: [5],
+      outputScores: true,
+      outputLogits: true,
+    });
+    expect(scores?.map(({ dims }) => dims)).toEqual([
+      [1, 10],
+      [1, 10],
+    ]);
     expect(scores![0]!.data[5]).toBe(-Infinity);
     expect(logits![0]!.data[5]).toBe(1);
   });
@@ -104,15 +212,28 @@ describe('rows that have ended', () => {
 
   test('leave the decoding', async () => {
     const rows: number[] = [];
-    await generate(model, { decoding: counting(recite([[5, 2], [5, 6, 7, 2], [2]], 10), rows), promptIds: [[], [], []], promptLength: 0 });
+    await generate(model, {
+      decoding: counting(recite([[5, 2], [5, 6, 7, 2], [2]], 10), rows),
+      promptIds: [[], [], []],
+      promptLength: 0,
+    });
     expect(rows).toEqual([2, 1, 1]);
   });
 
   test('go on with pad tokens where the scores of every step are wanted', async () => {
     const rows: number[] = [];
-    const { scores } = await generate(model, { decoding: counting(recite([[5, 2], [5, 6, 7, 2], [2]], 10), rows), promptIds: [[], [], []], promptLength: 0 }, { outputScores: true });
+    const { scores } = await generate(
+      model,
+      { decoding: counting(recite([[5, 2], [5, 6, 7, 2], [2]], 10), rows), promptIds: [[], [], []], promptLength: 0 },
+      { outputScores: true },
+    );
     expect(rows).toEqual([3, 3, 3]);
-    expect(scores?.map(({ dims }) => dims)).toEqual([[3, 10], [3, 10], [3, 10], [3, 10]]);
+    expect(scores?.map(({ dims }) => dims)).toEqual([
+      [3, 10],
+      [3, 10],
+      [3, 10],
+      [3, 10],
+    ]);
   });
 });
 
@@ -120,7 +241,10 @@ describe('sampling', () => {
   const lively = fakeLanguageModel({ vocabularySize: 30, specialTokens: { eosTokenId: 2, padTokenId: 1 } });
 
   test('the same seed gives the same tokens, another gives others', async () => {
-    const from = await prompt(lively, [[4, 5], [6, 7]]);
+    const from = await prompt(lively, [
+      [4, 5],
+      [6, 7],
+    ]);
     const options: GenerationOptions = { doSample: true, seed: 11, maxNewTokens: 8 };
     const first = await generate(lively, from, options);
     expect(first.seed).toBe(11);
@@ -131,25 +255,52 @@ describe('sampling', () => {
   test('a seed that nobody chose is returned and repeats the result', async () => {
     const from = await prompt(lively, [[4, 5]]);
     const { seed, sequences } = await generate(lively, from, { doSample: true, maxNewTokens: 8 });
-    expect((await generate(lively, from, { doSample: true, seed: seed!, maxNewTokens: 8 })).sequences).toEqual(sequences);
+    expect((await generate(lively, from, { doSample: true, seed: seed!, maxNewTokens: 8 })).sequences).toEqual(
+      sequences,
+    );
   });
 
   test('a row draws the same whether or not its neighbours end', async () => {
-    const alone = await generate(lively, await prompt(lively, [[4, 5]]), { doSample: true, seed: 3, maxNewTokens: 8, eosTokenId: 29 });
-    const together = await generate(lively, await prompt(lively, [[4, 5], [9, 9], [8, 8]]), { doSample: true, seed: 3, maxNewTokens: 8, eosTokenId: 29 });
+    const alone = await generate(lively, await prompt(lively, [[4, 5]]), {
+      doSample: true,
+      seed: 3,
+      maxNewTokens: 8,
+      eosTokenId: 29,
+    });
+    const together = await generate(
+      lively,
+      await prompt(lively, [
+        [4, 5],
+        [9, 9],
+        [8, 8],
+      ]),
+      { doSample: true, seed: 3, maxNewTokens: 8, eosTokenId: 29 },
+    );
     expect(together.sequences[0]!.slice(0, alone.sequences[0]!.length)).toEqual(alone.sequences[0]);
   });
 
   test('returns several rows for one prompt, each drawn on its own', async () => {
-    const { sequences } = await generate(lively, await prompt(lively, [[4, 5], [6, 7]]), { doSample: true, seed: 5, numReturnSequences: 4, maxNewTokens: 6 });
+    const { sequences } = await generate(
+      lively,
+      await prompt(lively, [
+        [4, 5],
+        [6, 7],
+      ]),
+      { doSample: true, seed: 5, numReturnSequences: 4, maxNewTokens: 6 },
+    );
     expect(sequences.length).toBe(8);
     expect(new Set(sequences.map((row) => row.join())).size).toBe(8);
   });
 
   test('with one candidate it is greedy search', async () => {
-    const from = await prompt(lively, [[4, 5], [6, 7]]);
+    const from = await prompt(lively, [
+      [4, 5],
+      [6, 7],
+    ]);
     const greedy = await generate(lively, from, { maxNewTokens: 8 });
-    expect((await generate(lively, from, { maxNewTokens: 8, doSample: true, topK: 1 })).sequences).toEqual(greedy.sequences);
+    expect((await generate(lively, from, { maxNewTokens: 8, doSample: true, topK: 1 })).sequences).toEqual(
+      greedy.sequences,
+    );
   });
 });
 
@@ -157,15 +308,19 @@ describe('aborting', () => {
   test('throws the reason between two steps and keeps what there is', async () => {
     const controller = new AbortController();
     const generation = generateSteps(model, reciting([5, 6, 7, 8, 2]), { signal: controller.signal });
-    await expect((async () => {
-      for await (const { step } of generation) if (step === 1) controller.abort();
-    })()).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(
+      (async () => {
+        for await (const { step } of generation) if (step === 1) controller.abort();
+      })(),
+    ).rejects.toMatchObject({ name: 'AbortError' });
     expect(generation.output()).toMatchObject({ sequences: [[5, 6]], finishReasons: ['aborted'] });
   });
 
   test('a signal that is already aborted reads no prompt', async () => {
     const unread: LanguageModel = { ...model, start: () => Promise.reject(new TypeError('the prompt was read')) };
-    await expect(generate(unread, await prompt(model, [[4]]), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(generate(unread, await prompt(model, [[4]]), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
   });
 
   test('leaving the loop disposes of the decoding and ends the streamer', async () => {
@@ -175,11 +330,20 @@ describe('aborting', () => {
       ...model,
       async start(given) {
         const decoding = await model.start(given);
-        return { ...decoding, logits: decoding.logits, length: decoding.length, [Symbol.asyncDispose]: async () => void disposed.push(true) };
+        return {
+          ...decoding,
+          logits: decoding.logits,
+          length: decoding.length,
+          [Symbol.asyncDispose]: async () => void disposed.push(true),
+        };
       },
     };
-    const streamer = { put: (row: number, id: number) => void heard.push([row, id]), end: () => void heard.push('end') };
-    for await (const step of generateSteps(watched, await prompt(model, [[4]]), { streamer })) if (step.step === 0) break;
+    const streamer = {
+      put: (row: number, id: number) => void heard.push([row, id]),
+      end: () => void heard.push('end'),
+    };
+    for await (const step of generateSteps(watched, await prompt(model, [[4]]), { streamer }))
+      if (step.step === 0) break;
     expect(disposed).toEqual([true]);
     expect(heard.length).toBe(2);
     expect(heard.at(-1)).toBe('end');
@@ -189,29 +353,51 @@ describe('aborting', () => {
 describe('what cannot be', () => {
   test('NaN among the scores is an error unless it is removed', async () => {
     const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [0, NaN, 1, 0.5] });
-    await expect(generate(broken, await prompt(broken, [[1]]))).rejects.toMatchObject({ code: 'NOT_FINITE', message: expect.stringContaining('not a number') });
-    await expect(generate(broken, await prompt(broken, [[1]]), { numBeams: 2 })).rejects.toMatchObject({ code: 'NOT_FINITE' });
-    expect((await generate(broken, await prompt(broken, [[1]]), { removeInvalidValues: true, maxNewTokens: 2 })).sequences).toEqual([[2, 2]]);
+    await expect(generate(broken, await prompt(broken, [[1]]))).rejects.toMatchObject({
+      code: 'NOT_FINITE',
+      message: expect.stringContaining('not a number'),
+    });
+    await expect(generate(broken, await prompt(broken, [[1]]), { numBeams: 2 })).rejects.toMatchObject({
+      code: 'NOT_FINITE',
+    });
+    expect(
+      (await generate(broken, await prompt(broken, [[1]]), { removeInvalidValues: true, maxNewTokens: 2 })).sequences,
+    ).toEqual([[2, 2]]);
   });
 
-  test.each([1, 2])('nothing but NaN is said to be that, and not that all tokens are forbidden, %i beams', async (numBeams) => {
-    const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [NaN, NaN, NaN, NaN] });
-    await expect(generate(broken, await prompt(broken, [[1]]), { numBeams })).rejects.toMatchObject({ code: 'NOT_FINITE', message: expect.stringContaining('not a number') });
-  });
+  test.each([1, 2])(
+    'nothing but NaN is said to be that, and not that all tokens are forbidden, %i beams',
+    async (numBeams) => {
+      const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [NaN, NaN, NaN, NaN] });
+      await expect(generate(broken, await prompt(broken, [[1]]), { numBeams })).rejects.toMatchObject({
+        code: 'NOT_FINITE',
+        message: expect.stringContaining('not a number'),
+      });
+    },
+  );
 
   test.each([1, 2])('all tokens forbidden is an error, %i beams', async (numBeams) => {
     const suppressTokens = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-    await expect(generate(model, reciting([5]), { suppressTokens, numBeams })).rejects.toMatchObject({ code: 'NOT_FINITE', message: expect.stringContaining('No token is left') });
+    await expect(generate(model, reciting([5]), { suppressTokens, numBeams })).rejects.toMatchObject({
+      code: 'NOT_FINITE',
+      message: expect.stringContaining('No token is left'),
+    });
   });
 
   test('prompt ids of another number of rows, or ragged', async () => {
-    await expect(generate(model, { ...reciting([5], [6]), promptIds: [[1]] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
-    await expect(generate(model, { ...reciting([5], [6]), promptIds: [[1], [1, 2]] })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await expect(generate(model, { ...reciting([5], [6]), promptIds: [[1]] })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+    });
+    await expect(generate(model, { ...reciting([5], [6]), promptIds: [[1], [1, 2]] })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+    });
   });
 
   test('a decoder without a start token', async () => {
     const startless = fakeLanguageModel({ architecture: 'seq2seq', specialTokens: {} });
-    await expect(generate(startless, { inputsEmbeds: await startless.embed([[4]]), attentionMask: [[1]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(
+      generate(startless, { inputsEmbeds: await startless.embed([[4]]), attentionMask: [[1]] }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   test('this package imports the interfaces alone', () => {

@@ -1,4 +1,5 @@
 import type { Decoding } from '@blip2/interfaces';
+
 import type { GenerationStep, NewToken } from '../generate-output.ts';
 import type { SearchSettings } from '../search-settings.ts';
 import { createChooser, createOutput, createRow } from './row.ts';
@@ -7,12 +8,16 @@ import type { Search } from './search.ts';
 
 /**
  * Greedy search or sampling: every row on its own, one token at a time. Reference: `GenerationMixin._sample`.
- * Rows that have ended leave the decoding; only where scores of every step are wanted do they go on with pad tokens, as in the reference.
+ * Rows that have ended leave the decoding; only where scores of every step are wanted do they go on with pad tokens, as
+ * in the reference.
  */
 export function createRowSearch(settings: SearchSettings): Search {
   const { promptIds, numReturnSequences, signal } = settings;
   const rows = promptIds.flatMap((ids, prompt) =>
-    Array.from({ length: numReturnSequences }, (_, copy) => createRow(ids, prompt * numReturnSequences + copy, settings)));
+    Array.from({ length: numReturnSequences }, (_, copy) =>
+      createRow(ids, prompt * numReturnSequences + copy, settings),
+    ),
+  );
   const log = createScoreLog(settings);
   const choose = createChooser(settings, log);
 
@@ -31,7 +36,9 @@ export function createRowSearch(settings: SearchSettings): Search {
       });
       yield { step, tokens };
       if (rows.every((row) => row.finishReason)) return;
-      const next = live.flatMap((row, index) => (log.keepsAny || !row.finishReason ? [{ row, parent: sources[index]! }] : []));
+      const next = live.flatMap((row, index) =>
+        log.keepsAny || !row.finishReason ? [{ row, parent: sources[index]! }] : [],
+      );
       live = next.map(({ row }) => row);
       const parents = next.map(({ parent }) => parent);
       const isUnchanged = parents.length === logits.dims[0] && parents.every((parent, index) => parent === index);

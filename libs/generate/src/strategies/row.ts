@@ -1,4 +1,5 @@
 import type { Sampler } from '@blip2/interfaces';
+
 import type { FinishReason, GenerateOutput, NewToken } from '../generate-output.ts';
 import { logSumExp } from '../numeric/softmax.ts';
 import { argmax } from '../samplers/argmax.ts';
@@ -26,7 +27,10 @@ export function createRow(promptIds: readonly number[], index: number, { doSampl
 }
 
 /** Gives a row its next token and says which; nothing for a row that has ended. */
-export function createChooser(settings: SearchSettings, log: ScoreLog): (row: Row, logits: Float32Array, isLate: boolean) => NewToken[] | undefined {
+export function createChooser(
+  settings: SearchSettings,
+  log: ScoreLog,
+): (row: Row, logits: Float32Array, isLate: boolean) => NewToken[] | undefined {
   const { processors, stop, padTokenId, toleratesNaN } = settings;
   const scratch = new Float32Array(processors.length > 0 ? settings.vocabularySize : 0);
   return (row, logits, isLate) => {
@@ -54,10 +58,17 @@ export function createChooser(settings: SearchSettings, log: ScoreLog): (row: Ro
 }
 
 /** What the rows are so far. */
-export function createOutput(rows: readonly Row[], { returnPrompt, promptIds, numReturnSequences, padTokenId, doSample, seed }: SearchSettings, log: ScoreLog): GenerateOutput {
+export function createOutput(
+  rows: readonly Row[],
+  { returnPrompt, promptIds, numReturnSequences, padTokenId, doSample, seed }: SearchSettings,
+  log: ScoreLog,
+): GenerateOutput {
   const prompts = rows.map((row) => (returnPrompt ? promptIds[Math.floor(row.index / numReturnSequences)]! : []));
   return {
-    sequences: padRows(rows.map((row, index) => [...prompts[index]!, ...row.newIds]), padTokenId),
+    sequences: padRows(
+      rows.map((row, index) => [...prompts[index]!, ...row.newIds]),
+      padTokenId,
+    ),
     tokenLogProbs: rows.map((row) => [...row.logProbs]),
     finishReasons: rows.map((row) => row.finishReason ?? 'aborted'),
     ...log.output(),

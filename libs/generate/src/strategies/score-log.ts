@@ -1,5 +1,5 @@
-import type { SearchSettings } from '../search-settings.ts';
 import type { StepScores } from '../generate-output.ts';
+import type { SearchSettings } from '../search-settings.ts';
 
 /** Scores of every step, kept only if they were asked for. */
 export interface ScoreLog {
@@ -15,9 +15,12 @@ export function createScoreLog({ outputScores, outputLogits, vocabularySize }: S
   const scores: StepScores[] = [];
   const logits: StepScores[] = [];
   const create = (rows: number): StepScores => ({
-    type: 'float32', dims: [rows, vocabularySize], data: new Float32Array(rows * vocabularySize).fill(-Infinity),
+    type: 'float32',
+    dims: [rows, vocabularySize],
+    data: new Float32Array(rows * vocabularySize).fill(-Infinity),
   });
-  const write = (log: readonly StepScores[], row: number, values: Float32Array): void => log.at(-1)?.data.set(values, row * vocabularySize);
+  const write = (log: readonly StepScores[], row: number, values: Float32Array): void =>
+    log.at(-1)?.data.set(values, row * vocabularySize);
   return {
     keepsAny: outputScores || outputLogits,
     begin(rows) {

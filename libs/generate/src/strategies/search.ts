@@ -1,4 +1,5 @@
 import type { Decoding } from '@blip2/interfaces';
+
 import type { GenerateOutput, GenerationStep } from '../generate-output.ts';
 
 /** One way of choosing tokens, at work on one prompt. */

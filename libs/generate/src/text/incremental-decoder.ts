@@ -12,8 +12,10 @@ export interface IncrementalDecoder {
 const REPLACEMENT_CHARACTER = '\uFFFD';
 
 /**
- * An incremental decoder over any `decode`. Ids are decoded together with the last finished piece, because tokenizers treat the first token of a text
- * differently (SentencePiece drops its space), and only what is new is given out. The pieces joined are `decode` of all ids, as long as `decode` of a
+ * An incremental decoder over any `decode`. Ids are decoded together with the last finished piece, because tokenizers
+ * treat the first token of a text
+ * differently (SentencePiece drops its space), and only what is new is given out. The pieces joined are `decode` of all
+ * ids, as long as `decode` of a
  * text begins with `decode` of its beginning.
  */
 export function createIncrementalDecoder(decode: (ids: TokenIds) => string): IncrementalDecoder {

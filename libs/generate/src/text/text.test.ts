@@ -1,5 +1,6 @@
 import { pseudoRandom } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
+
 import { createIncrementalDecoder } from './incremental-decoder.ts';
 import { createTextStreamer } from './text-streamer.ts';
 
@@ -9,7 +10,12 @@ const encodeBytes = (text: string): number[] => [...new TextEncoder().encode(tex
 
 /** As SentencePiece does, the space of the first word is dropped. */
 const words = ['▁a', '▁cat', 's', '▁on', '▁', 'é', ''];
-const decodeWords = (ids: readonly number[]): string => ids.map((id) => words[id]).join('').replaceAll('▁', ' ').replace(/^ /, '');
+const decodeWords = (ids: readonly number[]): string =>
+  ids
+    .map((id) => words[id])
+    .join('')
+    .replaceAll('▁', ' ')
+    .replace(/^ /, '');
 
 describe('createIncrementalDecoder', () => {
   test('gives whole characters only', () => {
@@ -21,14 +27,23 @@ describe('createIncrementalDecoder', () => {
 
   test('what stays incomplete comes at the end', () => {
     const decoder = createIncrementalDecoder(decodeBytes);
-    expect(encodeBytes('a猫').slice(0, 3).map((id) => decoder.push(id))).toEqual(['a', '', '']);
+    expect(
+      encodeBytes('a猫')
+        .slice(0, 3)
+        .map((id) => decoder.push(id)),
+    ).toEqual(['a', '', '']);
     expect(decoder.flush()).toBe('\uFFFD');
     expect(decoder.flush()).toBe('');
   });
 
-  test.each([{ name: 'bytes', decode: decodeBytes, vocabulary: 256 }, { name: 'words', decode: decodeWords, vocabulary: words.length }])('the pieces joined are the whole text: $name', ({ decode, vocabulary }) => {
+  test.each([
+    { name: 'bytes', decode: decodeBytes, vocabulary: 256 },
+    { name: 'words', decode: decodeWords, vocabulary: words.length },
+  ])('the pieces joined are the whole text: $name', ({ decode, vocabulary }) => {
     for (let seed = 0; seed < 200; seed++) {
-      const ids = Array.from({ length: 12 }, (_, index) => Math.floor(((pseudoRandom(seed, index) + 1) / 2) * vocabulary));
+      const ids = Array.from({ length: 12 }, (_, index) =>
+        Math.floor(((pseudoRandom(seed, index) + 1) / 2) * vocabulary),
+      );
       const decoder = createIncrementalDecoder(decode);
       expect(ids.map((id) => decoder.push(id)).join('') + decoder.flush()).toBe(decode(ids));
     }
@@ -36,7 +51,10 @@ describe('createIncrementalDecoder', () => {
 
   test('a long text costs the same at its end as at its beginning', () => {
     let decoded = 0;
-    const decoder = createIncrementalDecoder((ids) => { decoded += ids.length; return decodeBytes(ids); });
+    const decoder = createIncrementalDecoder((ids) => {
+      decoded += ids.length;
+      return decodeBytes(ids);
+    });
     for (let count = 0; count < 1000; count++) decoder.push(97);
     expect(decoded).toBeLessThan(4000);
   });
@@ -52,6 +70,10 @@ describe('createTextStreamer', () => {
     streamer.put(0, second!);
     streamer.put(1, first!);
     streamer.end();
-    expect(heard).toEqual([[1, 'b'], [0, 'é'], [1, '\uFFFD']]);
+    expect(heard).toEqual([
+      [1, 'b'],
+      [0, 'é'],
+      [1, '\uFFFD'],
+    ]);
   });
 });

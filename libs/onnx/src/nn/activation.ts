@@ -1,4 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import type { Graph } from '../graph.ts';
 import { add, binary, mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
 import type { Value } from '../value.ts';
@@ -7,20 +8,32 @@ import { markSign, type Sign } from './activation-grid.ts';
 type Layer = (g: Graph, x: Value<'float32'>) => Value<'float32'>;
 
 /** A layer of whose results it is known that none, or little, is below zero. */
-const giving = (sign: Sign, layer: Layer): Layer => (g, x) => markSign(layer(g, x), sign);
+const giving =
+  (sign: Sign, layer: Layer): Layer =>
+  (g, x) =>
+    markSign(layer(g, x), sign);
 
 /** Gaussian error linear unit with the error function, x · Φ(x) (arXiv 1606.08415). */
 const gelu = giving('mostlyPositive', (g, x) => runtimeUnary(g, 'Gelu', x));
 /** Its tanh approximation. */
-const geluTanh = giving('mostlyPositive', (g, x) => unary(g, 'Gelu', x, { attributes: { approximate: { string: 'tanh' } } }));
+const geluTanh = giving('mostlyPositive', (g, x) =>
+  unary(g, 'Gelu', x, { attributes: { approximate: { string: 'tanh' } } }),
+);
 /** x · σ(1.702 x). */
 const quickGelu = giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.702))));
 /** x · σ(x) (arXiv 1702.03118). */
 const silu = giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', x)));
-const clip = (low: number, high: number): Layer => (g, x) =>
-  g.node('Clip', [x, g.constant('float32', [], [low]), g.constant('float32', [], [high])], { type: 'float32', axes: x.axes });
+const clip =
+  (low: number, high: number): Layer =>
+  (g, x) =>
+    g.node('Clip', [x, g.constant('float32', [], [low]), g.constant('float32', [], [high])], {
+      type: 'float32',
+      axes: x.axes,
+    });
 
-/** Where the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3; the reference's digits). */
+/**
+ * Where the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3; the reference's digits).
+ */
 const LAPLACE_MEAN = 0.707107;
 const LAPLACE_DEVIATION = 0.282095;
 
@@ -50,7 +63,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   mish: giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x)))),
   laplace: (g, x) => {
     const number = (value: number): Value<'float32'> => g.constant('float32', [], [value]);
-    const standardized = binary(g, 'Div', binary(g, 'Sub', x, number(LAPLACE_MEAN)), number(LAPLACE_DEVIATION * Math.SQRT2));
+    const standardized = binary(
+      g,
+      'Div',
+      binary(g, 'Sub', x, number(LAPLACE_MEAN)),
+      number(LAPLACE_DEVIATION * Math.SQRT2),
+    );
     return scale(g, add(g, unary(g, 'Erf', standardized), number(1)), 0.5);
   },
   sqrtsoftplus: giving('nonNegative', (g, x) => unary(g, 'Sqrt', unary(g, 'Softplus', x))),
@@ -61,6 +79,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 /** Applies the activation that a configuration names. */
 export function activation(g: Graph, x: Value<'float32'>, name: string): Value<'float32'> {
   const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
-  if (!layer) throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', { expected: Object.keys(LAYERS).join(', '), got: name });
+  if (!layer)
+    throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', {
+      expected: Object.keys(LAYERS).join(', '),
+      got: name,
+    });
   return layer(g, x);
 }

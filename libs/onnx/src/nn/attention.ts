@@ -1,6 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { addAxes, axisAt, fixedAxis, formatAxes } from '../axes.ts';
-import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
+import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import { add, mul } from '../ops/elementwise.ts';
 import { matMul } from '../ops/matmul.ts';
 import { concat, reshape, transpose } from '../ops/shape.ts';
@@ -10,12 +11,17 @@ import type { Value } from '../value.ts';
 export interface AttentionInputs {
   /** `[batch, queries, hidden]`. */
   readonly query: Value<'float32'>;
-  /** `[batch, keys, hidden]`, as `value`; or both `[batch, heads, keys, headSize]`, as another graph has laid them out. */
+  /**
+   * `[batch, keys, hidden]`, as `value`; or both `[batch, heads, keys, headSize]`, as another graph has laid them out.
+   */
   readonly key: Value<'float32'>;
   readonly value: Value<'float32'>;
   /** Keys and values of earlier positions, `[batch, heads, past, headSize]` each; they come before the new ones. */
   readonly past?: { readonly key: Value<'float32'>; readonly value: Value<'float32'> };
-  /** Added to the scores, `[batch or 1, heads or 1, queries, past + keys]`: 0 where allowed, the lowest float where masked. */
+  /**
+   * Added to the scores, `[batch or 1, heads or 1, queries, past + keys]`: 0 where allowed, the lowest float where
+   * masked.
+   */
   readonly bias?: Value<'float32'>;
   /** Factor of each head's probabilities, `[heads or 1, 1, 1]`. */
   readonly headMask?: Value<'float32'>;
@@ -50,15 +56,28 @@ export function attention(g: Graph, inputs: AttentionInputs, options: AttentionO
 function expectHeads({ query, key, value }: AttentionInputs, { numHeads }: AttentionOptions): void {
   const hidden = fixedAxis(query.axes, -1, 'query');
   const joined = ({ axes }: Value): boolean => axes.length === 3 && axes[2] === hidden;
-  const split = ({ axes }: Value): boolean => axes.length === 4 && axes[1] === numHeads && axes[3] === hidden / numHeads;
+  const split = ({ axes }: Value): boolean =>
+    axes.length === 4 && axes[1] === numHeads && axes[3] === hidden / numHeads;
   const pair = [key, value];
-  if (hidden % numHeads === 0 && joined(query) && (pair.every(joined) || pair.every(split)) && key.axes.at(-2) === value.axes.at(-2)) return;
+  if (
+    hidden % numHeads === 0 &&
+    joined(query) &&
+    (pair.every(joined) || pair.every(split)) &&
+    key.axes.at(-2) === value.axes.at(-2)
+  )
+    return;
   throw new Blip2Error('SHAPE_MISMATCH', 'Queries, keys and values do not fit', {
-    where: 'attention', expected: `[batch, positions, ${hidden}] in ${numHeads} heads`, got: [query, key, value].map(({ axes }) => formatAxes(axes)).join(', '),
+    where: 'attention',
+    expected: `[batch, positions, ${hidden}] in ${numHeads} heads`,
+    got: [query, key, value].map(({ axes }) => formatAxes(axes)).join(', '),
   });
 }
 
-function fusedAttention(g: Graph, { query, key, value, past, bias }: AttentionInputs, { numHeads, scale }: AttentionOptions): Value<'float32'> {
+function fusedAttention(
+  g: Graph,
+  { query, key, value, past, bias }: AttentionInputs,
+  { numHeads, scale }: AttentionOptions,
+): Value<'float32'> {
   const inputs = [query, key, value, undefined, undefined, bias, past?.key, past?.value];
   while (inputs.at(-1) === undefined) inputs.pop();
   const attributes = { num_heads: { int: numHeads }, scale: scale === undefined ? undefined : { float: scale } };
@@ -66,12 +85,22 @@ function fusedAttention(g: Graph, { query, key, value, past, bias }: AttentionIn
   if (!past) return g.node('MultiHeadAttention', inputs, output, { domain: RUNTIME_DOMAIN, attributes });
   // The operator insists on giving past and new keys back; nobody reads them, so they are never copied out.
   const total = addAxes(axisAt(past.key.axes, 2, 'past'), axisAt(key.axes, 1, 'key'));
-  const present = { type: 'float32', axes: [axisAt(query.axes, 0, 'query'), numHeads, total, axisAt(past.key.axes, 3, 'past')] } as const;
-  const [context] = g.multiNode('MultiHeadAttention', inputs, [output, present, present], { domain: RUNTIME_DOMAIN, attributes });
+  const present = {
+    type: 'float32',
+    axes: [axisAt(query.axes, 0, 'query'), numHeads, total, axisAt(past.key.axes, 3, 'past')],
+  } as const;
+  const [context] = g.multiNode('MultiHeadAttention', inputs, [output, present, present], {
+    domain: RUNTIME_DOMAIN,
+    attributes,
+  });
   return context;
 }
 
-function plainAttention(g: Graph, { query, key, value, past, bias, headMask }: AttentionInputs, { numHeads, scale }: AttentionOptions): Required<AttentionOutputs> {
+function plainAttention(
+  g: Graph,
+  { query, key, value, past, bias, headMask }: AttentionInputs,
+  { numHeads, scale }: AttentionOptions,
+): Required<AttentionOutputs> {
   const hidden = fixedAxis(query.axes, -1, 'query');
   const headSize = hidden / numHeads;
   const heads = (x: Value<'float32'>): Value<'float32'> => (x.axes.length === 4 ? x : splitHeads(g, x, numHeads));

@@ -9,7 +9,17 @@ export interface EmbeddingOptions {
   readonly embeddingSize: number;
 }
 
-/** Rows of a table by id, `[batch, sequence] → [batch, sequence, embeddingSize]`. Only the rows that were picked are widened to float32. */
-export function embedding(g: Graph, ids: Value<'int64'>, weights: Weights, { numEmbeddings, embeddingSize }: EmbeddingOptions): Value<'float32'> {
-  return g.scope(weights.path, () => cast(g, gather(g, weights.getStored('weight', [numEmbeddings, embeddingSize]), ids, 0), 'float32'));
+/**
+ * Rows of a table by id, `[batch, sequence] → [batch, sequence, embeddingSize]`. Only the rows that were picked are
+ * widened to float32.
+ */
+export function embedding(
+  g: Graph,
+  ids: Value<'int64'>,
+  weights: Weights,
+  { numEmbeddings, embeddingSize }: EmbeddingOptions,
+): Value<'float32'> {
+  return g.scope(weights.path, () =>
+    cast(g, gather(g, weights.getStored('weight', [numEmbeddings, embeddingSize]), ids, 0), 'float32'),
+  );
 }

@@ -5,17 +5,33 @@ import type { Weights } from '../weights.ts';
 
 export interface LayerNormOptions {
   readonly epsilon: number;
-  /** Learned scale and shift; without them (OPT's `layer_norm_elementwise_affine: false`) neither is stored. Default true. */
+  /**
+   * Learned scale and shift; without them (OPT's `layer_norm_elementwise_affine: false`) neither is stored. Default
+   * true.
+   */
   readonly affine?: boolean;
 }
 
 /** `(x − mean) / √(variance + ε) · weight + bias` over the last axis. */
-export function layerNorm(g: Graph, x: Value<'float32'>, weights: Weights, { epsilon, affine = true }: LayerNormOptions): Value<'float32'> {
+export function layerNorm(
+  g: Graph,
+  x: Value<'float32'>,
+  weights: Weights,
+  { epsilon, affine = true }: LayerNormOptions,
+): Value<'float32'> {
   const size = fixedAxis(x.axes, -1, weights.path);
   return g.scope(weights.path, () => {
-    const filled = (value: number): Value<'float32'> => g.constant('float32', [size], new Array<number>(size).fill(value));
+    const filled = (value: number): Value<'float32'> =>
+      g.constant('float32', [size], new Array<number>(size).fill(value));
     // The shift is optional in the standard, but onnxruntime 1.30 ends the process where it is left out.
-    const [scale, shift] = affine ? [weights.get('weight', [size]), weights.get('bias', [size])] : [filled(1), filled(0)];
-    return g.node('LayerNormalization', [x, scale, shift], { type: 'float32', axes: x.axes }, { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } });
+    const [scale, shift] = affine
+      ? [weights.get('weight', [size]), weights.get('bias', [size])]
+      : [filled(1), filled(0)];
+    return g.node(
+      'LayerNormalization',
+      [x, scale, shift],
+      { type: 'float32', axes: x.axes },
+      { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } },
+    );
   });
 }

@@ -12,17 +12,28 @@ export interface LinearOptions {
 }
 
 /**
- * `y = x · Wᵀ + b`, `[…, inFeatures] → […, outFeatures]`. The weight is `[out, in]`, as PyTorch stores it, and is read where it lies, without a transposed copy;
+ * `y = x · Wᵀ + b`, `[…, inFeatures] → […, outFeatures]`. The weight is `[out, in]`, as PyTorch stores it, and is read
+ * where it lies, without a transposed copy;
  * where the checkpoint holds it as integers, the kernels for these take its place.
  */
-export function linear(g: Graph, x: Value<'float32'>, weights: Weights, { inFeatures, outFeatures, bias }: LinearOptions): Value<'float32'> {
+export function linear(
+  g: Graph,
+  x: Value<'float32'>,
+  weights: Weights,
+  { inFeatures, outFeatures, bias }: LinearOptions,
+): Value<'float32'> {
   return g.scope(weights.path, () => {
     const y = product(g, x, weights, [outFeatures, inFeatures]);
     return bias ? add(g, y, weights.get('bias', [outFeatures])) : y;
   });
 }
 
-function product(g: Graph, x: Value<'float32'>, weights: Weights, shape: readonly [out: number, inner: number]): Value<'float32'> {
+function product(
+  g: Graph,
+  x: Value<'float32'>,
+  weights: Weights,
+  shape: readonly [out: number, inner: number],
+): Value<'float32'> {
   const quantized = weights.getQuantized('weight', shape);
   if (!quantized) return matMul(g, x, weights.get('weight', shape), { transposeB: true });
   return quantized.precision === 'int8' ? rowwiseProduct(g, x, quantized) : blockProduct(g, x, quantized, shape);

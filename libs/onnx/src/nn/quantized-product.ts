@@ -1,10 +1,11 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
-import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
+import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import { mul } from '../ops/elementwise.ts';
 import type { Value } from '../value.ts';
 import type { QuantizedValue } from '../weights.ts';
-import { ACTIVATION_GRIDS, signOf, type Sign } from './activation-grid.ts';
+import { ACTIVATION_GRIDS, type Sign, signOf } from './activation-grid.ts';
 
 type F32 = Value<'float32'>;
 type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
@@ -12,11 +13,15 @@ type BlockQuantized = Exclude<QuantizedValue, ColumnQuantized>;
 
 /** A row of zeros needs some scale: the smallest that is no denormal number after it has been inverted. */
 const MIN_SCALE = 1e-30;
-/** Computes in 8-bit integers, blocks of activations included; other levels of `MatMulNBits` widen the weights first, which is many times slower. */
+/**
+ * Computes in 8-bit integers, blocks of activations included; other levels of `MatMulNBits` widen the weights first,
+ * which is many times slower.
+ */
 const INTEGER_ACCURACY = 4;
 
 /**
- * `x · Wᵀ` with both in 8 bits, one scale per row of `x` and per output. A single scale for all of `x` costs less, but then the few features of a language model
+ * `x · Wᵀ` with both in 8 bits, one scale per row of `x` and per output. A single scale for all of `x` costs less, but
+ * then the few features of a language model
  * that are a hundred times as large as the others leave these no bits (arXiv 2208.07339).
  */
 export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
@@ -26,14 +31,31 @@ export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
 
 /** The same with one scale for all of `x`. No layer uses it: it is what `rowwiseProduct` is compared with. */
 export function tensorwiseProduct(g: Graph, x: F32, { values, scales }: ColumnQuantized): F32 {
-  return g.node('DynamicQuantizeMatMul', [x, values, scales], productOutput(x, axisAt(values.axes, 1, 'DynamicQuantizeMatMul')), { domain: RUNTIME_DOMAIN });
+  return g.node(
+    'DynamicQuantizeMatMul',
+    [x, values, scales],
+    productOutput(x, axisAt(values.axes, 1, 'DynamicQuantizeMatMul')),
+    { domain: RUNTIME_DOMAIN },
+  );
 }
 
-/** `x · Wᵀ` over blocks of 4 or 8 bits with a scale each; the activations are quantised by blocks as well. Any `in` will do: the kernel knows that the last block may be shorter. */
-export function blockProduct(g: Graph, x: F32, { precision, values, scales, blockSize }: BlockQuantized, [out, inner]: readonly [out: number, inner: number]): F32 {
+/**
+ * `x · Wᵀ` over blocks of 4 or 8 bits with a scale each; the activations are quantised by blocks as well. Any `in` will
+ * do: the kernel knows that the last block may be shorter.
+ */
+export function blockProduct(
+  g: Graph,
+  x: F32,
+  { precision, values, scales, blockSize }: BlockQuantized,
+  [out, inner]: readonly [out: number, inner: number],
+): F32 {
   if (axisAt(x.axes, -1, 'MatMulNBits') !== inner) throw mismatch('MatMulNBits', inner, x);
   const attributes = {
-    K: { int: inner }, N: { int: out }, bits: { int: precision === 'q4' ? 4 : 8 }, block_size: { int: blockSize }, accuracy_level: { int: INTEGER_ACCURACY },
+    K: { int: inner },
+    N: { int: out },
+    bits: { int: precision === 'q4' ? 4 : 8 },
+    block_size: { int: blockSize },
+    accuracy_level: { int: INTEGER_ACCURACY },
   };
   return g.node('MatMulNBits', [x, values, scales], productOutput(x, out), { domain: RUNTIME_DOMAIN, attributes });
 }
@@ -55,13 +77,21 @@ function quantizedRows(g: Graph, x: F32): QuantizedRows {
   if (known) return known;
   const perRow = [...x.axes.slice(0, -1), 1];
   const reduce = (operator: 'ReduceMax' | 'ReduceMin'): F32 =>
-    g.node(operator, [x, g.constant('int64', [1], [-1])], { type: 'float32', axes: perRow }, { attributes: { keepdims: { int: 1 } } });
+    g.node(
+      operator,
+      [x, g.constant('int64', [1], [-1])],
+      { type: 'float32', axes: perRow },
+      { attributes: { keepdims: { int: 1 } } },
+    );
   const sign = signOf(x);
   const { 8: eight, 7: seven } = ACTIVATION_GRIDS[sign];
-  const needed = (bound: F32, steps: number, atSevenBits: number): F32 => mul(g, bound, g.numberByBits('float32', [], { 8: 1 / steps, 7: 1 / atSevenBits }));
+  const needed = (bound: F32, steps: number, atSevenBits: number): F32 =>
+    mul(g, bound, g.numberByBits('float32', [], { 8: 1 / steps, 7: 1 / atSevenBits }));
   const bounds = [
     needed(reduce('ReduceMax'), eight.above, seven.above),
-    ...(eight.below !== undefined && seven.below !== undefined ? [needed(reduce('ReduceMin'), -eight.below, -seven.below)] : []),
+    ...(eight.below !== undefined && seven.below !== undefined
+      ? [needed(reduce('ReduceMin'), -eight.below, -seven.below)]
+      : []),
     g.constant('float32', [], [MIN_SCALE]),
   ];
   const scales: F32 = g.node('Max', bounds, { type: 'float32', axes: perRow });
@@ -80,16 +110,31 @@ function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Valu
   const features = fixedAxis(x.axes, -1, 'QuantizeLinear');
   const matrix = { axes: ['rows', features] };
   const flat: F32 = g.node('Reshape', [x, g.constant('int64', [2], [-1, features])], { type: 'float32', ...matrix });
-  const flatScales: F32 = g.node('Reshape', [scales, g.constant('int64', [1], [-1])], { type: 'float32', axes: ['rows'] });
-  const zeros = sharedByShape(g, `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> => g.node('Expand', [zero, shapeOf(g, flatScales)], { type: 'uint8', axes: ['rows'] }));
-  const bytes: Value<'uint8'> = g.node('QuantizeLinear', [flat, flatScales, zeros], { type: 'uint8', ...matrix }, { attributes: { axis: { int: 0 } } });
+  const flatScales: F32 = g.node('Reshape', [scales, g.constant('int64', [1], [-1])], {
+    type: 'float32',
+    axes: ['rows'],
+  });
+  const zeros = sharedByShape(g, `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> =>
+    g.node('Expand', [zero, shapeOf(g, flatScales)], { type: 'uint8', axes: ['rows'] }),
+  );
+  const bytes: Value<'uint8'> = g.node(
+    'QuantizeLinear',
+    [flat, flatScales, zeros],
+    { type: 'uint8', ...matrix },
+    { attributes: { axis: { int: 0 } } },
+  );
   return g.declare(g.node('Reshape', [bytes, sameShape(g, x)], { type: 'uint8', axes: x.axes }));
 }
 
 /** For `Reshape`: the shape of `x`, as a constant where the runtime can find out the one axis that is not known. */
 function sameShape(g: Graph, x: Value): Value<'int64'> {
   const unknown = x.axes.filter((axis) => typeof axis !== 'number').length;
-  if (unknown <= 1) return g.constant('int64', [x.axes.length], x.axes.map((axis) => (typeof axis === 'number' ? axis : -1)));
+  if (unknown <= 1)
+    return g.constant(
+      'int64',
+      [x.axes.length],
+      x.axes.map((axis) => (typeof axis === 'number' ? axis : -1)),
+    );
   return sharedByShape(g, formatAxes(x.axes), () => shapeOf(g, x));
 }
 
@@ -109,17 +154,29 @@ function sharedByShape<V extends Value>(g: Graph, key: string, make: () => V): V
 }
 
 /** Bytes times signed bytes, times the scales of the outputs. */
-function integerProduct(g: Graph, bytes: Value<'uint8'>, zero: Value<'uint8'>, { values, scales }: ColumnQuantized): F32 {
+function integerProduct(
+  g: Graph,
+  bytes: Value<'uint8'>,
+  zero: Value<'uint8'>,
+  { values, scales }: ColumnQuantized,
+): F32 {
   const [inner, out] = [axisAt(values.axes, 0, 'MatMulIntegerToFloat'), axisAt(values.axes, 1, 'MatMulIntegerToFloat')];
   if (axisAt(bytes.axes, -1, 'MatMulIntegerToFloat') !== inner) throw mismatch('MatMulIntegerToFloat', inner, bytes);
   const inputs = [bytes, values, g.constant('float32', [], [1]), scales, zero];
   return g.node('MatMulIntegerToFloat', inputs, productOutput(bytes, out), { domain: RUNTIME_DOMAIN });
 }
 
-function productOutput({ axes }: Value, out: number | string): { readonly type: 'float32'; readonly axes: (number | string)[] } {
+function productOutput(
+  { axes }: Value,
+  out: number | string,
+): { readonly type: 'float32'; readonly axes: (number | string)[] } {
   return { type: 'float32', axes: [...axes.slice(0, -1), out] };
 }
 
 function mismatch(where: string, inner: number | string, { axes }: Value): Blip2Error {
-  return new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', { where, expected: `[…, ${inner}]`, got: formatAxes(axes) });
+  return new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', {
+    where,
+    expected: `[…, ${inner}]`,
+    got: formatAxes(axes),
+  });
 }

@@ -8,9 +8,21 @@ export interface RmsNormOptions {
 }
 
 /** `x / √(mean(x²) + ε) · weight` over the last axis: neither mean nor bias (arXiv 1910.07467). */
-export function rmsNorm(g: Graph, x: Value<'float32'>, weights: Weights, { epsilon }: RmsNormOptions): Value<'float32'> {
+export function rmsNorm(
+  g: Graph,
+  x: Value<'float32'>,
+  weights: Weights,
+  { epsilon }: RmsNormOptions,
+): Value<'float32'> {
   const size = fixedAxis(x.axes, -1, weights.path);
-  // The runtime's name for it; it registers the operator under the standard's domain, although the standard has none of this name.
+  // The runtime's name for it; it registers the operator under the standard's domain, although the standard has none of
+  // this name.
   return g.scope(weights.path, () =>
-    g.node('SimplifiedLayerNormalization', [x, weights.get('weight', [size])], { type: 'float32', axes: x.axes }, { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } }));
+    g.node(
+      'SimplifiedLayerNormalization',
+      [x, weights.get('weight', [size])],
+      { type: 'float32', axes: x.axes },
+      { attributes: { axis: { int: -1 }, epsilon: { float: epsilon } } },
+    ),
+  );
 }

@@ -1,6 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
+
 import { fixedAxis, formatAxes } from '../axes.ts';
-import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
+import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 /** Rotations by position: row `rows[b, i]` of both tables belongs to position `i` of batch row `b`. */
@@ -13,13 +14,23 @@ export interface Rotations {
 }
 
 /**
- * Turns each head of queries or keys by its position (arXiv 2104.09864), `[batch, sequence, heads · headSize]`: number `i` of a head is paired with number
+ * Turns each head of queries or keys by its position (arXiv 2104.09864), `[batch, sequence, heads · headSize]`: number
+ * `i` of a head is paired with number
  * `i + headSize / 2`, as Llama's checkpoints are laid out.
  */
 export function rotaryEmbedding(g: Graph, x: Value<'float32'>, { rows, cos, sin }: Rotations): Value<'float32'> {
   const headSize = 2 * fixedAxis(cos.axes, -1, 'RotaryEmbedding');
   if (x.axes.length !== 3 || fixedAxis(x.axes, -1, 'RotaryEmbedding') % headSize !== 0) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These heads and rotations do not fit', { where: 'RotaryEmbedding', expected: `[batch, sequence, a multiple of ${headSize}]`, got: formatAxes(x.axes) });
+    throw new Blip2Error('SHAPE_MISMATCH', 'These heads and rotations do not fit', {
+      where: 'RotaryEmbedding',
+      expected: `[batch, sequence, a multiple of ${headSize}]`,
+      got: formatAxes(x.axes),
+    });
   }
-  return g.node('RotaryEmbedding', [x, rows, cos, sin], { type: 'float32', axes: x.axes }, { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 } } });
+  return g.node(
+    'RotaryEmbedding',
+    [x, rows, cos, sin],
+    { type: 'float32', axes: x.axes },
+    { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 } } },
+  );
 }

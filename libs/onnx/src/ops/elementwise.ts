@@ -1,21 +1,42 @@
 import { broadcastAxes } from '../axes.ts';
 import type { ElementType } from '../element-type.ts';
-import { RUNTIME_DOMAIN, type Graph, type NodeOptions } from '../graph.ts';
+import { type Graph, type NodeOptions, RUNTIME_DOMAIN } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 type BinaryOperator = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow';
-type UnaryOperator = 'Relu' | 'LeakyRelu' | 'Selu' | 'HardSwish' | 'Sigmoid' | 'Tanh' | 'Softplus' | 'Gelu' | 'Erf' | 'Sqrt' | 'Reciprocal';
+type UnaryOperator =
+  | 'Relu'
+  | 'LeakyRelu'
+  | 'Selu'
+  | 'HardSwish'
+  | 'Sigmoid'
+  | 'Tanh'
+  | 'Softplus'
+  | 'Gelu'
+  | 'Erf'
+  | 'Sqrt'
+  | 'Reciprocal';
 
 export function binary<T extends ElementType>(g: Graph, operator: BinaryOperator, a: Value<T>, b: Value<T>): Value<T> {
   return g.node(operator, [a, b], { type: a.type, axes: broadcastAxes(a.axes, b.axes, operator) });
 }
 
-export function unary<T extends ElementType>(g: Graph, operator: UnaryOperator, x: Value<T>, options: NodeOptions = {}): Value<T> {
+export function unary<T extends ElementType>(
+  g: Graph,
+  operator: UnaryOperator,
+  x: Value<T>,
+  options: NodeOptions = {},
+): Value<T> {
   return g.node(operator, [x], { type: x.type, axes: x.axes }, options);
 }
 
 /** Runtime's own element-wise operators. */
-export function runtimeUnary<T extends ElementType>(g: Graph, operator: UnaryOperator, x: Value<T>, attributes: NodeOptions['attributes'] = {}): Value<T> {
+export function runtimeUnary<T extends ElementType>(
+  g: Graph,
+  operator: UnaryOperator,
+  x: Value<T>,
+  attributes: NodeOptions['attributes'] = {},
+): Value<T> {
   return unary(g, operator, x, { domain: RUNTIME_DOMAIN, attributes });
 }
 

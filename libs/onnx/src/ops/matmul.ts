@@ -1,6 +1,7 @@
-import { Blip2Error, type Axis } from '@blip2/interfaces';
+import { type Axis, Blip2Error } from '@blip2/interfaces';
+
 import { axisAt, broadcastAxes, formatAxes } from '../axes.ts';
-import { RUNTIME_DOMAIN, type Graph } from '../graph.ts';
+import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 export interface MatMulOptions {
@@ -11,10 +12,19 @@ export interface MatMulOptions {
 }
 
 /** `alpha · a · b` over the last two axes: `[…, rows, inner] · […, inner, columns] → […, rows, columns]`. */
-export function matMul(g: Graph, a: Value<'float32'>, b: Value<'float32'>, { transposeB = false, alpha = 1 }: MatMulOptions = {}): Value<'float32'> {
+export function matMul(
+  g: Graph,
+  a: Value<'float32'>,
+  b: Value<'float32'>,
+  { transposeB = false, alpha = 1 }: MatMulOptions = {},
+): Value<'float32'> {
   const inner = axisAt(b.axes, transposeB ? -1 : -2, 'MatMul');
   if (axisAt(a.axes, -1, 'MatMul') !== inner) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', { where: 'MatMul', expected: `[…, ${inner}]`, got: formatAxes(a.axes) });
+    throw new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', {
+      where: 'MatMul',
+      expected: `[…, ${inner}]`,
+      got: formatAxes(a.axes),
+    });
   }
   const axes: Axis[] = [
     ...broadcastAxes(a.axes.slice(0, -2), b.axes.slice(0, -2), 'MatMul'),

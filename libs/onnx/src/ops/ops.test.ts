@@ -1,5 +1,6 @@
 import type { Axis } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import type { ElementType } from '../element-type.ts';
 import { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
@@ -40,7 +41,11 @@ const shapes: readonly Case[] = [
   ['gather along the last axis, from the end', (g) => gather(g, f('batch', 7, 4), ids(2), -1), ['batch', 7, 2]],
   ['reshape keeps axes by 0', (g) => reshape(g, f('batch', 'n', 6), [0, 0, 2, 3]), ['batch', 'n', 2, 3]],
   ['reshape infers a known length', (g) => reshape(g, f('batch', 4, 6), [0, -1]), ['batch', 24]],
-  ['reshape names an unknown length', (g) => reshape(g, f(1, 4, 'rows', 'columns'), [0, 4, -1], 'patches'), [1, 4, 'patches']],
+  [
+    'reshape names an unknown length',
+    (g) => reshape(g, f(1, 4, 'rows', 'columns'), [0, 4, -1], 'patches'),
+    [1, 4, 'patches'],
+  ],
   ['transpose', (g) => transpose(g, f('batch', 'n', 3, 4), [0, 2, 1, 3]), ['batch', 3, 'n', 4]],
   ['concat adds lengths', (g) => concat(g, [f('batch', 2, 5), f('batch', 3, 5)], 1), ['batch', 5, 5]],
   ['concat adds names', (g) => concat(g, [f('batch', 1, 5), f('batch', 'patches', 5)], 1), ['batch', '1+patches', 5]],
@@ -52,8 +57,16 @@ const shapes: readonly Case[] = [
   ['slice of a range, axis from the end', (g) => slice(g, f(1, 'n', 4), -1, 1, 3), [1, 'n', 2]],
   ['expandBatch', (g) => expandBatch(g, f(1, 3, 4), f('batch', 9)), ['batch', 3, 4]],
   ['patchConv', (g) => patchConv(g, f('batch', 3, 29, 14), { weight: f(8, 3, 14, 14) }), ['batch', 8, 2, 1]],
-  ['patchConv of unknown size', (g) => patchConv(g, f('batch', 3, 'height', 'width'), { weight: f(8, 3, 14, 14), bias: f(8) }), ['batch', 8, 'rows', 'columns']],
-  ['resizeBicubicLike', (g) => resizeBicubicLike(g, f(1, 8, 4, 4), f('batch', 8, 'rows', 'columns')), [1, 8, 'rows', 'columns']],
+  [
+    'patchConv of unknown size',
+    (g) => patchConv(g, f('batch', 3, 'height', 'width'), { weight: f(8, 3, 14, 14), bias: f(8) }),
+    ['batch', 8, 'rows', 'columns'],
+  ],
+  [
+    'resizeBicubicLike',
+    (g) => resizeBicubicLike(g, f(1, 8, 4, 4), f('batch', 8, 'rows', 'columns')),
+    [1, 8, 'rows', 'columns'],
+  ],
 ];
 
 describe('shape inference', () => {
@@ -63,7 +76,13 @@ describe('shape inference', () => {
 
   test('keeps the element type where an operator moves elements', () => {
     const g = new Graph();
-    for (const moved of [reshape(g, ids(6), [2, 3]), transpose(g, ids(1, 2), [1, 0]), gather(g, ids(3), ids(1), 0), slice(g, ids(3), 0, 0, 1), expandBatch(g, ids(1, 2), f('b'))]) {
+    for (const moved of [
+      reshape(g, ids(6), [2, 3]),
+      transpose(g, ids(1, 2), [1, 0]),
+      gather(g, ids(3), ids(1), 0),
+      slice(g, ids(3), 0, 0, 1),
+      expandBatch(g, ids(1, 2), f('b')),
+    ]) {
       expect(moved.type).toBe('int64');
     }
     expect(cast(g, ids(2), 'float32')).toMatchObject({ type: 'float32', axes: [2] });

@@ -4,7 +4,10 @@ import type { RgbImage } from '@blip2/interfaces';
  * CMYK levels to RGB as Pillow does it: each colour is `(255 - ink) * (255 - black) / 255`, rounded by its `MULDIV255`.
  * Channels after the fourth (alpha, spot colours) are dropped.
  */
-export function cmykToRgb(data: Uint8Array, { width, height, channels }: { readonly width: number; readonly height: number; readonly channels: number }): RgbImage {
+export function cmykToRgb(
+  data: Uint8Array,
+  { width, height, channels }: { readonly width: number; readonly height: number; readonly channels: number },
+): RgbImage {
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
     const white = 255 - (data[from + 3] ?? 0);

@@ -4,13 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
+
+import type { ImageSource, RgbImage } from '@blip2/interfaces';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ImageSource, RgbImage } from '@blip2/interfaces';
+
 import { decodeImage } from './decode-image.ts';
 import { encodePng } from './encode-png.ts';
 
-const rgb: RgbImage = { type: 'uint8', dims: [2, 3, 3], data: Uint8Array.from({ length: 18 }, (_, index) => index * 14) };
+const rgb: RgbImage = {
+  type: 'uint8',
+  dims: [2, 3, 3],
+  data: Uint8Array.from({ length: 18 }, (_, index) => index * 14),
+};
 const folder = await mkdtemp(join(tmpdir(), 'decode-'));
 const png = await encodePng(rgb);
 const pngFile = join(folder, 'image with spaces é.png');
@@ -29,7 +35,17 @@ describe('every kind of source gives the same levels', () => {
     ['Blob', new Blob([Uint8Array.from(png)])],
     ['sharp instance', sharp(png)],
     ['raw RGB', { data, width: 3, height: 2, channels: 3 }],
-    ['raw RGBA', { data: Uint8ClampedArray.from({ length: 24 }, (_, at) => (at % 4 === 3 ? 17 : (data[(at >> 2) * 3 + (at % 4)] ?? 0))), width: 3, height: 2, channels: 4 }],
+    [
+      'raw RGBA',
+      {
+        data: Uint8ClampedArray.from({ length: 24 }, (_, at) =>
+          at % 4 === 3 ? 17 : (data[(at >> 2) * 3 + (at % 4)] ?? 0),
+        ),
+        width: 3,
+        height: 2,
+        channels: 4,
+      },
+    ],
     ['decoded', rgb],
   ];
   test.each(sources)('%s', async (_, source) => {
@@ -48,14 +64,27 @@ describe('formats', () => {
   });
   test('CMYK is converted as Pillow does, whatever the black', async () => {
     const levels = Uint8Array.of(10, 20, 30, 200, 0, 255);
-    const cmyk = await sharp(levels, { raw: { width: 2, height: 1, channels: 3 } }).toColourspace('cmyk').tiff({ compression: 'none' }).toBuffer();
-    const { data: inks, info } = await sharp(cmyk).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer({ resolveWithObject: true });
-    const expected = [0, 1].flatMap((pixel) => [0, 1, 2].map((ink) => Math.round(((255 - (inks[pixel * 4 + ink] ?? 0)) * (255 - (inks[pixel * 4 + 3] ?? 0))) / 255)));
+    const cmyk = await sharp(levels, { raw: { width: 2, height: 1, channels: 3 } })
+      .toColourspace('cmyk')
+      .tiff({ compression: 'none' })
+      .toBuffer();
+    const { data: inks, info } = await sharp(cmyk)
+      .pipelineColourspace('cmyk')
+      .toColourspace('cmyk')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const expected = [0, 1].flatMap((pixel) =>
+      [0, 1, 2].map((ink) =>
+        Math.round(((255 - (inks[pixel * 4 + ink] ?? 0)) * (255 - (inks[pixel * 4 + 3] ?? 0))) / 255),
+      ),
+    );
     expect(info.channels).toBe(4);
     expect([...(await decodeImage(cmyk)).data]).toEqual(expected);
   });
   test('alpha is dropped, not blended', async () => {
-    const clear = await sharp(Uint8Array.of(200, 100, 50, 0), { raw: { width: 1, height: 1, channels: 4 } }).png().toBuffer();
+    const clear = await sharp(Uint8Array.of(200, 100, 50, 0), { raw: { width: 1, height: 1, channels: 4 } })
+      .png()
+      .toBuffer();
     expect([...(await decodeImage(clear)).data]).toEqual([200, 100, 50]);
   });
   test('EXIF orientation is applied only on request', async () => {
@@ -67,7 +96,11 @@ describe('formats', () => {
     expect([...upright.data.subarray(0, 6)]).toEqual([...rgb.data.subarray(9, 12), ...rgb.data.subarray(0, 3)]);
   });
   test('the first frame of an animation is taken', async () => {
-    const frames = await sharp(Uint8Array.of(0, 0, 0, 255, 255, 255), { raw: { width: 1, height: 2, channels: 3, pageHeight: 1 } }).gif().toBuffer();
+    const frames = await sharp(Uint8Array.of(0, 0, 0, 255, 255, 255), {
+      raw: { width: 1, height: 2, channels: 3, pageHeight: 1 },
+    })
+      .gif()
+      .toBuffer();
     expect((await decodeImage(frames)).dims).toEqual([1, 1, 3]);
   });
 });
@@ -79,7 +112,12 @@ describe('refuses', () => {
     ['a text', bytes('hello, no image'), 'INVALID_IMAGE', /68656c6c/],
     ['half a PNG', png.subarray(0, png.length - 30), 'INVALID_IMAGE', /PNG/],
     ['half a header', png.subarray(0, 12), 'INVALID_IMAGE', /PNG/],
-    ['SVG', bytes('<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), 'UNSUPPORTED_IMAGE', /SVG.*JPEG, PNG, WebP, GIF, TIFF, AVIF/],
+    [
+      'SVG',
+      bytes('<?xml version="1.0"?>\n<!-- x -->\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+      'UNSUPPORTED_IMAGE',
+      /SVG.*JPEG, PNG, WebP, GIF, TIFF, AVIF/,
+    ],
     ['PDF', bytes('%PDF-1.7'), 'UNSUPPORTED_IMAGE', /PDF/],
     ['BMP', bytes('BM6\0\0\0'), 'UNSUPPORTED_IMAGE', /BMP/],
     ['HEIC', bytes('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), 'UNSUPPORTED_IMAGE', /HEIC/],
@@ -91,8 +129,18 @@ describe('refuses', () => {
     ['another scheme', new URL('ftp://example.com/a.png'), 'INVALID_ARGUMENT', /ftp:/],
     ['a data URL', 'data:image/png;base64,AAAA', 'INVALID_ARGUMENT', /data:/],
     ['a file URL of another machine', 'file://server/share/a.png', 'INVALID_ARGUMENT', /local/],
-    ['raw levels that are too few', { data: new Uint8Array(5), width: 1, height: 2, channels: 3 }, 'INVALID_IMAGE', /expected 1 x 2 x 3 = 6, got 5/],
-    ['raw levels without width', { data: new Uint8Array(0), width: 0, height: 2, channels: 3 }, 'INVALID_IMAGE', /0 x 2/],
+    [
+      'raw levels that are too few',
+      { data: new Uint8Array(5), width: 1, height: 2, channels: 3 },
+      'INVALID_IMAGE',
+      /expected 1 x 2 x 3 = 6, got 5/,
+    ],
+    [
+      'raw levels without width',
+      { data: new Uint8Array(0), width: 0, height: 2, channels: 3 },
+      'INVALID_IMAGE',
+      /0 x 2/,
+    ],
     ['decoded levels of a wrong shape', { ...rgb, dims: [3, 3, 3] }, 'INVALID_IMAGE', /27/],
   ];
   test.each(cases)('%s', async (_, source, code, message) => {
@@ -104,10 +152,14 @@ describe('refuses', () => {
   test('a named pipe, without waiting for a writer', async () => {
     const pipe = join(folder, 'pipe.png');
     execFileSync('mkfifo', [pipe]);
-    await expect(decodeImage(pipe)).rejects.toMatchObject({ code: 'INVALID_IMAGE', message: expect.stringContaining('regular file') });
+    await expect(decodeImage(pipe)).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: expect.stringContaining('regular file'),
+    });
   });
   test('values that are no image at all', async () => {
-    for (const nothing of [null, undefined, 5, {}]) await expect(decodeImage(nothing as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    for (const nothing of [null, undefined, 5, {}])
+      await expect(decodeImage(nothing as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
   test('aborted calls, with the standard error', async () => {
     await expect(decodeImage(png, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
@@ -117,8 +169,13 @@ describe('refuses', () => {
 describe('limits', () => {
   test('reads the size from the header and refuses before decoding', async () => {
     const start = performance.now();
-    await expect(decodeImage(pngHeader(20_000, 20_000))).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE', message: expect.stringContaining('178956970') });
-    await expect(decodeImage(pngHeader(2 ** 31 - 1, 2 ** 31 - 1))).rejects.toMatchObject({ code: expect.stringMatching('IMAGE_TOO_LARGE|INVALID_IMAGE') });
+    await expect(decodeImage(pngHeader(20_000, 20_000))).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      message: expect.stringContaining('178956970'),
+    });
+    await expect(decodeImage(pngHeader(2 ** 31 - 1, 2 ** 31 - 1))).rejects.toMatchObject({
+      code: expect.stringMatching('IMAGE_TOO_LARGE|INVALID_IMAGE'),
+    });
     // Decoding 400 megapixels would take longer, and more than a gigabyte.
     expect(performance.now() - start).toBeLessThan(20_000);
   });
@@ -141,13 +198,17 @@ test('answers damaged files with an image that fits its size, or one of its code
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
-  const noise = sharp(Uint8Array.from({ length: 24 * 20 * 3 }, () => random(256)), { raw: { width: 24, height: 20, channels: 3 } });
+  const noise = sharp(
+    Uint8Array.from({ length: 24 * 20 * 3 }, () => random(256)),
+    { raw: { width: 24, height: 20, channels: 3 } },
+  );
   const outcomes = new Map<unknown, number>();
   for (const format of ['png', 'jpeg', 'webp', 'gif', 'tiff'] as const) {
     const intact = await noise.clone().toFormat(format).toBuffer();
     for (let round = 0; round < 30; round++) {
       const damaged = Uint8Array.from(intact);
-      for (let change = 0; change <= random(6); change++) damaged[random(random(2) === 0 ? 64 : damaged.length)] = random(256);
+      for (let change = 0; change <= random(6); change++)
+        damaged[random(random(2) === 0 ? 64 : damaged.length)] = random(256);
       const outcome = await decodeImage(damaged, { maxPixels: 1e7 }).then(
         ({ data, dims }) => data.length === dims[0] * dims[1] * 3,
         (error: { code?: unknown }) => error.code,
@@ -155,7 +216,9 @@ test('answers damaged files with an image that fits its size, or one of its code
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     }
   }
-  expect(['INVALID_IMAGE', 'IMAGE_TOO_LARGE', 'UNSUPPORTED_IMAGE', true]).toEqual(expect.arrayContaining([...outcomes.keys()]));
+  expect(['INVALID_IMAGE', 'IMAGE_TOO_LARGE', 'UNSUPPORTED_IMAGE', true]).toEqual(
+    expect.arrayContaining([...outcomes.keys()]),
+  );
   expect(outcomes.get(true)).toBeGreaterThan(0);
   expect(outcomes.get('INVALID_IMAGE')).toBeGreaterThan(0);
 });
@@ -166,7 +229,12 @@ function pngHeader(width: number, height: number): Uint8Array {
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.alloc(64))), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(64))),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 function chunk(type: string, content: Buffer): Buffer {

@@ -1,9 +1,10 @@
-import type { Sharp } from 'sharp';
 import { Blip2Error, type ImageSource, type RgbImage, type SharpLike } from '@blip2/interfaces';
+import type { Sharp } from 'sharp';
+
+import { cmykToRgb } from './cmyk.ts';
 import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl } from './image-bytes.ts';
 import { imageFormat } from './image-format.ts';
 import { loadSharp } from './load-sharp.ts';
-import { cmykToRgb } from './cmyk.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
 
 /** Images of more pixels are refused from their header: the number at which Pillow raises `DecompressionBombError`. */
@@ -14,7 +15,10 @@ export interface DecodeImageOptions {
   readonly autoOrient?: boolean;
   /** Fetch http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
-  /** Fetch them from addresses that are not public too: this machine and its network. For URLs that a person named, never for those of strangers. Default false. */
+  /**
+   * Fetch them from addresses that are not public too: this machine and its network. For URLs that a person named,
+   * never for those of strangers. Default false.
+   */
   readonly allowPrivateUrls?: boolean;
   /** Refuse images of more pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
   readonly maxPixels?: number;
@@ -22,9 +26,12 @@ export interface DecodeImageOptions {
 }
 
 /**
- * Decodes an image to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP,
- * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey, palettes and CMYK expanded, first frame only.
- * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow. A sharp instance keeps the limits it was made with.
+ * Decodes an image to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG,
+ * PNG, WebP,
+ * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey, palettes and CMYK expanded, first frame
+ * only.
+ * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow. A sharp instance keeps the limits it
+ * was made with.
  * Codes: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `INVALID_ARGUMENT`.
  */
 export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
@@ -42,7 +49,10 @@ async function decode(source: ImageSource, maxPixels: number, options: DecodeIma
   if (isRawImage(source)) return rawToRgb(source, where);
   if (isSharp(source)) return pixelsOf(source, where);
   if (!isEncoded(source)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', { expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance', got: source === null ? 'null' : typeof source });
+    throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', {
+      expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance',
+      got: source === null ? 'null' : typeof source,
+    });
   }
   const bytes = await encodedBytes(source, options);
   return decodeBytes(bytes, where, maxPixels, options);
@@ -52,7 +62,10 @@ function isEncoded(source: unknown): source is string | URL | Uint8Array | Blob 
   return typeof source === 'string' || source instanceof URL || source instanceof Uint8Array || source instanceof Blob;
 }
 
-async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrls = false, allowPrivateUrls = false, signal }: DecodeImageOptions): Promise<Uint8Array> {
+async function encodedBytes(
+  source: string | URL | Uint8Array | Blob,
+  { allowUrls = false, allowPrivateUrls = false, signal }: DecodeImageOptions,
+): Promise<Uint8Array> {
   if (source instanceof Uint8Array) {
     checkEncodedSize(source.byteLength, describe(source));
     return source;
@@ -62,18 +75,36 @@ async function encodedBytes(source: string | URL | Uint8Array | Blob, { allowUrl
   if (!url) return readImageFile(String(source), signal);
   if (url.protocol === 'file:') return readImageFile(fileUrlToPath(url), signal);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Images are not read from such URLs', { expected: 'file:, http: or https:', got: url.protocol });
+    throw new Blip2Error('INVALID_ARGUMENT', 'Images are not read from such URLs', {
+      expected: 'file:, http: or https:',
+      got: url.protocol,
+    });
   }
-  if (!allowUrls) throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', { where: shownUrl(url), fix: 'Pass allowUrls: true, or fetch the image and pass its bytes' });
+  if (!allowUrls)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', {
+      where: shownUrl(url),
+      fix: 'Pass allowUrls: true, or fetch the image and pass its bytes',
+    });
   const { fetchImage } = await import('./fetch-image.ts');
   return fetchImage(url, { ...(signal && { signal }), ...(allowPrivateUrls && { isForbidden: () => false }) });
 }
 
-async function decodeBytes(bytes: Uint8Array, where: string, maxPixels: number, { autoOrient = false }: DecodeImageOptions): Promise<RgbImage> {
+async function decodeBytes(
+  bytes: Uint8Array,
+  where: string,
+  maxPixels: number,
+  { autoOrient = false }: DecodeImageOptions,
+): Promise<RgbImage> {
   const format = imageFormat(bytes, where);
   const sharp = await loadSharp();
   // `limitInputPixels` again: a second guard inside the decoder, for files whose later parts contradict the header.
-  const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: maxPixels, ignoreIcc: true, pages: 1, autoOrient });
+  const image = sharp(bytes, {
+    failOn: 'truncated',
+    limitInputPixels: maxPixels,
+    ignoreIcc: true,
+    pages: 1,
+    autoOrient,
+  });
   try {
     const { width, height, space } = await image.metadata();
     checkPixels(width, height, maxPixels, where);
@@ -81,15 +112,30 @@ async function decodeBytes(bytes: Uint8Array, where: string, maxPixels: number, 
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    if (reason.includes('exceeds pixel limit')) throw tooLarge(`more than ${maxPixels} pixels`, maxPixels, where, cause);
-    throw new Blip2Error('INVALID_IMAGE', `The ${format} image cannot be decoded`, { where, got: reason.split('\n')[0] ?? reason, cause });
+    if (reason.includes('exceeds pixel limit'))
+      throw tooLarge(`more than ${maxPixels} pixels`, maxPixels, where, cause);
+    throw new Blip2Error('INVALID_IMAGE', `The ${format} image cannot be decoded`, {
+      where,
+      got: reason.split('\n')[0] ?? reason,
+      cause,
+    });
   }
 }
 
 async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
-  const { data, info } = await image.clone().removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { data, info } = await image
+    .clone()
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
-  if (channels !== 1 && channels !== 3) throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image has no RGB form', { where, expected: '1 or 3 channels', got: String(channels) });
+  if (channels !== 1 && channels !== 3)
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image has no RGB form', {
+      where,
+      expected: '1 or 3 channels',
+      got: String(channels),
+    });
   return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
 }
 
@@ -106,7 +152,11 @@ function checkPixels(width: number, height: number, maxPixels: number, where: st
 
 function tooLarge(got: string, maxPixels: number, where: string, cause?: unknown): Blip2Error {
   const details = { where, expected: `at most ${maxPixels}`, got, fix: 'Scale it down, or raise maxPixels' };
-  return new Blip2Error('IMAGE_TOO_LARGE', 'The image has too many pixels', cause === undefined ? details : { ...details, cause });
+  return new Blip2Error(
+    'IMAGE_TOO_LARGE',
+    'The image has too many pixels',
+    cause === undefined ? details : { ...details, cause },
+  );
 }
 
 function isSharp(source: unknown): source is SharpLike {
@@ -127,7 +177,12 @@ function parseUrl(text: string): URL {
 }
 
 function describe(source: ImageSource): string {
-  const url = source instanceof URL ? source : typeof source === 'string' && /^https?:/i.test(source) && URL.canParse(source) ? new URL(source) : undefined;
+  const url =
+    source instanceof URL
+      ? source
+      : typeof source === 'string' && /^https?:/i.test(source) && URL.canParse(source)
+        ? new URL(source)
+        : undefined;
   if (url) return shownUrl(url);
   if (typeof source === 'string') return source.slice(0, 500);
   return source instanceof Uint8Array ? 'image bytes' : 'image';

@@ -1,9 +1,14 @@
-import { expect, test } from 'vitest';
 import type { RgbImage } from '@blip2/interfaces';
+import { expect, test } from 'vitest';
+
 import { decodeImage } from './decode-image.ts';
 import { encodeJpeg } from './encode-jpeg.ts';
 
-const halves: RgbImage = { type: 'uint8', dims: [16, 32, 3], data: Uint8Array.from({ length: 16 * 32 * 3 }, (_, at) => ((at / 3) % 32 < 16 ? 20 : 220)) };
+const halves: RgbImage = {
+  type: 'uint8',
+  dims: [16, 32, 3],
+  data: Uint8Array.from({ length: 16 * 32 * 3 }, (_, at) => ((at / 3) % 32 < 16 ? 20 : 220)),
+};
 
 test('a JPEG of the same image, in its own size or another', async () => {
   const whole = await encodeJpeg(halves);
@@ -17,12 +22,17 @@ test('a JPEG of the same image, in its own size or another', async () => {
 
 test('smaller at a lower quality', async () => {
   const noise: RgbImage = { ...halves, data: halves.data.map((_, at) => Math.imul(at, 2654435761) >>> 24) };
-  expect((await encodeJpeg(noise, { quality: 20 })).length).toBeLessThan((await encodeJpeg(noise, { quality: 95 })).length);
+  expect((await encodeJpeg(noise, { quality: 20 })).length).toBeLessThan(
+    (await encodeJpeg(noise, { quality: 95 })).length,
+  );
 });
 
-test.each([{ width: 0 }, { height: 1.5 }, { width: 70_000 }, { quality: 0 }, { quality: 101 }])('refuses %j', async (options) => {
-  await expect(encodeJpeg(halves, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-});
+test.each([{ width: 0 }, { height: 1.5 }, { width: 70_000 }, { quality: 0 }, { quality: 101 }])(
+  'refuses %j',
+  async (options) => {
+    await expect(encodeJpeg(halves, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  },
+);
 
 test('refuses levels that are no image', async () => {
   await expect(encodeJpeg({ ...halves, dims: [16, 31, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });

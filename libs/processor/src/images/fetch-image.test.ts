@@ -1,6 +1,8 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { fetchImage, type FetchImageOptions } from './fetch-image.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
@@ -36,7 +38,8 @@ afterAll(() => {
 });
 
 const local: FetchImageOptions = { isForbidden: (address) => address !== '127.0.0.1', timeout: 10_000 };
-const get = (path: string, options: FetchImageOptions = local): Promise<Uint8Array> => fetchImage(new URL(path, base), options);
+const get = (path: string, options: FetchImageOptions = local): Promise<Uint8Array> =>
+  fetchImage(new URL(path, base), options);
 
 describe('fetches', () => {
   test('the bytes, also over a redirect', async () => {
@@ -44,8 +47,11 @@ describe('fetches', () => {
     expect(Buffer.from(await get('/redirect'))).toEqual(body);
   });
   test.each([
-    ['/missing', 'MISSING_FILE', /404/], ['/loop', 'MISSING_FILE', /3 redirects/], ['/cut', 'MISSING_FILE', /could not be fetched/],
-    ['/to-file', 'INVALID_ARGUMENT', /file:/], ['/metadata', 'INVALID_ARGUMENT', /169\.254\.169\.254/],
+    ['/missing', 'MISSING_FILE', /404/],
+    ['/loop', 'MISSING_FILE', /3 redirects/],
+    ['/cut', 'MISSING_FILE', /could not be fetched/],
+    ['/to-file', 'INVALID_ARGUMENT', /file:/],
+    ['/metadata', 'INVALID_ARGUMENT', /169\.254\.169\.254/],
   ])('%s: one clear error', async (path, code, message) => {
     await expect(get(path)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
@@ -53,7 +59,10 @@ describe('fetches', () => {
     await expect(get(path, { ...local, maxBytes: 4999 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
   });
   test('gives up in time', async () => {
-    await expect(get('/slow', { ...local, timeout: 100 })).rejects.toMatchObject({ code: 'MISSING_FILE', message: expect.stringContaining('0.1 s') });
+    await expect(get('/slow', { ...local, timeout: 100 })).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      message: expect.stringContaining('0.1 s'),
+    });
   });
   test('aborts with the standard error', async () => {
     const controller = new AbortController();
@@ -63,17 +72,43 @@ describe('fetches', () => {
 });
 
 describe('never connects to an address that is not public', () => {
-  const hosts = ['127.0.0.1', 'localhost', '0', '2130706433', '0x7f.1', '10.1.2.3', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[fe80::1]', '[fd00::1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]'];
+  const hosts = [
+    '127.0.0.1',
+    'localhost',
+    '0',
+    '2130706433',
+    '0x7f.1',
+    '10.1.2.3',
+    '172.16.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '100.64.0.1',
+    '[::1]',
+    '[::]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[fe80::1]',
+    '[fd00::1]',
+    '[64:ff9b::7f00:1]',
+    '[2002:7f00:1::]',
+  ];
   test.each(hosts)('%s', async (host) => {
     const before = hits;
-    await expect(fetchImage(new URL(`http://${host}:${new URL(base).port}/ok`), { timeout: 10_000 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(
+      fetchImage(new URL(`http://${host}:${new URL(base).port}/ok`), { timeout: 10_000 }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(hits).toBe(before);
   });
   test('checks what a name resolves to for this very connection', async () => {
     const answersOfDns = ['93.184.216.34', '127.0.0.1'];
-    const resolve: FetchImageOptions['resolve'] = async () => [{ address: answersOfDns.shift() ?? '127.0.0.1', family: 4 }, { address: '127.0.0.1', family: 4 }];
+    const resolve: FetchImageOptions['resolve'] = async () => [
+      { address: answersOfDns.shift() ?? '127.0.0.1', family: 4 },
+      { address: '127.0.0.1', family: 4 },
+    ];
     const before = hits;
-    await expect(fetchImage(new URL(`http://public.example:${new URL(base).port}/ok`), { resolve, timeout: 10_000 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('127.0.0.1') });
+    await expect(
+      fetchImage(new URL(`http://public.example:${new URL(base).port}/ok`), { resolve, timeout: 10_000 }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('127.0.0.1') });
     expect(hits).toBe(before);
   });
   test('connects to the address it checked', async () => {
@@ -84,6 +119,14 @@ describe('never connects to an address that is not public', () => {
 });
 
 test('knows public addresses', () => {
-  expect(['8.8.8.8', '93.184.216.34', '2606:4700::1111', '172.32.0.1', '100.128.0.1'].map(isPrivateAddress)).toEqual([false, false, false, false, false]);
-  expect(['172.31.255.255', '224.0.0.1', '255.255.255.255', 'ff02::1', 'not an address'].map(isPrivateAddress)).toEqual([true, true, true, true, true]);
+  expect(['8.8.8.8', '93.184.216.34', '2606:4700::1111', '172.32.0.1', '100.128.0.1'].map(isPrivateAddress)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect(['172.31.255.255', '224.0.0.1', '255.255.255.255', 'ff02::1', 'not an address'].map(isPrivateAddress)).toEqual(
+    [true, true, true, true, true],
+  );
 });

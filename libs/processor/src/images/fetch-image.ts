@@ -1,8 +1,10 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
+import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+
 import { Blip2Error } from '@blip2/interfaces';
+
 import { shownUrl } from './image-bytes.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
@@ -27,11 +29,18 @@ export interface FetchImageOptions {
 type Rules = Required<Omit<FetchImageOptions, 'signal'>> & { readonly signal: AbortSignal };
 
 /**
- * Fetches an image's bytes from an http(s) URL. The address that is connected to is checked, not the name (a name may resolve differently
- * twice), on every redirect again. `INVALID_ARGUMENT` for a forbidden address or scheme, `IMAGE_TOO_LARGE`, `MISSING_FILE` if it cannot be had.
+ * Fetches an image's bytes from an http(s) URL. The address that is connected to is checked, not the name (a name may
+ * resolve differently
+ * twice), on every redirect again. `INVALID_ARGUMENT` for a forbidden address or scheme, `IMAGE_TOO_LARGE`,
+ * `MISSING_FILE` if it cannot be had.
  */
 export async function fetchImage(url: URL, options: FetchImageOptions = {}): Promise<Uint8Array> {
-  const { maxBytes = MAX_DOWNLOAD_BYTES, timeout = DOWNLOAD_TIMEOUT, resolve = resolveName, isForbidden = isPrivateAddress } = options;
+  const {
+    maxBytes = MAX_DOWNLOAD_BYTES,
+    timeout = DOWNLOAD_TIMEOUT,
+    resolve = resolveName,
+    isForbidden = isPrivateAddress,
+  } = options;
   const deadline = AbortSignal.timeout(timeout);
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
   try {
@@ -39,8 +48,16 @@ export async function fetchImage(url: URL, options: FetchImageOptions = {}): Pro
   } catch (cause) {
     options.signal?.throwIfAborted();
     if (cause instanceof Blip2Error) throw cause;
-    const reason = deadline.aborted ? `no answer within ${timeout / 1000} s` : cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(url), got: reason, cause });
+    const reason = deadline.aborted
+      ? `no answer within ${timeout / 1000} s`
+      : cause instanceof Error
+        ? cause.message
+        : String(cause);
+    throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', {
+      where: shownUrl(url),
+      got: reason,
+      cause,
+    });
   }
 }
 
@@ -54,17 +71,26 @@ async function follow(start: URL, rules: Rules): Promise<Uint8Array> {
     response.destroy();
     url = new URL(location, url);
   }
-  throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(start), got: `more than ${MAX_REDIRECTS} redirects` });
+  throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', {
+    where: shownUrl(start),
+    got: `more than ${MAX_REDIRECTS} redirects`,
+  });
 }
 
 function open(url: URL, rules: Rules): Promise<IncomingMessage> {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Blip2Error('INVALID_ARGUMENT', 'Images are fetched by http and https only', { got: url.protocol });
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new Blip2Error('INVALID_ARGUMENT', 'Images are fetched by http and https only', { got: url.protocol });
   // An address in the URL itself is connected to without a look-up.
   const host = url.hostname.replaceAll(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && rules.isForbidden(host)) throw forbidden(url, host);
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   // A connection of its own: a pooled one would have been checked for somebody else.
-  const options: RequestOptions = { agent: false, lookup: checkedLookup(url, rules), signal: rules.signal, headers: { accept: 'image/*', 'accept-encoding': 'identity' } };
+  const options: RequestOptions = {
+    agent: false,
+    lookup: checkedLookup(url, rules),
+    signal: rules.signal,
+    headers: { accept: 'image/*', 'accept-encoding': 'identity' },
+  };
   return new Promise((resolve, reject) => {
     send(url, options, resolve).on('error', reject).end();
   });
@@ -73,19 +99,34 @@ function open(url: URL, rules: Rules): Promise<IncomingMessage> {
 /** Hands the connection only addresses that were checked here. */
 function checkedLookup(url: URL, { resolve, isForbidden }: Rules): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname).then((addresses) => {
-      const bad = addresses.find(({ address }) => isForbidden(address));
-      const [first] = addresses;
-      if (bad || !first) callback(bad ? forbidden(url, bad.address) : new Blip2Error('MISSING_FILE', 'The name has no address', { where: hostname }), '', 0);
-      else if (options.all) callback(null, [...addresses]);
-      else callback(null, first.address, first.family);
-    }, (error: NodeJS.ErrnoException) => callback(error, '', 0));
+    resolve(hostname).then(
+      (addresses) => {
+        const bad = addresses.find(({ address }) => isForbidden(address));
+        const [first] = addresses;
+        if (bad || !first)
+          callback(
+            bad
+              ? forbidden(url, bad.address)
+              : new Blip2Error('MISSING_FILE', 'The name has no address', { where: hostname }),
+            '',
+            0,
+          );
+        else if (options.all) callback(null, [...addresses]);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, '', 0),
+    );
   };
 }
 
 async function readBody(response: IncomingMessage, status: number, url: URL, { maxBytes }: Rules): Promise<Uint8Array> {
   try {
-    if (status !== 200) throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(url), expected: 'status 200', got: String(status) });
+    if (status !== 200)
+      throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', {
+        where: shownUrl(url),
+        expected: 'status 200',
+        got: String(status),
+      });
     const chunks: Buffer[] = [];
     let size = Number(response.headers['content-length'] ?? 0);
     if (size > maxBytes) throw tooLarge(url, size, maxBytes);
@@ -108,9 +149,17 @@ function resolveName(hostname: string): Promise<readonly LookupAddress[]> {
 }
 
 function forbidden(url: URL, address: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'The image lies at an address that is not public', { where: shownUrl(url), got: address, fix: 'Allow such addresses (allowPrivateUrls), or fetch it yourself and pass its bytes' });
+  return new Blip2Error('INVALID_ARGUMENT', 'The image lies at an address that is not public', {
+    where: shownUrl(url),
+    got: address,
+    fix: 'Allow such addresses (allowPrivateUrls), or fetch it yourself and pass its bytes',
+  });
 }
 
 function tooLarge(url: URL, size: number, maxBytes: number): Blip2Error {
-  return new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', { where: shownUrl(url), expected: `at most ${maxBytes} bytes`, got: `${size} or more` });
+  return new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', {
+    where: shownUrl(url),
+    expected: `at most ${maxBytes} bytes`,
+    got: `${size} or more`,
+  });
 }

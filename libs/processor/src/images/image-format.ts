@@ -6,9 +6,24 @@ export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
 /** Signatures, at the start of the file, of what people try and we refuse by name. */
 const REFUSED: readonly (readonly [name: string, signature: string])[] = [
-  ['BMP', 'BM'], ['PDF', '%PDF'], ['ICO', '\0\0\x01\0'], ['PSD', '8BPS'], ['JPEG XL', '\xff\x0a'], ['JPEG XL', '\0\0\0\x0cJXL '],
-  ['JPEG 2000', '\0\0\0\x0cjP  '], ['OpenEXR', '\x76\x2f\x31\x01'], ['Radiance HDR', '#?RADIANCE'], ['gzip (SVGZ)', '\x1f\x8b'],
-  ['libvips', '\x08\xf2\xa6\xb6'], ['libvips', '\xb6\xa6\xf2\x08'], ['PNM', 'P1'], ['PNM', 'P2'], ['PNM', 'P3'], ['PNM', 'P4'], ['PNM', 'P5'], ['PNM', 'P6'],
+  ['BMP', 'BM'],
+  ['PDF', '%PDF'],
+  ['ICO', '\0\0\x01\0'],
+  ['PSD', '8BPS'],
+  ['JPEG XL', '\xff\x0a'],
+  ['JPEG XL', '\0\0\0\x0cJXL '],
+  ['JPEG 2000', '\0\0\0\x0cjP  '],
+  ['OpenEXR', '\x76\x2f\x31\x01'],
+  ['Radiance HDR', '#?RADIANCE'],
+  ['gzip (SVGZ)', '\x1f\x8b'],
+  ['libvips', '\x08\xf2\xa6\xb6'],
+  ['libvips', '\xb6\xa6\xf2\x08'],
+  ['PNM', 'P1'],
+  ['PNM', 'P2'],
+  ['PNM', 'P3'],
+  ['PNM', 'P4'],
+  ['PNM', 'P5'],
+  ['PNM', 'P6'],
 ];
 /** How far into a text an `<svg` is looked for; libvips itself looks at the first 1000 bytes. */
 const SVG_WINDOW = 1000;
@@ -25,8 +40,16 @@ export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
   const format = decodedFormat(head);
   if (format) return format;
   const refused = refusedFormat(head);
-  if (refused) throw new Blip2Error('UNSUPPORTED_IMAGE', `${refused} images are not decoded`, { where, fix: `Convert it to one of ${IMAGE_FORMATS.join(', ')}` });
-  throw new Blip2Error('INVALID_IMAGE', 'Not an image', { where, expected: IMAGE_FORMATS.join(', '), got: `bytes that begin with ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}` });
+  if (refused)
+    throw new Blip2Error('UNSUPPORTED_IMAGE', `${refused} images are not decoded`, {
+      where,
+      fix: `Convert it to one of ${IMAGE_FORMATS.join(', ')}`,
+    });
+  throw new Blip2Error('INVALID_IMAGE', 'Not an image', {
+    where,
+    expected: IMAGE_FORMATS.join(', '),
+    got: `bytes that begin with ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`,
+  });
 }
 
 function decodedFormat(head: string): ImageFormat | undefined {

@@ -10,7 +10,8 @@ export async function loadSharp(): Promise<SharpFactory> {
     return sharp;
   } catch (cause) {
     throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image decoder sharp could not be loaded', {
-      cause, fix: 'Install with optional dependencies (npm install --include=optional): they hold the binary of your platform',
+      cause,
+      fix: 'Install with optional dependencies (npm install --include=optional): they hold the binary of your platform',
     });
   }
 }

@@ -1,10 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+
 import { decodeImage } from './decode-image.ts';
 import { encodePng } from './encode-png.ts';
 
-const image = { type: 'uint8' as const, dims: [1, 2, 3] as [number, number, 3], data: Uint8Array.of(1, 2, 3, 250, 251, 252) };
+const image = {
+  type: 'uint8' as const,
+  dims: [1, 2, 3] as [number, number, 3],
+  data: Uint8Array.of(1, 2, 3, 250, 251, 252),
+};
 let server: Server;
 let url: string;
 let hits = 0;
@@ -26,12 +32,20 @@ afterAll(() => {
 
 test('a picture of a server on this machine is fetched when that is allowed, over a redirect too', async () => {
   expect((await decodeImage(url, { allowUrls: true, allowPrivateUrls: true })).data).toEqual(image.data);
-  expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(image.data);
+  expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(
+    image.data,
+  );
 });
 
 test('and never otherwise: the error says how', async () => {
   const before = hits;
-  await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('allowPrivateUrls') });
-  await expect(decodeImage(url, { allowPrivateUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('allowUrls') });
+  await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('allowPrivateUrls'),
+  });
+  await expect(decodeImage(url, { allowPrivateUrls: true })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('allowUrls'),
+  });
   expect(hits).toBe(before);
 });

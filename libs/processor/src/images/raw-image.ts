@@ -2,7 +2,14 @@ import { Blip2Error, type RawImage, type RgbImage } from '@blip2/interfaces';
 
 /** Whether a source is raw levels with their size. */
 export function isRawImage(source: unknown): source is RawImage {
-  return typeof source === 'object' && source !== null && 'data' in source && 'width' in source && 'height' in source && 'channels' in source;
+  return (
+    typeof source === 'object' &&
+    source !== null &&
+    'data' in source &&
+    'width' in source &&
+    'height' in source &&
+    'channels' in source
+  );
 }
 
 /** Whether a source is a decoded image, `[height, width, 3]` levels. */
@@ -14,7 +21,11 @@ export function isRgbImage(source: unknown): source is RgbImage {
 export function checkRgbImage(image: RgbImage, where: string): RgbImage {
   const [height, width, channels] = image.dims;
   if (image.type !== 'uint8' || image.dims.length !== 3 || channels !== 3) {
-    throw new Blip2Error('INVALID_IMAGE', 'Not a decoded image', { where, expected: 'uint8 [height, width, 3]', got: `${image.type} [${image.dims.join(', ')}]` });
+    throw new Blip2Error('INVALID_IMAGE', 'Not a decoded image', {
+      where,
+      expected: 'uint8 [height, width, 3]',
+      got: `${image.type} [${image.dims.join(', ')}]`,
+    });
   }
   checkLength(image.data, width, height, 3, where);
   return image;
@@ -23,7 +34,11 @@ export function checkRgbImage(image: RgbImage, where: string): RgbImage {
 /** Raw levels as RGB: grey is repeated, alpha is dropped (never blended), as Pillow's `convert("RGB")` does. */
 export function rawToRgb({ data, width, height, channels }: RawImage, where: string): RgbImage {
   if (channels !== 1 && channels !== 3 && channels !== 4) {
-    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of channels', { where, expected: '1 (grey), 3 (RGB) or 4 (RGBA)', got: String(channels) });
+    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of channels', {
+      where,
+      expected: '1 (grey), 3 (RGB) or 4 (RGBA)',
+      got: String(channels),
+    });
   }
   checkLength(data, width, height, channels, where);
   const dims: [number, number, 3] = [height, width, 3];
@@ -41,14 +56,26 @@ export function rawToRgb({ data, width, height, channels }: RawImage, where: str
 function checkLength(data: unknown, width: unknown, height: unknown, channels: number, where: string): void {
   const size = isSide(width) && isSide(height) ? width * height * channels : undefined;
   if (size === undefined) {
-    throw new Blip2Error('INVALID_IMAGE', 'Not an image size', { where, expected: 'width and height of at least 1 pixel', got: `${String(width)} x ${String(height)}` });
+    throw new Blip2Error('INVALID_IMAGE', 'Not an image size', {
+      where,
+      expected: 'width and height of at least 1 pixel',
+      got: `${String(width)} x ${String(height)}`,
+    });
   }
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
-    throw new Blip2Error('INVALID_IMAGE', 'Levels of a wrong type', { where, expected: 'Uint8Array or Uint8ClampedArray' });
+    throw new Blip2Error('INVALID_IMAGE', 'Levels of a wrong type', {
+      where,
+      expected: 'Uint8Array or Uint8ClampedArray',
+    });
   }
   if (data.length !== size) {
-    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of levels', { where, expected: `${String(width)} x ${String(height)} x ${channels} = ${size}`, got: String(data.length) });
+    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of levels', {
+      where,
+      expected: `${String(width)} x ${String(height)} x ${channels} = ${size}`,
+      got: String(data.length),
+    });
   }
 }
 
-const isSide = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+const isSide = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value > 0;

@@ -39,7 +39,8 @@ export function resamplingCoefficients(source: number, target: number, filter: R
       row[j] = weight;
       sum += weight;
     }
-    for (let j = 0; j < length; j++) weights[i * taps + j] = toFixedPoint(sum === 0 ? (row[j] ?? 0) : (row[j] ?? 0) / sum);
+    for (let j = 0; j < length; j++)
+      weights[i * taps + j] = toFixedPoint(sum === 0 ? (row[j] ?? 0) : (row[j] ?? 0) / sum);
     first[i] = begin;
     count[i] = length;
   }

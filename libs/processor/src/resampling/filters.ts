@@ -16,7 +16,9 @@ const HAMMING_BETA: number = Math.fround(0.46);
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 
-/** The filters of Pillow's `Resample.c`, in its order of operations, because weights are rounded to 22 bits afterwards. */
+/**
+ * The filters of Pillow's `Resample.c`, in its order of operations, because weights are rounded to 22 bits afterwards.
+ */
 export const RESAMPLING_FILTERS: Readonly<Record<Exclude<ResamplingName, 'nearest'>, ResamplingFilter>> = {
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: {

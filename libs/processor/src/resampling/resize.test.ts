@@ -1,23 +1,32 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+
 import type { RgbImage } from '@blip2/interfaces';
+import { describe, expect, test } from 'vitest';
+
 import { resamplingName } from './filters.ts';
 import { resize } from './resize.ts';
 
 type Size = [height: number, width: number];
 type Row = [seed: number, from: Size, to: Size, filter: string, sha256: string];
-const { rows }: { rows: Row[] } = JSON.parse(readFileSync(join(import.meta.dirname, 'pillow-hashes.test-data.json'), 'utf8'));
+const { rows }: { rows: Row[] } = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'pillow-hashes.test-data.json'), 'utf8'),
+);
 
-/** Blocks of black, white and noise: hard edges drive the filters beyond 0 and 255. The recording script of the hashes has the same formula. */
+/**
+ * Blocks of black, white and noise: hard edges drive the filters beyond 0 and 255. The recording script of the hashes
+ * has the same formula.
+ */
 function image([height, width]: Size, seed: number): RgbImage {
   const data = new Uint8Array(height * width * 3);
   let at = 0;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       for (let c = 0; c < 3; c++) {
-        const mixed = (Math.imul(x, 73856093) ^ Math.imul(y, 19349663) ^ Math.imul(c, 83492791) ^ Math.imul(seed, 2654435761)) >>> 0;
+        const mixed =
+          (Math.imul(x, 73856093) ^ Math.imul(y, 19349663) ^ Math.imul(c, 83492791) ^ Math.imul(seed, 2654435761)) >>>
+          0;
         const noise = Math.imul(mixed ^ (mixed >>> 15), 2246822519) >>> 24;
         data[at++] = [0, 255, noise][((x >> 2) + (y >> 2)) % 3] ?? 0;
       }
@@ -48,7 +57,14 @@ test('does not change its input', () => {
 });
 
 test('finds filters by name and by number', () => {
-  expect([0, 1, 2, 3, 4, 5].map(resamplingName)).toEqual(['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming']);
+  expect([0, 1, 2, 3, 4, 5].map(resamplingName)).toEqual([
+    'nearest',
+    'lanczos',
+    'bilinear',
+    'bicubic',
+    'box',
+    'hamming',
+  ]);
   expect(resamplingName('bicubic')).toBe('bicubic');
   expect([6, -1, 'cubic', null, '3'].map(resamplingName)).toEqual(Array.from({ length: 5 }, () => undefined));
 });

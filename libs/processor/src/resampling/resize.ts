@@ -1,29 +1,38 @@
 import type { RgbImage } from '@blip2/interfaces';
-import { PRECISION_BITS, resamplingCoefficients, type Coefficients } from './coefficients.ts';
+
+import { type Coefficients, PRECISION_BITS, resamplingCoefficients } from './coefficients.ts';
 import { RESAMPLING_FILTERS, type ResamplingName } from './filters.ts';
 
 const HALF = 1 << (PRECISION_BITS - 1);
 const CHANNELS = 3;
-/** Images more than this many times as tall as wide are shortened first (Pillow's `Image.resize`), which changes their roundings. */
+/**
+ * Images more than this many times as tall as wide are shortened first (Pillow's `Image.resize`), which changes their
+ * roundings.
+ */
 const TALL = 100;
 
 /**
- * Resizes an image to exactly `height` x `width` pixels, bit for bit as Pillow's `Image.resize` does: a horizontal, then
- * a vertical pass (the other way round for images of extreme height) in fixed point, each rounded to whole levels; a pass over an unchanged axis is left out. `[height, width, 3]`.
+ * Resizes an image to exactly `height` x `width` pixels, bit for bit as Pillow's `Image.resize` does: a horizontal,
+ * then
+ * a vertical pass (the other way round for images of extreme height) in fixed point, each rounded to whole levels; a
+ * pass over an unchanged axis is left out. `[height, width, 3]`.
  */
 export function resize(image: RgbImage, height: number, width: number, resample: ResamplingName): RgbImage {
   const [sourceHeight, sourceWidth] = image.dims;
   if (height === sourceHeight && width === sourceWidth) return image;
   if (resample === 'nearest') return resizeNearest(image, height, width);
   const filter = RESAMPLING_FILTERS[resample];
-  const narrow = (image: RgbImage): RgbImage => (width === sourceWidth ? image : horizontalPass(image, width, resamplingCoefficients(sourceWidth, width, filter)));
-  const shorten = (image: RgbImage): RgbImage => (height === sourceHeight ? image : verticalPass(image, height, resamplingCoefficients(sourceHeight, height, filter)));
+  const narrow = (image: RgbImage): RgbImage =>
+    width === sourceWidth ? image : horizontalPass(image, width, resamplingCoefficients(sourceWidth, width, filter));
+  const shorten = (image: RgbImage): RgbImage =>
+    height === sourceHeight ? image : verticalPass(image, height, resamplingCoefficients(sourceHeight, height, filter));
   const verticalFirst = sourceHeight > sourceWidth * TALL && height < sourceHeight;
   return verticalFirst ? narrow(shorten(image)) : shorten(narrow(image));
 }
 
 /*
- * The two loops below are the hot ones: 150 million products for a photograph of 12 megapixels. Their indices are in range by construction. `Math.imul` and
+ * The two loops below are the hot ones: 150 million products for a photograph of 12 megapixels. Their indices are in
+ * range by construction. `Math.imul` and
  * `| 0` keep sums in 32-bit registers, without checks for overflow: weights have two bits of headroom, so none comes.
  */
 

@@ -20,10 +20,16 @@ export interface AddedToken {
 export type TextSection = { readonly token: AddedToken } | { readonly text: string; readonly start: number };
 
 /**
- * The added tokens of a folder: those of `tokenizer.json`, those that only `tokenizer_config.json` declares, and the named
+ * The added tokens of a folder: those of `tokenizer.json`, those that only `tokenizer_config.json` declares, and the
+ * named
  * special tokens (`eos_token`, …) plus `extra`, which get the id the vocabulary gives them or the next free one.
  */
-export function readAddedTokens(tokenizer: JsonObject, config: JsonObject, named: readonly string[], vocabulary: ReadonlyMap<string, number>): readonly AddedToken[] {
+export function readAddedTokens(
+  tokenizer: JsonObject,
+  config: JsonObject,
+  named: readonly string[],
+  vocabulary: ReadonlyMap<string, number>,
+): readonly AddedToken[] {
   const listed = Array.isArray(tokenizer['added_tokens']) ? tokenizer['added_tokens'] : [];
   const declared = isJsonObject(config['added_tokens_decoder']) ? Object.entries(config['added_tokens_decoder']) : [];
   if (listed.length + declared.length + named.length > 3 * MAX_ADDED_TOKENS) throw tooMany();
@@ -55,10 +61,15 @@ export function createSplitter(tokens: readonly AddedToken[]): (text: string) =>
     for (const { 0: match, index } of text.matchAll(pattern)) {
       const token = byContent.get(match);
       if (!token || index < end || (token.singleWord && isInsideWord(text, index, index + match.length))) continue;
-      const from = token.lstrip ? Math.max(end, index - (/\p{White_Space}*$/u.exec(text.slice(end, index))?.[0].length ?? 0)) : index;
+      const from = token.lstrip
+        ? Math.max(end, index - (/\p{White_Space}*$/u.exec(text.slice(end, index))?.[0].length ?? 0))
+        : index;
       if (from > end) sections.push({ text: text.slice(end, from), start: end });
       sections.push({ token });
-      end = index + match.length + (token.rstrip ? (/^\p{White_Space}*/u.exec(text.slice(index + match.length))?.[0].length ?? 0) : 0);
+      end =
+        index +
+        match.length +
+        (token.rstrip ? (/^\p{White_Space}*/u.exec(text.slice(index + match.length))?.[0].length ?? 0) : 0);
     }
     if (end < text.length) sections.push({ text: text.slice(end), start: end });
     return sections;
@@ -67,18 +78,38 @@ export function createSplitter(tokens: readonly AddedToken[]): (text: string) =>
 
 function add(tokens: Map<string, AddedToken>, token: AddedToken): void {
   const known = tokens.get(token.content);
-  if (known && known.id !== token.id) throw invalidTokenizer('An added token has two ids', { got: `${JSON.stringify(token.content)}: ${known.id} and ${token.id}` });
+  if (known && known.id !== token.id)
+    throw invalidTokenizer('An added token has two ids', {
+      got: `${JSON.stringify(token.content)}: ${known.id} and ${token.id}`,
+    });
   tokens.set(token.content, token);
 }
 
 function toAddedToken(entry: unknown, id: unknown): AddedToken {
-  const { content, special, normalized, lstrip, rstrip, single_word: singleWord }: JsonObject = isJsonObject(entry) ? entry : {};
-  if (typeof content !== 'string' || content === '' || content.length > MAX_TOKEN_LENGTH) throw invalidTokenizer('An added token has no usable content', { got: String(content).slice(0, 100) });
-  if (!isTokenId(id)) throw invalidTokenizer('An added token has no usable id', { expected: `0 to ${MAX_TOKEN_ID - 1}`, got: `${String(id)} for ${JSON.stringify(content)}` });
+  const {
+    content,
+    special,
+    normalized,
+    lstrip,
+    rstrip,
+    single_word: singleWord,
+  }: JsonObject = isJsonObject(entry) ? entry : {};
+  if (typeof content !== 'string' || content === '' || content.length > MAX_TOKEN_LENGTH)
+    throw invalidTokenizer('An added token has no usable content', { got: String(content).slice(0, 100) });
+  if (!isTokenId(id))
+    throw invalidTokenizer('An added token has no usable id', {
+      expected: `0 to ${MAX_TOKEN_ID - 1}`,
+      got: `${String(id)} for ${JSON.stringify(content)}`,
+    });
   const isSpecial = special === true;
   return {
-    id, content, special: isSpecial, normalized: typeof normalized === 'boolean' ? normalized : !isSpecial,
-    lstrip: lstrip === true, rstrip: rstrip === true, singleWord: singleWord === true,
+    id,
+    content,
+    special: isSpecial,
+    normalized: typeof normalized === 'boolean' ? normalized : !isSpecial,
+    lstrip: lstrip === true,
+    rstrip: rstrip === true,
+    singleWord: singleWord === true,
   };
 }
 
@@ -92,7 +123,10 @@ export function isTokenId(value: unknown): value is number {
 }
 
 function isInsideWord(text: string, start: number, end: number): boolean {
-  return /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text.slice(0, start)) || /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(text.slice(end));
+  return (
+    /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text.slice(0, start)) ||
+    /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(text.slice(end))
+  );
 }
 
 function tooMany(): Error {

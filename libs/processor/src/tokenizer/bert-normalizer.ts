@@ -1,8 +1,11 @@
 import type { JsonObject } from '../json-file.ts';
 import { NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
 
-/** Ideographs that stand alone, as the reference lists them (its fifth range begins 0x100 late; kept, ids depend on it). */
-const IDEOGRAPHS: RegExp = /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
+/**
+ * Ideographs that stand alone, as the reference lists them (its fifth range begins 0x100 late; kept, ids depend on it).
+ */
+const IDEOGRAPHS: RegExp =
+  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
 
 /** BERT's text clean-up: controls out, white space to spaces, ideographs apart, accents off, lower case. */
 export function createBertNormalizer(config: JsonObject): (text: string) => string {
@@ -19,5 +22,10 @@ export function createBertNormalizer(config: JsonObject): (text: string) => stri
 
 /** Lower case character by character: no final sigma, which JavaScript's `toLowerCase` makes from its neighbours. */
 export function lowerCase(text: string): string {
-  return text.includes('Σ') ? text.split('Σ').map((part) => part.toLowerCase()).join('σ') : text.toLowerCase();
+  return text.includes('Σ')
+    ? text
+        .split('Σ')
+        .map((part) => part.toLowerCase())
+        .join('σ')
+    : text.toLowerCase();
 }

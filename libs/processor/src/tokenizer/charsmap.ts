@@ -7,14 +7,19 @@ const MAX_GRAPHEME_BYTES = 5;
 type Lookup = (chunk: string) => string | undefined;
 
 /**
- * SentencePiece's precompiled map of characters: a double-array trie over UTF-8 (darts-clone) whose values are offsets of
- * NUL-terminated replacements. Applied by grapheme, like the reference; the first (shortest) prefix found decides for the whole chunk.
+ * SentencePiece's precompiled map of characters: a double-array trie over UTF-8 (darts-clone) whose values are offsets
+ * of
+ * NUL-terminated replacements. Applied by grapheme, like the reference; the first (shortest) prefix found decides for
+ * the whole chunk.
  */
 export function createCharsmap(base64: string): (text: string) => string {
   const lookUp = cached(readCharsmap(Buffer.from(base64, 'base64')));
   const encoder = new TextEncoder();
   const replace = (grapheme: string): string => {
-    const whole = grapheme.length <= MAX_GRAPHEME_BYTES && encoder.encode(grapheme).length <= MAX_GRAPHEME_BYTES ? lookUp(grapheme) : undefined;
+    const whole =
+      grapheme.length <= MAX_GRAPHEME_BYTES && encoder.encode(grapheme).length <= MAX_GRAPHEME_BYTES
+        ? lookUp(grapheme)
+        : undefined;
     if (whole !== undefined) return whole;
     let result = '';
     for (const character of grapheme) result += lookUp(character) ?? character;
@@ -28,13 +33,16 @@ export function createCharsmap(base64: string): (text: string) => string {
 }
 
 /** A character that is a grapheme of its own if its neighbours are such characters too; a line break is one. */
-const SIMPLE = '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
+const SIMPLE =
+  '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
 /** Stretches that need a segmenter, with the simple characters beside them, which may belong to a grapheme inside. */
 const COMPLEX_STRETCH = new RegExp(`${SIMPLE}?(?:(?!${SIMPLE})[^])(?:(?!${SIMPLE}${SIMPLE})[^])*${SIMPLE}?`, 'gu');
 const SIMPLE_CHARACTER = /\r\n|[^]/gu;
 const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
-/** Cuts a text into grapheme clusters. The segmenter takes 20 microseconds for each: plain letters are cut without it. */
+/**
+ * Cuts a text into grapheme clusters. The segmenter takes 20 microseconds for each: plain letters are cut without it.
+ */
 function* graphemes(text: string): Generator<string> {
   let end = 0;
   for (const { 0: stretch, index } of text.matchAll(COMPLEX_STRETCH)) {
@@ -47,7 +55,8 @@ function* graphemes(text: string): Generator<string> {
 
 function readCharsmap(bytes: Buffer): Lookup {
   const trieBytes = bytes.length >= 4 ? bytes.readUInt32LE(0) : -1;
-  if (trieBytes <= 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) throw invalidTokenizer('The precompiled map of characters is damaged');
+  if (trieBytes <= 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length)
+    throw invalidTokenizer('The precompiled map of characters is damaged');
   const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => bytes.readUInt32LE(4 + index * 4));
   const replacements = bytes.subarray(4 + trieBytes);
   const encoder = new TextEncoder();
@@ -67,7 +76,7 @@ function firstMatch(units: Uint32Array, key: Uint8Array): number | undefined {
     position ^= byte;
     const unit = units[position];
     // A leaf (bit 31) never equals a byte, nor does a position outside a damaged array.
-    if (unit === undefined || ((unit & 0x800000ff) >>> 0) !== byte) return undefined;
+    if (unit === undefined || (unit & 0x800000ff) >>> 0 !== byte) return undefined;
     position ^= offsetOf(unit);
     if ((unit >>> 8) & 1) return (units[position] ?? 0) & 0x7fffffff;
   }

@@ -12,7 +12,10 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   WordPiece: (config) => {
     const prefix = insertedText(config, 'prefix');
     const clean = config['cleanup'] === true ? cleanUpToken : (token: string): string => token;
-    return (tokens) => tokens.map((token, index) => clean(index === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`));
+    return (tokens) =>
+      tokens.map((token, index) =>
+        clean(index === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`),
+      );
   },
   Metaspace: (config) => {
     const mark = insertedText(config, 'replacement');
@@ -35,7 +38,9 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
 
 /** The decoder of a `tokenizer.json`: tokens to text. Without one, tokens are joined by spaces. */
 export function createDecoder(json: unknown): (tokens: readonly string[]) => string {
-  const steps = componentsOf(json, 'decoder', 'decoders', new Set(Object.keys(DECODERS))).map((config) => DECODERS[String(config['type'])]?.(config));
+  const steps = componentsOf(json, 'decoder', 'decoders', new Set(Object.keys(DECODERS))).map((config) =>
+    DECODERS[String(config['type'])]?.(config),
+  );
   if (steps.length === 0) return (tokens) => tokens.join(' ');
   return (tokens) => steps.reduce((rest, step) => (step ? step(rest) : rest), tokens).join('');
 }
@@ -43,8 +48,16 @@ export function createDecoder(json: unknown): (tokens: readonly string[]) => str
 /** The reference's `clean_up_tokenization`: spaces before punctuation and English contractions go. */
 export function cleanUpText(text: string): string {
   return text
-    .replaceAll(' .', '.').replaceAll(' ?', '?').replaceAll(' !', '!').replaceAll(' ,', ',').replaceAll(" ' ", "'")
-    .replaceAll(" n't", "n't").replaceAll(" 'm", "'m").replaceAll(" 's", "'s").replaceAll(" 've", "'ve").replaceAll(" 're", "'re");
+    .replaceAll(' .', '.')
+    .replaceAll(' ?', '?')
+    .replaceAll(' !', '!')
+    .replaceAll(' ,', ',')
+    .replaceAll(" ' ", "'")
+    .replaceAll(" n't", "n't")
+    .replaceAll(" 'm", "'m")
+    .replaceAll(" 's", "'s")
+    .replaceAll(" 've", "'ve")
+    .replaceAll(" 're", "'re");
 }
 
 /** The Rust library's own clean-up knows one rule more, between the contractions. */
@@ -52,7 +65,9 @@ function cleanUpToken(token: string): string {
   return cleanUpText(token).replaceAll(' do not', " don't");
 }
 
-const CHARACTER_BYTES: ReadonlyMap<string, number> = new Map(BYTE_CHARACTERS.map((character, byte) => [character, byte]));
+const CHARACTER_BYTES: ReadonlyMap<string, number> = new Map(
+  BYTE_CHARACTERS.map((character, byte) => [character, byte]),
+);
 /** Keeps a byte order mark: it is text here. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();

@@ -1,4 +1,5 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+
 import type { JsonObject } from '../json-file.ts';
 import type { TokenizerModel } from './vocabulary.ts';
 
@@ -17,13 +18,24 @@ type Library = new (tokenizer: JsonObject, config: JsonObject) => { readonly mod
 const UNMATCHABLE = '\ud800';
 
 /**
- * The subword models (BPE, Unigram, WordPiece) of `@huggingface/tokenizers`. Everything around them is ours, because the library
+ * The subword models (BPE, Unigram, WordPiece) of `@huggingface/tokenizers`. Everything around them is ours, because
+ * the library
  * differs there from the Rust one that the reference uses. `hidden` pieces are never produced from text.
  */
-export function createEngine({ type, json, vocabulary }: TokenizerModel, hidden: ReadonlySet<string> = new Set()): Engine {
+export function createEngine(
+  { type, json, vocabulary }: TokenizerModel,
+  hidden: ReadonlySet<string> = new Set(),
+): Engine {
   const ModelOwner: Library = LibraryTokenizer;
   const { model } = new ModelOwner(
-    { model: type === 'Unigram' ? hidePieces(json, hidden) : json, normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [] },
+    {
+      model: type === 'Unigram' ? hidePieces(json, hidden) : json,
+      normalizer: null,
+      pre_tokenizer: null,
+      post_processor: null,
+      decoder: null,
+      added_tokens: [],
+    },
     {},
   );
   const unknown = type === 'BPE' ? vocabulary.get(String(json['unk_token'])) : model.unk_token_id;
@@ -34,9 +46,15 @@ export function createEngine({ type, json, vocabulary }: TokenizerModel, hidden:
     });
 }
 
-/** A Unigram model finds any piece anywhere, control tokens too; BPE needs merges for that, WordPiece splits at brackets first. */
+/**
+ * A Unigram model finds any piece anywhere, control tokens too; BPE needs merges for that, WordPiece splits at brackets
+ * first.
+ */
 function hidePieces(json: JsonObject, hidden: ReadonlySet<string>): JsonObject {
   const pieces: unknown = json['vocab'];
   if (!Array.isArray(pieces) || hidden.size === 0) return json;
-  return { ...json, vocab: pieces.map(([piece, score]: [string, number]) => [hidden.has(piece) ? UNMATCHABLE + piece : piece, score]) };
+  return {
+    ...json,
+    vocab: pieces.map(([piece, score]: [string, number]) => [hidden.has(piece) ? UNMATCHABLE + piece : piece, score]),
+  };
 }

@@ -1,8 +1,14 @@
-/* Limits on what a `tokenizer.json` and a text may ask for, so that a hostile one is refused instead of stalling the process. */
+/**
+ * Limits on what a `tokenizer.json` and a text may ask for, so that a hostile one is refused instead of stalling the
+ * process.
+ */
 
 /** Size of `tokenizer.json`: the largest stock one (a 256,000-piece vocabulary) has 17 MB. */
 export const MAX_TOKENIZER_BYTES: number = 32 * 1024 * 1024;
-/** Ids lie below this: 16 times the largest vocabulary in use. Vocabularies are held in arrays that grow to the largest id. */
+/**
+ * Ids lie below this: 16 times the largest vocabulary in use. Vocabularies are held in arrays that grow to the largest
+ * id.
+ */
 export const MAX_TOKEN_ID: number = 2 ** 22;
 /** UTF-16 code units of one text: some 8,000 tokens, four times what OPT can hold. */
 export const MAX_TEXT_LENGTH: number = 32 * 1024;

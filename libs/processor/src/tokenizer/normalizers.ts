@@ -9,17 +9,20 @@ type Normalize = (text: string) => string;
 /** How each normaliser of `tokenizer.json` works, after the Rust library, whose ids the reference gives. */
 const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> = {
   BertNormalizer: createBertNormalizer,
-  Precompiled: ({ precompiled_charsmap: map }) => (typeof map === 'string' && map !== '' ? createCharsmap(map) : (text) => text),
+  Precompiled: ({ precompiled_charsmap: map }) =>
+    typeof map === 'string' && map !== '' ? createCharsmap(map) : (text) => text,
   NFC: () => (text) => text.normalize('NFC'),
   NFD: () => (text) => text.normalize('NFD'),
   NFKC: () => (text) => text.normalize('NFKC'),
   NFKD: () => (text) => text.normalize('NFKD'),
   Lowercase: () => lowerCase,
   StripAccents: () => (text) => text.replaceAll(/\p{M}/gu, ''),
-  Strip: ({ strip_left: left, strip_right: right }) => (text) => {
-    const begun = left === true ? text.replace(/^\p{White_Space}+/u, '') : text;
-    return right === true ? stripRight(begun) : begun;
-  },
+  Strip:
+    ({ strip_left: left, strip_right: right }) =>
+    (text) => {
+      const begun = left === true ? text.replace(/^\p{White_Space}+/u, '') : text;
+      return right === true ? stripRight(begun) : begun;
+    },
   Prepend: (config) => {
     const prefix = insertedText(config, 'prepend');
     return (text) => (text === '' ? text : prefix + text);
@@ -33,11 +36,16 @@ const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> =
 
 /** The normaliser of a `tokenizer.json`; a text that it blows up beyond measure is refused. */
 export function createNormalizer(json: unknown): Normalize {
-  const steps = componentsOf(json, 'normalizer', 'normalizers', new Set(Object.keys(NORMALIZERS))).map((config) => NORMALIZERS[String(config['type'])]?.(config));
+  const steps = componentsOf(json, 'normalizer', 'normalizers', new Set(Object.keys(NORMALIZERS))).map((config) =>
+    NORMALIZERS[String(config['type'])]?.(config),
+  );
   return (text) =>
     steps.reduce((normalized, step) => {
       const result = step ? step(normalized) : normalized;
-      if (result.length > MAX_NORMALIZED_LENGTH) throw invalidTokenizer('The normalizer blows texts up', { expected: `at most ${MAX_NORMALIZED_LENGTH} characters` });
+      if (result.length > MAX_NORMALIZED_LENGTH)
+        throw invalidTokenizer('The normalizer blows texts up', {
+          expected: `at most ${MAX_NORMALIZED_LENGTH} characters`,
+        });
       return result;
     }, text);
 }

@@ -1,4 +1,5 @@
-import { Blip2Error, type AttentionMask, type TokenIds } from '@blip2/interfaces';
+import { type AttentionMask, Blip2Error, type TokenIds } from '@blip2/interfaces';
+
 import type { SpecialFrame } from './post-processor.ts';
 
 export type Side = 'left' | 'right';
@@ -41,9 +42,16 @@ export interface SideDefaults {
 }
 
 /** The reference's `_get_padding_truncation_strategies`. `INVALID_ARGUMENT` for a length that is no natural number. */
-export function rowRules({ padding = false, truncation, maxLength, paddingSide, truncationSide }: BatchEncodeOptions, defaults: SideDefaults): RowRules {
+export function rowRules(
+  { padding = false, truncation, maxLength, paddingSide, truncationSide }: BatchEncodeOptions,
+  defaults: SideDefaults,
+): RowRules {
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 0)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not a length', { where: 'maxLength', expected: 'a natural number of tokens', got: String(maxLength) });
+    throw new Blip2Error('INVALID_ARGUMENT', 'Not a length', {
+      where: 'maxLength',
+      expected: 'a natural number of tokens',
+      got: String(maxLength),
+    });
   }
   const pads = padding !== false && padding !== 'do_not_pad';
   const truncates = truncation ?? (maxLength !== undefined && padding === false);
@@ -60,16 +68,29 @@ export function rowRules({ padding = false, truncation, maxLength, paddingSide, 
 export function truncate(ids: TokenIds, frame: SpecialFrame, { truncateTo, truncationSide }: RowRules): TokenIds {
   if (truncateTo === undefined) return ids;
   const room = truncateTo - frame.before.length - frame.after.length;
-  if (room < 0) throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the special tokens', { where: 'maxLength', expected: `at least ${truncateTo - room}`, got: String(truncateTo) });
+  if (room < 0)
+    throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the special tokens', {
+      where: 'maxLength',
+      expected: `at least ${truncateTo - room}`,
+      got: String(truncateTo),
+    });
   if (ids.length <= room) return ids;
   return truncationSide === 'left' ? ids.slice(ids.length - room) : ids.slice(0, room);
 }
 
 /** Fills rows with the pad token; the mask is 0 there. `INVALID_ARGUMENT` if there is none. */
-export function pad(rows: readonly TokenIds[], padTokenId: number | undefined, { padTo, paddingSide }: RowRules): BatchEncoding {
+export function pad(
+  rows: readonly TokenIds[],
+  padTokenId: number | undefined,
+  { padTo, paddingSide }: RowRules,
+): BatchEncoding {
   const masks = rows.map((row) => row.map(() => 1));
   if (padTo === undefined) return { inputIds: rows, attentionMask: masks };
-  if (padTokenId === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'The tokenizer has no pad token', { where: 'padding', fix: 'Encode the texts one by one, or set pad_token in tokenizer_config.json' });
+  if (padTokenId === undefined)
+    throw new Blip2Error('INVALID_ARGUMENT', 'The tokenizer has no pad token', {
+      where: 'padding',
+      fix: 'Encode the texts one by one, or set pad_token in tokenizer_config.json',
+    });
   const length = padTo === 'longest' ? rows.reduce((longest, row) => Math.max(longest, row.length), 0) : padTo;
   const fill = (row: readonly number[], value: number): readonly number[] => {
     const missing = Array.from({ length: Math.max(0, length - row.length) }, () => value);

@@ -30,11 +30,20 @@ export function readSpecialFrame(json: unknown): SpecialFrame {
 }
 
 function templateFrame({ single, special_tokens: tokens }: JsonObject): SpecialFrame {
-  if (!Array.isArray(single) || single.length > MAX_TEMPLATE_TOKENS) throw invalidTokenizer('The template has no list of pieces for one text');
-  const pieces = single.map((piece: unknown) => (isJsonObject(piece) && isJsonObject(piece['SpecialToken']) ? templateIds(tokens, piece['SpecialToken']['id']) : undefined));
+  if (!Array.isArray(single) || single.length > MAX_TEMPLATE_TOKENS)
+    throw invalidTokenizer('The template has no list of pieces for one text');
+  const pieces = single.map((piece: unknown) =>
+    isJsonObject(piece) && isJsonObject(piece['SpecialToken'])
+      ? templateIds(tokens, piece['SpecialToken']['id'])
+      : undefined,
+  );
   const sequence = pieces.indexOf(undefined);
-  if (sequence < 0 || pieces.lastIndexOf(undefined) !== sequence) throw invalidTokenizer('The template must hold the text exactly once');
-  return { before: pieces.slice(0, sequence).flatMap((ids) => ids ?? []), after: pieces.slice(sequence + 1).flatMap((ids) => ids ?? []) };
+  if (sequence < 0 || pieces.lastIndexOf(undefined) !== sequence)
+    throw invalidTokenizer('The template must hold the text exactly once');
+  return {
+    before: pieces.slice(0, sequence).flatMap((ids) => ids ?? []),
+    after: pieces.slice(sequence + 1).flatMap((ids) => ids ?? []),
+  };
 }
 
 function templateIds(tokens: unknown, name: unknown): readonly number[] {

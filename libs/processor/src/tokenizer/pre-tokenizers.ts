@@ -6,7 +6,8 @@ import { componentsOf, insertedText, invalidTokenizer, patternOf } from './compo
 type Split = (text: string, first: boolean) => readonly string[];
 
 /** GPT-2's expression, with Unicode's White_Space for `\s`. */
-const GPT2_WORDS: RegExp = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const GPT2_WORDS: RegExp =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** How each pre-tokenizer of `tokenizer.json` works, after the Rust library, whose ids the reference gives. */
 const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = {
@@ -17,22 +18,32 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
       return (config['use_regex'] === false ? [begun] : (begun.match(GPT2_WORDS) ?? [])).map(toByteCharacters);
     };
   },
-  BertPreTokenizer: () => (text) => (text.match(/\P{White_Space}+/gu) ?? []).flatMap((word) => isolate(word, PUNCTUATION)),
+  BertPreTokenizer: () => (text) =>
+    (text.match(/\P{White_Space}+/gu) ?? []).flatMap((word) => isolate(word, PUNCTUATION)),
   WhitespaceSplit: () => (text) => text.match(/\P{White_Space}+/gu) ?? [],
   Metaspace: createMetaspace,
-  Digits: ({ individual_digits: single }) => (text) => text.match(single === true ? /\p{N}|\P{N}+/gu : /\p{N}+|\P{N}+/gu) ?? [],
+  Digits:
+    ({ individual_digits: single }) =>
+    (text) =>
+      text.match(single === true ? /\p{N}|\P{N}+/gu : /\p{N}+|\P{N}+/gu) ?? [],
   Split: (config) => {
     const pattern = patternOf(config['pattern']);
-    if (config['behavior'] !== 'Isolated' || config['invert'] === true) throw invalidTokenizer('Unknown kind of Split', { expected: 'Isolated, not inverted' });
+    if (config['behavior'] !== 'Isolated' || config['invert'] === true)
+      throw invalidTokenizer('Unknown kind of Split', { expected: 'Isolated, not inverted' });
     return (text) => isolate(text, pattern);
   },
 };
 
 /** The pre-tokenizer of a `tokenizer.json`: each step splits the words of the one before. */
 export function createPreTokenizer(json: unknown): Split {
-  const steps = componentsOf(json, 'pre_tokenizer', 'pretokenizers', new Set(Object.keys(PRE_TOKENIZERS))).map((config) => PRE_TOKENIZERS[String(config['type'])]?.(config));
+  const steps = componentsOf(json, 'pre_tokenizer', 'pretokenizers', new Set(Object.keys(PRE_TOKENIZERS))).map(
+    (config) => PRE_TOKENIZERS[String(config['type'])]?.(config),
+  );
   return (text, first) =>
-    steps.reduce<readonly string[]>((words, step) => (step ? words.flatMap((word, index) => step(word, first && index === 0)) : words), text === '' ? [] : [text]);
+    steps.reduce<readonly string[]>(
+      (words, step) => (step ? words.flatMap((word, index) => step(word, first && index === 0)) : words),
+      text === '' ? [] : [text],
+    );
 }
 
 function createMetaspace(config: JsonObject): Split {
@@ -48,9 +59,13 @@ function createMetaspace(config: JsonObject): Split {
 }
 
 /** When a mark is put before a text; files from before 2024 say it with `add_prefix_space`. */
-export function metaspaceScheme({ prepend_scheme: scheme, add_prefix_space: prefix }: JsonObject): 'always' | 'first' | 'never' {
+export function metaspaceScheme({
+  prepend_scheme: scheme,
+  add_prefix_space: prefix,
+}: JsonObject): 'always' | 'first' | 'never' {
   if (scheme === 'always' || scheme === 'first' || scheme === 'never') return scheme;
-  if (scheme !== undefined) throw invalidTokenizer('Unknown prepend_scheme', { expected: 'always, first or never', got: String(scheme) });
+  if (scheme !== undefined)
+    throw invalidTokenizer('Unknown prepend_scheme', { expected: 'always, first or never', got: String(scheme) });
   return prefix === false ? 'never' : 'always';
 }
 

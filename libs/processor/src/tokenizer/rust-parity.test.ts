@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
+
 import { Tokenizer } from './tokenizer.ts';
 
 interface Recorded {
@@ -18,7 +20,10 @@ interface Recorded {
 
 const read = (file: string): never => JSON.parse(readFileSync(file, 'utf8')) as never;
 const recorded: Recorded = read(join(import.meta.dirname, 'rust-tokenizers.test-data.json'));
-const load = (name: string): Tokenizer => Tokenizer.fromJson({ tokenizer: read(join(import.meta.dirname, '../../../../tools/parity/cases', name, 'checkpoint/tokenizer.json')) });
+const load = (name: string): Tokenizer =>
+  Tokenizer.fromJson({
+    tokenizer: read(join(import.meta.dirname, '../../../../tools/parity/cases', name, 'checkpoint/tokenizer.json')),
+  });
 
 /** Scripts, ligatures, joined emoji, ideographs beyond the basic plane, special tokens in the middle of words. */
 describe.each(recorded.cases)('$case equals the Rust library', (expected) => {
@@ -35,9 +40,13 @@ describe.each(recorded.cases)('$case equals the Rust library', (expected) => {
   test('lets no special token of a text through when they are escaped', () => {
     const unknown = tokenizer.encode('\u{10fffe}', { addSpecialTokens: false });
     const frame = tokenizer.encode('');
-    const special = ['</s>', '<pad>', '<s>', '<image>', '<extra_id_3>', '[SEP]', '[CLS]', '[PAD]'].map((token) => tokenizer.tokenToId(token)).filter((id) => id !== undefined && !unknown.includes(id));
+    const special = ['</s>', '<pad>', '<s>', '<image>', '<extra_id_3>', '[SEP]', '[CLS]', '[PAD]']
+      .map((token) => tokenizer.tokenToId(token))
+      .filter((id) => id !== undefined && !unknown.includes(id));
     expect(special.length).toBeGreaterThan(2);
-    const inside = escaped.flatMap((ids) => ids.slice(frame.indexOf(ids[0] ?? -1) + 1, frame.includes(ids.at(-1) ?? -1) && frame.length > 0 ? -1 : undefined));
+    const inside = escaped.flatMap((ids) =>
+      ids.slice(frame.indexOf(ids[0] ?? -1) + 1, frame.includes(ids.at(-1) ?? -1) && frame.length > 0 ? -1 : undefined),
+    );
     expect(inside.filter((id) => special.includes(id))).toEqual([]);
   });
   test('decodes random ids to the same texts, unknown ids to nothing', () => {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../json-file.ts';
-import { createSplitter, type AddedToken } from './added-tokens.ts';
+import { type AddedToken, createSplitter } from './added-tokens.ts';
 import { createEngine } from './engine.ts';
 import { createNormalizer } from './normalizers.ts';
 import { createPreTokenizer } from './pre-tokenizers.ts';
@@ -9,22 +9,34 @@ import type { TokenizerModel } from './vocabulary.ts';
 export type TextEncode = (text: string, escape: boolean) => readonly number[];
 
 /**
- * The way of a text in the Rust library: added tokens that are not normalised are cut out, the rest is normalised, the other added
+ * The way of a text in the Rust library: added tokens that are not normalised are cut out, the rest is normalised, the
+ * other added
  * tokens are cut out, what remains is split into words, and the model turns words into ids.
  */
-export function createTextEncoder(tokenizer: JsonObject, model: TokenizerModel, addedTokens: readonly AddedToken[]): TextEncode {
+export function createTextEncoder(
+  tokenizer: JsonObject,
+  model: TokenizerModel,
+  addedTokens: readonly AddedToken[],
+): TextEncode {
   const normalize = createNormalizer(tokenizer['normalizer']);
   const preTokenize = createPreTokenizer(tokenizer['pre_tokenizer']);
-  const build = (recognised: readonly AddedToken[], hidden: ReadonlySet<string>): ((text: string) => readonly number[]) => {
+  const build = (
+    recognised: readonly AddedToken[],
+    hidden: ReadonlySet<string>,
+  ): ((text: string) => readonly number[]) => {
     const engine = createEngine(model, hidden);
     const splitRaw = createSplitter(recognised.filter(({ normalized }) => !normalized));
-    const normalizedTokens = recognised.filter(({ normalized }) => normalized).map((token) => ({ ...token, content: normalize(token.content) }));
+    const normalizedTokens = recognised
+      .filter(({ normalized }) => normalized)
+      .map((token) => ({ ...token, content: normalize(token.content) }));
     const splitNormalized = createSplitter(normalizedTokens.filter(({ content }) => content !== ''));
     return (text) =>
       splitRaw(text).flatMap((section) =>
         'token' in section
           ? [section.token.id]
-          : splitNormalized(normalize(section.text)).flatMap((part) => ('token' in part ? [part.token.id] : engine(preTokenize(part.text, section.start + part.start === 0)))),
+          : splitNormalized(normalize(section.text)).flatMap((part) =>
+              'token' in part ? [part.token.id] : engine(preTokenize(part.text, section.start + part.start === 0)),
+            ),
       );
   };
   const plain = build(addedTokens, new Set());
@@ -32,7 +44,10 @@ export function createTextEncoder(tokenizer: JsonObject, model: TokenizerModel, 
   let escaped: typeof plain | undefined;
   return (text, escape) => {
     if (!escape) return plain(text);
-    escaped ??= build(addedTokens.filter((token) => !token.special), special);
+    escaped ??= build(
+      addedTokens.filter((token) => !token.special),
+      special,
+    );
     return escaped(text);
   };
 }

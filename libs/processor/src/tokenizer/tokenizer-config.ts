@@ -2,7 +2,15 @@ import { isJsonObject, type JsonObject } from '../json-file.ts';
 import type { Side, SideDefaults } from './padding.ts';
 
 /** Where the names of special tokens stand, in `tokenizer_config.json` first, `special_tokens_map.json` second. */
-const NAMED_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const;
+const NAMED_TOKENS = [
+  'bos_token',
+  'eos_token',
+  'unk_token',
+  'sep_token',
+  'pad_token',
+  'cls_token',
+  'mask_token',
+] as const;
 export type NamedToken = (typeof NAMED_TOKENS)[number];
 const TOKEN_LISTS: readonly string[] = ['additional_special_tokens', 'extra_special_tokens'];
 /** Python writes "no limit" as 1e30. */
@@ -23,7 +31,9 @@ export function readTokenizerConfig(config: JsonObject = {}, specialTokensMap: J
     const content = contentOf(config[name]) ?? contentOf(specialTokensMap[name]);
     if (content !== undefined) named.set(name, content);
   }
-  const listed = TOKEN_LISTS.flatMap((list) => [config[list], specialTokensMap[list]].flatMap(listOf)).flatMap((token) => contentOf(token) ?? []);
+  const listed = TOKEN_LISTS.flatMap((list) => [config[list], specialTokensMap[list]].flatMap(listOf)).flatMap(
+    (token) => contentOf(token) ?? [],
+  );
   const limit = config['model_max_length'];
   return {
     named,

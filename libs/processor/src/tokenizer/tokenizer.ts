@@ -1,21 +1,26 @@
 import { isAbsolute, join } from 'node:path';
-import { resolveProcessorSource, type ResolveOptions } from '@blip2/checkpoint';
+
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
 import { Blip2Error, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
-import { readJsonFile, type JsonFileRules, type JsonObject } from '../json-file.ts';
+
+import { type JsonFileRules, type JsonObject, readJsonFile } from '../json-file.ts';
 import { readAddedTokens } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
-import { createDecoder, cleanUpText } from './decoders.ts';
+import { cleanUpText, createDecoder } from './decoders.ts';
 import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
-import { pad, rowRules, truncate, type BatchEncodeOptions, type BatchEncoding, type Side } from './padding.ts';
+import { type BatchEncodeOptions, type BatchEncoding, pad, rowRules, type Side, truncate } from './padding.ts';
 import { NO_FRAME, readSpecialFrame, type SpecialFrame } from './post-processor.ts';
 import { createTextEncoder, type TextEncode } from './text-encoder.ts';
-import { readTokenizerConfig, type NamedToken, type TokenizerConfig } from './tokenizer-config.ts';
+import { type NamedToken, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.ts';
 import { readModel } from './vocabulary.ts';
 
 export interface EncodeTextOptions {
   /** Add the start and end tokens that `tokenizer.json` puts around a text. Default true. */
   readonly addSpecialTokens?: boolean;
-  /** Treat special tokens inside the text as plain text, so that users cannot inject them. Default false, as in the reference. */
+  /**
+   * Treat special tokens inside the text as plain text, so that users cannot inject them. Default false, as in the
+   * reference.
+   */
   readonly escapeSpecialTokens?: boolean;
 }
 
@@ -25,7 +30,8 @@ export interface DecodeOptions {
 }
 
 /**
- * A checkpoint's tokenizer: what its `tokenizer.json` says, id for id as the Rust library reads it. Ids that it does not know
+ * A checkpoint's tokenizer: what its `tokenizer.json` says, id for id as the Rust library reads it. Ids that it does
+ * not know
  * decode to nothing. Codes: `SEQUENCE_TOO_LONG` for texts beyond 32,768 UTF-16 code units, `INVALID_ARGUMENT`.
  */
 export interface Tokenizer extends TextTokenizer {
@@ -65,11 +71,17 @@ export interface TokenizerFiles {
 
 const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZER_BYTES };
 
-async function fromPretrained(source: string, { subfolder = '', ...options }: TokenizerLoadOptions = {}): Promise<Tokenizer> {
-  if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..')) throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
+async function fromPretrained(
+  source: string,
+  { subfolder = '', ...options }: TokenizerLoadOptions = {},
+): Promise<Tokenizer> {
+  if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..'))
+    throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
   const folder = await resolveProcessorSource(source, options);
   const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
-  const [tokenizer, config, specialTokensMap] = await Promise.all(names.map((name) => readJsonFile(folder, join(subfolder, name), RULES)));
+  const [tokenizer, config, specialTokensMap] = await Promise.all(
+    names.map((name) => readJsonFile(folder, join(subfolder, name), RULES)),
+  );
   if (!tokenizer) {
     throw new Blip2Error('MISSING_FILE', 'No tokenizer.json', {
       where: join(source, subfolder),
@@ -91,10 +103,18 @@ interface TokenizerParts {
   readonly special: ReadonlySet<string>;
 }
 
-function readParts({ tokenizer, config = {}, specialTokensMap = {} }: TokenizerFiles, { extraSpecialTokens = [] }: TokenizerOptions): TokenizerParts {
+function readParts(
+  { tokenizer, config = {}, specialTokensMap = {} }: TokenizerFiles,
+  { extraSpecialTokens = [] }: TokenizerOptions,
+): TokenizerParts {
   const settings = readTokenizerConfig(config, specialTokensMap);
   const model = readModel(tokenizer['model']);
-  const addedTokens = readAddedTokens(tokenizer, config, [...settings.specialTokens, ...extraSpecialTokens], model.vocabulary);
+  const addedTokens = readAddedTokens(
+    tokenizer,
+    config,
+    [...settings.specialTokens, ...extraSpecialTokens],
+    model.vocabulary,
+  );
   const ids = new Map([...model.vocabulary, ...addedTokens.map(({ content, id }) => [content, id] as const)]);
   return {
     settings,
@@ -109,7 +129,16 @@ function readParts({ tokenizer, config = {}, specialTokensMap = {} }: TokenizerF
   };
 }
 
-function create({ settings, frame, encodeText, decodeTokens, cleanUp, ids, tokens, special }: TokenizerParts): Tokenizer {
+function create({
+  settings,
+  frame,
+  encodeText,
+  decodeTokens,
+  cleanUp,
+  ids,
+  tokens,
+  special,
+}: TokenizerParts): Tokenizer {
   const { paddingSide, truncationSide, modelMaxLength } = settings;
   const idOf = (name: NamedToken): number | undefined => ids.get(settings.named.get(name) ?? '');
   const padTokenId = idOf('pad_token');
@@ -118,8 +147,14 @@ function create({ settings, frame, encodeText, decodeTokens, cleanUp, ids, token
     return cleanUp(decodeTokens(skipSpecialTokens ? known.filter((token) => !special.has(token)) : known));
   };
   return {
-    padTokenId, bosTokenId: idOf('bos_token'), eosTokenId: idOf('eos_token'), unkTokenId: idOf('unk_token'),
-    paddingSide, truncationSide, modelMaxLength, size: ids.size,
+    padTokenId,
+    bosTokenId: idOf('bos_token'),
+    eosTokenId: idOf('eos_token'),
+    unkTokenId: idOf('unk_token'),
+    paddingSide,
+    truncationSide,
+    modelMaxLength,
+    size: ids.size,
     encode(text, { addSpecialTokens = true, escapeSpecialTokens = false } = {}) {
       const row = encodeText(checkText(text), escapeSpecialTokens);
       return addSpecialTokens ? [...frame.before, ...row, ...frame.after] : [...row];
@@ -128,7 +163,11 @@ function create({ settings, frame, encodeText, decodeTokens, cleanUp, ids, token
       const { addSpecialTokens = true, escapeSpecialTokens = false } = options;
       const rules = rowRules(options, settings);
       const around = addSpecialTokens ? frame : NO_FRAME;
-      const rows = texts.map((text) => [...around.before, ...truncate(encodeText(checkText(text), escapeSpecialTokens), around, rules), ...around.after]);
+      const rows = texts.map((text) => [
+        ...around.before,
+        ...truncate(encodeText(checkText(text), escapeSpecialTokens), around, rules),
+        ...around.after,
+      ]);
       return pad(rows, padTokenId, rules);
     },
     decode,
@@ -148,8 +187,10 @@ function fromJson(files: TokenizerFiles, options: TokenizerOptions = {}): Tokeni
 
 export const Tokenizer: {
   /**
-   * The tokenizer of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and tokenizers are downloaded.
-   * @throws Blip2Error `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted; for hub ids as `downloadModel`.
+   * The tokenizer of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and
+   * tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted;
+   * for hub ids as `downloadModel`.
    */
   readonly fromPretrained: (source: string, options?: TokenizerLoadOptions) => Promise<Tokenizer>;
   /** The tokenizer of parsed files. @throws Blip2Error `INVALID_TOKENIZER`. */
@@ -157,8 +198,13 @@ export const Tokenizer: {
 } = { fromPretrained, fromJson };
 
 function checkText(text: unknown): string {
-  if (typeof text !== 'string') throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { expected: 'a string', got: typeof text });
-  if (text.length > MAX_TEXT_LENGTH) throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is too long', { expected: `at most ${MAX_TEXT_LENGTH} characters`, got: String(text.length) });
+  if (typeof text !== 'string')
+    throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { expected: 'a string', got: typeof text });
+  if (text.length > MAX_TEXT_LENGTH)
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is too long', {
+      expected: `at most ${MAX_TEXT_LENGTH} characters`,
+      got: String(text.length),
+    });
   // Lone surrogates have no UTF-8 form; they become U+FFFD.
   return text.replaceAll(/\p{Cs}/gu, '\ufffd');
 }

@@ -14,7 +14,10 @@ export interface TokenizerModel {
   readonly vocabulary: ReadonlyMap<string, number>;
 }
 
-/** Checks a model and its vocabulary: known type, unique ids in range, bounded lengths, no randomness. `INVALID_TOKENIZER`. */
+/**
+ * Checks a model and its vocabulary: known type, unique ids in range, bounded lengths, no randomness.
+ * `INVALID_TOKENIZER`.
+ */
 export function readModel(json: unknown): TokenizerModel {
   if (!isJsonObject(json)) throw invalidTokenizer('There is no model');
   const type = modelType(json);
@@ -39,10 +42,18 @@ function readVocabulary(vocab: unknown): ReadonlyMap<string, number> {
   const vocabulary = new Map<string, number>();
   const owners = new Map<number, string>();
   for (const [token, id] of Object.entries(vocab)) {
-    if (token.length > MAX_TOKEN_LENGTH) throw invalidTokenizer('A token is too long', { expected: `at most ${MAX_TOKEN_LENGTH} characters` });
-    if (!isTokenId(id)) throw invalidTokenizer('A token has no usable id', { expected: `0 to ${MAX_TOKEN_ID - 1}`, got: `${String(id)} for ${JSON.stringify(token)}` });
+    if (token.length > MAX_TOKEN_LENGTH)
+      throw invalidTokenizer('A token is too long', { expected: `at most ${MAX_TOKEN_LENGTH} characters` });
+    if (!isTokenId(id))
+      throw invalidTokenizer('A token has no usable id', {
+        expected: `0 to ${MAX_TOKEN_ID - 1}`,
+        got: `${String(id)} for ${JSON.stringify(token)}`,
+      });
     const owner = owners.get(id);
-    if (owner !== undefined) throw invalidTokenizer('Two tokens share an id', { got: `${JSON.stringify(owner)} and ${JSON.stringify(token)} are ${id}` });
+    if (owner !== undefined)
+      throw invalidTokenizer('Two tokens share an id', {
+        got: `${JSON.stringify(owner)} and ${JSON.stringify(token)} are ${id}`,
+      });
     owners.set(id, token);
     vocabulary.set(token, id);
   }
@@ -52,13 +63,22 @@ function readVocabulary(vocab: unknown): ReadonlyMap<string, number> {
 
 function readPieces(json: JsonObject): ReadonlyMap<string, number> {
   const { vocab, unk_id: unknownId, byte_fallback: byteFallback } = json;
-  if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MAX_TOKEN_ID) throw invalidTokenizer('The model has no list of pieces');
+  if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MAX_TOKEN_ID)
+    throw invalidTokenizer('The model has no list of pieces');
   if (byteFallback === true) throw invalidTokenizer('Unigram models with byte fallback are not supported');
-  if (!isTokenId(unknownId) || unknownId >= vocab.length) throw invalidTokenizer('The model does not say which piece stands for unknown characters', { got: `unk_id ${String(unknownId)}` });
+  if (!isTokenId(unknownId) || unknownId >= vocab.length)
+    throw invalidTokenizer('The model does not say which piece stands for unknown characters', {
+      got: `unk_id ${String(unknownId)}`,
+    });
   const vocabulary = new Map<string, number>();
   vocab.forEach((entry: unknown, id) => {
     const [piece, score]: unknown[] = Array.isArray(entry) ? entry : [];
-    if (typeof piece !== 'string' || piece.length > MAX_PIECE_LENGTH || typeof score !== 'number' || !Number.isFinite(score)) {
+    if (
+      typeof piece !== 'string' ||
+      piece.length > MAX_PIECE_LENGTH ||
+      typeof score !== 'number' ||
+      !Number.isFinite(score)
+    ) {
       throw invalidTokenizer('A piece is not a pair of a short text and a score', { got: `entry ${id}` });
     }
     vocabulary.set(piece, id);
@@ -70,7 +90,8 @@ function readPieces(json: JsonObject): ReadonlyMap<string, number> {
 function readMerges(merges: unknown): readonly (readonly [string, string])[] {
   if (!Array.isArray(merges) || merges.length > MAX_TOKEN_ID) throw invalidTokenizer('The model has no list of merges');
   return merges.map((merge: unknown, index) => {
-    const [left, right, ...more]: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
+    const [left, right, ...more]: unknown[] =
+      typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
     if (typeof left === 'string' && typeof right === 'string' && more.length === 0) return [left, right];
     throw invalidTokenizer('A merge is not a pair of tokens', { got: `entry ${index}` });
   });
@@ -78,12 +99,19 @@ function readMerges(merges: unknown): readonly (readonly [string, string])[] {
 
 function checkWordPiece(json: JsonObject, vocabulary: ReadonlyMap<string, number>): void {
   const { max_input_chars_per_word: characters = 100, unk_token: unknown, continuing_subword_prefix: prefix } = json;
-  if (typeof characters !== 'number' || characters < 1 || characters > MAX_WORD_CHARACTERS) throw invalidTokenizer('Words are allowed to be too long', { expected: `at most ${MAX_WORD_CHARACTERS} characters`, got: String(characters) });
-  if (typeof unknown !== 'string' || !vocabulary.has(unknown)) throw invalidTokenizer('The token for unknown words is not in the vocabulary', { got: String(unknown) });
+  if (typeof characters !== 'number' || characters < 1 || characters > MAX_WORD_CHARACTERS)
+    throw invalidTokenizer('Words are allowed to be too long', {
+      expected: `at most ${MAX_WORD_CHARACTERS} characters`,
+      got: String(characters),
+    });
+  if (typeof unknown !== 'string' || !vocabulary.has(unknown))
+    throw invalidTokenizer('The token for unknown words is not in the vocabulary', { got: String(unknown) });
   if (typeof prefix !== 'string') throw invalidTokenizer('WordPiece needs its continuing_subword_prefix');
 }
 
 function checkUnset(json: JsonObject, fields: readonly string[]): void {
-  const set = fields.find((field) => json[field] !== undefined && json[field] !== null && json[field] !== 0 && json[field] !== '');
+  const set = fields.find(
+    (field) => json[field] !== undefined && json[field] !== null && json[field] !== 0 && json[field] !== '',
+  );
   if (set) throw invalidTokenizer(`${set} is not supported`, { got: String(json[set]) });
 }

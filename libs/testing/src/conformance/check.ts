@@ -1,4 +1,7 @@
-/** One property that every implementation of a seam has. `run` rejects with `NOT_CONFORMING`, or with what the part itself threw, where it does not hold. */
+/**
+ * One property that every implementation of a seam has. `run` rejects with `NOT_CONFORMING`, or with what the part
+ * itself threw, where it does not hold.
+ */
 export interface Check {
   readonly name: string;
   run(): Promise<void>;

@@ -1,4 +1,5 @@
 import type { LanguageProjection, QueryFeatures } from '@blip2/interfaces';
+
 import type { Check, Tolerance } from './check.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
@@ -11,7 +12,10 @@ export interface LanguageProjectionSubject {
   readonly tolerance?: Tolerance;
 }
 
-/** Checks of the `LanguageProjection` seam: `for (const check of languageProjectionConformance({ create })) test(check.name, check.run)`. */
+/**
+ * Checks of the `LanguageProjection` seam: `for (const check of languageProjectionConformance({ create }))
+ * test(check.name, check.run)`.
+ */
 export function languageProjectionConformance({ create, queries = 4, tolerance }: LanguageProjectionSubject): Check[] {
   return tensorPartConformance<LanguageProjection, QueryFeatures>({
     create,

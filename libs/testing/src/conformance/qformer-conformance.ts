@@ -1,4 +1,5 @@
 import type { PatchFeatures, QFormer } from '@blip2/interfaces';
+
 import type { Check, Tolerance } from './check.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
@@ -11,7 +12,10 @@ export interface QFormerSubject {
   readonly tolerance?: Tolerance;
 }
 
-/** Checks of the `QFormer` seam without text: `for (const check of qformerConformance({ create })) test(check.name, check.run)`. */
+/**
+ * Checks of the `QFormer` seam without text: `for (const check of qformerConformance({ create })) test(check.name,
+ * check.run)`.
+ */
 export function qformerConformance({ create, patches = 5, tolerance }: QFormerSubject): Check[] {
   return tensorPartConformance<QFormer, PatchFeatures>({
     create,

@@ -1,5 +1,6 @@
 import type { PixelValues, VisionEncoder } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
+
 import { fakeLanguageProjection, fakeQFormer, fakeVisionEncoder } from '../fakes/fake-parts.ts';
 import { languageProjectionConformance } from './language-projection-conformance.ts';
 import { qformerConformance } from './qformer-conformance.ts';
@@ -9,8 +10,14 @@ const create = (): VisionEncoder => fakeVisionEncoder({ imageSize: 4, hiddenSize
 
 describe.each([
   ['vision encoder', visionEncoderConformance({ create })],
-  ['Q-Former', qformerConformance({ create: () => fakeQFormer({ numQueryTokens: 3, hiddenSize: 4, encoderHiddenSize: 5 }) })],
-  ['language projection', languageProjectionConformance({ create: () => fakeLanguageProjection({ inFeatures: 4, outFeatures: 6 }) })],
+  [
+    'Q-Former',
+    qformerConformance({ create: () => fakeQFormer({ numQueryTokens: 3, hiddenSize: 4, encoderHiddenSize: 5 }) }),
+  ],
+  [
+    'language projection',
+    languageProjectionConformance({ create: () => fakeLanguageProjection({ inFeatures: 4, outFeatures: 6 }) }),
+  ],
 ])('the fake %s conforms', (_, checks) => {
   for (const check of checks) test(check.name, check.run);
 });
@@ -18,10 +25,12 @@ describe.each([
 type Encode = VisionEncoder['encode'];
 
 /** A vision encoder broken in one way. */
-const broken = (breakEncode: (encode: Encode, encoder: VisionEncoder) => Encode, changes: Partial<VisionEncoder> = {}) => (): VisionEncoder => {
-  const encoder = create();
-  return { ...encoder, ...changes, encode: breakEncode(encoder.encode, encoder) };
-};
+const broken =
+  (breakEncode: (encode: Encode, encoder: VisionEncoder) => Encode, changes: Partial<VisionEncoder> = {}) =>
+  (): VisionEncoder => {
+    const encoder = create();
+    return { ...encoder, ...changes, encode: breakEncode(encoder.encode, encoder) };
+  };
 const unchanged = (encode: Encode): Encode => encode;
 
 /** Each check with an encoder that it must reject. */
@@ -35,7 +44,9 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
     const output = await encode(pixelValues);
     return { ...output, data: output.data.map((value) => value * pixelValues.dims[0]) };
   }),
-  'tells inputs apart': broken((encode) => (pixelValues) => encode({ ...pixelValues, data: new Float32Array(pixelValues.data.length) })),
+  'tells inputs apart': broken(
+    (encode) => (pixelValues) => encode({ ...pixelValues, data: new Float32Array(pixelValues.data.length) }),
+  ),
   'leaves its input as it was': broken((encode) => (pixelValues) => {
     const output = encode(pixelValues);
     pixelValues.data.fill(0);
@@ -57,11 +68,18 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
       return encode(current);
     };
   }),
-  'refuses an input that does not fit': broken((encode, { imageSize }) => (pixelValues) => encode({ ...pixelValues, dims: [pixelValues.dims[0], pixelValues.dims[1], imageSize, imageSize] })),
+  'refuses an input that does not fit': broken(
+    (encode, { imageSize }) =>
+      (pixelValues) =>
+        encode({ ...pixelValues, dims: [pixelValues.dims[0], pixelValues.dims[1], imageSize, imageSize] }),
+  ),
   'can be disposed of twice': () => {
     const encoder = create();
     let count = 0;
-    return { ...encoder, [Symbol.asyncDispose]: () => (count++ > 0 ? Promise.reject(new TypeError('released twice')) : Promise.resolve()) };
+    return {
+      ...encoder,
+      [Symbol.asyncDispose]: () => (count++ > 0 ? Promise.reject(new TypeError('released twice')) : Promise.resolve()),
+    };
   },
   'finishes or refuses what is under way when it is disposed of': () => {
     const encoder = create();

@@ -1,6 +1,7 @@
 import type { AttentionMask, PatchFeatures, TextConditionedQFormer, TokenIds } from '@blip2/interfaces';
+
 import { pseudoRandom } from '../fakes/pseudo-random.ts';
-import { FLOAT32_TOLERANCE, type Check, type Tolerance } from './check.ts';
+import { type Check, FLOAT32_TOLERANCE, type Tolerance } from './check.ts';
 import { expectClose, expectDifferent, expectRejection } from './expectations.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
@@ -26,12 +27,21 @@ type Pairs = PatchFeatures & { readonly text: Text };
 const TEXT_LENGTH = 4;
 
 /** Checks of the `TextConditionedQFormer` seam: those of a Q-Former, and what the text has to do with it. */
-export function textConditionedQFormerConformance({ create, vocabularySize, patches = 5, tolerance = FLOAT32_TOLERANCE }: TextConditionedQFormerSubject): Check[] {
+export function textConditionedQFormerConformance({
+  create,
+  vocabularySize,
+  patches = 5,
+  tolerance = FLOAT32_TOLERANCE,
+}: TextConditionedQFormerSubject): Check[] {
   const textOf = (seeds: readonly number[], length = TEXT_LENGTH): Text => ({
-    inputIds: seeds.map((seed) => Array.from({ length }, (_, index) => Math.floor(((pseudoRandom(seed, index) + 1) / 2) * vocabularySize))),
+    inputIds: seeds.map((seed) =>
+      Array.from({ length }, (_, index) => Math.floor(((pseudoRandom(seed, index) + 1) / 2) * vocabularySize)),
+    ),
     attentionMask: seeds.map(() => new Array<number>(length).fill(1)),
   });
-  const withPart = async (body: (qformer: TextConditionedQFormer, image: PatchFeatures) => Promise<void>): Promise<void> => {
+  const withPart = async (
+    body: (qformer: TextConditionedQFormer, image: PatchFeatures) => Promise<void>,
+  ): Promise<void> => {
     const qformer = await create();
     try {
       await body(qformer, randomBatch([1], patches, qformer.encoderHiddenSize));
@@ -43,29 +53,52 @@ export function textConditionedQFormerConformance({ create, vocabularySize, patc
     ...tensorPartConformance<TextConditionedQFormer, Pairs>({
       create,
       call: (qformer, { text, ...features }) => qformer.query(features, text),
-      input: ({ encoderHiddenSize }, seeds) => ({ ...randomBatch(seeds, patches, encoderHiddenSize), text: textOf(seeds) }),
-      wrongInput: ({ encoderHiddenSize }) => ({ ...randomBatch([1], patches, encoderHiddenSize + 1), text: textOf([1]) }),
+      input: ({ encoderHiddenSize }, seeds) => ({
+        ...randomBatch(seeds, patches, encoderHiddenSize),
+        text: textOf(seeds),
+      }),
+      wrongInput: ({ encoderHiddenSize }) => ({
+        ...randomBatch([1], patches, encoderHiddenSize + 1),
+        text: textOf([1]),
+      }),
       outputDims: ({ numQueryTokens, hiddenSize }) => [numQueryTokens, hiddenSize],
       tolerance,
     }),
     {
       name: 'tells texts about one image apart',
-      run: () => withPart(async (qformer, image) => expectDifferent((await qformer.query(image, textOf([2]))).data, (await qformer.query(image, textOf([3]))).data, 'two texts')),
+      run: () =>
+        withPart(async (qformer, image) =>
+          expectDifferent(
+            (await qformer.query(image, textOf([2]))).data,
+            (await qformer.query(image, textOf([3]))).data,
+            'two texts',
+          ),
+        ),
     },
     {
       name: 'does not read what the mask hides on the right',
-      run: () => withPart(async (qformer, image) => {
-        const { inputIds: [ids = []], attentionMask: [mask = []] } = textOf([2]);
-        const alone = await qformer.query(image, { inputIds: [ids], attentionMask: [mask] });
-        for (const filler of [0, vocabularySize - 1]) {
-          const padded = await qformer.query(image, { inputIds: [[...ids, filler, filler]], attentionMask: [[...mask, 0, 0]] });
-          expectClose(padded.data, alone.data, tolerance, 'padded text');
-        }
-      }),
+      run: () =>
+        withPart(async (qformer, image) => {
+          const {
+            inputIds: [ids = []],
+            attentionMask: [mask = []],
+          } = textOf([2]);
+          const alone = await qformer.query(image, { inputIds: [ids], attentionMask: [mask] });
+          for (const filler of [0, vocabularySize - 1]) {
+            const padded = await qformer.query(image, {
+              inputIds: [[...ids, filler, filler]],
+              attentionMask: [[...mask, 0, 0]],
+            });
+            expectClose(padded.data, alone.data, tolerance, 'padded text');
+          }
+        }),
     },
     {
       name: 'refuses another number of texts than images',
-      run: () => withPart((qformer, image) => expectRejection(() => qformer.query(image, textOf([2, 3])), 'two texts for one image')),
+      run: () =>
+        withPart((qformer, image) =>
+          expectRejection(() => qformer.query(image, textOf([2, 3])), 'two texts for one image'),
+        ),
     },
   ];
 }

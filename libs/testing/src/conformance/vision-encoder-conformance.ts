@@ -1,4 +1,5 @@
 import type { PixelValues, VisionEncoder } from '@blip2/interfaces';
+
 import type { Check, Tolerance } from './check.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
@@ -11,7 +12,10 @@ export interface VisionEncoderSubject {
   readonly tolerance?: Tolerance;
 }
 
-/** Checks of the `VisionEncoder` seam: `for (const check of visionEncoderConformance({ create })) test(check.name, check.run)`. */
+/**
+ * Checks of the `VisionEncoder` seam: `for (const check of visionEncoderConformance({ create })) test(check.name,
+ * check.run)`.
+ */
 export function visionEncoderConformance({ create, channels = 3, tolerance }: VisionEncoderSubject): Check[] {
   return tensorPartConformance<VisionEncoder, PixelValues>({
     create,

@@ -43,7 +43,13 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
       checkExtension(parents, added, rows.length);
       requireRoom(length() + added[0]!.length, options.maxPositions);
       const counts = (row: number, position: number): boolean => more.attentionMask?.[row]?.[position] !== 0;
-      rows = parents.map((parent, row) => ({ ...rows[parent]!, history: [...rows[parent]!.history, ...added[row]!.map((vector, position) => (counts(row, position) ? vector : undefined))] }));
+      rows = parents.map((parent, row) => ({
+        ...rows[parent]!,
+        history: [
+          ...rows[parent]!.history,
+          ...added[row]!.map((vector, position) => (counts(row, position) ? vector : undefined)),
+        ],
+      }));
       isCropped = false;
       return scores(more.logits === 'all' ? added[0]!.length : 1);
     },
@@ -53,7 +59,11 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
     },
     async crop(to) {
       requireAlive();
-      if (to < 0 || to > length()) throw new Blip2Error('INVALID_ARGUMENT', 'A decoding is cropped to what it holds', { expected: `0 to ${length()}`, got: String(to) });
+      if (to < 0 || to > length())
+        throw new Blip2Error('INVALID_ARGUMENT', 'A decoding is cropped to what it holds', {
+          expected: `0 to ${length()}`,
+          got: String(to),
+        });
       isCropped ||= to < length();
       rows = rows.map((row) => ({ ...row, history: row.history.slice(0, to) }));
     },
@@ -67,7 +77,10 @@ function scoreRows(rows: State, positions: number, vocabularySize: number): Logi
   const data = new Float32Array(rows.length * positions * vocabularySize);
   rows.forEach(({ history, score }, row) => {
     for (let position = 0; position < positions; position++) {
-      data.set(score(history.slice(0, history.length - positions + 1 + position)), (row * positions + position) * vocabularySize);
+      data.set(
+        score(history.slice(0, history.length - positions + 1 + position)),
+        (row * positions + position) * vocabularySize,
+      );
     }
   });
   return { type: 'float32', dims: [rows.length, positions, vocabularySize], data };
@@ -75,17 +88,35 @@ function scoreRows(rows: State, positions: number, vocabularySize: number): Logi
 
 function addedVectors(more: Extension, embed: (id: number) => Float32Array): Float32Array[][] {
   if ('ids' in more) return more.ids.map((ids) => ids.map(embed));
-  const { dims: [rows, positions, width], data } = more.inputsEmbeds;
-  return Array.from({ length: rows }, (_, row) => Array.from({ length: positions }, (_, position) => data.slice((row * positions + position) * width, (row * positions + position + 1) * width)));
+  const {
+    dims: [rows, positions, width],
+    data,
+  } = more.inputsEmbeds;
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: positions }, (_, position) =>
+      data.slice((row * positions + position) * width, (row * positions + position + 1) * width),
+    ),
+  );
 }
 
 function checkExtension(parents: readonly number[], added: readonly Float32Array[][], rows: number): void {
   const count = added[0]?.length ?? 0;
-  if (added.length !== parents.length || count === 0 || added.some((vectors) => vectors.length !== count) || parents.some((parent) => !Number.isInteger(parent) || parent < 0 || parent >= rows)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'An extension does not fit its decoding', { expected: `${parents.length} rows of equal length that continue rows below ${rows}` });
+  if (
+    added.length !== parents.length ||
+    count === 0 ||
+    added.some((vectors) => vectors.length !== count) ||
+    parents.some((parent) => !Number.isInteger(parent) || parent < 0 || parent >= rows)
+  ) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'An extension does not fit its decoding', {
+      expected: `${parents.length} rows of equal length that continue rows below ${rows}`,
+    });
   }
 }
 
 function requireRoom(length: number, maxPositions: number): void {
-  if (length > maxPositions) throw new Blip2Error('SEQUENCE_TOO_LONG', 'The model has no more positions', { expected: `at most ${maxPositions}`, got: String(length) });
+  if (length > maxPositions)
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The model has no more positions', {
+      expected: `at most ${maxPositions}`,
+      got: String(length),
+    });
 }

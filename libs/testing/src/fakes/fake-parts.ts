@@ -1,4 +1,13 @@
-import { Blip2Error, type Dims, type LanguageProjection, type QFormer, type Tensor, type TextConditionedQFormer, type VisionEncoder } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  type Dims,
+  type LanguageProjection,
+  type QFormer,
+  type Tensor,
+  type TextConditionedQFormer,
+  type VisionEncoder,
+} from '@blip2/interfaces';
+
 import { digest, pseudoRandom } from './pseudo-random.ts';
 
 export interface FakeVisionEncoderOptions {
@@ -8,11 +17,14 @@ export interface FakeVisionEncoderOptions {
   readonly patches: number;
 }
 
-/** A vision encoder without a model: its vectors look random, depend on every pixel of their image and on nothing else. */
+/**
+ * A vision encoder without a model: its vectors look random, depend on every pixel of their image and on nothing else.
+ */
 export function fakeVisionEncoder({ imageSize, hiddenSize, patches }: FakeVisionEncoderOptions): VisionEncoder {
   const { guard, dispose } = disposable('vision encoder');
   return {
-    imageSize, hiddenSize,
+    imageSize,
+    hiddenSize,
     encode: guard(async (pixelValues) => scramble(pixelValues, [imageSize, imageSize], patches, hiddenSize)),
     [Symbol.asyncDispose]: dispose,
   };
@@ -28,23 +40,44 @@ export interface FakeQFormerOptions {
 export function fakeQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: FakeQFormerOptions): QFormer {
   const { guard, dispose } = disposable('Q-Former');
   return {
-    conditioning: 'none', numQueryTokens, hiddenSize, encoderHiddenSize,
+    conditioning: 'none',
+    numQueryTokens,
+    hiddenSize,
+    encoderHiddenSize,
     query: guard(async (patches) => scramble(patches, [encoderHiddenSize], numQueryTokens, hiddenSize)),
     [Symbol.asyncDispose]: dispose,
   };
 }
 
 /** A Q-Former with text without a model: its vectors depend on the patches and the ids that the mask lets through. */
-export function fakeTextConditionedQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: FakeQFormerOptions): TextConditionedQFormer {
+export function fakeTextConditionedQFormer({
+  numQueryTokens,
+  hiddenSize,
+  encoderHiddenSize,
+}: FakeQFormerOptions): TextConditionedQFormer {
   const { guard, dispose } = disposable('Q-Former');
   return {
-    conditioning: 'text', numQueryTokens, hiddenSize, encoderHiddenSize,
+    conditioning: 'text',
+    numQueryTokens,
+    hiddenSize,
+    encoderHiddenSize,
     query: guard(async (patches, { inputIds, attentionMask }) => {
       const [batch] = patches.dims;
-      if (inputIds.length !== batch) throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', { expected: String(batch), got: String(inputIds.length) });
+      if (inputIds.length !== batch)
+        throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', {
+          expected: String(batch),
+          got: String(inputIds.length),
+        });
       const size = patches.data.length / batch;
-      const words = inputIds.map((ids, row) => pseudoRandom(digest(Float32Array.from(ids.filter((_, index) => attentionMask[row]?.[index]))), 0));
-      return scramble({ ...patches, data: patches.data.map((value, index) => value + (words[Math.floor(index / size)] ?? 0)) }, [encoderHiddenSize], numQueryTokens, hiddenSize);
+      const words = inputIds.map((ids, row) =>
+        pseudoRandom(digest(Float32Array.from(ids.filter((_, index) => attentionMask[row]?.[index]))), 0),
+      );
+      return scramble(
+        { ...patches, data: patches.data.map((value, index) => value + (words[Math.floor(index / size)] ?? 0)) },
+        [encoderHiddenSize],
+        numQueryTokens,
+        hiddenSize,
+      );
     }),
     [Symbol.asyncDispose]: dispose,
   };
@@ -59,7 +92,8 @@ export interface FakeLanguageProjectionOptions {
 export function fakeLanguageProjection({ inFeatures, outFeatures }: FakeLanguageProjectionOptions): LanguageProjection {
   const { guard, dispose } = disposable('language projection');
   return {
-    inFeatures, outFeatures,
+    inFeatures,
+    outFeatures,
     project: guard(async (queries) => scramble(queries, [inFeatures], queries.dims[1], outFeatures)),
     [Symbol.asyncDispose]: dispose,
   };
@@ -67,17 +101,21 @@ export function fakeLanguageProjection({ inFeatures, outFeatures }: FakeLanguage
 
 interface Disposable {
   /** `call` until `dispose`, then `DISPOSED`. */
-  guard<Arguments extends readonly unknown[], Result>(call: (...values: Arguments) => Promise<Result>): (...values: Arguments) => Promise<Result>;
+  guard<Arguments extends readonly unknown[], Result>(
+    call: (...values: Arguments) => Promise<Result>,
+  ): (...values: Arguments) => Promise<Result>;
   dispose(): Promise<void>;
 }
 
 function disposable(name: string): Disposable {
   let isDisposed = false;
   return {
-    guard: (call) => async (...values) => {
-      if (isDisposed) throw new Blip2Error('DISPOSED', `This ${name} has been disposed of`);
-      return call(...values);
-    },
+    guard:
+      (call) =>
+      async (...values) => {
+        if (isDisposed) throw new Blip2Error('DISPOSED', `This ${name} has been disposed of`);
+        return call(...values);
+      },
     async dispose() {
       isDisposed = true;
     },
@@ -85,12 +123,25 @@ function disposable(name: string): Disposable {
 }
 
 /** Pseudo-random vectors for each entry of `input`, whose last dimensions must be `lastDims`. */
-function scramble(input: Tensor<'float32', Dims>, lastDims: Dims, vectors: number, width: number): Tensor<'float32', [number, number, number]> {
+function scramble(
+  input: Tensor<'float32', Dims>,
+  lastDims: Dims,
+  vectors: number,
+  width: number,
+): Tensor<'float32', [number, number, number]> {
   const got = input.dims.slice(-lastDims.length);
-  if (got.join() !== lastDims.join()) throw new Blip2Error('SHAPE_MISMATCH', 'The input does not fit', { expected: lastDims.join(' x '), got: got.join(' x ') });
+  if (got.join() !== lastDims.join())
+    throw new Blip2Error('SHAPE_MISMATCH', 'The input does not fit', {
+      expected: lastDims.join(' x '),
+      got: got.join(' x '),
+    });
   const batch = input.dims[0] ?? 0;
   const size = input.data.length / batch;
-  const digests = Array.from({ length: batch }, (_, entry) => digest(input.data.subarray(entry * size, (entry + 1) * size)));
-  const data = Float32Array.from({ length: batch * vectors * width }, (_, index) => pseudoRandom(digests[Math.floor(index / (vectors * width))]!, index % (vectors * width)));
+  const digests = Array.from({ length: batch }, (_, entry) =>
+    digest(input.data.subarray(entry * size, (entry + 1) * size)),
+  );
+  const data = Float32Array.from({ length: batch * vectors * width }, (_, index) =>
+    pseudoRandom(digests[Math.floor(index / (vectors * width))]!, index % (vectors * width)),
+  );
   return { type: 'float32', dims: [batch, vectors, width], data };
 }

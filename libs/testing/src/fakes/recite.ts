@@ -1,13 +1,16 @@
 import type { Decoding, Logits, TokenIds } from '@blip2/interfaces';
 
-/** A decoding that recites `script`, one row each, whatever it is given: all that a greedy search needs to be tested. */
+/**
+ * A decoding that recites `script`, one row each, whatever it is given: all that a greedy search needs to be tested.
+ */
 export function recite(script: readonly TokenIds[], vocabulary: number, position = 0): Decoding {
   let step = position;
   let rows = script;
   const score = (positions = 1): Logits => {
     const data = new Float32Array(rows.length * positions * vocabulary);
     rows.forEach((row, index) => {
-      for (let offset = 0; offset < positions; offset++) data[(index * positions + offset) * vocabulary + (row[step - positions + 1 + offset] ?? 0)] = 1;
+      for (let offset = 0; offset < positions; offset++)
+        data[(index * positions + offset) * vocabulary + (row[step - positions + 1 + offset] ?? 0)] = 1;
     });
     return { type: 'float32', dims: [rows.length, positions, vocabulary], data };
   };

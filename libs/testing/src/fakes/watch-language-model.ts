@@ -27,7 +27,11 @@ export function watchLanguageModel(model: LanguageModel, onRead: (read: WatchedR
   });
   const { architecture, embeddingSize, vocabularySize, maxPositions, specialTokens } = model;
   return {
-    architecture, embeddingSize, vocabularySize, maxPositions, specialTokens,
+    architecture,
+    embeddingSize,
+    vocabularySize,
+    maxPositions,
+    specialTokens,
     embed: (ids) => model.embed(ids),
     async start(prompt) {
       const [rows, positions] = prompt.inputsEmbeds.dims;

@@ -4,7 +4,12 @@ import { decodeImageKind, imageProcessorKind } from './images.ts';
 import { logitsPipelineKind, logitsProcessorKind } from './logits.ts';
 import { languageModelForwardKind, languageProjectionKind, qformerForwardKind, visionForwardKind } from './parts.ts';
 import { processorKind } from './processor.ts';
-import { imageTextRetrievalKind, textEmbeddingsKind, textModelWithProjectionKind, visionModelWithProjectionKind } from './retrieval.ts';
+import {
+  imageTextRetrievalKind,
+  textEmbeddingsKind,
+  textModelWithProjectionKind,
+  visionModelWithProjectionKind,
+} from './retrieval.ts';
 import { tokenizerDecodeKind, tokenizerEncodeKind } from './text.ts';
 import { forwardKind, getImageFeaturesKind, getQFormerFeaturesKind, getTextFeaturesKind } from './whole-models.ts';
 

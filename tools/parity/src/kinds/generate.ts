@@ -1,8 +1,9 @@
 import { withGenerate } from '@blip2/blip2';
 import type { GenerationOptions, PixelValues, Rows, Tensor } from '@blip2/interfaces';
-import type { EntryInputs } from '../entry-inputs.ts';
+
 import type { CaseModels } from '../case-models.ts';
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+import type { EntryInputs } from '../entry-inputs.ts';
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 import { GENERATION_OPTIONS } from './generation-options.ts';
 
 /** What the whole model writes about an image, after a prompt or after one of its own. */
@@ -11,7 +12,10 @@ export const generateKind: EntryKind = {
   options: [...GENERATION_OPTIONS, 'interpolate_pos_encoding'],
   async run(call) {
     const model = await call.models.whole();
-    return describeGenerated(call.models, await model.generate(imagePrompt(call.inputs), optionsOf<GenerationOptions>(call)));
+    return describeGenerated(
+      call.models,
+      await model.generate(imagePrompt(call.inputs), optionsOf<GenerationOptions>(call)),
+    );
   },
 };
 
@@ -23,7 +27,10 @@ export const languageModelGenerateKind: EntryKind = {
     const { models, inputs } = call;
     // By itself, as the checkpoint may hold nothing else.
     const languageModel = withGenerate(await models.languageModel());
-    const prompt = { inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) };
+    const prompt = {
+      inputIds: inputs.rows('input_ids'),
+      ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+    };
     return describeGenerated(models, await languageModel.generate(prompt, optionsOf<GenerationOptions>(call)));
   },
 };
@@ -34,7 +41,12 @@ export const samplingScoresKind: EntryKind = {
   options: GENERATION_OPTIONS,
   async run(call) {
     const model = await call.models.whole();
-    const { scores } = await model.generate(imagePrompt(call.inputs), { ...optionsOf<GenerationOptions>(call), doSample: true, maxNewTokens: 1, outputScores: true });
+    const { scores } = await model.generate(imagePrompt(call.inputs), {
+      ...optionsOf<GenerationOptions>(call),
+      doSample: true,
+      maxNewTokens: 1,
+      outputScores: true,
+    });
     return { scores: scores?.[0] };
   },
 };
@@ -46,8 +58,15 @@ export const sequenceLogProbsKind: EntryKind = {
   async run({ models, inputs }) {
     const model = await models.whole();
     const [scored = []] = await model.scoreSequences(imagePrompt(inputs), inputs.rows('candidates'));
-    const vector = (values: readonly number[]): Tensor => ({ type: 'float32', dims: [values.length], data: Float32Array.from(values) });
-    return { tokenLogprobs: scored.map(({ tokenLogProbs }) => vector(tokenLogProbs)), sums: vector(scored.map(({ sum }) => sum)) };
+    const vector = (values: readonly number[]): Tensor => ({
+      type: 'float32',
+      dims: [values.length],
+      data: Float32Array.from(values),
+    });
+    return {
+      tokenLogprobs: scored.map(({ tokenLogProbs }) => vector(tokenLogProbs)),
+      sums: vector(scored.map(({ sum }) => sum)),
+    };
   },
 };
 
@@ -76,12 +95,17 @@ interface Generated {
   readonly scores?: readonly Tensor[];
 }
 
-async function describeGenerated(models: CaseModels, { sequences, sequencesScores, scores }: Generated): Promise<object> {
+async function describeGenerated(
+  models: CaseModels,
+  { sequences, sequencesScores, scores }: Generated,
+): Promise<object> {
   const tokenizer = await models.tokenizer('tokenizer');
   return {
     newTokens: sequences,
     texts: sequences.map((row) => tokenizer.decode(row, { skipSpecialTokens: true })),
-    ...(sequencesScores && { sequencesScores: { type: 'float32', dims: [sequencesScores.length], data: Float32Array.from(sequencesScores) } }),
+    ...(sequencesScores && {
+      sequencesScores: { type: 'float32', dims: [sequencesScores.length], data: Float32Array.from(sequencesScores) },
+    }),
     ...(scores && { scores }),
   };
 }

@@ -1,14 +1,25 @@
 import { decodeImage, type DecodeImageOptions, type ImageProcessOptions } from '@blip2/processor';
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
 /** Per-call overrides of the image processor. */
-export const IMAGE_OPTIONS: readonly string[] = ['size', 'do_resize', 'do_rescale', 'do_normalize', 'resample', 'image_mean', 'image_std'];
+export const IMAGE_OPTIONS: readonly string[] = [
+  'size',
+  'do_resize',
+  'do_rescale',
+  'do_normalize',
+  'resample',
+  'image_mean',
+  'image_std',
+];
 
 /** The pixels of the file itself as RGB levels. */
 export const decodeImageKind: EntryKind = {
   inputs: ['image'],
   options: [],
-  run: async (call) => ({ rgb: await decodeImage(call.file(call.inputs.string('image')), optionsOf<DecodeImageOptions>(call)) }),
+  run: async (call) => ({
+    rgb: await decodeImage(call.file(call.inputs.string('image')), optionsOf<DecodeImageOptions>(call)),
+  }),
 };
 
 /** Images to pixel values, with the checkpoint's settings and the entry's overrides. */

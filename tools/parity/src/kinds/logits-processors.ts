@@ -1,8 +1,27 @@
 import {
-  badWords, beginSuppressTokens, epsilonCutoff, etaCutoff, exponentialDecayLengthPenalty, forcedBosToken, forcedEosToken, minLength, minNewTokens, minP, noRepeatNgram,
-  removeInvalidValues, renormalizeLogits, repetitionPenalty, sequenceBias, suppressTokens, temperature, topK, topP, typicalP,
+  badWords,
+  beginSuppressTokens,
+  epsilonCutoff,
+  etaCutoff,
+  exponentialDecayLengthPenalty,
+  forcedBosToken,
+  forcedEosToken,
+  minLength,
+  minNewTokens,
+  minP,
+  noRepeatNgram,
+  removeInvalidValues,
+  renormalizeLogits,
+  repetitionPenalty,
+  sequenceBias,
+  suppressTokens,
+  temperature,
+  topK,
+  topP,
+  typicalP,
 } from '@blip2/generate';
 import type { GenerationOptions, LengthDecay, LogitsProcessor, SequenceBias, TokenIds } from '@blip2/interfaces';
+
 import { asList, asNumber, asRows, type JsonObject } from '../json-shape.ts';
 
 /** One class of the reference and what it is here. */
@@ -15,36 +34,129 @@ interface ProcessorClass {
   readonly create: (args: JsonObject) => LogitsProcessor;
 }
 
-/** The reference's logits processors and warpers: the one table between its class names and this library's functions. */
+/**
+ * The reference's logits processors and warpers: the one table between its class names and this library's functions.
+ */
 export const PROCESSOR_CLASSES: readonly ProcessorClass[] = [
-  { className: 'SequenceBiasLogitsProcessor', option: 'sequenceBias', arguments: ['sequenceBias'], create: (a) => sequenceBias(biases(a['sequenceBias'])) },
-  { className: 'RepetitionPenaltyLogitsProcessor', option: 'repetitionPenalty', arguments: ['penalty'], create: (a) => repetitionPenalty(number(a, 'penalty')) },
-  { className: 'NoRepeatNGramLogitsProcessor', option: 'noRepeatNgramSize', arguments: ['ngramSize'], create: (a) => noRepeatNgram(number(a, 'ngramSize')) },
-  { className: 'NoBadWordsLogitsProcessor', option: 'badWordsIds', arguments: ['badWordsIds', 'eosTokenId'], create: (a) => badWords(asRows(a['badWordsIds'], 'badWordsIds'), ids(a, 'eosTokenId')) },
-  { className: 'MinLengthLogitsProcessor', option: 'minLength', arguments: ['minLength', 'eosTokenId'], create: (a) => minLength(number(a, 'minLength'), ids(a, 'eosTokenId')) },
   {
-    className: 'MinNewTokensLengthLogitsProcessor', option: 'minNewTokens', arguments: ['minNewTokens', 'promptLengthToSkip', 'eosTokenId'],
+    className: 'SequenceBiasLogitsProcessor',
+    option: 'sequenceBias',
+    arguments: ['sequenceBias'],
+    create: (a) => sequenceBias(biases(a['sequenceBias'])),
+  },
+  {
+    className: 'RepetitionPenaltyLogitsProcessor',
+    option: 'repetitionPenalty',
+    arguments: ['penalty'],
+    create: (a) => repetitionPenalty(number(a, 'penalty')),
+  },
+  {
+    className: 'NoRepeatNGramLogitsProcessor',
+    option: 'noRepeatNgramSize',
+    arguments: ['ngramSize'],
+    create: (a) => noRepeatNgram(number(a, 'ngramSize')),
+  },
+  {
+    className: 'NoBadWordsLogitsProcessor',
+    option: 'badWordsIds',
+    arguments: ['badWordsIds', 'eosTokenId'],
+    create: (a) => badWords(asRows(a['badWordsIds'], 'badWordsIds'), ids(a, 'eosTokenId')),
+  },
+  {
+    className: 'MinLengthLogitsProcessor',
+    option: 'minLength',
+    arguments: ['minLength', 'eosTokenId'],
+    create: (a) => minLength(number(a, 'minLength'), ids(a, 'eosTokenId')),
+  },
+  {
+    className: 'MinNewTokensLengthLogitsProcessor',
+    option: 'minNewTokens',
+    arguments: ['minNewTokens', 'promptLengthToSkip', 'eosTokenId'],
     create: (a) => minNewTokens(number(a, 'minNewTokens'), number(a, 'promptLengthToSkip'), ids(a, 'eosTokenId')),
   },
-  { className: 'ForcedBOSTokenLogitsProcessor', option: 'forcedBosTokenId', arguments: ['bosTokenId'], create: (a) => forcedBosToken(number(a, 'bosTokenId')) },
-  { className: 'ForcedEOSTokenLogitsProcessor', option: 'forcedEosTokenId', arguments: ['eosTokenId', 'maxLength'], create: (a) => forcedEosToken(ids(a, 'eosTokenId'), number(a, 'maxLength')) },
-  { className: 'InfNanRemoveLogitsProcessor', option: 'removeInvalidValues', arguments: [], create: () => removeInvalidValues() },
   {
-    className: 'ExponentialDecayLengthPenalty', option: 'exponentialDecayLengthPenalty', arguments: ['exponentialDecayLengthPenalty', 'eosTokenId', 'inputIdsSeqLength'],
-    create: (a) => exponentialDecayLengthPenalty(decay(a['exponentialDecayLengthPenalty']), number(a, 'inputIdsSeqLength'), ids(a, 'eosTokenId')),
+    className: 'ForcedBOSTokenLogitsProcessor',
+    option: 'forcedBosTokenId',
+    arguments: ['bosTokenId'],
+    create: (a) => forcedBosToken(number(a, 'bosTokenId')),
   },
-  { className: 'SuppressTokensLogitsProcessor', option: 'suppressTokens', arguments: ['suppressTokens'], create: (a) => suppressTokens(ids(a, 'suppressTokens')) },
   {
-    className: 'SuppressTokensAtBeginLogitsProcessor', option: 'beginSuppressTokens', arguments: ['beginSuppressTokens', 'beginIndex'],
+    className: 'ForcedEOSTokenLogitsProcessor',
+    option: 'forcedEosTokenId',
+    arguments: ['eosTokenId', 'maxLength'],
+    create: (a) => forcedEosToken(ids(a, 'eosTokenId'), number(a, 'maxLength')),
+  },
+  {
+    className: 'InfNanRemoveLogitsProcessor',
+    option: 'removeInvalidValues',
+    arguments: [],
+    create: () => removeInvalidValues(),
+  },
+  {
+    className: 'ExponentialDecayLengthPenalty',
+    option: 'exponentialDecayLengthPenalty',
+    arguments: ['exponentialDecayLengthPenalty', 'eosTokenId', 'inputIdsSeqLength'],
+    create: (a) =>
+      exponentialDecayLengthPenalty(
+        decay(a['exponentialDecayLengthPenalty']),
+        number(a, 'inputIdsSeqLength'),
+        ids(a, 'eosTokenId'),
+      ),
+  },
+  {
+    className: 'SuppressTokensLogitsProcessor',
+    option: 'suppressTokens',
+    arguments: ['suppressTokens'],
+    create: (a) => suppressTokens(ids(a, 'suppressTokens')),
+  },
+  {
+    className: 'SuppressTokensAtBeginLogitsProcessor',
+    option: 'beginSuppressTokens',
+    arguments: ['beginSuppressTokens', 'beginIndex'],
     create: (a) => beginSuppressTokens(ids(a, 'beginSuppressTokens'), number(a, 'beginIndex')),
   },
-  { className: 'TemperatureLogitsWarper', option: 'temperature', arguments: ['temperature'], create: (a) => temperature(number(a, 'temperature')) },
-  { className: 'TopKLogitsWarper', option: 'topK', arguments: ['topK', 'minTokensToKeep'], create: (a) => topK(number(a, 'topK'), kept(a)) },
-  { className: 'TopPLogitsWarper', option: 'topP', arguments: ['topP', 'minTokensToKeep'], create: (a) => topP(number(a, 'topP'), kept(a)) },
-  { className: 'MinPLogitsWarper', option: 'minP', arguments: ['minP', 'minTokensToKeep'], create: (a) => minP(number(a, 'minP'), kept(a)) },
-  { className: 'TypicalLogitsWarper', option: 'typicalP', arguments: ['mass', 'minTokensToKeep'], create: (a) => typicalP(number(a, 'mass'), kept(a)) },
-  { className: 'EpsilonLogitsWarper', option: 'epsilonCutoff', arguments: ['epsilon', 'minTokensToKeep'], create: (a) => epsilonCutoff(number(a, 'epsilon'), kept(a)) },
-  { className: 'EtaLogitsWarper', option: 'etaCutoff', arguments: ['epsilon', 'minTokensToKeep'], create: (a) => etaCutoff(number(a, 'epsilon'), kept(a)) },
+  {
+    className: 'TemperatureLogitsWarper',
+    option: 'temperature',
+    arguments: ['temperature'],
+    create: (a) => temperature(number(a, 'temperature')),
+  },
+  {
+    className: 'TopKLogitsWarper',
+    option: 'topK',
+    arguments: ['topK', 'minTokensToKeep'],
+    create: (a) => topK(number(a, 'topK'), kept(a)),
+  },
+  {
+    className: 'TopPLogitsWarper',
+    option: 'topP',
+    arguments: ['topP', 'minTokensToKeep'],
+    create: (a) => topP(number(a, 'topP'), kept(a)),
+  },
+  {
+    className: 'MinPLogitsWarper',
+    option: 'minP',
+    arguments: ['minP', 'minTokensToKeep'],
+    create: (a) => minP(number(a, 'minP'), kept(a)),
+  },
+  {
+    className: 'TypicalLogitsWarper',
+    option: 'typicalP',
+    arguments: ['mass', 'minTokensToKeep'],
+    create: (a) => typicalP(number(a, 'mass'), kept(a)),
+  },
+  {
+    className: 'EpsilonLogitsWarper',
+    option: 'epsilonCutoff',
+    arguments: ['epsilon', 'minTokensToKeep'],
+    create: (a) => epsilonCutoff(number(a, 'epsilon'), kept(a)),
+  },
+  {
+    className: 'EtaLogitsWarper',
+    option: 'etaCutoff',
+    arguments: ['epsilon', 'minTokensToKeep'],
+    create: (a) => etaCutoff(number(a, 'epsilon'), kept(a)),
+  },
   { className: 'LogitNormalization', option: 'renormalizeLogits', arguments: [], create: () => renormalizeLogits() },
 ];
 

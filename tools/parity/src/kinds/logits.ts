@@ -1,8 +1,9 @@
 import { createLogitsProcessors } from '@blip2/generate';
 import { Blip2Error, type GenerationOptions, type LogitsProcessor, type Tensor } from '@blip2/interfaces';
-import type { EntryInputs } from '../entry-inputs.ts';
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+
 import { snakeCase } from '../camel-case.ts';
+import type { EntryInputs } from '../entry-inputs.ts';
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 import { asNumber } from '../json-shape.ts';
 import { GENERATION_OPTIONS } from './generation-options.ts';
 import { PROCESSOR_CLASSES } from './logits-processors.ts';
@@ -15,7 +16,8 @@ export const logitsProcessorKind: EntryKind = {
     const known = PROCESSOR_CLASSES.find((each) => each.className === className);
     if (!known) throw new Blip2Error('UNKNOWN_OPTION', 'there is no such logits processor', { got: String(className) });
     const unknown = Object.keys(args).filter((name) => !known.arguments.includes(name));
-    if (unknown.length > 0) throw new Blip2Error('UNKNOWN_OPTION', `${known.className} has no such argument`, { got: unknown.join(', ') });
+    if (unknown.length > 0)
+      throw new Blip2Error('UNKNOWN_OPTION', `${known.className} has no such argument`, { got: unknown.join(', ') });
     return { scores: process(inputs, [known.create(args)]) };
   },
 };
@@ -25,9 +27,14 @@ export const logitsPipelineKind: EntryKind = {
   inputs: ['input_ids', 'scores'],
   options: [...GENERATION_OPTIONS, 'prompt_length'],
   async run({ inputs, options: { promptLength, ...options } }) {
-    const processors = createLogitsProcessors(optionsOf<GenerationOptions>({ options }), { promptLength: asNumber(promptLength, 'prompt_length') });
+    const processors = createLogitsProcessors(optionsOf<GenerationOptions>({ options }), {
+      promptLength: asNumber(promptLength, 'prompt_length'),
+    });
     return {
-      scores: process(inputs, processors.map((processor) => processor.process)),
+      scores: process(
+        inputs,
+        processors.map((processor) => processor.process),
+      ),
       classes: processors.map(({ name }) => PROCESSOR_CLASSES.find(({ option }) => option === name)?.className ?? name),
     };
   },

@@ -1,6 +1,7 @@
 import type { QFormerForwardOptions, TextConditionedQFormer } from '@blip2/qformer';
+
 import type { EntryInputs } from '../entry-inputs.ts';
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
 /** The vision encoder alone. Hidden states and attentions are on unless the options turn them off. */
 export const visionForwardKind: EntryKind = {
@@ -8,16 +9,30 @@ export const visionForwardKind: EntryKind = {
   options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
   async run(call) {
     const vision = await call.models.vision();
-    return vision.forward({ pixelValues: call.inputs.images('pixel_values') }, { outputHiddenStates: true, outputAttentions: true, ...optionsOf(call) });
+    return vision.forward(
+      { pixelValues: call.inputs.images('pixel_values') },
+      { outputHiddenStates: true, outputAttentions: true, ...optionsOf(call) },
+    );
   },
 };
 
 /** The Q-Former alone; without `query_embeds` the model's own query tokens stand in every row. */
 export const qformerForwardKind: EntryKind = {
-  inputs: ['encoder_hidden_states', 'encoder_attention_mask', 'query_embeds', 'query_length', 'attention_mask', 'head_mask', 'input_ids'],
+  inputs: [
+    'encoder_hidden_states',
+    'encoder_attention_mask',
+    'query_embeds',
+    'query_length',
+    'attention_mask',
+    'head_mask',
+    'input_ids',
+  ],
   options: [],
   async run({ models, inputs, wanted }) {
-    const outputs = { outputHiddenStates: wanted.has('hiddenStates'), outputAttentions: wanted.has('attentions') || wanted.has('crossAttentions') };
+    const outputs = {
+      outputHiddenStates: wanted.has('hiddenStates'),
+      outputAttentions: wanted.has('attentions') || wanted.has('crossAttentions'),
+    };
     if (inputs.has('input_ids')) return readText(await models.textQFormer(), inputs, outputs);
     const qformer = await models.qformer();
     return qformer.forward(
@@ -35,10 +50,18 @@ export const qformerForwardKind: EntryKind = {
 };
 
 /** InstructBLIP's queries and text; its mask covers the queries too, which always count. */
-function readText(qformer: TextConditionedQFormer, inputs: EntryInputs, outputs: QFormerForwardOptions): Promise<object> {
+function readText(
+  qformer: TextConditionedQFormer,
+  inputs: EntryInputs,
+  outputs: QFormerForwardOptions,
+): Promise<object> {
   const text = (mask: string): number[][] => inputs.rows(mask).map((row) => row.slice(qformer.numQueryTokens));
   return qformer.read(
-    { inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', text), encoderHiddenStates: inputs.vectors('encoder_hidden_states') },
+    {
+      inputIds: inputs.rows('input_ids'),
+      ...inputs.optional('attentionMask', 'attention_mask', text),
+      encoderHiddenStates: inputs.vectors('encoder_hidden_states'),
+    },
     outputs,
   );
 }

@@ -1,4 +1,4 @@
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
 /** Images and texts to everything that a model reads. A single text gives one row. */
 export const processorKind: EntryKind = {

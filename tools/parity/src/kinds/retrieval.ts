@@ -1,4 +1,4 @@
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
 /** Word and position embeddings of a text, on request after the query tokens. */
 export const textEmbeddingsKind: EntryKind = {
@@ -18,7 +18,11 @@ export const imageTextRetrievalKind: EntryKind = {
     const { models, inputs } = call;
     const model = await models.retrieval();
     return model.forward(
-      { pixelValues: inputs.images('pixel_values'), inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) },
+      {
+        pixelValues: inputs.images('pixel_values'),
+        inputIds: inputs.rows('input_ids'),
+        ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+      },
       optionsOf(call),
     );
   },
@@ -30,7 +34,10 @@ export const textModelWithProjectionKind: EntryKind = {
   options: [],
   async run({ models, inputs }) {
     const model = await models.textWithProjection();
-    const text = { inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) };
+    const text = {
+      inputIds: inputs.rows('input_ids'),
+      ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+    };
     return model.forward(text, { outputHiddenStates: true, outputAttentions: true });
   },
 };
@@ -39,5 +46,9 @@ export const textModelWithProjectionKind: EntryKind = {
 export const visionModelWithProjectionKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],
-  run: async ({ models, inputs }) => (await models.visionWithProjection()).forward({ pixelValues: inputs.images('pixel_values') }, { outputHiddenStates: true, outputAttentions: true }),
+  run: async ({ models, inputs }) =>
+    (await models.visionWithProjection()).forward(
+      { pixelValues: inputs.images('pixel_values') },
+      { outputHiddenStates: true, outputAttentions: true },
+    ),
 };

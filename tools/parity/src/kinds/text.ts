@@ -1,5 +1,6 @@
 import type { TextTokenizer } from '@blip2/interfaces';
-import { optionsOf, type EntryCall, type EntryKind } from '../entry-kind.ts';
+
+import { type EntryCall, type EntryKind, optionsOf } from '../entry-kind.ts';
 
 /** Each text encoded alone. */
 export const tokenizerEncodeKind: EntryKind = {

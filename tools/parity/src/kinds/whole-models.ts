@@ -1,8 +1,17 @@
-import { optionsOf, type EntryKind } from '../entry-kind.ts';
+import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
 /** The whole model; states and maps are those of the language model. */
 export const forwardKind: EntryKind = {
-  inputs: ['pixel_values', 'input_ids', 'attention_mask', 'labels', 'decoder_input_ids', 'decoder_attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
+  inputs: [
+    'pixel_values',
+    'input_ids',
+    'attention_mask',
+    'labels',
+    'decoder_input_ids',
+    'decoder_attention_mask',
+    'qformer_input_ids',
+    'qformer_attention_mask',
+  ],
   options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
   async run(call) {
     const { models, inputs } = call;
@@ -27,18 +36,23 @@ export const forwardKind: EntryKind = {
 export const getImageFeaturesKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],
-  run: async ({ models, inputs }) => (await models.base()).getImageFeatures({ pixelValues: inputs.images('pixel_values') }),
+  run: async ({ models, inputs }) =>
+    (await models.base()).getImageFeatures({ pixelValues: inputs.images('pixel_values') }),
 };
 
 export const getQFormerFeaturesKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],
-  run: async ({ models, inputs }) => (await models.base()).getQFormerFeatures({ pixelValues: inputs.images('pixel_values') }),
+  run: async ({ models, inputs }) =>
+    (await models.base()).getQFormerFeatures({ pixelValues: inputs.images('pixel_values') }),
 };
 
 export const getTextFeaturesKind: EntryKind = {
   inputs: ['input_ids', 'attention_mask'],
   options: [],
   run: async ({ models, inputs }) =>
-    (await models.base()).getTextFeatures({ inputIds: inputs.rows('input_ids'), ...inputs.optional('attentionMask', 'attention_mask', inputs.rows) }),
+    (await models.base()).getTextFeatures({
+      inputIds: inputs.rows('input_ids'),
+      ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
+    }),
 };

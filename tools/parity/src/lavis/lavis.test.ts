@@ -1,34 +1,57 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
 import { Blip2, Blip2ForConditionalGeneration, type ModelSources } from '@blip2/blip2';
 import { openCheckpoint } from '@blip2/checkpoint';
 import { OptForCausalLM } from '@blip2/language';
 import { Blip2VisionModel } from '@blip2/vision';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
 import { createCaseModels } from '../case-models.ts';
-import { findGoldenCases, readGoldenCase, type GoldenCase } from '../golden-case.ts';
+import { findGoldenCases, type GoldenCase, readGoldenCase } from '../golden-case.ts';
 import { entryKinds } from '../kinds/entry-kinds.ts';
 import { runCase } from '../run-case.ts';
 import { copyAsLavis, type LavisCopy } from './lavis-copy.fixture.ts';
 
 const cases = join(import.meta.dirname, '../../cases');
-const MODEL_KINDS = ['vision_forward', 'qformer_forward', 'language_projection', 'forward', 'generate', 'image_text_retrieval', 'text_embeddings', 'text_model_with_projection', 'vision_model_with_projection'];
+const MODEL_KINDS = [
+  'vision_forward',
+  'qformer_forward',
+  'language_projection',
+  'forward',
+  'generate',
+  'image_text_retrieval',
+  'text_embeddings',
+  'text_model_with_projection',
+  'vision_model_with_projection',
+];
 
 /** Fails on every entry of the case that does not come out as in the goldens. */
 async function expectGoldens(golden: GoldenCase, folder: string): Promise<void> {
   const results = [];
-  for await (const result of runCase(golden, { models: createCaseModels(folder), kinds: entryKinds, select: ({ kind }) => MODEL_KINDS.includes(kind) })) results.push(result);
+  for await (const result of runCase(golden, {
+    models: createCaseModels(folder),
+    kinds: entryKinds,
+    select: ({ kind }) => MODEL_KINDS.includes(kind),
+  }))
+    results.push(result);
   expect(results.length).toBeGreaterThan(20);
   expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
 }
 
 describe('a checkpoint with the names of LAVIS', { timeout: 120_000 }, () => {
-  test.each([['opt', 'opt'], ['t5', 't5'], ['itm', 'none']])('%s: everything as in the goldens', async (name, language) => {
+  test.each([
+    ['opt', 'opt'],
+    ['t5', 't5'],
+    ['itm', 'none'],
+  ])('%s: everything as in the goldens', async (name, language) => {
     const [folder = ''] = await findGoldenCases(join(cases, name));
     const golden = await readGoldenCase(folder);
     await using copy = await copyAsLavis(join(folder, 'checkpoint'), { language });
-    expect([...(await openCheckpoint(copy.folder)).tensors.keys()].some((tensor) => tensor.startsWith('qformer.'))).toBe(false);
+    expect(
+      [...(await openCheckpoint(copy.folder)).tensors.keys()].some((tensor) => tensor.startsWith('qformer.')),
+    ).toBe(false);
     await expectGoldens(golden, copy.folder);
   });
 });
@@ -80,7 +103,8 @@ describe('a model from several sources', { timeout: 120_000 }, () => {
     const saved = join(root, 'saved');
     await using model = await Blip2ForConditionalGeneration.fromPretrained(sources());
     await model.savePretrained(saved);
-    const names = (folder: string): Promise<string[]> => openCheckpoint(folder).then(({ tensors }) => [...tensors.keys()].sort());
+    const names = (folder: string): Promise<string[]> =>
+      openCheckpoint(folder).then(({ tensors }) => [...tensors.keys()].sort());
     expect(await names(saved)).toEqual(await names(opt));
     expect(await caption(saved)).toEqual(await caption(opt));
   });

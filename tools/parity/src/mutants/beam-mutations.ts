@@ -1,5 +1,6 @@
 import type { GenerationOptions, Tensor } from '@blip2/interfaces';
-import { optionsOf, type EntryCall } from '../entry-kind.ts';
+
+import { type EntryCall, optionsOf } from '../entry-kind.ts';
 import { asRows } from '../json-shape.ts';
 import type { Mutation } from './mutation.ts';
 import { END_TOKENS, promptLength } from './opt-case.ts';
@@ -10,17 +11,27 @@ export const beamMutations: readonly Mutation[] = [
   { ...BEAMS, name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
   { ...BEAMS, name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
   { ...BEAMS, case: 't5', name: 'beams: length_penalty ignored', call: (call) => withOption(call, 'lengthPenalty', 1) },
-  { ...BEAMS, case: 't5', name: 'beams: early_stopping always false', call: (call) => withOption(call, 'earlyStopping', false) },
+  {
+    ...BEAMS,
+    case: 't5',
+    name: 'beams: early_stopping always false',
+    call: (call) => withOption(call, 'earlyStopping', false),
+  },
   { ...BEAMS, name: 'beams: early_stopping always true', call: (call) => withOption(call, 'earlyStopping', true) },
   {
-    ...BEAMS, name: 'beams: length counts the prompt',
+    ...BEAMS,
+    name: 'beams: length counts the prompt',
     result(result, call) {
       const scores = result.get('sequencesScores');
       if (!isScores(scores)) return;
       const { lengthPenalty = 1, eosTokenId = END_TOKENS } = optionsOf<GenerationOptions>(call);
       const ends = typeof eosTokenId === 'number' ? [eosTokenId] : eosTokenId;
-      const lengths = asRows(result.get('newTokens'), 'newTokens').map((row) => (row.findIndex((id) => ends.includes(id)) + 1 || row.length));
-      const data = scores.data.map((score, row) => score * ((lengths[row] ?? 0) / ((lengths[row] ?? 0) + promptLength(call))) ** lengthPenalty);
+      const lengths = asRows(result.get('newTokens'), 'newTokens').map(
+        (row) => row.findIndex((id) => ends.includes(id)) + 1 || row.length,
+      );
+      const data = scores.data.map(
+        (score, row) => score * ((lengths[row] ?? 0) / ((lengths[row] ?? 0) + promptLength(call))) ** lengthPenalty,
+      );
       result.set('sequencesScores', { ...scores, data });
     },
   },

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
+
 import { Blip2Error, type RawImage } from '@blip2/interfaces';
 
 const SIGNATURE_BYTES = 8;
@@ -14,12 +15,14 @@ export async function blendOverWhite(file: string): Promise<RawImage> {
   const width = png.readUInt32BE(16);
   const height = png.readUInt32BE(20);
   const [depth, colourType, , , interlaced] = png.subarray(24, 29);
-  if (depth !== 8 || colourType !== 6 || interlaced !== 0) throw new Blip2Error('UNSUPPORTED_IMAGE', 'only plain RGBA images can be blended here', { where: file });
+  if (depth !== 8 || colourType !== 6 || interlaced !== 0)
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'only plain RGBA images can be blended here', { where: file });
   const rgba = unfilter(inflateSync(imageData(png)), width, height);
   const data = new Uint8Array(width * height * 3);
   for (let pixel = 0; pixel < width * height; pixel++) {
     const alpha = (rgba[pixel * CHANNELS + 3] ?? 0) / WHITE;
-    for (let channel = 0; channel < 3; channel++) data[pixel * 3 + channel] = Math.round((rgba[pixel * CHANNELS + channel] ?? 0) * alpha + WHITE * (1 - alpha));
+    for (let channel = 0; channel < 3; channel++)
+      data[pixel * 3 + channel] = Math.round((rgba[pixel * CHANNELS + channel] ?? 0) * alpha + WHITE * (1 - alpha));
   }
   return { data, width, height, channels: 3 };
 }
@@ -56,7 +59,11 @@ function unfilter(filtered: Uint8Array, width: number, height: number): Uint8Arr
 function predict(filter: number, left: number, above: number, corner: number): number {
   if (filter === 4) {
     const estimate = left + above - corner;
-    const [toLeft, toAbove, toCorner] = [Math.abs(estimate - left), Math.abs(estimate - above), Math.abs(estimate - corner)];
+    const [toLeft, toAbove, toCorner] = [
+      Math.abs(estimate - left),
+      Math.abs(estimate - above),
+      Math.abs(estimate - corner),
+    ];
     return toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
   }
   return [0, left, above, (left + above) >> 1][filter] ?? 0;

@@ -1,4 +1,5 @@
 import type { Tensor, TensorType } from '@blip2/interfaces';
+
 import type { Feed } from './mutation.ts';
 
 /** An input of ids, if this run has it. */

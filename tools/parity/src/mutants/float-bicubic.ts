@@ -19,7 +19,10 @@ function cubic(signed: number): number {
   return x < SUPPORT ? (((x - 5) * x + 8) * x - 4) * A : 0;
 }
 
-/** Bicubic resize in floating point: first along rows, then along columns. Without antialiasing the filter is not widened when shrinking. */
+/**
+ * Bicubic resize in floating point: first along rows, then along columns. Without antialiasing the filter is not
+ * widened when shrinking.
+ */
 export function floatBicubic(rgb: RgbImage, height: number, width: number, antialias: boolean): FloatImage {
   const [rows, columns] = rgb.dims;
   const wide = resizeAxis(Float64Array.from(rgb.data), rows, columns, CHANNELS, width, antialias);
@@ -27,7 +30,14 @@ export function floatBicubic(rgb: RgbImage, height: number, width: number, antia
 }
 
 /** `[outer, source, inner]` → `[outer, target, inner]`. */
-function resizeAxis(data: Float64Array, outer: number, source: number, inner: number, target: number, antialias: boolean): Float64Array {
+function resizeAxis(
+  data: Float64Array,
+  outer: number,
+  source: number,
+  inner: number,
+  target: number,
+  antialias: boolean,
+): Float64Array {
   const scale = source / target;
   const widening = antialias ? Math.max(scale, 1) : 1;
   const resized = new Float64Array(outer * target * inner);
@@ -39,7 +49,10 @@ function resizeAxis(data: Float64Array, outer: number, source: number, inner: nu
     const sum = weights.reduce((total, weight) => total + weight, 0);
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
-        const mixed = weights.reduce((total, weight, tap) => total + weight * (data[(o * source + begin + tap) * inner + i] ?? 0), 0);
+        const mixed = weights.reduce(
+          (total, weight, tap) => total + weight * (data[(o * source + begin + tap) * inner + i] ?? 0),
+          0,
+        );
         resized[(o * target + t) * inner + i] = mixed / sum;
       }
     }
@@ -48,5 +61,9 @@ function resizeAxis(data: Float64Array, outer: number, source: number, inner: nu
 }
 
 export function roundToLevels({ height, width, data }: FloatImage): RgbImage {
-  return { type: 'uint8', dims: [height, width, CHANNELS], data: Uint8Array.from(data, (value) => Math.min(Math.max(Math.round(value), 0), LARGEST_LEVEL)) };
+  return {
+    type: 'uint8',
+    dims: [height, width, CHANNELS],
+    data: Uint8Array.from(data, (value) => Math.min(Math.max(Math.round(value), 0), LARGEST_LEVEL)),
+  };
 }

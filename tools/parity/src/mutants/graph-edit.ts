@@ -1,6 +1,9 @@
 import type { ModelProto, NodeProto } from '@blip2/onnx';
 
-/** The nodes of a graph whose names match: names carry the checkpoint path of the layer, `…encoder.layers.0.layer_norm1/LayerNormalization`. */
+/**
+ * The nodes of a graph whose names match: names carry the checkpoint path of the layer,
+ * `…encoder.layers.0.layer_norm1/LayerNormalization`.
+ */
 export function nodesNamed(model: ModelProto, pattern: RegExp): readonly NodeProto[] {
   return (model.graph?.node ?? []).filter((node) => pattern.test(node.name));
 }

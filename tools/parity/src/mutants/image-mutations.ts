@@ -1,8 +1,9 @@
-import { decodeImage, type ImageProcessorSettings } from '@blip2/processor';
 import type { Tensor } from '@blip2/interfaces';
-import { optionsOf, type EntryCall } from '../entry-kind.ts';
+import { decodeImage, type ImageProcessorSettings } from '@blip2/processor';
+
+import { type EntryCall, optionsOf } from '../entry-kind.ts';
 import { blendOverWhite } from './blend-over-white.ts';
-import { floatBicubic, roundToLevels, type FloatImage } from './float-bicubic.ts';
+import { floatBicubic, type FloatImage, roundToLevels } from './float-bicubic.ts';
 import { IMAGE_KINDS, type Mutation } from './mutation.ts';
 
 const image = { case: 'opt', reaches: IMAGE_KINDS } as const;
@@ -14,22 +15,40 @@ const BILINEAR = 2;
 const TRANSPARENT = 'alpha.png';
 
 export const imageMutations: readonly Mutation[] = [
-  { ...image, name: 'image: EXIF orientation applied', call: (call) => ({ ...call, options: { ...call.options, autoOrient: true } }) },
   {
-    ...image, name: 'image: alpha blended over white',
-    call: (call) => ({ ...call, image: (name) => (name === TRANSPARENT ? blendOverWhite(call.file(name)) : call.image(name)) }),
+    ...image,
+    name: 'image: EXIF orientation applied',
+    call: (call) => ({ ...call, options: { ...call.options, autoOrient: true } }),
+  },
+  {
+    ...image,
+    name: 'image: alpha blended over white',
+    call: (call) => ({
+      ...call,
+      image: (name) => (name === TRANSPARENT ? blendOverWhite(call.file(name)) : call.image(name)),
+    }),
     async result(result, { inputs, file }) {
-      if (inputs.has('image') && inputs.string('image') === TRANSPARENT) result.set('rgb', await decodeImage(await blendOverWhite(file(TRANSPARENT))));
+      if (inputs.has('image') && inputs.string('image') === TRANSPARENT)
+        result.set('rgb', await decodeImage(await blendOverWhite(file(TRANSPARENT))));
     },
   },
-  { ...image, name: 'image: bilinear', reaches: RESIZING, call: (call) => ({ ...call, options: { resample: BILINEAR, ...call.options } }) },
   {
-    ...image, name: 'image: bicubic without antialiasing', reaches: RESIZING,
+    ...image,
+    name: 'image: bilinear',
+    reaches: RESIZING,
+    call: (call) => ({ ...call, options: { resample: BILINEAR, ...call.options } }),
+  },
+  {
+    ...image,
+    name: 'image: bicubic without antialiasing',
+    reaches: RESIZING,
     // What has the right size already is not changed by resizing.
     call: (call) => ({ ...call, image: async (name) => roundToLevels(await resized(call, name, false)) }),
   },
   {
-    ...image, name: 'image: bicubic without rounding to levels', reaches: RESIZING,
+    ...image,
+    name: 'image: bicubic without rounding to levels',
+    reaches: RESIZING,
     async result(result, call) {
       if (!result.has('pixelValues')) return;
       const images = await Promise.all(call.inputs.strings('images').map((name) => resized(call, name, true)));
@@ -50,14 +69,21 @@ async function resized(call: EntryCall, name: string, antialias: boolean): Promi
   return floatBicubic(rgb, height, width, antialias);
 }
 
-function toPixelValues(images: readonly FloatImage[], { doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings): Tensor<'float32'> {
+function toPixelValues(
+  images: readonly FloatImage[],
+  { doRescale, rescaleFactor, doNormalize, imageMean, imageStd }: ImageProcessorSettings,
+): Tensor<'float32'> {
   const [{ height, width } = { height: 0, width: 0 }] = images;
   const plane = height * width;
   const data = new Float32Array(images.length * 3 * plane);
-  images.forEach((image, index) => image.data.forEach((level, at) => {
-    const channel = at % 3;
-    const value = doRescale ? level * rescaleFactor : level;
-    data[(index * 3 + channel) * plane + Math.floor(at / 3)] = doNormalize ? (value - (imageMean[channel] ?? 0)) / (imageStd[channel] ?? 1) : value;
-  }));
+  images.forEach((image, index) =>
+    image.data.forEach((level, at) => {
+      const channel = at % 3;
+      const value = doRescale ? level * rescaleFactor : level;
+      data[(index * 3 + channel) * plane + Math.floor(at / 3)] = doNormalize
+        ? (value - (imageMean[channel] ?? 0)) / (imageStd[channel] ?? 1)
+        : value;
+    }),
+  );
   return { type: 'float32', dims: [images.length, 3, height, width], data };
 }

@@ -1,6 +1,6 @@
 import { floatsOf, idsOf } from './feed-edit.ts';
 import { setAttribute } from './graph-edit.ts';
-import { LANGUAGE_KINDS, MODEL_KINDS, type Feed, type Mutation } from './mutation.ts';
+import { type Feed, LANGUAGE_KINDS, MODEL_KINDS, type Mutation } from './mutation.ts';
 import { scaleTensors } from './tensor-edit.ts';
 
 /** The language model of the case `opt`: 56 wide, 4 heads of 14. */
@@ -20,21 +20,52 @@ export const languageMutations: readonly Mutation[] = [
   { ...opt, name: 'opt: position offset 1 instead of 2', feed: () => (feed) => shiftPositions(feed, -1n) },
   { ...opt, name: 'opt: position offset 3', feed: () => (feed) => shiftPositions(feed, 1n) },
   { ...opt, name: 'opt: positions ignore padding', feed: countPadding },
-  { ...opt, name: 'opt: queries not scaled', tensors: (tensors) => scaleTensors(tensors, /^language_model\..*\.q_proj\.(weight|bias)$/, Math.sqrt(HEAD_SIZE)) },
-  { ...opt, name: 'opt: norms after instead of before', config: ({ text_config: c = {} }) => void (c['do_layer_norm_before'] = false) },
-  { ...opt, name: 'opt: no final norm', config: ({ text_config: c = {} }) => void (c['_remove_final_layer_norm'] = true) },
-  { ...opt, name: 'opt: gelu instead of relu', config: ({ text_config: c = {} }) => void (c['activation_function'] = 'gelu') },
-  { ...opt, name: 'opt: epsilon 1e-6 instead of 1e-5', graph: (model, name) => name === 'opt_decoder' && setAttribute(model, /\/LayerNormalization$/, 'epsilon', 1e-6) },
+  {
+    ...opt,
+    name: 'opt: queries not scaled',
+    tensors: (tensors) => scaleTensors(tensors, /^language_model\..*\.q_proj\.(weight|bias)$/, Math.sqrt(HEAD_SIZE)),
+  },
+  {
+    ...opt,
+    name: 'opt: norms after instead of before',
+    config: ({ text_config: c = {} }) => void (c['do_layer_norm_before'] = false),
+  },
+  {
+    ...opt,
+    name: 'opt: no final norm',
+    config: ({ text_config: c = {} }) => void (c['_remove_final_layer_norm'] = true),
+  },
+  {
+    ...opt,
+    name: 'opt: gelu instead of relu',
+    config: ({ text_config: c = {} }) => void (c['activation_function'] = 'gelu'),
+  },
+  {
+    ...opt,
+    name: 'opt: epsilon 1e-6 instead of 1e-5',
+    graph: (model, name) => name === 'opt_decoder' && setAttribute(model, /\/LayerNormalization$/, 'epsilon', 1e-6),
+  },
   { ...opt, name: 'opt: padding attended to', feed: attendToPadding },
   {
-    ...opt, name: 'loss: not shifted', reaches: ['forward'],
+    ...opt,
+    name: 'loss: not shifted',
+    reaches: ['forward'],
     // The model judges position i by label i + 1: labels moved on by one undo that.
     call: (call) => {
-      const moved = (name: string): readonly (readonly number[])[] => call.inputs.rows(name).map((row) => [IGNORED, ...row.slice(0, -1)]);
-      return { ...call, inputs: { ...call.inputs, rows: (name) => (name === 'labels' ? moved(name) : call.inputs.rows(name)) } };
+      const moved = (name: string): readonly (readonly number[])[] =>
+        call.inputs.rows(name).map((row) => [IGNORED, ...row.slice(0, -1)]);
+      return {
+        ...call,
+        inputs: { ...call.inputs, rows: (name) => (name === 'labels' ? moved(name) : call.inputs.rows(name)) },
+      };
     },
   },
-  { case: 'opt-legacy-fp16', reaches: LANGUAGE_KINDS, name: 'old layout: queries after the text', feed: () => queriesLast },
+  {
+    case: 'opt-legacy-fp16',
+    reaches: LANGUAGE_KINDS,
+    name: 'old layout: queries after the text',
+    feed: () => queriesLast,
+  },
   { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to float16', storedAs: 'float16' },
   { case: 'opt', reaches: MODEL_KINDS, name: 'weights rounded to bfloat16', storedAs: 'bfloat16' },
 ];
@@ -57,7 +88,10 @@ function countPadding(): (feed: Feed) => void {
     if (!ids) return;
     const [rows = 0, columns = 0] = ids.dims;
     const first = isFirstRun(feed);
-    if (first) padded = Array.from({ length: rows }, (_, row) => BigInt(ids.data.subarray(row * columns, (row + 1) * columns).filter((id) => id === PADDING).length));
+    if (first)
+      padded = Array.from({ length: rows }, (_, row) =>
+        BigInt(ids.data.subarray(row * columns, (row + 1) * columns).filter((id) => id === PADDING).length),
+      );
     ids.data.forEach((id, index) => {
       ids.data[index] = first ? BigInt(index % columns) + OFFSET : id + (padded[Math.floor(index / columns)] ?? 0n);
     });
@@ -74,9 +108,13 @@ function attendToPadding(): (feed: Feed) => void {
     const at = (row: number, query: number, key: number): number => (row * queries + query) * keys + key;
     const first = isFirstRun(feed);
     const allKeys = Array.from({ length: keys }, (_, key) => key);
-    if (first) padded = Array.from({ length: rows }, (_, row) => allKeys.filter((key) => (bias.data[at(row, queries - 1, key)] ?? 0) < MASKED));
+    if (first)
+      padded = Array.from({ length: rows }, (_, row) =>
+        allKeys.filter((key) => (bias.data[at(row, queries - 1, key)] ?? 0) < MASKED),
+      );
     padded.forEach((masked, row) => {
-      for (const key of masked) for (let query = first ? key : 0; query < queries; query++) bias.data[at(row, query, key)] = 0;
+      for (const key of masked)
+        for (let query = first ? key : 0; query < queries; query++) bias.data[at(row, query, key)] = 0;
     });
   };
 }

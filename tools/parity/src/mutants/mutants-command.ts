@@ -1,11 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readGoldenCase, type GoldenCase } from '../golden-case.ts';
+
+import { type GoldenCase, readGoldenCase } from '../golden-case.ts';
 import type { ParityOutput } from '../parity-command.ts';
 import type { Mutation } from './mutation.ts';
 import { mutations } from './mutations.ts';
-import { runMutation, soundEntries, type MutationResult } from './run-mutation.ts';
+import { type MutationResult, runMutation, soundEntries } from './run-mutation.ts';
 
 const USAGE = 'usage: npm run mutants -- [--only TEXT] [--json FILE]';
 const EXIT = { noticed: 0, unnoticed: 1, usage: 2 } as const;
@@ -13,7 +14,11 @@ const EXIT = { noticed: 0, unnoticed: 1, usage: 2 } as const;
 const CASES: string = join(import.meta.dirname, '../../cases');
 
 /** `npm run mutants`: makes every mistake in turn. Returns 1 if the entries of a case do not notice one. */
-export async function mutantsCommand(args: readonly string[], { print, complain }: ParityOutput, all: readonly Mutation[] = mutations): Promise<number> {
+export async function mutantsCommand(
+  args: readonly string[],
+  { print, complain }: ParityOutput,
+  all: readonly Mutation[] = mutations,
+): Promise<number> {
   const given = parseArguments(args);
   if (typeof given === 'string') {
     complain(`${given}\n${USAGE}`);
@@ -42,7 +47,13 @@ async function loadCase(name: string): Promise<{ golden: GoldenCase; sound: Read
 }
 
 function toJson(results: readonly MutationResult[]): string {
-  const rows = results.map(({ mutation, case: caseName, broken, entries, largestRatio }) => ({ mutation, case: caseName, broken, entries, largestRatio }));
+  const rows = results.map(({ mutation, case: caseName, broken, entries, largestRatio }) => ({
+    mutation,
+    case: caseName,
+    broken,
+    entries,
+    largestRatio,
+  }));
   return `${JSON.stringify(rows, undefined, 1)}\n`;
 }
 
@@ -56,7 +67,9 @@ function problemsOf({ mutation, broken, threw }: MutationResult): readonly strin
   return threw.map((entry) => `${mutation}: an exception instead of a wrong result in ${entry}`);
 }
 
-function parseArguments(args: readonly string[]): { readonly only: string | undefined; readonly json: string | undefined } | string {
+function parseArguments(
+  args: readonly string[],
+): { readonly only: string | undefined; readonly json: string | undefined } | string {
   try {
     const { values } = parseArgs({ args: [...args], options: { only: { type: 'string' }, json: { type: 'string' } } });
     return { only: values.only, json: values.json };

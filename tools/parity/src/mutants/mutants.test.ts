@@ -1,15 +1,24 @@
 import { join } from 'node:path';
+
 import { beforeAll, describe, expect, test } from 'vitest';
-import { readGoldenCase, type GoldenCase } from '../golden-case.ts';
+
+import { type GoldenCase, readGoldenCase } from '../golden-case.ts';
 import { mutantsCommand } from './mutants-command.ts';
 import type { Mutation } from './mutation.ts';
 import { mutations } from './mutations.ts';
 import { runMutation, soundEntries } from './run-mutation.ts';
 
-async function run(args: string[], list?: readonly Mutation[]): Promise<{ code: number; out: string[]; err: string[] }> {
+async function run(
+  args: string[],
+  list?: readonly Mutation[],
+): Promise<{ code: number; out: string[]; err: string[] }> {
   const out: string[] = [];
   const err: string[] = [];
-  const code = await mutantsCommand(args, { print: (line) => out.push(line), complain: (line) => err.push(line) }, list);
+  const code = await mutantsCommand(
+    args,
+    { print: (line) => out.push(line), complain: (line) => err.push(line) },
+    list,
+  );
   return { code, out, err };
 }
 
@@ -52,7 +61,12 @@ describe('mutants', () => {
   });
 
   test('an exception does not count as noticing', async () => {
-    const broken: Mutation = { name: 'cannot run', case: 'logits', reaches: ['logits_processor'], call: (call) => ({ ...call, options: {} }) };
+    const broken: Mutation = {
+      name: 'cannot run',
+      case: 'logits',
+      reaches: ['logits_processor'],
+      call: (call) => ({ ...call, options: {} }),
+    };
     const { code, err } = await run([], [broken]);
     expect(code).toBe(1);
     expect(err[0]).toMatch(/^cannot run: an exception instead of a wrong result in temperature\/scores/);

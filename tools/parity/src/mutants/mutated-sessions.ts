@@ -1,6 +1,7 @@
 import type { OnnxModel, Session, SessionFactory, SessionOptions, Signature, Tensor } from '@blip2/interfaces';
 import { decodeModel, encodeModel } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
+
 import type { Mutation } from './mutation.ts';
 
 /** A session factory that makes a mutation's mistakes: in graphs before they are loaded, in inputs before each run. */

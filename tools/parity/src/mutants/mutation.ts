@@ -1,5 +1,6 @@
 import type { Tensor } from '@blip2/interfaces';
 import type { ModelProto } from '@blip2/onnx';
+
 import type { EntryCall } from '../entry-kind.ts';
 
 /** A checkpoint's `config.json`, to be changed in place. */
@@ -35,9 +36,21 @@ export interface Mutation {
 /** Kinds by what they run through. */
 export const IMAGE_KINDS: readonly string[] = ['decode_image', 'image_processor', 'processor'];
 const WHOLE_KINDS: readonly string[] = ['forward', 'generate', 'sampling_scores', 'sequence_logprobs'];
-export const LANGUAGE_KINDS: readonly string[] = [...WHOLE_KINDS, 'get_text_features', 'language_model_forward', 'language_model_generate'];
+export const LANGUAGE_KINDS: readonly string[] = [
+  ...WHOLE_KINDS,
+  'get_text_features',
+  'language_model_forward',
+  'language_model_generate',
+];
 export const PROJECTION_KINDS: readonly string[] = [...WHOLE_KINDS, 'language_projection'];
 export const QFORMER_KINDS: readonly string[] = [...WHOLE_KINDS, 'qformer_forward', 'get_qformer_features'];
-export const VISION_KINDS: readonly string[] = [...WHOLE_KINDS, 'vision_forward', 'get_image_features', 'get_qformer_features'];
-export const MODEL_KINDS: readonly string[] = [...new Set([...VISION_KINDS, ...QFORMER_KINDS, ...PROJECTION_KINDS, ...LANGUAGE_KINDS])];
+export const VISION_KINDS: readonly string[] = [
+  ...WHOLE_KINDS,
+  'vision_forward',
+  'get_image_features',
+  'get_qformer_features',
+];
+export const MODEL_KINDS: readonly string[] = [
+  ...new Set([...VISION_KINDS, ...QFORMER_KINDS, ...PROJECTION_KINDS, ...LANGUAGE_KINDS]),
+];
 export const GENERATION_KINDS: readonly string[] = ['generate', 'language_model_generate', 'sampling_scores'];

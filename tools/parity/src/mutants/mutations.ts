@@ -1,9 +1,9 @@
 import { beamMutations } from './beam-mutations.ts';
+import { imageMutations } from './image-mutations.ts';
 import { instructBlipMutations } from './instructblip-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
 import { logitsMutations } from './logits-mutations.ts';
 import type { Mutation } from './mutation.ts';
-import { imageMutations } from './image-mutations.ts';
 import { qformerMutations } from './qformer-mutations.ts';
 import { relativeMutations, retrievalMutations } from './retrieval-mutations.ts';
 import { t5Mutations } from './t5-mutations.ts';
@@ -12,5 +12,15 @@ import { visionMutations } from './vision-mutations.ts';
 
 /** Every mistake of the format's table that what is built so far could make. */
 export const mutations: readonly Mutation[] = [
-  ...visionMutations, ...qformerMutations, ...relativeMutations, ...retrievalMutations, ...languageMutations, ...t5Mutations, ...instructBlipMutations, ...textMutations, ...beamMutations, ...logitsMutations, ...imageMutations,
+  ...visionMutations,
+  ...qformerMutations,
+  ...relativeMutations,
+  ...retrievalMutations,
+  ...languageMutations,
+  ...t5Mutations,
+  ...instructBlipMutations,
+  ...textMutations,
+  ...beamMutations,
+  ...logitsMutations,
+  ...imageMutations,
 ];

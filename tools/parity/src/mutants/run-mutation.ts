@@ -16,19 +16,32 @@ export interface MutationResult {
   readonly broken: number;
   /** Entries of the case that ran, tokenizer entries left out: no mistake here reaches those. */
   readonly entries: number;
-  /** Largest difference divided by what was allowed; `exact` if only ids, texts, shapes or places of infinities differ. */
+  /**
+   * Largest difference divided by what was allowed; `exact` if only ids, texts, shapes or places of infinities differ.
+   */
   readonly largestRatio: number | 'exact';
-  /** Entries that failed by an exception instead of a comparison: the mistake was not made, so this is a failure of the mutant. */
+  /**
+   * Entries that failed by an exception instead of a comparison: the mistake was not made, so this is a failure of the
+   * mutant.
+   */
   readonly threw: readonly string[];
 }
 
-/** Runs the entries that a mutation can reach, with its mistake made. `sound` are the names of the entries that pass without it. */
-export async function runMutation(golden: GoldenCase, mutation: Mutation, sound: ReadonlySet<string>): Promise<MutationResult> {
+/**
+ * Runs the entries that a mutation can reach, with its mistake made. `sound` are the names of the entries that pass
+ * without it.
+ */
+export async function runMutation(
+  golden: GoldenCase,
+  mutation: Mutation,
+  sound: ReadonlySet<string>,
+): Promise<MutationResult> {
   await using checkpoint = await mutatedCheckpoint(golden.checkpoint ?? '', mutation);
   const models = createCaseModels(checkpoint.folder, { createSession: mutatedSessions(mutation) });
   const broken: EntryResult[] = [];
   const select = ({ name, kind }: GoldenEntry): boolean => sound.has(name) && mutation.reaches.includes(kind);
-  for await (const result of runCase(golden, { kinds: mutatedKinds(mutation), models, select })) if (result.status === 'failed') broken.push(result);
+  for await (const result of runCase(golden, { kinds: mutatedKinds(mutation), models, select }))
+    if (result.status === 'failed') broken.push(result);
   const ratios = broken.map(({ largestRatio }) => largestRatio).filter((ratio) => Number.isFinite(ratio) && ratio > 1);
   return {
     mutation: mutation.name,
@@ -43,18 +56,24 @@ export async function runMutation(golden: GoldenCase, mutation: Mutation, sound:
 /** The names of the entries of a case that pass as things are. */
 export async function soundEntries(golden: GoldenCase): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
-  for await (const result of runCase(golden, { select: ({ kind }) => !kind.startsWith('tokenizer_') })) if (result.status === 'passed') names.add(result.name);
+  for await (const result of runCase(golden, { select: ({ kind }) => !kind.startsWith('tokenizer_') }))
+    if (result.status === 'passed') names.add(result.name);
   return names;
 }
 
 function mutatedKinds({ call: changeCall, result: changeResult }: Mutation): EntryKinds {
   if (!changeCall && !changeResult) return entryKinds;
-  return new Map([...entryKinds].map(([name, kind]): [string, EntryKind] => [name, {
-    ...kind,
-    async run(call) {
-      const outputs = new Map<string, unknown>(Object.entries(await kind.run(changeCall?.(call, name) ?? call)));
-      await changeResult?.(outputs, call, name);
-      return Object.fromEntries(outputs);
-    },
-  }]));
+  return new Map(
+    [...entryKinds].map(([name, kind]): [string, EntryKind] => [
+      name,
+      {
+        ...kind,
+        async run(call) {
+          const outputs = new Map<string, unknown>(Object.entries(await kind.run(changeCall?.(call, name) ?? call)));
+          await changeResult?.(outputs, call, name);
+          return Object.fromEntries(outputs);
+        },
+      },
+    ]),
+  );
 }

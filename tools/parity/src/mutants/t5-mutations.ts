@@ -1,6 +1,6 @@
 import { floatsOf, idsOf } from './feed-edit.ts';
 import { nodesNamed } from './graph-edit.ts';
-import { LANGUAGE_KINDS, MODEL_KINDS, type Feed, type Mutation } from './mutation.ts';
+import { type Feed, LANGUAGE_KINDS, MODEL_KINDS, type Mutation } from './mutation.ts';
 import { scaleTensors, swapTensors, tensorsNamed } from './tensor-edit.ts';
 
 /** The case `t5`: heads of 12, and the buckets of its configuration. */
@@ -13,36 +13,81 @@ const END_TOKEN = 1;
 const t5 = { case: 't5', reaches: LANGUAGE_KINDS } as const;
 
 export const t5Mutations: readonly Mutation[] = [
-  { ...t5, name: 't5: tanh gelu instead of erf gelu', config: ({ text_config: c = {} }) => void (c['dense_act_fn'] = 'gelu_new') },
-  { ...t5, name: 't5: output scaled by d_model**-0.5', config: ({ text_config: c = {} }) => void (c['scale_decoder_outputs'] = true) },
   {
-    ...t5, name: 't5: head tied to the embedding',
+    ...t5,
+    name: 't5: tanh gelu instead of erf gelu',
+    config: ({ text_config: c = {} }) => void (c['dense_act_fn'] = 'gelu_new'),
+  },
+  {
+    ...t5,
+    name: 't5: output scaled by d_model**-0.5',
+    config: ({ text_config: c = {} }) => void (c['scale_decoder_outputs'] = true),
+  },
+  {
+    ...t5,
+    name: 't5: head tied to the embedding',
     tensors: (tensors) => {
-      for (const [, shared] of tensorsNamed(tensors, /\.shared\.weight$/)) tensors.set('language_model.lm_head.weight', shared);
+      for (const [, shared] of tensorsNamed(tensors, /\.shared\.weight$/))
+        tensors.set('language_model.lm_head.weight', shared);
     },
   },
-  { ...t5, name: 't5: scores scaled', tensors: (tensors) => scaleTensors(tensors, /Attention\.q\.weight$/, HEAD_SIZE ** -0.5) },
-  { ...t5, name: 't5: decoder buckets bidirectional', feed: () => (feed, graphName) => graphName === 't5_decoder' && bucketsOfBothSides(feed) },
-  { ...t5, name: 't5: encoder buckets causal', feed: () => (feed, graphName) => graphName === 't5_encoder' && bucketsOfThePast(feed) },
-  { ...t5, name: 't5: max_distance 64 instead of 128', config: ({ text_config: c = {} }) => void (c['relative_attention_max_distance'] = MAX_DISTANCE / 2) },
   {
-    ...t5, name: 't5: norm subtracts the mean',
+    ...t5,
+    name: 't5: scores scaled',
+    tensors: (tensors) => scaleTensors(tensors, /Attention\.q\.weight$/, HEAD_SIZE ** -0.5),
+  },
+  {
+    ...t5,
+    name: 't5: decoder buckets bidirectional',
+    feed: () => (feed, graphName) => graphName === 't5_decoder' && bucketsOfBothSides(feed),
+  },
+  {
+    ...t5,
+    name: 't5: encoder buckets causal',
+    feed: () => (feed, graphName) => graphName === 't5_encoder' && bucketsOfThePast(feed),
+  },
+  {
+    ...t5,
+    name: 't5: max_distance 64 instead of 128',
+    config: ({ text_config: c = {} }) => void (c['relative_attention_max_distance'] = MAX_DISTANCE / 2),
+  },
+  {
+    ...t5,
+    name: 't5: norm subtracts the mean',
     graph: (model) => {
       for (const node of nodesNamed(model, /\/SimplifiedLayerNormalization$/)) node.opType = 'LayerNormalization';
     },
   },
-  { ...t5, name: 't5: epsilon 1e-5 instead of 1e-6', config: ({ text_config: c = {} }) => void (c['layer_norm_epsilon'] = 1e-5) },
-  { ...t5, name: 't5: wi_0 and wi_1 swapped', tensors: (tensors) => swapTensors(tensors, 'wi_0', 'wi_1') },
-  { ...t5, name: 't5: decoder starts with the end token', config: ({ text_config: c = {} }) => void (c['decoder_start_token_id'] = END_TOKEN) },
   {
-    ...t5, name: 't5: padding attended to',
-    feed: () => (feed, graphName) => floatsOf(feed, graphName === 't5_encoder' ? 'attention_bias' : 'cross_bias')?.data.fill(0),
+    ...t5,
+    name: 't5: epsilon 1e-5 instead of 1e-6',
+    config: ({ text_config: c = {} }) => void (c['layer_norm_epsilon'] = 1e-5),
   },
-  { ...t5, name: 'generate: generation_config.json applied', reaches: ['generate'], call: (call) => ({ ...call, options: { ...GENERATION_CONFIG, ...call.options } }) },
+  { ...t5, name: 't5: wi_0 and wi_1 swapped', tensors: (tensors) => swapTensors(tensors, 'wi_0', 'wi_1') },
+  {
+    ...t5,
+    name: 't5: decoder starts with the end token',
+    config: ({ text_config: c = {} }) => void (c['decoder_start_token_id'] = END_TOKEN),
+  },
+  {
+    ...t5,
+    name: 't5: padding attended to',
+    feed: () => (feed, graphName) =>
+      floatsOf(feed, graphName === 't5_encoder' ? 'attention_bias' : 'cross_bias')?.data.fill(0),
+  },
+  {
+    ...t5,
+    name: 'generate: generation_config.json applied',
+    reaches: ['generate'],
+    call: (call) => ({ ...call, options: { ...GENERATION_CONFIG, ...call.options } }),
+  },
   { case: 't5', reaches: MODEL_KINDS, name: 'weights rounded to float16', storedAs: 'float16' },
 ];
 
-/** The bucket of a key that lies `far` before the query, with `buckets` for that side: half of them exact, then logarithmic. */
+/**
+ * The bucket of a key that lies `far` before the query, with `buckets` for that side: half of them exact, then
+ * logarithmic.
+ */
 function bucketOf(far: number, buckets: number): number {
   const exact = buckets / 2;
   if (far < exact) return far;
@@ -59,5 +104,7 @@ function bucketsOfBothSides(feed: Feed): void {
 function bucketsOfThePast(feed: Feed): void {
   const ids = idsOf(feed, 'relative_buckets');
   const keys = ids?.dims[1] ?? 1;
-  ids?.data.forEach((_, index) => (ids.data[index] = BigInt(bucketOf(Math.max(Math.floor(index / keys) - (index % keys), 0), BUCKETS))));
+  ids?.data.forEach(
+    (_, index) => (ids.data[index] = BigInt(bucketOf(Math.max(Math.floor(index / keys) - (index % keys), 0), BUCKETS))),
+  );
 }

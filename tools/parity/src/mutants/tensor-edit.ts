@@ -1,4 +1,5 @@
 import type { Tensor } from '@blip2/interfaces';
+
 import type { MutableTensors } from './mutation.ts';
 
 /** The tensors whose names match, at least one: a mutation that changes nothing proves nothing. */
@@ -8,7 +9,8 @@ export function tensorsNamed(tensors: MutableTensors, pattern: RegExp): readonly
 
 /** Multiplies the elements from `start` to `end` of all tensors that match; by default all elements. */
 export function scaleTensors(tensors: MutableTensors, pattern: RegExp, factor: number, share = 1): void {
-  for (const [, { data }] of tensorsNamed(tensors, pattern)) data.subarray(0, data.length * share).forEach((value, index) => (data[index] = value * factor));
+  for (const [, { data }] of tensorsNamed(tensors, pattern))
+    data.subarray(0, data.length * share).forEach((value, index) => (data[index] = value * factor));
 }
 
 /** Exchanges the tensors of two layers: `a` in a name for `b` and the other way. */

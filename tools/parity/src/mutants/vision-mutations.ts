@@ -1,5 +1,5 @@
 import { bypassAll, setAttribute } from './graph-edit.ts';
-import { VISION_KINDS, type Mutation } from './mutation.ts';
+import { type Mutation, VISION_KINDS } from './mutation.ts';
 import { rollRows, scaleTensors, swapTensors, tensorsNamed } from './tensor-edit.ts';
 
 /** The vision encoder of the case `opt`: 40 wide, 4 heads of 10, positions of a class vector and 4 x 4 patches. */
@@ -10,32 +10,65 @@ const vision = { case: 'opt', reaches: VISION_KINDS } as const;
 const RESIZE = /embeddings\/Resize$/;
 
 export const visionMutations: readonly Mutation[] = [
-  { ...vision, name: 'vision: tanh gelu instead of erf gelu', config: ({ vision_config: c = {} }) => void (c['hidden_act'] = 'gelu_pytorch_tanh') },
-  { ...vision, name: 'vision: quick_gelu', config: ({ vision_config: c = {} }) => void (c['hidden_act'] = 'quick_gelu') },
   {
-    ...vision, name: 'vision: scores not scaled',
+    ...vision,
+    name: 'vision: tanh gelu instead of erf gelu',
+    config: ({ vision_config: c = {} }) => void (c['hidden_act'] = 'gelu_pytorch_tanh'),
+  },
+  {
+    ...vision,
+    name: 'vision: quick_gelu',
+    config: ({ vision_config: c = {} }) => void (c['hidden_act'] = 'quick_gelu'),
+  },
+  {
+    ...vision,
+    name: 'vision: scores not scaled',
     // Queries are the first third of the rows.
     tensors: (tensors) => scaleTensors(tensors, /^vision_model\..*\.qkv\.(weight|bias)$/, Math.sqrt(HEAD_SIZE), 1 / 3),
   },
   {
-    ...vision, name: 'vision: qkv read as [heads, 3, head_dim]',
+    ...vision,
+    name: 'vision: qkv read as [heads, 3, head_dim]',
     tensors: (tensors) => {
       for (const [, { data }] of tensorsNamed(tensors, /^vision_model\..*\.qkv\.(weight|bias)$/)) readHeadsFirst(data);
     },
   },
-  { ...vision, name: 'vision: no post_layernorm', graph: (model) => bypassAll(model, /post_layernorm\/LayerNormalization(_1)?$/) },
-  { ...vision, name: 'vision: pooler normed once instead of twice', graph: (model) => bypassAll(model, /post_layernorm\/LayerNormalization_1$/) },
-  { ...vision, name: 'vision: layer_norm1 and 2 swapped', tensors: (tensors) => swapTensors(tensors, 'layer_norm1', 'layer_norm2') },
   {
-    ...vision, name: 'vision: positions shifted by one',
+    ...vision,
+    name: 'vision: no post_layernorm',
+    graph: (model) => bypassAll(model, /post_layernorm\/LayerNormalization(_1)?$/),
+  },
+  {
+    ...vision,
+    name: 'vision: pooler normed once instead of twice',
+    graph: (model) => bypassAll(model, /post_layernorm\/LayerNormalization_1$/),
+  },
+  {
+    ...vision,
+    name: 'vision: layer_norm1 and 2 swapped',
+    tensors: (tensors) => swapTensors(tensors, 'layer_norm1', 'layer_norm2'),
+  },
+  {
+    ...vision,
+    name: 'vision: positions shifted by one',
     tensors: (tensors) => {
-      for (const [name, tensor] of tensorsNamed(tensors, /\.position_embedding$/)) tensors.set(name, rollRows(tensor, POSITIONS, 1));
+      for (const [name, tensor] of tensorsNamed(tensors, /\.position_embedding$/))
+        tensors.set(name, rollRows(tensor, POSITIONS, 1));
     },
   },
-  { ...vision, name: 'vision: epsilon 1e-5 instead of 1e-6', config: ({ vision_config: c = {} }) => void (c['layer_norm_eps'] = 1e-5) },
-  { ...vision, name: 'interpolation: align_corners', graph: (model) => setAttribute(model, RESIZE, 'coordinate_transformation_mode', 'align_corners') },
   {
-    ...vision, name: 'interpolation: antialias',
+    ...vision,
+    name: 'vision: epsilon 1e-5 instead of 1e-6',
+    config: ({ vision_config: c = {} }) => void (c['layer_norm_eps'] = 1e-5),
+  },
+  {
+    ...vision,
+    name: 'interpolation: align_corners',
+    graph: (model) => setAttribute(model, RESIZE, 'coordinate_transformation_mode', 'align_corners'),
+  },
+  {
+    ...vision,
+    name: 'interpolation: antialias',
     // As torch does it: the other cubic coefficient, and no weight for what lies outside.
     graph: (model) => {
       setAttribute(model, RESIZE, 'antialias', 1n);
