@@ -14,9 +14,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { convertedWeights, openPartWeights, saveCheckpoint, storedTensorSource } from '@blip2/checkpoint';
+import { convertedWeights, saveCheckpoint, storedTensorSource } from '@blip2/checkpoint';
 import { OptConfig, readConfig } from '@blip2/config';
 import { createOptForCausalLM, planLanguage } from '@blip2/language';
+import { openPartWeights } from '@blip2/part';
 
 import { checkpointFolder } from './checkpoint-folder.mjs';
 import { machine, versions } from './machine.mjs';

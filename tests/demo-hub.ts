@@ -1,11 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 
-import {
-  type HubServer,
-  type ServedRepository,
-  startHubServer,
-} from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
+import { type HubServer, type ServedRepository, startHubServer } from '@blip2/testing';
+
 import { root } from './documents.ts';
 
 /** Repositories that documents name, and the demo checkpoint of the same class. */

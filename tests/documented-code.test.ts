@@ -3,10 +3,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import type { HubServer } from '@blip2/testing';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { HubServer } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 import { hubVariables, startDemoHub } from './demo-hub.ts';
 import { documentedBlocks, root } from './documents.ts';
 

@@ -4,13 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
+import { type HubServer, type HubServerOptions, startHubServer } from '@blip2/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-import {
-  type HubServer,
-  type HubServerOptions,
-  startHubServer,
-} from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 import { demoRepository } from './demo-hub.ts';
 
 const root = join(import.meta.dirname, '..');

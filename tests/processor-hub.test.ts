@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Blip2Processor, BlipImageProcessor, InstructBlipProcessor, Tokenizer } from '@blip2/processor';
+import { type HubServer, startHubServer } from '@blip2/testing';
 import { Blip2VisionModel } from '@blip2/vision';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { type HubServer, startHubServer } from '../libs/checkpoint/src/hub/hub-server.fixture.ts';
 import { folderRepository, hubVariables } from './demo-hub.ts';
 import { root } from './documents.ts';
 

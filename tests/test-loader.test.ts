@@ -18,7 +18,7 @@ test('workers of tests run sources with `using` on the oldest Node that is suppo
 run();
 `,
   );
-  const loader = join(import.meta.dirname, '../test-loader.mjs');
+  const loader = join(import.meta.dirname, '../tools/testing/test-loader.mjs');
   expect(execFileSync(process.execPath, ['--import', loader, source], { encoding: 'utf8' })).toBe(
     'held object\ndisposed\n',
   );

@@ -1,5 +1,5 @@
-import { resolveSource } from '@blip2/checkpoint';
 import { type Blip2Config, readConfig } from '@blip2/config';
+import { resolveSource } from '@blip2/hub';
 import { Blip2Error } from '@blip2/interfaces';
 import type {
   Blip2QFormerModel,

@@ -1,5 +1,5 @@
-import { resolveSource } from '@blip2/checkpoint';
 import { readConfig } from '@blip2/config';
+import { resolveSource } from '@blip2/hub';
 
 import { Blip2 } from './blip2.ts';
 import { expectOptions } from './checkpoint-parts.ts';

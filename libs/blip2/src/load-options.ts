@@ -1,4 +1,5 @@
-import type { ConversionOptions, ResolveOptions } from '@blip2/checkpoint';
+import type { ConversionOptions } from '@blip2/checkpoint';
+import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, type PrecisionChoice, type SessionFactory } from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
 import type { PartOptions } from '@blip2/runtime';

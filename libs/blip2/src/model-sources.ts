@@ -1,5 +1,6 @@
-import { openModelWeights, resolveSource } from '@blip2/checkpoint';
+import { openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
+import { resolveSource } from '@blip2/hub';
 
 import type { LoadOptions } from './load-options.ts';
 

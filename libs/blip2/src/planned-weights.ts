@@ -1,6 +1,6 @@
-import { partWeights } from '@blip2/checkpoint';
 import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
 import { planLanguage } from '@blip2/language';
+import { partWeights } from '@blip2/part';
 import { BLIP2_QFORMER_LAYOUT, INSTRUCTBLIP_QFORMER_LAYOUT, planQFormer } from '@blip2/qformer';
 import { planVision } from '@blip2/vision';
 

@@ -1,19 +1,19 @@
+import { writeConfig } from '@blip2/config';
+import { languageInitializer } from '@blip2/language';
+import type { RecordedWeight } from '@blip2/onnx';
 import {
   createRandomPartWeights,
   type InitializeTensor,
   type RandomWeightsOptions,
   transformerInitializer,
-} from '@blip2/checkpoint';
-import { writeConfig } from '@blip2/config';
-import { languageInitializer } from '@blip2/language';
-import type { RecordedWeight } from '@blip2/onnx';
+} from '@blip2/part';
 
 import { type CheckpointParts, openModelParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 import { configJson, type ModelConfig } from './model-config.ts';
 import { modelTensors } from './model-tensors.ts';
 
-export type { InitializeTensor } from '@blip2/checkpoint';
+export type { InitializeTensor } from '@blip2/part';
 /** How random weights are made: `seed` and `initializer`, and the `folder` of the temporary file. */
 export type RandomOptions = RandomWeightsOptions;
 

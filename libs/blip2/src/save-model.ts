@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { saveCheckpoint, type SaveOptions, storedTensorSource, torchDtype } from '@blip2/checkpoint';
+import { saveCheckpoint, type SaveOptions, storedTensorSource } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
+import { torchDtype } from '@blip2/part';
 
 import { configJson, type ModelConfig } from './model-config.ts';
 import { type ModelFolders, sameFolder } from './model-sources.ts';

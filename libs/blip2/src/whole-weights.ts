@@ -1,6 +1,7 @@
-import { openModelWeights, openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/checkpoint';
+import { openModelWeights } from '@blip2/checkpoint';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
+import { openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/part';
 
 import type { ModelFolders } from './model-sources.ts';
 

@@ -1,10 +1,10 @@
 import type { Blip2Error } from '@blip2/interfaces';
 
-const QUOTE = 0x22,
-  BACKSLASH = 0x5c,
-  FIRST_PRINTABLE = 0x20,
-  DIGIT0 = 0x30,
-  DIGIT9 = 0x39;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const FIRST_PRINTABLE = 0x20;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
 /** 2^53 - 1 has 16 digits. */
 const MAX_DIGITS = 16;
 const LONE_SURROGATE = /\p{Surrogate}/u;
@@ -14,68 +14,68 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  * `JSON.parse` where that would be silent: it keeps the last of two equal keys and rounds large integers.
  */
 export class HeaderScanner {
-  private readonly source: string;
-  private readonly invalid: (rule: string) => Blip2Error;
-  private position = 0;
+  readonly #source: string;
+  readonly #invalid: (rule: string) => Blip2Error;
+  #position = 0;
 
   /** `invalid` makes the error for a broken rule. */
   constructor(source: string, invalid: (rule: string) => Blip2Error) {
-    this.source = source;
-    this.invalid = invalid;
+    this.#source = source;
+    this.#invalid = invalid;
   }
 
   fail(rule: string): Blip2Error {
-    return this.invalid(`${rule}, at character ${this.position} of the header`);
+    return this.#invalid(`${rule}, at character ${this.#position} of the header`);
   }
 
   /** Calls `member` for each key of an object; `member` must read the value. */
   object(member: (key: string) => void): void {
-    this.expect('{');
+    this.#expect('{');
     const seen = new Set<string>();
-    if (this.takes('}')) return;
+    if (this.#takes('}')) return;
     do {
       const key = this.string();
       if (seen.has(key)) throw this.fail(`the key ${JSON.stringify(key.slice(0, 80))} occurs twice`);
       seen.add(key);
-      this.expect(':');
+      this.#expect(':');
       member(key);
-    } while (this.takes(','));
-    this.expect('}');
+    } while (this.#takes(','));
+    this.#expect('}');
   }
 
   /** A list of whole numbers of at most `limit` items. */
   integers(limit: number): number[] {
     const items: number[] = [];
-    this.expect('[');
-    if (this.takes(']')) return items;
+    this.#expect('[');
+    if (this.#takes(']')) return items;
     do {
       if (items.length === limit) throw this.fail(`a list has more than ${limit} numbers`);
-      items.push(this.integer());
-    } while (this.takes(','));
-    this.expect(']');
+      items.push(this.#integer());
+    } while (this.#takes(','));
+    this.#expect(']');
     return items;
   }
 
   string(): string {
-    this.skipSpace();
-    const start = this.position;
-    if (this.source.charCodeAt(start) !== QUOTE) throw this.fail('a string was expected');
+    this.#skipSpace();
+    const start = this.#position;
+    if (this.#source.charCodeAt(start) !== QUOTE) throw this.fail('a string was expected');
     let end = start + 1;
-    for (let code = this.source.charCodeAt(end); code !== QUOTE; code = this.source.charCodeAt(end)) {
+    for (let code = this.#source.charCodeAt(end); code !== QUOTE; code = this.#source.charCodeAt(end)) {
       if (!(code >= FIRST_PRINTABLE)) throw this.fail('a string does not end, or holds a control character');
       end += code === BACKSLASH ? 2 : 1;
     }
-    const value = this.unescape(this.source.slice(start, end + 1));
-    this.position = end + 1;
+    const value = this.#unescape(this.#source.slice(start, end + 1));
+    this.#position = end + 1;
     return value;
   }
 
   end(): void {
-    this.skipSpace();
-    if (this.position !== this.source.length) throw this.fail('something follows the closing brace');
+    this.#skipSpace();
+    if (this.#position !== this.#source.length) throw this.fail('something follows the closing brace');
   }
 
-  private unescape(literal: string): string {
+  #unescape(literal: string): string {
     if (!literal.includes('\\')) return literal.slice(1, -1);
     try {
       const value: unknown = JSON.parse(literal);
@@ -86,34 +86,34 @@ export class HeaderScanner {
     throw this.fail('a string has an invalid escape');
   }
 
-  private integer(): number {
-    this.skipSpace();
-    const start = this.position;
+  #integer(): number {
+    this.#skipSpace();
+    const start = this.#position;
     let end = start;
-    while (isDigit(this.source.charCodeAt(end)) && end - start <= MAX_DIGITS) end += 1;
-    const digits = this.source.slice(start, end);
+    while (isDigit(this.#source.charCodeAt(end)) && end - start <= MAX_DIGITS) end += 1;
+    const digits = this.#source.slice(start, end);
     const value = Number(digits);
     if (digits === '' || (digits.length > 1 && digits.startsWith('0'))) throw this.fail('a whole number was expected');
     if (!Number.isSafeInteger(value)) throw this.fail('a number is above 2^53 - 1');
-    this.position = end;
+    this.#position = end;
     return value;
   }
 
-  private takes(character: string): boolean {
-    this.skipSpace();
-    if (this.source[this.position] !== character) return false;
-    this.position++;
+  #takes(character: string): boolean {
+    this.#skipSpace();
+    if (this.#source[this.#position] !== character) return false;
+    this.#position++;
     return true;
   }
 
-  private expect(character: string): void {
-    if (!this.takes(character)) throw this.fail(`"${character}" was expected`);
+  #expect(character: string): void {
+    if (!this.#takes(character)) throw this.fail(`"${character}" was expected`);
   }
 
-  private skipSpace(): void {
-    while (isSpace(this.source.charCodeAt(this.position))) this.position += 1;
+  #skipSpace(): void {
+    while (isSpace(this.#source.charCodeAt(this.#position))) this.#position += 1;
   }
 }
 
-const isDigit = (code: number): boolean => code >= DIGIT0 && code <= DIGIT9;
+const isDigit = (code: number): boolean => code >= DIGIT_0 && code <= DIGIT_9;
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;

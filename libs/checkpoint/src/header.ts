@@ -1,7 +1,7 @@
+import { MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interfaces';
 
 import { HeaderScanner } from './header-scanner.ts';
-import { MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
 import { byteCount, isStoredType, UNSUPPORTED_TYPES } from './stored-type.ts';
 
 /** The bytes before the header that hold its length. */

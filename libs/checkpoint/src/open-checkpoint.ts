@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from '@blip2/files';
+import { commonFolder, resolveFile, resolveFolder } from '@blip2/files';
+import { readShardIndex, type ShardIndex } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 
 import type { Header } from './header.ts';
 import { readHeader } from './read-header.ts';
-import { commonFolder, resolveFile, resolveFolder } from './safe-path.ts';
-import { readShardIndex, type ShardIndex } from './shard-index.ts';
 
 /** The weights of a model folder. Headers only: no weight has been read, no file is kept open. */
 export interface Checkpoint extends WeightStore {
@@ -17,13 +18,6 @@ export interface Checkpoint extends WeightStore {
   /** The `__metadata__` of the files; `format` is `pt` in files of the reference. */
   readonly metadata: ReadonlyMap<string, string>;
 }
-
-export const SINGLE_FILE = 'model.safetensors';
-export const INDEX_FILE = 'model.safetensors.index.json';
-/** `model-00001-of-00002.safetensors`. */
-export const SHARD_FILE: RegExp = /^model-\d{5}-of-\d{5}\.safetensors$/;
-/** Weights in formats that can run code when they are read. */
-export const PICKLED_FILE: RegExp = /\.(?:bin|pt|pth|ckpt|msgpack|h5)$/;
 
 /**
  * Opens the weights of a model folder in the hub layout: `model.safetensors`, or shards with

@@ -1,6 +1,6 @@
+import { CHUNK_BYTES } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
-import { CHUNK_BYTES } from './limits.ts';
 import { fillNormal, randomState } from './random-normal.ts';
 import { createTemporaryWeights, type TemporaryOptions, type TemporaryWeights } from './temporary-weights.ts';
 import type { TensorSource } from './tensor-source.ts';

@@ -1,11 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 
+import { MAX_POINTER_BYTES, refuseLfsPointer } from '@blip2/files';
+import { MAX_HEADER_BYTES } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
-import { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
-import { MAX_HEADER_BYTES } from './limits.ts';
 
 /** Opens a file that must exist. Its path has been checked. */
 export async function openForReading(file: string): Promise<FileHandle> {

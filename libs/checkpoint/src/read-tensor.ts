@@ -1,7 +1,7 @@
+import { CHUNK_BYTES } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type Tensor } from '@blip2/interfaces';
 
 import { toFloat32 } from './float-conversion.ts';
-import { CHUNK_BYTES } from './limits.ts';
 import { openForReading, readExactly } from './read-header.ts';
 import { ELEMENT_BYTES, isFloatType } from './stored-type.ts';
 

@@ -1,11 +1,11 @@
 import { readdir, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
+import { makeFolder } from '@blip2/files';
+import { INDEX_FILE, SHARD_FILE, SINGLE_FILE } from '@blip2/files';
+import { type PendingFile, syncFolder, writeAll, writePending, writing } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
-import { makeFolder } from './make-folder.ts';
-import { INDEX_FILE, SHARD_FILE, SINGLE_FILE } from './open-checkpoint.ts';
-import { type PendingFile, syncFolder, writeAll, writePending, writing } from './pending-file.ts';
 import type { FloatStoredType } from './stored-type.ts';
 import { convertedSource, type TensorSource } from './tensor-source.ts';
 import { sourceBytes, type WriteOptions, writePendingSafetensors } from './write-safetensors.ts';

@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Checkpoint, openCheckpoint, SINGLE_FILE } from './open-checkpoint.ts';
-import { writing } from './pending-file.ts';
+import { SINGLE_FILE } from '@blip2/files';
+import { writing } from '@blip2/files';
+
+import { type Checkpoint, openCheckpoint } from './open-checkpoint.ts';
 import { requireSpace } from './save-checkpoint.ts';
 import type { TensorSource } from './tensor-source.ts';
 import { sourceBytes, type WriteProgress, writeSafetensors } from './write-safetensors.ts';

@@ -1,7 +1,7 @@
+import { CHUNK_BYTES } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type StoredType, type Tensor, type TensorType } from '@blip2/interfaces';
 
 import { fromFloat32, toFloat32 } from './float-conversion.ts';
-import { CHUNK_BYTES } from './limits.ts';
 import { readChunks } from './read-tensor.ts';
 import { ELEMENT_BYTES, type FloatStoredType, isFloatType } from './stored-type.ts';
 

@@ -1,11 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
+import { MAX_HEADER_BYTES, MAX_TENSORS } from '@blip2/files';
+import { type PendingFile, syncFolder, writeAll, writePending } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { isTensorName, LENGTH_BYTES } from './header.ts';
-import { MAX_HEADER_BYTES, MAX_TENSORS } from './limits.ts';
-import { type PendingFile, syncFolder, writeAll, writePending } from './pending-file.ts';
 import { byteCount, ELEMENT_BYTES } from './stored-type.ts';
 import type { TensorSource } from './tensor-source.ts';
 

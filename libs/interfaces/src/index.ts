@@ -8,6 +8,7 @@ export {
   type LengthDecay,
   type SequenceBias,
 } from './generation-options.ts';
+export type { LoadProgress } from './load-progress.ts';
 export { nearestName } from './nearest-name.ts';
 export {
   type Decoding,

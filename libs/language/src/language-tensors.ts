@@ -1,6 +1,6 @@
-import { type InitializeTensor, transformerInitializer } from '@blip2/checkpoint';
 import type { TextConfig } from '@blip2/config';
 import type { RecordedWeight } from '@blip2/onnx';
+import { type InitializeTensor, transformerInitializer } from '@blip2/part';
 
 import { llamaTensors } from './llama-graph.ts';
 import { optTensors } from './opt-graph.ts';

@@ -1,6 +1,7 @@
-import { type ConversionOptions, convertPartWeights, type PartWeights } from '@blip2/checkpoint';
+import { type ConversionOptions } from '@blip2/checkpoint';
 import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
 import { partPrecisions, planWeights, type WeightFinder } from '@blip2/onnx';
+import { convertPartWeights, type PartWeights } from '@blip2/part';
 
 /**
  * The weights that graphs read, by how many rows their products have at once: prompts and large batches, or a token or

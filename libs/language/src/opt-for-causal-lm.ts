@@ -1,18 +1,16 @@
+import { type ConversionOptions, type SaveOptions } from '@blip2/checkpoint';
+import { OptConfig, readConfig, TextConfig, writePartConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import type { Tensor, TokenIds } from '@blip2/interfaces';
+import type { WeightFinder } from '@blip2/onnx';
 import {
-  type ConversionOptions,
   createRandomPartWeights,
   openPartWeights,
   type PartWeights,
   type RandomWeightsOptions,
-  type ResolveOptions,
-  resolveSource,
-  type SaveOptions,
   savePartWeights,
   transformerInitializer,
-} from '@blip2/checkpoint';
-import { OptConfig, readConfig, TextConfig, writePartConfig } from '@blip2/config';
-import type { Tensor, TokenIds } from '@blip2/interfaces';
-import type { WeightFinder } from '@blip2/onnx';
+} from '@blip2/part';
 import { lazySessions, type PartOptions, rowsTensor } from '@blip2/runtime';
 
 import { type CausalLanguageModel, createCausalLanguageModel, DECODING } from './causal-language-model.ts';

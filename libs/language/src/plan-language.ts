@@ -1,6 +1,6 @@
-import type { PartWeights } from '@blip2/checkpoint';
 import type { TextConfig } from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
+import type { PartWeights } from '@blip2/part';
 
 import { type LanguageGraphs, languagePlans } from './language-weights.ts';
 import { llamaGraphs } from './llama-for-causal-lm.ts';

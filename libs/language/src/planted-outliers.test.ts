@@ -3,17 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import {
-  convertedWeights,
-  openPartWeights,
-  type PartWeights,
-  readTensor,
-  saveCheckpoint,
-  tensorSource,
-} from '@blip2/checkpoint';
+import { convertedWeights, readTensor, saveCheckpoint, tensorSource } from '@blip2/checkpoint';
 import { OptConfig, readConfig } from '@blip2/config';
 import type { Precision, Tensor } from '@blip2/interfaces';
 import { planWeights } from '@blip2/onnx';
+import { openPartWeights, type PartWeights } from '@blip2/part';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { DECODING } from './causal-language-model.ts';

@@ -1,17 +1,15 @@
+import { type ConversionOptions, type SaveOptions } from '@blip2/checkpoint';
+import { readConfig, T5Config, TextConfig, writePartConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import type { Decoding, LanguageModel, Prompt } from '@blip2/interfaces';
+import type { WeightFinder } from '@blip2/onnx';
 import {
-  type ConversionOptions,
   createRandomPartWeights,
   openPartWeights,
   type PartWeights,
   type RandomWeightsOptions,
-  type ResolveOptions,
-  resolveSource,
-  type SaveOptions,
   savePartWeights,
-} from '@blip2/checkpoint';
-import { readConfig, T5Config, TextConfig, writePartConfig } from '@blip2/config';
-import type { Decoding, LanguageModel, Prompt } from '@blip2/interfaces';
-import type { WeightFinder } from '@blip2/onnx';
+} from '@blip2/part';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { expectPrompt } from './expect-prompt.ts';

@@ -1,4 +1,3 @@
-import type { PartWeights } from '@blip2/checkpoint';
 import type { T5Config } from '@blip2/config';
 import type {
   AttentionMask,
@@ -11,6 +10,7 @@ import type {
   TokenIds,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
+import type { PartWeights } from '@blip2/part';
 import { type LazySessions, rowsTensor } from '@blip2/runtime';
 
 import type { EmbeddingSignature } from './causal-graph.ts';

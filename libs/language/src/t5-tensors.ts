@@ -1,6 +1,6 @@
-import type { InitializeTensor } from '@blip2/checkpoint';
 import type { T5Config } from '@blip2/config';
 import { type RecordedWeight, recordWeights } from '@blip2/onnx';
+import type { InitializeTensor } from '@blip2/part';
 
 import { buildT5Decoder } from './t5-decoder-graph.ts';
 import { buildT5Cross, buildT5Embedding, buildT5Encoder } from './t5-encoder-graph.ts';

@@ -1,5 +1,6 @@
-import { type PartWeights, readTensor } from '@blip2/checkpoint';
+import { readTensor } from '@blip2/checkpoint';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
+import { type PartWeights } from '@blip2/part';
 
 /** Words are looked up in one table. Files hold it under any of these names, or under several. */
 export const WORD_TABLES: readonly string[] = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens'];

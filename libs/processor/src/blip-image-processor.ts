@@ -1,4 +1,5 @@
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
+import { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import { Blip2Error, type ImageSource, type RgbImage } from '@blip2/interfaces';
 
 import { centerCrop } from './center-crop.ts';
@@ -10,7 +11,6 @@ import {
   settingsFromJson,
 } from './image-processor-settings.ts';
 import { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
-import { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 import { type PixelTensor, toPixelValues } from './pixel-values.ts';
 import { resize } from './resampling/resize.ts';
 import { targetSize } from './target-size.ts';

@@ -1,4 +1,5 @@
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
+import { readJsonFile } from '@blip2/files';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import {
   type AttentionMask,
   Blip2Error,
@@ -9,7 +10,6 @@ import {
 } from '@blip2/interfaces';
 
 import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
-import { readJsonFile } from './json-file.ts';
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
 import { type DecodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 

@@ -1,7 +1,7 @@
+import type { JsonObject } from '@blip2/files';
+import { isJsonObject } from '@blip2/files';
 import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
 
-import type { JsonObject } from './json-file.ts';
-import { isJsonObject } from './json-file.ts';
 import { RESAMPLING_CODES, type ResamplingName, resamplingName } from './resampling/filters.ts';
 
 export type Triple = readonly [number, number, number];

@@ -1,4 +1,4 @@
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import type { AttentionMask, ImageSource, ProcessedInputs, TokenIds } from '@blip2/interfaces';
 
 import {

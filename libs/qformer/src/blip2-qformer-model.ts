@@ -1,21 +1,17 @@
+import { type ConversionOptions, readTensor, type SaveOptions, tensorSource } from '@blip2/checkpoint';
+import { Blip2Config, Blip2QFormerConfig, readConfig, writePartConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import { Blip2Error, type QFormer, type QueryFeatures, type Tensor } from '@blip2/interfaces';
 import {
-  type ConversionOptions,
   convertPartWeights,
   createRandomPartWeights,
   type InitializeTensor,
   openPartWeights,
   type PartWeights,
   type RandomWeightsOptions,
-  readTensor,
-  type ResolveOptions,
-  resolveSource,
-  type SaveOptions,
   savePartWeights,
-  tensorSource,
   transformerInitializer,
-} from '@blip2/checkpoint';
-import { Blip2Config, Blip2QFormerConfig, readConfig, writePartConfig } from '@blip2/config';
-import { Blip2Error, type QFormer, type QueryFeatures, type Tensor } from '@blip2/interfaces';
+} from '@blip2/part';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { qformerTensors } from './graph.ts';

@@ -1,6 +1,7 @@
-import { openPartWeights, type PartWeights, type ResolveOptions, resolveSource } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig, TextConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
 import type { LanguageProjection as LanguageProjectionPart } from '@blip2/interfaces';
+import { openPartWeights, type PartWeights } from '@blip2/part';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { buildLanguageProjection, type ProjectionSize } from './language-projection-graph.ts';

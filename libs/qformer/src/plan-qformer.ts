@@ -1,7 +1,7 @@
-import type { PartWeights } from '@blip2/checkpoint';
 import type { Blip2QFormerConfig } from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import { partPrecisions, planWeights } from '@blip2/onnx';
+import type { PartWeights } from '@blip2/part';
 
 import { buildWholeQFormer, type QFormerContent } from './graph.ts';
 

@@ -1,4 +1,3 @@
-import type { PartWeights } from '@blip2/checkpoint';
 import type { Blip2QFormerConfig } from '@blip2/config';
 import {
   type Attentions,
@@ -11,6 +10,7 @@ import {
   type Tensor,
 } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
+import type { PartWeights } from '@blip2/part';
 import type { LazySessions } from '@blip2/runtime';
 
 import {

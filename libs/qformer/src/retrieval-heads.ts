@@ -1,6 +1,7 @@
-import { openPartWeights, type PartWeights, type ResolveOptions, resolveSource } from '@blip2/checkpoint';
 import { Blip2Config, readConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
 import type { OnnxModel, QueryFeatures, Session, Signature, Tensor } from '@blip2/interfaces';
+import { openPartWeights, type PartWeights } from '@blip2/part';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 
 import type { ProjectionSize } from './language-projection-graph.ts';

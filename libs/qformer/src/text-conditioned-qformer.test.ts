@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
-import { createRandomPartWeights, type InitializeTensor, partWeights } from '@blip2/checkpoint';
 import { Blip2QFormerConfig } from '@blip2/config';
 import type { QueryFeatures } from '@blip2/interfaces';
+import { createRandomPartWeights, type InitializeTensor, partWeights } from '@blip2/part';
 import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 

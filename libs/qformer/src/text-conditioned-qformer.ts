@@ -1,13 +1,6 @@
-import {
-  type ConversionOptions,
-  convertPartWeights,
-  openPartWeights,
-  type PartWeights,
-  partWeights,
-  type ResolveOptions,
-  resolveSource,
-} from '@blip2/checkpoint';
+import { type ConversionOptions } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
 import {
   type AttentionMask,
   Blip2Error,
@@ -17,6 +10,7 @@ import {
   type TextConditionedQFormer as TextConditionedQFormerPart,
   type TokenIds,
 } from '@blip2/interfaces';
+import { convertPartWeights, openPartWeights, type PartWeights, partWeights } from '@blip2/part';
 import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { type QueryTokens, readQueryTokens, repeatQueries } from './blip2-qformer-model.ts';

@@ -1,6 +1,6 @@
-import type { PartWeights } from '@blip2/checkpoint';
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { Blip2Error, type QueryFeatures, type TokenIds } from '@blip2/interfaces';
+import type { PartWeights } from '@blip2/part';
 import { type LazySessions, rowsTensor } from '@blip2/runtime';
 
 import { buildTextEmbeddings } from './text-embeddings-graph.ts';

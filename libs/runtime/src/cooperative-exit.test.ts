@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { createPartHost } from './part-host.ts';
 
 const fixture = (name: string): URL => new URL(`../fixtures/${name}`, import.meta.url);
-const loader = fileURLToPath(new URL('../../../test-loader.mjs', import.meta.url));
+const loader = fileURLToPath(new URL('../../../tools/testing/test-loader.mjs', import.meta.url));
 
 interface MatMul extends AsyncDisposable {
   readonly size: number;

@@ -24,3 +24,12 @@ export {
 export { pseudoRandom } from './fakes/pseudo-random.ts';
 export { recite } from './fakes/recite.ts';
 export { type WatchedRead, watchLanguageModel } from './fakes/watch-language-model.ts';
+export { startHubServer } from './hub-server/hub-server.ts';
+export {
+  type Fault,
+  FAULTS,
+  type HubServer,
+  type HubServerOptions,
+  type ServedRequest,
+} from './hub-server/hub-server-options.ts';
+export { DEFAULT_COMMIT, type ServedRepository } from './hub-server/served-repository.ts';

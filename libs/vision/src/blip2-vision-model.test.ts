@@ -2,9 +2,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type InitializeTensor, openCheckpoint, openPartWeights, readTensor } from '@blip2/checkpoint';
+import { openCheckpoint, readTensor } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig } from '@blip2/config';
 import type { PixelValues, SessionFactory } from '@blip2/interfaces';
+import { type InitializeTensor, openPartWeights } from '@blip2/part';
 import { createSession } from '@blip2/runtime';
 import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

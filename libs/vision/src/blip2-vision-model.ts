@@ -1,18 +1,6 @@
-import {
-  type ConversionOptions,
-  convertPartWeights,
-  createRandomPartWeights,
-  openPartWeights,
-  overlayPartWeights,
-  type PartWeights,
-  type RandomWeightsOptions,
-  type ResolveOptions,
-  resolveSource,
-  type SaveOptions,
-  savePartWeights,
-  transformerInitializer,
-} from '@blip2/checkpoint';
+import { type ConversionOptions, type SaveOptions } from '@blip2/checkpoint';
 import { Blip2VisionConfig, readConfig, writePartConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
 import type {
   Attentions,
   HiddenStates,
@@ -25,6 +13,16 @@ import type {
   VisionEncoder,
 } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
+import {
+  convertPartWeights,
+  createRandomPartWeights,
+  openPartWeights,
+  overlayPartWeights,
+  type PartWeights,
+  type RandomWeightsOptions,
+  savePartWeights,
+  transformerInitializer,
+} from '@blip2/part';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { expectPixels } from './expect-pixels.ts';

@@ -1,19 +1,17 @@
+import { type ConversionOptions, type SaveOptions } from '@blip2/checkpoint';
+import { ClipVisionConfig, readConfig, writePartConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
+import { layeredTensors, namedTensor } from '@blip2/onnx';
 import {
-  type ConversionOptions,
   convertPartWeights,
   createRandomPartWeights,
   type InitializeTensor,
   openPartWeights,
   type PartWeights,
   type RandomWeightsOptions,
-  type ResolveOptions,
-  resolveSource,
-  type SaveOptions,
   savePartWeights,
-} from '@blip2/checkpoint';
-import { ClipVisionConfig, readConfig, writePartConfig } from '@blip2/config';
-import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
-import { layeredTensors, namedTensor } from '@blip2/onnx';
+} from '@blip2/part';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
 import type { VisionForwardInputs, VisionForwardOptions, VisionOutput } from './blip2-vision-model.ts';

@@ -106,7 +106,7 @@ async function folderOf(
   signal: AbortSignal,
 ): Promise<string> {
   if (source === undefined) return demoModelFolder;
-  const { resolveSource } = await import('@blip2/checkpoint');
+  const { resolveSource } = await import('@blip2/hub');
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   return resolveSource(source, {
     localFilesOnly: options.offline === true,

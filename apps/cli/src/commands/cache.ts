@@ -1,4 +1,5 @@
-import type { CachedConversion, CachedModel, VerifiedFile } from '@blip2/checkpoint';
+import type { CachedConversion } from '@blip2/checkpoint';
+import type { CachedModel, VerifiedFile } from '@blip2/hub';
 import { Blip2Error, nearestName } from '@blip2/interfaces';
 import { type Command, Option } from 'commander';
 
@@ -75,7 +76,7 @@ export const cacheCommand: CliCommand = {
         ...(nearest !== undefined && { fix: `Did you mean ${nearest}?` }),
       });
     }
-    const { hubCacheFolder } = await import('@blip2/checkpoint');
+    const { hubCacheFolder } = await import('@blip2/hub');
     using interruption = listenForInterrupts(environment, true);
     const folder = await hubCacheFolder(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir });
     return await act({
@@ -89,7 +90,8 @@ export const cacheCommand: CliCommand = {
 };
 
 async function list({ folder, options, print }: CacheCall): Promise<ExitCode> {
-  const { listCachedConversions, listCachedModels } = await import('@blip2/checkpoint');
+  const { listCachedModels } = await import('@blip2/hub');
+  const { listCachedConversions } = await import('@blip2/checkpoint');
   const json = options.json === true;
   if (options.converted !== true) {
     const models = await listCachedModels(folder);
@@ -119,7 +121,8 @@ function modelLines(models: readonly CachedModel[], folder: string): string {
 
 async function verify(call: CacheCall): Promise<ExitCode> {
   const { models, options, signal, print } = call;
-  const { listCachedConversions, listCachedModels } = await import('@blip2/checkpoint');
+  const { listCachedModels } = await import('@blip2/hub');
+  const { listCachedConversions } = await import('@blip2/checkpoint');
   const converted = await listCachedConversions();
   const own =
     models.length > 0 ? (await Promise.all(models.map((model) => conversionsOf(model, converted)))).flat() : converted;
@@ -146,7 +149,7 @@ async function verifyModel(
   cached: readonly CachedModel[],
   { folder, options, signal, print }: CacheCall,
 ): Promise<number> {
-  const { verifyCachedModel } = await import('@blip2/checkpoint');
+  const { verifyCachedModel } = await import('@blip2/hub');
   const revisions =
     options.revision === undefined
       ? cached.find((model) => model.id === id)?.revisions.map(({ commit }) => commit)
@@ -183,7 +186,8 @@ function verdictLines(id: string, revision: string, files: readonly VerifiedFile
 const DAY = 86_400_000;
 
 async function prune({ folder, options, print }: CacheCall): Promise<ExitCode> {
-  const { planConversionPrune, planPrune, pruneCache, removeCachedConversions } = await import('@blip2/checkpoint');
+  const { planPrune, pruneCache } = await import('@blip2/hub');
+  const { planConversionPrune, removeCachedConversions } = await import('@blip2/checkpoint');
   const hub = options.converted === true ? { files: [], bytes: 0 } : await planPrune(folder);
   const converted = await planConversionPrune(
     undefined,
@@ -209,8 +213,8 @@ async function remove({ folder, models, options, print }: CacheCall): Promise<Ex
     throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to remove is named', {
       expected: 'blip2 cache rm MODEL…, or blip2 cache rm --converted for all converted weights',
     });
-  const { listCachedConversions, listCachedModels, removeCachedConversions, removeCachedModel } =
-    await import('@blip2/checkpoint');
+  const { listCachedModels, removeCachedModel } = await import('@blip2/hub');
+  const { listCachedConversions, removeCachedConversions } = await import('@blip2/checkpoint');
   const cached = new Map(
     options.converted === true ? [] : (await listCachedModels(folder)).map((model) => [model.id, model]),
   );

@@ -119,7 +119,7 @@ async function runAll(
   signal: AbortSignal,
 ): Promise<PrecisionRun[]> {
   const { runPrecision } = await import('../compare/precision-run.ts');
-  const { resolveSource } = await import('@blip2/checkpoint');
+  const { resolveSource } = await import('@blip2/hub');
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   const folder = await resolveSource(source, {
     localFilesOnly: options.offline === true,

@@ -69,7 +69,7 @@ async function show(
   { stdout }: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const { planDownload } = await import('@blip2/checkpoint');
+  const { planDownload } = await import('@blip2/hub');
   const plan = await planDownload(id, hubOptions(options, signal));
   await stdoutSink(stdout).write(
     options.json === true ? `${JSON.stringify(planJson(plan))}\n` : planSummary(plan) + planTable(plan),
@@ -83,7 +83,7 @@ async function download(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const { downloadModel } = await import('@blip2/checkpoint');
+  const { downloadModel } = await import('@blip2/hub');
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress });
   const folder = await downloadModel(id, {
     ...hubOptions(options, signal),

@@ -33,7 +33,7 @@ export async function heatmapOutputs(output: string, inputs: readonly string[]):
       got: output,
     });
   if (isFolder) {
-    const { makeFolder } = await import('@blip2/checkpoint');
+    const { makeFolder } = await import('@blip2/files');
     await makeFolder(output).catch((cause: unknown) => {
       throw writeFailed(output, cause);
     });

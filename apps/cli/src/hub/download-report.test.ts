@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 
-import type { DownloadPlan } from '@blip2/checkpoint';
+import type { DownloadPlan } from '@blip2/hub';
 import { describe, expect, test } from 'vitest';
 
 import { byteSize } from './byte-size.ts';

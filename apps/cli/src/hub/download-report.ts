@@ -1,4 +1,5 @@
-import type { DownloadPlan, LoadProgress } from '@blip2/checkpoint';
+import type { DownloadPlan } from '@blip2/hub';
+import type { LoadProgress } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { byteSize } from './byte-size.ts';

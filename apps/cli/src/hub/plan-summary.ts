@@ -1,4 +1,4 @@
-import type { DownloadPlan } from '@blip2/checkpoint';
+import type { DownloadPlan } from '@blip2/hub';
 
 import { oneLine } from '../output/one-line.ts';
 import { byteSize } from './byte-size.ts';

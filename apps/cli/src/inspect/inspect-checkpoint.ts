@@ -8,8 +8,10 @@ import {
   retrievalTensors,
   unexpectedTensors,
 } from '@blip2/blip2';
-import { findModelFile, type ModelWeights, openModelWeights, type ResolveOptions } from '@blip2/checkpoint';
+import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
+import { findModelFile } from '@blip2/files';
+import { type ResolveOptions } from '@blip2/hub';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
 
 import { describeFailure, type Failure } from '../failure.ts';

@@ -1,4 +1,5 @@
-import { isRepositoryId, outlineModel, type ResolveOptions, resolveSource } from '@blip2/checkpoint';
+import { outlineModel } from '@blip2/checkpoint';
+import { isRepositoryId, type ResolveOptions, resolveSource } from '@blip2/hub';
 import { Blip2Error } from '@blip2/interfaces';
 
 import type { DownloadReport } from './checkpoint-report.ts';

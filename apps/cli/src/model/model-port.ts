@@ -1,4 +1,5 @@
-import type { DownloadPlan, LoadProgress } from '@blip2/checkpoint';
+import type { DownloadPlan } from '@blip2/hub';
+import type { LoadProgress } from '@blip2/interfaces';
 import type { GenerationOptions, RgbImage } from '@blip2/interfaces';
 import type { ImageProcessorSettings } from '@blip2/processor';
 

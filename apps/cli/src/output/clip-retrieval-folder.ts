@@ -48,7 +48,7 @@ export async function openClipRetrievalFolder(
   const begin = async (): Promise<void> => {
     if (begun) return;
     await removeUnfinished(folder, goOn ? shards.filter(({ names }) => names === undefined) : shards, kind);
-    const { makeFolder } = await import('@blip2/checkpoint');
+    const { makeFolder } = await import('@blip2/files');
     for (const name of [`${kind}_emb`, 'metadata'])
       await makeFolder(join(folder, name)).catch((cause: unknown) => {
         throw writeFailed(folder, cause);

@@ -2,7 +2,7 @@ import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-import { isLeftLock, LOCK_ENDING } from '../work-lock.ts';
+import { isLeftLock, LOCK_ENDING } from '@blip2/files';
 
 /**
  * Where converted weights are kept when nothing else is said: `$BLIP2_CACHE`, or `blip2` in the user's folder for

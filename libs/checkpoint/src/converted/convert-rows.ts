@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
+import { writeFailed } from '@blip2/files';
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
 
 import { toFloat32 } from '../float-conversion.ts';
-import { writeFailed } from '../pending-file.ts';
 import { ELEMENT_BYTES, isFloatType } from '../stored-type.ts';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 import { blockSizeFor } from './weight-plan.ts';

@@ -196,7 +196,7 @@ describe('the cache', () => {
     const run = (): Promise<{ stdout: string }> =>
       promisify(execFile)(process.execPath, [
         '--import',
-        pathToFileURL(join(root, 'test-loader.mjs')).href,
+        pathToFileURL(join(root, 'tools/testing/test-loader.mjs')).href,
         script,
         join(folder, 'model'),
         convertedDir,

@@ -1,8 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
+import { makeFolder } from '@blip2/files';
+import { syncFolder, systemCode, writeAll, writePending, writing } from '@blip2/files';
+import { lockWork } from '@blip2/files';
 import {
   Blip2Error,
+  type LoadProgress,
   type NormFold,
   type PlannedWeight,
   type QuantizedWeight,
@@ -10,12 +14,8 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 
-import type { LoadProgress } from '../hub/download-model.ts';
-import { makeFolder } from '../make-folder.ts';
-import { syncFolder, systemCode, writeAll, writePending, writing } from '../pending-file.ts';
 import { readHeader } from '../read-header.ts';
 import { requireSpace } from '../save-checkpoint.ts';
-import { lockWork } from '../work-lock.ts';
 import { convertedFolder, defaultCacheFolder, markUsed, packedFolderOf, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import { convertAll } from './conversion-pool.ts';

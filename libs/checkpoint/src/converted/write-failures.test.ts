@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { writeFailed } from '@blip2/files';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { openCheckpoint } from '../open-checkpoint.ts';
-import { writeFailed } from '../pending-file.ts';
 import { randomTensorSource } from '../random-checkpoint.ts';
 import { saveCheckpoint } from '../save-checkpoint.ts';
 import { convertedWeights } from './converted-weights.ts';

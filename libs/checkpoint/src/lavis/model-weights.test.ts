@@ -2,9 +2,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { openPartWeights } from '@blip2/part';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { openPartWeights } from '../part-weights.ts';
 import { readTensor } from '../read-tensor.ts';
 import { tensorSource } from '../tensor-source.ts';
 import { writeSafetensors } from '../write-safetensors.ts';

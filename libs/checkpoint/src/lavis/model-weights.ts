@@ -1,8 +1,8 @@
+import { commonFolder } from '@blip2/files';
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 
 import { type Checkpoint, openCheckpoint } from '../open-checkpoint.ts';
 import { readTensor } from '../read-tensor.ts';
-import { commonFolder } from '../safe-path.ts';
 import { createTemporaryWeights } from '../temporary-weights.ts';
 import { type TensorSource, tensorSource } from '../tensor-source.ts';
 import { type CheckpointOrigin, checkpointOrigin, halfBias, lavisNameMap } from './lavis-names.ts';

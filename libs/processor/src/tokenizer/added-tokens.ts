@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from '../json-file.ts';
+import { isJsonObject, type JsonObject } from '@blip2/files';
+
 import { escapeRegExp, invalidTokenizer } from './components.ts';
 import { MAX_ADDED_TOKENS, MAX_TOKEN_ID, MAX_TOKEN_LENGTH } from './limits.ts';
 

@@ -1,4 +1,5 @@
-import type { JsonObject } from '../json-file.ts';
+import type { JsonObject } from '@blip2/files';
+
 import { NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
 
 /**

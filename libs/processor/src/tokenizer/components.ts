@@ -1,6 +1,6 @@
+import { isJsonObject, type JsonObject } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
-import { isJsonObject, type JsonObject } from '../json-file.ts';
 import { MAX_COMPONENTS, MAX_INSERTED_LENGTH } from './limits.ts';
 
 /**

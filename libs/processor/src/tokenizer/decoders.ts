@@ -1,4 +1,5 @@
-import type { JsonObject } from '../json-file.ts';
+import type { JsonObject } from '@blip2/files';
+
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 import { BYTE_CHARACTERS, metaspaceScheme } from './pre-tokenizers.ts';
 

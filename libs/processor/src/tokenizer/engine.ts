@@ -1,6 +1,6 @@
+import type { JsonObject } from '@blip2/files';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 
-import type { JsonObject } from '../json-file.ts';
 import type { TokenizerModel } from './vocabulary.ts';
 
 /** Words, as a pre-tokenizer gives them, to token ids. */

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from '../json-file.ts';
+import { isJsonObject, type JsonObject } from '@blip2/files';
+
 import { isTokenId } from './added-tokens.ts';
 import { componentsOf, invalidTokenizer } from './components.ts';
 import { MAX_TEMPLATE_TOKENS } from './limits.ts';

@@ -1,4 +1,5 @@
-import type { JsonObject } from '../json-file.ts';
+import type { JsonObject } from '@blip2/files';
+
 import { PUNCTUATION } from './bert-characters.ts';
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 

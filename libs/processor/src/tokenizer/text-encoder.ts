@@ -1,4 +1,5 @@
-import type { JsonObject } from '../json-file.ts';
+import type { JsonObject } from '@blip2/files';
+
 import { type AddedToken, createSplitter } from './added-tokens.ts';
 import { createEngine } from './engine.ts';
 import { createNormalizer } from './normalizers.ts';

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from '../json-file.ts';
+import { isJsonObject, type JsonObject } from '@blip2/files';
+
 import type { Side, SideDefaults } from './padding.ts';
 
 /** Where the names of special tokens stand, in `tokenizer_config.json` first, `special_tokens_map.json` second. */

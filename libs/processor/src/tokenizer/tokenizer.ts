@@ -1,9 +1,9 @@
 import { isAbsolute, join } from 'node:path';
 
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/checkpoint';
+import { type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
+import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import { Blip2Error, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 
-import { type JsonFileRules, type JsonObject, readJsonFile } from '../json-file.ts';
 import { readAddedTokens } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
 import { cleanUpText, createDecoder } from './decoders.ts';

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject } from '../json-file.ts';
+import { isJsonObject, type JsonObject } from '@blip2/files';
+
 import { isTokenId } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
 import { MAX_PIECE_LENGTH, MAX_TOKEN_ID, MAX_TOKEN_LENGTH, MAX_WORD_CHARACTERS } from './limits.ts';

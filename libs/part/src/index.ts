@@ -1,0 +1,13 @@
+export {
+  convertPartWeights,
+  createRandomPartWeights,
+  type InitializeTensor,
+  openPartWeights,
+  overlayPartWeights,
+  type PartWeights,
+  partWeights,
+  type RandomWeightsOptions,
+  savePartWeights,
+  torchDtype,
+  transformerInitializer,
+} from './part-weights.ts';

@@ -1,0 +1,96 @@
+/**
+ * Lint rules for what neither Prettier nor typescript-eslint checks: one dialect in every package.
+ * `docs/style.md` describes it.
+ */
+
+const DATA_CONSTRUCTORS = new Set(['Set', 'Map', 'RegExp']);
+
+/** Whether an initializer holds plain data: no call, no function, no state that grows. */
+function isData(node) {
+  switch (node?.type) {
+    case 'Literal':
+      return true;
+    case 'TemplateLiteral':
+      return node.expressions.every((part) => part.type === 'Identifier' || isData(part));
+    case 'UnaryExpression':
+      return isData(node.argument);
+    case 'BinaryExpression':
+      return isData(node.left) && isData(node.right);
+    case 'TSAsExpression':
+    case 'TSSatisfiesExpression':
+      return isData(node.expression);
+    case 'ArrayExpression':
+      return node.elements.length > 0 && node.elements.every(isData);
+    case 'ObjectExpression':
+      return (
+        node.properties.length > 0 &&
+        node.properties.every(
+          (property) => property.type === 'Property' && !property.shorthand && isData(property.value),
+        )
+      );
+    case 'NewExpression':
+      return DATA_CONSTRUCTORS.has(node.callee.name) && node.arguments.length > 0 && node.arguments.every(isData);
+    default:
+      return false;
+  }
+}
+
+const isPackageSource = (file) => file.includes('/src/') && !/\.(?:test|fixture)\.ts$/.test(file);
+
+/** Exported tables that users call by a camelCase name. */
+const NAMED_AS_FUNCTIONS = new Set(['generationOptions', 'entryKinds']);
+
+const moduleConstants = {
+  create: (context) => ({
+    'Program > VariableDeclaration, Program > ExportNamedDeclaration > VariableDeclaration'(declaration) {
+      if (declaration.kind !== 'const' || !isPackageSource(context.filename)) return;
+      for (const { id, init } of declaration.declarations) {
+        if (id.type !== 'Identifier' || !/^[a-z]/.test(id.name) || NAMED_AS_FUNCTIONS.has(id.name)) continue;
+        if (isData(init))
+          context.report({ node: id, message: `Module constant ${id.name} must be in SCREAMING_CASE.` });
+      }
+    },
+  }),
+};
+
+const privateMembers = {
+  create: (context) => ({
+    ':matches(PropertyDefinition, MethodDefinition)[accessibility="private"]'(node) {
+      context.report({ node, message: 'Private members must be written with #.' });
+    },
+  }),
+};
+
+const throws = {
+  create: (context) => ({
+    Program() {
+      for (const comment of context.sourceCode.getAllComments()) {
+        if (/\b(?:Fails|Rejects|Throws) with `/.test(comment.value))
+          context.report({ loc: comment.loc, message: 'Errors must be documented with a @throws tag.' });
+        else if (
+          comment.type === 'Block' &&
+          /(?<!^|\n)[^\n*\s][^\n]*@throws/.test(comment.value) &&
+          comment.value.includes('\n')
+        )
+          context.report({ loc: comment.loc, message: '@throws must begin a line of its own.' });
+      }
+    },
+  }),
+};
+
+const testNames = {
+  create: (context) => ({
+    'ImportDeclaration[source.value="vitest"] > ImportSpecifier[imported.name="it"]'(node) {
+      context.report({ node, message: 'Tests must be called test, not it.' });
+    },
+  }),
+};
+
+export const dialect = {
+  rules: {
+    'module-constants': moduleConstants,
+    'private-members': privateMembers,
+    throws,
+    'test-names': testNames,
+  },
+};
