@@ -3,7 +3,7 @@ import type { Sharp } from 'sharp';
 
 import { cmykToRgb } from './cmyk.ts';
 import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl } from './image-bytes.ts';
-import { imageFormat } from './image-format.ts';
+import { checkLoader, imageFormat } from './image-format.ts';
 import { loadSharp } from './load-sharp.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
 
@@ -30,8 +30,12 @@ export interface DecodeImageOptions {
  * PNG, WebP,
  * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey, palettes and CMYK expanded, first frame
  * only.
- * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow. A sharp instance keeps the limits it
- * was made with.
+ * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow.
+ * The format is told by the first bytes, and the decoder must recognise the same one. sharp's loader of SVG is blocked
+ * in
+ * the whole process when the first encoded image arrives (README, Limits). A sharp instance keeps the limits it was
+ * made
+ * with, and its format is not checked.
  * Codes: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `INVALID_ARGUMENT`.
  */
 export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
@@ -47,7 +51,11 @@ async function decode(source: ImageSource, maxPixels: number, options: DecodeIma
   const where = describe(source);
   if (isRgbImage(source)) return checkRgbImage(source, where);
   if (isRawImage(source)) return rawToRgb(source, where);
-  if (isSharp(source)) return pixelsOf(source, where);
+  if (isSharp(source)) {
+    return pixelsOf(source, where).catch((cause: unknown) => {
+      throw decodeError(cause, 'sharp', maxPixels, where);
+    });
+  }
   if (!isEncoded(source)) {
     throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', {
       expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance',
@@ -106,20 +114,21 @@ async function decodeBytes(
     autoOrient,
   });
   try {
-    const { width, height, space } = await image.metadata();
+    const { width, height, space, format: loader } = await image.metadata();
+    checkLoader(loader, format, where);
     checkPixels(width, height, maxPixels, where);
     return space === 'cmyk' ? await cmykPixelsOf(image) : await pixelsOf(image, where);
   } catch (cause) {
-    if (cause instanceof Blip2Error) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    if (reason.includes('exceeds pixel limit'))
-      throw tooLarge(`more than ${maxPixels} pixels`, maxPixels, where, cause);
-    throw new Blip2Error('INVALID_IMAGE', `The ${format} image cannot be decoded`, {
-      where,
-      got: reason.split('\n')[0] ?? reason,
-      cause,
-    });
+    throw decodeError(cause, format, maxPixels, where);
   }
+}
+
+function decodeError(cause: unknown, format: string, maxPixels: number, where: string): Blip2Error {
+  if (cause instanceof Blip2Error) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (reason.includes('exceeds pixel limit')) return tooLarge(`more than ${maxPixels} pixels`, maxPixels, where, cause);
+  const details = { where, got: reason.split('\n')[0] ?? reason, cause };
+  return new Blip2Error('INVALID_IMAGE', `The ${format} image cannot be decoded`, details);
 }
 
 async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {

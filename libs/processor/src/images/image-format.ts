@@ -1,10 +1,27 @@
 import { Blip2Error } from '@blip2/interfaces';
 
-/** The formats that are decoded; everything else that libvips could read (SVG, PDF, its own `.v`, …) is refused. */
+import { type FtypBox, hasFtyp, MAX_FTYP_SIZE, parseFtypBox } from './ftyp-box.ts';
+import { containsSvg, isMarkup } from './markup.ts';
+import { hasTiffDirectory, hasTiffSignature } from './tiff-header.ts';
+
+/** The formats that are decoded. Everything else that libvips could read (SVG, PDF, its own `.v`, …) is refused. */
 export const IMAGE_FORMATS = ['JPEG', 'PNG', 'WebP', 'GIF', 'TIFF', 'AVIF'] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
-/** Signatures, at the start of the file, of what people try and we refuse by name. */
+/** Start of the messages about a file of another format. */
+const EXPECTED = `image must be ${IMAGE_FORMATS.slice(0, -1).join(', ')} or ${IMAGE_FORMATS.at(-1)}`;
+
+/** The name that sharp's `metadata().format` has for the loader of a format. */
+const LOADERS: Readonly<Record<ImageFormat, string>> = {
+  JPEG: 'jpeg',
+  PNG: 'png',
+  WebP: 'webp',
+  GIF: 'gif',
+  TIFF: 'tiff',
+  AVIF: 'heif',
+};
+
+/** Signatures, at the start of the file, of common formats that are refused by name. */
 const REFUSED: readonly (readonly [name: string, signature: string])[] = [
   ['BMP', 'BM'],
   ['PDF', '%PDF'],
@@ -25,52 +42,68 @@ const REFUSED: readonly (readonly [name: string, signature: string])[] = [
   ['PNM', 'P5'],
   ['PNM', 'P6'],
 ];
-/** How far into a text an `<svg` is looked for; libvips itself looks at the first 1000 bytes. */
-const SVG_WINDOW = 1000;
+
 /** Brands of an ISO base media file whose images are AV1 (AVIF 1.1, section 6.3). */
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis']);
+/** Major brands by which libvips recognises HEIF (`heif_magic` in its heifload.c). It ignores compatible brands. */
+const HEIF_MAJOR_BRANDS: ReadonlySet<string> = new Set([
+  'avif',
+  'mif1',
+  'msf1',
+  'heic',
+  'heix',
+  'hevc',
+  'heim',
+  'heis',
+  'hevm',
+  'hevs',
+]);
 
 /**
- * Tells an encoded image's format from its first bytes, so that no decoder outside the list is ever reached.
- * `INVALID_IMAGE` for bytes that are no image, `UNSUPPORTED_IMAGE` for a known format that is not decoded.
+ * Tells an encoded image's format by its first bytes, before a decoder is called with them. No check here may accept
+ * what libvips' own check for that format rejects, or libvips would offer the bytes to its other loaders.
+ * @throws Blip2Error `INVALID_IMAGE` for bytes of no known image format, `UNSUPPORTED_IMAGE` for a known format that is
+ * not decoded.
  */
 export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
-  if (bytes.length === 0) throw new Blip2Error('INVALID_IMAGE', 'The image is empty (0 bytes)', { where });
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, SVG_WINDOW)).toString('latin1');
-  const format = decodedFormat(head);
-  if (format) return format;
-  const refused = refusedFormat(head);
-  if (refused)
-    throw new Blip2Error('UNSUPPORTED_IMAGE', `${refused} images are not decoded`, {
-      where,
-      fix: `Convert it to one of ${IMAGE_FORMATS.join(', ')}`,
-    });
-  throw new Blip2Error('INVALID_IMAGE', 'Not an image', {
-    where,
-    expected: IMAGE_FORMATS.join(', '),
-    got: `bytes that begin with ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`,
-  });
-}
-
-function decodedFormat(head: string): ImageFormat | undefined {
+  if (bytes.length === 0) throw new Blip2Error('INVALID_IMAGE', 'image must not be empty, got 0 bytes', { where });
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_FTYP_SIZE)).toString('latin1');
+  // First of all: markup must not pass as any format, whatever its comments contain.
+  if (isMarkup(head)) throw unsupported(containsSvg(head) ? 'SVG' : 'XML or HTML', where);
   if (head.startsWith('\xff\xd8\xff')) return 'JPEG';
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'PNG';
   if (head.startsWith('GIF87a') || head.startsWith('GIF89a')) return 'GIF';
   if (head.startsWith('RIFF') && head.startsWith('WEBP', 8)) return 'WebP';
-  if (/^(?:II[*+]\0|MM\0[*+])/.test(head)) return 'TIFF';
-  return brands(head).some((brand) => AVIF_BRANDS.has(brand)) ? 'AVIF' : undefined;
+  if (hasTiffSignature(head)) {
+    if (hasTiffDirectory(bytes)) return 'TIFF';
+    throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got TIFF without its first directory`, { where });
+  }
+  const refused = REFUSED.find(([, signature]) => head.startsWith(signature));
+  if (refused) throw unsupported(refused[0], where);
+  if (hasFtyp(head)) return isoMediaFormat(parseFtypBox(head), where);
+  if (containsSvg(head)) throw unsupported('SVG', where);
+  throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got bytes of no known image format`, { where });
 }
 
-function refusedFormat(head: string): string | undefined {
-  if (brands(head).length > 0) return 'HEIC and other ISO media';
-  if (/<svg[\s>:]/i.test(head) || /<!DOCTYPE\s+svg/i.test(head)) return 'SVG';
-  return REFUSED.find(([, signature]) => head.startsWith(signature))?.[0];
+/**
+ * Checks that the loader which libvips chose is that of the format which the signature says.
+ * @throws Blip2Error `UNSUPPORTED_IMAGE` for any other loader.
+ */
+export function checkLoader(loader: string, format: ImageFormat, where: string): void {
+  if (loader === LOADERS[format]) return;
+  throw unsupported(`a file that starts as ${format} and that the decoder recognises as ${loader}`, where);
 }
 
-/** The major and compatible brands of an ISO base media file; none for other files. */
-function brands(head: string): readonly string[] {
-  if (!head.startsWith('ftyp', 4)) return [];
-  const size = (head.charCodeAt(0) << 24) | (head.charCodeAt(1) << 16) | (head.charCodeAt(2) << 8) | head.charCodeAt(3);
-  const compatible = head.slice(16, Math.max(16, Math.min(size, head.length)));
-  return [head.slice(8, 12), ...(compatible.match(/[\s\S]{4}/g) ?? [])];
+function isoMediaFormat(box: FtypBox | undefined, where: string): 'AVIF' {
+  if (!box) throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got ISO media with an invalid ftyp box`, { where });
+  const { majorBrand, compatibleBrands } = box;
+  const isAvif = [majorBrand, ...compatibleBrands].some((brand) => AVIF_BRANDS.has(brand));
+  if (isAvif && HEIF_MAJOR_BRANDS.has(majorBrand)) return 'AVIF';
+  if (majorBrand === 'avis') throw unsupported('an AVIF image sequence', where);
+  throw unsupported(isAvif ? 'AVIF with another major brand' : 'HEIC or other ISO media', where);
+}
+
+function unsupported(got: string, where: string): Blip2Error {
+  const details = { where, fix: 'Convert it to one of these formats' };
+  return new Blip2Error('UNSUPPORTED_IMAGE', `${EXPECTED}, got ${got}`, details);
 }

@@ -1,0 +1,56 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { decodeImage } from './decode-image.ts';
+import { loadSharp } from './load-sharp.ts';
+import { SVG_FILES } from './svg-files.fixture.ts';
+
+/** A decoder that recognises every file as `loader`, and fails if pixels are asked for. */
+const decoder = { loader: '', toBuffer: vi.fn(() => Promise.reject(new Error('decoded'))) };
+vi.mock('./load-sharp.ts', () => {
+  const image = {
+    metadata: () => Promise.resolve({ width: 3, height: 2, space: 'srgb', format: decoder.loader }),
+    clone: () => image,
+    removeAlpha: () => image,
+    toColourspace: () => image,
+    raw: () => image,
+    toBuffer: () => decoder.toBuffer(),
+  };
+  return { loadSharp: vi.fn(() => Promise.resolve(() => image)) };
+});
+
+beforeEach(() => void vi.clearAllMocks());
+
+const signatures = [
+  ['JPEG', '\xff\xd8\xff\xe0', 'jpeg'],
+  ['PNG', '\x89PNG\r\n\x1a\n', 'png'],
+  ['WebP', 'RIFF\0\0\0\0WEBP', 'webp'],
+  ['GIF', 'GIF89a', 'gif'],
+  ['TIFF', `II*\0\x08\0\0\0\x01\0${'\0'.repeat(12)}`, 'tiff'],
+  ['AVIF', '\0\0\0\x10ftypavif\0\0\0\0', 'heif'],
+] as const;
+
+describe.each(signatures)('a file with the signature of %s', (format, signature, own) => {
+  const bytes = Buffer.from(signature, 'latin1');
+
+  const others = signatures.map(([, , loader]) => loader).filter((loader) => loader !== own);
+  const loaders = ['svg', 'pdf', 'magick', 'unknown', ...others];
+  test.each(loaders)('is not decoded if the decoder recognises it as %s', async (loader) => {
+    decoder.loader = loader;
+    const got = `got a file that starts as ${format} and that the decoder recognises as ${loader} (image bytes)`;
+    const message = expect.stringContaining(`image must be JPEG, PNG, WebP, GIF, TIFF or AVIF, ${got}`);
+    await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE', message });
+    expect(decoder.toBuffer).not.toHaveBeenCalled();
+  });
+
+  test('is decoded otherwise', async () => {
+    decoder.loader = own;
+    const message = expect.stringContaining('got decoded');
+    await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'INVALID_IMAGE', message });
+    expect(decoder.toBuffer).toHaveBeenCalledTimes(1);
+  });
+});
+
+test.each(SVG_FILES)('SVG as %s is refused before the decoder is loaded', async (_what, bytes) => {
+  await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE' });
+  expect(loadSharp).not.toHaveBeenCalled();
+});

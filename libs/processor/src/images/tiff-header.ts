@@ -1,0 +1,31 @@
+/** Byte counts of one kind of TIFF file: of its header, of a directory's entry count, and of one directory entry. */
+interface Layout {
+  readonly header: number;
+  readonly count: number;
+  readonly entry: number;
+}
+const CLASSIC: Layout = { header: 8, count: 2, entry: 12 };
+const BIG: Layout = { header: 16, count: 8, entry: 20 };
+
+/** Whether a file, given as latin1, starts with the signature of TIFF or BigTIFF in either byte order. */
+export function hasTiffSignature(head: string): boolean {
+  return /^(?:II[*+]\0|MM\0[*+])/.test(head);
+}
+
+/**
+ * Whether the header of a file with a TIFF signature points to a first directory within the file. libvips recognises
+ * TIFF by opening it, not by its signature: it would offer a file without a directory to the loaders that come next.
+ */
+export function hasTiffDirectory(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isLittle = bytes[0] === 0x49;
+  const isBig = bytes[isLittle ? 2 : 3] === 0x2b;
+  const { header, count, entry } = isBig ? BIG : CLASSIC;
+  if (view.byteLength < header) return false;
+  // BigTIFF: offsets have 8 bytes, then a constant zero.
+  if (isBig && (view.getUint16(4, isLittle) !== 8 || view.getUint16(6, isLittle) !== 0)) return false;
+  const offset = isBig ? Number(view.getBigUint64(8, isLittle)) : view.getUint32(4, isLittle);
+  if (offset < header || offset + count > view.byteLength) return false;
+  const entries = isBig ? Number(view.getBigUint64(offset, isLittle)) : view.getUint16(offset, isLittle);
+  return entries > 0 && offset + count + entries * entry <= view.byteLength;
+}
