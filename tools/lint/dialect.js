@@ -37,15 +37,21 @@ function isData(node) {
 
 const isPackageSource = (file) => file.includes('/src/') && !/\.(?:test|fixture)\.ts$/.test(file);
 
-/** Exported tables that users call by a camelCase name. */
-const NAMED_AS_FUNCTIONS = new Set(['generationOptions', 'entryKinds']);
+/** Data that is part of the public interface, where names are camelCase. */
+const PUBLIC_DATA = new Set([
+  'blip2QFormerLayout',
+  'captionPreset',
+  'entryKinds',
+  'generationOptions',
+  'instructBlipQFormerLayout',
+]);
 
 const moduleConstants = {
   create: (context) => ({
     'Program > VariableDeclaration, Program > ExportNamedDeclaration > VariableDeclaration'(declaration) {
       if (declaration.kind !== 'const' || !isPackageSource(context.filename)) return;
       for (const { id, init } of declaration.declarations) {
-        if (id.type !== 'Identifier' || !/^[a-z]/.test(id.name) || NAMED_AS_FUNCTIONS.has(id.name)) continue;
+        if (id.type !== 'Identifier' || !/^[a-z]/.test(id.name) || PUBLIC_DATA.has(id.name)) continue;
         if (isData(init))
           context.report({ node: id, message: `Module constant ${id.name} must be in SCREAMING_CASE.` });
       }

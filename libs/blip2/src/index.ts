@@ -80,7 +80,7 @@ export type {
   ZeroShotOptions,
 } from './pipelines/zero-shot-image-classification.ts';
 export { type PlannedFile, plannedFiles } from './planned-weights.ts';
-export { CAPTION_PRESET, shortAnswerPreset } from './presets.ts';
+export { captionPreset, shortAnswerPreset } from './presets.ts';
 export {
   bareQuestion,
   chatPrompt,

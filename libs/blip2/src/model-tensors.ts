@@ -1,7 +1,7 @@
 import { languageTensors } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import {
-  INSTRUCTBLIP_QFORMER_LAYOUT,
+  instructBlipQFormerLayout,
   languageProjectionTensors,
   qformerTensors,
   textEmbeddingsTensors,
@@ -18,7 +18,7 @@ export function modelTensors({
   textConfig,
   numQueryTokens,
 }: ModelConfig): RecordedWeight[] {
-  const { qformer, embeddings, norm } = INSTRUCTBLIP_QFORMER_LAYOUT;
+  const { qformer, embeddings, norm } = instructBlipQFormerLayout;
   const size = {
     inFeatures: qformerConfig.hiddenSize,
     outFeatures: textConfig.modelType === 't5' ? textConfig.dModel : textConfig.hiddenSize,

@@ -1,7 +1,7 @@
 import type { PlannedWeight, PrecisionChoice, WeightStore } from '@blip2/interfaces';
 import { planLanguage } from '@blip2/language';
 import { partWeights } from '@blip2/part';
-import { BLIP2_QFORMER_LAYOUT, INSTRUCTBLIP_QFORMER_LAYOUT, planQFormer } from '@blip2/qformer';
+import { blip2QFormerLayout, instructBlipQFormerLayout, planQFormer } from '@blip2/qformer';
 import { planVision } from '@blip2/vision';
 
 import type { ModelConfig } from './model-config.ts';
@@ -24,11 +24,7 @@ export function plannedFiles(config: ModelConfig, store: WeightStore, dtype: Pre
   const { visionConfig, qformerConfig, textConfig } = config;
   const hasLanguageModel = [...store.tensors.keys()].some((name) => name.startsWith('language_model.'));
   const layout =
-    config.modelType === 'instructblip'
-      ? INSTRUCTBLIP_QFORMER_LAYOUT
-      : hasLanguageModel
-        ? undefined
-        : BLIP2_QFORMER_LAYOUT;
+    config.modelType === 'instructblip' ? instructBlipQFormerLayout : hasLanguageModel ? undefined : blip2QFormerLayout;
   const file = (part: PlannedFile['part'], weights: readonly PlannedWeight[] | undefined): PlannedFile[] =>
     weights ? [{ part, weights }] : [];
   return [

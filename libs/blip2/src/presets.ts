@@ -6,7 +6,7 @@ import { shortAnswerPrompt } from './prompt-templates.ts';
  * the result does not repeat.
  * `blip2.caption(image, captionPreset)`. Source: LAVIS `caption_coco_eval` configurations.
  */
-export const CAPTION_PRESET: Pick<CaptionOptions, 'prompt' | 'numBeams' | 'minNewTokens' | 'maxNewTokens'> = {
+export const captionPreset: Pick<CaptionOptions, 'prompt' | 'numBeams' | 'minNewTokens' | 'maxNewTokens'> = {
   prompt: 'a photo of',
   numBeams: 5,
   minNewTokens: 8,

@@ -43,9 +43,9 @@ export {
   retrievalProjectionTensors,
 } from './retrieval-heads-graph.ts';
 export {
-  BLIP2_QFORMER_LAYOUT,
+  blip2QFormerLayout,
   createTextConditionedQFormer,
-  INSTRUCTBLIP_QFORMER_LAYOUT,
+  instructBlipQFormerLayout,
   type QFormerLayout,
   type QFormerReadInputs,
   type QFormerTextInputs,

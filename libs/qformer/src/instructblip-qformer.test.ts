@@ -11,11 +11,7 @@ import { describe, expect, test } from 'vitest';
 
 import { qformerTensors } from './graph.ts';
 import { LanguageProjection } from './language-projection.ts';
-import {
-  BLIP2_QFORMER_LAYOUT,
-  INSTRUCTBLIP_QFORMER_LAYOUT,
-  TextConditionedQFormer,
-} from './text-conditioned-qformer.ts';
+import { blip2QFormerLayout, instructBlipQFormerLayout, TextConditionedQFormer } from './text-conditioned-qformer.ts';
 import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
@@ -32,7 +28,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
   test('finds every tensor where the family has it', async () => {
     const { tensors } = await openCheckpoint(folder);
     const config = Blip2QFormerConfig.fromJson(await readConfig(folder));
-    const { qformer, embeddings, norm } = INSTRUCTBLIP_QFORMER_LAYOUT;
+    const { qformer, embeddings, norm } = instructBlipQFormerLayout;
     const expected = [
       ...textEmbeddingsTensors(config, embeddings),
       ...qformerTensors(config, qformer, { norm, text: true }),
@@ -46,7 +42,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
   test('needs the layout of its family', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(folder, {
       threads: 1,
-      layout: BLIP2_QFORMER_LAYOUT,
+      layout: blip2QFormerLayout,
     });
     const patches = {
       type: 'float32',

@@ -10,9 +10,9 @@ import { Blip2QFormerModel } from './blip2-qformer-model.ts';
 import { qformerTensors } from './graph.ts';
 import { MatchingHead, RetrievalProjection } from './retrieval-heads.ts';
 import {
-  BLIP2_QFORMER_LAYOUT,
+  blip2QFormerLayout,
   createTextConditionedQFormer,
-  INSTRUCTBLIP_QFORMER_LAYOUT,
+  instructBlipQFormerLayout,
   type QFormerLayout,
   TextConditionedQFormer,
 } from './text-conditioned-qformer.ts';
@@ -98,8 +98,8 @@ describe('a Q-Former that reads text', () => {
       maxPositionEmbeddings: 9,
       vocabSize: 20,
     });
-    await using own = await constantQFormer(config, BLIP2_QFORMER_LAYOUT);
-    await using instruct = await constantQFormer(config, INSTRUCTBLIP_QFORMER_LAYOUT);
+    await using own = await constantQFormer(config, blip2QFormerLayout);
+    await using instruct = await constantQFormer(config, instructBlipQFormerLayout);
     const text = { inputIds: [[1, 2, 3]], attentionMask: [[1, 1, 1]] };
     const result = await instruct.query(random(1, 4, 10), text);
     expect(result).toEqual(await own.query(random(1, 4, 10), text));

@@ -76,9 +76,9 @@ export interface QFormerLayout {
 }
 
 /** BLIP-2's retrieval checkpoints. */
-export const BLIP2_QFORMER_LAYOUT: QFormerLayout = { qformer: 'qformer', embeddings: 'embeddings', norm: 'layernorm' };
+export const blip2QFormerLayout: QFormerLayout = { qformer: 'qformer', embeddings: 'embeddings', norm: 'layernorm' };
 /** InstructBLIP's, where the embeddings are the Q-Former's own. */
-export const INSTRUCTBLIP_QFORMER_LAYOUT: QFormerLayout = {
+export const instructBlipQFormerLayout: QFormerLayout = {
   qformer: 'qformer',
   embeddings: 'qformer.embeddings',
   norm: 'embeddings.layernorm',
@@ -97,7 +97,7 @@ export interface TextConditionedQFormerParts {
 
 /** Puts a Q-Former with text together. Nothing is loaded before it is used. */
 export function createTextConditionedQFormer(
-  { config, queryTokens, weights, embeddingWeights, norm = BLIP2_QFORMER_LAYOUT.norm }: TextConditionedQFormerParts,
+  { config, queryTokens, weights, embeddingWeights, norm = blip2QFormerLayout.norm }: TextConditionedQFormerParts,
   options: PartOptions = {},
 ): TextConditionedQFormer {
   const sessions = lazySessions('Q-Former', options);
@@ -208,7 +208,7 @@ async function fromPretrained(
   const folder = await resolveSource(source, options);
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
   const layout =
-    givenLayout ?? (config.modelType === 'instructblip_qformer' ? INSTRUCTBLIP_QFORMER_LAYOUT : BLIP2_QFORMER_LAYOUT);
+    givenLayout ?? (config.modelType === 'instructblip_qformer' ? instructBlipQFormerLayout : blip2QFormerLayout);
   const weights = await openPartWeights(folder, layout.qformer);
   const queryTokens = await readQueryTokens(weights, config);
   const plan = planQFormer(config, weights, options.dtype, { norm: layout.norm, text: true });

@@ -5,7 +5,7 @@ import { pseudoRandom } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { type AnswerOptions, Blip2 } from '../blip2.ts';
-import { CAPTION_PRESET, shortAnswerPreset } from '../presets.ts';
+import { captionPreset, shortAnswerPreset } from '../presets.ts';
 import { questionPrompt } from '../prompt-templates.ts';
 
 const root = join(import.meta.dirname, '../../../..');
@@ -88,7 +88,7 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
 
   test('presets write what their options say', async () => {
     const [image] = randomBatch(1).map((row) => row.image);
-    const caption = await blip2.caption(image!, CAPTION_PRESET);
+    const caption = await blip2.caption(image!, captionPreset);
     expect(caption.tokenIds.length).toBeGreaterThanOrEqual(8);
     expect(caption.tokenIds.length).toBeLessThanOrEqual(30);
     expect(caption.text).not.toContain('a photo of');
