@@ -30,10 +30,8 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 function isBadUsage({ code, details }: Blip2Error): boolean {
   if (code === 'INVALID_ARGUMENT' || code === 'UNKNOWN_OPTION') return true;
-  // With another place it is a file that is of this kind, without one it is what `--dtype` or `--device` asks for.
-  return (
-    (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && /^(?:--)?dtype\b|^$/.test(details.where ?? '')
-  );
+  // Without an argument it is a file that holds this type, not an option that asks for it.
+  return (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && details.argument !== undefined;
 }
 
 /** `CODE: message`, and with `verbose` the stack of the error and of its causes. */

@@ -81,6 +81,7 @@ function precisionsByPart(
   const unknown = Object.keys(dtype).find((name) => !Object.hasOwn(PARTS, name));
   if (unknown !== undefined)
     throw new Blip2Error('UNSUPPORTED_DTYPE', 'There is no such part', {
+      argument: 'dtype',
       where: 'dtype',
       expected: Object.keys(PARTS).join(', '),
       got: unknown,

@@ -1,5 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 
+import { show } from './json.ts';
+
 /** Attention splits its width into heads of equal size. */
 export function requireWholeHeads(width: number, heads: number, where: string): void {
   if (width % heads === 0) return;
@@ -11,10 +13,11 @@ export function requireWholeHeads(width: number, heads: number, where: string): 
 }
 
 /** A configuration of another model family, named together with those that are supported. */
-export function unsupportedModelType(got: string, supported: readonly string[], where: string): Blip2Error {
+export function unsupportedModelType(found: unknown, supported: readonly string[], where: string): Blip2Error {
   return new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The model type is not supported', {
     expected: supported.length === 1 ? `${supported[0]}` : `one of ${supported.join(', ')}`,
-    got,
+    got: show(found),
     where,
+    ...(typeof found === 'string' && { subject: found }),
   });
 }

@@ -35,7 +35,7 @@ export function partOf(
 export function requireModelType(json: JsonObject, supported: readonly string[], where: string): void {
   const found = ownValue(json, 'model_type');
   if (found === undefined || (typeof found === 'string' && supported.includes(found))) return;
-  throw unsupportedModelType(show(found), supported, `${where}.model_type`);
+  throw unsupportedModelType(found, supported, `${where}.model_type`);
 }
 
 /**

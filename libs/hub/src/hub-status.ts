@@ -61,7 +61,7 @@ export function failedStatus(response: Response, { settings }: HubSession, { id,
     throw new Blip2Error(
       'NOT_FOUND',
       reason === 'EntryNotFound' ? 'The repository has no such file' : 'The hub has no such repository',
-      { where: reason === 'EntryNotFound' ? where : id, fix },
+      reason === 'EntryNotFound' ? { where, fix } : { where: id, subject: id, fix },
     );
   }
   if (status === 403)

@@ -44,8 +44,7 @@ async function resolve(source: string, options: ResolveOptions = {}, download: S
 
 /** Whoever meant a folder is told that there is none. */
 function asNoFolder(error: unknown, source: string): unknown {
-  if (!(error instanceof Blip2Error) || error.details.where !== source) return error;
-  if (error.code === 'NOT_FOUND' && error.details.got === undefined)
+  if (error instanceof Blip2Error && error.code === 'NOT_FOUND' && error.details.subject === source)
     return new Blip2Error('NOT_FOUND', 'There is no such folder, and the hub has no such repository', {
       ...error.details,
       cause: error,

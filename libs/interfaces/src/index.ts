@@ -1,4 +1,5 @@
-export { Blip2Error, type ErrorCode, type ErrorDetails } from './errors.ts';
+export { defined } from './defined.ts';
+export { type ArgumentDetails, Blip2Error, type ErrorCode, type ErrorDetails, mustBe } from './errors.ts';
 export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
 export {
   type GenerationOption,
@@ -23,6 +24,7 @@ export {
   VisionEncoder,
 } from './parts.ts';
 export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
+export { concatPositions, onesMask, pickRows, repeatRow, slicePositions, stackRows } from './rows.ts';
 export type { ActivationBits, GraphTarget, OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
 export {
   type Axis,

@@ -49,6 +49,7 @@ export function expectTokens(ids: readonly TokenIds[], vocabSize: number): void 
   if (unknown === undefined) return;
   throw new Blip2Error('INVALID_ARGUMENT', 'There is no such token', {
     where: 'inputIds',
+    argument: 'inputIds',
     expected: `0 to ${vocabSize - 1}`,
     got: String(unknown),
     fix: 'Use the tokenizer of the same checkpoint',

@@ -30,6 +30,7 @@ export function expectPrecision(name: string, where = 'dtype'): PrecisionChoice 
   const names = Object.keys(PRECISIONS).join(', ');
   throw new Blip2Error('UNSUPPORTED_DTYPE', 'This precision is not offered', {
     where,
+    argument: 'dtype',
     expected: names,
     got: String(name),
     fix: (Object.hasOwn(ELSEWHERE, name) && ELSEWHERE[name]) || `Use one of ${names}`,

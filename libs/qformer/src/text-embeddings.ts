@@ -40,6 +40,7 @@ function expectBelow(ids: BigInt64Array, limit: number, where: string): void {
   if (wrong !== undefined)
     throw new Blip2Error('INVALID_ARGUMENT', 'The table has no such row', {
       where,
+      argument: where,
       expected: `0 to ${limit - 1}`,
       got: String(wrong),
     });

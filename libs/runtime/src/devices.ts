@@ -67,6 +67,7 @@ async function askDevice(
   const backend = backends.find(({ name }) => name === device);
   if (!backend)
     throw new Blip2Error('UNSUPPORTED_DEVICE', 'onnxruntime has no such device here', {
+      argument: 'device',
       expected,
       got: device,
       fix: 'Use device cpu',
@@ -74,6 +75,7 @@ async function askDevice(
   if (!isHere(device, backend.bundled)) {
     // The runtime itself would print a line of its log besides failing.
     throw new Blip2Error('UNSUPPORTED_DEVICE', 'The library of this device is not installed', {
+      argument: 'device',
       expected,
       got: device,
       fix: INSTALL[device] ?? 'Use device cpu',
@@ -92,6 +94,7 @@ async function expectSession(runtime: DeviceRuntime, device: string): Promise<vo
   } catch (cause) {
     const got = cause instanceof Error ? cause.message.trim() : String(cause);
     throw new Blip2Error('UNSUPPORTED_DEVICE', `No graph loads on the device ${device} of this machine`, {
+      argument: 'device',
       expected: CPU,
       got,
       fix: 'Check the driver and the libraries of the device, or use device cpu',

@@ -19,7 +19,7 @@ const MAX_CAUSES = 8;
 const nativeErrors: ReadonlyMap<string, new (message: string) => Error> = new Map(
   [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map((type) => [type.name, type]),
 );
-const DETAIL_NAMES = ['expected', 'got', 'where', 'fix'] as const;
+const DETAIL_NAMES = ['expected', 'got', 'where', 'fix', 'argument', 'subject'] as const;
 
 /** True for every object that may be thrown as an error, of this realm or another. */
 export function isError(value: unknown): value is Error {

@@ -32,5 +32,9 @@ export function rowsTensor(
 
 function wholeNumber(entry: number, where: string): bigint {
   if (Number.isSafeInteger(entry)) return BigInt(entry);
-  throw new Blip2Error('INVALID_ARGUMENT', 'Ids and masks are whole numbers', { where, got: String(entry) });
+  throw new Blip2Error('INVALID_ARGUMENT', 'Ids and masks are whole numbers', {
+    where,
+    argument: where,
+    got: String(entry),
+  });
 }

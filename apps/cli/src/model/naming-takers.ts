@@ -9,7 +9,7 @@ export async function namingTakers<T>(loading: Promise<T>): Promise<T> {
     const isInstructed =
       cause instanceof Blip2Error &&
       cause.code === 'UNSUPPORTED_ARCHITECTURE' &&
-      cause.details.got?.includes('instructblip');
+      cause.details.subject?.startsWith('instructblip');
     if (!isInstructed) throw cause;
     throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The command does not read checkpoints of InstructBLIP', {
       ...(cause.details.where !== undefined && { where: cause.details.where }),

@@ -15,6 +15,7 @@ export function dtypeOption(text: string | undefined): { readonly dtype?: Dtype 
     if (part === '' || precision === '' || rest.length > 0) {
       throw new Blip2Error('UNSUPPORTED_DTYPE', 'This names no precision of a part', {
         where: '--dtype',
+        argument: 'dtype',
         expected: 'part=precision,…',
         got: entry,
         fix: 'For example --dtype vision=int8,language=q4',

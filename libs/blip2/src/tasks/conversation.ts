@@ -185,7 +185,7 @@ function expectFree(isBusy: boolean): void {
 
 /** What refuses a prompt as too long speaks of prompts; here the history is to blame. */
 function outgrown(error: unknown): unknown {
-  if (!(error instanceof Blip2Error) || (error.code !== 'SEQUENCE_TOO_LONG' && error.details.where !== 'maxLength'))
+  if (!(error instanceof Blip2Error) || (error.code !== 'SEQUENCE_TOO_LONG' && error.details.argument !== 'maxLength'))
     return error;
   const { expected, got } = error.details;
   return new Blip2Error(

@@ -12,7 +12,7 @@ export function expectKnown(rows: readonly TokenIds[], vocabularySize: number): 
 
 /** The same, of what a part says that keeps the size of its vocabulary to itself. */
 export function asUnknownToken(error: unknown): unknown {
-  if (!(error instanceof Blip2Error) || error.code !== 'INVALID_ARGUMENT' || error.details.where !== 'inputIds')
+  if (!(error instanceof Blip2Error) || error.code !== 'INVALID_ARGUMENT' || error.details.argument !== 'inputIds')
     return error;
   const { expected, got } = error.details;
   return unknownToken({ ...(expected !== undefined && { expected }), ...(got !== undefined && { got }), cause: error });

@@ -26,6 +26,7 @@ export function resolveLengths(options: GenerationOptions, promptLength: number,
   if (wanted <= promptLength) {
     throw new Blip2Error('INVALID_ARGUMENT', `Input length is ${promptLength}, but maxLength is set to ${wanted}`, {
       where: 'maxLength',
+      argument: 'maxLength',
       fix: 'Raise maxLength or, better, set maxNewTokens',
     });
   }
