@@ -15,7 +15,10 @@ export interface OnnxModel<S extends Signature = Signature> {
   readonly prepack?: 'onLoad' | 'afterFirstRun';
   /** Written as the runtime's kernels want it: its own optimizer would find nothing, and need not look. */
   readonly optimized?: true;
-  /** Absolute path of a folder in which these laid-out weights may be kept for the next time; it need not exist. */
+  /**
+   * Absolute path of a folder in which prepacked weights may be kept for the next load; it need not exist. They are
+   * kept only if a session over them returns bit by bit what the session returned that it replaces.
+   */
   readonly packedFolder?: string;
   /** @param target What the machine that is to load it asks for. */
   serialize(target?: GraphTarget): Uint8Array;

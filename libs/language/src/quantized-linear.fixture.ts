@@ -142,13 +142,16 @@ export interface RunOptions {
   readonly after?: string;
 }
 
-/** The results of two runs of a session. */
-export async function twoRuns(
+/** A session over the layer, and what it makes of a matrix. */
+export interface LoadedLayer extends AsyncDisposable {
+  run(x: Float32Array): Promise<Float32Array>;
+}
+
+export async function loadLayer(
   { store }: Case,
-  x: Float32Array,
   [out, inner]: Shape,
   { activationBits, after = 'linear' }: RunOptions = {},
-): Promise<[Float32Array, Float32Array]> {
+): Promise<LoadedLayer> {
   const signature = {
     inputs: { x: f32('batch', 'positions', inner) },
     outputs: { y: f32('batch', 'positions', out) },
@@ -158,10 +161,25 @@ export async function twoRuns(
   }));
   const asked: OnnxModel<typeof signature> =
     activationBits === undefined ? model : { ...model, serialize: () => model.serialize({ activationBits }) };
-  await using session = await createSession(asked, { threads: 1 });
-  const result = async (): Promise<Float32Array> =>
-    (await session.run({ x: { type: 'float32', dims: [1, x.length / inner, inner], data: x } })).y.data;
-  return [await result(), await result()];
+  const session = await createSession(asked, { threads: 1 });
+  return {
+    async run(x) {
+      const { y } = await session.run({ x: { type: 'float32', dims: [1, x.length / inner, inner], data: x } });
+      return y.data;
+    },
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
+
+/** The results of two runs of a session. */
+export async function twoRuns(
+  layer: Case,
+  x: Float32Array,
+  shape: Shape,
+  options: RunOptions = {},
+): Promise<[Float32Array, Float32Array]> {
+  await using loaded = await loadLayer(layer, shape, options);
+  return [await loaded.run(x), await loaded.run(x)];
 }
 
 /** The result of two runs, which agree. */

@@ -10,15 +10,15 @@ import {
 } from '@blip2/interfaces';
 
 import { expectDevice } from './devices.ts';
-import { externalBytes } from './external-bytes.ts';
 import {
   loadOnnxRuntime,
   type OnnxRuntime,
   type OnnxRuntimeSession,
   type OnnxRuntimeSessionOptions,
 } from './onnx-runtime.ts';
-import { packedLater, type RunnableSession } from './packed-later.ts';
-import { findPacked, keepPacked, PACKED_GRAPH, PACKED_WEIGHTS, packedFolder } from './packed-weights.ts';
+import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from './prepacked/prepacked-files.ts';
+import { openPrepacked } from './prepacked/prepacked-session.ts';
+import type { RunnableSession } from './prepacked/recorded-run.ts';
 import { hasExactByteProducts } from './processor-features.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
@@ -62,57 +62,40 @@ const SPIN_MICROSECONDS = '1000';
 
 async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions): Promise<RunnableSession> {
   const graph = model.serialize({ activationBits: hasExactByteProducts() ? 8 : 7 });
-  const open = (prepack: boolean, packed?: string): Promise<OnnxRuntimeSession> =>
-    runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, packed)).catch((cause: unknown) => {
+  const open = (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
+    runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch((cause: unknown) => {
       throw sessionFailed(model, 'The runtime could not load a graph', cause);
     });
-  // Another device lays weights out in another way, or not at all.
+  // Another device has other layouts, or none.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
-  const packed = (): Promise<OnnxRuntimeSession> =>
-    openKept(runtime, model, options, graph, (kept) => open(true, kept));
-  return model.prepack === 'onLoad' ? packed() : packedLater({ packed, plain: () => open(false) });
+  return openPrepacked(model.prepack, prepackedFiles(model, graph), {
+    plain: () => open(false),
+    prepacked: (folder) => open(true, folder),
+    saved: (kept) => runtime.InferenceSession.create(kept, savedOptions(options)),
+    copy: ({ type, data, dims }) => new runtime.Tensor(type, data.slice() as never, dims),
+  });
 }
 
-/**
- * A session with weights laid out, which are kept for the next time if the model says where. `open` is told where to
- * write them.
- */
-async function openKept(
-  runtime: OnnxRuntime,
-  model: OnnxModel,
-  options: SessionOptions,
-  graph: Uint8Array,
-  open: (packed?: string) => Promise<OnnxRuntimeSession>,
-): Promise<OnnxRuntimeSession> {
-  if (model.packedFolder === undefined) return open();
-  const folder = packedFolder(model, model.packedFolder, graph);
-  const packed = await findPacked(folder);
-  const ready =
-    packed === undefined
-      ? undefined
-      : await runtime.InferenceSession.create(packed, packedOptions(options)).catch(() => undefined);
-  return ready ?? keepPacked(folder, externalBytes(graph), open);
-}
-
+/** With a folder, the session writes its graph and its prepacked weights into it. */
 function sessionOptions(
   model: OnnxModel,
   options: SessionOptions,
   prepack: boolean,
-  packed: string | undefined,
+  folder: string | undefined,
 ): OnnxRuntimeSessionOptions {
   return {
     ...commonOptions(options),
     ...(model.optimized && { graphOptimizationLevel: 'disabled' }),
-    ...(packed !== undefined && { optimizedModelFilePath: join(packed, PACKED_GRAPH) }),
+    ...(folder !== undefined && { optimizedModelFilePath: join(folder, PREPACKED_GRAPH) }),
     // Names of the runtime's `session.*` settings.
     extra: {
       session: {
         'intra_op.spin_duration_us': SPIN_MICROSECONDS,
         ...(!prepack && { disable_prepacking: '1' }),
         ...(model.weightsFolder !== undefined && { model_external_initializers_file_folder_path: model.weightsFolder }),
-        ...(packed !== undefined && {
+        ...(folder !== undefined && {
           save_external_prepacked_constant_initializers: '1',
-          optimized_model_external_initializers_file_name: PACKED_WEIGHTS,
+          optimized_model_external_initializers_file_name: PREPACKED_WEIGHTS,
           optimized_model_external_initializers_min_size_in_bytes: '1024',
         }),
       },
@@ -121,7 +104,7 @@ function sessionOptions(
 }
 
 /** For a graph that has been through the runtime before: it is not optimized twice. */
-function packedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
+function savedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
   return {
     ...commonOptions(options),
     graphOptimizationLevel: 'disabled',

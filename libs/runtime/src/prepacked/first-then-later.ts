@@ -1,0 +1,54 @@
+import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import { type RecordedRun, recordedRun, type RunnableSession } from './recorded-run.ts';
+
+export interface Stages {
+  /** Makes the first run. */
+  readonly first: RunnableSession;
+  /** Copies tensors, if the first run is to be recorded. */
+  readonly record?: ((tensor: OnnxRuntimeTensor) => OnnxRuntimeTensor) | undefined;
+  /** Opens the session of all other runs, once the first one has been released: no weight is in memory twice. */
+  later(recorded: RecordedRun | undefined): Promise<RunnableSession>;
+  /** Is called after the release of a session that made one run or none. */
+  ended?(recorded: RecordedRun | undefined): Promise<void>;
+}
+
+/** A session whose first run is made by one session of the runtime, and all others by another one. */
+export function firstThenLater({ first, record, later, ended }: Stages): RunnableSession {
+  let firstRun: Promise<unknown> | undefined;
+  let recorded: RecordedRun | undefined;
+  let replaced: Promise<RunnableSession> | undefined;
+  const runFirst = async (feeds: Parameters<RunnableSession['run']>[0]): ReturnType<RunnableSession['run']> => {
+    if (!record) return first.run(feeds);
+    const { returned, ...run } = await recordedRun(first, feeds, record);
+    recorded = run;
+    return returned;
+  };
+  const releaseFirst = async (): Promise<void> => {
+    await firstRun?.catch(() => undefined);
+    await first.release();
+  };
+  const replace = async (): Promise<RunnableSession> => {
+    await releaseFirst();
+    return later(recorded);
+  };
+  return {
+    async run(feeds) {
+      if (!firstRun) {
+        const run = runFirst(feeds);
+        firstRun = run;
+        return run;
+      }
+      replaced ??= replace();
+      return (await replaced).run(feeds);
+    },
+    async release() {
+      if (replaced) {
+        // If it could not be opened, there is nothing to release.
+        const session = await replaced.catch(() => undefined);
+        return session?.release();
+      }
+      await releaseFirst();
+      await ended?.(recorded);
+    },
+  };
+}
