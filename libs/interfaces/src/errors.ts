@@ -29,7 +29,9 @@ export type ErrorCode =
   | 'INVALID_STATE'
   | 'NOT_CONFORMING';
 
-/** Details of an error: prose for people (`expected`, `got`, `where`, `fix`), data for programs (`argument`, `subject`). */
+/**
+ * Details of an error: prose for people (`expected`, `got`, `where`, `fix`), data for programs (`argument`, `subject`).
+ */
 export interface ErrorDetails {
   readonly expected?: string;
   readonly got?: string;

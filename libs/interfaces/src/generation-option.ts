@@ -31,8 +31,8 @@ export interface GenerationOption {
   /** Value used if the option is absent. Absent itself if that depends on the model or the option is then off. */
   readonly default?: number | boolean;
   /**
-   * The option has no effect unless this one is set. Setting it alone is not an error, because presets do. Source:
-   * the warnings of HF's `GenerationConfig.validate`.
+   * The option has no effect unless this one is set. Setting it alone is not an error, because presets do. Source: the
+   * warnings of HF's `GenerationConfig.validate`.
    */
   readonly needs?: 'doSample' | 'numBeams';
   /** Shown in command-line help; equal to the doc comment in `GenerationOptions`. */

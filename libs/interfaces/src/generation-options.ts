@@ -7,8 +7,8 @@ export type SequenceBias = readonly [ids: TokenIds, bias: number];
 export type LengthDecay = readonly [start: number, factor: number];
 
 /**
- * How tokens are selected and when generation stops. Names and meanings are those of Hugging Face Transformers (HF),
- * in camel case. Defaults are in `generationOptions`.
+ * How tokens are selected and when generation stops. Names and meanings are those of Hugging Face Transformers (HF), in
+ * camel case. Defaults are in `generationOptions`.
  *
  * Written out rather than derived from that table: a mapped type would have neither the member documentation of the API
  * reference nor hints in editors, and the table would have to be published as one literal type. The compiler checks

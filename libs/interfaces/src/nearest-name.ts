@@ -2,9 +2,9 @@
 const LARGEST_SHARE_OF_EDITS = 0.45;
 
 /**
- * Finds the name most similar to a misspelt one, for the `fix` of an error; `undefined` if none is similar. Ignores case,
- * dashes and underscores. Shared by all layers that report unknown names, so it is kept here, next to the error class,
- * although this package otherwise contains types.
+ * Finds the name most similar to a misspelt one, for the `fix` of an error; `undefined` if none is similar. Ignores
+ * case, dashes and underscores. Shared by all layers that report unknown names, so it is kept here, next to the error
+ * class, although this package otherwise contains types.
  */
 export function nearestName(wrong: string, names: readonly string[]): string | undefined {
   const given = letters(wrong);
