@@ -7,7 +7,9 @@ export type Random = () => number;
  * on when other rows end.
  */
 export function createRandom(seed: number, stream: number): Random {
-  const next = xoshiro128StarStar(splitmix32(Math.imul(stream, 0x9e3779b1) ^ seed));
+  const fill = splitmix32(Math.imul(stream, 0x9e3779b1) ^ seed);
+  const state = Uint32Array.from([fill(), fill(), fill(), fill()]);
+  const next = (): number => xoshiro128StarStar(state);
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) * 2 ** -53;
 }
 
@@ -27,19 +29,17 @@ function splitmix32(seed: number): () => number {
   };
 }
 
-function xoshiro128StarStar(fill: () => number): () => number {
-  let [first, second, third, fourth] = [fill(), fill(), fill(), fill()];
-  return () => {
-    const result = Math.imul(rotateLeft(Math.imul(second, 5), 7), 9) >>> 0;
-    const shifted = second << 9;
-    third ^= first;
-    fourth ^= second;
-    second ^= third;
-    first ^= fourth;
-    third ^= shifted;
-    fourth = rotateLeft(fourth, 11);
-    return result;
-  };
+function xoshiro128StarStar(state: Uint32Array): number {
+  const first = state[0] ?? 0;
+  const second = state[1] ?? 0;
+  const result = Math.imul(rotateLeft(Math.imul(second, 5), 7), 9) >>> 0;
+  const third = (state[2] ?? 0) ^ first;
+  const fourth = (state[3] ?? 0) ^ second;
+  state[0] = first ^ fourth;
+  state[1] = second ^ third;
+  state[2] = third ^ (second << 9);
+  state[3] = rotateLeft(fourth, 11);
+  return result;
 }
 
 function rotateLeft(value: number, bits: number): number {

@@ -1,16 +1,15 @@
 /*
- * The character classes of BERT's text clean-up as the Rust library (tokenizers 0.23.2) has them. It carries tables of
- * an older Unicode than
- * JavaScript's `\p{…}`, and token ids depend on them; measured over all code points. Hexadecimal ranges.
+ * Character classes of BERT's text clean-up in the Rust library (tokenizers 0.23.2), as hexadecimal ranges. Its Unicode
+ * tables are older than those of JavaScript's `\p{…}`, and token ids depend on them. Determined over all code points.
  */
 
-/** What `clean_text` removes: controls, formats, private use, U+0000 and U+FFFD. */
+/** Characters removed by `clean_text`: controls, formats, private use, U+0000 and U+FFFD. */
 export const REMOVED: RegExp = characterClass(
   '0-8 b-c e-1f 7f-9f ad 600-605 61c 6dd 70f 180e 200b-200f 202a-202e 2060-2064 2066-206f e000-f8ff feff fff9-fffb fffd 110bd 1bca0-1bca3 1d173-1d17a ' +
     'e0001 e0020-e007f f0000-ffffd 100000-10fffd',
 );
 
-/** What `strip_accents` removes after canonical decomposition. */
+/** Characters removed by `strip_accents` after canonical decomposition. */
 export const NONSPACING_MARKS: RegExp = characterClass(
   '300-33f 342 345-36f 483-487 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 6ea-6ed 711 730-74a 7a6-7b0 7eb-7f3 816-819 ' +
     '81b-823 825-827 829-82d 859-85b 8e3-902 93a 93c 941-948 94d 951-957 962-963 981 9bc 9c1-9c4 9cd 9e2-9e3 a01-a02 a3c a41-a42 a47-a48 a4b-a4d a51 ' +
@@ -30,7 +29,7 @@ export const NONSPACING_MARKS: RegExp = characterClass(
     '1e8d0-1e8d6 e0100-e01ef',
 );
 
-/** What stands alone as a word: punctuation, and every ASCII symbol. */
+/** Characters that are words by themselves: punctuation and all ASCII symbols. */
 export const PUNCTUATION: RegExp = characterClass(
   '21-2f 3a-40 5b-60 7b-7e a1 a7 ab b6-b7 bb bf 37e 387 55a-55f 589-58a 5be 5c0 5c3 5c6 5f3-5f4 609-60a 60c-60d 61b 61e-61f 66a-66d 6d4 700-70d 7f7-7f9 ' +
     '830-83e 85e 964-965 970 af0 df4 e4f e5a-e5b f04-f12 f14 f3a-f3d f85 fd0-fd4 fd9-fda 104a-104f 10fb 1360-1368 1400 166d-166e 169b-169c 16eb-16ed ' +
