@@ -107,7 +107,7 @@ function showValue(value: unknown): string {
   return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 
-/** Objects are named by kind, as their text is long or says nothing. */
+/** Objects are shown by kind only, because their text is long or uninformative. */
 function kindOfObject(value: unknown): string | undefined {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'function') return 'a function';

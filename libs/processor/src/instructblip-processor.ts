@@ -22,8 +22,8 @@ export interface InstructedTexts extends ProcessedTexts {
  * The processor of InstructBLIP: converts images and instructions to model inputs.
  *
  * 1. Images and texts are processed as by `Blip2Processor`; `maxLength` includes the image tokens.
- * 2. Texts are also encoded with the Q-Former's tokenizer to `qformerInputIds` and `qformerAttentionMask`. These rows have
- *    no image tokens, so the whole `maxLength` is available to the text.
+ * 2. Texts are also encoded with the Q-Former's tokenizer to `qformerInputIds` and `qformerAttentionMask`. These rows
+ *    have no image tokens, so the whole `maxLength` is available to the text.
  *
  * Source: HF `InstructBlipProcessor`.
  */

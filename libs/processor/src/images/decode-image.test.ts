@@ -63,8 +63,8 @@ describe('formats', () => {
     expect(dims).toEqual([2, 3, 3]);
   });
   test('CMYK is converted like in Pillow, for every black value', async () => {
-    const levels = Uint8Array.of(10, 20, 30, 200, 0, 255);
-    const cmyk = await sharp(levels, { raw: { width: 2, height: 1, channels: 3 } })
+    const values = Uint8Array.of(10, 20, 30, 200, 0, 255);
+    const cmyk = await sharp(values, { raw: { width: 2, height: 1, channels: 3 } })
       .toColourspace('cmyk')
       .tiff({ compression: 'none' })
       .toBuffer();

@@ -1,13 +1,6 @@
 import type { JsonObject } from '@blip2/files';
 
-import { NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
-
-/**
- * Ideographs that are words by themselves, as in the Rust library (its fifth range starts 0x100 late; ids depend on
- * it).
- */
-const IDEOGRAPHS: RegExp =
-  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
+import { IDEOGRAPHS, NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
 
 /**
  * Creates BERT's normaliser; the configuration enables each step.

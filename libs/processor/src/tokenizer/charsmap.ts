@@ -34,7 +34,8 @@ export function createCharsmap(base64: string): (text: string) => string {
 
 /** A character that is a grapheme by itself if its neighbours are such characters too; a line break counts as one. */
 const SIMPLE =
-  '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
+  '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})' +
+  '[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
 /** Text that requires a segmenter, with adjacent simple characters, which may belong to one of its graphemes. */
 const COMPLEX_TEXT = new RegExp(`${SIMPLE}?(?:(?!${SIMPLE})[^])(?:(?!${SIMPLE}${SIMPLE})[^])*${SIMPLE}?`, 'gu');
 const SIMPLE_CHARACTER = /\r\n|[^]/gu;

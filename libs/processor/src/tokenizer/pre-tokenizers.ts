@@ -7,8 +7,11 @@ import { componentsOf, insertedText, invalidTokenizer, patternOf } from './compo
 type Split = (text: string, first: boolean) => readonly string[];
 
 /** GPT-2's regular expression, with Unicode's White_Space for `\s`. */
-const GPT2_WORDS: RegExp =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const GPT2_WORDS: RegExp = new RegExp(
+  String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|` +
+    String.raw` ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
+  'gu',
+);
 
 /** The pre-tokenizers of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
 const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = {
