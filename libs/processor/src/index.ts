@@ -8,6 +8,7 @@ export {
   type ProcessorParts,
   type RawPixelOptions,
 } from './blip2-processor.ts';
+export { expectFloatPixels, expectFloatSettings } from './float-pixels.ts';
 export type { Triple } from './image-processor-settings.ts';
 export {
   IMAGE_PROCESSOR_DEFAULTS,
