@@ -6,13 +6,13 @@ export {
   type PendingFile,
   syncFolder,
   systemCode,
+  wrapWriteErrors,
   writeAll,
-  writeFailed,
+  writeFailure,
   writePending,
-  writing,
 } from './pending-file.ts';
 export { isRunning, processName } from './process-identity.ts';
 export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-path.ts';
 export { readShardIndex, type ShardIndex } from './shard-index.ts';
 export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
-export { isLeftLock, LOCK_ENDING, lockWork } from './work-lock.ts';
+export { acquireLock, isAbandonedLock, LOCK_EXTENSION } from './work-lock.ts';

@@ -29,7 +29,7 @@ export function systemCode(cause: unknown): { readonly got?: string } {
 }
 
 /** What the file system threw, as `WRITE_FAILED`. */
-export function writeFailed(file: string, cause: unknown): Blip2Error {
+export function writeFailure(file: string, cause: unknown): Blip2Error {
   const { got = '' } = systemCode(cause);
   const fix = REMEDIES.get(got);
   return new Blip2Error('WRITE_FAILED', 'A file cannot be written', {
@@ -41,16 +41,16 @@ export function writeFailed(file: string, cause: unknown): Blip2Error {
 }
 
 /** A failed operation of the file system as `WRITE_FAILED`. */
-export async function writing<T>(file: string, operation: Promise<T>): Promise<T> {
+export async function wrapWriteErrors<T>(file: string, operation: Promise<T>): Promise<T> {
   return operation.catch((cause: unknown) => {
-    throw writeFailed(file, cause);
+    throw writeFailure(file, cause);
   });
 }
 
 /** Writes all of `bytes` at the handle's position. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array, file: string): Promise<void> {
   for (let done = 0; done < bytes.byteLength;) {
-    const { bytesWritten } = await writing(file, handle.write(bytes, done, bytes.byteLength - done));
+    const { bytesWritten } = await wrapWriteErrors(file, handle.write(bytes, done, bytes.byteLength - done));
     done += bytesWritten;
   }
 }
@@ -59,11 +59,11 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, file: stri
 export async function writePending(file: string, write: (handle: FileHandle) => Promise<void>): Promise<PendingFile> {
   const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
   const discard = (): Promise<void> => rm(temporary, { force: true });
-  const handle = await writing(file, open(temporary, 'wx+'));
+  const handle = await wrapWriteErrors(file, open(temporary, 'wx+'));
   try {
     try {
       await write(handle);
-      await writing(file, handle.sync());
+      await wrapWriteErrors(file, handle.sync());
     } finally {
       await handle.close();
     }
@@ -71,7 +71,7 @@ export async function writePending(file: string, write: (handle: FileHandle) => 
     await discard();
     throw error;
   }
-  return { discard, commit: () => writing(file, rename(temporary, file)) };
+  return { discard, commit: () => wrapWriteErrors(file, rename(temporary, file)) };
 }
 
 /** Makes renames in `folder` last through a loss of power, where the system can. */

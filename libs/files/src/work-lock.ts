@@ -27,15 +27,15 @@ const FORGOTTEN_AFTER = 30_000;
 const LEFT_AFTER = 3_600_000;
 
 /** Ends the names of locks: none that Python's own locks, which may lie beside them, have. */
-export const LOCK_ENDING = '.blip2.lock';
+export const LOCK_EXTENSION = '.blip2.lock';
 
 /**
  * Waits until nobody else works on what is called `name`; the answer is nothing if the work has been done meanwhile. It
  * only saves double work: files are
  * right without it too, so whatever goes wrong with it counts as having it. Fails with an `AbortError`.
  */
-export async function lockWork(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
-  const path = join(folder, `${name}${LOCK_ENDING}`);
+export async function acquireLock(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
+  const path = join(folder, `${name}${LOCK_EXTENSION}`);
   await makeFolder(folder).catch(() => {});
   const watch = { seen: 0, since: performance.now() };
   while (!(await take(path))) {
@@ -80,7 +80,7 @@ async function isForgotten(path: string, watch: { seen: number; since: number })
 }
 
 /** Whether a lock was left by a process that is gone, as far as that can be told without watching it. */
-export async function isLeftLock(path: string): Promise<boolean> {
+export async function isAbandonedLock(path: string): Promise<boolean> {
   const running = isRunning(await ownerOf(path));
   if (running !== undefined) return !running;
   const facts = await stat(path).catch(() => undefined);

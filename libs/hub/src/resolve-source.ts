@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-import { downloadModel, type DownloadOptions, downloadProcessor } from './download-model.ts';
-import { isRepositoryId } from './repository-id.ts';
+import { downloadModel, type DownloadOptions, downloadProcessor } from './download/download-model.ts';
+import { isRepositoryId } from './repository/repository-id.ts';
 
 /** Options of every `fromPretrained` about where a model comes from. All but `signal` matter for hub ids only. */
 export type ResolveOptions = DownloadOptions;
@@ -37,13 +37,13 @@ async function resolve(source: string, options: ResolveOptions = {}, download: S
     });
   if (isRepositoryId(source))
     return download(source, options).catch((error: unknown) => {
-      throw asNoFolder(error, source);
+      throw withFolderHint(error, source);
     });
   throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', { where: source });
 }
 
 /** Whoever meant a folder is told that there is none. */
-function asNoFolder(error: unknown, source: string): unknown {
+function withFolderHint(error: unknown, source: string): unknown {
   if (error instanceof Blip2Error && error.code === 'NOT_FOUND' && error.details.subject === source)
     return new Blip2Error('NOT_FOUND', 'There is no such folder, and the hub has no such repository', {
       ...error.details,

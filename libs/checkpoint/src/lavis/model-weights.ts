@@ -1,11 +1,11 @@
 import { commonFolder } from '@blip2/files';
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 
-import { type Checkpoint, openCheckpoint } from '../open-checkpoint.ts';
-import { readTensor } from '../read-tensor.ts';
-import { createTemporaryWeights } from '../temporary-weights.ts';
-import { type TensorSource, tensorSource } from '../tensor-source.ts';
-import { type CheckpointOrigin, checkpointOrigin, halfBias, lavisNameMap } from './lavis-names.ts';
+import { type Checkpoint, openCheckpoint } from '../model-folder/open-checkpoint.ts';
+import { createTemporaryWeights } from '../model-folder/temporary-weights.ts';
+import { readTensor } from '../safetensors/read-tensor.ts';
+import { type TensorSource, tensorSource } from '../safetensors/tensor-source.ts';
+import { type CheckpointOrigin, checkpointOrigin, halfBias, lavisNameMap } from './parameter-names.ts';
 
 /** The weights of a model folder under the names of the Hugging Face layout, whichever names the files have. */
 export interface ModelWeights extends WeightStore, AsyncDisposable {

@@ -1,0 +1,60 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { SINGLE_FILE, wrapWriteErrors } from '@blip2/files';
+
+import type { TensorSource } from '../safetensors/tensor-source.ts';
+import { sourceBytes, type WriteProgress, writeSafetensors } from '../safetensors/write-safetensors.ts';
+import { type Checkpoint, openCheckpoint } from './open-checkpoint.ts';
+import { requireSpace } from './save-checkpoint.ts';
+
+export interface TemporaryOptions {
+  /** Where the temporary folder is made. Default: the system's folder for temporary files. */
+  readonly folder?: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+}
+
+/** A checkpoint in a temporary folder of its own. It is gone after `dispose`, or when the process exits. */
+export interface TemporaryWeights extends Checkpoint, AsyncDisposable {
+  dispose(): Promise<void>;
+}
+
+/** Folders to be removed when the process exits. One listener for all: Node warns about more than ten. */
+const temporaryFolders = new Set<string>();
+function removeLeftFolders(): void {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
+}
+function removeOnExit(folder: string): void {
+  if (!process.listeners('exit').includes(removeLeftFolders)) process.once('exit', removeLeftFolders);
+  temporaryFolders.add(folder);
+}
+
+/**
+ * Writes tensors into a temporary folder of their own, whose name begins with `blip2-` and `label`, and opens them.
+ * Fails with `WRITE_FAILED` or an `AbortError`; then nothing is left.
+ */
+export async function createTemporaryWeights(
+  label: string,
+  sources: readonly TensorSource[],
+  { folder: parent = tmpdir(), signal, onProgress }: TemporaryOptions = {},
+): Promise<TemporaryWeights> {
+  const total = sources.reduce((sum, source) => sum + sourceBytes(source), 0);
+  signal?.throwIfAborted();
+  await requireSpace(parent, total);
+  const folder = await wrapWriteErrors(parent, mkdtemp(join(parent, `blip2-${label}-`)));
+  removeOnExit(folder);
+  const dispose = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    temporaryFolders.delete(folder);
+  };
+  try {
+    await writeSafetensors(join(folder, SINGLE_FILE), sources, { signal, onProgress });
+    return { ...(await openCheckpoint(folder)), dispose, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
