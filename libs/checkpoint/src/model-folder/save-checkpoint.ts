@@ -1,10 +1,11 @@
-import { readdir, rm, rmdir, statfs } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import {
   INDEX_FILE,
   makeFolder,
   type PendingFile,
+  requireSpace,
   SHARD_FILE,
   SINGLE_FILE,
   syncFolder,
@@ -148,20 +149,6 @@ async function removeWeights(folder: string, unwanted: (name: string) => boolean
     (name) => name === SINGLE_FILE || name === INDEX_FILE || SHARD_FILE.test(name),
   );
   await Promise.all(weights.filter(unwanted).map((name) => rm(join(folder, name), { force: true })));
-}
-
-/** Refuses to begin what cannot be finished. Where the system does not say, it goes ahead. */
-export async function requireSpace(folder: string, bytes: number): Promise<void> {
-  const space = await statfs(folder).catch(() => undefined);
-  if (space === undefined || space.blocks === 0) return;
-  const free = space.bavail * space.bsize;
-  if (free < bytes)
-    throw new Blip2Error('WRITE_FAILED', 'There is not enough space', {
-      expected: `${bytes} bytes`,
-      got: `${free}`,
-      where: folder,
-      fix: 'Free some space, or give another folder',
-    });
 }
 
 /** Removes the folders that were made, from `folder` up to `top`, as far as they are empty. */

@@ -3,12 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { SINGLE_FILE, wrapWriteErrors } from '@blip2/files';
+import { requireSpace, SINGLE_FILE, wrapWriteErrors } from '@blip2/files';
 
 import type { TensorSource } from '../safetensors/tensor-source.ts';
 import { sourceBytes, type WriteProgress, writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { type Checkpoint, openCheckpoint } from './open-checkpoint.ts';
-import { requireSpace } from './save-checkpoint.ts';
 
 export interface TemporaryOptions {
   /** Where the temporary folder is made. Default: the system's folder for temporary files. */

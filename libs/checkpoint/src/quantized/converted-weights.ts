@@ -1,9 +1,19 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { acquireLock, makeFolder, syncFolder, systemCode, wrapWriteErrors, writeAll, writePending } from '@blip2/files';
+import {
+  acquireLock,
+  makeFolder,
+  requireSpace,
+  syncFolder,
+  systemCode,
+  wrapWriteErrors,
+  writeAll,
+  writePending,
+} from '@blip2/files';
 import {
   Blip2Error,
+  defined,
   type LoadProgress,
   type NormFold,
   type PlannedWeight,
@@ -12,7 +22,6 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 
-import { requireSpace } from '../model-folder/save-checkpoint.ts';
 import { readHeader } from '../safetensors/read-header.ts';
 import { convertedFolder, defaultCacheFolder, markUsed, packedFolderOf, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
@@ -73,9 +82,9 @@ export async function convertedWeights(
   await makeFolder(folder).catch((cause: unknown) => {
     throw new Blip2Error('WRITE_FAILED', 'The folder of converted weights cannot be made', {
       where: folder,
-      ...systemCode(cause),
       fix: ANOTHER_CACHE,
       cause,
+      ...defined({ got: systemCode(cause) }),
     });
   });
   await removeAbandoned(folder);
