@@ -28,7 +28,7 @@ const blobs = 'models--someone--tiny-blip2/blobs';
 const newCommit = 'f'.repeat(40);
 const total = NEEDED_PATHS.reduce((sum, path) => sum + Buffer.from(tinyRepository().files[path] ?? '').length, 0);
 
-/** A cache with two revisions of one model, the old one without a name. */
+/** A cache with two revisions of one model, the older one without a ref. */
 async function movedBranch(): Promise<HubTest> {
   const test = await hubTest();
   await downloadModel(MODEL_ID);
@@ -48,7 +48,7 @@ async function movedBranch(): Promise<HubTest> {
 }
 
 describe('listCachedModels', () => {
-  test('lists models, revisions, names and sizes', async () => {
+  test('lists models, revisions, refs and sizes', async () => {
     const { cacheDir } = await movedBranch();
     const [tiny, other, ...more] = (await listCachedModels(cacheDir)).toReversed();
     expect(more).toEqual([]);
@@ -64,7 +64,7 @@ describe('listCachedModels', () => {
     });
   });
 
-  test('counts files of caches without links, and what is unfinished', async () => {
+  test('counts files of caches without links and unfinished downloads', async () => {
     const { cacheDir } = await hubTest();
     vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', '1');
     await downloadModel(MODEL_ID);
@@ -72,13 +72,13 @@ describe('listCachedModels', () => {
     expect(await listCachedModels(cacheDir)).toMatchObject([{ bytes: total + 1000, incompleteBytes: 1000 }]);
   });
 
-  test.each(['nowhere', 'README.md'])('is empty where there is no cache: %s', async (name) => {
+  test.each(['nowhere', 'README.md'])('is empty if there is no cache: %s', async (name) => {
     expect(await listCachedModels(join(import.meta.dirname, name))).toEqual([]);
   });
 });
 
 describe('verifyCachedModel', () => {
-  test('finds every file that changed or is gone', async () => {
+  test('finds every changed and every missing file', async () => {
     const { cacheDir } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     expect((await verifyCachedModel(cacheDir, MODEL_ID)).map(({ path, state }) => [path, state]).toSorted()).toEqual(
@@ -101,7 +101,7 @@ describe('verifyCachedModel', () => {
         ['notes.txt', 'unknown'],
       ]),
     );
-    // Names of blobs tell without a listing too, but not what should be there.
+    // Without a listing, blob names still give checksums, but missing files are not known.
     await rm(join(folder, '../../trees'), { recursive: true });
     const fromLinks = new Map(
       (await verifyCachedModel(cacheDir, MODEL_ID, { revision: DEFAULT_COMMIT })).map(({ path, state }) => [
@@ -116,7 +116,7 @@ describe('verifyCachedModel', () => {
     ]);
   });
 
-  test('removes what is damaged, and the next download brings that and nothing else', async () => {
+  test('deletes damaged files, and the next download fetches exactly those', async () => {
     const { cacheDir, server } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     const shard = join(folder, NEEDED_PATHS[2] ?? '');
@@ -126,13 +126,13 @@ describe('verifyCachedModel', () => {
     expect(await badBlobs(cacheDir)).toHaveLength(1);
     await verifyCachedModel(cacheDir, MODEL_ID, { removeDamaged: true });
     expect(await badBlobs(cacheDir)).toEqual([]);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     await downloadModel(MODEL_ID);
-    expect(server.requests.slice(asked).filter(({ host }) => host === 'storage')).toHaveLength(1);
+    expect(server.requests.slice(before).filter(({ host }) => host === 'storage')).toHaveLength(1);
     expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
   });
 
-  test('stops when asked, and names what is not there', async () => {
+  test('can be aborted, and reports a model that is not in the cache', async () => {
     const { cacheDir } = await hubTest();
     await expect(verifyCachedModel(cacheDir, MODEL_ID)).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await downloadModel(MODEL_ID);
@@ -147,7 +147,7 @@ describe('verifyCachedModel', () => {
 });
 
 describe('pruneCache', () => {
-  test('takes old commits and what only they used, and leaves the rest whole', async () => {
+  test('deletes old commits and the blobs used only by them, and keeps the rest intact', async () => {
     const { cacheDir, server } = await movedBranch();
     const before = await listing(cacheDir);
     const plan = await planPrune(cacheDir);
@@ -158,9 +158,9 @@ describe('pruneCache', () => {
       [DEFAULT_COMMIT],
       [newCommit],
     ]);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     const folder = await downloadModel(MODEL_ID);
-    expect(server.requests.length).toBe(asked + 1);
+    expect(server.requests.length).toBe(before + 1);
     expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(
       servedContents(tinyRepository(), NEEDED_PATHS.slice(1)),
     );
@@ -168,7 +168,7 @@ describe('pruneCache', () => {
     expect(await planPrune(cacheDir)).toEqual({ files: [], bytes: 0 });
   });
 
-  test('takes unfinished downloads that were given up, and none that may be under way', async () => {
+  test('deletes abandoned downloads, and none that may be in progress', async () => {
     const { cacheDir } = await hubTest();
     await downloadModel(MODEL_ID);
     const file = (name: string): string => join(cacheDir, blobs, `${'a'.repeat(64)}.${name}.incomplete`);
@@ -178,7 +178,7 @@ describe('pruneCache', () => {
     expect((await planPrune(cacheDir)).files.toSorted()).toEqual([free, old].toSorted());
   });
 
-  test('leaves a model that was only asked for by its commit', async () => {
+  test('keeps a model that was only requested by commit', async () => {
     const { cacheDir } = await hubTest();
     await downloadModel(MODEL_ID, { revision: DEFAULT_COMMIT });
     expect(await planPrune(cacheDir)).toEqual({ files: [], bytes: 0 });
@@ -186,7 +186,7 @@ describe('pruneCache', () => {
 });
 
 describe('removeCachedModel', () => {
-  test('takes one model and no other', async () => {
+  test('deletes one model and no other', async () => {
     const { cacheDir } = await movedBranch();
     expect(await removeCachedModel(cacheDir, MODEL_ID)).toBe(total + 13);
     expect((await listCachedModels(cacheDir)).map(({ id }) => id)).toEqual(['other/model']);

@@ -1,42 +1,37 @@
-import { lstat, readdir, readlink, rm, stat } from 'node:fs/promises';
-import { basename, join, relative, sep } from 'node:path';
+import { lstat, readdir, rm, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
 import { checkRepositoryId, isRepositoryId } from '../repository/repository-id.ts';
-import { abandonedPartials } from './partial-file.ts';
+import { filesBelow, ownSize, sum } from './folder-files.ts';
 import { type RepositoryFolder, repositoryFolder } from './repository-folder.ts';
 import { cachedCommit } from './snapshot-files.ts';
 
 /** A snapshot in the cache. */
 export interface CachedRevision {
   readonly commit: string;
-  /** Branches and tags that were this commit when they were last asked for. */
+  /** Branches and tags that pointed to this commit when they were last resolved. */
   readonly refs: readonly string[];
   readonly folder: string;
-  /** Bytes of its files; snapshots share those that are the same. */
+  /** Size of its files in bytes. Snapshots share identical files. */
   readonly bytes: number;
+  /** Number of files. */
   readonly files: number;
 }
 
-/** A model in the cache, whoever put it there. */
+/** A model in the cache, downloaded by this package or by Python. */
 export interface CachedModel {
   readonly id: string;
   readonly folder: string;
-  /** Bytes on disk, unfinished downloads included. */
+  /** Bytes on disk, including unfinished downloads. */
   readonly bytes: number;
   readonly revisions: readonly CachedRevision[];
   /** Bytes of unfinished downloads. */
   readonly incompleteBytes: number;
 }
 
-/** What `pruneCache` takes away. */
-export interface PrunePlan {
-  readonly files: readonly string[];
-  readonly bytes: number;
-}
-
-/** The models in a cache folder, by id. Nothing is changed. */
+/** Lists the models in a cache folder, sorted by id. Read-only. */
 export async function listCachedModels(cacheFolder: string): Promise<readonly CachedModel[]> {
   const names = await readdir(cacheFolder).catch(() => []);
   const ids = names
@@ -52,9 +47,7 @@ async function describeModel(cacheFolder: string, id: string): Promise<CachedMod
   const revisions = await Promise.all(
     (await readdir(repository.snapshots).catch(() => [])).toSorted().map(async (commit) => {
       const folder = join(repository.snapshots, commit);
-      const sizes = await Promise.all(
-        (await filesBelow(folder)).map(async (path) => (await stat(path).catch(() => undefined))?.size ?? 0),
-      );
+      const sizes = await Promise.all((await filesBelow(folder)).map(linkedSize));
       return {
         commit,
         refs: [...refs].filter(([, target]) => target === commit).map(([name]) => name),
@@ -65,13 +58,10 @@ async function describeModel(cacheFolder: string, id: string): Promise<CachedMod
     }),
   );
   const blobs = await Promise.all(
-    (await filesBelow(repository.blobs)).map(async (path) => ({
-      path,
-      size: (await stat(path).catch(() => undefined))?.size ?? 0,
-    })),
+    (await filesBelow(repository.blobs)).map(async (path) => ({ path, size: await linkedSize(path) })),
   );
-  // Links count where they lead to, once; files that lie in a snapshot themselves count there.
-  const copies = await Promise.all((await filesBelow(repository.snapshots)).map(async (path) => await ownSize(path)));
+  // A blob counts once, however many snapshots link to it. Files stored in a snapshot itself count there.
+  const copies = await Promise.all((await filesBelow(repository.snapshots)).map(ownSize));
   const incomplete = blobs.filter(({ path }) => path.endsWith('.incomplete'));
   return {
     id,
@@ -82,22 +72,9 @@ async function describeModel(cacheFolder: string, id: string): Promise<CachedMod
   };
 }
 
-async function ownSize(path: string): Promise<number> {
-  const facts = await lstat(path).catch(() => undefined);
-  return facts?.isFile() ? facts.size : 0;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0);
-}
-
-/** Files and links below a folder. */
-export async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
+/** Size of a file in bytes, with links followed; 0 if it does not exist. */
+async function linkedSize(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
 }
 
 async function refsOf(repository: RepositoryFolder): Promise<Map<string, string>> {
@@ -111,8 +88,8 @@ async function refsOf(repository: RepositoryFolder): Promise<Map<string, string>
 }
 
 /**
- * Takes a model out of the cache, all of its revisions. Returns the bytes. @throws Blip2Error `MISSING_FILE` if it is
- * not there, `INVALID_ARGUMENT`.
+ * Removes all revisions of a model from the cache. Returns the freed bytes.
+ * @throws Blip2Error `MISSING_FILE` if the model is not in the cache, `INVALID_ARGUMENT` for an invalid id.
  */
 export async function removeCachedModel(cacheFolder: string, id: string): Promise<number> {
   checkRepositoryId(id);
@@ -122,48 +99,4 @@ export async function removeCachedModel(cacheFolder: string, id: string): Promis
   const { bytes } = await describeModel(cacheFolder, id);
   for (const folder of [root, locks]) await rm(folder, { recursive: true, force: true });
   return bytes;
-}
-
-/**
- * What no branch and no tag leads to any more: snapshots of old commits, blobs that no snapshot uses, downloads that
- * were begun and given up. A model
- * that was only ever asked for by commits is left as it is.
- */
-export async function planPrune(cacheFolder: string): Promise<PrunePlan> {
-  const files: string[] = [];
-  let bytes = 0;
-  for (const { id, revisions } of await listCachedModels(cacheFolder)) {
-    const repository = repositoryFolder(cacheFolder, id);
-    const detached = revisions.some(({ refs }) => refs.length > 0)
-      ? revisions.filter(({ refs }) => refs.length === 0)
-      : [];
-    const used = new Set<string>();
-    for (const revision of revisions)
-      if (!detached.includes(revision)) for (const name of await linkedBlobs(revision.folder)) used.add(name);
-    const partials = new Set(await abandonedPartials(repository.blobs));
-    for (const path of await filesBelow(repository.blobs)) {
-      const name = basename(path);
-      if (name.endsWith('.incomplete') ? !partials.has(path) : used.has(name)) continue;
-      files.push(path);
-      bytes += await ownSize(path);
-    }
-    for (const { folder, commit } of detached) {
-      files.push(folder, join(repository.root, 'trees', `${commit}.json`));
-      bytes += sum(await Promise.all((await filesBelow(folder)).map(ownSize)));
-    }
-  }
-  return { files, bytes };
-}
-
-async function linkedBlobs(snapshot: string): Promise<string[]> {
-  const targets = await Promise.all((await filesBelow(snapshot)).map((path) => readlink(path).catch(() => undefined)));
-  return targets.filter((target) => target !== undefined).map((target) => basename(target));
-}
-
-/** Takes away what `planPrune` found. Not to be done while Python downloads into the same cache. */
-export async function pruneCache({ files }: PrunePlan): Promise<void> {
-  // Folders of snapshots first: no link shall lead nowhere.
-  const isBlob = (path: string): boolean => /[\\/]blobs[\\/][^\\/]+$/.test(path);
-  for (const path of files.toSorted((a, b) => Number(isBlob(a)) - Number(isBlob(b))))
-    await rm(path, { recursive: true, force: true });
 }

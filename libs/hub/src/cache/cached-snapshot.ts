@@ -2,30 +2,30 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { INDEX_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
-import { neededFiles, SMALL_FILES, type Wanted } from '../repository/needed-files.ts';
+import { type DownloadScope, neededFiles, SMALL_FILES } from '../repository/needed-files.ts';
 import { repositoryFolder } from './repository-folder.ts';
 import { cachedCommit, fileSize, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
 
 /**
- * The snapshot folder of a model that is in the cache with all that is wanted of it. Never asks the network. @throws
- * Blip2Error `OFFLINE`.
+ * Finds the snapshot folder of a model whose needed files are all in the cache. Never uses the network.
+ * @throws Blip2Error `OFFLINE` if the model or a file is not in the cache.
  */
 export async function cachedSnapshot(
   cacheFolder: string,
   id: string,
   revision: string,
-  wanted: Wanted,
+  scope: DownloadScope,
 ): Promise<string> {
   const repository = repositoryFolder(cacheFolder, id);
   const commit = await cachedCommit(repository, revision);
   if (commit === undefined)
-    throw offlineError(id, 'There is no folder of this name, and the model is not in the cache', cacheFolder);
+    throw offlineError(id, 'The folder does not exist, and the model is not in the cache', cacheFolder);
   const folder = snapshotFolder(repository, commit);
   const tree = await readTreeCache(repository, commit);
-  const needed = tree ? neededFiles(tree, id, wanted) : await essentialFiles(folder, wanted);
+  const needed = tree ? neededFiles(tree, id, scope) : await essentialFiles(folder, scope);
   const missing: string[] = [];
   for (const { path, size } of needed) {
     const found = await fileSize(join(folder, path));
@@ -40,14 +40,14 @@ export async function cachedSnapshot(
   );
 }
 
-/** Of a snapshot without a listing, as older Python clients leave them: what it cannot do without. */
+/** The minimum files of a snapshot without a listing, which older Python clients do not write. */
 async function essentialFiles(
   folder: string,
-  wanted: Wanted,
+  scope: DownloadScope,
 ): Promise<readonly { readonly path: string; readonly size?: number }[]> {
   const names = await readdir(folder).catch(() => []);
   const files =
-    wanted === 'model'
+    scope === 'model'
       ? ['config.json', ...(await essentialWeights(folder, names))]
       : names.some((name) => SMALL_FILES.processor.has(name))
         ? []
@@ -58,14 +58,15 @@ async function essentialFiles(
 async function essentialWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
   if (!names.includes(SINGLE_FILE) && (await fileSize(join(folder, INDEX_FILE))) !== undefined)
     return new Set((await readShardIndex(join(folder, INDEX_FILE))).values());
-  // What is wrong with weights of another kind is said by whoever opens them.
+  // Pickled weights are reported when the model is opened.
   return names.some((name) => PICKLED_FILE.test(name)) ? [] : [SINGLE_FILE];
 }
 
+/** Creates the error for something that is not in the cache and cannot be downloaded. */
 export function offlineError(id: string, what: string, where: string = id, missing?: string): Blip2Error {
   return new Blip2Error('OFFLINE', what, {
     where,
-    ...(missing !== undefined && { got: `no ${missing}` }),
-    fix: `Download ${id} while there is a network: blip2 download ${id}, or without localFilesOnly, --offline and HF_HUB_OFFLINE`,
+    fix: `Run blip2 download ${id} with network access, or load without localFilesOnly, --offline and HF_HUB_OFFLINE`,
+    ...defined({ got: missing === undefined ? undefined : `no ${missing}` }),
   });
 }

@@ -8,22 +8,21 @@ import { type ContentHash, contentHash } from '../repository/content-hash.ts';
 import { etagOf, type RepositoryFile } from '../repository/repository-files.ts';
 
 /**
- * The beginning of a file that is on its way: `blobs/ETAG.OWNER-RANDOM.incomplete`, which Python's cache tools know as
- * an unfinished download. The owner
- * is the process that writes it, or `free` if it stopped in good order.
+ * The first part of a file being downloaded: `blobs/ETAG.OWNER-RANDOM.incomplete`, which Python's cache tools recognize
+ * as an unfinished download. The owner is the process that writes it, or `free` if the download stopped cleanly.
  */
 export interface PartialFile {
   readonly path: string;
   readonly handle: FileHandle;
-  /** Over the bytes that are there. */
+  /** Checksum of the bytes written so far. */
   readonly hash: ContentHash;
-  /** Bytes that are there. */
+  /** Number of bytes written so far. */
   size: number;
 }
 
 /**
- * A file that its owner, who cannot be asked, has not touched for this long has been given up, in ms. No pause between
- * two tries is longer.
+ * Milliseconds after which an unchanged file counts as abandoned if its owner cannot be checked. Longer than any pause
+ * between two attempts.
  */
 const ABANDONED_AFTER = 3_600_000;
 const PARTIAL_PATTERN = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9a-f]{8}-\d+)-[0-9a-f]{8}\.incomplete$/;
@@ -32,42 +31,47 @@ function partialName(etag: string, owner: string): string {
   return `${etag}.${owner}-${randomBytes(4).toString('hex')}.incomplete`;
 }
 
-/** A new name in `blobs` for something that belongs to this process until it is renamed. */
+/** A new path in `blobs` for a file that belongs to this process until it is renamed. */
 export function temporaryPath(blobs: string, etag: string): string {
   return join(blobs, partialName(etag, processName));
 }
 
+/**
+ * Creates an empty partial file.
+ * @throws Blip2Error `WRITE_FAILED`
+ */
 export async function createPartial(blobs: string, file: RepositoryFile): Promise<PartialFile> {
   const path = temporaryPath(blobs, etagOf(file));
   return { path, handle: await wrapWriteErrors(path, open(path, 'wx+')), hash: contentHash(file), size: 0 };
 }
 
 /**
- * Goes on with the longest beginning that nobody works on, or starts a new one. What is there is hashed again, not
+ * Takes over the longest partial file that no process works on, or creates a new one. Its bytes are hashed again, not
  * trusted.
+ * @throws Blip2Error `WRITE_FAILED`; the signal's reason.
  */
 export async function openPartial(
   blobs: string,
   file: RepositoryFile,
   signal: AbortSignal | undefined,
 ): Promise<PartialFile> {
-  for (const orphan of await resumablePartials(blobs, etagOf(file))) {
-    const adopted = await takeOver(blobs, orphan, file, signal);
-    if (adopted) return adopted;
+  for (const candidate of await resumablePartials(blobs, etagOf(file))) {
+    const partial = await takeOver(blobs, candidate, file, signal);
+    if (partial) return partial;
   }
   return createPartial(blobs, file);
 }
 
-/** Renaming settles who gets it: of several processes, one succeeds. */
+/** The rename is atomic, so of several processes exactly one takes the file over. */
 async function takeOver(
   blobs: string,
-  orphan: string,
+  candidate: string,
   file: RepositoryFile,
   signal: AbortSignal | undefined,
 ): Promise<PartialFile | undefined> {
   const path = temporaryPath(blobs, etagOf(file));
   try {
-    await rename(orphan, path);
+    await rename(candidate, path);
   } catch {
     return undefined;
   }
@@ -92,7 +96,7 @@ async function hashExisting(partial: PartialFile, size: number, signal: AbortSig
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   while (partial.size < size) {
     signal?.throwIfAborted();
-    // With the position left out, the handle ends where writing goes on.
+    // Reading without an explicit position leaves the handle where writing continues.
     const { bytesRead } = await partial.handle.read(buffer, 0, Math.min(buffer.length, size - partial.size), null);
     if (bytesRead === 0) return;
     partial.hash.update(buffer.subarray(0, bytesRead));
@@ -100,7 +104,7 @@ async function hashExisting(partial: PartialFile, size: number, signal: AbortSig
   }
 }
 
-/** Stops in good order: whoever wants the file next goes on with it. */
+/** Stops cleanly: the next process that needs the file resumes it. */
 export async function releasePartial({ path, handle, size }: PartialFile): Promise<void> {
   await handle.close().catch(() => {});
   const [, etag = ''] = /([0-9a-f]+)\.[^\\/]*$/.exec(path) ?? [];
@@ -108,12 +112,13 @@ export async function releasePartial({ path, handle, size }: PartialFile): Promi
   await rename(path, join(path, '..', partialName(etag, 'free'))).catch(() => {});
 }
 
+/** Closes and deletes a partial file. */
 export async function discardPartial({ path, handle }: PartialFile): Promise<void> {
   await handle.close().catch(() => {});
   await rm(path, { force: true });
 }
 
-/** Beginnings of `etag` in `blobs` that nobody works on, the longest first. */
+/** Partial files of `etag` in `blobs` that no process works on, the longest first. */
 export async function resumablePartials(blobs: string, etag: string): Promise<string[]> {
   const found = await abandoned(blobs, (name) => PARTIAL_PATTERN.exec(name)?.groups?.['etag'] === etag);
   return found
@@ -122,13 +127,13 @@ export async function resumablePartials(blobs: string, etag: string): Promise<st
     .map(({ path }) => path);
 }
 
-/** Takes away what killed processes left of files that are here now. */
+/** Deletes the partial files that killed processes left of files that are now complete. */
 export async function removeLeftovers(blobs: string, etags: ReadonlySet<string>): Promise<void> {
   const left = await abandoned(blobs, (name) => etags.has(PARTIAL_PATTERN.exec(name)?.groups?.['etag'] ?? ''));
   for (const { path } of left) await rm(path, { force: true });
 }
 
-/** All beginnings that nobody works on, those of other programs among them if they are old. */
+/** All partial files that no process works on, including old ones of other programs. */
 export async function abandonedPartials(blobs: string): Promise<string[]> {
   return (await abandoned(blobs, (name) => name.endsWith('.incomplete'))).map(({ path }) => path);
 }
@@ -136,13 +141,13 @@ export async function abandonedPartials(blobs: string): Promise<string[]> {
 interface Abandoned {
   readonly path: string;
   readonly size: number;
-  /** Not a link that was about to be put in place. */
+  /** False for a link that was about to be moved into a snapshot. */
   readonly isFile: boolean;
 }
 
-async function abandoned(blobs: string, isMeant: (name: string) => boolean): Promise<Abandoned[]> {
+async function abandoned(blobs: string, isCandidate: (name: string) => boolean): Promise<Abandoned[]> {
   const found: Abandoned[] = [];
-  for (const name of (await readdir(blobs).catch(() => [])).filter(isMeant)) {
+  for (const name of (await readdir(blobs).catch(() => [])).filter(isCandidate)) {
     const path = join(blobs, name);
     const facts = await lstat(path).catch(() => undefined);
     if (facts && isAbandoned(PARTIAL_PATTERN.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs))

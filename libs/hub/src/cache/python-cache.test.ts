@@ -20,7 +20,7 @@ import { downloadModel } from '../index.ts';
 const recordedTree = join(import.meta.dirname, '../fixtures/python-tree-cache.json');
 const root = 'models--someone--tiny-blip2';
 
-/** The cache as it was recorded, with the contents of the repository. */
+/** Recreates the recorded cache with the contents of the repository. */
 async function recreate(cacheDir: string, lines: readonly string[]): Promise<void> {
   const { files } = tinyRepository();
   const byLink = new Map(
@@ -46,7 +46,7 @@ async function recreate(cacheDir: string, lines: readonly string[]): Promise<voi
 }
 
 describe('the cache of huggingface_hub', () => {
-  test('is what we write, link by link', async () => {
+  test('is the layout that we write, link by link', async () => {
     const { cacheDir } = await hubTest();
     await downloadModel(MODEL_ID);
     expect(await listing(cacheDir)).toEqual(PYTHON_CACHE);
@@ -56,7 +56,7 @@ describe('the cache of huggingface_hub', () => {
     );
   });
 
-  test('is what we write without links', async () => {
+  test('is the layout that we write without links', async () => {
     const { cacheDir } = await hubTest();
     vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', 'true');
     await downloadModel(MODEL_ID);
@@ -66,7 +66,7 @@ describe('the cache of huggingface_hub', () => {
   test.each([
     ['with links', PYTHON_CACHE],
     ['without links', PYTHON_CACHE_WITHOUT_LINKS],
-  ])('is read %s, and nothing is downloaded again', async (_, lines) => {
+  ])('is read %s, without downloading anything again', async (_, lines) => {
     const { server, cacheDir } = await hubTest();
     await recreate(cacheDir, lines);
     const folder = await downloadModel(MODEL_ID, { localFilesOnly: true });
@@ -76,7 +76,7 @@ describe('the cache of huggingface_hub', () => {
     expect(await listing(cacheDir)).toEqual(lines);
   });
 
-  test('is read as older clients wrote it, without a listing', async () => {
+  test('of older clients, without a listing, is read', async () => {
     const { cacheDir } = await hubTest();
     await recreate(
       cacheDir,
@@ -90,7 +90,7 @@ describe('the cache of huggingface_hub', () => {
     });
   });
 
-  test('keeps its unfinished downloads: their owner may be at work', async () => {
+  test('keeps unfinished downloads of Python, which may be in progress', async () => {
     const { cacheDir } = await hubTest();
     const shard =
       PYTHON_CACHE.find((line) => line.includes('model-00001'))
@@ -103,7 +103,7 @@ describe('the cache of huggingface_hub', () => {
     expect(await readFile(theirs, 'utf8')).toBe('half');
   });
 
-  test('with blobs in the store that all repositories share, is read through both links', async () => {
+  test('with blobs in the store shared by all repositories is read through both links', async () => {
     const { cacheDir, server } = await hubTest();
     const header = '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
     const weights = Buffer.concat([

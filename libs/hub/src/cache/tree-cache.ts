@@ -2,18 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { makeFolder, writePending } from '@blip2/files';
+import { defined } from '@blip2/interfaces';
 
 import { field, type RepositoryFile, stringOf } from '../repository/repository-files.ts';
 import type { RepositoryFolder } from './repository-folder.ts';
 
-/** The version of `huggingface_hub`'s listing that is read and written. */
+/** Version of the listing format of `huggingface_hub` that is read and written. */
 const FORMAT_VERSION = 1;
 
 function treeFile({ root }: RepositoryFolder, commit: string): string {
   return join(root, 'trees', `${commit}.json`);
 }
 
-/** The listing of a commit that we or Python kept, or nothing if there is none that can be used. */
+/** The cached listing of a commit, written by this package or by Python; `undefined` if there is no usable one. */
 export async function readTreeCache(
   folder: RepositoryFolder,
   commit: string,
@@ -45,14 +46,13 @@ function parseEntry(path: string, entry: unknown): RepositoryFile | undefined {
     path,
     size,
     blobId: blobId ?? '',
-    ...(sha256 !== undefined && { sha256 }),
-    ...(xetHash !== undefined && { xetHash }),
+    ...defined({ sha256, xetHash }),
   };
 }
 
 /**
- * Keeps the listing of a commit, which never changes, in the words of `huggingface_hub`. Never fails: it is a
- * convenience.
+ * Stores the listing of a commit, which never changes, in the format of `huggingface_hub`. Failures are ignored: the
+ * cache works without it.
  */
 export async function writeTreeCache(
   folder: RepositoryFolder,
@@ -70,7 +70,7 @@ export async function writeTreeCache(
     const pending = await writePending(treeFile(folder, commit), async (handle) => handle.writeFile(text));
     await pending.commit();
   } catch {
-    // A cache that cannot be written still works.
+    // A read-only cache still works.
   }
 }
 
@@ -78,7 +78,6 @@ function entryOf({ size, blobId, sha256, xetHash }: RepositoryFile): Record<stri
   return {
     size,
     blob_id: blobId,
-    ...(sha256 !== undefined && { lfs_sha256: sha256, lfs_size: size }),
-    ...(xetHash !== undefined && { xet_hash: xetHash }),
+    ...defined({ lfs_sha256: sha256, lfs_size: sha256 === undefined ? undefined : size, xet_hash: xetHash }),
   };
 }

@@ -2,40 +2,44 @@ import { createReadStream } from 'node:fs';
 import { readlink, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { CHUNK_BYTES } from '@blip2/files';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { etagHash } from '../repository/content-hash.ts';
-import { isModelFile, wantedFiles } from '../repository/needed-files.ts';
+import { filesInScope, isModelFile } from '../repository/needed-files.ts';
 import { etagOf } from '../repository/repository-files.ts';
-import { checkRepositoryId, checkRevision } from '../repository/repository-id.ts';
-import { filesBelow } from './cached-models.ts';
+import { checkRepositoryId, checkRevision, DEFAULT_REVISION } from '../repository/repository-id.ts';
+import { filesBelow } from './folder-files.ts';
 import { type RepositoryFolder, repositoryFolder } from './repository-folder.ts';
 import { cachedCommit, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
 
+/** Result for one file. */
 export interface VerifiedFile {
   readonly path: string;
-  /** `unknown`: nothing in the cache says what its checksum is. */
+  /** `unknown`: the cache does not contain its checksum. */
   readonly state: 'ok' | 'damaged' | 'missing' | 'unknown';
 }
 
+/** Options of `verifyCachedModel`. */
 export interface VerifyOptions {
+  /** A branch, a tag or a commit. Default `main`. */
   readonly revision?: string;
   readonly signal?: AbortSignal;
-  /** Takes damaged files out of the cache, so that the next download brings them, and only them. */
+  /** Deletes damaged files, so that the next download fetches them, and only them, again. */
   readonly removeDamaged?: boolean;
-  /** Called with each file when it has been read. */
+  /** Called with the result of each file. */
   readonly onFile?: (file: VerifiedFile) => void;
 }
 
 /**
- * Reads every file of a model in the cache and compares it with its checksum; needs no network. @throws Blip2Error
- * `MISSING_FILE` if it is not in the cache.
+ * Reads every file of a cached model and compares it with its checksum. Needs no network.
+ * @throws Blip2Error `MISSING_FILE` if the model is not in the cache, `INVALID_ARGUMENT`; the signal's reason.
  */
 export async function verifyCachedModel(
   cacheFolder: string,
   id: string,
-  { revision = 'main', signal, removeDamaged, onFile }: VerifyOptions = {},
+  { revision = DEFAULT_REVISION, signal, removeDamaged, onFile }: VerifyOptions = {},
 ): Promise<readonly VerifiedFile[]> {
   checkRepositoryId(id);
   checkRevision(revision);
@@ -52,9 +56,9 @@ export async function verifyCachedModel(
   const listed = new Map(tree?.map((file) => [file.path, file]));
   const present = (await filesBelow(folder)).map((path) => relative(folder, path).split(sep).join('/'));
   const results: VerifiedFile[] = [];
-  // From a snapshot that only a processor was loaded from, no weights are missing.
-  const wanted = present.some(isModelFile) ? 'model' : 'processor';
-  for (const path of new Set([...present, ...wantedFiles(tree ?? [], wanted).map((file) => file.path)])) {
+  // A snapshot that holds only a processor is not missing its weights.
+  const scope = present.some(isModelFile) ? 'model' : 'processor';
+  for (const path of new Set([...present, ...filesInScope(tree ?? [], scope).map((file) => file.path)])) {
     signal?.throwIfAborted();
     const file = listed.get(path);
     const result = { path, state: await stateOf(join(folder, path), file && etagOf(file), file?.size, signal) };
@@ -77,14 +81,14 @@ async function stateOf(
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return 'unknown';
   if (size !== undefined && size !== facts.size) return 'damaged';
   const hash = etagHash(etag, facts.size);
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) }))
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, ...defined({ signal }) }))
     hash.update(chunk as Uint8Array);
   return hash.matches() ? 'ok' : 'damaged';
 }
 
 /**
- * The blob before the link to it: killed in between, the file is missing, not damaged. What all repositories share is
- * left to Python.
+ * Deletes a file of a snapshot, its blob first: if the process is killed in between, the file is missing, not damaged.
+ * Blobs in the store shared by all repositories belong to Python and are kept.
  */
 async function removeFile(path: string, { blobs }: RepositoryFolder): Promise<void> {
   const target = await readlink(path).catch(() => undefined);

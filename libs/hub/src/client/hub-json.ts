@@ -5,35 +5,40 @@ import { failedStatus, type RequestedRevision } from './hub-status.ts';
 import { readBody } from './read-body.ts';
 import { type Attempt, transient, withRetries } from './retry.ts';
 
-/** Questions about a repository are small; a page of 1,000 files is some 300 kB. */
+/** Maximum size of an API response. A page of 1,000 files has about 300 kB. */
 const MAX_JSON_BYTES = 32_000_000;
-/** Few: whoever is offline shall be told so soon. */
+/** Few attempts, so that an offline user is told soon. */
 const ATTEMPTS = 3;
 
-export interface JsonAnswer {
+/** A parsed API response. */
+export interface JsonResponse {
   readonly json: unknown;
   readonly headers: Headers;
 }
 
 /**
- * The JSON at an address of the hub. @throws Blip2Error `DOWNLOAD_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`; the signal's
- * reason.
+ * Fetches JSON from the Hub's API.
+ * @throws Blip2Error `DOWNLOAD_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`; the signal's reason.
  */
-export function hubJson(session: HubSession, address: string, asked: RequestedRevision): Promise<JsonAnswer> {
-  return withRetries(() => tryJson(session, address, asked), {
+export function hubJson(session: HubSession, address: string, requested: RequestedRevision): Promise<JsonResponse> {
+  return withRetries(() => tryJson(session, address, requested), {
     io: session.io,
     signal: session.signal,
     attempts: ATTEMPTS,
   });
 }
 
-async function tryJson(session: HubSession, address: string, asked: RequestedRevision): Promise<Attempt<JsonAnswer>> {
+async function tryJson(
+  session: HubSession,
+  address: string,
+  requested: RequestedRevision,
+): Promise<Attempt<JsonResponse>> {
   const attempt = await hubRequest(session, address);
   if (!('value' in attempt)) return attempt;
   const { response, cancel } = attempt.value;
   if (response.status !== 200) {
     cancel();
-    return failedStatus(response, session, asked);
+    return failedStatus(response, session, requested);
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -55,12 +60,12 @@ async function tryJson(session: HubSession, address: string, asked: RequestedRev
   }
 }
 
-/** An answer that no hub gives: a portal that wants a login, a proxy, another service behind `HF_ENDPOINT`. */
+/** Error for a response that is not the Hub's: a login page, a proxy, another service at `HF_ENDPOINT`. */
 export function unexpectedResponse(address: string, got: string, cause?: unknown): Blip2Error {
-  return new Blip2Error('DOWNLOAD_FAILED', 'This is not the answer of a hub', {
+  return new Blip2Error('DOWNLOAD_FAILED', 'The response does not come from a Hub', {
     where: redactUrl(new URL(address)),
     got,
     cause,
-    fix: 'Check HF_ENDPOINT and proxies',
+    fix: 'Check HF_ENDPOINT and the proxy settings',
   });
 }

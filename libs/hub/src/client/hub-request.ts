@@ -1,41 +1,40 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { HubIo } from './hub-io.ts';
 import type { HubSettings } from './hub-settings.ts';
 import { type Attempt, transient } from './retry.ts';
 
-/** One use of the hub. */
+/** Settings, side effects and abort signal shared by the requests of one call. */
 export interface HubSession {
   readonly settings: HubSettings;
   readonly io: HubIo;
   readonly signal: AbortSignal | undefined;
 }
 
-/** An answer whose body has not been read. */
-export interface Answer {
+/** A response whose body has not been read. */
+export interface OpenResponse {
   readonly response: Response;
-  /** Aborted by the session's signal, and by `cancel`. */
+  /** Aborted by the session's signal and by `cancel`. */
   readonly signal: AbortSignal;
-  /** Lets go of the connection. A read that waits fails. */
+  /** Closes the connection. A pending read fails. */
   cancel(): void;
 }
 
-/** As many as browsers and `requests` would bear, and some. */
+/** Maximum number of redirects, similar to that of browsers and of Python's `requests`. */
 const MAX_REDIRECTS = 10;
-/** No version and no machine: nothing is counted. */
+/** Contains neither version nor platform: no statistics. */
 const USER_AGENT = '@blip2/hub';
 
 /**
- * One GET, redirects followed. The token goes to the hub's own origin and nowhere else; encrypted never becomes
- * unencrypted. An answer of any status
- * is a value; `transient` are failures of the network. @throws the signal's reason; Blip2Error `DOWNLOAD_FAILED` for
- * redirects that are refused.
+ * Sends one GET request and follows redirects. The token is sent to the Hub's origin only, and https never redirects to
+ * http. A response of any status is a value; network failures are `transient`.
+ * @throws Blip2Error `DOWNLOAD_FAILED` for a redirect that is refused; the signal's reason.
  */
 export async function hubRequest(
   session: HubSession,
   address: string,
   headers: Readonly<Record<string, string>> = {},
-): Promise<Attempt<Answer>> {
+): Promise<Attempt<OpenResponse>> {
   let url = new URL(address);
   for (let followed = 0; followed <= MAX_REDIRECTS; followed++) {
     const attempt = await requestOnce(session, url, headers);
@@ -47,7 +46,7 @@ export async function hubRequest(
     attempt.value.cancel();
     url = nextHop(url, location);
   }
-  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub redirects in a circle', {
+  throw new Blip2Error('DOWNLOAD_FAILED', 'The Hub redirects in a circle', {
     where: redactUrl(new URL(address)),
     expected: `at most ${MAX_REDIRECTS} redirects`,
   });
@@ -57,17 +56,18 @@ async function requestOnce(
   { settings, io, signal }: HubSession,
   url: URL,
   headers: Readonly<Record<string, string>>,
-): Promise<Attempt<Answer>> {
+): Promise<Attempt<OpenResponse>> {
   signal?.throwIfAborted();
   const controller = new AbortController();
   const forward = (): void => controller.abort(signal?.reason);
   signal?.addEventListener('abort', forward, { once: true });
-  const timer = setTimeout(() => controller.abort(), settings.answerTimeout);
+  const timer = setTimeout(() => controller.abort(), settings.responseTimeout);
   const cancel = (): void => {
     signal?.removeEventListener('abort', forward);
     controller.abort();
   };
   const isHub = url.origin === new URL(settings.endpoint).origin;
+  const authorization = isHub && settings.token !== undefined ? `Bearer ${settings.token}` : undefined;
   try {
     const response = await io.fetch(url.href, {
       redirect: 'manual',
@@ -76,7 +76,7 @@ async function requestOnce(
         'user-agent': USER_AGENT,
         'accept-encoding': 'identity',
         ...headers,
-        ...(isHub && settings.token !== undefined && { authorization: `Bearer ${settings.token}` }),
+        ...defined({ authorization }),
       },
     });
     return { value: { response, signal: controller.signal, cancel } };
@@ -92,33 +92,33 @@ async function requestOnce(
 function nextHop(from: URL, location: string): URL {
   const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && from.protocol === 'http:'))) return url;
-  throw new Blip2Error('DOWNLOAD_FAILED', 'A redirect leads off the encrypted web', {
+  throw new Blip2Error('DOWNLOAD_FAILED', 'A redirect leads to an address that is not encrypted', {
     where: redactUrl(from),
     expected: 'an https address',
     got: url?.protocol ?? 'an invalid address',
   });
 }
 
-function networkError(url: URL, cause: unknown, { answerTimeout }: HubSettings): Blip2Error {
+function networkError(url: URL, cause: unknown, { responseTimeout }: HubSettings): Blip2Error {
   const timedOut = cause instanceof Error && cause.name === 'AbortError';
   const code = networkCode(cause);
-  return new Blip2Error('DOWNLOAD_FAILED', timedOut ? 'The hub did not answer in time' : 'The hub cannot be reached', {
+  return new Blip2Error('DOWNLOAD_FAILED', timedOut ? 'The Hub did not respond in time' : 'The Hub is unreachable', {
     where: redactUrl(url),
     cause,
     got: timedOut
-      ? `nothing for ${answerTimeout / 1000} s`
+      ? `no response for ${responseTimeout / 1000} s`
       : (code ?? (cause instanceof Error ? cause.message : 'a failure')),
-    fix: 'Check the connection, HF_ENDPOINT and proxies, or work with what is in the cache: localFilesOnly',
+    fix: 'Check the connection, HF_ENDPOINT and the proxy settings, or use cached models only: localFilesOnly',
   });
 }
 
-/** `ECONNREFUSED` and the like, from inside the error of `fetch`. */
+/** The system error code (`ECONNREFUSED`, …) inside an error of `fetch`. */
 export function networkCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   return 'code' in error && typeof error.code === 'string' ? error.code : networkCode(error.cause);
 }
 
-/** An address as it may be shown: signed addresses carry secrets in their query. */
+/** A URL without its query, which holds secrets in signed URLs. */
 export function redactUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }

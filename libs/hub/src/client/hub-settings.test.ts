@@ -19,11 +19,11 @@ describe('hubSettings', () => {
     [{ HF_HUB_CACHE: '~', HOME: '/home/someone' }, '/home/someone'],
     [{ HF_HUB_CACHE: '$DISK/a/${TEAM}/$UNKNOWN', DISK: '/disk', TEAM: 'vision' }, '/disk/a/vision/$UNKNOWN'],
     [{ HF_HUB_CACHE: '/a~b' }, '/a~b'],
-  ])('%j keeps models in %s', async (variables, folder) => {
+  ])('%j puts the cache in %s', async (variables, folder) => {
     expect((await hubSettings({}, variables)).cacheFolder).toBe(folder);
   });
 
-  test('an option wins over variables', async () => {
+  test('options take precedence over environment variables', async () => {
     const settings = await hubSettings(
       { cacheDir: '/mine', token: 'mine' },
       { HF_HUB_CACHE: '/theirs', HF_TOKEN: 'theirs' },
@@ -43,7 +43,7 @@ describe('hubSettings', () => {
   });
 
   test.each(['https://hub.example.org/', 'http://127.0.0.1:8080', 'https://proxy.example.org/api/hub///'])(
-    'takes the endpoint %s without its last slash',
+    'strips the trailing slashes of the endpoint %s',
     async (HF_ENDPOINT) => {
       expect((await hubSettings({}, { HF_ENDPOINT })).endpoint).toBe(HF_ENDPOINT.replace(/\/+$/, ''));
     },
@@ -59,7 +59,7 @@ describe('hubSettings', () => {
     },
   );
 
-  test('finds the token that `hf auth login` keeps', async () => {
+  test('reads the token stored by `hf auth login`', async () => {
     const home = await temporaryCache();
     expect((await hubSettings({}, { HF_HOME: home })).token).toBeUndefined();
     await writeFile(join(home, 'token'), 'kept\n');
@@ -74,7 +74,7 @@ describe('hubSettings', () => {
     expect((await hubSettings({}, { HF_HOME: home, HF_TOKEN_PATH: elsewhere })).token).toBe('other');
   });
 
-  test('refuses a token that cannot be sent, and does not repeat it', async () => {
+  test('refuses an invalid token without quoting it', async () => {
     await expect(hubSettings({ token: 'hf_secret\nX-Evil: 1' }, {})).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       message: expect.not.stringContaining('secret'),
@@ -83,7 +83,7 @@ describe('hubSettings', () => {
 
   test('reads the timeouts in seconds', async () => {
     expect(await hubSettings({}, { HF_HUB_ETAG_TIMEOUT: '3', HF_HUB_DOWNLOAD_TIMEOUT: 'soon' })).toMatchObject({
-      answerTimeout: 3000,
+      responseTimeout: 3000,
       stallTimeout: 10_000,
     });
   });

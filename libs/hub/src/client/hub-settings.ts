@@ -4,47 +4,47 @@ import { join, resolve } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-/** Where the hub and its cache are, and how to talk to it. */
+/** Resolved settings of the Hub and its cache. */
 export interface HubSettings {
-  /** Without a slash at its end. May have a path, as proxies of companies do. */
+  /** URL without a trailing slash. It may have a path, as that of a company proxy. */
   readonly endpoint: string;
-  /** The folder that holds `models--OWNER--NAME`. Absolute. */
+  /** Absolute path of the folder that contains `models--OWNER--NAME`. */
   readonly cacheFolder: string;
   readonly token: string | undefined;
-  /** Never ask the network. */
+  /** Never use the network. */
   readonly offline: boolean;
-  /**
-   * Whether the files of a snapshot may be links to blobs. Where links turn out to be impossible, files are copied all
-   * the same.
-   */
+  /** Whether snapshot files may be links to blobs. If links turn out to be impossible, files are copied. */
   readonly symlinks: boolean;
-  /** Milliseconds until an answer begins. */
-  readonly answerTimeout: number;
-  /** Milliseconds without enough bytes after which a body counts as stuck. */
+  /** Maximum milliseconds until a response begins. */
+  readonly responseTimeout: number;
+  /** Milliseconds without enough bytes after which a response body counts as stalled. */
   readonly stallTimeout: number;
 }
 
+/** Options for the Hub and its cache. Each overrides an environment variable of `huggingface_hub`. */
 export interface HubOptions {
   /**
-   * Default: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `XDG_CACHE_HOME/huggingface/hub`, else
-   * `~/.cache/huggingface/hub`, as in Python.
+   * Cache folder. Default, as in Python: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `XDG_CACHE_HOME/huggingface/hub`,
+   * else `~/.cache/huggingface/hub`.
    */
   readonly cacheDir?: string;
-  /** Default: `HF_TOKEN`, else the file that `hf auth login` writes. Sent to the hub's own host only. */
+  /**
+   * Access token. Default: `HF_TOKEN`, else the file written by `hf auth login`. Sent to the Hub's own origin only.
+   */
   readonly token?: string;
-  /** Takes what the cache has. Also with `HF_HUB_OFFLINE=1`. */
+  /** Uses cached files only, without the network. Also set by `HF_HUB_OFFLINE=1`. */
   readonly localFilesOnly?: boolean;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 const PUBLIC_ENDPOINT = 'https://huggingface.co';
-/** Seconds, as `huggingface_hub` has them. */
+/** Default timeout of `huggingface_hub`, in seconds. */
 const DEFAULT_TIMEOUT = 10;
 
 /**
- * The settings that the options and the `HF_*` variables give. @throws Blip2Error `INVALID_ARGUMENT` for an impossible
- * endpoint or token.
+ * Resolves the settings from options and the `HF_*` environment variables.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an invalid endpoint or token.
  */
 export async function hubSettings(options: HubOptions = {}, variables: Variables = process.env): Promise<HubSettings> {
   const value = (name: string): string | undefined => variables[name] || undefined;
@@ -59,12 +59,12 @@ export async function hubSettings(options: HubOptions = {}, variables: Variables
     token: checkedToken(options.token ?? (await implicitToken(home, variables))),
     offline: options.localFilesOnly === true || isTruthy(value('HF_HUB_OFFLINE') ?? value('TRANSFORMERS_OFFLINE')),
     symlinks: !isTruthy(value('HF_HUB_DISABLE_SYMLINKS')),
-    answerTimeout: milliseconds(value('HF_HUB_ETAG_TIMEOUT')),
+    responseTimeout: milliseconds(value('HF_HUB_ETAG_TIMEOUT')),
     stallTimeout: milliseconds(value('HF_HUB_DOWNLOAD_TIMEOUT')),
   };
 }
 
-/** Where models are kept: `cacheDir`, or what the variables say. */
+/** The cache folder: `cacheDir`, or the one set by the environment. */
 export async function hubCacheFolder(options: Pick<HubOptions, 'cacheDir'> = {}): Promise<string> {
   return (await hubSettings(options)).cacheFolder;
 }
@@ -78,7 +78,7 @@ function milliseconds(seconds: string | undefined): number {
   return 1000 * (seconds !== undefined && Number.isFinite(parsed) && parsed > 0 ? parsed : DEFAULT_TIMEOUT);
 }
 
-/** `~`, `$NAME` and `${NAME}`, as Python expands them in these variables. An unknown name stays as it is. */
+/** Expands `~`, `$NAME` and `${NAME}` as Python does in these variables. Unknown names are kept. */
 function expand(path: string, variables: Variables): string {
   const named = path.replace(
     /\$(?:\{(\w+)\}|(\w+))/g,
@@ -96,21 +96,22 @@ async function implicitToken(home: string, variables: Variables): Promise<string
   return stored.trim() || undefined;
 }
 
-/** A token with other characters would be refused by `fetch`, which repeats it in its message. */
+/** `fetch` refuses any other token with an error that contains the token. Ours never does. */
 function checkedToken(token: string | undefined): string | undefined {
   if (token === undefined || /^[\x21-\x7e]{1,4096}$/.test(token)) return token;
-  throw new Blip2Error('INVALID_ARGUMENT', 'The token of the hub holds characters that no token has', {
-    where: 'token',
-    fix: 'Copy it again from the settings of your account',
+  throw new Blip2Error('INVALID_ARGUMENT', 'token must be at most 4096 printable ASCII characters', {
+    argument: 'token',
+    fix: 'Copy the token (HF_TOKEN) again from the settings of your account',
   });
 }
 
+/** The address is not part of the error: it may contain a password. */
 function checkedEndpoint(endpoint: string): string {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '' && url.hash === '')
     return url.href.replace(/\/+$/, '');
-  throw new Blip2Error('INVALID_ARGUMENT', 'The address of the hub is not valid', {
-    where: 'HF_ENDPOINT',
-    expected: 'an http(s) address without user and query',
+  throw new Blip2Error('INVALID_ARGUMENT', 'HF_ENDPOINT must be an http(s) URL without user, query or fragment', {
+    argument: 'HF_ENDPOINT',
+    fix: 'Set it to the address of the Hub, or unset it',
   });
 }

@@ -1,15 +1,19 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { type HubSession, redactUrl } from './hub-request.ts';
 import { retryAfter, type Transient, transient } from './retry.ts';
 
-/** What was asked for, for messages. */
+/** Repository and revision of a request, for error messages. */
 export interface RequestedRevision {
   readonly id: string;
   readonly revision: string;
 }
 
-/** An answer that is no success: thrown if asking again is no use. The hub names the reason in `X-Error-Code`. */
+/**
+ * Turns an unsuccessful response into a transient failure, or throws if a retry cannot help. The Hub names the reason
+ * in `X-Error-Code`.
+ * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`
+ */
 export function failedStatus(
   response: Response,
   { settings }: HubSession,
@@ -18,68 +22,54 @@ export function failedStatus(
   const { status, headers } = response;
   const where = response.url === '' ? id : redactUrl(new URL(response.url));
   const isStorage = response.url !== '' && new URL(response.url).origin !== new URL(settings.endpoint).origin;
-  // Addresses of the storage are signed for a while: the hub gives a new one.
-  if (isStorage)
-    return transient(
-      new Blip2Error('DOWNLOAD_FAILED', 'The storage of the hub refuses', {
-        where,
-        got: `status ${status}`,
-        fix: 'Try again later',
-      }),
-      retryDelay(headers),
+  const retry = (what: string): Transient =>
+    transient(
+      new Blip2Error('DOWNLOAD_FAILED', what, { where, got: `status ${status}`, fix: 'Try again later' }),
+      defined({ retryAfter: retryAfter(headers) }),
     );
-  if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    const failure = new Blip2Error(
-      'DOWNLOAD_FAILED',
-      status === 429 ? 'The hub asks for fewer requests' : 'The hub is in trouble',
-      { where, got: `status ${status}`, fix: 'Try again later' },
-    );
-    return transient(failure, retryDelay(headers));
-  }
+  // Signed storage URLs expire: the next attempt gets a new one from the Hub.
+  if (isStorage) return retry("The Hub's storage refused the request");
+  if (status === 429) return retry('The Hub limits the rate of requests');
+  if (status === 408 || status === 425 || status >= 500) return retry('The Hub returned a server error');
   const reason = headers.get('x-error-code');
   if (reason === 'RevisionNotFound') {
     throw new Blip2Error('NOT_FOUND', 'The repository has no such revision', {
       where: id,
       got: revision,
-      fix: 'Give a branch, a tag or a commit of it',
+      fix: 'Use a branch, tag or commit of the repository',
     });
   }
   if (reason === 'GatedRepo') {
-    throw new Blip2Error('UNAUTHORIZED', 'The repository asks its users to agree to its terms first', {
+    throw new Blip2Error('UNAUTHORIZED', 'The repository is gated: its terms must be accepted first', {
       where: id,
-      fix: `Agree to them at ${settings.endpoint}/${id}, then give a token of that account (HF_TOKEN)`,
+      fix: `Accept them at ${settings.endpoint}/${id}, then set HF_TOKEN to a token of that account`,
     });
   }
-  // The hub does not tell strangers which private repositories exist.
+  // For anonymous requests the Hub does not tell whether a private repository exists.
   if (status === 401 && reason !== 'RepoNotFound' && settings.token !== undefined) {
-    throw new Blip2Error('UNAUTHORIZED', 'The hub does not accept the token', {
+    throw new Blip2Error('UNAUTHORIZED', 'The Hub rejected the token', {
       where: id,
-      fix: 'Give another token (HF_TOKEN), or none for public repositories',
+      fix: 'Use another token (HF_TOKEN), or none for public repositories',
     });
   }
   if (status === 401 || status === 404 || reason === 'RepoNotFound') {
     const fix =
       settings.token === undefined
         ? 'Check the name; a private repository needs a token (HF_TOKEN)'
-        : 'Check the name, and that the token may read it';
+        : 'Check the name, and that the token has access to it';
     throw new Blip2Error(
       'NOT_FOUND',
-      reason === 'EntryNotFound' ? 'The repository has no such file' : 'The hub has no such repository',
+      reason === 'EntryNotFound' ? 'The repository has no such file' : 'The Hub has no such repository',
       reason === 'EntryNotFound' ? { where, fix } : { where: id, subject: id, fix },
     );
   }
   if (status === 403)
-    throw new Blip2Error('UNAUTHORIZED', 'The hub does not allow this', {
+    throw new Blip2Error('UNAUTHORIZED', 'The Hub denied access', {
       where,
-      fix: 'Give a token that may read the repository (HF_TOKEN)',
+      fix: 'Use a token with read access to the repository (HF_TOKEN)',
     });
-  throw new Blip2Error('DOWNLOAD_FAILED', 'The hub gave an answer that was not expected', {
+  throw new Blip2Error('DOWNLOAD_FAILED', 'The Hub returned an unexpected status', {
     where,
     got: `status ${status}`,
   });
-}
-
-function retryDelay(headers: Headers): { readonly retryAfter?: number } {
-  const wait = retryAfter(headers);
-  return wait === undefined ? {} : { retryAfter: wait };
 }

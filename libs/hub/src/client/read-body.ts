@@ -1,22 +1,22 @@
 import { Blip2Error } from '@blip2/interfaces';
 
-import { type Answer, type HubSession, networkCode, redactUrl } from './hub-request.ts';
+import { type HubSession, networkCode, type OpenResponse, redactUrl } from './hub-request.ts';
 
-/** A body slower than this, in bytes per second over the whole stall timeout, is as good as stuck. */
+/** A body slower than this on average over a whole stall timeout counts as stalled, in bytes per second. */
 const MIN_BYTES_PER_SECOND = 1024;
 
-/** How a body ended early: the network, not its reader. */
+/** A body that ended early because of the network. */
 export interface BrokenBody {
   readonly broken: Blip2Error;
 }
 
 /**
- * The chunks of a body; the last one may be a `BrokenBody`. Only time that is spent waiting for the network counts
- * against it.
+ * Yields the chunks of a response body; the last one may be a `BrokenBody`. Only time spent waiting for the network
+ * counts towards the stall timeout.
  * @throws the signal's reason.
  */
 export async function* readBody(
-  { response, signal: ended, cancel }: Answer,
+  { response, signal: ended, cancel }: OpenResponse,
   { settings: { stallTimeout }, signal }: HubSession,
 ): AsyncGenerator<Uint8Array | BrokenBody> {
   const reader = response.body?.getReader();
@@ -42,17 +42,13 @@ export async function* readBody(
     if (stalled) yield brokenBody(response, 'too few bytes for too long');
   } catch (cause) {
     signal?.throwIfAborted();
-    yield brokenBody(
-      response,
-      stalled ? 'no more bytes for too long' : (networkCode(cause) ?? 'a cut connection'),
-      cause,
-    );
+    yield brokenBody(response, stalled ? 'no more bytes' : (networkCode(cause) ?? 'a closed connection'), cause);
   } finally {
     cancel();
   }
 }
 
-/** Node's `fetch` leaves a read that begins after the abort unanswered for ever. */
+/** In Node's `fetch`, a read that starts after the abort never settles. */
 async function unlessAborted<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -69,11 +65,11 @@ async function unlessAborted<T>(read: Promise<T>, signal: AbortSignal): Promise<
 
 function brokenBody({ url }: Response, got: string, cause?: unknown): BrokenBody {
   return {
-    broken: new Blip2Error('DOWNLOAD_FAILED', 'A download broke off', {
-      where: url === '' ? 'the hub' : redactUrl(new URL(url)),
+    broken: new Blip2Error('DOWNLOAD_FAILED', 'The download was interrupted', {
+      where: url === '' ? 'the Hub' : redactUrl(new URL(url)),
       got,
       cause,
-      fix: 'Start it again: it goes on where it stopped',
+      fix: 'Run it again: the download resumes',
     }),
   };
 }

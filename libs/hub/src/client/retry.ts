@@ -1,37 +1,41 @@
-import { Blip2Error } from '@blip2/interfaces';
+import type { Blip2Error } from '@blip2/interfaces';
 
 import type { HubIo } from './hub-io.ts';
 
-/** What one try gave: a value, or a failure that may pass. Failures that will not pass are thrown. */
+/** Result of one attempt: a value or a transient failure. Permanent failures are thrown. */
 export type Attempt<T> = { readonly value: T } | Transient;
 
+/** A failure after which a retry may succeed. */
 export interface Transient {
   readonly failure: Blip2Error;
-  /** Milliseconds that the server asks to wait. */
+  /** Milliseconds to wait, as requested by the server. */
   readonly retryAfter?: number;
-  /** The try was not in vain: the count of failures starts over. */
+  /** Whether the attempt made progress. Then the count of failures starts over. */
   readonly progressed?: boolean;
 }
 
+/** Creates a transient failure. */
 export function transient(failure: Blip2Error, details: Omit<Transient, 'failure'> = {}): Transient {
   return { failure, ...details };
 }
 
+/** How `withRetries` retries. */
 export interface RetryOptions {
-  readonly io: HubIo;
+  readonly io: Pick<HubIo, 'sleep' | 'random'>;
   readonly signal: AbortSignal | undefined;
-  /** Failures in a row that are borne. */
+  /** Maximum number of consecutive failures. */
   readonly attempts: number;
 }
 
+/** Milliseconds before the first retry. Doubles with each failure. */
 const FIRST_DELAY = 500;
 const MAX_DELAY = 20_000;
-/** A server that wants more patience than this is told to the user instead. */
+/** Maximum wait in milliseconds that a server may request. Beyond it, the failure is reported instead. */
 const MAX_RETRY_AFTER = 300_000;
 
 /**
- * Tries until there is a value: exponential delays with jitter, or what the server asks for. @throws the last failure,
- * or the signal's reason.
+ * Retries until there is a value, with exponential backoff and jitter, or after the delay requested by the server.
+ * @throws the last failure; the signal's reason.
  */
 export async function withRetries<T>(
   attempt: () => Promise<Attempt<T>>,
@@ -48,12 +52,12 @@ export async function withRetries<T>(
   }
 }
 
-/** Half of the delay is certain, half by chance, so that many clients do not come back at once. */
-function backoff(failures: number, chance: number): number {
-  return Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * (0.5 + chance / 2);
+/** Half of the delay is fixed and half random, so that many clients do not retry at the same time. */
+function backoff(failures: number, random: number): number {
+  return Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * (0.5 + random / 2);
 }
 
-/** `Retry-After` in milliseconds: seconds, or a date. */
+/** The `Retry-After` header in milliseconds, given as seconds or as a date. */
 export function retryAfter(headers: Headers, now: number = Date.now()): number | undefined {
   const value = headers.get('retry-after');
   if (value === null) return undefined;

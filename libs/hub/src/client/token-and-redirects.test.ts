@@ -13,7 +13,7 @@ describe('the token', () => {
   test.each([
     ['as an option', { token }, {}],
     ['as a variable', {}, { HF_TOKEN: token }],
-  ])('%s goes to the hub and not to its storage', async (_, options, variables) => {
+  ])('%s is sent to the Hub and not to its storage', async (_, options, variables) => {
     const { server } = await hubTest(served);
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     expect(await contents(await downloadModel(MODEL_ID, options))).toEqual(servedContents(tinyRepository()));
@@ -26,7 +26,7 @@ describe('the token', () => {
     expect(JSON.stringify(storage)).not.toContain(token);
   });
 
-  test('is in no error', async () => {
+  test('appears in no error', async () => {
     const { server } = await hubTest({ ...served, fault: () => 'flip' });
     const errors: unknown[] = [await downloadModel(MODEL_ID, { token }, impatientIo).catch((error: unknown) => error)];
     await server.close();
@@ -40,9 +40,9 @@ describe('the token', () => {
 
   test.each([
     ['private', undefined, 'NOT_FOUND', 'needs a token'],
-    ['private', 'hf_wrong', 'NOT_FOUND', 'that the token may read it'],
-    ['gated', undefined, 'UNAUTHORIZED', 'Agree to them at http'],
-    ['gated', 'hf_wrong', 'UNAUTHORIZED', 'Agree to them at http'],
+    ['private', 'hf_wrong', 'NOT_FOUND', 'that the token has access'],
+    ['gated', undefined, 'UNAUTHORIZED', 'Accept them at http'],
+    ['gated', 'hf_wrong', 'UNAUTHORIZED', 'Accept them at http'],
   ] as const)('%s repository, token %s: %s', async (access, given, code, named) => {
     await hubTest({ repositories: { [MODEL_ID]: { ...tinyRepository(), access } }, token });
     await expect(downloadModel(MODEL_ID, given === undefined ? {} : { token: given })).rejects.toMatchObject({
@@ -67,7 +67,7 @@ describe('redirects', () => {
     signal: undefined,
   });
 
-  test('drop the token at another host, another port and another scheme', async () => {
+  test('drop the token for another host, port or scheme', async () => {
     const seen: [string, string | null][] = [];
     const io = redirecting(
       {

@@ -1,48 +1,50 @@
 import { rename, rm, stat } from 'node:fs/promises';
 
 import { wrapWriteErrors } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { createPartial, discardPartial, openPartial, type PartialFile, releasePartial } from '../cache/partial-file.ts';
-import { type Answer, hubRequest, type HubSession, redactUrl } from '../client/hub-request.ts';
+import { fileUrl } from '../client/file-url.ts';
+import { hubRequest, type HubSession, type OpenResponse, redactUrl } from '../client/hub-request.ts';
 import { failedStatus } from '../client/hub-status.ts';
 import { readBody } from '../client/read-body.ts';
-import { type Attempt, transient, withRetries } from '../client/retry.ts';
+import { type Attempt, type Transient, transient, withRetries } from '../client/retry.ts';
 import { etagOf, type RepositoryFile } from '../repository/repository-files.ts';
 
+/** A file to download, and its destination. */
 export interface BlobRequest {
   readonly id: string;
   readonly commit: string;
   readonly file: RepositoryFile;
-  /** The folder of the repository's blobs, where the temporary file lives too. */
+  /** Blob folder of the repository, which also holds the temporary file. */
   readonly blobs: string;
-  /** The name that the file gets once it is whole and right. */
+  /** Path of the file once it is complete and verified. */
   readonly destination: string;
-  /** Called with the bytes that are there. */
+  /** Called with the number of bytes downloaded so far. */
   readonly onBytes: (loaded: number) => void;
 }
 
-/** Failures in a row without progress. */
+/** Maximum number of consecutive failures without progress. */
 const ATTEMPTS = 5;
-/** Whole contents that were not what was promised, until that is the hub's fault. */
+/** Number of complete downloads with a wrong checksum after which the Hub is blamed. */
 const MAX_MISMATCHES = 3;
-/** Bytes by which a try counts as progress. */
+/** Bytes by which an attempt counts as progress. */
 const PROGRESS_BYTES = 2 ** 20;
 
-/** A download under way. */
+/** A download in progress. */
 interface Transfer extends BlobRequest {
   readonly session: HubSession;
   partial: PartialFile;
-  /** Strong etag of the storage that the bytes of this process came from: they go on only if it still has the same. */
+  /** Strong etag, in the storage, of the bytes fetched by this process. They are resumed only if it is unchanged. */
   validator: string | undefined;
   mismatches: number;
 }
 
 /**
- * Brings one file under its name, whole and with the right checksum, or not at all. What is there already is gone on
- * with; what stays when it fails is
- * gone on with the next time. @throws Blip2Error `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`,
- * `WRITE_FAILED`; the signal's reason.
+ * Downloads one file to its destination, complete and verified, or not at all. Resumes an earlier partial download, and
+ * leaves one that can be resumed if it fails.
+ * @throws Blip2Error `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`, `WRITE_FAILED`; the signal's
+ * reason.
  */
 export async function downloadBlob(session: HubSession, request: BlobRequest): Promise<void> {
   const { io, signal } = session;
@@ -55,11 +57,11 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
   };
   try {
     request.onBytes(transfer.partial.size);
-    await withRetries(() => tryTransfer(transfer), { io, signal, attempts: ATTEMPTS });
+    await withRetries(() => attemptTransfer(transfer), { io, signal, attempts: ATTEMPTS });
     await wrapWriteErrors(request.destination, transfer.partial.handle.sync());
   } catch (error) {
-    // A full disk wants its space back, whichever file it was. Bytes that were found wrong are of no use, but those of
-    // other files are.
+    // Delete the partial file if the disk is full, or if this file failed its checksum. Otherwise keep it for resuming,
+    // also if another file of the same download failed its checksum.
     const isUseless =
       error instanceof Blip2Error &&
       (error.code === 'WRITE_FAILED' || (error.code === 'INTEGRITY_FAILED' && error !== signal?.reason));
@@ -71,20 +73,20 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
 }
 
 /**
- * Somebody else's file of the same name is as good as ours, and also if ours is gone: it was taken for abandoned and
- * finished.
+ * Renames the partial file to its destination. If that fails, a complete file from another process is accepted: it may
+ * have taken ours for abandoned and finished it.
  */
 async function publish({ partial, destination, file }: Transfer): Promise<void> {
   try {
     await wrapWriteErrors(destination, rename(partial.path, destination));
   } catch (error) {
     await rm(partial.path, { force: true });
-    const theirs = await stat(destination).catch(() => undefined);
-    if (theirs?.size !== file.size) throw error;
+    const existing = await stat(destination).catch(() => undefined);
+    if (existing?.size !== file.size) throw error;
   }
 }
 
-async function tryTransfer(transfer: Transfer): Promise<Attempt<true>> {
+async function attemptTransfer(transfer: Transfer): Promise<Attempt<true>> {
   const { session, file, partial } = transfer;
   session.signal?.throwIfAborted();
   const start = partial.size;
@@ -94,46 +96,42 @@ async function tryTransfer(transfer: Transfer): Promise<Attempt<true>> {
       return { ...failed, progressed: transfer.partial === partial && partial.size - start >= PROGRESS_BYTES };
   }
   if (transfer.partial.hash.matches()) return { value: true };
-  const failure = new Blip2Error('INTEGRITY_FAILED', 'A downloaded file is not what the hub promised', {
-    where: addressOf(transfer),
+  const failure = new Blip2Error('INTEGRITY_FAILED', 'A downloaded file has the wrong checksum', {
+    where: urlOf(transfer),
     expected: `checksum ${etagOf(file)}`,
     got: 'another',
-    fix: 'Something on the way changes files: try another network',
+    fix: 'Try another network: a proxy may change files',
   });
   if (++transfer.mismatches >= MAX_MISMATCHES) throw failure;
   await restart(transfer);
   return transient(failure);
 }
 
-/** A new file, never a shorter one: somebody may have taken the old one over. */
+/** Starts over with a new file. The old one is not truncated: another process may have taken it over. */
 async function restart(transfer: Transfer): Promise<void> {
   await discardPartial(transfer.partial);
   transfer.partial = await createPartial(transfer.blobs, transfer.file);
   transfer.validator = undefined;
 }
 
-function addressOf({ session, id, commit, file }: Transfer): string {
-  return `${session.settings.endpoint}/${id}/resolve/${commit}/${file.path.split('/').map(encodeURIComponent).join('/')}`;
+function urlOf({ session, id, commit, file }: Transfer): string {
+  return fileUrl(session, id, commit, file.path);
 }
 
-/** Asks for what is missing and writes it. Nothing is returned if all bytes are there. */
-async function fetchRest(transfer: Transfer): Promise<ReturnType<typeof transient> | undefined> {
+/** Fetches and writes the missing bytes. Returns the failure, if any. */
+async function fetchRest(transfer: Transfer): Promise<Transient | undefined> {
   const { session, partial, file, id, commit } = transfer;
-  // The address holds the commit and the whole is checked in the end: bytes of an earlier process need no validator.
+  // The URL contains the commit and the checksum is compared at the end, so bytes of an earlier process need no
+  // validator.
   const range =
-    partial.size === 0
-      ? {}
-      : {
-          range: `bytes=${partial.size}-`,
-          ...(transfer.validator !== undefined && { 'if-range': transfer.validator }),
-        };
-  const attempt = await hubRequest(session, addressOf(transfer), range);
+    partial.size === 0 ? {} : { range: `bytes=${partial.size}-`, ...defined({ 'if-range': transfer.validator }) };
+  const attempt = await hubRequest(session, urlOf(transfer), range);
   if (!('value' in attempt)) return attempt;
   const { response, cancel } = attempt.value;
-  const unfit = await checkAnswer(transfer, response);
-  if (unfit) {
+  const wrong = await checkHeaders(transfer, response);
+  if (wrong) {
     cancel();
-    return transient(unfit);
+    return transient(wrong);
   }
   if (response.status !== 200 && response.status !== 206) {
     cancel();
@@ -144,8 +142,8 @@ async function fetchRest(transfer: Transfer): Promise<ReturnType<typeof transien
   return receive(transfer, attempt.value, file);
 }
 
-/** Looks at the headers, before anything is written, for a body that cannot be the file. */
-async function checkAnswer(transfer: Transfer, response: Response): Promise<Blip2Error | undefined> {
+/** Checks the headers, before anything is written, for a body that cannot be the file. */
+async function checkHeaders(transfer: Transfer, response: Response): Promise<Blip2Error | undefined> {
   const { status, headers } = response;
   const { size } = transfer.partial;
   if (size > 0 && (status === 200 || status === 416)) {
@@ -173,26 +171,22 @@ async function checkAnswer(transfer: Transfer, response: Response): Promise<Blip
 }
 
 function wrongResponse({ url }: Response, expected: string, got: string): Blip2Error {
-  return new Blip2Error('DOWNLOAD_FAILED', 'The hub sends something else than the file', {
-    where: url === '' ? 'the hub' : redactUrl(new URL(url)),
+  return new Blip2Error('DOWNLOAD_FAILED', 'The Hub sent something other than the file', {
+    where: url === '' ? 'the Hub' : redactUrl(new URL(url)),
     expected,
     got,
-    fix: 'Check HF_ENDPOINT and proxies',
+    fix: 'Check HF_ENDPOINT and the proxy settings',
   });
 }
 
-async function receive(
-  transfer: Transfer,
-  answer: Answer,
-  file: RepositoryFile,
-): Promise<ReturnType<typeof transient> | undefined> {
+async function receive(transfer: Transfer, opened: OpenResponse, file: RepositoryFile): Promise<Transient | undefined> {
   const { session, onBytes, partial } = transfer;
-  for await (const chunk of readBody(answer, session)) {
+  for await (const chunk of readBody(opened, session)) {
     if ('broken' in chunk) return transient(chunk.broken);
     session.signal?.throwIfAborted();
     if (partial.size + chunk.byteLength > file.size) {
       await restart(transfer);
-      return transient(wrongResponse(answer.response, `${file.size} bytes`, 'more'));
+      return transient(wrongResponse(opened.response, `${file.size} bytes`, 'more'));
     }
     await session.io.write(partial.handle, chunk, partial.path);
     partial.hash.update(chunk);
@@ -200,5 +194,5 @@ async function receive(
     onBytes(partial.size);
   }
   if (partial.size === file.size) return undefined;
-  return transient(wrongResponse(answer.response, `${file.size} bytes`, `${partial.size} and no more`));
+  return transient(wrongResponse(opened.response, `${file.size} bytes`, `only ${partial.size}`));
 }

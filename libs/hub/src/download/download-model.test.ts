@@ -19,7 +19,7 @@ import {
 import { downloadModel, type DownloadPlan, planDownload, resolveSource } from '../index.ts';
 
 describe('downloadModel', () => {
-  test('brings what is needed and nothing else, into snapshots of links', async () => {
+  test('downloads exactly the needed files, into a snapshot of links', async () => {
     const { cacheDir } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     expect(folder).toBe(join(cacheDir, 'models--someone--tiny-blip2', 'snapshots', DEFAULT_COMMIT));
@@ -32,14 +32,14 @@ describe('downloadModel', () => {
     expect((await listing(cacheDir)).filter((line) => line.includes('incomplete'))).toEqual([]);
   });
 
-  test('asks only what a branch is, once everything is here, and nothing for a commit', async () => {
+  test('of a complete model only resolves the branch, and sends no request for a commit', async () => {
     const { server } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     expect(await downloadModel(MODEL_ID)).toBe(folder);
-    expect(server.requests.slice(asked).map(({ path }) => path)).toEqual([`/api/models/${MODEL_ID}/revision/main`]);
+    expect(server.requests.slice(before).map(({ path }) => path)).toEqual([`/api/models/${MODEL_ID}/revision/main`]);
     expect(await downloadModel(MODEL_ID, { revision: DEFAULT_COMMIT })).toBe(folder);
-    expect(server.requests.length).toBe(asked + 1);
+    expect(server.requests.length).toBe(before + 1);
   });
 
   test('follows the pages of a listing', async () => {
@@ -48,7 +48,7 @@ describe('downloadModel', () => {
     expect(server.requests.filter(({ path }) => path.includes('/tree/')).length).toBeGreaterThan(3);
   });
 
-  test('brings only what changed when the branch moves, and shares the rest', async () => {
+  test('downloads only changed files when the branch moves, and shares the others', async () => {
     const { server } = await hubTest();
     await downloadModel(MODEL_ID);
     const moved = { ...tinyRepository(), commit: 'f'.repeat(40) };
@@ -57,7 +57,7 @@ describe('downloadModel', () => {
         [MODEL_ID]: { ...moved, files: { ...moved.files, 'config.json': '{"model_type":"blip-2","changed":1}' } },
       },
     };
-    const asked = server.requests.length;
+    const before = server.requests.length;
     const folder = await downloadModel(MODEL_ID);
     expect(await readFile(join(folder, 'config.json'), 'utf8')).toContain('changed');
     expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(
@@ -65,14 +65,14 @@ describe('downloadModel', () => {
     );
     expect(
       server.requests
-        .slice(asked)
+        .slice(before)
         .filter(({ path }) => /resolve|blob/.test(path))
         .map(({ path }) => path),
     ).toEqual([`/${MODEL_ID}/resolve/${'f'.repeat(40)}/config.json`]);
     expect(await readFile(join(folder, '../../refs/main'), 'utf8')).toBe('f'.repeat(40));
   });
 
-  test('brings a file again whose size is wrong, without touching the old one', async () => {
+  test('replaces a file of the wrong size without modifying the old one in place', async () => {
     const { cacheDir } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     const shard = join(folder, NEEDED_PATHS[2] ?? '');
@@ -84,7 +84,7 @@ describe('downloadModel', () => {
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
-  test('reports sizes and licence before, and every byte while it downloads', async () => {
+  test('reports sizes and licence before the first byte, and then every byte', async () => {
     const { server } = await hubTest();
     const plans: [DownloadPlan, number][] = [];
     const progress: LoadProgress[] = [];
@@ -106,7 +106,7 @@ describe('downloadModel', () => {
     expect(plans.length).toBe(1);
   });
 
-  test('plans without writing', async () => {
+  test('can be planned without writing anything', async () => {
     const { cacheDir } = await hubTest();
     const { files, totalBytes, missingBytes, freeBytes } = await planDownload(MODEL_ID);
     expect(files.map(({ path }) => path).toSorted()).toEqual(NEEDED_PATHS);
@@ -115,7 +115,7 @@ describe('downloadModel', () => {
     expect(await readdir(cacheDir)).toEqual([]);
   });
 
-  test('prefers the single file, and brings no shards beside it', async () => {
+  test('prefers the single file to shards', async () => {
     const { server } = await hubTest();
     const both = tinyRepository();
     server.options = {
@@ -137,7 +137,7 @@ describe('downloadModel', () => {
     });
   });
 
-  test('downloads what a fromPretrained names', async () => {
+  test('resolves the source of a fromPretrained', async () => {
     await hubTest();
     expect(await contents(await resolveSource(MODEL_ID))).toEqual(servedContents(tinyRepository()));
     await expect(resolveSource('nobody/nothing')).rejects.toMatchObject({
@@ -152,9 +152,9 @@ describe('downloadModel', () => {
 
   test.each([
     ['nobody/nothing', 'NOT_FOUND', 'private repository needs a token'],
-    ['../etc', 'INVALID_ARGUMENT', 'id of a repository'],
-    ['a/b/c', 'INVALID_ARGUMENT', 'id of a repository'],
-    ['a--b/c', 'INVALID_ARGUMENT', 'id of a repository'],
+    ['../etc', 'INVALID_ARGUMENT', 'a repository id'],
+    ['a/b/c', 'INVALID_ARGUMENT', 'a repository id'],
+    ['a--b/c', 'INVALID_ARGUMENT', 'a repository id'],
   ])('refuses the id %j', async (id, code, named) => {
     await hubTest();
     await expect(downloadModel(id)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });
@@ -173,7 +173,7 @@ describe('downloadModel', () => {
 });
 
 describe('without links', () => {
-  test('puts the files themselves into the snapshot, once', async () => {
+  test('stores the files in the snapshot itself, once', async () => {
     const { cacheDir } = await hubTest();
     vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', '1');
     const folder = await downloadModel(MODEL_ID);
@@ -182,16 +182,16 @@ describe('without links', () => {
     expect(await readdir(join(cacheDir, 'models--someone--tiny-blip2', 'blobs'))).toEqual([]);
   });
 
-  test('copies blobs that are here', async () => {
+  test('copies cached blobs', async () => {
     const { server } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     await rm(folder, { recursive: true });
     vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', '1');
-    const asked = server.requests.length;
+    const before = server.requests.length;
     await downloadModel(MODEL_ID);
     expect(await listing(folder)).toEqual(NEEDED_PATHS);
     expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
-    expect(server.requests.length).toBe(asked + 1);
+    expect(server.requests.length).toBe(before + 1);
   });
 });
 
@@ -200,14 +200,14 @@ describe('offline', () => {
     ['localFilesOnly', { localFilesOnly: true }, {}],
     ['HF_HUB_OFFLINE', {}, { HF_HUB_OFFLINE: '1' }],
     ['TRANSFORMERS_OFFLINE', {}, { TRANSFORMERS_OFFLINE: 'yes' }],
-  ])('takes the cache and asks nobody: %s', async (_, options, variables) => {
+  ])('uses the cache and sends no request: %s', async (_, options, variables) => {
     const { server } = await hubTest();
     await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
       code: 'OFFLINE',
       message: expect.stringContaining('not in the cache'),
     });
     const folder = await downloadModel(MODEL_ID);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     expect(await downloadModel(MODEL_ID, options)).toBe(folder);
     await rm(join(folder, NEEDED_PATHS[3] ?? ''));
@@ -222,10 +222,10 @@ describe('offline', () => {
       message: expect.stringContaining('config.json'),
     });
     await expect(planDownload(MODEL_ID, options)).rejects.toMatchObject({ code: 'OFFLINE' });
-    expect(server.requests.length).toBe(asked);
+    expect(server.requests.length).toBe(before);
   });
 
-  test('falls back to the cache when the hub cannot be reached, and says so when that has nothing', async () => {
+  test('falls back to the cache if the Hub is unreachable, and reports the network failure if the cache is empty', async () => {
     const { server } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     await server.close();
@@ -237,7 +237,7 @@ describe('offline', () => {
     });
   });
 
-  test('reads a cache that cannot be written', async () => {
+  test('reads a read-only cache', async () => {
     await hubTest();
     const folder = await downloadModel(MODEL_ID);
     await rm(join(folder, '../../refs'), { recursive: true });

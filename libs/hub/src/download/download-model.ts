@@ -10,13 +10,12 @@ import { writeTreeCache } from '../cache/tree-cache.ts';
 import { type HubIo, hubIo } from '../client/hub-io.ts';
 import type { HubSession } from '../client/hub-request.ts';
 import { hubSettings } from '../client/hub-settings.ts';
-import type { Wanted } from '../repository/needed-files.ts';
+import type { DownloadScope } from '../repository/needed-files.ts';
 import { etagOf, type RepositoryFile } from '../repository/repository-files.ts';
-import { checkRepositoryId, checkRevision } from '../repository/repository-id.ts';
+import { checkRepositoryId, checkRevision, DEFAULT_REVISION } from '../repository/repository-id.ts';
 import { downloadBlob } from './download-blob.ts';
 import { inParallel } from './in-parallel.ts';
 import {
-  DEFAULT_REVISION,
   type DownloadPlan,
   type PlanOptions,
   type PreparedDownload,
@@ -24,24 +23,26 @@ import {
   prepareFromCache,
 } from './plan-download.ts';
 
+/** Options of `downloadModel` and `downloadProcessor`. */
 export interface DownloadOptions extends PlanOptions {
+  /** Called as bytes arrive, with the file and its bytes so far. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
-   * Called once before anything is downloaded, and not at all if everything is here: sizes and licence. What it throws
-   * ends the download.
+   * Called once with sizes and licence before the first byte is downloaded; not called if all files are cached. Throw to
+   * cancel the download.
    */
   readonly onPlan?: (plan: DownloadPlan) => void;
 }
 
-/** Files that are on their way together. */
+/** Maximum number of files that are downloaded at the same time. */
 const MAX_PARALLEL = 4;
-/** Space that is asked for: what will be written and a twentieth, because other programs write too. */
+/** Required free space relative to the download: 5 % more, because other programs write too. */
 const SPACE_MARGIN = 1.05;
 
 /**
- * The folder of a hub model in the cache that Python's clients use too; what is missing is downloaded. No file is ever
- * under its name unless it is whole
- * and has the checksum that the hub gives. If the hub cannot be reached, a model that is in the cache will do.
+ * Downloads the missing files of a model into the cache shared with Python's `huggingface_hub`, and returns its snapshot
+ * folder. A file appears under its name only when it is complete and has the checksum given by the Hub. If the Hub is
+ * unreachable, a complete model in the cache is used.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `OFFLINE`, `WRITE_FAILED`,
  * `MISSING_FILE`, `INVALID_ARGUMENT`; the signal's reason.
  */
@@ -50,26 +51,26 @@ export function downloadModel(id: string, options: DownloadOptions = {}, io: Hub
 }
 
 /**
- * The same of what a processor and its tokenizers are made of: no configuration of a model, no weights. @throws
- * Blip2Error as `downloadModel`; `MISSING_FILE` if there is nothing of a processor.
+ * Downloads only the files of the processor and tokenizers, without model configuration and weights.
+ * @throws Blip2Error as `downloadModel`; `MISSING_FILE` if the repository has no such file.
  */
 export function downloadProcessor(id: string, options: DownloadOptions = {}, io: HubIo = hubIo): Promise<string> {
   return download(id, 'processor', options, io);
 }
 
-async function download(id: string, wanted: Wanted, options: DownloadOptions, io: HubIo): Promise<string> {
+async function download(id: string, scope: DownloadScope, options: DownloadOptions, io: HubIo): Promise<string> {
   const { revision = DEFAULT_REVISION, signal } = options;
   signal?.throwIfAborted();
   checkRepositoryId(id);
   checkRevision(revision);
   const settings = await hubSettings(options);
-  const fromCache = (): Promise<string> => cachedSnapshot(settings.cacheFolder, id, revision, wanted);
+  const fromCache = (): Promise<string> => cachedSnapshot(settings.cacheFolder, id, revision, scope);
   if (settings.offline) return fromCache();
   const session = { settings, io, signal };
-  const known = await prepareFromCache(session, id, revision, wanted);
-  if (known && (await isComplete(known))) return known.plan.folder;
-  const prepared = await prepareDownload(session, id, revision, wanted).catch(async (error: unknown) => {
-    // The cache may have it. If not, what went wrong with the hub is the news.
+  const cached = await prepareFromCache(session, id, revision, scope);
+  if (cached && (await isComplete(cached))) return cached.plan.folder;
+  const prepared = await prepareDownload(session, id, revision, scope).catch(async (error: unknown) => {
+    // Fall back to the cache. If it is incomplete too, report the Hub's failure.
     if (!(error instanceof Blip2Error) || error.code !== 'DOWNLOAD_FAILED') throw error;
     return fromCache().catch(() => {
       throw error;
@@ -92,7 +93,7 @@ async function downloadMissing(
 ): Promise<void> {
   const { plan, repository, needed, tree } = prepared;
   if (await isComplete(prepared)) {
-    // The cache may be one that can only be read.
+    // The cache may be read-only.
     return moveRef(session, prepared).catch(() => {});
   }
   if (plan.missingBytes > 0) onPlan?.(plan);
@@ -109,21 +110,22 @@ async function downloadMissing(
 }
 
 /**
- * Keeps which commit a branch or tag is. A processor alone takes no branch away from a whole model: offline, nothing
- * would lead to that any more.
+ * Stores the commit of the branch or tag. Downloading only the processor must not move the ref away from a complete
+ * snapshot, or that model could no longer be found offline.
  */
 async function moveRef(
   { settings }: HubSession,
-  { plan: { id, revision, commit }, repository, wanted }: PreparedDownload,
+  { plan: { id, revision, commit }, repository, scope }: PreparedDownload,
 ): Promise<void> {
-  const leadsToModel = (): Promise<boolean> =>
+  const isCompleteModel = (): Promise<boolean> =>
     cachedSnapshot(settings.cacheFolder, id, revision, 'model').then(
       () => true,
       () => false,
     );
-  if (wanted === 'model' || !(await leadsToModel())) await writeRef(repository, revision, commit);
+  if (scope === 'model' || !(await isCompleteModel())) await writeRef(repository, revision, commit);
 }
 
+/** @throws Blip2Error `WRITE_FAILED` if the missing bytes do not fit on the disk. */
 async function expectSpace({
   plan: { files, missingBytes, freeBytes, folder },
   repository: { blobs },
@@ -132,20 +134,20 @@ async function expectSpace({
   if (freeBytes === undefined) return;
   let bytes = missingBytes;
   for (const [index, file] of needed.entries()) {
-    const [begun] = files[index]?.cached === true ? [] : await resumablePartials(blobs, etagOf(file));
-    bytes -= begun === undefined ? 0 : ((await fileSize(begun)) ?? 0);
+    const [partial] = files[index]?.cached === true ? [] : await resumablePartials(blobs, etagOf(file));
+    bytes -= partial === undefined ? 0 : ((await fileSize(partial)) ?? 0);
   }
   const space = Math.ceil(bytes * SPACE_MARGIN);
   if (space <= freeBytes) return;
-  throw new Blip2Error('WRITE_FAILED', 'The model does not fit where the cache is', {
+  throw new Blip2Error('WRITE_FAILED', 'The model does not fit on the disk of the cache', {
     where: folder,
     expected: `${space} bytes free`,
     got: `${freeBytes}`,
-    fix: 'Free some space, or give another folder: cacheDir, HF_HUB_CACHE',
+    fix: 'Free some space, or choose another folder: cacheDir, HF_HUB_CACHE',
   });
 }
 
-/** One file: the snapshot has it, or its blob is here, or it is downloaded by one of those who want it. */
+/** Puts one file into the snapshot: from its blob if that is cached, else by a download, which one process does. */
 async function downloadFile(
   session: HubSession,
   prepared: PreparedDownload,
@@ -172,7 +174,7 @@ async function downloadFile(
     if (!(await isPlaced())) {
       const { blobs } = repository;
       await wrapWriteErrors(path, makeFolder(dirname(path)));
-      // Without links the file itself goes where the link would be, as in Python's cache.
+      // Without links, the file itself is stored in the snapshot, as in Python's cache.
       const destination = session.settings.symlinks && (await canLink(repository, etag)) ? join(blobs, etag) : path;
       await downloadBlob(session, { id: plan.id, commit: plan.commit, file, blobs, destination, onBytes: report });
       if (destination !== path) await place();

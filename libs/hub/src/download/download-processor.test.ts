@@ -30,15 +30,15 @@ const processorPaths = [
 const modelPaths = NEEDED_PATHS.filter((path) => !processorPaths.includes(path));
 const newCommit = 'f'.repeat(40);
 
-/** The files that were asked for, in order. */
-function askedFor({ requests }: HubServer, from = 0): string[] {
+/** The requested files, in order. */
+function requestedFiles({ requests }: HubServer, from = 0): string[] {
   return requests
     .slice(from)
     .flatMap(({ path }) => /\/resolve\/[^/]+\/(.+)$/.exec(path)?.[1] ?? [])
     .toSorted();
 }
 
-/** The branch moves on to a commit with another configuration and another tokenizer. */
+/** Moves the branch to a commit with another configuration and another tokenizer. */
 function move(server: HubServer): void {
   const { files } = tinyRepository();
   server.options = {
@@ -53,50 +53,50 @@ function move(server: HubServer): void {
 }
 
 describe('downloadProcessor', () => {
-  test('asks for the files of processor and tokenizers only', async () => {
+  test('requests only the files of processor and tokenizers', async () => {
     const { server, cacheDir } = await hubTest();
     const folder = await resolveProcessorSource(MODEL_ID);
-    expect(askedFor(server)).toEqual(processorPaths);
+    expect(requestedFiles(server)).toEqual(processorPaths);
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(20_000);
     expect((await listing(folder)).map((line) => line.split(' -> ')[0])).toEqual(processorPaths);
     expect(await contents(folder, processorPaths)).toEqual(servedContents(tinyRepository(), processorPaths));
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
-  test('leaves a cache that the download of the model completes, with nothing brought twice, to what Python writes', async () => {
+  test('leaves a cache that a download of the model completes to the layout of Python, without a second download of any file', async () => {
     const { server, cacheDir } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     expect(await downloadModel(MODEL_ID)).toBe(folder);
-    expect(askedFor(server, asked)).toEqual(modelPaths);
+    expect(requestedFiles(server, before)).toEqual(modelPaths);
     expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
     expect(await listing(cacheDir)).toEqual(PYTHON_CACHE);
   });
 
-  test('takes what a model in the cache has', async () => {
+  test('uses the files of a cached model', async () => {
     const { server } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     expect(await downloadProcessor(MODEL_ID)).toBe(folder);
-    expect(server.requests.slice(asked).map(({ path }) => path)).toEqual([`/api/models/${MODEL_ID}/revision/main`]);
+    expect(server.requests.slice(before).map(({ path }) => path)).toEqual([`/api/models/${MODEL_ID}/revision/main`]);
   });
 
-  test('of a commit in full asks nothing the second time, and the model is still brought', async () => {
+  test('of a full commit hash sends no request the second time, and the model can still be downloaded', async () => {
     const { server } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID, { revision: DEFAULT_COMMIT });
-    const asked = server.requests.length;
+    const before = server.requests.length;
     expect(await downloadProcessor(MODEL_ID, { revision: DEFAULT_COMMIT })).toBe(folder);
-    expect(server.requests.length).toBe(asked);
+    expect(server.requests.length).toBe(before);
     await downloadModel(MODEL_ID, { revision: DEFAULT_COMMIT });
     expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
   });
 
-  test('takes a repository of a tokenizer alone', async () => {
+  test('accepts a repository with only a tokenizer', async () => {
     await hubTest({ repositories: { [MODEL_ID]: { files: { 'tokenizer.json': '{}', 'pytorch_model.bin': 'x' } } } });
     expect(await readdir(await downloadProcessor(MODEL_ID))).toEqual(['tokenizer.json']);
   });
 
-  test('brings what is missing after it was called off', async () => {
+  test('resumes after an abort', async () => {
     const { server, cacheDir } = await hubTest({
       repositories: { [MODEL_ID]: tinyRepository() },
       pace: { bytes: 200, pause: 20 },
@@ -122,7 +122,7 @@ describe('downloadProcessor', () => {
     ['an unknown revision', MODEL_ID, { revision: 'other' }, 'NOT_FOUND', 'no such revision'],
     ['no network and nothing in the cache', MODEL_ID, { localFilesOnly: true }, 'OFFLINE', 'not in the cache'],
     ['a repository without processor', 'someone/weights', {}, 'MISSING_FILE', 'tokenizer.json'],
-    ['a path that leads nowhere', './no/model', {}, 'MISSING_FILE', 'does not exist'],
+    ['a path that does not exist', './no/model', {}, 'MISSING_FILE', 'does not exist'],
   ])('refuses %s', async (_, source, options, code, named) => {
     await hubTest({
       repositories: {
@@ -138,10 +138,10 @@ describe('downloadProcessor', () => {
 });
 
 describe('a processor in the cache', () => {
-  test('loads offline, and is no model', async () => {
+  test('loads offline, but not as a model', async () => {
     const { server } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
-    const asked = server.requests.length;
+    const before = server.requests.length;
     expect(await downloadProcessor(MODEL_ID, { localFilesOnly: true })).toBe(folder);
     await expect(downloadModel(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({
       code: 'OFFLINE',
@@ -152,10 +152,10 @@ describe('a processor in the cache', () => {
       code: 'OFFLINE',
       message: expect.stringContaining('no tokenizer.json'),
     });
-    expect(server.requests.length).toBe(asked);
+    expect(server.requests.length).toBe(before);
   });
 
-  test('is no model without a listing either, as older Python clients leave it', async () => {
+  test('is not a model without a listing either, as left by older Python clients', async () => {
     await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
     await rm(join(folder, '../../trees'), { recursive: true });
@@ -172,7 +172,7 @@ describe('a processor in the cache', () => {
     });
   });
 
-  test('will do when the hub cannot be reached; a model will not be made of it', async () => {
+  test('is used if the Hub is unreachable, but not as a model', async () => {
     const { server } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
     await server.close();
@@ -180,7 +180,7 @@ describe('a processor in the cache', () => {
     await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' });
   });
 
-  test('takes the branch along, but never away from a whole model', async () => {
+  test('moves the ref, but never away from a complete model', async () => {
     const { server } = await hubTest();
     const [first, refs] = [
       await downloadProcessor(MODEL_ID),
@@ -199,7 +199,7 @@ describe('a processor in the cache', () => {
     expect(await refs()).toBe(DEFAULT_COMMIT);
   });
 
-  test('is listed, and sound without weights', async () => {
+  test('is listed, and verified without weights', async () => {
     const { cacheDir } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
     expect(await listCachedModels(cacheDir)).toMatchObject([

@@ -14,7 +14,7 @@ import {
   listing,
   MODEL_ID,
   NEEDED_PATHS,
-  seededChance,
+  seededRandom,
   servedContents,
   tinyRepository,
 } from '../fixtures/hub-test.ts';
@@ -23,19 +23,19 @@ import { downloadModel } from '../index.ts';
 const repository = 'models--someone--tiny-blip2';
 const repositories = { [MODEL_ID]: tinyRepository() };
 const isStored = (request: ServedRequest): boolean => request.host === 'storage';
-/** Those that cost waiting. */
+/** Faults that take time to detect. */
 const isSlow = (fault: Fault): boolean => fault === 'stuck' || fault === 'trickle';
 
 async function incomplete(cacheDir: string): Promise<string[]> {
   return (await readdir(join(cacheDir, repository, 'blobs'))).filter((name) => name.endsWith('.incomplete'));
 }
 
-/** What `fetch` gives for a body that begins when its signal has been aborted. */
+/** The response of `fetch` for a body that starts after its signal was aborted. */
 function silentAnswer(): Response {
   return new Response(new ReadableStream());
 }
 
-describe('a fault in the first answer for each file', () => {
+describe('a fault in the first response for each file', () => {
   test.each(FAULTS)('%s', async (fault) => {
     const { server, cacheDir } = await hubTest({ repositories });
     if (isSlow(fault)) vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.4');
@@ -48,7 +48,7 @@ describe('a fault in the first answer for each file', () => {
   });
 });
 
-describe('a fault that stays', () => {
+describe('a permanent fault', () => {
   test.each<[Fault, string]>([
     ['flip', 'INTEGRITY_FAILED'],
     ['short', 'DOWNLOAD_FAILED'],
@@ -58,15 +58,15 @@ describe('a fault that stays', () => {
     ['throttle', 'DOWNLOAD_FAILED'],
     ['unavailable', 'DOWNLOAD_FAILED'],
     ['expired', 'DOWNLOAD_FAILED'],
-  ])('%s ends in %s, and nothing bad has a name', async (fault, code) => {
+  ])('%s ends in %s, and no damaged file is published', async (fault, code) => {
     const { cacheDir } = await hubTest({ repositories, fault: (request) => (isStored(request) ? fault : undefined) });
     await expect(downloadModel(MODEL_ID, {}, impatientIo)).rejects.toMatchObject({ code });
     expect(await badBlobs(cacheDir)).toEqual([]);
-    // A branch is only known once all of its files are here.
+    // The ref is stored only once all files are complete.
     expect((await listing(cacheDir)).filter((line) => line.includes('refs/'))).toEqual([]);
   });
 
-  test('a body that neither says anything nor notices that nobody waits is given up', async () => {
+  test('a body that stalls and ignores the abort is given up', async () => {
     await hubTest({ repositories });
     vi.stubEnv('HF_HUB_DOWNLOAD_TIMEOUT', '0.1');
     const io: HubIo = {
@@ -79,7 +79,7 @@ describe('a fault that stays', () => {
     });
   });
 
-  test('a body of one byte now and then is given up', async () => {
+  test('a body of a byte now and then is given up', async () => {
     await hubTest({
       repositories,
       fault: (request) => (isStored(request) ? 'trickle' : undefined),
@@ -94,7 +94,7 @@ describe('a fault that stays', () => {
 });
 
 describe('resuming', () => {
-  test('asks for the rest only, if the storage still has the same', async () => {
+  test('requests only the rest if the storage still has the same file', async () => {
     const { server } = await hubTest({ repositories, pace: { bytes: 8192, pause: 0 } });
     const seen = new Set<string>();
     server.options = {
@@ -110,7 +110,7 @@ describe('resuming', () => {
     }
   });
 
-  test('starts a file over when a range is answered with all of it', async () => {
+  test('starts a file over if the server ignores the range', async () => {
     const { server, cacheDir } = await hubTest({ repositories });
     const seen = new Map<string, number>();
     server.options = {
@@ -126,7 +126,7 @@ describe('resuming', () => {
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
-  test('does not take another range for the one that it asked for', async () => {
+  test('refuses a range that it did not request', async () => {
     const { server } = await hubTest({ repositories });
     const order: readonly (Fault | undefined)[] = [undefined, 'cut', 'wrong-range'];
     const seen = new Map<string, number>();
@@ -143,13 +143,13 @@ describe('resuming', () => {
     const whole = server.requests
       .filter(({ host, headers }) => host === 'storage' && headers.range === undefined)
       .map(({ path }) => path);
-    // The shards were long enough to be cut in their middle: nothing of them is fetched twice.
+    // The shards were cut in the middle: no byte of them is fetched twice.
     const shards = [...seen].filter(([, count]) => count === 3).map(([path]) => path);
     expect(shards.length).toBeGreaterThanOrEqual(2);
     expect(whole.filter((path) => shards.includes(path)).length).toBe(shards.length);
   });
 
-  test('keeps what is here when the hub goes away, and goes on with it in the next call', async () => {
+  test('keeps partial files when the Hub becomes unreachable, and resumes them in the next call', async () => {
     const { server, cacheDir } = await hubTest({
       repositories,
       pace: { bytes: 8192, pause: 1 },
@@ -160,16 +160,18 @@ describe('resuming', () => {
     expect(kept.length).toBeGreaterThan(0);
     expect(kept.every((name) => name.includes('.free-'))).toBe(true);
     server.options = { repositories };
-    const asked = server.requests.length;
+    const before = server.requests.length;
     expect(await contents(await downloadModel(MODEL_ID, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
-    expect(server.requests.slice(asked).filter(({ headers }) => headers.range !== undefined).length).toBeGreaterThan(0);
+    expect(server.requests.slice(before).filter(({ headers }) => headers.range !== undefined).length).toBeGreaterThan(
+      0,
+    );
     expect(await incomplete(cacheDir)).toEqual([]);
   });
 });
 
 describe('aborting', () => {
   test.each([0.001, 0.1, 0.3, 0.6, 0.9])(
-    'after %d of the bytes: quickly, with the reason, nothing bad named, the rest resumed',
+    'after %d of the bytes rejects with the reason, publishes no damaged file, and can be resumed',
     async (part) => {
       const { server, cacheDir } = await hubTest({ repositories, pace: { bytes: 4096, pause: 1 } });
       const controller = new AbortController();
@@ -194,7 +196,7 @@ describe('aborting', () => {
     },
   );
 
-  test('a body that does not notice', async () => {
+  test('ends even if the body ignores the abort', async () => {
     await hubTest({ repositories });
     const controller = new AbortController();
     const io: HubIo = {
@@ -210,7 +212,7 @@ describe('aborting', () => {
     });
   });
 
-  test('before anything: nobody is asked', async () => {
+  test('before the start sends no request', async () => {
     const { server } = await hubTest({ repositories });
     await expect(downloadModel(MODEL_ID, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',
@@ -218,7 +220,7 @@ describe('aborting', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('while the hub does not answer', async () => {
+  test('while the Hub does not respond', async () => {
     await hubTest({ repositories });
     const never: HubIo = {
       ...hubIo,
@@ -244,7 +246,7 @@ describe('a full disk', () => {
     };
   };
 
-  test('after any number of bytes: nothing is left of what could not be written', async () => {
+  test('after any number of bytes leaves no partial file', async () => {
     const { cacheDir } = await hubTest({ repositories });
     const kept: number[] = [];
     for (let step = 0; step < 16; step++) {
@@ -265,7 +267,7 @@ describe('a full disk', () => {
     expect(kept.at(-1)).toBeGreaterThan(5);
   });
 
-  test('is seen before the first byte where the model cannot fit', async () => {
+  test('is detected before the first byte if the model cannot fit', async () => {
     const { server } = await hubTest({ repositories });
     const enlarged: HubIo = {
       ...hubIo,
@@ -285,7 +287,7 @@ describe('a full disk', () => {
   });
 });
 
-describe('faults by chance', () => {
+describe('random faults', () => {
   const seed = Number(process.env['BLIP2_TEST_SEED'] ?? Date.now() % 1_000_000);
   const rounds = Number(process.env['BLIP2_TEST_ROUNDS'] ?? 40);
   const quick = FAULTS.filter((fault) => !isSlow(fault));
@@ -293,16 +295,16 @@ describe('faults by chance', () => {
   test(
     `never leave a bad file under its name (seed ${seed})`,
     async () => {
-      const chance = seededChance(seed);
+      const random = seededRandom(seed);
       const small = { [MODEL_ID]: tinyRepository(30_000) };
       const { server, cacheDir } = await hubTest({ repositories: small });
       const outcomes = { done: 0, failed: 0 };
       for (let round = 0; round < rounds; round++) {
-        const rate = chance() * 0.9;
+        const rate = random() * 0.9;
         server.options = {
           repositories: small,
-          pace: { bytes: 1024 + Math.floor(chance() * 20_000), pause: 0 },
-          fault: () => (chance() < rate ? quick[Math.floor(chance() * quick.length)] : undefined),
+          pace: { bytes: 1024 + Math.floor(random() * 20_000), pause: 0 },
+          fault: () => (random() < rate ? quick[Math.floor(random() * quick.length)] : undefined),
         };
         const target = join(cacheDir, String(Math.floor(round / 4)));
         const run = await downloadModel(
@@ -327,7 +329,7 @@ describe('faults by chance', () => {
 });
 
 describe('the needed paths', () => {
-  test('are what is served', () => {
+  test('are served', () => {
     expect(Object.keys(tinyRepository().files)).toEqual(expect.arrayContaining([...NEEDED_PATHS]));
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Works on all items, at most `limit` at a time, in order. The first failure calls the others off through their signal,
- * and is thrown once all have stopped.
+ * Processes all items in order, at most `limit` at a time. The first failure aborts the others through their signal and
+ * is thrown once all have stopped.
  */
 export async function inParallel<T>(
   items: readonly T[],

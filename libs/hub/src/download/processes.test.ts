@@ -10,7 +10,7 @@ import {
   contents,
   hubTest,
   MODEL_ID,
-  seededChance,
+  seededRandom,
   servedContents,
   tinyRepository,
 } from '../fixtures/hub-test.ts';
@@ -21,12 +21,12 @@ const program = join(import.meta.dirname, '../fixtures/download-child.ts');
 const weightBytes = 400_000;
 const repositories = { [MODEL_ID]: tinyRepository(weightBytes) };
 const totalBytes = 1.5 * weightBytes;
-/** Slow enough to be caught in the middle. */
+/** Slow enough to be interrupted. */
 const pace = { bytes: 8192, pause: 4 };
 
 interface Child {
   readonly process: ChildProcess;
-  /** Resolves with the exit code, or the signal, and what was printed. */
+  /** Resolves with the exit code or signal, and the output. */
   readonly ended: Promise<{ readonly how: number | string | null; readonly output: string }>;
 }
 
@@ -56,12 +56,12 @@ describe('kill -9', () => {
   const seed = Number(process.env['BLIP2_TEST_SEED'] ?? Date.now() % 1_000_000);
   const kills = Number(process.env['BLIP2_TEST_KILLS'] ?? 4);
 
-  test(`at any time leaves a cache that the next process goes on with (seed ${seed})`, async () => {
-    const chance = seededChance(seed);
+  test(`at any time leaves a cache that the next process resumes (seed ${seed})`, async () => {
+    const random = seededRandom(seed);
     const { server, cacheDir } = await hubTest({ repositories, pace });
     for (let kill = 1; kill <= kills; kill++) {
-      // What is there is reported too, so this is a place in the whole.
-      const at = ((kill - 0.5 + chance() / 2) / (kills + 1)) * totalBytes;
+      // Bytes of partial files are reported too, so this is a position in the whole download.
+      const at = ((kill - 0.5 + random() / 2) / (kills + 1)) * totalBytes;
       const { how } = await start((loaded, child) => loaded > at && child.kill('SIGKILL')).ended;
       expect(how).toBe('SIGKILL');
       expect(await badBlobs(cacheDir)).toEqual([]);
@@ -75,7 +75,7 @@ describe('kill -9', () => {
         name.endsWith('.incomplete'),
       ),
     ).toEqual([]);
-    // What a kill wastes is what was on its way through the sockets.
+    // A kill loses only the bytes in the sockets.
     const sent = server.requests
       .filter(({ host }) => host === 'storage')
       .reduce((sum, request) => sum + request.sent, 0);
@@ -98,7 +98,7 @@ describe('two processes at once', () => {
     expect(fetched.length).toBe(new Set(fetched).size);
   });
 
-  test('and one of them killed: the other takes over', async () => {
+  test('with one of them killed: the other takes over', async () => {
     const { cacheDir } = await hubTest({ repositories, pace });
     const first = start((loaded, child) => loaded > 0.3 * totalBytes && child.kill('SIGKILL'));
     const second = start();

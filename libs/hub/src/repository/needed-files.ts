@@ -3,14 +3,12 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import type { RepositoryFile } from './repository-files.ts';
 
-/** What of a repository is wanted: all that a model needs, or what its processor and tokenizers are made of. */
-export type Wanted = 'model' | 'processor';
+/** Which files of a repository to download: those of the whole model, or those of its processor and tokenizers. */
+export type DownloadScope = 'model' | 'processor';
 
 const CONFIG_FILE = 'config.json';
-/**
- * Processor and tokenizers, those files too that only Python reads. Names only, so that none leads out of its folder.
- */
-const processorFiles: readonly string[] = [
+/** Files of processor and tokenizers, including those that only Python reads. Fixed paths, so none leaves the folder. */
+const PROCESSOR_FILES: readonly string[] = [
   'preprocessor_config.json',
   'processor_config.json',
   'chat_template.json',
@@ -18,10 +16,10 @@ const processorFiles: readonly string[] = [
   ...tokenizerFiles(''),
   ...tokenizerFiles('qformer_tokenizer/'),
 ];
-/** Paths of configuration, processor and tokenizers. */
-export const SMALL_FILES: Readonly<Record<Wanted, ReadonlySet<string>>> = {
-  processor: new Set(processorFiles),
-  model: new Set([CONFIG_FILE, 'generation_config.json', ...processorFiles]),
+/** Paths of all needed files but the weights, by scope. */
+export const SMALL_FILES: Readonly<Record<DownloadScope, ReadonlySet<string>>> = {
+  processor: new Set(PROCESSOR_FILES),
+  model: new Set([CONFIG_FILE, 'generation_config.json', ...PROCESSOR_FILES]),
 };
 
 function tokenizerFiles(folder: string): string[] {
@@ -37,29 +35,33 @@ function tokenizerFiles(folder: string): string[] {
 }
 
 /**
- * What of these files is wanted, whether or not it suffices. Small files first: what is wrong with a model shows before
- * its weights are on their way.
+ * The needed files that exist in `tree`, whether or not they are enough. Small files come first, so that problems show
+ * before weights are downloaded.
  */
-export function wantedFiles(tree: readonly RepositoryFile[], wanted: Wanted): readonly RepositoryFile[] {
-  const small = tree.filter(({ path }) => SMALL_FILES[wanted].has(path));
-  return wanted === 'model' ? [...small, ...weightFiles(tree)] : small;
+export function filesInScope(tree: readonly RepositoryFile[], scope: DownloadScope): readonly RepositoryFile[] {
+  const small = tree.filter(({ path }) => SMALL_FILES[scope].has(path));
+  return scope === 'model' ? [...small, ...weightFiles(tree)] : small;
 }
 
-/** Whether a file is one that a model has and a processor alone has not. */
+/** Whether a file belongs to a model but not to a processor. */
 export function isModelFile(path: string): boolean {
   return path === CONFIG_FILE || isWeightFile(path);
 }
 
 /**
- * The wanted files of a repository. @throws Blip2Error `MISSING_FILE` if it has no usable model, or nothing of a
- * processor.
+ * The files of a repository that a download needs.
+ * @throws Blip2Error `MISSING_FILE` if the repository has no usable model, or no file of a processor or tokenizer.
  */
-export function neededFiles(tree: readonly RepositoryFile[], id: string, wanted: Wanted): readonly RepositoryFile[] {
-  const files = wantedFiles(tree, wanted);
-  const layout = { where: id, fix: 'Give a repository of a model in the layout of transformers' };
-  if (wanted === 'processor') {
+export function neededFiles(
+  tree: readonly RepositoryFile[],
+  id: string,
+  scope: DownloadScope,
+): readonly RepositoryFile[] {
+  const files = filesInScope(tree, scope);
+  const layout = { where: id, fix: 'Use a repository in the layout of Hugging Face Transformers' };
+  if (scope === 'processor') {
     if (files.length > 0) return files;
-    throw new Blip2Error('MISSING_FILE', 'The repository has no files of a processor or a tokenizer', {
+    throw new Blip2Error('MISSING_FILE', 'The repository has no files of a processor or tokenizer', {
       expected: 'preprocessor_config.json or tokenizer.json',
       ...layout,
     });
@@ -71,14 +73,14 @@ export function neededFiles(tree: readonly RepositoryFile[], id: string, wanted:
   throw new Blip2Error(
     'MISSING_FILE',
     pickled
-      ? 'The repository has weights only in a format that can run code when it is read'
+      ? 'The repository has only pickled weights, which can run code when loaded'
       : 'The repository has no weights',
     {
       where: id,
       expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
       ...(pickled && {
         got: pickled.path,
-        fix: 'Give a revision with safetensors files (pull requests of the hub are revisions: refs/pr/1)',
+        fix: 'Use a revision with safetensors files (pull requests on the Hub are revisions: refs/pr/1)',
       }),
     },
   );
@@ -88,7 +90,7 @@ function isWeightFile(path: string): boolean {
   return path === SINGLE_FILE || path === INDEX_FILE || SHARD_FILE.test(path);
 }
 
-/** What `openCheckpoint` would open: the single file where there is one, else the shards and their index. */
+/** The weight files that `openCheckpoint` opens: the single file if it exists, else the shards and their index. */
 function weightFiles(tree: readonly RepositoryFile[]): readonly RepositoryFile[] {
   const single = tree.filter(({ path }) => path === SINGLE_FILE);
   if (single.length > 0) return single;

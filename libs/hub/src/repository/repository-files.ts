@@ -1,35 +1,40 @@
+import { defined } from '@blip2/interfaces';
+
 import { hubJson, unexpectedResponse } from '../client/hub-json.ts';
 import type { HubSession } from '../client/hub-request.ts';
 import { isCommit } from './repository-id.ts';
 
-/** What a branch, tag or commit is right now. */
+/** A revision as resolved by the Hub. */
 export interface Revision {
   readonly commit: string;
-  /** The identifier that the repository's card names, `mit`; not a check of what it really says. */
+  /** Licence identifier in the model card (`mit`), if any. The licence text itself is not checked. */
   readonly licence: string | undefined;
 }
 
 /** A file of a commit. */
 export interface RepositoryFile {
   readonly path: string;
-  /** Bytes of the content, not of a pointer to it. */
+  /** Size of the content in bytes, not of an LFS pointer to it. */
   readonly size: number;
-  /** SHA-1 that git gives the file, or the pointer if the content lies in large-file storage. */
+  /** Git's SHA-1 of the file, or of the pointer if the content is in large-file storage. */
   readonly blobId: string;
   /** SHA-256 of the content, for large files. */
   readonly sha256?: string;
-  /** Its name in another kind of storage; kept for the listing that Python reads. */
+  /** Its hash in Xet storage. Kept for the listing that Python reads. */
   readonly xetHash?: string;
 }
 
-/** Name of the file's content in the cache, and its checksum: the SHA-256 of large files, else git's SHA-1. */
+/** Name of the content in the cache, which is also its checksum: SHA-256 for large files, else git's SHA-1. */
 export function etagOf({ sha256, blobId }: RepositoryFile): string {
   return sha256 ?? blobId;
 }
 
 const MAX_FILES = 100_000;
 
-/** @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`. */
+/**
+ * Resolves a branch, tag or commit.
+ * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`
+ */
 export async function fetchRevision(session: HubSession, id: string, revision: string): Promise<Revision> {
   const address = `${session.settings.endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}`;
   const { json } = await hubJson(session, address, { id, revision });
@@ -49,7 +54,10 @@ function licenceOf(json: unknown): string | undefined {
   return stringOf(tag)?.slice('license:'.length);
 }
 
-/** All files of a commit. Pages are followed. @throws as `fetchRevision`. */
+/**
+ * Lists all files of a commit, over all pages of the response.
+ * @throws Blip2Error as `fetchRevision`.
+ */
 export async function fetchTree(session: HubSession, id: string, commit: string): Promise<readonly RepositoryFile[]> {
   const files: RepositoryFile[] = [];
   let address: string | undefined =
@@ -86,26 +94,27 @@ function parseFile(entry: unknown, address: string): RepositoryFile {
     path,
     size,
     blobId,
-    ...(sha256 !== undefined && { sha256 }),
-    ...(xetHash !== undefined && /^[0-9a-f]{64}$/.test(xetHash) && { xetHash }),
+    ...defined({ sha256, xetHash: xetHash !== undefined && /^[0-9a-f]{64}$/.test(xetHash) ? xetHash : undefined }),
   };
 }
 
-/** `Link: <address>; rel="next"`. */
+/** Address of the next page, from the header `Link: <address>; rel="next"`. */
 function nextPage(headers: Headers, base: string): string | undefined {
   const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(headers.get('link') ?? '')?.[1];
   if (target === undefined) return undefined;
   if (!URL.canParse(target, base) || !/^https?:$/.test(new URL(target, base).protocol))
-    throw unexpectedResponse(base, 'a next page without address');
+    throw unexpectedResponse(base, 'an invalid address of the next page');
   return new URL(target, base).href;
 }
 
+/** An own property of an untrusted JSON value; `undefined` if it is absent or null. */
 export function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? ((value as Record<string, unknown>)[name] ?? undefined)
     : undefined;
 }
 
+/** The value if it is a string. */
 export function stringOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }

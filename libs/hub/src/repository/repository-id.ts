@@ -1,12 +1,14 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
-/** `owner/name`, or the name of an old repository without owner, by the rules of the hub (`validate_repo_id`). */
+/** `owner/name`, or `name` for old repositories without an owner. The rules are those of `validate_repo_id`. */
 const ID_PATTERN = /^(?:[\w.-]+\/)?[\w.-]{1,96}$/;
-/** Names of branches and tags have slashes too: `refs/pr/1`. */
+/** Names of branches and tags may contain slashes: `refs/pr/1`. */
 const REVISION_PATTERN = /^[\w.+@/-]{1,200}$/;
+/** Branch that is used if no revision is given. */
+export const DEFAULT_REVISION = 'main';
 const COMMIT_PATTERN = /^[0-9a-f]{40}$/;
 
-/** Whether `source` has the form of a hub id. Says nothing about whether there is such a repository. */
+/** Whether `source` has the form of a repository id. The repository need not exist. */
 export function isRepositoryId(source: string): boolean {
   return (
     ID_PATTERN.test(source) &&
@@ -15,29 +17,25 @@ export function isRepositoryId(source: string): boolean {
   );
 }
 
+/** @throws Blip2Error `INVALID_ARGUMENT` unless `id` has the form of a repository id. */
 export function checkRepositoryId(id: string): void {
-  if (!isRepositoryId(id))
-    throw new Blip2Error('INVALID_ARGUMENT', 'This is not the id of a repository on the hub', {
-      expected: 'owner/name',
-      got: JSON.stringify(id.slice(0, 200)),
-    });
+  if (!isRepositoryId(id)) throw mustBe('id', 'a repository id (owner/name)', id);
 }
 
-/** Revisions become file names below `refs/`: what could lead elsewhere is refused. */
+/**
+ * Revisions become file names below `refs/`, so those that could lead elsewhere are refused.
+ * @throws Blip2Error `INVALID_ARGUMENT`
+ */
 export function checkRevision(revision: string): void {
   if (
     REVISION_PATTERN.test(revision) &&
     revision.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))
   )
     return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'This is not a revision', {
-    where: 'revision',
-    expected: 'a branch, a tag or a commit',
-    got: JSON.stringify(revision.slice(0, 200)),
-  });
+  throw mustBe('revision', 'a branch, a tag or a commit', revision);
 }
 
-/** Whether the revision names a commit in full, which never changes. */
+/** Whether the revision is a full commit hash, which never changes its meaning. */
 export function isCommit(revision: string): boolean {
   return COMMIT_PATTERN.test(revision);
 }
