@@ -158,9 +158,9 @@ describe('pruneCache', () => {
       [DEFAULT_COMMIT],
       [newCommit],
     ]);
-    const before = server.requests.length;
+    const requests = server.requests.length;
     const folder = await downloadModel(MODEL_ID);
-    expect(server.requests.length).toBe(before + 1);
+    expect(server.requests.length).toBe(requests + 1);
     expect(await contents(folder, NEEDED_PATHS.slice(1))).toEqual(
       servedContents(tinyRepository(), NEEDED_PATHS.slice(1)),
     );
