@@ -1,4 +1,4 @@
-/** A name in LAVIS and what it is called in the Hugging Face layout. */
+/** A LAVIS parameter name and its name in the Hugging Face layout. */
 type NameRule = readonly [lavis: RegExp, huggingFace: string];
 
 const VISION_RULES: readonly NameRule[] = [
@@ -9,7 +9,7 @@ const VISION_RULES: readonly NameRule[] = [
   [/^visual_encoder\.blocks\.(\d+)\.attn\.qkv\./, 'vision_model.encoder.layers.$1.self_attn.qkv.'],
   [/^visual_encoder\.blocks\.(\d+)\.attn\.proj\./, 'vision_model.encoder.layers.$1.self_attn.projection.'],
   [/^visual_encoder\.blocks\.(\d+)\.mlp\.(fc[12])\./, 'vision_model.encoder.layers.$1.mlp.$2.'],
-  // Trained with the Q-Former, so that it lies in files without the encoder too.
+  // Trained with the Q-Former, so it is also in files without the encoder.
   [/^ln_vision\./, 'vision_model.post_layernorm.'],
 ];
 
@@ -26,7 +26,7 @@ const QFORMER_RULES: readonly NameRule[] = [
   [/^Qformer\.bert\.encoder\.layer\.(\d+)\.(intermediate|output)(_query)?\./, 'qformer.encoder.layer.$1.$2$3.'],
 ];
 
-/** Where text and queries enter: the one place in which the families differ. */
+/** Text and query embeddings: the only names that differ between BLIP-2 and InstructBLIP. */
 const BLIP2_EMBEDDING_RULES: readonly NameRule[] = [
   [/^Qformer\.bert\.embeddings\.(word|position)_embeddings\./, 'embeddings.$1_embeddings.'],
   [/^Qformer\.bert\.embeddings\.LayerNorm\./, 'qformer.layernorm.'],
@@ -47,26 +47,28 @@ const RETRIEVAL_RULES: readonly NameRule[] = [
   [/^itm_head\./, 'itm_head.'],
 ];
 
-/** Half of what the Hugging Face layout keeps as one `qkv.bias`: `q`, nothing for the keys, `v`. */
-const HALF_BIAS = /^visual_encoder\.blocks\.(?<layer>\d+)\.attn\.(?<half>[qv])_bias$/;
+/** Query or value bias. The Hugging Face layout has one `qkv.bias`: queries, zeros for the keys, values. */
+const SPLIT_BIAS = /^visual_encoder\.blocks\.(?<layer>\d+)\.attn\.(?<projection>[qv])_bias$/;
 const LAVIS_PATHS = /^(?:visual_encoder|ln_vision|Qformer\.bert|opt_proj|t5_proj|llm_proj)\./;
 const QFORMER_TOKEN_EMBEDDING = /^Qformer\.bert\.embeddings\.word_embeddings\./;
 const LANGUAGE_PROJECTION = /^(?:opt|t5|llm)_proj\./;
 
-/** Whose names a checkpoint has: those of the hub, or those of LAVIS, in which BLIP-2 was first published. */
+/** Origin of a checkpoint's parameter names: Hugging Face, or LAVIS, in which BLIP-2 was first published. */
 export type CheckpointOrigin = 'huggingface' | 'lavis';
 
+/** Origin of a checkpoint, by its parameter names. */
 export function checkpointOrigin(names: Iterable<string>): CheckpointOrigin {
   for (const name of names) if (LAVIS_PATHS.test(name)) return 'lavis';
   return 'huggingface';
 }
 
 /**
- * The map for one LAVIS checkpoint. Names that it does not know (`temp`, `Qformer.cls.*`: of the training alone) stay
- * as they are.
+ * Creates the function that maps parameter names of a LAVIS checkpoint to the Hugging Face layout. Unknown names are
+ * kept
+ * (`temp`, `Qformer.cls.*`: used in training only).
  */
 export function lavisNameMap(names: readonly string[]): (name: string) => string {
-  // InstructBLIP alone has both a Q-Former that reads text and a way to a language model.
+  // Only InstructBLIP has both token embeddings in the Q-Former and a projection to a language model.
   const instruct =
     names.some((name) => QFORMER_TOKEN_EMBEDDING.test(name)) && names.some((name) => LANGUAGE_PROJECTION.test(name));
   const rules = [
@@ -82,9 +84,9 @@ export function lavisNameMap(names: readonly string[]): (name: string) => string
   };
 }
 
-/** Which half of which layer's bias it is, if it is one. */
-export function halfBias(name: string): { readonly half: 'q' | 'v'; readonly joined: string } | undefined {
-  const { layer, half } = HALF_BIAS.exec(name)?.groups ?? {};
-  if (layer === undefined || (half !== 'q' && half !== 'v')) return undefined;
-  return { half, joined: `vision_model.encoder.layers.${layer}.self_attn.qkv.bias` };
+/** Whether a name is a query or value bias, and the name of the joined bias. */
+export function splitBias(name: string): { readonly projection: 'q' | 'v'; readonly joined: string } | undefined {
+  const { layer, projection } = SPLIT_BIAS.exec(name)?.groups ?? {};
+  if (layer === undefined || (projection !== 'q' && projection !== 'v')) return undefined;
+  return { projection, joined: `vision_model.encoder.layers.${layer}.self_attn.qkv.bias` };
 }

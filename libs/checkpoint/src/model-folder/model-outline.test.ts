@@ -12,7 +12,7 @@ import { openCheckpoint } from './open-checkpoint.ts';
 const id = 'someone/large';
 const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
 
-/** A safetensors file of one float32 tensor, its header padded with spaces to `headerBytes`. */
+/** A safetensors file with one float32 tensor and a header padded with spaces to `headerBytes`. */
 function weights(name: string, elements: number, headerBytes = 0): Uint8Array {
   const header = Buffer.from(
     JSON.stringify({ [name]: { dtype: 'F32', shape: [elements], data_offsets: [0, 4 * elements] } }).padEnd(
@@ -31,20 +31,20 @@ function repository() {
       'config.json': '{"model_type":"blip-2"}',
       'tokenizer.json': Buffer.alloc(5000),
       'model.safetensors.index.json': JSON.stringify({ metadata: {}, weight_map: { a: shards[0], b: shards[1] } }),
-      // The second header is longer than what is asked for first.
+      // The second header is longer than the first request.
       [shards[0]]: weights('a', 2_000_000),
       [shards[1]]: weights('b', 1_000_000, 300_000),
     },
   };
 }
 
-/** The real input and output without the waiting. */
+/** The real side effects with short waits. */
 const impatientIo: HubIo = {
   ...hubIo,
   sleep: (milliseconds, signal) => hubIo.sleep(Math.min(milliseconds, 20), signal),
 };
 
-/** A server and an empty cache for the time of a test. */
+/** Starts a server with an empty cache for one test. */
 async function hubTest(options: HubServerOptions): Promise<{ readonly server: HubServer; readonly cacheDir: string }> {
   const server = await startHubServer(options);
   onTestFinished(() => server.close());
@@ -58,7 +58,7 @@ async function hubTest(options: HubServerOptions): Promise<{ readonly server: Hu
 }
 
 describe('outlineModel', () => {
-  test('reads configuration and headers, and neither weights nor tokenizer', async () => {
+  test('fetches configuration and headers, but neither weights nor tokenizer', async () => {
     const { server, cacheDir } = await hubTest({ repositories: { [id]: repository() } });
     await using outline = await outlineModel(id);
     const { tensors, byteLength } = await openCheckpoint(outline.folder);
@@ -80,7 +80,7 @@ describe('outlineModel', () => {
     expect(await readdir(cacheDir)).toEqual([]);
   });
 
-  test('takes no more than it asked for from a server that knows no ranges, and tries again after a failure', async () => {
+  test('closes the connection of a server that ignores ranges, and retries after a failure', async () => {
     let failures = 0;
     const { server } = await hubTest({
       repositories: { [id]: repository() },
@@ -93,14 +93,14 @@ describe('outlineModel', () => {
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(6_000_000);
   });
 
-  test('leaves nothing behind', async () => {
+  test('deletes its folder when disposed', async () => {
     await hubTest({ repositories: { [id]: repository() } });
     const outline = await outlineModel(id);
     await outline[Symbol.asyncDispose]();
     await expect(stat(outline.folder)).rejects.toThrow('ENOENT');
   });
 
-  test('fails as a download does', async () => {
+  test('rejects as a download does', async () => {
     await hubTest({ repositories: { [id]: repository() } });
     await expect(outlineModel('someone/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(outlineModel(id, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE' });

@@ -20,28 +20,29 @@ import {
 
 import { LENGTH_BYTES } from '../safetensors/header.ts';
 
-/** A model of the hub as far as it can be known without its weights. */
+/** Configuration and tensor headers of a model on the Hub, without its weights. */
 export interface ModelOutline extends AsyncDisposable {
   /**
-   * A temporary folder with `config.json`, the index of the shards, and weight files that have the header and the size
-   * of the real ones and holes in place of the weights. Other
-   * files are there and empty. It goes away with the outline.
+   * A temporary folder with `config.json`, the shard index, and sparse weight files: they have the headers and sizes of
+   * the real ones, but no weights. Other files are empty. Deleted with the outline.
    */
   readonly folder: string;
-  /** What a download would bring. */
+  /** Files and sizes of a complete download. */
   readonly plan: DownloadPlan;
 }
 
-/** Read whole: what the model is, and in which shard each tensor lies. */
-const READ_WHOLE: ReadonlySet<string> = new Set(['config.json', INDEX_FILE]);
-/** Configurations are a few kB; the index of the largest models is some MB. */
+/** Files that are fetched completely. */
+const FETCHED_COMPLETELY: ReadonlySet<string> = new Set(['config.json', INDEX_FILE]);
+/** Maximum size of a JSON file. Configurations have a few kB, the index of the largest models a few MB. */
 const MAX_JSON_BYTES = 32_000_000;
-/** Bytes that are asked for first: the headers of most files and no more than an image. */
+/** Size of the first request in bytes: contains the header of most files. */
 const FIRST_BYTES = 2 ** 18;
 const MAX_PARALLEL = 4;
 
 /**
- * Reads configuration and headers of a model that is not here, by ranged requests: some hundred kB of many GB.
+ * Fetches the configuration and tensor headers of a model that is not in the cache, with range requests: a few hundred
+ * kB
+ * of many GB.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE`, `INVALID_ARGUMENT`; the
  * signal's reason.
  */
@@ -65,7 +66,7 @@ export async function outlineModel(id: string, options: PlanOptions = {}, io: Hu
 
 async function outlineFile(session: HubSession, file: RemoteFile, path: string): Promise<void> {
   await makeFolder(dirname(path));
-  if (READ_WHOLE.has(file.path))
+  if (FETCHED_COMPLETELY.has(file.path))
     return writeFile(path, await fetchFirstBytes(session, file, Math.min(file.size, MAX_JSON_BYTES)));
   if (!file.path.endsWith('.safetensors')) return writeFile(path, '');
   const handle = await open(path, 'w');
@@ -77,10 +78,7 @@ async function outlineFile(session: HubSession, file: RemoteFile, path: string):
   }
 }
 
-/**
- * The length of the header and the header; of a file that says something impossible the first bytes, which whoever
- * reads it will refuse.
- */
+/** Header length and header of a file. Of an invalid file, the first bytes, which fail the checks when it is opened. */
 async function fetchHeader(session: HubSession, file: RemoteFile): Promise<Uint8Array> {
   const first = await fetchFirstBytes(session, file, Math.min(file.size, FIRST_BYTES));
   if (first.byteLength < LENGTH_BYTES) return first;

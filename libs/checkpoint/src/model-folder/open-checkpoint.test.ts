@@ -51,13 +51,13 @@ describe('openCheckpoint', () => {
     ]);
   });
 
-  test('prefers the single file, as the reference does', async () => {
+  test('prefers the single file, as Hugging Face Transformers does', async () => {
     await writeShards();
     await write('model.safetensors', ['only', 1]);
     expect([...(await openCheckpoint(folder)).tensors.keys()]).toEqual(['only']);
   });
 
-  test('says what a folder lacks', async () => {
+  test('names the missing file', async () => {
     await refuses('MISSING_FILE', 'model.safetensors');
     await writeFile(join(folder, 'pytorch_model.bin'), 'x');
     await refuses('MISSING_FILE', 'pytorch_model.bin', 'safe_serialization');
@@ -70,14 +70,14 @@ describe('openCheckpoint', () => {
     });
   });
 
-  test.each([0, 1, 50, 99.99])('notices a shard cut to %d %%', async (percent) => {
+  test.each([0, 1, 50, 99.99])('refuses a shard truncated to %d %%', async (percent) => {
     await writeShards();
     const size = (await readFile(join(folder, two))).byteLength;
     await truncate(join(folder, two), Math.min(size - 1, Math.floor((size * percent) / 100)));
     await refuses('INVALID_CHECKPOINT', two, percent === 0 ? 'empty' : 'truncated');
   });
 
-  test('notices what index and shards disagree about', async () => {
+  test('refuses an index and shards that disagree', async () => {
     await writeShards();
     await rm(join(folder, two));
     await refuses('MISSING_FILE', two);
@@ -117,14 +117,14 @@ describe('openCheckpoint', () => {
     await refuses('UNSAFE_PATH', 'outside its folder');
   });
 
-  test('refuses what is no regular file', async () => {
+  test('refuses a weight file that is not a regular file', async () => {
     await mkdir(join(folder, 'model.safetensors'));
     await refuses('INVALID_CHECKPOINT', 'regular file');
   });
 });
 
 describe('links', () => {
-  test('follows those that stay inside the folder, and hard links', async () => {
+  test('within the folder are followed, and hard links too', async () => {
     await mkdir(join(folder, 'weights'));
     await write('weights/real', ['a', 2]);
     await symlink('weights/real', join(folder, 'model.safetensors'));
@@ -134,7 +134,7 @@ describe('links', () => {
     expect((await openCheckpoint(folder)).folder).toBe(folder);
   });
 
-  test('refuses those that leave it, or lead nowhere', async () => {
+  test('out of the folder and broken ones are refused', async () => {
     const model = join(folder, 'model');
     await mkdir(model);
     await write('secret', ['a', 2]);
@@ -146,21 +146,21 @@ describe('links', () => {
     await rm(join(folder, 'secret'));
     await expect(openCheckpoint(model)).rejects.toMatchObject({
       code: 'MISSING_FILE',
-      message: expect.stringContaining('nowhere'),
+      message: expect.stringContaining('broken link'),
     });
     await rm(join(model, 'model.safetensors'));
     await symlink('/etc/hostname', join(model, 'model.safetensors.index.json'));
     await expect(openCheckpoint(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
   });
 
-  test('accepts a folder that is itself a link', async () => {
+  test('to a folder are followed', async () => {
     await mkdir(join(folder, 'model'));
     await write('model/model.safetensors', ['a', 2]);
     await symlink('model', join(folder, 'alias'));
     expect((await openCheckpoint(join(folder, 'alias'))).folder).toBe(join(folder, 'model'));
   });
 
-  test('follows those of the Hugging Face cache into its own blobs and the shared store, and no others', async () => {
+  test('from a Hugging Face snapshot into its own blobs and the shared store are followed, others refused', async () => {
     const hub = join(folder, 'hub'),
       repository = join(hub, 'models--o--n'),
       snapshot = join(repository, 'snapshots/abc');
@@ -186,10 +186,14 @@ describe('links', () => {
 });
 
 describe('readTensor', () => {
-  test('reads every floating type as float32', async () => {
+  test('reads every floating-point type as float32', async () => {
     const data = new Uint8Array(Float64Array.of(1.5).buffer);
     const header =
-      '{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"h":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},"b":{"dtype":"BF16","shape":[1,1],"data_offsets":[12,14]},"f":{"dtype":"F32","shape":[],"data_offsets":[14,18]},"i":{"dtype":"I8","shape":[1],"data_offsets":[18,19]}}';
+      '{"d":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},' +
+      '"h":{"dtype":"F16","shape":[2],"data_offsets":[8,12]},' +
+      '"b":{"dtype":"BF16","shape":[1,1],"data_offsets":[12,14]},' +
+      '"f":{"dtype":"F32","shape":[],"data_offsets":[14,18]},' +
+      '"i":{"dtype":"I8","shape":[1],"data_offsets":[18,19]}}';
     const body = Uint8Array.of(...data, 0x00, 0x3c, 0x00, 0xc0, 0x80, 0x3f, 0, 0, 0x20, 0x41, 0xff);
     await writeFile(join(folder, 'model.safetensors'), fileOf(header, body));
     const { tensors } = await openCheckpoint(folder);
@@ -206,7 +210,7 @@ describe('readTensor', () => {
     expect(integer && (await readRawTensor(integer))).toEqual(Uint8Array.of(0xff));
   });
 
-  test('notices a file that was cut or removed after it was opened, and stops when asked', async () => {
+  test('detects a file that was truncated or deleted after it was opened, and can be aborted', async () => {
     await write('model.safetensors', ['a', 10]);
     const stored = (await openCheckpoint(folder)).tensors.get('a');
     if (stored === undefined) return expect.fail('the tensor is missing');

@@ -17,29 +17,26 @@ import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfac
 import type { Header } from '../safetensors/header.ts';
 import { readHeader } from '../safetensors/read-header.ts';
 
-/** The weights of a model folder. Headers only: no weight has been read, no file is kept open. */
+/** The weights of a model folder. Only headers have been read, and no file is kept open. */
 export interface Checkpoint extends WeightStore {
-  /** Absolute paths of the weight files, links resolved, in the order of their names. */
+  /** Absolute paths of the weight files, with links resolved, sorted by name. */
   readonly files: readonly string[];
-  /** Bytes of all tensors. */
+  /** Size of all tensors in bytes. */
   readonly byteLength: number;
-  /** The `__metadata__` of the files; `format` is `pt` in files of the reference. */
+  /** The `__metadata__` of the files. `format` is `pt` in files of Hugging Face Transformers. */
   readonly metadata: ReadonlyMap<string, string>;
 }
 
 /**
- * Opens the weights of a model folder in the hub layout: `model.safetensors`, or shards with
- * `model.safetensors.index.json`. Reads and checks every header;
- * what the index says must be what the shards hold, exactly.
- *
- * Fails with `MISSING_FILE` (no weights, a missing shard, only `.bin` files), `UNSAFE_PATH` (a file or link outside the
- * folder and its cache),
- * `INVALID_CHECKPOINT` (the rule that is broken is named) or `UNSUPPORTED_DTYPE`.
+ * Opens the weights of a model folder in the Hugging Face layout: `model.safetensors`, or shards with
+ * `model.safetensors.index.json`. Reads and checks every header. Index and shards must list exactly the same tensors.
+ * @throws Blip2Error `MISSING_FILE` (no weights, a missing shard, only `.bin` files), `UNSAFE_PATH` (a file or link
+ * outside the folder and its cache), `INVALID_CHECKPOINT` (names the broken rule), `UNSUPPORTED_DTYPE`.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const real = await resolveFolder(folder);
   const names = new Set(await readdir(real));
-  // The reference prefers the single file too.
+  // Hugging Face Transformers prefers the single file too.
   if (names.has(SINGLE_FILE)) return openFiles(real, [SINGLE_FILE], undefined);
   if (!names.has(INDEX_FILE)) throw noWeights(real, [...names]);
   const index = await readShardIndex(await resolveFile(real, INDEX_FILE));
@@ -49,7 +46,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
 function noWeights(folder: string, names: readonly string[]): Blip2Error {
   const shard = names.find((name) => SHARD_FILE.test(name));
   if (shard !== undefined)
-    return new Blip2Error('MISSING_FILE', `The shards have no ${INDEX_FILE}`, {
+    return new Blip2Error('MISSING_FILE', `The folder has shards but no ${INDEX_FILE}`, {
       where: folder,
       got: shard,
       fix: 'Download or copy it from the same repository and revision',
@@ -60,11 +57,13 @@ function noWeights(folder: string, names: readonly string[]): Blip2Error {
       expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
       where: folder,
     });
-  return new Blip2Error('MISSING_FILE', 'The folder has weights only in a format that can run code when it is read', {
+  return new Blip2Error('MISSING_FILE', 'The folder has only pickled weights, which can run code when loaded', {
     expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
     got: pickled,
     where: folder,
-    fix: 'Use a revision of the repository with safetensors files, or convert once in Python: model.save_pretrained(folder, safe_serialization=True)',
+    fix:
+      'Use a revision of the repository with safetensors files, or convert them once in Python: ' +
+      'model.save_pretrained(folder, safe_serialization=True)',
   });
 }
 
@@ -101,14 +100,14 @@ function addTensors(
   for (const tensor of header.tensors) {
     const earlier = tensors.get(tensor.name);
     if (earlier)
-      throw inconsistent('a tensor lies in two shards', tensor.name, folder, {
+      throw inconsistent('a tensor is in two shards', tensor.name, folder, {
         got: `${basename(earlier.file)} and ${shard}`,
       });
     const listed = index?.get(tensor.name);
     if (index !== undefined && listed === undefined)
-      throw inconsistent('a shard holds a tensor that the index does not list', tensor.name, folder, { got: shard });
+      throw inconsistent('a shard contains a tensor that the index does not list', tensor.name, folder, { got: shard });
     if (listed !== undefined && listed !== shard)
-      throw inconsistent('a tensor lies in another shard than the index says', tensor.name, folder, {
+      throw inconsistent('a tensor is in another shard than the index lists', tensor.name, folder, {
         expected: listed,
         got: shard,
       });
@@ -119,7 +118,7 @@ function addTensors(
 function requireAll(tensors: ReadonlyMap<string, StoredTensor>, index: ShardIndex, folder: string): void {
   for (const [name, shard] of index) {
     if (!tensors.has(name))
-      throw inconsistent('a tensor is not in the shard that the index names', name, folder, { expected: shard });
+      throw inconsistent('a tensor is not in the shard listed by the index', name, folder, { expected: shard });
   }
 }
 
@@ -132,6 +131,6 @@ function inconsistent(
   return new Blip2Error('INVALID_CHECKPOINT', `Index and shards disagree: ${rule}`, {
     ...details,
     where: `${JSON.stringify(tensor.slice(0, 200))} in ${folder}`,
-    fix: 'Take all files from the same repository and revision',
+    fix: 'Use files from one repository and revision',
   });
 }

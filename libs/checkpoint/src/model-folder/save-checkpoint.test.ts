@@ -34,7 +34,7 @@ const sourcesOf = (checkpoint: Checkpoint): TensorSource[] =>
 const mega = 2 ** 20;
 
 describe('saveCheckpoint', () => {
-  test('writes one file that opens again, wide elements first and aligned', async () => {
+  test('writes one file that can be opened, wide elements first and aligned', async () => {
     const sources = [
       tensorSource('flags', { type: 'bool', dims: [3], data: Uint8Array.of(1, 0, 1) }),
       floats('x', 1.5, -2),
@@ -52,7 +52,7 @@ describe('saveCheckpoint', () => {
     expect(await readRawTensor(stored(checkpoint, 'flags'))).toEqual(Uint8Array.of(1, 0, 1));
   });
 
-  test('splits into shards with an index, in the layout of the hub', async () => {
+  test('splits into shards with an index, in the Hugging Face layout', async () => {
     await saveCheckpoint(folder, [floats('a', 1, 2), floats('b', 3), floats('large', 1, 2, 3, 4, 5), floats('c', 9)], {
       maxShardBytes: 12,
     });
@@ -75,7 +75,7 @@ describe('saveCheckpoint', () => {
     expect([...(await readTensor(stored(checkpoint, 'large'))).data]).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('converts floating tensors and leaves integers', async () => {
+  test('converts floating-point tensors and keeps integers', async () => {
     await saveCheckpoint(
       folder,
       [floats('x', 1, 1 / 3, 70000), tensorSource('i', { type: 'int32', dims: [1], data: Int32Array.of(5) })],
@@ -91,7 +91,7 @@ describe('saveCheckpoint', () => {
     expect(stored(await openCheckpoint(again), 'x').dtype).toBe('F32');
   });
 
-  test('converts pieces that end within an element', async () => {
+  test('converts chunks that end within an element', async () => {
     const bytes = new Uint8Array(Float32Array.of(1, 2, 3).buffer);
     const source: TensorSource = {
       name: 'x',
@@ -103,7 +103,7 @@ describe('saveCheckpoint', () => {
     expect([...(await readTensor(stored(await openCheckpoint(folder), 'x'))).data]).toEqual([1, 2, 3]);
   });
 
-  test('replaces what lay there, also when it reads from the same folder', async () => {
+  test('replaces existing weights, also when reading from the same folder', async () => {
     await saveCheckpoint(folder, [floats('a', 1), floats('b', 2)], { maxShardBytes: 4 });
     await writeFile(join(folder, 'config.json'), '{}');
     await saveCheckpoint(folder, sourcesOf(await openCheckpoint(folder)));
@@ -115,7 +115,7 @@ describe('saveCheckpoint', () => {
     expect(await readdir(folder)).not.toContain('model.safetensors');
   });
 
-  test('leaves nothing when it fails or is stopped, and leaves what was there', async () => {
+  test('leaves existing files unchanged, and nothing new, on failure or abort', async () => {
     await saveCheckpoint(folder, [floats('old', 1)]);
     const before = await readFile(join(folder, 'model.safetensors'));
     const failing: TensorSource = {
@@ -172,7 +172,7 @@ describe('saveCheckpoint', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('says so when it cannot write', async () => {
+  test('reports write failures', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(saveCheckpoint(join(folder, 'file'), [floats('x', 1)])).rejects.toMatchObject({
       code: 'WRITE_FAILED',
@@ -189,11 +189,11 @@ describe('saveCheckpoint', () => {
     const enormous: TensorSource = { name: 'x', dtype: 'U8', shape: [2 ** 52], chunks: () => [] };
     await expect(saveCheckpoint(folder, [enormous])).rejects.toMatchObject({
       code: 'WRITE_FAILED',
-      message: expect.stringContaining('not enough space'),
+      message: expect.stringContaining('Not enough free space'),
     });
   });
 
-  test('never changes a weight file in place', async () => {
+  test('never modifies a weight file in place', async () => {
     await saveCheckpoint(folder, [floats('x', 1)]);
     const { ino } = await stat(join(folder, 'model.safetensors'));
     await saveCheckpoint(folder, [floats('x', 2)]);
@@ -213,7 +213,7 @@ describe('saveCheckpoint', () => {
   });
 
   test('needs far less memory than it writes', async () => {
-    // 128 MiB of tensors, converted on the way; one of them alone is 96 MiB.
+    // 128 MiB of tensors, converted while writing. The largest has 96 MiB.
     const sources = [
       randomTensorSource({ name: 'a', shape: [24 * mega], init: { kind: 'normal', std: 1 } }),
       randomTensorSource({ name: 'b', shape: [8, mega], init: { kind: 'ones' } }),

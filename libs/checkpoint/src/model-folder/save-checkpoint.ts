@@ -13,23 +13,25 @@ import {
   writeAll,
   writePending,
 } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { FloatStoredType } from '../safetensors/stored-type.ts';
 import { convertedSource, type TensorSource } from '../safetensors/tensor-source.ts';
 import { sourceBytes, type WriteOptions, writePendingSafetensors } from '../safetensors/write-safetensors.ts';
 
-/** The reference's former default, which every hub client handles; its newest one is 50 GB. */
+/** Former default of Hugging Face Transformers, which every client handles. Its current default is 50 GB. */
 const DEFAULT_MAX_SHARD_BYTES = 5_000_000_000;
 const MAX_SHARD_NUMBER = 99_999;
 
+/** Types that `saveCheckpoint` can convert to. */
 export type SaveDtype = 'float32' | 'float16' | 'bfloat16';
 const STORED_TYPES: Readonly<Record<SaveDtype, FloatStoredType>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
 
+/** Options of `saveCheckpoint`. */
 export interface SaveOptions extends WriteOptions {
-  /** Bytes of tensors per file. A larger tensor gets a file of its own. Default 5 GB. */
+  /** Maximum bytes of tensors per file. A larger tensor gets a separate file. Default 5 GB. */
   readonly maxShardBytes?: number;
-  /** Type of every floating tensor. Default: each as it is. */
+  /** Type of all floating-point tensors. Default: unchanged. */
   readonly dtype?: SaveDtype;
 }
 
@@ -40,13 +42,13 @@ interface Shard {
 }
 
 /**
- * Writes weights into `folder` in the hub layout, as `model.safetensors` or as shards with an index, so that the
- * reference loads them. Streamed: memory stays within
- * some MB. The folder is made if needed. Files get their names only when all are complete; weights that lay there
- * before are then replaced and left-over shards removed.
- * The tensors may come from the same folder. On failure or abort nothing new is left.
- *
- * Fails with `INVALID_ARGUMENT`, `WRITE_FAILED` (also where the space does not suffice), an `AbortError`, or what a
+ * Saves weights in the Hugging Face layout, as `model.safetensors` or as shards with an index. Streamed: memory use is
+ * a
+ * few MB. The folder is created if needed. Files get their final names only when all are complete; previous weights are
+ * then replaced and stale shards deleted. The tensors may come from the same folder. On failure or abort nothing new is
+ * left.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED` (also if the disk is too small); the signal's reason; whatever
+ * a
  * source throws.
  */
 export async function saveCheckpoint(
@@ -55,26 +57,22 @@ export async function saveCheckpoint(
   options: SaveOptions = {},
 ): Promise<void> {
   const { dtype, maxShardBytes = DEFAULT_MAX_SHARD_BYTES } = options;
-  if (!(maxShardBytes > 0))
-    throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is no size', {
-      expected: 'a number above 0',
-      got: String(maxShardBytes),
-    });
+  if (!(maxShardBytes > 0)) throw mustBe('maxShardBytes', 'a number above 0', maxShardBytes);
   const all = [...sources].map((source) =>
     dtype === undefined ? source : convertedSource(source, STORED_TYPES[dtype]),
   );
   const shards = planShards(all, maxShardBytes);
   options.signal?.throwIfAborted();
-  const made = await wrapWriteErrors(folder, makeFolder(folder));
+  const created = await wrapWriteErrors(folder, makeFolder(folder));
   try {
     await writeShards(folder, shards, options);
   } catch (error) {
-    if (made !== undefined) await removeEmpty(resolve(folder), resolve(made));
+    if (created !== undefined) await removeEmpty(resolve(folder), resolve(created));
     throw error;
   }
 }
 
-/** Fills shards in the given order, as the reference does. */
+/** Fills shards in the given order, as Hugging Face Transformers does. */
 function planShards(sources: readonly TensorSource[], maxShardBytes: number): Shard[] {
   const groups: { sources: TensorSource[]; bytes: number }[] = [];
   const names = new Set<string>();
@@ -91,7 +89,7 @@ function planShards(sources: readonly TensorSource[], maxShardBytes: number): Sh
     }
   }
   if (groups.length > MAX_SHARD_NUMBER)
-    throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is too small', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is too small for these tensors', {
       expected: `at most ${MAX_SHARD_NUMBER} files`,
       got: `${groups.length}`,
     });
@@ -116,8 +114,8 @@ async function writeShards(folder: string, shards: readonly Shard[], options: Sa
       loaded += shard.bytes;
     }
     if (shards.length > 1) pending.push(await writePendingIndex(join(folder, INDEX_FILE), shards, total));
-    // Without the old index, a crash among the renames leaves shards that do not load instead of old and new ones
-    // mixed.
+    // Delete the old index first: after a crash between the renames, the folder then does not load, instead of loading
+    // a mixture of old and new shards.
     if (shards.length > 1)
       await wrapWriteErrors(
         folder,
@@ -143,7 +141,7 @@ function writePendingIndex(file: string, shards: readonly Shard[], total: number
   return writePending(file, (handle) => writeAll(handle, new TextEncoder().encode(text), file));
 }
 
-/** Removes those weight files of the hub layout for which `unwanted` holds, and nothing else. */
+/** Deletes the weight files of the folder for which `unwanted` is true, and nothing else. */
 async function removeWeights(folder: string, unwanted: (name: string) => boolean): Promise<void> {
   const weights = (await readdir(folder)).filter(
     (name) => name === SINGLE_FILE || name === INDEX_FILE || SHARD_FILE.test(name),
@@ -151,7 +149,7 @@ async function removeWeights(folder: string, unwanted: (name: string) => boolean
   await Promise.all(weights.filter(unwanted).map((name) => rm(join(folder, name), { force: true })));
 }
 
-/** Removes the folders that were made, from `folder` up to `top`, as far as they are empty. */
+/** Deletes the created folders from `folder` up to `top`, as long as they are empty. */
 async function removeEmpty(folder: string, top: string): Promise<void> {
   for (let current = folder; current.startsWith(top); current = dirname(current)) {
     const removed = await rmdir(current).then(

@@ -9,19 +9,21 @@ import type { TensorSource } from '../safetensors/tensor-source.ts';
 import { sourceBytes, type WriteProgress, writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { type Checkpoint, openCheckpoint } from './open-checkpoint.ts';
 
+/** Options of temporary weights. */
 export interface TemporaryOptions {
-  /** Where the temporary folder is made. Default: the system's folder for temporary files. */
+  /** Parent of the temporary folder. Default: the system's temporary folder. */
   readonly folder?: string;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 
-/** A checkpoint in a temporary folder of its own. It is gone after `dispose`, or when the process exits. */
+/** A checkpoint in a temporary folder, which is deleted by `dispose` or when the process exits. */
 export interface TemporaryWeights extends Checkpoint, AsyncDisposable {
+  /** Deletes the folder. */
   dispose(): Promise<void>;
 }
 
-/** Folders to be removed when the process exits. One listener for all: Node warns about more than ten. */
+/** Folders to delete when the process exits. They share one listener: Node warns about more than ten. */
 const temporaryFolders = new Set<string>();
 function removeLeftFolders(): void {
   for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
@@ -32,8 +34,9 @@ function removeOnExit(folder: string): void {
 }
 
 /**
- * Writes tensors into a temporary folder of their own, whose name begins with `blip2-` and `label`, and opens them.
- * Fails with `WRITE_FAILED` or an `AbortError`; then nothing is left.
+ * Writes tensors to a new temporary folder, whose name starts with `blip2-` and `label`, and opens them. On failure
+ * nothing is left.
+ * @throws Blip2Error `WRITE_FAILED`; the signal's reason.
  */
 export async function createTemporaryWeights(
   label: string,

@@ -5,28 +5,27 @@ import { join } from 'node:path';
 import { isAbandonedLock, LOCK_EXTENSION } from '@blip2/files';
 
 /**
- * Where converted weights are kept when nothing else is said: `$BLIP2_CACHE`, or `blip2` in the user's folder for
- * caches
- * (`$XDG_CACHE_HOME`, `%LOCALAPPDATA%`, `~/.cache`).
+ * Default cache folder of converted weights: `$BLIP2_CACHE`, or `blip2` in the user's cache folder (`$XDG_CACHE_HOME`,
+ * `%LOCALAPPDATA%`, `~/.cache`).
  */
 export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const { BLIP2_CACHE: own, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = environment;
   return own || join(xdg || (process.platform === 'win32' && local) || join(homedir(), '.cache'), 'blip2');
 }
 
-/** The folder of a cache that has the converted files. */
+/** The folder of converted files in a cache. */
 export function convertedFolder(cache: string): string {
   return join(cache, 'weights');
 }
 
-/** The folder beside a converted file in which the runtime keeps what it makes of it. It goes when the file goes. */
+/** The folder next to a converted file for the runtime's prepacked weights. It is deleted with the file. */
 export function packedFolderOf(file: string): string {
   return `${file.slice(0, -'.safetensors'.length)}${PACKED}`;
 }
 
 const PACKED = '.packed';
 
-/** What the runtime keeps of a converted file: bytes in all. */
+/** Size of a folder of prepacked weights, in bytes. */
 export async function packedBytes(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   const sizes = await Promise.all(
@@ -42,7 +41,7 @@ export async function packedBytes(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Folders of the runtime whose converted file is gone, and those in them that were left unfinished. */
+/** Prepacked weights whose converted file no longer exists, and unfinished ones. */
 async function abandonedPacked(folder: string, name: string, names: readonly string[]): Promise<string[]> {
   if (!names.includes(`${name.slice(0, -PACKED.length)}.safetensors`)) return [join(folder, name)];
   const unfinished = (await readdir(join(folder, name)).catch(() => []))
@@ -57,15 +56,11 @@ async function isOld(file: string): Promise<boolean> {
 }
 
 /**
- * Milliseconds after which an unfinished file that nobody has written to was left by a process that is gone: a
- * conversion writes several times a second.
+ * Milliseconds after which an unchanged unfinished file counts as abandoned. A conversion writes many times a second.
  */
 const ABANDONED_AFTER = 3_600_000;
 
-/**
- * What processes that were killed while they converted have left below a cache: such files are as large as a model.
- * Their locks too.
- */
+/** Files and locks left in a cache by conversions that were killed. Such files are as large as a model. */
 export async function abandonedFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
   const abandoned = await Promise.all(
@@ -80,20 +75,20 @@ export async function abandonedFiles(folder: string): Promise<string[]> {
   return abandoned.flat();
 }
 
-/** Removes them, as far as that is possible: it is not what the caller came for. */
+/** Deletes abandoned files. Failures are ignored: the caller does not depend on it. */
 export async function removeAbandoned(folder: string): Promise<void> {
   await Promise.all(
     (await abandonedFiles(folder)).map((file) => rm(file, { force: true, recursive: true }).catch(() => undefined)),
   );
 }
 
-/** How exact the time of the last use is, in ms: a file that is used all day is not written to each time. */
+/** Resolution of the time of last use in milliseconds, so that frequent use does not update it each time. */
 const USE_GRAIN = 3_600_000;
 
 /**
- * Notes that a converted file is in use now, as the time of its last change: that of the last access moves whenever
- * anybody looks into it, or never, as the system likes.
- * Where it cannot be noted, nothing happens.
+ * Records the use of a converted file as its modification time. Access times are unsuitable: depending on the system,
+ * any
+ * read updates them, or none does. Failures are ignored.
  */
 export async function markUsed(file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);

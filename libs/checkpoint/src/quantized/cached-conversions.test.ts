@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A model in `folder`, converted. */
+/** Creates a model in `folder` and converts it. */
 async function convert(model: string, precision: Precision, part = 'language_model', seed = 1): Promise<void> {
   const at = join(folder, model);
   const store = (await stat(at).catch(() => undefined)) ? await openCheckpoint(at) : await make(at, seed);
@@ -52,7 +52,7 @@ async function age(file: string, milliseconds: number): Promise<void> {
   await utimes(file, then, then);
 }
 
-test('says of each file its model, part, precision, size and last use', async () => {
+test('lists model, part, precision, size and last use of each file', async () => {
   await convert('models--some--model/snapshots/x', 'q4');
   await convert('own', 'int8', 'vision_model', 2);
   const [hub, own, ...rest] = (await listCachedConversions(cache)).toSorted((a, b) => a.part.localeCompare(b.part));
@@ -68,7 +68,7 @@ test('says of each file its model, part, precision, size and last use', async ()
   expect(Math.abs(Date.now() - Date.parse(own?.lastUsed ?? ''))).toBeLessThan(HOUR);
 });
 
-test('lists nothing where there is no cache, and nothing that is not its own', async () => {
+test('lists nothing without a cache, and ignores other files', async () => {
   expect(await listCachedConversions(cache)).toEqual([]);
   await mkdir(join(cache, 'weights'), { recursive: true });
   await writeFile(join(cache, 'weights', 'mine.safetensors'), 'x');
@@ -76,7 +76,7 @@ test('lists nothing where there is no cache, and nothing that is not its own', a
   expect(await planConversionPrune(cache, { unusedFor: 0 })).toEqual({ conversions: [], leftovers: [], bytes: 0 });
 });
 
-test('a use moves the time of the last use', async () => {
+test('each use updates the time of last use', async () => {
   await convert('own', 'q4');
   const { file } = await only();
   await age(file, 50 * HOUR);
@@ -86,9 +86,9 @@ test('a use moves the time of the last use', async () => {
 });
 
 test.each([
-  ['is gone', (at: string) => rm(at, { recursive: true })],
+  ['was deleted', (at: string) => rm(at, { recursive: true })],
   ['has changed', async (at: string) => void (await make(at, 9))],
-])('is stale when the model %s, and then pruned', async (_, change) => {
+])('is stale if the model %s, and then pruned', async (_, change) => {
   await convert('own', 'q4');
   await convert('other', 'q4', 'language_model', 3);
   await change(join(folder, 'own'));
@@ -99,7 +99,7 @@ test.each([
   expect(await only()).toMatchObject({ model: join(folder, 'other'), state: 'ready' });
 });
 
-test('prunes what was not used for some time, if that is wanted', async () => {
+test('prunes files that were not used for some time, if requested', async () => {
   await convert('own', 'q4');
   await convert('own', 'q8');
   const [first] = await listCachedConversions(cache);
@@ -111,7 +111,7 @@ test('prunes what was not used for some time, if that is wanted', async () => {
   ]);
 });
 
-test('prunes what killed conversions left, with their locks, and not what is being made', async () => {
+test('prunes files and locks of killed conversions, but not those in progress', async () => {
   await mkdir(join(cache, 'weights'), { recursive: true });
   const at = (name: string): string => join(cache, 'weights', name);
   for (const name of [
@@ -130,7 +130,7 @@ test('prunes what killed conversions left, with their locks, and not what is bei
   expect(await readFile(at('kept.txt'), 'utf8')).toBe('xyz');
 });
 
-test('finds a changed byte, and a file that was cut', async () => {
+test('detects a changed byte and a truncated file', async () => {
   await convert('own', 'q4');
   const conversion = await only();
   expect(await verifyCachedConversion(conversion)).toBe('ok');
@@ -150,7 +150,7 @@ test('finds a changed byte, and a file that was cut', async () => {
   expect((await planConversionPrune(cache)).conversions).toMatchObject([{ state: 'damaged' }]);
 });
 
-test('a process that has a file open keeps it when it is removed', async () => {
+test('a process that has a file open can read it after it is deleted', async () => {
   await convert('own', 'q4');
   const conversion = await only();
   const handle = await open(conversion.file, 'r');
@@ -162,7 +162,7 @@ test('a process that has a file open keeps it when it is removed', async () => {
   expect(dirname((await only()).file)).toBe(join(cache, 'weights'));
 });
 
-test('what the runtime keeps of a file counts with it, and goes with it; what is left of one that is gone goes too', async () => {
+test('prepacked weights are counted and deleted with their file, and pruned if it no longer exists', async () => {
   await convert('own', 'q4');
   const { file, bytes } = await only();
   const packed = `${file.slice(0, -'.safetensors'.length)}.packed`;

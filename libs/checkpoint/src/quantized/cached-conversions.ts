@@ -8,52 +8,50 @@ import { readHeader } from '../safetensors/read-header.ts';
 import { abandonedFiles, convertedFolder, defaultCacheFolder, packedBytes, packedFolderOf } from './cache-folder.ts';
 import { type ConvertedOrigin, isStale, readOrigin } from './converted-origin.ts';
 
-/** A file of converted weights in the cache: one part of a model at one precision. */
+/** A converted file in the cache: one part of a model at one precision. */
 export interface CachedConversion {
   readonly file: string;
-  /**
-   * Hub id of the model that it was made from, where that lies in the hub's cache; else the folder; nothing if the file
-   * does not say it.
-   */
+  /** Repository id of the source model if it is in the Hub's cache, else its folder; undefined if unknown. */
   readonly model: string | undefined;
-  /** `language_model`, `vision_model`, … */
+  /** Name of the part: `language_model`, `vision_model`, … */
   readonly part: string;
-  /** What its matrices are held in, largest share first; `fp32` where all are floats. */
+  /** Precisions of its matrices, largest share first; `fp32` if all are floats. */
   readonly precisions: readonly Precision[];
-  /** What the runtime keeps of it included. */
+  /** Size in bytes, including the runtime's prepacked weights. */
   readonly bytes: number;
-  /** ISO 8601, to the hour. */
+  /** Time of last use, to the hour (ISO 8601). */
   readonly lastUsed: string;
   /**
-   * `stale`: what it was made from is gone or has changed, or it has an older form, so that nothing asks for it;
-   * `damaged`: it is cut or no such file at all, and would be made again.
+   * `stale`: its source was deleted or changed, or its format is outdated, so it is never used again. `damaged`: it is
+   * truncated or invalid, and would be created again.
    */
   readonly state: 'ready' | 'stale' | 'damaged';
 }
 
+/** Options of `planConversionPrune`. */
 export interface ConversionPruneOptions {
-  /** Also what has not been used for as long as this, in ms. */
+  /** Also prunes files that have not been used for this long, in milliseconds. Default: no limit. */
   readonly unusedFor?: number;
 }
 
-/** What `removeCachedConversions` takes away. */
+/** Files that `removeCachedConversions` deletes. */
 export interface ConversionPrunePlan {
   readonly conversions: readonly CachedConversion[];
-  /** What conversions that were killed have left. */
+  /** Files left by conversions that were killed. */
   readonly leftovers: readonly string[];
   readonly bytes: number;
 }
 
-/** Names of converted files; nothing else in the folder is looked at. */
+/** Pattern of the names of converted files. Other files in the folder are ignored. */
 const FILE_NAME = /^(.+)-[0-9a-f]{32}\.safetensors$/;
-/** A model in a hub cache, from the path of one of its files. */
+/** The folder of a model in the Hub's cache, within the path of one of its files. */
 const HUB_FOLDER = /(?:^|[\\/])models--([^\\/]+)/;
-/** Ends the names of tensors that are held in integers. */
-const INTEGERS = ['int8', 'q8', 'q4'] as const;
+/** Precisions that are suffixes of the names of quantized tensors. */
+const INTEGER_PRECISIONS = ['int8', 'q8', 'q4'] as const;
 
 /**
- * The converted weights in a cache (default: the folder that conversions use), by model and part. Reads headers only,
- * changes nothing.
+ * Lists the converted files in a cache (default: the default cache folder), sorted by model and part. Read-only; reads
+ * headers only.
  */
 export async function listCachedConversions(
   cache: string = defaultCacheFolder(),
@@ -65,7 +63,7 @@ export async function listCachedConversions(
   return found.filter((conversion) => conversion !== undefined).toSorted((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-/** Damaged, outdated and unfinished files, and with `unusedFor` those that nobody wants. Changes nothing. */
+/** Finds damaged, stale and unfinished files, and with `unusedFor` those not used for that long. Read-only. */
 export async function planConversionPrune(
   cache: string = defaultCacheFolder(),
   { unusedFor = Infinity }: ConversionPruneOptions = {},
@@ -89,10 +87,11 @@ export async function planConversionPrune(
 }
 
 /**
- * Takes files out of the cache. A process that has them mapped keeps them, on Linux and macOS: the name goes, the bytes
- * when the last process ends. One that has opened a model
- * but not yet run all of its parts fails when it does. Windows refuses; then the rest is removed still. Fails with
- * `WRITE_FAILED`.
+ * Deletes files from the cache. On Linux and macOS, processes that have mapped them keep them; processes that have
+ * opened
+ * a model but not yet run all of its parts fail when they do. Windows refuses to delete files in use; the others are
+ * still deleted.
+ * @throws Blip2Error `WRITE_FAILED` if a file cannot be deleted.
  */
 export async function removeCachedConversions({
   conversions,
@@ -104,9 +103,9 @@ export async function removeCachedConversions({
     await rm(file, { force: true, recursive: true }).catch((cause: unknown) => failures.push({ file, cause }));
   const [first] = failures;
   if (first)
-    throw new Blip2Error('WRITE_FAILED', 'A converted file cannot be removed', {
+    throw new Blip2Error('WRITE_FAILED', 'A converted file cannot be deleted', {
       where: first.file,
-      fix: 'End the programs that use it, or change its permissions',
+      fix: 'Stop the programs that use it, or change its permissions',
       cause: first.cause,
     });
 }
@@ -135,7 +134,7 @@ function modelOf({ source }: ConvertedOrigin): string {
 function precisionsOf({ tensors }: Header): Precision[] {
   const bytes = new Map<Precision, number>();
   for (const { name, byteLength } of tensors) {
-    const precision = INTEGERS.find((each) => name.endsWith(`.${each}`));
+    const precision = INTEGER_PRECISIONS.find((each) => name.endsWith(`.${each}`));
     if (precision) bytes.set(precision, (bytes.get(precision) ?? 0) + byteLength);
   }
   const sorted = [...bytes].toSorted(([, a], [, b]) => b - a).map(([precision]) => precision);

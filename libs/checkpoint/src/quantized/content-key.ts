@@ -5,20 +5,19 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { blockSizeFor, type Conversion } from './weight-plan.ts';
 
-/** Raised whenever the same weights would be converted to other bytes: roundings, layouts, names. */
+/** Format version. Increased when the same weights convert to other bytes (rounding, layout, names). */
 export const FORMAT_VERSION = 1;
 
-/** Files up to this size are read whole: it takes a few milliseconds, and temporary ones are known again. */
+/** Files up to this size are hashed: it takes a few milliseconds, and copies and temporary files are recognized. */
 const SMALL_FILE_BYTES = 2 ** 23;
 
 /**
- * What a converted file depends on, as 32 hexadecimal digits: the format, the scheme of every tensor, and the files
- * that it is made from. Small files count by their bytes.
- * Of large ones count the place, the size, the file's number, and when contents and file were last changed: the last
- * one (`ctime`) moves with every write and rename
- * and cannot be set back, so that files need not be read to know that they are the same. A large checkpoint that has
- * been copied is another one.
- * Converted bytes do not depend on runtime or processor: the runtime packs them when it loads them.
+ * Hash of everything a converted file depends on, as 32 hexadecimal digits: the format, the scheme of each tensor, and
+ * the source files. Small files count by content. Large files count by path, size, inode, `mtime` and `ctime`. `ctime`
+ * changes with every write and rename and cannot be set back, so unchanged files are recognized without reading them. A
+ * copy of a large checkpoint counts as another one. Converted bytes do not depend on the runtime or CPU, since the
+ * runtime prepacks them when it loads them.
+ * @throws Blip2Error `MISSING_FILE`
  */
 export async function contentKey(conversions: readonly Conversion[]): Promise<string> {
   const files = sourceFiles(conversions);
@@ -40,18 +39,18 @@ export async function contentKey(conversions: readonly Conversion[]): Promise<st
     .slice(0, 32);
 }
 
-/** The files that a conversion reads, each once. */
+/** The distinct files that conversions read. */
 export function sourceFiles(conversions: readonly Conversion[]): readonly string[] {
   return [...new Set(conversions.map(({ source }) => source.file))];
 }
 
 /**
- * What changes when a file does, as texts: its digest if it is small, or its place and times. Fails with
- * `MISSING_FILE`.
+ * Strings that change when a file does: its digest if it is small, else its path, size and times.
+ * @throws Blip2Error `MISSING_FILE`
  */
 export async function fileState(file: string): Promise<readonly string[]> {
   const found = await stat(file, { bigint: true }).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'A weight file is gone', { where: file, cause });
+    throw new Blip2Error('MISSING_FILE', 'A weight file no longer exists', { where: file, cause });
   });
   if (found.size <= SMALL_FILE_BYTES)
     return [

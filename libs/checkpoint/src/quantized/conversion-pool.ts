@@ -2,31 +2,35 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
+import { Blip2Error, defined, type ErrorCode } from '@blip2/interfaces';
 
 import { type ConversionTask, convertRows, taskBytes } from './convert-rows.ts';
 
+/** Data passed to a worker thread at its start. */
 export interface ConversionWorkerData {
-  /** An open file: its number is good in every thread. */
+  /** Descriptor of the open target file, valid in every thread. */
   readonly target: number;
 }
-export type ConversionAnswer =
+/** Reply of a worker thread to a task. */
+export type ConversionReply =
   { readonly done: true } | { readonly done: false; readonly code: ErrorCode; readonly message: string };
 
+/** Options of `convertAll`. */
 export interface PoolOptions {
+  /** Number of threads. Default: one per core. */
   readonly threads: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onConverted: (task: ConversionTask) => void;
 }
 
-/** Each thread holds some 40 MB, and the disk is the limit long before this many. */
+/** Each thread needs about 40 MB. With this many, the disk has long been the bottleneck. */
 const MAX_THREADS = 16;
-/** So little work is done before threads have started. */
+/** Work up to this many bytes is done before threads would have started. */
 const INLINE_BYTES = 2 ** 24;
 
 /**
- * Does all tasks, in no order, on as many threads as there are cores. Whatever happens, no thread writes any more when
- * the promise is settled.
+ * Runs all tasks on worker threads, in any order. Once the promise settles, no thread writes any more.
+ * @throws Blip2Error as `convertRows`, `WORKER_FAILED`; the signal's reason.
  */
 export async function convertAll(
   tasks: readonly ConversionTask[],
@@ -49,7 +53,7 @@ async function convertInline(
   { signal, onConverted }: PoolOptions,
 ): Promise<void> {
   for (const task of tasks) {
-    // An abort is heard only when the event loop turns.
+    // Aborts are delivered only when the event loop turns.
     await setImmediate();
     signal?.throwIfAborted();
     convertRows(task, target);
@@ -57,7 +61,7 @@ async function convertInline(
   }
 }
 
-/** One thread, and the tasks that it takes from those that all share. */
+/** Runs one worker thread on the shared queue of tasks. */
 async function work(
   remaining: Iterator<ConversionTask>,
   target: number,
@@ -74,8 +78,8 @@ async function work(
       !next.done && failures.length === 0 && !signal?.aborted;
       next = remaining.next()
     ) {
-      const answer = await ask(worker, next.value);
-      if (!answer.done) throw new Blip2Error(answer.code, answer.message);
+      const reply = await runTask(worker, next.value);
+      if (!reply.done) throw new Blip2Error(reply.code, reply.message);
       onConverted(next.value);
     }
   } catch (error) {
@@ -85,22 +89,23 @@ async function work(
   }
 }
 
-function ask(worker: Worker, task: ConversionTask): Promise<ConversionAnswer> {
+function runTask(worker: Worker, task: ConversionTask): Promise<ConversionReply> {
   return new Promise((resolve, reject) => {
-    // By name: the thread's own listeners are among them, which keep the process alive while an answer is due.
+    // All listeners of these events: those of the worker itself keep the process alive while a reply is pending.
     const settle = (): void => {
       for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);
     };
-    worker.once('message', (answer: ConversionAnswer) => {
+    worker.once('message', (reply: ConversionReply) => {
       settle();
-      resolve(answer);
+      resolve(reply);
     });
     const lost = (got: string, cause?: unknown): void => {
       settle();
       reject(
-        new Blip2Error('WORKER_FAILED', 'A thread that converts weights is gone', {
+        new Blip2Error('WORKER_FAILED', 'A thread that converts weights ended', {
           got,
-          ...(cause !== undefined && { cause }),
+          fix: 'Load the model again, with fewer conversionThreads if memory is short',
+          ...defined({ cause }),
         }),
       );
     };

@@ -1,18 +1,18 @@
-/** Entry of a thread that converts weights: tasks come one at a time, and each is answered. */
+/** Entry point of a thread that converts weights. Receives tasks one at a time and replies to each. */
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-import type { ConversionAnswer, ConversionWorkerData } from './conversion-pool.ts';
+import type { ConversionReply, ConversionWorkerData } from './conversion-pool.ts';
 import { type ConversionTask, convertRows } from './convert-rows.ts';
 
 const { target } = workerData as ConversionWorkerData;
 
 parentPort?.on('message', (task: ConversionTask) => {
-  parentPort?.postMessage(answer(task));
+  parentPort?.postMessage(runTask(task));
 });
 
-function answer(task: ConversionTask): ConversionAnswer {
+function runTask(task: ConversionTask): ConversionReply {
   try {
     convertRows(task, target);
     return { done: true };

@@ -8,34 +8,40 @@ import { ELEMENT_BYTES, isFloatType } from '../safetensors/stored-type.ts';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 import { blockSizeFor } from './weight-plan.ts';
 
-/** Some rows of one tensor: where they lie, and where they go. Plain data, for a worker. */
+/** A range of rows of one tensor to convert. Plain data, so that it can be sent to a worker. */
 export interface ConversionTask {
   readonly name: string;
   readonly precision: Precision;
   readonly file: string;
   readonly dtype: StoredType;
-  /** Of the tensor, as the two below. */
+  /** Byte offset of the tensor in `file`. */
   readonly sourceOffset: number;
+  /** Byte offset of the values of the whole tensor in the target. */
   readonly valuesOffset: number;
+  /** Byte offset of the scales of the whole tensor in the target. */
   readonly scalesOffset: number;
-  /** The tensor's rows and their length; of them those from `begin` to `end`, excluded. */
+  /** Number of rows of the tensor. */
   readonly rows: number;
+  /** Length of a row. */
   readonly inner: number;
+  /** First row of the range. */
   readonly begin: number;
+  /** End of the range, exclusive. */
   readonly end: number;
-  /** Repeated over the tensor's numbers in their order, each is multiplied with one of these. */
+  /** Factors of the weights, repeated over the tensor in row-major order. */
   readonly factors?: Float32Array;
 }
 
-/** Bytes that a task reads. */
+/** Number of bytes that a task reads. */
 export function taskBytes({ begin, end, inner, dtype }: ConversionTask): number {
   return (end - begin) * inner * ELEMENT_BYTES[dtype];
 }
 
 /**
- * Reads, converts and writes the rows of a task. `target` is an open file. Synchronous, for threads of their own.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` for a file that has been cut or weights that are no finite
- * numbers, `UNSUPPORTED_DTYPE`, `WRITE_FAILED`.
+ * Reads, converts and writes the rows of a task. `target` is the descriptor of an open file. Synchronous, for use in a
+ * worker thread.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` for a truncated file or weights that are not finite,
+ * `UNSUPPORTED_DTYPE`, `WRITE_FAILED`.
  */
 export function convertRows(task: ConversionTask, target: number): void {
   const weights = readRows(task);
@@ -57,7 +63,7 @@ function convertColumns(task: ConversionTask, weights: Float32Array, target: num
   expectFinite(quantizeColumns(weights, count, values, scales), task);
   writeFully(target, scales, task.scalesOffset + task.begin * scales.BYTES_PER_ELEMENT);
   if (count === task.rows) return writeFully(target, values, task.valuesOffset);
-  // The file holds the matrix transposed, so these rows are a strip of its columns.
+  // The file stores the matrix transposed, so these rows are a strip of its columns.
   for (let column = 0; column < task.inner; column++) {
     writeFully(
       target,
@@ -80,7 +86,7 @@ function convertBlocks(task: ConversionTask, weights: Float32Array, target: numb
 
 function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
   if (!finite)
-    throw new Blip2Error('INVALID_CHECKPOINT', 'A weight is no finite number, so it has no scale', {
+    throw new Blip2Error('INVALID_CHECKPOINT', 'A weight is not a finite number and cannot be quantized', {
       where: `${name} in ${file}`,
       fix: 'Use dtype fp32, or other weights',
     });
@@ -88,7 +94,7 @@ function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
 
 function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors }: ConversionTask): Float32Array {
   if (!isFloatType(dtype))
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', {
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The type of a tensor is not floating point', {
       expected: 'F32, F16, BF16 or F64',
       got: dtype,
       where: name,
@@ -102,7 +108,7 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
     for (let done = 0; done < bytes.byteLength;) {
       const read = readSync(source, bytes, done, bytes.byteLength - done, position + done);
       if (read === 0)
-        throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file is shorter than when it was opened', {
+        throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file was truncated after it was opened', {
           where: file,
           fix: 'Download or copy the file again',
         });
@@ -112,14 +118,17 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
     closeSync(source);
   }
   if (dtype !== 'F32') toFloat32(bytes, dtype, weights);
-  if (factors)
-    for (
-      let i = 0, at = (begin * inner) % factors.length;
-      i < weights.length;
-      i += 1, at = at + 1 === factors.length ? 0 : at + 1
-    )
-      weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
+  if (factors) multiply(weights, factors, (begin * inner) % factors.length);
   return weights;
+}
+
+/** Multiplies weights with repeated factors, starting at factor `start`. */
+function multiply(weights: Float32Array, factors: Float32Array, start: number): void {
+  let at = start;
+  for (let i = 0; i < weights.length; i++) {
+    weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
+    at = at + 1 === factors.length ? 0 : at + 1;
+  }
 }
 
 function openSource(file: string): number {

@@ -1,4 +1,4 @@
-import type { StoredType } from '@blip2/interfaces';
+import { defined, type StoredType } from '@blip2/interfaces';
 
 import { ELEMENT_BYTES } from '../safetensors/stored-type.ts';
 import { encodeHeader, sourceBytes, type TensorLayout } from '../safetensors/write-safetensors.ts';
@@ -6,17 +6,17 @@ import type { ConversionTask } from './convert-rows.ts';
 import { blockLayout } from './quantize-rows.ts';
 import { blockSizeFor, type Conversion, scalesName, valuesName } from './weight-plan.ts';
 
-/** A converted file before it is written: its first bytes, its size, and the work that fills the rest. */
+/** Plan of a converted file: length and header, size, and the tasks that write the tensors. */
 export interface ConvertedLayout {
   readonly head: Uint8Array;
   readonly fileBytes: number;
   readonly tasks: readonly ConversionTask[];
 }
 
-/** Weights that are converted at a time: what a thread holds in memory is some five times as many bytes. */
+/** Number of weights per task. A thread needs about five times as many bytes of memory. */
 const WEIGHTS_PER_TASK = 2 ** 22;
 
-/** Places the tensors of a file, wider elements first so that all are aligned, and cuts the work into tasks. */
+/** Plans a file: places its tensors, wider elements first so that all are aligned, and splits the work into tasks. */
 export function planFile(
   conversions: readonly Conversion[],
   metadata: Readonly<Record<string, string>>,
@@ -32,17 +32,17 @@ export function planFile(
     offsets.set(tensor.name, offset);
     offset += sourceBytes(tensor);
   }
-  const placed = (name: string): number => offsets.get(name) ?? 0;
-  return { head, fileBytes: offset, tasks: conversions.flatMap((conversion) => tasksOf(conversion, placed)) };
+  const offsetOf = (name: string): number => offsets.get(name) ?? 0;
+  return { head, fileBytes: offset, tasks: conversions.flatMap((conversion) => tasksOf(conversion, offsetOf)) };
 }
 
 function outputTensors(conversion: Conversion): TensorLayout[] {
   const { shape, precision } = conversion;
   const [out = 0, inner = 0] = shape;
-  const tensor = (name: string, dtype: StoredType, own: readonly number[]): TensorLayout => ({
+  const tensor = (name: string, dtype: StoredType, dims: readonly number[]): TensorLayout => ({
     name,
     dtype,
-    shape: own,
+    shape: dims,
   });
   if (precision === 'fp32') return [tensor(valuesName(conversion), 'F32', shape)];
   if (precision === 'int8')
@@ -54,10 +54,10 @@ function outputTensors(conversion: Conversion): TensorLayout[] {
   ];
 }
 
-function tasksOf(conversion: Conversion, placed: (name: string) => number): ConversionTask[] {
+function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): ConversionTask[] {
   const { name, source, precision, shape, factors } = conversion;
   const weights = shape.reduce((product, axis) => product * axis, 1);
-  // A tensor that stays a float is a column of numbers.
+  // A tensor that stays float32 is treated as one column.
   const inner = precision === 'fp32' ? 1 : (shape[1] ?? 1);
   const rows = weights / inner;
   const step = Math.max(1, Math.floor(WEIGHTS_PER_TASK / inner));
@@ -69,9 +69,9 @@ function tasksOf(conversion: Conversion, placed: (name: string) => number): Conv
     file: source.file,
     dtype: source.dtype,
     sourceOffset: source.byteOffset,
-    valuesOffset: placed(valuesName(conversion)),
-    scalesOffset: placed(scalesName(conversion)),
-    ...(factors && { factors }),
+    valuesOffset: offsetOf(valuesName(conversion)),
+    scalesOffset: offsetOf(scalesName(conversion)),
+    ...defined({ factors }),
   };
   const tasks: ConversionTask[] = [];
   for (let begin = 0; begin < rows; begin += step) tasks.push({ ...common, begin, end: Math.min(begin + step, rows) });

@@ -3,22 +3,22 @@ import { dirname } from 'node:path';
 import { fileState, FORMAT_VERSION, sourceFiles } from './content-key.ts';
 import type { Conversion } from './weight-plan.ts';
 
-/**
- * Where the weights of a converted file come from, as its metadata say. Nothing but places and states of files is in
- * it.
- */
+/** Source of a converted file, stored in its metadata. */
 export interface ConvertedOrigin {
-  /** The folder of the largest file that was read. */
+  /** Folder of the largest source file. */
   readonly source: string;
-  /** Each file that was read, with its state then; none in files of earlier versions. */
+  /** Source files with their states at conversion; empty in files of earlier versions. */
   readonly sources: readonly SourceState[];
-  /** CRC-32 of all bytes behind the header, as 8 hexadecimal digits. */
+  /** CRC-32 of all bytes after the header, as 8 hexadecimal digits. */
   readonly crc32: string | undefined;
   readonly formatVersion: number;
 }
 type SourceState = readonly [file: string, ...state: string[]];
 
-/** The metadata of a file to be made, but its checksum. Fails with `MISSING_FILE`. */
+/**
+ * The origin of a new converted file, except its checksum.
+ * @throws Blip2Error `MISSING_FILE`
+ */
 export async function originOf(conversions: readonly Conversion[]): Promise<Omit<ConvertedOrigin, 'crc32'>> {
   const bytes = new Map<string, number>();
   for (const { source } of conversions) bytes.set(source.file, (bytes.get(source.file) ?? 0) + source.byteLength);
@@ -29,7 +29,7 @@ export async function originOf(conversions: readonly Conversion[]): Promise<Omit
   return { source: dirname(largest), sources, formatVersion: FORMAT_VERSION };
 }
 
-/** As the metadata of a safetensors file: texts alone. */
+/** Encodes an origin as metadata of a safetensors file, whose values are strings. */
 export function originMetadata({
   source,
   sources,
@@ -39,7 +39,7 @@ export function originMetadata({
   return { format: 'blip2', source, sources: JSON.stringify(sources), crc32, formatVersion: String(formatVersion) };
 }
 
-/** What such metadata say; nothing if they are not those of a converted file. */
+/** Decodes the metadata of a converted file; `undefined` for other files. */
 export function readOrigin(metadata: ReadonlyMap<string, string>): ConvertedOrigin | undefined {
   const source = metadata.get('source');
   if (metadata.get('format') !== 'blip2' || source === undefined) return undefined;
@@ -70,9 +70,8 @@ function isSourceState(value: unknown): value is SourceState {
 }
 
 /**
- * Whether nothing asks for such a file any more: it has another format, or what it was made from is gone or has
- * changed. Small files are known by their bytes, wherever they lie,
- * so one that is missing says nothing as long as another is there.
+ * Whether a converted file is never used again: its format is outdated, or its source was deleted or changed. Small
+ * source files are recognized by content in any folder, so a missing one means nothing while another still exists.
  */
 export async function isStale({ sources, formatVersion }: ConvertedOrigin): Promise<boolean> {
   if (formatVersion !== FORMAT_VERSION) return true;

@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** More than one task of work, and more than a file that is known by its bytes. */
+/** More than one task of work, and more than a file that is recognized by content. */
 const LARGE = [2100, 2048] as const;
 
 async function model(
@@ -113,7 +113,7 @@ describe('what is written', () => {
     expect(scales).toEqual(expectedScales);
   });
 
-  test('everything else in float32, exactly', async () => {
+  test('everything else in float32, unchanged', async () => {
     const store = await model([24, 40], 'float16');
     const converted = await convertedWeights(store, planOf(store, 'fp32'), 'part', { convertedDir });
     for (const name of ['fc.weight', 'fc.bias']) {
@@ -154,7 +154,7 @@ describe('the cache', () => {
     ['small', [24, 40]],
     ['large', LARGE],
   ] as const)(
-    'never serves a %s model that was written over in place, though size and time are the same',
+    'never uses the old conversion of a %s model modified in place, even with the same size and time',
     async (_, shape) => {
       const store = await model([shape[0], shape[1]]);
       await convert(store);
@@ -169,12 +169,12 @@ describe('the cache', () => {
     },
   );
 
-  test('knows a small model again after it was copied: by its bytes', async () => {
+  test('recognizes a copy of a small model by its content', async () => {
     await convert(await model());
     expect(await convert(await model([24, 40], 'float32', 'copy'))).toBe(0);
   });
 
-  test('makes a file again that has been cut', async () => {
+  test('creates a truncated file again', async () => {
     const store = await model();
     await convert(store);
     const [name = ''] = await files();
@@ -182,14 +182,14 @@ describe('the cache', () => {
     expect(await convert(store)).toBeGreaterThan(0);
   });
 
-  test('converts once for callers of one process', async () => {
+  test('converts once for concurrent callers in one process', async () => {
     const store = await model([...LARGE]);
     const steps = await Promise.all([convert(store), convert(store), convert(store)]);
     expect(steps.filter((count) => count > 0)).toHaveLength(1);
     expect(await files()).toHaveLength(1);
   });
 
-  test('processes that want the same at once all get it from the one that converts, and leave one file', async () => {
+  test('converts once for concurrent processes', async () => {
     const store = await model([...LARGE]);
     const root = fileURLToPath(new URL('../../../../', import.meta.url));
     const script = fileURLToPath(new URL('../fixtures/convert-in-process.ts', import.meta.url));
@@ -202,14 +202,14 @@ describe('the cache', () => {
         convertedDir,
       ]);
     const results = await Promise.all([run(), run(), run()]);
-    // One converts, the others wait for it.
+    // One process converts, the others wait.
     expect(results.filter(({ stdout }) => Number(stdout) > 0)).toHaveLength(1);
     expect(await files()).toHaveLength(1);
     expect(await convert(store)).toBe(0);
   });
 });
 
-describe('what goes wrong leaves nothing', () => {
+describe('leaves nothing after', () => {
   test.each([
     ['small', [24, 40]],
     ['large', LARGE],
@@ -227,10 +227,10 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('does not end with another caller who aborts', async () => {
+  test('another caller that aborts, but completes the other conversion', async () => {
     const store = await model([...LARGE]);
     const aborter = new AbortController();
-    // The other one begins while the first converts, so that it is always the first whose progress is heard.
+    // Starts while the first converts, so that `onProgress` is always the first one's.
     let other: ReturnType<typeof convertedWeights> | undefined;
     const onProgress = (): void => {
       other ??= convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
@@ -249,18 +249,18 @@ describe('what goes wrong leaves nothing', () => {
   test.each([
     ['small', [24, 40]],
     ['large', LARGE],
-  ] as const)('a weight of a %s model that is no number', async (_, shape) => {
+  ] as const)('a weight of a %s model that is not a number', async (_, shape) => {
     const data = new Float32Array(shape[0] * shape[1]);
     data[shape[1] * 3] = NaN;
     await saveCheckpoint(join(folder, 'bad'), [tensorSource('fc.weight', { type: 'float32', dims: [...shape], data })]);
     const store = await openCheckpoint(join(folder, 'bad'));
     await expect(
       convertedWeights(store, planOf(store, 'int8'), 'part', { convertedDir, conversionThreads: 2 }),
-    ).rejects.toThrow(failure('INVALID_CHECKPOINT', /no finite number.*fc\.weight/));
+    ).rejects.toThrow(failure('INVALID_CHECKPOINT', /not a finite number.*fc\.weight/));
     expect(await files()).toEqual([]);
   });
 
-  test('a checkpoint that changes meanwhile', async () => {
+  test('a checkpoint that changes during the conversion', async () => {
     const store = await model([...LARGE]);
     const { file } = weightOf(store);
     let touched: Promise<void> | undefined;
@@ -274,7 +274,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('a process that was killed: what it left is removed an hour later, and not what is being written', async () => {
+  test('a killed process: its files are deleted an hour later, but not files in progress', async () => {
     await mkdir(join(convertedDir, 'weights'), { recursive: true });
     for (const [name, age] of [
       ['.old.safetensors.1.tmp', 7200],
@@ -294,7 +294,7 @@ describe('what goes wrong leaves nothing', () => {
     ]);
   });
 
-  test('a tensor that is missing or of another shape, before anything is made', async () => {
+  test('a tensor that is missing or has another shape', async () => {
     const store = await model();
     const plan = planOf(store, 'q4');
     await expect(
@@ -308,7 +308,7 @@ describe('what goes wrong leaves nothing', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('a cache that cannot be written says how to name another', async () => {
+  test('a write failure, and tells how to choose another cache', async () => {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'file'), '');
     const store = await model();
@@ -319,7 +319,7 @@ describe('what goes wrong leaves nothing', () => {
 });
 
 describe('defaultCacheFolder', () => {
-  test('is BLIP2_CACHE, or the folder of the system for caches', () => {
+  test('is BLIP2_CACHE, or a folder in the cache folder of the user', () => {
     expect(defaultCacheFolder({ BLIP2_CACHE: '/data/blip2', XDG_CACHE_HOME: '/xdg' })).toBe('/data/blip2');
     expect(defaultCacheFolder({ XDG_CACHE_HOME: '/xdg' })).toBe(join('/xdg', 'blip2'));
     expect(defaultCacheFolder({ BLIP2_CACHE: '', XDG_CACHE_HOME: '' })).toMatch(/[\\/]\.cache[\\/]blip2$|[\\/]blip2$/);

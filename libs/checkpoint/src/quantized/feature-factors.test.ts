@@ -21,7 +21,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const fold = { norm: 'norm.weight', shift: 'norm.bias', layers: ['a.weight', 'b.weight'] } as const;
 const [ROWS, FEATURES] = [200, 16];
 
-/** Norm weights of one and matrices of a tenth, `planted` features `factor` times as large and as small. */
+/** Norm weights of 1 and matrices of 0.1, with `planted` features `factor` times as large or small. */
 async function model(factor: number, planted: readonly number[]): Promise<WeightStore> {
   const gain = Float32Array.from({ length: FEATURES }, (_, i) => (planted.includes(i) ? factor : 1));
   const matrix = (sign: number): Float32Array =>
@@ -46,20 +46,20 @@ async function read(store: WeightStore, name: string): Promise<Float32Array> {
   return (await readTensor(stored)).data;
 }
 
-test('evens out features that stand out, by powers of two', async () => {
+test('scales outlier features by powers of two', async () => {
   const factors = await featureFactors(await model(64, [3, 9]), fold);
   expect(factors && [...factors]).toEqual(Array.from({ length: FEATURES }, (_, i) => ([3, 9].includes(i) ? 32 : 1)));
 });
 
-test('leaves features alone that do not', async () => {
+test('does not scale other features', async () => {
   expect(await featureFactors(await model(3, [3]), fold)).toBeUndefined();
 });
 
-test('leaves features alone that the norm takes out or no layer reads', async () => {
+test('does not scale features that the norm or the layers zero', async () => {
   expect(await featureFactors(await model(0, [3]), fold)).toBeUndefined();
 });
 
-test('moves the factors from the norm to the layers, and changes no product', async () => {
+test('moves the factors from the norm to the layers without changing any product', async () => {
   const store = await model(100, [3, 9]);
   const plan = [...store.tensors.values()].map(({ name, shape }) => ({
     name,

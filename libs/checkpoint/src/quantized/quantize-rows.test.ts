@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 
-/** Sums of four uniform numbers: close to normal, and the same each time. */
+/** Reproducible sums of four uniform numbers, approximately normal. */
 function weightsLike(length: number, seed = 1): Float32Array {
   let state = seed;
   const uniform = (): number => {
@@ -55,7 +55,7 @@ function relativeError(back: readonly number[], weights: Float32Array): number {
 }
 
 describe('8 bits with a scale per row', () => {
-  test('loses at most half a step of each weight, and lays the rows out as columns', () => {
+  test('loses at most half a step of each weight, and transposes the matrix', () => {
     const weights = weightsLike(6 * 100);
     const { back, scales, finite } = columns(weights, 6);
     expect(finite).toBe(true);
@@ -65,11 +65,11 @@ describe('8 bits with a scale per row', () => {
     expect(scales[2]).toBe(Math.fround(Math.max(...weights.subarray(200, 300).map(Math.abs)) / 127));
   });
 
-  test('gives the largest weight of either sign back', () => {
+  test('restores the largest weight of either sign', () => {
     expect([...columns(Float32Array.of(-3, 1.5, 0, 3), 1).values]).toEqual([-127, 64, 0, 127]);
   });
 
-  test('takes a row of zeros', () => {
+  test('accepts a row of zeros', () => {
     expect(columns(new Float32Array(8), 2)).toMatchObject({ back: new Array<number>(8).fill(0), finite: true });
   });
 });
@@ -80,7 +80,7 @@ describe.each([
   [4, 128],
   [4, 32],
 ] as const)('%d bits in blocks of %d', (bits, blockSize) => {
-  // Root mean square of the error, of that of the weights; measured 0.6, 0.5, 9.6 and 8.1 %.
+  // Root mean square of the error relative to that of the weights. Measured: 0.6, 0.5, 9.6 and 8.1 %.
   const bound = { 8: { 128: 0.007, 32: 0.006 }, 4: { 128: 0.105, 32: 0.09 } }[bits][blockSize];
 
   test(`loses less than ${100 * bound} % of the weights`, () => {
@@ -90,7 +90,7 @@ describe.each([
     expect(relativeError(back, weights)).toBeLessThan(bound);
   });
 
-  test.each([40, 41, 127, 129, 1])('fills the last block of a row of %d with what stands for zero', (inner) => {
+  test.each([40, 41, 127, 129, 1])('pads the last block of a row of %d with zeros', (inner) => {
     const weights = weightsLike(3 * inner, 5);
     const { back, values } = blocks(bits, weights, 3, blockSize);
     expect(relativeError(back, weights)).toBeLessThan(bound);
@@ -100,7 +100,7 @@ describe.each([
     expect(new Set(rest)).toEqual(new Set(rest.length > 0 ? [bits === 8 ? 128 : 0x88] : []));
   });
 
-  test('takes zeros, and one weight alone', () => {
+  test('accepts zeros, and a single weight', () => {
     expect(blocks(bits, new Float32Array(64), 2, blockSize)).toMatchObject({
       back: new Array<number>(64).fill(0),
       finite: true,
@@ -109,7 +109,7 @@ describe.each([
     expect(back).toBeCloseTo(-0.75, 6);
   });
 
-  test.each([NaN, Infinity, -Infinity])('says so where a weight is %d', (bad) => {
+  test.each([NaN, Infinity, -Infinity])('returns false if a weight is %d', (bad) => {
     const weights = weightsLike(256);
     weights[200] = bad;
     expect(blocks(bits, weights, 2, blockSize).finite).toBe(false);
@@ -117,7 +117,7 @@ describe.each([
   });
 });
 
-test('4 bits give the scale by least squares: no other scale of the same roundings is better', () => {
+test('the 4-bit scale is the least-squares one: no other scale of the same roundings is better', () => {
   const weights = weightsLike(128, 9);
   const { back, scales } = blocks(4, weights, 1, 128);
   const rescaled = (factor: number): number =>

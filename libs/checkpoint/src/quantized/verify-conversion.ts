@@ -6,9 +6,9 @@ import { readOrigin } from './converted-origin.ts';
 import { fileChecksum } from './file-checksum.ts';
 
 /**
- * Reads a converted file to its end and compares it with the checksum that it was made with. `unknown`: it was made
- * before there were checksums, and its header at least is sound.
- * Fails with an `AbortError`, or `MISSING_FILE` if it was removed meanwhile.
+ * Reads a converted file completely and compares it with its checksum. `unknown`: the file was created before checksums
+ * were introduced, and its header is valid.
+ * @throws Blip2Error `MISSING_FILE` if the file was deleted meanwhile; the signal's reason.
  */
 export async function verifyCachedConversion(
   { file }: CachedConversion,

@@ -1,27 +1,28 @@
 import type { PlannedWeight, StoredTensor } from '@blip2/interfaces';
 
-/** What becomes of one tensor of a checkpoint. */
+/** Conversion of one tensor of a checkpoint. */
 export interface Conversion extends PlannedWeight {
+  /** The tensor to convert. */
   readonly source: StoredTensor;
-  /** Of each column of a matrix, or each number of a vector: what it is multiplied with. */
+  /** Factors that the columns of a matrix, or the elements of a vector, are multiplied with. */
   readonly factors?: Float32Array;
 }
 
-/**
- * Weights along `in` that share a scale. Longer blocks are read faster; where the width is no multiple, shorter ones
- * waste less of the last.
- */
+/** Number of weights along `in` that share a scale. Longer blocks are faster to read. */
 const LONG_BLOCK = 128;
+/** Used if `in` is not a multiple of the long block: wastes less of the last block. */
 const SHORT_BLOCK = 32;
 
+/** Block size for rows of length `inner`. */
 export function blockSizeFor(inner: number): number {
   return inner % LONG_BLOCK === 0 ? LONG_BLOCK : SHORT_BLOCK;
 }
 
-/** The names in a converted file, by the checkpoint's. */
+/** Name of a weight's values in a converted file. */
 export function valuesName({ name, precision }: PlannedWeight): string {
   return precision === 'fp32' ? name : `${name}.${precision}`;
 }
+/** Name of a weight's scales in a converted file. */
 export function scalesName(weight: PlannedWeight): string {
   return `${valuesName(weight)}.scales`;
 }

@@ -10,7 +10,7 @@ import { saveCheckpoint } from '../model-folder/save-checkpoint.ts';
 import { randomTensorSource } from '../random/random-checkpoint.ts';
 import { convertedWeights } from './converted-weights.ts';
 
-/** How many writes the disk has room for. */
+/** Number of writes until the simulated disk is full. */
 const disk = vi.hoisted(() => ({ room: Infinity }));
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();

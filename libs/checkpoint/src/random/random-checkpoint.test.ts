@@ -25,12 +25,12 @@ async function values(specs: RandomTensor[], name: string, seed: number): Promis
 }
 
 describe('createRandomCheckpoint', () => {
-  test('gives the same weights for the same seed and name, and others otherwise', async () => {
+  test('depends on seed and name only', async () => {
     const alone = await values([normal('a', 5000)], 'a', 7);
     expect(await values([normal('b', 3), normal('a', 5000)], 'a', 7)).toEqual(alone);
     expect(await values([normal('a', 5000)], 'a', 8)).not.toEqual(alone);
     expect(await values([normal('b', 5000)], 'b', 7)).not.toEqual(alone);
-    // The generator is part of what a seed promises: these numbers must not change.
+    // A seed determines the weights for good: these numbers must not change.
     expect([...alone.subarray(0, 4)]).toEqual([
       0.38926804065704346, 1.6207239627838135, 1.5516412258148193, 0.02452682889997959,
     ]);
@@ -39,7 +39,7 @@ describe('createRandomCheckpoint', () => {
   test('draws from the normal distribution', async () => {
     const drawn = await values([normal('a', 2 ** 20, 1)], 'a', 1);
     const moment = (power: number): number => drawn.reduce((sum, value) => sum + value ** power, 0) / drawn.length;
-    // Four deviations of each estimate over 2^20 draws.
+    // Four standard deviations of each estimate over 2^20 draws.
     expect(Math.abs(moment(1))).toBeLessThan(0.004);
     expect(Math.abs(moment(2) - 1)).toBeLessThan(0.0056);
     expect(Math.abs(moment(3))).toBeLessThan(0.0155);
@@ -66,7 +66,7 @@ describe('createRandomCheckpoint', () => {
     expect([...(await values(specs, 'still', 1))]).toEqual([0.5, 0.5]);
   });
 
-  test('goes away when released, and when the process exits', async () => {
+  test('is deleted when disposed, and when the process exits', async () => {
     const checkpoint = await createRandomCheckpoint([normal('a', 3)], { folder });
     expect(dirname(checkpoint.folder)).toBe(folder);
     await checkpoint.dispose();
@@ -79,7 +79,7 @@ describe('createRandomCheckpoint', () => {
     expect(existsSync(left.folder)).toBe(false);
   });
 
-  test('leaves nothing when stopped or refused', async () => {
+  test('leaves nothing on abort or failure', async () => {
     const controller = new AbortController();
     const stopped = createRandomCheckpoint([normal('a', 2 ** 22)], {
       folder,

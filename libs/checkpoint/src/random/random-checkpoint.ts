@@ -1,5 +1,5 @@
 import { CHUNK_BYTES } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import {
   createTemporaryWeights,
@@ -10,36 +10,35 @@ import type { TensorSource } from '../safetensors/tensor-source.ts';
 import { sourceBytes } from '../safetensors/write-safetensors.ts';
 import { fillNormal, randomState } from './random-normal.ts';
 
-/** How a weight begins. */
+/** Distribution of the initial values of a tensor. */
 export type Initializer =
   | { readonly kind: 'normal'; readonly std: number; readonly mean?: number }
   | { readonly kind: 'zeros' }
   | { readonly kind: 'ones' };
 
+/** A tensor to initialize. */
 export interface RandomTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly init: Initializer;
 }
 
+/** Options of `createRandomCheckpoint`. */
 export interface RandomCheckpointOptions extends TemporaryOptions {
-  /** A whole number; the same one gives the same weights. Default 0. */
+  /** Non-negative integer. The same seed gives the same weights. Default 0. */
   readonly seed?: number;
 }
 
-/** A checkpoint in a temporary folder of its own. It is gone after `dispose`, or when the process exits. */
+/** Random weights in a temporary folder, which is deleted by `dispose` or when the process exits. */
 export type RandomCheckpoint = TemporaryWeights;
 
 /**
- * One float32 tensor by its initializer. Each name has its own stream of random numbers, so neither order nor
- * neighbours matter.
+ * A float32 tensor with initial values as a source. Each tensor name has a separate stream of random numbers, so values
+ * do not depend on the order or number of tensors.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an invalid seed.
  */
 export function randomTensorSource({ name, shape, init }: RandomTensor, seed = 0): TensorSource {
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'The seed is impossible', {
-      expected: 'a whole number, at least 0',
-      got: String(seed),
-    });
+  if (!Number.isSafeInteger(seed) || seed < 0) throw mustBe('seed', 'a non-negative integer', seed);
   const source: TensorSource = {
     name,
     dtype: 'F32',
@@ -67,11 +66,10 @@ function* randomChunks(
 }
 
 /**
- * Writes random float32 weights, streamed, into a temporary folder of their own and opens them. A folder for 15 GB must
- * lie on a disk with that much
- * space: some systems keep temporary files in memory. A process that is killed by a signal leaves the folder.
- *
- * Fails with `INVALID_ARGUMENT`, `WRITE_FAILED` or an `AbortError`; then nothing is left.
+ * Writes random float32 weights to a new temporary folder and opens them. The disk of `folder` must have room for all
+ * weights: some systems keep temporary files in memory. A process killed by a signal leaves its folder. On failure
+ * nothing is left.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`; the signal's reason.
  */
 export async function createRandomCheckpoint(
   specs: Iterable<RandomTensor>,

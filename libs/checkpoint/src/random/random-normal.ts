@@ -1,16 +1,16 @@
 /*
- * Random numbers for initial weights, the same for the same seed everywhere: sfc32 (Chris Doty-Humphrey; 128 bits of
- * state, passes
- * PractRand) under the ziggurat method (Marsaglia and Tsang 2000) with 256 layers, where the layer and the value use
- * different
- * bits of a draw (Doornik 2005). About 100 million values per second.
+ * Random numbers for initial weights, reproducible on every platform: sfc32 (Chris Doty-Humphrey; 128 bits of state,
+ * passes PractRand) with the ziggurat method (Marsaglia and Tsang 2000). It uses 256 layers, and different bits of a
+ * draw
+ * for layer and value (Doornik 2005). About 100 million values per second.
  */
 
 const ZIGGURAT_LAYERS = 256;
-/** Where the tail begins, and the area of every layer, for 256 layers. */
+/** Start of the tail, for 256 layers. */
 const TAIL = 3.6541528853610088;
+/** Area of each layer. */
 const AREA = 0.00492867323399;
-/** A draw gives 8 bits of layer and 24 of signed value. */
+/** A draw consists of 8 bits for the layer and 24 for the signed value. */
 const VALUE_SCALE = 2 ** -23;
 
 const density = (x: number): number => Math.exp(-0.5 * x * x);
@@ -25,17 +25,18 @@ function edgeTable(): Float64Array {
   }
   return edges;
 }
+/** Right edges of the layers. */
 const edges = edgeTable();
 
-/** The state of one stream: three words and a counter. */
+/** State of one stream: three words and a counter. */
 export type RandomState = Uint32Array;
 
-/** A stream of its own for each pair of seed and name, whatever is drawn from others. */
+/** Initial state of the stream for a seed and a tensor name. */
 export function randomState(seed: number, name: string): RandomState {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   const state = Uint32Array.of(seed, Math.floor(seed / 2 ** 32), hash, 1);
-  // sfc32 asks for a dozen draws before seeds of few bits have spread.
+  // sfc32 needs about a dozen draws to mix seeds with few bits.
   for (let i = 0; i < 16; i++) draw(state);
   return state;
 }
@@ -58,9 +59,9 @@ function uniform(state: RandomState): number {
   return ((draw(state) >>> 0) + 0.5) * 2 ** -32;
 }
 
-/** Fills `target` with draws of the normal distribution of this deviation and mean. */
+/** Fills `target` with draws from the normal distribution with this standard deviation and mean. */
 export function fillNormal(target: Float32Array, state: RandomState, std: number, mean: number): void {
-  // The words live in locals: this loop fills gigabytes.
+  // Local variables for speed: this loop fills gigabytes.
   let a = state[0] ?? 0,
     b = state[1] ?? 0,
     c = state[2] ?? 0,
@@ -86,7 +87,7 @@ export function fillNormal(target: Float32Array, state: RandomState, std: number
   state.set([a, b, c, counter]);
 }
 
-/** The rare case, some 1.5 %: a point beyond the rectangle of its layer. */
+/** The rare case (1.5 %): a point outside the rectangle of its layer. */
 function outside(state: RandomState, firstLayer: number, firstValue: number): number {
   for (let layer = firstLayer, value = firstValue; ;) {
     if (layer === 0 && Math.abs(value) >= TAIL) return Math.sign(value) * tailValue(state);
@@ -103,7 +104,7 @@ function outside(state: RandomState, firstLayer: number, firstValue: number): nu
   }
 }
 
-/** Beyond the last layer (Marsaglia 1964). */
+/** A value in the tail (Marsaglia 1964). */
 function tailValue(state: RandomState): number {
   for (;;) {
     const x = -Math.log(uniform(state)) / TAIL;

@@ -19,7 +19,7 @@ const narrowed = (values: Float32Array, dtype: 'F16' | 'BF16'): Uint16Array => {
 };
 const sha = (array: Uint16Array | Uint32Array): string => createHash('sha256').update(bytesOf(array)).digest('hex');
 
-// SHA-256 of what PyTorch 2.13 gives, NaNs made equal: of all 65,536 patterns widened, and of 2^20 float32 patterns (i
+// SHA-256 of the results of PyTorch 2.13 with canonical NaNs: all 65,536 patterns widened, and 2^20 float32 patterns (i
 // · 2654435761 mod 2^32) narrowed.
 const reference = {
   F16: {
@@ -51,7 +51,7 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
     ).toBe(reference[dtype].narrowed);
   });
 
-  test('gives every pattern back', () => {
+  test('round-trips every pattern', () => {
     const values = widened(dtype);
     const back = narrowed(values, dtype);
     const changed = [...back].filter(
@@ -83,7 +83,7 @@ describe.each(['F16', 'BF16'] as const)('%s', (dtype) => {
 });
 
 describe('float64 and float32', () => {
-  test('rounds float64 and copies float32, also from an odd place', () => {
+  test('rounds float64 and copies float32, also from unaligned bytes', () => {
     const odd = new Uint8Array(25);
     odd.set(bytesOf(Float64Array.of(1 + 2 ** -30, -2, NaN)), 1);
     const values = new Float32Array(3);

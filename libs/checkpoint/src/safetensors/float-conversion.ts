@@ -1,19 +1,20 @@
 import type { FloatStoredType } from './stored-type.ts';
 
 /*
- * IEEE 754 binary16, bfloat16 and binary64 to and from binary32. Narrowing rounds to nearest, ties to even, as PyTorch
- * does.
- * Element bytes are little-endian, which is the byte order of every platform that the runtime supports.
+ * Conversion of float16, bfloat16 and float64 to and from float32 (IEEE 754). Narrowing rounds to nearest, ties to
+ * even,
+ * as PyTorch does. Element bytes are little-endian, the byte order of every platform that the runtime supports.
  */
 
-const FLOAT32 = new Float32Array(1);
-const bits32 = new Uint32Array(FLOAT32.buffer);
-const QUIET_NAN16 = 0x7e00,
-  QUIET_NAN_B_FLOAT = 0x7fc0;
+/** Scratch space to reinterpret a float32 as its bits. */
+const float32 = new Float32Array(1);
+const bits32 = new Uint32Array(float32.buffer);
+const QUIET_NAN_FLOAT16 = 0x7e00;
+const QUIET_NAN_BFLOAT16 = 0x7fc0;
 
 let halves: Float32Array | undefined;
 
-/** The value of every binary16 pattern. */
+/** The value of every float16 bit pattern. */
 function halfTable(): Float32Array {
   return (halves ??= Float32Array.from({ length: 65536 }, (_, pattern) => {
     const sign = pattern & 0x8000 ? -1 : 1;
@@ -25,36 +26,36 @@ function halfTable(): Float32Array {
   }));
 }
 
-/** The binary16 pattern nearest to `bits`, a binary32 pattern. */
+/** The float16 bit pattern nearest to the float32 bit pattern `bits`. */
 function toHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | QUIET_NAN16;
-  // From 65520 on the nearest is infinity.
+  if (magnitude > 0x7f800000) return sign | QUIET_NAN_FLOAT16;
+  // Values from 65520 up round to infinity.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude >= 0x38800000) {
     const shifted = magnitude - 0x38000000;
     return sign | ((shifted + 0xfff + ((shifted >>> 13) & 1)) >>> 13);
   }
-  // Below 2^-14 patterns count steps of 2^-24, which is the last place of a float32 near 0.5: the addition rounds.
-  FLOAT32[0] = 0;
+  // Subnormal patterns below 2^-14 count steps of 2^-24, the last place of a float32 near 0.5: the addition rounds.
+  float32[0] = 0;
   bits32[0] = magnitude;
-  FLOAT32[0] = (FLOAT32[0] ?? 0) + 0.5;
+  float32[0] = (float32[0] ?? 0) + 0.5;
   return sign | ((bits32[0] ?? 0) - 0x3f000000);
 }
 
-/** The bfloat16 pattern nearest to `bits`, a binary32 pattern. */
+/** The bfloat16 bit pattern nearest to the float32 bit pattern `bits`. */
 function toBFloat(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) & 0x8000) | QUIET_NAN_B_FLOAT;
+  if ((bits & 0x7fffffff) > 0x7f800000) return ((bits >>> 16) & 0x8000) | QUIET_NAN_BFLOAT16;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-/** An aligned view of whole elements; copies only if `bytes` starts at an odd place. */
+/** The same bytes, aligned to elements of `size` bytes. Copies them only if they are not aligned. */
 function aligned(bytes: Uint8Array, size: number): Uint8Array {
   return bytes.byteOffset % size === 0 ? bytes : bytes.slice();
 }
 
-/** Widens or narrows the elements in `bytes` to float32. `bytes` holds whole elements. */
+/** Converts the elements in `bytes` to float32. `bytes` contains whole elements. */
 export function toFloat32(bytes: Uint8Array, dtype: FloatStoredType, target: Float32Array): void {
   if (dtype === 'F32') target.set(floats(bytes));
   else if (dtype === 'F64') target.set(doubles(bytes));
@@ -72,10 +73,7 @@ function widenBFloats(source: Uint16Array, target: Float32Array): void {
   for (let i = 0; i < source.length; i++) bits[i] = (source[i] ?? 0) << 16;
 }
 
-/**
- * Writes the elements of `source` into `target` as type `dtype`; `target` holds as many elements and is aligned to
- * them.
- */
+/** Converts float32 elements to type `dtype`. `target` has the same number of elements and is aligned to them. */
 export function fromFloat32(source: Float32Array, dtype: FloatStoredType, target: Uint8Array): void {
   if (dtype === 'F32') return floats(target).set(source);
   if (dtype === 'F64') return doubles(target).set(source);

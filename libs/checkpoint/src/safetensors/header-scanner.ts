@@ -10,25 +10,29 @@ const MAX_DIGITS = 16;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Reads the few forms that a safetensors header consists of: objects, lists of whole numbers, strings. Stricter than
- * `JSON.parse` where that would be silent: it keeps the last of two equal keys and rounds large integers.
+ * Parser for the subset of JSON in a safetensors header: objects, lists of integers, strings. Stricter than
+ * `JSON.parse`, which silently keeps the last of two equal keys and rounds large integers.
  */
 export class HeaderScanner {
   readonly #source: string;
   readonly #invalid: (rule: string) => Blip2Error;
   #position = 0;
 
-  /** `invalid` makes the error for a broken rule. */
+  /** `invalid` creates the error for a broken rule. */
   constructor(source: string, invalid: (rule: string) => Blip2Error) {
     this.#source = source;
     this.#invalid = invalid;
   }
 
+  /** Creates the error for a broken rule at the current position. */
   fail(rule: string): Blip2Error {
     return this.#invalid(`${rule}, at character ${this.#position} of the header`);
   }
 
-  /** Calls `member` for each key of an object; `member` must read the value. */
+  /**
+   * Reads an object. Calls `member` with each key; `member` must read the value.
+   * @throws the error of `fail`.
+   */
   object(member: (key: string) => void): void {
     this.#expect('{');
     const seen = new Set<string>();
@@ -43,7 +47,10 @@ export class HeaderScanner {
     this.#expect('}');
   }
 
-  /** A list of whole numbers of at most `limit` items. */
+  /**
+   * Reads a list of at most `limit` non-negative integers.
+   * @throws the error of `fail`.
+   */
   integers(limit: number): number[] {
     const items: number[] = [];
     this.#expect('[');
@@ -56,13 +63,17 @@ export class HeaderScanner {
     return items;
   }
 
+  /**
+   * Reads a string.
+   * @throws the error of `fail`.
+   */
   string(): string {
     this.#skipSpace();
     const start = this.#position;
     if (this.#source.charCodeAt(start) !== QUOTE) throw this.fail('a string was expected');
     let end = start + 1;
     for (let code = this.#source.charCodeAt(end); code !== QUOTE; code = this.#source.charCodeAt(end)) {
-      if (!(code >= FIRST_PRINTABLE)) throw this.fail('a string does not end, or holds a control character');
+      if (!(code >= FIRST_PRINTABLE)) throw this.fail('a string does not end, or contains a control character');
       end += code === BACKSLASH ? 2 : 1;
     }
     const value = this.#unescape(this.#source.slice(start, end + 1));
@@ -70,6 +81,10 @@ export class HeaderScanner {
     return value;
   }
 
+  /**
+   * Expects the end of the header.
+   * @throws the error of `fail`.
+   */
   end(): void {
     this.#skipSpace();
     if (this.#position !== this.#source.length) throw this.fail('something follows the closing brace');
@@ -81,7 +96,7 @@ export class HeaderScanner {
       const value: unknown = JSON.parse(literal);
       if (typeof value === 'string' && !LONE_SURROGATE.test(value)) return value;
     } catch {
-      // Falls through: the escape is named below.
+      // Falls through to the error below.
     }
     throw this.fail('a string has an invalid escape');
   }
@@ -90,7 +105,7 @@ export class HeaderScanner {
     this.#skipSpace();
     const start = this.#position;
     let end = start;
-    while (isDigit(this.#source.charCodeAt(end)) && end - start <= MAX_DIGITS) end += 1;
+    while (isDigit(this.#source.charCodeAt(end)) && end - start <= MAX_DIGITS) end++;
     const digits = this.#source.slice(start, end);
     const value = Number(digits);
     if (digits === '' || (digits.length > 1 && digits.startsWith('0'))) throw this.fail('a whole number was expected');
@@ -111,7 +126,7 @@ export class HeaderScanner {
   }
 
   #skipSpace(): void {
-    while (isSpace(this.#source.charCodeAt(this.#position))) this.#position += 1;
+    while (isSpace(this.#source.charCodeAt(this.#position))) this.#position++;
   }
 }
 

@@ -17,9 +17,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('readHeader', () => {
-  test('reads tensors in the order of their bytes, with places in the file', async () => {
+  test('reads tensors in file order, with their byte offsets', async () => {
     const header =
-      '{"b":{"dtype":"F16","shape":[3,1],"data_offsets":[8,14]},"__metadata__":{"format":"pt","\\u00e9":"\\n"},"a":{"data_offsets":[0,8],"shape":[2],"dtype":"F32"},"scalar":{"dtype":"U8","shape":[],"data_offsets":[14,15]},"none":{"dtype":"I64","shape":[0,7],"data_offsets":[15,15]}}  \n\t';
+      '{"b":{"dtype":"F16","shape":[3,1],"data_offsets":[8,14]},' +
+      '"__metadata__":{"format":"pt","\\u00e9":"\\n"},' +
+      '"a":{"data_offsets":[0,8],"shape":[2],"dtype":"F32"},' +
+      '"scalar":{"dtype":"U8","shape":[],"data_offsets":[14,15]},' +
+      '"none":{"dtype":"I64","shape":[0,7],"data_offsets":[15,15]}}  \n\t';
     const file = join(folder, 'good');
     await writeFile(file, fileOf(header, 15));
     const { tensors, metadata } = await readHeader(file);
@@ -54,7 +58,7 @@ describe('readHeader', () => {
     expect(performance.now() - began).toBeLessThan(20_000);
   });
 
-  test('tells a type that is unsupported from nonsense', async () => {
+  test('distinguishes unsupported from unknown types', async () => {
     const file = join(folder, 'eight');
     await writeFile(file, fileOf('{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}', 2));
     await expect(readHeader(file)).rejects.toMatchObject({
@@ -64,7 +68,7 @@ describe('readHeader', () => {
   });
 });
 
-/** Numbers from a seed (Park and Miller), so that a failure can be repeated. */
+/** Seeded random numbers (Park and Miller), so that failures are reproducible. */
 function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -108,7 +112,7 @@ const good = JSON.stringify({
   ids: { dtype: 'I64', shape: [1], data_offsets: [40, 48] },
 });
 
-/** One to three changes that respect the tokens of a header: replace, insert, delete, swap, repeat. */
+/** Applies one to three changes to the tokens of a header: replace, insert, delete, swap, repeat. */
 function mutate(text: string, pick: (below: number) => number): string {
   const tokens = text.match(/"[^"]*"|\d+|./gs) ?? [];
   for (let i = pick(3); i >= 0; i -= 1) {
@@ -126,7 +130,7 @@ function mutate(text: string, pick: (below: number) => number): string {
 }
 
 describe('parseHeader', () => {
-  test('answers 20,000 mutated headers with a valid result or a clear error', () => {
+  test('parses 20,000 mutated headers to a valid result or a typed error', () => {
     const pick = random(20260101);
     let accepted = 0;
     for (let round = 0; round < 20_000; round++) {
@@ -151,7 +155,7 @@ describe('parseHeader', () => {
         expect(['INVALID_CHECKPOINT', 'UNSUPPORTED_DTYPE'], text).toContain(error.code);
       }
     }
-    // Both branches must have been taken, or the mutations prove nothing.
+    // Both outcomes must occur, or the mutations prove nothing.
     expect(accepted).toBeGreaterThan(500);
     expect(accepted).toBeLessThan(15_000);
   });

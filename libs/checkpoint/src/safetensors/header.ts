@@ -4,11 +4,12 @@ import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interface
 import { HeaderScanner } from './header-scanner.ts';
 import { byteCount, isStoredType, UNSUPPORTED_TYPES } from './stored-type.ts';
 
-/** The bytes before the header that hold its length. */
+/** Size of the header length at the start of a file, in bytes. */
 export const LENGTH_BYTES = 8;
 
+/** A parsed header. */
 export interface Header {
-  /** In the order of their bytes. */
+  /** Tensors in file order. */
   readonly tensors: readonly StoredTensor[];
   readonly metadata: ReadonlyMap<string, string>;
 }
@@ -21,7 +22,7 @@ interface Entry {
   readonly end: number;
 }
 
-/** A file that breaks the format, with the rule that it breaks. */
+/** Creates the error for a file that breaks a rule of the format. */
 export function invalidFile(
   file: string,
   rule: string,
@@ -37,10 +38,11 @@ export function invalidFile(
 }
 
 /**
- * Parses and checks the header of a safetensors file of `fileBytes` bytes. Every rule of the format holds afterwards:
- * known types, no name twice,
- * shape times element size equals the length, tensors follow each other from the first byte to the last of the file
- * without gap or overlap.
+ * Parses and checks the header of a safetensors file of `fileBytes` bytes. The result satisfies every rule of the
+ * format: known types, unique names, lengths equal to shape times element size, and tensors that cover the data from
+ * the
+ * first to the last byte without gap or overlap.
+ * @throws Blip2Error `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
  */
 export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {
   const { entries, metadata } = scan(decode(bytes, file), file);
@@ -104,8 +106,7 @@ function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
 const CONTROL_OR_BROKEN_CHARACTER = /[\p{Cc}\p{Surrogate}]/u;
 
 /**
- * Whether a tensor may have this name. One that is a property of every object, or that a terminal would obey, is no
- * name of a weight.
+ * Whether a tensor may have this name. Excludes names with control characters and names with a meaning in JavaScript.
  */
 export function isTensorName(name: string): boolean {
   return (
@@ -119,7 +120,7 @@ export function isTensorName(name: string): boolean {
 
 function requireName(name: string, file: string): void {
   if (!isTensorName(name)) {
-    throw invalidFile(file, 'a tensor has an impossible name', {
+    throw invalidFile(file, 'a tensor has an invalid name', {
       expected: `1 to ${MAX_NAME_LENGTH} printable characters`,
       tensor: name,
     });
@@ -129,7 +130,7 @@ function requireName(name: string, file: string): void {
 function requireType(dtype: string, tensor: string, file: string): StoredType {
   if (isStoredType(dtype)) return dtype;
   if (UNSUPPORTED_TYPES.includes(dtype)) {
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor has a type that is not supported', {
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The type of a tensor is not supported', {
       expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool',
       got: dtype,
       where: `${JSON.stringify(tensor)} in ${file}`,

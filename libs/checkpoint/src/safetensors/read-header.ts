@@ -5,14 +5,20 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
 
-/** Opens a file that must exist. Its path has been checked. */
+/**
+ * Opens a weight file, whose path has been checked.
+ * @throws Blip2Error `MISSING_FILE`
+ */
 export async function openForReading(file: string): Promise<FileHandle> {
   return open(file, 'r').catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', { where: file, cause });
   });
 }
 
-/** Fills `target` from `position` on, or fails: the file ends before. */
+/**
+ * Fills `target` with the bytes at `position`.
+ * @throws Blip2Error `INVALID_CHECKPOINT` if the file ends too early.
+ */
 export async function readExactly(
   handle: FileHandle,
   target: Uint8Array,
@@ -30,7 +36,10 @@ export async function readExactly(
   }
 }
 
-/** Reads and checks the header of the safetensors file at `file`, a path with its links resolved. No weight is read. */
+/**
+ * Reads and checks the header of a safetensors file, without its weights. `file` is a path with links resolved.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
+ */
 export async function readHeader(file: string): Promise<Header> {
   const handle = await openForReading(file);
   try {
@@ -51,7 +60,7 @@ async function readHeaderLength(handle: FileHandle, file: string, size: number):
   const bytes = new Uint8Array(LENGTH_BYTES);
   await readExactly(handle, bytes, 0, file);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
-  // Taken for a length, the first letters of a pointer are far above the limit.
+  // The first characters of an LFS pointer, read as a length, are far above the limit.
   if (length > BigInt(MAX_HEADER_BYTES)) {
     await refusePointer(handle, file, size);
     throw invalidFile(file, 'the header is too long', {

@@ -5,15 +5,17 @@ import { toFloat32 } from './float-conversion.ts';
 import { openForReading, readExactly } from './read-header.ts';
 import { ELEMENT_BYTES, isFloatType } from './stored-type.ts';
 
+/** Options of `readTensor` and `readRawTensor`. */
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Reads the bytes of a tensor piece by piece, each of at most 1 MiB and of whole elements. **One buffer is used for all
- * of them**: a piece is valid
- * until the next one is asked for. Fails with `MISSING_FILE` or `INVALID_CHECKPOINT` if the file is gone or was cut
- * since it was opened.
+ * Reads the bytes of a tensor in chunks of whole elements, at most 1 MiB each. **All chunks share one buffer**: a chunk
+ * is valid until the next one is requested.
+ * @throws Blip2Error `MISSING_FILE` or `INVALID_CHECKPOINT` if the file was deleted or truncated since it was opened;
+ * the
+ * signal's reason.
  */
 export async function* readChunks(
   stored: StoredTensor,
@@ -33,7 +35,10 @@ export async function* readChunks(
   }
 }
 
-/** Reads the bytes of a tensor as they are stored: little-endian, row-major. */
+/**
+ * Reads the stored bytes of a tensor: little-endian, row-major.
+ * @throws Blip2Error as `readChunks`.
+ */
 export async function readRawTensor(stored: StoredTensor, options?: ReadOptions): Promise<Uint8Array> {
   const bytes = new Uint8Array(stored.byteLength);
   let done = 0;
@@ -45,13 +50,13 @@ export async function readRawTensor(stored: StoredTensor, options?: ReadOptions)
 }
 
 /**
- * Reads a tensor of a floating type as float32: float16 and bfloat16 exactly, float64 rounded. Fails with
- * `UNSUPPORTED_DTYPE` for integers.
+ * Reads a floating-point tensor as float32. float16 and bfloat16 are converted exactly, float64 is rounded.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE` for integers; as `readChunks`.
  */
 export async function readTensor(stored: StoredTensor, options?: ReadOptions): Promise<Tensor<'float32'>> {
   const { dtype, shape } = stored;
   if (!isFloatType(dtype))
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'A tensor is not of a floating type', {
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The type of a tensor is not floating point', {
       expected: 'F32, F16, BF16 or F64',
       got: dtype,
       where: stored.name,

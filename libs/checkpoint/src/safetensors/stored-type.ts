@@ -1,6 +1,6 @@
 import type { StoredType } from '@blip2/interfaces';
 
-/** Bytes of one element. */
+/** Size of one element in bytes, by type. */
 export const ELEMENT_BYTES: Readonly<Record<StoredType, number>> = {
   F64: 8,
   F32: 4,
@@ -14,14 +14,12 @@ export const ELEMENT_BYTES: Readonly<Record<StoredType, number>> = {
   BOOL: 1,
 };
 
+/** Whether a type name is supported. */
 export function isStoredType(name: string): name is StoredType {
   return Object.hasOwn(ELEMENT_BYTES, name);
 }
 
-/**
- * Types of the format that no part of a BLIP-2 uses. They are named, so that the error can tell "unsupported" from
- * "nonsense".
- */
+/** Types of the format that BLIP-2 does not use. Listed so that errors distinguish unsupported from unknown types. */
 export const UNSUPPORTED_TYPES: readonly string[] = [
   'U64',
   'U32',
@@ -36,13 +34,15 @@ export const UNSUPPORTED_TYPES: readonly string[] = [
   'E8M0',
 ];
 
+/** Floating-point types of stored tensors. */
 export type FloatStoredType = 'F64' | 'F32' | 'F16' | 'BF16';
 
+/** Whether a type is floating point. */
 export function isFloatType(dtype: StoredType): dtype is FloatStoredType {
   return dtype === 'F64' || dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
 }
 
-/** Product of the axes times the element size; undefined above 2^53 - 1, where numbers stop being exact. */
+/** Size of a tensor in bytes; undefined above 2^53 - 1, where numbers are no longer exact. */
 export function byteCount(dtype: StoredType, shape: readonly number[]): number | undefined {
   let bytes = ELEMENT_BYTES[dtype];
   for (const axis of shape) {

@@ -5,18 +5,16 @@ import { fromFloat32, toFloat32 } from './float-conversion.ts';
 import { readChunks } from './read-tensor.ts';
 import { ELEMENT_BYTES, type FloatStoredType, isFloatType } from './stored-type.ts';
 
-/** A tensor to be written: its bytes come piece by piece, so that no tensor need ever be in memory whole. */
+/** A tensor to be written. Its bytes are produced in chunks, so that it never has to be in memory as a whole. */
 export interface TensorSource {
   readonly name: string;
   readonly dtype: StoredType;
   readonly shape: readonly number[];
-  /**
-   * Little-endian, row-major bytes in pieces of any size. A piece need only be valid until the next one is asked for.
-   */
+  /** Little-endian, row-major bytes in chunks of any size. A chunk must stay valid until the next one is requested. */
   chunks(signal?: AbortSignal): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-/** A tensor of an open checkpoint, to be copied. With a `name` it gets another one. */
+/** A tensor of an open checkpoint as a source, optionally under another name. */
 export function storedTensorSource(stored: StoredTensor, name: string = stored.name): TensorSource {
   return { name, dtype: stored.dtype, shape: stored.shape, chunks: (signal) => readChunks(stored, { signal }) };
 }
@@ -29,7 +27,7 @@ const STORED_TYPES: Readonly<Record<TensorType, StoredType>> = {
   bool: 'BOOL',
 };
 
-/** A tensor that is in memory. */
+/** A tensor in memory as a source. */
 export function tensorSource(name: string, { type, dims, data }: Tensor): TensorSource {
   return {
     name,
@@ -40,9 +38,9 @@ export function tensorSource(name: string, { type, dims, data }: Tensor): Tensor
 }
 
 /**
- * The same tensor as type `dtype`, rounded to nearest, ties to even, piece by piece. Integers stay what they are, as in
- * the reference.
- * float64 becomes float16 and bfloat16 by way of float32.
+ * The same tensor converted to `dtype`, rounded to nearest, ties to even. Integers are not converted, as in Hugging
+ * Face
+ * Transformers. float64 is converted to float16 and bfloat16 through float32.
  */
 export function convertedSource(source: TensorSource, dtype: FloatStoredType): TensorSource {
   const from = source.dtype;
@@ -59,16 +57,16 @@ async function* convert(
   const size = ELEMENT_BYTES[from];
   const values = new Float32Array(CHUNK_BYTES / size);
   const target = new Uint8Array(values.length * ELEMENT_BYTES[to]);
-  for await (const piece of wholeElements(source.chunks(signal), size, source.name)) {
-    const count = piece.byteLength / size;
-    toFloat32(piece, from, values.subarray(0, count));
+  for await (const chunk of wholeElements(source.chunks(signal), size, source.name)) {
+    const count = chunk.byteLength / size;
+    toFloat32(chunk, from, values.subarray(0, count));
     const written = target.subarray(0, count * ELEMENT_BYTES[to]);
     fromFloat32(values.subarray(0, count), to, written);
     yield written;
   }
 }
 
-/** Cuts and joins pieces so that each holds whole elements and at most `chunkBytes`. */
+/** Splits and joins chunks so that each contains whole elements and at most `CHUNK_BYTES`. */
 async function* wholeElements(
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   size: number,
@@ -89,8 +87,8 @@ async function* wholeElements(
     }
   }
   if (held > 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'A tensor ends within an element', {
-      expected: `pieces that add up to a multiple of ${size} bytes`,
+    throw new Blip2Error('INVALID_ARGUMENT', 'A tensor source ends within an element', {
+      expected: `a multiple of ${size} bytes`,
       where: name,
     });
 }

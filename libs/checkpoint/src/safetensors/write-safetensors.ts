@@ -8,48 +8,56 @@ import { isTensorName, LENGTH_BYTES } from './header.ts';
 import { byteCount, ELEMENT_BYTES } from './stored-type.ts';
 import type { TensorSource } from './tensor-source.ts';
 
-/** All about a tensor but its bytes. */
+/** Name, type and shape of a tensor. */
 export type TensorLayout = Pick<TensorSource, 'name' | 'dtype' | 'shape'>;
 
+/** Progress of a save. */
 export interface WriteProgress {
   readonly stage: 'write';
-  /** The file's name. */
+  /** File name. */
   readonly file: string;
-  /** Bytes of tensors written and to be written, over all files. */
+  /** Bytes of tensors written so far, over all files. */
   readonly loaded: number;
+  /** Bytes of all tensors. */
   readonly total: number;
 }
 
+/** Options of `writeSafetensors`. */
 export interface WriteOptions {
-  /** The file's `__metadata__`. Default `{ format: 'pt' }`, which the reference asks for. */
+  /** The `__metadata__` of the file. Default `{ format: 'pt' }`, which Hugging Face Transformers requires. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 
-/** The reference's mark that tensors are row-major as PyTorch has them; transformers refuses a file without it. */
+/** Marks tensors as PyTorch's row-major ones. Hugging Face Transformers refuses a file without it. */
 export const DEFAULT_METADATA: Readonly<Record<string, string>> = { format: 'pt' };
 
-/** Tensor data begin at a multiple of this many bytes, so that every element type is aligned. */
+/** Tensor data starts at a multiple of this, in bytes, so that every element type is aligned. */
 const ALIGNMENT = 8;
 
-/** Bytes of one tensor. Fails with `INVALID_ARGUMENT` if shape or name cannot be stored. */
+/**
+ * Size of a tensor in bytes.
+ * @throws Blip2Error `INVALID_ARGUMENT` if its shape or name cannot be stored.
+ */
 export function sourceBytes({ name, dtype, shape }: TensorLayout): number {
   const bytes = byteCount(dtype, shape);
   if (bytes !== undefined && shape.every((axis) => Number.isSafeInteger(axis) && axis >= 0) && isTensorName(name))
     return bytes;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A tensor cannot be stored', {
-    expected: 'a printable name and a shape of whole numbers',
+  throw new Blip2Error('INVALID_ARGUMENT', 'The name or shape of a tensor cannot be stored', {
+    expected: 'a printable name and a shape of non-negative integers',
     got: `[${shape.join(', ')}]`,
     where: JSON.stringify(name),
   });
 }
 
 /**
- * Writes one safetensors file: streamed, under a temporary name, synced and renamed, so that `file` is either as before
- * or complete. Memory stays within some MB.
- * Tensors lie in the given order, wider elements first. Fails with `INVALID_ARGUMENT` (names, shapes, wrong number of
- * bytes), `WRITE_FAILED`, an `AbortError`, or what a source throws; then nothing is left.
+ * Writes one safetensors file. It is streamed to a temporary name, synced and renamed, so that `file` is either
+ * unchanged
+ * or complete, and memory use is a few MB. Tensors are stored in the given order, wider elements first. On failure
+ * nothing is left.
+ * @throws Blip2Error `INVALID_ARGUMENT` (names, shapes, wrong number of bytes), `WRITE_FAILED`; the signal's reason;
+ * whatever a source throws.
  */
 export async function writeSafetensors(
   file: string,
@@ -72,7 +80,10 @@ async function commitOrDiscard(pending: PendingFile): Promise<void> {
   }
 }
 
-/** The same without the rename. `loaded` and `total` bytes belong to the whole save. */
+/**
+ * Writes a safetensors file under a temporary name. `loaded` and `total` are bytes of the whole save.
+ * @throws Blip2Error as `writeSafetensors`.
+ */
 export async function writePendingSafetensors(
   file: string,
   sources: readonly TensorSource[],
@@ -110,14 +121,17 @@ async function writeTensor(
     onBytes(chunk.byteLength);
   }
   if (written === expected) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A tensor has other bytes than its shape says', {
+  throw new Blip2Error('INVALID_ARGUMENT', 'The bytes of a tensor do not match its shape', {
     expected: `${expected} bytes`,
     got: written > expected ? 'more' : `${written}`,
     where: source.name,
   });
 }
 
-/** Length and header of a file that holds these tensors in this order. */
+/**
+ * Encodes the length and header of a file with these tensors in this order.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a duplicate name or too many tensors.
+ */
 export function encodeHeader(
   sources: readonly TensorLayout[],
   metadata: Readonly<Record<string, string>>,

@@ -97,7 +97,9 @@ export async function writeRef(folder: RepositoryFolder, revision: string, commi
  * `huggingface_hub`.
  */
 const CACHE_TAG =
-  'Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by huggingface_hub.\n# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n';
+  'Signature: 8a477f597d28d172789f06886806bc55\n' +
+  '# This file is a cache directory tag created by huggingface_hub.\n' +
+  '# For information about cache directory tags, see:\n#\thttps://bford.info/cachedir/\n';
 
 /**
  * Creates the cache folder and marks it as a cache.

@@ -225,7 +225,7 @@ describe('offline', () => {
     expect(server.requests.length).toBe(before);
   });
 
-  test('falls back to the cache if the Hub is unreachable, and reports the network failure if the cache is empty', async () => {
+  test('falls back to the cache if the Hub is unreachable, and reports the failure if it is empty', async () => {
     const { server } = await hubTest();
     const folder = await downloadModel(MODEL_ID);
     await server.close();

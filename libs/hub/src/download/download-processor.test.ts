@@ -63,7 +63,7 @@ describe('downloadProcessor', () => {
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
-  test('leaves a cache that a download of the model completes to the layout of Python, without a second download of any file', async () => {
+  test('leaves a cache that a download of the model completes, each file downloaded once, as in Python', async () => {
     const { server, cacheDir } = await hubTest();
     const folder = await downloadProcessor(MODEL_ID);
     const before = server.requests.length;

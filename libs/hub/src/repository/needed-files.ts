@@ -7,7 +7,9 @@ import type { RepositoryFile } from './repository-files.ts';
 export type DownloadScope = 'model' | 'processor';
 
 const CONFIG_FILE = 'config.json';
-/** Files of processor and tokenizers, including those that only Python reads. Fixed paths, so none leaves the folder. */
+/**
+ * Files of processor and tokenizers, including those that only Python reads. Fixed paths, so none leaves the folder.
+ */
 const PROCESSOR_FILES: readonly string[] = [
   'preprocessor_config.json',
   'processor_config.json',
