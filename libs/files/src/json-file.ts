@@ -32,12 +32,17 @@ export async function readJsonFile(
   const real = await findModelFile(folder, name);
   if (real === undefined) return undefined;
   const stats = await stat(real);
-  if (!stats.isFile()) throw new Blip2Error(code, 'Not a regular file', { where: file });
+  if (!stats.isFile())
+    throw new Blip2Error(code, 'The file is not a regular file', {
+      where: file,
+      fix: 'Download or copy the file again',
+    });
   if (stats.size > maxBytes)
     throw new Blip2Error(code, 'The file is too large', {
       where: file,
       expected: `at most ${maxBytes} bytes`,
       got: `${stats.size}`,
+      fix: 'Check that it is the right file',
     });
   const bytes = await readBytes(real, file);
   refuseLfsPointer(bytes, file, code);
@@ -60,12 +65,20 @@ function parseJsonObject(bytes: Uint8Array, file: string, code: ErrorCode): Json
       fix: 'Download or copy the file again, it may be incomplete',
     });
   }
-  if (!isJsonObject(value)) throw new Blip2Error(code, 'The file does not contain a JSON object', { where: file });
+  if (!isJsonObject(value))
+    throw new Blip2Error(code, 'The file does not contain a JSON object', {
+      where: file,
+      fix: 'Check that it is the right file',
+    });
   return value;
 }
 
 async function readBytes(real: string, file: string): Promise<Uint8Array> {
   return readFile(real).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'The file cannot be opened', { where: file, cause });
+    throw new Blip2Error('MISSING_FILE', 'The file cannot be opened', {
+      where: file,
+      fix: 'Check its permissions',
+      cause,
+    });
   });
 }

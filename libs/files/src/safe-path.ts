@@ -34,7 +34,11 @@ function allowedFolders(folder: string): string[] {
  */
 export async function resolveFolder(folder: string): Promise<string> {
   const real = await realpath(folder).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'The checkpoint folder does not exist', { where: folder, cause });
+    throw new Blip2Error('MISSING_FILE', 'The checkpoint folder does not exist', {
+      where: folder,
+      fix: 'Check the path',
+      cause,
+    });
   });
   if ((await stat(real)).isDirectory()) return real;
   throw new Blip2Error('MISSING_FILE', 'The checkpoint is not a folder', {
@@ -56,6 +60,7 @@ export async function resolveFile(folder: string, name: string): Promise<string>
       expected: 'a plain file name',
       got: JSON.stringify(name.slice(0, 200)),
       where: folder,
+      fix: 'Use a checkpoint from a trusted source',
     });
   }
   const real = await resolveInside(folder, path);

@@ -38,7 +38,10 @@ async function resolve(source: string, options: ResolveOptions = {}, download: S
     return download(source, options).catch((error: unknown) => {
       throw withFolderHint(error, source);
     });
-  throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', { where: source });
+  throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', {
+    where: source,
+    fix: 'Pass an existing folder, or a repository id (owner/name)',
+  });
 }
 
 /** Mentions the folder too if the repository does not exist: the source may have been meant as a path. */

@@ -56,6 +56,7 @@ function noWeights(folder: string, names: readonly string[]): Blip2Error {
     return new Blip2Error('MISSING_FILE', 'The folder has no weights', {
       expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
       where: folder,
+      fix: 'Pass the folder that contains the weights, or download them',
     });
   return new Blip2Error('MISSING_FILE', 'The folder has only pickled weights, which can run code when loaded', {
     expected: `${SINGLE_FILE} or ${INDEX_FILE}`,

@@ -78,7 +78,10 @@ function planShards(sources: readonly TensorSource[], maxShardBytes: number): Sh
   const names = new Set<string>();
   for (const source of sources) {
     if (names.has(source.name))
-      throw new Blip2Error('INVALID_ARGUMENT', 'Two tensors have the same name', { got: source.name });
+      throw new Blip2Error('INVALID_ARGUMENT', 'Two tensors have the same name', {
+        got: source.name,
+        fix: 'Rename one of them',
+      });
     names.add(source.name);
     const bytes = sourceBytes(source);
     const last = groups.at(-1);
@@ -92,6 +95,7 @@ function planShards(sources: readonly TensorSource[], maxShardBytes: number): Sh
     throw new Blip2Error('INVALID_ARGUMENT', 'maxShardBytes is too small for these tensors', {
       expected: `at most ${MAX_SHARD_NUMBER} files`,
       got: `${groups.length}`,
+      fix: 'Increase maxShardBytes',
     });
   if (groups.length <= 1) return [{ name: SINGLE_FILE, sources, bytes: groups[0]?.bytes ?? 0 }];
   const digits = (n: number): string => String(n).padStart(5, '0');

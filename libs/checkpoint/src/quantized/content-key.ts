@@ -50,7 +50,11 @@ export function sourceFiles(conversions: readonly Conversion[]): readonly string
  */
 export async function fileState(file: string): Promise<readonly string[]> {
   const found = await stat(file, { bigint: true }).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'A weight file no longer exists', { where: file, cause });
+    throw new Blip2Error('MISSING_FILE', 'A weight file no longer exists', {
+      where: file,
+      fix: 'Load the model again',
+      cause,
+    });
   });
   if (found.size <= SMALL_FILE_BYTES)
     return [

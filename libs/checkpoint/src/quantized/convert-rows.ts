@@ -98,6 +98,7 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
       expected: 'F32, F16, BF16 or F64',
       got: dtype,
       where: name,
+      fix: 'Use a checkpoint with floating-point weights',
     });
   const weights = new Float32Array((end - begin) * inner);
   const size = ELEMENT_BYTES[dtype];
@@ -135,7 +136,11 @@ function openSource(file: string): number {
   try {
     return openSync(file, 'r');
   } catch (cause) {
-    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', { where: file, cause });
+    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
+      where: file,
+      fix: 'Download or copy the file again, or check its permissions',
+      cause,
+    });
   }
 }
 

@@ -85,30 +85,28 @@ export function quantizeBlocks(
   return finite;
 }
 
-function quantizeBlockOf8(
+/**
+ * Quantizes the weights from `begin` to `end` (exclusive) to `bytes` bytes of `values` at `offset`. Returns the scale.
+ */
+type BlockQuantizer = (
   weights: Float32Array,
   begin: number,
   end: number,
   values: Uint8Array,
   offset: number,
   bytes: number,
-): number {
+) => number;
+
+const quantizeBlockOf8: BlockQuantizer = (weights, begin, end, values, offset, bytes) => {
   const max = largest(weights, begin, end);
   const factor = max > 0 ? MAX_INT8 / max : 0;
   for (let i = begin; i < end; i++)
     values[offset + i - begin] = ((weights[i] ?? 0) * factor + ZERO_OF_8_BITS + 0.5) | 0;
   values.fill(ZERO_OF_8_BITS, offset + end - begin, offset + bytes);
   return max / MAX_INT8;
-}
+};
 
-function quantizeBlockOf4(
-  weights: Float32Array,
-  begin: number,
-  end: number,
-  values: Uint8Array,
-  offset: number,
-  bytes: number,
-): number {
+const quantizeBlockOf4: BlockQuantizer = (weights, begin, end, values, offset, bytes) => {
   const { factor, scale } = fourBitScale(weights, begin, end);
   values.fill(ZERO_OF_4_BITS | (ZERO_OF_4_BITS << 4), offset, offset + bytes);
   for (let i = begin, target = offset; i < end; i += 2, target++) {
@@ -117,7 +115,7 @@ function quantizeBlockOf4(
     values[target] = low | (high << 4);
   }
   return scale;
-}
+};
 
 function toFourBits(value: number): number {
   const bits = (value + ZERO_OF_4_BITS + 0.5) | 0;

@@ -134,6 +134,7 @@ function requireType(dtype: string, tensor: string, file: string): StoredType {
       expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool',
       got: dtype,
       where: `${JSON.stringify(tensor)} in ${file}`,
+      fix: 'Convert the tensor to a supported type',
     });
   }
   throw invalidFile(file, 'a tensor has an unknown type', { got: JSON.stringify(dtype.slice(0, 80)), tensor });

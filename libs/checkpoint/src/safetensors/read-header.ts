@@ -11,7 +11,11 @@ import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts
  */
 export async function openForReading(file: string): Promise<FileHandle> {
   return open(file, 'r').catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', { where: file, cause });
+    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
+      where: file,
+      fix: 'Download or copy the file again, or check its permissions',
+      cause,
+    });
   });
 }
 

@@ -60,6 +60,7 @@ export async function readTensor(stored: StoredTensor, options?: ReadOptions): P
       expected: 'F32, F16, BF16 or F64',
       got: dtype,
       where: stored.name,
+      fix: 'Read it with readRawTensor',
     });
   const data = new Float32Array(stored.byteLength / ELEMENT_BYTES[dtype]);
   let done = 0;

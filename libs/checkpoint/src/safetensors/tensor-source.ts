@@ -90,5 +90,6 @@ async function* wholeElements(
     throw new Blip2Error('INVALID_ARGUMENT', 'A tensor source ends within an element', {
       expected: `a multiple of ${size} bytes`,
       where: name,
+      fix: 'Correct the tensor source',
     });
 }

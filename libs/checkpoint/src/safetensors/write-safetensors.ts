@@ -48,6 +48,7 @@ export function sourceBytes({ name, dtype, shape }: TensorLayout): number {
     expected: 'a printable name and a shape of non-negative integers',
     got: `[${shape.join(', ')}]`,
     where: JSON.stringify(name),
+    fix: 'Correct the tensor source',
   });
 }
 
@@ -125,6 +126,7 @@ async function writeTensor(
     expected: `${expected} bytes`,
     got: written > expected ? 'more' : `${written}`,
     where: source.name,
+    fix: 'Correct the tensor source',
   });
 }
 
@@ -143,7 +145,11 @@ export function encodeHeader(
   for (const source of sources) {
     const { name, dtype, shape } = source;
     if (names.has(name))
-      throw new Blip2Error('INVALID_ARGUMENT', 'Two tensors have the same name', { got: name, where: file });
+      throw new Blip2Error('INVALID_ARGUMENT', 'Two tensors have the same name', {
+        got: name,
+        where: file,
+        fix: 'Rename one of them',
+      });
     names.add(name);
     const end = offset + sourceBytes(source);
     entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
@@ -156,6 +162,7 @@ export function encodeHeader(
       expected: `at most ${MAX_TENSORS}`,
       got: `${names.size}`,
       where: file,
+      fix: 'Save it as shards with saveCheckpoint',
     });
   const head = new Uint8Array(LENGTH_BYTES + padded).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);

@@ -4,17 +4,8 @@ import { join } from 'node:path';
 import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test, vi } from 'vitest';
 
-import {
-  badBlobs,
-  contents,
-  type HubTest,
-  hubTest,
-  listing,
-  MODEL_ID,
-  NEEDED_PATHS,
-  servedContents,
-  tinyRepository,
-} from '../fixtures/hub-test.ts';
+import { badBlobs, contents, type HubTest, hubTest, listing, servedContents } from '../fixtures/hub-test.ts';
+import { MODEL_ID, NEEDED_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import {
   downloadModel,
   listCachedModels,

@@ -95,7 +95,11 @@ export async function removeCachedModel(cacheFolder: string, id: string): Promis
   checkRepositoryId(id);
   const { root, locks } = repositoryFolder(cacheFolder, id);
   if (!(await lstat(root).catch(() => undefined))?.isDirectory())
-    throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', { where: id, got: cacheFolder });
+    throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', {
+      where: id,
+      got: cacheFolder,
+      fix: 'List the cached models with blip2 cache',
+    });
   const { bytes } = await describeModel(cacheFolder, id);
   for (const folder of [root, locks]) await rm(folder, { recursive: true, force: true });
   return bytes;

@@ -5,16 +5,9 @@ import { resolveFile, resolveFolder } from '@blip2/files';
 import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test, vi } from 'vitest';
 
-import {
-  contents,
-  hubTest,
-  listing,
-  MODEL_ID,
-  NEEDED_PATHS,
-  servedContents,
-  tinyRepository,
-} from '../fixtures/hub-test.ts';
+import { contents, hubTest, listing, servedContents } from '../fixtures/hub-test.ts';
 import { PYTHON_CACHE, PYTHON_CACHE_WITHOUT_LINKS } from '../fixtures/python-cache.ts';
+import { MODEL_ID, NEEDED_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel } from '../index.ts';
 
 const recordedTree = join(import.meta.dirname, '../fixtures/python-tree-cache.json');

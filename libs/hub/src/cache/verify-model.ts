@@ -50,6 +50,7 @@ export async function verifyCachedModel(
     throw new Blip2Error('MISSING_FILE', 'The model is not in the cache', {
       where: `${id} at ${revision}`,
       got: cacheFolder,
+      fix: `Run blip2 download ${id}`,
     });
   }
   const tree = await readTreeCache(repository, commit);

@@ -49,6 +49,7 @@ export async function hubRequest(
   throw new Blip2Error('DOWNLOAD_FAILED', 'The Hub redirects in a circle', {
     where: redactUrl(new URL(address)),
     expected: `at most ${MAX_REDIRECTS} redirects`,
+    fix: 'Check HF_ENDPOINT and the proxy settings',
   });
 }
 
@@ -96,6 +97,7 @@ function nextHop(from: URL, location: string): URL {
     where: redactUrl(from),
     expected: 'an https address',
     got: url?.protocol ?? 'an invalid address',
+    fix: 'Check HF_ENDPOINT and the proxy settings',
   });
 }
 

@@ -71,5 +71,6 @@ export function failedStatus(
   throw new Blip2Error('DOWNLOAD_FAILED', 'The Hub returned an unexpected status', {
     where,
     got: `status ${status}`,
+    fix: 'Check HF_ENDPOINT and the proxy settings',
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 
-import { contents, hubTest, impatientIo, MODEL_ID, servedContents, tinyRepository } from '../fixtures/hub-test.ts';
+import { contents, hubTest, impatientIo, servedContents } from '../fixtures/hub-test.ts';
+import { MODEL_ID, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel } from '../index.ts';
 import { type HubIo, hubIo } from './hub-io.ts';
 import { hubRequest } from './hub-request.ts';

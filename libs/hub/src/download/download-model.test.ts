@@ -5,17 +5,8 @@ import type { LoadProgress } from '@blip2/interfaces';
 import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test, vi } from 'vitest';
 
-import {
-  badBlobs,
-  contents,
-  hubTest,
-  impatientIo,
-  listing,
-  MODEL_ID,
-  NEEDED_PATHS,
-  servedContents,
-  tinyRepository,
-} from '../fixtures/hub-test.ts';
+import { badBlobs, contents, hubTest, impatientIo, listing, servedContents } from '../fixtures/hub-test.ts';
+import { MODEL_ID, NEEDED_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel, type DownloadPlan, planDownload, resolveSource } from '../index.ts';
 
 describe('downloadModel', () => {

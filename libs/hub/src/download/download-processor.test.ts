@@ -4,30 +4,13 @@ import { join } from 'node:path';
 import { DEFAULT_COMMIT, type HubServer } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
-import {
-  badBlobs,
-  contents,
-  hubTest,
-  impatientIo,
-  listing,
-  MODEL_ID,
-  NEEDED_PATHS,
-  servedContents,
-  tinyRepository,
-} from '../fixtures/hub-test.ts';
+import { badBlobs, contents, hubTest, impatientIo, listing, servedContents } from '../fixtures/hub-test.ts';
 import { PYTHON_CACHE } from '../fixtures/python-cache.ts';
+import { MODEL_ID, NEEDED_PATHS, PROCESSOR_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel, listCachedModels, resolveProcessorSource, verifyCachedModel } from '../index.ts';
 import { downloadProcessor } from './download-model.ts';
 
-const processorPaths = [
-  'preprocessor_config.json',
-  'processor_config.json',
-  'qformer_tokenizer/tokenizer.json',
-  'qformer_tokenizer/vocab.txt',
-  'tokenizer.json',
-  'tokenizer_config.json',
-];
-const modelPaths = NEEDED_PATHS.filter((path) => !processorPaths.includes(path));
+const modelPaths = NEEDED_PATHS.filter((path) => !PROCESSOR_PATHS.includes(path));
 const newCommit = 'f'.repeat(40);
 
 /** The requested files, in order. */
@@ -56,10 +39,10 @@ describe('downloadProcessor', () => {
   test('requests only the files of processor and tokenizers', async () => {
     const { server, cacheDir } = await hubTest();
     const folder = await resolveProcessorSource(MODEL_ID);
-    expect(requestedFiles(server)).toEqual(processorPaths);
+    expect(requestedFiles(server)).toEqual(PROCESSOR_PATHS);
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(20_000);
-    expect((await listing(folder)).map((line) => line.split(' -> ')[0])).toEqual(processorPaths);
-    expect(await contents(folder, processorPaths)).toEqual(servedContents(tinyRepository(), processorPaths));
+    expect((await listing(folder)).map((line) => line.split(' -> ')[0])).toEqual(PROCESSOR_PATHS);
+    expect(await contents(folder, PROCESSOR_PATHS)).toEqual(servedContents(tinyRepository(), PROCESSOR_PATHS));
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
 
@@ -111,8 +94,8 @@ describe('downloadProcessor', () => {
     await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
     await expect(downloadProcessor(MODEL_ID, { localFilesOnly: true })).rejects.toMatchObject({ code: 'OFFLINE' });
     server.options = { repositories: { [MODEL_ID]: tinyRepository() } };
-    expect(await contents(await downloadProcessor(MODEL_ID), processorPaths)).toEqual(
-      servedContents(tinyRepository(), processorPaths),
+    expect(await contents(await downloadProcessor(MODEL_ID), PROCESSOR_PATHS)).toEqual(
+      servedContents(tinyRepository(), PROCESSOR_PATHS),
     );
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
@@ -206,15 +189,15 @@ describe('a processor in the cache', () => {
       {
         id: MODEL_ID,
         incompleteBytes: 0,
-        revisions: [{ commit: DEFAULT_COMMIT, refs: ['main'], files: processorPaths.length }],
+        revisions: [{ commit: DEFAULT_COMMIT, refs: ['main'], files: PROCESSOR_PATHS.length }],
       },
     ]);
     const states = async (): Promise<[string, string][]> =>
       (await verifyCachedModel(cacheDir, MODEL_ID))
         .map(({ path, state }): [string, string] => [path, state])
         .toSorted();
-    expect(await states()).toEqual(processorPaths.map((path) => [path, 'ok']));
+    expect(await states()).toEqual(PROCESSOR_PATHS.map((path) => [path, 'ok']));
     await rm(join(folder, 'tokenizer.json'));
-    expect(await states()).toEqual(processorPaths.map((path) => [path, path === 'tokenizer.json' ? 'missing' : 'ok']));
+    expect(await states()).toEqual(PROCESSOR_PATHS.map((path) => [path, path === 'tokenizer.json' ? 'missing' : 'ok']));
   });
 });

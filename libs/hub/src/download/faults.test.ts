@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
-import { type Fault, FAULTS, type ServedRequest } from '@blip2/testing';
+import { type Fault, FAULTS, type HubServer, type ServedRequest } from '@blip2/testing';
 import { describe, expect, test, vi } from 'vitest';
 
 import { type HubIo, hubIo } from '../client/hub-io.ts';
@@ -12,12 +12,10 @@ import {
   hubTest,
   impatientIo,
   listing,
-  MODEL_ID,
-  NEEDED_PATHS,
   seededRandom,
   servedContents,
-  tinyRepository,
 } from '../fixtures/hub-test.ts';
+import { MODEL_ID, NEEDED_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel } from '../index.ts';
 
 const repository = 'models--someone--tiny-blip2';
@@ -93,6 +91,21 @@ describe('a permanent fault', () => {
   });
 });
 
+/** Lets the storage fail by the number of the request for a file, from 1. Returns the requests so far, by path. */
+function injectFaults(server: HubServer, faultOf: (attempt: number) => Fault | undefined): Map<string, number> {
+  const attempts = new Map<string, number>();
+  server.options = {
+    repositories,
+    pace: { bytes: 8192, pause: 0 },
+    fault: ({ host, path }) => {
+      if (host === 'hub') return undefined;
+      attempts.set(path, (attempts.get(path) ?? 0) + 1);
+      return faultOf(attempts.get(path) ?? 0);
+    },
+  };
+  return attempts;
+}
+
 describe('resuming', () => {
   test('requests only the rest if the storage still has the same file', async () => {
     const { server } = await hubTest({ repositories, pace: { bytes: 8192, pause: 0 } });
@@ -112,16 +125,7 @@ describe('resuming', () => {
 
   test('starts a file over if the server ignores the range', async () => {
     const { server, cacheDir } = await hubTest({ repositories });
-    const seen = new Map<string, number>();
-    server.options = {
-      repositories,
-      pace: { bytes: 8192, pause: 0 },
-      fault: ({ host, path }) => {
-        if (host === 'hub') return undefined;
-        seen.set(path, (seen.get(path) ?? 0) + 1);
-        return seen.get(path) === 1 ? 'cut' : 'ignore-range';
-      },
-    };
+    injectFaults(server, (attempt) => (attempt === 1 ? 'cut' : 'ignore-range'));
     expect(await contents(await downloadModel(MODEL_ID, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
     expect(await badBlobs(cacheDir)).toEqual([]);
   });
@@ -129,16 +133,7 @@ describe('resuming', () => {
   test('refuses a range that it did not request', async () => {
     const { server } = await hubTest({ repositories });
     const order: readonly (Fault | undefined)[] = [undefined, 'cut', 'wrong-range'];
-    const seen = new Map<string, number>();
-    server.options = {
-      repositories,
-      pace: { bytes: 8192, pause: 0 },
-      fault: ({ host, path }) => {
-        if (host === 'hub') return undefined;
-        seen.set(path, (seen.get(path) ?? 0) + 1);
-        return order[seen.get(path) ?? 0];
-      },
-    };
+    const seen = injectFaults(server, (attempt) => order[attempt]);
     expect(await contents(await downloadModel(MODEL_ID, {}, impatientIo))).toEqual(servedContents(tinyRepository()));
     const whole = server.requests
       .filter(({ host, headers }) => host === 'storage' && headers.range === undefined)

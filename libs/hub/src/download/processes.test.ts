@@ -5,15 +5,8 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import {
-  badBlobs,
-  contents,
-  hubTest,
-  MODEL_ID,
-  seededRandom,
-  servedContents,
-  tinyRepository,
-} from '../fixtures/hub-test.ts';
+import { badBlobs, contents, hubTest, seededRandom, servedContents } from '../fixtures/hub-test.ts';
+import { MODEL_ID, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel } from '../index.ts';
 
 const loader = join(import.meta.dirname, '../../../../tools/testing/test-loader.mjs');
