@@ -35,7 +35,7 @@ function isData(node) {
   }
 }
 
-const isPackageSource = (file) => file.includes('/src/') && !/\.(?:test|fixture)\.ts$/.test(file);
+const isPackageSource = (file) => file.includes('/src/') && !/\.(?:test|fixture)\.ts$|\/fixtures\//.test(file);
 
 /** Data that is part of the public interface, where names are camelCase. */
 const PUBLIC_DATA = new Set([

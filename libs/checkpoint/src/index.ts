@@ -1,19 +1,16 @@
-export { defaultCacheFolder } from './converted/cache-folder.ts';
-export {
-  type CachedConversion,
-  type ConversionPruneOptions,
-  type ConversionPrunePlan,
-  listCachedConversions,
-  planConversionPrune,
-  removeCachedConversions,
-} from './converted/cached-conversions.ts';
-export { type ConversionOptions, convertedWeights } from './converted/converted-weights.ts';
-export { plannedBytes } from './converted/planned-bytes.ts';
-export { verifyCachedConversion } from './converted/verify-conversion.ts';
-export type { CheckpointOrigin } from './lavis/lavis-names.ts';
+// Reading
 export { type ModelWeights, openModelWeights } from './lavis/model-weights.ts';
-export { type ModelOutline, outlineModel } from './model-outline.ts';
-export { type Checkpoint, openCheckpoint } from './open-checkpoint.ts';
+export type { CheckpointOrigin } from './lavis/parameter-names.ts';
+export { type ModelOutline, outlineModel } from './model-folder/model-outline.ts';
+export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
+export { readChunks, type ReadOptions, readRawTensor, readTensor } from './safetensors/read-tensor.ts';
+export type { FloatStoredType } from './safetensors/stored-type.ts';
+// Writing
+export { saveCheckpoint, type SaveDtype, type SaveOptions } from './model-folder/save-checkpoint.ts';
+export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './safetensors/tensor-source.ts';
+export { type WriteOptions, type WriteProgress, writeSafetensors } from './safetensors/write-safetensors.ts';
+// Random weights
+export type { TemporaryOptions, TemporaryWeights } from './model-folder/temporary-weights.ts';
 export {
   createRandomCheckpoint,
   type Initializer,
@@ -21,10 +18,18 @@ export {
   type RandomCheckpointOptions,
   type RandomTensor,
   randomTensorSource,
-} from './random-checkpoint.ts';
-export { readChunks, type ReadOptions, readRawTensor, readTensor } from './read-tensor.ts';
-export { saveCheckpoint, type SaveDtype, type SaveOptions } from './save-checkpoint.ts';
-export type { FloatStoredType } from './stored-type.ts';
-export type { TemporaryWeights } from './temporary-weights.ts';
-export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './tensor-source.ts';
-export { type WriteOptions, type WriteProgress, writeSafetensors } from './write-safetensors.ts';
+} from './random/random-checkpoint.ts';
+// Quantized weights
+export { defaultCacheFolder } from './quantized/cache-folder.ts';
+export {
+  type CachedConversion,
+  type ConversionPruneOptions,
+  type ConversionPrunePlan,
+  listCachedConversions,
+  planConversionPrune,
+  removeCachedConversions,
+} from './quantized/cached-conversions.ts';
+export type { ConversionOptions } from './quantized/conversion-options.ts';
+export { convertedWeights } from './quantized/converted-weights.ts';
+export { plannedBytes } from './quantized/planned-bytes.ts';
+export { verifyCachedConversion } from './quantized/verify-conversion.ts';

@@ -1,18 +1,23 @@
+// Paths and folders
+export { makeFolder } from './make-folder.ts';
+export { requireSpace } from './require-space.ts';
+export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-path.ts';
+// Files of a model folder
 export { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 export { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
 export { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
-export { makeFolder } from './make-folder.ts';
+export { readShardIndex, type ShardIndex } from './shard-index.ts';
+export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
+// Writing
 export {
   type PendingFile,
   syncFolder,
   systemCode,
+  wrapWriteErrors,
   writeAll,
-  writeFailed,
+  writeFailure,
   writePending,
-  writing,
 } from './pending-file.ts';
+// Processes and locks
 export { isRunning, processName } from './process-identity.ts';
-export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-path.ts';
-export { readShardIndex, type ShardIndex } from './shard-index.ts';
-export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
-export { isLeftLock, LOCK_ENDING, lockWork } from './work-lock.ts';
+export { acquireLock, isAbandonedLock, LOCK_EXTENSION, type LockOptions, type WorkLock } from './work-lock.ts';

@@ -17,29 +17,29 @@ beforeEach(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-/** Something beside the model folder that must not be read. */
+/** Creates a file next to the model folder, which must not be read. */
 async function secret(content = '{"a":1}'): Promise<string> {
   await writeFile(join(model, '..', 'secret.json'), content);
   return '../secret.json';
 }
 
 describe('a JSON file of a model folder', () => {
-  test('is read, in a folder inside too, or is not there', async () => {
+  test('is read, also from a subfolder; undefined if it does not exist', async () => {
     await writeFile(join(model, 'inner', 'x.json'), '{"a":1}');
     expect(await readJsonFile(model, join('inner', 'x.json'), rules)).toEqual({ a: 1 });
     expect(await readJsonFile(model, 'y.json', rules)).toBeUndefined();
     expect(await readJsonFile(join(model, 'none'), 'y.json', rules)).toBeUndefined();
   });
   test.each([
-    ['no JSON', '{'],
-    ['a list', '[]'],
+    ['not JSON', '{'],
+    ['an array', '[]'],
     ['not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
     ['too large', '{"a":11111111111111111}'],
   ])('that is %s is refused', async (_, content) => {
     await writeFile(join(model, 'x.json'), content);
     await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
-  test('that is a Git LFS pointer is told from a damaged one', async () => {
+  test('that is a Git LFS pointer is reported as one, not as damaged', async () => {
     await writeFile(
       join(model, 'x.json'),
       `version https://git-lfs.github.com/spec/v1\noid sha256:${'ab'.repeat(32)}\nsize 3558642\n`,
@@ -56,7 +56,7 @@ describe('a JSON file of a model folder', () => {
 });
 
 describe('links', () => {
-  test('inside the folder are followed, upwards too', async () => {
+  test('within the folder are followed, also to a parent folder', async () => {
     await writeFile(join(model, 'x.json'), '{"a":1}');
     await symlink('../x.json', join(model, 'inner', 'y.json'));
     expect(await readJsonFile(model, join('inner', 'y.json'), rules)).toEqual({ a: 1 });
@@ -68,13 +68,13 @@ describe('links', () => {
     await symlink('../../../blobs/one', join(snapshot!, 'x.json'));
     expect(await readJsonFile(join(snapshot!, '..'), join('inner', 'x.json'), rules)).toEqual({ a: 1 });
   });
-  test('out of the folder are refused, also by way of a folder inside', async () => {
+  test('out of the folder are refused, also through a linked subfolder', async () => {
     await symlink(await secret(), join(model, 'x.json'));
     await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
     await symlink('..', join(model, 'up'));
     await expect(readJsonFile(model, join('up', 'secret.json'), rules)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
   });
-  test('to nowhere are no missing file that can be done without', async () => {
+  test('that are broken are an error, unlike a file that does not exist', async () => {
     await symlink('nothing', join(model, 'x.json'));
     await expect(readJsonFile(model, 'x.json', rules)).rejects.toMatchObject({ code: 'MISSING_FILE' });
   });

@@ -1,22 +1,23 @@
-import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
+import { Blip2Error, defined, type ErrorCode } from '@blip2/interfaces';
 
-/** How the text begins that git stores in place of a large file (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md). */
-const BEGINNING = 'version https://git-lfs.github.com/spec/';
-/** No pointer is longer, says its specification. */
+/** First characters of a Git LFS pointer (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md). */
+const POINTER_START = 'version https://git-lfs.github.com/spec/';
+/** Maximum size of a Git LFS pointer, from its specification. */
 export const MAX_POINTER_BYTES = 1024;
 
 /**
- * Refuses what a clone has in place of a large file that was not fetched. `bytes` begin where the file does. @throws
- * Blip2Error with `code`.
+ * Refuses a Git LFS pointer: the small text file that a clone contains in place of a large file that was not fetched.
+ * `bytes` are the first bytes of the file, `where` is its path.
+ * @throws Blip2Error `code` if the bytes are a pointer.
  */
 export function refuseLfsPointer(bytes: Uint8Array, where: string, code: ErrorCode): void {
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, MAX_POINTER_BYTES));
-  if (!text.startsWith(BEGINNING)) return;
+  if (!text.startsWith(POINTER_START)) return;
   const size = /^size (\d{1,20})\r?$/m.exec(text)?.[1];
-  throw new Blip2Error(code, 'The file is a Git LFS pointer: it names a large file and does not hold it', {
+  throw new Blip2Error(code, 'The file is a Git LFS pointer, not the file itself', {
     where,
-    ...(size !== undefined && { expected: `${size} bytes` }),
     got: 'a pointer',
     fix: 'Run git lfs pull in the clone, or fetch the model with blip2 download OWNER/NAME',
+    ...defined({ expected: size === undefined ? undefined : `${size} bytes` }),
   });
 }

@@ -1,18 +1,20 @@
 /**
- * What a checkpoint may ask for, checked before anything is allocated. A BLIP-2 of 15 GB has some 1,250 tensors and a
- * header of 0.11 MB; the format itself allows a header of 100 MB, which costs seconds and hundreds of MB to parse.
+ * Limits on what a checkpoint may declare, checked before anything is allocated. A 15 GB BLIP-2 has about 1,250 tensors
+ * and a header of 0.11 MB. The format allows headers of 100 MB, which take seconds and hundreds of MB to parse.
  */
 export const MAX_HEADER_BYTES: number = 25_000_000;
+/** Maximum number of tensors in a file or index. */
 export const MAX_TENSORS: number = 200_000;
-/** A tensor name of a deep model has some 90 characters. */
+/** Maximum length of a tensor name, in characters. Names in deep models have about 90. */
 export const MAX_NAME_LENGTH: number = 1024;
-/** Rank of a tensor. Images have 4 axes. */
+/** Maximum rank of a tensor. Images have 4 axes. */
 export const MAX_RANK: number = 16;
-/** An index lists each tensor once, with its file: some 150 bytes. */
+/** Maximum size of a shard index. It lists each tensor with its file, about 150 bytes each. */
 export const MAX_INDEX_BYTES: number = 32_000_000;
+/** Maximum number of shards in an index. */
 export const MAX_SHARDS: number = 10_000;
 /**
- * Bytes that are read, converted or written at a time: memory stays bounded whatever a tensor's size. A multiple of
- * every element size.
+ * Number of bytes read, converted or written at a time, so that memory stays bounded for tensors of any size. A
+ * multiple of every element size.
  */
 export const CHUNK_BYTES: number = 2 ** 20;

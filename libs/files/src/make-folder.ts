@@ -4,22 +4,22 @@ import { dirname, resolve } from 'node:path';
 import { systemCode } from './pending-file.ts';
 
 /**
- * Makes a folder and those above it. Returns the first that had to be made, nothing if all were there. `mkdir` of Node
- * with `recursive` never returns where the system says of a
- * folder that it cannot be there (below `/proc`): it takes the one above it for missing, again and again.
+ * Creates a folder and its missing parents. Returns the first folder that was created, `undefined` if all existed.
+ * Node's recursive `mkdir` never returns where the system refuses to create a folder with ENOENT (below `/proc`): it
+ * retries the parent forever.
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
   try {
     return await makeOne(folder);
   } catch (error) {
-    const above = dirname(resolve(folder));
-    if (systemCode(error).got !== 'ENOENT' || above === folder) throw error;
-    const [first, last] = [await makeFolder(above), await makeOne(folder)];
+    const parent = dirname(resolve(folder));
+    if (systemCode(error) !== 'ENOENT' || parent === folder) throw error;
+    const [first, last] = [await makeFolder(parent), await makeOne(folder)];
     return first ?? last;
   }
 }
 
-/** Nothing if it is there already. */
+/** Creates one folder; `undefined` if it exists already. */
 async function makeOne(folder: string): Promise<string | undefined> {
   try {
     await mkdir(folder);

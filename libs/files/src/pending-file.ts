@@ -2,18 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
-/** A file that is complete and on disk, under a temporary name beside its place. */
+/** A complete, synced file under a temporary name next to its destination. */
 export interface PendingFile {
-  /** Gives it its name; a file of that name is replaced in one step, and whoever has the old one mapped keeps it. */
+  /**
+   * Renames the file to its destination. An existing file is replaced atomically; processes that have it mapped keep
+   * the old contents.
+   * @throws Blip2Error `WRITE_FAILED`
+   */
   commit(): Promise<void>;
+  /** Deletes the temporary file. */
   discard(): Promise<void>;
 }
 
-const NO_SPACE = 'Free some space, or give another folder';
-const NOT_ALLOWED = 'Give a folder that can be written to, or change its permissions';
-/** What can be done, by the code of the system. */
+const NO_SPACE = 'Free some space, or choose another folder';
+const NOT_ALLOWED = 'Choose a folder that can be written to, or change its permissions';
+/** What the user can do, by system error code. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['ENOSPC', NO_SPACE],
   ['EDQUOT', NO_SPACE],
@@ -23,47 +28,54 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['EROFS', NOT_ALLOWED],
 ]);
 
-/** The system's code of a failure (`ENOSPC`, `EACCES`, …), if it has one. */
-export function systemCode(cause: unknown): { readonly got?: string } {
-  return cause instanceof Error && 'code' in cause ? { got: String(cause.code) } : {};
+/** The system error code of a failure (`ENOSPC`, `EACCES`, …), if it has one. */
+export function systemCode(cause: unknown): string | undefined {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
 }
 
-/** What the file system threw, as `WRITE_FAILED`. */
-export function writeFailed(file: string, cause: unknown): Blip2Error {
-  const { got = '' } = systemCode(cause);
-  const fix = REMEDIES.get(got);
-  return new Blip2Error('WRITE_FAILED', 'A file cannot be written', {
+/** Creates the `WRITE_FAILED` error for a file system failure. */
+export function writeFailure(file: string, cause: unknown): Blip2Error {
+  const got = systemCode(cause);
+  return new Blip2Error('WRITE_FAILED', 'The file cannot be written', {
     where: file,
     cause,
-    ...(got !== '' && { got }),
-    ...(fix !== undefined && { fix }),
+    ...defined({ got, fix: REMEDIES.get(got ?? '') }),
   });
 }
 
-/** A failed operation of the file system as `WRITE_FAILED`. */
-export async function writing<T>(file: string, operation: Promise<T>): Promise<T> {
+/**
+ * Awaits a file system operation.
+ * @throws Blip2Error `WRITE_FAILED` if it fails.
+ */
+export async function wrapWriteErrors<T>(file: string, operation: Promise<T>): Promise<T> {
   return operation.catch((cause: unknown) => {
-    throw writeFailed(file, cause);
+    throw writeFailure(file, cause);
   });
 }
 
-/** Writes all of `bytes` at the handle's position. */
+/**
+ * Writes all of `bytes` at the current position of the handle. `file` is named in errors.
+ * @throws Blip2Error `WRITE_FAILED`
+ */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array, file: string): Promise<void> {
   for (let done = 0; done < bytes.byteLength;) {
-    const { bytesWritten } = await writing(file, handle.write(bytes, done, bytes.byteLength - done));
+    const { bytesWritten } = await wrapWriteErrors(file, handle.write(bytes, done, bytes.byteLength - done));
     done += bytesWritten;
   }
 }
 
-/** Writes a file under a temporary name and syncs it. If `write` fails or is aborted, nothing is left. */
+/**
+ * Writes a file under a temporary name next to `file` and syncs it. If `write` throws, the temporary file is deleted.
+ * @throws Blip2Error `WRITE_FAILED`; whatever `write` throws.
+ */
 export async function writePending(file: string, write: (handle: FileHandle) => Promise<void>): Promise<PendingFile> {
   const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
   const discard = (): Promise<void> => rm(temporary, { force: true });
-  const handle = await writing(file, open(temporary, 'wx+'));
+  const handle = await wrapWriteErrors(file, open(temporary, 'wx+'));
   try {
     try {
       await write(handle);
-      await writing(file, handle.sync());
+      await wrapWriteErrors(file, handle.sync());
     } finally {
       await handle.close();
     }
@@ -71,10 +83,10 @@ export async function writePending(file: string, write: (handle: FileHandle) => 
     await discard();
     throw error;
   }
-  return { discard, commit: () => writing(file, rename(temporary, file)) };
+  return { discard, commit: () => wrapWriteErrors(file, rename(temporary, file)) };
 }
 
-/** Makes renames in `folder` last through a loss of power, where the system can. */
+/** Syncs a folder so that renames in it survive a power failure. Does nothing where the system cannot do that. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);

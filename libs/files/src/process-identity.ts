@@ -3,13 +3,13 @@ import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * Names this process in file names, so that another can tell whether it still runs: 8 hex digits of the machine, and
- * the process id. Containers share
- * host names but not process ids, so the namespace of the ids counts as part of the machine.
+ * Name of this process for use in file names, so that other processes can tell whether it is still running: 8
+ * hexadecimal digits for the machine, and the process id. Containers share host names but not process ids, so the PID
+ * namespace counts as part of the machine.
  */
 export const processName: string = `${machineName()}-${process.pid}`;
-/** The form of `processName`. */
-export const PROCESS_NAME_PATTERN: RegExp = /^([0-9a-f]{8})-(\d+)$/;
+/** Pattern of `processName`. */
+const PROCESS_NAME_PATTERN = /^([0-9a-f]{8})-(\d+)$/;
 
 function machineName(): string {
   let namespace = '';
@@ -21,7 +21,7 @@ function machineName(): string {
   return createHash('sha256').update(`${hostname()}\0${namespace}`).digest('hex').slice(0, 8);
 }
 
-/** Whether the process of this name runs: `undefined` if it is one of another machine. */
+/** Whether the process with this name is running; `undefined` if it belongs to another machine or is not a name. */
 export function isRunning(name: string): boolean | undefined {
   const [, machine, id] = PROCESS_NAME_PATTERN.exec(name) ?? [];
   if (id === undefined || machine !== machineName()) return undefined;
@@ -29,7 +29,7 @@ export function isRunning(name: string): boolean | undefined {
     process.kill(Number(id), 0);
     return true;
   } catch (error) {
-    // EPERM: it runs, under another user.
+    // EPERM: it is running as another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -2,10 +2,11 @@ import { readFile, stat } from 'node:fs/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { isJsonObject, type JsonObject } from './json-file.ts';
 import { refuseLfsPointer } from './lfs-pointer.ts';
 import { MAX_INDEX_BYTES, MAX_SHARDS, MAX_TENSORS } from './limits.ts';
 
-/** Which shard holds each tensor, as `model.safetensors.index.json` says. */
+/** The shard of each tensor, by tensor name, from `model.safetensors.index.json`. */
 export type ShardIndex = ReadonlyMap<string, string>;
 
 function invalidIndex(
@@ -13,18 +14,18 @@ function invalidIndex(
   where: string,
   details: { expected?: string; got?: string; cause?: unknown } = {},
 ): Blip2Error {
-  return new Blip2Error('INVALID_CHECKPOINT', `The index of the shards is not valid: ${rule}`, {
+  return new Blip2Error('INVALID_CHECKPOINT', `The shard index is not valid: ${rule}`, {
     ...details,
     where,
     fix: 'Download or copy the file again',
   });
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Reads an index. `file` has its links resolved. Its names of files are not trusted yet: `resolveFile` checks them. */
+/**
+ * Reads a shard index. `file` has its links resolved. The file names in the index are still untrusted: pass each to
+ * `resolveFile`.
+ * @throws Blip2Error `INVALID_CHECKPOINT`
+ */
 export async function readShardIndex(file: string): Promise<ShardIndex> {
   const { size } = await stat(file);
   if (size > MAX_INDEX_BYTES)
@@ -32,10 +33,10 @@ export async function readShardIndex(file: string): Promise<ShardIndex> {
   return parseShardIndex(await readFile(file), file);
 }
 
-export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
+function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
   refuseLfsPointer(bytes, file, 'INVALID_CHECKPOINT');
   const entries = Object.entries(weightMap(bytes, file));
-  if (entries.length === 0) throw invalidIndex('it lists no tensor', file);
+  if (entries.length === 0) throw invalidIndex('it lists no tensors', file);
   if (entries.length > MAX_TENSORS)
     throw invalidIndex('it lists too many tensors', file, {
       expected: `at most ${MAX_TENSORS}`,
@@ -53,14 +54,14 @@ export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
   return index;
 }
 
-function weightMap(bytes: Uint8Array, file: string): object {
+function weightMap(bytes: Uint8Array, file: string): JsonObject {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw invalidIndex('it is not JSON', file, { cause });
   }
-  const map = isObject(json) && 'weight_map' in json ? json.weight_map : undefined;
-  if (isObject(map)) return map;
+  const map = isJsonObject(json) ? json['weight_map'] : undefined;
+  if (isJsonObject(map)) return map;
   throw invalidIndex('it has no weight_map', file);
 }

@@ -5,42 +5,45 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from './make-folder.ts';
 import { isRunning, processName } from './process-identity.ts';
 
-/** Says that somebody works on something. */
+/** A lock held by this process. */
 export interface WorkLock {
+  /** Deletes the lock file. */
   release(): Promise<void>;
 }
 
+/** How `acquireLock` waits. */
 export interface LockOptions {
-  /** Default: real time. */
+  /** Waits between two attempts. Default: real time. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
   readonly signal: AbortSignal | undefined;
-  /** Asked while waiting: whether the work has been done meanwhile, so that there is nothing to wait for. */
+  /** Called while waiting: whether another process has finished the work, so that the lock is no longer needed. */
   readonly isDone: () => Promise<boolean>;
 }
 
+/** Milliseconds between two attempts. */
 const POLL_INTERVAL = 200;
-/** The owner touches the lock this often, in ms. */
+/** Milliseconds between two updates of the lock's modification time by its owner. */
 const BEAT_INTERVAL = 5_000;
-/** A lock of another machine that has not been touched for as long as this is forgotten, in ms of our own clock. */
-const FORGOTTEN_AFTER = 30_000;
-/** The same where there is no time to watch: clocks of machines may differ by less than this, in ms. */
-const LEFT_AFTER = 3_600_000;
+/** Milliseconds, on our own clock, after which an unchanged lock of another machine counts as abandoned. */
+const ABANDONED_AFTER = 30_000;
+/** The same for a single look at the lock: clocks of machines may differ, by less than this. */
+const STALE_AFTER = 3_600_000;
 
-/** Ends the names of locks: none that Python's own locks, which may lie beside them, have. */
-export const LOCK_ENDING = '.blip2.lock';
+/** Extension of lock files. Python's own locks, which may be in the same folder, do not use it. */
+export const LOCK_EXTENSION = '.blip2.lock';
 
 /**
- * Waits until nobody else works on what is called `name`; the answer is nothing if the work has been done meanwhile. It
- * only saves double work: files are
- * right without it too, so whatever goes wrong with it counts as having it. Fails with an `AbortError`.
+ * Waits until no other process works on `name`, then takes the lock; `undefined` if the work has been done meanwhile.
+ * The lock only avoids duplicate work: files are correct without it, so any failure to lock counts as holding the lock.
+ * @throws the reason of `signal`.
  */
-export async function lockWork(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
-  const path = join(folder, `${name}${LOCK_ENDING}`);
+export async function acquireLock(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
+  const path = join(folder, `${name}${LOCK_EXTENSION}`);
   await makeFolder(folder).catch(() => {});
   const watch = { seen: 0, since: performance.now() };
   while (!(await take(path))) {
     if (await options.isDone()) return undefined;
-    if (await isForgotten(path, watch)) await rm(path, { force: true }).catch(() => {});
+    if (await isAbandoned(path, watch)) await rm(path, { force: true }).catch(() => {});
     else await (options.sleep ?? realSleep)(POLL_INTERVAL, options.signal);
     options.signal?.throwIfAborted();
   }
@@ -71,18 +74,18 @@ async function ownerOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '');
 }
 
-/** Clocks of machines differ: what counts is that the time of the lock has not changed while we looked at it. */
-async function isForgotten(path: string, watch: { seen: number; since: number }): Promise<boolean> {
+/** Clocks of machines differ, so the test is whether the lock's time has changed while we watched it. */
+async function isAbandoned(path: string, watch: { seen: number; since: number }): Promise<boolean> {
   if (isRunning(await ownerOf(path)) === false) return true;
   const facts = await stat(path).catch(() => undefined);
   if (facts && facts.mtimeMs !== watch.seen) Object.assign(watch, { seen: facts.mtimeMs, since: performance.now() });
-  return performance.now() - watch.since > FORGOTTEN_AFTER;
+  return performance.now() - watch.since > ABANDONED_AFTER;
 }
 
-/** Whether a lock was left by a process that is gone, as far as that can be told without watching it. */
-export async function isLeftLock(path: string): Promise<boolean> {
+/** Whether a lock was left by a process that has ended, as far as a single look can tell. */
+export async function isAbandonedLock(path: string): Promise<boolean> {
   const running = isRunning(await ownerOf(path));
   if (running !== undefined) return !running;
   const facts = await stat(path).catch(() => undefined);
-  return facts !== undefined && Date.now() - facts.mtimeMs > LEFT_AFTER;
+  return facts !== undefined && Date.now() - facts.mtimeMs > STALE_AFTER;
 }

@@ -1,27 +1,22 @@
+// Downloading
+export { downloadModel, type DownloadOptions } from './download/download-model.ts';
 export {
-  type CachedModel,
-  type CachedRevision,
-  listCachedModels,
-  planPrune,
-  pruneCache,
-  type PrunePlan,
-  removeCachedModel,
-} from './cached-models.ts';
-export { offlineError } from './cached-snapshot.ts';
-export { downloadModel, type DownloadOptions } from './download-model.ts';
-export { fetchStart, type RemoteFile } from './fetch-start.ts';
-export { type HubIo, hubIo } from './hub-io.ts';
-export { type HubSession } from './hub-request.ts';
-export { hubCacheFolder, type HubOptions, hubSettings } from './hub-settings.ts';
-export { inParallel } from './in-parallel.ts';
-export {
-  DEFAULT_REVISION,
+  type DownloadFile,
   type DownloadPlan,
   planDownload,
-  type PlannedFile,
   type PlanOptions,
   prepareDownload,
-} from './plan-download.ts';
-export { isRepositoryId } from './repository-id.ts';
+} from './download/plan-download.ts';
 export { type ResolveOptions, resolveProcessorSource, resolveSource, type SourceResolver } from './resolve-source.ts';
-export { type VerifiedFile, verifyCachedModel, type VerifyOptions } from './verify-model.ts';
+// The cache
+export { type CachedModel, type CachedRevision, listCachedModels, removeCachedModel } from './cache/cached-models.ts';
+export { offlineError } from './cache/cached-snapshot.ts';
+export { planPrune, pruneCache, type PrunePlan } from './cache/prune-cache.ts';
+export { type VerifiedFile, verifyCachedModel, type VerifyOptions } from './cache/verify-model.ts';
+// Requests
+export { fetchFirstBytes, type RemoteFile } from './client/fetch-first-bytes.ts';
+export { type HubIo, hubIo } from './client/hub-io.ts';
+export { type HubSession } from './client/hub-request.ts';
+export { hubCacheFolder, type HubOptions, hubSettings } from './client/hub-settings.ts';
+export { inParallel } from './download/in-parallel.ts';
+export { DEFAULT_REVISION, isRepositoryId } from './repository/repository-id.ts';

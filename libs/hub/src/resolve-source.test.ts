@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveSource } from './index.ts';
 
 describe('resolveSource', () => {
-  test('takes a folder as it is', async () => {
+  test('returns an existing folder unchanged', async () => {
     expect(await resolveSource(import.meta.dirname)).toBe(import.meta.dirname);
   });
 
@@ -23,13 +23,13 @@ describe('resolveSource', () => {
     });
   });
 
-  test.each(['Salesforce/blip2-flan-t5-xl', 'gpt2'])('looks for the hub id %s in the cache', async (id) => {
+  test.each(['Salesforce/blip2-flan-t5-xl', 'gpt2'])('looks for the repository id %s in the cache', async (id) => {
     await expect(
       resolveSource(id, { localFilesOnly: true, cacheDir: join(import.meta.dirname, 'nowhere') }),
     ).rejects.toMatchObject({ code: 'OFFLINE', message: expect.stringContaining(id) });
   });
 
-  test('stops when asked', async () => {
+  test('rejects if aborted', async () => {
     await expect(resolveSource(import.meta.dirname, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',
     });

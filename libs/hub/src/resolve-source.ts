@@ -2,27 +2,26 @@ import { stat } from 'node:fs/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-import { downloadModel, type DownloadOptions, downloadProcessor } from './download-model.ts';
-import { isRepositoryId } from './repository-id.ts';
+import { downloadModel, type DownloadOptions, downloadProcessor } from './download/download-model.ts';
+import { isRepositoryId } from './repository/repository-id.ts';
 
-/** Options of every `fromPretrained` about where a model comes from. All but `signal` matter for hub ids only. */
+/** Source options shared by every `fromPretrained`. All but `signal` apply to repository ids only. */
 export type ResolveOptions = DownloadOptions;
 
-/** Turns the `source` of a `fromPretrained` into a folder on this machine. */
+/** Resolves the `source` of a `fromPretrained` to a local folder. */
 export type SourceResolver = (source: string, options?: ResolveOptions) => Promise<string>;
 
 /**
- * Takes a folder in the hub layout as it is; anything else of the form `owner/name` is a model of the hub, and what the
- * cache lacks of it is downloaded.
- * Fails with `MISSING_FILE` for a path that leads nowhere or to a file, and as `downloadModel` does.
+ * Resolves a model. An existing folder is returned as is; any other `owner/name` is a repository on the Hub, whose
+ * missing files are downloaded.
+ * @throws Blip2Error `MISSING_FILE` for a path that does not exist or is a file; as `downloadModel`.
  */
 export const resolveSource: SourceResolver = (source, options) => resolve(source, options, downloadModel);
 
 /**
- * The same for what needs no model: of a hub id the files of processor and tokenizers are downloaded, some MB, and no
- * weights. What is in the cache then is no model yet.
- * Fails with `MISSING_FILE` for a path that leads nowhere or to a file, and as `downloadModel` does; also for a
- * repository with neither processor nor tokenizer.
+ * Resolves a processor. As `resolveSource`, but downloads only the files of processor and tokenizers, a few MB. The
+ * cache then does not contain the model.
+ * @throws Blip2Error `MISSING_FILE` for a path that does not exist or is a file; as `downloadProcessor`.
  */
 export const resolveProcessorSource: SourceResolver = (source, options) => resolve(source, options, downloadProcessor);
 
@@ -33,19 +32,22 @@ async function resolve(source: string, options: ResolveOptions = {}, download: S
   if (found)
     throw new Blip2Error('MISSING_FILE', 'The model is a file, not a folder', {
       where: source,
-      fix: 'Give the folder that holds it',
+      fix: 'Pass the folder that contains it',
     });
   if (isRepositoryId(source))
     return download(source, options).catch((error: unknown) => {
-      throw asNoFolder(error, source);
+      throw withFolderHint(error, source);
     });
-  throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', { where: source });
+  throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', {
+    where: source,
+    fix: 'Pass an existing folder, or a repository id (owner/name)',
+  });
 }
 
-/** Whoever meant a folder is told that there is none. */
-function asNoFolder(error: unknown, source: string): unknown {
+/** Mentions the folder too if the repository does not exist: the source may have been meant as a path. */
+function withFolderHint(error: unknown, source: string): unknown {
   if (error instanceof Blip2Error && error.code === 'NOT_FOUND' && error.details.subject === source)
-    return new Blip2Error('NOT_FOUND', 'There is no such folder, and the hub has no such repository', {
+    return new Blip2Error('NOT_FOUND', 'There is no such folder, and the Hub has no such repository', {
       ...error.details,
       cause: error,
     });

@@ -2,14 +2,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openPartWeights } from '@blip2/part';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { readTensor } from '../read-tensor.ts';
-import { tensorSource } from '../tensor-source.ts';
-import { writeSafetensors } from '../write-safetensors.ts';
-import { checkpointOrigin, lavisNameMap } from './lavis-names.ts';
+import { readTensor } from '../safetensors/read-tensor.ts';
+import { tensorSource } from '../safetensors/tensor-source.ts';
+import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { openModelWeights } from './model-weights.ts';
+import { checkpointOrigin, lavisNameMap } from './parameter-names.ts';
 
 const temporaryBefore = process.env['TMPDIR'];
 let root: string;
@@ -25,7 +24,7 @@ afterAll(async () => {
 
 const leftovers = async (): Promise<string[]> => (await readdir(root)).filter((name) => name.startsWith('blip2-lavis'));
 
-/** A folder with vectors of the given names and values. */
+/** Creates a model folder with vectors of the given names and values. */
 async function folderOf(tensors: Readonly<Record<string, readonly number[]>>): Promise<string> {
   const folder = await mkdtemp(join(root, 'model-'));
   const sources = Object.entries(tensors).map(([name, values]) =>
@@ -35,7 +34,7 @@ async function folderOf(tensors: Readonly<Record<string, readonly number[]>>): P
   return folder;
 }
 
-describe('names of LAVIS', () => {
+describe('LAVIS parameter names', () => {
   const pairs: [lavis: string, huggingFace: string][] = [
     ['visual_encoder.cls_token', 'vision_model.embeddings.class_embedding'],
     ['visual_encoder.pos_embed', 'vision_model.embeddings.position_embedding'],
@@ -79,7 +78,7 @@ describe('names of LAVIS', () => {
     ['temp', 'temp'],
     ['Qformer.cls.predictions.bias', 'Qformer.cls.predictions.bias'],
   ];
-  test.each(pairs)('%s is %s', (lavis, huggingFace) => {
+  test.each(pairs)('%s becomes %s', (lavis, huggingFace) => {
     expect(lavisNameMap(pairs.map(([name]) => name))(lavis)).toBe(huggingFace);
   });
 
@@ -87,18 +86,18 @@ describe('names of LAVIS', () => {
     ['opt_proj.weight', 'language_projection.weight'],
     ['t5_proj.bias', 'language_projection.bias'],
     ['opt_model.model.decoder.embed_tokens.weight', 'language_model.model.decoder.embed_tokens.weight'],
-  ])('%s is %s', (lavis, huggingFace) => {
+  ])('%s becomes %s', (lavis, huggingFace) => {
     expect(lavisNameMap([lavis])(lavis)).toBe(huggingFace);
   });
 
-  test("a Q-Former that reads text before a language model is InstructBLIP's", () => {
+  test("of a Q-Former with token embeddings and a language model are InstructBLIP's", () => {
     const map = lavisNameMap(['Qformer.bert.embeddings.word_embeddings.weight', 'llm_proj.weight']);
     expect(map('Qformer.bert.embeddings.word_embeddings.weight')).toBe('qformer.embeddings.word_embeddings.weight');
     expect(map('Qformer.bert.embeddings.LayerNorm.bias')).toBe('qformer.embeddings.layernorm.bias');
     expect(map('llm_proj.weight')).toBe('language_projection.weight');
   });
 
-  test('are told from those of the hub', () => {
+  test('are distinguished from Hugging Face names', () => {
     expect(checkpointOrigin(['query_tokens', 'qformer.layernorm.weight', 'vision_model.post_layernorm.bias'])).toBe(
       'huggingface',
     );
@@ -107,7 +106,7 @@ describe('names of LAVIS', () => {
 });
 
 describe('openModelWeights', () => {
-  test('joins the biases of queries and values, with nothing between them, and removes the file', async () => {
+  test('joins query and value biases with zeros between them, and deletes the file when disposed', async () => {
     const folder = await folderOf({
       'visual_encoder.blocks.3.attn.q_bias': [1, 2],
       'visual_encoder.blocks.3.attn.v_bias': [5, 6],
@@ -129,7 +128,7 @@ describe('openModelWeights', () => {
     expect(await leftovers()).toEqual([]);
   });
 
-  test('does not make up a half that is missing', async () => {
+  test('does not join a bias whose other half is missing', async () => {
     await using weights = await openModelWeights(
       await folderOf({ 'visual_encoder.blocks.0.attn.q_bias': [1], 'ln_vision.weight': [7] }),
     );
@@ -139,19 +138,18 @@ describe('openModelWeights', () => {
     ]);
   });
 
-  test('joins nothing for a part that has no such bias', async () => {
+  test('joins no bias that is not needed', async () => {
     const folder = await folderOf({
       'visual_encoder.blocks.0.attn.q_bias': [1],
       'visual_encoder.blocks.0.attn.v_bias': [2],
       'Qformer.bert.embeddings.LayerNorm.weight': [3],
     });
-    await using weights = await openPartWeights(folder, 'qformer');
-    expect(weights.prefix).toBe('qformer');
-    expect(weights.store.tensors.has('qformer.layernorm.weight')).toBe(true);
+    await using weights = await openModelWeights(folder, (name) => name.startsWith('qformer.'));
+    expect(weights.tensors.has('qformer.layernorm.weight')).toBe(true);
     expect(await leftovers()).toEqual([]);
   });
 
-  test('leaves the names of the hub alone', async () => {
+  test('keeps Hugging Face names', async () => {
     await using weights = await openModelWeights(
       await folderOf({ 'vision_model.post_layernorm.weight': [1], other: [2] }),
     );

@@ -1,48 +1,49 @@
 import { commonFolder } from '@blip2/files';
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 
-import { type Checkpoint, openCheckpoint } from '../open-checkpoint.ts';
-import { readTensor } from '../read-tensor.ts';
-import { createTemporaryWeights } from '../temporary-weights.ts';
-import { type TensorSource, tensorSource } from '../tensor-source.ts';
-import { type CheckpointOrigin, checkpointOrigin, halfBias, lavisNameMap } from './lavis-names.ts';
+import { type Checkpoint, openCheckpoint } from '../model-folder/open-checkpoint.ts';
+import { createTemporaryWeights } from '../model-folder/temporary-weights.ts';
+import { readTensor } from '../safetensors/read-tensor.ts';
+import { type TensorSource, tensorSource } from '../safetensors/tensor-source.ts';
+import { type CheckpointOrigin, checkpointOrigin, lavisNameMap, splitBias } from './parameter-names.ts';
 
-/** The weights of a model folder under the names of the Hugging Face layout, whichever names the files have. */
+/** The weights of a model folder under the parameter names of the Hugging Face layout. */
 export interface ModelWeights extends WeightStore, AsyncDisposable {
+  /** Origin of the names in the files. */
   readonly origin: CheckpointOrigin;
-  /** Of the checkpoint: absolute paths, links resolved. */
+  /** Absolute paths of the checkpoint's files, with links resolved. */
   readonly files: readonly string[];
 }
 
 /**
- * Opens a model folder as `openCheckpoint` does. Those of LAVIS appear under the names of the Hugging Face layout;
- * tensors lie where they lay, but the biases of
- * queries and values, which are two there and one here: these some kilobytes per layer are written into a temporary
- * file that goes away with the result.
- * `wanted` says for which names that is worth it; default all.
+ * Opens a model folder and maps LAVIS parameter names to the Hugging Face layout. Tensors stay in their files. Only the
+ * query and value biases, which the Hugging Face layout joins, are copied to a temporary file (a few kB per layer),
+ * which
+ * is deleted with the result. Biases whose joined name `isNeeded` rejects are not joined; default: all are.
+ * @throws Blip2Error as `openCheckpoint`; `WRITE_FAILED`
  */
 export async function openModelWeights(
   folder: string,
-  wanted: (name: string) => boolean = () => true,
+  isNeeded: (name: string) => boolean = () => true,
 ): Promise<ModelWeights> {
   const checkpoint = await openCheckpoint(folder);
-  if (checkpointOrigin(checkpoint.tensors.keys()) === 'lavis') return renameLavis(checkpoint, wanted);
+  if (checkpointOrigin(checkpoint.tensors.keys()) === 'lavis') return renameLavis(checkpoint, isNeeded);
   const { tensors, files } = checkpoint;
   return { origin: 'huggingface', folder: checkpoint.folder, tensors, files, [Symbol.asyncDispose]: async () => {} };
 }
 
-interface BiasHalves {
+interface QueryAndValueBias {
   q?: StoredTensor;
   v?: StoredTensor;
 }
 
-async function renameLavis(checkpoint: Checkpoint, wanted: (name: string) => boolean): Promise<ModelWeights> {
+async function renameLavis(checkpoint: Checkpoint, isNeeded: (name: string) => boolean): Promise<ModelWeights> {
   const toHuggingFace = lavisNameMap([...checkpoint.tensors.keys()]);
   const tensors = new Map<string, StoredTensor>();
-  const biases = new Map<string, BiasHalves>();
+  const biases = new Map<string, QueryAndValueBias>();
   for (const tensor of checkpoint.tensors.values()) {
-    const bias = halfBias(tensor.name);
-    if (bias) biases.set(bias.joined, { ...biases.get(bias.joined), [bias.half]: tensor });
+    const bias = splitBias(tensor.name);
+    if (bias) biases.set(bias.joined, { ...biases.get(bias.joined), [bias.projection]: tensor });
     else {
       const name = toHuggingFace(tensor.name);
       tensors.set(name, { ...tensor, name });
@@ -50,9 +51,9 @@ async function renameLavis(checkpoint: Checkpoint, wanted: (name: string) => boo
   }
   const joined: TensorSource[] = [];
   for (const [name, { q, v }] of biases) {
-    // A half alone is no bias: it stays what it is, and the bias is missing.
-    if (q && v && wanted(name)) joined.push(await joinBias(name, q, v));
-    else for (const half of [q, v]) if (half) tensors.set(half.name, half);
+    // One of the two alone is not a bias: it keeps its name, and the joined bias is missing.
+    if (q && v && isNeeded(name)) joined.push(await joinBias(name, q, v));
+    else for (const bias of [q, v]) if (bias) tensors.set(bias.name, bias);
   }
   const temporary = joined.length > 0 ? await createTemporaryWeights('lavis', joined) : undefined;
   for (const [name, tensor] of temporary?.tensors ?? []) tensors.set(name, tensor);
@@ -66,7 +67,7 @@ async function renameLavis(checkpoint: Checkpoint, wanted: (name: string) => boo
   };
 }
 
-/** `[q, 0, v]`: the keys of EVA's attention have no bias. */
+/** Joins `[q, 0, v]`: keys have no bias in EVA's attention. */
 async function joinBias(name: string, q: StoredTensor, v: StoredTensor): Promise<TensorSource> {
   const [queries, values] = [(await readTensor(q)).data, (await readTensor(v)).data];
   const data = new Float32Array(2 * queries.length + values.length);

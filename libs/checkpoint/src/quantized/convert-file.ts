@@ -1,0 +1,83 @@
+import { basename, dirname } from 'node:path';
+
+import { requireSpace, syncFolder, wrapWriteErrors, writeAll, writePending } from '@blip2/files';
+import { Blip2Error, type NormFold, type WeightStore } from '@blip2/interfaces';
+
+import { contentKey } from './content-key.ts';
+import type { ConversionOptions } from './conversion-options.ts';
+import { convertAll } from './conversion-pool.ts';
+import { taskBytes } from './convert-rows.ts';
+import { type ConvertedLayout, planFile } from './converted-layout.ts';
+import { originMetadata, originOf } from './converted-origin.ts';
+import { featureFactors } from './feature-factors.ts';
+import { fileChecksum } from './file-checksum.ts';
+import type { Conversion } from './weight-plan.ts';
+
+/** Placeholder with the length of a checksum, so that the header keeps its length once the checksum is known. */
+const UNKNOWN_CHECKSUM = '00000000';
+
+/**
+ * Creates a converted file. `key` is the content key of the conversions; the file is discarded if it changes meanwhile.
+ * @throws Blip2Error as `convertedWeights`.
+ */
+export async function convertFile(
+  file: string,
+  conversions: readonly Conversion[],
+  key: string,
+  store: WeightStore,
+  { signal, onProgress, conversionThreads }: Omit<ConversionOptions, 'convertedDir'>,
+): Promise<void> {
+  const folded = await withFactors(conversions, store);
+  const origin = await originOf(conversions);
+  const layoutWith = (crc32: string): ConvertedLayout => planFile(folded, originMetadata({ ...origin, crc32 }), file);
+  const { head, fileBytes, tasks } = layoutWith(UNKNOWN_CHECKSUM);
+  const total = tasks.reduce((sum, task) => sum + taskBytes(task), 0);
+  await requireSpace(dirname(file), fileBytes);
+  let loaded = 0;
+  const pending = await writePending(file, async (handle) => {
+    await wrapWriteErrors(file, handle.truncate(fileBytes));
+    await convertAll(tasks, handle.fd, {
+      threads: conversionThreads,
+      signal,
+      onConverted: (task) => {
+        loaded += taskBytes(task);
+        onProgress?.({ stage: 'convert', file: basename(file), loaded, total });
+      },
+    });
+    await writeAll(handle, layoutWith(await fileChecksum(handle, head.byteLength, fileBytes, file, signal)).head, file);
+    if ((await contentKey(conversions)) !== key)
+      throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', {
+        where: store.folder,
+        fix: 'Load it again',
+      });
+  });
+  try {
+    await pending.commit();
+  } catch (error) {
+    await pending.discard();
+    throw error;
+  }
+  await syncFolder(dirname(file));
+}
+
+/** Adds the factors of norm folds to the conversions. */
+async function withFactors(conversions: readonly Conversion[], store: WeightStore): Promise<Conversion[]> {
+  const byNorm = new Map<string, Promise<Float32Array | undefined>>();
+  const factorsOf = (fold: NormFold): Promise<Float32Array | undefined> => {
+    const factors = byNorm.get(fold.norm) ?? featureFactors(store, fold);
+    byNorm.set(fold.norm, factors);
+    return factors;
+  };
+  const result: Conversion[] = [];
+  for (const conversion of conversions) {
+    const { name, fold } = conversion;
+    const factors = fold && (await factorsOf(fold));
+    if (!fold || !factors) result.push(conversion);
+    else
+      result.push({
+        ...conversion,
+        factors: fold.layers.includes(name) ? factors : factors.map((factor) => 1 / factor),
+      });
+  }
+  return result;
+}

@@ -1,0 +1,79 @@
+import { defined, type StoredType } from '@blip2/interfaces';
+
+import { ELEMENT_BYTES } from '../safetensors/stored-type.ts';
+import { encodeHeader, sourceBytes, type TensorLayout } from '../safetensors/write-safetensors.ts';
+import type { ConversionTask } from './convert-rows.ts';
+import { blockLayout } from './quantize-rows.ts';
+import { blockSizeFor, type Conversion, scalesName, valuesName } from './weight-plan.ts';
+
+/** Plan of a converted file: length and header, size, and the tasks that write the tensors. */
+export interface ConvertedLayout {
+  readonly head: Uint8Array;
+  readonly fileBytes: number;
+  readonly tasks: readonly ConversionTask[];
+}
+
+/** Number of weights per task. A thread needs about five times as many bytes of memory. */
+const WEIGHTS_PER_TASK = 2 ** 22;
+
+/** Plans a file: places its tensors, wider elements first so that all are aligned, and splits the work into tasks. */
+export function planFile(
+  conversions: readonly Conversion[],
+  metadata: Readonly<Record<string, string>>,
+  file: string,
+): ConvertedLayout {
+  const tensors = conversions
+    .flatMap(outputTensors)
+    .toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+  const head = encodeHeader(tensors, metadata, file);
+  const offsets = new Map<string, number>();
+  let offset = head.byteLength;
+  for (const tensor of tensors) {
+    offsets.set(tensor.name, offset);
+    offset += sourceBytes(tensor);
+  }
+  const offsetOf = (name: string): number => offsets.get(name) ?? 0;
+  return { head, fileBytes: offset, tasks: conversions.flatMap((conversion) => tasksOf(conversion, offsetOf)) };
+}
+
+function outputTensors(conversion: Conversion): TensorLayout[] {
+  const { shape, precision } = conversion;
+  const [out = 0, inner = 0] = shape;
+  const tensor = (name: string, dtype: StoredType, dims: readonly number[]): TensorLayout => ({
+    name,
+    dtype,
+    shape: dims,
+  });
+  if (precision === 'fp32') return [tensor(valuesName(conversion), 'F32', shape)];
+  if (precision === 'int8')
+    return [tensor(valuesName(conversion), 'I8', [inner, out]), tensor(scalesName(conversion), 'F32', [out])];
+  const { blocks, bytesPerBlock } = blockLayout(precision === 'q4' ? 4 : 8, inner, blockSizeFor(inner));
+  return [
+    tensor(valuesName(conversion), 'U8', [out, blocks, bytesPerBlock]),
+    tensor(scalesName(conversion), 'F32', [out, blocks]),
+  ];
+}
+
+function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): ConversionTask[] {
+  const { name, source, precision, shape, factors } = conversion;
+  const weights = shape.reduce((product, axis) => product * axis, 1);
+  // A tensor that stays float32 is treated as one column.
+  const inner = precision === 'fp32' ? 1 : (shape[1] ?? 1);
+  const rows = weights / inner;
+  const step = Math.max(1, Math.floor(WEIGHTS_PER_TASK / inner));
+  const common = {
+    name,
+    precision,
+    inner,
+    rows,
+    file: source.file,
+    dtype: source.dtype,
+    sourceOffset: source.byteOffset,
+    valuesOffset: offsetOf(valuesName(conversion)),
+    scalesOffset: offsetOf(scalesName(conversion)),
+    ...defined({ factors }),
+  };
+  const tasks: ConversionTask[] = [];
+  for (let begin = 0; begin < rows; begin += step) tasks.push({ ...common, begin, end: Math.min(begin + step, rows) });
+  return tasks;
+}

@@ -1,0 +1,86 @@
+import { dirname } from 'node:path';
+
+import { fileState, FORMAT_VERSION, sourceFiles } from './content-key.ts';
+import type { Conversion } from './weight-plan.ts';
+
+/** Source of a converted file, stored in its metadata. */
+export interface ConvertedOrigin {
+  /** Folder of the largest source file. */
+  readonly source: string;
+  /** Source files with their states at conversion; empty in files of earlier versions. */
+  readonly sources: readonly SourceState[];
+  /** CRC-32 of all bytes after the header, as 8 hexadecimal digits. */
+  readonly crc32: string | undefined;
+  readonly formatVersion: number;
+}
+type SourceState = readonly [file: string, ...state: string[]];
+
+/**
+ * The origin of a new converted file, except its checksum.
+ * @throws Blip2Error `MISSING_FILE`
+ */
+export async function originOf(conversions: readonly Conversion[]): Promise<Omit<ConvertedOrigin, 'crc32'>> {
+  const bytes = new Map<string, number>();
+  for (const { source } of conversions) bytes.set(source.file, (bytes.get(source.file) ?? 0) + source.byteLength);
+  const [[largest] = ['']] = [...bytes].toSorted(([, a], [, b]) => b - a);
+  const sources = await Promise.all(
+    sourceFiles(conversions).map(async (file): Promise<SourceState> => [file, ...(await fileState(file))]),
+  );
+  return { source: dirname(largest), sources, formatVersion: FORMAT_VERSION };
+}
+
+/** Encodes an origin as metadata of a safetensors file, whose values are strings. */
+export function originMetadata({
+  source,
+  sources,
+  crc32 = '',
+  formatVersion,
+}: ConvertedOrigin): Record<string, string> {
+  return { format: 'blip2', source, sources: JSON.stringify(sources), crc32, formatVersion: String(formatVersion) };
+}
+
+/** Decodes the metadata of a converted file; `undefined` for other files. */
+export function readOrigin(metadata: ReadonlyMap<string, string>): ConvertedOrigin | undefined {
+  const source = metadata.get('source');
+  if (metadata.get('format') !== 'blip2' || source === undefined) return undefined;
+  const sources = parseSources(metadata.get('sources') ?? '[]');
+  const crc32 = metadata.get('crc32');
+  return (
+    sources && {
+      source,
+      sources,
+      crc32: crc32 !== undefined && /^[0-9a-f]{8}$/.test(crc32) ? crc32 : undefined,
+      formatVersion: Number(metadata.get('formatVersion') ?? 1),
+    }
+  );
+}
+
+function parseSources(text: string): SourceState[] | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return Array.isArray(parsed) && parsed.every(isSourceState) ? parsed : undefined;
+}
+
+function isSourceState(value: unknown): value is SourceState {
+  return Array.isArray(value) && value.length > 1 && value.every((each) => typeof each === 'string');
+}
+
+/**
+ * Whether a converted file is never used again: its format is outdated, or its source was deleted or changed. Small
+ * source files are recognized by content in any folder, so a missing one means nothing while another still exists.
+ */
+export async function isStale({ sources, formatVersion }: ConvertedOrigin): Promise<boolean> {
+  if (formatVersion !== FORMAT_VERSION) return true;
+  const states = await Promise.all(
+    sources.map(async ([file, ...then]) => {
+      const now = await fileState(file).catch(() => undefined);
+      if (now) return now.join('\0') === then.join('\0') ? 'same' : 'changed';
+      return then.length > 1 ? 'changed' : 'missing';
+    }),
+  );
+  return sources.length > 0 && (states.includes('changed') || !states.includes('same'));
+}

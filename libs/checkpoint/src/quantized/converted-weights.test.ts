@@ -1,0 +1,327 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, open, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+import type { Precision, QuantizedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { planOf } from '../fixtures/plans.ts';
+import { openCheckpoint } from '../model-folder/open-checkpoint.ts';
+import { saveCheckpoint, type SaveDtype } from '../model-folder/save-checkpoint.ts';
+import { randomTensorSource } from '../random/random-checkpoint.ts';
+import { readRawTensor, readTensor } from '../safetensors/read-tensor.ts';
+import { tensorSource } from '../safetensors/tensor-source.ts';
+import { defaultCacheFolder } from './cache-folder.ts';
+import { convertedWeights } from './converted-weights.ts';
+import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
+
+let folder = '';
+let convertedDir = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-convert-'));
+  convertedDir = join(folder, 'cache');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** More than one task of work, and more than a file that is recognized by content. */
+const LARGE = [2100, 2048] as const;
+
+async function model(
+  shape: readonly [number, number] = [24, 40],
+  dtype: SaveDtype = 'float32',
+  name = 'model',
+): Promise<WeightStore> {
+  const normal = { kind: 'normal', std: 0.02 } as const;
+  const sources = [
+    { name: 'fc.weight', shape, init: normal },
+    { name: 'fc.bias', shape: [shape[0]], init: normal },
+  ].map((tensor) => randomTensorSource(tensor, 7));
+  await saveCheckpoint(join(folder, name), sources, { dtype });
+  return openCheckpoint(join(folder, name));
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('it is missing');
+  return value;
+}
+
+async function quantized(
+  store: WeightStore,
+): Promise<{ readonly weight: QuantizedWeight; readonly values: Uint8Array; readonly scales: Float32Array }> {
+  const weight = required(store.quantized?.get('fc.weight'));
+  return { weight, values: await readRawTensor(weight.values), scales: (await readTensor(weight.scales)).data };
+}
+
+async function files(): Promise<string[]> {
+  return readdir(join(convertedDir, 'weights')).catch(() => []);
+}
+
+const weightOf = (store: WeightStore): StoredTensor => required(store.tensors.get('fc.weight'));
+
+function failure(code: string, words: RegExp): unknown {
+  return expect.objectContaining({ name: 'Blip2Error', code, message: expect.stringMatching(words) as string });
+}
+
+describe('what is written', () => {
+  test.each([
+    ['float32', [24, 40]],
+    ['float16', [24, 40]],
+    ['bfloat16', [24, 40]],
+    ['float32', LARGE],
+  ] as const)('%s %s as 8 bits: transposed, with a scale per output', async (dtype, shape) => {
+    const store = await model([shape[0], shape[1]], dtype);
+    const { weight, values, scales } = await quantized(
+      await convertedWeights(store, planOf(store, 'int8'), 'part', { convertedDir, conversionThreads: 2 }),
+    );
+    const expected = new Int8Array(shape[0] * shape[1]);
+    const expectedScales = new Float32Array(shape[0]);
+    quantizeColumns((await readTensor(weightOf(store))).data, shape[0], expected, expectedScales);
+    expect(weight).toMatchObject({
+      precision: 'int8',
+      shape: [...shape],
+      values: { dtype: 'I8', shape: [shape[1], shape[0]] },
+      scales: { dtype: 'F32', shape: [shape[0]] },
+    });
+    expect(Buffer.compare(values, new Uint8Array(expected.buffer))).toBe(0);
+    expect(scales).toEqual(expectedScales);
+  });
+
+  test.each([
+    ['q4', [24, 40], 32],
+    ['q8', [24, 40], 32],
+    ['q4', [8, 256], 128],
+    ['q4', LARGE, 128],
+    ['q8', LARGE, 128],
+  ] as const)('%s of %s: blocks of %d', async (precision, shape, blockSize) => {
+    const store = await model([shape[0], shape[1]]);
+    const { weight, values, scales } = await quantized(
+      await convertedWeights(store, planOf(store, precision), 'part', { convertedDir, conversionThreads: 3 }),
+    );
+    const layout = blockLayout(precision === 'q4' ? 4 : 8, shape[1], blockSize);
+    const expected = new Uint8Array(shape[0] * layout.blocks * layout.bytesPerBlock);
+    const expectedScales = new Float32Array(shape[0] * layout.blocks);
+    quantizeBlocks((await readTensor(weightOf(store))).data, shape[0], layout, expected, expectedScales);
+    expect(weight).toMatchObject({
+      precision,
+      blockSize,
+      values: { dtype: 'U8', shape: [shape[0], layout.blocks, layout.bytesPerBlock] },
+    });
+    expect(Buffer.compare(values, expected)).toBe(0);
+    expect(scales).toEqual(expectedScales);
+  });
+
+  test('everything else in float32, unchanged', async () => {
+    const store = await model([24, 40], 'float16');
+    const converted = await convertedWeights(store, planOf(store, 'fp32'), 'part', { convertedDir });
+    for (const name of ['fc.weight', 'fc.bias']) {
+      expect(converted.tensors.get(name)).toMatchObject({ dtype: 'F32' });
+      expect((await readTensor(required(converted.tensors.get(name)))).data).toEqual(
+        (await readTensor(required(store.tensors.get(name)))).data,
+      );
+    }
+    expect(converted.quantized?.size).toBe(0);
+  });
+});
+
+describe('the cache', () => {
+  async function convert(store: WeightStore, precision: Precision = 'q4'): Promise<number> {
+    let steps = 0;
+    await convertedWeights(store, planOf(store, precision), 'part', { convertedDir, onProgress: () => (steps += 1) });
+    return steps;
+  }
+
+  test.each([
+    ['small', [24, 40]],
+    ['large', LARGE],
+  ] as const)('a %s model is converted once', async (_, shape) => {
+    const store = await model([shape[0], shape[1]]);
+    expect(await convert(store)).toBeGreaterThan(0);
+    expect(await convert(await openCheckpoint(join(folder, 'model')))).toBe(0);
+    expect(await files()).toEqual([expect.stringMatching(/^part-[0-9a-f]{32}\.safetensors$/)]);
+  });
+
+  test('keeps one file per precision', async () => {
+    const store = await model();
+    for (const precision of ['q4', 'q8', 'int8', 'fp32'] as const)
+      expect(await convert(store, precision)).toBeGreaterThan(0);
+    expect(await files()).toHaveLength(4);
+  });
+
+  test.each([
+    ['small', [24, 40]],
+    ['large', LARGE],
+  ] as const)(
+    'never uses the old conversion of a %s model modified in place, even with the same size and time',
+    async (_, shape) => {
+      const store = await model([shape[0], shape[1]]);
+      await convert(store);
+      const { file, byteOffset } = weightOf(store);
+      const before = await stat(file);
+      const handle = await open(file, 'r+');
+      await handle.write(new Uint8Array(Float32Array.of(0.5).buffer), 0, 4, byteOffset);
+      await handle.close();
+      await utimes(file, before.atime, before.mtime);
+      expect((await stat(file)).size).toBe(before.size);
+      expect(await convert(await openCheckpoint(join(folder, 'model')))).toBeGreaterThan(0);
+    },
+  );
+
+  test('recognizes a copy of a small model by its content', async () => {
+    await convert(await model());
+    expect(await convert(await model([24, 40], 'float32', 'copy'))).toBe(0);
+  });
+
+  test('creates a truncated file again', async () => {
+    const store = await model();
+    await convert(store);
+    const [name = ''] = await files();
+    await truncate(join(convertedDir, 'weights', name), 200);
+    expect(await convert(store)).toBeGreaterThan(0);
+  });
+
+  test('converts once for concurrent callers in one process', async () => {
+    const store = await model([...LARGE]);
+    const steps = await Promise.all([convert(store), convert(store), convert(store)]);
+    expect(steps.filter((count) => count > 0)).toHaveLength(1);
+    expect(await files()).toHaveLength(1);
+  });
+
+  test('converts once for concurrent processes', async () => {
+    const store = await model([...LARGE]);
+    const root = fileURLToPath(new URL('../../../../', import.meta.url));
+    const script = fileURLToPath(new URL('../fixtures/convert-in-process.ts', import.meta.url));
+    const run = (): Promise<{ stdout: string }> =>
+      promisify(execFile)(process.execPath, [
+        '--import',
+        pathToFileURL(join(root, 'tools/testing/test-loader.mjs')).href,
+        script,
+        join(folder, 'model'),
+        convertedDir,
+      ]);
+    const results = await Promise.all([run(), run(), run()]);
+    // One process converts, the others wait.
+    expect(results.filter(({ stdout }) => Number(stdout) > 0)).toHaveLength(1);
+    expect(await files()).toHaveLength(1);
+    expect(await convert(store)).toBe(0);
+  });
+});
+
+describe('leaves nothing after', () => {
+  test.each([
+    ['small', [24, 40]],
+    ['large', LARGE],
+  ] as const)('an abort while a %s model is converted', async (_, shape) => {
+    const store = await model([shape[0], shape[1]]);
+    const aborter = new AbortController();
+    const onProgress = (): void => aborter.abort();
+    const converting = convertedWeights(store, planOf(store, 'q4'), 'part', {
+      convertedDir,
+      signal: aborter.signal,
+      onProgress,
+      conversionThreads: 2,
+    });
+    await expect(converting).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    expect(await files()).toEqual([]);
+  });
+
+  test('another caller that aborts, but completes the other conversion', async () => {
+    const store = await model([...LARGE]);
+    const aborter = new AbortController();
+    // Starts while the first converts, so that `onProgress` is always the first one's.
+    let other: ReturnType<typeof convertedWeights> | undefined;
+    const onProgress = (): void => {
+      other ??= convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
+      aborter.abort();
+    };
+    const aborted = convertedWeights(store, planOf(store, 'q4'), 'part', {
+      convertedDir,
+      signal: aborter.signal,
+      onProgress,
+    });
+    await expect(aborted).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    expect((await other)?.quantized?.size).toBe(1);
+    expect(await files()).toHaveLength(1);
+  });
+
+  test.each([
+    ['small', [24, 40]],
+    ['large', LARGE],
+  ] as const)('a weight of a %s model that is not a number', async (_, shape) => {
+    const data = new Float32Array(shape[0] * shape[1]);
+    data[shape[1] * 3] = NaN;
+    await saveCheckpoint(join(folder, 'bad'), [tensorSource('fc.weight', { type: 'float32', dims: [...shape], data })]);
+    const store = await openCheckpoint(join(folder, 'bad'));
+    await expect(
+      convertedWeights(store, planOf(store, 'int8'), 'part', { convertedDir, conversionThreads: 2 }),
+    ).rejects.toThrow(failure('INVALID_CHECKPOINT', /not a finite number.*fc\.weight/));
+    expect(await files()).toEqual([]);
+  });
+
+  test('a checkpoint that changes during the conversion', async () => {
+    const store = await model([...LARGE]);
+    const { file } = weightOf(store);
+    let touched: Promise<void> | undefined;
+    const onProgress = (): void => {
+      touched ??= utimes(file, new Date(), new Date());
+    };
+    await expect(convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir, onProgress })).rejects.toThrow(
+      failure('INVALID_CHECKPOINT', /changed while it was converted/),
+    );
+    await touched;
+    expect(await files()).toEqual([]);
+  });
+
+  test('a killed process: its files are deleted an hour later, but not files in progress', async () => {
+    await mkdir(join(convertedDir, 'weights'), { recursive: true });
+    for (const [name, age] of [
+      ['.old.safetensors.1.tmp', 7200],
+      ['.new.safetensors.2.tmp', 60],
+      ['kept.safetensors', 7200],
+    ] as const) {
+      const file = join(convertedDir, 'weights', name);
+      await writeFile(file, 'x');
+      const then = Date.now() / 1000 - age;
+      await utimes(file, then, then);
+    }
+    const store = await model();
+    await convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
+    expect((await files()).filter((name) => !name.startsWith('part-')).toSorted()).toEqual([
+      '.new.safetensors.2.tmp',
+      'kept.safetensors',
+    ]);
+  });
+
+  test('a tensor that is missing or has another shape', async () => {
+    const store = await model();
+    const plan = planOf(store, 'q4');
+    await expect(
+      convertedWeights(store, [...plan, { name: 'no.weight', shape: [1], precision: 'fp32' }], 'part', {
+        convertedDir,
+      }),
+    ).rejects.toThrow(failure('MISSING_WEIGHT', /no\.weight/));
+    await expect(
+      convertedWeights(store, [{ name: 'fc.weight', shape: [40, 24], precision: 'q4' }], 'part', { convertedDir }),
+    ).rejects.toThrow(failure('SHAPE_MISMATCH', /fc\.weight.*40, 24.*24, 40/));
+    expect(await files()).toEqual([]);
+  });
+
+  test('a write failure, and tells how to choose another cache', async () => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'file'), '');
+    const store = await model();
+    await expect(
+      convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir: join(folder, 'file') }),
+    ).rejects.toThrow(failure('WRITE_FAILED', /BLIP2_CACHE/));
+  });
+});
+
+describe('defaultCacheFolder', () => {
+  test('is BLIP2_CACHE, or a folder in the cache folder of the user', () => {
+    expect(defaultCacheFolder({ BLIP2_CACHE: '/data/blip2', XDG_CACHE_HOME: '/xdg' })).toBe('/data/blip2');
+    expect(defaultCacheFolder({ XDG_CACHE_HOME: '/xdg' })).toBe(join('/xdg', 'blip2'));
+    expect(defaultCacheFolder({ BLIP2_CACHE: '', XDG_CACHE_HOME: '' })).toMatch(/[\\/]\.cache[\\/]blip2$|[\\/]blip2$/);
+  });
+});

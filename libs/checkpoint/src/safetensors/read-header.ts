@@ -1,0 +1,87 @@
+import { type FileHandle, open } from 'node:fs/promises';
+
+import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, refuseLfsPointer } from '@blip2/files';
+import { Blip2Error } from '@blip2/interfaces';
+
+import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
+
+/**
+ * Opens a weight file, whose path has been checked.
+ * @throws Blip2Error `MISSING_FILE`
+ */
+export async function openForReading(file: string): Promise<FileHandle> {
+  return open(file, 'r').catch((cause: unknown) => {
+    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
+      where: file,
+      fix: 'Download or copy the file again, or check its permissions',
+      cause,
+    });
+  });
+}
+
+/**
+ * Fills `target` with the bytes at `position`.
+ * @throws Blip2Error `INVALID_CHECKPOINT` if the file ends too early.
+ */
+export async function readExactly(
+  handle: FileHandle,
+  target: Uint8Array,
+  position: number,
+  file: string,
+): Promise<void> {
+  for (let done = 0; done < target.byteLength;) {
+    const { bytesRead } = await handle.read(target, done, target.byteLength - done, position + done);
+    if (bytesRead === 0)
+      throw invalidFile(file, 'it is truncated', {
+        expected: `${position + target.byteLength} bytes`,
+        got: `${position + done}`,
+      });
+    done += bytesRead;
+  }
+}
+
+/**
+ * Reads and checks the header of a safetensors file, without its weights. `file` is a path with links resolved.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
+ */
+export async function readHeader(file: string): Promise<Header> {
+  const handle = await openForReading(file);
+  try {
+    const { size } = await handle.stat();
+    const length = await readHeaderLength(handle, file, size);
+    const bytes = new Uint8Array(length);
+    await readExactly(handle, bytes, LENGTH_BYTES, file);
+    return parseHeader(bytes, file, size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readHeaderLength(handle: FileHandle, file: string, size: number): Promise<number> {
+  if (size === 0) throw invalidFile(file, 'it is empty');
+  if (size < LENGTH_BYTES)
+    throw invalidFile(file, 'it is truncated', { expected: `at least ${LENGTH_BYTES} bytes`, got: `${size}` });
+  const bytes = new Uint8Array(LENGTH_BYTES);
+  await readExactly(handle, bytes, 0, file);
+  const length = new DataView(bytes.buffer).getBigUint64(0, true);
+  // The first characters of an LFS pointer, read as a length, are far above the limit.
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    await refusePointer(handle, file, size);
+    throw invalidFile(file, 'the header is too long', {
+      expected: `at most ${MAX_HEADER_BYTES} bytes`,
+      got: `${length}`,
+    });
+  }
+  if (length > BigInt(size - LENGTH_BYTES))
+    throw invalidFile(file, 'it is truncated: the header does not fit', {
+      expected: `${length} bytes of header`,
+      got: `${size - LENGTH_BYTES}`,
+    });
+  return Number(length);
+}
+
+async function refusePointer(handle: FileHandle, file: string, size: number): Promise<void> {
+  const start = new Uint8Array(Math.min(size, MAX_POINTER_BYTES));
+  await readExactly(handle, start, 0, file);
+  refuseLfsPointer(start, file, 'INVALID_CHECKPOINT');
+}

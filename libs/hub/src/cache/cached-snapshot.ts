@@ -1,0 +1,72 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { INDEX_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
+import { Blip2Error, defined } from '@blip2/interfaces';
+
+import { type DownloadScope, neededFiles, SMALL_FILES } from '../repository/needed-files.ts';
+import { repositoryFolder } from './repository-folder.ts';
+import { cachedCommit, fileSize, snapshotFolder } from './snapshot-files.ts';
+import { readTreeCache } from './tree-cache.ts';
+
+/**
+ * Finds the snapshot folder of a model whose needed files are all in the cache. Never uses the network.
+ * @throws Blip2Error `OFFLINE` if the model or a file is not in the cache.
+ */
+export async function cachedSnapshot(
+  cacheFolder: string,
+  id: string,
+  revision: string,
+  scope: DownloadScope,
+): Promise<string> {
+  const repository = repositoryFolder(cacheFolder, id);
+  const commit = await cachedCommit(repository, revision);
+  if (commit === undefined)
+    throw offlineError(id, 'The folder does not exist, and the model is not in the cache', cacheFolder);
+  const folder = snapshotFolder(repository, commit);
+  const tree = await readTreeCache(repository, commit);
+  const needed = tree ? neededFiles(tree, id, scope) : await essentialFiles(folder, scope);
+  const missing: string[] = [];
+  for (const { path, size } of needed) {
+    const found = await fileSize(join(folder, path));
+    if (found === undefined || (size !== undefined && found !== size)) missing.push(path);
+  }
+  if (missing.length === 0) return folder;
+  throw offlineError(
+    id,
+    'The model in the cache is not complete',
+    folder,
+    missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : ''),
+  );
+}
+
+/** The minimum files of a snapshot without a listing, which older Python clients do not write. */
+async function essentialFiles(
+  folder: string,
+  scope: DownloadScope,
+): Promise<readonly { readonly path: string; readonly size?: number }[]> {
+  const names = await readdir(folder).catch(() => []);
+  const files =
+    scope === 'model'
+      ? ['config.json', ...(await essentialWeights(folder, names))]
+      : names.some((name) => SMALL_FILES.processor.has(name))
+        ? []
+        : ['tokenizer.json'];
+  return files.map((path) => ({ path }));
+}
+
+async function essentialWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
+  if (!names.includes(SINGLE_FILE) && (await fileSize(join(folder, INDEX_FILE))) !== undefined)
+    return new Set((await readShardIndex(join(folder, INDEX_FILE))).values());
+  // Pickled weights are reported when the model is opened.
+  return names.some((name) => PICKLED_FILE.test(name)) ? [] : [SINGLE_FILE];
+}
+
+/** Creates the error for something that is not in the cache and cannot be downloaded. */
+export function offlineError(id: string, what: string, where: string = id, missing?: string): Blip2Error {
+  return new Blip2Error('OFFLINE', what, {
+    where,
+    fix: `Run blip2 download ${id} with network access, or load without localFilesOnly, --offline and HF_HUB_OFFLINE`,
+    ...defined({ got: missing === undefined ? undefined : `no ${missing}` }),
+  });
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { makeFolder, writePending } from '@blip2/files';
+import { defined } from '@blip2/interfaces';
+
+import { field, type RepositoryFile, stringOf } from '../repository/repository-files.ts';
+import type { RepositoryFolder } from './repository-folder.ts';
+
+/** Version of the listing format of `huggingface_hub` that is read and written. */
+const FORMAT_VERSION = 1;
+
+function treeFile({ root }: RepositoryFolder, commit: string): string {
+  return join(root, 'trees', `${commit}.json`);
+}
+
+/** The cached listing of a commit, written by this package or by Python; `undefined` if there is no usable one. */
+export async function readTreeCache(
+  folder: RepositoryFolder,
+  commit: string,
+): Promise<readonly RepositoryFile[] | undefined> {
+  try {
+    const json: unknown = JSON.parse(await readFile(treeFile(folder, commit), 'utf8'));
+    const files = field(json, 'files');
+    if (field(json, 'format_version') !== FORMAT_VERSION || typeof files !== 'object' || files === null)
+      return undefined;
+    const parsed = Object.entries(files).map(([path, entry]) => parseEntry(path, entry));
+    return parsed.every((file) => file !== undefined) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseEntry(path: string, entry: unknown): RepositoryFile | undefined {
+  const [blobId, sha256, xetHash] = [field(entry, 'blob_id'), field(entry, 'lfs_sha256'), field(entry, 'xet_hash')].map(
+    stringOf,
+  );
+  const size = field(entry, 'lfs_size') ?? field(entry, 'size');
+  if (
+    typeof size !== 'number' ||
+    !/^[0-9a-f]{40}$/.test(blobId ?? '') ||
+    (sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256))
+  )
+    return undefined;
+  return {
+    path,
+    size,
+    blobId: blobId ?? '',
+    ...defined({ sha256, xetHash }),
+  };
+}
+
+/**
+ * Stores the listing of a commit, which never changes, in the format of `huggingface_hub`. Failures are ignored: the
+ * cache works without it.
+ */
+export async function writeTreeCache(
+  folder: RepositoryFolder,
+  commit: string,
+  files: readonly RepositoryFile[],
+): Promise<void> {
+  const byPath = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const text = JSON.stringify(
+    { format_version: FORMAT_VERSION, files: Object.fromEntries(byPath.map((file) => [file.path, entryOf(file)])) },
+    null,
+    1,
+  );
+  try {
+    await makeFolder(join(folder.root, 'trees'));
+    const pending = await writePending(treeFile(folder, commit), async (handle) => handle.writeFile(text));
+    await pending.commit();
+  } catch {
+    // A read-only cache still works.
+  }
+}
+
+function entryOf({ size, blobId, sha256, xetHash }: RepositoryFile): Record<string, unknown> {
+  return {
+    size,
+    blob_id: blobId,
+    ...defined({ lfs_sha256: sha256, lfs_size: sha256 === undefined ? undefined : size, xet_hash: xetHash }),
+  };
+}
