@@ -45,10 +45,12 @@ export interface GraphPlan<S extends Signature> {
 }
 
 /**
- * Writes a graph: `body` receives the inputs that the signature declares and returns its outputs.
- * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one, or values do not fit an operator
- * or a weight;
- * `MISSING_WEIGHT` and `UNSUPPORTED_DTYPE` if the checkpoint lacks a tensor or stores it as integers.
+ * Builds a graph: `body` is called with the inputs that the signature declares and returns its outputs.
+ *
+ * @throws Blip2Error `SHAPE_MISMATCH` if an output has another type or shape than declared, or values do not fit an
+ * operator or a weight.
+ * @throws Blip2Error `MISSING_WEIGHT` if the checkpoint lacks a tensor.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE` if the checkpoint stores a weight as integers.
  */
 export function buildGraph<const S extends Signature>(
   { name, signature, weights, prefix = '' }: GraphPlan<S>,
@@ -66,7 +68,7 @@ export function buildGraph<const S extends Signature>(
   );
   for (const [key, spec] of Object.entries(signature.outputs))
     exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
-  finder.written?.(graph.nodes);
+  finder.onGraphBuilt?.(graph.nodes);
   const prepack = prepackOf(quantized);
   // The others are the runtime's to optimize: theirs are loaded in a moment, or kept as it has optimized them.
   const fused = prepack === 'afterFirstRun';

@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Attribute, attributeProto } from './attribute.ts';
 import { DATA_TYPE, type ElementType } from './element-type.ts';
 import { type NodeProto, NodeProtoSchema, type TensorProto, TensorProtoSchema } from './generated/onnx_pb.ts';
-import type { Value } from './value.ts';
+import type { Sign, Value } from './value.ts';
 
 /** Type and shape of a node's output, as the caller inferred it. */
 export interface OutputSpec<T extends ElementType = ElementType> {
@@ -49,8 +49,10 @@ export class Graph {
   #scope = '';
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
-  /** Data of constants that are others at 7 bits, by name. */
+  /** Data of constants that differ at 7 bits, by name. */
   readonly #atSevenBits = new Map<string, Uint8Array>();
+  readonly #signs = new Map<Value, Sign>();
+  readonly #results = new Map<string, Map<Value | string, unknown>>();
 
   /** Runs `body` with node names under `path`, the checkpoint path of the layer that it writes. */
   scope<R>(path: string, body: () => R): R {
@@ -84,6 +86,28 @@ export class Graph {
   declare<T extends ElementType>(value: Value<T>): Value<T> {
     this.declared.push(value);
     return value;
+  }
+
+  /** Records what is known of the sign of a value's elements and returns the value. */
+  markSign<V extends Value>(value: V, sign: Sign): V {
+    this.#signs.set(value, sign);
+    return value;
+  }
+
+  /** The recorded sign of a value, `'signed'` if there is none. */
+  signOf(value: Value): Sign {
+    return this.#signs.get(value) ?? 'signed';
+  }
+
+  /**
+   * Builds a result once per graph: later calls with the same `kind` and `key` return the first call's result. A kind
+   * belongs to one type of result.
+   */
+  once<R>(kind: string, key: Value | string, build: () => R): R {
+    const results = this.#results.get(kind) ?? new Map<Value | string, unknown>();
+    this.#results.set(kind, results);
+    if (!results.has(key)) results.set(key, build());
+    return results.get(key) as R;
   }
 
   /** Adds a node with several outputs of one type, in the operator's order. */

@@ -41,7 +41,7 @@ export function recordGraphs(
       linear.add(name);
       return undefined;
     },
-    written: (nodes) => void graphs.push(nodes),
+    onGraphBuilt: (nodes) => void graphs.push(nodes),
   });
   const folds = normFolds(graphs, (name) => linear.has(name)).filter(
     ({ norm, shift }) => recorded.has(norm) && (shift === undefined || recorded.has(shift)),

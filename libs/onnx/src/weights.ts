@@ -17,8 +17,8 @@ export interface WeightFinder {
   find(name: string, shape: readonly number[]): StoredTensor | undefined;
   /** The integer form of the matrix of a linear layer, where it is held so. */
   findQuantized?(name: string, shape: readonly number[]): QuantizedWeight | undefined;
-  /** Hears of each graph that is written, for those who look on. */
-  written?(nodes: readonly NodeProto[]): void;
+  /** Called with the nodes of each graph once it is complete. */
+  onGraphBuilt?(nodes: readonly NodeProto[]): void;
 }
 
 export function storeFinder({ folder, packedFolder, tensors, quantized }: WeightStore): WeightFinder {

@@ -1,12 +1,6 @@
 import type { ActivationBits } from '@blip2/interfaces';
 
-import type { Value } from '../value.ts';
-
-/**
- * What is known of the numbers that a layer gives: none is below zero, or those that are lie close to it, as after
- * GELU.
- */
-export type Sign = 'signed' | 'mostlyPositive' | 'nonNegative';
+import type { Sign } from '../value.ts';
 
 /**
  * How a row of activations is rounded to unsigned bytes: which one stands for zero, and how many steps there are above
@@ -28,16 +22,3 @@ export const ACTIVATION_GRIDS: Readonly<Record<Sign, Readonly<Record<ActivationB
   mostlyPositive: { 8: { zero: 32, above: 223, below: 32 }, 7: { zero: 16, above: 111, below: 16 } },
   nonNegative: { 8: { zero: 0, above: 255 }, 7: { zero: 0, above: 127 } },
 };
-
-/** Values belong to one graph, so this does not mix graphs. */
-const signs = new WeakMap<Value, Sign>();
-
-/** The value itself, known from now on to be so. */
-export function markSign<V extends Value>(value: V, sign: Sign): V {
-  signs.set(value, sign);
-  return value;
-}
-
-export function signOf(value: Value): Sign {
-  return signs.get(value) ?? 'signed';
-}

@@ -3,9 +3,9 @@ import { Blip2Error } from '@blip2/interfaces';
 import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
 import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import { mul } from '../ops/elementwise.ts';
-import type { Value } from '../value.ts';
+import type { Sign, Value } from '../value.ts';
 import type { QuantizedValue } from '../weights.ts';
-import { ACTIVATION_GRIDS, type Sign, signOf } from './activation-grid.ts';
+import { ACTIVATION_GRIDS } from './activation-grid.ts';
 
 type F32 = Value<'float32'>;
 type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
@@ -27,16 +27,6 @@ const INTEGER_ACCURACY = 4;
 export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
   const { bytes, scales, zero } = quantizedRows(g, x);
   return mul(g, integerProduct(g, bytes, zero, weight), scales);
-}
-
-/** The same with one scale for all of `x`. No layer uses it: it is what `rowwiseProduct` is compared with. */
-export function tensorwiseProduct(g: Graph, x: F32, { values, scales }: ColumnQuantized): F32 {
-  return g.node(
-    'DynamicQuantizeMatMul',
-    [x, values, scales],
-    productOutput(x, axisAt(values.axes, 1, 'DynamicQuantizeMatMul')),
-    { domain: RUNTIME_DOMAIN },
-  );
 }
 
 /**
@@ -69,12 +59,12 @@ interface QuantizedRows {
   readonly zero: Value<'uint8'>;
 }
 
-/** Several layers often read the same states. Values belong to one graph, so this does not mix graphs. */
-const rowsOf = new WeakMap<Value, QuantizedRows>();
-
+/** Rows of activations as bytes, computed once: several layers often take the same hidden states (Q, K and V). */
 function quantizedRows(g: Graph, x: F32): QuantizedRows {
-  const known = rowsOf.get(x);
-  if (known) return known;
+  return g.once('quantized rows', x, () => quantizeActivations(g, x));
+}
+
+function quantizeActivations(g: Graph, x: F32): QuantizedRows {
   const perRow = [...x.axes.slice(0, -1), 1];
   const reduce = (operator: 'ReduceMax' | 'ReduceMin'): F32 =>
     g.node(
@@ -83,7 +73,7 @@ function quantizedRows(g: Graph, x: F32): QuantizedRows {
       { type: 'float32', axes: perRow },
       { attributes: { keepdims: { int: 1 } } },
     );
-  const sign = signOf(x);
+  const sign = g.signOf(x);
   const { 8: eight, 7: seven } = ACTIVATION_GRIDS[sign];
   const needed = (bound: F32, steps: number, atSevenBits: number): F32 =>
     mul(g, bound, g.numberByBits('float32', [], { 8: 1 / steps, 7: 1 / atSevenBits }));
@@ -95,9 +85,7 @@ function quantizedRows(g: Graph, x: F32): QuantizedRows {
     g.constant('float32', [], [MIN_SCALE]),
   ];
   const scales: F32 = g.node('Max', bounds, { type: 'float32', axes: perRow });
-  const rows = { bytes: quantizeRows(g, x, scales, zeroOf(g, sign, [1])), scales, zero: zeroOf(g, sign, []) };
-  rowsOf.set(x, rows);
-  return rows;
+  return { bytes: quantizeRows(g, x, scales, zeroOf(g, sign, [1])), scales, zero: zeroOf(g, sign, []) };
 }
 
 function zeroOf(g: Graph, sign: Sign, dims: readonly [] | readonly [1]): Value<'uint8'> {
@@ -114,7 +102,8 @@ function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Valu
     type: 'float32',
     axes: ['rows'],
   });
-  const zeros = sharedByShape(g, `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> =>
+  // The name of an axis stands for one length, so values of equal axes share what depends on the shape alone.
+  const zeros = g.once('zero points', `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> =>
     g.node('Expand', [zero, shapeOf(g, flatScales)], { type: 'uint8', axes: ['rows'] }),
   );
   const bytes: Value<'uint8'> = g.node(
@@ -135,22 +124,11 @@ function sameShape(g: Graph, x: Value): Value<'int64'> {
       [x.axes.length],
       x.axes.map((axis) => (typeof axis === 'number' ? axis : -1)),
     );
-  return sharedByShape(g, formatAxes(x.axes), () => shapeOf(g, x));
+  return g.once('shape', formatAxes(x.axes), () => shapeOf(g, x));
 }
 
 function shapeOf(g: Graph, x: Value): Value<'int64'> {
   return g.node('Shape', [x], { type: 'int64', axes: [x.axes.length] });
-}
-
-/** What depends on a shape alone, once per graph: the name of an axis stands for one number. */
-const byShape = new WeakMap<Graph, Map<string, Value>>();
-
-function sharedByShape<V extends Value>(g: Graph, key: string, make: () => V): V {
-  const known = byShape.get(g) ?? new Map<string, Value>();
-  byShape.set(g, known);
-  const value = known.get(key) ?? make();
-  known.set(key, value);
-  return value as V;
 }
 
 /** Bytes times signed bytes, times the scales of the outputs. */

@@ -2,16 +2,20 @@ import { readFileSync } from 'node:fs';
 
 import { activations } from '@blip2/config';
 import { f32 } from '@blip2/interfaces';
-import { activation, buildGraph, layeredSpecs, layeredTensors, layeredValues, recordWeights } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
 import { describe, expect, test } from 'vitest';
+
+import { buildGraph } from '../build-graph.ts';
+import { layeredSpecs, layeredTensors, layeredValues } from '../layered.ts';
+import { recordWeights } from '../record-weights.ts';
+import { activation } from './activation.ts';
 
 interface Recorded {
   readonly inputs: readonly number[];
   readonly outputs: Readonly<Record<string, readonly number[]>>;
 }
 
-const recorded = JSON.parse(readFileSync(new URL('../fixtures/activations.json', import.meta.url), 'utf8')) as Recorded;
+const recorded = JSON.parse(readFileSync(new URL('./fixtures/activations.json', import.meta.url), 'utf8')) as Recorded;
 const specs = layeredSpecs('y', activations.length, f32(1, recorded.inputs.length));
 const signature = { inputs: { x: f32(1, recorded.inputs.length) }, outputs: specs };
 const unweighted = { has: () => false, find: () => undefined };
