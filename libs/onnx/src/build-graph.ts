@@ -23,11 +23,11 @@ import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
 import { type QuantizedValue, storeFinder, type WeightFinder, Weights } from './weights.ts';
 
-/** Version of the standard operators (`Gelu`, `LayerNormalization`, `Resize` with its present meaning). */
+/** Version of the standard operators; the first in which `Gelu`, `LayerNormalization` and `Resize` are as used here. */
 const OPSET = 21n;
 const IR_VERSION = 10n;
 
-/** A model together with the names of the checkpoint tensors that it reads. */
+/** A model with the names of the checkpoint tensors that it uses. */
 export interface WrittenModel<S extends Signature = Signature> extends OnnxModel<S> {
   readonly weightNames: readonly string[];
 }
@@ -39,8 +39,8 @@ export type GraphOutputs<S extends Signature> = { readonly [K in keyof S['output
 export interface GraphPlan<S extends Signature> {
   readonly name: string;
   readonly signature: S;
-  /** Where weights are found, and the path under which this graph's begin (`'vision_model'`, or `''`). */
   readonly weights: WeightStore | WeightFinder;
+  /** Checkpoint path of this graph's weights, such as `'vision_model'`. Default `''`. */
   readonly prefix?: string;
 }
 
@@ -70,7 +70,7 @@ export function buildGraph<const S extends Signature>(
     exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
   finder.onGraphBuilt?.(graph.nodes);
   const prepack = prepackOf(quantized);
-  // The others are the runtime's to optimize: theirs are loaded in a moment, or kept as it has optimized them.
+  // Leave other graphs to the optimizer of onnxruntime: they load quickly, or are cached in optimized form.
   const fused = prepack === 'afterFirstRun';
   const nodes = fused ? fuseBiasGelu(graph) : graph.nodes;
   return {
@@ -90,7 +90,7 @@ function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): OnnxModel['p
   return [...quantized.values()].every(({ precision }) => precision === 'int8') ? 'afterFirstRun' : 'onLoad';
 }
 
-/** Names an output, after checking that it is what was declared. */
+/** Names an output after comparing it with its declaration. */
 function exposeOutput(
   graph: Graph,
   where: string,
@@ -98,9 +98,9 @@ function exposeOutput(
   { type, axes }: TensorSpec,
   value: Value | undefined,
 ): void {
-  if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph does not compute this output', { where });
+  if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph must compute every declared output', { where });
   if (value.type !== type || !sameAxes(value.axes, axes)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The graph computes another tensor than it declares', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The output must have its declared type and shape', {
       where,
       expected: `${type} ${formatAxes(axes)}`,
       got: `${value.type} ${formatAxes(value.axes)}`,

@@ -143,7 +143,7 @@ describe('a graph over integers', () => {
     expect(build(storeOf(tied)).prepack).toBeUndefined();
   });
 
-  test('is written in the form that the runtime would give it where all of them are bytes, and left to the runtime elsewhere', () => {
+  test('is built in optimized form if all weights are int8, and left to the optimizer otherwise', () => {
     const bytesAlone = {
       ...store,
       quantized: new Map([...(store.quantized ?? [])].filter(([, { precision }]) => precision === 'int8')),
@@ -208,19 +208,19 @@ describe('a graph over integers', () => {
 });
 
 describe('precisions', () => {
-  test('presets: 8 bits for many rows and 4 for few, or 4 throughout', () => {
-    expect(partPrecisions()).toEqual({ many: 'fp32', few: 'fp32' });
-    expect(partPrecisions('fast')).toEqual({ many: 'int8', few: 'q4' });
-    expect(partPrecisions('small')).toEqual({ many: 'q4', few: 'q4' });
-    expect(partPrecisions('q8')).toEqual({ many: 'q8', few: 'q8' });
+  test('presets: 8 bits for prefill and 4 for decoding, or 4 throughout', () => {
+    expect(partPrecisions()).toEqual({ prefill: 'fp32', decode: 'fp32' });
+    expect(partPrecisions('fast')).toEqual({ prefill: 'int8', decode: 'q4' });
+    expect(partPrecisions('small')).toEqual({ prefill: 'q4', decode: 'q4' });
+    expect(partPrecisions('q8')).toEqual({ prefill: 'q8', decode: 'q8' });
   });
 
   test.each([
     ['fp16', /use fast/],
     ['int4', /Use q4/],
-    ['toString', /Use one of fp32/],
-    ['', /Use one of/],
-  ])('refuses %j with what to use', (name, words) => {
+    ['toString', /one of fp32/],
+    ['', /one of fp32/],
+  ])('rejects %j with advice', (name, words) => {
     expect(() => expectPrecision(name)).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_DTYPE', message: expect.stringMatching(words) as string }),
     );

@@ -21,7 +21,7 @@ const signature = { inputs: { x: f32(1, recorded.inputs.length) }, outputs: spec
 const unweighted = { has: () => false, find: () => undefined };
 
 describe('activations', () => {
-  test('of every name that a configuration may have are what the reference computes', async () => {
+  test('match Hugging Face Transformers for every name that a configuration may contain', async () => {
     const graph = buildGraph({ name: 'activations', signature, weights: unweighted }, (g, { x }) =>
       layeredValues(
         'y',
@@ -45,7 +45,7 @@ describe('activations', () => {
     }
   });
 
-  test('of other names are refused, with the list of those that there are', () => {
+  test('of unknown names are rejected with a list of all names', () => {
     const write = (name: string) => (): unknown =>
       buildGraph(
         { name, signature: { inputs: { x: f32(1) }, outputs: { y: f32(1) } }, weights: unweighted },
@@ -59,7 +59,7 @@ describe('activations', () => {
       }
       return 'accepted';
     };
-    const listed = /expected (.*), got toString/.exec(refusal('toString'))?.[1]?.split(', ');
+    const listed = /must be one of (.*), got "toString"/.exec(refusal('toString'))?.[1]?.split(', ');
     expect(listed?.toSorted()).toEqual(activations.toSorted());
     expect(write('gelu_like')).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });

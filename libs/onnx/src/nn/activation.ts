@@ -1,4 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import type { Graph } from '../graph.ts';
 import { add, binary, mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
@@ -31,12 +31,13 @@ const clip =
     });
 
 /**
- * Where the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3; the reference's digits).
+ * Parameters at which the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3), with the
+ * digits of Hugging Face Transformers.
  */
 const LAPLACE_MEAN = 0.707107;
 const LAPLACE_DEVIATION = 0.282095;
 
-/** Layers by the names that `hidden_act` and its kin use (`ACT2FN` of the reference). */
+/** Layers by the names that `hidden_act` and similar settings use (`ACT2FN` of Hugging Face Transformers). */
 const LAYERS: Readonly<Record<string, Layer>> = {
   gelu,
   gelu_python: gelu,
@@ -75,13 +76,13 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   linear: (_, x) => x,
 };
 
-/** Applies the activation that a configuration names. */
+/**
+ * Applies an activation by the name that a configuration gives it (`hidden_act`).
+ *
+ * @throws Blip2Error `INVALID_CONFIG` for an unknown name.
+ */
 export function activation(g: Graph, x: Value<'float32'>, name: string): Value<'float32'> {
   const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
-  if (!layer)
-    throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', {
-      expected: Object.keys(LAYERS).join(', '),
-      got: name,
-    });
+  if (!layer) throw mustBe('activation', `one of ${Object.keys(LAYERS).join(', ')}`, name, { code: 'INVALID_CONFIG' });
   return layer(g, x);
 }

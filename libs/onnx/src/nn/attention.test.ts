@@ -101,7 +101,7 @@ describe('attention', () => {
         plain(variant).context,
       );
     });
-    test('gives the maps', async () => {
+    test('returns the attention maps', async () => {
       const total = keys + (variant.past ? past : 0);
       expectClose(
         await runGraph({ inputs, output: [batch, heads, queries, total], body: body(variant, 'probabilities', true) }),
@@ -110,7 +110,7 @@ describe('attention', () => {
     });
   });
 
-  test('does not give maps that were not asked for', () => {
+  test('returns no attention maps unless requested', () => {
     expect(() =>
       buildGraph(
         {
@@ -128,7 +128,7 @@ describe('attention', () => {
     ).not.toThrow();
   });
 
-  test('refuses a width that the heads do not share', () => {
+  test('rejects a width that is not divisible among the heads', () => {
     const write = (numHeads: number, width: number) => (): unknown =>
       buildGraph(
         {

@@ -6,7 +6,7 @@ import { embedding } from './embedding.ts';
 
 describe('embedding', () => {
   const table = random(5, 3);
-  test.each(['F32', 'F16'] as const)('picks rows of a table stored as %s', async (dtype) => {
+  test.each(['F32', 'F16'] as const)('picks rows of an embedding stored as %s', async (dtype) => {
     const y = await runGraph({
       inputs: { ids: ids([2, 2], [4, 0, 0, 2]) },
       weights: { 't.weight': table },

@@ -6,7 +6,7 @@ import { layerNorm } from './layer-norm.ts';
 describe('layerNorm', () => {
   const x = random(2, 3, 6);
   const weights = { 'norm.weight': random(6), 'norm.bias': random(6) };
-  // Large enough to see where it stands in the formula.
+  // Large enough to show where it enters the formula.
   const epsilon = 0.25;
   const plain = (affine: boolean): number[] =>
     Array.from({ length: 6 }, (_, row) => x.data.subarray(row * 6, row * 6 + 6)).flatMap((values) => {

@@ -23,7 +23,7 @@ describe('linear', () => {
     expectClose(y, plain(true));
   });
 
-  test('does without a bias', async () => {
+  test('works without a bias', async () => {
     const y = await runGraph({
       inputs: { x },
       weights,

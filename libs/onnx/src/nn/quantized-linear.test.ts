@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Shapes of full-size and tiny checkpoints, and none that any kernel likes. */
+/** Shapes of full-size and tiny checkpoints, and some that suit no kernel. */
 const SHAPES: readonly Shape[] = [
   [96, 128],
   [130, 256],
@@ -40,8 +40,8 @@ const SHAPES: readonly Shape[] = [
   [33, 160],
 ];
 
-describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positions) => {
-  // With 8 bits, and larger weights, sums of two products would overflow where the processor lacks VNNI.
+describe.each([1, 3, 17])('a quantized linear layer, %d positions', (positions) => {
+  // With 8 bits and larger weights, sums of two products would overflow on processors without VNNI.
   test.each(
     SHAPES.flatMap(
       (shape) =>
@@ -51,13 +51,13 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
         ] as const,
     ),
   )(
-    'multiplies signed bytes by rows of activations in %d bits, %d steps to either side; weights up to %d, [%d, %d]',
+    'multiplies signed bytes by rows of activations in %d bits, %d steps on either side; weights up to %d, [%d, %d]',
     async (activationBits, steps, largest, out, inner) => {
       const shape: Shape = [out, inner];
       const layer = await columns(folder, shape, largest);
       const x = noise(positions * shape[1], 8);
       const y = await run(layer, x, shape, { activationBits });
-      // The kernel rounds half to even; only numbers halfway may go elsewhere.
+      // The kernel rounds half to even, so only ties may be rounded differently.
       expect(relativeError(y, product(rounded(x, shape[1], shape[1], steps), layer.weight, shape))).toBeLessThan(1e-5);
       expect(relativeError(y, product(x, layer.weight, shape))).toBeLessThan(1.3 / steps);
     },
@@ -77,7 +77,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
       const given = x.map((value) => (after === 'relu' ? Math.max(value, 0) : gelu(value)));
       const y = await run(layer, x, shape, { activationBits, after });
       const byRows = rounded(given, shape[1], shape[1], steps);
-      // The runtime's error function is an approximation, so a number near halfway may go elsewhere: by one step.
+      // onnxruntime approximates the error function, so a number close to a tie may be off by one step.
       expect(relativeError(y, product(byRows, layer.weight, shape))).toBeLessThan(
         after === 'relu' ? 1e-5 : 0.3 / steps,
       );
@@ -85,7 +85,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
     },
   );
 
-  test.each(['linear', 'relu'])('adds up the largest numbers of all without overflow, after %s', async (after) => {
+  test.each(['linear', 'relu'])('sums the largest products without overflow, after %s', async (after) => {
     const shape: Shape = [40, 1024];
     const x = new Float32Array(positions * shape[1]).fill(1);
     for (const sign of [1, -1]) {
@@ -126,7 +126,7 @@ describe.each([1, 3, 17])('a linear layer over integers, %d positions', (positio
   });
 });
 
-test('a row of zeros gives the bias, and others keep their scale', async () => {
+test('a row of zeros returns the bias, and other rows keep their scale', async () => {
   const layer = await columns(folder, [8, 16]);
   const x = new Float32Array(32);
   x.set(noise(16), 16);
@@ -137,12 +137,12 @@ test('a row of zeros gives the bias, and others keep their scale', async () => {
 
 describe('outliers', () => {
   const shape: Shape = [64, 256];
-  /** 20 positions, of which `large` are a hundred times as large, or these features of every position. */
+  /** 20 positions; the given positions, and the given features of every position, are a hundred times as large. */
   const planted = (positions: readonly number[], features: readonly number[]): Float32Array =>
     noise(20 * 256, 9).map(
       (value, i) => value * (positions.includes(Math.floor(i / 256)) || features.includes(i % 256) ? 100 : 1),
     );
-  /** The largest error of a position, of the size of its own result. */
+  /** The largest relative error of a position. */
   const worstPosition = (y: Float32Array, exact: readonly number[]): number =>
     Math.max(
       ...Array.from({ length: 20 }, (_, position) =>
@@ -154,7 +154,7 @@ describe('outliers', () => {
     const signature = { inputs: { x: f32('positions', 256) }, outputs: { y: f32('positions', 64) } } as const;
     const model = buildGraph({ name: 'tensorwise', signature, weights: store }, (g, inputs, root) => {
       const weight = root.at('fc').getQuantized('weight', shape);
-      if (weight?.precision !== 'int8') throw new TypeError('it is not in 8 bits');
+      if (weight?.precision !== 'int8') throw new TypeError('the weight is not in 8 bits');
       return { y: tensorwiseProduct(g, inputs.x, weight) };
     });
     await using session = await createSession(model, { threads: 1 });
@@ -162,7 +162,7 @@ describe('outliers', () => {
     return y.data.map((value, i) => value + (noise(64, 5)[i % 64] ?? 0));
   }
 
-  test('of one position cost the others nothing with a scale per row; with one scale per tensor they ruin them', async () => {
+  test('of one position ruin the others with one scale per tensor, but not with one per row', async () => {
     const layer = await columns(folder, shape);
     const x = planted([0], []);
     const exact = product(x, layer.weight, shape);
@@ -170,9 +170,9 @@ describe('outliers', () => {
     expect(worstPosition(await tensorwise(layer, x), exact)).toBeGreaterThan(0.3);
   });
 
-  test('of two features take the bits of the others in their row, but blocks confine them', async () => {
+  test('of two features cost the other features of a row precision, except with blocks', async () => {
     const x = planted([], [5, 77]);
-    // What the other features contribute, without the bias.
+    // Contribution of the other features, without the bias.
     const loss = async (layer: Case): Promise<number> => {
       const share = product(
         x,

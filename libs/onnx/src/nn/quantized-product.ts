@@ -11,18 +11,18 @@ type F32 = Value<'float32'>;
 type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
 type BlockQuantized = Exclude<QuantizedValue, ColumnQuantized>;
 
-/** A row of zeros needs some scale: the smallest that is no denormal number after it has been inverted. */
+/** Scale of a row of zeros, chosen so that its inverse is not a denormal number. */
 const MIN_SCALE = 1e-30;
 /**
- * Computes in 8-bit integers, blocks of activations included; other levels of `MatMulNBits` widen the weights first,
- * which is many times slower.
+ * Level at which `MatMulNBits` quantizes blocks of activations too and computes in 8-bit integers. Other levels widen
+ * the weights first, which is many times slower.
  */
 const INTEGER_ACCURACY = 4;
 
 /**
- * `x · Wᵀ` with both in 8 bits, one scale per row of `x` and per output. A single scale for all of `x` costs less, but
- * then the few features of a language model
- * that are a hundred times as large as the others leave these no bits (arXiv 2208.07339).
+ * `x · Wᵀ` in 8-bit integers, with one scale per row of `x` and one per output. A single scale for all of `x` would be
+ * cheaper, but the outlier features of language models, a hundred times as large as others, would take all its bits
+ * (arXiv 2208.07339).
  */
 export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
   const { bytes, scales, zero } = quantizedRows(g, x);
@@ -30,8 +30,8 @@ export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
 }
 
 /**
- * `x · Wᵀ` over blocks of 4 or 8 bits with a scale each; the activations are quantised by blocks as well. Any `in` will
- * do: the kernel knows that the last block may be shorter.
+ * `x · Wᵀ` over blocks of 4-bit or 8-bit weights with one scale each. The kernel quantizes activations in blocks too.
+ * `in` may be any length: the last block may be shorter.
  */
 export function blockProduct(
   g: Graph,
@@ -51,11 +51,11 @@ export function blockProduct(
 }
 
 interface QuantizedRows {
-  /** The shape of `x`. */
+  /** Same shape as `x`. */
   readonly bytes: Value<'uint8'>;
   /** `[…, 1]`. */
   readonly scales: F32;
-  /** The byte that stands for zero. */
+  /** Zero point. */
   readonly zero: Value<'uint8'>;
 }
 
@@ -75,12 +75,12 @@ function quantizeActivations(g: Graph, x: F32): QuantizedRows {
     );
   const sign = g.signOf(x);
   const { 8: eight, 7: seven } = ACTIVATION_GRIDS[sign];
-  const needed = (bound: F32, steps: number, atSevenBits: number): F32 =>
+  const scaleFor = (bound: F32, steps: number, atSevenBits: number): F32 =>
     mul(g, bound, g.numberByBits('float32', [], { 8: 1 / steps, 7: 1 / atSevenBits }));
   const bounds = [
-    needed(reduce('ReduceMax'), eight.above, seven.above),
+    scaleFor(reduce('ReduceMax'), eight.above, seven.above),
     ...(eight.below !== undefined && seven.below !== undefined
-      ? [needed(reduce('ReduceMin'), -eight.below, -seven.below)]
+      ? [scaleFor(reduce('ReduceMin'), -eight.below, -seven.below)]
       : []),
     g.constant('float32', [], [MIN_SCALE]),
   ];
@@ -93,7 +93,7 @@ function zeroOf(g: Graph, sign: Sign, dims: readonly [] | readonly [1]): Value<'
   return g.numberByBits('uint8', dims, { 8: eight.zero, 7: seven.zero });
 }
 
-/** `QuantizeLinear` takes one scale per row of a matrix, so `x` is one meanwhile. */
+/** `QuantizeLinear` takes one scale per row of a matrix only, so `x` is flattened to one for it. */
 function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Value<'uint8'> {
   const features = fixedAxis(x.axes, -1, 'QuantizeLinear');
   const matrix = { axes: ['rows', features] };
@@ -115,7 +115,7 @@ function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Valu
   return g.declare(g.node('Reshape', [bytes, sameShape(g, x)], { type: 'uint8', axes: x.axes }));
 }
 
-/** For `Reshape`: the shape of `x`, as a constant where the runtime can find out the one axis that is not known. */
+/** The shape of `x` for `Reshape`: a constant if at most one axis is unknown, which onnxruntime then infers. */
 function sameShape(g: Graph, x: Value): Value<'int64'> {
   const unknown = x.axes.filter((axis) => typeof axis !== 'number').length;
   if (unknown <= 1)
@@ -131,7 +131,7 @@ function shapeOf(g: Graph, x: Value): Value<'int64'> {
   return g.node('Shape', [x], { type: 'int64', axes: [x.axes.length] });
 }
 
-/** Bytes times signed bytes, times the scales of the outputs. */
+/** Product of unsigned and signed bytes, multiplied by the scale of each output. */
 function integerProduct(
   g: Graph,
   bytes: Value<'uint8'>,
@@ -152,7 +152,7 @@ function productOutput(
 }
 
 function mismatch(where: string, inner: number | string, { axes }: Value): Blip2Error {
-  return new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', {
+  return new Blip2Error('SHAPE_MISMATCH', 'The inner axes of a product must match', {
     where,
     expected: `[…, ${inner}]`,
     got: formatAxes(axes),

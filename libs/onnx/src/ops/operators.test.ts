@@ -13,7 +13,7 @@ import { concat, expandBatch, reshape, slice, splitLast, transpose } from './sha
 import { softmax } from './softmax.ts';
 
 describe('patchConv', () => {
-  test('makes one vector per whole patch', async () => {
+  test('returns one vector per whole patch', async () => {
     const [size, channels, out] = [2, 3, 4];
     const x = random(2, channels, 5, 4);
     const weights = { weight: random(out, channels, size, size), bias: random(out) };
