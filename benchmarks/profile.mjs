@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { Blip2 } from '@blip2/blip2';
+import { defaultThreads } from '@blip2/runtime';
 
 import { checkpointFolder } from './checkpoint-folder.mjs';
 import { machine, versions } from './machine.mjs';
@@ -77,6 +78,7 @@ try {
 /** Captions with sessions that keep the runtime's profile. */
 async function profiledCaptions() {
   const sessions = [];
+  const threads = await defaultThreads({ weightBytes: () => Infinity });
   const createSession = async (model, { threads } = {}) => {
     const session = await ort.InferenceSession.create(model.serialize(), {
       executionMode: 'sequential',
@@ -109,6 +111,7 @@ async function profiledCaptions() {
   const blip2 = await Blip2.fromPretrained(checkpointFolder(options.shape, options.checkpoint), {
     dtype: options.dtype,
     createSession,
+    ...(threads !== undefined && { threads }),
   });
   for (let run = 0; run < Number(options.runs); run++)
     await blip2.caption(options.image, { minNewTokens: 10, maxNewTokens: 10 });
