@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { firstThenLater, type Stages } from './first-then-later.ts';
 import type { RecordedRun, RunnableSession } from './recorded-run.ts';
 

@@ -1,4 +1,4 @@
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { type RecordedRun, recordedRun, type RunnableSession } from './recorded-run.ts';
 
 export interface Stages {

@@ -10,8 +10,8 @@ import { join } from 'node:path';
 
 import type { OnnxModel } from '@blip2/interfaces';
 
-import { processorFlags } from '../processor-features.ts';
-import { runtimeVersion } from '../runtime-version.ts';
+import { processorFlags } from '../onnxruntime/processor-features.ts';
+import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import { externalBytes } from './external-data.ts';
 
 /** A graph with prepacked weights, as onnxruntime saved it. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { f32, type OnnxModel } from '@blip2/interfaces';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { type PrepackedFiles, prepackedFiles } from './prepacked-files.ts';
 import { openPrepacked } from './prepacked-session.ts';
 import type { RunnableSession } from './recorded-run.ts';

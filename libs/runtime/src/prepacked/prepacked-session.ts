@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import type { OnnxModel } from '@blip2/interfaces';
 
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { alignPrepacked } from './align-prepacked.ts';
 import { firstThenLater } from './first-then-later.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, type PrepackedFiles } from './prepacked-files.ts';

@@ -1,4 +1,4 @@
-import type { OnnxRuntimeSession, OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeSession, OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 
 /** What a loaded graph needs of a session of the runtime. */
 export type RunnableSession = Pick<OnnxRuntimeSession, 'run' | 'release'>;

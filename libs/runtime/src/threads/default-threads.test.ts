@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { createPartHost, type PartHost } from '../part-host.ts';
+import { createPartHost } from '../worker/create-part-host.ts';
+import type { PartHost } from '../worker/part-host.ts';
 import { threadCandidates } from './choose-threads.ts';
 import { createDefaultThreads, type DefaultThreads } from './default-threads.ts';
 import { measureThreads } from './measure-threads.ts';

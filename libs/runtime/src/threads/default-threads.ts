@@ -1,4 +1,4 @@
-import type { PartHost } from '../part-host.ts';
+import type { PartHost } from '../worker/part-host.ts';
 import { chooseThreads, threadCandidates, type ThreadTiming } from './choose-threads.ts';
 import { measureThreads } from './measure-threads.ts';
 import { oneAtATime } from './one-at-a-time.ts';

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession, type OnnxRuntimeTensor } from '../onnx-runtime.ts';
-import { commonSettings } from '../session-settings.ts';
+import {
+  loadOnnxRuntime,
+  type OnnxRuntime,
+  type OnnxRuntimeSession,
+  type OnnxRuntimeTensor,
+} from '../onnxruntime/onnx-runtime.ts';
+import { commonSettings } from '../onnxruntime/session-settings.ts';
 import { bestTimes, type Stopwatch, type TimedRun } from './best-times.ts';
 import type { ThreadTiming } from './choose-threads.ts';
 import { byteProducts, floatProducts, PRODUCT_SIZE } from './product-graphs.ts';

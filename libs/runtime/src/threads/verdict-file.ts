@@ -7,8 +7,8 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { processorFlags, processorModel } from '../processor-features.ts';
-import { runtimeVersion } from '../runtime-version.ts';
+import { processorFlags, processorModel } from '../onnxruntime/processor-features.ts';
+import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import type { ThreadTiming } from './choose-threads.ts';
 import { makeFolder } from './make-folder.ts';
 import type { UsableProcessors } from './usable-processors.ts';

@@ -3,7 +3,7 @@ import type { PartHost } from './part-host.ts';
 import { disposePart } from './part-requests.ts';
 import { hostDisposed } from './worker-link.ts';
 
-/** Parts in the calling thread, as they are: each run blocks its event loop. */
+/** Creates a host on the calling thread. It returns the parts themselves, and each run blocks the event loop. */
 export function createInlinePartHost(): PartHost {
   const parts: object[] = [];
   let disposal: Promise<void> | undefined;

@@ -2,18 +2,27 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { silenceTelemetry } from '../onnxruntime/silence-telemetry.ts';
 import { decodeError } from './error-transfer.ts';
 import type { Notice, Reply, Report, Request } from './part-messages.ts';
-import { silenceTelemetry } from './silence-telemetry.ts';
 import { notTransferable } from './value-transfer.ts';
 
-/** A worker and the requests that it has not answered yet. */
+/** A connection to a worker, with its pending requests. */
 export interface WorkerLink {
-  /** Copies the message to the worker now; resolves to its answer. WORKER_FAILED if the worker is or gets lost. */
+  /**
+   * Sends a request, copied immediately, and returns its reply.
+   *
+   * @throws Blip2Error `WORKER_FAILED` if the worker is or gets lost.
+   * @throws Blip2Error `DISPOSED` if the link is ending.
+   */
   request(build: (id: number) => Request): Promise<Reply>;
   notify(notice: Notice): void;
   isLost(): boolean;
-  /** Lets the worker finish its run, dispose of everything and exit by itself. WORKER_FAILED if a part failed to. */
+  /**
+   * Lets the worker finish its run, dispose of its parts and exit.
+   *
+   * @throws Blip2Error `WORKER_FAILED` if a part could not be disposed.
+   */
   end(): Promise<void>;
 }
 
@@ -22,16 +31,16 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** The links of this process whose workers still run. */
+/** The links of this process whose workers are still running. */
 export const openLinks: Set<WorkerLink> = new Set();
 
-/** Starts a part worker. It keeps the process alive only while a request is pending. */
+/** Starts a part worker, which keeps the process alive only while a request is pending. */
 export function openWorkerLink(
   resourceLimits: ResourceLimits | undefined,
   onCallback: (callback: number, args: unknown) => void,
 ): WorkerLink {
   silenceTelemetry();
-  // `.js` is the built file; from source, the loader of the tests finds the `.ts` beside it.
+  // `.js` is the built file. When tests run from source, their loader resolves it to the `.ts` file next to it.
   const worker = new Worker(new URL('./part-worker.js', import.meta.url), {
     name: 'blip2 parts',
     ...(resourceLimits && { resourceLimits }),
@@ -42,16 +51,16 @@ export function openWorkerLink(
   let disposalError: unknown;
   let ending: Promise<void> | undefined;
 
-  // A process that ends during a run is aborted, hence: referenced while anything is pending, and only then.
-  const hold = (): void => {
+  // Reference the worker exactly while something is pending: a process that ends during a run is aborted.
+  const updateRef = (): void => {
     if (waiting.size > 0 || ending) worker.ref();
     else worker.unref();
   };
-  const lose = (reason: Blip2Error): void => {
+  const fail = (reason: Blip2Error): void => {
     lost ??= reason;
     for (const { reject } of waiting.values()) reject(lost);
     waiting.clear();
-    hold();
+    updateRef();
   };
 
   worker.on('message', (message: Reply | Report) => {
@@ -62,16 +71,16 @@ export function openWorkerLink(
     }
     waiting.get(message.id)?.resolve(message);
     waiting.delete(message.id);
-    hold();
+    updateRef();
   });
-  worker.on('messageerror', (error) => lose(workerFailed(`an unreadable message: ${error.message}`, error)));
+  worker.on('messageerror', (error) => fail(workerFailed(`an unreadable message: ${error.message}`, error)));
   worker.on('error', (error: unknown) =>
-    lose(workerFailed(error instanceof Error ? `${error.name}: ${error.message}` : String(error), error)),
+    fail(workerFailed(error instanceof Error ? `${error.name}: ${error.message}` : String(error), error)),
   );
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
       openLinks.delete(link);
-      lose(ending ? hostDisposed() : workerFailed(`its exit with code ${code}`));
+      fail(ending ? hostDisposed() : workerFailed(`its exit with code ${code}`));
       resolve();
     });
   });
@@ -80,7 +89,7 @@ export function openWorkerLink(
     await exited;
     if (disposalError === undefined) return;
     const got = disposalError instanceof Error ? disposalError.message : String(disposalError);
-    throw new Blip2Error('WORKER_FAILED', 'a part could not be disposed of', { got, cause: disposalError });
+    throw new Blip2Error('WORKER_FAILED', 'A part could not be disposed', { got, cause: disposalError });
   };
 
   const link: WorkerLink = {
@@ -90,31 +99,31 @@ export function openWorkerLink(
       return new Promise((resolve, reject) => {
         post(worker, build(id));
         waiting.set(id, { resolve, reject });
-        hold();
+        updateRef();
       });
     },
     notify: (notice) => worker.postMessage(notice),
     isLost: () => lost !== undefined,
     end() {
       ending ??= end();
-      hold();
+      updateRef();
       return ending;
     },
   };
   openLinks.add(link);
-  hold();
+  updateRef();
   return link;
 }
 
-/** DISPOSED, for calls that come after the end of their host. */
+/** Creates the `DISPOSED` error of calls after the disposal of their host. */
 export function hostDisposed(): Blip2Error {
-  return new Blip2Error('DISPOSED', 'the host of this part was disposed of');
+  return new Blip2Error('DISPOSED', 'The part host has been disposed');
 }
 
 function workerFailed(got: string, cause?: unknown): Blip2Error {
-  return new Blip2Error('WORKER_FAILED', 'the worker of the parts is gone', {
+  return new Blip2Error('WORKER_FAILED', 'The part worker failed', {
     got,
-    fix: 'Create the parts again in a new host.',
+    fix: 'Create the parts again in a new host',
     ...(cause !== undefined && { cause }),
   });
 }

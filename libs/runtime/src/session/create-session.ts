@@ -9,21 +9,21 @@ import {
   type Signature,
 } from '@blip2/interfaces';
 
-import { expectDevice } from './devices.ts';
+import { expectDevice } from '../onnxruntime/devices.ts';
 import {
   loadOnnxRuntime,
   type OnnxRuntime,
   type OnnxRuntimeSession,
   type OnnxRuntimeSessionOptions,
-} from './onnx-runtime.ts';
-import { externalBytes } from './prepacked/external-data.ts';
-import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from './prepacked/prepacked-files.ts';
-import { openPrepacked } from './prepacked/prepacked-session.ts';
-import type { RunnableSession } from './prepacked/recorded-run.ts';
-import { hasExactByteProducts } from './processor-features.ts';
-import { commonSettings, SPIN_MICROSECONDS } from './session-settings.ts';
+} from '../onnxruntime/onnx-runtime.ts';
+import { hasExactByteProducts } from '../onnxruntime/processor-features.ts';
+import { commonSettings, SPIN_MICROSECONDS } from '../onnxruntime/session-settings.ts';
+import { externalBytes } from '../prepacked/external-data.ts';
+import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from '../prepacked/prepacked-files.ts';
+import { openPrepacked } from '../prepacked/prepacked-session.ts';
+import type { RunnableSession } from '../prepacked/recorded-run.ts';
+import { defaultThreads } from '../threads/default-threads.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
-import { defaultThreads } from './threads/default-threads.ts';
 
 /**
  * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.

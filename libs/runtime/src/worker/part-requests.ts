@@ -6,16 +6,16 @@ import type { PartSnapshot, Reply, Request } from './part-messages.ts';
 import { hasMethods, type PartTable } from './part-table.ts';
 import { type EncodeReference, encodeValue, type Marker, notTransferable } from './value-transfer.ts';
 
-/** What answering needs to know of the rest of the worker. */
+/** The worker's state that requests depend on. */
 export interface AnswerContext {
   readonly table: PartTable;
-  /** True once the host is going: only disposals are still done. */
+  /** Whether the host is being disposed. Then only `dispose` requests are performed. */
   isEnding(): boolean;
-  /** The number of the signal whose abort reason this is. */
+  /** The id of the signal with this abort reason. */
   signalOf(error: unknown): number | undefined;
 }
 
-/** Does what a request asks and says what came of it. Never rejects. */
+/** Performs a request and returns its reply. Never rejects. */
 export async function answerRequest(
   request: Request,
   args: () => readonly unknown[],
@@ -23,11 +23,11 @@ export async function answerRequest(
 ): Promise<Reply> {
   const { id } = request;
   const handles = new Set<number>();
-  // Shared by the result and the snapshots, so that data in both is sent once and stays one object.
+  // Shared by the result and the snapshots, so that an object in both is sent once and keeps its identity.
   const seen = new Map<object, unknown>();
   try {
     if (isEnding() && request.type !== 'dispose')
-      throw new Blip2Error('DISPOSED', 'the host of this part was disposed of before the call began');
+      throw new Blip2Error('DISPOSED', 'The part host was disposed before the call started');
     if (request.type === 'call') handles.add(request.handle);
     const result = await perform(request, args(), table);
     const value =
@@ -46,7 +46,7 @@ export async function answerRequest(
   }
 }
 
-/** Releases a part by whichever way it offers. */
+/** Disposes of a part by the first method that it has: `Symbol.asyncDispose`, `Symbol.dispose` or `dispose`. */
 export async function disposePart(part: object): Promise<void> {
   for (const name of [Symbol.asyncDispose, Symbol.dispose, 'dispose']) {
     const method: unknown = Reflect.get(part, name);
@@ -65,7 +65,7 @@ async function perform(request: Request, args: readonly unknown[], table: PartTa
   return disposePart(part);
 }
 
-/** Results with behaviour stay here; the host gets remotes of them. */
+/** Objects with methods stay in the worker; the host gets remotes of them. */
 function remoteFor(table: PartTable, handles: Set<number>): EncodeReference {
   return (value, path) => {
     if (typeof value === 'function') throw notTransferable(path, 'a function');

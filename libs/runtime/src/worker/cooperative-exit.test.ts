@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { Tensor } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
-import { createPartHost } from './part-host.ts';
+import { createPartHost } from './create-part-host.ts';
 
-const fixture = (name: string): URL => new URL(`../fixtures/${name}`, import.meta.url);
-const loader = fileURLToPath(new URL('../../../tools/testing/test-loader.mjs', import.meta.url));
+const fixture = (name: string): URL => new URL(`./fixtures/${name}`, import.meta.url);
+const loader = fileURLToPath(new URL('../../../../tools/testing/test-loader.mjs', import.meta.url));
 
 interface MatMul extends AsyncDisposable {
   readonly size: number;

@@ -1,9 +1,6 @@
 import type { ErrorData } from './error-transfer.ts';
 
-/**
- * What the host asks of its worker; answered by one `Reply` with the same `id`. Arguments are encoded
- * (`value-transfer.ts`).
- */
+/** A request of the host, answered by one `Reply` with the same `id`. Arguments are encoded (`value-transfer.ts`). */
 export type Request =
   | { readonly type: 'import'; readonly id: number; readonly module: string }
   | {
@@ -22,17 +19,17 @@ export type Request =
     }
   | { readonly type: 'dispose'; readonly id: number; readonly handle: number };
 
-/** What the host tells its worker, without an answer. Heard between runs, before the next request begins. */
+/** A message of the host without an answer. The worker handles it between runs, before the next request. */
 export type Notice =
   | { readonly type: 'abort'; readonly signal: number; readonly reason: ErrorData }
   | { readonly type: 'release'; readonly signals: readonly number[] }
-  /** Finish the request in progress, refuse the others, dispose of everything, exit. */
+  /** Finish the request in progress, reject the others, dispose of all parts, exit. */
   | { readonly type: 'end' };
 
-/** The outcome of a request, and what has changed in the parts concerned. */
+/** The outcome of a request, with the changes of the parts concerned. */
 export type Reply =
   | { readonly type: 'returned'; readonly id: number; readonly value: unknown; readonly parts: readonly PartSnapshot[] }
-  /** `signal` names the signal whose abort reason was thrown: the caller gets its own object back. */
+  /** `signal` identifies the signal whose abort reason was thrown, so that the caller gets its original object. */
   | {
       readonly type: 'threw';
       readonly id: number;
@@ -41,19 +38,18 @@ export type Reply =
       readonly parts: readonly PartSnapshot[];
     };
 
-/** What the worker tells the host unasked. */
+/** A message of the worker that does not answer a request. */
 export type Report =
   | { readonly type: 'callback'; readonly callback: number; readonly args: unknown }
   | { readonly type: 'ended'; readonly error: ErrorData | undefined };
 
 /**
- * A part as the host shows it: `methods` once, and those data properties that are new or differ from what was sent
- * before.
+ * State of a part for its remote: `methods` the first time, and data properties that changed since the last snapshot.
  */
 export interface PartSnapshot {
   readonly handle: number;
   readonly methods: readonly string[] | undefined;
   readonly properties: Readonly<Record<string, unknown>>;
-  /** Properties whose getters threw a `Blip2Error`, as they do now. */
+  /** Properties whose getters threw a `Blip2Error`. */
   readonly failures: Readonly<Record<string, ErrorData>>;
 }

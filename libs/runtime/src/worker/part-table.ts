@@ -6,17 +6,17 @@ import { encodeError, type ErrorData } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
 import { type EncodeReference, encodeValue, isPlainObject } from './value-transfer.ts';
 
-/** The objects of a worker that its host holds remotes of. */
+/** The objects of a worker that its host has remotes of. */
 export interface PartTable {
-  /** The handle of an object; the same object keeps its handle. */
+  /** Adds an object and returns its handle. An object that is already present keeps its handle. */
   add(object: object): number;
   has(handle: number): boolean;
-  /** DISPOSED if it was removed. */
+  /** @throws Blip2Error `DISPOSED` if it was removed. */
   get(handle: number): object;
-  /** Newest first, the order in which to dispose of them. */
+  /** All handles, newest first: the order of disposal. */
   handles(): number[];
   remove(handle: number): void;
-  /** What the host does not know yet about an object. `seen` makes it share data with the rest of the same message. */
+  /** Changes of an object since its last snapshot. `seen` lets it share objects with the rest of the same message. */
   snapshot(handle: number, seen: Map<object, unknown>): PartSnapshot;
 }
 
@@ -24,22 +24,24 @@ interface HeldPart {
   readonly object: object;
   readonly properties: readonly string[];
   methods: readonly string[] | undefined;
-  /** A copy of what the host was sent, by property. */
+  /** Copies of the values last sent to the host, by property. */
   readonly sent: Map<string, unknown>;
 }
 
-/** Never forwarded: what every object has, and what would make a remote thenable or strange to print. */
-const ownBusiness: ReadonlySet<string> = new Set([
+/**
+ * Members that are never forwarded: those of every object, and those that would make a remote thenable or misprinted.
+ */
+const EXCLUDED_MEMBERS: ReadonlySet<string> = new Set([
   ...Object.getOwnPropertyNames(Object.prototype),
   'then',
   'toJSON',
   'dispose',
 ]);
-/** Within data, functions and objects with behaviour are left out. */
-const dataOnly: EncodeReference = (value) =>
+/** Encodes data only: functions and objects with methods are omitted. */
+const encodeDataOnly: EncodeReference = (value) =>
   typeof value !== 'function' && (isPlainObject(value) || !hasMethods(value)) ? 'walk' : 'omit';
 
-/** True for whatever should stay in its thread and be called from afar. */
+/** Returns true for objects that stay in the worker and are called through a remote. */
 export function hasMethods(object: object): boolean {
   if (Symbol.asyncDispose in object || Symbol.dispose in object || 'dispose' in object) return true;
   return describe(object).methods.length > 0;
@@ -52,7 +54,7 @@ export function createPartTable(): PartTable {
 
   const find = (handle: number): HeldPart => {
     const part = held.get(handle);
-    if (!part) throw new Blip2Error('DISPOSED', 'this part was disposed of');
+    if (!part) throw new Blip2Error('DISPOSED', 'This part has been disposed');
     return part;
   };
   return {
@@ -91,7 +93,7 @@ function changedProperties(
       continue;
     }
     if (sent.has(name) && isDeepStrictEqual(value, sent.get(name))) continue;
-    // A copy: the part may write into the same array again.
+    // A copy, since the part may overwrite the same array.
     sent.set(name, structuredClone(value));
     changed[name] = value;
   }
@@ -99,8 +101,8 @@ function changedProperties(
 }
 
 /**
- * Undefined where a getter has nothing to say yet, or no more, and where the value cannot be copied; a `Blip2Error` is
- * for whoever reads the property.
+ * Reads a property. A `Blip2Error` of its getter is thrown by the remote's property too; if the getter throws another
+ * error or the value cannot be copied, the property is undefined.
  */
 function readProperty(
   object: object,
@@ -108,7 +110,7 @@ function readProperty(
   seen: Map<object, unknown>,
 ): { readonly value?: unknown; readonly failure?: ErrorData } {
   try {
-    return { value: encodeValue(Reflect.get(object, name), name, dataOnly, seen) };
+    return { value: encodeValue(Reflect.get(object, name), name, encodeDataOnly, seen) };
   } catch (error) {
     return error instanceof Blip2Error ? { failure: encodeError(error) } : { value: undefined };
   }
@@ -119,7 +121,7 @@ function describe(object: object): { methods: string[]; properties: string[] } {
   const properties = new Set<string>();
   for (let at: object | null = object; at !== null && !isRoot(at); at = Reflect.getPrototypeOf(at)) {
     for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
-      if (ownBusiness.has(name) || methods.has(name) || properties.has(name)) continue;
+      if (EXCLUDED_MEMBERS.has(name) || methods.has(name) || properties.has(name)) continue;
       if (typeof descriptor.value === 'function') methods.add(name);
       else properties.add(name);
     }

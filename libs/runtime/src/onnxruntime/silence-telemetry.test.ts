@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 
 import { afterAll, expect, test } from 'vitest';
 
-const fixture = fileURLToPath(new URL('../fixtures/run-once.mjs', import.meta.url));
-const loader = fileURLToPath(new URL('../../../tools/testing/test-loader.mjs', import.meta.url));
+const fixture = fileURLToPath(new URL('../worker/fixtures/run-once.mjs', import.meta.url));
+const loader = fileURLToPath(new URL('../../../../tools/testing/test-loader.mjs', import.meta.url));
 const home = await mkdtemp(join(tmpdir(), 'blip2-home-'));
 afterAll(() => rm(home, { recursive: true }));
 

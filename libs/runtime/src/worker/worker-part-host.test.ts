@@ -1,9 +1,10 @@
 import type { Tensor } from '@blip2/interfaces';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { createPartHost, type PartHost } from './part-host.ts';
+import { createPartHost } from './create-part-host.ts';
+import type { PartHost } from './part-host.ts';
 
-const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
+const module = new URL('./fixtures/toy-parts.mjs', import.meta.url).href;
 
 interface Journal {
   read(): Promise<string[]>;

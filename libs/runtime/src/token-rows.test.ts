@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { asRows, rowsTensor } from './rows.ts';
+import { asRows, rowsTensor } from './token-rows.ts';
 
 describe('rowsTensor', () => {
   test('lays rows one after another', () => {

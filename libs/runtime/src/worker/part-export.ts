@@ -1,6 +1,6 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-/** Names a part by the function that makes it: one call, `(await import(module))[export](...args)`. */
+/** The function that creates a part, and its arguments: `(await import(module))[export](...args)`. */
 export interface PartSpec {
   /** URL of an ES module, e.g. `new URL('./my-vision.js', import.meta.url).href`. */
   readonly module: string | URL;
@@ -10,8 +10,9 @@ export interface PartSpec {
 }
 
 /**
- * Imports the module of a part and calls its export. INVALID_ARGUMENT if there is no such module or function, or it
- * returns no object.
+ * Imports the module of a part and calls its export.
+ *
+ * @throws Blip2Error `INVALID_ARGUMENT` if there is no such module or function, or it does not return an object.
  */
 export async function callPartExport({ module, export: path, args = [] }: PartSpec): Promise<object> {
   const namespace = await importPartModule(String(module));
@@ -22,14 +23,14 @@ export async function callPartExport({ module, export: path, args = [] }: PartSp
     found = isObject(owner) && name in owner ? Reflect.get(owner, name) : undefined;
   }
   if (typeof found !== 'function') {
-    throw new Blip2Error('INVALID_ARGUMENT', `the module exports no function ${path}`, {
+    throw new Blip2Error('INVALID_ARGUMENT', `The module must export a function ${path}`, {
       where: String(module),
       got: `the exports ${Object.keys(namespace).join(', ')}`,
     });
   }
   const part: unknown = await Reflect.apply(found, owner, args);
   if (!isObject(part))
-    throw new Blip2Error('INVALID_ARGUMENT', `${path} returned no part`, {
+    throw new Blip2Error('INVALID_ARGUMENT', `${path} must return a part`, {
       where: String(module),
       expected: 'an object',
       got: part === null ? 'null' : typeof part,
@@ -37,19 +38,20 @@ export async function callPartExport({ module, export: path, args = [] }: PartSp
   return part;
 }
 
-/** The module of a part. INVALID_ARGUMENT if there is none at this URL. */
+/**
+ * Imports the module of a part.
+ *
+ * @throws Blip2Error `INVALID_ARGUMENT` if `url` is not a URL or the module cannot be imported.
+ */
 export async function importPartModule(url: string): Promise<object> {
   if (!URL.canParse(url))
-    throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part is named by its URL', {
-      got: url,
-      fix: `Pass new URL('./module.js', import.meta.url).href.`,
-    });
+    throw mustBe('module', 'a URL', url, { fix: `Pass new URL('./module.js', import.meta.url).href` });
   try {
     const namespace: object = await import(/* @vite-ignore */ url);
     return namespace;
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
-    throw new Blip2Error('INVALID_ARGUMENT', 'the module of a part cannot be loaded', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The module of the part could not be imported', {
       where: url,
       got: cause instanceof Error ? cause.message : String(cause),
       cause,

@@ -4,7 +4,7 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { decodeError, encodeError, type ErrorData, isError } from './error-transfer.ts';
 
-/** Stands in a message for something that is not data. */
+/** Represents a value in a message that is not data. */
 export type Marker =
   | { readonly $part: 'handle'; readonly handle: number }
   | { readonly $part: 'signal'; readonly signal: number; readonly reason: ErrorData | undefined }
@@ -12,18 +12,18 @@ export type Marker =
   | { readonly $part: 'error'; readonly error: ErrorData };
 
 /**
- * Decides what an object or function becomes: a marker, its data (`walk`), or nothing (`omit`). Refuses by throwing
- * `notTransferable`.
+ * Returns how to encode an object or function: as a marker, as its data (`walk`), or not at all (`omit`). Throws
+ * `notTransferable` to reject it.
  */
 export type EncodeReference = (value: object, path: string) => Marker | 'walk' | 'omit';
-/** Finds what a marker stands for on this side. */
+/** Returns the value that a marker represents on this thread. */
 export type DecodeReference = (marker: Exclude<Marker, { $part: 'error' }>) => unknown;
 
 const MARKER_KEY = '$part';
 
-/** INVALID_ARGUMENT for a value that cannot cross a thread; `path` says where it was found. */
+/** Creates an `INVALID_ARGUMENT` error for the value at `path`, which cannot be transferred to another thread. */
 export function notTransferable(path: string, got: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'a value cannot cross to another thread', {
+  return new Blip2Error('INVALID_ARGUMENT', 'The value must be transferable to another thread', {
     where: path,
     expected: 'plain data, typed arrays, parts of the same host, an AbortSignal or an on… callback',
     got,
@@ -31,8 +31,8 @@ export function notTransferable(path: string, got: string): Blip2Error {
 }
 
 /**
- * A value → what `postMessage` may copy. Objects that occur twice stay one object, across calls that share `seen`.
- * Views are copied alone, never with the buffer around them, and shared memory becomes ordinary memory.
+ * Encodes a value for `postMessage`. Objects that occur twice keep their identity, also across calls that share `seen`.
+ * Only the bytes of a view are copied, not its entire buffer, and shared memory becomes ordinary memory.
  */
 export function encodeValue(
   value: unknown,
@@ -43,15 +43,15 @@ export function encodeValue(
   if (typeof value === 'symbol') throw notTransferable(path, 'a symbol');
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value;
   if (seen.has(value)) return seen.get(value);
-  const keep = <T extends object>(encoded: T): T => {
+  const register = <T extends object>(encoded: T): T => {
     seen.set(value, encoded);
     return encoded;
   };
   const child = (item: unknown, at: string): unknown => encodeValue(item, at, reference, seen);
 
   if (types.isPromise(value)) throw notTransferable(path, 'a promise');
-  if (ArrayBuffer.isView(value)) return keep(ownView(value));
-  if (types.isSharedArrayBuffer(value)) return keep(new Uint8Array(value).slice().buffer);
+  if (ArrayBuffer.isView(value)) return register(copyView(value));
+  if (types.isSharedArrayBuffer(value)) return register(new Uint8Array(value).slice().buffer);
   if (
     types.isAnyArrayBuffer(value) ||
     types.isDate(value) ||
@@ -60,21 +60,22 @@ export function encodeValue(
     value instanceof Blob
   )
     return value;
-  if (isError(value)) return keep({ [MARKER_KEY]: 'error', error: encodeError(value) });
-  if (Array.isArray(value)) return fill(keep<unknown[]>([]), value, (item, index) => child(item, `${path}[${index}]`));
+  if (isError(value)) return register({ [MARKER_KEY]: 'error', error: encodeError(value) });
+  if (Array.isArray(value))
+    return fill(register<unknown[]>([]), value, (item, index) => child(item, `${path}[${index}]`));
   if (types.isMap(value))
-    return fillMap(keep(new Map()), value, (item, key) => child(item, `${path}.get(${String(key)})`));
-  if (types.isSet(value)) return fillSet(keep(new Set()), value, (item) => child(item, `${path} (an element)`));
+    return fillMap(register(new Map()), value, (item, key) => child(item, `${path}.get(${String(key)})`));
+  if (types.isSet(value)) return fillSet(register(new Set()), value, (item) => child(item, `${path} (an element)`));
   if (isTensor(value))
-    return keep({ type: value.type, dims: [...value.dims], data: child(value.data, `${path}.data`) });
+    return register({ type: value.type, dims: [...value.dims], data: child(value.data, `${path}.data`) });
 
-  const what = reference(value, path);
-  if (what === 'omit') return undefined;
-  if (what !== 'walk') return what;
-  return fillRecord(keep<Record<string, unknown>>({}), value, path, child);
+  const encoding = reference(value, path);
+  if (encoding === 'omit') return undefined;
+  if (encoding !== 'walk') return encoding;
+  return fillRecord(register<Record<string, unknown>>({}), value, path, child);
 }
 
-/** The inverse of `encodeValue`, in place: the message belongs to nobody else. Objects that were one stay one. */
+/** The inverse of `encodeValue`, in place: the message has no other user. Objects keep their identity. */
 export function decodeValue(
   value: unknown,
   reference: DecodeReference,
@@ -82,12 +83,12 @@ export function decodeValue(
 ): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   if (seen.has(value)) return seen.get(value);
-  const keep = <T>(decoded: T): T => {
+  const register = <T>(decoded: T): T => {
     seen.set(value, decoded);
     return decoded;
   };
-  if (isMarker(value)) return keep(value.$part === 'error' ? decodeError(value.error) : reference(value));
-  keep(value);
+  if (isMarker(value)) return register(value.$part === 'error' ? decodeError(value.error) : reference(value));
+  register(value);
   const child = (item: unknown): unknown => decodeValue(item, reference, seen);
   if (Array.isArray(value))
     value.forEach((item, index) => {
@@ -103,17 +104,17 @@ export function decodeValue(
   return value;
 }
 
-/** True for `{…}` and `Object.create(null)`: not for instances of classes. */
+/** Returns true for `{…}` and `Object.create(null)`, but not for instances of classes. */
 export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Another realm's Object.prototype (a test runner's) has no prototype either.
+  // The Object.prototype of another realm (such as a test runner's) has no prototype either.
   return (
     prototype === null ||
     (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'hasOwnProperty'))
   );
 }
 
-/** onnxruntime's tensors are instances with methods, and still data. */
+/** Returns true for tensors. Those of onnxruntime are class instances with methods, but are transferred as data. */
 function isTensor(value: object): value is { type: string; dims: readonly number[]; data: ArrayBufferView } {
   return (
     'type' in value &&
@@ -129,11 +130,12 @@ function isMarker(value: object): value is Marker {
   return Object.hasOwn(value, MARKER_KEY);
 }
 
-function ownView(view: ArrayBufferView): ArrayBufferView {
+function copyView(view: ArrayBufferView): ArrayBufferView {
   const { buffer, byteOffset, byteLength } = view;
   if (byteLength === buffer.byteLength && !types.isSharedArrayBuffer(buffer)) return view;
   const bytes = new Uint8Array(buffer, byteOffset, byteLength).slice().buffer;
-  if (types.isUint8Array(view)) return new Uint8Array(bytes); // a Buffer too: its constructor is deprecated
+  // Also for a Buffer, whose constructor is deprecated.
+  if (types.isUint8Array(view)) return new Uint8Array(bytes);
   const View = view.constructor as new (buffer: ArrayBuffer) => ArrayBufferView;
   return new View(bytes);
 }
@@ -170,7 +172,7 @@ function fillRecord(
   if (Object.hasOwn(source, MARKER_KEY)) throw notTransferable(path, `an object with the reserved key ${MARKER_KEY}`);
   for (const [key, item] of Object.entries(source)) {
     const encoded = child(item, path === '' ? key : `${path}.${key}`);
-    // Own property, even for a key named __proto__.
+    // Defines an own property, even for the key __proto__.
     if (encoded !== undefined || item === undefined)
       Object.defineProperty(target, key, { value: encoded, writable: true, enumerable: true, configurable: true });
   }

@@ -15,13 +15,13 @@ import {
 
 interface Queued {
   readonly request: Request;
-  /** Decoded on arrival, so that an abort that comes later finds its signal; throws what that threw. */
+  /** Arguments, decoded on arrival so that a later abort finds its signal. Throws the error of decoding. */
   readonly args: () => readonly unknown[];
 }
 
 /**
- * Hosts parts behind a port: requests run strictly one after another, in order of arrival.
- * What arrived during a run (aborts, the end) is heard before the next request begins. `exit` is called last.
+ * Serves parts over a port: requests run strictly one after another, in order of arrival. Notices that arrive during a
+ * run (`abort`, `end`) are handled before the next request. `exit` is called last.
  */
 export function servePart(port: MessagePort, exit: () => void): void {
   const table = createPartTable();
@@ -30,7 +30,7 @@ export function servePart(port: MessagePort, exit: () => void): void {
   let busy = false;
   let ending = false;
   const post = (message: Reply | Report): void => port.postMessage(message);
-  const lookUp = lookUpFor(table, signals, post);
+  const decodeReference = createReferenceDecoder(table, signals, post);
   const context = {
     table,
     isEnding: () => ending,
@@ -41,10 +41,11 @@ export function servePart(port: MessagePort, exit: () => void): void {
     if (message.type === 'end') ending = true;
     else if (message.type === 'abort') signals.get(message.signal)?.abort(decodeError(message.reason));
     else if (message.type === 'release') for (const signal of message.signals) signals.delete(signal);
-    else queue.push({ request: message, args: decoded('args' in message ? message.args : [], lookUp) });
+    else
+      queue.push({ request: message, args: decodeArguments('args' in message ? message.args : [], decodeReference) });
   }
 
-  async function pump(): Promise<void> {
+  async function processQueue(): Promise<void> {
     if (busy) return;
     busy = true;
     for (;;) {
@@ -63,11 +64,11 @@ export function servePart(port: MessagePort, exit: () => void): void {
 
   port.on('message', (message: Request | Notice) => {
     receive(message);
-    void pump();
+    void processQueue();
   });
 }
 
-function lookUpFor(
+function createReferenceDecoder(
   table: PartTable,
   signals: Map<number, AbortController>,
   post: (report: Report) => void,
@@ -76,7 +77,7 @@ function lookUpFor(
     if (marker.$part === 'handle') return table.get(marker.handle);
     if (marker.$part === 'callback') {
       return (...args: unknown[]): void =>
-        post({ type: 'callback', callback: marker.callback, args: encodeValue(args, 'callback', dataOnly) });
+        post({ type: 'callback', callback: marker.callback, args: encodeValue(args, 'callback', encodeDataOnly) });
     }
     const controller = new AbortController();
     if (marker.reason) controller.abort(decodeError(marker.reason));
@@ -85,9 +86,9 @@ function lookUpFor(
   };
 }
 
-function decoded(args: unknown, lookUp: DecodeReference): () => readonly unknown[] {
+function decodeArguments(args: unknown, decodeReference: DecodeReference): () => readonly unknown[] {
   try {
-    const values = decodeValue(args, lookUp);
+    const values = decodeValue(args, decodeReference);
     return () => (Array.isArray(values) ? values : []);
   } catch (error) {
     return () => {
@@ -96,7 +97,7 @@ function decoded(args: unknown, lookUp: DecodeReference): () => readonly unknown
   }
 }
 
-/** Newest first; the first failure is told when all are done. */
+/** Disposes of all parts, newest first, and returns the first error. */
 async function disposeAll(table: PartTable): Promise<ReturnType<typeof encodeError> | undefined> {
   let failure: ReturnType<typeof encodeError> | undefined;
   for (const handle of table.handles()) {
@@ -111,7 +112,7 @@ async function disposeAll(table: PartTable): Promise<ReturnType<typeof encodeErr
   return failure;
 }
 
-const dataOnly: EncodeReference = (value, path) => {
+const encodeDataOnly: EncodeReference = (value, path) => {
   if (typeof value === 'function' || (!isPlainObject(value) && hasMethods(value)))
     throw notTransferable(path, 'an object with methods');
   return 'walk';

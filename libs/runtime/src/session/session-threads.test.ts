@@ -1,14 +1,14 @@
 import { f32, type OnnxModel, type SessionOptions } from '@blip2/interfaces';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { defaultThreads } from '../threads/default-threads.ts';
 import { createSession } from './create-session.ts';
-import { defaultThreads } from './threads/default-threads.ts';
 
 const opened: Readonly<Record<string, unknown>>[] = [];
 
-vi.mock('./threads/default-threads.ts', () => ({ defaultThreads: vi.fn() }));
-vi.mock('./devices.ts', () => ({ expectDevice: async () => {} }));
-vi.mock('./onnx-runtime.ts', () => ({
+vi.mock('../threads/default-threads.ts', () => ({ defaultThreads: vi.fn() }));
+vi.mock('../onnxruntime/devices.ts', () => ({ expectDevice: async () => {} }));
+vi.mock('../onnxruntime/onnx-runtime.ts', () => ({
   loadOnnxRuntime: async () => ({
     InferenceSession: {
       create: async (_: Uint8Array, options: Readonly<Record<string, unknown>>) => (

@@ -9,7 +9,7 @@ import { createRemotePart, type RemotePart } from './remote-part.ts';
 import { decodeValue } from './value-transfer.ts';
 import { hostDisposed, openWorkerLink, type WorkerLink } from './worker-link.ts';
 
-/** Parts in one worker thread, which starts with the first of them or when it is told to. */
+/** Creates a host whose parts share one worker thread, which starts with the first part or with `start`. */
 export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost {
   const remotes = createRemotes();
   let link: WorkerLink | undefined;
@@ -22,18 +22,18 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
     build: (id: number, args: unknown) => Request,
   ): Promise<unknown> {
     if (disposal) throw hostDisposed();
-    const { encoded, loan } = args.encode(values, where);
-    let keeper: number | undefined;
+    const { encoded, references } = args.encode(values, where);
+    let owner: number | undefined;
     try {
       link ??= openWorkerLink(resourceLimits, args.runCallback);
       const reply = await link.request((id) => build(id, encoded));
       const { value, created } = remotes.receive(reply, calls);
-      keeper = created;
-      if (loan.thrown) throw loan.thrown.error;
+      owner = created;
+      if (references.thrown) throw references.thrown.error;
       if (reply.type === 'threw') throw args.abortReason(reply.signal) ?? decodeError(reply.error);
       return value;
     } finally {
-      args.settle(loan, keeper);
+      args.settle(references, owner);
     }
   }
 
@@ -41,10 +41,10 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
     call: (handle: number, method: string, values: readonly unknown[]): Promise<unknown> =>
       send(values, method, (id, encoded) => ({ type: 'call', id, handle, method, args: encoded })),
     async dispose(handle: number): Promise<void> {
-      // With the host, or a lost worker, goes everything in it.
+      // A disposed host or a lost worker has no parts any more.
       if (disposal) return disposal;
       if (!link?.isLost()) await send([], 'dispose', (id) => ({ type: 'dispose', id, handle }));
-      args.takeBack(handle);
+      args.release(handle);
       remotes.remove(handle);
     },
   };
@@ -69,7 +69,7 @@ export function createWorkerPartHost(resourceLimits?: ResourceLimits): PartHost 
 
 interface Remotes {
   find(object: object): { readonly handle: number; readonly disposed: boolean } | undefined;
-  /** Shows what a reply says has changed and makes remotes of what is new; `created` is the first of these. */
+  /** Updates remotes with the changes in a reply and creates remotes for new parts; `created` is the first of these. */
   receive(
     reply: Reply,
     calls: Parameters<typeof createRemotePart>[1],
@@ -79,12 +79,12 @@ interface Remotes {
 
 function createRemotes(): Remotes {
   const remotes = new Map<number, RemotePart>();
-  const found = new WeakMap<object, RemotePart>();
+  const remoteOf = new WeakMap<object, RemotePart>();
   return {
-    find: (object) => found.get(object),
+    find: (object) => remoteOf.get(object),
     remove: (handle) => void remotes.delete(handle),
     receive(reply, calls) {
-      // Data that the result and the parts share in the worker is shared here too.
+      // The result and the parts share data here if they do so in the worker.
       const seen = new Map<object, unknown>();
       const decode = <T>(value: T): T =>
         decodeValue(
@@ -102,7 +102,7 @@ function createRemotes(): Remotes {
         }
         const remote = createRemotePart({ ...snapshot, properties }, calls);
         remotes.set(snapshot.handle, remote);
-        found.set(remote.part, remote);
+        remoteOf.set(remote.part, remote);
         created ??= snapshot.handle;
       }
       return { value: reply.type === 'returned' ? decode(reply.value) : undefined, created };

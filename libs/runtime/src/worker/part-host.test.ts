@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
-import { createPartHost, type PartHost } from './part-host.ts';
+import { createPartHost } from './create-part-host.ts';
+import type { PartHost } from './part-host.ts';
 
-const module = new URL('../fixtures/toy-parts.mjs', import.meta.url).href;
+const module = new URL('./fixtures/toy-parts.mjs', import.meta.url).href;
 
 interface Counter extends AsyncDisposable {
   readonly value: number;
@@ -39,7 +40,7 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     await using host = createPartHost({ isolate });
     await expect(host.create({ module: 'toy-parts.mjs', export: 'x' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      details: { got: 'toy-parts.mjs' },
+      details: { argument: 'module', got: '"toy-parts.mjs"' },
     });
     await expect(host.create({ module: `${module}.missing`, export: 'x' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -47,7 +48,7 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     });
     await expect(host.create({ module, export: 'ToyLanguageModel.missing' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: expect.stringContaining('exports no function ToyLanguageModel.missing'),
+      message: expect.stringContaining('must export a function ToyLanguageModel.missing'),
     });
     await expect(host.create({ module, export: 'ToyLanguageModel.number' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

@@ -3,13 +3,13 @@ import { Blip2Error } from '@blip2/interfaces';
 import { decodeError } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
 
-/** What a remote needs of the thread in which its part lives. */
+/** Calls to the thread of a part. */
 export interface PartCalls {
   call(handle: number, method: string, args: readonly unknown[]): Promise<unknown>;
   dispose(handle: number): Promise<void>;
 }
 
-/** A stand-in of a part that lives elsewhere, and the way to refresh what it shows. */
+/** A remote of a part in another thread, and the means to update it. */
 export interface RemotePart {
   readonly part: object;
   readonly handle: number;
@@ -17,27 +17,26 @@ export interface RemotePart {
   update(changes: Pick<PartSnapshot, 'properties' | 'failures'>): void;
 }
 
-const everyRemote = new WeakSet();
+const REMOTES = new WeakSet();
 
-/** True for the remotes of every host. */
+/** Returns true for remotes of any host. */
 export function isRemotePart(object: object): boolean {
-  return everyRemote.has(object);
+  return REMOTES.has(object);
 }
 
 /**
- * A plain object with the part's interface: its data properties as they were after the last call, deeply frozen but for
- * typed arrays, or failing as they do there; its methods, each returning a promise; `dispose` and
- * `Symbol.asyncDispose`, which may be called again.
- * A call after disposal rejects with DISPOSED.
+ * Creates a plain object with the interface of a part. Its data properties have the values after the last call, deeply
+ * frozen except for typed arrays, or throw the error that they throw in the worker. Its methods return promises.
+ * `dispose` and `Symbol.asyncDispose` may be called repeatedly; other calls after disposal reject with `DISPOSED`.
  */
 export function createRemotePart({ handle, methods, ...first }: PartSnapshot, calls: PartCalls): RemotePart {
   const part: object = {};
   let disposal: Promise<void> | undefined;
-  const show = (name: string | symbol, value: unknown, enumerable: boolean): void => {
+  const define = (name: string | symbol, value: unknown, enumerable: boolean): void => {
     Object.defineProperty(part, name, { value, enumerable, configurable: true, writable: false });
   };
   const update: RemotePart['update'] = ({ properties, failures }) => {
-    for (const [name, value] of Object.entries(properties)) show(name, deepFreeze(value), true);
+    for (const [name, value] of Object.entries(properties)) define(name, deepFreeze(value), true);
     for (const [name, failure] of Object.entries(failures)) {
       const fail = (): never => {
         throw decodeError(failure);
@@ -49,18 +48,18 @@ export function createRemotePart({ handle, methods, ...first }: PartSnapshot, ca
 
   update(first);
   for (const method of methods ?? []) {
-    show(
+    define(
       method,
       async (...args: unknown[]): Promise<unknown> => {
-        if (disposal) throw new Blip2Error('DISPOSED', `${method} was called on a part that was disposed of`);
+        if (disposal) throw new Blip2Error('DISPOSED', `${method} was called on a disposed part`);
         return calls.call(handle, method, args);
       },
       true,
     );
   }
-  show('dispose', dispose, false);
-  show(Symbol.asyncDispose, dispose, false);
-  everyRemote.add(part);
+  define('dispose', dispose, false);
+  define(Symbol.asyncDispose, dispose, false);
+  REMOTES.add(part);
   return {
     part,
     handle,
@@ -71,7 +70,7 @@ export function createRemotePart({ handle, methods, ...first }: PartSnapshot, ca
   };
 }
 
-/** A copy that could be written to would lie about the part. Typed arrays cannot be frozen. */
+/** Freezes a copy, since writing to it would not change the part. Typed arrays cannot be frozen. */
 function deepFreeze(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
   Object.freeze(value);

@@ -9,7 +9,7 @@ import {
   type TypedArrays,
 } from '@blip2/interfaces';
 
-import type { OnnxRuntime, OnnxRuntimeTensor } from './onnx-runtime.ts';
+import type { OnnxRuntime, OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 
 /** What holds the elements of each type. */
 const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = {

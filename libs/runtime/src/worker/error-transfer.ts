@@ -8,25 +8,25 @@ export interface ErrorData {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
-  /** Codes and the like: own properties with plain values (`code`, `errno`, `syscall`, `path`, …). */
+  /** Own properties with primitive values (`code`, `errno`, `syscall`, `path`, …). */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly cause?: ErrorData;
   readonly errors?: readonly ErrorData[];
 }
 
-/** A chain of causes may be a ring. */
+/** Limit on the chain of causes, which may be circular. */
 const MAX_CAUSES = 8;
-const nativeErrors: ReadonlyMap<string, new (message: string) => Error> = new Map(
+const NATIVE_ERRORS: ReadonlyMap<string, new (message: string) => Error> = new Map(
   [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map((type) => [type.name, type]),
 );
 const DETAIL_NAMES = ['expected', 'got', 'where', 'fix', 'argument', 'subject'] as const;
 
-/** True for every object that may be thrown as an error, of this realm or another. */
+/** Returns true for every error object, also of another realm. */
 export function isError(value: unknown): value is Error {
   return types.isNativeError(value) || value instanceof Error || value instanceof DOMException;
 }
 
-/** Anything that was thrown → plain data that crosses a thread. */
+/** Converts a thrown value to plain data that can be transferred to another thread. */
 export function encodeError(thrown: unknown, depth = 0): ErrorData {
   if (!isError(thrown))
     return {
@@ -42,7 +42,7 @@ export function encodeError(thrown: unknown, depth = 0): ErrorData {
     name: String(thrown.name),
     message: String(thrown.message),
     ...(typeof thrown.stack === 'string' && { stack: thrown.stack }),
-    fields: isBlip2Error(thrown) ? { code: thrown.code, ...textsOf(thrown.details) } : plainFieldsOf(thrown),
+    fields: isBlip2Error(thrown) ? { code: thrown.code, ...stringDetails(thrown.details) } : plainFieldsOf(thrown),
     ...(nested && cause !== undefined && { cause: encodeError(cause, depth + 1) }),
     ...(nested &&
       thrown instanceof AggregateError && {
@@ -51,37 +51,37 @@ export function encodeError(thrown: unknown, depth = 0): ErrorData {
   };
 }
 
-/** The inverse of `encodeError`: an error of this thread's classes, with the stack of the other thread. */
+/** The inverse of `encodeError`: creates an error of this thread's classes with the stack of the other thread. */
 export function decodeError(data: ErrorData): unknown {
   if (data.kind === 'value') return data.fields['value'];
   if (data.kind === 'dom') return new DOMException(data.message, data.name);
   const cause = data.cause && { cause: decodeError(data.cause) };
   const error = data.kind === 'blip2' ? decodeBlip2Error(data, cause) : decodeNativeError(data, cause);
-  hide(error, 'message', data.message);
-  if (data.stack !== undefined) hide(error, 'stack', data.stack);
+  setHidden(error, 'message', data.message);
+  if (data.stack !== undefined) setHidden(error, 'stack', data.stack);
   return error;
 }
 
 function decodeBlip2Error({ fields, message, name }: ErrorData, cause?: ErrorOptions): Blip2Error {
-  const { code, ...texts } = fields;
-  const error = new Blip2Error(code as ErrorCode, message, { ...texts, ...cause });
-  if (name !== error.name) hide(error, 'name', name);
+  const { code, ...details } = fields;
+  const error = new Blip2Error(code as ErrorCode, message, { ...details, ...cause });
+  if (name !== error.name) setHidden(error, 'name', name);
   return error;
 }
 
 function decodeNativeError({ name, message, fields, errors }: ErrorData, cause?: ErrorOptions): Error {
-  const Native = nativeErrors.get(name);
+  const Native = NATIVE_ERRORS.get(name);
   const error = errors
     ? new AggregateError(errors.map(decodeError), message)
     : Native
       ? new Native(message)
       : new Error(message);
-  if (cause) hide(error, 'cause', cause.cause);
-  if (name !== error.name) hide(error, 'name', name);
+  if (cause) setHidden(error, 'cause', cause.cause);
+  if (name !== error.name) setHidden(error, 'name', name);
   return Object.assign(error, fields);
 }
 
-/** By shape, not by class: another copy of the interfaces package may be loaded over there. */
+/** Checks the shape, not the class: the worker may have loaded another copy of the interfaces package. */
 function isBlip2Error(error: Error): error is Blip2Error {
   return (
     'code' in error &&
@@ -92,7 +92,7 @@ function isBlip2Error(error: Error): error is Blip2Error {
   );
 }
 
-function textsOf(details: ErrorDetails): Record<string, string> {
+function stringDetails(details: ErrorDetails): Record<string, string> {
   return Object.fromEntries(
     DETAIL_NAMES.flatMap((name) => (details[name] === undefined ? [] : [[name, String(details[name])]])),
   );
@@ -110,6 +110,6 @@ function isPlain(value: unknown): boolean {
   return value === null || ['string', 'number', 'boolean', 'bigint', 'undefined'].includes(typeof value);
 }
 
-function hide(error: Error, name: string, value: unknown): void {
+function setHidden(error: Error, name: string, value: unknown): void {
   Object.defineProperty(error, name, { value, writable: true, configurable: true, enumerable: false });
 }

@@ -3,5 +3,5 @@ import { parentPort } from 'node:worker_threads';
 
 import { servePart } from './part-server.ts';
 
-// No run is in progress when this is called, so the thread may end: what a part left open must not keep it.
+// No run is in progress when `exit` is called. Exit even if a part left a timer or handle open.
 if (parentPort) servePart(parentPort, () => process.exit(0));
