@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { asRows, rowsTensor } from './token-rows.ts';
 
 describe('rowsTensor', () => {
-  test('lays rows one after another', () => {
+  test('concatenates rows', () => {
     expect(
       rowsTensor(
         [
@@ -16,19 +16,19 @@ describe('rowsTensor', () => {
     expect(rowsTensor([], 'ids')).toEqual({ type: 'int64', dims: [0, 0], data: new BigInt64Array() });
   });
 
-  test('refuses ragged rows by the name of the argument', () => {
+  test('rejects ragged rows by the name of the argument', () => {
     expect(() => rowsTensor([[1, 2], [3]], 'inputIds')).toThrow(
       expect.objectContaining({ code: 'SHAPE_MISMATCH', message: expect.stringContaining('inputIds') as string }),
     );
   });
 
-  test.each([0.5, Number.NaN, Infinity, 2 ** 53])('refuses %d', (entry) => {
+  test.each([0.5, Number.NaN, Infinity, 2 ** 53])('rejects %d', (entry) => {
     expect(() => rowsTensor([[1, entry]], 'inputIds')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
 
 describe('asRows', () => {
-  test('gives rows as they are, and a tensor as rows', () => {
+  test('returns rows unchanged, and a tensor as rows', () => {
     const rows = [
       [1, 2],
       [3, 4],

@@ -1,6 +1,6 @@
 import { Blip2Error, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
 
-/** Ids or masks as rows of numbers, whichever form they came in. */
+/** Converts token ids or masks, given as rows or as a tensor, to rows of numbers. */
 export function asRows(rows: Rows): readonly TokenIds[] {
   if (!('type' in rows)) return rows;
   const [batch, sequence] = rows.dims;
@@ -9,7 +9,12 @@ export function asRows(rows: Rows): readonly TokenIds[] {
   );
 }
 
-/** Rows of equal length as an int64 tensor `[batch, sequence]`. `where` names them in errors. */
+/**
+ * Converts rows of equal length to an int64 tensor `[batch, sequence]`. `where` is their name in errors.
+ *
+ * @throws Blip2Error `SHAPE_MISMATCH` for rows of different lengths.
+ * @throws Blip2Error `INVALID_ARGUMENT` for entries that are not integers.
+ */
 export function rowsTensor(
   rows: readonly TokenIds[],
   where: string,
@@ -17,7 +22,7 @@ export function rowsTensor(
   const sequence = rows[0]?.length ?? 0;
   const other = rows.find((row) => row.length !== sequence);
   if (other) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Rows of one batch differ in length', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The rows of a batch must have the same length', {
       where,
       expected: String(sequence),
       got: String(other.length),
@@ -26,13 +31,13 @@ export function rowsTensor(
   }
   const data = new BigInt64Array(rows.length * sequence);
   let index = 0;
-  for (const row of rows) for (const entry of row) data[index++] = wholeNumber(entry, where);
+  for (const row of rows) for (const entry of row) data[index++] = integer(entry, where);
   return { type: 'int64', dims: [rows.length, sequence], data };
 }
 
-function wholeNumber(entry: number, where: string): bigint {
+function integer(entry: number, where: string): bigint {
   if (Number.isSafeInteger(entry)) return BigInt(entry);
-  throw new Blip2Error('INVALID_ARGUMENT', 'Ids and masks are whole numbers', {
+  throw new Blip2Error('INVALID_ARGUMENT', 'Token ids and masks must be integers', {
     where,
     argument: where,
     got: String(entry),

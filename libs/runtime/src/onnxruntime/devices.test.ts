@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 
 import { type DeviceFacts, expectDevice } from './devices.ts';
 
-/** A binding as onnxruntime-node 1.30 is on Linux. */
+/** A binding like onnxruntime-node 1.30 on Linux. */
 function facts({ libraries = [], fails }: { readonly libraries?: readonly string[]; readonly fails?: string } = {}) {
   const release = vi.fn(async () => {});
   const create = vi.fn(() => (fails === undefined ? Promise.resolve({ release }) : Promise.reject(new Error(fails))));
@@ -21,13 +21,13 @@ function facts({ libraries = [], fails }: { readonly libraries?: readonly string
 }
 
 describe('expectDevice', () => {
-  test('asks nobody about the processor', async () => {
+  test('does not check cpu', async () => {
     const { create, ...known } = facts({ fails: 'no' });
     await expectDevice('cpu', known);
     expect(create).not.toHaveBeenCalled();
   });
 
-  test('names what is supported where the runtime does not know the device', async () => {
+  test('lists the supported devices for an unknown one', async () => {
     await expect(expectDevice('abacus', facts())).rejects.toMatchObject({
       code: 'UNSUPPORTED_DEVICE',
       details: { expected: 'cpu, webgpu', got: 'abacus', fix: 'Use device cpu' },
@@ -38,7 +38,7 @@ describe('expectDevice', () => {
   });
 
   test.each(['cuda', 'tensorrt'])(
-    'says how %s is installed, and does not try it without its library: the runtime would print its log',
+    'advises how to install %s and does not try it without its library',
     async (device) => {
       const { create, ...known } = facts({ libraries: ['libonnxruntime.so.1', 'onnxruntime_binding.node'] });
       await expect(expectDevice(device, known)).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe('expectDevice', () => {
     },
   );
 
-  test('tries the device, and gives the session back', async () => {
+  test('tries the device and releases the session', async () => {
     const { create, release, ...known } = facts({ libraries: ['libonnxruntime_providers_cuda.so'] });
     await expectDevice('cuda', known);
     expect(create).toHaveBeenCalledWith(
@@ -59,14 +59,14 @@ describe('expectDevice', () => {
     expect(release).toHaveBeenCalledOnce();
   });
 
-  test('says what the runtime says where no graph loads on the device', async () => {
+  test('quotes onnxruntime if no graph loads on the device', async () => {
     await expect(expectDevice('webgpu', facts({ fails: 'No supported adapters\n' }))).rejects.toMatchObject({
       code: 'UNSUPPORTED_DEVICE',
       details: { got: 'No supported adapters', expected: 'cpu' },
     });
   });
 
-  test('is answered by the installed runtime', async () => {
+  test('checks the installed onnxruntime', async () => {
     await expect(expectDevice('abacus')).rejects.toMatchObject({
       code: 'UNSUPPORTED_DEVICE',
       details: { expected: expect.stringMatching(/^cpu\b/) as string },
@@ -74,7 +74,7 @@ describe('expectDevice', () => {
     await expect(expectDevice('abacus')).rejects.toMatchObject({ code: 'UNSUPPORTED_DEVICE' });
   });
 
-  test('tries a graph that the installed runtime takes', async () => {
+  test('tries a graph that the installed onnxruntime loads', async () => {
     const { InferenceSession } = await import('onnxruntime-node');
     const known = facts();
     const onCpu = {

@@ -6,7 +6,7 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
 
-/** What is asked of the binding about devices. */
+/** The part of the binding that device checks use. */
 export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
   readonly InferenceSession: {
     create(
@@ -17,64 +17,68 @@ export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
 };
 
 export interface DeviceFacts {
-  /** Default: the runtime that is installed. */
+  /** Default: the installed onnxruntime. */
   readonly runtime?: DeviceRuntime;
-  /** Names of the libraries beside the binding. Default: those that lie there. */
+  /** Names of the libraries next to the binding. Default: the installed ones. */
   readonly libraries?: () => Promise<readonly string[]>;
 }
 
-/** Needs no asking: the binding always has it. */
+/** Always supported, so it is never checked. */
 const CPU = 'cpu';
-/** What has been found out about the devices of the installed runtime. */
-const asked = new Map<string, Promise<void>>();
+/** Pending and finished checks by device, for the installed onnxruntime. */
+const CHECKS = new Map<string, Promise<void>>();
 
 /**
- * What to do where the binding knows a device but the installation lacks its library. Source: the installation script
- * of onnxruntime-node 1.30.
+ * Advice for devices that the binding lists but whose library is not installed. Source: the installation script of
+ * onnxruntime-node 1.30.
  */
 const INSTALL: Readonly<Record<string, string>> = {
-  cuda: 'Install onnxruntime-node with its CUDA libraries (ONNXRUNTIME_NODE_INSTALL=cuda12, Linux x64 with CUDA 12 and cuDNN 9), or use device cpu',
+  cuda:
+    'Install onnxruntime-node with its CUDA libraries (ONNXRUNTIME_NODE_INSTALL=cuda12, Linux x64 with CUDA 12 and ' +
+    'cuDNN 9), or use device cpu',
   tensorrt:
-    'Install onnxruntime-node with its CUDA libraries (ONNXRUNTIME_NODE_INSTALL=cuda12, Linux x64) and TensorRT, or use device cpu',
+    'Install onnxruntime-node with its CUDA libraries (ONNXRUNTIME_NODE_INSTALL=cuda12, Linux x64) and TensorRT, ' +
+    'or use device cpu',
 };
 
 /**
- * Says early whether sessions can be made for a device: the binding must list it, its library must be installed, and a
- * graph of one node must load on it. `cpu` costs nothing.
- * @throws Blip2Error `UNSUPPORTED_DEVICE` with what is supported here and what to do.
+ * Checks that sessions can be created on a device: the binding must list it, its library must be installed, and a graph
+ * of one node must load on it. `cpu` is not checked.
+ *
+ * @throws Blip2Error `UNSUPPORTED_DEVICE` with the supported devices and advice.
  */
 export async function expectDevice(device: string, facts?: DeviceFacts): Promise<void> {
   if (device === CPU) return;
-  if (facts) return askDevice(device, facts);
-  const answer = asked.get(device) ?? askDevice(device, {});
-  asked.set(device, answer);
-  return answer;
+  if (facts) return checkDevice(device, facts);
+  const check = CHECKS.get(device) ?? checkDevice(device, {});
+  CHECKS.set(device, check);
+  return check;
 }
 
-async function askDevice(
+async function checkDevice(
   device: string,
   { runtime: given, libraries = installedLibraries }: DeviceFacts,
 ): Promise<void> {
   const runtime: DeviceRuntime = given ?? (await loadOnnxRuntime());
   const backends = runtime.listSupportedBackends();
   const found = await libraries();
-  const isHere = (name: string, bundled: boolean): boolean =>
+  const isInstalled = (name: string, bundled: boolean): boolean =>
     bundled || found.some((file) => file.includes(`providers_${name}`));
   const expected = backends
-    .filter(({ name, bundled }) => isHere(name, bundled))
+    .filter(({ name, bundled }) => isInstalled(name, bundled))
     .map(({ name }) => name)
     .join(', ');
   const backend = backends.find(({ name }) => name === device);
   if (!backend)
-    throw new Blip2Error('UNSUPPORTED_DEVICE', 'onnxruntime has no such device here', {
+    throw new Blip2Error('UNSUPPORTED_DEVICE', 'device must be supported by onnxruntime', {
       argument: 'device',
       expected,
       got: device,
       fix: 'Use device cpu',
     });
-  if (!isHere(device, backend.bundled)) {
-    // The runtime itself would print a line of its log besides failing.
-    throw new Blip2Error('UNSUPPORTED_DEVICE', 'The library of this device is not installed', {
+  if (!isInstalled(device, backend.bundled)) {
+    // Trying it would make onnxruntime print a line of its log.
+    throw new Blip2Error('UNSUPPORTED_DEVICE', `The library of the device ${device} is not installed`, {
       argument: 'device',
       expected,
       got: device,
@@ -93,7 +97,7 @@ async function expectSession(runtime: DeviceRuntime, device: string): Promise<vo
     await session.release();
   } catch (cause) {
     const got = cause instanceof Error ? cause.message.trim() : String(cause);
-    throw new Blip2Error('UNSUPPORTED_DEVICE', `No graph loads on the device ${device} of this machine`, {
+    throw new Blip2Error('UNSUPPORTED_DEVICE', `onnxruntime cannot load a graph on the device ${device}`, {
       argument: 'device',
       expected: CPU,
       got,
@@ -103,7 +107,7 @@ async function expectSession(runtime: DeviceRuntime, device: string): Promise<vo
   }
 }
 
-/** Where onnxruntime-node keeps what it installs: `bin/napi-vN/PLATFORM/ARCHITECTURE`. */
+/** Names of the installed libraries of onnxruntime-node, in `bin/napi-vN/PLATFORM/ARCHITECTURE`. */
 async function installedLibraries(): Promise<readonly string[]> {
   const binaries = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node')), '..', 'bin');
   const versions = await readdir(binaries).catch(() => []);
@@ -114,8 +118,8 @@ async function installedLibraries(): Promise<readonly string[]> {
 }
 
 /**
- * `y = Identity(x)` over one float, as ONNX's protobuf has it: IR version 8, a graph of a node, a name, an input and an
- * output, and the set of operators 17.
+ * `y = Identity(x)` over one float as an ONNX protobuf message: IR version 8, a graph with a node, a name, an input and
+ * an output, and operator set 17.
  */
 const ONE_NODE: Uint8Array = Buffer.from(
   [

@@ -9,7 +9,7 @@ export type OnnxRuntimeTensor = ort.Tensor;
 
 let runtime: Promise<OnnxRuntime> | undefined;
 
-/** Loads the native runtime when it is first needed: importing it takes longer than starting Node. */
+/** Loads onnxruntime on first use, since importing it takes longer than starting Node. */
 export function loadOnnxRuntime(): Promise<OnnxRuntime> {
   silenceTelemetry();
   runtime ??= import('onnxruntime-node');

@@ -11,7 +11,7 @@ describe('products of bytes', () => {
     expect(hasExactByteProducts('x64', () => cpuInfo)).toBe(exact);
   });
 
-  test('are not trusted where nothing says what the processor can do', () => {
+  test('are not assumed to be exact if the instruction sets are unknown', () => {
     const unreadable = (): string => {
       throw new TypeError('no such file');
     };

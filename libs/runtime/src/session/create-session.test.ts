@@ -15,10 +15,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/**
- * Just enough protobuf for a graph of one product, so that this package's tests need no graph writer. Field numbers are
- * those of onnx.proto.
- */
+/** Minimal protobuf encoding of a graph with one product, with the field numbers of onnx.proto. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;
@@ -91,7 +88,7 @@ function failure(code: string, words: RegExp = /./): unknown {
 const x: Tensor<'float32', [number, 2]> = { type: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) };
 
 describe('createSession', () => {
-  test('runs a graph over weights where they lie', async () => {
+  test('runs a graph over weights mapped in place', async () => {
     await using session = await createSession(await doubling());
     const { y } = await session.run({ x });
     expect(y).toEqual({ type: 'float32', dims: [1, 2], data: Float32Array.of(2, 4) });
@@ -100,30 +97,30 @@ describe('createSession', () => {
     ).toEqual([2, 2]);
   });
 
-  test('reads a view into a larger array', async () => {
+  test('accepts a view into a larger array', async () => {
     await using session = await createSession(await doubling());
     const { y } = await session.run({ x: { ...x, data: Float32Array.of(9, 9, 1, 2, 9).subarray(2, 4) } });
     expect([...y.data]).toEqual([2, 4]);
   });
 
-  test('gives results that outlive it', async () => {
+  test('returns results that outlive it', async () => {
     const session = await createSession(await doubling());
     const { y } = await session.run({ x });
     await session[Symbol.asyncDispose]();
     expect([...y.data]).toEqual([2, 4]);
   });
 
-  test('takes a number of threads', async () => {
+  test('accepts a number of threads', async () => {
     await using session = await createSession(await doubling(), { threads: 1, device: 'cpu' });
     expect([...(await session.run({ x })).y.data]).toEqual([2, 4]);
   });
 
-  test('refuses a graph that is none', async () => {
+  test('rejects an invalid graph', async () => {
     const corrupt = { ...(await doubling()), serialize: () => Uint8Array.of(1, 2, 3, 4, 5) };
     await expect(createSession(corrupt)).rejects.toThrow(failure('SESSION_FAILED', /load.*product/));
   });
 
-  test('refuses weights that are not there, or fewer than the graph says', async () => {
+  test('rejects missing weights and files that are too short', async () => {
     await expect(createSession(product(2, 'nowhere.bin'))).rejects.toThrow(
       failure('SESSION_FAILED', new RegExp(folder)),
     );
@@ -131,7 +128,7 @@ describe('createSession', () => {
     await expect(createSession(product(2, 'short.bin'))).rejects.toThrow(failure('SESSION_FAILED'));
   });
 
-  test('does not read weights outside their folder', async () => {
+  test('does not map weights outside their folder', async () => {
     await doubling();
     await expect(createSession(product(2, '../double.bin', join(folder, 'inner')))).rejects.toThrow(
       failure('SESSION_FAILED'),
@@ -139,13 +136,13 @@ describe('createSession', () => {
     await expect(createSession(product(2, join(folder, 'double.bin')))).rejects.toThrow(failure('SESSION_FAILED'));
   });
 
-  test('refuses a device that the runtime does not have', async () => {
+  test('rejects a device that onnxruntime does not support', async () => {
     await expect(createSession(await doubling(), { device: 'abacus' })).rejects.toThrow(
       failure('UNSUPPORTED_DEVICE', /cpu.*abacus/),
     );
   });
 
-  test('refuses to run once released, and can be released twice', async () => {
+  test('does not run after disposal, and can be disposed twice', async () => {
     const session = await createSession(await doubling());
     await session[Symbol.asyncDispose]();
     await session[Symbol.asyncDispose]();
@@ -153,7 +150,7 @@ describe('createSession', () => {
   });
 });
 
-describe('what is fed', () => {
+describe('an input', () => {
   const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, string, RegExp])[] = [
     ['nothing', {}, 'INVALID_ARGUMENT', /input x of product/],
     ['another rank', { x: { ...x, dims: [2] } }, 'SHAPE_MISMATCH', /float32 \[rows, 2\].*float32 \[2\]/],
@@ -161,18 +158,18 @@ describe('what is fed', () => {
     ['another type', { x: { type: 'int64', dims: [1, 2], data: BigInt64Array.of(1n, 2n) } }, 'SHAPE_MISMATCH', /int64/],
     ['too few elements', { x: { ...x, data: Float32Array.of(1) } }, 'SHAPE_MISMATCH', /with 1 elements/],
     [
-      'elements in another array than the type says',
+      'elements in an array of another type',
       { x: { ...x, data: Float64Array.of(1, 2) } },
       'SHAPE_MISMATCH',
       /Float64Array/,
     ],
   ];
-  test.each(wrong)('is refused if it is %s', async (_, inputs, code, words) => {
+  test.each(wrong)('is rejected if it is %s', async (_, inputs, code, words) => {
     await using session = await createSession(await doubling());
     await expect(session.run(inputs as never)).rejects.toThrow(failure(code, words));
   });
 
-  test('has one length for each name', async () => {
+  test('has one length per axis name', async () => {
     const signature = { inputs: { x: f32('rows', 2), ids: i64('rows') }, outputs: { y: f32('rows', 2) } } as const;
     await using session: Session<typeof signature> = await createSession({ ...(await doubling()), signature });
     await expect(session.run({ x, ids: { type: 'int64', dims: [2], data: BigInt64Array.of(1n, 2n) } })).rejects.toThrow(

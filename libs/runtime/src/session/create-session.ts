@@ -26,10 +26,13 @@ import { defaultThreads } from '../threads/default-threads.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
 /**
- * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.
- * Runs are synchronous inside the runtime: they hold the calling thread until they end.
- * @throws Blip2Error `SESSION_FAILED` if the runtime refuses the graph or a run; `DISPOSED`; `UNSUPPORTED_DEVICE` for
- * an execution provider that does not work here.
+ * Loads a graph into onnxruntime. Its weights are mapped in place. Runs are synchronous inside onnxruntime: they block
+ * the calling thread.
+ *
+ * @throws Blip2Error `SESSION_FAILED` if onnxruntime rejects the graph or a run.
+ * @throws Blip2Error `SHAPE_MISMATCH` or `INVALID_ARGUMENT` for inputs that do not match the signature.
+ * @throws Blip2Error `DISPOSED` if the session is run after its disposal.
+ * @throws Blip2Error `UNSUPPORTED_DEVICE` for an execution provider that does not work on this machine.
  */
 export const createSession: SessionFactory = async <S extends Signature>(
   model: OnnxModel<S>,
@@ -46,8 +49,8 @@ export const createSession: SessionFactory = async <S extends Signature>(
       try {
         return plainOutputs(await session.run(feeds), model.signature);
       } catch (cause) {
-        // The runtime begins a run a turn later, when the session may be gone.
-        throw released ? disposed(model) : sessionFailed(model, 'The runtime could not run a graph', cause);
+        // onnxruntime starts a run one turn of the event loop later, when the session may have been released.
+        throw released ? disposed(model) : sessionFailed(model, 'onnxruntime could not run the graph', cause);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -62,26 +65,26 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: Sessio
   const options = await withThreads(given, graph);
   const open = (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
     runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch((cause: unknown) => {
-      throw sessionFailed(model, 'The runtime could not load a graph', cause);
+      throw sessionFailed(model, 'onnxruntime could not load the graph', cause);
     });
-  // Another device has other layouts, or none.
+  // Other devices prepack differently or not at all.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
   return openPrepacked(model.prepack, prepackedFiles(model, graph), {
     plain: () => open(false),
     prepacked: (folder) => open(true, folder),
-    saved: (kept) => runtime.InferenceSession.create(kept, savedOptions(options)),
+    saved: (graphFile) => runtime.InferenceSession.create(graphFile, savedOptions(options)),
     copy: ({ type, data, dims }) => new runtime.Tensor(type, data.slice() as never, dims),
   });
 }
 
-/** On the processor, the number of threads that suits it, unless another is given. */
+/** Adds the default number of threads on the CPU, unless one is given. */
 async function withThreads(options: SessionOptions, graph: Uint8Array): Promise<SessionOptions> {
   if (options.threads !== undefined || (options.device ?? 'cpu') !== 'cpu') return options;
   const threads = await defaultThreads({ weightBytes: () => externalBytes(graph) });
   return threads === undefined ? options : { ...options, threads };
 }
 
-/** With a folder, the session writes its graph and its prepacked weights into it. */
+/** Options of a session that optimizes its graph. If a folder is given, graph and prepacked weights are saved there. */
 function sessionOptions(
   model: OnnxModel,
   options: SessionOptions,
@@ -92,7 +95,7 @@ function sessionOptions(
     ...commonSettings(options),
     ...(model.optimized && { graphOptimizationLevel: 'disabled' }),
     ...(folder !== undefined && { optimizedModelFilePath: join(folder, PREPACKED_GRAPH) }),
-    // Names of the runtime's `session.*` settings.
+    // Keys of onnxruntime's `session.*` settings.
     extra: {
       session: {
         'intra_op.spin_duration_us': SPIN_MICROSECONDS,
@@ -108,7 +111,7 @@ function sessionOptions(
   };
 }
 
-/** For a graph that has been through the runtime before: it is not optimized twice. */
+/** Options of a session over a saved graph, which is already optimized. */
 function savedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
   return {
     ...commonSettings(options),
@@ -118,12 +121,12 @@ function savedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
 }
 
 function disposed({ name }: OnnxModel): Blip2Error {
-  return new Blip2Error('DISPOSED', 'This session has been released', { where: name });
+  return new Blip2Error('DISPOSED', 'This session has been disposed', { where: name });
 }
 
-function sessionFailed({ name, weightsFolder }: OnnxModel, what: string, cause: unknown): Blip2Error {
+function sessionFailed({ name, weightsFolder }: OnnxModel, message: string, cause: unknown): Blip2Error {
   const got = cause instanceof Error ? cause.message : String(cause);
-  return new Blip2Error('SESSION_FAILED', what, {
+  return new Blip2Error('SESSION_FAILED', message, {
     where: weightsFolder === undefined ? name : `${name}, weights in ${weightsFolder}`,
     got,
     cause,

@@ -7,22 +7,22 @@ const signature = { inputs: {}, outputs: { y: f32(1) } };
 const graph = (name: string): OnnxModel => ({ name, signature, serialize: () => new Uint8Array() });
 
 interface Log {
-  readonly made: string[];
+  readonly created: string[];
   readonly released: string[];
   readonly options: unknown[];
   readonly createSession: SessionFactory;
 }
 
-/** A factory that notes what it makes and what is released; graphs called `bad` fail the first time. */
-function notingFactory(): Log {
-  const log: Omit<Log, 'createSession'> = { made: [], released: [], options: [] };
+/** A factory that records the sessions it creates and releases. Graphs named `bad` fail the first time. */
+function recordingFactory(): Log {
+  const log: Omit<Log, 'createSession'> = { created: [], released: [], options: [] };
   return {
     ...log,
     createSession: async ({ name }, options) => {
       await Promise.resolve();
-      log.made.push(name);
+      log.created.push(name);
       log.options.push(options);
-      if (name === 'bad' && log.made.filter((made) => made === name).length === 1)
+      if (name === 'bad' && log.created.filter((created) => created === name).length === 1)
         throw new Blip2Error('SESSION_FAILED', 'bad graph');
       const session: Session = {
         run: async () => ({}),
@@ -34,25 +34,25 @@ function notingFactory(): Log {
 }
 
 describe('lazySessions', () => {
-  test('makes a session when it is first asked for, once, however many ask', async () => {
-    const log = notingFactory();
+  test('creates a session on first use, once for concurrent calls', async () => {
+    const log = recordingFactory();
     const sessions = lazySessions('part', log);
     let written = 0;
     const write = (): OnnxModel => {
       written++;
       return graph('a');
     };
-    expect(log.made).toEqual([]);
+    expect(log.created).toEqual([]);
     const [first, second] = await Promise.all([sessions.get('a', write), sessions.get('a', write)]);
     expect(first).toBe(second);
     expect(await sessions.get('a', write)).toBe(first);
     expect(written).toBe(1);
     await sessions.get('b', () => graph('b'));
-    expect(log.made).toEqual(['a', 'b']);
+    expect(log.created).toEqual(['a', 'b']);
   });
 
   test('tries again after a failure', async () => {
-    const log = notingFactory();
+    const log = recordingFactory();
     const sessions = lazySessions('part', log);
     const both = await Promise.allSettled([
       sessions.get('bad', () => graph('bad')),
@@ -60,11 +60,11 @@ describe('lazySessions', () => {
     ]);
     expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await expect(sessions.get('bad', () => graph('bad'))).resolves.toBeDefined();
-    expect(log.made).toEqual(['bad', 'bad']);
+    expect(log.created).toEqual(['bad', 'bad']);
   });
 
-  test('reports what a graph cannot be written for, and tries again', async () => {
-    const sessions = lazySessions('part', notingFactory());
+  test('reports an error of building the graph and tries again', async () => {
+    const sessions = lazySessions('part', recordingFactory());
     const missing = (): OnnxModel => {
       throw new Blip2Error('MISSING_WEIGHT', 'no such tensor');
     };
@@ -72,8 +72,8 @@ describe('lazySessions', () => {
     await expect(sessions.get('a', () => graph('a'))).resolves.toBeDefined();
   });
 
-  test('releases all sessions, those being made too, and makes no more', async () => {
-    const log = notingFactory();
+  test('releases all sessions, also those being created, and creates no more', async () => {
+    const log = recordingFactory();
     const sessions = lazySessions('vision encoder', log);
     await sessions.get('a', () => graph('a'));
     const pending = sessions.get('b', () => graph('b'));
@@ -87,8 +87,8 @@ describe('lazySessions', () => {
     });
   });
 
-  test('hands on threads and device, and nothing else', async () => {
-    const log = notingFactory();
+  test('passes on threads and device only', async () => {
+    const log = recordingFactory();
     const more = { ...log, threads: 3, device: 'cpu', token: 'secret' };
     await lazySessions('part', more).get('a', () => graph('a'));
     expect(log.options).toEqual([{ threads: 3, device: 'cpu' }]);

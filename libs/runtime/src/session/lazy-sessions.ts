@@ -1,5 +1,6 @@
 import {
   Blip2Error,
+  defined,
   type OnnxModel,
   type PrecisionChoice,
   type Session,
@@ -11,38 +12,41 @@ import {
 import { createSession as createOnnxSession } from './create-session.ts';
 
 export interface PartOptions extends SessionOptions {
-  /** How linear layers are held. Default `fp32`, which reads float32 checkpoints where they lie. */
+  /** Precision of linear layers. Default `fp32`, which maps float32 checkpoints in place. */
   readonly dtype?: PrecisionChoice;
   /** Default: `createSession` of this package. */
   readonly createSession?: SessionFactory;
 }
 
-/** The sessions of one part: each is made on first use, once, and all are released together. */
+/** The sessions of one part. Each is created once, on first use; all are released together. */
 export interface LazySessions extends AsyncDisposable {
-  /** The session of this name; `write` gives its graph if it has not been asked for before. */
-  get<S extends Signature>(name: string, write: () => OnnxModel<S>): Promise<Session<S>>;
+  /**
+   * Returns the session of this name. The first call creates it over the graph that `build` returns; a failure is not
+   * kept.
+   *
+   * @throws Blip2Error `DISPOSED` after disposal.
+   */
+  get<S extends Signature>(name: string, build: () => OnnxModel<S>): Promise<Session<S>>;
 }
 
+/** Creates the sessions of a part, whose name (such as `vision encoder`) is used in messages. */
 export function lazySessions(
   part: string,
   { createSession = createOnnxSession, threads, device }: PartOptions = {},
 ): LazySessions {
-  const options: SessionOptions = {
-    ...(threads !== undefined && { threads }),
-    ...(device !== undefined && { device }),
-  };
+  const options: SessionOptions = defined({ threads, device });
   const sessions = new Map<string, Promise<Session>>();
   let disposed = false;
   return {
-    async get<S extends Signature>(name: string, write: () => OnnxModel<S>): Promise<Session<S>> {
+    async get<S extends Signature>(name: string, build: () => OnnxModel<S>): Promise<Session<S>> {
       if (disposed) throw new Blip2Error('DISPOSED', `This ${part} has been disposed`, { fix: 'Load it again' });
       const known = sessions.get(name);
       // A name belongs to one graph, hence to one signature.
       if (known) return (await known) as Session<S>;
-      const made = Promise.resolve().then(() => createSession(write(), options));
-      sessions.set(name, made as Promise<Session>);
-      made.catch(() => sessions.delete(name));
-      return made;
+      const created = Promise.resolve().then(() => createSession(build(), options));
+      sessions.set(name, created as Promise<Session>);
+      created.catch(() => sessions.delete(name));
+      return created;
     },
     async [Symbol.asyncDispose]() {
       disposed = true;

@@ -48,18 +48,18 @@ describe('threads of a session', () => {
     expect(defaultThreads).toHaveBeenCalledOnce();
   });
 
-  test('are left to the runtime where there is no default', async () => {
+  test('are left to onnxruntime without a default', async () => {
     vi.mocked(defaultThreads).mockResolvedValue(undefined);
     await settings();
     expect(opened.map((options) => Object.keys(options).includes('intraOpNumThreads'))).toEqual([false]);
   });
 
-  test('are those that are given, and nothing is measured', async () => {
+  test('are the given number, without a measurement', async () => {
     expect(await settings({ threads: 7 })).toEqual([7]);
     expect(defaultThreads).not.toHaveBeenCalled();
   });
 
-  test('are left to the runtime on another device', async () => {
+  test('are left to onnxruntime on other devices', async () => {
     expect(await settings({ device: 'cuda' })).toEqual([undefined]);
     expect(defaultThreads).not.toHaveBeenCalled();
   });

@@ -11,7 +11,7 @@ import {
 
 import type { OnnxRuntime, OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 
-/** What holds the elements of each type. */
+/** Typed array of each element type. */
 const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = {
   float32: Float32Array,
   int64: BigInt64Array,
@@ -20,7 +20,12 @@ const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = 
   bool: Uint8Array,
 };
 
-/** Plain tensors as the runtime's own, without copying, after checking them against the signature. */
+/**
+ * Converts plain tensors to those of onnxruntime without copying, after comparing them with the signature.
+ *
+ * @throws Blip2Error `INVALID_ARGUMENT` for a missing input.
+ * @throws Blip2Error `SHAPE_MISMATCH` for another type or shape.
+ */
 export function checkedFeeds(
   runtime: OnnxRuntime,
   { name, signature }: OnnxModel,
@@ -31,7 +36,7 @@ export function checkedFeeds(
     Object.entries(signature.inputs).map(([key, spec]) => {
       const tensor = inputs[key];
       const where = `input ${key} of ${name}`;
-      if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'A graph input is missing', { where });
+      if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'Every graph input must be given', { where });
       expectShape(tensor, spec, where, lengths);
       return [key, new runtime.Tensor(tensor.type, tensor.data as never, tensor.dims)];
     }),
@@ -51,7 +56,7 @@ function expectShape(
     dims.every((length, index) => typeof expected[index] === 'string' || length === expected[index]);
   const size = dims.reduce((product, length) => product * length, 1);
   if (!fits || data.length !== size || !(data instanceof ARRAYS[type])) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'A tensor does not fit', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The tensor must match the graph signature', {
       where,
       expected: `${spec.type} [${expected.join(', ')}]`,
       got: `${type} [${dims.join(', ')}] with ${data.length} elements in a ${data.constructor.name}`,
@@ -60,7 +65,7 @@ function expectShape(
   spec.axes.forEach((axis, index) => typeof axis === 'string' && lengths.set(axis, dims[index] ?? 0));
 }
 
-/** The runtime's results as plain tensors over the same memory: they outlive the session and cross threads. */
+/** Results of onnxruntime as plain tensors over the same memory. They outlive the session and can be transferred. */
 export function plainOutputs<S extends Signature>(
   results: Readonly<Record<string, OnnxRuntimeTensor>>,
   { outputs }: S,

@@ -20,7 +20,7 @@ interface Ended {
   readonly errors: string;
 }
 
-/** Runs the fixture in a process of its own: only there can it be seen how one ends. */
+/** Runs the fixture in a child process, to observe how it ends. */
 function endDuringRun(how: string): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture('end-during-run.mjs')), how], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,23 +61,23 @@ test('runs a real session in a worker', async () => {
 });
 
 describe('a process with a part worker', () => {
-  test('ends by itself while the worker is idle, though its host was forgotten', async () => {
+  test('exits while the worker is idle, even if its host was never disposed', async () => {
     await expect(endDuringRun('idle')).resolves.toEqual({ code: 0, signal: null, output: '', errors: '' });
   });
 
-  test('stays alive until pending runs have ended', async () => {
+  test('stays alive until pending runs have finished', async () => {
     const { code, output, errors } = await endDuringRun('nothing');
     expect([code, errors]).toEqual([0, '']);
     expect(output).toMatch(/^act\nran \d+\nran again\n$/);
   });
 
-  test('exitWhenIdle: finishes the run, refuses the next, exits with the code', async () => {
+  test('exitWhenIdle: finishes the run, rejects the next one, exits with the code', async () => {
     const { code, signal, output, errors } = await endDuringRun('exitWhenIdle');
     expect([code, signal, errors]).toEqual([3, null, '']);
     expect(output).toMatch(/^act\nran \d+\nsecond: DISPOSED\n$/);
   });
 
-  test('exitNow: ends during the run, as by Ctrl-C, without an abort', async () => {
+  test('exitNow: ends during the run like Ctrl-C, without aborting', async () => {
     const { signal, output, errors } = await endDuringRun('exitNow');
     expect([signal, errors]).toEqual(['SIGINT', '']);
     expect(output).toBe('act\n');

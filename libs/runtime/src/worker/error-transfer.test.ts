@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest';
 
 import { decodeError, encodeError } from './error-transfer.ts';
 
-/** Through the copy that a thread boundary makes. */
+/** Encodes, clones as `postMessage` does, and decodes. */
 function across(thrown: unknown): unknown {
   return decodeError(structuredClone(encodeError(thrown)));
 }
 
-describe('an error that crosses a thread', () => {
+describe('an error transferred to another thread', () => {
   test('keeps the class, code, details, message, stack and cause of a Blip2Error', () => {
     const error = new Blip2Error('SHAPE_MISMATCH', 'widths differ', {
       expected: '[1]',
@@ -31,7 +31,7 @@ describe('an error that crosses a thread', () => {
     expect(received.cause).toMatchObject({ message: 'deep' });
   });
 
-  test('keeps an AbortError and a TimeoutError what they are', () => {
+  test('keeps the class of an AbortError and a TimeoutError', () => {
     for (const name of ['AbortError', 'TimeoutError']) {
       const received = across(new DOMException('stopped', name));
       expect(received).toBeInstanceOf(DOMException);
@@ -39,7 +39,7 @@ describe('an error that crosses a thread', () => {
     }
   });
 
-  test('keeps the class of the standard errors, and the name of others', () => {
+  test('keeps the class of standard errors and the name of others', () => {
     expect(across(new TypeError('wrong'))).toBeInstanceOf(TypeError);
     expect(across(new SyntaxError('wrong'))).toBeInstanceOf(SyntaxError);
     expect(across(Object.assign(new Error('x'), { name: 'CustomError' }))).toMatchObject({
@@ -48,7 +48,7 @@ describe('an error that crosses a thread', () => {
     });
   });
 
-  test('keeps the fields of a system error, without what cannot be copied', () => {
+  test('keeps the fields of a system error that can be copied', () => {
     const received = across(
       Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2, path: '/nowhere', handler: () => 1 }),
     );
@@ -62,13 +62,13 @@ describe('an error that crosses a thread', () => {
     if (received instanceof AggregateError) expect(received.errors).toEqual([expect.any(TypeError), 'two']);
   });
 
-  test('passes a thrown value that is no error', () => {
+  test('passes a thrown value that is not an error', () => {
     expect(across('just text')).toBe('just text');
     expect(across(undefined)).toBeUndefined();
     expect(across(Symbol('odd'))).toBe('Symbol(odd)');
   });
 
-  test('ends a ring of causes', () => {
+  test('cuts off a circular chain of causes', () => {
     const first = new Error('first');
     const second = new Error('second', { cause: first });
     Object.assign(first, { cause: second });

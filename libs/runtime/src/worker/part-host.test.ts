@@ -21,8 +21,8 @@ interface Journal {
 const createCounter = (host: PartHost, ...args: unknown[]): Promise<Counter> =>
   host.create<Counter>({ module, export: 'createCounter', args });
 
-describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) => {
-  test('makes parts from a module URL and an export, or a path to one', async () => {
+describe.each(['inline', 'worker'] as const)('a part host, %s', (isolate) => {
+  test('creates parts from a module URL and an export, or a dotted path to one', async () => {
     await using host = createPartHost({ isolate });
     const counter = await createCounter(host, 5);
     expect(counter.value).toBe(5);
@@ -36,7 +36,7 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     expect(model.source).toBe('folder');
   });
 
-  test('says what is wrong with the name of a part', async () => {
+  test('reports an invalid module or export', async () => {
     await using host = createPartHost({ isolate });
     await expect(host.create({ module: 'toy-parts.mjs', export: 'x' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -56,13 +56,13 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     });
   });
 
-  test('is not harmed by a start that fails', async () => {
+  test('works after a failed start', async () => {
     await using host = createPartHost({ isolate });
     host.start(`${module}.missing`);
     expect((await createCounter(host, 5)).value).toBe(5);
   });
 
-  test('refuses parts once it was disposed of', async () => {
+  test('creates no parts after disposal', async () => {
     const host = createPartHost({ isolate });
     await createCounter(host);
     await host[Symbol.asyncDispose]();
@@ -70,7 +70,7 @@ describe.each(['inline', 'worker'] as const)('a host of parts, %s', (isolate) =>
     await expect(createCounter(host)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
-  test('tells of a part that cannot be disposed of, after disposing of the others', async () => {
+  test('reports a part that cannot be disposed, after disposing of the others', async () => {
     const host = createPartHost({ isolate });
     await createCounter(host);
     await host.create({ module, export: 'ToyLanguageModel.brokenDisposal' });
@@ -102,14 +102,14 @@ test('disposes of inline parts newest first', async () => {
 });
 
 describe('the end of a worker', () => {
-  test('does not dispose again of a part that is gone', async () => {
+  test('does not dispose of a part twice', async () => {
     const host = createPartHost({ isolate: 'worker' });
     const part = await host.create<{ dispose(): Promise<void> }>({ module, export: 'ToyLanguageModel.disposableOnce' });
     await part.dispose();
     await host[Symbol.asyncDispose]();
   });
 
-  test('waits for the call in progress and refuses those that wait', async () => {
+  test('waits for the call in progress and rejects queued calls', async () => {
     const host = createPartHost({ isolate: 'worker' });
     const counter = await createCounter(host);
     const running = counter.slowAdd(1, 50);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { decodeValue, encodeValue, notTransferable } from './value-transfer.ts';
 
-/** Encodes, copies as `postMessage` does, decodes; only plain data. */
+/** Encodes plain data, clones it as `postMessage` does, and decodes it. */
 function across<T>(value: T): unknown {
   const encoded = encodeValue(value, 'value', (found, path) => {
     if (typeof found === 'function') throw notTransferable(path, 'a function');
@@ -12,7 +12,7 @@ function across<T>(value: T): unknown {
   return decodeValue(structuredClone(encoded), () => undefined);
 }
 
-describe('a value that crosses a thread', () => {
+describe('a value transferred to another thread', () => {
   test('arrives equal: nested data, typed arrays, collections, dates', () => {
     const value = {
       none: null,
@@ -29,7 +29,7 @@ describe('a value that crosses a thread', () => {
     expect(across(value)).toStrictEqual(value);
   });
 
-  test('keeps identity and rings', () => {
+  test('keeps identity and circular references', () => {
     const data = Float32Array.of(1);
     const value: Record<string, unknown> = { one: { data }, two: { data } };
     value['self'] = value;
@@ -42,7 +42,7 @@ describe('a value that crosses a thread', () => {
     expect(read('one', 'data')).toBe(read('two', 'data'));
   });
 
-  test('sends a view without the buffer around it, and shared memory as a copy', () => {
+  test('sends the bytes of a view without its entire buffer, and a copy of shared memory', () => {
     const around = new Float32Array(1000);
     around.fill(7, 10, 12);
     expect(across(around.subarray(10, 12))).toStrictEqual(Float32Array.of(7, 7));
@@ -55,7 +55,7 @@ describe('a value that crosses a thread', () => {
     expect(copied).toStrictEqual({ shared: new Uint8Array(2), buffer: new ArrayBuffer(2) });
   });
 
-  test('makes plain data of an instance that is a tensor', () => {
+  test('converts an instance that is a tensor to plain data', () => {
     class RuntimeTensor {
       readonly type = 'float32';
       readonly dims = [1];
@@ -69,12 +69,12 @@ describe('a value that crosses a thread', () => {
     });
   });
 
-  test('passes errors by their class', () => {
+  test('keeps the class of errors', () => {
     const received = across({ failed: new Blip2Error('NOT_FINITE', 'nan') });
     expect(received).toMatchObject({ failed: { code: 'NOT_FINITE' } });
   });
 
-  test('refuses by path what is no data', () => {
+  test('rejects values that are not data, with their path', () => {
     expect(() => across({ list: [{ id: Symbol('x') }] })).toThrow(
       expect.objectContaining({
         code: 'INVALID_ARGUMENT',

@@ -65,8 +65,8 @@ beforeAll(async () => {
 });
 afterAll(() => host[Symbol.asyncDispose]());
 
-describe('what a remote shows', () => {
-  test('has the data of its part, deeply frozen, and is no promise', async () => {
+describe('a remote', () => {
+  test('has the data of its part, deeply frozen, and is not thenable', async () => {
     const counter = await createCounter(3);
     expect(counter.value).toBe(3);
     expect(counter.config).toStrictEqual({ name: 'counter', sizes: [1, 2], nested: { step: 1 } });
@@ -76,7 +76,7 @@ describe('what a remote shows', () => {
     expect(Object.keys(counter)).not.toContain('dispose');
   });
 
-  test('refreshes what changed after each call, and keeps the objects that did not', async () => {
+  test('refreshes changed properties after each call and keeps the identity of others', async () => {
     const counter = await createCounter(3);
     const { config, weights } = counter;
     await expect(counter.add(4)).resolves.toBe(7);
@@ -85,7 +85,7 @@ describe('what a remote shows', () => {
     expect(counter.weights).toBe(weights);
   });
 
-  test('gives the scores of a decoding once: the result and the getter are one object', async () => {
+  test('transfers logits once: the result and the getter are the same object', async () => {
     const decoding = await start([1, 2]);
     expect(decoding.length).toBe(2);
     expect(decoding.logits.data).toStrictEqual(Float32Array.of(2, 3, 4));
@@ -97,7 +97,7 @@ describe('what a remote shows', () => {
     expect(decoding.length).toBe(1);
   });
 
-  test('fails where the getter of its part does, until it does not any more', async () => {
+  test('throws while the getter of its part throws', async () => {
     const decoding = await start([1, 2]);
     await decoding.crop(1);
     expect(decoding.length).toBe(1);
@@ -110,7 +110,7 @@ describe('what a remote shows', () => {
     expect(decoding.logits.data).toStrictEqual(Float32Array.of(2, 3, 4));
   });
 
-  test('notices an array that its part wrote into again', async () => {
+  test('notices an array that its part overwrote', async () => {
     const decoding = await start([1]);
     const before = decoding.logits;
     await decoding.overwrite(9);
@@ -120,7 +120,7 @@ describe('what a remote shows', () => {
 });
 
 describe('handles', () => {
-  test('makes remotes of results with methods, at any depth, one per object', async () => {
+  test('represent results with methods at any depth, one per object', async () => {
     const decoding = await start([1, 2]);
     const { first, second, logits } = await decoding.both();
     expect(first).toBe(decoding);
@@ -131,14 +131,14 @@ describe('handles', () => {
     await expect(counter.self()).resolves.toBe(counter);
   });
 
-  test('gives the worker its own object for a remote among the arguments', async () => {
+  test('resolve remotes among the arguments to the original object', async () => {
     const [left, right] = [await createCounter(1), await createCounter(2)];
     await expect(left.sameObject(left, { nested: left })).resolves.toBe(false);
     await expect(left.sameObject(right, right)).resolves.toBe(true);
     await expect(left.readOther(right)).resolves.toBe(2);
   });
 
-  test('refuses a remote of another host', async () => {
+  test('do not include remotes of another host', async () => {
     await using other = createPartHost({ isolate: 'worker' });
     const foreign = await other.create<Counter>({ module, export: 'createCounter' });
     const counter = await createCounter();
@@ -148,7 +148,7 @@ describe('handles', () => {
     });
   });
 
-  test('disposes once, and answers DISPOSED afterwards', async () => {
+  test('dispose once, and reject with DISPOSED afterwards', async () => {
     const counter = await createCounter();
     await journal.read();
     await Promise.all([counter[Symbol.asyncDispose](), counter.dispose()]);
@@ -164,7 +164,7 @@ describe('handles', () => {
 });
 
 describe('arguments and results', () => {
-  test('copies typed arrays and leaves the caller his', async () => {
+  test('copies typed arrays and leaves those of the caller unchanged', async () => {
     const counter = await createCounter();
     const data = new Float32Array(100).fill(2);
     const [received] = await counter.echo({ data: data.subarray(5, 8) });
@@ -187,7 +187,7 @@ describe('arguments and results', () => {
     ['a symbol', { deep: [Symbol('x')] }, 'echo[0].deep[0]'],
     ['an instance with methods', { source: new URL('file:///x') }, 'echo[0].source'],
     ['a promise', Promise.resolve(1), 'echo[0]'],
-  ])('refuses %s and names its path', async (_, argument, where) => {
+  ])('rejects %s with its path', async (_, argument, where) => {
     const counter = await createCounter();
     await expect(counter.echo(argument)).rejects.toMatchObject({
       name: 'Blip2Error',
@@ -197,7 +197,7 @@ describe('arguments and results', () => {
     await expect(counter.add(1)).resolves.toBe(1);
   });
 
-  test('refuses a function as a result', async () => {
+  test('rejects a function as a result', async () => {
     const counter = await createCounter();
     await expect(counter.giveFunction()).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -214,7 +214,7 @@ describe('arguments and results', () => {
 });
 
 describe('signals and callbacks', () => {
-  test("aborts between runs, with the caller's own reason", async () => {
+  test("aborts between runs with the caller's reason", async () => {
     const counter = await createCounter();
     const controller = new AbortController();
     const reason = { my: 'reason', twice: () => 2 };
@@ -230,7 +230,7 @@ describe('signals and callbacks', () => {
     expect(turns).toEqual([{ turn: 0 }]);
   });
 
-  test('gives a standard AbortError by default, also for a call that still waits', async () => {
+  test('rejects with an AbortError by default, also for a queued call', async () => {
     const counter = await createCounter();
     const controller = new AbortController();
     const first = counter.spin(60);
@@ -242,7 +242,7 @@ describe('signals and callbacks', () => {
     await expect(counter.isAborted(new AbortController().signal)).resolves.toBe(false);
   });
 
-  test('forwards callbacks in order, and what they throw fails the call', async () => {
+  test('forwards callbacks in order, and rejects the call if one throws', async () => {
     const counter = await createCounter();
     const turns: unknown[] = [];
     await expect(
@@ -262,7 +262,7 @@ describe('signals and callbacks', () => {
     ).rejects.toThrow(new RangeError('mine'));
   });
 
-  test('keeps the signal and the callbacks of a creation for the life of the part', async () => {
+  test('keeps the signal and callbacks passed to `create` for the lifetime of the part', async () => {
     const controller = new AbortController();
     const steps: unknown[] = [];
     const counter = await createCounter(0, {
@@ -314,8 +314,7 @@ describe('the event loop of the caller', () => {
     await counter.spin(1000);
     clearInterval(timer);
     expect(longestGap).toBeGreaterThan(0);
-    // A caller that computed itself would be away for the whole second; one that only has to share its core with others
-    // is not.
+    // A blocked caller would be unresponsive for the whole second; one that only shares its core with others is not.
     expect(longestGap).toBeLessThan(500);
   });
 });
