@@ -10,7 +10,7 @@ const PRECISIONS: Readonly<Record<PrecisionChoice, true>> = {
 };
 
 const HALF_PRECISION =
-  'float16 and bfloat16 checkpoints load directly, but are not faster on a CPU: use fast, or fp32 for exact results';
+  'float16 and bfloat16 checkpoints load as they are, but are not faster on a CPU: use fast, or fp32 for exact results';
 
 /** Names of precisions in other libraries, with advice on the one to use here. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -26,18 +26,15 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns a precision or preset by name.
+ * Returns a precision or preset by name. `argument` is its name in errors.
  *
  * @throws Blip2Error `UNSUPPORTED_DTYPE` for other names, with the one to use instead.
  */
-export function expectPrecision(name: string, where = 'dtype'): PrecisionChoice {
+export function expectPrecision(name: string, argument = 'dtype'): PrecisionChoice {
   if (isPrecision(name)) return name;
   const names = Object.keys(PRECISIONS).join(', ');
   const fix = Object.hasOwn(ADVICE, name) ? ADVICE[name] : undefined;
-  throw mustBe('dtype', `one of ${names}`, name, {
-    code: 'UNSUPPORTED_DTYPE',
-    ...defined({ where: where === 'dtype' ? undefined : where, fix }),
-  });
+  throw mustBe(argument, `one of ${names}`, name, { code: 'UNSUPPORTED_DTYPE', ...defined({ fix }) });
 }
 
 function isPrecision(name: string): name is PrecisionChoice {

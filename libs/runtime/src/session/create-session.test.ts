@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { f32, i64, type OnnxModel, type Session, type Tensor } from '@blip2/interfaces';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createSession } from './create-session.ts';
@@ -15,19 +16,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Minimal protobuf encoding of a graph with one product, with the field numbers of onnx.proto. */
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    bytes.push((rest % 128) | (rest >= 128 ? 128 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return Uint8Array.from(bytes);
-}
-const number = (field: number, value: number): Uint8Array => Buffer.concat([varint(field * 8), varint(value)]);
+/** Fields of a protobuf message, with the field numbers of onnx.proto. */
+const number = (field: number, value: number): Uint8Array =>
+  new BinaryWriter().tag(field, WireType.Varint).uint64(value).finish();
 const bytes = (field: number, value: string | Uint8Array): Uint8Array =>
-  Buffer.concat([varint(field * 8 + 2), varint(Buffer.byteLength(value)), Buffer.from(value)]);
+  new BinaryWriter().tag(field, WireType.LengthDelimited).bytes(Buffer.from(value)).finish();
 const valueInfo = (name: string, dims: readonly (number | string)[]): Uint8Array => {
   const shape = dims.map((dim) => bytes(1, typeof dim === 'number' ? number(1, dim) : bytes(2, dim)));
   return Buffer.concat([
