@@ -52,9 +52,9 @@ export function languagePlans(
   graphs: LanguageGraphs,
 ): LanguagePlans {
   const precisions = partPrecisions(dtype);
-  const many = planWeights(store, precisions.many, (finder) => graphs.many(finder, prefix));
-  if (precisions.few === precisions.many) return { many, few: many, isOne: true };
-  return { many, few: planWeights(store, precisions.few, (finder) => graphs.few(finder, prefix)), isOne: false };
+  const many = planWeights(store, precisions.prefill, (finder) => graphs.many(finder, prefix));
+  if (precisions.decode === precisions.prefill) return { many, few: many, isOne: true };
+  return { many, few: planWeights(store, precisions.decode, (finder) => graphs.few(finder, prefix)), isOne: false };
 }
 
 /** The weights of a language model at a precision. */

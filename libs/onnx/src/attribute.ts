@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 
 import { type AttributeProto, AttributeProtoSchema } from './generated/onnx_pb.ts';
 
-/** A node attribute; ONNX tells integers from floats, JavaScript does not, so the kind is written out. */
+/** A node attribute with its ONNX type, which a JavaScript number alone does not determine. */
 export type Attribute =
   | { readonly int: number }
   | { readonly float: number }

@@ -8,14 +8,14 @@ export function sameAxes(a: readonly Axis[], b: readonly Axis[]): boolean {
   return a.length === b.length && a.every((axis, index) => axis === b[index]);
 }
 
-/** Shape of an element-wise result: axes are aligned on the right, and 1 stretches. */
+/** Shape of an element-wise result: axes are aligned on the right, and an axis of length 1 broadcasts. */
 export function broadcastAxes(a: readonly Axis[], b: readonly Axis[], where: string): Axis[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, index) => {
     const left = a[index - rank + a.length] ?? 1;
     const right = b[index - rank + b.length] ?? 1;
     if (left !== right && left !== 1 && right !== 1) {
-      throw new Blip2Error('SHAPE_MISMATCH', 'These values do not broadcast', {
+      throw new Blip2Error('SHAPE_MISMATCH', 'Inputs must broadcast', {
         where,
         expected: formatAxes(a),
         got: formatAxes(b),
@@ -25,7 +25,7 @@ export function broadcastAxes(a: readonly Axis[], b: readonly Axis[], where: str
   });
 }
 
-/** Length of two parts laid end to end. */
+/** Length of an axis after concatenation. */
 export function addAxes(a: Axis, b: Axis): Axis {
   return typeof a === 'number' && typeof b === 'number' ? a + b : `${a}+${b}`;
 }
@@ -34,20 +34,20 @@ export function addAxes(a: Axis, b: Axis): Axis {
 export function axisAt(axes: readonly Axis[], index: number, where: string): Axis {
   const axis = axes.at(index);
   if (axis === undefined)
-    throw new Blip2Error('SHAPE_MISMATCH', 'No such axis', { where, expected: `axis ${index}`, got: formatAxes(axes) });
+    throw new Blip2Error('SHAPE_MISMATCH', `A value must have axis ${index}`, { where, got: formatAxes(axes) });
   return axis;
 }
 
-/** `index`, or what it means from the end, as an index from the start. */
+/** The index of an axis from the start; a negative `index` counts from the end. */
 export function axisIndex(axes: readonly Axis[], index: number, where: string): number {
   axisAt(axes, index, where);
   return index < 0 ? index + axes.length : index;
 }
 
-/** An axis whose length must be known when the graph is written. */
+/** The length of an axis that must be known when the graph is built. */
 export function fixedAxis(axes: readonly Axis[], index: number, where: string): number {
   const axis = axisAt(axes, index, where);
   if (typeof axis === 'string')
-    throw new Blip2Error('SHAPE_MISMATCH', 'This axis needs a fixed length', { where, got: formatAxes(axes) });
+    throw new Blip2Error('SHAPE_MISMATCH', `Axis ${index} must have a fixed length`, { where, got: formatAxes(axes) });
   return axis;
 }

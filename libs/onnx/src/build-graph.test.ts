@@ -34,7 +34,7 @@ function failure(code: string, message: RegExp): unknown {
 }
 
 describe('buildGraph', () => {
-  test('declares inputs and outputs as the signature does', () => {
+  test('declares the inputs and outputs of the signature', () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     const { graph, opsetImport } = decodeModel(model.serialize());
     expect(model).toMatchObject({
@@ -57,38 +57,38 @@ describe('buildGraph', () => {
     ]);
   });
 
-  test('gives the same bytes each time, and a decoded model back', () => {
+  test('serializes to the same bytes each time, which decode to the same model', () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     const bytes = model.serialize();
     expect(model.serialize()).toEqual(bytes);
     expect(encodeModel(decodeModel(bytes))).toEqual(bytes);
   });
 
-  test('keeps fields that it does not know through decode and encode', () => {
+  test('keeps unknown fields when a model is decoded and encoded', () => {
     const bytes = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize();
     // ModelProto.model_version, field 5, a varint.
     const extended = new Uint8Array([...bytes, 0x28, 0x07]);
     expect([...encodeModel(decodeModel(extended))].slice(-2)).toEqual([0x28, 0x07]);
   });
 
-  test('refuses an output of another shape than declared', () => {
+  test('rejects an output whose shape is not the declared one', () => {
     expect(() => buildGraph(plan, (_, { x }) => ({ y: x }))).toThrow(
       failure('SHAPE_MISMATCH', /layer\.y.*\[batch, 2\].*\[batch, 3\]/),
     );
   });
 
-  test('refuses an output of another type than declared', () => {
+  test('rejects an output whose type is not the declared one', () => {
     const ids = { inputs: { x: i64('batch', 2) }, outputs: signature.outputs } as const;
     expect(() => buildGraph({ ...plan, signature: ids }, (_, { x }) => ({ y: x as never }))).toThrow(
       failure('SHAPE_MISMATCH', /float32 .*int64/),
     );
   });
 
-  test('refuses a graph that leaves an output out', () => {
+  test('rejects a graph that does not compute a declared output', () => {
     expect(() => buildGraph(plan, () => ({ y: undefined as never }))).toThrow(failure('SHAPE_MISMATCH', /layer\.y/));
   });
 
-  test('refuses a checkpoint without a tensor', () => {
+  test('rejects a checkpoint that lacks a tensor', () => {
     const write = (): unknown =>
       buildGraph({ ...plan, weights: store([['part.fc.weight', [2, 3]]]) }, (g, { x }, root) => ({
         y: linear(g, x, root.at('fc'), fc),
@@ -96,7 +96,7 @@ describe('buildGraph', () => {
     expect(write).toThrow(failure('MISSING_WEIGHT', /part\.fc\.bias.*\[2\]/));
   });
 
-  test('refuses a tensor of another shape', () => {
+  test('rejects a tensor of another shape', () => {
     const write = (): unknown =>
       buildGraph(
         {
@@ -111,7 +111,7 @@ describe('buildGraph', () => {
     expect(write).toThrow(failure('SHAPE_MISMATCH', /part\.fc\.weight.*\[2, 3\].*\[3, 2\]/));
   });
 
-  test.each(['I8', 'U8', 'I32', 'I64', 'BOOL'] as const)('refuses a weight stored as %s', (dtype) => {
+  test.each(['I8', 'U8', 'I32', 'I64', 'BOOL'] as const)('rejects a weight stored as %s', (dtype) => {
     const write = (): unknown =>
       buildGraph(
         {
@@ -128,7 +128,7 @@ describe('buildGraph', () => {
 });
 
 describe('weights', () => {
-  test('are named by the file in which they lie, relative to the folder of the store', () => {
+  test('are located by file, relative to the folder of the store', () => {
     const sharded = store([
       ['part.fc.weight', [2, 3], 'F32', '/models/blip2/blobs/a1'],
       ['part.fc.bias', [2]],
@@ -166,7 +166,7 @@ describe('weights', () => {
     ]);
   });
 
-  test('are cast once, however often they are used', () => {
+  test('are cast once, even if used several times', () => {
     const square = { inputs: { x: f32('batch', 3) }, outputs: { y: f32('batch', 3) } } as const;
     const { graph } = decodeModel(
       buildGraph(
@@ -181,7 +181,7 @@ describe('weights', () => {
     expect(graph?.node.filter(({ opType }) => opType === 'Cast')).toHaveLength(1);
   });
 
-  test('of an embedding are widened after the rows were picked', () => {
+  test('of an embedding are converted after rows have been picked', () => {
     const lookup = { inputs: { ids: i64('batch', 'n') }, outputs: { y: f32('batch', 'n', 4) } } as const;
     const { graph } = decodeModel(
       buildGraph(

@@ -23,11 +23,11 @@ import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
 import { type QuantizedValue, storeFinder, type WeightFinder, Weights } from './weights.ts';
 
-/** Version of the standard operators (`Gelu`, `LayerNormalization`, `Resize` with its present meaning). */
+/** Version of the standard operators; the first in which `Gelu`, `LayerNormalization` and `Resize` are as used here. */
 const OPSET = 21n;
 const IR_VERSION = 10n;
 
-/** A model together with the names of the checkpoint tensors that it reads. */
+/** A model with the names of the checkpoint tensors that it uses. */
 export interface WrittenModel<S extends Signature = Signature> extends OnnxModel<S> {
   readonly weightNames: readonly string[];
 }
@@ -39,16 +39,18 @@ export type GraphOutputs<S extends Signature> = { readonly [K in keyof S['output
 export interface GraphPlan<S extends Signature> {
   readonly name: string;
   readonly signature: S;
-  /** Where weights are found, and the path under which this graph's begin (`'vision_model'`, or `''`). */
   readonly weights: WeightStore | WeightFinder;
+  /** Checkpoint path of this graph's weights, such as `'vision_model'`. Default `''`. */
   readonly prefix?: string;
 }
 
 /**
- * Writes a graph: `body` receives the inputs that the signature declares and returns its outputs.
- * Fails with `SHAPE_MISMATCH` if an output's inferred shape is not the declared one, or values do not fit an operator
- * or a weight;
- * `MISSING_WEIGHT` and `UNSUPPORTED_DTYPE` if the checkpoint lacks a tensor or stores it as integers.
+ * Builds a graph: `body` is called with the inputs that the signature declares and returns its outputs.
+ *
+ * @throws Blip2Error `SHAPE_MISMATCH` if an output has another type or shape than declared, or values do not fit an
+ * operator or a weight.
+ * @throws Blip2Error `MISSING_WEIGHT` if the checkpoint lacks a tensor.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE` if the checkpoint stores a weight as integers.
  */
 export function buildGraph<const S extends Signature>(
   { name, signature, weights, prefix = '' }: GraphPlan<S>,
@@ -66,9 +68,9 @@ export function buildGraph<const S extends Signature>(
   );
   for (const [key, spec] of Object.entries(signature.outputs))
     exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
-  finder.written?.(graph.nodes);
+  finder.onGraphBuilt?.(graph.nodes);
   const prepack = prepackOf(quantized);
-  // The others are the runtime's to optimize: theirs are loaded in a moment, or kept as it has optimized them.
+  // Leave other graphs to the optimizer of onnxruntime: they load quickly, or are cached in optimized form.
   const fused = prepack === 'afterFirstRun';
   const nodes = fused ? fuseBiasGelu(graph) : graph.nodes;
   return {
@@ -88,7 +90,7 @@ function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): OnnxModel['p
   return [...quantized.values()].every(({ precision }) => precision === 'int8') ? 'afterFirstRun' : 'onLoad';
 }
 
-/** Names an output, after checking that it is what was declared. */
+/** Names an output after comparing it with its declaration. */
 function exposeOutput(
   graph: Graph,
   where: string,
@@ -96,9 +98,9 @@ function exposeOutput(
   { type, axes }: TensorSpec,
   value: Value | undefined,
 ): void {
-  if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph does not compute this output', { where });
+  if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph must compute every declared output', { where });
   if (value.type !== type || !sameAxes(value.axes, axes)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The graph computes another tensor than it declares', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The output must have its declared type and shape', {
       where,
       expected: `${type} ${formatAxes(axes)}`,
       got: `${value.type} ${formatAxes(value.axes)}`,

@@ -1,6 +1,6 @@
 import type { StoredType, TensorType } from '@blip2/interfaces';
 
-/** Element types of values inside a graph; a graph's own inputs and outputs are `TensorType` only. */
+/** Element types of values inside a graph. Inputs and outputs of a graph are limited to `TensorType`. */
 export type ElementType = TensorType | 'float16' | 'bfloat16' | 'int8' | 'float64';
 
 /** `TensorProto.DataType` of each element type. */
@@ -16,7 +16,7 @@ export const DATA_TYPE: Readonly<Record<ElementType, number>> = {
   bfloat16: 16,
 };
 
-/** Element type of each safetensors type that a graph can read where it lies. */
+/** Element type of each safetensors type that a graph can map in place. */
 export const ELEMENT_TYPE: Readonly<Partial<Record<StoredType, ElementType>>> = {
   F64: 'float64',
   F32: 'float32',

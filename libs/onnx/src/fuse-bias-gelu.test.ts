@@ -10,7 +10,7 @@ import type { Value } from './value.ts';
 type F32 = Value<'float32'>;
 
 /** A graph over states `[2, 3, 4]`. */
-function written(body: (g: Graph, x: F32) => F32): { readonly before: string[]; readonly after: string[] } {
+function build(body: (g: Graph, x: F32) => F32): { readonly before: string[]; readonly after: string[] } {
   const g = new Graph();
   g.output('result', body(g, g.input('x', 'float32', [2, 3, 4])));
   const shown = (nodes: typeof g.nodes): string[] =>
@@ -24,8 +24,8 @@ const weight = (g: Graph, name: string, shape: readonly number[] = [4]): F32 =>
     'w',
   );
 
-test('takes a bias into the GELU behind it, layer after layer', () => {
-  const { after } = written((g, x) =>
+test('fuses a bias with the GELU after it in every layer', () => {
+  const { after } = build((g, x) =>
     activation(g, add(g, activation(g, add(g, x, weight(g, 'first')), 'gelu'), weight(g, 'second')), 'gelu'),
   );
   expect(after).toEqual([
@@ -35,10 +35,10 @@ test('takes a bias into the GELU behind it, layer after layer', () => {
   ]);
 });
 
-describe('what stays', () => {
-  test.each<[string, Parameters<typeof written>[0]]>([
+describe('additions that stay', () => {
+  test.each<[string, Parameters<typeof build>[0]]>([
     [
-      'a sum that others read too',
+      'a sum with a second use',
       (g, x) => {
         const sum = add(g, x, weight(g, 'bias'));
         return mul(g, sum, activation(g, sum, 'gelu'));
@@ -48,7 +48,7 @@ describe('what stays', () => {
     ['a GELU of something else', (g, x) => activation(g, mul(g, x, weight(g, 'scale')), 'gelu')],
     ['other activations', (g, x) => activation(g, add(g, x, weight(g, 'bias')), 'gelu_new')],
   ])('%s', (_, body) => {
-    const { before, after } = written(body);
+    const { before, after } = build(body);
     expect(after).toEqual(before);
   });
 });

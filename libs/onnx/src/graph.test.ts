@@ -5,7 +5,7 @@ import { Graph } from './graph.ts';
 import { unary } from './ops/elementwise.ts';
 
 describe('Graph', () => {
-  test('names nodes by the layer that writes them, each once', () => {
+  test('gives nodes unique names under the path of their layer', () => {
     const g = new Graph();
     const x = g.input('x', 'float32', [2]);
     const names = g.scope('encoder.layers.0', () => [
@@ -17,7 +17,7 @@ describe('Graph', () => {
     expect(unary(g, 'Tanh', x).name).toBe('Tanh');
   });
 
-  test('leaves a scope also when its body throws', () => {
+  test('restores the scope when the body throws', () => {
     const g = new Graph();
     expect(() =>
       g.scope('layer', () => {
@@ -27,13 +27,13 @@ describe('Graph', () => {
     expect(unary(g, 'Tanh', g.input('x', 'float32', [2])).name).toBe('Tanh');
   });
 
-  test('does not give a node the name of an input', () => {
+  test('never names a node like an input', () => {
     const g = new Graph();
     const x = g.input('Tanh', 'float32', [2]);
     expect(unary(g, 'Tanh', x).name).not.toBe('Tanh');
   });
 
-  test('stores equal constants once and different ones apart', () => {
+  test('stores equal constants once and different ones separately', () => {
     const g = new Graph();
     const one = g.constant('int64', [2], [1, 2]);
     expect(g.constant('int64', [2], [1, 2])).toBe(one);
@@ -49,7 +49,7 @@ describe('Graph', () => {
     );
   });
 
-  test('gives the outputs of one node names of their own', () => {
+  test('names each output of a node', () => {
     const g = new Graph();
     const spec = { type: 'float32', axes: [1] } as const;
     const values = g.multiNode('Split', [g.input('x', 'float32', [2])], [spec, spec]);
@@ -57,7 +57,7 @@ describe('Graph', () => {
     expect(g.nodes[0]?.output).toEqual(['Split:0', 'Split:1']);
   });
 
-  test('writes an input that is left out as an empty name', () => {
+  test('encodes an omitted input as an empty name', () => {
     const g = new Graph();
     g.node('Resize', [g.input('x', 'float32', [2]), undefined, g.input('sizes', 'int64', [1])], {
       type: 'float32',
@@ -66,7 +66,27 @@ describe('Graph', () => {
     expect(g.nodes[0]?.input).toEqual(['x', '', 'sizes']);
   });
 
-  test('points at a stored tensor instead of copying it', () => {
+  test('builds a result once per kind and key', () => {
+    const g = new Graph();
+    const [x, y] = [g.input('x', 'float32', [1]), g.input('y', 'float32', [1])];
+    let calls = 0;
+    const build = (): number => ++calls;
+    expect([g.once('a', x, build), g.once('a', x, build), g.once('a', y, build), g.once('b', x, build)]).toEqual([
+      1, 1, 2, 3,
+    ]);
+    expect(new Graph().once('a', x, build)).toBe(4);
+  });
+
+  test('records the sign of a value', () => {
+    const g = new Graph();
+    const x = g.input('x', 'float32', [1]);
+    expect(g.signOf(x)).toBe('signed');
+    expect(g.markSign(x, 'nonNegative')).toBe(x);
+    expect(g.signOf(x)).toBe('nonNegative');
+    expect(new Graph().signOf(x)).toBe('signed');
+  });
+
+  test('refers to a stored tensor instead of copying it', () => {
     const g = new Graph();
     const stored: StoredTensor = {
       name: 'w',

@@ -4,21 +4,21 @@ import { create } from '@bufbuild/protobuf';
 import { type Attribute, attributeProto } from './attribute.ts';
 import { DATA_TYPE, type ElementType } from './element-type.ts';
 import { type NodeProto, NodeProtoSchema, type TensorProto, TensorProtoSchema } from './generated/onnx_pb.ts';
-import type { Value } from './value.ts';
+import type { Sign, Value } from './value.ts';
 
-/** Type and shape of a node's output, as the caller inferred it. */
+/** Type and shape of a node's output, inferred by the caller. */
 export interface OutputSpec<T extends ElementType = ElementType> {
   readonly type: T;
   readonly axes: readonly Axis[];
 }
 
 export interface NodeOptions {
-  /** `com.microsoft` for the runtime's own operators. */
+  /** `com.microsoft` for operators of onnxruntime. Default: the standard. */
   readonly domain?: string;
   readonly attributes?: Readonly<Record<string, Attribute | undefined>>;
 }
 
-/** Operators of the runtime itself: fused products and attention, which the standard lacks. */
+/** Domain of onnxruntime's own operators: fused matrix products and attention, which the standard lacks. */
 export const RUNTIME_DOMAIN = 'com.microsoft';
 /** `TensorProto.DataLocation.EXTERNAL`. */
 const EXTERNAL = 1;
@@ -36,23 +36,25 @@ function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
 }
 
 /**
- * A graph being written: nodes and initializers in order. Operators are functions over it (`ops/`), layers are
- * functions over those (`nn/`).
+ * A graph under construction: nodes and initializers in order. Operators (`ops/`) are functions that add nodes to it,
+ * and layers (`nn/`) are functions that combine operators.
  */
 export class Graph {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
-  /** Values whose axes are written down, because the runtime cannot find them out. */
+  /** Values whose axes are declared in the graph, because onnxruntime cannot infer them. */
   readonly declared: Value[] = [];
-  /** Axes of every value, by its name. */
+  /** Axes of every value by name. */
   readonly axes: Map<string, readonly Axis[]> = new Map();
   #scope = '';
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
-  /** Data of constants that are others at 7 bits, by name. */
+  /** Data of constants that differ with 7-bit activations, by name. */
   readonly #atSevenBits = new Map<string, Uint8Array>();
+  readonly #signs = new Map<Value, Sign>();
+  readonly #results = new Map<string, Map<Value | string, unknown>>();
 
-  /** Runs `body` with node names under `path`, the checkpoint path of the layer that it writes. */
+  /** Calls `body` with `path`, the checkpoint path of a layer, as the prefix of node names. */
   scope<R>(path: string, body: () => R): R {
     const outer = this.#scope;
     this.#scope = path;
@@ -76,17 +78,38 @@ export class Graph {
   }
 
   /**
-   * Writes the axes of a value down. The runtime invents a name for each axis that it cannot name itself, and looks
-   * through all those that it has invented before: with a few hundred
-   * of them, loading a graph takes seconds. Two values with equal names of axes may be given the same memory, so a name
-   * must stand for one number.
+   * Declares the axes of a value in the graph. onnxruntime invents a name for every axis that it cannot infer and
+   * compares it with all earlier ones: with a few hundred of them, loading a graph takes seconds. Values with equal
+   * axis names may share memory, so a name must stand for one length.
    */
   declare<T extends ElementType>(value: Value<T>): Value<T> {
     this.declared.push(value);
     return value;
   }
 
-  /** Adds a node with several outputs of one type, in the operator's order. */
+  /** Records what is known of the sign of a value's elements and returns the value. */
+  markSign<V extends Value>(value: V, sign: Sign): V {
+    this.#signs.set(value, sign);
+    return value;
+  }
+
+  /** The recorded sign of a value, `'signed'` if there is none. */
+  signOf(value: Value): Sign {
+    return this.#signs.get(value) ?? 'signed';
+  }
+
+  /**
+   * Builds a result once per graph: later calls with the same `kind` and `key` return the first call's result. A kind
+   * belongs to one type of result.
+   */
+  once<R>(kind: string, key: Value | string, build: () => R): R {
+    const results = this.#results.get(kind) ?? new Map<Value | string, unknown>();
+    this.#results.set(kind, results);
+    if (!results.has(key)) results.set(key, build());
+    return results.get(key) as R;
+  }
+
+  /** Adds a node with several outputs of one type, in the order of the operator's definition. */
   multiNode<T extends ElementType>(
     opType: string,
     inputs: readonly (Value | undefined)[],
@@ -108,12 +131,12 @@ export class Graph {
     return values;
   }
 
-  /** A small tensor inside the graph; equal ones are stored once. */
+  /** Adds a small tensor stored inside the graph. Equal constants are stored once. */
   constant<T extends ConstantType>(type: T, dims: readonly number[], numbers: readonly number[]): Value<T> {
     return this.#constant(`${type}[${dims}]=${numbers}`, type, dims, numbers);
   }
 
-  /** One number that depends on the bits of activations: which it is, is decided when the graph is serialized. */
+  /** Adds a number that depends on the bits of activations, which are chosen when the graph is serialized. */
   numberByBits<T extends ConstantType>(
     type: T,
     dims: readonly [] | readonly [1],
@@ -145,7 +168,7 @@ export class Graph {
     return value;
   }
 
-  /** The initializers for activations of so many bits. */
+  /** The initializers of the graph for activations of 7 or 8 bits. */
   initializersAt(bits: ActivationBits): TensorProto[] {
     if (bits === 8) return this.initializers;
     return this.initializers.map((tensor) => {
@@ -154,7 +177,7 @@ export class Graph {
     });
   }
 
-  /** A tensor that stays where it lies in a checkpoint file; `location` is relative to the weights folder. */
+  /** Adds a tensor that is mapped in place from a checkpoint file; `location` is relative to the weights folder. */
   external<T extends ElementType>(type: T, stored: StoredTensor, location: string): Value<T> {
     const entry = (key: string, value: string): { key: string; value: string } => ({ key, value });
     this.initializers.push(
@@ -173,13 +196,13 @@ export class Graph {
     return this.#value({ name: stored.name, type, axes: stored.shape });
   }
 
-  /** A graph input; `buildGraph` makes them from the signature. */
+  /** Adds a graph input. `buildGraph` calls it for each input of the signature. */
   input<T extends TensorType>(name: string, type: T, axes: readonly Axis[]): Value<T> {
     this.#names.set(name, 1);
     return this.#value({ name, type, axes });
   }
 
-  /** Gives a value the name of a graph output; `buildGraph` does it by the signature. */
+  /** Exposes a value as a graph output. `buildGraph` calls it for each output of the signature. */
   output(name: string, value: Value): void {
     this.#addNode('Identity', [value], [name], {});
   }

@@ -17,7 +17,6 @@ export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
 export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
 export { linear, type LinearOptions } from './nn/linear.ts';
 export { MASKED } from './nn/masked.ts';
-export { tensorwiseProduct } from './nn/quantized-product.ts';
 export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
 export { rotaryEmbedding, type Rotations } from './nn/rotary-embedding.ts';
 export { cast } from './ops/cast.ts';

@@ -11,7 +11,7 @@ const tensor = (...dims: number[]): Tensor => ({
 const failed: unknown = expect.objectContaining({ code: 'SESSION_FAILED' });
 
 describe('layered outputs', () => {
-  test('have one name per layer, the same in the signature, the graph and the results', () => {
+  test('have one name per layer in the signature, the graph and the results', () => {
     const specs = layeredSpecs('hidden_states', 2, f32('batch', 4));
     expect(Object.keys(specs)).toEqual(['hidden_states.0', 'hidden_states.1']);
     expect(
@@ -26,7 +26,7 @@ describe('layered outputs', () => {
     expect(layeredTensors(outputs, 'hidden_states', 2, 3)).toEqual(Object.values(outputs));
   });
 
-  test('fail if one is missing, of another rank, or of another type', () => {
+  test('fail if one is missing or has another rank or type', () => {
     expect(() => layeredTensors({ 'h.0': tensor(1, 2, 3) }, 'h', 2, 3)).toThrow(failed);
     expect(() => namedTensor({ h: tensor(1, 2) }, 'h', 3)).toThrow(failed);
     expect(() => namedTensor({ h: { type: 'int64', dims: [1, 1], data: BigInt64Array.of(1n) } }, 'h', 2)).toThrow(

@@ -2,12 +2,12 @@ import { Blip2Error, type Tensor, type TensorSpec } from '@blip2/interfaces';
 
 import type { Value } from './value.ts';
 
-/** One tensor per layer, as graph outputs `name.0`, `name.1`, … */
+/** Declares one graph output per layer: `name.0`, `name.1`, … */
 export function layeredSpecs<T extends TensorSpec>(name: string, count: number, spec: T): Record<string, T> {
   return Object.fromEntries(Array.from({ length: count }, (_, layer) => [`${name}.${layer}`, spec]));
 }
 
-/** The values behind `layeredSpecs`. */
+/** The values of the outputs that `layeredSpecs` declares. */
 export function layeredValues<V extends Value>(name: string, values: readonly V[]): Record<string, V> {
   return Object.fromEntries(values.map((value, layer) => [`${name}.${layer}`, value]));
 }
@@ -19,7 +19,11 @@ interface DimsOfRank {
 }
 type Outputs = Readonly<Record<string, Tensor | undefined>>;
 
-/** An output of a run whose name is known only at run time, checked for its rank. */
+/**
+ * Returns a float32 output of a run by name.
+ *
+ * @throws Blip2Error `SESSION_FAILED` if it is missing or has another type or rank.
+ */
 export function namedTensor<R extends keyof DimsOfRank>(
   outputs: Outputs,
   name: string,
@@ -27,14 +31,14 @@ export function namedTensor<R extends keyof DimsOfRank>(
 ): Tensor<'float32', DimsOfRank[R]> {
   const tensor = outputs[name];
   if (tensor && isOfRank(tensor, rank)) return tensor;
-  throw new Blip2Error('SESSION_FAILED', 'A graph output is missing', {
+  throw new Blip2Error('SESSION_FAILED', 'The run must return this output in float32', {
     where: name,
     expected: `rank ${rank}`,
-    got: tensor ? `rank ${tensor.dims.length}` : 'nothing',
+    got: tensor ? `${tensor.type} of rank ${tensor.dims.length}` : 'nothing',
   });
 }
 
-/** The tensors of a run behind `layeredSpecs`, in order. */
+/** The tensors of the outputs that `layeredSpecs` declares, in order. */
 export function layeredTensors<R extends keyof DimsOfRank>(
   outputs: Outputs,
   name: string,

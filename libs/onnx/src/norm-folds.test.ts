@@ -25,8 +25,8 @@ function foldsOf(...bodies: readonly ((g: Graph, x: F32, root: Weights) => F32)[
   }).folds;
 }
 
-describe('norms that may be folded', () => {
-  test('are those whose results only linear layers read', () => {
+describe('norms that can be folded', () => {
+  test('are those consumed by linear layers only', () => {
     expect(
       foldsOf((g, x, root) => {
         const states = norm(g, x, root);
@@ -38,7 +38,7 @@ describe('norms that may be folded', () => {
     ).toEqual([{ norm: 'norm.weight', layers: ['fc.weight'] }]);
   });
 
-  test('are not those that a sum reads too, or that are a result', () => {
+  test('exclude norms that are also added to something or returned', () => {
     expect(
       foldsOf((g, x, root) => {
         const states = norm(g, x, root);
@@ -48,7 +48,7 @@ describe('norms that may be folded', () => {
     expect(foldsOf(norm)).toEqual([]);
   });
 
-  test('are not those without weights', () => {
+  test('exclude norms without weights', () => {
     expect(
       foldsOf((g, x, root) =>
         linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5, affine: false }), root.at('fc'), square),
@@ -56,7 +56,7 @@ describe('norms that may be folded', () => {
     ).toEqual([]);
   });
 
-  test('are not those of which anything is read in a second place, of this or another graph', () => {
+  test('exclude norms with a weight that is used twice, in one graph or in two', () => {
     expect(
       foldsOf((g, x, root) =>
         linear(g, norm(g, linear(g, norm(g, x, root), root.at('a'), square), root), root.at('b'), square),

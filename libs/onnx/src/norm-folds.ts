@@ -5,9 +5,8 @@ import type { NodeProto } from './generated/onnx_pb.ts';
 const NORMS: ReadonlySet<string> = new Set(['LayerNormalization', 'SimplifiedLayerNormalization']);
 
 /**
- * The norms of graphs whose results only linear layers read, by the names of their weights. `isLinear` tells matrices
- * of linear layers from other values. A weight
- * that is read in a second place, of any of the graphs, is in no fold.
+ * Finds the norms that are consumed only by linear layers, by the names of their weights. `isLinear` returns true for
+ * the name of a linear layer's matrix. A norm is left out if any of the weights has a second use in any graph.
  */
 export function normFolds(graphs: readonly (readonly NodeProto[])[], isLinear: (name: string) => boolean): NormFold[] {
   const uses = new Map<string, number>();
@@ -18,12 +17,12 @@ export function normFolds(graphs: readonly (readonly NodeProto[])[], isLinear: (
       .flatMap((node): NormFold[] => {
         const [, norm = '', shift] = node.input;
         const [result = ''] = node.output;
-        const readers = nodes.filter(({ input }) => input.includes(result));
-        const layers = readers.flatMap(({ opType, input: [x, weight = ''] }) =>
+        const consumers = nodes.filter(({ input }) => input.includes(result));
+        const layers = consumers.flatMap(({ opType, input: [x, weight = ''] }) =>
           opType === 'FusedMatMul' && x === result && isLinear(weight) ? [weight] : [],
         );
         const weights = [norm, ...(shift ? [shift] : []), ...layers];
-        if (layers.length === 0 || layers.length !== readers.length || weights.some((name) => uses.get(name) !== 1))
+        if (layers.length === 0 || layers.length !== consumers.length || weights.some((name) => uses.get(name) !== 1))
           return [];
         return [{ norm, ...(shift && { shift }), layers }];
       }),

@@ -26,7 +26,7 @@ function storeOf(
   return { folder: '/m', tensors: new Map(entries) };
 }
 
-/** A norm, a layer, and a head that is tied to the table of words where it is not stored. */
+/** A norm, a linear layer, and a head that is tied to the token embedding unless it is stored. */
 function build(weights: WeightStore | WeightFinder): ReturnType<typeof buildGraph<typeof signature>> {
   return buildGraph({ name: 'decoder', signature, weights, prefix: 'lm' }, (g, { x }, root) => {
     const states = linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), {
@@ -66,23 +66,23 @@ describe('planWeights', () => {
     expect(plan(storeOf(tied), 'int8')).toMatchObject({ 'fc.weight': 'int8', 'embed_tokens.weight': 'int8' });
   });
 
-  test('plans a head that is stored, and then not the table of words', () => {
+  test('plans a stored head, and then not the token embedding', () => {
     const planned = plan(storeOf({ ...tied, 'lm.lm_head.weight': [100, SIZE] }), 'q4');
     expect(planned).toMatchObject({ 'lm_head.weight': 'q8' });
     expect(planned).not.toHaveProperty(['embed_tokens.weight']);
   });
 
-  test('reads float32 where it lies, and small checkpoints of narrower floats as well', () => {
+  test('maps float32 and small checkpoints of narrower floats in place', () => {
     expect(plan(storeOf(tied, 'F32', 2 ** 30), 'fp32')).toBeUndefined();
     expect(plan(storeOf(tied, 'F16', 1000), 'fp32')).toBeUndefined();
   });
 
-  test('has large checkpoints of narrower floats kept as float32, which is mapped and not held on the heap', () => {
+  test('converts large checkpoints of narrower floats to float32, which is mapped instead of widened on the heap', () => {
     expect(new Set(Object.values(plan(storeOf(tied, 'BF16', 2 ** 26), 'fp32') ?? {}))).toEqual(new Set(['fp32']));
   });
 });
 
-describe('a graph over integers', () => {
+describe('a graph over quantized weights', () => {
   const stored = (name: string, dtype: StoredType, shape: readonly number[]): StoredTensor => ({
     name,
     dtype,
@@ -116,7 +116,7 @@ describe('a graph over integers', () => {
     ]),
   };
 
-  test('reads them in place of the floats, asks for packing, and names what it read by the checkpoint', () => {
+  test('uses them instead of the floats, requests prepacking, and lists them by their checkpoint names', () => {
     const model = build(store);
     expect(model.prepack).toBe('onLoad');
     expect(model.weightNames).toEqual([
@@ -143,7 +143,7 @@ describe('a graph over integers', () => {
     expect(build(storeOf(tied)).prepack).toBeUndefined();
   });
 
-  test('is written in the form that the runtime would give it where all of them are bytes, and left to the runtime elsewhere', () => {
+  test('is built in optimized form if all weights are int8, and left to the optimizer otherwise', () => {
     const bytesAlone = {
       ...store,
       quantized: new Map([...(store.quantized ?? [])].filter(([, { precision }]) => precision === 'int8')),
@@ -155,7 +155,7 @@ describe('a graph over integers', () => {
     ]);
   });
 
-  test('quantises the states that several layers read once', () => {
+  test('quantizes hidden states used by several layers once', () => {
     const two = buildGraph(
       {
         name: 'two',
@@ -173,7 +173,7 @@ describe('a graph over integers', () => {
     );
   });
 
-  test('refuses a matrix of another shape, and an input of another width', () => {
+  test('rejects a matrix of another shape, and an input of another width', () => {
     const failure = expect.objectContaining({ name: 'Blip2Error', code: 'SHAPE_MISMATCH' }) as unknown;
     const apply = (inner: number, out: number, width: number): unknown =>
       buildGraph(
@@ -189,7 +189,7 @@ describe('a graph over integers', () => {
     expect(() => apply(SIZE, SIZE, 32)).toThrow(failure);
   });
 
-  test('looks words up in the floats: integers are for products', () => {
+  test('looks tokens up in the float embedding, not in the quantized head', () => {
     const words = buildGraph(
       {
         name: 'words',
@@ -208,19 +208,19 @@ describe('a graph over integers', () => {
 });
 
 describe('precisions', () => {
-  test('presets: 8 bits for many rows and 4 for few, or 4 throughout', () => {
-    expect(partPrecisions()).toEqual({ many: 'fp32', few: 'fp32' });
-    expect(partPrecisions('fast')).toEqual({ many: 'int8', few: 'q4' });
-    expect(partPrecisions('small')).toEqual({ many: 'q4', few: 'q4' });
-    expect(partPrecisions('q8')).toEqual({ many: 'q8', few: 'q8' });
+  test('presets: 8 bits for prefill and 4 for decoding, or 4 throughout', () => {
+    expect(partPrecisions()).toEqual({ prefill: 'fp32', decode: 'fp32' });
+    expect(partPrecisions('fast')).toEqual({ prefill: 'int8', decode: 'q4' });
+    expect(partPrecisions('small')).toEqual({ prefill: 'q4', decode: 'q4' });
+    expect(partPrecisions('q8')).toEqual({ prefill: 'q8', decode: 'q8' });
   });
 
   test.each([
     ['fp16', /use fast/],
     ['int4', /Use q4/],
-    ['toString', /Use one of fp32/],
-    ['', /Use one of/],
-  ])('refuses %j with what to use', (name, words) => {
+    ['toString', /one of fp32/],
+    ['', /one of fp32/],
+  ])('rejects %j with advice', (name, words) => {
     expect(() => expectPrecision(name)).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_DTYPE', message: expect.stringMatching(words) as string }),
     );

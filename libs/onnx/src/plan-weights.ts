@@ -5,16 +5,15 @@ import { sensitivePrecision } from './sensitive-layers.ts';
 import type { WeightFinder } from './weights.ts';
 
 /**
- * Half-width floats that a part may have before they are better kept as float32 in a file: the runtime widens them on
- * the heap, once per session, to twice their size.
- * The tiny and demo checkpoints stay far below, full-size parts far above.
+ * Bytes of float16 and bfloat16 weights above which a part is converted to a float32 file: onnxruntime would widen them
+ * on the heap to twice their size, once per session. The tiny and demo checkpoints stay far below, full-size parts far
+ * above.
  */
 const MAX_HALF_BYTES = 2 ** 27;
 
 /**
- * How the graphs that `build` writes are to read their weights at `precision`. Nothing where they are to be read as
- * they lie: at `fp32`, unless the checkpoint is
- * large and holds narrower floats.
+ * Plans the conversion of the weights that the graphs of `build` use. Undefined if they are mapped in place: at `fp32`,
+ * unless the checkpoint is large and stores narrower floats.
  */
 export function planWeights(
   store: WeightStore,

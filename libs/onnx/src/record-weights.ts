@@ -7,14 +7,13 @@ import type { WeightFinder } from './weights.ts';
 export interface RecordedWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  /** The matrix of a linear layer, which may be held as integers. */
+  /** True for the matrix of a linear layer, which may be quantized. */
   readonly linear?: true;
 }
 
 /**
- * The tensors that `build` asks for, by name and shape, in order: what a checkpoint of this architecture holds. Tensors
- * that a graph looks for before it uses
- * them are absent if `has` is not given, so that tied ones are listed once.
+ * Lists the tensors that the graphs of `build` use, by name and shape, in order: the contents of a checkpoint of this
+ * architecture. Without `has`, optional tensors count as absent, so that tied weights are listed once.
  */
 export function recordWeights(
   build: (weights: WeightFinder) => void,
@@ -23,7 +22,7 @@ export function recordWeights(
   return recordGraphs(build, has).weights;
 }
 
-/** The same, with the norms that may be folded into the layers behind them. */
+/** As `recordWeights`, with the norms that may be folded into the linear layers after them. */
 export function recordGraphs(
   build: (weights: WeightFinder) => void,
   has: (name: string) => boolean = () => false,
@@ -41,7 +40,7 @@ export function recordGraphs(
       linear.add(name);
       return undefined;
     },
-    written: (nodes) => void graphs.push(nodes),
+    onGraphBuilt: (nodes) => void graphs.push(nodes),
   });
   const folds = normFolds(graphs, (name) => linear.has(name)).filter(
     ({ norm, shift }) => recorded.has(norm) && (shift === undefined || recorded.has(shift)),

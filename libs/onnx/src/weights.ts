@@ -9,18 +9,19 @@ import type { Graph } from './graph.ts';
 import { cast } from './ops/cast.ts';
 import type { Value } from './value.ts';
 
-/** Finds a tensor by its full checkpoint name; `shape` is what the graph expects. */
+/** Looks up tensors by full checkpoint name. `shape` is the shape that the graph expects. */
 export interface WeightFinder {
   readonly folder?: string;
   readonly packedFolder?: string | undefined;
   has(name: string): boolean;
   find(name: string, shape: readonly number[]): StoredTensor | undefined;
-  /** The integer form of the matrix of a linear layer, where it is held so. */
+  /** The quantized form of a linear layer's matrix, if the store has one. */
   findQuantized?(name: string, shape: readonly number[]): QuantizedWeight | undefined;
-  /** Hears of each graph that is written, for those who look on. */
-  written?(nodes: readonly NodeProto[]): void;
+  /** Called with the nodes of each graph once it is complete. */
+  onGraphBuilt?(nodes: readonly NodeProto[]): void;
 }
 
+/** Looks up the tensors of a store. */
 export function storeFinder({ folder, packedFolder, tensors, quantized }: WeightStore): WeightFinder {
   return {
     folder,
@@ -31,7 +32,7 @@ export function storeFinder({ folder, packedFolder, tensors, quantized }: Weight
   };
 }
 
-/** The matrix of a linear layer as integers, in a graph. */
+/** A quantized matrix of a linear layer in a graph: values and scales. */
 export type QuantizedValue =
   | { readonly precision: 'int8'; readonly values: Value<'int8'>; readonly scales: Value<'float32'> }
   | {
@@ -41,8 +42,8 @@ export type QuantizedValue =
       readonly blockSize: number;
     };
 
-/** What all views of one graph's weights share. */
-interface Origin {
+/** State shared by all views of one graph's weights. */
+interface SharedState {
   readonly graph: Graph;
   readonly finder: WeightFinder;
   readonly stored: Map<string, Value>;
@@ -50,41 +51,48 @@ interface Origin {
   readonly quantized: Map<string, QuantizedValue>;
 }
 
-/** Checkpoint tensors under one path. `get` fails if the name is absent or the shape differs. */
+/**
+ * Checkpoint tensors under one path. Names are relative to it.
+ *
+ * @throws Blip2Error `MISSING_WEIGHT` from the getters if the checkpoint lacks the tensor.
+ * @throws Blip2Error `SHAPE_MISMATCH` from the getters if it has another shape.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE` from the getters if it is stored as integers.
+ */
 export class Weights {
   /** Full path of this view, without the final dot. */
   readonly path: string;
-  readonly #origin: Origin;
+  readonly #state: SharedState;
 
-  constructor(origin: Origin, path: string) {
-    this.#origin = origin;
+  constructor(state: SharedState, path: string) {
+    this.#state = state;
     this.path = path;
   }
 
+  /** The tensors under a path below this one. */
   at(path: string): Weights {
-    return new Weights(this.#origin, this.#full(path));
+    return new Weights(this.#state, this.#full(path));
   }
 
   has(name: string): boolean {
-    return this.#origin.finder.has(this.#full(name));
+    return this.#state.finder.has(this.#full(name));
   }
 
-  /** The tensor in float32. Narrower floats are widened by the runtime once, when the graph is loaded. */
+  /** The tensor in float32. onnxruntime converts other float types once, when it loads the graph. */
   get(name: string, shape: readonly number[]): Value<'float32'> {
     const full = this.#full(name);
-    const known = this.#origin.float32.get(full);
+    const known = this.#state.float32.get(full);
     if (known) return known;
     const stored = this.getStored(name, shape);
-    const { graph } = this.#origin;
+    const { graph } = this.#state;
     const value = graph.scope(full, () => cast(graph, stored, 'float32'));
-    this.#origin.float32.set(full, value);
+    this.#state.float32.set(full, value);
     return value;
   }
 
-  /** The tensor as it is stored, for operators that pick rows before they widen them. */
+  /** The tensor in its stored type, for operators that pick rows before converting them to float32. */
   getStored(name: string, shape: readonly number[]): Value {
     const full = this.#full(name);
-    const { finder, stored } = this.#origin;
+    const { finder, stored } = this.#state;
     const known = stored.get(full);
     const tensor = finder.find(full, shape);
     if (!tensor) throw missingWeight(full, shape, finder);
@@ -95,10 +103,10 @@ export class Weights {
     return value;
   }
 
-  /** The matrix `[out, in]` of a linear layer as integers; nothing where it is held as floats. */
+  /** The quantized matrix `[out, in]` of a linear layer; undefined if the store holds it as floats. */
   getQuantized(name: string, shape: readonly [out: number, inner: number]): QuantizedValue | undefined {
     const full = this.#full(name);
-    const { finder, stored, quantized } = this.#origin;
+    const { finder, stored, quantized } = this.#state;
     const weight = finder.findQuantized?.(full, shape);
     if (!weight) return undefined;
     expectShape(full, weight.shape, shape, weight.values.file);
@@ -120,7 +128,7 @@ export class Weights {
   }
 
   #external<T extends ElementType>(type: T, tensor: StoredTensor): Value<T> {
-    const { graph, finder } = this.#origin;
+    const { graph, finder } = this.#state;
     return graph.external(type, tensor, finder.folder === undefined ? '' : relative(finder.folder, tensor.file));
   }
 

@@ -14,5 +14,7 @@ export function planQFormer(
   dtype?: PrecisionChoice,
   content?: QFormerContent,
 ): PlannedWeight[] | undefined {
-  return planWeights(store, partPrecisions(dtype).many, (finder) => buildWholeQFormer(config, finder, prefix, content));
+  return planWeights(store, partPrecisions(dtype).prefill, (finder) =>
+    buildWholeQFormer(config, finder, prefix, content),
+  );
 }

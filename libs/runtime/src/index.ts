@@ -1,8 +1,9 @@
-export { endPartWorkers, exitNow, exitWhenIdle } from './cooperative-exit.ts';
-export { createSession } from './create-session.ts';
-export { expectDevice } from './devices.ts';
-export { type LazySessions, lazySessions, type PartOptions } from './lazy-sessions.ts';
-export type { PartSpec } from './part-export.ts';
-export { createPartHost, type PartHost, type PartHostOptions } from './part-host.ts';
-export { asRows, rowsTensor } from './rows.ts';
+export { expectDevice } from './onnxruntime/devices.ts';
+export { createSession } from './session/create-session.ts';
+export { type LazySessions, lazySessions, type PartOptions } from './session/lazy-sessions.ts';
 export { type DefaultThreads, defaultThreads, type ThreadUse } from './threads/default-threads.ts';
+export { asRows, rowsTensor } from './token-rows.ts';
+export { endPartWorkers, exitNow, exitWhenIdle } from './worker/cooperative-exit.ts';
+export { createPartHost } from './worker/create-part-host.ts';
+export type { PartSpec } from './worker/part-export.ts';
+export type { PartHost, PartHostOptions } from './worker/part-host.ts';

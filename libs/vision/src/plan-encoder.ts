@@ -15,7 +15,7 @@ export function planEncoder(
   dtype: PrecisionChoice | undefined,
   build: (weights: WeightFinder) => void,
 ): PlannedWeight[] | undefined {
-  const plan = planWeights(store, partPrecisions(dtype).many, build);
+  const plan = planWeights(store, partPrecisions(dtype).prefill, build);
   return dtype === 'small'
     ? plan?.map((weight) => (FEED_FORWARD.test(weight.name) ? { ...weight, precision: 'int8' } : weight))
     : plan;

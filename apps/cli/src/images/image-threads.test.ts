@@ -17,7 +17,7 @@ function fakeThreads(): { readonly start: () => ImageThread; readonly disposed: 
       let isLost = false;
       const open: OpenImage = async (source) => {
         isLost ||= source === 'lost';
-        if (isLost) throw new Blip2Error('WORKER_FAILED', 'the worker of the parts is gone');
+        if (isLost) throw new Blip2Error('WORKER_FAILED', 'The part worker failed');
         if (source === 'bad') throw new Blip2Error('INVALID_IMAGE', 'no image');
         return { image: { type: 'uint8', dims: [1, 1, 3], data: new Uint8Array(3) }, width, height: 1 };
       };

@@ -1,43 +1,21 @@
 import type { ActivationBits } from '@blip2/interfaces';
 
-import type { Value } from '../value.ts';
+import type { Sign } from '../value.ts';
 
-/**
- * What is known of the numbers that a layer gives: none is below zero, or those that are lie close to it, as after
- * GELU.
- */
-export type Sign = 'signed' | 'mostlyPositive' | 'nonNegative';
-
-/**
- * How a row of activations is rounded to unsigned bytes: which one stands for zero, and how many steps there are above
- * and below.
- */
+/** Quantization of a row of activations to unsigned bytes: the zero point, and the number of steps on either side. */
 export interface ActivationGrid {
   readonly zero: number;
   readonly above: number;
-  /** Absent where nothing is below zero. */
+  /** Absent if no element is negative. */
   readonly below?: number;
 }
 
 /**
- * A quarter of the steps below zero that signed numbers have: GELU reaches down to −0.17 while its largest numbers are
- * 2 to 10, so the row's largest decides, and gets nearly twice the steps.
+ * Grids by sign and bits. After GELU a quarter of the usual steps is below zero: it never falls below −0.17 while its
+ * largest results are 2 to 10, so the largest element decides the scale and gets nearly twice the steps.
  */
 export const ACTIVATION_GRIDS: Readonly<Record<Sign, Readonly<Record<ActivationBits, ActivationGrid>>>> = {
   signed: { 8: { zero: 128, above: 127, below: 127 }, 7: { zero: 64, above: 63, below: 63 } },
   mostlyPositive: { 8: { zero: 32, above: 223, below: 32 }, 7: { zero: 16, above: 111, below: 16 } },
   nonNegative: { 8: { zero: 0, above: 255 }, 7: { zero: 0, above: 127 } },
 };
-
-/** Values belong to one graph, so this does not mix graphs. */
-const signs = new WeakMap<Value, Sign>();
-
-/** The value itself, known from now on to be so. */
-export function markSign<V extends Value>(value: V, sign: Sign): V {
-  signs.set(value, sign);
-  return value;
-}
-
-export function signOf(value: Value): Sign {
-  return signs.get(value) ?? 'signed';
-}

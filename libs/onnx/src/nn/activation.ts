@@ -1,28 +1,27 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import type { Graph } from '../graph.ts';
 import { add, binary, mul, runtimeUnary, scale, unary } from '../ops/elementwise.ts';
-import type { Value } from '../value.ts';
-import { markSign, type Sign } from './activation-grid.ts';
+import type { Sign, Value } from '../value.ts';
 
 type Layer = (g: Graph, x: Value<'float32'>) => Value<'float32'>;
 
-/** A layer of whose results it is known that none, or little, is below zero. */
-const giving =
+/** A layer that records the sign of its result. */
+const withSign =
   (sign: Sign, layer: Layer): Layer =>
   (g, x) =>
-    markSign(layer(g, x), sign);
+    g.markSign(layer(g, x), sign);
 
 /** Gaussian error linear unit with the error function, x · Φ(x) (arXiv 1606.08415). */
-const gelu = giving('mostlyPositive', (g, x) => runtimeUnary(g, 'Gelu', x));
+const gelu = withSign('mostlyPositive', (g, x) => runtimeUnary(g, 'Gelu', x));
 /** Its tanh approximation. */
-const geluTanh = giving('mostlyPositive', (g, x) =>
+const geluTanh = withSign('mostlyPositive', (g, x) =>
   unary(g, 'Gelu', x, { attributes: { approximate: { string: 'tanh' } } }),
 );
 /** x · σ(1.702 x). */
-const quickGelu = giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.702))));
+const quickGelu = withSign('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', scale(g, x, 1.702))));
 /** x · σ(x) (arXiv 1702.03118). */
-const silu = giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', x)));
+const silu = withSign('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Sigmoid', x)));
 const clip =
   (low: number, high: number): Layer =>
   (g, x) =>
@@ -32,12 +31,13 @@ const clip =
     });
 
 /**
- * Where the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3; the reference's digits).
+ * Parameters at which the Laplace activation is closest to the squared ReLU (arXiv 2209.10655, section 3.3), with the
+ * digits of Hugging Face Transformers.
  */
 const LAPLACE_MEAN = 0.707107;
 const LAPLACE_DEVIATION = 0.282095;
 
-/** Layers by the names that `hidden_act` and its kin use (`ACT2FN` of the reference). */
+/** Layers by the names that `hidden_act` and similar settings use (`ACT2FN` of Hugging Face Transformers). */
 const LAYERS: Readonly<Record<string, Layer>> = {
   gelu,
   gelu_python: gelu,
@@ -46,21 +46,21 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   gelu_pytorch_tanh: geluTanh,
   gelu_accurate: geluTanh,
   gelu_python_tanh: geluTanh,
-  gelu_10: giving('mostlyPositive', (g, x) => clip(-10, 10)(g, gelu(g, x))),
+  gelu_10: withSign('mostlyPositive', (g, x) => clip(-10, 10)(g, gelu(g, x))),
   quick_gelu: quickGelu,
-  relu: giving('nonNegative', (g, x) => unary(g, 'Relu', x)),
-  relu2: giving('nonNegative', (g, x) => {
+  relu: withSign('nonNegative', (g, x) => unary(g, 'Relu', x)),
+  relu2: withSign('nonNegative', (g, x) => {
     const positive = unary(g, 'Relu', x);
     return mul(g, positive, positive);
   }),
-  relu6: giving('nonNegative', clip(0, 6)),
+  relu6: withSign('nonNegative', clip(0, 6)),
   leaky_relu: (g, x) => unary(g, 'LeakyRelu', x, { attributes: { alpha: { float: 0.01 } } }),
   selu: (g, x) => unary(g, 'Selu', x),
   silu,
   swish: silu,
-  sigmoid: giving('nonNegative', (g, x) => unary(g, 'Sigmoid', x)),
+  sigmoid: withSign('nonNegative', (g, x) => unary(g, 'Sigmoid', x)),
   tanh: (g, x) => unary(g, 'Tanh', x),
-  mish: giving('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x)))),
+  mish: withSign('mostlyPositive', (g, x) => mul(g, x, unary(g, 'Tanh', unary(g, 'Softplus', x)))),
   laplace: (g, x) => {
     const number = (value: number): Value<'float32'> => g.constant('float32', [], [value]);
     const standardized = binary(
@@ -71,18 +71,18 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     );
     return scale(g, add(g, unary(g, 'Erf', standardized), number(1)), 0.5);
   },
-  sqrtsoftplus: giving('nonNegative', (g, x) => unary(g, 'Sqrt', unary(g, 'Softplus', x))),
-  hardswish: giving('mostlyPositive', (g, x) => unary(g, 'HardSwish', x)),
+  sqrtsoftplus: withSign('nonNegative', (g, x) => unary(g, 'Sqrt', unary(g, 'Softplus', x))),
+  hardswish: withSign('mostlyPositive', (g, x) => unary(g, 'HardSwish', x)),
   linear: (_, x) => x,
 };
 
-/** Applies the activation that a configuration names. */
+/**
+ * Applies an activation by the name that a configuration gives it (`hidden_act`).
+ *
+ * @throws Blip2Error `INVALID_CONFIG` for an unknown name.
+ */
 export function activation(g: Graph, x: Value<'float32'>, name: string): Value<'float32'> {
   const layer = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
-  if (!layer)
-    throw new Blip2Error('INVALID_CONFIG', 'Unknown activation', {
-      expected: Object.keys(LAYERS).join(', '),
-      got: name,
-    });
+  if (!layer) throw mustBe('activation', `one of ${Object.keys(LAYERS).join(', ')}`, name, { code: 'INVALID_CONFIG' });
   return layer(g, x);
 }

@@ -12,26 +12,27 @@ export interface AttentionInputs {
   /** `[batch, queries, hidden]`. */
   readonly query: Value<'float32'>;
   /**
-   * `[batch, keys, hidden]`, as `value`; or both `[batch, heads, keys, headSize]`, as another graph has laid them out.
+   * `[batch, keys, hidden]`, or `[batch, heads, keys, headSize]` if computed by another graph. `value` has the same
+   * form.
    */
   readonly key: Value<'float32'>;
   readonly value: Value<'float32'>;
-  /** Keys and values of earlier positions, `[batch, heads, past, headSize]` each; they come before the new ones. */
+  /** Keys and values of earlier positions, `[batch, heads, past, headSize]` each; they precede the new ones. */
   readonly past?: { readonly key: Value<'float32'>; readonly value: Value<'float32'> };
   /**
-   * Added to the scores, `[batch or 1, heads or 1, queries, past + keys]`: 0 where allowed, the lowest float where
-   * masked.
+   * Added to the attention scores, `[batch or 1, heads or 1, queries, past + keys]`: 0 where allowed, the lowest float
+   * where masked.
    */
   readonly bias?: Value<'float32'>;
-  /** Factor of each head's probabilities, `[heads or 1, 1, 1]`. */
+  /** Factor of each head's attention probabilities, `[heads or 1, 1, 1]`. */
   readonly headMask?: Value<'float32'>;
 }
 
 export interface AttentionOptions {
   readonly numHeads: number;
-  /** Factor of the scores. Default 1/√headSize. */
+  /** Factor of the attention scores. Default 1/√headSize. */
   readonly scale?: number;
-  /** Compute the attention maps as well, by plain operators instead of the fused one. */
+  /** Whether to return the attention probabilities too, which takes plain operators instead of the fused one. */
   readonly probabilities: boolean;
 }
 
@@ -42,10 +43,10 @@ export interface AttentionOutputs {
   readonly probabilities?: Value<'float32'>;
 }
 
-/** Scaled dot-product attention of several heads (arXiv 1706.03762, section 3.2), without the projections around it. */
+/** Multi-head scaled dot-product attention (arXiv 1706.03762, section 3.2) without its projections. */
 export function attention(g: Graph, inputs: AttentionInputs, options: AttentionOptions): AttentionOutputs {
   expectHeads(inputs, options);
-  // The fused operator knows no factor per head.
+  // The fused operator does not support a factor per head.
   if (inputs.headMask) {
     const { context, probabilities } = plainAttention(g, inputs, options);
     return options.probabilities ? { context, probabilities } : { context };
@@ -66,7 +67,7 @@ function expectHeads({ query, key, value }: AttentionInputs, { numHeads }: Atten
     key.axes.at(-2) === value.axes.at(-2)
   )
     return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'Queries, keys and values do not fit', {
+  throw new Blip2Error('SHAPE_MISMATCH', 'The query, key and value must have matching shapes', {
     where: 'attention',
     expected: `[batch, positions, ${hidden}] in ${numHeads} heads`,
     got: [query, key, value].map(({ axes }) => formatAxes(axes)).join(', '),
@@ -83,7 +84,7 @@ function fusedAttention(
   const attributes = { num_heads: { int: numHeads }, scale: scale === undefined ? undefined : { float: scale } };
   const output = { type: 'float32', axes: query.axes } as const;
   if (!past) return g.node('MultiHeadAttention', inputs, output, { domain: RUNTIME_DOMAIN, attributes });
-  // The operator insists on giving past and new keys back; nobody reads them, so they are never copied out.
+  // With a past the operator must also output the present keys and values. They are unused, so they are not copied.
   const total = addAxes(axisAt(past.key.axes, 2, 'past'), axisAt(key.axes, 1, 'key'));
   const present = {
     type: 'float32',

@@ -10,8 +10,8 @@ export interface EmbeddingOptions {
 }
 
 /**
- * Rows of a table by id, `[batch, sequence] → [batch, sequence, embeddingSize]`. Only the rows that were picked are
- * widened to float32.
+ * Looks up rows of an embedding by id, `[batch, sequence] → [batch, sequence, embeddingSize]`. Only these rows are
+ * converted to float32.
  */
 export function embedding(
   g: Graph,

@@ -6,8 +6,8 @@ import type { Weights } from '../weights.ts';
 export interface LayerNormOptions {
   readonly epsilon: number;
   /**
-   * Learned scale and shift; without them (OPT's `layer_norm_elementwise_affine: false`) neither is stored. Default
-   * true.
+   * Whether the checkpoint has a scale and a shift. Default true; false for OPT with `layer_norm_elementwise_affine:
+   * false`.
    */
   readonly affine?: boolean;
 }
@@ -23,7 +23,7 @@ export function layerNorm(
   return g.scope(weights.path, () => {
     const filled = (value: number): Value<'float32'> =>
       g.constant('float32', [size], new Array<number>(size).fill(value));
-    // The shift is optional in the standard, but onnxruntime 1.30 ends the process where it is left out.
+    // The standard makes the shift optional, but onnxruntime 1.30 crashes without it.
     const [scale, shift] = affine
       ? [weights.get('weight', [size]), weights.get('bias', [size])]
       : [filled(1), filled(0)];

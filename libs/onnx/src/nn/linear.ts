@@ -12,9 +12,8 @@ export interface LinearOptions {
 }
 
 /**
- * `y = x · Wᵀ + b`, `[…, inFeatures] → […, outFeatures]`. The weight is `[out, in]`, as PyTorch stores it, and is read
- * where it lies, without a transposed copy;
- * where the checkpoint holds it as integers, the kernels for these take its place.
+ * Linear layer `y = x · Wᵀ + b`, `[…, inFeatures] → […, outFeatures]`. The weight is `[out, in]`, as in PyTorch, and
+ * mapped in place without a transposed copy. If the store holds it quantized, the integer kernels compute the product.
  */
 export function linear(
   g: Graph,

@@ -1,5 +1,5 @@
 /**
- * Added to a score that must not count: the lowest float32. Finite, so that a row without any allowed key still has a
- * softmax.
+ * Added to the attention scores of masked positions: the lowest float32. It is finite, so that the softmax of a fully
+ * masked row is defined.
  */
 export const MASKED: number = -3.4028234663852886e38;

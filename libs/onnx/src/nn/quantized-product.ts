@@ -3,45 +3,35 @@ import { Blip2Error } from '@blip2/interfaces';
 import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
 import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import { mul } from '../ops/elementwise.ts';
-import type { Value } from '../value.ts';
+import type { Sign, Value } from '../value.ts';
 import type { QuantizedValue } from '../weights.ts';
-import { ACTIVATION_GRIDS, type Sign, signOf } from './activation-grid.ts';
+import { ACTIVATION_GRIDS } from './activation-grid.ts';
 
 type F32 = Value<'float32'>;
 type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
 type BlockQuantized = Exclude<QuantizedValue, ColumnQuantized>;
 
-/** A row of zeros needs some scale: the smallest that is no denormal number after it has been inverted. */
+/** Scale of a row of zeros, chosen so that its inverse is not a denormal number. */
 const MIN_SCALE = 1e-30;
 /**
- * Computes in 8-bit integers, blocks of activations included; other levels of `MatMulNBits` widen the weights first,
- * which is many times slower.
+ * Level at which `MatMulNBits` quantizes blocks of activations too and computes in 8-bit integers. Other levels widen
+ * the weights first, which is many times slower.
  */
 const INTEGER_ACCURACY = 4;
 
 /**
- * `x · Wᵀ` with both in 8 bits, one scale per row of `x` and per output. A single scale for all of `x` costs less, but
- * then the few features of a language model
- * that are a hundred times as large as the others leave these no bits (arXiv 2208.07339).
+ * `x · Wᵀ` in 8-bit integers, with one scale per row of `x` and one per output. A single scale for all of `x` would be
+ * cheaper, but the outlier features of language models, a hundred times as large as others, would take all its bits
+ * (arXiv 2208.07339).
  */
 export function rowwiseProduct(g: Graph, x: F32, weight: ColumnQuantized): F32 {
   const { bytes, scales, zero } = quantizedRows(g, x);
   return mul(g, integerProduct(g, bytes, zero, weight), scales);
 }
 
-/** The same with one scale for all of `x`. No layer uses it: it is what `rowwiseProduct` is compared with. */
-export function tensorwiseProduct(g: Graph, x: F32, { values, scales }: ColumnQuantized): F32 {
-  return g.node(
-    'DynamicQuantizeMatMul',
-    [x, values, scales],
-    productOutput(x, axisAt(values.axes, 1, 'DynamicQuantizeMatMul')),
-    { domain: RUNTIME_DOMAIN },
-  );
-}
-
 /**
- * `x · Wᵀ` over blocks of 4 or 8 bits with a scale each; the activations are quantised by blocks as well. Any `in` will
- * do: the kernel knows that the last block may be shorter.
+ * `x · Wᵀ` over blocks of 4-bit or 8-bit weights with one scale each. The kernel quantizes activations in blocks too.
+ * `in` may be any length: the last block may be shorter.
  */
 export function blockProduct(
   g: Graph,
@@ -61,20 +51,20 @@ export function blockProduct(
 }
 
 interface QuantizedRows {
-  /** The shape of `x`. */
+  /** Same shape as `x`. */
   readonly bytes: Value<'uint8'>;
   /** `[…, 1]`. */
   readonly scales: F32;
-  /** The byte that stands for zero. */
+  /** Zero point. */
   readonly zero: Value<'uint8'>;
 }
 
-/** Several layers often read the same states. Values belong to one graph, so this does not mix graphs. */
-const rowsOf = new WeakMap<Value, QuantizedRows>();
-
+/** Rows of activations as bytes, computed once: several layers often take the same hidden states (Q, K and V). */
 function quantizedRows(g: Graph, x: F32): QuantizedRows {
-  const known = rowsOf.get(x);
-  if (known) return known;
+  return g.once('quantized rows', x, () => quantizeActivations(g, x));
+}
+
+function quantizeActivations(g: Graph, x: F32): QuantizedRows {
   const perRow = [...x.axes.slice(0, -1), 1];
   const reduce = (operator: 'ReduceMax' | 'ReduceMin'): F32 =>
     g.node(
@@ -83,21 +73,19 @@ function quantizedRows(g: Graph, x: F32): QuantizedRows {
       { type: 'float32', axes: perRow },
       { attributes: { keepdims: { int: 1 } } },
     );
-  const sign = signOf(x);
+  const sign = g.signOf(x);
   const { 8: eight, 7: seven } = ACTIVATION_GRIDS[sign];
-  const needed = (bound: F32, steps: number, atSevenBits: number): F32 =>
+  const scaleFor = (bound: F32, steps: number, atSevenBits: number): F32 =>
     mul(g, bound, g.numberByBits('float32', [], { 8: 1 / steps, 7: 1 / atSevenBits }));
   const bounds = [
-    needed(reduce('ReduceMax'), eight.above, seven.above),
+    scaleFor(reduce('ReduceMax'), eight.above, seven.above),
     ...(eight.below !== undefined && seven.below !== undefined
-      ? [needed(reduce('ReduceMin'), -eight.below, -seven.below)]
+      ? [scaleFor(reduce('ReduceMin'), -eight.below, -seven.below)]
       : []),
     g.constant('float32', [], [MIN_SCALE]),
   ];
   const scales: F32 = g.node('Max', bounds, { type: 'float32', axes: perRow });
-  const rows = { bytes: quantizeRows(g, x, scales, zeroOf(g, sign, [1])), scales, zero: zeroOf(g, sign, []) };
-  rowsOf.set(x, rows);
-  return rows;
+  return { bytes: quantizeRows(g, x, scales, zeroOf(g, sign, [1])), scales, zero: zeroOf(g, sign, []) };
 }
 
 function zeroOf(g: Graph, sign: Sign, dims: readonly [] | readonly [1]): Value<'uint8'> {
@@ -105,7 +93,7 @@ function zeroOf(g: Graph, sign: Sign, dims: readonly [] | readonly [1]): Value<'
   return g.numberByBits('uint8', dims, { 8: eight.zero, 7: seven.zero });
 }
 
-/** `QuantizeLinear` takes one scale per row of a matrix, so `x` is one meanwhile. */
+/** `QuantizeLinear` takes one scale per row of a matrix only, so `x` is flattened to one for it. */
 function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Value<'uint8'> {
   const features = fixedAxis(x.axes, -1, 'QuantizeLinear');
   const matrix = { axes: ['rows', features] };
@@ -114,7 +102,8 @@ function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Valu
     type: 'float32',
     axes: ['rows'],
   });
-  const zeros = sharedByShape(g, `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> =>
+  // The name of an axis stands for one length, so values of equal axes share what depends on the shape alone.
+  const zeros = g.once('zero points', `${zero.name} for ${formatAxes(x.axes.slice(0, -1))}`, (): Value<'uint8'> =>
     g.node('Expand', [zero, shapeOf(g, flatScales)], { type: 'uint8', axes: ['rows'] }),
   );
   const bytes: Value<'uint8'> = g.node(
@@ -126,7 +115,7 @@ function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Valu
   return g.declare(g.node('Reshape', [bytes, sameShape(g, x)], { type: 'uint8', axes: x.axes }));
 }
 
-/** For `Reshape`: the shape of `x`, as a constant where the runtime can find out the one axis that is not known. */
+/** The shape of `x` for `Reshape`: a constant if at most one axis is unknown, which onnxruntime then infers. */
 function sameShape(g: Graph, x: Value): Value<'int64'> {
   const unknown = x.axes.filter((axis) => typeof axis !== 'number').length;
   if (unknown <= 1)
@@ -135,25 +124,14 @@ function sameShape(g: Graph, x: Value): Value<'int64'> {
       [x.axes.length],
       x.axes.map((axis) => (typeof axis === 'number' ? axis : -1)),
     );
-  return sharedByShape(g, formatAxes(x.axes), () => shapeOf(g, x));
+  return g.once('shape', formatAxes(x.axes), () => shapeOf(g, x));
 }
 
 function shapeOf(g: Graph, x: Value): Value<'int64'> {
   return g.node('Shape', [x], { type: 'int64', axes: [x.axes.length] });
 }
 
-/** What depends on a shape alone, once per graph: the name of an axis stands for one number. */
-const byShape = new WeakMap<Graph, Map<string, Value>>();
-
-function sharedByShape<V extends Value>(g: Graph, key: string, make: () => V): V {
-  const known = byShape.get(g) ?? new Map<string, Value>();
-  byShape.set(g, known);
-  const value = known.get(key) ?? make();
-  known.set(key, value);
-  return value as V;
-}
-
-/** Bytes times signed bytes, times the scales of the outputs. */
+/** Product of unsigned and signed bytes, multiplied by the scale of each output. */
 function integerProduct(
   g: Graph,
   bytes: Value<'uint8'>,
@@ -174,7 +152,7 @@ function productOutput(
 }
 
 function mismatch(where: string, inner: number | string, { axes }: Value): Blip2Error {
-  return new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', {
+  return new Blip2Error('SHAPE_MISMATCH', 'The inner axes of a product must match', {
     where,
     expected: `[…, ${inner}]`,
     got: formatAxes(axes),

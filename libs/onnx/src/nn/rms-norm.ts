@@ -7,7 +7,7 @@ export interface RmsNormOptions {
   readonly epsilon: number;
 }
 
-/** `x / √(mean(x²) + ε) · weight` over the last axis: neither mean nor bias (arXiv 1910.07467). */
+/** `x / √(mean(x²) + ε) · weight` over the last axis, without mean or bias (arXiv 1910.07467). */
 export function rmsNorm(
   g: Graph,
   x: Value<'float32'>,
@@ -15,8 +15,7 @@ export function rmsNorm(
   { epsilon }: RmsNormOptions,
 ): Value<'float32'> {
   const size = fixedAxis(x.axes, -1, weights.path);
-  // The runtime's name for it; it registers the operator under the standard's domain, although the standard has none of
-  // this name.
+  // onnxruntime registers this operator under the standard's domain, although the standard does not define it.
   return g.scope(weights.path, () =>
     g.node(
       'SimplifiedLayerNormalization',

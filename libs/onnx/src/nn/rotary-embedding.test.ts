@@ -12,7 +12,7 @@ function rotations(g: Graph, pairs: number): Rotations {
 }
 
 describe('rotaryEmbedding', () => {
-  test('keeps the shape of what it turns', () => {
+  test('keeps the shape', () => {
     const g = new Graph();
     const turned = rotaryEmbedding(g, g.input('x', 'float32', ['batch', 'sequence', 24]), rotations(g, 3));
     expect(turned).toMatchObject({ type: 'float32', axes: ['batch', 'sequence', 24] });
@@ -24,7 +24,7 @@ describe('rotaryEmbedding', () => {
   });
 
   test.each([[['batch', 'sequence', 20]], [['batch', 4, 'sequence', 6]], [['batch', 'sequence', 'hidden']]])(
-    'refuses heads that the rotations do not fit: %j',
+    'rejects heads that do not match the rotations: %j',
     (axes) => {
       const g = new Graph();
       expect(() => rotaryEmbedding(g, g.input('x', 'float32', axes), rotations(g, 3))).toThrow(

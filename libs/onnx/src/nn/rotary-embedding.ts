@@ -4,7 +4,7 @@ import { fixedAxis, formatAxes } from '../axes.ts';
 import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import type { Value } from '../value.ts';
 
-/** Rotations by position: row `rows[b, i]` of both tables belongs to position `i` of batch row `b`. */
+/** Rotations by position: row `rows[b, i]` of both tables rotates position `i` of batch row `b`. */
 export interface Rotations {
   /** `[batch, sequence]`. */
   readonly rows: Value<'int64'>;
@@ -14,14 +14,13 @@ export interface Rotations {
 }
 
 /**
- * Turns each head of queries or keys by its position (arXiv 2104.09864), `[batch, sequence, heads · headSize]`: number
- * `i` of a head is paired with number
- * `i + headSize / 2`, as Llama's checkpoints are laid out.
+ * Rotary position embedding (arXiv 2104.09864) of queries or keys `[batch, sequence, heads · headSize]`. Element `i` of
+ * a head is paired with element `i + headSize / 2`, the layout of Llama checkpoints.
  */
 export function rotaryEmbedding(g: Graph, x: Value<'float32'>, { rows, cos, sin }: Rotations): Value<'float32'> {
   const headSize = 2 * fixedAxis(cos.axes, -1, 'RotaryEmbedding');
   if (x.axes.length !== 3 || fixedAxis(x.axes, -1, 'RotaryEmbedding') % headSize !== 0) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These heads and rotations do not fit', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The heads must match the width of the rotations', {
       where: 'RotaryEmbedding',
       expected: `[batch, sequence, a multiple of ${headSize}]`,
       got: formatAxes(x.axes),

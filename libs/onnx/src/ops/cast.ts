@@ -2,7 +2,7 @@ import { DATA_TYPE, type ElementType } from '../element-type.ts';
 import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 
-/** The same values in another element type; nothing is written if it already is that type. */
+/** Converts the elements to another type. Adds no node if `x` already has it. */
 export function cast<T extends ElementType>(g: Graph, x: Value, type: T): Value<T> {
   if (isOfType(x, type)) return x;
   return g.node('Cast', [x], { type, axes: x.axes }, { attributes: { to: { int: DATA_TYPE[type] } } });

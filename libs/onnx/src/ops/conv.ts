@@ -7,21 +7,20 @@ import type { Value } from '../value.ts';
 export interface PatchConvOptions {
   /** `[outChannels, channels, size, size]`. */
   readonly weight: Value<'float32'>;
-  /** `[outChannels]`; absent for a convolution without bias. */
+  /** `[outChannels]`. Default: no bias. */
   readonly bias?: Value<'float32'>;
 }
 
 /**
- * Convolution whose stride is its kernel size: each square patch becomes one vector; pixels beyond the last whole patch
- * are dropped.
- * `[batch, channels, height, width] → [batch, outChannels, rows, columns]`; unknown lengths get the names `rows` and
- * `columns`.
+ * Convolution whose stride is its kernel size: each square patch becomes one vector, pixels beyond the last whole patch
+ * are dropped. `[batch, channels, height, width] → [batch, outChannels, rows, columns]`; axes of unknown length are
+ * named `rows` and `columns`.
  */
 export function patchConv(g: Graph, x: Value<'float32'>, { weight, bias }: PatchConvOptions): Value<'float32'> {
   const size = fixedAxis(weight.axes, -1, 'Conv');
   const channels = axisAt(weight.axes, 1, 'Conv');
   if (weight.axes.length !== 4 || weight.axes[2] !== size || x.axes.length !== 4 || x.axes[1] !== channels) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These images and patches do not fit', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The images and square patches must have the same channels', {
       where: 'Conv',
       expected: `[batch, ${channels}, height, width]`,
       got: `${formatAxes(x.axes)} with ${formatAxes(weight.axes)}`,

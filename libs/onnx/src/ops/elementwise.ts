@@ -30,7 +30,7 @@ export function unary<T extends ElementType>(
   return g.node(operator, [x], { type: x.type, axes: x.axes }, options);
 }
 
-/** Runtime's own element-wise operators. */
+/** Element-wise operators of onnxruntime (`com.microsoft`). */
 export function runtimeUnary<T extends ElementType>(
   g: Graph,
   operator: UnaryOperator,
@@ -48,7 +48,7 @@ export function mul<T extends ElementType>(g: Graph, a: Value<T>, b: Value<T>): 
   return binary(g, 'Mul', a, b);
 }
 
-/** Each element times a number. */
+/** Multiplies each element by a number. */
 export function scale(g: Graph, x: Value<'float32'>, factor: number): Value<'float32'> {
   return mul(g, x, g.constant('float32', [], [factor]));
 }

@@ -3,7 +3,7 @@ import type { ElementType } from '../element-type.ts';
 import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 
-/** Entries of `x` along `axis` at `indices`, whose axes take that axis's place. */
+/** Picks entries of `x` along `axis`. The axes of `indices` replace that axis. */
 export function gather<T extends ElementType>(g: Graph, x: Value<T>, indices: Value<'int64'>, axis: number): Value<T> {
   const at = axisIndex(x.axes, axis, 'Gather');
   const axes = [...x.axes.slice(0, at), ...indices.axes, ...x.axes.slice(at + 1)];

@@ -5,9 +5,9 @@ import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 export interface MatMulOptions {
-  /** Read `b` as `[…, columns, inner]`. */
+  /** Whether `b` is `[…, columns, inner]`. Default false. */
   readonly transposeB?: boolean;
-  /** Factor of the product. */
+  /** Factor of the product. Default 1. */
   readonly alpha?: number;
 }
 
@@ -20,7 +20,7 @@ export function matMul(
 ): Value<'float32'> {
   const inner = axisAt(b.axes, transposeB ? -1 : -2, 'MatMul');
   if (axisAt(a.axes, -1, 'MatMul') !== inner) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'These values cannot be multiplied', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The inner axes of a product must match', {
       where: 'MatMul',
       expected: `[…, ${inner}]`,
       got: formatAxes(a.axes),

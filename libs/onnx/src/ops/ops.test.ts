@@ -28,8 +28,8 @@ function ids(...axes: Axis[]): Value<'int64'> {
 type Case = readonly [name: string, write: (g: Graph) => Value, axes: readonly Axis[]];
 
 const shapes: readonly Case[] = [
-  ['add stretches axes of length 1', (g) => add(g, f('batch', 1, 4), f(3, 1)), ['batch', 3, 4]],
-  ['a named axis stretches a 1', (g) => add(g, f('batch', 2), f(1, 2)), ['batch', 2]],
+  ['add broadcasts axes of length 1', (g) => add(g, f('batch', 1, 4), f(3, 1)), ['batch', 3, 4]],
+  ['a named axis broadcasts a 1', (g) => add(g, f('batch', 2), f(1, 2)), ['batch', 2]],
   ['scale keeps the shape', (g) => scale(g, f('batch', 5), 2), ['batch', 5]],
   ['unary keeps the shape', (g) => unary(g, 'Tanh', f('n', 2)), ['n', 2]],
   ['softmax keeps the shape', (g) => softmax(g, f('n', 2)), ['n', 2]],
@@ -74,7 +74,7 @@ describe('shape inference', () => {
     expect(write(new Graph()).axes).toEqual(axes);
   });
 
-  test('keeps the element type where an operator moves elements', () => {
+  test('operators that move elements keep the element type', () => {
     const g = new Graph();
     for (const moved of [
       reshape(g, ids(6), [2, 3]),
@@ -94,19 +94,19 @@ const refused: readonly (readonly [name: string, write: (g: Graph) => unknown])[
   ['add of names that differ', (g) => add(g, f('a'), f('b'))],
   ['a named axis against a length', (g) => binary(g, 'Mul', f('a', 2), f(4, 2))],
   ['matMul of inner lengths that differ', (g) => matMul(g, f(2, 3), f(4, 3))],
-  ['matMul of a transposed b that was not', (g) => matMul(g, f(2, 3), f(3, 4), { transposeB: true })],
+  ['matMul of an untransposed b with transposeB', (g) => matMul(g, f(2, 3), f(3, 4), { transposeB: true })],
   ['matMul of a vector', (g) => matMul(g, f(3), f(3, 4))],
   ['matMul of stacks that differ', (g) => matMul(g, f(2, 1, 3), f(5, 3, 4))],
-  ['gather along an axis that is not there', (g) => gather(g, f(2, 3), ids(1), 2)],
+  ['gather along a missing axis', (g) => gather(g, f(2, 3), ids(1), 2)],
   ['reshape to another number of elements', (g) => reshape(g, f(2, 3), [2, 4])],
   ['reshape that does not divide', (g) => reshape(g, f(2, 3), [4, -1])],
   ['reshape whose unknown length has no name', (g) => reshape(g, f('n', 3), [-1])],
-  ['reshape that keeps an axis that is not there', (g) => reshape(g, f(6), [2, 0])],
-  ['transpose that forgets an axis', (g) => transpose(g, f(2, 3), [0])],
+  ['reshape that keeps a missing axis', (g) => reshape(g, f(6), [2, 0])],
+  ['transpose that omits an axis', (g) => transpose(g, f(2, 3), [0])],
   ['transpose that names an axis twice', (g) => transpose(g, f(2, 3), [0, 0])],
   ['concat of other lengths', (g) => concat(g, [f(2, 3), f(2, 4)], 0)],
   ['concat of other ranks', (g) => concat(g, [f(2, 3), f(2)], 0)],
-  ['concat along an axis that is not there', (g) => concat(g, [f(2), f(2)], 1)],
+  ['concat along a missing axis', (g) => concat(g, [f(2), f(2)], 1)],
   ['splitLast that does not divide', (g) => splitLast(g, f('n', 10), 3)],
   ['splitLast of an unknown length', (g) => splitLast(g, f(9, 'n'), 3)],
   ['slice beyond the end', (g) => slice(g, f(3), 0, 0, 4)],
@@ -118,14 +118,14 @@ const refused: readonly (readonly [name: string, write: (g: Graph) => unknown])[
   ['patchConv of unknown patches', (g) => patchConv(g, f('batch', 3, 28, 28), { weight: f(8, 3, 'n', 'n') })],
 ];
 
-describe('shapes that do not fit', () => {
+describe('shapes that do not match', () => {
   test.each(refused)('%s', (_, write) => {
     expect(() => write(new Graph())).toThrow(mismatch);
   });
 });
 
 describe('cast', () => {
-  test('writes nothing if the type is the same', () => {
+  test('adds no node if the type is the same', () => {
     const g = new Graph();
     const x = f(2);
     expect(cast(g, x, 'float32')).toBe(x);

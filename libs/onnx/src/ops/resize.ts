@@ -3,13 +3,12 @@ import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 import { concat } from './shape.ts';
 
-/** The cubic coefficient of torch's bicubic `interpolate` (images are resized with −0.5). */
+/** Cubic coefficient of torch's bicubic `interpolate`. Image processors use −0.5 instead. */
 const TORCH_CUBIC_COEFFICIENT = -0.75;
 
 /**
- * Resizes the grid of `x` `[1, channels, rows, columns]` to that of `like` `[batch, …, rows, columns]`, as torch's
- * `interpolate` does with
- * `mode='bicubic', align_corners=False` and no antialiasing.
+ * Resizes the grid of `x` `[1, channels, rows, columns]` to that of `like` `[batch, …, rows, columns]`. Equal to
+ * torch's `interpolate` with `mode='bicubic', align_corners=False` and no antialiasing.
  */
 export function resizeBicubicLike(g: Graph, x: Value<'float32'>, like: Value): Value<'float32'> {
   const grid = g.node(

@@ -6,8 +6,8 @@ import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 
 /**
- * The same elements under another shape. `0` keeps the axis of that index, one `-1` is inferred;
- * an inferred axis of unknown length needs the name `inferred`.
+ * Reshapes a value. `0` keeps the axis at that index and a single `-1` is inferred; if its length is unknown,
+ * `inferred` must name it.
  */
 export function reshape<T extends ElementType>(
   g: Graph,
@@ -21,7 +21,7 @@ export function reshape<T extends ElementType>(
   );
   const [before, after] = [elements(x.axes), elements(axes)];
   if (before !== after && !Number.isNaN(before) && !Number.isNaN(after)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'This reshape changes the number of elements', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'A reshape must keep the number of elements', {
       where: 'Reshape',
       expected: formatAxes(shape),
       got: formatAxes(x.axes),
@@ -30,7 +30,7 @@ export function reshape<T extends ElementType>(
   return g.node('Reshape', [x, g.constant('int64', [shape.length], shape)], { type: x.type, axes });
 }
 
-/** NaN if a length is unknown. */
+/** The number of elements; NaN if a length is unknown. */
 function elements(axes: readonly Axis[]): number {
   return axes.reduce<number>((total, axis) => total * (typeof axis === 'number' ? axis : Number.NaN), 1);
 }
@@ -39,14 +39,14 @@ function inferAxis(axes: readonly Axis[], shape: readonly number[]): Axis {
   const moved = axes.filter((_, index) => shape[index] !== 0);
   const length = elements(moved) / elements(shape.filter((entry) => entry > 0));
   if (Number.isInteger(length)) return length;
-  throw new Blip2Error('SHAPE_MISMATCH', 'This reshape leaves an axis unknown', {
+  throw new Blip2Error('SHAPE_MISMATCH', 'The inferred axis of a reshape must have a length or a name', {
     where: 'Reshape',
     expected: formatAxes(shape),
     got: formatAxes(axes),
   });
 }
 
-/** The axes in another order; `permutation` names every old one once. */
+/** Permutes the axes. `permutation` lists every axis once. */
 export function transpose<T extends ElementType>(g: Graph, x: Value<T>, permutation: readonly number[]): Value<T> {
   if (
     !sameAxes(
@@ -54,7 +54,7 @@ export function transpose<T extends ElementType>(g: Graph, x: Value<T>, permutat
       x.axes.map((_, index) => index),
     )
   ) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'This order does not name every axis once', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'A permutation must list every axis once', {
       where: 'Transpose',
       expected: formatAxes(permutation),
       got: formatAxes(x.axes),
@@ -64,7 +64,7 @@ export function transpose<T extends ElementType>(g: Graph, x: Value<T>, permutat
   return g.node('Transpose', [x], { type: x.type, axes }, { attributes: { perm: { ints: permutation } } });
 }
 
-/** Values laid end to end along one axis; their other axes are the same. */
+/** Concatenates values along one axis. Their other axes must be equal. */
 export function concat<T extends ElementType>(
   g: Graph,
   values: readonly [Value<T>, ...Value<T>[]],
@@ -76,26 +76,26 @@ export function concat<T extends ElementType>(
     axes.map((old, index) => (index === at ? length : old));
   const axes = others.reduce(
     (sum, other) => {
-      const own = axisAt(sum, at, 'Concat');
-      if (!sameAxes(withLength(other.axes, own), sum)) {
-        throw new Blip2Error('SHAPE_MISMATCH', 'These values cannot be laid end to end', {
+      const length = axisAt(sum, at, 'Concat');
+      if (!sameAxes(withLength(other.axes, length), sum)) {
+        throw new Blip2Error('SHAPE_MISMATCH', 'Concatenated values must agree on all other axes', {
           where: `Concat along axis ${at}`,
           expected: formatAxes(first.axes),
           got: formatAxes(other.axes),
         });
       }
-      return withLength(sum, addAxes(own, axisAt(other.axes, at, 'Concat')));
+      return withLength(sum, addAxes(length, axisAt(other.axes, at, 'Concat')));
     },
     [...first.axes],
   );
   return g.node('Concat', values, { type: first.type, axes }, { attributes: { axis: { int: axis } } });
 }
 
-/** Cuts the last axis into `count` equal parts. */
+/** Splits the last axis into `count` equal parts. */
 export function splitLast<T extends ElementType>(g: Graph, x: Value<T>, count: number): [Value<T>, ...Value<T>[]] {
   const length = fixedAxis(x.axes, -1, 'Split') / count;
   if (!Number.isInteger(length))
-    throw new Blip2Error('SHAPE_MISMATCH', 'The last axis does not split evenly', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The last axis must split evenly', {
       where: 'Split',
       expected: `a multiple of ${count}`,
       got: formatAxes(x.axes),
@@ -108,8 +108,8 @@ export function splitLast<T extends ElementType>(g: Graph, x: Value<T>, count: n
 }
 
 /**
- * Rows `start` to `end` (excluded) of one axis, counted from 0; an `end` of `Infinity` is the axis's own.
- * An axis of unknown length is taken to be long enough.
+ * Entries `start` to `end` (exclusive) of one axis, counted from 0; `Infinity` is the end of the axis. An axis of
+ * unknown length is assumed to be long enough.
  */
 export function slice<T extends ElementType>(
   g: Graph,
@@ -136,7 +136,7 @@ function slicedLength(axis: Axis, start: number, end: number): Axis {
     (typeof axis === 'string' || start <= axis) &&
     (typeof last === 'string' || (start <= last && (typeof axis === 'string' || last <= axis)));
   if (!fits)
-    throw new Blip2Error('SHAPE_MISMATCH', 'There are no such rows', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'A slice must stay within its axis', {
       where: 'Slice',
       expected: `0 ≤ start ≤ end ≤ ${axis}`,
       got: `${start} to ${end}`,
@@ -145,10 +145,10 @@ function slicedLength(axis: Axis, start: number, end: number): Axis {
   return start === 0 ? last : `${last}-${start}`;
 }
 
-/** Repeats a single row for each of the rows of `like`: `[1, …] → [batch, …]`. */
+/** Repeats a single row for each row of `like`: `[1, …] → [batch, …]`. */
 export function expandBatch<T extends ElementType>(g: Graph, x: Value<T>, like: Value): Value<T> {
   if (x.axes[0] !== 1)
-    throw new Blip2Error('SHAPE_MISMATCH', 'Only a single row can be repeated', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The repeated value must have a single row', {
       where: 'Expand',
       expected: '[1, …]',
       got: formatAxes(x.axes),

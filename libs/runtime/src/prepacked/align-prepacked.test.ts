@@ -19,7 +19,7 @@ const field = (number: number, value: string | Uint8Array): Uint8Array =>
     .tag(number, WireType.LengthDelimited)
     .bytes(Buffer.from(value as string))
     .finish();
-/** A model with one initializer for each list of entries, and fields around its graph, numbered as in onnx.proto. */
+/** A model with one initializer per list of entries and further fields, with the field numbers of onnx.proto. */
 function model(...tensors: Readonly<Record<string, string>>[]): Uint8Array {
   const initializers = tensors.map((entries) =>
     field(
@@ -45,13 +45,13 @@ function entriesOf(graph: Uint8Array): string[] {
   return found;
 }
 
-test('the bytes of external weights are their sum, and what is not changed keeps its bytes', () => {
+test('externalBytes adds up lengths, and unchanged fields keep their bytes', () => {
   const graph = model({ location: 'w', offset: '0', length: '1000' }, { location: 'w', offset: '1000', length: '24' });
   expect(externalBytes(graph)).toBe(1024);
   expect(mapExternalData(graph, ({ value }) => value)).toEqual(new Uint8Array(graph));
 });
 
-test('prepacked weights that do not begin at a multiple of 64 are moved to the end, where they do', async () => {
+test('unaligned prepacked weights are moved to aligned offsets at the end', async () => {
   const [graphFile, weightsFile] = [join(folder, 'graph.onnx'), join(folder, 'weights.data')];
   const weights = Uint8Array.from({ length: 300 }, (_, i) => i % 251);
   await writeFile(weightsFile, weights);
@@ -82,7 +82,7 @@ test('prepacked weights that do not begin at a multiple of 64 are moved to the e
     expect(new Uint8Array(aligned.subarray(to, to + length))).toEqual(weights.subarray(from, from + length));
 });
 
-test('files in which all are aligned are left as they are, and a blob beyond the end is an error', async () => {
+test('aligned files are unchanged, and a blob beyond the end is an error', async () => {
   const [graphFile, weightsFile] = [join(folder, 'aligned.onnx'), join(folder, 'aligned.data')];
   const graph = model({ offset: '1', length: '3', prepacked_0: 'key|0;10;0' });
   await writeFile(weightsFile, new Uint8Array(20));

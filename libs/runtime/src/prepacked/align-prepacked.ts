@@ -3,12 +3,13 @@ import { type FileHandle, open, readFile, writeFile } from 'node:fs/promises';
 import { mapExternalData } from './external-data.ts';
 
 /**
- * Bytes. A prepacked matrix of `MatMulNBits` has integers, sums and scales, each at the next multiple of up to 64 of
- * its address in memory. Mapped at another remainder than it was written from, its parts are looked for elsewhere.
+ * Alignment in bytes. A prepacked matrix of `MatMulNBits` holds integers, sums and scales, each at the next multiple of
+ * up to 64 of its address in memory. If it is mapped at another remainder than it was saved from, the kernel looks for
+ * sums and scales at the wrong addresses.
  */
 const ALIGNMENT = 64;
 
-/** Begins the keys under which onnxruntime lists the prepacked forms of a weight: `ID|offset;length;checksum|…`. */
+/** Prefix of the keys under which onnxruntime lists the prepacked forms of a weight: `ID|offset;length;checksum|…`. */
 const PREPACKED_KEY = 'prepacked';
 
 interface Move {
@@ -18,8 +19,8 @@ interface Move {
 }
 
 /**
- * Moves prepacked weights of a saved graph that do not begin at a multiple of 64 bytes to the end of the file, where
- * they do. onnxruntime aligns only those larger than 1 MiB, and their lengths are no multiples of anything.
+ * Aligns the prepacked weights of a saved graph: those at unaligned offsets are moved to aligned ones at the end of the
+ * file. onnxruntime aligns only weights larger than 1 MiB, and their lengths are arbitrary.
  */
 export async function alignPrepacked(graphFile: string, weightsFile: string): Promise<void> {
   const graph = await readFile(graphFile);
@@ -48,6 +49,6 @@ export async function alignPrepacked(graphFile: string, weightsFile: string): Pr
 async function copyWithin(file: FileHandle, { from, to, length }: Move): Promise<void> {
   const bytes = Buffer.allocUnsafe(length);
   const { bytesRead } = await file.read(bytes, 0, length, from);
-  if (bytesRead !== length) throw new RangeError(`${length} bytes at ${from} are not in the file`);
+  if (bytesRead !== length) throw new RangeError(`${length} bytes at ${from} are beyond the end of the file`);
   await file.writev([bytes], to);
 }

@@ -1,4 +1,4 @@
-/** The weights outside a written graph, as its bytes describe them. */
+/** Reads and edits the external data of initializers in a serialized graph. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /** Field numbers of onnx.proto. */
@@ -14,7 +14,7 @@ export interface ExternalEntry {
   readonly value: string;
 }
 
-/** Bytes of all weights outside the graph. */
+/** Total bytes of all external weights. */
 export function externalBytes(model: Uint8Array): number {
   let sum = 0;
   mapExternalData(model, ({ key, value }) => {
@@ -24,7 +24,7 @@ export function externalBytes(model: Uint8Array): number {
   return sum;
 }
 
-/** The graph with other values in the external data of its initializers. All other bytes are the same. */
+/** Replaces values in the external data of initializers. All other bytes of the graph are kept. */
 export function mapExternalData(model: Uint8Array, valueOf: (entry: ExternalEntry) => string): Uint8Array {
   const mapEntry = (entry: Uint8Array): Uint8Array => {
     const value = text(entry, ENTRY_VALUE);
@@ -36,7 +36,7 @@ export function mapExternalData(model: Uint8Array, valueOf: (entry: ExternalEntr
   );
 }
 
-/** A message in which `map` has replaced the bytes of every field `wanted`. */
+/** Replaces the bytes of every field `wanted` of a message with the result of `map`. */
 function mapField(message: Uint8Array, wanted: number, map: (bytes: Uint8Array) => Uint8Array): Uint8Array {
   const reader = new BinaryReader(message);
   const writer = new BinaryWriter();

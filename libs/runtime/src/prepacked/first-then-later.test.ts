@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { firstThenLater, type Stages } from './first-then-later.ts';
 import type { RecordedRun, RunnableSession } from './recorded-run.ts';
 
@@ -43,7 +43,7 @@ function made({
   return { session, events, recorded };
 }
 
-/** Enough of a tensor to be copied. */
+/** A minimal tensor. */
 function tensor(...data: number[]): OnnxRuntimeTensor {
   return { type: 'float32', dims: [data.length], data: Float32Array.from(data) } as unknown as OnnxRuntimeTensor;
 }
@@ -51,7 +51,7 @@ const copy = ({ type, dims, data }: OnnxRuntimeTensor): OnnxRuntimeTensor =>
   ({ type, dims, data: data.slice() }) as unknown as OnnxRuntimeTensor;
 
 describe('firstThenLater', () => {
-  test('runs once, releases that session, and then opens the other one, once', async () => {
+  test('runs once, releases that session, then opens the other one once', async () => {
     const { session, events } = made();
     for (let run = 0; run < 3; run++) await session.run({});
     expect(events).toEqual(['first runs', 'first is released', 'later is opened', 'later runs', 'later runs']);
@@ -59,14 +59,14 @@ describe('firstThenLater', () => {
     expect(events.at(-1)).toBe('later is released');
   });
 
-  test('never opens the other one for one run, and ends after the release', async () => {
+  test('does not open the other one for a single run, and calls `ended` after the release', async () => {
     const { session, events } = made();
     await session.run({});
     await session.release();
     expect(events).toEqual(['first runs', 'first is released', 'ended']);
   });
 
-  test('opens it once for runs that are asked for together', async () => {
+  test('opens it once for concurrent runs', async () => {
     const { session, events } = made();
     await Promise.all([session.run({}), session.run({}), session.run({})]);
     expect(events.filter((event) => event === 'later is opened')).toHaveLength(1);
@@ -74,7 +74,7 @@ describe('firstThenLater', () => {
     expect(events.indexOf('first runs')).toBeLessThan(events.indexOf('first is released'));
   });
 
-  test('hands over copies of the first run, which the caller cannot change', async () => {
+  test('passes on copies of the first run, which the caller cannot change', async () => {
     const [x, y] = [tensor(1, 2), tensor(3)];
     const { session, recorded } = made({ record: copy, runFirst: () => Promise.resolve({ y }) });
     const results = await session.run({ x });
@@ -91,7 +91,7 @@ describe('firstThenLater', () => {
     await session.release();
   });
 
-  test('hands over nothing if the first run failed, or is not to be recorded', async () => {
+  test('passes on nothing if the first run failed or is not recorded', async () => {
     const failing = made({ record: copy, runFirst: () => Promise.reject(new Error('no memory')) });
     await expect(failing.session.run({})).rejects.toThrow('no memory');
     await failing.session.run({});

@@ -1,18 +1,18 @@
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { type RecordedRun, recordedRun, type RunnableSession } from './recorded-run.ts';
 
 export interface Stages {
-  /** Makes the first run. */
+  /** Session of the first run. */
   readonly first: RunnableSession;
-  /** Copies tensors, if the first run is to be recorded. */
+  /** Copies a tensor. Given if the first run is to be recorded. */
   readonly record?: ((tensor: OnnxRuntimeTensor) => OnnxRuntimeTensor) | undefined;
-  /** Opens the session of all other runs, once the first one has been released: no weight is in memory twice. */
+  /** Opens the session of all later runs after the first was released, so that no weight is in memory twice. */
   later(recorded: RecordedRun | undefined): Promise<RunnableSession>;
-  /** Is called after the release of a session that made one run or none. */
+  /** Called after the release of a session with at most one run. */
   ended?(recorded: RecordedRun | undefined): Promise<void>;
 }
 
-/** A session whose first run is made by one session of the runtime, and all others by another one. */
+/** Creates a session that delegates its first run to one onnxruntime session and all later runs to another. */
 export function firstThenLater({ first, record, later, ended }: Stages): RunnableSession {
   let firstRun: Promise<unknown> | undefined;
   let recorded: RecordedRun | undefined;
@@ -43,7 +43,7 @@ export function firstThenLater({ first, record, later, ended }: Stages): Runnabl
     },
     async release() {
       if (replaced) {
-        // If it could not be opened, there is nothing to release.
+        // Nothing to release if it could not be opened.
         const session = await replaced.catch(() => undefined);
         return session?.release();
       }

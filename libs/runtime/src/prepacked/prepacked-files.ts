@@ -1,7 +1,8 @@
 /**
- * Prepacked weights in files. Prepacked anew at each start they are a copy on the heap; onnxruntime can save them and
- * map them the next time, when processes share them. It still compares them with the plain weights and wants both in
- * one file: twice the bytes on disk. The files belong to one graph, one version of the runtime, and one kind of CPU.
+ * Files of prepacked weights. Without them, every load prepacks the weights into a copy on the heap. onnxruntime can
+ * save prepacked weights and map them at the next load, shared between processes. It compares them with the plain
+ * weights and needs both in one file, which doubles the bytes on disk. A file is specific to a graph, a version of
+ * onnxruntime and a kind of CPU.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
@@ -10,42 +11,42 @@ import { join } from 'node:path';
 
 import type { OnnxModel } from '@blip2/interfaces';
 
-import { processorFlags } from '../processor-features.ts';
-import { runtimeVersion } from '../runtime-version.ts';
+import { processorFlags } from '../onnxruntime/processor-features.ts';
+import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import { externalBytes } from './external-data.ts';
 
-/** A graph with prepacked weights, as onnxruntime saved it. */
+/** Name of a graph with prepacked weights, as saved by onnxruntime. */
 export const PREPACKED_GRAPH = 'graph.onnx';
-/** Next to the graph, which names it. */
+/** Name of its weights, next to the graph, which refers to it. */
 export const PREPACKED_WEIGHTS = 'weights.data';
 /**
- * Written last, when a session over the files has returned what the session that they replace returned. Has the
- * length of the weights: a mapped file that is shorter would end the process. Until this file had its name, nothing
- * was compared; such folders have a `size.json` and are replaced.
+ * Written last, once a session over the files has returned the results of the session that it replaces. It contains the
+ * length of the weights, since mapping a shorter file would crash the process. Folders of versions without this
+ * comparison have a `size.json` instead and are replaced.
  */
 const MARKER = 'compared.json';
-/** Next to the folder that it is about: its files returned something else, and were removed. */
+/** Suffix of the note next to a folder whose files returned other results and were removed. */
 const REFUSED = '.refused';
-/** Version of how files are made from what the runtime saves: a graph refused in one is tried again in the next. */
+/** Version of the file format. A graph refused in one version is tried again in the next. */
 const FORMAT = 1;
 
-/** Where the prepacked weights of one graph are kept. */
+/** Files of the prepacked weights of one graph. */
 export interface PrepackedFiles {
-  /** Path of the graph whose files have been compared and are complete, if there is one. */
+  /** Path of the saved graph if its files are complete and have been compared. */
   trusted(): Promise<string | undefined>;
-  /** Whether such files once returned something else. */
+  /** Whether earlier files returned other results. */
   refused(): Promise<boolean>;
-  /** Creates a folder to write them into, or nothing where they cannot be kept: no room, no permission. */
+  /** Creates a temporary folder for them; undefined if there is no space or no permission. */
   begin(): Promise<string | undefined>;
-  /** Gives a complete folder its name; every later load will trust it. False if it cannot be renamed, or is gone. */
+  /** Renames a complete folder, so that later loads trust it. False if it cannot be renamed or no longer exists. */
   trust(temporary: string): Promise<boolean>;
-  /** Removes what is kept and remembers that it differed. */
+  /** Removes the files and notes that their results differed. */
   refuse(): Promise<void>;
-  /** Removes a folder that files were written into, or the kept one. */
+  /** Removes a temporary folder. Default: the trusted one. */
   remove(folder?: string): Promise<void>;
 }
 
-/** The files of a serialized model below the folder that the model names for them, if it does. */
+/** The files of a serialized model in the `packedFolder` of the model, if it has one. */
 export function prepackedFiles({ name, packedFolder }: OnnxModel, graph: Uint8Array): PrepackedFiles | undefined {
   if (packedFolder === undefined) return undefined;
   const digest = createHash('sha256')
@@ -68,7 +69,7 @@ export function prepackedFiles({ name, packedFolder }: OnnxModel, graph: Uint8Ar
       try {
         const { size: bytes } = await stat(join(temporary, PREPACKED_WEIGHTS));
         await writeFile(join(temporary, MARKER), JSON.stringify({ bytes }));
-        // Another process may have been as quick.
+        // Another process may have finished first.
         if ((await trusted()) !== undefined) return true;
         await remove();
         await rename(temporary, folder);
@@ -91,7 +92,7 @@ async function isWhole(folder: string): Promise<boolean> {
   return found !== undefined && found.size === bytes;
 }
 
-/** The members of a small JSON file; none if there is no such file. */
+/** Members of a small JSON file; none if the file does not exist or is invalid. */
 async function readJson(file: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'));
@@ -101,7 +102,7 @@ async function readJson(file: string): Promise<Readonly<Record<string, unknown>>
   }
 }
 
-/** Creates a folder, if there is plenty of room: the runtime writes plain weights next to the prepacked ones. */
+/** Creates a folder if there is enough space: onnxruntime writes plain weights next to the prepacked ones. */
 async function makeFolderWithRoom(folder: string, bytes: number): Promise<string | undefined> {
   try {
     await mkdir(folder, { recursive: true });
@@ -116,7 +117,7 @@ async function makeFolderWithRoom(folder: string, bytes: number): Promise<string
 
 let identity: string | undefined;
 
-/** What prepacked weights depend on besides the graph. */
+/** Identity of processor and onnxruntime, which prepacked weights depend on besides the graph. */
 function processorAndRuntime(): string {
   identity ??= [runtimeVersion(), process.platform, process.arch, processorFlags() ?? cpus()[0]?.model].join('\n');
   return identity;

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { f32, type OnnxModel } from '@blip2/interfaces';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { type PrepackedFiles, prepackedFiles } from './prepacked-files.ts';
 import { openPrepacked } from './prepacked-session.ts';
 import type { RunnableSession } from './recorded-run.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-/** One folder of kept files for each test. */
+/** Folder of saved files, one per test. */
 let packedFolder = '';
 let count = 0;
 beforeEach(() => {
@@ -34,7 +34,7 @@ function filesOf(graph = Uint8Array.of()): PrepackedFiles {
 const tensor = (...data: number[]): OnnxRuntimeTensor =>
   ({ dims: [data.length], data: Float32Array.from(data) }) as unknown as OnnxRuntimeTensor;
 
-/** A fake runtime: its sessions return a number; saved ones return what is in their file. */
+/** A fake onnxruntime whose sessions return a number; saved sessions return the contents of their file. */
 function fakeRuntime(saved: number[], { inMemory = [1] }: { readonly inMemory?: number[] } = {}) {
   const events: string[] = [];
   const session = (name: string, y: readonly number[]): RunnableSession => {
@@ -76,7 +76,7 @@ async function use(session: RunnableSession, runs: number): Promise<void> {
 const kept = async (): Promise<string[]> =>
   (await readdir(packedFolder)).map((name) => name.replace(/[0-9a-f]{32}/, '#'));
 
-describe('files that return what they replace', () => {
+describe('files with equal results', () => {
   test.each(['onLoad', 'afterFirstRun'] as const)('are trusted from then on: %s', async (when) => {
     const first = fakeRuntime([1]);
     await use(await openPrepacked(when, filesOf(), first.open), 3);
@@ -84,7 +84,7 @@ describe('files that return what they replace', () => {
       when === 'onLoad'
         ? ['open written', 'run written', 'release written']
         : ['open plain', 'run plain', 'release plain', 'open written', 'release written'];
-    // One run more than was asked for, and never two sessions with weights on the heap.
+    // One additional run, and never two sessions with weights on the heap.
     expect(first.events).toEqual([...opened, 'open saved', 'run saved', 'run saved', 'run saved', 'release saved']);
     expect(await kept()).toEqual(['part-#']);
 
@@ -96,7 +96,7 @@ describe('files that return what they replace', () => {
     );
   });
 
-  test('are trusted if they could be compared at the end only', async () => {
+  test('are trusted if they were compared on release', async () => {
     const { open, events } = fakeRuntime([1]);
     await use(await openPrepacked('onLoad', filesOf(), open), 1);
     expect(events).toEqual([
@@ -110,7 +110,7 @@ describe('files that return what they replace', () => {
     expect(await filesOf().trusted()).toMatch(/graph\.onnx$/);
   });
 
-  test('are reopened where a folder with a mapped file cannot be renamed', async () => {
+  test('are reopened if a folder with a mapped file cannot be renamed', async () => {
     const files = filesOf();
     const { open, events } = fakeRuntime([1]);
     let tries = 0;
@@ -133,16 +133,16 @@ describe('files that return what they replace', () => {
   });
 });
 
-describe('files that return something else', () => {
+describe('files with other results', () => {
   const different: readonly (readonly [string, number[], number[]])[] = [
     ['by one bit', [1], [1 + 2 ** -23]],
-    ['by being no number', [1], [NaN]],
-    ['as neither is a number', [NaN], [NaN]],
+    ['by NaN', [1], [NaN]],
+    ['as both are NaN', [NaN], [NaN]],
     ['by another length', [1], [1, 1]],
     ['by an empty result', [1], []],
   ];
   test.each(different.flatMap((row) => (['onLoad', 'afterFirstRun'] as const).map((when) => [...row, when] as const)))(
-    '%s are removed, and that is remembered: %j %j %s',
+    '%s are removed and not tried again: %j %j %s',
     async (_, inMemory, saved, when) => {
       const first = fakeRuntime(saved, { inMemory });
       await use(await openPrepacked(when, filesOf(), first.open), 3);
@@ -163,7 +163,7 @@ describe('files that return something else', () => {
     },
   );
 
-  test('take nothing from other graphs, and are tried again in another format', async () => {
+  test('do not affect other graphs, and are tried again in another format', async () => {
     await use(await openPrepacked('onLoad', filesOf(), fakeRuntime([2]).open), 2);
     expect(await filesOf(Uint8Array.of(8, 10)).refused()).toBe(false);
     expect(await filesOf().refused()).toBe(true);
@@ -174,7 +174,7 @@ describe('files that return something else', () => {
 });
 
 describe('files that cannot be used', () => {
-  test('are not written where there is no run to compare with', async () => {
+  test('are not written without a run to compare with', async () => {
     const { open, events } = fakeRuntime([1]);
     const failing = {
       ...open,
@@ -186,7 +186,7 @@ describe('files that cannot be used', () => {
     expect(events).toEqual(['open plain', 'release plain', 'open prepacked', 'run prepacked']);
   });
 
-  test('leave the weights as they are where prepacking fails', async () => {
+  test('leave weights mapped in place if prepacking fails', async () => {
     const { open, events } = fakeRuntime([1]);
     await use(
       await openPrepacked('afterFirstRun', filesOf(), {
@@ -207,7 +207,7 @@ describe('files that cannot be used', () => {
     expect(await kept()).toEqual([]);
   });
 
-  test('are neither trusted nor refused if they were removed meanwhile', async () => {
+  test('are neither trusted nor refused if another process removed them', async () => {
     const { open, events } = fakeRuntime([1]);
     const session = await openPrepacked('onLoad', filesOf(), open);
     await session.run({});
@@ -217,7 +217,7 @@ describe('files that cannot be used', () => {
     expect([await filesOf().trusted(), await filesOf().refused()]).toEqual([undefined, false]);
   });
 
-  test('are made again if they were trusted and are damaged', async () => {
+  test('are written again if they were trusted and are damaged', async () => {
     await use(await openPrepacked('onLoad', filesOf(), fakeRuntime([1]).open), 2);
     const { open, events } = fakeRuntime([1]);
     let opened = 0;
@@ -230,7 +230,7 @@ describe('files that cannot be used', () => {
     expect(await kept()).toEqual(['part-#']);
   });
 
-  test('are ignored without a marker, or with that of a version that compared nothing', async () => {
+  test('are ignored without a marker, or with that of a version without comparison', async () => {
     await use(await openPrepacked('onLoad', filesOf(), fakeRuntime([1]).open), 2);
     const [folder = ''] = await readdir(packedFolder);
     await rm(join(packedFolder, folder, 'compared.json'));

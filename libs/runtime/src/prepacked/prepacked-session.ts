@@ -2,31 +2,31 @@ import { join } from 'node:path';
 
 import type { OnnxModel } from '@blip2/interfaces';
 
-import type { OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { alignPrepacked } from './align-prepacked.ts';
 import { firstThenLater } from './first-then-later.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, type PrepackedFiles } from './prepacked-files.ts';
 import { type RecordedRun, repeatsRun, type RunnableSession } from './recorded-run.ts';
 
 export interface SessionOpeners {
-  /** With the weights mapped in place. */
+  /** Opens a session with weights mapped in place. */
   plain(): Promise<RunnableSession>;
-  /** With weights prepacked on the heap, which are also written into a folder if one is named. */
+  /** Opens a session with weights prepacked on the heap and, if a folder is given, saved there. */
   prepacked(folder?: string): Promise<RunnableSession>;
-  /** With prepacked weights mapped from the files of a graph. */
+  /** Opens a session over a saved graph, with its prepacked weights mapped. */
   saved(graph: string): Promise<RunnableSession>;
   /** Copies a tensor with its elements. */
   copy(tensor: OnnxRuntimeTensor): OnnxRuntimeTensor;
 }
 
 /**
- * A session with prepacked weights, mapped from files where that is possible.
+ * Opens a session with prepacked weights, mapped from files if possible.
  *
- * Files are trusted once a session over them has repeated the first run of the session that they replace, bit by bit.
- * They are compared before the second run or when the session is released, whichever comes first: one image does not
- * wait for it. If they differ they are removed, that is remembered, and the session has its weights on the heap.
+ * Files are trusted once a session over them has repeated the first run of the session that they replace bit by bit.
+ * They are compared before the second run or on release, whichever comes first, so that a single image does not wait
+ * for it. If results differ, the files are removed, the difference is noted, and weights are prepacked on the heap.
  *
- * `afterFirstRun`: the first run is made with plain weights; prepacking takes longer than it saves on one image.
+ * With `afterFirstRun` the first run uses plain weights, so that a single image does not pay for prepacking.
  */
 export async function openPrepacked(
   when: NonNullable<OnnxModel['prepack']>,
@@ -40,7 +40,7 @@ export async function openPrepacked(
   return firstThenLater({
     first: await open.plain(),
     record,
-    // Prepacking may need more memory than there is.
+    // Prepacking may run out of memory.
     later: (first) => later(first).catch(() => open.plain()),
   });
 }
@@ -69,7 +69,7 @@ async function openLater(
   first: RecordedRun | undefined,
   open: SessionOpeners,
 ): Promise<RunnableSession> {
-  // Without a run to compare with, files could not be trusted.
+  // Files need a recorded run to be compared with.
   const { session, folder } = await write(first && files, open);
   if (!files || folder === undefined) return session;
   await session.release();
@@ -89,24 +89,24 @@ async function openTrusted(
   try {
     return await open.saved(graph);
   } catch {
-    // Damaged: they are made again.
+    // Damaged: they will be written again.
     await files?.remove();
     return undefined;
   }
 }
 
-/** A session with prepacked weights on the heap, and the folder of its files, if they could be written. */
+/** Opens a session with weights prepacked on the heap, and saves them to a temporary folder if possible. */
 async function write(files: PrepackedFiles | undefined, open: SessionOpeners): Promise<Written> {
   const folder = files && !(await files.refused()) ? await files.begin() : undefined;
   if (!files || folder === undefined) return { session: await open.prepacked() };
   const session = await open.prepacked(folder).catch(() => undefined);
   if (session) return { session, folder };
-  // The disk is full, say.
+  // For example, the disk is full.
   await files.remove(folder);
   return { session: await open.prepacked() };
 }
 
-/** The session over new files, if it repeats a run; then they are kept. Otherwise they are removed. */
+/** Returns the session over new files if it repeats the run; then they are kept, and removed otherwise. */
 async function compared(
   files: PrepackedFiles,
   folder: string,
@@ -122,11 +122,11 @@ async function compared(
     if (repeats && (await files.trust(folder))) return session;
     await session.release();
     if (!repeats) await files.refuse();
-    // Some systems rename no folder with a mapped file.
+    // Some systems cannot rename a folder with a mapped file.
     else if (await files.trust(folder)) return await openTrusted(files, open);
     return undefined;
   } catch {
-    // No room to align them, or somebody removed them.
+    // There was no space to align them, or another process removed them.
     return undefined;
   } finally {
     await files.remove(folder);

@@ -1,10 +1,10 @@
-import type { OnnxRuntimeSession, OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import type { OnnxRuntimeSession, OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 
-/** What a loaded graph needs of a session of the runtime. */
+/** The members of an onnxruntime session that a loaded graph uses. */
 export type RunnableSession = Pick<OnnxRuntimeSession, 'run' | 'release'>;
 export type TensorMap = Readonly<Record<string, OnnxRuntimeTensor>>;
 
-/** A run to be repeated: copies of what went in and came out, as a caller may write into either afterwards. */
+/** A run to be repeated, with copies of its inputs and outputs, since the caller may overwrite either. */
 export interface RecordedRun {
   readonly feeds: TensorMap;
   readonly results: TensorMap;
@@ -22,8 +22,8 @@ export async function recordedRun(
 }
 
 /**
- * Whether a session returns the very elements of a recorded run. Products of integers are summed exactly, and those
- * of floats were found to be summed in one order, prepacked or not; so there is no tolerance. NaN equals nothing.
+ * Whether a session returns exactly the elements of a recorded run. There is no tolerance: integer products are summed
+ * exactly, and float products were found to be summed in the same order with and without prepacking. NaN never matches.
  */
 export async function repeatsRun(session: RunnableSession, { feeds, results }: RecordedRun): Promise<boolean> {
   const repeated: TensorMap = await session.run(feeds);

@@ -4,21 +4,21 @@ import { bestTimes, type TimedRun } from './best-times.ts';
 
 interface Simulated {
   readonly threads: number;
-  /** Milliseconds of its runs, the last one again and again. */
+  /** Milliseconds of its runs; the last one repeats. */
   readonly times: readonly number[];
-  /** Processor time of each run per thread, as a share of its time; the last one again and again. */
+  /** CPU time of each run per thread as a share of its time; the last one repeats. */
   readonly shares?: readonly number[];
 }
 
 interface Timed {
   readonly best: readonly (number | undefined)[];
-  /** Numbers of threads, as they ran. */
+  /** Numbers of threads in the order of the runs. */
   readonly order: readonly number[];
 }
 
 const nth = (values: readonly number[], at: number): number => values[Math.min(at, values.length - 1)] ?? NaN;
 
-/** A clock that only runs and pauses move. */
+/** A clock that advances only during runs and pauses. */
 async function time(runs: readonly Simulated[], { deadline = Infinity, pause = 1 } = {}): Promise<Timed> {
   let [now, cpu] = [0, 0];
   const order: number[] = [];
@@ -40,7 +40,7 @@ async function time(runs: readonly Simulated[], { deadline = Infinity, pause = 1
 }
 
 describe('bestTimes', () => {
-  test('keeps the shortest of each, in the order of the runs', async () => {
+  test('returns the shortest time of each run, in order', async () => {
     const { best } = await time([
       { threads: 1, times: [9, 4, 30, 5] },
       { threads: 2, times: [40, 7, 3, 6] },
@@ -48,13 +48,13 @@ describe('bestTimes', () => {
     expect(best).toEqual([4, 3]);
   });
 
-  test('goes forwards and backwards in turn, with two runs each', async () => {
+  test('alternates the order, with two runs each', async () => {
     const { order } = await time([1, 2, 4].map((threads) => ({ threads, times: [1] })));
     expect(order.slice(0, 12)).toEqual([1, 1, 2, 2, 4, 4, 4, 4, 2, 2, 1, 1]);
     expect(order.length).toBe(48);
   });
 
-  test('begins no round that would end too late', async () => {
+  test('starts no round that would end too late', async () => {
     // A round takes 2 * 3 + 1 + 2 * 1 + 1; one pause comes before.
     const runs = [
       { threads: 1, times: [3] },
@@ -64,7 +64,7 @@ describe('bestTimes', () => {
     expect((await time(runs, { deadline: 1 + 19 })).order.length).toBe(4);
   });
 
-  test('makes one round, however late it is', async () => {
+  test('makes one round even after the deadline', async () => {
     const runs = [
       { threads: 1, times: [500] },
       { threads: 2, times: [300] },
@@ -72,17 +72,17 @@ describe('bestTimes', () => {
     expect(await time(runs, { deadline: 0 })).toEqual({ best: [500, 300], order: [1, 1, 2, 2] });
   });
 
-  test('leaves out samples in which other programs had the processors', async () => {
+  test('ignores samples during which other programs used the processors', async () => {
     const { best } = await time([
       // The third run is the shortest, but it and the fourth were disturbed.
       { threads: 1, times: [5, 4, 1, 9, 6, 3], shares: [1, 1, 0.7, 0.7, 1] },
-      // Two threads on one processor, then each on its own.
+      // Two threads on one processor, then on one each.
       { threads: 2, times: [2, 2, 1], shares: [0.5, 0.5, 0.9] },
     ]);
     expect(best).toEqual([3, 1]);
   });
 
-  test('says nothing of a run that was disturbed each time', async () => {
+  test('returns undefined for a run that was disturbed every time', async () => {
     const { best } = await time([
       { threads: 1, times: [5] },
       { threads: 2, times: [2], shares: [0.79] },

@@ -1,6 +1,6 @@
-/** Something to time. */
+/** A function to be timed. */
 export interface TimedRun {
-  /** Threads that it keeps busy, from the call to its end. */
+  /** Threads that it keeps busy throughout. */
   readonly threads: number;
   run(): Promise<unknown>;
 }
@@ -8,26 +8,26 @@ export interface TimedRun {
 export interface Stopwatch {
   /** Milliseconds. */
   now(): number;
-  /** Milliseconds of processor time that all threads of the process have had. */
+  /** Milliseconds of CPU time used by all threads of the process. */
   cpu(): number;
-  /** After each sample, until its threads have stopped waiting for more work. */
+  /** Waits after a sample until its threads have stopped spinning. */
   pause(): Promise<void>;
 }
 
-/** More rounds than this do not find shorter times. */
+/** More rounds do not find shorter times. */
 const MAX_ROUNDS = 8;
-/** Runs of a sample: the first wakes the threads, the second finds them awake, as operators in a graph do. */
+/** Runs per sample: the first wakes the threads, the second finds them awake, as the operators of a graph do. */
 const RUNS = 2;
 /**
- * A sample counts if its threads had this share of the processors' time: it is about 1 on an idle machine, about 0.5 if
- * two threads had to share a processor.
+ * Share of CPU time that the threads of a sample must have had for it to count: about 1 on an idle machine, about 0.5
+ * if two threads share a processor.
  */
 const MIN_SHARE = 0.8;
 
 /**
- * The shortest time of each run, in milliseconds; nothing for runs that were disturbed each time. Rounds go through all
- * of them, forwards and backwards in turn, so that what else the machine does affects all alike. There is one round at
- * least, and none that would end after `deadline`.
+ * Measures the shortest time of each run in milliseconds; undefined for a run that was disturbed every time. Each round
+ * makes all runs, in alternating order, so that other load affects them equally. There is at least one round, and none
+ * that would end after `deadline`.
  */
 export async function bestTimes(
   runs: readonly TimedRun[],
@@ -49,7 +49,7 @@ export async function bestTimes(
   return best;
 }
 
-/** The shortest of a few runs in a row; nothing if other programs had the processors for a part of the time. */
+/** The shortest of several consecutive runs; undefined if other programs used the processors too. */
 async function sample({ threads, run }: TimedRun, { now, cpu, pause }: Stopwatch): Promise<number | undefined> {
   const used = cpu();
   let [shortest, sum] = [Infinity, 0];
@@ -60,7 +60,7 @@ async function sample({ threads, run }: TimedRun, { now, cpu, pause }: Stopwatch
     shortest = Math.min(shortest, time);
     sum += time;
   }
-  // Only of threads that have gone to sleep does the system know all that they used.
+  // The system accounts for all CPU time of a thread only once it sleeps.
   await pause();
   return cpu() - used >= MIN_SHARE * threads * sum ? shortest : undefined;
 }

@@ -37,13 +37,13 @@ describe('version 2', () => {
     expect(version2('/service', { '/service': '50000 100000\n' })).toBe(0.5);
   });
 
-  test('the least of its own group and those above', () => {
+  test('the smallest of its own group and those above', () => {
     expect(version2('/pod/container', { '/pod': '200000 100000\n', '/pod/container': '400000 100000\n' })).toBe(2);
     expect(version2('/pod/container', { '/pod': '800000 100000\n', '/pod/container': '400000 100000\n' })).toBe(4);
     expect(version2('/pod/container', { '/pod': '200000 100000\n', '/pod/container': 'max 100000\n' })).toBe(2);
   });
 
-  test('a path that the host knows and the container does not: what is mounted is its own group', () => {
+  test('a path that exists on the host only: the mounted folder is its own group', () => {
     expect(version2('/docker/0123', { '': '300000 100000\n' })).toBe(3);
     expect(version2('/../other', { '': '300000 100000\n' })).toBe(3);
   });
@@ -74,7 +74,7 @@ describe('version 1', () => {
     expect(version1('3:cpu,cpuacct:/a\n', { 'cpu,cpuacct/a': ['75000', '50000'] })).toBe(1.5);
   });
 
-  test('another controller whose name begins alike', () => {
+  test('another controller whose name starts the same way', () => {
     expect(version1('3:cpuset:/\n2:cpuacct:/\n', { cpu: ['150000', '100000'] })).toBeUndefined();
   });
 

@@ -1,16 +1,17 @@
 import { posix } from 'node:path';
 
-/** The text of a file of the system; nothing if it cannot be read. */
+/** Returns the text of a system file; undefined if it cannot be read. */
 export type ReadSystemFile = (path: string) => string | undefined;
 
-/** Where version 1 mounts the controller of processor time: alone, or together with its accounting. */
+/** Mount points of the CPU controller of version 1: alone, or with its accounting. */
 const VERSION_1 = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/cpu,cpuacct'];
-/** Where version 2 is mounted: alone, or next to version 1. */
+/** Mount points of version 2: alone, or next to version 1. */
 const VERSION_2 = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
 
 /**
- * How much processor time the control groups of this process grant it, in processors: the least of its own group and of
- * those above. Nothing where there is no limit, and for what cannot be read.
+ * CPU quota that the control groups of this process grant it, in processors: the smallest of its own group and those
+ * above. Undefined if there is no limit or none can be read.
+ *
  * Source: `Documentation/admin-guide/cgroup-v2.rst` and `Documentation/scheduler/sched-bwc.rst` of Linux.
  */
 export function cgroupQuota(read: ReadSystemFile): number | undefined {
@@ -28,8 +29,8 @@ export function cgroupQuota(read: ReadSystemFile): number | undefined {
 }
 
 /**
- * The folder of a group and all above it. A container may see its own group as the root but be told the path that the
- * host knows: folders that do not exist are skipped when their files are read.
+ * The folder of a group and all folders above it. A container may see its own group as the root but report the path on
+ * the host: files in folders that do not exist are skipped.
  */
 function foldersUpTo(mount: string, path: string): string[] {
   const names = posix
@@ -39,13 +40,13 @@ function foldersUpTo(mount: string, path: string): string[] {
   return Array.from({ length: names.length + 1 }, (_, depth) => posix.join(mount, ...names.slice(0, depth)));
 }
 
-/** `cpu.max`: `150000 100000`, or `max 100000` where there is no limit. */
+/** `cpu.max`: `150000 100000`, or `max 100000` for no limit. */
 function quotaOfVersion2(read: ReadSystemFile, folder: string): number | undefined {
   const [time, period] = (read(`${folder}/cpu.max`) ?? '').trim().split(/\s+/);
   return share(time, period);
 }
 
-/** `cpu.cfs_quota_us` and `cpu.cfs_period_us`; a quota of -1 is no limit. */
+/** `cpu.cfs_quota_us` and `cpu.cfs_period_us`; a quota of -1 means no limit. */
 function quotaOfVersion1(read: ReadSystemFile, folder: string): number | undefined {
   return share(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`));
 }

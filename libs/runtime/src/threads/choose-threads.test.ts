@@ -33,30 +33,30 @@ function choose(
 }
 
 describe('choice', () => {
-  test('all where each thread adds something', () => {
+  test('all threads if each helps', () => {
     expect(choose({ 1: 8, 2: 4.2, 4: 2.3 })).toBe(4);
   });
 
-  test('hyper-threads of one core that add to it', () => {
+  test('hyper-threads that help', () => {
     expect(choose({ 1: 3, 2: [1.9, 1.6] })).toBe(2);
   });
 
-  test("half where hyper-threads are in one another's way", () => {
+  test('half if hyper-threads slow each other down', () => {
     expect(choose({ 1: 8, 4: 2.1, 8: 2.6 })).toBe(4);
   });
 
-  test('the least of those that are within noise of the best', () => {
+  test('the smallest number within noise of the best', () => {
     expect(choose({ 1: 8, 4: 2.09, 8: 2 })).toBe(4);
     expect(choose({ 1: 8, 4: 2.11, 8: 2 })).toBe(8);
     expect(choose({ 1: 2, 2: 1.99 })).toBe(1);
   });
 
-  test('both products count the same', () => {
+  test('both products have the same weight', () => {
     expect(choose({ 1: [4, 4], 2: [2, 7] })).toBe(2);
     expect(choose({ 1: [4, 4], 2: [2, 9] })).toBe(1);
   });
 
-  test('threads beyond a quota stand still for a part of the time', () => {
+  test('threads beyond a quota are throttled', () => {
     expect(choose({ 1: 3, 2: 1.5 }, 1.5)).toBe(2);
     expect(choose({ 1: 3, 2: 1.9 }, 1.1)).toBe(1);
     expect(choose({ 1: 3, 2: 1.9 }, 2)).toBe(2);

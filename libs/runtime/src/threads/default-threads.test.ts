@@ -4,7 +4,8 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { createPartHost, type PartHost } from '../part-host.ts';
+import { createPartHost } from '../worker/create-part-host.ts';
+import type { PartHost } from '../worker/part-host.ts';
 import { threadCandidates } from './choose-threads.ts';
 import { createDefaultThreads, type DefaultThreads } from './default-threads.ts';
 import { measureThreads } from './measure-threads.ts';
@@ -22,12 +23,12 @@ afterEach(async () => {
 const LARGE = 64 * 1024 ** 2;
 
 interface Simulated extends Partial<UsableProcessors> {
-  /** Milliseconds of both products by number of threads; nothing where other programs are busy. */
+  /** Milliseconds of both products by number of threads; undefined if other programs are busy. */
   readonly times?: Readonly<Record<number, number>>;
   readonly folder?: string;
 }
 
-/** A process on such a machine, and which measurements it makes. */
+/** A process on such a machine, with the measurements that it makes. */
 function process({ processors = 4, quota, times, folder: cache = folder }: Simulated): {
   readonly ask: DefaultThreads;
   readonly measured: (readonly number[])[];
@@ -51,14 +52,14 @@ const large = { weightBytes: () => LARGE };
 const small = { weightBytes: () => LARGE - 1 };
 
 describe('defaultThreads', () => {
-  test('measures once for all who ask at the same time and later', async () => {
+  test('measures once for concurrent and later calls', async () => {
     const { ask, measured } = process({ times: { 1: 4, 2: 2, 4: 3 } });
     expect(await Promise.all([ask(large), ask(large), ask({ weightBytes: async () => LARGE })])).toEqual([2, 2, 2]);
     expect(await ask(small)).toBe(2);
     expect(measured).toEqual([[1, 2, 4]]);
   });
 
-  test('the next process reads what was kept, for small work too', async () => {
+  test('the next process uses the saved number, also for small work', async () => {
     await process({ times: { 1: 4, 2: 2, 4: 3 } }).ask(large);
     const { ask, measured } = process({});
     expect(await ask(small)).toBe(2);
@@ -66,7 +67,7 @@ describe('defaultThreads', () => {
     expect(measured).toEqual([]);
   });
 
-  test('measures again under another quota, or on other processors', async () => {
+  test('measures again with another quota or other processors', async () => {
     await process({ times: { 1: 4, 2: 2, 4: 3 } }).ask(large);
     const [limited, fewer] = [
       process({ quota: 1.5, times: { 1: 4, 2: 2 } }),
@@ -76,28 +77,28 @@ describe('defaultThreads', () => {
     expect([limited.measured, fewer.measured]).toEqual([[[1, 2]], [[1, 2]]]);
   });
 
-  test('does not measure where there is nothing to choose', async () => {
+  test('does not measure with a single candidate', async () => {
     for (const machine of [{ processors: 1 }, { processors: 8, quota: 0.5 }]) {
       const { ask, measured } = process(machine);
       expect([await ask(large), await ask(small), measured]).toEqual([1, 1, []]);
     }
   });
 
-  test('leaves small work to the runtime, within a quota', async () => {
+  test('leaves small work to onnxruntime, within a quota', async () => {
     const { ask, measured } = process({ times: { 1: 4, 2: 2, 4: 3 } });
     expect([await ask(small), measured]).toEqual([undefined, []]);
     expect([await process({ quota: 2.5 }).ask(small), await process({ quota: 4 }).ask(small)]).toEqual([3, undefined]);
     expect(await ask(large)).toBe(2);
   });
 
-  test('keeps nothing where other programs were busy', async () => {
+  test('saves nothing if other programs were busy', async () => {
     const { ask, measured } = process({});
     expect([await ask(large), await ask(large), measured.length]).toEqual([undefined, undefined, 1]);
     expect(await process({ quota: 3 }).ask(large)).toBe(3);
     expect(await process({ times: { 1: 4, 2: 2, 4: 3 } }).ask(large)).toBe(2);
   });
 
-  test('fails with nothing: not even without a runtime', async () => {
+  test('never fails, even without onnxruntime', async () => {
     const ask = createDefaultThreads({
       usable: () => ({ processors: 2, quota: undefined }),
       folder: () => folder,
@@ -106,7 +107,7 @@ describe('defaultThreads', () => {
     expect(await ask(large)).toBeUndefined();
   });
 
-  test('does not measure for weights that cannot be counted', async () => {
+  test('does not measure if the bytes of weights are unknown', async () => {
     const { ask, measured } = process({ times: { 1: 4, 2: 2, 4: 3 } });
     const corrupt = (): number => {
       throw new TypeError('no graph');
@@ -116,7 +117,7 @@ describe('defaultThreads', () => {
     expect(measured).toEqual([]);
   });
 
-  test('works where nothing can be kept', async () => {
+  test('works if nothing can be saved', async () => {
     for (const cache of ['/proc/nowhere/cache', join(folder, 'x\0')]) {
       const { ask, measured } = process({ folder: cache, times: { 1: 4, 2: 2, 4: 3 } });
       expect([await ask(large), await ask(large), measured.length]).toEqual([2, 2, 1]);
@@ -139,7 +140,7 @@ describe('a host', () => {
     expect([created.length, disposed, measured]).toEqual([1, 1, []]);
   });
 
-  test('that is lost leaves the number to the runtime', async () => {
+  test('that is lost leaves the number to onnxruntime', async () => {
     const host = { create: () => Promise.reject(new TypeError('lost')) } as unknown as PartHost;
     expect(await process({}).ask({ ...large, host })).toBeUndefined();
   });
@@ -157,7 +158,7 @@ describe('a host', () => {
   });
 });
 
-test('measureThreads times both products with each number, unless other programs are busy', async () => {
+test('measureThreads times both products with each number unless other programs are busy', async () => {
   const timings = await measureThreads([1, 2]);
   if (timings) expect(timings.map(({ threads }) => threads)).toEqual([1, 2]);
   for (const { byteMs, floatMs } of timings ?? [])

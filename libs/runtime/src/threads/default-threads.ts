@@ -1,29 +1,30 @@
-import type { PartHost } from '../part-host.ts';
+import type { PartHost } from '../worker/part-host.ts';
 import { chooseThreads, threadCandidates, type ThreadTiming } from './choose-threads.ts';
 import { measureThreads } from './measure-threads.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { type UsableProcessors, usableProcessors } from './usable-processors.ts';
 import { readVerdict, thisMachine, verdictFile, verdictFolder, writeVerdict } from './verdict-file.ts';
 
-/** What the number of threads is for. */
+/** The work that threads are for. */
 export interface ThreadUse {
-  /** Bytes of the weights; asked only if no number is known. Few are not worth a measurement. */
+  /** Returns the bytes of the weights. Called only if no number is known; small models are not worth measuring. */
   readonly weightBytes: () => number | Promise<number>;
-  /** Where to measure. Default: the calling thread, which is held meanwhile. */
+  /** Host to measure in. Default: the calling thread, which is blocked meanwhile. */
   readonly host?: PartHost | undefined;
 }
 
+/** Returns the default number of threads for a use, or undefined to leave it to onnxruntime. */
 export type DefaultThreads = (use: ThreadUse) => Promise<number | undefined>;
 
-/** With fewer bytes of weights than this an image takes less time than the measurement. */
+/** Bytes of weights below which an image takes less time than the measurement. */
 const WORTH_MEASURING = 64 * 1024 ** 2;
 
 const MEASURING_PART = new URL('./measuring-part.js', import.meta.url);
 
-/** What tests replace. */
+/** Dependencies that tests replace. */
 export interface ThreadSource {
   readonly usable: () => UsableProcessors;
-  /** Folder of kept verdicts. */
+  /** Folder of saved verdicts. */
   readonly folder: () => string;
   readonly measure: (candidates: readonly number[]) => Promise<readonly ThreadTiming[] | undefined>;
 }
@@ -31,15 +32,16 @@ export interface ThreadSource {
 const SYSTEM: ThreadSource = { usable: usableProcessors, folder: verdictFolder, measure: measureThreads };
 
 /**
- * The number of threads within one operator that is quickest on this machine's processors: all that this process may
- * use, or fewer. Measured once and kept for a day, next to converted weights.
+ * Returns the fastest number of threads within one operator on this machine: all processors that this process may use,
+ * or fewer. It is measured once and saved for a day, next to converted weights.
  *
- * If none is known and the work is too small for a measurement, or other programs are too busy for one, it is what a
- * quota grants; without a quota, nothing: then the runtime uses its own number, the physical cores that it sees. Never
+ * If no number is known and the work is too small for a measurement, or other programs are too busy, it is the CPU
+ * quota of the process. Without a quota it is undefined, and onnxruntime uses the number of physical cores. Never
  * rejects.
  */
 export const defaultThreads: DefaultThreads = createDefaultThreads();
 
+/** Creates `defaultThreads` with its dependencies. */
 export function createDefaultThreads({ usable, folder, measure }: ThreadSource = SYSTEM): DefaultThreads {
   let known: Promise<number | undefined> | undefined;
 
@@ -66,13 +68,13 @@ export function createDefaultThreads({ usable, folder, measure }: ThreadSource =
     const processors = usable();
     const candidates = threadCandidates(processors);
     if (candidates.length === 1) return candidates[0];
-    // The runtime knows of no quota.
+    // onnxruntime ignores quotas.
     const granted = Math.max(...candidates);
     const unmeasured = granted < processors.processors ? granted : undefined;
     const file = verdictFile(folder(), thisMachine(processors));
     const kept = await readVerdict(file, processors);
     if (kept !== undefined) return (known ??= Promise.resolve(kept));
-    // What cannot be counted is left to those who load it.
+    // Errors are left to the caller, who will load the same weights.
     const bytes = await Promise.resolve()
       .then(weightBytes)
       .catch(() => 0);
@@ -85,7 +87,7 @@ export function createDefaultThreads({ usable, folder, measure }: ThreadSource =
   };
 }
 
-/** What a worker finds out. It reads and writes the same file, and remembers the number for its own sessions. */
+/** Measures in a worker, which uses the same file and keeps the number for its own sessions. */
 async function measuredIn(host: PartHost): Promise<number | undefined> {
   const part = await host.create<MeasuringPart>({ module: MEASURING_PART, export: 'measuringPart' });
   const { threads } = part;
@@ -93,7 +95,7 @@ async function measuredIn(host: PartHost): Promise<number | undefined> {
   return threads;
 }
 
-/** A part that has nothing but a number. */
+/** A part with the measured number of threads. */
 export interface MeasuringPart extends AsyncDisposable {
   readonly threads: number | undefined;
 }

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /**
- * Creates a folder and those above it, as far as that is possible; what then cannot be written into it fails by itself.
- * Node's own `recursive` never returns where a folder cannot exist (below `/proc`).
+ * Creates a folder and its parents as far as possible. Errors are left to the code that writes into it. The `recursive`
+ * option of Node never returns where a folder cannot exist (below `/proc`).
  */
 export async function makeFolder(folder: string): Promise<void> {
   const above = dirname(resolve(folder));

@@ -1,23 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession, type OnnxRuntimeTensor } from '../onnx-runtime.ts';
-import { commonSettings } from '../session-settings.ts';
+import {
+  loadOnnxRuntime,
+  type OnnxRuntime,
+  type OnnxRuntimeSession,
+  type OnnxRuntimeTensor,
+} from '../onnxruntime/onnx-runtime.ts';
+import { commonSettings } from '../onnxruntime/session-settings.ts';
 import { bestTimes, type Stopwatch, type TimedRun } from './best-times.ts';
 import type { ThreadTiming } from './choose-threads.ts';
 import { byteProducts, floatProducts, PRODUCT_SIZE } from './product-graphs.ts';
 
-/** Milliseconds for everything but loading the runtime. */
+/** Milliseconds for everything except loading onnxruntime. */
 const BUDGET_MS = 200;
-/** How long a run takes with one thread: the more threads there are, the longer, as each is to have some work. */
+/** Milliseconds of a run with one thread. They grow with the number of threads, so that each has enough work. */
 const [MIN_RUN_MS, MAX_RUN_MS] = [3, 10];
-/** How long threads wait for more work before they sleep: not as long as elsewhere, as that would hide disturbances. */
+/** Time that idle threads spin. Shorter than in other sessions, since spinning would hide disturbances. */
 const SPIN_MICROSECONDS = '100';
-/** Milliseconds: longer than threads wait for more work. */
+/** Milliseconds of a pause: longer than threads spin. */
 const PAUSE_MS = 1;
-/** Rows of a run: with fewer there is nothing to share, more take too much memory. */
+/** Rows of a run: fewer cannot be shared among threads, more take too much memory. */
 const [MIN_ROWS, MAX_ROWS] = [32, 1024];
 
-/** Short runs, from the quickest of which the rows of the others follow. */
+/** Short runs. The fastest determines the rows of the timed runs. */
 const PROBES = 2;
 
 const CLOCK: Stopwatch = {
@@ -30,8 +35,8 @@ const CLOCK: Stopwatch = {
 };
 
 /**
- * Times the two products that captions are made of, over bytes and over floats, with each number of threads. Takes some
- * 200 ms, of which the calling thread is held for all runs. Nothing if other programs were too busy to learn anything.
+ * Times the two kinds of matrix products in a caption, int8 and float32, with each number of threads. Takes about 200
+ * ms, during which the calling thread is blocked by each run. Undefined if other programs were too busy.
  */
 export async function measureThreads(candidates: readonly number[]): Promise<readonly ThreadTiming[] | undefined> {
   const runtime = await loadOnnxRuntime();
@@ -39,11 +44,11 @@ export async function measureThreads(candidates: readonly number[]): Promise<rea
   const sessions: OnnxRuntimeSession[] = [];
   try {
     const open = async (model: Uint8Array, prepack: boolean): Promise<readonly TimedRun[]> => {
-      const own = await openSessions(runtime, model, candidates, prepack);
-      sessions.push(...own);
-      return timedRuns(runtime, own, candidates);
+      const opened = await openSessions(runtime, model, candidates, prepack);
+      sessions.push(...opened);
+      return timedRuns(runtime, opened, candidates);
     };
-    // As sessions over weights have it: bytes are laid out for their kernels, floats are read as they are.
+    // As in sessions over weights: int8 weights are prepacked, float32 weights are not.
     const bytes = await open(byteProducts(), true);
     const floats = await open(floatProducts(), false);
     const best = await bestTimes([...bytes, ...floats], deadline, CLOCK);
@@ -58,7 +63,7 @@ export async function measureThreads(candidates: readonly number[]): Promise<rea
   }
 }
 
-/** A timing, or one of which runs were disturbed each time. */
+/** A timing whose runs may have been disturbed every time. */
 type MaybeTiming = { readonly [Key in keyof ThreadTiming]: ThreadTiming[Key] | undefined };
 
 function isTiming(timing: MaybeTiming): timing is ThreadTiming {
@@ -90,7 +95,7 @@ async function timedRuns(
     x: new runtime.Tensor('float32', new Float32Array(rows * PRODUCT_SIZE).fill(1), [rows, PRODUCT_SIZE]),
   });
   const few = feeds(MIN_ROWS);
-  // The first run of each session makes what later ones find.
+  // The first run of each session allocates memory for the later ones.
   for (const session of sessions) await session.run(few);
   let fewMs = Infinity;
   for (let probe = 0; probe < PROBES; probe++) {

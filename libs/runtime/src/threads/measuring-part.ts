@@ -1,7 +1,7 @@
-/** A module of its own so that a worker can import it. */
+/** The part that measures threads in a worker, which imports this module. */
 import { defaultThreads, type MeasuringPart } from './default-threads.ts';
 
-/** Measures on the thread that this is called on, which the caller's event loop is not. */
+/** Measures on the calling thread, a worker, and returns a part with the result. */
 export async function measuringPart(): Promise<MeasuringPart> {
   return { threads: await defaultThreads({ weightBytes: () => Infinity }), [Symbol.asyncDispose]: async () => {} };
 }

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Several threads, of which nothing but the file is common. */
+/** Several threads that share only the file. */
 function threads(found: { value?: number }, measured?: number) {
   const log = { measurements: 0, most: 0 };
   let running = 0;
@@ -36,20 +36,20 @@ function threads(found: { value?: number }, measured?: number) {
 }
 
 describe('oneAtATime', () => {
-  test('measures once, and tells all who ask meanwhile', async () => {
+  test('measures once for concurrent calls', async () => {
     const { ask, log } = threads({}, 3);
     expect(await Promise.all([1, 2, 3, 4].map(() => ask(join(folder, 'a/b/v.json'))))).toEqual([3, 3, 3, 3]);
     expect(log).toEqual({ measurements: 1, most: 1 });
     expect(await readdir(join(folder, 'a/b'))).toEqual([]);
   });
 
-  test('looks once more when it has the lock', async () => {
+  test('looks for a result again after taking the lock', async () => {
     const { ask, log } = threads({ value: 5 });
     expect(await ask(join(folder, 'v.json'))).toBe(5);
     expect(log.measurements).toBe(0);
   });
 
-  test('the next one measures where nothing was found, one after the other', async () => {
+  test('lets the next caller measure if there is no result, one after another', async () => {
     const { ask, log } = threads({});
     expect(await Promise.all([1, 2, 3].map(() => ask(join(folder, 'v.json'))))).toEqual([
       undefined,
@@ -59,7 +59,7 @@ describe('oneAtATime', () => {
     expect(log).toEqual({ measurements: 3, most: 1 });
   });
 
-  test('gives the lock back after a failure', async () => {
+  test('releases the lock after a failure', async () => {
     const failing = oneAtATime(
       join(folder, 'v.json'),
       async () => undefined,
@@ -69,7 +69,7 @@ describe('oneAtATime', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('takes a lock over that somebody left', async () => {
+  test('takes over an abandoned lock', async () => {
     const lock = join(folder, 'v.json.lock');
     await writeFile(lock, '');
     await utimes(lock, new Date(Date.now() - 60_000), new Date(Date.now() - 60_000));
@@ -79,7 +79,7 @@ describe('oneAtATime', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('measures without a lock where none can be made', async () => {
+  test('measures without a lock if none can be created', async () => {
     await writeFile(join(folder, 'file'), '');
     const { ask, log } = threads({}, 3);
     expect(await Promise.all([ask(join(folder, 'file/v.json')), ask('/proc/nowhere/v.json')])).toEqual([3, 3]);

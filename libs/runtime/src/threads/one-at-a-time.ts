@@ -4,13 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { makeFolder } from './make-folder.ts';
 
-/** Milliseconds: a lock older than this was left by a process that is gone, and nobody waits longer. */
+/** Age in milliseconds at which a lock counts as abandoned, and the longest time that callers wait for one. */
 const LOCK_LIFE_MS = 3000;
 const POLL_MS = 20;
 
 /**
- * Lets one thread of all processes measure at a time: two at once would measure one another. The others wait for what
- * it finds, and measure themselves if it finds nothing. Where no lock can be made, all measure at once.
+ * Lets one thread of all processes measure at a time, since concurrent measurements would disturb each other. The
+ * others wait for its result and measure themselves if there is none. If no lock can be created, all measure at once.
  */
 export async function oneAtATime<T>(
   file: string,
@@ -21,14 +21,14 @@ export async function oneAtATime<T>(
   const held = await take(lock, find);
   if (typeof held !== 'boolean') return held.found;
   try {
-    // Somebody may have measured between the last look and the lock.
+    // Another thread may have measured before the lock was taken.
     return (await find()) ?? (await measure());
   } finally {
     if (held) await rm(lock, { force: true }).catch(() => undefined);
   }
 }
 
-/** Whether the lock is ours, or what was found while it was another's. */
+/** Returns true if the lock was taken, false if it cannot be, or the result found while another thread held it. */
 async function take<T>(lock: string, find: () => Promise<T | undefined>): Promise<boolean | { readonly found: T }> {
   const until = performance.now() + LOCK_LIFE_MS;
   await makeFolder(dirname(lock));

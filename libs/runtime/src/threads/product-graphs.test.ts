@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { loadOnnxRuntime } from '../onnx-runtime.ts';
+import { loadOnnxRuntime } from '../onnxruntime/onnx-runtime.ts';
 import { byteProducts, floatProducts, PRODUCT_SIZE, RESULT_SIZE } from './product-graphs.ts';
 
 test.each([

@@ -1,14 +1,14 @@
-/** The graphs that are timed to find the number of threads: a few products in a row, over floats and over bytes. */
+/** The graphs that are timed to choose the number of threads: chains of float32 and of int8 products. */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /** Rows and columns of the weight. */
 export const PRODUCT_SIZE = 1024;
-/** Products in a row, as between them threads wait for work. */
+/** Products in a chain; threads wait for work between them. */
 const PRODUCTS = 4;
-/** Columns of the result, which is copied by one thread. */
+/** Columns of the result, which a single thread copies. */
 export const RESULT_SIZE = 8;
 
-/** Numbers of onnx.proto: versions, types of elements. */
+/** Versions and element types of onnx.proto. */
 const IR_VERSION = 10;
 const OPSET = 21;
 const RUNTIME_DOMAIN = 'com.microsoft';
@@ -17,12 +17,12 @@ const INT8 = 3;
 
 /** `y = x · W · W · W · W · V` over float32; `x` is `[rows, 1024]`, `y` is `[rows, 8]`. */
 export function floatProducts(): Uint8Array {
-  // Each product is the mean of a row: no number grows, or shrinks to where kernels are slow.
+  // Each product is the mean of a row, so that numbers neither grow nor become denormal, where kernels are slow.
   const weight = new Float32Array(PRODUCT_SIZE ** 2).fill(1 / PRODUCT_SIZE);
   return writeModel({ operator: 'MatMul', weights: [tensor('W', FLOAT, [PRODUCT_SIZE, PRODUCT_SIZE], weight)] });
 }
 
-/** The same with products of bytes but the last: the kernel of `int8` and `fast`. */
+/** The same chain with int8 products except for the last: the kernel of `int8` and `fast`. */
 export function byteProducts(): Uint8Array {
   const weight = new Int8Array(PRODUCT_SIZE ** 2).fill(1);
   return writeModel({
@@ -46,7 +46,9 @@ interface ProductGraph {
   readonly weights: readonly NamedTensor[];
 }
 
-/** A message from its fields, numbered as in onnx.proto: numbers are varints, texts and bytes have a length. */
+/**
+ * Encodes a message from its fields, numbered as in onnx.proto: numbers as varints, strings and bytes with a length.
+ */
 function message(...fields: readonly (readonly [field: number, value: number | string | Uint8Array])[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const [field, value] of fields) {

@@ -27,11 +27,11 @@ test.each([
   expect(processors(list)).toEqual({ processors: count, quota: undefined });
 });
 
-test.each([undefined, '', 'x', '3-1', '1-', '-'])('asks Node where the system lists %s', (list) => {
+test.each([undefined, '', 'x', '3-1', '1-', '-'])('asks Node if the system lists %s', (list) => {
   expect(processors(list, 'max 100000', 7)).toEqual({ processors: 7, quota: undefined });
 });
 
-test('a quota does not round the number of processors', () => {
+test('a quota does not change the number of processors', () => {
   expect(processors('0-3', '150000 100000')).toEqual({ processors: 4, quota: 1.5 });
 });
 

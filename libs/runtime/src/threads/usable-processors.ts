@@ -3,11 +3,11 @@ import { availableParallelism } from 'node:os';
 
 import { cgroupQuota, type ReadSystemFile } from './cgroup-quota.ts';
 
-/** What this process may use of the machine. */
+/** Processors that this process may use. */
 export interface UsableProcessors {
   /** Logical processors that it may run on. */
   readonly processors: number;
-  /** How many of them its control groups let it use on average; nothing if there is no such limit. */
+  /** CPU quota of its control groups, in processors; undefined without a limit. */
   readonly quota: number | undefined;
 }
 
@@ -19,8 +19,8 @@ export interface ProcessorFacts {
 }
 
 /**
- * How many processors this process may use. On Linux the kernel is asked which ones: Node's own count rounds a quota of
- * 1.5 processors down to 1 from libuv 1.49 on, and before that leaves quotas out.
+ * Counts the processors that this process may use. On Linux the kernel lists them: Node's own count rounds a quota of
+ * 1.5 processors down to 1 since libuv 1.49, and ignored quotas before.
  */
 export function usableProcessors({
   read = readSystemFile,

@@ -29,8 +29,8 @@ const machine: Machine = {
 };
 const timings = [{ threads: 1, byteMs: 3, floatMs: 2 }];
 
-describe('a kept verdict', () => {
-  test('is found again, and nothing else is left', async () => {
+describe('a saved verdict', () => {
+  test('is found again, and no other file is left', async () => {
     const file = verdictFile(join(folder, 'a/b'), machine);
     await writeVerdict(file, { threads: 3, timings });
     expect(await readVerdict(file, machine)).toBe(3);
@@ -66,12 +66,12 @@ describe('a kept verdict', () => {
     expect(await readVerdict(file, machine)).toBe(expected);
   });
 
-  test('is nothing where there is no file', async () => {
+  test('is undefined without a file', async () => {
     expect(await readVerdict(join(folder, 'none.json'), machine)).toBeUndefined();
     expect(await readVerdict(folder, machine)).toBeUndefined();
   });
 
-  test('is forgotten where it cannot be written', async () => {
+  test('is ignored if it cannot be written', async () => {
     await writeFile(join(folder, 'file'), '');
     for (const place of [join(folder, 'file'), '/proc/nowhere/cache']) {
       await expect(writeVerdict(verdictFile(place, machine), { threads: 2, timings })).resolves.toBeUndefined();
@@ -92,7 +92,7 @@ describe('a kept verdict', () => {
 });
 
 describe('the file', () => {
-  test('is another for all that the number depends on', () => {
+  test('is a different one for everything that the number depends on', () => {
     const others: readonly Machine[] = [
       machine,
       { ...machine, processors: 2 },

@@ -1,41 +1,42 @@
 /**
- * Numbers of threads that were measured, for the next start: one small file for each kind of machine, as a home folder
- * may belong to several.
+ * Saves measured numbers of threads for the next start, in one small file per kind of machine, since several machines
+ * may share a home folder.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { processorFlags, processorModel } from '../processor-features.ts';
-import { runtimeVersion } from '../runtime-version.ts';
+import { processorFlags, processorModel } from '../onnxruntime/processor-features.ts';
+import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import type { ThreadTiming } from './choose-threads.ts';
 import { makeFolder } from './make-folder.ts';
 import type { UsableProcessors } from './usable-processors.ts';
 
-/** What was found out about a machine. */
+/** Result of a measurement. */
 export interface ThreadVerdict {
   readonly threads: number;
-  /** What it was found from. */
+  /** The measurements behind it. */
   readonly timings: readonly ThreadTiming[];
 }
 
-/** What a verdict depends on. */
+/** Properties of a machine that a verdict depends on. */
 export interface Machine extends UsableProcessors {
   readonly model: string | undefined;
-  /** Instructions that the processor has, where the system lists them. */
+  /** Instruction sets of the processor, if the system lists them. */
   readonly flags: string | undefined;
   readonly runtime: string;
 }
 
-/** Another measurement, or another form of the file. */
+/** Version of the measurement and of the file format. */
 const FORMAT = 1;
 /**
- * Milliseconds after which a verdict is measured again: other programs may have been busy then. A wrong number costs
- * every caption; a measurement costs a fifth of a second a day.
+ * Milliseconds after which a number is measured again, since other programs may have disturbed the measurement. A wrong
+ * number slows down every caption; a measurement takes a fifth of a second per day.
  */
 export const VERDICT_LIFE_MS = 86_400_000;
 
+/** The machine that this process runs on. */
 export function thisMachine(usable: UsableProcessors): Machine {
   return {
     ...usable,
@@ -45,22 +46,23 @@ export function thisMachine(usable: UsableProcessors): Machine {
   };
 }
 
-/** In the default cache of converted weights: `$BLIP2_CACHE`, or `blip2` in the user's folder for caches. */
+/** Folder of saved numbers in the default cache: `$BLIP2_CACHE`, or `blip2` in the user's cache folder. */
 export function verdictFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const { BLIP2_CACHE: own, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = environment;
+  const { BLIP2_CACHE: blip2Cache, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = environment;
   return join(
-    own || join(xdg || (process.platform === 'win32' && local) || join(homedir(), '.cache'), 'blip2'),
+    blip2Cache || join(xdg || (process.platform === 'win32' && local) || join(homedir(), '.cache'), 'blip2'),
     'threads',
   );
 }
 
+/** Path of the saved number of a machine. */
 export function verdictFile(folder: string, machine: Machine): string {
   const { processors, quota, model, flags, runtime } = machine;
   const key = JSON.stringify([FORMAT, processors, quota ?? null, model ?? null, flags ?? null, runtime]);
   return join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`);
 }
 
-/** The number of threads in a file; nothing if there is none, or none that can be used any more. */
+/** Reads a number of threads; undefined if there is no file, or its number is invalid or outdated. */
 export async function readVerdict(
   file: string,
   { processors }: Pick<UsableProcessors, 'processors'>,
@@ -76,7 +78,7 @@ export async function readVerdict(
   }
 }
 
-/** Keeps a verdict, if that is possible: it is a convenience. The file gets its name when it is whole. */
+/** Saves a verdict, ignoring errors. The file is renamed into place once complete. */
 export async function writeVerdict(file: string, { threads, timings }: ThreadVerdict): Promise<void> {
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
