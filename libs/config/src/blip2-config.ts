@@ -1,12 +1,18 @@
-import { count, deviation, flag, tokenId } from './field.ts';
-import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
-import { frozenObject, type JsonObject } from './json.ts';
-import { MAX_QUERY_TOKENS, MAX_WIDTH } from './limits.ts';
-import { BLIP2_MODEL_TYPE, requireModelType } from './parts-of.ts';
 import { Blip2QFormerConfig } from './qformer-config.ts';
-import { TextConfig } from './text-config.ts';
-import { Blip2VisionConfig } from './vision-config.ts';
-import { derivedFlags, writePart, writeQFormer } from './whole-config.ts';
+import {
+  type FieldTable,
+  readFields,
+  requireKnownFields,
+  type ToJsonOptions,
+  writeFields,
+} from './schema/field-table.ts';
+import { count, deviation, flag, tokenId } from './schema/field-types.ts';
+import { frozenObject, type JsonObject } from './schema/json-values.ts';
+import { MAX_QUERY_TOKENS, MAX_WIDTH } from './schema/limits.ts';
+import { BLIP2_MODEL_TYPE, requireModelType } from './schema/sub-config.ts';
+import { TextConfig } from './text/text-config.ts';
+import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
+import { derivedFlags, writePart, writeQFormer } from './write-sub-configs.ts';
 
 interface TopFields {
   readonly numQueryTokens: number;

@@ -1,11 +1,17 @@
-import type { Activation } from './activation.ts';
-import { requireWholeHeads } from './config-rules.ts';
-import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './field.ts';
-import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
-import { frozenObject, type JsonObject } from './json.ts';
-import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
-import { familyType, isWhole, partOf, requireModelType } from './parts-of.ts';
-import { Blip2VisionConfig } from './vision-config.ts';
+import type { Activation } from './schema/activation.ts';
+import { requireWholeHeads } from './schema/config-rules.ts';
+import {
+  type FieldTable,
+  readFields,
+  requireKnownFields,
+  type ToJsonOptions,
+  writeFields,
+} from './schema/field-table.ts';
+import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './schema/field-types.ts';
+import { frozenObject, type JsonObject } from './schema/json-values.ts';
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './schema/limits.ts';
+import { familyType, isWhole, partOf, requireModelType } from './schema/sub-config.ts';
+import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
 export type PositionEmbeddingType = 'absolute' | 'relative_key' | 'relative_key_query';
 

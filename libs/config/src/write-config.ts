@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-import { isJsonObject } from './json.ts';
+import { isJsonObject } from './schema/json-values.ts';
 
 /** Fields that the reference takes as a float only: it refuses `1` where it means `1.0`, and JavaScript writes `1`. */
 const FLOAT_KEYS: ReadonlySet<string> = new Set([

@@ -2,9 +2,9 @@ import type { TextConfig } from '@blip2/config';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type InitializeTensor, transformerInitializer } from '@blip2/part';
 
-import { llamaTensors } from './llama-graph.ts';
-import { optTensors } from './opt-graph.ts';
-import { t5Initializer, t5Tensors } from './t5-tensors.ts';
+import { llamaTensors } from './llama/llama-graph.ts';
+import { optTensors } from './opt/opt-graph.ts';
+import { t5Initializer, t5Tensors } from './t5/t5-tensors.ts';
 
 /** Every tensor of a language model's checkpoint, by name and shape, whichever of the known ones it is. */
 export function languageTensors(config: TextConfig, prefix: string): RecordedWeight[] {

@@ -3,9 +3,9 @@ import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { PartWeights } from '@blip2/part';
 
 import { type LanguageGraphs, languagePlans } from './language-weights.ts';
-import { llamaGraphs } from './llama-for-causal-lm.ts';
-import { optGraphs } from './opt-for-causal-lm.ts';
-import { t5Graphs } from './t5-for-conditional-generation.ts';
+import { llamaGraphs } from './llama/llama-for-causal-lm.ts';
+import { optGraphs } from './opt/opt-for-causal-lm.ts';
+import { t5Graphs } from './t5/t5-for-conditional-generation.ts';
 
 /**
  * What each file of converted weights of a language model holds at a precision, whichever of the known ones it is; no

@@ -14,7 +14,7 @@ import {
 } from '@blip2/part';
 import { lazySessions, type PartOptions } from '@blip2/runtime';
 
-import { qformerTensors } from './graph.ts';
+import { qformerTensors } from './graph/qformer-graph.ts';
 import { planQFormer } from './plan-qformer.ts';
 import {
   type AskedOutputs,

@@ -3,7 +3,7 @@ import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import { partPrecisions, planWeights } from '@blip2/onnx';
 import type { PartWeights } from '@blip2/part';
 
-import { buildWholeQFormer, type QFormerContent } from './graph.ts';
+import { buildWholeQFormer, type QFormerContent } from './graph/qformer-graph.ts';
 
 /**
  * What a Q-Former's file of converted weights holds at a precision; nothing where the checkpoint is read as it lies.

@@ -17,11 +17,11 @@ import {
   buildQFormer,
   crossAttentionLayers,
   hasRelativePositions,
-  type QFormerRequest,
   type QFormerSignature,
-} from './graph.ts';
+} from './graph/qformer-graph.ts';
+import type { QFormerRequest } from './graph/qformer-request.ts';
+import { imageDistances, selfDistances } from './graph/relative-positions.ts';
 import { anyMaskBias, isPairMask, type QFormerMask } from './mask-bias.ts';
-import { imageDistances, selfDistances } from './relative-scores.ts';
 
 type HeadStates = Tensor<'float32', readonly [batch: number, heads: number, positions: number, headSize: number]>;
 

@@ -7,8 +7,9 @@ import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing'
 import { describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
-import { qformerTensors } from './graph.ts';
-import { MatchingHead, RetrievalProjection } from './retrieval-heads.ts';
+import { qformerTensors } from './graph/qformer-graph.ts';
+import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
+import { MatchingHead, RetrievalProjection } from './heads/retrieval-heads.ts';
 import {
   blip2QFormerLayout,
   createTextConditionedQFormer,
@@ -16,7 +17,6 @@ import {
   type QFormerLayout,
   TextConditionedQFormer,
 } from './text-conditioned-qformer.ts';
-import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const itm = join(root, 'tools/parity/cases/itm/checkpoint');

@@ -3,7 +3,7 @@ import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, Weight
 import { createSession } from '@blip2/runtime';
 import { describe, expect, test } from 'vitest';
 
-import { Blip2VisionModel } from './blip2-vision-model.ts';
+import { Blip2VisionModel } from './blip2/blip2-vision-model.ts';
 import { imagesPerRun } from './in-batches.ts';
 
 const SIZE = 8;

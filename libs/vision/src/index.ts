@@ -1,4 +1,11 @@
 export {
+  buildVisionModel,
+  type VisionRequest,
+  type VisionSignature,
+  visionSignature,
+  visionTensors,
+} from './blip2/blip2-vision-graph.ts';
+export {
   Blip2VisionModel,
   createBlip2VisionModel,
   type LoadVisionOptions,
@@ -6,13 +13,12 @@ export {
   type VisionForwardInputs,
   type VisionForwardOptions,
   type VisionOutput,
-} from './blip2-vision-model.ts';
+} from './blip2/blip2-vision-model.ts';
+export { ClipVisionEncoder, type ClipVisionOptions, createClipVisionEncoder } from './clip/clip-vision-encoder.ts';
 export {
   buildClipVisionModel,
   type ClipVisionRequest,
   type ClipVisionSignature,
   clipVisionSignature,
   clipVisionTensors,
-} from './clip-graph.ts';
-export { ClipVisionEncoder, type ClipVisionOptions, createClipVisionEncoder } from './clip-vision-encoder.ts';
-export { buildVisionModel, type VisionRequest, type VisionSignature, visionSignature, visionTensors } from './graph.ts';
+} from './clip/clip-vision-graph.ts';

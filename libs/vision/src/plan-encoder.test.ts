@@ -2,8 +2,8 @@ import { Blip2VisionConfig } from '@blip2/config';
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
-import { planVision } from './blip2-vision-model.ts';
-import { visionTensors } from './graph.ts';
+import { visionTensors } from './blip2/blip2-vision-graph.ts';
+import { planVision } from './blip2/blip2-vision-model.ts';
 
 const config = Blip2VisionConfig.create({
   hiddenSize: 32,
