@@ -11,9 +11,9 @@ export {
   type CausalSignature,
   causalSignature,
   type CausalSizes,
-  type EmbeddingSignature,
 } from './causal/causal-signature.ts';
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
+export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
 export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
 export {
   type CausalStep,
@@ -21,6 +21,7 @@ export {
   type CausalStepper,
   startCausalDecoding,
 } from './decoding/causal-decoding.ts';
+export type { StoresByRows } from './decoding/decode-stores.ts';
 export { type CrossTensor, type EncoderMemory, encoderMemory } from './decoding/encoder-memory.ts';
 export type { CacheTensor, NewRows } from './decoding/key-value-cache.ts';
 export { type CacheSize, KeyValueCache } from './decoding/key-value-cache.ts';
@@ -31,8 +32,15 @@ export {
   type Seq2SeqStepper,
   startSeq2SeqDecoding,
 } from './decoding/seq2seq-decoding.ts';
-export { languageInitializer, languageTensors } from './language-tensors.ts';
-export type { StoresByRows } from './language-weights.ts';
+export {
+  languageFamilies,
+  languageFamily,
+  languageInitializer,
+  languageTensors,
+  loadLanguageModel,
+  planLanguage,
+} from './families.ts';
+export type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 export { createLlamaForCausalLM, LlamaForCausalLM } from './llama/llama-for-causal-lm.ts';
 export {
   buildLlamaDecoder,
@@ -50,7 +58,12 @@ export {
   optSizes,
   optTensors,
 } from './opt/opt-graph.ts';
-export { planLanguage } from './plan-language.ts';
+export type {
+  Seq2SeqLanguageModel,
+  Seq2SeqLMInputs,
+  Seq2SeqLMOptions,
+  Seq2SeqLMOutput,
+} from './t5/seq2seq-language-model.ts';
 export {
   buildT5Decoder,
   type T5DecoderRequest,
@@ -67,5 +80,5 @@ export {
   type T5StackRequest,
 } from './t5/t5-encoder-graph.ts';
 export { createT5ForConditionalGeneration, T5ForConditionalGeneration } from './t5/t5-for-conditional-generation.ts';
-export type { Seq2SeqLMInputs, Seq2SeqLMOptions, Seq2SeqLMOutput } from './t5/t5-forward.ts';
 export { t5Initializer, t5Tensors } from './t5/t5-tensors.ts';
+export type { EmbeddingSignature } from './token-embedding-graph.ts';

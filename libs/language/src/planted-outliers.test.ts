@@ -10,7 +10,7 @@ import { planWeights } from '@blip2/onnx';
 import { openPartWeights, type PartWeights } from '@blip2/part';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { DECODING } from './causal/causal-language-model.ts';
+import { DECODING } from './decoder-outputs.ts';
 import { createOptForCausalLM } from './opt/opt-for-causal-lm.ts';
 import { buildOptDecoder } from './opt/opt-graph.ts';
 

@@ -1,9 +1,10 @@
 export {
   Blip2QFormerModel,
   createBlip2QFormerModel,
-  type QueryTokens,
+  type QueryOptions,
   type RandomQFormerOptions,
 } from './blip2-qformer-model.ts';
+export { firstPositions } from './first-positions.ts';
 export type { QFormerContent } from './graph/qformer-graph.ts';
 export {
   buildQFormer,
@@ -45,13 +46,12 @@ export {
 } from './heads/retrieval-heads-graph.ts';
 export type { QFormerMask } from './mask-bias.ts';
 export { planQFormer } from './plan-qformer.ts';
-export { firstPositions, joinPositions } from './positions.ts';
 export type { QFormerForwardInputs, QFormerForwardOptions, QFormerKeyValue, QFormerOutput } from './qformer-forward.ts';
+export { blip2QFormerLayout, instructBlipQFormerLayout, type QFormerLayout } from './qformer-layout.ts';
+export type { QFormerWeights, QueryTokens } from './query-tokens.ts';
 export {
-  blip2QFormerLayout,
   createTextConditionedQFormer,
-  instructBlipQFormerLayout,
-  type QFormerLayout,
+  type LayoutOptions,
   type QFormerReadInputs,
   type QFormerTextInputs,
   TextConditionedQFormer,

@@ -12,7 +12,8 @@ import { describe, expect, test } from 'vitest';
 import { qformerTensors } from './graph/qformer-graph.ts';
 import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
 import { LanguageProjection } from './heads/language-projection.ts';
-import { blip2QFormerLayout, instructBlipQFormerLayout, TextConditionedQFormer } from './text-conditioned-qformer.ts';
+import { blip2QFormerLayout, instructBlipQFormerLayout } from './qformer-layout.ts';
+import { TextConditionedQFormer } from './text-conditioned-qformer.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
 

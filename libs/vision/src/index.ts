@@ -1,20 +1,17 @@
-export {
-  buildVisionModel,
-  type VisionRequest,
-  type VisionSignature,
-  visionSignature,
-  visionTensors,
-} from './blip2/blip2-vision-graph.ts';
+export { buildVisionModel, type VisionSignature, visionSignature, visionTensors } from './blip2/blip2-vision-graph.ts';
 export {
   Blip2VisionModel,
   createBlip2VisionModel,
   type LoadVisionOptions,
   planVision,
-  type VisionForwardInputs,
-  type VisionForwardOptions,
-  type VisionOutput,
+  type VisionOptions,
 } from './blip2/blip2-vision-model.ts';
-export { ClipVisionEncoder, type ClipVisionOptions, createClipVisionEncoder } from './clip/clip-vision-encoder.ts';
+export {
+  ClipVisionEncoder,
+  type ClipVisionOptions,
+  createClipVisionEncoder,
+  type FeatureLayerOptions,
+} from './clip/clip-vision-encoder.ts';
 export {
   buildClipVisionModel,
   type ClipVisionRequest,
@@ -22,3 +19,11 @@ export {
   clipVisionSignature,
   clipVisionTensors,
 } from './clip/clip-vision-graph.ts';
+export type {
+  EncoderMembers,
+  VisionForwardInputs,
+  VisionForwardOptions,
+  VisionOutput,
+  VisionStates,
+} from './create-vision-encoder.ts';
+export type { EncoderSignature, EncoderSizes, VisionRequest } from './vision-signature.ts';

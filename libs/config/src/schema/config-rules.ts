@@ -21,3 +21,22 @@ export function unsupportedModelType(found: unknown, supported: readonly string[
     ...(typeof found === 'string' && { subject: found }),
   });
 }
+
+/** @throws Blip2Error `INVALID_CONFIG` if heads do not divide the width, or an image is smaller than one patch. */
+export function requirePatches(
+  {
+    hiddenSize,
+    numAttentionHeads,
+    imageSize,
+    patchSize,
+  }: Readonly<Record<'hiddenSize' | 'numAttentionHeads' | 'imageSize' | 'patchSize', number>>,
+  where: string,
+): void {
+  requireWholeHeads(hiddenSize, numAttentionHeads, where);
+  if (imageSize >= patchSize) return;
+  throw new Blip2Error('INVALID_CONFIG', 'image_size must not be smaller than patch_size', {
+    expected: `at least ${patchSize}`,
+    got: String(imageSize),
+    where,
+  });
+}

@@ -28,7 +28,7 @@ function present(field: Field<unknown>, json: JsonObject): string | undefined {
 export function readFields<C extends object>(table: FieldTable<C>, json: JsonObject, where: string): C {
   const entries = fieldsOf(table).map(([name, field]) => {
     const key = present(field, json);
-    return [name, key === undefined ? field.byDefault : field.read(ownValue(json, key), `${where}.${key}`)];
+    return [name, key === undefined ? field.defaultValue : field.read(ownValue(json, key), `${where}.${key}`)];
   });
   return Object.fromEntries(entries) as C;
 }
@@ -57,9 +57,9 @@ export function requireKnownFields<C extends object>(
  */
 export function writeFields<C extends object>(
   table: FieldTable<C>,
-  values: Partial<C>,
+  values: object,
   json: JsonObject,
-  read: (json: JsonObject) => C,
+  read: (json: JsonObject) => object,
   { full = false }: ToJsonOptions = {},
 ): Record<string, unknown> {
   const changed = differing(table, values, json, read, full);
@@ -69,9 +69,9 @@ export function writeFields<C extends object>(
 
 function differing<C extends object>(
   table: FieldTable<C>,
-  values: Partial<C>,
+  values: object,
   json: JsonObject,
-  read: (json: JsonObject) => C,
+  read: (json: JsonObject) => object,
   full: boolean,
 ): Record<string, unknown> {
   const meant = new Map(Object.entries(read(json)));

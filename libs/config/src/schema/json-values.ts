@@ -1,17 +1,13 @@
+import { isJsonObject, type JsonObject } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
-/** A parsed JSON object. Only own properties count: a key named `__proto__` is data like any other. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+export type { JsonObject };
 
 /**
  * Real files nest three levels (configuration, part, `id2label`); a deeper one would only serve to exhaust the stack.
  */
 const MAX_JSON_DEPTH = 64;
 const MAX_SHOWN_LENGTH = 80;
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** A value of an untrusted file, short enough for an error message. */
 export function show(value: unknown): string {

@@ -4,13 +4,8 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import type { Activation } from '../schema/activation.ts';
 import { requireWholeHeads } from '../schema/config-rules.ts';
-import {
-  type FieldTable,
-  readFields,
-  requireKnownFields,
-  type ToJsonOptions,
-  writeFields,
-} from '../schema/field-table.ts';
+import { type ConfigFormat, defineConfig } from '../schema/define-config.ts';
+import type { FieldTable } from '../schema/field-table.ts';
 import {
   activation,
   count,
@@ -23,11 +18,11 @@ import {
   tokenId,
   tokenIds,
 } from '../schema/field-types.ts';
-import { frozenObject, type JsonObject } from '../schema/json-values.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from '../schema/limits.ts';
-import { partOf, requireModelType } from '../schema/sub-config.ts';
 import { rotaryParameters, withRotaryBase } from './rotary-parameters.ts';
 import type { RotaryScaling } from './rotary-scaling.ts';
+import type { TextConfigMembers } from './text-config-members.ts';
+import type { TextFamily } from './text-family.ts';
 
 interface LlamaFields {
   readonly vocabSize: number;
@@ -61,7 +56,7 @@ interface LlamaFields {
 }
 
 /** A language model of the Llama architecture (`LlamaConfig` of the reference), Vicuna among them: decoder-only. */
-export interface LlamaConfig extends LlamaFields {
+export interface LlamaConfig extends LlamaFields, TextConfigMembers {
   readonly modelType: 'llama';
   readonly isEncoderDecoder: false;
   /**
@@ -69,8 +64,6 @@ export interface LlamaConfig extends LlamaFields {
    * `rope_parameters` of `json`.
    */
   readonly ropeScaling: RotaryScaling | undefined;
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
-  readonly json: JsonObject;
 }
 
 type StoredFields = Omit<LlamaFields, 'numKeyValueHeads' | 'headDim'> & {
@@ -107,83 +100,68 @@ const fields: FieldTable<StoredFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const MODEL_TYPE = 'llama';
-
-function read(json: JsonObject, where: string): LlamaFields & Pick<LlamaConfig, 'ropeScaling'> {
-  const stored = readFields(fields, json, where);
-  requireWholeHeads(stored.hiddenSize, stored.numAttentionHeads, where);
-  const { base, scaling } = rotaryParameters(json, where, stored.maxPositionEmbeddings);
-  const values = {
-    ...stored,
-    ropeTheta: base ?? stored.ropeTheta,
-    ropeScaling: scaling,
-    numKeyValueHeads: stored.numKeyValueHeads ?? stored.numAttentionHeads,
-    headDim: stored.headDim ?? stored.hiddenSize / stored.numAttentionHeads,
-  };
-  if (values.numAttentionHeads % values.numKeyValueHeads !== 0) {
-    throw new Blip2Error('INVALID_CONFIG', 'Query heads cannot share the heads of keys and values evenly', {
-      expected: 'num_attention_heads to be a multiple of num_key_value_heads',
-      got: `${values.numAttentionHeads} for ${values.numKeyValueHeads}`,
+function requireRotaryHeads(
+  { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim }: Omit<LlamaConfig, 'modelType' | 'json'>,
+  where: string,
+): void {
+  if (numAttentionHeads % numKeyValueHeads !== 0) {
+    throw new Blip2Error('INVALID_CONFIG', 'num_attention_heads must be a multiple of num_key_value_heads', {
+      expected: `a multiple of ${numKeyValueHeads}`,
+      got: String(numAttentionHeads),
       where,
     });
   }
-  if (values.headDim % 2 !== 0)
-    throw new Blip2Error('INVALID_CONFIG', 'Rotary positions turn pairs of numbers', {
-      expected: 'an even head_dim',
-      got: String(values.headDim),
+  if (headDim % 2 !== 0)
+    throw new Blip2Error('INVALID_CONFIG', 'head_dim must be even for rotary position embeddings', {
+      expected: 'an even number',
+      got: `${headDim} (hidden_size ${hiddenSize}, ${numAttentionHeads} heads)`,
       where,
     });
-  return values;
 }
 
-function fromJson(json: unknown, where = 'config.json'): LlamaConfig {
-  const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, [MODEL_TYPE], own.where);
-  return Object.freeze({
-    modelType: MODEL_TYPE,
-    isEncoderDecoder: false,
-    ...read(own.json, own.where),
-    json: own.json,
-  });
-}
-
-/**
- * `json` with the given fields written. Where the file keeps the rotary base among `rope_parameters`, it is written
- * there.
- */
-function write(json: JsonObject, values: Partial<LlamaConfig>, options?: ToJsonOptions): Record<string, unknown> {
-  return withRotaryBase(
-    writeFields<StoredFields>(fields, values, json, (other) => read(other, MODEL_TYPE), options),
-    json,
-    values.ropeTheta,
-  );
-}
-
-function toJson(config: LlamaConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return { ...(options?.full && { model_type: MODEL_TYPE }), ...write(config.json, config, options) };
-}
-
-function create(overrides: Partial<LlamaConfig> = {}): LlamaConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'ropeScaling', 'json'], MODEL_TYPE);
-  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  if (overrides.ropeScaling !== undefined && !isDeepStrictEqual(overrides.ropeScaling, base.ropeScaling)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'The scaling of rotary positions is given in json', {
-      where: 'ropeScaling',
-      fix: 'Write json: { rope_scaling: { rope_type, factor, … } }',
+/** Rotary scalings other than `linear` and `llama3` throw `UNSUPPORTED_ARCHITECTURE`. */
+export const LlamaConfig: ConfigFormat<LlamaConfig> = defineConfig<LlamaConfig, StoredFields>({
+  modelType: 'llama',
+  key: 'text_config',
+  fields,
+  derived: ['isEncoderDecoder', 'ropeScaling'],
+  derive(stored, { json, where }) {
+    requireWholeHeads(stored.hiddenSize, stored.numAttentionHeads, where);
+    const { base, scaling } = rotaryParameters(json, where, stored.maxPositionEmbeddings);
+    return {
+      ...stored,
+      isEncoderDecoder: false,
+      ropeTheta: base ?? stored.ropeTheta,
+      ropeScaling: scaling,
+      numKeyValueHeads: stored.numKeyValueHeads ?? stored.numAttentionHeads,
+      headDim: stored.headDim ?? stored.hiddenSize / stored.numAttentionHeads,
+    };
+  },
+  check: requireRotaryHeads,
+  storedOverrides(overrides, base) {
+    if (overrides.ropeScaling === undefined || isDeepStrictEqual(overrides.ropeScaling, base.ropeScaling))
+      return overrides;
+    throw new Blip2Error('INVALID_ARGUMENT', 'ropeScaling can only be set in json', {
+      argument: 'ropeScaling',
+      fix: 'Pass json: { rope_scaling: { rope_type, factor, … } }',
     });
-  }
-  return fromJson(write(base.json, overrides), MODEL_TYPE);
-}
+  },
+  // Files that keep the rotary base among `rope_parameters` have it written there.
+  place: (written, json, { ropeTheta }) => withRotaryBase(written, json, ropeTheta),
+});
 
-export const LlamaConfig: {
-  /**
-   * Reads a Llama configuration, or the `text_config` of a whole model's configuration. Fails with `INVALID_CONFIG`, or
-   * `UNSUPPORTED_ARCHITECTURE`, also for
-   * scalings of the rotary positions other than `linear` and `llama3`.
-   */
-  readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
-  readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
-  readonly create: typeof create;
-} = { fromJson, toJson, create };
+export const llamaFamily: TextFamily<LlamaConfig> = {
+  format: LlamaConfig,
+  sizes: ({ numHiddenLayers: layers, maxPositionEmbeddings: maxPositions, tieWordEmbeddings: hasTiedHead }) => ({
+    layers,
+    maxPositions,
+    hasTiedHead,
+  }),
+  licences: [
+    {
+      // Card of Salesforce/instructblip-vicuna-7b; lm-sys/FastChat.
+      repositories: /vicuna/i,
+      note: 'The Vicuna language model inside comes under the terms of LLaMA, and the model is intended for research only',
+    },
+  ],
+};

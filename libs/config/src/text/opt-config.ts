@@ -1,16 +1,11 @@
 import type { Activation } from '../schema/activation.ts';
 import { requireWholeHeads } from '../schema/config-rules.ts';
-import {
-  type FieldTable,
-  readFields,
-  requireKnownFields,
-  type ToJsonOptions,
-  writeFields,
-} from '../schema/field-table.ts';
+import { type ConfigFormat, defineConfig } from '../schema/define-config.ts';
+import type { FieldTable } from '../schema/field-table.ts';
 import { activation, count, deviation, flag, optional, probability, tokenId, tokenIds } from '../schema/field-types.ts';
-import { frozenObject, type JsonObject } from '../schema/json-values.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from '../schema/limits.ts';
-import { partOf, requireModelType } from '../schema/sub-config.ts';
+import type { TextConfigMembers } from './text-config-members.ts';
+import type { TextFamily } from './text-family.ts';
 
 interface OptFields {
   readonly vocabSize: number;
@@ -42,11 +37,9 @@ interface OptFields {
 }
 
 /** The OPT language model (`OPTConfig` of the reference): decoder-only. */
-export interface OptConfig extends OptFields {
+export interface OptConfig extends OptFields, TextConfigMembers {
   readonly modelType: 'opt';
   readonly isEncoderDecoder: false;
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
-  readonly json: JsonObject;
 }
 
 type StoredFields = Omit<OptFields, 'wordEmbedProjDim'> & { readonly wordEmbedProjDim: number | undefined };
@@ -78,49 +71,33 @@ const fields: FieldTable<StoredFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const MODEL_TYPE = 'opt';
-
-function read(json: JsonObject, where: string): OptFields {
-  const values = readFields(fields, json, where);
-  requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
-  return { ...values, wordEmbedProjDim: values.wordEmbedProjDim ?? values.hiddenSize };
-}
-
-function fromJson(json: unknown, where = 'config.json'): OptConfig {
-  const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, [MODEL_TYPE], own.where);
-  return Object.freeze({
-    modelType: MODEL_TYPE,
+export const OptConfig: ConfigFormat<OptConfig> = defineConfig<OptConfig, StoredFields>({
+  modelType: 'opt',
+  key: 'text_config',
+  fields,
+  derived: ['isEncoderDecoder'],
+  derive: (stored) => ({
+    ...stored,
     isEncoderDecoder: false,
-    ...read(own.json, own.where),
-    json: own.json,
-  });
-}
+    wordEmbedProjDim: stored.wordEmbedProjDim ?? stored.hiddenSize,
+  }),
+  check: ({ hiddenSize, numAttentionHeads }, where) => requireWholeHeads(hiddenSize, numAttentionHeads, where),
+});
 
-function toJson(config: OptConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return {
-    ...(options?.full && { model_type: MODEL_TYPE }),
-    ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
-  };
-}
-
-function create(overrides: Partial<OptConfig> = {}): OptConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], MODEL_TYPE);
-  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(
-    writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
-    MODEL_TYPE,
-  );
-}
-
-export const OptConfig: {
-  /**
-   * Reads an OPT configuration, or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or
-   * `UNSUPPORTED_ARCHITECTURE`.
-   */
-  readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
-  readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
-  readonly create: typeof create;
-} = { fromJson, toJson, create };
+export const optFamily: TextFamily<OptConfig> = {
+  format: OptConfig,
+  sizes: ({ numHiddenLayers: layers, maxPositionEmbeddings: maxPositions, tieWordEmbeddings: hasTiedHead }) => ({
+    layers,
+    maxPositions,
+    hasTiedHead,
+  }),
+  licences: [
+    {
+      // MODEL_LICENSE.md of metaseq, sections 1a and 2a.
+      repositories: /\bopt-?\d/i,
+      note:
+        "The OPT language model inside is for non-commercial research only (Meta's OPT licence); " +
+        'Salesforce/blip2-flan-t5-xl has no such limit',
+    },
+  ],
+};

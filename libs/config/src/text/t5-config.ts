@@ -1,13 +1,8 @@
 import { Blip2Error } from '@blip2/interfaces';
 
 import { type Activation, activations } from '../schema/activation.ts';
-import {
-  type FieldTable,
-  readFields,
-  requireKnownFields,
-  type ToJsonOptions,
-  writeFields,
-} from '../schema/field-table.ts';
+import { type ConfigFormat, type ConfigSource, defineConfig } from '../schema/define-config.ts';
+import type { FieldTable } from '../schema/field-table.ts';
 import {
   activation,
   count,
@@ -20,9 +15,10 @@ import {
   tokenId,
   tokenIds,
 } from '../schema/field-types.ts';
-import { frozenObject, type JsonObject, ownValue, show } from '../schema/json-values.ts';
+import { ownValue, show } from '../schema/json-values.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from '../schema/limits.ts';
-import { partOf, requireModelType } from '../schema/sub-config.ts';
+import type { TextConfigMembers } from './text-config-members.ts';
+import type { TextFamily } from './text-family.ts';
 
 interface T5Fields {
   readonly vocabSize: number;
@@ -57,11 +53,9 @@ interface T5Fields {
 }
 
 /** The T5 language model (`T5Config` of the reference): encoder and decoder. */
-export interface T5Config extends T5Fields {
+export interface T5Config extends T5Fields, TextConfigMembers {
   readonly modelType: 't5';
   readonly isEncoderDecoder: true;
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
-  readonly json: JsonObject;
 }
 
 type Derived = 'numDecoderLayers' | 'denseActFn' | 'isGatedAct' | 'scaleDecoderOutputs';
@@ -96,8 +90,6 @@ const fields: FieldTable<StoredFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const MODEL_TYPE = 't5';
-
 /**
  * `relu` → plain relu; `gated-silu` → gated silu; `gated-gelu` → gated gelu_new, for backward compatibility of the
  * reference.
@@ -115,8 +107,14 @@ function parseFeedForward(proj: string, where: string): { denseActFn: Activation
   return { denseActFn: activations.find((known) => known === name), isGatedAct: first === 'gated' };
 }
 
-function read(json: JsonObject, where: string): T5Fields {
-  const values = readFields(fields, json, where);
+function deriveT5(values: StoredFields, { json, where }: ConfigSource): Omit<T5Config, 'modelType' | 'json'> {
+  if (ownValue(json, 'is_encoder_decoder') === false) {
+    throw new Blip2Error('INVALID_CONFIG', 'A T5 without its encoder is not supported', {
+      expected: 'true',
+      got: 'false',
+      where: `${where}.is_encoder_decoder`,
+    });
+  }
   const feedForward = parseFeedForward(values.feedForwardProj, `${where}.feed_forward_proj`);
   const denseActFn = values.denseActFn ?? feedForward.denseActFn;
   if (denseActFn === undefined) {
@@ -126,20 +124,24 @@ function read(json: JsonObject, where: string): T5Fields {
       where: `${where}.feed_forward_proj`,
     });
   }
-  requireBuckets(values, where);
   return {
     ...values,
+    isEncoderDecoder: true,
+    hiddenSize: values.dModel,
     numDecoderLayers: values.numDecoderLayers ?? values.numLayers,
     denseActFn,
     isGatedAct: values.isGatedAct ?? feedForward.isGatedAct,
-    // T5 v1.1 and Flan-T5 say `tie_word_embeddings: false`, and that is how the reference knows that they do not scale.
+    // HF scales unless `tie_word_embeddings` is false, as it is for T5 v1.1 and Flan-T5.
     scaleDecoderOutputs: values.scaleDecoderOutputs ?? ownValue(json, 'tie_word_embeddings') !== false,
   };
 }
 
 /** Half of the decoder's buckets hold exact distances, the others grow logarithmically up to the largest one. */
 function requireBuckets(
-  { relativeAttentionNumBuckets: buckets, relativeAttentionMaxDistance: distance }: StoredFields,
+  {
+    relativeAttentionNumBuckets: buckets,
+    relativeAttentionMaxDistance: distance,
+  }: Pick<StoredFields, 'relativeAttentionNumBuckets' | 'relativeAttentionMaxDistance'>,
   where: string,
 ): void {
   const exact = Math.floor(buckets / 2);
@@ -151,43 +153,22 @@ function requireBuckets(
   });
 }
 
-function fromJson(json: unknown, where = 'config.json'): T5Config {
-  const own = partOf(frozenObject(json, where), 'text_config', where);
-  requireModelType(own.json, [MODEL_TYPE], own.where);
-  if (ownValue(own.json, 'is_encoder_decoder') === false) {
-    throw new Blip2Error('INVALID_CONFIG', 'A T5 without its encoder is not supported', {
-      expected: 'true',
-      got: 'false',
-      where: `${own.where}.is_encoder_decoder`,
-    });
-  }
-  return Object.freeze({ modelType: MODEL_TYPE, isEncoderDecoder: true, ...read(own.json, own.where), json: own.json });
-}
+export const T5Config: ConfigFormat<T5Config> = defineConfig<T5Config, StoredFields>({
+  modelType: 't5',
+  key: 'text_config',
+  fields,
+  derived: ['isEncoderDecoder', 'hiddenSize'],
+  derive: deriveT5,
+  check: requireBuckets,
+  storedOverrides: ({ hiddenSize, ...overrides }) =>
+    hiddenSize === undefined ? overrides : { dModel: hiddenSize, ...overrides },
+});
 
-function toJson(config: T5Config, options?: ToJsonOptions): Record<string, unknown> {
-  return {
-    ...(options?.full && { model_type: MODEL_TYPE }),
-    ...writeFields<StoredFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
-  };
-}
-
-function create(overrides: Partial<T5Config> = {}): T5Config {
-  requireKnownFields(fields, overrides, ['modelType', 'isEncoderDecoder', 'json'], MODEL_TYPE);
-  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(
-    writeFields<StoredFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
-    MODEL_TYPE,
-  );
-}
-
-export const T5Config: {
-  /**
-   * Reads a T5 configuration, or the `text_config` of a whole BLIP-2 configuration. Fails with `INVALID_CONFIG` or
-   * `UNSUPPORTED_ARCHITECTURE`.
-   */
-  readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
-  readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
-  readonly create: typeof create;
-} = { fromJson, toJson, create };
+export const t5Family: TextFamily<T5Config> = {
+  format: T5Config,
+  // A tied head is one of several copies of the table, none of which is left out.
+  sizes: ({ numLayers: layers }) => ({ layers, hasTiedHead: false }),
+  // HF `_get_decoder_start_token_id`.
+  decoderStartTokenId: ({ decoderStartTokenId, bosTokenId }) => decoderStartTokenId ?? bosTokenId,
+  licences: [{ repositories: /flan-?t5/i, note: 'The Flan-T5 language model inside is Apache-2.0' }],
+};

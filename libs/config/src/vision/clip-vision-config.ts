@@ -1,18 +1,10 @@
-import { Blip2Error } from '@blip2/interfaces';
-
 import type { Activation } from '../schema/activation.ts';
-import { requireWholeHeads } from '../schema/config-rules.ts';
-import {
-  type FieldTable,
-  readFields,
-  requireKnownFields,
-  type ToJsonOptions,
-  writeFields,
-} from '../schema/field-table.ts';
+import { requirePatches } from '../schema/config-rules.ts';
+import { type ConfigFormat, defineConfig } from '../schema/define-config.ts';
+import type { FieldTable } from '../schema/field-table.ts';
 import { activation, count, deviation, epsilon, flag, probability } from '../schema/field-types.ts';
-import { frozenObject, type JsonObject } from '../schema/json-values.ts';
 import { MAX_CHANNELS, MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from '../schema/limits.ts';
-import { partOf, requireModelType } from '../schema/sub-config.ts';
+import type { VisionConfigFamily, VisionConfigMembers } from './vision-family.ts';
 
 interface ClipVisionFields {
   readonly hiddenSize: number;
@@ -36,10 +28,8 @@ interface ClipVisionFields {
 }
 
 /** The vision encoder of CLIP (`CLIPVisionConfig` of the reference): a ViT-B/32 by default. */
-export interface ClipVisionConfig extends ClipVisionFields {
+export interface ClipVisionConfig extends ClipVisionFields, VisionConfigMembers {
   readonly modelType: 'clip_vision_model';
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
-  readonly json: JsonObject;
 }
 
 /** Names on disk, defaults and bounds. Source: `models/clip/configuration_clip.py`, transformers 5.18. */
@@ -61,53 +51,19 @@ const fields: FieldTable<ClipVisionFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const MODEL_TYPE = 'clip_vision_model';
-/** `model_type` of a whole CLIP model, text encoder included. */
-const WHOLE_MODEL_TYPES: readonly string[] = ['clip'];
+/** `model_type` of a full CLIP model, text encoder included. */
+const FULL_MODEL_TYPES: readonly string[] = ['clip'];
 
-function read(json: JsonObject, where: string): ClipVisionFields {
-  const values = readFields(fields, json, where);
-  requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
-  if (values.imageSize < values.patchSize) {
-    throw new Blip2Error('INVALID_CONFIG', 'An image is smaller than one patch', {
-      expected: 'image_size of at least patch_size',
-      got: `${values.imageSize} < ${values.patchSize}`,
-      where,
-    });
-  }
-  return values;
-}
+export const ClipVisionConfig: ConfigFormat<ClipVisionConfig> = defineConfig<ClipVisionConfig, ClipVisionFields>({
+  modelType: 'clip_vision_model',
+  key: 'vision_config',
+  fullModelTypes: FULL_MODEL_TYPES,
+  fields,
+  derive: (stored) => stored,
+  check: requirePatches,
+});
 
-function fromJson(json: unknown, where = 'config.json'): ClipVisionConfig {
-  const own = partOf(frozenObject(json, where), 'vision_config', where, WHOLE_MODEL_TYPES);
-  requireModelType(own.json, [MODEL_TYPE], own.where);
-  return Object.freeze({ modelType: MODEL_TYPE, ...read(own.json, own.where), json: own.json });
-}
-
-function toJson(config: ClipVisionConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return {
-    ...(options?.full && { model_type: MODEL_TYPE }),
-    ...writeFields<ClipVisionFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
-  };
-}
-
-function create(overrides: Partial<ClipVisionConfig> = {}): ClipVisionConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
-  const base = fromJson({ model_type: MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(
-    writeFields<ClipVisionFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
-    MODEL_TYPE,
-  );
-}
-
-export const ClipVisionConfig: {
-  /**
-   * Reads the configuration of a CLIP vision encoder, or the `vision_config` of a whole CLIP configuration. Fails with
-   * `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
-   */
-  readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
-  readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
-  readonly create: typeof create;
-} = { fromJson, toJson, create };
+export const clipVisionFamily: VisionConfigFamily<ClipVisionConfig> = {
+  format: ClipVisionConfig,
+  fullModelTypes: FULL_MODEL_TYPES,
+};

@@ -15,10 +15,13 @@ import type {
   WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
+import { sessionKey } from '@blip2/part';
 import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
 
+import { DECODING } from '../decoder-outputs.ts';
 import { causalBias } from '../decoding/causal-bias.ts';
 import { type CausalStep, type CausalStepOutput, startCausalDecoding } from '../decoding/causal-decoding.ts';
+import { decodingName, storeForRows, type StoresByRows } from '../decoding/decode-stores.ts';
 import { expectPrompt } from '../decoding/expect-prompt.ts';
 import type { CacheSize } from '../decoding/key-value-cache.ts';
 import {
@@ -31,8 +34,8 @@ import {
   withNewRows,
 } from '../decoding/past-key-values.ts';
 import { expectTokens, indexTensor, maskRows, promptEmbeddings, type PromptInputs, range } from '../language-inputs.ts';
-import { storeForRows, type StoresByRows } from '../language-weights.ts';
-import type { CausalRequest, CausalSignature, CausalSizes, EmbeddingSignature } from './causal-signature.ts';
+import type { EmbeddingSignature } from '../token-embedding-graph.ts';
+import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
 import { causalLoss } from './cross-entropy.ts';
 
 /**
@@ -82,6 +85,9 @@ export interface CausalLanguageModel extends LanguageModel {
   forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
 }
 
+/** Inputs of a graph that encode positions. */
+export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
+
 /**
  * What a decoder-only architecture supplies: its graphs, and how it tells them where positions stand. Everything else
  * is the same for all.
@@ -97,11 +103,7 @@ export interface CausalArchitecture {
   readonly stores: StoresByRows;
   buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
   /** The graph's inputs for the last `count` positions of each row of a mask over all positions so far. */
-  positionInputs(
-    mask: AttentionMask,
-    count: number,
-    use: 'decoding' | 'forward',
-  ): Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
+  positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
 }
 
 export function createCausalLanguageModel(
@@ -109,11 +111,9 @@ export function createCausalLanguageModel(
   sessions: LazySessions,
 ): Omit<CausalLanguageModel, typeof Symbol.asyncDispose> {
   const { sizes, maxPositions, specialTokens } = architecture;
-  const embedding = (): Promise<Session<EmbeddingSignature>> =>
-    sessions.get('embedding', () => architecture.buildEmbedding());
   const embed = async (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => {
     expectTokens(ids, sizes.vocabSize);
-    const session = await embedding();
+    const session = await openEmbedding(architecture, sessions);
     return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
   };
   const stepper = {
@@ -131,30 +131,35 @@ export function createCausalLanguageModel(
     embed,
     start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> =>
       startCausalDecoding(stepper, inputsEmbeds, attentionMask),
-    async prepare() {
-      const { many, few } = architecture.stores;
-      await embedding();
-      for (const store of new Set([many, few])) await decoder(architecture, sessions, store);
-    },
+    prepare: () => prepareCausalLanguageModel(architecture, sessions),
     forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
   };
+}
+
+/** Creates the sessions of decoding before their first use. */
+export async function prepareCausalLanguageModel(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+): Promise<void> {
+  const { prefill, decode } = architecture.stores;
+  await openEmbedding(architecture, sessions);
+  for (const store of new Set([prefill, decode])) await openDecoder(architecture, sessions, store);
+}
+
+function openEmbedding(architecture: CausalArchitecture, sessions: LazySessions): Promise<Session<EmbeddingSignature>> {
+  return sessions.get('embedding', () => architecture.buildEmbedding());
 }
 
 function cacheSizeOf({ layers, keyValueHeads: heads, headSize }: CausalSizes): CacheSize {
   return { layers, heads, headSize };
 }
 
-/** What decoding asks of its graph. */
-export const DECODING: CausalRequest = { cache: true, lastHiddenState: false, hiddenStates: false, attentions: false };
-
-function decoder(
+function openDecoder(
   architecture: CausalArchitecture,
   sessions: LazySessions,
   store: WeightStore,
 ): Promise<Session<CausalSignature>> {
-  return sessions.get(store === architecture.stores.many ? 'decoding' : 'decoding of few rows', () =>
-    architecture.buildDecoder(DECODING, store),
-  );
+  return sessions.get(decodingName(architecture.stores, store), () => architecture.buildDecoder(DECODING, store));
 }
 
 async function decodeStep(
@@ -167,7 +172,7 @@ async function decodeStep(
     sizes: { layers },
   } = architecture;
   const [batch, sequence] = step.inputsEmbeds.dims;
-  const session = await decoder(architecture, sessions, storeForRows(stores, batch * sequence));
+  const session = await openDecoder(architecture, sessions, storeForRows(stores, batch * sequence));
   const past = range(layers).flatMap(
     (layer) =>
       [
@@ -218,7 +223,9 @@ async function forward(
     hiddenStates,
     attentions,
   };
-  const session = await sessions.get(JSON.stringify(request), () => architecture.buildDecoder(request, stores.many));
+  const session = await sessions.get(sessionKey('decoder', { ...request }), () =>
+    architecture.buildDecoder(request, stores.prefill),
+  );
   const outputs = await session.run({
     inputs_embeds: inputsEmbeds,
     ...architecture.positionInputs(attentionMask, sequence, 'forward'),

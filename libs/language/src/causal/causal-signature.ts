@@ -1,26 +1,17 @@
 import { f32, i64, type TensorSpec } from '@blip2/interfaces';
 import { layeredSpecs } from '@blip2/onnx';
 
-export interface EmbeddingSignature {
-  readonly inputs: { readonly input_ids: TensorSpec<'int64', readonly ['batch', 'sequence']> };
-  readonly outputs: { readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]> };
-}
+import type { DecoderRequest } from '../decoder-outputs.ts';
 
-/** What a causal decoder's graph is given beside embeddings, and asked for beside scores. */
-export interface CausalRequest {
-  /** Read keys and values of earlier positions, and give those of the new ones. */
-  readonly cache: boolean;
-  readonly lastHiddenState: boolean;
-  readonly hiddenStates: boolean;
-  readonly attentions: boolean;
-}
+/** What a causal decoder's graph has as inputs in addition to embeddings, and as outputs in addition to logits. */
+export type CausalRequest = DecoderRequest;
 
-/** The graph of a causal decoder; each architecture adds inputs that say where the positions stand. */
+/** The graph of a causal decoder. Each architecture adds the inputs of its position encoding. */
 export interface CausalSignature {
   readonly inputs: {
     readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]>;
     readonly attention_bias: TensorSpec<'float32', readonly ['batch', 1, 'sequence', string]>;
-    /** Which of the positions are scored: the head costs as much as many layers. */
+    /** Positions to compute logits for: the head costs as much as many layers. */
     readonly logit_positions: TensorSpec<'int64', readonly ['scored']>;
   } & Readonly<Record<string, TensorSpec<'float32' | 'int64'>>>;
   readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<
@@ -31,13 +22,12 @@ export interface CausalSignature {
 /** Sizes of a causal decoder. */
 export interface CausalSizes {
   readonly layers: number;
-  /** Of queries. */
+  /** Number of query heads. */
   readonly heads: number;
-  /** Of keys and values. */
   readonly keyValueHeads: number;
   readonly headSize: number;
   readonly hiddenSize: number;
-  /** Width of embeddings and of the final states. */
+  /** Width of the embeddings and of the final hidden states. */
   readonly embeddingSize: number;
   readonly vocabSize: number;
 }
@@ -48,8 +38,8 @@ export function causalSignature(
 ): CausalSignature {
   const total = cache ? 'past+sequence' : 'sequence';
   const past = f32('batch', keyValueHeads, 'past', headSize);
-  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention
-  // itself.
+  // New rows only: the runtime copies every output, and copying the entire cache for each token would cost more than
+  // attention itself.
   const fresh = f32('batch', 'sequence', keyValueHeads * headSize);
   return {
     inputs: {

@@ -1,66 +1,56 @@
 /**
  * OPT: a decoder-only transformer with learned positions (arXiv 2205.01068).
- * Reference class `OPTForCausalLM`; checkpoint path `model.decoder`, under `language_model` in a BLIP-2 repository.
+ * HF class `OPTForCausalLM`; checkpoint path `model.decoder`, below `language_model` in a BLIP-2 checkpoint.
  */
 import type { OptConfig } from '@blip2/config';
-import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import {
   activation,
   add,
   attention,
-  type AttentionInputs,
   buildGraph,
   embedding,
-  gather,
   type Graph,
-  layeredValues,
   layerNorm,
   linear,
   type RecordedWeight,
-  recordWeights,
   type Value,
   type WeightFinder,
   type Weights,
   type WrittenModel,
 } from '@blip2/onnx';
 
+import { causalDecoder, type CausalLayerContext, causalTensors } from '../causal/causal-decoder.ts';
 import {
   type CausalRequest,
   type CausalSignature,
   causalSignature,
   type CausalSizes,
-  type EmbeddingSignature,
 } from '../causal/causal-signature.ts';
-import { headTable, wordTable } from '../tied-embedding.ts';
+import type { DecoderLayerOutput } from '../decoder-outputs.ts';
+import { languageModelHead, tokenEmbedding } from '../tied-embedding.ts';
+import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
 
 type F32 = Value<'float32'>;
-const WORD_TABLE = 'model.decoder.embed_tokens';
-/** Row 0 of the reference's table is unused, row 1 is that of padding; position 0 is row 2. */
+/** Path of the token embedding. */
+export const TOKEN_EMBEDDING = 'model.decoder.embed_tokens';
+/** In HF, row 0 of the position embedding is unused and row 1 is that of padding; position 0 is row 2. */
 export const POSITION_OFFSET = 2;
-/** PyTorch's default, which `OPTDecoderLayer` leaves as it is. */
+/** PyTorch's default, which HF `OPTDecoderLayer` uses. */
 const LAYER_NORM_EPSILON = 1e-5;
 
-/** Word embeddings alone: they are looked up before image features take their places among them. */
 export function buildOptEmbedding(
-  { vocabSize, wordEmbedProjDim, tieWordEmbeddings }: OptConfig,
+  { vocabSize, wordEmbedProjDim: embeddingSize, tieWordEmbeddings }: OptConfig,
   weights: WeightStore | WeightFinder,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
-  const signature = {
-    inputs: { input_ids: i64('batch', 'sequence') },
-    outputs: { inputs_embeds: f32('batch', 'sequence', wordEmbedProjDim) },
-  };
-  return buildGraph({ name: 'opt_embedding', signature, weights, prefix }, (g, { input_ids }, root) => ({
-    inputs_embeds: embedding(g, input_ids, wordTable(root, WORD_TABLE, tieWordEmbeddings), {
-      numEmbeddings: vocabSize,
-      embeddingSize: wordEmbedProjDim,
-    }),
-  }));
+  const table = (root: Weights): Weights => tokenEmbedding(root, TOKEN_EMBEDDING, tieWordEmbeddings);
+  return buildTokenEmbedding({ name: 'opt_embedding', vocabSize, embeddingSize, table }, weights, prefix);
 }
 
 export interface OptSignature extends CausalSignature {
   readonly inputs: CausalSignature['inputs'] & {
-    /** Rows of the position table. */
+    /** Rows of the position embedding. */
     readonly position_ids: TensorSpec<'int64', readonly ['batch', 'sequence']>;
   };
 }
@@ -90,49 +80,24 @@ export function buildOptDecoder(
     { name: 'opt_decoder', signature: optSignature(config, request), weights, prefix },
     (g, inputs, root) => {
       const decoder = root.at('model.decoder');
-      const layers: LayerOutput[] = [];
-      let x = optEmbeddings(g, inputs.inputs_embeds, inputs.position_ids, decoder, config);
-      const states = [x];
-      for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-        const pastKey = inputs[`past_key.${layer}`] as F32 | undefined;
-        const pastValue = inputs[`past_value.${layer}`] as F32 | undefined;
-        const output = decoderLayer(g, x, decoder.at(`layers.${layer}`), config, {
-          probabilities: request.attentions,
-          bias: inputs.attention_bias,
-          ...(pastKey && pastValue && { past: { key: pastKey, value: pastValue } }),
-        });
-        layers.push(output);
-        x = output.states;
-        states.push(x);
-      }
-      const last = finalStates(g, x, decoder, config);
-      const all = (pick: (layer: LayerOutput) => F32 | undefined): F32[] =>
-        layers.flatMap((layer) => pick(layer) ?? []);
-      return {
-        logits: languageModelHead(g, gather(g, last, inputs.logit_positions, 1), root, config),
-        ...(request.cache && {
-          ...layeredValues(
-            'new_key',
-            all(({ key }) => key),
-          ),
-          ...layeredValues(
-            'new_value',
-            all(({ value }) => value),
-          ),
-        }),
-        ...(request.lastHiddenState && { last_hidden_state: last }),
-        ...(request.hiddenStates && layeredValues('hidden_states', [...states.slice(0, -1), last])),
-        ...(request.attentions &&
-          layeredValues(
-            'attentions',
-            all(({ probabilities }) => probabilities),
-          )),
-      };
+      return causalDecoder(g, inputs, request, {
+        layers: config.numHiddenLayers,
+        embeddings: (x) => optEmbeddings(g, x, inputs.position_ids, decoder, config),
+        layer: (x, layer, context) => decoderLayer(g, x, decoder.at(`layers.${layer}`), config, context),
+        finalStates: (x) => finalStates(g, x, decoder, config),
+        head: (x) =>
+          languageModelHead(g, x, root, {
+            inFeatures: config.wordEmbedProjDim,
+            vocabSize: config.vocabSize,
+            embedding: TOKEN_EMBEDDING,
+            tied: config.tieWordEmbeddings,
+          }),
+      });
     },
   );
 }
 
-/** Positions are added in the hidden width, after `project_in` where words are narrower (opt-350m). */
+/** Adds position embeddings, after `project_in` if token embeddings are narrower than the hidden size (opt-350m). */
 function optEmbeddings(
   g: Graph,
   inputsEmbeds: F32,
@@ -155,25 +120,14 @@ function optEmbeddings(
   return add(g, words, positions);
 }
 
-interface LayerOutput {
-  readonly states: F32;
-  readonly key: F32;
-  readonly value: F32;
-  readonly probabilities: F32 | undefined;
-}
-
-interface LayerContext extends Pick<AttentionInputs, 'bias' | 'past'> {
-  readonly probabilities: boolean;
-}
-
-/** `x += out(attention(norm(x))); x += fc2(act(fc1(norm(x))))`, or with the norms after the sums (opt-350m). */
+/** `x += out(attention(norm(x))); x += fc2(act(fc1(norm(x))))`, or with the norms after the residual sums (opt-350m). */
 function decoderLayer(
   g: Graph,
   x: F32,
   weights: Weights,
   config: OptConfig,
-  { bias, past, probabilities }: LayerContext,
-): LayerOutput {
+  { attentions, ...inputs }: CausalLayerContext,
+): DecoderLayerOutput {
   const { hiddenSize, ffnDim, numAttentionHeads: numHeads, doLayerNormBefore, enableBias, activationFunction } = config;
   const norm = (value: F32, name: string): F32 =>
     layerNorm(g, value, weights.at(name), { epsilon: LAYER_NORM_EPSILON, affine: config.layerNormElementwiseAffine });
@@ -187,18 +141,14 @@ function decoderLayer(
     const query = project(normed, 'self_attn.q_proj', hiddenSize, hiddenSize);
     const key = project(normed, 'self_attn.k_proj', hiddenSize, hiddenSize);
     const value = project(normed, 'self_attn.v_proj', hiddenSize, hiddenSize);
-    const attended = attention(
-      g,
-      { query, key, value, ...(bias && { bias }), ...(past && { past }) },
-      { numHeads, probabilities },
-    );
+    const attended = attention(g, { query, key, value, ...inputs }, { numHeads, probabilities: attentions });
     const y = after(
       add(g, x, project(attended.context, 'self_attn.out_proj', hiddenSize, hiddenSize)),
       'self_attn_layer_norm',
     );
     const wide = activation(g, project(before(y, 'final_layer_norm'), 'fc1', hiddenSize, ffnDim), activationFunction);
-    const states = after(add(g, y, project(wide, 'fc2', ffnDim, hiddenSize)), 'final_layer_norm');
-    return { states, key, value, probabilities: attended.probabilities };
+    const hiddenStates = after(add(g, y, project(wide, 'fc2', ffnDim, hiddenSize)), 'final_layer_norm');
+    return { hiddenStates, key, value, attentions: attended.probabilities };
   });
 }
 
@@ -227,25 +177,7 @@ function finalStates(
       });
 }
 
-/** Scores over the vocabulary. A tied head may be left out of the file. */
-function languageModelHead(
-  g: Graph,
-  x: F32,
-  root: Weights,
-  { wordEmbedProjDim, vocabSize, tieWordEmbeddings }: OptConfig,
-): F32 {
-  return linear(g, x, headTable(root, WORD_TABLE, tieWordEmbeddings), {
-    inFeatures: wordEmbedProjDim,
-    outFeatures: vocabSize,
-    bias: false,
-  });
-}
-
-/** Every tensor of OPT's checkpoint, by name and shape; a head that is tied to the embedding is none. */
+/** Every tensor of OPT's checkpoint, by name and shape; a head that is tied to the embedding is not one. */
 export function optTensors(config: OptConfig, prefix: string): RecordedWeight[] {
-  const request = { cache: false, lastHiddenState: false, hiddenStates: false, attentions: false };
-  return recordWeights((weights) => {
-    buildOptEmbedding(config, weights, prefix);
-    buildOptDecoder(config, weights, prefix, request);
-  });
+  return causalTensors(config, prefix, buildOptEmbedding, buildOptDecoder);
 }

@@ -1,5 +1,5 @@
 /**
- * T5's decoder with its head. Reference class `T5ForConditionalGeneration`; checkpoint paths `decoder` and `lm_head`.
+ * T5's decoder with its head. HF class `T5ForConditionalGeneration`; checkpoint paths `decoder` and `lm_head`.
  */
 import type { T5Config } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
@@ -19,25 +19,21 @@ import {
   type WrittenModel,
 } from '@blip2/onnx';
 
-import type { T5StackRequest } from './t5-encoder-graph.ts';
-import { feedForward, innerSize, positionBias, t5Attention, t5Norm, t5Project, wordEmbeddings } from './t5-layers.ts';
+import { type DecoderLayerOutput, decoderOutputs, type DecoderRequest } from '../decoder-outputs.ts';
+import { feedForward, innerSize, positionBias, t5Attention, t5Norm, t5Project, t5TokenEmbedding } from './t5-layers.ts';
 
 type F32 = Value<'float32'>;
 
-export interface T5DecoderRequest extends T5StackRequest {
-  /** Read keys and values of earlier positions, and give those of the new ones. */
-  readonly cache: boolean;
-  readonly lastHiddenState: boolean;
-}
+export type T5DecoderRequest = DecoderRequest;
 
 export interface T5DecoderSignature {
   readonly inputs: {
     readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'sequence', number]>;
-    /** Rows of the table of relative positions. */
+    /** Rows of the relative position embedding. */
     readonly relative_buckets: TensorSpec<'int64', readonly ['sequence', string]>;
     readonly attention_bias: TensorSpec<'float32', readonly ['batch', 1, 'sequence', string]>;
     readonly cross_bias: TensorSpec<'float32', readonly ['batch', 1, 'sequence', 'source']>;
-    /** Which of the positions are scored: the head costs as much as many layers. */
+    /** Positions to compute logits for: the head costs as much as many layers. */
     readonly logit_positions: TensorSpec<'int64', readonly ['scored']>;
   } & Readonly<Record<string, TensorSpec<'float32' | 'int64'>>>;
   readonly outputs: { readonly logits: TensorSpec<'float32', readonly ['batch', 'scored', number]> } & Readonly<
@@ -54,8 +50,8 @@ export function t5DecoderSignature(
   const states = f32('batch', 'sequence', dModel);
   const past = f32('batch', heads, 'past', dKv);
   const cross = f32('batch', heads, 'source', dKv);
-  // New rows only: the runtime copies every output, and the whole cache per token would cost more than attention
-  // itself.
+  // New rows only: the runtime copies every output, and copying the entire cache for each token would cost more than
+  // attention itself.
   const fresh = f32('batch', 'sequence', innerSize(config));
   return {
     inputs: {
@@ -93,7 +89,6 @@ export function buildT5Decoder(
       const stack = root.at('decoder');
       const bias = positionBias(g, inputs.relative_buckets, inputs.attention_bias, stack, config);
       const blocks: BlockOutput[] = [];
-      const states: F32[] = [inputs.inputs_embeds];
       let x: F32 = inputs.inputs_embeds;
       for (let block = 0; block < config.numDecoderLayers; block++) {
         const output = decoderBlock(g, x, stack.at(`block.${block}`), config, {
@@ -104,36 +99,14 @@ export function buildT5Decoder(
           ...(request.cache && { past: keyAndValue(inputs, 'past', block) }),
         });
         blocks.push(output);
-        x = output.states;
-        states.push(x);
+        x = output.hiddenStates;
       }
       const last = t5Norm(g, x, stack.at('final_layer_norm'), config);
-      const all = (pick: (block: BlockOutput) => F32 | undefined): F32[] =>
-        blocks.flatMap((block) => pick(block) ?? []);
+      const crossAttentions = blocks.flatMap((block) => block.crossAttentions ?? []);
       return {
         logits: languageModelHead(g, gather(g, last, inputs.logit_positions, 1), root, config),
-        ...(request.cache && {
-          ...layeredValues(
-            'new_key',
-            all(({ key }) => key),
-          ),
-          ...layeredValues(
-            'new_value',
-            all(({ value }) => value),
-          ),
-        }),
-        ...(request.lastHiddenState && { last_hidden_state: last }),
-        ...(request.hiddenStates && layeredValues('hidden_states', [...states.slice(0, -1), last])),
-        ...(request.attentions && {
-          ...layeredValues(
-            'attentions',
-            all(({ probabilities }) => probabilities),
-          ),
-          ...layeredValues(
-            'cross_attentions',
-            all(({ crossProbabilities }) => crossProbabilities),
-          ),
-        }),
+        ...decoderOutputs(request, inputs.inputs_embeds, blocks, last),
+        ...(request.attentions && layeredValues('cross_attentions', crossAttentions)),
       };
     },
   );
@@ -141,7 +114,7 @@ export function buildT5Decoder(
 
 type KeyAndValue = Pick<AttentionInputs, 'key' | 'value'>;
 
-/** The inputs that the signature declares for one block; it names them at run time. */
+/** The inputs that the signature declares for one block, under names that are composed at run time. */
 function keyAndValue(inputs: Readonly<Record<string, Value>>, name: 'cross' | 'past', block: number): KeyAndValue {
   return { key: inputs[`${name}_key.${block}`] as F32, value: inputs[`${name}_value.${block}`] as F32 };
 }
@@ -154,12 +127,8 @@ interface BlockContext {
   readonly probabilities: boolean;
 }
 
-interface BlockOutput {
-  readonly states: F32;
-  readonly key: F32;
-  readonly value: F32;
-  readonly probabilities: F32 | undefined;
-  readonly crossProbabilities: F32 | undefined;
+interface BlockOutput extends DecoderLayerOutput {
+  readonly crossAttentions: F32 | undefined;
 }
 
 /** `x += attention(norm(x)); x += crossAttention(norm(x)); x += ff(norm(x))`. */
@@ -187,7 +156,7 @@ function decoderBlock(
     const query = t5Project(g, t5Norm(g, y, weights.at('layer.1.layer_norm'), config), 'q', encoder, config);
     const crossed = t5Attention(g, { query, ...cross, bias: crossBias }, encoder, config, probabilities);
     const z = add(g, y, crossed.context);
-    const states = add(
+    const hiddenStates = add(
       g,
       z,
       feedForward(
@@ -197,17 +166,14 @@ function decoderBlock(
         config,
       ),
     );
-    return { states, key, value, probabilities: attended.probabilities, crossProbabilities: crossed.probabilities };
+    return { hiddenStates, key, value, attentions: attended.probabilities, crossAttentions: crossed.probabilities };
   });
 }
 
-/**
- * Scores over the vocabulary: by the stored head, whatever the configuration says of tying, or where there is none by
- * the word embeddings.
- */
+/** Logits over the vocabulary: from the stored head, even if the configuration ties it, or from the token embedding. */
 function languageModelHead(g: Graph, x: F32, root: Weights, config: T5Config): F32 {
   const { dModel, vocabSize, scaleDecoderOutputs } = config;
-  const head = root.has('lm_head.weight') ? root.at('lm_head') : wordEmbeddings(root, config);
+  const head = root.has('lm_head.weight') ? root.at('lm_head') : t5TokenEmbedding(root, config);
   return linear(g, scaleDecoderOutputs ? scale(g, x, dModel ** -0.5) : x, head, {
     inFeatures: dModel,
     outFeatures: vocabSize,

@@ -1,13 +1,12 @@
 /**
- * T5's encoder. Reference class `T5Stack` of `T5ForConditionalGeneration`; checkpoint path `encoder`, under
- * `language_model` in a BLIP-2 repository.
+ * T5's encoder. HF class `T5Stack` of `T5ForConditionalGeneration`; checkpoint path `encoder`, below `language_model` in
+ * a BLIP-2 checkpoint.
  */
 import type { T5Config } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
 import {
   add,
   buildGraph,
-  embedding,
   type Graph,
   layeredSpecs,
   layeredValues,
@@ -18,34 +17,23 @@ import {
   type WrittenModel,
 } from '@blip2/onnx';
 
-import type { EmbeddingSignature } from '../causal/causal-signature.ts';
-import { feedForward, positionBias, t5Attention, t5Norm, t5Project, wordEmbeddings } from './t5-layers.ts';
+import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
+import { feedForward, positionBias, t5Attention, t5Norm, t5Project, t5TokenEmbedding } from './t5-layers.ts';
 
 type F32 = Value<'float32'>;
 
-/**
- * Word embeddings alone, of encoder and decoder alike: they are looked up before image features take their places among
- * them.
- */
+/** The token embedding of encoder and decoder. */
 export function buildT5Embedding(
   config: T5Config,
   weights: WeightStore | WeightFinder,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
-  const { vocabSize, dModel } = config;
-  const signature = {
-    inputs: { input_ids: i64('batch', 'sequence') },
-    outputs: { inputs_embeds: f32('batch', 'sequence', dModel) },
-  };
-  return buildGraph({ name: 't5_embedding', signature, weights, prefix }, (g, { input_ids }, root) => ({
-    inputs_embeds: embedding(g, input_ids, wordEmbeddings(root, config), {
-      numEmbeddings: vocabSize,
-      embeddingSize: dModel,
-    }),
-  }));
+  const { vocabSize, dModel: embeddingSize } = config;
+  const table = (root: Weights): Weights => t5TokenEmbedding(root, config);
+  return buildTokenEmbedding({ name: 't5_embedding', vocabSize, embeddingSize, table }, weights, prefix);
 }
 
-/** What an encoder or decoder graph is asked for beside its final states. */
+/** What an encoder or decoder graph has as outputs in addition to its final hidden states. */
 export interface T5StackRequest {
   readonly hiddenStates: boolean;
   readonly attentions: boolean;
@@ -54,7 +42,7 @@ export interface T5StackRequest {
 export interface T5EncoderSignature {
   readonly inputs: {
     readonly inputs_embeds: TensorSpec<'float32', readonly ['batch', 'source', number]>;
-    /** Rows of the table of relative positions. */
+    /** Rows of the relative position embedding. */
     readonly relative_buckets: TensorSpec<'int64', readonly ['source', 'source']>;
     readonly attention_bias: TensorSpec<'float32', readonly ['batch', 1, 1, 'source']>;
   };
@@ -153,8 +141,8 @@ export interface T5CrossSignature {
 }
 
 /**
- * Keys and values of every layer's cross-attention, laid out by heads: they depend on the encoder's states alone, so
- * they are computed once per prompt.
+ * Keys and values of every layer's cross-attention, split into heads. They depend on the encoder's hidden states only
+ * and are computed once per prompt.
  */
 export function buildT5Cross(
   config: T5Config,

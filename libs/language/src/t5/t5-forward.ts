@@ -1,13 +1,5 @@
 import { type T5Config, TextConfig } from '@blip2/config';
-import {
-  type Attentions,
-  Blip2Error,
-  type HiddenStates,
-  type Logits,
-  type Rows,
-  type Tensor,
-  type TokenIds,
-} from '@blip2/interfaces';
+import { Blip2Error, type Rows, type TokenIds } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
 import { crossEntropy, IGNORED_LABEL } from '../causal/cross-entropy.ts';
@@ -22,75 +14,15 @@ import {
   type Seq2SeqKeyValue,
   seq2SeqKeyValues,
 } from '../decoding/past-key-values.ts';
-import { maskRows, promptEmbeddings, type PromptInputs } from '../language-inputs.ts';
+import { maskRows, promptEmbeddings } from '../language-inputs.ts';
+import type { Seq2SeqLMInputs, Seq2SeqLMOptions, Seq2SeqLMOutput } from './seq2seq-language-model.ts';
 import type { T5StackRequest } from './t5-encoder-graph.ts';
-import type { T5Parts } from './t5-sessions.ts';
+import type { T5Sessions } from './t5-sessions.ts';
 
-/**
- * With `pastKeyValues`, `decoderInputIds` are the new positions alone, and neither ids nor embeddings of the encoder
- * are needed: if given, the encoder runs for its own outputs.
- */
-export interface Seq2SeqLMInputs extends PromptInputs {
-  /**
-   * Where the decoder begins, `[batch, target]`. Default: the labels behind the start token; without either, the
-   * encoder alone runs.
-   */
-  readonly decoderInputIds?: Rows;
-  /** Over past and new positions of the decoder; default: every position counts. */
-  readonly decoderAttentionMask?: Rows;
-  /** One id per decoder position, −100 for "does not count"; position `i` is judged by label `i`. */
-  readonly labels?: Rows;
-  /**
-   * What `useCache` gave for the decoder positions before these, one entry per layer. Not changed. `attentionMask` is
-   * still that of the encoder's positions.
-   */
-  readonly pastKeyValues?: readonly Seq2SeqKeyValue[];
-}
-
-export interface Seq2SeqLMOptions {
-  readonly outputHiddenStates?: boolean;
-  readonly outputAttentions?: boolean;
-  /**
-   * Give the decoder's `pastKeyValues` back for the positions to come. Default false, whatever the configuration says.
-   */
-  readonly useCache?: boolean;
-}
-
-/**
- * Hidden states are the embeddings, then each layer's result, the last one after the final norm; attentions are the
- * probabilities of each layer.
- */
-export interface Seq2SeqLMOutput {
-  /** `[batch, target, vocabulary]`; absent, as all of the decoder's, where it did not run. */
-  readonly logits?: Logits;
-  /** Mean cross-entropy of the labels, `[1]`. */
-  readonly loss?: Tensor<'float32', [1]>;
-  /** The decoder's, after its final norm, `[batch, target, hidden]`. */
-  readonly lastHiddenState?: HiddenStates;
-  readonly decoderHiddenStates?: readonly HiddenStates[];
-  /** `[batch, heads, target, past + target]`. */
-  readonly decoderAttentions?: readonly Attentions[];
-  /** `[batch, heads, target, source]`. */
-  readonly crossAttentions?: readonly Attentions[];
-  /**
-   * With `useCache`, layer by layer: `selfKey` and `selfValue` `[batch, heads, past + target, headSize]`, `crossKey`
-   * and `crossValue` `[batch, heads, source, headSize]`.
-   */
-  readonly pastKeyValues?: readonly Seq2SeqKeyValue[];
-  /**
-   * After the encoder's final norm, `[batch, source, hidden]`; absent, as all of the encoder's, where `pastKeyValues`
-   * stood for its input.
-   */
-  readonly encoderLastHiddenState?: HiddenStates;
-  readonly encoderHiddenStates?: readonly HiddenStates[];
-  /** `[batch, heads, source, source]`. */
-  readonly encoderAttentions?: readonly Attentions[];
-}
-
-/** Every output of the reference's `T5ForConditionalGeneration`. */
+/** Every output of HF `T5ForConditionalGeneration`. */
 export async function forwardT5(
   config: T5Config,
-  parts: T5Parts,
+  sessions: T5Sessions,
   inputs: Seq2SeqLMInputs,
   options: Seq2SeqLMOptions,
 ): Promise<Seq2SeqLMOutput> {
@@ -100,9 +32,9 @@ export async function forwardT5(
   };
   const labels = inputs.labels && asRows(inputs.labels);
   const ids = decoderIds(config, inputs, labels);
-  const { memory, outputs } = await readSource(config, parts, inputs, request);
+  const { memory, outputs } = await readSource(config, sessions, inputs, request);
   if (!ids) return outputs;
-  const decoderEmbeds = await parts.embed(ids);
+  const decoderEmbeds = await sessions.embed(ids);
   const [batch, target, width] = decoderEmbeds.dims;
   const past = inputs.pastKeyValues ? selfKeyValues(inputs.pastKeyValues) : emptyPast(batch, cacheSizeOf(config));
   const pastLength = pastPositions(past, batch, cacheSizeOf(config));
@@ -110,7 +42,7 @@ export async function forwardT5(
   expectPrompt(attentionMask, [batch, pastLength + target, width], Infinity);
   const useCache = options.useCache ?? false;
   const crossed = await memory();
-  const decoder = await parts.decode(
+  const decoder = await sessions.decode(
     { inputsEmbeds: decoderEmbeds, attentionMask, memory: crossed, past },
     { ...request, cache: useCache || inputs.pastKeyValues !== undefined },
   );
@@ -152,19 +84,20 @@ interface ReadSource {
 /** The encoder's states, or what a past remembers of them. */
 async function readSource(
   config: T5Config,
-  parts: T5Parts,
+  sessions: T5Sessions,
   inputs: Seq2SeqLMInputs,
   request: T5StackRequest,
 ): Promise<ReadSource> {
   const remembered = inputs.pastKeyValues && rememberedSource(config, inputs.pastKeyValues, inputs.attentionMask);
   if (remembered && !inputs.inputIds && !inputs.inputsEmbeds)
     return { memory: () => Promise.resolve(remembered), outputs: {} };
-  const inputsEmbeds = await promptEmbeddings(inputs, parts.embed);
+  const inputsEmbeds = await promptEmbeddings(inputs, sessions.embed);
   const attentionMask = remembered?.attentionMask ?? maskRows(inputs.attentionMask, inputsEmbeds);
   expectPrompt(attentionMask, inputsEmbeds.dims, Infinity);
-  const { lastHiddenState, hiddenStates, attentions } = await parts.encode(inputsEmbeds, attentionMask, request);
+  const { lastHiddenState, hiddenStates, attentions } = await sessions.encode(inputsEmbeds, attentionMask, request);
   return {
-    memory: () => (remembered ? Promise.resolve(remembered) : parts.remember(lastHiddenState, attentionMask)),
+    memory: () =>
+      remembered ? Promise.resolve(remembered) : sessions.crossKeysAndValues(lastHiddenState, attentionMask),
     outputs: {
       encoderLastHiddenState: lastHiddenState,
       ...(hiddenStates && { encoderHiddenStates: hiddenStates }),

@@ -1,5 +1,5 @@
 /**
- * What T5's encoder and decoder have in common (arXiv 1910.10683; gated feed-forward layers: arXiv 2002.05202). No
+ * Layers of T5's encoder and decoder (arXiv 1910.10683; gated feed-forward layers: arXiv 2002.05202). No
  * linear layer has a bias.
  */
 import type { T5Config } from '@blip2/config';
@@ -19,20 +19,20 @@ import {
   type Weights,
 } from '@blip2/onnx';
 
-import { wordTable } from '../tied-embedding.ts';
-import { WORD_TABLES } from './t5-token-embeddings.ts';
+import { tokenEmbedding } from '../tied-embedding.ts';
+import { TOKEN_EMBEDDINGS } from './t5-token-embeddings.ts';
 
 type F32 = Value<'float32'>;
 
-/** Width of all heads together, which need not be that of the model. */
+/** Width of all heads together, which may differ from that of the model. */
 export function innerSize({ numHeads, dKv }: T5Config): number {
   return numHeads * dKv;
 }
 
-/** The head of a scaled, tied model is the same table, and may be the only name that it is stored under. */
-export function wordEmbeddings(root: Weights, { scaleDecoderOutputs }: T5Config): Weights {
-  const path = WORD_TABLES.find((name) => root.has(`${name}.weight`)) ?? 'shared';
-  return wordTable(root, path, scaleDecoderOutputs);
+/** The token embedding. In a scaled, tied model the head is the same table, which may be stored as the head alone. */
+export function t5TokenEmbedding(root: Weights, { scaleDecoderOutputs }: T5Config): Weights {
+  const path = TOKEN_EMBEDDINGS.find((name) => root.has(`${name}.weight`)) ?? 'shared';
+  return tokenEmbedding(root, path, scaleDecoderOutputs);
 }
 
 export function t5Norm(g: Graph, x: F32, weights: Weights, { layerNormEpsilon: epsilon }: T5Config): F32 {
@@ -44,7 +44,7 @@ export function t5Project(g: Graph, x: F32, name: 'q' | 'k' | 'v', weights: Weig
   return linear(g, x, weights.at(name), { inFeatures: config.dModel, outFeatures: innerSize(config), bias: false });
 }
 
-/** Attention without any factor of the scores, and the projection back to the model's width. */
+/** Attention without scaling, and the projection back to the model's width. */
 export function t5Attention(
   g: Graph,
   inputs: AttentionInputs,
@@ -81,8 +81,8 @@ export function feedForward(
 }
 
 /**
- * The first layer's table, read by bucket and added to the mask: `[batch, heads, queries, keys]` for every layer of the
- * stack.
+ * The relative position embedding of the first layer, looked up by bucket and added to the mask:
+ * `[batch, heads, queries, keys]` for every layer of the stack.
  */
 export function positionBias(
   g: Graph,

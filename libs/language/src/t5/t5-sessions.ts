@@ -10,17 +10,18 @@ import type {
   TokenIds,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
-import type { PartWeights } from '@blip2/part';
+import { type PartWeights, sessionKey } from '@blip2/part';
 import { type LazySessions, rowsTensor } from '@blip2/runtime';
 
-import type { EmbeddingSignature } from '../causal/causal-signature.ts';
+import { DECODING } from '../decoder-outputs.ts';
 import { causalBias } from '../decoding/causal-bias.ts';
+import { decodingName, storeForRows, storesByRows } from '../decoding/decode-stores.ts';
 import { type CrossTensor, type EncoderMemory, encoderMemory } from '../decoding/encoder-memory.ts';
 import { paddingBias } from '../decoding/padding-bias.ts';
 import { type LayeredKeyValues, pastFeeds, withNewRows } from '../decoding/past-key-values.ts';
 import type { Seq2SeqStep, Seq2SeqStepOutput } from '../decoding/seq2seq-decoding.ts';
 import { expectTokens, indexTensor, range } from '../language-inputs.ts';
-import { storeForRows, storesByRows } from '../language-weights.ts';
+import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import { relativeBuckets } from './relative-buckets.ts';
 import { buildT5Decoder, type T5DecoderRequest, type T5DecoderSignature } from './t5-decoder-graph.ts';
 import {
@@ -45,7 +46,7 @@ export interface DecoderOutput {
   readonly hiddenStates?: readonly HiddenStates[];
   readonly attentions?: readonly Attentions[];
   readonly crossAttentions?: readonly Attentions[];
-  /** Of past and new positions; where the request says `cache`. */
+  /** Of past and new positions, if the request has `cache`. */
   readonly selfKeyValues?: LayeredKeyValues;
 }
 
@@ -54,37 +55,30 @@ export interface DecoderRun {
   /** Over past and new positions. */
   readonly attentionMask: AttentionMask;
   readonly memory: EncoderMemory;
-  /** Of the decoder's own positions; read where the request says `cache`. */
+  /** Of the decoder's positions, if the request has `cache`. */
   readonly past: LayeredKeyValues;
 }
 
 export type DecoderRequest = Omit<T5DecoderRequest, 'lastHiddenState'>;
 
-/** The graphs of one T5, each run over plain tensors. */
-export interface T5Parts {
-  /** Makes the sessions that a single prompt and its tokens need. */
+/** The sessions of one T5, each created on first use. */
+export interface T5Sessions {
+  /** Creates the sessions that one prompt and its tokens need. */
   prepare(): Promise<void>;
   embed(ids: readonly TokenIds[]): Promise<TokenEmbeddings>;
   encode(inputsEmbeds: TokenEmbeddings, attentionMask: AttentionMask, request: T5StackRequest): Promise<EncoderOutput>;
   /** Keys and values of the decoder's cross-attention. */
-  remember(encoderStates: HiddenStates, attentionMask: AttentionMask): Promise<EncoderMemory>;
+  crossKeysAndValues(encoderStates: HiddenStates, attentionMask: AttentionMask): Promise<EncoderMemory>;
   /** New positions against a cache. */
   step(step: Seq2SeqStep): Promise<Seq2SeqStepOutput>;
-  /** All positions of a row at once, or those behind a past. */
+  /** All positions of a row at once, or those after a past. */
   decode(run: DecoderRun, request: DecoderRequest): Promise<DecoderOutput>;
 }
 
-/** What decoding asks of the encoder. */
+/** The request of the encoder for decoding. */
 export const FINAL_STATES: T5StackRequest = { hiddenStates: false, attentions: false };
-/** What decoding asks of its graph. */
-export const STEPPING: T5DecoderRequest = {
-  cache: true,
-  lastHiddenState: false,
-  hiddenStates: false,
-  attentions: false,
-};
 
-export function createT5Parts(config: T5Config, weights: PartWeights, sessions: LazySessions): T5Parts {
+export function createT5Sessions(config: T5Config, weights: PartWeights, sessions: LazySessions): T5Sessions {
   const { store, prefix } = weights;
   const stores = storesByRows(weights);
   const {
@@ -95,14 +89,12 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
   const embedding = (): Promise<Session<EmbeddingSignature>> =>
     sessions.get('embedding', () => buildT5Embedding(config, weights.original ?? store, prefix));
   const encoder = (request: T5StackRequest): Promise<Session<T5EncoderSignature>> =>
-    sessions.get(`encoder ${JSON.stringify(request)}`, () => buildT5Encoder(config, store, prefix, request));
+    sessions.get(sessionKey('encoder', { ...request }), () => buildT5Encoder(config, store, prefix, request));
   const cross = (): Promise<Session<T5CrossSignature>> =>
     sessions.get('cross', () => buildT5Cross(config, store, prefix));
   const decoder = (rows: number): Promise<Session<T5DecoderSignature>> => {
     const fitting = storeForRows(stores, rows);
-    return sessions.get(fitting === store ? 'decoding' : 'decoding of few rows', () =>
-      buildT5Decoder(config, fitting, prefix, STEPPING),
-    );
+    return sessions.get(decodingName(stores, fitting), () => buildT5Decoder(config, fitting, prefix, DECODING));
   };
   return {
     async prepare() {
@@ -132,7 +124,7 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
         ...(request.attentions && { attentions: layeredTensors(outputs, 'attentions', config.numLayers, 4) }),
       };
     },
-    async remember(encoderStates, attentionMask) {
+    async crossKeysAndValues(encoderStates, attentionMask) {
       const session = await cross();
       const outputs = await session.run({ encoder_hidden_states: encoderStates });
       return encoderMemory({
@@ -147,7 +139,7 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
       const newPositions = range(sequence).map((index) => cache.length + index);
       const outputs = await session.run({
         inputs_embeds: inputsEmbeds,
-        // Slots that hold nothing yet are masked: any bucket will do.
+        // Unused slots are masked: any bucket will do.
         relative_buckets: relativeBuckets(newPositions, [...range(cache.capacity), ...newPositions], {
           numBuckets,
           maxDistance,
@@ -173,7 +165,7 @@ export function createT5Parts(config: T5Config, weights: PartWeights, sessions: 
     },
     async decode({ inputsEmbeds, attentionMask, memory, past }, { cache, hiddenStates, attentions }) {
       const request: T5DecoderRequest = { cache, lastHiddenState: true, hiddenStates, attentions };
-      const session = await sessions.get(`decoder ${JSON.stringify(request)}`, () =>
+      const session = await sessions.get(sessionKey('decoder', { ...request }), () =>
         buildT5Decoder(config, store, prefix, request),
       );
       const sequence = inputsEmbeds.dims[1];

@@ -1,29 +1,22 @@
 import type { T5Config } from '@blip2/config';
 import { type RecordedWeight, recordWeights } from '@blip2/onnx';
-import type { InitializeTensor } from '@blip2/part';
+import { type InitializeTensor, pathStart } from '@blip2/part';
 
+import { LOGITS } from '../decoder-outputs.ts';
 import { buildT5Decoder } from './t5-decoder-graph.ts';
 import { buildT5Cross, buildT5Embedding, buildT5Encoder } from './t5-encoder-graph.ts';
 import { innerSize } from './t5-layers.ts';
 
-/**
- * Every tensor of T5's checkpoint, by name and shape. Only a tied head is scaled, so an unscaled one is a tensor of its
- * own (T5 v1.1, Flan).
- */
+/** Every tensor of T5's checkpoint, by name and shape. The head is tied if it is scaled, and separate if not (Flan). */
 export function t5Tensors(config: T5Config, prefix: string): RecordedWeight[] {
   const tensors = recordWeights((weights) => {
     buildT5Embedding(config, weights, prefix);
     buildT5Encoder(config, weights, prefix, { hiddenStates: false, attentions: false });
     buildT5Cross(config, weights, prefix);
-    buildT5Decoder(config, weights, prefix, {
-      cache: false,
-      lastHiddenState: false,
-      hiddenStates: false,
-      attentions: false,
-    });
+    buildT5Decoder(config, weights, prefix, LOGITS);
   });
   const head = {
-    name: prefix === '' ? 'lm_head.weight' : `${prefix}.lm_head.weight`,
+    name: `${pathStart(prefix)}lm_head.weight`,
     shape: [config.vocabSize, config.dModel],
   };
   return config.scaleDecoderOutputs ? tensors : [...tensors, head];
@@ -31,7 +24,7 @@ export function t5Tensors(config: T5Config, prefix: string): RecordedWeight[] {
 
 type Width = 'one' | 'model' | 'query' | 'inner' | 'wide';
 
-/** Which width a weight's standard deviation comes from, by the end of its name; the model's for all others. */
+/** The width that determines a weight's standard deviation, by the end of its name. Default: the model's. */
 const WIDTHS: readonly (readonly [ending: string, width: Width])[] = [
   ['shared.weight', 'one'],
   ['lm_head.weight', 'one'],
@@ -40,10 +33,7 @@ const WIDTHS: readonly (readonly [ending: string, width: Width])[] = [
   ['.wo.weight', 'wide'],
 ];
 
-/**
- * How T5's weights begin (`_init_weights` of the reference): norms one, the rest normal, the narrower the more numbers
- * are summed.
- */
+/** `_init_weights` of HF `T5PreTrainedModel`: norms one, the rest normal, the narrower the more terms are summed. */
 export function t5Initializer(config: T5Config): InitializeTensor {
   const { initializerFactor, dModel, dKv, dFf } = config;
   const widths: Readonly<Record<Width, number>> = {

@@ -1,36 +1,36 @@
 import { readTensor } from '@blip2/checkpoint';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
-import { type PartWeights } from '@blip2/part';
+import { type PartWeights, pathStart } from '@blip2/part';
 
-/** Words are looked up in one table. Files hold it under any of these names, or under several. */
-export const WORD_TABLES: readonly string[] = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens'];
+/** Names of the token embedding, which encoder and decoder share. A checkpoint has one or several of them. */
+export const TOKEN_EMBEDDINGS: readonly string[] = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens'];
 
 /**
- * Rows that are compared, evenly spread: tables that were trained apart differ in nearly all, and full-size ones have
- * hundreds of MB.
+ * Number of rows that are compared, evenly spaced. Embeddings that were trained separately differ in nearly every row,
+ * and those of full-size models have hundreds of MB.
  */
 const COMPARED_ROWS = 64;
 
 /**
- * Makes sure that a file with several tables of words has the same in all. The reference looks words up in each stack's
- * own where they differ.
+ * Checks that all copies of the token embedding in a checkpoint are equal. If they differ, HF uses a separate one for
+ * each stack.
  * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with both names.
  */
-export async function requireOneWordTable({ store: { tensors, folder }, prefix }: PartWeights): Promise<void> {
-  const start = prefix === '' ? '' : `${prefix}.`;
-  const [first, ...others] = WORD_TABLES.flatMap((name) => tensors.get(`${start}${name}.weight`) ?? []);
+export async function requireSharedEmbedding({ store: { tensors, folder }, prefix }: PartWeights): Promise<void> {
+  const start = pathStart(prefix);
+  const [first, ...others] = TOKEN_EMBEDDINGS.flatMap((name) => tensors.get(`${start}${name}.weight`) ?? []);
   for (const other of others) {
-    if (first === undefined || (await isSameTable(first, other))) continue;
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The encoder or the decoder has a table of words of its own', {
+    if (first === undefined || (await isSameTensor(first, other))) continue;
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'Encoder and decoder must share one token embedding', {
       expected: `${other.name} to equal ${first.name}`,
       where: folder,
-      fix: 'Use a checkpoint whose stacks share one table',
+      fix: 'Use a checkpoint in which both are the same',
     });
   }
 }
 
-async function isSameTable(one: StoredTensor, other: StoredTensor): Promise<boolean> {
-  // Of another shape: whoever reads it says so.
+async function isSameTensor(one: StoredTensor, other: StoredTensor): Promise<boolean> {
+  // A shape mismatch is reported when the tensor is loaded.
   if (one.shape.join() !== other.shape.join()) return true;
   const [rows = 0] = one.shape;
   const count = Math.min(rows, COMPARED_ROWS);

@@ -2,6 +2,7 @@ import type { Blip2QFormerConfig } from '@blip2/config';
 import {
   activation,
   add,
+  assumeAxes,
   attention,
   concat,
   type Graph,
@@ -98,7 +99,8 @@ export function qformerLayer(
     if (queryLength === 'all') return { states, probabilities, crossProbabilities, keyValue };
 
     const text = feedForward(g, slice(g, self.states, 1, queryLength, Infinity), weights, config, '');
-    return { states: { ...concat(g, [states, text], 1), axes: x.axes }, probabilities, crossProbabilities, keyValue };
+    const all = assumeAxes(concat(g, [states, text], 1), x.axes, 'queries and text are all positions');
+    return { states: all, probabilities, crossProbabilities, keyValue };
   });
 }
 

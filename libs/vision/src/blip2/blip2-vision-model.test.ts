@@ -10,7 +10,8 @@ import { createSession } from '@blip2/runtime';
 import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { buildVisionModel, type VisionRequest, visionSignature, visionTensors } from './blip2-vision-graph.ts';
+import type { VisionRequest } from '../vision-signature.ts';
+import { buildVisionModel, visionSignature, visionTensors } from './blip2-vision-graph.ts';
 import { Blip2VisionModel, createBlip2VisionModel } from './blip2-vision-model.ts';
 
 const root = join(import.meta.dirname, '../../../..');

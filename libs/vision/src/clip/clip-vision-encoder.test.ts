@@ -8,7 +8,8 @@ import { join } from 'node:path';
 
 import { openCheckpoint } from '@blip2/checkpoint';
 import { ClipVisionConfig, readConfig } from '@blip2/config';
-import type { PixelValues, Tensor } from '@blip2/interfaces';
+import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, Tensor } from '@blip2/interfaces';
+import { createSession } from '@blip2/runtime';
 import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -121,10 +122,52 @@ describe('encode', () => {
     );
   });
 
+  test('creates its session before the first image, and encodes many images in batches at int8', async () => {
+    const created: string[] = [];
+    const batches: number[] = [];
+    const createCounting = async <S extends Signature>(
+      model: OnnxModel<S>,
+      options?: SessionOptions,
+    ): Promise<Session<S>> => {
+      created.push(model.name);
+      const session = await createSession(model, options);
+      return {
+        run: (inputs) => {
+          batches.push(Object.values(inputs)[0]?.dims[0] ?? Number.NaN);
+          return session.run(inputs);
+        },
+        [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+      };
+    };
+    const config = ClipVisionConfig.create({
+      hiddenSize: 32,
+      intermediateSize: 64,
+      numHiddenLayers: 2,
+      numAttentionHeads: 2,
+      imageSize: 8,
+      patchSize: 4,
+    });
+    const options = { seed: 1, dtype: 'int8', featureLayer: -2, createSession: createCounting } as const;
+    await using encoder = await ClipVisionEncoder.fromConfig(config, options);
+    await encoder.prepare();
+    expect(created).toEqual(['clip_vision_model']);
+    const size = 3 * 8 * 8;
+    const data = Float32Array.from({ length: 130 * size }, (_, index) => pseudoRandom(index));
+    const states = await encoder.encode({ type: 'float32', dims: [130, 3, 8, 8], data });
+    expect(states.dims).toEqual([130, 5, 32]);
+    // 5 positions each: 120 images are 600 rows.
+    expect(batches).toEqual([120, 10]);
+    expect(created).toEqual(['clip_vision_model']);
+    const last = await encoder.encode({ type: 'float32', dims: [1, 3, 8, 8], data: data.subarray(129 * size) });
+    last.data.forEach((value, index) =>
+      expect(Math.abs(value - (states.data[129 * 5 * 32 + index] ?? Number.NaN))).toBeLessThan(0.02),
+    );
+  });
+
   test.each([4, -5, 0.5, Number.NaN])('refuses featureLayer %d', async (featureLayer) => {
     await expect(load({ featureLayer })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      details: { where: 'featureLayer', expected: '-4 to 3' },
+      details: { argument: 'featureLayer', expected: 'an integer from -4 to 3' },
     });
   });
 
@@ -142,7 +185,7 @@ describe('encode', () => {
     } as unknown as PixelValues;
     await expect(encoder.encode(pixelValues, { interpolatePosEncoding })).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
-      details: { where: 'pixelValues' },
+      details: { argument: 'pixelValues' },
     });
   });
 });

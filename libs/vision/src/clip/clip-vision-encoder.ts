@@ -1,162 +1,113 @@
-import { type ConversionOptions, type SaveOptions } from '@blip2/checkpoint';
-import { ClipVisionConfig, readConfig, writePartConfig } from '@blip2/config';
-import { type ResolveOptions, resolveSource } from '@blip2/hub';
-import { Blip2Error, type OutputsOf, type VisionEncoder } from '@blip2/interfaces';
-import { layeredTensors, namedTensor } from '@blip2/onnx';
+import { ClipVisionConfig } from '@blip2/config';
+import { mustBe, type VisionEncoder } from '@blip2/interfaces';
 import {
-  convertPartWeights,
-  createRandomPartWeights,
+  definePart,
   type InitializeTensor,
-  openPartWeights,
+  type Part,
+  type PartContext,
   type PartWeights,
-  type RandomWeightsOptions,
-  savePartWeights,
+  type StandalonePart,
 } from '@blip2/part';
-import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
+import type { PartOptions } from '@blip2/runtime';
 
-import type { VisionForwardInputs, VisionForwardOptions, VisionOutput } from '../blip2/blip2-vision-model.ts';
-import { expectPixels } from '../expect-pixels.ts';
-import { planEncoder } from '../plan-encoder.ts';
+import {
+  createVisionEncoder,
+  type EncoderMembers,
+  prepareVisionEncoder,
+  type VisionArchitecture,
+  type VisionOutput,
+  withPoolerOutput,
+} from '../create-vision-encoder.ts';
+import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
 import {
   buildClipVisionModel,
   type ClipVisionRequest,
-  type ClipVisionSignature,
+  clipVisionSizes,
   clipVisionTensors,
+  wholeClipRequest,
 } from './clip-vision-graph.ts';
 
-export interface ClipVisionOptions extends PartOptions {
+/** Which hidden states `encode` returns. */
+export interface FeatureLayerOptions {
   /**
-   * Which of the states `encode` gives: 0 those before the first layer, `i` those after the `i`-th, negative ones
-   * counted from the last. Default −1. Layers behind it never run.
-   * BLIP-2's ViT-L/14 gives its second last states (arXiv 2301.12597, section 3.1): −2. There a norm that is trained
-   * with the Q-Former comes after them.
+   * 0 selects the states before the first layer, `i` those after layer `i`, negative numbers count from the last layer.
+   * Default −1. Later layers do not run. BLIP-2's ViT-L/14 uses the second last states (arXiv 2301.12597, section 3.1):
+   * −2, followed by a norm that is trained with the Q-Former.
    */
   readonly featureLayer?: number;
 }
 
-/** CLIP's image encoder without its projection: the seam, and the full forward of the reference's `CLIPVisionModel`. */
-export interface ClipVisionEncoder extends VisionEncoder {
-  readonly config: ClipVisionConfig;
-  /**
-   * All layers. `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class
-   * position after it; the first of `hiddenStates` is after the norm of the embeddings.
-   * @throws Blip2Error `SHAPE_MISMATCH` if the image has another size and positions are not interpolated.
-   */
-  forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
-  /** Writes configuration and weights of the encoder alone in the hub layout. Streams. */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
-  dispose(): Promise<void>;
+export interface ClipVisionOptions extends PartOptions, FeatureLayerOptions {}
+
+/**
+ * CLIP's image encoder without its projection: the seam, and the full forward of HF `CLIPVisionModel`.
+ * `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class position after
+ * it; the first of `hiddenStates` is after the norm of the embeddings.
+ *
+ * `forward` throws `SHAPE_MISMATCH` for images of another size unless position embeddings are interpolated.
+ */
+export interface ClipVisionEncoder
+  extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<ClipVisionConfig> {
+  prepare(): Promise<void>;
 }
 
-/** Where the encoder lies in the checkpoint, of a whole CLIP model and of the encoder alone. */
+/** Path of the tensors in the checkpoint of a full CLIP model, and in that of the encoder alone. */
 const PATH = 'vision_model';
-/** The reference's class for the encoder alone. */
-const ARCHITECTURE = 'CLIPVisionModel';
 
-/** Puts an encoder together from its configuration and weights. Nothing is loaded before it is used. */
+export const ClipVisionEncoder: Part<ClipVisionConfig, ClipVisionEncoder, PartWeights, FeatureLayerOptions> =
+  definePart({
+    label: 'vision encoder',
+    path: PATH,
+    savedPath: PATH,
+    architectures: { clip_vision_model: 'CLIPVisionModel' },
+    config: ClipVisionConfig,
+    tensors: clipVisionTensors,
+    initializer: clipInitializer,
+    plan: {
+      graphs: (config, weights, prefix) => void buildClipVisionModel(config, weights, prefix, wholeClipRequest(config)),
+      sensitive: SENSITIVE_VISION_LAYERS,
+    },
+    create: (context) => createVisionEncoder(architecture(context), context.weights, context.sessions),
+    prepare: (context) => prepareVisionEncoder(architecture(context), context.weights, context.sessions),
+  });
+
+function architecture({
+  config,
+  weights: { prefix },
+  options: { featureLayer = -1 },
+}: PartContext<ClipVisionConfig, PartWeights, FeatureLayerOptions>): VisionArchitecture<
+  ClipVisionRequest,
+  VisionOutput
+> {
+  const layers = layersOf(featureLayer, config);
+  return {
+    sizes: clipVisionSizes(config),
+    layers: config.numHiddenLayers,
+    outputDefaults: config,
+    encodeRequest: (request) => ({ ...request, layers, pooled: false }),
+    forwardRequest: (request) => ({ ...wholeClipRequest(config), ...request }),
+    build: (request, store) => buildClipVisionModel(config, store, prefix, request),
+    readOutputs: withPoolerOutput,
+  };
+}
+
+/** Creates an encoder from its configuration and weights. Nothing is loaded before its first use. */
 export function createClipVisionEncoder(
   config: ClipVisionConfig,
   weights: PartWeights,
-  { featureLayer = -1, ...options }: ClipVisionOptions = {},
+  options?: ClipVisionOptions,
 ): ClipVisionEncoder {
-  const featureLayers = layersBefore(featureLayer, config);
-  const sessions = lazySessions('vision encoder', options);
-  const dispose = async (): Promise<void> => {
-    await sessions[Symbol.asyncDispose]();
-    await weights[Symbol.asyncDispose]();
-  };
-  return {
-    config,
-    imageSize: config.imageSize,
-    hiddenSize: config.hiddenSize,
-    async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
-      const request = {
-        layers: featureLayers,
-        pooled: false,
-        hiddenStates: false,
-        attentions: false,
-        interpolatePosEncoding,
-      };
-      return (await run(sessions, config, weights, { pixelValues }, request)).last_hidden_state;
-    },
-    forward: (inputs, forwardOptions = {}) => forward(sessions, config, weights, inputs, forwardOptions),
-    async savePretrained(folder, saveOptions) {
-      const dtype = await savePartWeights(folder, underPath(weights), saveOptions);
-      await writePartConfig(folder, ClipVisionConfig.toJson(config), {
-        modelType: config.modelType,
-        architecture: ARCHITECTURE,
-        dtype,
-      });
-    },
-    dispose,
-    [Symbol.asyncDispose]: dispose,
-  };
+  return ClipVisionEncoder.create(config, weights, options);
 }
 
-/** The same weights as the encoder's own checkpoint names them: with the path of the whole model. */
-function underPath({ store, original = store, prefix, ...weights }: PartWeights): PartWeights {
-  const start = prefix === '' ? '' : `${prefix}.`;
-  const own = [...original.tensors.values()]
-    .filter(({ name }) => name.startsWith(start))
-    .map((tensor) => ({ ...tensor, name: `${PATH}.${tensor.name.slice(start.length)}` }));
-  return {
-    ...weights,
-    store: { ...original, tensors: new Map(own.map((tensor) => [tensor.name, tensor])) },
-    prefix: '',
-  };
-}
-
-/** How many layers run for these states. */
-function layersBefore(featureLayer: number, { numHiddenLayers }: ClipVisionConfig): number {
+/** Number of layers that run to compute the states of `featureLayer`. */
+function layersOf(featureLayer: number, { numHiddenLayers }: ClipVisionConfig): number {
   const layers = featureLayer < 0 ? numHiddenLayers + 1 + featureLayer : featureLayer;
   if (Number.isInteger(layers) && layers >= 0 && layers <= numHiddenLayers) return layers;
-  throw new Blip2Error('INVALID_ARGUMENT', 'The encoder has no such states', {
-    where: 'featureLayer',
-    expected: `${-numHiddenLayers - 1} to ${numHiddenLayers}`,
-    got: String(featureLayer),
-  });
+  throw mustBe('featureLayer', `an integer from ${-numHiddenLayers - 1} to ${numHiddenLayers}`, featureLayer);
 }
 
-async function run(
-  sessions: LazySessions,
-  config: ClipVisionConfig,
-  { store, prefix }: PartWeights,
-  { pixelValues }: VisionForwardInputs,
-  request: ClipVisionRequest,
-): Promise<OutputsOf<ClipVisionSignature>> {
-  expectPixels(pixelValues, { ...config, interpolatePosEncoding: request.interpolatePosEncoding });
-  const session = await sessions.get(JSON.stringify(request), () =>
-    buildClipVisionModel(config, store, prefix, request),
-  );
-  return session.run({ pixel_values: pixelValues });
-}
-
-async function forward(
-  sessions: LazySessions,
-  config: ClipVisionConfig,
-  weights: PartWeights,
-  inputs: VisionForwardInputs,
-  { outputHiddenStates, outputAttentions, interpolatePosEncoding = false }: VisionForwardOptions,
-): Promise<VisionOutput> {
-  const layers = config.numHiddenLayers;
-  const hiddenStates = outputHiddenStates ?? config.outputHiddenStates;
-  const attentions = outputAttentions ?? config.outputAttentions;
-  const outputs = await run(sessions, config, weights, inputs, {
-    layers,
-    pooled: true,
-    hiddenStates,
-    attentions,
-    interpolatePosEncoding,
-  });
-  return {
-    lastHiddenState: outputs.last_hidden_state,
-    poolerOutput: namedTensor(outputs, 'pooler_output', 2),
-    ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
-    ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
-  };
-}
-
-/** The reference's `_init_weights` of CLIP: attention and feed-forward by width and depth, norms one, biases zero. */
+/** `_init_weights` of HF `CLIPVisionModel`: attention and feed-forward by width and depth, norms one, biases zero. */
 function clipInitializer({
   hiddenSize,
   numHiddenLayers,
@@ -175,65 +126,7 @@ function clipInitializer({
   return (name) => {
     if (/norm[^.]*\.weight$/.test(name)) return { kind: 'ones' };
     if (name.endsWith('.bias')) return { kind: 'zeros' };
-    return {
-      kind: 'normal',
-      std: factor * (deviations.find(([ending]) => ending.test(name))?.[1] ?? initializerRange),
-    };
+    const deviation = deviations.find(([ending]) => ending.test(name))?.[1] ?? initializerRange;
+    return { kind: 'normal', std: factor * deviation };
   };
 }
-
-async function fromPretrained(
-  source: string,
-  options: ClipVisionOptions & ResolveOptions & ConversionOptions = {},
-): Promise<ClipVisionEncoder> {
-  const folder = await resolveSource(source, options);
-  const config = ClipVisionConfig.fromJson(await readConfig(folder), folder);
-  return createClipVisionEncoder(
-    config,
-    await atPrecision(config, await openPartWeights(folder, PATH), options),
-    options,
-  );
-}
-
-function atPrecision(
-  config: ClipVisionConfig,
-  weights: PartWeights,
-  options: PartOptions & ConversionOptions,
-): Promise<PartWeights> {
-  const request = {
-    layers: config.numHiddenLayers,
-    pooled: true,
-    hiddenStates: false,
-    attentions: false,
-    interpolatePosEncoding: false,
-  };
-  const plan = planEncoder(
-    weights.store,
-    options.dtype,
-    (finder) => void buildClipVisionModel(config, finder, weights.prefix, request),
-  );
-  return convertPartWeights(weights, plan, PATH, options);
-}
-
-async function fromConfig(
-  config: ClipVisionConfig,
-  options: RandomWeightsOptions & ClipVisionOptions = {},
-): Promise<ClipVisionEncoder> {
-  const { initializer = clipInitializer(config) } = options;
-  const weights = await createRandomPartWeights(clipVisionTensors(config, ''), initializer, options);
-  return createClipVisionEncoder(
-    config,
-    await atPrecision(config, weights, {
-      ...(options.dtype && { dtype: options.dtype }),
-      convertedDir: weights.store.folder,
-    }),
-    options,
-  );
-}
-
-export const ClipVisionEncoder: {
-  /** Loads the encoder from a folder in the Hugging Face layout, of a whole CLIP model or of the encoder alone. */
-  readonly fromPretrained: typeof fromPretrained;
-  /** An encoder with random weights, in a temporary file that goes away with it. */
-  readonly fromConfig: typeof fromConfig;
-} = { fromPretrained, fromConfig };

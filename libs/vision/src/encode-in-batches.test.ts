@@ -4,7 +4,7 @@ import { createSession } from '@blip2/runtime';
 import { describe, expect, test } from 'vitest';
 
 import { Blip2VisionModel } from './blip2/blip2-vision-model.ts';
-import { imagesPerRun } from './in-batches.ts';
+import { imagesPerRun } from './encode-in-batches.ts';
 
 const SIZE = 8;
 const config = Blip2VisionConfig.create({
