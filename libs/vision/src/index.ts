@@ -26,4 +26,6 @@ export type {
   VisionOutput,
   VisionStates,
 } from './create-vision-encoder.ts';
+export { loadVisionEncoder, visionFamily } from './families.ts';
+export type { CheckpointVisionEncoder, VisionFamily } from './vision-family.ts';
 export type { EncoderSignature, EncoderSizes, VisionRequest } from './vision-signature.ts';

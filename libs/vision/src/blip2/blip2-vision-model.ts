@@ -22,6 +22,7 @@ import {
   withPoolerOutput,
 } from '../create-vision-encoder.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import type { VisionFamily } from '../vision-family.ts';
 import { FINAL_STATES, type VisionRequest } from '../vision-signature.ts';
 import { blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-vision-graph.ts';
 
@@ -82,6 +83,8 @@ function architecture({
     readOutputs: withPoolerOutput,
   };
 }
+
+export const blip2VisionFamily: VisionFamily<Blip2VisionConfig> = { part: Blip2VisionModel };
 
 /** Creates an encoder from its configuration and weights. Nothing is loaded before its first use. */
 export function createBlip2VisionModel(

@@ -19,6 +19,7 @@ import {
   withPoolerOutput,
 } from '../create-vision-encoder.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import type { VisionFamily } from '../vision-family.ts';
 import {
   buildClipVisionModel,
   type ClipVisionRequest,
@@ -90,6 +91,8 @@ function architecture({
     readOutputs: withPoolerOutput,
   };
 }
+
+export const clipVisionFamily: VisionFamily<ClipVisionConfig> = { part: ClipVisionEncoder };
 
 /** Creates an encoder from its configuration and weights. Nothing is loaded before its first use. */
 export function createClipVisionEncoder(
