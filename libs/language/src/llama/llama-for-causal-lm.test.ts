@@ -13,9 +13,9 @@ import type { Tensor, TokenIds } from '@blip2/interfaces';
 import { languageModelConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { rotaryFrequencies, rotations } from '../causal/rotary-inputs.ts';
 import { LlamaForCausalLM } from './llama-for-causal-lm.ts';
 import { llamaTensors } from './llama-graph.ts';
-import { rotaryFrequencies, rotations } from './rotations.ts';
 
 const fixtures = join(import.meta.dirname, 'fixtures/llama');
 const grouped = join(fixtures, 'checkpoint');

@@ -1,14 +1,13 @@
 import { LlamaConfig } from '@blip2/config';
-import type { AttentionMask } from '@blip2/interfaces';
 import { type Part, type PartWeights, type StandalonePart, transformerInitializer } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
 import type { CausalLanguageModel } from '../causal/causal-language-model.ts';
 import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
+import { rotaryInputs } from '../causal/rotary-inputs.ts';
 import type { LanguageFamily } from '../language-family.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
 import { buildLlamaDecoder, buildLlamaEmbedding, llamaSizes, TOKEN_EMBEDDING } from './llama-graph.ts';
-import { rotations } from './rotations.ts';
 
 /**
  * A model of the Llama architecture, such as Vicuna: the seam for decoding, and the full forward of HF
@@ -19,7 +18,7 @@ export interface LlamaForCausalLM extends CausalLanguageModel, StandalonePart<Ll
   prepare(): Promise<void>;
 }
 
-export const LlamaForCausalLM: Part<LlamaConfig, LlamaForCausalLM> = defineCausalLanguageModel({
+export const LlamaForCausalLM: Part<LlamaConfig, LlamaForCausalLM> = defineCausalLanguageModel<LlamaConfig>({
   architectures: { llama: 'LlamaForCausalLM' },
   config: LlamaConfig,
   sizes: llamaSizes,
@@ -27,8 +26,7 @@ export const LlamaForCausalLM: Part<LlamaConfig, LlamaForCausalLM> = defineCausa
   initializer: ({ initializerRange }) => transformerInitializer(initializerRange),
   buildEmbedding: buildLlamaEmbedding,
   buildDecoder: buildLlamaDecoder,
-  positionInputs: (config, mask, count, use) =>
-    rotations(config, use === 'forward' ? allPositions(mask, count) : countedPositions(mask, count)),
+  positionInputs: rotaryInputs,
   sensitive: [sensitiveHead('embed_tokens')],
 });
 
@@ -41,17 +39,4 @@ export function createLlamaForCausalLM(
   options?: PartOptions,
 ): LlamaForCausalLM {
   return LlamaForCausalLM.create(config, weights, options);
-}
-
-/** Positions of the last `count` entries of each row, padding included. */
-function allPositions(mask: AttentionMask, count: number): number[][] {
-  return mask.map((row) => row.map((_, index) => index).slice(row.length - count));
-}
-
-/** Positions of the last `count` entries of each row, padding excluded. Those of padding are never used. */
-function countedPositions(mask: AttentionMask, count: number): number[][] {
-  return mask.map((row) => {
-    let seen = 0;
-    return row.map((counts) => (counts ? seen++ : 0)).slice(row.length - count);
-  });
 }

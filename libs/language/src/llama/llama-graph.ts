@@ -4,25 +4,18 @@
  * HF class `LlamaForCausalLM`; checkpoint path `model`, below `language_model` in an InstructBLIP checkpoint.
  */
 import type { LlamaConfig } from '@blip2/config';
-import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import type { WeightStore } from '@blip2/interfaces';
 import {
   activation,
   add,
-  assumeAxes,
-  attention,
-  type AttentionInputs,
-  type AttentionOutputs,
   buildGraph,
-  concat,
   type Graph,
   linear,
   mul,
   type RecordedWeight,
-  reshape,
   rmsNorm,
   rotaryEmbedding,
   type Rotations,
-  splitHeads,
   type Value,
   type WeightFinder,
   type Weights,
@@ -36,6 +29,8 @@ import {
   causalSignature,
   type CausalSizes,
 } from '../causal/causal-signature.ts';
+import { groupedAttention } from '../causal/grouped-attention.ts';
+import { type RotarySignature, rotarySignature, rotationsOf } from '../causal/rotary-inputs.ts';
 import type { DecoderLayerOutput } from '../decoder-outputs.ts';
 import { languageModelHead, tokenEmbedding } from '../tied-embedding.ts';
 import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
@@ -53,14 +48,7 @@ export function buildLlamaEmbedding(
   return buildTokenEmbedding({ name: 'llama_embedding', vocabSize, embeddingSize, table }, weights, prefix);
 }
 
-export interface LlamaSignature extends CausalSignature {
-  readonly inputs: CausalSignature['inputs'] & {
-    /** Row of the rotations for each position. */
-    readonly rotation_rows: TensorSpec<'int64', readonly ['batch', 'sequence']>;
-    readonly rotation_cos: TensorSpec<'float32', readonly ['rotations', number]>;
-    readonly rotation_sin: TensorSpec<'float32', readonly ['rotations', number]>;
-  };
-}
+export type LlamaSignature = RotarySignature;
 
 export function llamaSizes({
   numHiddenLayers: layers,
@@ -74,12 +62,7 @@ export function llamaSizes({
 }
 
 export function llamaSignature(config: LlamaConfig, request: CausalRequest): LlamaSignature {
-  const { inputs, outputs } = causalSignature(llamaSizes(config), request);
-  const rotation = f32('rotations', config.headDim / 2);
-  return {
-    inputs: { ...inputs, rotation_rows: i64('batch', 'sequence'), rotation_cos: rotation, rotation_sin: rotation },
-    outputs,
-  };
+  return rotarySignature(causalSignature(llamaSizes(config), request), config.headDim);
 }
 
 export function buildLlamaDecoder(
@@ -91,7 +74,7 @@ export function buildLlamaDecoder(
   return buildGraph(
     { name: 'llama_decoder', signature: llamaSignature(config, request), weights, prefix },
     (g, inputs, root) => {
-      const rotations = { rows: inputs.rotation_rows, cos: inputs.rotation_cos, sin: inputs.rotation_sin };
+      const rotations = rotationsOf(inputs);
       return causalDecoder(g, inputs, request, {
         layers: config.numHiddenLayers,
         layer: (x, layer, context) =>
@@ -131,7 +114,11 @@ function decoderLayer(
     const key = rotaryEmbedding(g, project('k_proj', numKeyValueHeads), rotations);
     const value = project('v_proj', numKeyValueHeads);
     // Keys are cached after their rotation.
-    const attended = groupedAttention(g, { query, key, value, ...inputs }, config, attentions);
+    const attended = groupedAttention(
+      g,
+      { query, key, value, ...inputs },
+      { numHeads: numAttentionHeads, keyValueHeads: numKeyValueHeads, headSize: headDim, probabilities: attentions },
+    );
     const y = add(
       g,
       x,
@@ -161,30 +148,6 @@ function decoderLayer(
     );
     return { hiddenStates, key, value, attentions: attended.probabilities };
   });
-}
-
-/** Attention in which each head of keys and values belongs to a group of consecutive query heads. */
-function groupedAttention(
-  g: Graph,
-  { key, value, past, ...inputs }: AttentionInputs,
-  { numAttentionHeads: numHeads, numKeyValueHeads, headDim }: LlamaConfig,
-  probabilities: boolean,
-): AttentionOutputs {
-  const options = { numHeads, probabilities };
-  const group = numHeads / numKeyValueHeads;
-  if (group === 1) return attention(g, { ...inputs, key, value, ...(past && { past }) }, options);
-  const repeatHeads = (fresh: F32, earlier: F32 | undefined): F32 => {
-    const heads = splitHeads(g, fresh, numKeyValueHeads);
-    const all = earlier ? concat(g, [earlier, heads], 2) : heads;
-    const one = reshape(g, all, [0, numKeyValueHeads, 1, -1, headDim], 'keys');
-    const repeated = concat(g, [one, ...new Array<F32>(group - 1).fill(one)], 2);
-    return assumeAxes(
-      reshape(g, repeated, [0, numHeads, -1, headDim], 'keys'),
-      [all.axes[0] ?? 'batch', numHeads, all.axes[2] ?? 'keys', headDim],
-      'only the heads were repeated',
-    );
-  };
-  return attention(g, { ...inputs, key: repeatHeads(key, past?.key), value: repeatHeads(value, past?.value) }, options);
 }
 
 /** Every tensor of Llama's checkpoint, by name and shape; a head that is tied to the embedding is not one. */

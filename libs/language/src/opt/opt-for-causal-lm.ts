@@ -14,7 +14,7 @@ export interface OptForCausalLM extends CausalLanguageModel, StandalonePart<OptC
   prepare(): Promise<void>;
 }
 
-export const OptForCausalLM: Part<OptConfig, OptForCausalLM> = defineCausalLanguageModel({
+export const OptForCausalLM: Part<OptConfig, OptForCausalLM> = defineCausalLanguageModel<OptConfig>({
   architectures: { opt: 'OPTForCausalLM' },
   config: OptConfig,
   sizes: optSizes,
