@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { LlamaConfig, OptConfig, T5Config, type TextConfig } from '@blip2/config';
+import { LlamaConfig, OptConfig, T5Config, type TextConfig, textModelTypes } from '@blip2/config';
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
@@ -21,10 +21,13 @@ const configs: readonly TextConfig[] = [
 
 test('a family is found by its model type; other types are refused with the registered ones', () => {
   for (const { modelType } of configs) expect(languageFamilies()).toContain(languageFamily(modelType));
-  expect(() => languageFamily('gpt_neox')).toThrow(
+  expect(() => languageFamily('no_such_model')).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',
-      details: expect.objectContaining({ expected: 'one of opt, t5, llama', subject: 'gpt_neox' }) as unknown,
+      details: expect.objectContaining({
+        expected: `one of ${textModelTypes().join(', ')}`,
+        subject: 'no_such_model',
+      }) as unknown,
     }),
   );
 });

@@ -16,7 +16,7 @@ test.each([
 });
 
 test('refuses other types with the registered ones', () => {
-  expect(() => visionFamily('dinov2')).toThrow(
+  expect(() => visionFamily('no_such_model')).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',
       message: expect.stringContaining('clip_vision_model') as string,

@@ -15,7 +15,7 @@ test.each([
 });
 
 test('refuses other types with the registered ones', () => {
-  expect(() => VisionConfig.fromJson({ model_type: 'siglip_vision_model' })).toThrow(
+  expect(() => VisionConfig.fromJson({ model_type: 'no_such_model' })).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',
       message: expect.stringContaining('clip_vision_model') as string,
