@@ -1,6 +1,13 @@
 import type { GenerationOptions } from '@blip2/interfaces';
 
 import {
+  type FieldTable,
+  readFields,
+  requireKnownFields,
+  type ToJsonOptions,
+  writeFields,
+} from './schema/field-table.ts';
+import {
   count,
   finite,
   flag,
@@ -12,10 +19,9 @@ import {
   tokenIdList,
   tokenIdLists,
   tokenIds,
-} from './field.ts';
-import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
-import { frozenObject, type JsonObject } from './json.ts';
-import { MAX_POSITIONS } from './limits.ts';
+} from './schema/field-types.ts';
+import { frozenObject, type JsonObject } from './schema/json-values.ts';
+import { MAX_POSITIONS } from './schema/limits.ts';
 
 interface GenerationFields {
   /** Of a causal model the whole row, prompt and image positions included. */

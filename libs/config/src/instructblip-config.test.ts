@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { Blip2Config } from './blip2-config.ts';
 import { InstructBlipConfig } from './instructblip-config.ts';
 import { Blip2QFormerConfig } from './qformer-config.ts';
-import { TextConfig } from './text-config.ts';
-import { Blip2VisionConfig } from './vision-config.ts';
+import { TextConfig } from './text/text-config.ts';
+import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
 const stored = async (name: string): Promise<unknown> =>

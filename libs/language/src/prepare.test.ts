@@ -3,8 +3,8 @@ import type { OnnxModel, Session, SessionOptions, Signature } from '@blip2/inter
 import { createSession } from '@blip2/runtime';
 import { expect, test } from 'vitest';
 
-import { OptForCausalLM } from './opt-for-causal-lm.ts';
-import { T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
+import { OptForCausalLM } from './opt/opt-for-causal-lm.ts';
+import { T5ForConditionalGeneration } from './t5/t5-for-conditional-generation.ts';
 
 const opt = OptConfig.create({
   hiddenSize: 32,

@@ -6,14 +6,9 @@ import { join } from 'node:path';
 import { openCheckpoint, readTensor, tensorSource } from '@blip2/checkpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import {
-  createRandomPartWeights,
-  openPartWeights,
-  partWeights,
-  savePartWeights,
-  torchDtype,
-  transformerInitializer,
-} from './part-weights.ts';
+import { openPartWeights, partWeights } from './part-weights.ts';
+import { createRandomPartWeights, transformerInitializer } from './random-weights.ts';
+import { savePartWeights, torchDtype } from './save-part.ts';
 
 const folder = join(import.meta.dirname, '../../../tools/parity/cases/opt/checkpoint');
 let scratch = '';

@@ -9,9 +9,10 @@ import { languageProjectionConformance, pseudoRandom, qformerConformance } from 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
-import { buildQFormer, type QFormerRequest, qformerSignature, qformerTensors } from './graph.ts';
-import { LanguageProjection } from './language-projection.ts';
-import { languageProjectionTensors } from './language-projection-graph.ts';
+import { buildQFormer, qformerSignature, qformerTensors } from './graph/qformer-graph.ts';
+import type { QFormerRequest } from './graph/qformer-request.ts';
+import { LanguageProjection } from './heads/language-projection.ts';
+import { languageProjectionTensors } from './heads/language-projection-graph.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const folders = {

@@ -9,10 +9,11 @@ import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
-import { qformerTensors } from './graph.ts';
-import { LanguageProjection } from './language-projection.ts';
-import { blip2QFormerLayout, instructBlipQFormerLayout, TextConditionedQFormer } from './text-conditioned-qformer.ts';
-import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
+import { qformerTensors } from './graph/qformer-graph.ts';
+import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
+import { LanguageProjection } from './heads/language-projection.ts';
+import { blip2QFormerLayout, instructBlipQFormerLayout } from './qformer-layout.ts';
+import { TextConditionedQFormer } from './text-conditioned-qformer.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
 

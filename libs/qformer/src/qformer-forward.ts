@@ -6,22 +6,24 @@ import {
   type InputsOf,
   type PatchFeatures,
   type QueryFeatures,
+  repeatRow,
   type Rows,
+  type Session,
   type Tensor,
 } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
-import type { PartWeights } from '@blip2/part';
-import type { LazySessions } from '@blip2/runtime';
+import { type PartContext, sessionKey } from '@blip2/part';
 
 import {
   buildQFormer,
   crossAttentionLayers,
   hasRelativePositions,
-  type QFormerRequest,
   type QFormerSignature,
-} from './graph.ts';
+} from './graph/qformer-graph.ts';
+import type { QFormerRequest } from './graph/qformer-request.ts';
+import { imageDistances, selfDistances } from './graph/relative-positions.ts';
 import { anyMaskBias, isPairMask, type QFormerMask } from './mask-bias.ts';
-import { imageDistances, selfDistances } from './relative-scores.ts';
+import type { QFormerWeights } from './query-tokens.ts';
 
 type HeadStates = Tensor<'float32', readonly [batch: number, heads: number, positions: number, headSize: number]>;
 
@@ -83,22 +85,52 @@ export interface QFormerOutput {
   readonly pastKeyValues?: readonly QFormerKeyValue[];
 }
 
-export type GivenInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFeatures };
-export type AskedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
+type QFormerInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFeatures };
+export type RequestedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
+type QFormerContext = PartContext<Blip2QFormerConfig, QFormerWeights, object>;
 
-/** Runs the graph that these inputs and outputs need. */
-export async function runQFormer(
-  sessions: LazySessions,
+/** The outputs that options request, with the defaults of the configuration. */
+export function requestedOutputs(
   config: Blip2QFormerConfig,
-  { store, prefix }: PartWeights,
-  inputs: GivenInputs,
-  asked: AskedOutputs,
+  { outputHiddenStates, outputAttentions, useCache = false }: QFormerForwardOptions = {},
+): RequestedOutputs {
+  return {
+    hiddenStates: outputHiddenStates ?? config.outputHiddenStates,
+    attentions: outputAttentions ?? config.outputAttentions,
+    keyValues: useCache,
+  };
+}
+
+/** Creates the session of `query` before its first use. */
+export async function prepareQFormer(context: QFormerContext): Promise<void> {
+  const { queryTokens } = context.weights;
+  await openQFormer(context, requestOf({ queryEmbeds: queryTokens }, queryTokens.dims[1], FINAL_STATES));
+}
+
+const FINAL_STATES: RequestedOutputs = { hiddenStates: false, attentions: false };
+
+function openQFormer(
+  { config, sessions, weights: { store, prefix } }: QFormerContext,
+  request: QFormerRequest,
+): Promise<Session<QFormerSignature>> {
+  return sessions.get(sessionKey('qformer', { ...request }), () => buildQFormer(config, store, prefix, request));
+}
+
+/** Runs the graph for these inputs and outputs. Without `queryEmbeds`, the learned queries are used for every row. */
+export async function runQFormer(
+  context: QFormerContext,
+  given: QFormerForwardInputs,
+  requested: RequestedOutputs,
 ): Promise<QFormerOutput> {
-  const { queryEmbeds, queryLength = queryEmbeds.dims[1] } = inputs;
+  const { config } = context;
+  const rows = given.encoderHiddenStates?.dims[0] ?? 1;
+  const queryEmbeds = given.queryEmbeds ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
+  const inputs = { ...given, queryEmbeds };
+  const { queryLength = queryEmbeds.dims[1] } = inputs;
   expectQueries(queryLength, queryEmbeds, inputs.encoderHiddenStates);
   expectPast(config, queryLength, inputs.pastKeyValues);
-  const request = requestOf(inputs, queryLength, asked);
-  const session = await sessions.get(JSON.stringify(request), () => buildQFormer(config, store, prefix, request));
+  const request = requestOf(inputs, queryLength, requested);
+  const session = await openQFormer(context, request);
   const outputs = await session.run(graphInputs(config, inputs, queryLength));
   const { numHiddenLayers } = config;
   const crossLayers = queryLength > 0 ? crossAttentionLayers(config).length : 0;
@@ -126,12 +158,10 @@ function zip(keys: readonly HeadStates[], values: readonly HeadStates[]): QForme
   });
 }
 
-function requestOf(inputs: GivenInputs, queryLength: number, asked: AskedOutputs): QFormerRequest {
+function requestOf(inputs: QFormerInputs, queryLength: number, requested: RequestedOutputs): QFormerRequest {
   const { attentionMask: mask } = inputs;
   return {
-    ...asked,
-    // Equal requests must be equal as text too, or one graph is loaded twice.
-    keyValues: asked.keyValues ?? false,
+    ...requested,
     queryLength: queryLength === inputs.queryEmbeds.dims[1] ? 'all' : queryLength,
     masked: mask === undefined ? false : isPairMask(mask) ? 'pairs' : true,
     encoderMasked: inputs.encoderAttentionMask !== undefined,
@@ -140,7 +170,11 @@ function requestOf(inputs: GivenInputs, queryLength: number, asked: AskedOutputs
   };
 }
 
-function graphInputs(config: Blip2QFormerConfig, inputs: GivenInputs, queryLength: number): InputsOf<QFormerSignature> {
+function graphInputs(
+  config: Blip2QFormerConfig,
+  inputs: QFormerInputs,
+  queryLength: number,
+): InputsOf<QFormerSignature> {
   const {
     queryEmbeds,
     encoderHiddenStates: patches,

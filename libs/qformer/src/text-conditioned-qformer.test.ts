@@ -7,16 +7,11 @@ import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing'
 import { describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
-import { qformerTensors } from './graph.ts';
-import { MatchingHead, RetrievalProjection } from './retrieval-heads.ts';
-import {
-  blip2QFormerLayout,
-  createTextConditionedQFormer,
-  instructBlipQFormerLayout,
-  type QFormerLayout,
-  TextConditionedQFormer,
-} from './text-conditioned-qformer.ts';
-import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
+import { qformerTensors } from './graph/qformer-graph.ts';
+import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
+import { MatchingHead, RetrievalProjection } from './heads/retrieval-heads.ts';
+import { blip2QFormerLayout, instructBlipQFormerLayout, type QFormerLayout } from './qformer-layout.ts';
+import { createTextConditionedQFormer, TextConditionedQFormer } from './text-conditioned-qformer.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const itm = join(root, 'tools/parity/cases/itm/checkpoint');

@@ -3,7 +3,7 @@ import { Blip2Error, type QueryFeatures, type TokenIds } from '@blip2/interfaces
 import type { PartWeights } from '@blip2/part';
 import { type LazySessions, rowsTensor } from '@blip2/runtime';
 
-import { buildTextEmbeddings } from './text-embeddings-graph.ts';
+import { buildTextEmbeddings } from './graph/text-embeddings-graph.ts';
 
 /**
  * Word and position embeddings of rows of equal length, `[batch, sequence, hidden]`. Positions default to those from 0.
