@@ -12,10 +12,10 @@ import {
 import { asRows } from '@blip2/runtime';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 
-import type { CheckpointParts } from '../checkpoint-parts.ts';
-import type { LoadOptions } from '../load-options.ts';
-import type { RandomOptions } from '../random-parts.ts';
-import { saveModel, type SaveModelOptions } from '../save-model.ts';
+import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
+import type { RandomOptions } from '../parts/random-parts.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { bestCosines, firstPosition, type Scores, transposed } from './similarity.ts';

@@ -1,8 +1,8 @@
 import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
-import type { LoadOptions } from '../load-options.ts';
-import { expectSeen } from '../pipeline.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
+import { expectSeen } from '../pipeline/blip2-pipeline.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
 import { type ClassifyOptions, type LabelScore, labelSentences, rankLabels } from './classify-images.ts';
 import { type EmbedInputs, embedInputs, type EmbedOptions } from './embed-inputs.ts';

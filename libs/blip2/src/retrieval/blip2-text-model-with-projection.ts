@@ -2,10 +2,10 @@ import type { Blip2Config } from '@blip2/config';
 import type { Attentions, HiddenStates, QueryFeatures } from '@blip2/interfaces';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
-import type { CheckpointParts } from '../checkpoint-parts.ts';
-import type { LoadOptions } from '../load-options.ts';
-import type { RandomOptions } from '../random-parts.ts';
-import { saveModel, type SaveModelOptions } from '../save-model.ts';
+import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
+import type { RandomOptions } from '../parts/random-parts.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
 

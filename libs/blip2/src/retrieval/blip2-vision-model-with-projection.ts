@@ -3,10 +3,10 @@ import type { Attentions, HiddenStates, PatchFeatures } from '@blip2/interfaces'
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
 
-import type { CheckpointParts } from '../checkpoint-parts.ts';
-import type { LoadOptions } from '../load-options.ts';
-import type { RandomOptions } from '../random-parts.ts';
-import { saveModel, type SaveModelOptions } from '../save-model.ts';
+import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
+import type { RandomOptions } from '../parts/random-parts.ts';
 import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
 import { VISION_MODEL_CONTENT } from './retrieval-content.ts';
 

@@ -1,9 +1,9 @@
 import type { Blip2Config } from '@blip2/config';
 
-import { type CheckpointParts, openCheckpointParts } from '../checkpoint-parts.ts';
-import type { LoadOptions } from '../load-options.ts';
-import { openRandomParts, type RandomOptions } from '../random-parts.ts';
-import { expectComplete } from '../whole-weights.ts';
+import { expectComplete } from '../checkpoint/whole-weights.ts';
+import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
+import { openRandomParts, type RandomOptions } from '../parts/random-parts.ts';
 import { expectTextInput, type RetrievalContent, retrievalTensors } from './retrieval-content.ts';
 
 type Assemble<Model> = (parts: CheckpointParts) => Promise<Model>;

@@ -1,15 +1,15 @@
 import { generateSteps } from '@blip2/generate';
 import { Blip2Error, type Decoding, type TokenIds } from '@blip2/interfaces';
 
-import type { TaskOptions } from '../blip2.ts';
-import type { ChatTemplate, Turn } from '../prompt-templates.ts';
-import { splitOptions, writeTexts } from '../write-texts.ts';
+import type { TaskOptions } from './blip2.ts';
 import type { KeptImage } from './encoded-image.ts';
+import { splitOptions, writeTexts } from './generate-texts.ts';
 import { expectKnown } from './known-tokens.ts';
+import type { ChatTemplate, Turn } from './prompt-templates.ts';
+import { decoderOf, deferWriting, followGeneration, type Writing } from './task-generation.ts';
 import type { ReadingTools } from './task-images.ts';
 import { imageIds } from './task-prompt.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
-import { decoderOf, deferWriting, followGeneration, type Writing } from './writing.ts';
 
 /** A conversation about one image. */
 export interface Conversation extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { Blip2Error, type Decoding, type ImageSource, type LanguageModel } from '@blip2/interfaces';
 
-import { once } from '../once.ts';
-import type { Blip2Pipeline, VisualPrefix } from '../pipeline.ts';
+import { once } from '../lifetime/lazy-promise.ts';
+import type { Blip2Pipeline, VisualPrefix } from '../pipeline/blip2-pipeline.ts';
 
 /** Images that were encoded together. */
 export interface ImageBatch extends AsyncDisposable {

@@ -1,16 +1,16 @@
 import { Blip2Error } from '@blip2/interfaces';
 
-import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from '../blip2.ts';
-import { bareQuestion, type ChatTemplate, type PromptTemplate } from '../prompt-templates.ts';
-import type { TextResult } from '../text-result.ts';
-import { type ImageText, writeTexts } from '../write-texts.ts';
+import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from './blip2.ts';
 import { type Conversation, createConversation } from './conversation.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
+import { type ImageText, writeTexts } from './generate-texts.ts';
 import { pairUp } from './pair-up.ts';
+import { bareQuestion, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
 import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
+import { finishWriting } from './task-generation.ts';
 import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskProcessor } from './task-images.ts';
+import type { TextResult } from './text-result.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
-import { finishWriting } from './writing.ts';
 
 /**
  * The tasks of a model with a language model: images in, text out. An image may be given encoded wherever it may be

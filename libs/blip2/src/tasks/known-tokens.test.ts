@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { Blip2 } from '../blip2.ts';
-import { InstructBlip } from '../instruct/instructblip.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
+import { Blip2 } from './blip2.ts';
+import { InstructBlip } from './instructblip.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const image = join(root, 'examples/left-of.png');

@@ -4,8 +4,8 @@ import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, createBlip2 } from '../blip2.ts';
-import { questionPrompt } from '../prompt-templates.ts';
+import { Blip2, createBlip2 } from './blip2.ts';
+import { questionPrompt } from './prompt-templates.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const image = join(root, 'examples/left-of.png');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { NewToken } from '@blip2/generate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2 } from '../blip2.ts';
+import { Blip2 } from './blip2.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const image = join(root, 'examples/left-of.png');

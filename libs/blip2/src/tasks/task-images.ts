@@ -1,7 +1,7 @@
 import { Blip2Error, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 
-import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline.ts';
+import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
 /** What every prompt is made with. */

@@ -1,7 +1,7 @@
 import type { GenerationPrompt } from '@blip2/generate';
 import type { AttentionMask, Decoding, TokenIds } from '@blip2/interfaces';
 
-import type { VisualPrefix } from '../pipeline.ts';
+import type { VisualPrefix } from '../pipeline/blip2-pipeline.ts';
 import type { KeptImage } from './encoded-image.ts';
 import { expectKnown } from './known-tokens.ts';
 import type { TaskProcessor, TaskTools } from './task-images.ts';

@@ -1,8 +1,8 @@
 import type { GenerationStep } from '@blip2/generate';
 import { expect, test } from 'vitest';
 
+import type { Writing } from './task-generation.ts';
 import { createTextStream } from './text-stream.ts';
-import type { Writing } from './writing.ts';
 
 /** Reads runs of bytes as Llama's tokenizer does: one byte that is no character spoils its whole run. */
 const decode = (ids: readonly number[]): string => {

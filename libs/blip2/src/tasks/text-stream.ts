@@ -1,10 +1,10 @@
 import { createIncrementalDecoder } from '@blip2/generate';
 import { Blip2Error } from '@blip2/interfaces';
 
-import { once } from '../once.ts';
-import type { TextResult } from '../text-result.ts';
+import { once } from '../lifetime/lazy-promise.ts';
+import { decoderOf, type Writing } from './task-generation.ts';
 import type { TaskProcessor } from './task-images.ts';
-import { decoderOf, type Writing } from './writing.ts';
+import type { TextResult } from './text-result.ts';
 
 /**
  * A text on its way. Await it for the result, or iterate it for the pieces as they are written: whole characters, which
