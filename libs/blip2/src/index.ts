@@ -5,7 +5,7 @@ export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts'
 export type { SaveModelOptions } from './checkpoint/save-model.ts';
 export { listNames, missingTensors, unexpectedTensors } from './checkpoint/whole-weights.ts';
 export type { WindowFill } from './explain/hidden-windows.ts';
-export { contrastScore, type ImageScore, matchScore, writingScore } from './explain/image-scores.ts';
+export { contrastScore, type ImageScore, likelihoodScore, matchScore } from './explain/image-scores.ts';
 export {
   type OcclusionMap,
   occlusionMap,
@@ -20,19 +20,16 @@ export {
   type QueryAttentionOptions,
   type QueryAttentionParts,
 } from './explain/query-attention.ts';
-export {
-  Blip2ForConditionalGeneration,
-  type ForwardInputs,
-  type ForwardOptions,
-  type ForwardOutput,
-} from './models/blip2-for-conditional-generation.ts';
+export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
+export type { ConditionalGeneration, ForwardOptions, ForwardOutput } from './models/conditional-generation.ts';
 export type { LanguageModelOutput, PromptOutput, TargetInputs } from './models/forward-prompt.ts';
 export {
   InstructBlipForConditionalGeneration,
   type InstructForwardInputs,
   type InstructForwardOutput,
 } from './models/instructblip-for-conditional-generation.ts';
+export type { ModelLoader, PretrainedLoader } from './models/model-loader.ts';
 export { type TextGenerator, type TextInputs, withGenerate } from './models/with-generate.ts';
 export { type CheckpointParts, openCheckpointParts } from './parts/checkpoint-parts.ts';
 export type { LoadOptions, PartWithPrecision } from './parts/load-options.ts';
@@ -44,9 +41,7 @@ export {
   createPipeline,
   type EncodeImagesOptions,
   type PromptInputs,
-  type PromptLayout,
   type PromptTasks,
-  type VisualPrefix,
 } from './pipeline/blip2-pipeline.ts';
 export {
   createInstructBlipPipeline,
@@ -55,7 +50,7 @@ export {
   type Instruction,
   type InstructPromptInputs,
 } from './pipeline/instructblip-pipeline.ts';
-export type { MergedPrompt } from './pipeline/merge-prompt.ts';
+export type { MergedPrompt, PromptLayout, VisualPrefix } from './pipeline/merge-prompt.ts';
 export {
   Blip2ForImageTextRetrieval,
   type RetrievalInputs,
@@ -75,7 +70,7 @@ export {
 } from './retrieval/blip2-vision-model-with-projection.ts';
 export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts';
 export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
-export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-inputs.ts';
+export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-retrieval-inputs.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
 export {
   RETRIEVAL_CONTENT,
@@ -83,18 +78,9 @@ export {
   type RetrievalPart,
   retrievalTensors,
 } from './retrieval/retrieval-content.ts';
+export type { SavableModel } from './retrieval/savable-model.ts';
 export type { Scores } from './retrieval/similarity.ts';
-export {
-  type AnswerOptions,
-  Blip2,
-  type Blip2TaskParts,
-  type CaptionOptions,
-  type ChatOptions,
-  createBlip2,
-  type QuestionOptions,
-  type RankOptions,
-  type TaskOptions,
-} from './tasks/blip2.ts';
+export { Blip2, type Blip2TaskParts, createBlip2 } from './tasks/blip2.ts';
 export type { Conversation } from './tasks/conversation.ts';
 export type { EncodedBatch, EncodedImage, ImageBatch, KeptImage, TaskImage } from './tasks/encoded-image.ts';
 export type { ImageTasks } from './tasks/image-tasks.ts';
@@ -112,8 +98,15 @@ export {
   type Turn,
 } from './tasks/prompt-templates.ts';
 export type { RankAnswersOptions, RankedAnswer } from './tasks/rank-answers.ts';
-export type { ImageOptions, TaskProcessor } from './tasks/task-images.ts';
-export type { TaskTools } from './tasks/task-images.ts';
+export type { ImageOptions, TaskProcessor, TaskTools } from './tasks/task-images.ts';
+export type {
+  AnswerOptions,
+  CaptionOptions,
+  ChatOptions,
+  QuestionOptions,
+  RankOptions,
+  TaskOptions,
+} from './tasks/task-options.ts';
 export type { TextResult, Timings } from './tasks/text-result.ts';
 export type { TextStream } from './tasks/text-stream.ts';
 export type { EitherSpelling, Underscored } from './transformers-js/either-spelling.ts';

@@ -1,9 +1,9 @@
 import { Blip2Config, InstructBlipConfig } from '@blip2/config';
 
-/** The configuration of a whole model, told apart by `modelType`. */
+/** The configuration of a whole model, discriminated by `modelType`. */
 export type ModelConfig = Blip2Config | InstructBlipConfig;
 
-/** What goes into `config.json`, with the class that the reference is to load it as. */
+/** The contents of `config.json`, with the class that Hugging Face Transformers loads it as. */
 export function configJson(config: ModelConfig, dtype?: string, architecture?: string): Record<string, unknown> {
   const instruct = config.modelType === 'instructblip';
   const json = instruct ? InstructBlipConfig.toJson(config) : Blip2Config.toJson(config);

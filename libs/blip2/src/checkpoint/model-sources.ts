@@ -1,33 +1,35 @@
 import { openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
-import { resolveSource } from '@blip2/hub';
-
-import type { LoadOptions } from '../parts/load-options.ts';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
 
 /**
- * Where the parts of one model come from: folders, or ids of the hub. The checkpoints of LAVIS, for example, hold
- * neither the frozen encoder nor the language model.
- * Each needs a `config.json` in the Hugging Face layout, of the part alone or of a whole model.
+ * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
+ * neither the frozen encoder nor the language model. Each source needs a `config.json` in the Hugging Face layout, of
+ * the part or of a whole model.
  */
 export interface ModelSources {
-  /** Q-Former, queries, projection, and the configuration of the whole. */
+  /** Q-Former, query tokens, projection, and the configuration of the whole model. */
   readonly qformer: string;
-  /** The encoder. Default: that of the Q-Former, as for the two below. */
+  /** Vision encoder. Default: the source of the Q-Former, as for the two below. */
   readonly vision?: string;
-  /** The language model, whose architecture its own `config.json` says. */
+  /** Language model, of the architecture in its own `config.json`. */
   readonly language?: string;
   /** Tokenizer and image processor. */
   readonly processor?: string;
 }
 
-/** The same as folders on this machine. */
+/** The sources as local folders. */
 export interface ModelFolders extends Required<ModelSources> {
-  /** Whose final norm the vision encoder takes, where that is not its own. */
+  /** The folder with the final norm of the vision encoder, if it is not the encoder's own. */
   readonly finalNorm?: string;
 }
 
-/** One source for everything, or one for each part. @throws Blip2Error `MISSING_FILE`, and as a download fails. */
-export async function resolveSources(source: string | ModelSources, options: LoadOptions): Promise<ModelFolders> {
+/**
+ * Resolves one source for everything, or one per part, to local folders. Hub ids are downloaded.
+ * @throws Blip2Error `MISSING_FILE`; for a Hub id `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`,
+ * `INTEGRITY_FAILED`.
+ */
+export async function resolveSources(source: string | ModelSources, options: ResolveOptions): Promise<ModelFolders> {
   if (typeof source === 'string') return sameFolder(await resolveSource(source, options));
   const qformer = await resolveSource(source.qformer, options);
   const resolved = async (part: string | undefined): Promise<string> =>
@@ -41,17 +43,18 @@ export async function resolveSources(source: string | ModelSources, options: Loa
   return { ...folders, ...(folders.vision !== qformer && (await holdsTrainedNorm(qformer)) && { finalNorm: qformer }) };
 }
 
+/** One folder as the source of every part. */
 export function sameFolder(folder: string): ModelFolders {
   return { qformer: folder, vision: folder, language: folder, processor: folder };
 }
 
-/** LAVIS trains the norm behind the frozen encoder (`ln_vision`) with the Q-Former, and stores it there. */
+/** LAVIS trains the norm after the frozen encoder (`ln_vision`) with the Q-Former and stores it in its checkpoint. */
 async function holdsTrainedNorm(folder: string): Promise<boolean> {
   await using weights = await openModelWeights(folder, () => false);
   return weights.origin === 'lavis' && weights.tensors.has('vision_model.post_layernorm.weight');
 }
 
-/** The configuration of the whole, with encoder and language model as their own sources describe them. */
+/** The configuration of the whole model, with encoder and language model configured by their own sources. */
 export async function readSourcesConfig({ qformer, vision, language }: ModelFolders): Promise<Blip2Config> {
   const config = Blip2Config.fromJson(await readConfig(qformer), qformer);
   if (vision === qformer && language === qformer) return config;

@@ -11,12 +11,12 @@ import { type ModelFolders, sameFolder } from './model-sources.ts';
 import { openWholeWeights } from './whole-weights.ts';
 
 /**
- * How weights are written: `dtype`, the stored type of each (default: as it is), and `maxShardBytes`, the size of one
+ * How weights are written: `dtype`, their stored type (default: unchanged), and `maxShardBytes`, the maximum size of a
  * file in bytes (default: 5 GB).
  */
 export type SaveModelOptions = SaveOptions;
 
-/** What belongs to a model beside configuration and weights. */
+/** Files of a model other than configuration and weights. */
 const COMPANIONS: readonly string[] = [
   'preprocessor_config.json',
   'processor_config.json',
@@ -36,17 +36,18 @@ const COMPANIONS: readonly string[] = [
   'qformer_tokenizer/vocab.txt',
 ];
 
-/** What of a folder belongs to the model. */
+/** The part of a checkpoint that belongs to a model. */
 export interface ModelContent {
-  /** The reference's class. Default: the one that `config.json` names, or the whole model with a language model. */
+  /** Class in Hugging Face Transformers. Default: that of `config.json`, else that of the whole model. */
   readonly architecture?: string;
-  /** Paths of its parts in the checkpoint. Default: everything. */
+  /** Paths of its parts in the checkpoint. Default: all. */
   readonly parts?: readonly string[];
 }
 
 /**
- * Copies a model in the Hugging Face layout, whatever names its files have and wherever its parts lie, with its weights
- * in another precision or in other shards if asked. Streams.
+ * Copies a model into the Hugging Face layout, from any parameter names and any number of folders, optionally with
+ * another stored type or other shards. The weights are streamed.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
  */
 export async function saveModel(
   source: string | ModelFolders,

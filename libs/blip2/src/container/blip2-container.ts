@@ -9,9 +9,8 @@ import { Blip2Token, CheckpointPartsToken, ProcessorToken } from './container-to
 import { provide } from './provide.ts';
 
 /**
- * Bindings of one checkpoint: every part is made when it is first asked for, once. The factories are those that are
- * called by hand
- * without a container. Rebind a token to put another part in its place.
+ * The bindings of one checkpoint: every part is created on first request, once, by the same factories that are called
+ * without a container. Rebind a token to replace a part.
  */
 export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
   return partsModule(() => openCheckpointParts(source, options));
@@ -37,16 +36,16 @@ function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
   });
 }
 
-/** One checkpoint's parts behind their tokens, in a container of their own. */
+/** A container with the parts of one checkpoint. */
 export interface Blip2Container extends AsyncDisposable {
-  /** Inversify's own, for bindings beside these. */
+  /** The container of InversifyJS, for further bindings. */
   readonly container: Container;
   /**
-   * The part behind a token, made if need be. For composition roots only. @throws Blip2Error `DISPOSED`; whatever
-   * making it throws.
+   * The part of a token, created on first request. For composition roots only.
+   * @throws Blip2Error `DISPOSED`; the codes of its factory.
    */
   get<T>(id: Token<T>): Promise<T>;
-  /** Puts another part behind a token; before anything that depends on it has been asked for. */
+  /** Binds a token to another part. Call it before anything that depends on the token is requested. */
   replace<T, const Deps extends readonly Token<unknown>[]>(
     id: Token<T>,
     deps: Deps,
@@ -55,9 +54,8 @@ export interface Blip2Container extends AsyncDisposable {
 }
 
 /**
- * A container of its own with the bindings of `blip2Module`. Nothing is opened before a part is asked for, so what
- * `openCheckpointParts` throws comes from `get`.
- * Disposing of it disposes of the checkpoint's parts that were made.
+ * Creates a container with the bindings of `blip2Module`. The checkpoint is opened when a part is first requested, so
+ * `get` throws the errors of `openCheckpointParts`. Disposal disposes of the parts of the checkpoint that were created.
  */
 export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
   const container = new Container();
@@ -67,7 +65,8 @@ export async function createBlip2Container(source: string, options?: LoadOptions
   return {
     container,
     async get(id) {
-      if (disposed) throw new Blip2Error('DISPOSED', 'This container has been disposed', { fix: 'Make another one' });
+      if (disposed)
+        throw new Blip2Error('DISPOSED', 'This container has been disposed of', { fix: 'Create another one' });
       return container.getAsync(id);
     },
     async replace(id, deps, create) {
@@ -76,8 +75,8 @@ export async function createBlip2Container(source: string, options?: LoadOptions
     },
     async [Symbol.asyncDispose]() {
       disposed = true;
-      // What the container made is released by the assembly, in reverse order; the container knows no order. What was
-      // put in its place is its maker's.
+      // The parts of the checkpoint are disposed of in reverse order of creation, which the container does not know.
+      // Replacements belong to the caller.
       const parts = await opened?.catch(() => undefined);
       await parts?.[Symbol.asyncDispose]();
     },

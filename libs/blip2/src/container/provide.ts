@@ -4,7 +4,7 @@ import type { Bind, BindInWhenOnFluentSyntax } from 'inversify';
 /**
  * Binds `id` to `create`, whose parameters are checked against `deps`: a missing or swapped dependency does not
  * compile.
- * (Inversify's own `toResolvedValue` compiles a swapped list and injects the wrong object.)
+ * (`toResolvedValue` of InversifyJS accepts a swapped list and injects the wrong object.)
  */
 export function provide<T, const Deps extends readonly Token<unknown>[]>(
   bind: Bind,

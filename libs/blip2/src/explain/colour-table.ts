@@ -1,6 +1,6 @@
 /**
- * Colours from low to high at equal distances, dark blue over green to yellow: lightness rises all the way, so the map
- * also reads in grey and by the colour-blind (viridis of matplotlib).
+ * Equidistant colours from low to high, dark blue through green to yellow (viridis of matplotlib). Lightness increases
+ * throughout, so that the map also works in greyscale and for colour-blind readers.
  */
 const ANCHORS: readonly (readonly [red: number, green: number, blue: number])[] = [
   [68, 1, 84],
@@ -17,7 +17,7 @@ const ANCHORS: readonly (readonly [red: number, green: number, blue: number])[] 
 const ENTRIES = 256;
 const CHANNELS = 3;
 
-/** `[256, 3]` levels, lowest value first. */
+/** The colour table: 8-bit RGB values `[256, 3]`, lowest value first. */
 export const colourTable: Readonly<Uint8Array> = Uint8Array.from({ length: ENTRIES * CHANNELS }, (_, index) => {
   const at = (Math.floor(index / CHANNELS) / (ENTRIES - 1)) * (ANCHORS.length - 1);
   const low = Math.min(Math.floor(at), ANCHORS.length - 2);

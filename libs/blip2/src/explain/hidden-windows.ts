@@ -1,9 +1,9 @@
 import type { PixelValues } from '@blip2/interfaces';
 
-/** What stands in a window in place of the image. */
+/** What covers the image inside a window. */
 export type WindowFill = 'blur' | 'mean' | 'grey';
 
-/** A part of the image in pixels, ends excluded. */
+/** A rectangle of the image in pixels, ends exclusive. */
 export interface Window {
   readonly top: number;
   readonly bottom: number;
@@ -12,8 +12,7 @@ export interface Window {
 }
 
 /**
- * The window over some cells of a grid that divides a side of `pixels` pixels into `cells`; cells beyond the border do
- * not count.
+ * The pixels under `count` cells of a grid with `cells` cells along a side of `pixels` pixels, clipped at the border.
  */
 export function spanOf(
   pixels: number,
@@ -25,7 +24,7 @@ export function spanOf(
   return [edge(first), edge(first + count)];
 }
 
-/** One image `[1, 3, height, width]` as many times as there are windows, in each a window taken from `cover`. */
+/** Copies of one image `[1, 3, height, width]`, each with one window replaced by the pixels of `cover`. */
 export function hideWindows(
   { dims: [, channels, height, width], data }: PixelValues,
   cover: Float32Array,
@@ -45,30 +44,30 @@ export function hideWindows(
   return { type: 'float32', dims: [windows.length, channels, height, width], data: hidden };
 }
 
-/** A whole image of what windows are filled with. `radius` is how far the blur reaches, in pixels. */
+/** The image that windows are filled from. `radius` is that of the blur, in pixels. */
 export function coverOf(
   { dims: [, channels, height, width], data }: PixelValues,
   fill: WindowFill,
   radius: number,
 ): Float32Array {
-  // Normalised pixels: 0 is the mean level of the images that the encoder was trained on.
+  // Pixels are normalised: 0 is the mean of the images that the encoder was trained on.
   if (fill === 'grey') return new Float32Array(data.length);
   const plane = height * width;
   const cover = new Float32Array(data.length);
   for (let channel = 0; channel < channels; channel++) {
-    const levels = data.subarray(channel * plane, (channel + 1) * plane);
-    cover.set(fill === 'mean' ? meanOf(levels) : blurred(levels, height, width, radius), channel * plane);
+    const pixels = data.subarray(channel * plane, (channel + 1) * plane);
+    cover.set(fill === 'mean' ? meanOf(pixels) : blurred(pixels, height, width, radius), channel * plane);
   }
   return cover;
 }
 
-function meanOf(levels: Float32Array): Float32Array {
-  return levels.map(() => 0).fill(levels.reduce((sum, level) => sum + level, 0) / levels.length);
+function meanOf(pixels: Float32Array): Float32Array {
+  return pixels.map(() => 0).fill(pixels.reduce((sum, pixel) => sum + pixel, 0) / pixels.length);
 }
 
-/** Two box filters in each direction: close to a Gaussian, and its cost does not grow with the radius. */
-function blurred(levels: Float32Array, height: number, width: number, radius: number): Float32Array {
-  let out: Float32Array = levels;
+/** Two box filters per direction: close to a Gaussian, at a cost independent of the radius. */
+function blurred(pixels: Float32Array, height: number, width: number, radius: number): Float32Array {
+  let out: Float32Array = pixels;
   for (let pass = 0; pass < 2; pass++) {
     out = boxFiltered(out, { lines: height, length: width, lineStep: width, step: 1 }, radius);
     out = boxFiltered(out, { lines: width, length: height, lineStep: 1, step: width }, radius);
@@ -76,7 +75,7 @@ function blurred(levels: Float32Array, height: number, width: number, radius: nu
   return out;
 }
 
-/** How the lines of one direction lie in a plane. */
+/** The lines of one direction in a plane, as strides. */
 interface Lines {
   readonly lines: number;
   readonly length: number;
@@ -84,13 +83,13 @@ interface Lines {
   readonly step: number;
 }
 
-/** Means over `2 radius + 1` neighbours, fewer at the borders. */
-function boxFiltered(levels: Float32Array, { lines, length, lineStep, step }: Lines, radius: number): Float32Array {
-  const out = new Float32Array(levels.length);
+/** Means over `2 · radius + 1` neighbours, fewer at the borders. */
+function boxFiltered(pixels: Float32Array, { lines, length, lineStep, step }: Lines, radius: number): Float32Array {
+  const out = new Float32Array(pixels.length);
   const sums = new Float64Array(length + 1);
   for (let line = 0; line < lines; line++) {
     const start = line * lineStep;
-    for (let at = 0; at < length; at++) sums[at + 1] = sums[at]! + levels[start + at * step]!;
+    for (let at = 0; at < length; at++) sums[at + 1] = sums[at]! + pixels[start + at * step]!;
     for (let at = 0; at < length; at++) {
       const [from, to] = [Math.max(0, at - radius), Math.min(length, at + radius + 1)];
       out[start + at * step] = (sums[to]! - sums[from]!) / (to - from);

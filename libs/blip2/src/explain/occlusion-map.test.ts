@@ -5,10 +5,10 @@ import { Blip2Error, type PixelValues } from '@blip2/interfaces';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
-import type { RetrievalTaskParts } from '../retrieval/encode-inputs.ts';
+import type { RetrievalTaskParts } from '../retrieval/encode-retrieval-inputs.ts';
 import { Blip2 } from '../tasks/blip2.ts';
 import { questionPrompt } from '../tasks/prompt-templates.ts';
-import { contrastScore, type ImageScore, matchScore, writingScore } from './image-scores.ts';
+import { contrastScore, type ImageScore, likelihoodScore, matchScore } from './image-scores.ts';
 import { occlusionMap, positiveShare } from './occlusion-map.ts';
 
 /** Milliseconds: a thousand runs of a model, on a machine that does other things too. */
@@ -177,16 +177,18 @@ describe('scores of the demo checkpoints', () => {
     expect((await contrastScore(parts, scene.caption)(pixelValues, {}))[0]).toBeCloseTo(itc, 5);
     const { text, score, tokenIds } = await blip2.caption(file);
     expect(tokenIds.length).toBeGreaterThan(4);
-    const [written = NaN, again = NaN] = await writingScore(blip2, text)(twice(pixelValues), {});
+    const [written = NaN, again = NaN] = await likelihoodScore(blip2, text)(twice(pixelValues), {});
     expect([written, again]).toEqual([expect.closeTo(score, 3), expect.closeTo(score, 3)]);
     const [best] = await blip2.rank(file, 'what color is the triangle?', ['red']);
     expect(
-      (await writingScore(blip2, 'red', { prompt: questionPrompt('what color is the triangle?') })(pixelValues, {}))[0],
+      (
+        await likelihoodScore(blip2, 'red', { prompt: questionPrompt('what color is the triangle?') })(pixelValues, {})
+      )[0],
     ).toBeCloseTo(best?.logProb ?? NaN, 3);
   });
 
   test('refuse an empty text', () => {
-    for (const make of [() => matchScore(parts, ' '), () => contrastScore(parts, ''), () => writingScore(blip2, '')])
+    for (const make of [() => matchScore(parts, ' '), () => contrastScore(parts, ''), () => likelihoodScore(blip2, '')])
       expect(make).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
@@ -209,7 +211,7 @@ describe('scores of the demo checkpoints', () => {
       ] as const)
         expect(await at(matchScore(parts, `a ${color} ${shape}`), 'keep')).toBe(shape);
       expect(
-        await at(writingScore(blip2, 'red', { prompt: questionPrompt('what color is the triangle?') }), 'hide'),
+        await at(likelihoodScore(blip2, 'red', { prompt: questionPrompt('what color is the triangle?') }), 'hide'),
       ).toBe('triangle');
     },
     PATIENCE,

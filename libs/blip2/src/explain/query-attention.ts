@@ -1,45 +1,50 @@
-import { type Attentions, Blip2Error, type PatchFeatures, type PixelValues, type Tensor } from '@blip2/interfaces';
+import {
+  type Attentions,
+  Blip2Error,
+  mustBe,
+  type PatchFeatures,
+  type PixelValues,
+  type Tensor,
+} from '@blip2/interfaces';
 import type { Blip2QFormerModel } from '@blip2/qformer';
 import type { Blip2VisionModel } from '@blip2/vision';
 
-/** A value in [0, 1] per patch of one image, row by row from the top left. */
+/** One value per patch of an image, row by row from the top left, in [0, 1] unless stated otherwise. */
 export type AttentionMap = Tensor<'float32', readonly [rows: number, columns: number]>;
 
-/** The parts that take part: `openCheckpointParts` and the whole models have them. */
+/** The required parts, as in `CheckpointParts` and in the whole models. */
 export interface QueryAttentionParts {
-  /** `encode`, and the side of a patch in pixels. */
+  /** The encoder, and the side of its patches in pixels. */
   readonly vision: {
     readonly config: Pick<Blip2VisionModel['config'], 'patchSize'>;
     encode: Blip2VisionModel['encode'];
   };
-  /** One that gives `crossAttentions`, `[1, heads, queries, 1 + patches]` per layer that has them. */
+  /** Must return `crossAttentions`, `[1, heads, queries, 1 + patches]` per layer with cross-attention. */
   readonly qformer: { forward: Blip2QFormerModel['forward'] };
 }
 
-/** Which attention is shown. */
+/** Which attention to show. */
 export interface QueryAttentionOptions {
-  /**
-   * One of the layers that have cross-attention, counted among these from 0, or the mean over them. Default `'mean'`.
-   */
+  /** Index among the layers with cross-attention, from 0, or the mean over them. Default: `'mean'`. */
   readonly layer?: number | 'mean';
-  /** Accept other sizes than the encoder's. Default false. */
+  /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
-  /** Stops between encoder and Q-Former. */
+  /** Aborts between encoder and Q-Former. */
   readonly signal?: AbortSignal;
 }
 
-/** The encoder puts its class position in front of the patches. */
+/** The class position, which precedes the patches. */
 const CLASS_POSITIONS = 1;
 
 /**
- * Where the queries look: the Q-Former's cross-attention to each patch of one image, mean over heads, queries and
- * layers, without the class position, divided by
- * its maximum: `[rows, columns]` in [0, 1]. It shows where attention goes, the same for every question; it does not
- * show why a model said something: patches have
- * read each other in the encoder, and much attention can go to patches in which there is nothing to see.
- *
- * @throws Blip2Error `SHAPE_MISMATCH` for more images than one or a size that the encoder does not take;
- * `INVALID_ARGUMENT` for a layer that there is not.
+ * The cross-attention of the Q-Former to each patch of one image: mean over heads, queries and layers, without the
+ * class
+ * position, divided by its maximum, `[rows, columns]` in [0, 1]. It is the same for every question and does not explain
+ * an answer: patches have already exchanged information in the encoder, and patches of empty background can receive
+ * much
+ * attention.
+ * @throws Blip2Error `SHAPE_MISMATCH` for more than one image, or for a size that the encoder does not accept;
+ * `INVALID_ARGUMENT` for a layer that does not exist.
  */
 export async function queryAttention(
   { vision, qformer }: QueryAttentionParts,
@@ -48,12 +53,7 @@ export async function queryAttention(
 ): Promise<AttentionMap> {
   const { layer = 'mean', interpolatePosEncoding = false, signal } = options;
   const [batch, , height, width] = pixelValues.dims;
-  if (batch !== 1)
-    throw new Blip2Error('SHAPE_MISMATCH', 'A map is of one image', {
-      where: 'pixelValues',
-      expected: '[1, 3, height, width]',
-      got: `[${pixelValues.dims.join(', ')}]`,
-    });
+  if (batch !== 1) throw notOneImage(pixelValues);
   const { patchSize } = vision.config;
   const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
   signal?.throwIfAborted();
@@ -71,9 +71,18 @@ export async function queryAttention(
   };
 }
 
+/** The error for a batch of another number of images than 1. */
+export function notOneImage({ dims }: PixelValues): Blip2Error {
+  return new Blip2Error('SHAPE_MISMATCH', 'pixelValues must be one image', {
+    argument: 'pixelValues',
+    expected: '[1, 3, height, width]',
+    got: `[${dims.join(', ')}]`,
+  });
+}
+
 function expectGrid({ dims: [, positions] }: PatchFeatures, rows: number, columns: number): void {
   if (positions === rows * columns + CLASS_POSITIONS) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'The encoder does not give a class position and one position per patch', {
+  throw new Blip2Error('SHAPE_MISMATCH', 'The encoder must return a class position and one position per patch', {
     expected: `1 + ${rows} x ${columns} positions`,
     got: String(positions),
   });
@@ -83,11 +92,7 @@ function layersOf(crossAttentions: readonly Attentions[], layer: number | 'mean'
   if (layer === 'mean') return crossAttentions;
   const chosen = crossAttentions[layer];
   if (chosen) return [chosen];
-  throw new Blip2Error('INVALID_ARGUMENT', 'There is no such layer with cross-attention', {
-    where: 'layer',
-    expected: `'mean', or 0 to ${crossAttentions.length - 1}`,
-    got: String(layer),
-  });
+  throw mustBe('layer', `'mean' or a layer with cross-attention, 0 to ${crossAttentions.length - 1}`, layer);
 }
 
 /** Layers of `[1, heads, queries, positions]` → `[positions]`. */
@@ -103,7 +108,7 @@ function meanOverAll(layers: readonly Attentions[]): Float32Array {
   return Float32Array.from(sums, (sum) => sum / count);
 }
 
-/** A map of zeros, where all attention went to the class position, stays one. */
+/** Divides by the maximum; a map of zeros, with all attention on the class position, stays zero. */
 function toMaximum(values: Float32Array): Float32Array {
   const largest = values.reduce((most, value) => Math.max(most, value), 0);
   return largest === 0 ? values.slice() : values.map((value) => value / largest);

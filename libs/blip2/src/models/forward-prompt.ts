@@ -1,39 +1,39 @@
-import { Blip2Error, type LanguageModel, type Logits, type Rows, type Tensor } from '@blip2/interfaces';
+import { Blip2Error, defined, type LanguageModel, type Logits, type Rows, type Tensor } from '@blip2/interfaces';
 import type { CausalLMOptions, CausalLMOutput, Seq2SeqLMOutput } from '@blip2/language';
 
 import type { CheckpointLanguageModel } from '../parts/part-loaders.ts';
 import type { MergedPrompt } from '../pipeline/merge-prompt.ts';
 
-/** What a language model is judged by. */
+/** Labels and decoder inputs of `forward`. */
 export interface TargetInputs {
   /**
-   * `[batch, target]`, −100 for "does not count". Causal model: ids of the last positions of each row; seq2seq model:
+   * `[batch, target]`, −100 to ignore a position. Causal model: ids of the last positions of each row; seq2seq model:
    * of the decoder's.
    */
   readonly labels?: Rows;
-  /** `[batch, target]`: where the decoder of a seq2seq model begins. Default: the labels behind the start token. */
+  /** `[batch, target]`, seq2seq models only. Default: the start token followed by the labels. */
   readonly decoderInputIds?: Rows;
-  /** `[batch, target]`. Default: every position of the decoder counts. */
+  /** `[batch, target]`, seq2seq models only. Default: all ones. */
   readonly decoderAttentionMask?: Rows;
 }
 
-/** What the language model says, by its `architecture`. */
+/** Output of the language model, according to its `architecture`. */
 export type LanguageModelOutput = CausalLMOutput | Seq2SeqLMOutput;
 
-/** Scores of a prompt, and what else the language model gives. */
+/** Logits of a prompt, and the other outputs of the language model. */
 export interface PromptOutput {
   /**
-   * `[batch, sequence, vocabulary]`, image positions included; or of a seq2seq model's decoder, `[batch, target,
-   * vocabulary]`.
+   * `[batch, sequence, vocabulary]`, image positions included; for a seq2seq model those of the decoder, `[batch,
+   * target, vocabulary]`.
    */
   readonly logits: Logits;
   /** Mean cross-entropy of the labels, `[1]`. */
   readonly loss?: Tensor<'float32', [1]>;
-  /** `hiddenStates`, `attentions` and `pastKeyValues` where they were asked for. */
+  /** Includes the requested outputs: `hiddenStates`, `attentions` and `pastKeyValues`. */
   readonly languageModelOutputs: LanguageModelOutput;
 }
 
-/** Scores every position of a prompt that images are part of, or of a seq2seq model's decoder. */
+/** The logits of every position of a prompt with images, or of a seq2seq model's decoder. */
 export async function forwardPrompt(
   language: CheckpointLanguageModel,
   { inputsEmbeds, attentionMask }: MergedPrompt,
@@ -41,39 +41,37 @@ export async function forwardPrompt(
   outputs: CausalLMOptions,
 ): Promise<PromptOutput> {
   const languageModelOutputs: LanguageModelOutput = await language.forward(
-    {
-      inputsEmbeds,
-      attentionMask,
-      ...(labels && { labels }),
-      ...(decoderInputIds && { decoderInputIds }),
-      ...(decoderAttentionMask && { decoderAttentionMask }),
-    },
+    { inputsEmbeds, attentionMask, ...defined({ labels, decoderInputIds, decoderAttentionMask }) },
     outputs,
   );
   const { logits, loss } = languageModelOutputs;
   if (!logits)
-    throw new Blip2Error('SESSION_FAILED', 'The language model gave no scores', { where: 'languageModel.forward' });
-  return { logits, ...(loss && { loss }), languageModelOutputs };
+    throw new Blip2Error('SESSION_FAILED', 'The language model returned no logits', { where: 'languageModel.forward' });
+  return { logits, ...defined({ loss }), languageModelOutputs };
 }
 
-/** Refuses early what the language model would refuse, or leave unread, after the image has been encoded. */
+/**
+ * Refuses decoder inputs that the language model would refuse or ignore, before the image is encoded.
+ * @throws Blip2Error `INVALID_ARGUMENT`.
+ */
 export function expectDecoderInputs(
   { architecture }: Pick<LanguageModel, 'architecture'>,
   { labels, decoderInputIds, decoderAttentionMask }: TargetInputs,
 ): void {
   if (architecture === 'seq2seq' && !labels && !decoderInputIds) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'The decoder needs something to read', {
-      where: 'decoderInputIds',
-      expected: 'labels or decoderInputIds',
-      got: 'neither',
-      fix: 'Use generate to let the model write',
-    });
+    throw new Blip2Error(
+      'INVALID_ARGUMENT',
+      'forward of a seq2seq model requires labels or decoderInputIds, got neither',
+      {
+        argument: 'decoderInputIds',
+        fix: 'To generate text, use generate',
+      },
+    );
   }
   if (architecture === 'causal' && (decoderInputIds || decoderAttentionMask)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'This language model has no decoder apart', {
-      where: 'decoderInputIds',
-      expected: 'inputIds alone',
-      got: 'inputs of a decoder',
+    throw new Blip2Error('INVALID_ARGUMENT', 'decoderInputIds is only accepted by seq2seq models', {
+      argument: 'decoderInputIds',
+      fix: 'Pass inputIds alone',
     });
   }
 }

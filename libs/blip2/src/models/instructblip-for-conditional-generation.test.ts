@@ -79,7 +79,7 @@ describe.each([
   test('refuses images without an instruction', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const { pixelValues, inputIds } = await inputsOf(folder, 'a photo of');
-    const missing = { code: 'INVALID_ARGUMENT', details: { where: 'qformerInputIds' } };
+    const missing = { code: 'INVALID_ARGUMENT', details: { argument: 'qformerInputIds' } };
     await expect(model.generate({ pixelValues, inputIds })).rejects.toMatchObject(missing);
     await expect(model.forward({ pixelValues, inputIds, labels: inputIds })).rejects.toMatchObject(missing);
   });
@@ -112,12 +112,12 @@ describe('decoder inputs', () => {
     await using causal = await InstructBlipForConditionalGeneration.fromPretrained(vicuna, { threads: 1 });
     await expect(causal.forward({ ...(await inputsOf(vicuna, 'a')), decoderInputIds: [[0]] })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      details: { where: 'decoderInputIds' },
+      details: { argument: 'decoderInputIds' },
     });
     await using seq2seq = await InstructBlipForConditionalGeneration.fromPretrained(flan, { threads: 1 });
     await expect(seq2seq.forward(await inputsOf(flan, 'a'))).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      details: { where: 'decoderInputIds' },
+      details: { argument: 'decoderInputIds' },
     });
   });
 });

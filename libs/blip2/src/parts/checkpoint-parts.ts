@@ -19,7 +19,7 @@ import {
   resolveSources,
   sameFolder,
 } from '../checkpoint/model-sources.ts';
-import { once } from '../lifetime/lazy-promise.ts';
+import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
 import * as loaders from './part-loaders.ts';
@@ -105,9 +105,9 @@ function openFolders<C extends ModelConfig>(
   // The language model gets ready while the others look at an image.
   const hosts =
     options.isolate === 'worker'
-      ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) }
+      ? { vision: createPartHost({ isolate: 'worker' }), language: createPartHost({ isolate: 'worker' }) }
       : undefined;
-  hosts?.seeing.start(LOADERS);
+  hosts?.vision.start(LOADERS);
   const made: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -122,10 +122,10 @@ function openFolders<C extends ModelConfig>(
     from = folder,
     more: Pick<LoadVisionOptions, 'finalNorm'> = {},
   ): (() => ReturnType<(typeof loaders)[Name]>) =>
-    once(async () => {
+    lazyPromise(async () => {
       expectOpen();
       const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
-      const host = name === 'loadLanguageModel' ? hosts?.writing : hosts?.seeing;
+      const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
       const created = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
       made.push(created);
       return created;
@@ -134,7 +134,7 @@ function openFolders<C extends ModelConfig>(
     folder,
     folders,
     config,
-    startLanguage: () => hosts?.writing.start(LOADERS),
+    startLanguage: () => hosts?.language.start(LOADERS),
     vision: part('loadVision', folders.vision, folders.finalNorm === undefined ? {} : { finalNorm: folders.finalNorm }),
     qformer: part('loadQFormer'),
     projection: part('loadLanguageProjection'),
@@ -146,8 +146,8 @@ function openFolders<C extends ModelConfig>(
     async [Symbol.asyncDispose]() {
       disposed = true;
       for (const created of made.splice(0).reverse()) await created[Symbol.asyncDispose]();
-      await hosts?.writing[Symbol.asyncDispose]();
-      await hosts?.seeing[Symbol.asyncDispose]();
+      await hosts?.language[Symbol.asyncDispose]();
+      await hosts?.vision[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,70 +1,59 @@
 import type { ConversionOptions } from '@blip2/checkpoint';
 import type { ResolveOptions } from '@blip2/hub';
-import { Blip2Error, type PrecisionChoice, type SessionFactory } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe, type PrecisionChoice, type SessionFactory } from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
 import type { PartOptions } from '@blip2/runtime';
 
-/** The parts that may differ in precision. Projections and heads are small and stay `fp32`. */
+/** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
 export type PartWithPrecision = 'vision' | 'qformer' | 'language';
 
 /** Options of every `fromPretrained` of this package. */
 export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'convertedDir'> {
   /**
-   * Precision of the weights, for all parts or by part. `fp32`, the default, reads float32 checkpoints where they lie;
-   * others are made from the checkpoint once and kept
-   * in a cache. `fast`: 8 bits, and 4 bits besides where the language model writes token by token. `small`: 4 bits, and
-   * 8 for the feed-forward layers of the vision encoder.
+   * Precision of the weights, for all parts or per part. Default: `fp32`, which maps float32 checkpoints in place.
+   * Other precisions are converted once and cached. `fast`: 8 bits, with an additional 4-bit copy of the language model
+   * for decoding token by token. `small`: 4 bits, and 8 bits for the feed-forward layers of the vision encoder.
    */
   readonly dtype?: PrecisionChoice | Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>>;
-  /** Execution provider. Default `cpu`. */
+  /** Execution provider. Default: `cpu`. */
   readonly device?: string;
-  /** Threads within one operator; the parts run one after another and share them. Default: the physical cores. */
+  /** Threads per operator, shared by the parts, which run one after another. Default: the number of physical cores. */
   readonly threads?: number;
   /**
-   * `worker` keeps inference off the calling thread, so that its event loop stays free; `inline` (default) runs on it.
+   * `worker` runs inference in worker threads, so that the event loop of the caller stays free; `inline` (default) runs
+   * it on the calling thread.
    */
   readonly isolate?: 'inline' | 'worker';
-  /** Loads the graphs; for tests and tools, `inline` only. */
+  /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;
 }
 
-/** What one part is loaded with. */
+/** The options that one part is loaded with. */
 export type LoadedPartOptions = PartOptions & ConversionOptions;
 
 const PARTS: Readonly<Record<PartWithPrecision, true>> = { vision: true, qformer: true, language: true };
 
-/** Options of the reference's `from_pretrained`, in the spelling of this package, and what to use here. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
+/** Options of `from_pretrained` of Hugging Face Transformers, in camelCase, and their replacements. */
+const REPLACEMENTS: Readonly<Record<string, string>> = {
   loadIn8bit: "Use dtype: 'int8', or 'fast'",
   loadIn4bit: "Use dtype: 'q4', or 'small'",
   torchDtype: 'Use dtype',
 };
 
 /**
- * The options that go to each part, after checking them. @throws Blip2Error `UNSUPPORTED_DTYPE`, `UNKNOWN_OPTION`,
- * `INVALID_ARGUMENT`.
+ * Checks the options and returns a function that selects those of one part.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE`, `UNKNOWN_OPTION`, `INVALID_ARGUMENT`.
  */
 export function partOptions(options: LoadOptions): (part?: PartWithPrecision) => LoadedPartOptions {
   const { device, threads, createSession, convertedDir, signal, onProgress } = options;
-  for (const [name, fix] of Object.entries(ELSEWHERE)) {
-    if (name in options) throw new Blip2Error('UNKNOWN_OPTION', 'There is no such option', { where: name, fix });
+  for (const [name, fix] of Object.entries(REPLACEMENTS)) {
+    if (name in options) throw new Blip2Error('UNKNOWN_OPTION', `${name} is not an option`, { argument: name, fix });
   }
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Impossible number of threads', {
-      where: 'threads',
-      expected: 'a whole number above 0',
-      got: String(threads),
-    });
+    throw mustBe('threads', 'a positive integer', threads);
   }
   const precisions = precisionsByPart(options.dtype);
-  const common = {
-    ...(device !== undefined && { device }),
-    ...(threads !== undefined && { threads }),
-    ...(createSession && { createSession }),
-    ...(convertedDir !== undefined && { convertedDir }),
-    ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
-  };
+  const common = defined({ device, threads, createSession, convertedDir, signal, onProgress });
   return (part) => {
     const dtype = part && precisions[part];
     return dtype === undefined ? common : { ...common, dtype };
@@ -80,9 +69,8 @@ function precisionsByPart(
   }
   const unknown = Object.keys(dtype).find((name) => !Object.hasOwn(PARTS, name));
   if (unknown !== undefined)
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'There is no such part', {
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The parts of dtype must be known', {
       argument: 'dtype',
-      where: 'dtype',
       expected: Object.keys(PARTS).join(', '),
       got: unknown,
     });

@@ -2,21 +2,19 @@ import type { LanguageModel, VisionEncoder } from '@blip2/interfaces';
 
 import type { LoadOptions } from './load-options.ts';
 
-interface SeeingAndWriting {
+interface PreparableModel {
   readonly pipeline: { readonly vision: VisionEncoder; readonly language: LanguageModel };
 }
 
 /**
- * The model, once it is put together. Parts in threads of their own then get ready at once, before they are needed.
- * What goes wrong is left to the first use, which meets it again
- * and can say so.
+ * Starts to prepare the parts of a model that run in workers, so that their sessions are open before the first use, and
+ * returns the model. A failure is ignored here: the first use meets and reports it.
  */
-export async function preparedAhead<Model extends SeeingAndWriting>(
-  assembling: Promise<Model>,
+export function prepareParts<Model extends PreparableModel>(
+  model: Model,
   { isolate }: Pick<LoadOptions, 'isolate'>,
-): Promise<Model> {
-  const model = await assembling;
-  if (isolate === 'worker')
-    for (const part of [model.pipeline.vision, model.pipeline.language]) part.prepare?.().catch(() => undefined);
+): Model {
+  const { vision, language } = model.pipeline;
+  if (isolate === 'worker') for (const part of [vision, language]) part.prepare?.().catch(() => undefined);
   return model;
 }

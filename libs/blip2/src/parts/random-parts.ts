@@ -1,4 +1,5 @@
 import { writeConfig } from '@blip2/config';
+import { defined } from '@blip2/interfaces';
 import { languageInitializer } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import {
@@ -10,20 +11,21 @@ import {
 
 import { configJson, type ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
+import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { type CheckpointParts, openModelParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 
 export type { InitializeTensor } from '@blip2/part';
-/** How random weights are made: `seed` and `initializer`, and the `folder` of the temporary file. */
+/** How random weights are created: `seed`, `initializer`, and the `folder` of the temporary file. */
 export type RandomOptions = RandomWeightsOptions;
 
-/** The tensors of a model and the reference's class for it. */
+/** The tensors of a model, and its class in Hugging Face Transformers. */
 export interface RandomContent {
   readonly tensors: readonly RecordedWeight[];
   readonly architecture?: string;
 }
 
-/** The parts of a model with random weights; its temporary folder is removed when they are disposed. */
+/** The parts of a model with random weights. Their temporary folder is removed when they are disposed of. */
 export async function openRandomParts<C extends ModelConfig>(
   config: C,
   {
@@ -32,39 +34,29 @@ export async function openRandomParts<C extends ModelConfig>(
     folder,
     signal,
     onProgress,
-    ...load
+    ...loadOptions
   }: RandomOptions & LoadOptions,
   content: RandomContent = { tensors: modelTensors(config) },
 ): Promise<CheckpointParts<C>> {
-  const random = await createRandomPartWeights(content.tensors, initializer, {
-    ...(seed !== undefined && { seed }),
-    ...(folder !== undefined && { folder }),
-    signal,
-    onProgress,
-  });
-  try {
-    await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
-    // Weights that go away with the model are not for the cache.
-    const parts = await openModelParts(() => config, random.store.folder, {
-      convertedDir: random.store.folder,
-      ...load,
-    });
-    return {
-      ...parts,
-      async [Symbol.asyncDispose]() {
-        await parts[Symbol.asyncDispose]();
-        await random[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await random[Symbol.asyncDispose]();
-    throw error;
-  }
+  await using resources = new DisposalStack();
+  const random = resources.use(
+    await createRandomPartWeights(content.tensors, initializer, {
+      ...defined({ seed, folder }),
+      signal,
+      onProgress,
+    }),
+  );
+  await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
+  // Weights that are removed with the model do not belong in the cache of converted weights.
+  const options = { convertedDir: random.store.folder, ...loadOptions };
+  const parts = resources.use(await openModelParts(() => config, random.store.folder, options));
+  const opened = resources.move();
+  return { ...parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
 
 /**
- * The reference's `_init_weights` (transformers 5.18), with the standard deviations of the configuration: norms one,
- * biases and query tokens zero, the rest normal.
+ * The initializer of Hugging Face Transformers (`_init_weights`, version 5.18) with the standard deviations of the
+ * configuration: ones for norms, zeros for biases and query tokens, normal for all others.
  */
 export function referenceInitializer({
   visionConfig,

@@ -13,74 +13,68 @@ import {
   type LanguageProjection,
   type PixelValues,
   type QFormer,
-  type TokenEmbeddings,
   type TokenIds,
   type VisionEncoder,
 } from '@blip2/interfaces';
 
-import { type MergedPrompt, mergePrompt, type PromptText } from './merge-prompt.ts';
+import {
+  type MergedPrompt,
+  mergePrompt,
+  type PromptLayout,
+  type PromptText,
+  type VisualPrefix,
+} from './merge-prompt.ts';
 
-/** One implementation per seam, ours or anybody's. */
+/** The four parts: one implementation per interface, built-in or custom. */
 export interface Blip2Parts {
   /** Pixels `[batch, 3, height, width]` → patches `[batch, 1 + patches, visionHidden]`. */
   readonly vision: VisionEncoder;
-  /** Patches → queries `[batch, queries, hidden]`. */
+  /** Patches → query outputs `[batch, queries, hidden]`. */
   readonly qformer: QFormer;
-  /** Queries → embeddings `[batch, queries, embeddingSize]`. */
+  /** Query outputs → embeddings `[batch, queries, embeddingSize]`. */
   readonly projection: LanguageProjection;
-  /** Embeddings of image and prompt → scores of the next token, `[batch, 1, vocabulary]`. */
+  /** Embeddings of image and prompt → logits of the next token, `[batch, 1, vocabulary]`. */
   readonly language: LanguageModel;
 }
 
-/** How images get into a prompt. */
-export interface PromptLayout {
-  /**
-   * The id whose positions take the image features; `undefined`: the features stand in front of the text (repositories
-   * of 2023).
-   */
-  readonly imageTokenIndex: number | undefined;
-}
-
-/** What the language model reads of an image, `[batch, queries, embeddingSize]`: usable for any number of questions. */
-export type VisualPrefix = TokenEmbeddings;
-
 /** How images are encoded. */
 export interface EncodeImagesOptions {
-  /** Accept other sizes than the encoder's. Default false. */
+  /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
 }
 
-/** A prompt that images are part of. */
+/** A prompt with images. */
 export interface PromptInputs extends PromptText {
-  /** Images `[batch, 3, height, width]`, or the prefix that `encodeImages` made of them. */
+  /** Images `[batch, 3, height, width]`, or their prefix from `encodeImages`. */
   readonly pixelValues: PixelValues | VisualPrefix;
 }
 
-/** The four parts in a row: images to prefix, prefix and text to tokens. */
+/** The four parts connected: images to prefix, prefix and text to tokens. */
 export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
   /**
-   * Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`. @throws Blip2Error `SHAPE_MISMATCH` for
-   * images of another size.
+   * Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size.
    */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 
-/** What a language model does with prompts that images are part of. */
+/** What a language model computes from prompts with images. */
 export interface PromptTasks<Inputs extends PromptInputs> {
   /**
-   * Embeddings of a whole prompt, image features in their places.
-   * @throws Blip2Error `INVALID_ARGUMENT` for ids and embeddings both, or ids beyond the vocabulary; `SHAPE_MISMATCH`
-   * if image tokens and features, or texts and images, are not as many.
+   * The embeddings of a whole prompt, image features included.
+   * @throws Blip2Error `INVALID_ARGUMENT` for both ids and embeddings, or for ids beyond the vocabulary.
+   * @throws Blip2Error `SHAPE_MISMATCH` if image tokens and features, or texts and images, differ in number.
    */
   embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
   /**
-   * Writes new tokens after each prompt. @throws Blip2Error as `embedPrompt`, and as `generate` of `@blip2/generate`.
+   * Generates new tokens after each prompt.
+   * @throws Blip2Error the codes of `embedPrompt`, and of `generate` of `@blip2/generate`.
    */
   generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
   /**
-   * How likely each candidate is as what follows each prompt: one list per prompt, one entry per candidate. The prompts
-   * are read once.
-   * @throws Blip2Error as `embedPrompt`, and as `sequenceLogProbs` of `@blip2/generate`.
+   * Scores candidates as continuations of each prompt: one list per prompt, one entry per candidate. The prompts are
+   * prefilled once.
+   * @throws Blip2Error the codes of `embedPrompt`, and of `sequenceLogProbs` of `@blip2/generate`.
    */
   scoreSequences(
     inputs: Inputs,
@@ -90,8 +84,8 @@ export interface PromptTasks<Inputs extends PromptInputs> {
 }
 
 /**
- * Assembles four parts.
- * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
+ * Connects four parts.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
   const { vision, qformer, projection, language } = parts;
@@ -107,13 +101,11 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
     language,
     encodeImages,
     ...createPromptTasks(language, layout, prefixOf),
-    async [Symbol.asyncDispose]() {
-      for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => disposeParts(parts),
   };
 }
 
-/** Prompts over any way from images to their prefix. */
+/** Prompt tasks over any function from images to their prefix. */
 export function createPromptTasks<Inputs extends PromptInputs>(
   language: LanguageModel,
   layout: PromptLayout,
@@ -126,7 +118,7 @@ export function createPromptTasks<Inputs extends PromptInputs>(
     async generate(inputs, options = {}, context = {}) {
       const { interpolatePosEncoding = false } = options;
       const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
-      // Penalties see the prompt of a causal model; a seq2seq model begins with ids of its own.
+      // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
       return generate(
         language,
         language.architecture === 'causal' ? { ...prompt, promptIds } : prompt,
@@ -141,27 +133,40 @@ export function createPromptTasks<Inputs extends PromptInputs>(
   };
 }
 
-/** @throws Blip2Error `SHAPE_MISMATCH` if a part does not read what the one before it writes. */
+type Disposables = { readonly [Part in keyof Blip2Parts]: AsyncDisposable };
+
+/** Disposes of four parts, from the last to the first. */
+export async function disposeParts({ vision, qformer, projection, language }: Disposables): Promise<void> {
+  for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
+}
+
+/**
+ * Checks that each part accepts the output width of the one before it.
+ * @throws Blip2Error `SHAPE_MISMATCH`.
+ */
 export function expectFit({
   vision,
   qformer,
   projection,
   language,
 }: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
-  expectSeen(vision, qformer);
+  expectEncoderFits(vision, qformer);
   expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
   expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
 }
 
-/** @throws Blip2Error `SHAPE_MISMATCH` if a Q-Former does not read what an encoder writes. */
-export function expectSeen(
+/**
+ * Checks that a Q-Former accepts the output width of an encoder.
+ * @throws Blip2Error `SHAPE_MISMATCH`.
+ */
+export function expectEncoderFits(
   vision: Pick<VisionEncoder, 'hiddenSize'>,
   qformer: Pick<QFormer, 'encoderHiddenSize'>,
 ): void {
   expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
 }
 
-/** Images have four axes, prefixes three. */
+/** Distinguishes images, which have four axes, from prefixes, which have three. */
 export function isPixelValues(tensor: PixelValues | VisualPrefix): tensor is PixelValues {
   return tensor.dims.length === 4;
 }

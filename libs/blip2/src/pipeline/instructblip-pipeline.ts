@@ -1,43 +1,43 @@
-import { Blip2Error, type PixelValues, type Rows, type TextConditionedQFormer } from '@blip2/interfaces';
+import { defined, mustBe, type PixelValues, type Rows, type TextConditionedQFormer } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
 import {
   type Blip2Parts,
   createPromptTasks,
+  disposeParts,
   type EncodeImagesOptions,
   expectFit,
   isPixelValues,
   type PromptInputs,
-  type PromptLayout,
   type PromptTasks,
-  type VisualPrefix,
 } from './blip2-pipeline.ts';
+import type { PromptLayout, VisualPrefix } from './merge-prompt.ts';
 
-/** One implementation per seam, ours or anybody's; the Q-Former reads the instruction too. */
+/** The four parts: one implementation per interface, built-in or custom. The Q-Former also takes the instruction. */
 export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
   /** Patches `[batch, 1 + patches, visionHidden]` and instruction → `[batch, queries, hidden]`. */
   readonly qformer: TextConditionedQFormer;
 }
 
-/** What the Q-Former reads beside the images, in ids of its own tokenizer. */
+/** Text input of the Q-Former, as ids of its own tokenizer. */
 export interface Instruction {
   /**
-   * `[batch, sequence]`, padded on the right: padding on the left moves the text to other positions, as in the
-   * reference.
+   * `[batch, sequence]`, padded on the right. Padding on the left shifts the positions of the text, as in Hugging Face
+   * Transformers.
    */
   readonly qformerInputIds: Rows;
-  /** `[batch, sequence]`. Default: every token counts. */
+  /** `[batch, sequence]`. Default: all ones. */
   readonly qformerAttentionMask?: Rows;
 }
 
-/** Images need an instruction; a prefix that `encodeImages` made has read it. */
+/** A prompt with images. Images need an instruction; a prefix from `encodeImages` already depends on one. */
 export interface InstructPromptInputs extends PromptInputs, Partial<Instruction> {}
 
-/** The four parts in a row: images and instruction to prefix, prefix and text to tokens. */
+/** The four parts connected: images and instruction to prefix, prefix and text to tokens. */
 export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<InstructPromptInputs>, AsyncDisposable {
   /**
-   * Images `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`. @throws Blip2Error
-   * `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`.
+   * Images `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`.
+   * @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`.
    */
   encodeImages(
     pixelValues: PixelValues,
@@ -47,8 +47,8 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
 }
 
 /**
- * Assembles four parts.
- * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
+ * Connects four parts.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
   const { vision, qformer, projection, language } = parts;
@@ -60,9 +60,8 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
   ) => {
     const inputIds = asRows(qformerInputIds);
     const attentionMask = qformerAttentionMask ? asRows(qformerAttentionMask) : inputIds.map((row) => row.map(() => 1));
-    return projection.project(
-      await qformer.query(await vision.encode(pixelValues, options), { inputIds, attentionMask }),
-    );
+    const patches = await vision.encode(pixelValues, options);
+    return projection.project(await qformer.query(patches, { inputIds, attentionMask }));
   };
   const prefixOf = async (
     { pixelValues, ...text }: InstructPromptInputs,
@@ -76,20 +75,18 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
     language,
     encodeImages,
     ...createPromptTasks(language, layout, prefixOf),
-    async [Symbol.asyncDispose]() {
-      for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => disposeParts(parts),
   };
 }
 
-/** @throws Blip2Error `INVALID_ARGUMENT` without an instruction. */
+/**
+ * The instruction of a prompt with images.
+ * @throws Blip2Error `INVALID_ARGUMENT` if there is none.
+ */
 export function expectInstruction({ qformerInputIds, qformerAttentionMask }: Partial<Instruction>): Instruction {
   if (!qformerInputIds)
-    throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', {
-      where: 'qformerInputIds',
-      expected: 'rows of ids',
-      got: 'nothing',
-      fix: 'Give what InstructBlipProcessor makes of image and text',
+    throw mustBe('qformerInputIds', 'rows of ids', qformerInputIds, {
+      fix: 'Pass the output of InstructBlipProcessor for image and text',
     });
-  return { qformerInputIds, ...(qformerAttentionMask && { qformerAttentionMask }) };
+  return { qformerInputIds, ...defined({ qformerAttentionMask }) };
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { pseudoRandom } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { type AnswerOptions, Blip2 } from './blip2.ts';
+import { Blip2 } from './blip2.ts';
 import { captionPreset, shortAnswerPreset } from './presets.ts';
 import { questionPrompt } from './prompt-templates.ts';
+import type { AnswerOptions } from './task-options.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const evaluation = join(root, 'apps/cli/evaluation');

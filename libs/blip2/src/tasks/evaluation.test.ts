@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, type TaskOptions } from './blip2.ts';
+import { Blip2 } from './blip2.ts';
+import type { TaskOptions } from './task-options.ts';
 import type { TextResult } from './text-result.ts';
 
 const evaluation = join(import.meta.dirname, '../../../../apps/cli/evaluation');

@@ -4,9 +4,10 @@ import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, createBlip2, type TaskOptions } from './blip2.ts';
+import { Blip2, createBlip2 } from './blip2.ts';
 import type { TaskImage } from './encoded-image.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
+import type { TaskOptions } from './task-options.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const [first, second] = ['left-of.png', 'three-objects.png'].map((name) => join(root, 'examples', name)) as [

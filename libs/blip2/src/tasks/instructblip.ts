@@ -1,45 +1,40 @@
 import { InstructBlipConfig } from '@blip2/config';
-import type { PixelValues } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
 
+import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleInstructBlip } from '../models/instructblip-for-conditional-generation.ts';
+import type { PretrainedLoader } from '../models/model-loader.ts';
 import { openModelParts } from '../parts/checkpoint-parts.ts';
-import type { LoadOptions } from '../parts/load-options.ts';
 import { fittingParts, type ProcessorSource } from '../parts/load-processor.ts';
-import { preparedAhead } from '../parts/prepare-parts.ts';
-import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
+import { prepareParts } from '../parts/prepare-parts.ts';
 import {
   createInstructBlipPipeline,
   type InstructBlipParts,
   type InstructBlipPipeline,
 } from '../pipeline/instructblip-pipeline.ts';
-import { keepRows, type KeptImage } from './encoded-image.ts';
+import { imagesOf } from './encoded-image.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { createInstructedBatch } from './instructed-batch.ts';
 import { bareQuestion, instructChatPrompt } from './prompt-templates.ts';
 
 /**
- * The tasks of InstructBLIP: those of BLIP-2, and the Q-Former reads each instruction too. An encoded image has been
- * through the vision encoder alone, for what the
- * Q-Former takes from it depends on the text.
+ * The tasks of InstructBLIP: those of BLIP-2, with each prompt also passed to the Q-Former. An encoded image has only
+ * passed the vision encoder, since the outputs of the Q-Former depend on the prompt.
  */
 export interface InstructBlip extends ImageTasks {
-  /** The four parts behind their seams, for tensors and ids. */
+  /** The four parts connected, for tensors and ids. */
   readonly pipeline: InstructBlipPipeline;
   /** Image processor and both tokenizers. */
   readonly processor: InstructBlipProcessor;
 }
 
-/** What the tasks are made of. */
+/** The parts and the processor that the tasks run on. */
 export interface InstructBlipTaskParts extends InstructBlipParts {
-  /** Of the checkpoint that the language model belongs to: it says how images stand in a prompt. */
+  /** From the checkpoint of the language model: it determines the position of images in a prompt. */
   readonly processor: InstructBlipProcessor;
 }
 
-/**
- * Instructions are given as they are; captions have the one of the paper (arXiv 2305.06500, appendix E: NoCaps and
- * Flickr30K).
- */
+/** Bare instructions; the caption prompt is that of the paper (arXiv 2305.06500, appendix E: NoCaps and Flickr30K). */
 const PROMPTS: TaskPrompts = {
   caption: 'A short image description:',
   question: bareQuestion,
@@ -47,9 +42,9 @@ const PROMPTS: TaskPrompts = {
 };
 
 /**
- * Assembles the tasks from any implementations of the seams; they stay the caller's to dispose of one by one, or all by
- * the result.
- * @throws Blip2Error `SHAPE_MISMATCH` if neighbours do not fit.
+ * Builds the tasks from any implementations of the part interfaces. Disposing of the result disposes of the parts; they
+ * can also be disposed of one by one.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createInstructBlip({ processor, ...parts }: InstructBlipTaskParts): InstructBlip {
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
@@ -62,25 +57,19 @@ function createTasks(
   processor: InstructBlipProcessor,
   dispose: () => Promise<void>,
 ): InstructBlip {
-  const keep = async (pixelValues: PixelValues, options: EncodeImagesOptions): Promise<KeptImage[]> => {
-    const patches = await pipeline.vision.encode(pixelValues, options);
-    return keepRows(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
-  };
-  return { ...createImageTasks({ pipeline, processor, keep }, PROMPTS, dispose), pipeline, processor };
-}
-
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<InstructBlip> {
-  const parts = await openModelParts(InstructBlipConfig.fromJson, source, options);
-  try {
-    const [model, processor] = await Promise.all([
-      preparedAhead(assembleInstructBlip(parts), options),
-      loadInstructProcessor(parts),
-    ]);
-    return createTasks(model.pipeline, processor, model.dispose);
-  } catch (error) {
-    await parts[Symbol.asyncDispose]();
-    throw error;
-  }
+  const tasks = createImageTasks(
+    {
+      pipeline,
+      processor,
+      async encodePixels(pixelValues, options) {
+        const patches = await pipeline.vision.encode(pixelValues, options);
+        return imagesOf(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
+      },
+    },
+    PROMPTS,
+    dispose,
+  );
+  return { ...tasks, pipeline, processor };
 }
 
 async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
@@ -91,15 +80,14 @@ async function loadInstructProcessor(source: ProcessorSource): Promise<InstructB
   });
 }
 
-export const InstructBlip: {
-  /**
-   * Loads model and processor from a folder in the Hugging Face layout or a hub id. Weights are read when a part is
-   * first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
-   * `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds, and
-   * `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
-   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
-   */
-  readonly fromPretrained: typeof fromPretrained;
-} = { fromPretrained };
+export const InstructBlip: PretrainedLoader<string, InstructBlip> = {
+  fromPretrained: async (source, options = {}) =>
+    buildFrom(await openModelParts(InstructBlipConfig.fromJson, source, options), async (parts) => {
+      const [model, processor] = await Promise.all([
+        // If the processor fails to load, this also disposes of parts that are still being created.
+        buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options)),
+        loadInstructProcessor(parts),
+      ]);
+      return createTasks(model.pipeline, processor, model.dispose);
+    }),
+};

@@ -1,11 +1,11 @@
-import { Blip2Error, type PatchFeatures } from '@blip2/interfaces';
+import { mustBe, type PatchFeatures, pickRows } from '@blip2/interfaces';
 import type { Tokenizer } from '@blip2/processor';
 
 import type { InstructBlipPipeline } from '../pipeline/instructblip-pipeline.ts';
-import { type ImageBatch, pickRows } from './encoded-image.ts';
+import { type ImageBatch, imageDisposed } from './encoded-image.ts';
 import { asUnknownToken } from './known-tokens.ts';
 
-/** Images as the vision encoder leaves them: what the language model reads of them is made for each instruction. */
+/** Images as patches of the vision encoder; their embeddings are computed for each instruction. */
 export function createInstructedBatch(
   { language, qformer, projection }: InstructBlipPipeline,
   tokenizer: Tokenizer,
@@ -16,12 +16,9 @@ export function createInstructedBatch(
     language,
     readPrefix: undefined,
     async prefixOf(rows, texts) {
-      if (!kept) throw new Blip2Error('DISPOSED', 'This image has been disposed of', { fix: 'Encode it again' });
+      if (!kept) throw imageDisposed();
       if (!texts)
-        throw new Blip2Error('INVALID_ARGUMENT', 'The Q-Former needs an instruction', {
-          where: 'prompt',
-          fix: 'Give a prompt or a question',
-        });
+        throw mustBe('prompt', 'an instruction for the Q-Former', texts, { fix: 'Pass a prompt or a question' });
       const { inputIds, attentionMask } = tokenizer.batchEncode(texts, {
         padding: true,
         paddingSide: 'right',

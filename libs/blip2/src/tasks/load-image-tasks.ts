@@ -8,8 +8,8 @@ import type { ImageTasks } from './image-tasks.ts';
 import { InstructBlip } from './instructblip.ts';
 
 /**
- * The tasks of any checkpoint with a language model: BLIP-2's or InstructBLIP's, as its configuration says. @throws as
- * `Blip2.fromPretrained`.
+ * Loads the tasks of any checkpoint with a language model: BLIP-2 or InstructBLIP, according to its configuration.
+ * @throws Blip2Error the codes of `Blip2.fromPretrained`.
  */
 export async function loadImageTasks(source: string, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);

@@ -44,7 +44,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     await expect(conversation.ask(question)).rejects.toMatchObject({
       code: 'SEQUENCE_TOO_LONG',
       message: expect.stringMatching(
-        /^The conversation with this question is too long for the model or for maxLength \(question\): expected at most 128, got 1[3-9]\d\. Ask something shorter, or clear the conversation and ask again$/,
+        /^The conversation exceeds the length limit of the model or of maxLength \(question\): expected at most 128, got 1[3-9]\d\. Ask a shorter question, or clear the conversation and ask again$/,
       ),
     });
     expect(conversation.history).toEqual(before);

@@ -1,37 +1,47 @@
-import { Blip2Error, type ImageSource, type PixelValues, type Tensor } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  defined,
+  type ImageSource,
+  mustBe,
+  type PixelValues,
+  stackRows,
+  type Tensor,
+} from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import type { EmbedPart } from '../retrieval/embed-inputs.ts';
-import { batches, type RetrievalTaskOptions } from '../retrieval/encode-inputs.ts';
+import { batches, type RetrievalTaskOptions } from '../retrieval/encode-retrieval-inputs.ts';
+import { isImageList, onlyResult } from '../tasks/image-list.ts';
 import { expectFloats } from '../tasks/task-images.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
-import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
+import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 
-/** Which features are given. */
+/** Which features to extract. */
 export interface ImageFeatureOptions extends RetrievalTaskOptions {
   /**
-   * Whose features. `vision`, the default: the encoder's states `[images, 1 + patches, visionHidden]`. `qformer`: the
-   * queries' states
-   * `[images, queries, hidden]`. `image-proj`, of retrieval checkpoints: the queries in the space of comparison
-   * `[images, queries, size]`, each of length 1.
+   * `vision` (default): hidden states of the encoder `[images, 1 + patches, visionHidden]`. `qformer`: query outputs
+   * `[images, queries, hidden]`. `image-proj`, retrieval checkpoints only: the queries projected to unit vectors
+   * `[images, queries, size]`.
    */
   readonly part?: Extract<EmbedPart, 'vision' | 'qformer' | 'image-proj'>;
   /**
-   * One vector per image, `[images, size]`: the reference's `pooler_output`, which `image-proj` has not. Default false.
+   * Return one vector per image, `[images, size]`: `pooler_output` of Hugging Face Transformers, which `image-proj`
+   * does not have. Default: false.
    */
   readonly pool?: boolean | null;
 }
 
 /**
- * Features of images, one row per image, in one tensor, also of one image. Source: `ImageFeatureExtractionPipeline` of
- * transformers.js.
+ * Extracts features of images into one tensor with one row per image, also for a single image. Source:
+ * `ImageFeatureExtractionPipeline` of transformers.js.
  */
 export interface ImageFeatureExtractionPipeline extends TaskPipeline<'image-feature-extraction'> {
   /**
-   * @throws Blip2Error `INVALID_ARGUMENT` for a part or a pooling that there is not; `MISSING_WEIGHT` if the checkpoint
-   * lacks the part.
+   * Extracts the features of one or several images.
+   * @throws Blip2Error `INVALID_ARGUMENT` for an unknown part, or for `pool` with `image-proj`; `MISSING_WEIGHT` if the
+   * checkpoint lacks the part.
    */
   (
     images: ImageSource | readonly ImageSource[],
@@ -39,23 +49,31 @@ export interface ImageFeatureExtractionPipeline extends TaskPipeline<'image-feat
   ): Promise<Tensor<'float32'>>;
 }
 
-/** Images that go through the model at a time. */
+/** One row per image. */
+type Features = Tensor<'float32', readonly [images: number, ...rest: number[]]>;
+
+/** Number of images per run of the model. */
 const IMAGE_BATCH = 4;
 
-/** Opens the parts; each is loaded when features of it are first asked for, the language model never. */
+/** Loads the pipeline `image-feature-extraction`. A part is loaded on first use, the language model never. */
 export async function loadImageFeatureExtraction(
   source: string,
   options: LoadOptions,
 ): Promise<ImageFeatureExtractionPipeline> {
   const parts = await openCheckpointParts(source, options);
   const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained(parts.folder);
-  // Whatever the checkpoint says, no text is made here.
+  // No image tokens, even if the configuration of the checkpoint requests them: there is no text here.
   const processor = Blip2Processor.create({ tokenizer, imageProcessor });
   const call = async (
     images: ImageSource | readonly ImageSource[],
     options: EitherSpelling<ImageFeatureOptions> = {},
   ): Promise<Tensor<'float32'>> =>
-    extractFeatures(parts, processor, isList(images) ? images : [images], inCamelCase<ImageFeatureOptions>(options));
+    extractFeatures(
+      parts,
+      processor,
+      isImageList(images) ? images : [images],
+      inCamelCase<ImageFeatureOptions>(options),
+    );
   return asPipeline(call, 'image-feature-extraction', { processor }, async () => parts[Symbol.asyncDispose]());
 }
 
@@ -65,21 +83,21 @@ async function extractFeatures(
   images: readonly ImageSource[],
   options: ImageFeatureOptions,
 ): Promise<Tensor<'float32'>> {
-  if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
-  expectKnown(options);
+  if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'images must not be empty', { argument: 'images' });
+  expectFeatures(options);
   expectFloats(processor);
   const { autoOrient = true, allowUrls = false, signal } = options;
-  const rows: Tensor<'float32'>[] = [];
+  const rows: Features[] = [];
   for (const batch of batches(images, IMAGE_BATCH)) {
     signal?.throwIfAborted();
     const { pixelValues } = await processor.process(
       { images: batch },
-      { autoOrient, allowUrls, ...(signal && { signal }) },
+      { autoOrient, allowUrls, ...defined({ signal }) },
     );
     signal?.throwIfAborted();
     rows.push(await featuresOf(parts, pixelValues, options));
   }
-  return stacked(rows);
+  return stackRows([onlyResult(rows), ...rows.slice(1)]);
 }
 
 const PARTS: Readonly<Record<NonNullable<ImageFeatureOptions['part']>, true>> = {
@@ -88,17 +106,11 @@ const PARTS: Readonly<Record<NonNullable<ImageFeatureOptions['part']>, true>> = 
   'image-proj': true,
 };
 
-function expectKnown({ part = 'vision', pool }: ImageFeatureOptions): void {
-  if (!Object.hasOwn(PARTS, part))
-    throw new Blip2Error('INVALID_ARGUMENT', 'Images have no such part', {
-      where: 'part',
-      expected: Object.keys(PARTS).join(', '),
-      got: String(part),
-    });
+function expectFeatures({ part = 'vision', pool }: ImageFeatureOptions): void {
+  if (!Object.hasOwn(PARTS, part)) throw mustBe('part', `one of ${Object.keys(PARTS).join(', ')}`, part);
   if (pool && part === 'image-proj')
-    throw new Blip2Error('INVALID_ARGUMENT', 'These features have no pooled form', {
-      where: 'pool',
-      fix: 'Compare with the best of the queries, as the model was trained to',
+    throw mustBe('pool', "false for part 'image-proj'", pool, {
+      fix: 'Compare with the best query, as the model was trained to',
     });
 }
 
@@ -106,23 +118,10 @@ async function featuresOf(
   parts: CheckpointParts,
   pixelValues: PixelValues,
   { part = 'vision', pool }: ImageFeatureOptions,
-): Promise<Tensor<'float32'>> {
-  const seen = await (await parts.vision()).forward({ pixelValues });
-  if (part === 'vision') return pool ? seen.poolerOutput : seen.lastHiddenState;
-  const asked = await (await parts.qformer()).forward({ encoderHiddenStates: seen.lastHiddenState });
-  if (part === 'qformer') return pool ? asked.poolerOutput : asked.lastHiddenState;
-  return (await parts.visionProjection()).project(asked.lastHiddenState);
-}
-
-/** Batches of the same shape, one after another. */
-function stacked(batches: readonly Tensor<'float32'>[]): Tensor<'float32'> {
-  const [, ...shape] = batches[0]?.dims ?? [];
-  const data = new Float32Array(batches.reduce((length, batch) => length + batch.data.length, 0));
-  let [at, rows] = [0, 0];
-  for (const batch of batches) {
-    data.set(batch.data, at);
-    at += batch.data.length;
-    rows += batch.dims[0] ?? 0;
-  }
-  return { type: 'float32', dims: [rows, ...shape], data };
+): Promise<Features> {
+  const patches = await (await parts.vision()).forward({ pixelValues });
+  if (part === 'vision') return pool ? patches.poolerOutput : patches.lastHiddenState;
+  const queries = await (await parts.qformer()).forward({ encoderHiddenStates: patches.lastHiddenState });
+  if (part === 'qformer') return pool ? queries.poolerOutput : queries.lastHiddenState;
+  return (await parts.visionProjection()).project(queries.lastHiddenState);
 }

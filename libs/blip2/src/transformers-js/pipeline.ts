@@ -1,4 +1,4 @@
-import { Blip2Error, nearestName } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe, nearestName } from '@blip2/interfaces';
 
 import type { LoadOptions } from '../parts/load-options.ts';
 import { inCamelCase } from './either-spelling.ts';
@@ -11,7 +11,7 @@ import {
   type ZeroShotImageClassificationPipeline,
 } from './zero-shot-image-classification.ts';
 
-/** What `pipeline` gives for each name of a task. */
+/** The pipeline of each task. */
 export interface TaskPipelines {
   /** Captions, with a generation checkpoint. */
   readonly 'image-to-text': ImageToTextPipeline;
@@ -23,9 +23,10 @@ export interface TaskPipelines {
   readonly 'zero-shot-image-classification': ZeroShotImageClassificationPipeline;
 }
 
-/** Name of a task of `pipeline`. */
+/** The name of a task of `pipeline`. */
 export type PipelineTask = keyof TaskPipelines;
 
+/** The loader of each task. */
 const LOADERS: {
   readonly [Task in PipelineTask]: (source: string, options: LoadOptions) => Promise<TaskPipelines[Task]>;
 } = {
@@ -35,23 +36,24 @@ const LOADERS: {
   'zero-shot-image-classification': loadZeroShotImageClassification,
 };
 
-/** Options of transformers.js that have no place here, and what to use. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  progressCallback: 'Use onProgress, which hears { stage, file, loaded, total }',
+/** Options of transformers.js that do not exist here, and their replacements. */
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  progressCallback: 'Use onProgress, which is called with { stage, file, loaded, total }',
   sessionOptions: 'Use threads, device and isolate',
-  modelFileName: 'Leave it out: weights are read from the safetensors of the checkpoint',
-  useExternalDataFormat: 'Leave it out: weights are read from the safetensors of the checkpoint',
-  subfolder: 'Name the folder that holds config.json',
-  config: "Leave it out: config.json is read, and another one is for fromConfig of the model's class",
+  modelFileName: 'Omit it: weights are read from the safetensors files of the checkpoint',
+  useExternalDataFormat: 'Omit it: weights are read from the safetensors files of the checkpoint',
+  subfolder: 'Pass the folder that contains config.json as the source',
+  config: 'Omit it: config.json is read. For another configuration use fromConfig of the class of the model',
 };
 
 /**
- * Loads a model for one task, called as in transformers.js: `pipeline('image-to-text', model)` gives a function of
- * images whose results have transformers.js's
- * keys. One image gives its result, a list a list of results. `source`: a folder in the Hugging Face layout, or an id
- * of the hub; there is no default.
- * @throws Blip2Error `INVALID_ARGUMENT` for a task that there is not, `UNKNOWN_OPTION` for options of transformers.js
- * that have no place here, and as `fromPretrained` does.
+ * Loads a model for one task, with the interface of transformers.js: `pipeline('image-to-text', model)` returns a
+ * function of images whose results have the keys of transformers.js. An image yields one result, a list of images a
+ * list of results.
+ * @param source A folder in the Hugging Face layout or a Hub id; there is no default model.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an unknown task; `UNKNOWN_OPTION` for options of transformers.js that do
+ * not
+ * exist here; the codes of `fromPretrained`.
  */
 export async function pipeline<Task extends PipelineTask>(
   task: Task,
@@ -61,22 +63,16 @@ export async function pipeline<Task extends PipelineTask>(
   const tasks = Object.keys(LOADERS);
   if (!Object.hasOwn(LOADERS, task)) {
     const nearest = nearestName(String(task), tasks);
-    throw new Blip2Error('INVALID_ARGUMENT', 'BLIP-2 has no such task', {
-      where: 'task',
-      expected: tasks.join(', '),
-      got: String(task),
-      ...(nearest !== undefined && { fix: `Did you mean ${nearest}?` }),
-    });
+    const fix = nearest === undefined ? undefined : `Did you mean ${nearest}?`;
+    throw mustBe('task', `one of ${tasks.join(', ')}`, task, defined({ fix }));
   }
   if (typeof source !== 'string' || source === '') {
-    throw new Blip2Error('INVALID_ARGUMENT', 'No model named', {
-      where: 'source',
-      expected: 'a folder, or an id of the hub such as Salesforce/blip2-flan-t5-xl',
-    });
+    throw mustBe('source', 'a folder or a Hub id such as Salesforce/blip2-flan-t5-xl', source);
   }
   const loadOptions = inCamelCase<LoadOptions>(options);
-  for (const [name, fix] of Object.entries(ELSEWHERE)) {
-    if (name in loadOptions) throw new Blip2Error('UNKNOWN_OPTION', 'There is no such option', { where: name, fix });
+  for (const [name, fix] of Object.entries(REPLACEMENTS)) {
+    if (name in loadOptions)
+      throw new Blip2Error('UNKNOWN_OPTION', `${name} is not an option`, { argument: name, fix });
   }
   return LOADERS[task](source, loadOptions);
 }

@@ -1,43 +1,48 @@
 import type { LoadOptions } from '../parts/load-options.ts';
-import { type AnswerOptions, Blip2 } from '../tasks/blip2.ts';
+import { Blip2 } from '../tasks/blip2.ts';
 import type { TaskImage } from '../tasks/encoded-image.ts';
+import { isImageList } from '../tasks/image-list.ts';
+import type { AnswerOptions } from '../tasks/task-options.ts';
 import type { TextResult } from '../tasks/text-result.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
-import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
+import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 
-/** An answer. */
+/** An answer with its score. */
 export interface VisualAnswer {
   /** Without special tokens, trimmed. */
   readonly answer: string;
-  /** How likely the model was to write exactly this, in [0, 1]. Not with beams, whose scores are no probabilities. */
+  /** Probability that the model generates exactly this, in [0, 1]. Absent with beam search. */
   readonly score?: number;
 }
 
-/** The answer to one question: a list of one. */
+/** The answer to one question: a list of one, as in transformers 4. */
 export type VisualQuestionAnsweringOutput = VisualAnswer[];
 
 /**
- * Answers questions about images. Options are those of `Blip2.answer`, in either spelling; a question is put into the
- * words that the model was trained on
- * (`questionPrompt`) unless `rawPrompt` or `template` say otherwise.
- * Source: arguments as `DocumentQuestionAnsweringPipeline` of transformers.js takes them, which has no such task; keys
- * of the task in transformers 4.
+ * Answers questions about images. Takes the options of `Blip2.answer` in either spelling. The prompt is
+ * `questionPrompt` unless `rawPrompt` or `template` is set. transformers.js has no such task: the arguments are those
+ * of
+ * its `DocumentQuestionAnsweringPipeline`, the keys of the results those of the task in transformers 4.
  */
 export interface VisualQuestionAnsweringPipeline extends TaskPipeline<'visual-question-answering'> {
-  /** @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; as `answer` of `ImageTasks`. */
+  /**
+   * Answers one question about one image.
+   * @throws Blip2Error `INVALID_ARGUMENT` for an option in both spellings; the codes of `answer` of `ImageTasks`.
+   */
   (image: TaskImage, question: string, options?: EitherSpelling<AnswerOptions>): Promise<VisualQuestionAnsweringOutput>;
   /**
-   * One about several images, several about one, or the `i`-th about the `i`-th, all in one batch: one output for each.
+   * Answers one question about several images, several about one, or the `i`-th about the `i`-th image, in one batch.
    */
   (
     images: TaskImage | readonly TaskImage[],
     questions: string | readonly string[],
     options?: EitherSpelling<AnswerOptions>,
   ): Promise<VisualQuestionAnsweringOutput[]>;
-  /** The tasks behind it, for what else they do: streams, conversations, ranking. */
+  /** The tasks of the model, for streams, conversations and ranking. */
   readonly model: Blip2;
 }
 
+/** Loads the pipeline `visual-question-answering`. */
 export async function loadVisualQuestionAnswering(
   source: string,
   options: LoadOptions,
@@ -59,10 +64,10 @@ export async function loadVisualQuestionAnswering(
     questions: string | readonly string[],
     options: EitherSpelling<AnswerOptions> = {},
   ): Promise<VisualQuestionAnsweringOutput | VisualQuestionAnsweringOutput[]> {
-    const asked = inCamelCase<AnswerOptions>(options);
-    const results = await model.answer(isList(images) ? images : [images], questions, asked);
-    const outputs = results.map((result) => [toAnswer(result, asked)]);
-    return isList(images) || typeof questions !== 'string' ? outputs : outputs.flat();
+    const answerOptions = inCamelCase<AnswerOptions>(options);
+    const results = await model.answer(isImageList(images) ? images : [images], questions, answerOptions);
+    const outputs = results.map((result) => [toAnswer(result, answerOptions)]);
+    return isImageList(images) || typeof questions !== 'string' ? outputs : outputs.flat();
   }
   return asPipeline(call, 'visual-question-answering', { model, processor: model.processor }, model.dispose);
 }

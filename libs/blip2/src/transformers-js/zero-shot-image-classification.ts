@@ -3,12 +3,13 @@ import type { ImageSource } from '@blip2/interfaces';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { ClassifyOptions } from '../retrieval/classify-images.ts';
+import { isImageList } from '../tasks/image-list.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
-import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
+import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 
-/** How labels are put and weighed. */
+/** How labels are compared with an image. */
 export interface ZeroShotOptions extends Omit<ClassifyOptions, 'template'> {
-  /** Sentence with `{}` in the place of the label. Default `This is a photo of {}`, that of transformers.js. */
+  /** Sentence with `{}` for the label. Default: `This is a photo of {}`, as in transformers.js. */
   readonly hypothesisTemplate?: string;
 }
 
@@ -20,28 +21,32 @@ export type ZeroShotImageClassificationOutput = {
 }[];
 
 /**
- * Which of some labels fits an image, with a retrieval checkpoint. Source: `ZeroShotImageClassificationPipeline` of
+ * Classifies images by candidate labels, with a retrieval checkpoint. Source: `ZeroShotImageClassificationPipeline` of
  * transformers.js.
  */
 export interface ZeroShotImageClassificationPipeline extends TaskPipeline<'zero-shot-image-classification'> {
-  /** @throws Blip2Error `INVALID_ARGUMENT` without labels, or if the template has no place for them. */
+  /**
+   * Classifies one image.
+   * @throws Blip2Error `INVALID_ARGUMENT` without labels, or for a template without `{}`.
+   */
   (
     images: ImageSource,
     candidateLabels: readonly string[],
     options?: EitherSpelling<ZeroShotOptions>,
   ): Promise<ZeroShotImageClassificationOutput>;
-  /** One list for each image. */
+  /** Classifies several images: one list per image. */
   (
     images: readonly ImageSource[],
     candidateLabels: readonly string[],
     options?: EitherSpelling<ZeroShotOptions>,
   ): Promise<ZeroShotImageClassificationOutput[]>;
-  /** The tasks behind it, for what else they do: matching, search, features of texts. */
+  /** The tasks of the model, for matching, search and features of texts. */
   readonly model: Blip2Retrieval;
 }
 
 const DEFAULT_TEMPLATE = 'This is a photo of {}';
 
+/** Loads the pipeline `zero-shot-image-classification`. */
 export async function loadZeroShotImageClassification(
   source: string,
   options: LoadOptions,
@@ -64,9 +69,9 @@ export async function loadZeroShotImageClassification(
     options: EitherSpelling<ZeroShotOptions> = {},
   ): Promise<ZeroShotImageClassificationOutput | ZeroShotImageClassificationOutput[]> {
     const { hypothesisTemplate: template = DEFAULT_TEMPLATE, ...rest } = inCamelCase<ZeroShotOptions>(options);
-    const rows = await model.classify(isList(images) ? images : [images], labels, { ...rest, template });
+    const rows = await model.classify(isImageList(images) ? images : [images], labels, { ...rest, template });
     const outputs = rows.map((row) => row.map(({ label, probability }) => ({ label, score: probability })));
-    return isList(images) ? outputs : outputs.flat();
+    return isImageList(images) ? outputs : outputs.flat();
   }
   return asPipeline(call, 'zero-shot-image-classification', { model, processor: model.processor }, model.dispose);
 }
