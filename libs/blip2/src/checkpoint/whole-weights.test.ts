@@ -10,24 +10,24 @@ const named = (...names: string[]): { name: string }[] => names.map((name) => ({
 const holding = (...names: string[]): Map<string, true> => new Map(names.map((name) => [name, true]));
 
 describe('missingTensors', () => {
-  test('takes a tied table under the name of the head, and of T5 under any of its names', () => {
+  test('accepts a tied embedding under the name of the head, and for T5 under any of its names', () => {
     expect(missingTensors(named(WORDS, 'a'), holding(HEAD, 'a'))).toEqual([]);
     expect(missingTensors(named(SHARED, 'a'), holding(ENCODER, 'a'))).toEqual([]);
     expect(missingTensors(named(SHARED, HEAD), holding(SHARED))).toEqual([]);
   });
 
-  test('misses a table whose head is a tensor of its own', () => {
+  test('reports a missing embedding whose head is a separate tensor', () => {
     expect(missingTensors(named(WORDS, HEAD), holding(HEAD))).toEqual([WORDS]);
     expect(missingTensors(named(SHARED, HEAD), holding(HEAD))).toEqual([SHARED]);
   });
 
-  test('names everything else that is not there, in order', () => {
+  test('lists all other missing tensors in order', () => {
     expect(missingTensors(named('a', 'b', 'c'), holding('b'))).toEqual(['a', 'c']);
   });
 });
 
 describe('unexpectedTensors', () => {
-  test('names what is not read, but no further copy of a tied table', () => {
+  test('lists unused tensors, except copies of a tied embedding', () => {
     expect(unexpectedTensors(named(WORDS), holding(WORDS, HEAD, SHARED, 'x'))).toEqual(['x']);
   });
 });

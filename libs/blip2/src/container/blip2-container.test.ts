@@ -20,7 +20,7 @@ const model = join(import.meta.dirname, '../../../../apps/cli/models/blip2-opt-s
 const image = join(import.meta.dirname, '../../../../examples/left-of.png');
 
 describe('createBlip2Container', () => {
-  test('assembles the tasks, each part once', async () => {
+  test('builds the tasks and creates each part once', async () => {
     await using container = await createBlip2Container(model);
     const blip2 = await container.get(Blip2Token);
     expect((await blip2.caption(image, { maxNewTokens: 4 })).tokenIds.length).toBeGreaterThan(0);
@@ -30,7 +30,7 @@ describe('createBlip2Container', () => {
     expect(await container.get(ProcessorToken)).toBe(blip2.processor);
   });
 
-  test('makes no language model for somebody who wants the vision encoder', async () => {
+  test('creates no language model if only the vision encoder is requested', async () => {
     const made: string[] = [];
     await using container = await createBlip2Container(model, {
       createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)),
@@ -49,7 +49,7 @@ describe('createBlip2Container', () => {
     await parts[Symbol.asyncDispose]();
   });
 
-  test("puts another encoder in the place of the checkpoint's", async () => {
+  test('replaces the encoder of the checkpoint', async () => {
     await using container = await createBlip2Container(model);
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 128, patches: 3 }));
     const blip2 = await container.get(Blip2Token);
@@ -65,13 +65,13 @@ describe('createBlip2Container', () => {
     expect((await blip2.caption(image, { maxNewTokens: 2 })).tokenIds.length).toBeGreaterThan(0);
   });
 
-  test('refuses one that does not fit', async () => {
+  test('refuses an encoder of another width', async () => {
     await using container = await createBlip2Container(model);
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 7, patches: 3 }));
     await expect(container.get(Blip2Token)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
-  test('opens no checkpoint to release it', async () => {
+  test('opens no checkpoint on disposal', async () => {
     const container = await createBlip2Container('/nowhere');
     await container[Symbol.asyncDispose]();
     const failing = await createBlip2Container('/nowhere');
@@ -79,7 +79,7 @@ describe('createBlip2Container', () => {
     await failing[Symbol.asyncDispose]();
   });
 
-  test('releases what it made', async () => {
+  test('disposes of the parts that it created', async () => {
     const container = await createBlip2Container(model);
     const vision = await container.get(VisionEncoder);
     await container[Symbol.asyncDispose]();
@@ -96,7 +96,7 @@ describe('provide', () => {
   const Name: Token<string> = token('Name');
   const Label: Token<string> = token('Label');
 
-  test('gives a factory its dependencies in order', async () => {
+  test('passes dependencies to a factory in order', async () => {
     const container = new Container();
     const bind = container.bind.bind(container);
     provide(bind, Width, [], () => 3);
@@ -105,7 +105,7 @@ describe('provide', () => {
     expect(await container.getAsync(Label)).toBe('vision 3');
   });
 
-  test('does not compile with dependencies that are swapped, missing, or of the wrong kind', () => {
+  test('does not compile with swapped, missing or wrong dependencies', () => {
     const bind = new Container().bind;
     const label = (name: string, width: number): string => `${name} ${width.toFixed()}`;
     const never = (): void => {
@@ -113,7 +113,7 @@ describe('provide', () => {
       provide(bind, Label, [Width, Name], label);
       // @ts-expect-error missing
       provide(bind, Label, [Name], label);
-      // @ts-expect-error another result than the token promises
+      // @ts-expect-error another result than that of the token
       provide(bind, Width, [Name, Width], label);
       // @ts-expect-error no Q-Former but a projection
       provide(bind, QFormer, [LanguageProjection], (projection) => projection);
@@ -122,7 +122,7 @@ describe('provide', () => {
     expect(never).toBeTypeOf('function');
   });
 
-  test('is what the bindings of a checkpoint are made with', async () => {
+  test('creates the bindings of a checkpoint', async () => {
     const container = new Container();
     await container.load(blip2Module(model));
     const qformer = await container.getAsync<QFormer>(QFormer);

@@ -1,6 +1,5 @@
 /**
- * The default vision encoder and language model unwired: another family of each takes their place, and nothing else
- * notices.
+ * Replaces the default vision encoder and language model by those of another family, without further changes.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -46,8 +45,8 @@ const llama = LlamaConfig.create({
   padTokenId: 1,
 });
 
-describe('a container whose vision encoder and language model are of other families', () => {
-  test('assembles the tasks from them, and loads neither of its own', async () => {
+describe('a container with vision encoder and language model of other families', () => {
+  test('builds the tasks from them and loads none of the checkpoint', async () => {
     const graphs = new Set<string>();
     await using vision = await ClipVisionEncoder.fromConfig(clip, { seed: 1, threads: 1 });
     await using language = await LlamaForCausalLM.fromConfig(llama, { seed: 1, threads: 1 });
@@ -114,7 +113,7 @@ describe('a container whose vision encoder and language model are of other famil
   });
 });
 
-describe('a whole BLIP-2 whose configuration names a Llama', () => {
+describe('a whole BLIP-2 model configured with Llama', () => {
   const config = Blip2Config.fromVisionQFormerTextConfigs(
     Blip2VisionConfig.create({
       hiddenSize: 16,
@@ -136,7 +135,7 @@ describe('a whole BLIP-2 whose configuration names a Llama', () => {
     { numQueryTokens: 3, imageTokenIndex: 39 },
   );
 
-  test('writes, and is the same after it was saved', async () => {
+  test('generates, and is unchanged after saving and loading', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-llama-'));
     const pixelValues = {
       type: 'float32' as const,

@@ -31,7 +31,7 @@ describe('queryAttention of the demo checkpoint', () => {
   });
   afterAll(() => opened[Symbol.asyncDispose]());
 
-  /** Index by index, another way round than the function. */
+  /** The expected map, computed index by index in another order. */
   const plain = (layers: readonly Attentions[]): number[] => {
     const [, heads, queries, positions] = layers[0]!.dims;
     const means = Array.from({ length: positions - 1 }, (_, patch) => {
@@ -48,7 +48,7 @@ describe('queryAttention of the demo checkpoint', () => {
     expect(Math.max(...expected.map((value, index) => Math.abs(value - actual[index]!)))).toBeLessThan(1e-6);
   };
 
-  test('is the mean of the cross-attention over heads, queries and layers, to its maximum', async () => {
+  test('is the mean cross-attention over heads, queries and layers, divided by its maximum', async () => {
     const { imageSize, patchSize } = opened.config.visionConfig;
     const side = imageSize / patchSize;
     const { dims, data } = await queryAttention(parts, pixelValues);
@@ -58,14 +58,14 @@ describe('queryAttention of the demo checkpoint', () => {
     expect([Math.max(...data), Math.min(...data) >= 0]).toEqual([1, true]);
   });
 
-  test('takes one layer alone, and refuses one that there is not', async () => {
+  test('selects one layer, and refuses one that does not exist', async () => {
     const { data } = await queryAttention(parts, pixelValues, { layer: 1 });
     expectEqual(data, plain([crossAttentions[1]!]));
     for (const layer of [-1, 0.5, crossAttentions.length])
       await expect(queryAttention(parts, pixelValues, { layer })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('refuses two images, and an encoder whose positions are no grid', async () => {
+  test('refuses two images, and an encoder whose positions do not form a grid', async () => {
     const two = {
       ...pixelValues,
       dims: [2, ...pixelValues.dims.slice(1)] as [number, number, number, number],
@@ -79,14 +79,14 @@ describe('queryAttention of the demo checkpoint', () => {
     await expect(queryAttention(odd, pixelValues)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 
-  test('gives the same from parts in a worker thread', async () => {
+  test('is the same with parts in a worker thread', async () => {
     await using apart = await openCheckpointParts(demo, { threads: 1, isolate: 'worker' });
     expect(await queryAttention({ vision: await apart.vision(), qformer: await apart.qformer() }, pixelValues)).toEqual(
       await queryAttention(parts, pixelValues),
     );
   });
 
-  test('stops when it is told to', async () => {
+  test('aborts', async () => {
     await expect(queryAttention(parts, pixelValues, { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',
     });
@@ -101,7 +101,7 @@ describe('overlayHeatmap', () => {
   });
   const colour = (value: number): number[] => [...colourTable.slice(value * 3, value * 3 + 3)];
 
-  test('lays one colour over the image for a constant map', async () => {
+  test('blends a single colour for a constant map', async () => {
     const rgb = await decodeImage(join(repository, 'examples/left-of.png'));
     const { dims, data } = overlayHeatmap(
       rgb,
@@ -114,7 +114,7 @@ describe('overlayHeatmap', () => {
     );
   });
 
-  test('is bilinear between the centres of the cells, and constant outside them', () => {
+  test('is bilinear between the centres of cells and constant outside them', () => {
     const { data } = overlayHeatmap(
       black(1, 4),
       { type: 'float32', dims: [1, 2], data: Float32Array.of(0, 1) },
@@ -129,7 +129,7 @@ describe('overlayHeatmap', () => {
     expect([...upright.data]).toEqual([...data]);
   });
 
-  test('leaves the image as it is without opacity, and refuses what is no map', () => {
+  test('returns the image for opacity 0, and refuses invalid maps', () => {
     const map = { type: 'float32', dims: [1, 1], data: Float32Array.of(1) } as const;
     expect([...overlayHeatmap(black(1, 1), map, { opacity: 0 }).data]).toEqual([0, 0, 0]);
     for (const opacity of [-0.1, 1.1, NaN])
@@ -141,7 +141,7 @@ describe('overlayHeatmap', () => {
     );
   });
 
-  test('has 256 colours that grow lighter', () => {
+  test('has 256 colours of increasing lightness', () => {
     expect(colourTable).toHaveLength(768);
     expect([colour(0), colour(255)]).toEqual([
       [68, 1, 84],

@@ -11,25 +11,25 @@ import { questionPrompt } from '../tasks/prompt-templates.ts';
 import { contrastScore, type ImageScore, likelihoodScore, matchScore } from './image-scores.ts';
 import { occlusionMap, positiveShare } from './occlusion-map.ts';
 
-/** Milliseconds: a thousand runs of a model, on a machine that does other things too. */
+/** Timeout in milliseconds: the test runs the model a thousand times, possibly on a busy machine. */
 const PATIENCE = 60_000;
 const cli = join(import.meta.dirname, '../../../../apps/cli');
 
-/** Black but for one white pixel per given place; three channels. */
+/** A black image of three channels with white pixels at the given places. */
 function dots(side: number, ...places: readonly (readonly [y: number, x: number])[]): PixelValues {
   const data = new Float32Array(3 * side * side);
   for (const [y, x] of places) for (let channel = 0; channel < 3; channel++) data[(channel * side + y) * side + x] = 1;
   return { type: 'float32', dims: [1, 3, side, side], data };
 }
-/** The level at one place. */
-const levelAt =
+/** Scores images by the value of one pixel. */
+const pixelAt =
   (y: number, x: number): ImageScore =>
   async ({ dims: [batch, , height, width], data }) =>
     Array.from({ length: batch }, (_, row) => data[row * 3 * height * width + y * width + x]!);
 
 describe('occlusionMap', () => {
-  test('is what the score loses under each window, mean of the windows over a cell', async () => {
-    const { map, score, runs } = await occlusionMap(dots(4, [1, 2]), levelAt(1, 2), {
+  test('is the drop of the score under each window, as the mean of the windows over a cell', async () => {
+    const { map, score, runs } = await occlusionMap(dots(4, [1, 2]), pixelAt(1, 2), {
       cells: 4,
       windowCells: 2,
       fill: 'grey',
@@ -37,15 +37,15 @@ describe('occlusionMap', () => {
     });
     expect([score, runs]).toEqual([1, 26]);
     expect(map.dims).toEqual([4, 4]);
-    // Of the four windows over a cell, those that also cover the dot: all at the dot, half beside it, a quarter at the
-    // corners.
+    // The share of the four windows over a cell that also cover the dot: all at the dot, half next to it, a quarter at
+    // the corners.
     expect([...map.data]).toEqual([0, 0.25, 0.5, 0.25, 0, 0.5, 1, 0.5, 0, 0.25, 0.5, 0.25, 0, 0, 0, 0]);
   });
 
-  test('is what the score gains by a region alone, with keep; and the sum of both', async () => {
+  test('is the rise of the score by a single region with keep, and the sum of both', async () => {
     const options = { cells: 4, windowCells: 1, fill: 'grey' } as const;
     const both: ImageScore = async (pixels) => {
-      const [here, there] = [await levelAt(0, 0)(pixels, {}), await levelAt(3, 3)(pixels, {})];
+      const [here, there] = [await pixelAt(0, 0)(pixels, {}), await pixelAt(3, 3)(pixels, {})];
       return here.map((level, row) => Math.min(level, 0.5) + Math.min(there[row]!, 0.5) * level);
     };
     const image = dots(4, [0, 0], [3, 3]);
@@ -61,14 +61,14 @@ describe('occlusionMap', () => {
     expect([keep.score, sum.score]).toEqual([1, 1]);
   });
 
-  test('hides under the mean colour, or under a blur that reaches as far as half a window', async () => {
+  test('covers windows with the mean colour, or with a blur of half a window', async () => {
     const image = dots(8, [4, 4]);
-    const seen = async (fill: 'mean' | 'blur', y: number, x: number): Promise<number> => {
+    const coveredValue = async (fill: 'mean' | 'blur', y: number, x: number): Promise<number> => {
       const levels: number[] = [];
       await occlusionMap(
         image,
         async (pixels) => {
-          const found = await levelAt(y, x)(pixels, {});
+          const found = await pixelAt(y, x)(pixels, {});
           levels.push(...found);
           return found;
         },
@@ -76,35 +76,35 @@ describe('occlusionMap', () => {
       );
       return levels[1]!;
     };
-    expect(await seen('mean', 0, 0)).toBeCloseTo(1 / 64);
-    expect(await seen('mean', 4, 4)).toBeCloseTo(1 / 64);
-    expect(await seen('blur', 4, 4)).toBeGreaterThan(await seen('blur', 0, 0));
-    expect(await seen('blur', 4, 4)).toBeLessThan(0.2);
+    expect(await coveredValue('mean', 0, 0)).toBeCloseTo(1 / 64);
+    expect(await coveredValue('mean', 4, 4)).toBeCloseTo(1 / 64);
+    expect(await coveredValue('blur', 4, 4)).toBeGreaterThan(await coveredValue('blur', 0, 0));
+    expect(await coveredValue('blur', 4, 4)).toBeLessThan(0.2);
   });
 
-  test('tells how far it is, and stops when it is told to', async () => {
+  test('reports progress and aborts', async () => {
     const stop = new AbortController();
-    const heard: (readonly [number, number])[] = [];
-    const running = occlusionMap(dots(4), levelAt(0, 0), {
+    const progress: (readonly [number, number])[] = [];
+    const running = occlusionMap(dots(4), pixelAt(0, 0), {
       cells: 2,
       windowCells: 1,
       batchSize: 2,
       signal: stop.signal,
       onProgress: (done, total) => {
-        heard.push([done, total]);
+        progress.push([done, total]);
         if (done === 4) stop.abort();
       },
     });
     await expect(running).rejects.toMatchObject({ name: 'AbortError' });
-    expect(heard).toEqual([
+    expect(progress).toEqual([
       [2, 5],
       [4, 5],
     ]);
   });
 
-  test('refuses two images and grids that cannot be', async () => {
+  test('refuses two images and grids out of range', async () => {
     const two: PixelValues = { type: 'float32', dims: [2, 3, 1, 1], data: new Float32Array(6) };
-    await expect(occlusionMap(two, levelAt(0, 0))).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await expect(occlusionMap(two, pixelAt(0, 0))).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
     for (const options of [
       { cells: 0 },
       { cells: 5 },
@@ -114,12 +114,12 @@ describe('occlusionMap', () => {
       { batchSize: 0 },
     ]) {
       await expect(
-        occlusionMap(dots(4), levelAt(0, 0), { cells: 2, windowCells: 1, ...options }),
+        occlusionMap(dots(4), pixelAt(0, 0), { cells: 2, windowCells: 1, ...options }),
       ).rejects.toBeInstanceOf(Blip2Error);
     }
   });
 
-  test('is made ready for drawing by leaving out what speaks against', () => {
+  test('is prepared for drawing by dropping negative values', () => {
     const map = (...values: number[]): { type: 'float32'; dims: [number, number]; data: Float32Array } => ({
       type: 'float32',
       dims: [1, values.length],
@@ -169,7 +169,7 @@ describe('scores of the demo checkpoints', () => {
     data: Float32Array.from([...data, ...data]),
   });
 
-  test('are those of the tasks', async () => {
+  test('equal those of the tasks', async () => {
     const { itm, itc } = await retrieval.match(file, scene.caption);
     const [first = NaN, second = NaN] = await matchScore(parts, scene.caption)(twice(pixelValues), {});
     expect(1 / (1 + Math.exp(-first))).toBeCloseTo(itm, 5);
@@ -177,8 +177,8 @@ describe('scores of the demo checkpoints', () => {
     expect((await contrastScore(parts, scene.caption)(pixelValues, {}))[0]).toBeCloseTo(itc, 5);
     const { text, score, tokenIds } = await blip2.caption(file);
     expect(tokenIds.length).toBeGreaterThan(4);
-    const [written = NaN, again = NaN] = await likelihoodScore(blip2, text)(twice(pixelValues), {});
-    expect([written, again]).toEqual([expect.closeTo(score, 3), expect.closeTo(score, 3)]);
+    const [first = NaN, second = NaN] = await likelihoodScore(blip2, text)(twice(pixelValues), {});
+    expect([first, second]).toEqual([expect.closeTo(score, 3), expect.closeTo(score, 3)]);
     const [best] = await blip2.rank(file, 'what color is the triangle?', ['red']);
     expect(
       (
@@ -193,9 +193,9 @@ describe('scores of the demo checkpoints', () => {
   });
 
   test(
-    'lead to the thing that the answer is about: a red triangle beside a white square',
+    'locate the object of the answer: a red triangle next to a white square',
     async () => {
-      /** Drawn on a canvas of 64, the size of the encoder. */
+      /** Centres in pixels of a 64-pixel image, the size of the encoder. */
       const cells = 16;
       const at = async (score: ImageScore, mode: 'hide' | 'keep'): Promise<string> => {
         const {

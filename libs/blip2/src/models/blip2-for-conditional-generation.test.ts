@@ -68,7 +68,7 @@ const leftovers = async (): Promise<string[]> =>
   (await readdir(scratch)).filter((name) => name.startsWith('blip2-random'));
 
 describe('a random model', () => {
-  test('is saved and loaded with the same scores, and leaves no file behind', async () => {
+  test('has the same logits after saving and loading, and leaves no files', async () => {
     const target = join(scratch, 'saved');
     const pixelValues = image(16, 2);
     const inputIds = [
@@ -98,7 +98,7 @@ describe('a random model', () => {
     );
   });
 
-  test('begins as its initializer says', async () => {
+  test('starts from the values of its initializer', async () => {
     const names: string[] = [];
     await using model = await Blip2ForConditionalGeneration.fromConfig(tinyConfig, {
       initializer: (name) => (names.push(name), { kind: 'zeros' }),
@@ -108,8 +108,8 @@ describe('a random model', () => {
     expect(names).toContain('query_tokens');
   });
 
-  test('leaves no file behind if its parts do not fit', async () => {
-    // The reference projects to the hidden width also where words are narrower.
+  test('leaves no files if its parts do not fit', async () => {
+    // HF projects to the hidden width even if the token embeddings are narrower.
     const narrowWords = OptConfig.create({
       vocabSize: 20,
       hiddenSize: 8,
@@ -132,7 +132,7 @@ describe('a random model', () => {
 });
 
 describe('savePretrained', () => {
-  test('copies a checkpoint with all that belongs to it, in other shards and precision', async () => {
+  test('copies a checkpoint with all its files, in other shards and another stored type', async () => {
     const target = join(scratch, 'copy');
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await model.savePretrained(target, { dtype: 'bfloat16', maxShardBytes: 200_000 });
@@ -159,11 +159,11 @@ describe('savePretrained', () => {
     const error =
       length(wide.data.map((value, index) => value - (rounded.data[index] ?? Number.NaN))) / length(wide.data);
     expect(error).toBeGreaterThan(0);
-    // A weight keeps eight bits; the tiny random model makes much of it.
+    // bfloat16 keeps eight significant bits, which the tiny random model amplifies.
     expect(error).toBeLessThan(0.1);
   });
 
-  test('may write over what it reads', async () => {
+  test('can overwrite its own source', async () => {
     const folder = join(scratch, 'inplace');
     await using original = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await original.savePretrained(folder);
@@ -180,7 +180,7 @@ describe.each([
   ['with image tokens', opt, 32],
   ['of 2023', legacy, 224],
 ])('a model %s', (_, folder, side) => {
-  test('gives the same from images and from their prefix', async () => {
+  test('returns the same for images and for their prefix', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
     const pixelValues = image(side);
     const prefix = await model.encodeImages(pixelValues);
@@ -196,7 +196,7 @@ describe.each([
     );
   });
 
-  test('chooses first what the forward scores highest', async () => {
+  test('generates the token with the highest logit of forward first', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(folder);
     const pixelValues = image(side);
     const { logits } = await model.forward({ pixelValues });
@@ -208,7 +208,7 @@ describe.each([
 });
 
 describe('Blip2ForConditionalGeneration', () => {
-  test('gives the states of every part that runs, when asked by the call or the configuration', async () => {
+  test('returns the hidden states of every part that runs, if the call or the configuration requests them', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     const { visionOutputs, qformerOutputs, languageModelOutputs } = await model.forward(
       { pixelValues: image(32) },
@@ -224,13 +224,13 @@ describe('Blip2ForConditionalGeneration', () => {
       output_hidden_states: true,
     });
     await using second = await Blip2ForConditionalGeneration.fromConfig(asking);
-    const asked = await second.forward({ pixelValues: image(16) });
-    expect(asked.languageModelOutputs).toHaveProperty('hiddenStates');
-    expect(asked.visionOutputs).toHaveProperty('hiddenStates');
-    expect(asked.visionOutputs).not.toHaveProperty('attentions');
+    const outputs = await second.forward({ pixelValues: image(16) });
+    expect(outputs.languageModelOutputs).toHaveProperty('hiddenStates');
+    expect(outputs.visionOutputs).toHaveProperty('hiddenStates');
+    expect(outputs.visionOutputs).not.toHaveProperty('attentions');
   });
 
-  test('gives the cache of the language model alone, when asked', async () => {
+  test('returns the cache of the language model only, on request', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     const pixelValues = image(32);
     const { logits, qformerOutputs, languageModelOutputs } = await model.forward({ pixelValues }, { useCache: true });
@@ -242,7 +242,7 @@ describe('Blip2ForConditionalGeneration', () => {
     expect((await model.forward({ pixelValues })).languageModelOutputs).not.toHaveProperty('pastKeyValues');
   });
 
-  test('refuses options that it does not offer, and says what to use', async () => {
+  test('refuses unknown options and names their replacements', async () => {
     const load = (options: object): Promise<unknown> => Blip2ForConditionalGeneration.fromPretrained(opt, options);
     await expect(load({ dtype: 'fp16' })).rejects.toThrow(failure('UNSUPPORTED_DTYPE', /fp16.*load as they are/));
     await expect(load({ dtype: 'q3' })).rejects.toThrow(failure('UNSUPPORTED_DTYPE', /fp32/));
@@ -253,7 +253,7 @@ describe('Blip2ForConditionalGeneration', () => {
     );
   });
 
-  test('loads nothing before it is used, and only what is used', async () => {
+  test('loads parts on first use, and only those that are used', async () => {
     const made: string[] = [];
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt, {
       createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)),
@@ -263,7 +263,7 @@ describe('Blip2ForConditionalGeneration', () => {
     expect(made).toEqual(['vision_model', 'qformer', 'language_projection']);
   });
 
-  test('refuses work after it was disposed of', async () => {
+  test('fails after disposal', async () => {
     const model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await model.forward({ pixelValues: image(32) });
     await model.dispose();
@@ -273,7 +273,7 @@ describe('Blip2ForConditionalGeneration', () => {
     await expect(model.languageModel.generate({ inputIds: [[2]] })).rejects.toThrow(failure('DISPOSED'));
   });
 
-  test('computes in a worker what it computes inline', async () => {
+  test('computes the same in a worker as inline', async () => {
     await using inline = await Blip2ForConditionalGeneration.fromPretrained(opt);
     await using worker = await Blip2ForConditionalGeneration.fromPretrained(opt, { isolate: 'worker' });
     const pixelValues = image(32);
@@ -292,7 +292,7 @@ describe('Blip2ForConditionalGeneration', () => {
 });
 
 describe('Blip2Model', () => {
-  test('says what each part says', async () => {
+  test('returns the output of each part', async () => {
     await using model = await Blip2Model.fromPretrained(opt);
     const pixelValues = image(32);
     const features = await model.getImageFeatures({ pixelValues });
@@ -306,7 +306,7 @@ describe('Blip2Model', () => {
 });
 
 describe('openCheckpointParts', () => {
-  test('makes each part once, and none after it was disposed of', async () => {
+  test('creates each part once, and none after disposal', async () => {
     const parts = await openCheckpointParts(opt);
     const [first, second] = await Promise.all([parts.vision(), parts.vision()]);
     expect(first).toBe(second);

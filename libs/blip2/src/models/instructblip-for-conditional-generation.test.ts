@@ -33,7 +33,7 @@ describe.each([
   ['Vicuna', vicuna],
   ['Flan-T5', flan],
 ])('InstructBLIP with %s', (_, folder) => {
-  test('answers by the instruction that its Q-Former reads', async () => {
+  test('depends on the instruction of its Q-Former', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const inputs = await inputsOf(folder, 'a photo of');
     const { qformerInputIds } = await inputsOf(folder, 'Question: how many cats are there? Answer:');
@@ -50,7 +50,7 @@ describe.each([
     expect(Math.abs(one![0]!.sum - other![0]!.sum)).toBeGreaterThan(1e-3);
   });
 
-  test('takes a prefix in the place of images and instruction', async () => {
+  test('accepts a prefix instead of images and instruction', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     const { pixelValues, inputIds, attentionMask, qformerInputIds, qformerAttentionMask } = await inputsOf(
       folder,
@@ -67,7 +67,7 @@ describe.each([
         )
       ).sequences,
     );
-    // The model's own prompt: image tokens and the start token, for both ways.
+    // The default prompt of the model, image tokens and the start token, for both inputs.
     const own = await model.forward({
       pixelValues: prefix,
       labels: model.config.isEncoderDecoder ? [[5, 6]] : [[-100, 5]],
@@ -84,7 +84,7 @@ describe.each([
     await expect(model.forward({ pixelValues, inputIds, labels: inputIds })).rejects.toMatchObject(missing);
   });
 
-  test('is the same model after it was saved, both tokenizers beside it', async () => {
+  test('is unchanged after saving and loading, with both tokenizers', async () => {
     const target = join(scratch, _);
     await using model = await InstructBlipForConditionalGeneration.fromPretrained(folder, { threads: 1 });
     await model.savePretrained(target);
@@ -97,7 +97,7 @@ describe.each([
     );
   });
 
-  test('has the tensors that its checkpoint has', async () => {
+  test('has the tensors of its checkpoint', async () => {
     const { tensors } = await openCheckpoint(folder);
     const expected = modelTensors(InstructBlipConfig.fromJson(await readConfig(folder))).map(({ name, shape }) => [
       name,
@@ -108,7 +108,7 @@ describe.each([
 });
 
 describe('decoder inputs', () => {
-  test('belong to the language models that have a decoder apart', async () => {
+  test('are only accepted by seq2seq models', async () => {
     await using causal = await InstructBlipForConditionalGeneration.fromPretrained(vicuna, { threads: 1 });
     await expect(causal.forward({ ...(await inputsOf(vicuna, 'a')), decoderInputIds: [[0]] })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -159,7 +159,7 @@ describe('a model with random weights', () => {
     data: Float32Array.from({ length: 3 * 256 }, (_, index) => Math.sin(index)),
   };
 
-  test('depends on its seed, writes, and names itself when it is saved', async () => {
+  test('depends on its seed, generates, and saves its own class name', async () => {
     const write = async (seed: number): Promise<Float32Array> => {
       await using model = await InstructBlipForConditionalGeneration.fromConfig(config, {
         seed,
@@ -180,7 +180,7 @@ describe('a model with random weights', () => {
     });
   });
 
-  test('refuses an instruction that is too long, or of another tokenizer', async () => {
+  test('refuses an instruction that is too long or from another tokenizer', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromConfig(config, { threads: 1 });
     await expect(
       model.encodeImages(pixelValues, { qformerInputIds: [new Array<number>(13).fill(1)] }),
@@ -193,7 +193,7 @@ describe('a model with random weights', () => {
     });
   });
 
-  test('refuses neighbours that do not fit', async () => {
+  test('refuses adjacent parts of different widths', async () => {
     await using model = await InstructBlipForConditionalGeneration.fromConfig(config, { threads: 1 });
     const { qformer, projection, language } = model.pipeline;
     expect(() =>

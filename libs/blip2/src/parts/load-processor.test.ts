@@ -16,7 +16,7 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-/** A copy of the demo model's processor with other fields in its configuration. */
+/** A copy of the processor of the demo model with other fields in its configuration. */
 async function copyWith(
   name: string,
   fields: Readonly<Record<string, unknown>>,
@@ -28,16 +28,16 @@ async function copyWith(
   return { folder, config: Blip2Config.fromJson(await readConfig(folder), folder) };
 }
 
-test('has as many image tokens as the model has queries', async () => {
+test('has one image token per query of the model', async () => {
   const processor = await loadProcessor(await copyWith('same', {}));
   expect([processor.numQueryTokens, processor.imageTokenId]).toEqual([12, 446]);
 });
 
-test("has none where the model knows none, whatever the processor's files say", async () => {
+test('has no image tokens if the model has none, even if its files request them', async () => {
   expect((await loadProcessor(await copyWith('old', { image_token_index: null }))).numQueryTokens).toBeUndefined();
 });
 
-test('refuses a tokenizer whose image token is another', async () => {
+test('refuses a tokenizer with another image token', async () => {
   await expect(loadProcessor(await copyWith('other', { image_token_index: 5 }))).rejects.toMatchObject({
     code: 'INVALID_CONFIG',
     message: expect.stringMatching(/image_token_index 5.*446/) as string,

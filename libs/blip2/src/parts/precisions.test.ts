@@ -20,10 +20,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(convertedDir, { recursive: true, force: true }));
 
-/** Scenes of the evaluation; the whole of it is what `benchmarks/quality.mjs` goes through. */
+/** Number of evaluation scenes; `benchmarks/quality.mjs` runs all of them. */
 const SCENES = 24;
 
-interface Said {
+interface Recorded {
   readonly ids: readonly number[];
 }
 interface Scene {
@@ -31,7 +31,7 @@ interface Scene {
   readonly caption: string;
   readonly questions: readonly { readonly question: string; readonly answer: string }[];
 }
-type Expected = Readonly<Record<'opt' | 't5', { readonly caption: Said; readonly questions: readonly Said[] }>>;
+type Expected = Readonly<Record<'opt' | 't5', { readonly caption: Recorded; readonly questions: readonly Recorded[] }>>;
 
 async function lines<T>(file: string): Promise<T[]> {
   return (await readFile(join(evaluation, file), 'utf8'))
@@ -42,7 +42,7 @@ async function lines<T>(file: string): Promise<T[]> {
 }
 
 interface Agreement {
-  /** Of captions and answers together: right ones, and those that are token by token what float32 says. */
+  /** Counts over captions and answers: correct ones, and those with exactly the tokens of float32. */
   readonly right: number;
   readonly same: number;
   readonly total: number;
@@ -52,36 +52,36 @@ async function agreement(kind: 'opt' | 't5', options: LoadOptions): Promise<Agre
   const [scenes, expected] = [await lines<Scene>('scenes.jsonl'), await lines<Expected>('expected.jsonl')];
   await using blip2 = await Blip2.fromPretrained(demo(kind), { convertedDir, threads: 1, ...options });
   const images = scenes.map(({ image }) => join(evaluation, image));
-  const asked = scenes.flatMap(({ questions }, scene) =>
+  const rows = scenes.flatMap(({ questions }, scene) =>
     questions.map(({ question }) => ({ question, image: images[scene] ?? '' })),
   );
   const captions = await blip2.caption(images, { maxNewTokens: 32 });
   const answers = await blip2.answer(
-    asked.map(({ image }) => image),
-    asked.map(({ question }) => question),
+    rows.map(({ image }) => image),
+    rows.map(({ question }) => question),
     { maxNewTokens: 32 },
   );
-  const said = [...captions, ...answers];
+  const results = [...captions, ...answers];
   const truth = [
     ...scenes.map(({ caption }) => caption),
     ...scenes.flatMap(({ questions }) => questions.map(({ answer }) => answer)),
   ];
   const recorded = [...expected.map((line) => line[kind].caption), ...expected.flatMap((line) => line[kind].questions)];
   return {
-    right: said.filter(({ text }, i) => text === truth[i]).length,
-    same: said.filter(({ tokenIds }, i) => JSON.stringify(tokenIds) === JSON.stringify(recorded[i]?.ids)).length,
-    total: said.length,
+    right: results.filter(({ text }, i) => text === truth[i]).length,
+    same: results.filter(({ tokenIds }, i) => JSON.stringify(tokenIds) === JSON.stringify(recorded[i]?.ids)).length,
+    total: results.length,
   };
 }
 
 describe.each(['opt', 't5'] as const)('the demo checkpoint with %s', (kind) => {
   test.each(['int8', 'q8', 'fast', 'q4', 'small'] as const)(
-    'says at %s what it says in float32, with few exceptions',
+    'generates the same at %s as in float32, with few exceptions',
     async (dtype) => {
       const reference = await agreement(kind, { dtype: 'fp32' });
       const { right, same, total } = await agreement(kind, { dtype });
       expect(reference.same).toBe(total);
-      // One point of accuracy; of 4 bits two, as its errors are ten times as large.
+      // One point of accuracy; two for 4 bits, whose errors are ten times as large.
       const tolerated = (dtype === 'q4' || dtype === 'small' ? 0.02 : 0.01) * total;
       expect(reference.right - right).toBeLessThanOrEqual(tolerated);
       expect(total - same).toBeLessThanOrEqual(2 * tolerated);
@@ -89,14 +89,14 @@ describe.each(['opt', 't5'] as const)('the demo checkpoint with %s', (kind) => {
   );
 });
 
-describe('what is loaded', () => {
-  /** The graphs that are loaded and the types of product in each. */
+describe('the loaded graphs', () => {
+  /** The loaded graphs and the types of their matrix products. */
   async function graphs(dtype: LoadOptions['dtype']): Promise<Map<string, Set<string>>> {
-    const seen = new Map<string, Set<string>>();
+    const graphKinds = new Map<string, Set<string>>();
     const spy: SessionFactory = (model, options) => {
       const text = Buffer.from(model.serialize()).toString('latin1');
       const kinds = ['FusedMatMul', 'MatMulIntegerToFloat', 'MatMulNBits'].filter((kind) => text.includes(kind));
-      seen.set(`${model.name} ${seen.has(`${model.name} once`) ? 'again' : 'once'}`, new Set(kinds));
+      graphKinds.set(`${model.name} ${graphKinds.has(`${model.name} once`) ? 'again' : 'once'}`, new Set(kinds));
       return createSession(model, options);
     };
     await using blip2 = await Blip2.fromPretrained(demo('opt'), {
@@ -106,26 +106,26 @@ describe('what is loaded', () => {
       ...(dtype && { dtype }),
     });
     await blip2.caption(join(evaluation, 'images/000.png'), { maxNewTokens: 4 });
-    return seen;
+    return graphKinds;
   }
 
-  test('at fast: 8 bits for images and prompts, 4 bits for token after token', async () => {
-    const seen = await graphs('fast');
-    expect(seen.get('vision_model once')).toEqual(new Set(['MatMulIntegerToFloat']));
-    expect(seen.get('qformer once')).toEqual(new Set(['MatMulIntegerToFloat']));
-    expect(seen.get('opt_decoder once')).toEqual(new Set(['MatMulIntegerToFloat']));
-    expect(seen.get('opt_decoder again')).toEqual(new Set(['MatMulNBits']));
-    expect(seen.get('language_projection once')).toEqual(new Set(['FusedMatMul']));
+  test('at fast: 8 bits for images and prefill, 4 bits for decoding', async () => {
+    const graphKinds = await graphs('fast');
+    expect(graphKinds.get('vision_model once')).toEqual(new Set(['MatMulIntegerToFloat']));
+    expect(graphKinds.get('qformer once')).toEqual(new Set(['MatMulIntegerToFloat']));
+    expect(graphKinds.get('opt_decoder once')).toEqual(new Set(['MatMulIntegerToFloat']));
+    expect(graphKinds.get('opt_decoder again')).toEqual(new Set(['MatMulNBits']));
+    expect(graphKinds.get('language_projection once')).toEqual(new Set(['FusedMatMul']));
   });
 
-  test('by part: the others stay float32 and are not converted', async () => {
-    const seen = await graphs({ language: 'q4' });
-    expect(seen.get('vision_model once')).toEqual(new Set(['FusedMatMul']));
-    expect(seen.get('opt_decoder once')).toEqual(new Set(['MatMulNBits']));
-    expect(seen.has('opt_decoder again')).toBe(false);
+  test('per part: the others stay float32 and are not converted', async () => {
+    const graphKinds = await graphs({ language: 'q4' });
+    expect(graphKinds.get('vision_model once')).toEqual(new Set(['FusedMatMul']));
+    expect(graphKinds.get('opt_decoder once')).toEqual(new Set(['MatMulNBits']));
+    expect(graphKinds.has('opt_decoder again')).toBe(false);
   });
 
-  test('in a worker, with progress heard here, from a cache the second time', async () => {
+  test('in a worker, with progress reported here, and from the cache the second time', async () => {
     const own = join(convertedDir, 'worker');
     const load = async (): Promise<string[]> => {
       const stages: string[] = [];
@@ -147,7 +147,7 @@ describe('what is loaded', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refused options', () => {
   const load = (options: object): Promise<Blip2> => Blip2.fromPretrained(demo('opt'), options);
 
   test.each([

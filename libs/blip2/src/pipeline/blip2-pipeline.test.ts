@@ -49,7 +49,7 @@ describe('createPipeline', () => {
       'projection.outFeatures is 4 but language.embeddingSize is 3',
     ],
   ];
-  test.each(misfits)('refuses neighbours that do not fit before anything runs: %#', (changed, message) => {
+  test.each(misfits)('refuses adjacent parts of different widths before anything runs: %#', (changed, message) => {
     expect(() => createPipeline(parts(changed), { imageTokenIndex: IMAGE })).toThrow(
       failure('SHAPE_MISMATCH', new RegExp(message)),
     );
@@ -66,7 +66,7 @@ describe('createPipeline', () => {
 describe('a prompt with image tokens', () => {
   const pipeline = createPipeline(parts(), { imageTokenIndex: IMAGE });
 
-  test('has the features of its own image in their places, and words everywhere else', async () => {
+  test('has the features of its own image at the image tokens, and text embeddings elsewhere', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [
       [IMAGE, IMAGE, 3, 4],
@@ -100,7 +100,7 @@ describe('a prompt with image tokens', () => {
     });
   });
 
-  test('refuses as many image tokens as there are not features', async () => {
+  test('refuses a number of image tokens other than that of the features', async () => {
     for (const inputIds of [
       [
         [IMAGE, 3],
@@ -121,7 +121,7 @@ describe('a prompt with image tokens', () => {
     }
   });
 
-  test('is image tokens and the start token where no text is given', async () => {
+  test('is image tokens and the start token without text', async () => {
     expect((await pipeline.embedPrompt({ pixelValues })).promptIds).toEqual([
       [IMAGE, IMAGE, 0],
       [IMAGE, IMAGE, 0],
@@ -135,7 +135,7 @@ describe('a prompt with image tokens', () => {
     ]);
   });
 
-  test('may be given as embeddings, whose image tokens are told by their vectors', async () => {
+  test('can be embeddings, whose image tokens are found by their vectors', async () => {
     const inputIds = [
       [IMAGE, IMAGE, 3, 4],
       [1, IMAGE, IMAGE, 4],
@@ -157,7 +157,7 @@ describe('a prompt with image tokens', () => {
     );
   });
 
-  test('takes a prefix for the images it was made of', async () => {
+  test('accepts the prefix of images in their place', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [
       [IMAGE, IMAGE, 3],
@@ -176,10 +176,10 @@ describe('a prompt with image tokens', () => {
   });
 });
 
-describe('a prompt without image tokens (repositories of 2023)', () => {
+describe('a prompt without image tokens (legacy checkpoints)', () => {
   const pipeline = createPipeline(parts(), { imageTokenIndex: undefined });
 
-  test('has the features in front of the text', async () => {
+  test('has the features before the text', async () => {
     const prefix = await pipeline.encodeImages(pixelValues);
     const inputIds = [
       [1, 3],
@@ -206,11 +206,11 @@ describe('a prompt without image tokens (repositories of 2023)', () => {
     ]);
   });
 
-  test('is the start token where no text is given', async () => {
+  test('is the start token without text', async () => {
     expect((await pipeline.embedPrompt({ pixelValues })).promptIds).toEqual([[0], [0]]);
   });
 
-  test('refuses another number of texts than of images', async () => {
+  test('refuses different numbers of texts and images', async () => {
     await expect(pipeline.embedPrompt({ pixelValues, inputIds: [[3]] })).rejects.toThrow(
       failure('SHAPE_MISMATCH', /one text per image/),
     );
@@ -218,7 +218,7 @@ describe('a prompt without image tokens (repositories of 2023)', () => {
 });
 
 describe('generate', () => {
-  test('writes what the language model says after the prompt', async () => {
+  test('generates the tokens of the language model after the prompt', async () => {
     const pipeline = createPipeline(parts({ language: recited([5, 6, 2]) }), { imageTokenIndex: IMAGE });
     const { sequences } = await pipeline.generate({ pixelValues }, { maxNewTokens: 5 });
     expect(sequences).toEqual([
@@ -227,8 +227,8 @@ describe('generate', () => {
     ]);
   });
 
-  test('shows penalties the ids of the prompt', async () => {
-    const seen: (readonly number[])[] = [];
+  test('passes the ids of the prompt to penalties', async () => {
+    const penalized: (readonly number[])[] = [];
     const pipeline = createPipeline(parts(), { imageTokenIndex: IMAGE });
     await pipeline.generate(
       {
@@ -238,29 +238,29 @@ describe('generate', () => {
           [IMAGE, IMAGE, 4],
         ],
       },
-      { maxNewTokens: 1, logitsProcessors: [(ids) => void seen.push([...ids])] },
+      { maxNewTokens: 1, logitsProcessors: [(ids) => void penalized.push([...ids])] },
     );
-    expect(seen).toEqual([
+    expect(penalized).toEqual([
       [IMAGE, IMAGE, 3],
       [IMAGE, IMAGE, 4],
     ]);
   });
 
-  test('passes on whether positions are interpolated', async () => {
-    const asked: unknown[] = [];
+  test('passes interpolatePosEncoding to the encoder', async () => {
+    const received: unknown[] = [];
     const { vision } = parts();
     const noting = {
       ...vision,
-      encode: (pixels: PixelValues, options?: object) => (asked.push(options), vision.encode(pixels)),
+      encode: (pixels: PixelValues, options?: object) => (received.push(options), vision.encode(pixels)),
     };
     const pipeline = createPipeline(parts({ vision: noting }), { imageTokenIndex: IMAGE });
     await pipeline.generate({ pixelValues }, { maxNewTokens: 1, interpolatePosEncoding: true });
     await pipeline.generate({ pixelValues }, { maxNewTokens: 1 });
-    expect(asked).toEqual([{ interpolatePosEncoding: true }, { interpolatePosEncoding: false }]);
+    expect(received).toEqual([{ interpolatePosEncoding: true }, { interpolatePosEncoding: false }]);
   });
 });
 
-/** A language model that says a script, whatever it reads. */
+/** A language model that generates a fixed script for any input. */
 function recited(script: readonly number[]): Blip2Parts['language'] {
   return {
     ...fakeLanguageModel(),

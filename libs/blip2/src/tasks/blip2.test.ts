@@ -19,7 +19,7 @@ function failure(code: string, words: RegExp = /./): unknown {
 }
 
 let blip2: Blip2;
-/** Images in each call of the encoder. */
+/** Number of images in each call of the encoder. */
 const encoded: number[] = [];
 beforeAll(async () => {
   const loaded = await Blip2.fromPretrained(model);
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 describe('caption', () => {
-  test('gives one result for one image and a list for a list', async () => {
+  test('returns one result for one image and a list for a list', async () => {
     const one = await blip2.caption(first, short);
     expect(one.text).not.toBe('');
     expect(one.tokenIds.length).toBeLessThanOrEqual(8);
@@ -50,7 +50,7 @@ describe('caption', () => {
     expect(await blip2.caption([], short)).toEqual([]);
   });
 
-  test('gives an image in a batch the text that it has alone', async () => {
+  test('returns the same text for an image in a batch as alone', async () => {
     const batch = await blip2.caption(images, short);
     const alone = await Promise.all(images.map((image) => blip2.caption(image, short)));
     expect(batch.map(({ text }) => text)).toEqual(alone.map(({ text }) => text));
@@ -58,7 +58,7 @@ describe('caption', () => {
     expect(new Set(batch.map(({ text }) => text)).size).toBeGreaterThan(1);
   });
 
-  test('goes on from a prompt', async () => {
+  test('continues a prompt', async () => {
     const [plain, prompted] = [
       await blip2.caption(first, short),
       await blip2.caption(first, { ...short, prompt: 'Question: how many objects are there? Answer:' }),
@@ -67,7 +67,7 @@ describe('caption', () => {
     expect(prompted.text).toBe((await blip2.answer(first, 'how many objects are there?', short)).text);
   });
 
-  test('takes images in any form', async () => {
+  test('accepts images in any form', async () => {
     const decoded: RgbImage = await decodeImage(first);
     const [height, width] = decoded.dims;
     const raw = { data: decoded.data, width, height, channels: 3 } as const;
@@ -79,7 +79,7 @@ describe('caption', () => {
 describe('answer', () => {
   const questions = ['how many objects are there?', 'what color is the triangle?'];
 
-  test('pairs one image with several questions, and encodes it once', async () => {
+  test('pairs one image with several questions and encodes it once', async () => {
     encoded.length = 0;
     const answers = await blip2.answer(first, questions, short);
     expect(encoded).toEqual([1]);
@@ -90,7 +90,7 @@ describe('answer', () => {
     expect(answers[0]?.text).not.toBe(answers[1]?.text);
   });
 
-  test('pairs several images with one question, and lists side by side', async () => {
+  test('pairs several images with one question, and lists of equal length', async () => {
     const [question = '', other = ''] = questions;
     const alone = async (image: string, asked: string): Promise<string> =>
       (await blip2.answer(image, asked, short)).text;
@@ -107,7 +107,7 @@ describe('answer', () => {
     expect(encoded).toEqual([2]);
   });
 
-  test('refuses lists that do not pair up, and empty questions', async () => {
+  test('refuses lists of different lengths, and empty questions', async () => {
     await expect(blip2.answer(images, questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /3 and 2/));
     await expect(blip2.answer([], questions, short)).rejects.toThrow(failure('INVALID_ARGUMENT', /0 and 2/));
     await expect(blip2.answer(first, ' ', short)).rejects.toThrow(failure('INVALID_ARGUMENT', /questions\[0\]/));
@@ -116,7 +116,7 @@ describe('answer', () => {
     );
   });
 
-  test('asks as the model was trained, or as it is told', async () => {
+  test('uses the prompt of training, or a given template', async () => {
     const [question = ''] = questions;
     const asked = await blip2.answer(first, question, short);
     expect((await blip2.answer(first, questionPrompt(question), { ...short, rawPrompt: true })).tokenIds).toEqual(
@@ -125,8 +125,8 @@ describe('answer', () => {
     expect((await blip2.answer(first, question, { ...short, rawPrompt: true })).tokenIds).not.toEqual(asked.tokenIds);
   });
 
-  test('reads special tokens in a question as text', async () => {
-    // As a token, an image token more than there are features would be refused.
+  test('escapes special tokens in a question', async () => {
+    // An image token without a feature would be refused.
     await expect(blip2.answer(first, 'what <image> is it?', short)).resolves.toBeDefined();
     const { inputIds } = await blip2.processor.process({ text: 'what <image> is it?' });
     expect(inputIds?.[0]?.filter((id) => id === blip2.processor.imageTokenId)).toHaveLength(1);
@@ -134,7 +134,7 @@ describe('answer', () => {
 });
 
 describe('options', () => {
-  test('are those of generation', async () => {
+  test('include those of generation', async () => {
     const beams = await blip2.caption(first, { ...short, numBeams: 3 });
     const greedy = await blip2.caption(first, short);
     expect(beams.text).not.toBe('');
@@ -156,7 +156,7 @@ describe('options', () => {
     );
   });
 
-  test('stop a task before it starts, and between tokens', async () => {
+  test('abort a task before it starts, and between tokens', async () => {
     await expect(blip2.caption(first, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
     const controller = new AbortController();
     let steps = 0;
@@ -174,7 +174,7 @@ describe('options', () => {
     expect(steps).toBe(3);
   });
 
-  test('do not allow URLs unless told', async () => {
+  test('do not allow URLs by default', async () => {
     await expect(blip2.caption('https://example.org/image.png', short)).rejects.toThrow(
       failure('INVALID_ARGUMENT', /allowUrls/),
     );
@@ -182,7 +182,7 @@ describe('options', () => {
 });
 
 describe('Blip2.fromPretrained', () => {
-  test('loads no graph before it is used', async () => {
+  test('loads graphs on first use', async () => {
     const made: string[] = [];
     await using loaded = await Blip2.fromPretrained(model, {
       createSession: (graph, options) => (made.push(graph.name), createSession(graph, options)),
@@ -192,21 +192,21 @@ describe('Blip2.fromPretrained', () => {
     expect(made.toSorted()).toEqual(['language_projection', 'opt_decoder', 'opt_embedding', 'qformer', 'vision_model']);
   });
 
-  test('refuses work after it was disposed of', async () => {
+  test('fails after disposal', async () => {
     const loaded = await Blip2.fromPretrained(model);
     await loaded.dispose();
     await loaded.dispose();
     await expect(loaded.caption(first, short)).rejects.toThrow(failure('DISPOSED'));
   });
 
-  test('writes the same in a worker', async () => {
+  test('generates the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(model, { isolate: 'worker' });
     expect((await worker.caption(images, short)).map(({ text }) => text)).toEqual(
       (await blip2.caption(images, short)).map(({ text }) => text),
     );
   });
 
-  test('gives repositories of 2023 prompts without image tokens', async () => {
+  test('builds prompts without image tokens for legacy checkpoints', async () => {
     const legacy = join(root, 'tools/parity/cases/opt-legacy-fp16/checkpoint');
     await using loaded = await Blip2.fromPretrained(legacy);
     expect(loaded.processor.numQueryTokens).toBeUndefined();

@@ -19,7 +19,7 @@ interface GoldenGeneration {
   readonly outputs: { readonly new_tokens: readonly (readonly number[])[] };
 }
 
-/** What the reference wrote with options that a task takes, in their spelling here. */
+/** The recorded outputs of Hugging Face Transformers, with the options of tasks in camelCase. */
 const OPTIONS = new Map<string, keyof GenerationOptions>([
   ['max_new_tokens', 'maxNewTokens'],
   ['min_new_tokens', 'minNewTokens'],
@@ -44,8 +44,8 @@ async function goldens(name: string): Promise<GoldenGeneration[]> {
   );
 }
 /**
- * Padding on the left, as a causal model wants it, moves the Q-Former's texts to other positions and changes what it
- * says: the tasks never do that.
+ * Padding on the left, as for a causal model, would shift the positions of the Q-Former's text and change its outputs;
+ * the tasks pad it on the right.
  */
 function isMoved(mask: readonly (readonly number[])[]): boolean {
   return mask.some(([first]) => first === 0);
@@ -53,7 +53,7 @@ function isMoved(mask: readonly (readonly number[])[]): boolean {
 function optionsOf({ options }: GoldenGeneration): GenerationOptions {
   return Object.fromEntries(Object.entries(options).map(([key, value]) => [OPTIONS.get(key), value]));
 }
-/** The reference fills rows of a batch with its pad token, behind the end. */
+/** HF fills the rows of a batch with pad tokens after the end token. */
 function withoutPadding(row: readonly number[], length: number): readonly number[] {
   return row.slice(0, length);
 }
@@ -66,7 +66,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
   });
   afterAll(() => model.dispose());
 
-  test('answer as the reference does, token for token, one by one and in batches', async () => {
+  test('answer with the tokens of Hugging Face Transformers, one by one and in batches', async () => {
     const entries = await goldens(name);
     expect(entries.length).toBeGreaterThan(8);
     expect(entries.some(({ made_from: { images } }) => images.length > 1)).toBe(name === 'instructblip-t5');
@@ -87,7 +87,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     }
   });
 
-  test('answer in a batch what they answer one by one', async () => {
+  test('answer the same in a batch as one by one', async () => {
     const [images, questions, options] = [
       ['photo.jpg', 'square.png', 'grey.png'].map(image),
       ['Question: how many cats are there? Answer:', 'a photo of', 'the red bus'],
@@ -98,7 +98,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
       expect(batch[index]?.tokenIds).toEqual((await model.answer(image, questions[index] ?? '', options)).tokenIds);
   });
 
-  test('caption with an instruction of their own, and by one that is given', async () => {
+  test('caption with a default instruction, or with a given one', async () => {
     const options = { maxNewTokens: 6 };
     const own = await model.caption(image('photo.jpg'), options);
     expect(own.tokenIds).toEqual(
@@ -109,7 +109,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     expect(given.tokenIds).not.toEqual(own.tokenIds);
   });
 
-  test('take an encoded image: the vision encoder runs once, the Q-Former for every question', async () => {
+  test('accept an encoded image: the vision encoder runs once, the Q-Former for every question', async () => {
     const { vision, qformer, projection, language } = model.pipeline;
     const counts = { vision: 0, qformer: 0 };
     const counted = createInstructBlip({
@@ -134,7 +134,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     await expect(counted.answer(encoded, 'the red bus', options)).rejects.toMatchObject({ code: 'DISPOSED' });
   });
 
-  test('rank answers by what the whole model says of them', async () => {
+  test('rank answers by the log-probabilities of the whole model', async () => {
     const ranked = await model.rank(image('photo.jpg'), 'a photo of', ['the red bus', 'two cats'], { endToken: false });
     const { pixelValues, ...prompt } = await model.processor.process({
       images: image('photo.jpg'),
@@ -148,7 +148,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
     expect(ranked.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
   });
 
-  test('go on with a conversation: each answer is that of the whole conversation as a question', async () => {
+  test('hold a conversation: each answer equals that to the whole conversation as a prompt', async () => {
     const options = { maxNewTokens: 4 };
     await using chat = await model.chat(image('grey.png'), options);
     const first = await chat.ask('the red bus');
@@ -163,14 +163,14 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('the tasks of %s', (nam
 });
 
 describe('loadImageTasks', () => {
-  test('is InstructBLIP or BLIP-2 as the configuration says', async () => {
+  test('is InstructBLIP or BLIP-2 according to the configuration', async () => {
     await using instruct = await loadImageTasks(join(cases, 'instructblip-t5/checkpoint'), { threads: 1 });
     expect(instruct.processor).toHaveProperty('qformerTokenizer');
     await using blip2 = await loadImageTasks(join(cases, 't5/checkpoint'), { threads: 1 });
     expect(blip2.processor).not.toHaveProperty('qformerTokenizer');
   });
 
-  test('Blip2 says of a checkpoint of InstructBLIP that it is another architecture', async () => {
+  test('Blip2 refuses an InstructBLIP checkpoint as another architecture', async () => {
     await expect(Blip2.fromPretrained(join(cases, 'instructblip-t5/checkpoint'))).rejects.toMatchObject({
       code: 'UNSUPPORTED_ARCHITECTURE',
     });

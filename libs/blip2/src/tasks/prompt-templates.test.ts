@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { bareQuestion, chatPrompt, questionPrompt, shortAnswerPrompt } from './prompt-templates.ts';
 
-test('questions are put in the words of training', () => {
+test('questions use the words of training', () => {
   expect(questionPrompt(' how many cats are there? ')).toBe('Question: how many cats are there? Answer:');
   expect(shortAnswerPrompt('how many cats are there?')).toBe('Question: how many cats are there? Short answer:');
   expect(bareQuestion(' as it is ')).toBe(' as it is ');
@@ -19,6 +19,7 @@ test('a conversation is its turns, each a sentence, and the next question', () =
       'name?',
     ),
   ).toBe(
-    'Question: which city is this? Answer: singapore. Question: why? Answer: it has a statue of a merlion. Question: name? Answer:',
+    'Question: which city is this? Answer: singapore. ' +
+      'Question: why? Answer: it has a statue of a merlion. Question: name? Answer:',
   );
 });

@@ -33,7 +33,7 @@ describe('image-to-text', () => {
   });
   afterAll(() => captioner.dispose());
 
-  test('gives a list of one for an image, and a list of these for a list', async () => {
+  test('returns a list of one for an image, and a list of these for a list', async () => {
     expect(await captioner(leftOf)).toEqual([{ generated_text: LEFT_OF }]);
     expect(await captioner([leftOf, star])).toEqual([[{ generated_text: LEFT_OF }], [{ generated_text: STAR }]]);
     expect(await captioner([star])).toEqual([[{ generated_text: STAR }]]);
@@ -42,7 +42,7 @@ describe('image-to-text', () => {
     expectTypeOf(await captioner([leftOf])).toEqualTypeOf<ImageToTextOutput[]>();
   });
 
-  test('takes options in either spelling, and refuses both at once and those that nobody knows', async () => {
+  test('accepts options in either spelling, and refuses both at once and unknown ones', async () => {
     const short = await captioner(leftOf, { maxNewTokens: 2 });
     expect(short).not.toEqual([{ generated_text: LEFT_OF }]);
     expect(await captioner(leftOf, { max_new_tokens: 2 })).toEqual(short);
@@ -54,7 +54,7 @@ describe('image-to-text', () => {
     );
   });
 
-  test('takes raw levels and encoded images, and says what it is', async () => {
+  test('accepts raw pixel values and encoded images, and exposes its task', async () => {
     const {
       data,
       dims: [height, width, channels],
@@ -70,7 +70,7 @@ describe('image-to-text', () => {
     ).toBe('blue');
   });
 
-  test('fetches no URL unless it is told to', async () => {
+  test('fetches no URL by default', async () => {
     await expect(captioner('http://127.0.0.1:9/image.png')).rejects.toEqual(failure('INVALID_ARGUMENT', /allowUrls/));
   });
 });
@@ -83,7 +83,7 @@ describe('visual-question-answering', () => {
   afterAll(() => answerer.dispose());
   const question = 'what color is the triangle?';
 
-  test('gives a list of one with the answer and how likely it is', async () => {
+  test('returns a list of one with the answer and its probability', async () => {
     const [first, ...others] = await answerer(leftOf, question);
     expect(others).toEqual([]);
     expect(first?.answer).toBe('blue');
@@ -92,7 +92,7 @@ describe('visual-question-answering', () => {
     expectTypeOf(await answerer(leftOf, question)).toEqualTypeOf<VisualAnswer[]>();
   });
 
-  test('gives one output for each of a list of images or questions', async () => {
+  test('returns one output for each of a list of images or questions', async () => {
     const words = (outputs: VisualAnswer[][]): string[][] =>
       outputs.map((answers) => answers.map(({ answer }) => answer));
     expect(words(await answerer(leftOf, [question, 'what shape is on the left?']))).toEqual([['blue'], ['triangle']]);
@@ -103,7 +103,7 @@ describe('visual-question-answering', () => {
     ]);
   });
 
-  test('gives no score with beams', async () => {
+  test('returns no score with beams', async () => {
     expect(await answerer(leftOf, question, { num_beams: 2 })).toEqual([{ answer: 'blue' }]);
   });
 
@@ -119,7 +119,7 @@ describe('image-feature-extraction', () => {
   });
   afterAll(() => extractor.dispose());
 
-  test('gives what the whole model gives, one row per image in one tensor', async () => {
+  test('returns the output of the whole model, one row per image in one tensor', async () => {
     await using model = await Blip2Model.fromPretrained(generation, { threads: 1 });
     const processor = await Blip2Processor.fromPretrained(generation);
     const { pixelValues } = await processor.process({ images: [star] });
@@ -145,7 +145,7 @@ describe('image-feature-extraction', () => {
     }
   });
 
-  test('gives the features that retrieval compares', async () => {
+  test('returns the features that retrieval compares', async () => {
     await using compared = await Blip2Retrieval.fromPretrained(retrieval, { threads: 1 });
     await using features = await pipeline('image-feature-extraction', retrieval, { threads: 1 });
     const { dims, data } = await features(star, { part: 'image-proj' });
@@ -157,7 +157,7 @@ describe('image-feature-extraction', () => {
     );
   });
 
-  test('refuses parts that there are not, nothing, and what has been disposed of', async () => {
+  test('refuses unknown parts, empty lists, and calls after disposal', async () => {
     await expect(extractor(star, JSON.parse('{"part":"text"}'))).rejects.toEqual(
       failure('INVALID_ARGUMENT', /vision, qformer, image-proj/),
     );
@@ -177,7 +177,7 @@ describe('zero-shot-image-classification', () => {
   afterAll(() => classifier.dispose());
   const labels = ['circle', 'star', 'square', 'triangle'];
 
-  test('gives labels and scores, best first, for one image and for each of a list', async () => {
+  test('returns labels and scores, best first, for one image and for each of a list', async () => {
     const one = await classifier(star, labels, { hypothesis_template: 'a large yellow {}' });
     expect(one[0]?.label).toBe('star');
     expect(one.map(({ score }) => score)).toEqual(one.map(({ score }) => score).toSorted((a, b) => b - a));
@@ -188,13 +188,13 @@ describe('zero-shot-image-classification', () => {
     expect(list[0]).toEqual(one);
   });
 
-  test('takes the template of transformers.js unless it is given one', async () => {
+  test('uses the template of transformers.js by default', async () => {
     expect(await classifier(star, labels)).toEqual(
       await classifier(star, labels, { hypothesis_template: 'This is a photo of {}' }),
     );
   });
 
-  test('refuses no labels, and a template without a place for them', async () => {
+  test('refuses an empty list of labels, and a template without a placeholder', async () => {
     await expect(classifier(star, [])).rejects.toEqual(failure('INVALID_ARGUMENT', /labels/));
     await expect(classifier(star, labels, { hypothesis_template: 'a photo' })).rejects.toEqual(
       failure('INVALID_ARGUMENT', /template/),
@@ -203,7 +203,7 @@ describe('zero-shot-image-classification', () => {
 });
 
 describe('pipeline', () => {
-  test('names what it knows instead of a task or a model that there is not', async () => {
+  test('refuses an unknown task or a missing source and lists the tasks', async () => {
     // @ts-expect-error: there is no such task
     await expect(pipeline('image-to-txt', generation)).rejects.toEqual(
       failure('INVALID_ARGUMENT', /Did you mean image-to-text\?/),
@@ -216,14 +216,14 @@ describe('pipeline', () => {
     await expect(pipeline('image-to-text')).rejects.toEqual(failure('INVALID_ARGUMENT', /source must be/));
   });
 
-  test('says what to use for options of transformers.js that have no place here', async () => {
+  test('names the replacements of options of transformers.js', async () => {
     const options = JSON.parse('{"progress_callback":null}');
     await expect(pipeline('image-to-text', generation, options)).rejects.toEqual(
       failure('UNKNOWN_OPTION', /progressCallback.*onProgress/),
     );
   });
 
-  test('passes options of loading on in either spelling', async () => {
+  test('forwards load options in either spelling', async () => {
     await expect(
       pipeline('image-to-text', 'someone/nothing', {
         local_files_only: true,
@@ -235,7 +235,7 @@ describe('pipeline', () => {
     );
   });
 
-  test('refuses a checkpoint without what the task needs', async () => {
+  test('refuses a checkpoint without the parts of the task', async () => {
     await expect(pipeline('zero-shot-image-classification', generation)).rejects.toEqual(
       failure('UNSUPPORTED_ARCHITECTURE', /./),
     );
