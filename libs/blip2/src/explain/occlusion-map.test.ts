@@ -177,8 +177,8 @@ describe('scores of the demo checkpoints', () => {
     expect((await contrastScore(parts, scene.caption)(pixelValues, {}))[0]).toBeCloseTo(itc, 5);
     const { text, score, tokenIds } = await blip2.caption(file);
     expect(tokenIds.length).toBeGreaterThan(4);
-    const [first = NaN, second = NaN] = await likelihoodScore(blip2, text)(twice(pixelValues), {});
-    expect([first, second]).toEqual([expect.closeTo(score, 3), expect.closeTo(score, 3)]);
+    const [alone = NaN, repeated = NaN] = await likelihoodScore(blip2, text)(twice(pixelValues), {});
+    expect([alone, repeated]).toEqual([expect.closeTo(score, 3), expect.closeTo(score, 3)]);
     const [best] = await blip2.rank(file, 'what color is the triangle?', ['red']);
     expect(
       (
