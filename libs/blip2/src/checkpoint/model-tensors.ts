@@ -10,7 +10,7 @@ import { visionTensors } from '@blip2/vision';
 
 import type { ModelConfig } from './model-config.ts';
 
-/** Every tensor of a whole model's checkpoint, tied ones once, in the order of the parts. */
+/** Every tensor in the checkpoint of a whole model, tied ones once, in the order of the parts. */
 export function modelTensors({
   modelType,
   visionConfig,

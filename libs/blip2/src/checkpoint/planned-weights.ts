@@ -6,19 +6,18 @@ import { planVision } from '@blip2/vision';
 
 import type { ModelConfig } from './model-config.ts';
 
-/** A file that loading at a precision makes. */
+/** A file of converted weights. */
 export interface PlannedFile {
-  /** Whose weights it holds. */
+  /** The part whose weights it contains. */
   readonly part: 'vision' | 'qformer' | 'language';
-  /** Name, shape and precision of each; their bytes follow. */
+  /** Name, shape and precision of each, which determine its size. */
   readonly weights: readonly PlannedWeight[];
 }
 
 /**
- * The files of converted weights that loading a model at a precision makes, one per part, two of a language model at
- * `fast`; none of a part that is read as it lies. Nothing is
- * converted, and of the weights only names and shapes count. `store` has the names of the Hugging Face layout; a
- * retrieval model has no language model.
+ * The files of converted weights that loading a model at a precision creates: one per part, two for a language model at
+ * `fast`, none for a part that is mapped in place. Nothing is converted: only names and shapes of the weights are used.
+ * `store` has parameter names of the Hugging Face layout. A retrieval model has no language model.
  */
 export function plannedFiles(config: ModelConfig, store: WeightStore, dtype: PrecisionChoice): PlannedFile[] {
   const { visionConfig, qformerConfig, textConfig } = config;

@@ -5,15 +5,16 @@ import { openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/pa
 
 import type { ModelFolders } from './model-sources.ts';
 
-/** All tensors of a model under the names of a whole checkpoint, wherever they lie. */
+/** All tensors of a model from one or several checkpoints, under their names in a whole checkpoint. */
 export interface WholeWeights extends Pick<WeightStore, 'tensors'>, AsyncDisposable {}
 
 const VISION = 'vision_model';
 const LANGUAGE = 'language_model';
-/** What is a model's; LAVIS also stores what only training needs. */
-const MODEL_PATHS =
-  /^(?:query_tokens|itm_head|(?:vision_model|qformer|embeddings|language_model|language_projection|vision_projection|text_projection)(?=\.))/;
+const PARTS = 'vision_model|qformer|embeddings|language_model|language_projection|vision_projection|text_projection';
+/** Tensors of a model. LAVIS also stores tensors that only training needs. */
+const MODEL_PATHS = new RegExp(`^(?:query_tokens|itm_head|(?:${PARTS})(?=\\.))`);
 
+/** Opens the tensors of a model. */
 export async function openWholeWeights({ qformer, vision, language, finalNorm }: ModelFolders): Promise<WholeWeights> {
   const main = await openModelWeights(qformer);
   const parts: PartWeights[] = [];
@@ -76,21 +77,21 @@ function standIns(name: string, expected: ReadonlySet<string>): readonly string[
   return name === HEAD || T5_TABLES.includes(name) ? [...T5_TABLES, ...byHead] : byHead;
 }
 
-/** The names of `expected` that are not there, in order. */
+/** The names of `expected` that are missing, in order. */
 export function missingTensors(
   expected: readonly Pick<RecordedWeight, 'name'>[],
   tensors: ReadonlyMap<string, unknown>,
 ): string[] {
   const names = new Set(expected.map(({ name }) => name));
-  const isThere = (name: string): boolean =>
+  const exists = (name: string): boolean =>
     tensors.has(name) || standIns(name, names).some((other) => tensors.has(other));
-  return [...names].filter((name) => !isThere(name));
+  return [...names].filter((name) => !exists(name));
 }
 
 /** Tied tensors, which a checkpoint may hold more than once. */
 const COPIES: ReadonlySet<string> = new Set([HEAD, ...T5_TABLES]);
 
-/** The names that a model does not read, in order; tied tensors that are there once more do not count. */
+/** The names of tensors that a model does not use, in order, except copies of tied tensors. */
 export function unexpectedTensors(
   expected: readonly Pick<RecordedWeight, 'name'>[],
   tensors: ReadonlyMap<string, unknown>,
@@ -99,15 +100,18 @@ export function unexpectedTensors(
   return [...tensors.keys()].filter((name) => !known.has(name) && !COPIES.has(name));
 }
 
-/** Names that an error lists: more tell nobody more. */
-const LISTED = 10;
+/** Maximum number of names listed in an error. */
+const MAX_LISTED = 10;
 
-/** The first names, and how many others there are. */
+/** The first names, and the number of the others. */
 export function listNames(names: readonly string[]): string {
-  return `${names.slice(0, LISTED).join(', ')}${names.length > LISTED ? ` and ${names.length - LISTED} more` : ''}`;
+  return `${names.slice(0, MAX_LISTED).join(', ')}${names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : ''}`;
 }
 
-/** @throws Blip2Error `MISSING_WEIGHT` with the first names if any tensor of `expected` is missing. */
+/**
+ * Checks that a model has all tensors of `expected`.
+ * @throws Blip2Error `MISSING_WEIGHT` with the names of the first missing ones.
+ */
 export async function expectComplete(folders: ModelFolders, expected: readonly RecordedWeight[]): Promise<void> {
   await using weights = await openWholeWeights(folders);
   const missing = missingTensors(expected, weights.tensors);
@@ -115,6 +119,6 @@ export async function expectComplete(folders: ModelFolders, expected: readonly R
   throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, {
     where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '),
     expected: listNames(missing),
-    fix: 'Use the config.json that belongs to these weights; give parts that the checkpoint does not hold as sources of their own',
+    fix: 'Use the config.json of these weights, or pass a source per part for parts that the checkpoint lacks',
   });
 }

@@ -25,48 +25,48 @@ import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
 import * as loaders from './part-loaders.ts';
 
 /**
- * The parts of one checkpoint. Each is made when it is first asked for; in workers the language model has one, and all
- * others have one.
+ * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
+ * With `isolate: 'worker'` there are two workers, one for the language model and one for all other parts.
  */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
-  /** Of the Q-Former and the configuration; where there is one source, of everything. */
+  /** The folder of Q-Former and configuration; with a single source, of everything. */
   readonly folder: string;
-  /** Of each part. */
+  /** The folder of each part. */
   readonly folders: ModelFolders;
-  /** Of the whole model, defaults filled in. */
+  /** The configuration of the whole model, with defaults filled in. */
   readonly config: C;
-  /** Starts the language model's thread, where it is to have one, while other parts are made. */
+  /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
-   * The encoder. Of every part: what the checkpoint does not hold of it is `MISSING_WEIGHT` when it is first used;
-   * `DISPOSED` after disposal.
+   * The vision encoder.
+   * @throws Blip2Error `DISPOSED`, as all other parts.
    */
   vision(): Promise<Blip2VisionModel>;
-  /** The Q-Former of generation checkpoints, which reads patches alone. */
+  /** The Q-Former of BLIP-2 generation checkpoints, without text input. */
   qformer(): Promise<Blip2QFormerModel>;
-  /** From the Q-Former's width to the language model's. */
+  /** From the width of the Q-Former to that of the language model. */
   projection(): Promise<LanguageProjection>;
-  /** OPT, T5 or Llama, as the configuration says. */
+  /** The language model, of the family in the configuration. */
   language(): Promise<CheckpointLanguageModel>;
-  /** Of InstructBLIP and of retrieval checkpoints; the three heads below are of the latter alone. */
+  /** The Q-Former of InstructBLIP and retrieval checkpoints. Only the latter have the three heads below. */
   textQFormer(): Promise<TextConditionedQFormer>;
-  /** Queries → vectors of length 1, `[images, queries, size]`. */
+  /** Query outputs → unit vectors `[images, queries, size]`. */
   visionProjection(): Promise<RetrievalProjection>;
-  /** States of a text → vectors of length 1, `[texts, sequence, size]`. */
+  /** Hidden states of a text → unit vectors `[texts, sequence, size]`. */
   textProjection(): Promise<RetrievalProjection>;
-  /** Queries that have read a text → `[pairs, 2]`, column 1 "matches", before softmax. */
+  /** Query outputs for image and text → logits `[pairs, 2]`, column 1 is "matches". */
   matchingHead(): Promise<MatchingHead>;
 }
 
-/** The module of the loaders, for a worker to import. */
+/** The module of the loaders, as workers import it. */
 const LOADERS = new URL('./part-loaders.js', import.meta.url);
 
 /**
- * Opens a model in the Hugging Face layout or with the names of LAVIS, from one folder or from one for each part.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE`; `INVALID_ARGUMENT`,
- * `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options; of a
- * hub id also `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`; what the weights lack is
- * found when the parts are put together.
+ * Opens a model in the Hugging Face layout or with LAVIS parameter names, from one source or one per part. Missing
+ * weights are detected when a model is assembled.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+ * `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE` for the contents of the source; for a Hub id also
+ * `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
  */
 export async function openCheckpointParts(
   source: string | ModelSources,
@@ -77,7 +77,10 @@ export async function openCheckpointParts(
   return openFolders(folders, await readSourcesConfig(folders), options);
 }
 
-/** The same for any whole model in one folder, whose configuration `read` understands. */
+/**
+ * Opens a whole model of any family in one folder; `read` parses its configuration.
+ * @throws Blip2Error the codes of `openCheckpointParts`.
+ */
 export async function openModelParts<C extends ModelConfig>(
   read: (json: unknown, where: string) => C,
   source: string,
@@ -88,10 +91,13 @@ export async function openModelParts<C extends ModelConfig>(
   return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
 }
 
-/** Checks what can be checked before anything is downloaded or read. */
+/**
+ * Checks load options, before anything is downloaded or read.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE`.
+ */
 export async function expectOptions(options: LoadOptions): Promise<void> {
   partOptions(options);
-  // Sessions of one's own have devices of their own.
+  // A custom session factory chooses its own device.
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
@@ -102,22 +108,22 @@ function openFolders<C extends ModelConfig>(
 ): CheckpointParts<C> {
   const optionsOf = partOptions(options);
   const folder = folders.qformer;
-  // The language model gets ready while the others look at an image.
+  // The worker of the language model opens its sessions while the vision worker encodes an image.
   const hosts =
     options.isolate === 'worker'
       ? { vision: createPartHost({ isolate: 'worker' }), language: createPartHost({ isolate: 'worker' }) }
       : undefined;
   hosts?.vision.start(LOADERS);
-  const made: AsyncDisposable[] = [];
+  const created: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
     if (disposed)
-      throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed', {
+      throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed of', {
         where: folder,
         fix: 'Load it again',
       });
   };
-  const part = <Name extends LoaderName>(
+  const lazyPart = <Name extends LoaderName>(
     name: Name,
     from = folder,
     more: Pick<LoadVisionOptions, 'finalNorm'> = {},
@@ -126,26 +132,30 @@ function openFolders<C extends ModelConfig>(
       expectOpen();
       const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
-      const created = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
-      made.push(created);
-      return created;
+      const part = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
+      created.push(part);
+      return part;
     }) as () => ReturnType<(typeof loaders)[Name]>;
   return {
     folder,
     folders,
     config,
     startLanguage: () => hosts?.language.start(LOADERS),
-    vision: part('loadVision', folders.vision, folders.finalNorm === undefined ? {} : { finalNorm: folders.finalNorm }),
-    qformer: part('loadQFormer'),
-    projection: part('loadLanguageProjection'),
-    language: part('loadLanguageModel', folders.language),
-    textQFormer: part('loadTextQFormer'),
-    visionProjection: part('loadVisionProjection'),
-    textProjection: part('loadTextProjection'),
-    matchingHead: part('loadMatchingHead'),
+    vision: lazyPart(
+      'loadVision',
+      folders.vision,
+      folders.finalNorm === undefined ? {} : { finalNorm: folders.finalNorm },
+    ),
+    qformer: lazyPart('loadQFormer'),
+    projection: lazyPart('loadLanguageProjection'),
+    language: lazyPart('loadLanguageModel', folders.language),
+    textQFormer: lazyPart('loadTextQFormer'),
+    visionProjection: lazyPart('loadVisionProjection'),
+    textProjection: lazyPart('loadTextProjection'),
+    matchingHead: lazyPart('loadMatchingHead'),
     async [Symbol.asyncDispose]() {
       disposed = true;
-      for (const created of made.splice(0).reverse()) await created[Symbol.asyncDispose]();
+      for (const part of created.splice(0).reverse()) await part[Symbol.asyncDispose]();
       await hosts?.language[Symbol.asyncDispose]();
       await hosts?.vision[Symbol.asyncDispose]();
     },

@@ -1,4 +1,4 @@
-/** One loader per part, in a module of its own so that a worker can import it. */
+/** One loader per part. A worker imports this module by its URL. */
 import { readConfig, TextConfig } from '@blip2/config';
 import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import {
@@ -15,6 +15,7 @@ import type { LoadedPartOptions, PartWithPrecision } from './load-options.ts';
 /** Any language model that a checkpoint can name, told apart by `architecture`. */
 export type CheckpointLanguageModel = OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration;
 
+/** The name of a loader in this module. */
 export type LoaderName =
   | 'loadVision'
   | 'loadQFormer'
@@ -25,7 +26,7 @@ export type LoaderName =
   | 'loadMatchingHead'
   | 'loadLanguageModel';
 
-/** Which precision each loader is told of. */
+/** The part whose precision applies to each loader; other parts are always float32. */
 export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision>>> = {
   loadVision: 'vision',
   loadQFormer: 'qformer',
