@@ -1,6 +1,6 @@
 import { type Blip2Config, readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/hub';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 import type {
   Blip2QFormerModel,
   LanguageProjection,
@@ -141,11 +141,7 @@ function openFolders<C extends ModelConfig>(
     folders,
     config,
     startLanguage: () => hosts?.language.start(LOADERS),
-    vision: lazyPart(
-      'loadVision',
-      folders.vision,
-      folders.finalNorm === undefined ? {} : { finalNorm: folders.finalNorm },
-    ),
+    vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
     projection: lazyPart('loadLanguageProjection'),
     language: lazyPart('loadLanguageModel', folders.language),

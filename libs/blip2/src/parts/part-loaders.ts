@@ -1,4 +1,4 @@
-/** One loader per part. A worker imports this module by its URL. */
+/** One loader per part, in a module of its own so that a worker can import it. */
 import { readConfig, TextConfig } from '@blip2/config';
 import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
 import {
