@@ -14,12 +14,12 @@ import {
   Blip2,
   Blip2Retrieval,
   contrastScore,
+  likelihoodScore,
   matchScore,
   occlusionMap,
   openCheckpointParts,
   queryAttention,
   questionPrompt,
-  writingScore,
 } from '@blip2/blip2';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -102,7 +102,7 @@ for (const { image, caption, objects, questions } of scenes) {
   record('caption', 'attention, generation checkpoint', attention.opt, objects);
   for (const mode of ['hide', 'keep'])
     record('caption', `occlusion, ITM, ${mode}`, await occlude(matchScore(matching, caption), mode), objects);
-  record('caption', 'occlusion, writing, hide', await occlude(writingScore(blip2, caption), 'hide'), objects);
+  record('caption', 'occlusion, writing, hide', await occlude(likelihoodScore(blip2, caption), 'hide'), objects);
   recordChance('caption', objects);
 
   const [first] = objects;
@@ -122,7 +122,7 @@ for (const { image, caption, objects, questions } of scenes) {
       record(
         'answer',
         'occlusion, writing, hide',
-        await occlude(writingScore(blip2, asked.answer, { prompt: questionPrompt(asked.question) }), 'hide'),
+        await occlude(likelihoodScore(blip2, asked.answer, { prompt: questionPrompt(asked.question) }), 'hide'),
         about,
       );
       recordChance('answer', about);

@@ -3,6 +3,7 @@ import {
   Blip2Retrieval,
   contrastScore,
   type ImageScore,
+  likelihoodScore,
   type LoadOptions,
   matchScore,
   occlusionMap,
@@ -11,7 +12,6 @@ import {
   positiveShare,
   queryAttention,
   questionPrompt,
-  writingScore,
 } from '@blip2/blip2';
 import { Blip2Error, type PixelValues, type RgbImage } from '@blip2/interfaces';
 import { BlipImageProcessor, encodePng, expectFloatPixels } from '@blip2/processor';
@@ -114,7 +114,7 @@ async function openScored(source: string, subject: OcclusionSubject, options: Lo
   return {
     kind: 'writing',
     processor: blip2.processor.imageProcessor,
-    score: writingScore(blip2, text, prompt),
+    score: likelihoodScore(blip2, text, prompt),
     [Symbol.asyncDispose]: blip2.dispose,
   };
 }

@@ -19,7 +19,7 @@ const images = [example('one-large-star.png'), example('three-of-a-kind.png')];
 const texts = ['a large yellow star', 'a small red circle above a large blue square', 'three green triangles'];
 
 describe('match', () => {
-  test('gives one score for a pair, and images times texts for lists, the same either way', async () => {
+  test('returns one score for a pair and images times texts for lists, with equal values', async () => {
     const all = await retrieval.match(images, texts);
     expect(all.map((row) => row.length)).toEqual([3, 3]);
     for (const { itm, itc } of all.flat()) {
@@ -34,7 +34,7 @@ describe('match', () => {
     expect(await retrieval.match(images, [])).toEqual([[], []]);
   });
 
-  test('encodes every image once and every text once', async () => {
+  test('encodes every image and every text once', async () => {
     const calls = { vision: 0, images: 0, texts: 0 };
     const counted = createBlip2Retrieval(
       {
@@ -64,7 +64,7 @@ describe('match', () => {
     expect(calls).toEqual({ vision: 1, images: 2, texts: 3 });
   });
 
-  test('stops when asked to', async () => {
+  test('aborts', async () => {
     await expect(retrieval.match(images, texts, { signal: AbortSignal.abort() })).rejects.toThrow(
       expect.objectContaining({ name: 'AbortError' }) as Error,
     );
@@ -72,12 +72,12 @@ describe('match', () => {
 });
 
 describe('retrieve', () => {
-  test("sorts by the matching head's score plus the cosine, among the nearest", async () => {
+  test('sorts the nearest by the logit of the matching head plus the cosine', async () => {
     const [ranked = []] = await retrieval.retrieve(images, [texts[0]!]);
     expect(ranked.map(({ index }) => index)).toEqual([0, 1]);
     const [scores = []] = await retrieval.match([images[0]!], [texts[0]!]);
     expect(ranked[0]!.itm).toBeCloseTo(scores[0]!.itm, 5);
-    // The logit is what the model itself gives for the pair.
+    // The logit is that of the whole model for the pair.
     const { pixelValues } = await retrieval.processor.process({ images: [images[0]!] });
     const { inputIds, attentionMask } = retrieval.processor.tokenizer.batchEncode([texts[0]!]);
     const { logitsPerImage } = await retrieval.model.forward(
@@ -88,7 +88,7 @@ describe('retrieve', () => {
     expect(ranked[0]!.score).toBeGreaterThan(ranked[1]!.score);
   });
 
-  test('keeps the topK nearest by cosine, in either direction', async () => {
+  test('keeps the topK nearest by cosine, in both directions', async () => {
     const all = await retrieval.match(images, texts);
     const nearest = await retrieval.retrieve(images, texts, { topK: 1 });
     expect(nearest.map((row) => row.map(({ index }) => index))).toEqual(
@@ -103,7 +103,7 @@ describe('retrieve', () => {
 });
 
 describe('classify', () => {
-  test('puts each label into the template, dollar signs and all', () => {
+  test('inserts each label into the template, dollar signs included', () => {
     expect(labelSentences(['cat', '$&'], {})).toEqual(['a picture of cat', 'a picture of $&']);
     expect(() => labelSentences(['cat'], { template: 'a picture' })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error,
@@ -111,7 +111,7 @@ describe('classify', () => {
     expect(() => labelSentences([], {})).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }) as Error);
   });
 
-  test('gives probabilities over the labels of each image, more decided at a lower temperature', async () => {
+  test('returns probabilities over the labels of each image, sharper at a lower temperature', async () => {
     const labels = ['star', 'square'];
     const rows = await retrieval.classify(images, labels, { template: 'a large yellow {}' });
     expect(rows).toHaveLength(2);
@@ -127,7 +127,7 @@ describe('classify', () => {
 });
 
 describe('embed', () => {
-  test('gives each part in its shape; image and text of the space of comparison have their cosine', async () => {
+  test('returns each part in its shape; projected image and text have the cosine of match', async () => {
     const { visionConfig, qformerConfig, imageTextHiddenSize, numQueryTokens } = retrieval.model.config;
     const shapes = async (...[inputs, options]: Parameters<typeof retrieval.embed>): Promise<(readonly number[])[]> =>
       (await retrieval.embed(inputs, options)).map(({ dims }) => dims);
@@ -162,7 +162,7 @@ describe('embed', () => {
   });
 });
 
-test('reads the letters of a special token in a text as letters, and cuts a text that is too long', async () => {
+test('escapes special tokens in a text, and truncates a text that is too long', async () => {
   const long = new Array<string>(200).fill('star').join(' ');
   expect((await retrieval.match(images[0]!, long)).itm).toBeGreaterThanOrEqual(0);
   const [odd] = await retrieval.embed({ text: ['a [SEP] star'] }, { part: 'text' });

@@ -1,38 +1,44 @@
-import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
+import type { ImageSource, Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
-import type { LoadOptions } from '../load-options.ts';
-import { expectSeen } from '../pipeline.ts';
+import type { PretrainedLoader } from '../models/model-loader.ts';
+import { expectEncoderFits } from '../pipeline/blip2-pipeline.ts';
+import { isImageList, onlyResult } from '../tasks/image-list.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
 import { type ClassifyOptions, type LabelScore, labelSentences, rankLabels } from './classify-images.ts';
 import { type EmbedInputs, embedInputs, type EmbedOptions } from './embed-inputs.ts';
-import { encodeImages, encodeTexts, type RetrievalTaskOptions, type RetrievalTaskParts } from './encode-inputs.ts';
-import { openRetrieval } from './open-retrieval.ts';
+import {
+  encodeRetrievalImages,
+  encodeRetrievalTexts,
+  type RetrievalTaskOptions,
+  type RetrievalTaskParts,
+} from './encode-retrieval-inputs.ts';
 import { rankCandidates, type RankedCandidate, type RetrieveOptions } from './rank-candidates.ts';
 import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
+import { openRetrieval } from './retrieval-loader.ts';
 import { cosineOf, scorePairs } from './score-pairs.ts';
 
-/** How well an image and a text fit. */
+/** How well an image and a text match. */
 export interface MatchScore {
-  /** Image-text matching: the probability that they match, in [0, 1]. The matching head reads both together. */
+  /**
+   * Image-text matching: the probability that they match, in [0, 1]. The matching head sees image and text together.
+   */
   readonly itm: number;
   /**
-   * Image-text contrast: the cosine of the text and the image's best query, in [-1, 1]. Each is computed without the
-   * other.
+   * Image-text contrast: the cosine of the text and the best query of the image, in [-1, 1]. Each is encoded without
+   * the other.
    */
   readonly itc: number;
 }
 
 /**
- * The tasks of a retrieval checkpoint. Features of an image or a text are computed once per call, however many it is
- * compared with. A text longer than the
- * Q-Former reads is cut.
- * @throws Blip2Error each task: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`,
- * `DOWNLOAD_FAILED` for an image; `SEQUENCE_TOO_LONG` for a
- * text beyond the tokenizer's limit; `DISPOSED`; `INVALID_ARGUMENT` where it says so.
+ * The tasks of a retrieval checkpoint. The features of an image or a text are computed once per call, however many
+ * others it is compared with. Texts are truncated to the maximum length of the Q-Former.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an
+ * image; `SEQUENCE_TOO_LONG` for a text beyond the limit of the tokenizer; `DISPOSED`.
  */
 export interface Blip2Retrieval extends AsyncDisposable {
-  /** Image processor and tokenizer; texts get no image tokens. */
+  /** Image processor and tokenizer; it inserts no image tokens into texts. */
   readonly processor: Blip2Processor;
   /** Scores one pair, or every image with every text: `result[image][text]`. */
   match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
@@ -42,13 +48,16 @@ export interface Blip2Retrieval extends AsyncDisposable {
     options?: RetrievalTaskOptions,
   ): Promise<MatchScore[][]>;
   /**
-   * Features, one tensor per image, text or pair; see `EmbedPart`. @throws Blip2Error `INVALID_ARGUMENT` without
-   * inputs, for a part that they do not have, or other numbers of images and texts.
+   * Features, one tensor per image, text or pair; see `EmbedPart`.
+   * @throws Blip2Error also `INVALID_ARGUMENT` without inputs, for a part that they do not have, or for pairs with
+   * different numbers of images and texts.
    */
   embed(inputs: EmbedInputs, options?: EmbedOptions): Promise<Tensor<'float32'>[]>;
   /**
-   * Which label fits an image best, without training for them (zero-shot): by ITC, best first. @throws Blip2Error
-   * `INVALID_ARGUMENT` without labels, for a template without a place for them, or an impossible temperature.
+   * Classifies images zero-shot: scores each label by ITC, best first.
+   * @throws Blip2Error also `INVALID_ARGUMENT` without labels, for a template without `{}`, or for a temperature that
+   * is
+   * not positive.
    */
   classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
   classify(
@@ -58,23 +67,24 @@ export interface Blip2Retrieval extends AsyncDisposable {
   ): Promise<LabelScore[][]>;
   /**
    * Searches in two stages (arXiv 2301.12597, section 4.4): the `topK` nearest by ITC, sorted by ITM. One list per
-   * query, best first. @throws Blip2Error `INVALID_ARGUMENT` for an impossible `topK`.
+   * query, best first.
+   * @throws Blip2Error also `INVALID_ARGUMENT` for a `topK` that is not a positive integer.
    */
   retrieve(
     images: readonly ImageSource[],
     texts: readonly string[],
     options?: RetrieveOptions,
   ): Promise<RankedCandidate[][]>;
-  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
+  /** Disposes of all parts; later calls fail with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
 /**
- * Assembles the tasks from parts; `dispose` of the result ends what `dispose` ends.
- * @throws Blip2Error `SHAPE_MISMATCH` if the Q-Former does not read what the encoder writes.
+ * Builds the tasks from parts. `dispose` of the result calls `dispose`.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the Q-Former does not accept the output width of the encoder.
  */
 export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => Promise<void>): Blip2Retrieval {
-  expectSeen(parts.visionModel, parts.qformer);
+  expectEncoderFits(parts.visionModel, parts.qformer);
   function match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
   function match(
     images: readonly ImageSource[],
@@ -88,11 +98,11 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
   ): Promise<MatchScore | MatchScore[][]> {
     const rows = await matchAll(
       parts,
-      isList(images) ? images : [images],
+      isImageList(images) ? images : [images],
       typeof texts === 'string' ? [texts] : texts,
       options,
     );
-    return isList(images) || typeof texts !== 'string' ? rows : only(rows.flat());
+    return isImageList(images) || typeof texts !== 'string' ? rows : onlyResult(rows.flat());
   }
   function classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
   function classify(
@@ -105,11 +115,11 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     labels: readonly string[],
     options: ClassifyOptions = {},
   ): Promise<LabelScore[] | LabelScore[][]> {
-    const texts = await encodeTexts(parts, labelSentences(labels, options), options);
-    const rows = (await encodeImages(parts, isList(images) ? images : [images], options)).map((image) =>
+    const texts = await encodeRetrievalTexts(parts, labelSentences(labels, options), options);
+    const rows = (await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options)).map((image) =>
       rankLabels(image, labels, texts, options),
     );
-    return isList(images) ? rows : only(rows);
+    return isImageList(images) ? rows : onlyResult(rows);
   }
   return {
     processor: parts.processor,
@@ -119,8 +129,8 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     async retrieve(images, texts, options = {}) {
       return rankCandidates(
         parts,
-        await encodeImages(parts, images, options),
-        await encodeTexts(parts, texts, options),
+        await encodeRetrievalImages(parts, images, options),
+        await encodeRetrievalTexts(parts, texts, options),
         options,
       );
     },
@@ -135,9 +145,9 @@ async function matchAll(
   texts: readonly string[],
   options: RetrievalTaskOptions,
 ): Promise<MatchScore[][]> {
-  const encodedTexts = await encodeTexts(parts, texts, options);
+  const encodedTexts = await encodeRetrievalTexts(parts, texts, options);
   const rows: MatchScore[][] = [];
-  for (const image of await encodeImages(parts, images, options)) {
+  for (const image of await encodeRetrievalImages(parts, images, options)) {
     const pairs = encodedTexts.map((text) => ({ image, text }));
     const scores = await scorePairs(parts, pairs, options);
     rows.push(pairs.map((pair, index) => ({ itm: scores[index]?.probability ?? NaN, itc: cosineOf(pair) })));
@@ -145,43 +155,20 @@ async function matchAll(
   return rows;
 }
 
-function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {
-  return Array.isArray(images);
-}
-
-function only<T>([result]: readonly T[]): T {
-  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
-  return result;
-}
-
 /**
- * The processor of a retrieval checkpoint: whatever it says, its texts get no image tokens, for the tasks put the
- * queries in front themselves.
+ * The processor of a retrieval checkpoint. It inserts no image tokens, even if its configuration requests them: the
+ * tasks prepend the queries themselves.
  */
 async function retrievalProcessor(folder: string): Promise<Blip2Processor> {
   const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained(folder);
   return Blip2Processor.create({ tokenizer, imageProcessor });
 }
 
-async function fromPretrained(
-  source: string,
-  options: LoadOptions = {},
-): Promise<Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }> {
-  return openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
-    const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
-    return { ...createBlip2Retrieval({ ...model, processor }, model.dispose), model };
-  });
-}
-
-export const Blip2Retrieval: {
-  /**
-   * Loads model and processor from a folder in the Hugging Face layout or a hub id. Weights are read when a part is
-   * first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
-   * `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds (a
-   * generation checkpoint too), and `INVALID_TOKENIZER`; of a hub id also `NOT_FOUND`,
-   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
-   */
-  readonly fromPretrained: typeof fromPretrained;
-} = { fromPretrained };
+export const Blip2Retrieval: PretrainedLoader<string, Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }> =
+  {
+    fromPretrained: (source, options = {}) =>
+      openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
+        const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
+        return { ...createBlip2Retrieval({ ...model, processor }, model.dispose), model };
+      }),
+  };

@@ -1,112 +1,64 @@
 import type { Blip2Config } from '@blip2/config';
-import type { Attentions, HiddenStates, QueryFeatures } from '@blip2/interfaces';
+import { type Attentions, defined, type HiddenStates, type QueryFeatures } from '@blip2/interfaces';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
-import type { CheckpointParts } from '../checkpoint-parts.ts';
-import type { LoadOptions } from '../load-options.ts';
-import type { RandomOptions } from '../random-parts.ts';
-import { saveModel, type SaveModelOptions } from '../save-model.ts';
-import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
+import type { ModelLoader } from '../models/model-loader.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
+import { createRetrievalLoader } from './retrieval-loader.ts';
+import { createSavableModel, type SavableModel } from './savable-model.ts';
 
-/** What is given beside the projection. Defaults: the configuration. */
+/** Requested outputs besides the projection. They default to the configuration. */
 export interface TextProjectionOptions {
-  /** States of every layer. */
+  /** Hidden states of every layer. */
   readonly outputHiddenStates?: boolean;
   /** Attention maps of every layer. */
   readonly outputAttentions?: boolean;
 }
 
-/** Texts in the space of comparison. */
+/** Texts in the embedding space shared with images. */
 export interface TextProjectionOutput {
-  /** Every position projected and of length 1, `[texts, sequence, size]`; position 0 stands for the text. */
+  /** Unit vectors of all positions, `[texts, sequence, size]`; position 0 represents the text. */
   readonly textEmbeds: RetrievalEmbeds;
-  /** States of the Q-Former, `[texts, sequence, hidden]`. */
+  /** Hidden states of the Q-Former, `[texts, sequence, hidden]`. */
   readonly lastHiddenState: QueryFeatures;
-  /** Embeddings, then the result of each layer, `[texts, sequence, hidden]`. */
+  /** Embeddings, then the output of each layer, `[texts, sequence, hidden]`. */
   readonly hiddenStates?: readonly HiddenStates[];
   /** Of each layer, `[texts, heads, sequence, sequence]`. */
   readonly attentions?: readonly Attentions[];
 }
 
-/** The text half of a retrieval model (`Blip2TextModelWithProjection` of the reference). */
-export interface Blip2TextModelWithProjection extends AsyncDisposable {
-  /** As it was read, defaults filled in. */
-  readonly config: Blip2Config;
-  /** Text → states `[texts, sequence, hidden]`. */
+/** The text half of a retrieval model. Source: `Blip2TextModelWithProjection` of Hugging Face Transformers. */
+export interface Blip2TextModelWithProjection extends SavableModel {
+  /** Text → hidden states `[texts, sequence, hidden]`. */
   readonly qformer: TextConditionedQFormer;
-  /** States → vectors of length 1, `[texts, sequence, size]`. */
+  /** Hidden states → unit vectors `[texts, sequence, size]`. */
   readonly textProjection: RetrievalProjection;
   /**
-   * Ids `[texts, sequence]`, padded on the right, to projected states. @throws Blip2Error `SEQUENCE_TOO_LONG`,
-   * `INVALID_ARGUMENT` for impossible ids; `SHAPE_MISMATCH`; `DISPOSED`.
+   * Projects texts, as ids `[texts, sequence]` padded on the right.
+   * @throws Blip2Error `INVALID_ARGUMENT` for ids beyond the vocabulary; `SEQUENCE_TOO_LONG`; `SHAPE_MISMATCH`;
+   * `DISPOSED`.
    */
   forward(inputs: QFormerTextInputs, options?: TextProjectionOptions): Promise<TextProjectionOutput>;
-  /**
-   * Writes the parts of this model, its configuration and its tokenizer in the hub layout. @throws Blip2Error
-   * `INVALID_ARGUMENT`, `WRITE_FAILED`.
-   */
-  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
-  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
-  dispose(): Promise<void>;
 }
 
 async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProjection> {
-  const { config, folder } = parts;
+  const { config } = parts;
   const qformer = await parts.textQFormer();
   const textProjection = await parts.textProjection();
-  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
-    config,
+    ...createSavableModel(parts, TEXT_MODEL_CONTENT),
     qformer,
     textProjection,
-    async forward(
-      inputs,
-      { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = {},
-    ) {
-      const { lastHiddenState, hiddenStates, attentions } = await qformer.read(inputs, {
-        outputHiddenStates,
-        outputAttentions,
-      });
-      return {
-        textEmbeds: await textProjection.project(lastHiddenState),
-        lastHiddenState,
-        ...(hiddenStates && { hiddenStates }),
-        ...(attentions && { attentions }),
-      };
+    async forward(inputs, options = {}) {
+      const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
+      const outputs = await qformer.read(inputs, { outputHiddenStates, outputAttentions });
+      const { lastHiddenState, hiddenStates, attentions } = outputs;
+      const textEmbeds = await textProjection.project(lastHiddenState);
+      return { textEmbeds, lastHiddenState, ...defined({ hiddenStates, attentions }) };
     },
-    savePretrained: (target, options) => saveModel(folder, config, target, options, TEXT_MODEL_CONTENT),
-    dispose,
-    [Symbol.asyncDispose]: dispose,
   };
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2TextModelWithProjection> {
-  return openRetrieval(source, options, TEXT_MODEL_CONTENT, assemble);
-}
-
-async function fromConfig(
-  config: Blip2Config,
-  options: RandomOptions & LoadOptions = {},
-): Promise<Blip2TextModelWithProjection> {
-  return openRandomRetrieval(config, options, TEXT_MODEL_CONTENT, assemble);
-}
-
-export const Blip2TextModelWithProjection: {
-  /**
-   * Loads the text half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a
-   * part is first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
-   * `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds (also
-   * if its Q-Former reads no text); of a hub id also `NOT_FOUND`,
-   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
-   */
-  readonly fromPretrained: typeof fromPretrained;
-  /**
-   * A model with random weights, in a temporary file that goes away with it.
-   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
-   * `WRITE_FAILED`.
-   */
-  readonly fromConfig: typeof fromConfig;
-} = { fromPretrained, fromConfig };
+export const Blip2TextModelWithProjection: ModelLoader<string, Blip2Config, Blip2TextModelWithProjection> =
+  createRetrievalLoader(TEXT_MODEL_CONTENT, assemble);

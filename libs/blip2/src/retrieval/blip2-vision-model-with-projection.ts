@@ -1,106 +1,60 @@
 import type { Blip2Config } from '@blip2/config';
-import type { Attentions, HiddenStates, PatchFeatures } from '@blip2/interfaces';
+import { type Attentions, defined, type HiddenStates, type PatchFeatures } from '@blip2/interfaces';
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
 
-import type { CheckpointParts } from '../checkpoint-parts.ts';
-import type { LoadOptions } from '../load-options.ts';
-import type { RandomOptions } from '../random-parts.ts';
-import { saveModel, type SaveModelOptions } from '../save-model.ts';
-import { openRandomRetrieval, openRetrieval } from './open-retrieval.ts';
+import type { ModelLoader } from '../models/model-loader.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { VISION_MODEL_CONTENT } from './retrieval-content.ts';
+import { createRetrievalLoader } from './retrieval-loader.ts';
+import { createSavableModel, type SavableModel } from './savable-model.ts';
 
-/** Images in the space of comparison. */
+/** Images in the embedding space shared with texts. */
 export interface VisionProjectionOutput {
-  /** Every query projected and of length 1, `[images, queries, size]`. */
+  /** Unit vectors of all queries, `[images, queries, size]`. */
   readonly imageEmbeds: RetrievalEmbeds;
-  /** States of the **vision encoder**, as in the reference, `[images, patches, visionHidden]`. */
+  /** Hidden states of the **vision encoder**, as in Hugging Face Transformers, `[images, patches, visionHidden]`. */
   readonly lastHiddenState: PatchFeatures;
-  /** Of the vision encoder: embeddings, then the result of each layer, `[images, 1 + patches, visionHidden]`. */
+  /** Of the vision encoder: embeddings, then the output of each layer, `[images, 1 + patches, visionHidden]`. */
   readonly hiddenStates?: readonly HiddenStates[];
   /** Of each of its layers, `[images, heads, 1 + patches, 1 + patches]`. */
   readonly attentions?: readonly Attentions[];
 }
 
-/** The image half of a retrieval model (`Blip2VisionModelWithProjection` of the reference). */
-export interface Blip2VisionModelWithProjection extends AsyncDisposable {
-  /** As it was read, defaults filled in. */
-  readonly config: Blip2Config;
+/** The image half of a retrieval model. Source: `Blip2VisionModelWithProjection` of Hugging Face Transformers. */
+export interface Blip2VisionModelWithProjection extends SavableModel {
   /** Pixels `[images, 3, height, width]` → `[images, 1 + patches, visionHidden]`. */
   readonly visionModel: Blip2VisionModel;
-  /** Patches → queries `[images, queries, hidden]`. */
+  /** Patches → query outputs `[images, queries, hidden]`. */
   readonly qformer: Blip2QFormerModel;
-  /** Queries → vectors of length 1, `[images, queries, size]`. */
+  /** Query outputs → unit vectors `[images, queries, size]`. */
   readonly visionProjection: RetrievalProjection;
   /**
-   * Images `[images, 3, height, width]` to projected queries. @throws Blip2Error `SHAPE_MISMATCH` for images of another
-   * size; `DISPOSED`.
+   * Projects images `[images, 3, height, width]`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`.
    */
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<VisionProjectionOutput>;
-  /**
-   * Writes the parts of this model, its configuration and its image processor in the hub layout. @throws Blip2Error
-   * `INVALID_ARGUMENT`, `WRITE_FAILED`.
-   */
-  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
-  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
-  dispose(): Promise<void>;
 }
 
 async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithProjection> {
-  const { config, folder } = parts;
+  const { config } = parts;
   const visionModel = await parts.vision();
   const qformer = await parts.qformer();
   const visionProjection = await parts.visionProjection();
-  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
-    config,
+    ...createSavableModel(parts, VISION_MODEL_CONTENT),
     visionModel,
     qformer,
     visionProjection,
-    async forward(
-      inputs,
-      { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions, ...options } = {},
-    ) {
-      const { lastHiddenState, hiddenStates, attentions } = await visionModel.forward(inputs, {
-        ...options,
-        outputHiddenStates,
-        outputAttentions,
-      });
+    async forward(inputs, requested = {}) {
+      const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = requested;
+      const outputs = await visionModel.forward(inputs, { ...requested, outputHiddenStates, outputAttentions });
+      const { lastHiddenState, hiddenStates, attentions } = outputs;
       const imageEmbeds = await visionProjection.project(await qformer.query(lastHiddenState));
-      return { imageEmbeds, lastHiddenState, ...(hiddenStates && { hiddenStates }), ...(attentions && { attentions }) };
+      return { imageEmbeds, lastHiddenState, ...defined({ hiddenStates, attentions }) };
     },
-    savePretrained: (target, options) => saveModel(folder, config, target, options, VISION_MODEL_CONTENT),
-    dispose,
-    [Symbol.asyncDispose]: dispose,
   };
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2VisionModelWithProjection> {
-  return openRetrieval(source, options, VISION_MODEL_CONTENT, assemble);
-}
-
-async function fromConfig(
-  config: Blip2Config,
-  options: RandomOptions & LoadOptions = {},
-): Promise<Blip2VisionModelWithProjection> {
-  return openRandomRetrieval(config, options, VISION_MODEL_CONTENT, assemble);
-}
-
-export const Blip2VisionModelWithProjection: {
-  /**
-   * Loads the image half from the folder or hub id of a whole retrieval model, or of itself. Weights are read when a
-   * part is first used.
-   * @throws Blip2Error `MISSING_WEIGHT` if any is missing; `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`,
-   * `UNSUPPORTED_DEVICE` for options;
-   * `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_CHECKPOINT`, `UNSUPPORTED_ARCHITECTURE` for what the source holds; of a
-   * hub id also `NOT_FOUND`,
-   * `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
-   */
-  readonly fromPretrained: typeof fromPretrained;
-  /**
-   * A model with random weights, in a temporary file that goes away with it.
-   * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
-   * `WRITE_FAILED`.
-   */
-  readonly fromConfig: typeof fromConfig;
-} = { fromPretrained, fromConfig };
+export const Blip2VisionModelWithProjection: ModelLoader<string, Blip2Config, Blip2VisionModelWithProjection> =
+  createRetrievalLoader(VISION_MODEL_CONTENT, assemble);

@@ -26,11 +26,11 @@ const read = <T>(name: string): T[] =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-/** Numbers were recorded with five decimals, by the reference in float32. */
+/** The scores of Hugging Face Transformers in float32 were recorded with five decimals. */
 const TOLERANCE = 1e-3;
 const probability = ([mismatch, match]: readonly [number, number]): number => 1 / (1 + Math.exp(mismatch - match));
 
-describe('the demo checkpoint says what the reference says', () => {
+describe('the demo checkpoint gives the scores of Hugging Face Transformers', () => {
   let retrieval: Awaited<ReturnType<typeof Blip2Retrieval.fromPretrained>>;
   beforeAll(async () => {
     retrieval = await Blip2Retrieval.fromPretrained(join(cli, 'models/blip2-itm-shapes'), { threads: 1 });
@@ -68,30 +68,30 @@ describe('the demo checkpoint says what the reference says', () => {
     }
   };
 
-  test('of 200 scenes, each with its caption and one with a false detail', async () => {
+  test('for 200 scenes, each with its caption and one with a false detail', async () => {
     const scenes = read<Scene>('scenes.jsonl');
     expect(scenes).toHaveLength(200);
     await check(evaluation, scenes, read<Expected>('expected.jsonl'));
   }, 120_000);
 
-  test('of the example images, JPEG and large ones among them', async () => {
+  test('for the example images, including JPEG and large ones', async () => {
     const folder = join(cli, '../../examples');
     await check(folder, read<Scene>('examples.jsonl'), read<Expected>('examples-expected.jsonl'));
   });
 
-  test('finds the images of captions among 30, and the captions of images', async () => {
+  test('retrieves images by caption among 30, and captions by image', async () => {
     const scenes = read<Scene>('scenes.jsonl').slice(0, 30);
     const images = scenes.map(({ image }) => join(evaluation, image));
     const texts = scenes.map(({ caption }) => caption);
     const found = await retrieval.retrieve(images, texts, { topK: 3 });
     expect(found.map((candidates) => candidates.length)).toEqual(texts.map(() => 3));
-    // Captions that occur twice may find each other's image.
+    // Captions that occur twice can retrieve each other's image.
     expect(found.map(([best]) => texts[best!.index])).toEqual(texts);
-    const said = await retrieval.retrieve(images, texts, { topK: 3, direction: 'imageToText' });
-    expect(said.map(([best]) => texts[best!.index])).toEqual(texts);
+    const ranked = await retrieval.retrieve(images, texts, { topK: 3, direction: 'imageToText' });
+    expect(ranked.map(([best]) => texts[best!.index])).toEqual(texts);
   });
 
-  test('names the shape of an image that it was not trained to name', async () => {
+  test('classifies the shape in an image zero-shot', async () => {
     const labels = ['star', 'circle', 'square', 'triangle'];
     const [best, ...others] = await retrieval.classify(join(cli, '../../examples/one-large-star.png'), labels, {
       template: 'a large yellow {}',

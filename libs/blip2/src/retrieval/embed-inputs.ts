@@ -1,35 +1,36 @@
-import { Blip2Error, type ImageSource, type Tensor } from '@blip2/interfaces';
+import { Blip2Error, type ImageSource, mustBe, onesMask, type Tensor } from '@blip2/interfaces';
 
 import {
-  type EncodedImage,
-  encodeImages,
-  encodeTexts,
+  encodeRetrievalImages,
+  encodeRetrievalTexts,
+  NO_OUTPUTS,
+  type RetrievalImage,
   type RetrievalTaskOptions,
   type RetrievalTaskParts,
   tokenize,
-} from './encode-inputs.ts';
+} from './encode-retrieval-inputs.ts';
 
 /** Images, texts, or pairs of them. */
 export interface EmbedInputs {
-  /** One at least of the two must be given. */
+  /** At least one of the two is required. */
   readonly images?: readonly ImageSource[];
-  /** Beside images: the `i`-th text belongs to the `i`-th image. */
+  /** With images: the `i`-th text belongs to the `i`-th image. */
   readonly text?: readonly string[];
 }
 
 /**
- * Of an image: `vision` the encoder's states `[patches, visionHidden]`, `qformer` the queries' states `[queries,
- * hidden]`, `image-proj` the queries in the space
- * of comparison `[queries, size]`, each of length 1. Of a text: `text` the Q-Former's states `[tokens, hidden]`,
- * `text-proj` one vector `[size]` of length 1, whose dot
- * product with the best row of `image-proj` is the ITC score. Of both: `multimodal` the queries' states after reading
- * image and text `[queries, hidden]`.
+ * The kind of features.
+ * - Of an image: `vision`, hidden states of the encoder `[patches, visionHidden]`; `qformer`, query outputs `[queries,
+ *   hidden]`; `image-proj`, the queries projected to unit vectors `[queries, size]`.
+ * - Of a text: `text`, hidden states of the Q-Former `[tokens, hidden]`; `text-proj`, one unit vector `[size]`, whose
+ *   dot product with the best row of `image-proj` is the ITC score.
+ * - Of both: `multimodal`, query outputs for image and text together `[queries, hidden]`.
  */
 export type EmbedPart = 'vision' | 'qformer' | 'image-proj' | 'text' | 'text-proj' | 'multimodal';
 
-/** Which features are given. */
+/** Which features to compute. */
 export interface EmbedOptions extends RetrievalTaskOptions {
-  /** Default: `image-proj` of images, `text-proj` of texts, `multimodal` of both. */
+  /** Default: `image-proj` for images, `text-proj` for texts, `multimodal` for both. */
   readonly part?: EmbedPart;
 }
 
@@ -39,36 +40,31 @@ const PARTS_OF: Readonly<Record<'images' | 'text' | 'both', readonly EmbedPart[]
   both: ['multimodal'],
 };
 
-/** One tensor per image, per text, or per pair. */
+/** The features of inputs: one tensor per image, text or pair. */
 export async function embedInputs(
   parts: RetrievalTaskParts,
   { images, text }: EmbedInputs,
   { part, ...options }: EmbedOptions,
 ): Promise<Tensor<'float32'>[]> {
   if (!images && !text)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to embed', { expected: 'images, text or both' });
+    throw new Blip2Error('INVALID_ARGUMENT', 'inputs must contain images, text or both', { argument: 'inputs' });
   const known = PARTS_OF[images && text ? 'both' : images ? 'images' : 'text'];
   const wanted = part ?? known[0];
-  if (!wanted || !known.includes(wanted))
-    throw new Blip2Error('INVALID_ARGUMENT', 'These inputs have no such part', {
-      where: 'part',
-      expected: known.join(', '),
-      got: String(part),
-    });
+  if (!wanted || !known.includes(wanted)) throw mustBe('part', `one of ${known.join(', ')} for these inputs`, part);
   if (images && text) return embedPairs(parts, images, text, options);
   if (images)
-    return (await encodeImages(parts, images, options)).map((image) => withoutBatch(imagePart(image, wanted)));
+    return (await encodeRetrievalImages(parts, images, options)).map((image) => withoutBatch(imagePart(image, wanted)));
   if (wanted === 'text-proj')
-    return (await encodeTexts(parts, text ?? [], options)).map(({ embeds }) => withoutBatch(embeds));
-  return embedWords(parts, text ?? [], options);
+    return (await encodeRetrievalTexts(parts, text ?? [], options)).map(({ embeds }) => withoutBatch(embeds));
+  return embedTextStates(parts, text ?? [], options);
 }
 
-function imagePart({ patches, queries, embeds }: EncodedImage, part: EmbedPart): Tensor<'float32'> {
+function imagePart({ patches, queries, embeds }: RetrievalImage, part: EmbedPart): Tensor<'float32'> {
   if (part === 'vision') return patches;
   return part === 'qformer' ? queries : embeds;
 }
 
-async function embedWords(
+async function embedTextStates(
   parts: RetrievalTaskParts,
   texts: readonly string[],
   { signal }: RetrievalTaskOptions,
@@ -76,12 +72,8 @@ async function embedWords(
   const results: Tensor<'float32'>[] = [];
   for (const ids of tokenize(parts, texts)) {
     signal?.throwIfAborted();
-    results.push(
-      withoutBatch(
-        (await parts.qformer.read({ inputIds: [ids] }, { outputHiddenStates: false, outputAttentions: false }))
-          .lastHiddenState,
-      ),
-    );
+    const { lastHiddenState } = await parts.qformer.read({ inputIds: [ids] }, NO_OUTPUTS);
+    results.push(withoutBatch(lastHiddenState));
   }
   return results;
 }
@@ -93,20 +85,21 @@ async function embedPairs(
   options: RetrievalTaskOptions,
 ): Promise<Tensor<'float32'>[]> {
   if (images.length !== texts.length)
-    throw new Blip2Error('INVALID_ARGUMENT', 'There must be one text per image', {
-      where: 'text',
-      expected: String(images.length),
-      got: String(texts.length),
-    });
-  const encoded = await encodeImages(parts, images, options);
+    throw new Blip2Error(
+      'INVALID_ARGUMENT',
+      `text must have one entry per image, got ${texts.length} for ${images.length}`,
+      {
+        argument: 'text',
+      },
+    );
+  const encoded = await encodeRetrievalImages(parts, images, options);
   const rows = tokenize(parts, texts);
   const results: Tensor<'float32'>[] = [];
   for (const [index, { patches }] of encoded.entries()) {
     options.signal?.throwIfAborted();
     const ids = rows[index] ?? [];
-    results.push(
-      withoutBatch(await parts.qformer.query(patches, { inputIds: [ids], attentionMask: [ids.map(() => 1)] })),
-    );
+    const queries = await parts.qformer.query(patches, { inputIds: [ids], attentionMask: onesMask(1, ids.length) });
+    results.push(withoutBatch(queries));
   }
   return results;
 }

@@ -1,13 +1,16 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
-import type { EncodedImage, EncodedText, RetrievalTaskOptions, RetrievalTaskParts } from './encode-inputs.ts';
+import type {
+  RetrievalImage,
+  RetrievalTaskOptions,
+  RetrievalTaskParts,
+  RetrievalText,
+} from './encode-retrieval-inputs.ts';
 import { cosineOf, type ImageTextPair, scorePairs } from './score-pairs.ts';
 
-/** What is searched with what, and how far. */
+/** Direction and depth of a search. */
 export interface RetrieveOptions extends RetrievalTaskOptions {
-  /**
-   * How many of the nearest by ITC the matching head judges, and so how many are returned. Default 128, the paper's.
-   */
+  /** How many of the nearest by ITC the matching head scores, and how many are returned. Default: 128, the paper's. */
   readonly topK?: number;
   /** `textToImage` (default): the best images for every text. `imageToText`: the best texts for every image. */
   readonly direction?: 'textToImage' | 'imageToText';
@@ -15,10 +18,10 @@ export interface RetrieveOptions extends RetrievalTaskOptions {
 
 /** One candidate of a query. */
 export interface RankedCandidate {
-  /** Of the image (`textToImage`) or the text in the list that was given. */
+  /** Index of the image (`textToImage`) or the text (`imageToText`) in the input list. */
   readonly index: number;
   /**
-   * Score of "matches" of the matching head plus `itc`, by which candidates are sorted; only its order means something.
+   * Logit of "matches" plus `itc`, by which candidates are sorted. Meaningful only for its order.
    */
   readonly score: number;
   /** Probability that they match, in [0, 1]. */
@@ -27,24 +30,20 @@ export interface RankedCandidate {
   readonly itc: number;
 }
 
-/** `k` of the evaluation (arXiv 2301.12597, section 4.4). */
+/** `k` in the evaluation of the paper (arXiv 2301.12597, section 4.4). */
 const DEFAULT_TOP_K = 128;
 
 /**
- * Two stages for every query: the nearest by cosine, then sorted by what the matching head says of them. Best first.
+ * Ranks the candidates of every query in two stages, nearest by cosine and then by the matching head, best first.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a `topK` that is not a positive integer.
  */
 export async function rankCandidates(
   parts: RetrievalTaskParts,
-  images: readonly EncodedImage[],
-  texts: readonly EncodedText[],
+  images: readonly RetrievalImage[],
+  texts: readonly RetrievalText[],
   { topK = DEFAULT_TOP_K, direction = 'textToImage', ...options }: RetrieveOptions,
 ): Promise<RankedCandidate[][]> {
-  if (!Number.isInteger(topK) || topK < 1)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Impossible number of candidates', {
-      where: 'topK',
-      expected: 'a whole number above 0',
-      got: String(topK),
-    });
+  if (!Number.isInteger(topK) || topK < 1) throw mustBe('topK', 'a positive integer', topK);
   const pairsOfQuery: readonly (readonly ImageTextPair[])[] =
     direction === 'textToImage'
       ? texts.map((text) => images.map((image) => ({ image, text })))
@@ -64,15 +63,15 @@ async function rankOne(
     .map((pair, index) => ({ pair, index, itc: cosineOf(pair) }))
     .toSorted((a, b) => b.itc - a.itc)
     .slice(0, topK);
-  const judged = await scorePairs(
+  const scores = await scorePairs(
     parts,
     nearest.map(({ pair }) => pair),
     options,
   );
   return nearest
-    .flatMap(({ index, itc }, place): RankedCandidate[] => {
-      const opinion = judged[place];
-      return opinion ? [{ index, score: opinion.logit + itc, itm: opinion.probability, itc }] : [];
+    .flatMap(({ index, itc }, rank): RankedCandidate[] => {
+      const score = scores[rank];
+      return score ? [{ index, score: score.logit + itc, itm: score.probability, itc }] : [];
     })
     .toSorted((a, b) => b.score - a.score);
 }

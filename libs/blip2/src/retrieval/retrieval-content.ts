@@ -4,19 +4,19 @@ import type { RecordedWeight } from '@blip2/onnx';
 import { matchingHeadTensors, qformerTensors, retrievalProjectionTensors, textEmbeddingsTensors } from '@blip2/qformer';
 import { visionTensors } from '@blip2/vision';
 
-/** A model of the retrieval family: the reference's class, and the paths of its parts in a checkpoint. */
+/** A model of the retrieval family: its class in Hugging Face Transformers, and the paths of its parts. */
 export interface RetrievalContent {
-  /** As `architectures` of `config.json` names it. */
+  /** As in `architectures` of `config.json`. */
   readonly architecture: string;
   /** In the order of the checkpoint. */
   readonly parts: readonly RetrievalPart[];
 }
 
-/** Path of a part in the checkpoint of a retrieval model. */
+/** The path of a part in the checkpoint of a retrieval model. */
 export type RetrievalPart =
   'query_tokens' | 'vision_model' | 'qformer' | 'embeddings' | 'vision_projection' | 'text_projection' | 'itm_head';
 
-/** The whole retrieval model. */
+/** The contents of a whole retrieval model. */
 export const RETRIEVAL_CONTENT: RetrievalContent = {
   architecture: 'Blip2ForImageTextRetrieval',
   parts: ['query_tokens', 'vision_model', 'qformer', 'embeddings', 'vision_projection', 'text_projection', 'itm_head'],
@@ -30,7 +30,7 @@ export const VISION_MODEL_CONTENT: RetrievalContent = {
   parts: ['query_tokens', 'vision_model', 'qformer', 'vision_projection'],
 };
 
-/** Every tensor of such a model's checkpoint, by name and shape. */
+/** Every tensor in the checkpoint of such a model, by name and shape. */
 export function retrievalTensors(config: Blip2Config, { parts }: RetrievalContent): RecordedWeight[] {
   return parts.flatMap((part) => partTensors(config, part));
 }
@@ -56,10 +56,13 @@ function partTensors(
   }
 }
 
-/** @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` if the Q-Former reads no text, as in generation checkpoints. */
+/**
+ * Refuses configurations whose Q-Former has no text input, as in generation checkpoints.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`.
+ */
 export function expectTextInput({ qformerConfig }: Blip2Config, where: string): void {
   if (qformerConfig.useQformerTextInput) return;
-  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The Q-Former of this checkpoint reads no text', {
+  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The Q-Former of this checkpoint has no text input', {
     where,
     expected: 'use_qformer_text_input: true',
     got: 'false',

@@ -45,12 +45,12 @@ const both = async (model: Blip2ForImageTextRetrieval): Promise<[RetrievalOutput
   await model.forward({ pixelValues, ...text }, { useImageTextMatchingHead: true }),
   await model.forward({ pixelValues, ...text }),
 ];
-/** Weights that are not lost in rounding. */
+/** Weights large enough not to vanish in rounding. */
 const initializer = (name: string): { kind: 'ones' } | { kind: 'normal'; std: number } =>
   /norm[^.]*\.weight$/i.test(name) ? { kind: 'ones' } : { kind: 'normal', std: 0.1 };
 
 describe('Blip2ForImageTextRetrieval', () => {
-  test('with random weights is the same after saving and loading, and has the tensors of the stock layout', async () => {
+  test('with random weights is unchanged after saving, and has the tensors of the stock layout', async () => {
     const folder = join(scratch, 'random');
     await using model = await Blip2ForImageTextRetrieval.fromConfig(config, { initializer, seed: 1 });
     const before = await both(model);
@@ -64,7 +64,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect(await both(loaded)).toEqual(before);
   });
 
-  test('records states and maps of vision and text on request', async () => {
+  test('returns hidden states and attention maps of vision and text on request', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     const options = { outputHiddenStates: true, outputAttentions: true };
     const { textModelOutput, visionModelOutput } = await model.forward(
@@ -80,7 +80,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect(plain.textModelOutput.hiddenStates).toBeUndefined();
   });
 
-  test('leaves out the image tokens of a checkpoint that has them', async () => {
+  test('ignores the image tokens of a checkpoint that has them', async () => {
     const folder = join(scratch, 'with-image-token');
     await cp(itm, folder, { recursive: true });
     const json = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
@@ -99,7 +99,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     );
   });
 
-  test('judges as many texts as images, and compares any numbers', async () => {
+  test('matches equally many texts and images, and compares any numbers', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     const three = {
       inputIds: [
@@ -119,7 +119,7 @@ describe('Blip2ForImageTextRetrieval', () => {
     expect(logitsPerText.data[1]).toBe(logitsPerImage.data[3]);
   });
 
-  test('and the text half refuse checkpoints whose Q-Former reads no text', async () => {
+  test('and the text half refuse checkpoints whose Q-Former has no text input', async () => {
     for (const model of [Blip2ForImageTextRetrieval, Blip2TextModelWithProjection]) {
       await expect(model.fromPretrained(join(cases, 'opt/checkpoint'))).rejects.toEqual(
         failure('UNSUPPORTED_ARCHITECTURE'),
@@ -129,8 +129,8 @@ describe('Blip2ForImageTextRetrieval', () => {
   });
 });
 
-describe('the halves', () => {
-  test('save themselves alone and are the same after loading', async () => {
+describe('the image half and the text half', () => {
+  test('save only their own parts and are unchanged after loading', async () => {
     const [textFolder, visionFolder] = [join(scratch, 'text'), join(scratch, 'vision')];
     await using textModel = await Blip2TextModelWithProjection.fromPretrained(itm);
     await using visionModel = await Blip2VisionModelWithProjection.fromPretrained(itm);
@@ -146,7 +146,7 @@ describe('the halves', () => {
     expect(await visionAgain.forward({ pixelValues })).toEqual(await visionModel.forward({ pixelValues }));
   });
 
-  test('give what the whole model compares', async () => {
+  test('return the embeddings that the whole model compares', async () => {
     await using model = await Blip2ForImageTextRetrieval.fromPretrained(itm);
     await using textModel = await Blip2TextModelWithProjection.fromPretrained(itm);
     await using visionModel = await Blip2VisionModelWithProjection.fromPretrained(itm);
@@ -157,7 +157,7 @@ describe('the halves', () => {
     expect((await visionModel.forward({ pixelValues })).imageEmbeds).toEqual(imageEmbeds);
   });
 
-  test('begin with random weights, and with the tensors of the stock layout', async () => {
+  test('are created with random weights and the tensors of the stock layout', async () => {
     await using textModel = await Blip2TextModelWithProjection.fromConfig(config, { initializer });
     await using visionModel = await Blip2VisionModelWithProjection.fromConfig(config, { initializer });
     expect((await textModel.forward(text)).textEmbeds.dims).toEqual([2, 4, config.imageTextHiddenSize]);

@@ -1,32 +1,34 @@
-import type { PatchFeatures } from '@blip2/interfaces';
+import { stackRows } from '@blip2/interfaces';
 
+import { onlyResult } from '../tasks/image-list.ts';
 import {
   batches,
-  type EncodedImage,
-  type EncodedText,
   padded,
+  type RetrievalImage,
   type RetrievalTaskOptions,
   type RetrievalTaskParts,
-} from './encode-inputs.ts';
+  type RetrievalText,
+} from './encode-retrieval-inputs.ts';
 import { bestCosines } from './similarity.ts';
 
+/** An image and a text to compare. */
 export interface ImageTextPair {
-  readonly image: EncodedImage;
-  readonly text: EncodedText;
+  readonly image: RetrievalImage;
+  readonly text: RetrievalText;
 }
 
-/** What the matching head says of a pair. */
+/** Output of the matching head for a pair. */
 export interface PairScore {
-  /** Score of "matches" before softmax. */
+  /** Logit of "matches". */
   readonly logit: number;
   /** Probability of "matches", in [0, 1]. */
   readonly probability: number;
 }
 
-/** Pairs that go through the Q-Former at a time. */
+/** Number of pairs per run of the Q-Former. */
 const PAIR_BATCH = 16;
 
-/** The matching head's opinion of each pair, in order. */
+/** Scores each pair with the matching head, in order. */
 export async function scorePairs(
   { qformer, itmHead }: RetrievalTaskParts,
   pairs: readonly ImageTextPair[],
@@ -35,8 +37,9 @@ export async function scorePairs(
   const scores: PairScore[] = [];
   for (const batch of batches(pairs, PAIR_BATCH)) {
     signal?.throwIfAborted();
+    const patches = batch.map(({ image }) => image.patches);
     const queries = await qformer.query(
-      stacked(batch.map(({ image }) => image.patches)),
+      stackRows([onlyResult(patches), ...patches.slice(1)]),
       padded(batch.map(({ text }) => text.ids)),
     );
     const { data } = await itmHead.classify(queries);
@@ -49,16 +52,9 @@ function pairScore(mismatch: number, match: number): PairScore {
   return { logit: match, probability: 1 / (1 + Math.exp(mismatch - match)) };
 }
 
-/** Cosine of text and best query, in [-1, 1]. */
+/** Cosine of the text and the best query of the image, in [-1, 1]. */
 export function cosineOf({ image, text }: ImageTextPair): number {
   const [cosine = NaN] = bestCosines(image.embeds, text.embeds).data;
-  // Rounding can lead just beyond.
+  // Rounding errors can exceed the range.
   return Math.max(-1, Math.min(1, cosine));
-}
-
-function stacked(rows: readonly PatchFeatures[]): PatchFeatures {
-  const [, patches = 0, size = 0] = rows[0]?.dims ?? [];
-  const data = new Float32Array(rows.length * patches * size);
-  rows.forEach((row, index) => data.set(row.data, index * patches * size));
-  return { type: 'float32', dims: [rows.length, patches, size], data };
 }

@@ -1,4 +1,4 @@
-import type { Tensor } from '@blip2/interfaces';
+import { slicePositions, type Tensor } from '@blip2/interfaces';
 import type { RetrievalEmbeds } from '@blip2/qformer';
 
 /** `[rows, columns]`. */
@@ -6,10 +6,7 @@ export type Scores = Tensor<'float32', readonly [rows: number, columns: number]>
 /** One vector of length 1 per text, `[texts, size]`. */
 export type TextEmbeds = Tensor<'float32', readonly [texts: number, size: number]>;
 
-/**
- * Cosine of each text with the query of each image that is nearest to it, `[images, texts]` (arXiv 2301.12597, section
- * 3.1).
- */
+/** Cosine of each text and the best query of each image, `[images, texts]` (arXiv 2301.12597, section 3.1). */
 export function bestCosines(
   { dims: [images, queries, size], data: vectors }: RetrievalEmbeds,
   { dims: [texts], data: words }: TextEmbeds,
@@ -32,6 +29,7 @@ function dot(a: Float32Array, aStart: number, b: Float32Array, bStart: number, s
   return sum;
 }
 
+/** Columns as rows. */
 export function transposed({ dims: [rows, columns], data }: Scores): Scores {
   return {
     type: 'float32',
@@ -43,10 +41,8 @@ export function transposed({ dims: [rows, columns], data }: Scores): Scores {
   };
 }
 
-/** The first position of every row, `[batch, positions, size] → [batch, size]`: where a text's [CLS] stands. */
-export function firstPosition({ dims: [batch, positions, size], data }: RetrievalEmbeds): TextEmbeds {
-  const kept = new Float32Array(batch * size);
-  for (let row = 0; row < batch; row++)
-    kept.set(data.subarray(row * positions * size, (row * positions + 1) * size), row * size);
-  return { type: 'float32', dims: [batch, size], data: kept };
+/** The first position of every row, which is [CLS] for a text: `[batch, positions, size]` → `[batch, size]`. */
+export function firstPosition(embeds: RetrievalEmbeds): TextEmbeds {
+  const { dims, data } = slicePositions(embeds, 0, 1);
+  return { type: 'float32', dims: [dims[0], dims[2]], data };
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { pseudoRandom } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { type AnswerOptions, Blip2 } from '../blip2.ts';
-import { captionPreset, shortAnswerPreset } from '../presets.ts';
-import { questionPrompt } from '../prompt-templates.ts';
+import { Blip2 } from './blip2.ts';
+import { captionPreset, shortAnswerPreset } from './presets.ts';
+import { questionPrompt } from './prompt-templates.ts';
+import type { AnswerOptions } from './task-options.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const evaluation = join(root, 'apps/cli/evaluation');
@@ -20,7 +21,7 @@ const scenes: readonly Scene[] = readFileSync(join(evaluation, 'scenes.jsonl'), 
   .split('\n')
   .map((line) => JSON.parse(line));
 
-/** A whole number below `count` that depends on the seed alone. */
+/** An integer below `count` that depends on the seed only. */
 const pick = (count: number, ...seed: number[]): number =>
   Math.min(count - 1, Math.floor(((pseudoRandom(...seed) + 1) / 2) * count));
 
@@ -28,7 +29,7 @@ interface Row {
   readonly image: string;
   readonly text: string;
 }
-/** One to six rows: images at random, some twice, and prompts of very different lengths. */
+/** One to six rows: random images, some twice, and prompts of very different lengths. */
 function randomBatch(seed: number): Row[] {
   return Array.from({ length: 1 + pick(6, seed) }, (_, row) => {
     const scene = scenes[pick(scenes.length, seed, row, pick(2, seed, row) === 0 ? 0 : 7)]!;
@@ -45,7 +46,7 @@ function randomBatch(seed: number): Row[] {
 describe.each(['opt', 't5'])('random batches with %s', (kind) => {
   let blip2: Blip2;
   beforeAll(async () => {
-    // Layers this small are done sooner by one thread.
+    // Layers this small run faster on one thread.
     blip2 = await Blip2.fromPretrained(join(root, `apps/cli/models/blip2-${kind}-shapes`), { threads: 1 });
   });
   afterAll(() => blip2.dispose());
@@ -62,11 +63,11 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     ['greedy', {}],
     ['3 beams', { numBeams: 3 }],
     ['sampling', { doSample: true, seed: 7, temperature: 0.8 }],
-  ])('%s: the tokens are those of one at a time', async (name, options) => {
+  ])('%s: the tokens equal those of single calls', async (name, options) => {
     let rows = 0;
     for (let seed = 0; seed < 12; seed++) {
       const batch = randomBatch(seed);
-      // The draws of a row depend on its place, so alone it stands in the first.
+      // Sampling of a row depends on its index; a single call always uses row 0.
       const alone =
         name === 'sampling'
           ? await write(batch.slice(0, 1), options)
@@ -77,7 +78,7 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     expect(rows).toBeGreaterThan(30);
   });
 
-  test('captions of random batches, from encoded images and sources side by side', async () => {
+  test('captions of random batches, from encoded images and sources together', async () => {
     for (let seed = 20; seed < 26; seed++) {
       const images = randomBatch(seed).map(({ image }) => image);
       const mixed = await Promise.all(images.map((image, index) => (index % 2 === 0 ? blip2.encode(image) : image)));
@@ -86,7 +87,7 @@ describe.each(['opt', 't5'])('random batches with %s', (kind) => {
     }
   });
 
-  test('presets write what their options say', async () => {
+  test('presets equal their options', async () => {
     const [image] = randomBatch(1).map((row) => row.image);
     const caption = await blip2.caption(image!, captionPreset);
     expect(caption.tokenIds.length).toBeGreaterThanOrEqual(8);

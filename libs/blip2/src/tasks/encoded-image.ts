@@ -1,79 +1,78 @@
-import { Blip2Error, type Decoding, type ImageSource, type LanguageModel } from '@blip2/interfaces';
+import { Blip2Error, type Decoding, type ImageSource, type LanguageModel, onesMask, pickRows } from '@blip2/interfaces';
 
-import { once } from '../once.ts';
-import type { Blip2Pipeline, VisualPrefix } from '../pipeline.ts';
+import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import type { Blip2Pipeline } from '../pipeline/blip2-pipeline.ts';
+import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 
 /** Images that were encoded together. */
 export interface ImageBatch extends AsyncDisposable {
-  /** The model that is to read them. */
+  /** The model that the images were encoded for. */
   readonly language: LanguageModel;
   /**
-   * What the language model reads of these rows, `[rows, queries, embeddingSize]`. `texts` are the prompts beside them,
-   * which the Q-Former of InstructBLIP reads too.
+   * The embeddings of these rows for the language model, `[rows, queries, embeddingSize]`. `texts` are their prompts,
+   * which InstructBLIP also feeds to its Q-Former.
    */
   prefixOf(rows: readonly number[], texts: readonly string[] | undefined): Promise<VisualPrefix>;
-  /** See `EncodedBatch`; `undefined` where what is read of an image depends on the text beside it. */
+  /** See `EncodedBatch`; `undefined` if the embeddings of an image depend on the prompt. */
   readonly readPrefix: (() => Promise<Decoding>) | undefined;
 }
 
-/** Images whose prefix depends on nothing else, and what a causal language model remembers of them. */
+/** Images whose embeddings depend on nothing else, with the key-value cache of a causal language model. */
 export interface EncodedBatch extends ImageBatch {
   /** `[images, queries, embeddingSize]`. */
   readonly prefix: VisualPrefix;
   /**
-   * A decoding that has read the prefixes and nothing else, one row per image. Made once, when it is first asked for;
-   * fork it to go on. Causal models only.
+   * A decoding that has prefilled the image embeddings and nothing else, one row per image. Created on first use; fork
+   * it before extending it. Causal models only.
    */
   readonly readPrefix: () => Promise<Decoding>;
 }
 
 /**
- * An image that has been encoded as far as is possible without a text: the tasks take it wherever they take an image.
- * Dispose of it to give its memory back.
+ * An image encoded as far as possible without a prompt. Every task accepts it in place of an image. Dispose of it to
+ * free its memory.
  */
 export interface KeptImage extends AsyncDisposable {
-  /** With which it was encoded; its memory is given back with the last of them. */
+  /** The batch that it was encoded in; its memory is freed with the last of its images. */
   readonly batch: ImageBatch;
   /** Its row in the batch. */
   readonly row: number;
 }
 
 /**
- * An image that has been through vision encoder, Q-Former and projection: the tasks take it wherever they take an
- * image, and spend no more vision work on
- * it. Of a causal model the key-value cache of its positions is kept too, from the first question on. Dispose of it to
- * give the memory back.
+ * An image that has passed vision encoder, Q-Former and projection. Every task accepts it in place of an image and then
+ * runs no vision work for it. A causal model also keeps the key-value cache of its positions, from the first question
+ * on. Dispose of it to free its memory.
  */
 export interface EncodedImage extends KeptImage {
-  /** `[1, queries, embeddingSize]`; `generate` and `forward` of the model take it as `pixelValues`. */
+  /** `[1, queries, embeddingSize]`; `generate` and `forward` of the model accept it as `pixelValues`. */
   readonly prefix: VisualPrefix;
-  /** With which it was encoded; its memory is given back with the last of them. */
+  /** The batch that it was encoded in; its memory is freed with the last of its images. */
   readonly batch: EncodedBatch;
 }
 
-/** What a task takes for an image. */
+/** An image as tasks accept it: a source, or an image that was encoded before. */
 export type TaskImage<Image extends KeptImage = EncodedImage> = ImageSource | Image;
 
+/** Whether an image was encoded before. */
 export function isEncoded<Image extends KeptImage>(image: TaskImage<Image>): image is Image {
   return typeof image === 'object' && 'batch' in image && 'row' in image;
 }
 
-/**
- * One image per row of a prefix. They share their memory, which is given back when all of them have been disposed of.
- */
+/** One image per row of a prefix. Their shared memory is freed with the last of them. */
 export function createEncodedImages(
   { language }: Pick<Blip2Pipeline, 'language'>,
   prefix: VisualPrefix,
 ): EncodedImage[] {
   const [count] = prefix.dims;
-  return keepRows(createBatch(language, prefix), count).map((image) => ({
+  return imagesOf(createBatch(language, prefix), count).map((image) => ({
     ...image,
     prefix: pickRows(prefix, [image.row]),
   }));
 }
 
-/** The rows of a batch as images; it is disposed of with the last of them. */
-export function keepRows<Batch extends ImageBatch>(
+/** One image per row of a batch, which is disposed of with the last of them. */
+export function imagesOf<Batch extends ImageBatch>(
   batch: Batch,
   count: number,
 ): (KeptImage & { readonly batch: Batch })[] {
@@ -92,14 +91,14 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
   let isDisposed = false;
   let started: Promise<Decoding> | undefined;
   const [images, queries] = prefix.dims;
-  const attentionMask = Array.from({ length: images }, () => new Array<number>(queries).fill(1));
-  const start = once(() => (started = language.start({ inputsEmbeds: prefix, attentionMask })));
+  const attentionMask = onesMask(images, queries);
+  const start = lazyPromise(() => (started = language.start({ inputsEmbeds: prefix, attentionMask })));
   return {
     language,
     prefix,
     prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix() {
-      if (isDisposed) throw new Blip2Error('DISPOSED', 'This image has been disposed of', { fix: 'Encode it again' });
+      if (isDisposed) throw imageDisposed();
       return start();
     },
     async [Symbol.asyncDispose]() {
@@ -110,10 +109,7 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
   };
 }
 
-/** Copies of rows, in this order. */
-export function pickRows({ dims: [, positions, size], data }: VisualPrefix, picked: readonly number[]): VisualPrefix {
-  const length = positions * size;
-  const rows = new Float32Array(picked.length * length);
-  picked.forEach((from, row) => rows.set(data.subarray(from * length, (from + 1) * length), row * length));
-  return { type: 'float32', dims: [picked.length, positions, size], data: rows };
+/** The error of an image that is used after its disposal. */
+export function imageDisposed(): Blip2Error {
+  return new Blip2Error('DISPOSED', 'This image has been disposed of', { fix: 'Encode it again' });
 }

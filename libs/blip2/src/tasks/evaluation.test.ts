@@ -3,8 +3,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, type TaskOptions } from '../blip2.ts';
-import type { TextResult } from '../text-result.ts';
+import { Blip2 } from './blip2.ts';
+import type { TaskOptions } from './task-options.ts';
+import type { TextResult } from './text-result.ts';
 
 const evaluation = join(import.meta.dirname, '../../../../apps/cli/evaluation');
 const read = <T>(name: string): T[] =>
@@ -18,18 +19,18 @@ interface Scene {
   readonly caption: string;
   readonly questions: readonly { readonly question: string; readonly answer: string }[];
 }
-interface Said {
+interface Recorded {
   readonly caption: { readonly ids: readonly number[] };
   readonly questions: readonly { readonly ids: readonly number[] }[];
 }
 const scenes = read<Scene>('scenes.jsonl');
-const expected = read<{ readonly opt: Said; readonly t5: Said }>('expected.jsonl');
+const expected = read<{ readonly opt: Recorded; readonly t5: Recorded }>('expected.jsonl');
 const SCENES_AT_A_TIME = 10;
-/** As the expected tokens were recorded. */
+/** The options that the expected tokens were recorded with. */
 const length = { maxNewTokens: 32 };
 
 /**
- * Correct of all 200 captions and 800 answers, as the checkpoints' own README files say; counted by
+ * Numbers of correct captions (of 200) and answers (of 800), as in the README files of the checkpoints; counted by
  * benchmarks/accuracy.mjs.
  */
 const accuracies = { opt: { captions: 195, answers: 798 }, t5: { captions: 190, answers: 788 } } as const;
@@ -44,7 +45,7 @@ describe.each(['opt', 't5'] as const)(
     });
     afterAll(() => blip2.dispose());
 
-    /** Every image is encoded once for its caption and its questions, ten images and forty questions at a time. */
+    /** Encodes every image once for its caption and its questions, in batches of ten images and forty questions. */
     async function describeScenes(
       some: readonly Scene[],
       options: TaskOptions,
@@ -73,7 +74,7 @@ describe.each(['opt', 't5'] as const)(
     const answersOf = (some: readonly Scene[]): string[] =>
       some.flatMap(({ questions }) => questions.map(({ answer }) => answer));
 
-    test('are told, token by token, as the reference tells them, and as often right', async () => {
+    test('get the tokens of Hugging Face Transformers, and the same accuracy', async () => {
       const { captions, answers } = await describeScenes(scenes, length);
       expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(expected.map((line) => line[kind].caption.ids));
       expect(answers.map(({ tokenIds }) => tokenIds)).toEqual(
@@ -89,7 +90,7 @@ describe.each(['opt', 't5'] as const)(
       expect(answers).toHaveLength(800);
     });
 
-    test('are told no worse with beams', async () => {
+    test('get no worse accuracy with beams', async () => {
       const some = scenes.slice(0, 50);
       const [greedy, beams] = [
         await describeScenes(some, length),

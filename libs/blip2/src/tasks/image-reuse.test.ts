@@ -4,9 +4,10 @@ import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, createBlip2, type TaskOptions } from '../blip2.ts';
-import { chatPrompt, questionPrompt } from '../prompt-templates.ts';
+import { Blip2, createBlip2 } from './blip2.ts';
 import type { TaskImage } from './encoded-image.ts';
+import { chatPrompt, questionPrompt } from './prompt-templates.ts';
+import type { TaskOptions } from './task-options.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const [first, second] = ['left-of.png', 'three-objects.png'].map((name) => join(root, 'examples', name)) as [
@@ -16,16 +17,16 @@ const [first, second] = ['left-of.png', 'three-objects.png'].map((name) => join(
 const questions = ['what color is the triangle?', 'how many objects are there?', 'what is it?'];
 const checkpoints = {
   opt: 'apps/cli/models/blip2-opt-shapes',
-  'opt of 2023': 'tools/parity/cases/opt-legacy-fp16/checkpoint',
+  'legacy opt': 'tools/parity/cases/opt-legacy-fp16/checkpoint',
   t5: 'apps/cli/models/blip2-t5-shapes',
 } as const;
 
 interface Counted {
   readonly blip2: Blip2;
-  /** Images in each run of the vision encoder. */
+  /** Number of images in each run of the vision encoder. */
   readonly encoded: number[];
   readonly reads: WatchedRead[];
-  /** Positions that texts take: rows × (widest text). */
+  /** Number of prefilled text positions: rows × longest text. */
   width(...texts: string[]): number;
   reset(): void;
 }
@@ -58,7 +59,7 @@ async function countedBlip2(folder: string): Promise<Counted> {
 
 describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, folder) => {
   const isCausal = name !== 't5';
-  /** The legacy checkpoint has random weights: its texts never end. */
+  /** The legacy checkpoint has random weights, so that its texts never end. */
   const short: TaskOptions = { maxNewTokens: 6 };
   let counted: Counted;
   let queries = 0;
@@ -67,15 +68,15 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     queries = counted.blip2.pipeline.qformer.numQueryTokens;
   });
   afterAll(() => counted.blip2.dispose());
-  /** What one question reads at first: the image too, unless it is remembered. */
+  /** The positions that a first question prefills, including those of the image unless they are cached. */
   const prefill = (remembers: boolean, ...texts: string[]): WatchedRead => ({
     rows: texts.length,
     positions: counted.width(...texts) + (remembers ? 0 : queries),
   });
 
-  test('costs no vision work a second time, and of a causal model no prefill of its positions', async () => {
+  test('runs no vision work a second time, and with a causal model no prefill of its positions', async () => {
     const { blip2, encoded, reads, reset } = counted;
-    const asked = questions.map((question) => questionPrompt(question));
+    const prompts = questions.map((question) => questionPrompt(question));
     const expected = [];
     for (const question of questions) expected.push((await blip2.answer(first, question, short)).tokenIds);
     reset();
@@ -86,7 +87,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
       const answer = await blip2.answer(image, question, short);
       expect(answer.tokenIds).toEqual(expected[index]);
       expect(answer.timings.encode).toBe(0);
-      const read = prefill(isCausal, asked[index] ?? '');
+      const read = prefill(isCausal, prompts[index] ?? '');
       expect(reads.slice(0, isCausal && index === 0 ? 2 : 1)).toEqual(
         isCausal && index === 0 ? [{ rows: 1, positions: queries }, read] : [read],
       );
@@ -94,7 +95,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     expect(encoded).toEqual([1]);
   });
 
-  test('answers several questions of unequal length in one batch as one at a time', async () => {
+  test('answers several questions of different lengths in one batch as in single calls', async () => {
     const { blip2, encoded, reads, reset } = counted;
     await using image = await blip2.encode(first);
     const alone = [];
@@ -111,7 +112,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     );
   });
 
-  test('is read once for several questions, also where it was not encoded before', async () => {
+  test('is prefilled once for several questions, also if it was not encoded before', async () => {
     const { blip2, encoded, reads, reset } = counted;
     reset();
     const answers = await blip2.answer(first, questions, short);
@@ -124,7 +125,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
       expect(answers[index]?.tokenIds).toEqual((await blip2.answer(first, question, short)).tokenIds);
   });
 
-  test('may be one of several, of the same batch or of others, or stand beside sources', async () => {
+  test('can be combined with others, of the same batch or not, and with sources', async () => {
     const { blip2, encoded, reset } = counted;
     const [question = ''] = questions;
     const expected = [
@@ -160,7 +161,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     });
   });
 
-  test('a chat goes on where it was: only new words are read, and its answers are those of the whole prompt', async () => {
+  test('a chat prefills only the new tokens, and answers as with the whole prompt', async () => {
     const { blip2, encoded, reads, reset } = counted;
     reset();
     await using conversation = await blip2.chat(first, short);
@@ -182,11 +183,11 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
       before = positions;
     }
     expect(conversation.history).toEqual(turns);
-    // One for the chat; the rest are the comparisons.
+    // One for the chat; the others belong to the comparisons.
     expect(encoded).toHaveLength(1 + questions.length);
   });
 
-  test('a chat may search with beams, guess, be stopped and go on', async () => {
+  test('a chat supports beam search, prompt lookup, and questions after an abort', async () => {
     const { blip2 } = counted;
     const [one = '', two = '', three = ''] = questions;
     await using image = await blip2.encode(first);
@@ -202,7 +203,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     );
   });
 
-  test('a chat forgets what was guessed wrongly, wherever it is stopped', async () => {
+  test('a chat drops rejected guesses, wherever it is aborted', async () => {
     const { blip2 } = counted;
     await using image = await blip2.encode(first);
     for (let stopAfter = 1; stopAfter <= 10; stopAfter++) {
@@ -217,7 +218,7 @@ describe.each(Object.entries(checkpoints))('an encoded image with %s', (name, fo
     }
   });
 
-  test('says the same in a worker', async () => {
+  test('generates the same in a worker', async () => {
     await using worker = await Blip2.fromPretrained(join(root, folder), { isolate: 'worker' });
     const say = async (blip2: Blip2): Promise<unknown> => {
       await using image = await blip2.encode(first);

@@ -1,40 +1,37 @@
-import { Blip2Error } from '@blip2/interfaces';
-
-import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from '../blip2.ts';
-import { bareQuestion, type ChatTemplate, type PromptTemplate } from '../prompt-templates.ts';
-import type { TextResult } from '../text-result.ts';
-import { type ImageText, writeTexts } from '../write-texts.ts';
 import { type Conversation, createConversation } from './conversation.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
+import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
+import { isImageList, onlyResult } from './image-list.ts';
 import { pairUp } from './pair-up.ts';
+import { bareQuestion, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
 import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
-import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskProcessor } from './task-images.ts';
+import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from './task-images.ts';
+import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from './task-options.ts';
+import type { TextResult } from './text-result.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
-import { finishWriting } from './writing.ts';
 
 /**
- * The tasks of a model with a language model: images in, text out. An image may be given encoded wherever it may be
- * given as a source.
- * @throws Blip2Error each task that writes, when it is awaited or iterated: `UNKNOWN_OPTION`, `INVALID_ARGUMENT` for
- * options (what a result has no room for
- * included), for an image that was encoded for another model, and for a URL that may not be fetched; `MISSING_FILE`,
- * `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`,
- * `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an image; `INVALID_TOKENIZER` where the tokenizer gives ids that the model
- * does not have; `SEQUENCE_TOO_LONG` for a
- * prompt that leaves no room; `NOT_FINITE` if no token can be chosen; `DISPOSED`. An abort rejects with the signal's
- * reason.
+ * The tasks of a model with a language model: images in, text out. Every task accepts an encoded image in place of a
+ * source. An abort rejects with the reason of the signal. A `TextStream` rejects when it is awaited or iterated.
+ * @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT` for options (also those that a result of a task cannot hold),
+ * for an image that was encoded with another model, and for a URL without `allowUrls`.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an
+ * image.
+ * @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer yields ids that the model does not have.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG` for a prompt that leaves no room for a token.
+ * @throws Blip2Error `NOT_FINITE` if no token can be sampled; `DISPOSED`.
  */
 export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
-  /** What images and texts go through. */
+  /** Image processor and tokenizer. */
   readonly processor: TaskProcessor;
-  /** Describes an image, to be awaited or iterated piece by piece; or each of several in one batch. */
+  /** Describes an image: await the stream or iterate its pieces. A list of images is described in one batch. */
   caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
   caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
   /**
-   * Answers a question about an image, to be awaited or iterated piece by piece; or several about one image; one about
-   * several; or the `i`-th about the
-   * `i`-th, all in one batch. An image that occurs several times is encoded once. `INVALID_ARGUMENT` for other numbers
-   * of images and questions, neither of which is one.
+   * Answers a question about an image: await the stream or iterate its pieces. With lists, several questions about one
+   * image, one question about several images, or the `i`-th question about the `i`-th image, all in one batch. An image
+   * that occurs several times is encoded once.
+   * @throws Blip2Error also `INVALID_ARGUMENT` for lists of different lengths, neither of which is 1.
    */
   answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
   answer(
@@ -43,7 +40,7 @@ export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDi
     options?: AnswerOptions,
   ): Promise<TextResult[]>;
   /**
-   * How likely each candidate is as the answer, best first. With `['yes', 'no']`, `probability` is that of yes or no.
+   * Scores candidate answers, best first. With `['yes', 'no']`, `probability` is that of yes against no.
    * @throws Blip2Error also `INVALID_ARGUMENT` without candidates, or for an empty one.
    */
   rank(
@@ -52,28 +49,29 @@ export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDi
     candidates: readonly string[],
     options?: RankOptions,
   ): Promise<RankedAnswer[]>;
-  /** A conversation about an image: each answer is given with the questions and answers before it in mind. */
+  /** Opens a conversation about an image: each prompt includes the questions and answers before it. */
   chat(image: TaskImage<Image>, options?: ChatOptions): Promise<Conversation>;
   /**
-   * Encodes an image once for any number of tasks; dispose of the result to give its memory back. Several are encoded,
-   * and kept, together.
+   * Encodes an image once for any number of tasks; dispose of the result to free its memory. A list is encoded and kept
+   * as one batch.
    */
   encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
   encode(images: readonly TaskImage<Image>[], options?: ImageOptions): Promise<Image[]>;
-  /** Ends all parts and gives their memory back; what is asked of them after that fails with `DISPOSED`. */
+  /** Disposes of all parts; later calls fail with `DISPOSED`. */
   dispose(): Promise<void>;
 }
 
-/** How a kind of model is asked where a caller does not say. */
+/** The default prompts of a model family. */
 export interface TaskPrompts {
-  /** What a caption goes on from; `undefined`: nothing. */
+  /** What a caption continues; `undefined`: nothing. */
   readonly caption: string | undefined;
   readonly question: PromptTemplate;
   readonly chat: ChatTemplate;
 }
 
+/** The tasks over a processor and a pipeline. */
 export function createImageTasks<Image extends KeptImage>(
-  tools: ReadingTools<Image>,
+  tools: ImageTools<Image>,
   prompts: TaskPrompts,
   dispose: () => Promise<void>,
 ): ImageTasks<Image> {
@@ -86,8 +84,9 @@ export function createImageTasks<Image extends KeptImage>(
     { prompt = prompts.caption, ...options }: CaptionOptions = {},
   ): TextStream | Promise<TextResult[]> {
     const rowOf = (image: TaskImage<Image>): ImageText => ({ image, text: prompt });
-    if (!isList(images)) return createTextStream(processor, () => writeTexts(tools, [rowOf(images)], options));
-    return finishWriting(writeTexts(tools, images.map(rowOf), options));
+    return isImageList(images)
+      ? generateTexts(tools, images.map(rowOf), options)
+      : createTextStream(processor, startTexts(tools, [rowOf(images)], options));
   }
 
   function answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
@@ -101,14 +100,15 @@ export function createImageTasks<Image extends KeptImage>(
     questions: string | readonly string[],
     { rawPrompt, template, ...options }: AnswerOptions = {},
   ): TextStream | Promise<TextResult[]> {
-    const ask = templateOf(prompts, { rawPrompt, template });
+    const toPrompt = templateOf(prompts, { rawPrompt, template });
+    // Called later, so that errors of pairing and of templates are rejections.
     const rows = (): ImageText[] =>
-      pairUp(isList(images) ? images : [images], typeof questions === 'string' ? [questions] : questions).map(
-        ({ image, text }) => ({ image, text: ask(text) }),
+      pairUp(isImageList(images) ? images : [images], typeof questions === 'string' ? [questions] : questions).map(
+        ({ image, text }) => ({ image, text: toPrompt(text) }),
       );
-    if (!isList(images) && typeof questions === 'string')
-      return createTextStream(processor, () => writeTexts(tools, rows(), options));
-    return finishRows(() => writeTexts(tools, rows(), options));
+    return isImageList(images) || typeof questions !== 'string'
+      ? (async () => generateTexts(tools, rows(), options))()
+      : createTextStream(processor, async (resources) => startTexts(tools, rows(), options)(resources));
   }
 
   function encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
@@ -117,8 +117,8 @@ export function createImageTasks<Image extends KeptImage>(
     images: TaskImage<Image> | readonly TaskImage<Image>[],
     options: ImageOptions = {},
   ): Promise<Image | Image[]> {
-    const { rows } = await encodeTaskImages(tools, isList(images) ? images : [images], options);
-    return isList(images) ? [...rows] : first(rows);
+    const { rows } = await encodeTaskImages(tools, isImageList(images) ? images : [images], options);
+    return isImageList(images) ? [...rows] : onlyResult(rows);
   }
 
   return {
@@ -127,29 +127,19 @@ export function createImageTasks<Image extends KeptImage>(
     answer,
     encode,
     async rank(image, question, candidates, { rawPrompt, template, ...options } = {}) {
-      const [row] = pairUp([image], [question]);
-      return rankAnswers(
-        tools,
-        image,
-        templateOf(prompts, { rawPrompt, template })(row?.text ?? question),
-        candidates,
-        options,
-      );
+      const { text } = onlyResult(pairUp([image], [question]));
+      const prompt = templateOf(prompts, { rawPrompt, template })(text);
+      return rankAnswers(tools, image, prompt, candidates, options);
     },
     async chat(image, { template = prompts.chat, ...options } = {}) {
       const encoded = await encode(image, options);
-      return createConversation(tools, encoded, options, template, async () =>
+      return createConversation(tools, encoded, { ...options, template }, async () =>
         isEncoded(image) ? undefined : encoded[Symbol.asyncDispose](),
       );
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-}
-
-/** As a promise, whatever `open` throws. */
-async function finishRows(open: () => ReturnType<typeof writeTexts>): Promise<TextResult[]> {
-  return finishWriting(open());
 }
 
 function templateOf(
@@ -160,15 +150,4 @@ function templateOf(
   }: { readonly [Name in keyof QuestionOptions]: QuestionOptions[Name] | undefined },
 ): PromptTemplate {
   return rawPrompt ? bareQuestion : template;
-}
-
-function isList<Image extends KeptImage>(
-  images: TaskImage<Image> | readonly TaskImage<Image>[],
-): images is readonly TaskImage<Image>[] {
-  return Array.isArray(images);
-}
-
-function first<T>([result]: readonly T[]): T {
-  if (result === undefined) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
-  return result;
 }

@@ -4,17 +4,17 @@ import type { Decoding, Prompt } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, createBlip2 } from '../blip2.ts';
-import { loadImageTasks } from '../load-image-tasks.ts';
+import { Blip2, createBlip2 } from './blip2.ts';
 import type { Conversation } from './conversation.ts';
 import type { ImageTasks } from './image-tasks.ts';
+import { loadImageTasks } from './load-image-tasks.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const image = join(root, 'examples/left-of.png');
 const question = 'what color is the triangle?';
 const tooLong = expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' });
 
-/** Asks until it is refused. */
+/** Asks questions until one is refused. */
 async function fill(conversation: Conversation): Promise<void> {
   for (let turn = 0; turn < 100; turn++)
     if (
@@ -27,8 +27,8 @@ async function fill(conversation: Conversation): Promise<void> {
   throw new TypeError('nothing was refused');
 }
 
-// 128 positions, of which 8 are the image's.
-describe.each(['inline', 'worker'] as const)('a conversation that grows beyond the positions of OPT, %s', (isolate) => {
+// 128 positions, 8 of which belong to the image.
+describe.each(['inline', 'worker'] as const)('a conversation that exceeds the positions of OPT, %s', (isolate) => {
   let blip2: Blip2;
   beforeAll(async () => {
     blip2 = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'), { threads: 1, isolate });
@@ -36,7 +36,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   afterAll(() => blip2.dispose());
   const answerTo = async (text: string): Promise<readonly number[]> => (await blip2.answer(image, text)).tokenIds;
 
-  test('is refused with what to do, and the question counts as not asked', async () => {
+  test('is refused with advice, and the question does not count', async () => {
     await using conversation = await blip2.chat(image);
     await fill(conversation);
     const before = [...conversation.history];
@@ -44,13 +44,16 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     await expect(conversation.ask(question)).rejects.toMatchObject({
       code: 'SEQUENCE_TOO_LONG',
       message: expect.stringMatching(
-        /^The conversation with this question is too long for the model or for maxLength \(question\): expected at most 128, got 1[3-9]\d\. Ask something shorter, or clear the conversation and ask again$/,
+        new RegExp(
+          '^The conversation exceeds the length limit of the model or of maxLength \\(question\\): ' +
+            'expected at most 128, got 1[3-9]\\d\\. Ask a shorter question, or clear the conversation and ask again$',
+        ),
       ),
     });
     expect(conversation.history).toEqual(before);
   });
 
-  test('begins anew once it is cleared: what follows is said as in a new one', async () => {
+  test('equals a new conversation once it is cleared', async () => {
     await using conversation = await blip2.chat(image);
     await using fresh = await blip2.chat(image);
     await fill(conversation);
@@ -61,29 +64,29 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect(conversation.history).toEqual(fresh.history);
   });
 
-  test('answers a question that still fits as the whole prompt would be answered', async () => {
+  test('answers a question that still fits as with the whole prompt', async () => {
     await using conversation = await blip2.chat(image, {
       template: (history, asked) => [...history.map((turn) => turn.question), asked].join(' '),
     });
-    const [said, long] = ['the red triangle is left of the blue circle', `${question} `.repeat(40)];
-    await conversation.ask(said);
+    const [fact, long] = ['the red triangle is left of the blue circle', `${question} `.repeat(40)];
+    await conversation.ask(fact);
     const turns = conversation.history.length;
     await expect(conversation.ask(long)).rejects.toEqual(
       turns > 0 ? expect.objectContaining({ message: expect.stringMatching('conversation') }) : tooLong,
     );
     expect((await conversation.ask('where?')).tokenIds).toEqual(
-      (await blip2.answer(image, turns > 0 ? `${said} where?` : 'where?', { rawPrompt: true })).tokenIds,
+      (await blip2.answer(image, turns > 0 ? `${fact} where?` : 'where?', { rawPrompt: true })).tokenIds,
     );
   });
 
-  test('a first question that is too long is refused as any prompt, and the next is answered', async () => {
+  test('a first question that is too long is refused like any prompt, and the next is answered', async () => {
     await using conversation = await blip2.chat(image);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     expect(conversation.history).toEqual([]);
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
 
-  test('is refused where maxLength leaves no room, and goes on without it', async () => {
+  test('is refused if maxLength leaves no room, and continues without it', async () => {
     await using conversation = await blip2.chat(image);
     await conversation.ask(question);
     await expect(conversation.ask(question, { maxLength: 20, numBeams: 2 })).rejects.toMatchObject({
@@ -94,7 +97,7 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
     expect((await conversation.ask(question)).tokenIds).toEqual(await answerTo(question));
   });
 
-  test('is not cleared while it answers', async () => {
+  test('cannot be cleared during an answer', async () => {
     await using conversation = await blip2.chat(image, { minNewTokens: 6 });
     const pieces = conversation.ask(question)[Symbol.asyncIterator]();
     await pieces.next();
@@ -118,8 +121,8 @@ describe.each(['inline', 'worker'] as const)('a conversation that grows beyond t
   });
 });
 
-describe('what is refused', () => {
-  /** Reads, and decodings that were forked and not yet disposed of. */
+describe('a refused question', () => {
+  /** Prefilled positions, and the number of decodings that were forked and not yet disposed of. */
   async function watched(): Promise<{
     readonly blip2: Blip2;
     readonly reads: WatchedRead[];
@@ -167,18 +170,18 @@ describe('what is refused', () => {
     };
   }
 
-  test('does not cost the memory of the turns before it', async () => {
+  test('keeps the key-value cache of earlier turns', async () => {
     await using model = await watched();
     await using conversation = await model.blip2.chat(image);
     await conversation.ask(question);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
     model.reads.length = 0;
     await conversation.ask('and?');
-    // The question's own words and what stands around them: with the turn before it would be more.
+    // The tokens of the question and of its template; with the previous turn there would be more.
     expect(model.reads[0]?.positions).toBeLessThan(20);
   });
 
-  test('leaves no decoding behind', async () => {
+  test('disposes of its decoding', async () => {
     await using model = await watched();
     const conversation = await model.blip2.chat(image);
     await expect(conversation.ask('why '.repeat(200))).rejects.toEqual(tooLong);
@@ -192,7 +195,7 @@ describe('what is refused', () => {
   });
 });
 
-test('InstructBLIP begins anew too', async () => {
+test('a cleared conversation with InstructBLIP equals a new one too', async () => {
   await using tasks: ImageTasks = await loadImageTasks(join(root, 'tools/parity/cases/instructblip-llama/checkpoint'), {
     threads: 1,
   });

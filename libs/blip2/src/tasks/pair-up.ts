@@ -1,8 +1,11 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { KeptImage, TaskImage } from './encoded-image.ts';
 
-/** One of each, all of one with the single other, or the lists side by side. */
+/**
+ * Pairs images with questions: the `i`-th with the `i`-th, or a single one with each of the others.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the lengths differ and neither is 1, or if a question is empty.
+ */
 export function pairUp<Image extends KeptImage>(
   images: readonly TaskImage<Image>[],
   texts: readonly string[],
@@ -10,8 +13,8 @@ export function pairUp<Image extends KeptImage>(
   const count = Math.max(images.length, texts.length);
   const fits = (length: number): boolean => length === count || length === 1;
   if (!fits(images.length) || !fits(texts.length)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Images and questions do not pair up', {
-      expected: 'one of either, or as many of both',
+    throw new Blip2Error('INVALID_ARGUMENT', 'Images and questions must be equally many, or one of either', {
+      argument: 'questions',
       got: `${images.length} and ${texts.length}`,
     });
   }
@@ -19,10 +22,7 @@ export function pairUp<Image extends KeptImage>(
     const image = images[images.length === 1 ? 0 : index];
     const text = texts[texts.length === 1 ? 0 : index];
     if (image === undefined || !text?.trim())
-      throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', {
-        where: `questions[${index}]`,
-        fix: 'Ask something, or use caption',
-      });
+      throw mustBe(`questions[${index}]`, 'a non-empty text', text, { fix: 'To describe the image, use caption' });
     return { image, text };
   });
 }

@@ -4,8 +4,8 @@ import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, createBlip2 } from '../blip2.ts';
-import { questionPrompt } from '../prompt-templates.ts';
+import { Blip2, createBlip2 } from './blip2.ts';
+import { questionPrompt } from './prompt-templates.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const image = join(root, 'examples/left-of.png');
@@ -37,7 +37,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   });
   afterAll(() => blip2.dispose());
 
-  test('puts what the model would answer first, and shares out the probability', async () => {
+  test('ranks the answer of the model first, with probabilities that sum to 1', async () => {
     const ranked = await blip2.rank(image, question, candidates);
     const answer = await blip2.answer(image, question);
     expect(ranked[0]).toMatchObject({ text: answer.text, tokenIds: answer.tokenIds });
@@ -56,7 +56,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     }
   });
 
-  test('scores what scoreSequences of the pipeline scores', async () => {
+  test('scores like scoreSequences of the pipeline', async () => {
     const ranked = await blip2.rank(image, question, candidates);
     const { pixelValues, ...prompt } = await blip2.processor.process({
       images: [image],
@@ -70,7 +70,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(scored).toHaveLength(candidates.length);
   });
 
-  test('reads image and prompt once and all candidates in one run', async () => {
+  test('prefills image and prompt once and all candidates in one run', async () => {
     reads.length = encoded = 0;
     await blip2.rank(image, question, candidates);
     expect([encoded, reads.map(({ rows }) => rows)]).toEqual([1, [1, candidates.length]]);
@@ -82,7 +82,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(reads.map(({ rows }) => rows)).toEqual([1, 2]);
   });
 
-  test('goes by the probability per token if told so', async () => {
+  test('ranks by the log-probability per token on request', async () => {
     const ranked = await blip2.rank(image, question, candidates, { rankBy: 'logProbPerToken' });
     expect(ranked.map(({ logProbPerToken }) => logProbPerToken)).toEqual(
       ranked.map(({ logProbPerToken }) => logProbPerToken).toSorted((a, b) => b - a),
@@ -93,7 +93,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     );
   });
 
-  test('scores the end of an answer unless told otherwise', async () => {
+  test('scores the end token unless endToken is false', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
     const [withEnd, without] = [
       await blip2.rank(image, question, ['red']),
@@ -104,7 +104,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     expect(withEnd[0]?.probability).toBe(1);
   });
 
-  test('puts the question as it is told to', async () => {
+  test('uses the given template', async () => {
     const templated = await blip2.rank(image, question, candidates);
     expect(await blip2.rank(image, questionPrompt(question), candidates, { rawPrompt: true })).toEqual(templated);
     expect((await blip2.rank(image, question, candidates, { template: (text) => `${text} ` }))[0]?.logProb).not.toBe(
@@ -112,7 +112,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     );
   });
 
-  test('refuses nothing to rank, empty candidates and empty questions, and aborts', async () => {
+  test('refuses empty lists, candidates and questions, and aborts', async () => {
     await expect(blip2.rank(image, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(blip2.rank(image, question, ['red', ' '])).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

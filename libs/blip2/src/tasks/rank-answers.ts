@@ -1,46 +1,43 @@
 import { sequenceLogProbs } from '@blip2/generate';
-import { Blip2Error, type TokenIds } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe, type TokenIds } from '@blip2/interfaces';
 
+import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
-import { expectKnown } from './known-tokens.ts';
-import { encodeTaskImages, type ImageOptions, type ReadingTools, type TaskTools } from './task-images.ts';
-import { encodeTexts, openPrompt } from './task-prompt.ts';
+import { expectKnownTokens } from './known-tokens.ts';
+import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskTools } from './task-images.ts';
+import { openPrompt, tokenizePrompts } from './task-prompt.ts';
 
-/** A candidate answer and how likely the model finds it. */
+/** A candidate answer and its likelihood. */
 export interface RankedAnswer {
-  /** The candidate as it was given. */
+  /** The candidate, unchanged. */
   readonly text: string;
-  /** What was scored, the end token included unless `endToken` is false. */
+  /** The scored tokens, including the end token unless `endToken` is false. */
   readonly tokenIds: readonly number[];
-  /** Sum of the natural logarithms of the tokens' probabilities: of the model's writing exactly this. */
+  /** Sum of the natural log-probabilities of the tokens: that the model generates exactly this. */
   readonly logProb: number;
-  /** The same divided by the number of tokens. */
+  /** `logProb` divided by the number of tokens. */
   readonly logProbPerToken: number;
-  /** Share among the candidates: softmax over their `logProb`s, or what `rankBy` names. They sum to 1. */
+  /** Softmax over the candidates of the score that `rankBy` names, in [0, 1]. */
   readonly probability: number;
 }
 
-/** What is scored, and what the order goes by. */
+/** How candidates are scored and sorted. */
 export interface RankAnswersOptions extends ImageOptions {
   /**
-   * What the order and `probability` go by. `logProb` (default) is the probability of the answer; `logProbPerToken`
+   * The score for the order and for `probability`. `logProb` (default) is that of the whole answer; `logProbPerToken`
    * does not favour short answers.
    */
   readonly rankBy?: 'logProb' | 'logProbPerToken';
   /**
-   * Score the end of the answer too. Default true, as LAVIS trains and ranks answers with Flan-T5 (`_predict_class`):
-   * "a cat" then means this and no more.
-   * Without it "a cat" stands for everything that begins so.
+   * Include the end token in the score, as LAVIS trains and ranks answers with Flan-T5 (`_predict_class`). Default:
+   * true. Without it, "a cat" stands for every answer that starts with "a cat".
    */
   readonly endToken?: boolean;
 }
 
-/**
- * Scores candidate answers after one prompt about one image, best first. The prompt is read once, the candidates in one
- * batch.
- */
+/** Scores candidate answers to one prompt about one image, best first. The prompt is prefilled once. */
 export async function rankAnswers(
-  tools: ReadingTools,
+  tools: ImageTools,
   image: TaskImage<KeptImage>,
   prompt: string,
   candidates: readonly string[],
@@ -50,31 +47,33 @@ export async function rankAnswers(
   expectCandidates(candidates);
   const { language } = tools.pipeline;
   const rows = candidates.map((text) => candidateIds(tools, prompt, text, endToken));
-  await using images = await encodeTaskImages(tools, [image], options);
+  await using resources = new DisposalStack();
+  const images = resources.use(await encodeTaskImages(tools, [image], options));
   signal?.throwIfAborted();
-  await using opened = await openPrompt(tools, images.rows, encodeTexts(tools, [prompt]), isEncoded(image));
-  const [scored = []] = await sequenceLogProbs(language, opened.prompt, rows, signal ? { signal } : {});
+  const source = { images: images.rows, tokens: tokenizePrompts(tools, [prompt]), areKept: isEncoded(image) };
+  const opened = await openPrompt(tools, source, resources);
+  const [scored = []] = await sequenceLogProbs(language, opened, rows, defined({ signal }));
   const scores = scored.map(({ sum }, index) => ({ logProb: sum, logProbPerToken: sum / (rows[index]?.length || 1) }));
-  const shares = softmax(scores.map((score) => score[rankBy]));
+  const probabilities = softmax(scores.map((score) => score[rankBy]));
   return candidates
     .flatMap((text, index): RankedAnswer[] => {
-      const [tokenIds, score, probability] = [rows[index], scores[index], shares[index]];
+      const [tokenIds, score, probability] = [rows[index], scores[index], probabilities[index]];
       return tokenIds && score && probability !== undefined ? [{ text, tokenIds, ...score, probability }] : [];
     })
     .sort((left, right) => right[rankBy] - left[rankBy]);
 }
 
-/** The tokens that are scored for an answer behind its prompt: its own, and the end token. */
+/** The tokens that are scored for an answer to a prompt: those of the answer, and the end token. */
 export function candidateIds(tools: TaskTools, prompt: string, text: string, endToken = true): TokenIds {
   const { specialTokens, vocabularySize } = tools.pipeline.language;
   const ids = answerIds(tools, prompt, text);
-  expectKnown([ids], vocabularySize);
+  expectKnownTokens([ids], vocabularySize);
   return [...ids, ...(endToken ? [specialTokens.eosTokenId ?? []].flat().slice(0, 1) : [])];
 }
 
 /**
- * The tokens of an answer behind its prompt. A causal model writes both as one text, so a space parts them; a seq2seq
- * model's answer is a text of its own.
+ * The tokens of an answer to a prompt. A causal model continues the prompt, so a space separates the two; the decoder
+ * of a seq2seq model generates the answer as a text by itself.
  */
 function answerIds(
   { pipeline: { language }, processor: { tokenizer } }: TaskTools,
@@ -92,9 +91,9 @@ function answerIds(
 
 function expectCandidates(candidates: readonly string[]): void {
   if (candidates.length === 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'There are no candidates to rank', { where: 'candidates' });
+    throw new Blip2Error('INVALID_ARGUMENT', 'candidates must not be empty', { argument: 'candidates' });
   const empty = candidates.findIndex((text) => text.trim() === '');
-  if (empty >= 0) throw new Blip2Error('INVALID_ARGUMENT', 'A candidate is empty', { where: `candidates[${empty}]` });
+  if (empty >= 0) throw mustBe(`candidates[${empty}]`, 'a non-empty text', candidates[empty]);
 }
 
 function softmax(scores: readonly number[]): number[] {

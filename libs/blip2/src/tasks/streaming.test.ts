@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import type { NewToken } from '@blip2/generate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2 } from '../blip2.ts';
+import { Blip2 } from './blip2.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const image = join(root, 'examples/left-of.png');
 const question = 'what color is the triangle?';
 
-/** Ends a run that a test abandons after the second token. */
+/** Options that abort after a number of tokens. */
 function abortAfter(tokens: number): { readonly signal: AbortSignal; readonly onToken: () => void } {
   const controller = new AbortController();
-  let heard = 0;
-  return { signal: controller.signal, onToken: () => void (++heard === tokens && controller.abort()) };
+  let count = 0;
+  return { signal: controller.signal, onToken: () => void (++count === tokens && controller.abort()) };
 }
 async function piecesOf(stream: AsyncIterable<string>): Promise<string[]> {
   const pieces: string[] = [];
@@ -28,7 +28,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
   });
   afterAll(() => blip2.dispose());
 
-  test('gives pieces that joined are the text, and the same result to those who await it', async () => {
+  test('yields pieces that join to the text, and resolves with the same result', async () => {
     const expected = await blip2.caption(image);
     const stream = blip2.caption(image);
     const pieces = await piecesOf(stream);
@@ -46,7 +46,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(text).not.toBe('');
   });
 
-  test('is written once, however many wait for it at the same time', async () => {
+  test('runs the model once for several concurrent consumers', async () => {
     const tokens: NewToken[] = [];
     const stream = blip2.caption(image, { onToken: (token) => tokens.push(token) });
     const [left, right, result] = await Promise.all([piecesOf(stream), piecesOf(stream), stream]);
@@ -56,14 +56,14 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(tokens.reduce((sum, { logProb }) => sum + logProb, 0)).toBeCloseTo(result.score, 10);
   });
 
-  test('does nothing before it is asked for', async () => {
+  test('does nothing before its first use', async () => {
     const tokens: NewToken[] = [];
     const stream = blip2.caption(image, { onToken: (token) => tokens.push(token) });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([tokens, stream.partial]).toEqual([[], undefined]);
   });
 
-  test('stops before the next token when its reader leaves, and is then what there is', async () => {
+  test('stops before the next token when its reader leaves, with the result so far', async () => {
     const whole = await blip2.caption(image);
     const tokens: NewToken[] = [];
     const stream = blip2.caption(image, { onToken: (token) => tokens.push(token) });
@@ -73,7 +73,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(whole.text.startsWith((await stream).text)).toBe(true);
   });
 
-  test('rejects when it is aborted, and keeps what there is', async () => {
+  test('rejects when it is aborted, and keeps the result so far', async () => {
     const whole = await blip2.caption(image);
     const stream = blip2.caption(image, abortAfter(2));
     const pieces: string[] = [];
@@ -87,12 +87,12 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(pieces.join('')).toBe(stream.partial?.text);
   });
 
-  test('gives one piece with beams, at the end', async () => {
+  test('yields one piece at the end of a beam search', async () => {
     const stream = blip2.caption(image, { numBeams: 3 });
     expect(await piecesOf(stream)).toEqual([(await stream).text]);
   });
 
-  test('is a promise like any other', async () => {
+  test('behaves like any promise', async () => {
     const broken = blip2.caption(join(root, 'nowhere.png'));
     expect(await broken.catch((error: unknown) => error)).toMatchObject({ code: 'MISSING_FILE' });
     await expect(piecesOf(broken)).rejects.toMatchObject({ code: 'MISSING_FILE' });
@@ -102,7 +102,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(isSettled).toBe(true);
   });
 
-  test('says so when the first token is the end, and gives no piece', async () => {
+  test('yields no piece if the first token ends the text', async () => {
     const end = blip2.pipeline.language.specialTokens.eosTokenId;
     const only = (_: readonly number[], scores: Float32Array): void =>
       scores.forEach((__, id) => {
@@ -113,7 +113,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
     expect(await stream).toMatchObject({ text: '', finishReason: 'eos', tokenIds: [end] });
   });
 
-  test('tells the rows of a batch apart', async () => {
+  test('reports the row of each token of a batch', async () => {
     const tokens: NewToken[] = [];
     const results = await blip2.answer(image, [question, 'what is on the left?', 'how many objects are there?'], {
       onToken: (token) => tokens.push(token),
@@ -125,7 +125,7 @@ describe.each(['opt', 't5'])('a text stream of the demo checkpoint with %s', (ki
 });
 
 describe('characters of several tokens', () => {
-  test('are given out whole', async () => {
+  test('are yielded whole', async () => {
     await using blip2 = await Blip2.fromPretrained(join(root, 'apps/cli/models/blip2-opt-shapes'));
     const text = 'naïve 猫 🐈 ok';
     const script = [

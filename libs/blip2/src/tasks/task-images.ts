@@ -1,18 +1,18 @@
-import { Blip2Error, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
-import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
+import { Blip2Error, defined, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
+import { type Blip2Processor, expectFloatPixels, expectFloatSettings, type ImageOptions } from '@blip2/processor';
 
-import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline.ts';
+import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
-/** What every prompt is made with. */
+/** What a task needs to build prompts. */
 export interface TaskTools {
-  /** The language model, and what puts images into its prompts. */
+  /** The language model, and the function that merges image embeddings into its prompts. */
   readonly pipeline: Pick<Blip2Pipeline, 'language' | 'embedPrompt'>;
   /** Tokenizer and image processor. */
   readonly processor: TaskProcessor;
 }
 
-/** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed apart. */
+/** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed separately. */
 export interface TaskProcessor extends Pick<
   Blip2Processor,
   'tokenizer' | 'imageProcessor' | 'numQueryTokens' | 'imageTokenId' | 'decode'
@@ -24,78 +24,89 @@ export interface TaskProcessor extends Pick<
   ): Promise<ProcessedInputs>;
 }
 
-/** What tasks work with that read images. */
-export interface ReadingTools<Image extends KeptImage = KeptImage> extends TaskTools {
-  /** Encodes images as far as is possible without a text: BLIP-2's to their prefix, InstructBLIP's to their patches. */
-  keep(pixelValues: PixelValues, options: EncodeImagesOptions): Promise<Image[]>;
+/** What a task needs to encode images and to build prompts. */
+export interface ImageTools<Image extends KeptImage = KeptImage> extends TaskTools {
+  /**
+   * Encodes images as far as possible without a prompt: to their prefix for BLIP-2, to their patches for InstructBLIP.
+   */
+  encodePixels(pixelValues: PixelValues, options: EncodeImagesOptions): Promise<Image[]>;
 }
 
-/** How images are read. */
+/** How images are decoded and encoded. */
 export interface ImageOptions {
-  /** Turn images upright by their EXIF orientation. Default true. */
+  /** Rotate images upright by their EXIF orientation. Default: true. */
   readonly autoOrient?: boolean;
-  /** Fetch images from http(s) URLs. Default false. */
+  /** Fetch images from http(s) URLs. Default: false. */
   readonly allowUrls?: boolean;
-  /** Accept images of another size than the vision encoder's, where the processor leaves them so. Default false. */
+  /**
+   * Accept images of another size than the vision encoder's, if the processor does not resize them. Default: false.
+   */
   readonly interpolatePosEncoding?: boolean;
-  /** Stops between two stages, and between two tokens. */
+  /** Aborts between two stages and between two tokens. */
   readonly signal?: AbortSignal;
 }
 
-/** The images of a task, each encoded, and how long that took. */
+/** The encoded images of a task, and how long encoding took. */
 export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDisposable {
   readonly rows: readonly Image[];
   /** Milliseconds. */
   readonly preprocess: number;
+  /** Milliseconds. */
   readonly encode: number;
 }
 
 /**
- * Encodes the images that are not yet encoded, those that occur several times once. Disposing gives back what was
- * encoded here, nothing else.
+ * Encodes the images that are not encoded yet; one that occurs several times is encoded once. Disposal frees only what
+ * was encoded here.
+ * @throws Blip2Error `INVALID_CONFIG` if the image processor yields 8-bit pixel values.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an image that was encoded with another model.
  */
 export async function encodeTaskImages<Image extends KeptImage>(
-  { keep, pipeline, processor }: ReadingTools<Image>,
+  { encodePixels, pipeline, processor }: ImageTools<Image>,
   images: readonly TaskImage<Image>[],
   options: ImageOptions,
 ): Promise<TaskImages<Image>> {
   const { autoOrient = true, allowUrls = false, interpolatePosEncoding = false, signal } = options;
   const sources = [...new Set(images)].flatMap((image) => (isEncoded(image) ? [] : image));
-  expectOwn(pipeline, images);
+  expectSameModel(pipeline, images);
   const begin = performance.now();
   if (sources.length === 0) return toTaskImages(images, new Map(), { preprocess: 0, encode: 0 });
   expectFloatSettings(processor.imageProcessor.settings);
   const { pixelValues } = await processor.process(
     { images: sources },
-    { autoOrient, allowUrls, ...(signal && { signal }) },
+    { autoOrient, allowUrls, ...defined({ signal }) },
   );
   const preprocess = performance.now() - begin;
   signal?.throwIfAborted();
-  const encoded = await keep(expectFloatPixels(pixelValues), { interpolatePosEncoding });
-  const made = new Map<TaskImage<Image>, Image>(
+  const encoded = await encodePixels(expectFloatPixels(pixelValues), { interpolatePosEncoding });
+  const bySource = new Map<TaskImage<Image>, Image>(
     sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])),
   );
-  return toTaskImages(images, made, { preprocess, encode: performance.now() - begin - preprocess });
+  return toTaskImages(images, bySource, { preprocess, encode: performance.now() - begin - preprocess });
 }
 
 function toTaskImages<Image extends KeptImage>(
   images: readonly TaskImage<Image>[],
-  made: ReadonlyMap<TaskImage<Image>, Image>,
+  bySource: ReadonlyMap<TaskImage<Image>, Image>,
   times: Pick<TaskImages, 'preprocess' | 'encode'>,
 ): TaskImages<Image> {
   return {
     ...times,
-    rows: images.flatMap((image) => (isEncoded(image) ? image : (made.get(image) ?? []))),
+    rows: images.flatMap((image) => (isEncoded(image) ? image : (bySource.get(image) ?? []))),
     async [Symbol.asyncDispose]() {
-      for (const image of made.values()) await image[Symbol.asyncDispose]();
+      for (const image of bySource.values()) await image[Symbol.asyncDispose]();
     },
   };
 }
 
-function expectOwn({ language }: TaskTools['pipeline'], images: readonly TaskImage<KeptImage>[]): void {
+function expectSameModel({ language }: TaskTools['pipeline'], images: readonly TaskImage<KeptImage>[]): void {
   if (images.every((image) => !isEncoded(image) || image.batch.language === language)) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'This image was encoded for another model', {
-    where: 'image',
-    fix: 'Encode it with the model that is asked',
-  });
+  throw new Blip2Error(
+    'INVALID_ARGUMENT',
+    'image must be encoded with this model, got one encoded with another model',
+    {
+      argument: 'image',
+      fix: 'Encode it with the model that runs the task',
+    },
+  );
 }

@@ -1,42 +1,77 @@
-import type { GenerationStep } from '@blip2/generate';
+import type { GenerateOutput, Generation, GenerationStep } from '@blip2/generate';
+import { Blip2Error } from '@blip2/interfaces';
 import { expect, test } from 'vitest';
 
 import { createTextStream } from './text-stream.ts';
-import type { Writing } from './writing.ts';
 
-/** Reads runs of bytes as Llama's tokenizer does: one byte that is no character spoils its whole run. */
+/** Decodes runs of bytes as Llama's tokenizer does: one byte that is not a character spoils its whole run. */
 const decode = (ids: readonly number[]): string => {
   const text = Buffer.from(ids).toString('utf8');
   return text.includes('\uFFFD') ? '\uFFFD'.repeat(ids.length) : text;
 };
 
-function write(ids: readonly number[]): Writing {
-  async function* run(): AsyncGenerator<GenerationStep, void, undefined> {
+/** A generation that yields these ids one by one. */
+function recite(ids: readonly number[]): Generation {
+  const output = (): GenerateOutput => ({
+    sequences: [[...ids]],
+    tokenLogProbs: [ids.map(() => -1)],
+    finishReasons: ['length'],
+  });
+  async function* run(): AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
     for (const [step, id] of ids.entries()) yield { step, tokens: [{ row: 0, id, logProb: -1 }] };
+    return output();
   }
-  const results: Writing['results'] = () => [
-    {
-      text: decode(ids),
-      tokenIds: ids,
-      score: -1,
-      finishReason: 'length',
-      timings: { preprocess: 0, encode: 0, generate: 0 },
-    },
-  ];
-  return Object.assign(run(), { results });
+  return Object.assign(run(), { output });
 }
 
 async function piecesOf(text: string, cut: number): Promise<string[]> {
+  const stream = createTextStream({ decode }, async () => ({
+    generation: recite([...Buffer.from(text)].slice(0, cut)),
+    before: { preprocess: 0, encode: 0 },
+    startedAt: performance.now(),
+    onToken: undefined,
+  }));
   const pieces: string[] = [];
-  for await (const piece of createTextStream({ decode }, () => write([...Buffer.from(text)].slice(0, cut))))
-    pieces.push(piece);
+  for await (const piece of stream) pieces.push(piece);
   return pieces;
 }
 
-test('characters of several bytes come whole', async () => {
+test('yields a character of several bytes as one piece', async () => {
   expect(await piecesOf('a猫b', 5)).toEqual(['a', '猫', 'b']);
 });
 
-test('what stands behind a piece that would now be read otherwise is not lost', async () => {
+test('yields the rest of the text if earlier bytes are decoded differently at the end', async () => {
   expect(await piecesOf('a猫b', 3)).toEqual(['a', '\uFFFD\uFFFD']);
+});
+
+test('disposes of its resources when the reader leaves, and calls onToken no more', async () => {
+  const log: string[] = [];
+  const stream = createTextStream({ decode }, async (resources) => {
+    resources.defer(() => void log.push('disposed'));
+    return {
+      generation: recite([...Buffer.from('abc')]),
+      before: { preprocess: 0, encode: 0 },
+      startedAt: performance.now(),
+      onToken: ({ id }) => void log.push(String.fromCharCode(id)),
+    };
+  });
+  for await (const piece of stream) if (piece === 'a') break;
+  expect(log).toEqual(['a', 'disposed']);
+});
+
+test('rejects with an error of onToken after disposing of its resources', async () => {
+  const log: string[] = [];
+  const stream = createTextStream({ decode }, async (resources) => {
+    resources.defer(() => void log.push('disposed'));
+    return {
+      generation: recite([...Buffer.from('abc')]),
+      before: { preprocess: 0, encode: 0 },
+      startedAt: performance.now(),
+      onToken() {
+        throw new Blip2Error('INVALID_STATE', 'refused');
+      },
+    };
+  });
+  await expect(stream).rejects.toThrow('refused');
+  expect(log).toEqual(['disposed']);
 });

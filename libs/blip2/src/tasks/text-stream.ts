@@ -1,142 +1,137 @@
-import { createIncrementalDecoder } from '@blip2/generate';
-import { Blip2Error } from '@blip2/interfaces';
+import type { TokenIds } from '@blip2/interfaces';
 
-import { once } from '../once.ts';
-import type { TextResult } from '../text-result.ts';
+import { DisposalStack } from '../lifetime/disposal-stack.ts';
+import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import { onlyResult } from './image-list.ts';
+import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
 import type { TaskProcessor } from './task-images.ts';
-import { decoderOf, type Writing } from './writing.ts';
+import { createTextPieces, type TextPieces } from './text-pieces.ts';
+import type { TextResult } from './text-result.ts';
 
 /**
- * A text on its way. Await it for the result, or iterate it for the pieces as they are written: whole characters, which
- * joined are the result's `text`
- * (save where a tokenizer reads earlier bytes anew because of a later one that belongs to no character, as Llama's
- * does).
- * Both work, in either order, on one run, which begins when it is first asked for. Leaving the loop early stops the
- * writing before the next token; the
- * result is then what there is (`finishReason` `aborted`). A beam search decides at its end and gives one piece.
+ * A text that is being generated. Await it for the result, or iterate it for the pieces as they are generated: whole
+ * characters that, joined, are the `text` of the result (unless the tokenizer decodes earlier bytes differently because
+ * of a later incomplete character, as Llama's does).
+ *
+ * It can be awaited and iterated in either order and any number of times; the model runs once, from the first use on.
+ * Leaving the loop early stops generation before the next token; the result is then what has been generated so far
+ * (`finishReason` `aborted`). A beam search yields one piece at its end.
  */
 export interface TextStream extends Promise<TextResult>, AsyncIterable<string> {
-  /** What has been written so far, also after an abort or an error; `undefined` before the model has begun. */
+  /** What has been generated so far, also after an abort or an error; `undefined` before generation has started. */
   readonly partial: TextResult | undefined;
 }
 
-export function createTextStream(processor: Pick<TaskProcessor, 'decode'>, open: () => Writing): TextStream {
-  const run = createRun(processor, open);
-  const finish = once(async () => {
-    while (!run.isDone) await run.advance();
-    return run.result();
-  });
-  return {
-    get partial() {
-      return run.partial();
-    },
-    async *[Symbol.asyncIterator]() {
-      try {
-        for (let index = 0; ; index++) {
-          while (index >= run.pieces.length && !run.isDone) await run.advance();
-          const piece = run.pieces[index];
-          if (piece === undefined) break;
-          yield piece;
-        }
-        run.result();
-      } finally {
-        await run.stop();
+/**
+ * A stream of the first row of a generation, which starts on first use.
+ * @param toError Replaces an error before the stream rejects with it.
+ */
+export function createTextStream(
+  processor: Pick<TaskProcessor, 'decode'>,
+  start: StartGeneration,
+  toError: (error: unknown) => unknown = (error) => error,
+): TextStream {
+  return new GenerationStream(textDecoder(processor), start, toError);
+}
+
+class GenerationStream implements TextStream {
+  readonly [Symbol.toStringTag] = 'TextStream';
+  readonly #decode: (ids: TokenIds) => string;
+  readonly #start: StartGeneration;
+  readonly #toError: (error: unknown) => unknown;
+  readonly #text: TextPieces;
+  readonly #resources = new DisposalStack();
+  #started: TaskGeneration | undefined;
+  #endedAt: number | undefined;
+  #pending: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #isStopped = false;
+  #isDone = false;
+
+  constructor(decode: (ids: TokenIds) => string, start: StartGeneration, toError: (error: unknown) => unknown) {
+    this.#decode = decode;
+    this.#start = start;
+    this.#toError = toError;
+    this.#text = createTextPieces(decode);
+  }
+
+  get partial(): TextResult | undefined {
+    return this.#started && resultsOf(this.#started, this.#decode, this.#endedAt)[0];
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    const { pieces } = this.#text;
+    try {
+      for (let index = 0; ; index++) {
+        while (index >= pieces.length && !this.#isDone) await this.#advance();
+        const piece = pieces[index];
+        if (piece === undefined) break;
+        yield piece;
       }
-    },
-    then: (fulfilled, rejected) => finish().then(fulfilled, rejected),
-    catch: (rejected) => finish().catch(rejected),
-    finally: (settled) => finish().finally(settled),
-    [Symbol.toStringTag]: 'TextStream',
-  };
-}
-
-/** One writing, shared by all who wait for it. */
-interface Run {
-  readonly pieces: readonly string[];
-  readonly isDone: boolean;
-  /** Takes one step, or waits for the one under way. Never fails. */
-  advance(): Promise<void>;
-  stop(): Promise<void>;
-  /** @throws whatever ended the writing. */
-  result(): TextResult;
-  partial(): TextResult | undefined;
-}
-
-function createRun(processor: Pick<TaskProcessor, 'decode'>, open: () => Writing): Run {
-  const text = createPieces(processor);
-  let writing: Writing | undefined;
-  let pending: Promise<void> | undefined;
-  let failure: { readonly error: unknown } | undefined;
-  let isStopped = false;
-  let isDone = false;
-  const partial = (): TextResult | undefined => writing?.results()[0];
-
-  async function step(): Promise<void> {
-    writing ??= open();
-    const { done, value } = isStopped ? await writing.return() : await writing.next();
-    if (value) for (const { id } of value.tokens) text.add(id);
-    if (!done) return;
-    isDone = true;
-    if (!isStopped) text.complete(partial()?.text ?? '');
+      this.#result();
+    } finally {
+      this.#isStopped = true;
+      while (!this.#isDone) await this.#advance();
+    }
   }
-  function advance(): Promise<void> {
-    pending ??= step()
+
+  readonly then: TextStream['then'] = (fulfilled, rejected) => this.#finish().then(fulfilled, rejected);
+  readonly catch: TextStream['catch'] = (rejected) => this.#finish().catch(rejected);
+  readonly finally: TextStream['finally'] = (settled) => this.#finish().finally(settled);
+
+  readonly #finish = lazyPromise(async () => {
+    while (!this.#isDone) await this.#advance();
+    return this.#result();
+  });
+
+  /** Takes one step, or waits for the one in progress. Never rejects. */
+  #advance(): Promise<void> {
+    this.#pending ??= this.#step()
       .catch((error: unknown) => {
-        failure = { error };
-        isDone = true;
+        this.#failure = { error };
+        this.#isDone = true;
       })
-      .finally(() => (pending = undefined));
-    return pending;
+      .finally(() => (this.#pending = undefined));
+    return this.#pending;
   }
-  return {
-    pieces: text.pieces,
-    get isDone() {
-      return isDone;
-    },
-    advance,
-    async stop() {
-      isStopped = true;
-      while (!isDone) await advance();
-    },
-    result() {
-      if (failure) throw failure.error;
-      const result = partial();
-      if (!result) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
-      return result;
-    },
-    partial,
-  };
-}
 
-interface Pieces {
-  readonly pieces: readonly string[];
-  add(id: number): void;
-  /** Adds what is missing to the whole text. */
-  complete(text: string): void;
-}
+  async #step(): Promise<void> {
+    let isLast = true;
+    try {
+      isLast = await this.#generate();
+    } catch (error) {
+      throw this.#toError(error);
+    } finally {
+      if (isLast) {
+        this.#endedAt = performance.now();
+        await this.#resources[Symbol.asyncDispose]();
+      }
+    }
+    if (!isLast) return;
+    this.#isDone = true;
+    if (!this.#isStopped) this.#text.complete(this.partial?.text ?? '');
+  }
 
-/** Pieces of a text that is trimmed: white space waits until something follows it. */
-function createPieces(processor: Pick<TaskProcessor, 'decode'>): Pieces {
-  const decoder = createIncrementalDecoder(decoderOf(processor));
-  const pieces: string[] = [];
-  let held = '';
-  const give = (piece: string): void => {
-    if (piece !== '') pieces.push(piece);
-  };
-  return {
-    pieces,
-    add(id) {
-      held += decoder.push(id);
-      if (pieces.length === 0) held = held.trimStart();
-      const piece = held.trimEnd();
-      held = held.slice(piece.length);
-      give(piece);
-    },
-    complete(text) {
-      const shown = pieces.join('');
-      // Bytes that are no character make some tokenizers (Llama's) read earlier ones anew. What was given out stays;
-      // the rest is not lost.
-      give(text.startsWith(shown) ? text.slice(shown.length) : (held + decoder.flush()).trimEnd());
-    },
-  };
+  /** Generates the next token, or ends the generation if the stream was stopped; true at its end. */
+  async #generate(): Promise<boolean> {
+    const { generation, onToken } = (this.#started ??= await this.#start(this.#resources));
+    const { done = false, value } = this.#isStopped
+      ? await generation.return(generation.output())
+      : await generation.next();
+    if (done || !('tokens' in value)) return true;
+    try {
+      for (const token of value.tokens) onToken?.(token);
+    } catch (error) {
+      await generation.return(generation.output());
+      throw error;
+    }
+    for (const { id } of value.tokens) this.#text.add(id);
+    return false;
+  }
+
+  /** @throws what ended the generation. */
+  #result(): TextResult {
+    if (this.#failure) throw this.#failure.error;
+    return onlyResult(this.partial === undefined ? [] : [this.partial]);
+  }
 }

@@ -1,0 +1,173 @@
+import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
+import { type GenerationOptions, type PatchFeatures, type QueryFeatures, type TokenIds } from '@blip2/interfaces';
+import type { LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
+import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+
+import type { ModelConfig } from '../checkpoint/model-config.ts';
+import { modelTensors } from '../checkpoint/model-tensors.ts';
+import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
+import { expectComplete } from '../checkpoint/whole-weights.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import type { CheckpointLanguageModel } from '../parts/part-loaders.ts';
+import {
+  type EncodeImagesOptions,
+  isPixelValues,
+  type PromptInputs,
+  type PromptTasks,
+} from '../pipeline/blip2-pipeline.ts';
+import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
+import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
+import { type TextGenerator, withGenerate } from './with-generate.ts';
+
+/** Requested outputs of `forward`. The first two default to the configuration. */
+export interface ForwardOptions {
+  /** Hidden states of every layer of the parts that run. */
+  readonly outputHiddenStates?: boolean;
+  /** Attention maps of every layer of the parts that run. */
+  readonly outputAttentions?: boolean;
+  /** Accept images of another size than the encoder's. Default: false. */
+  readonly interpolatePosEncoding?: boolean;
+  /** Return the key-value cache of the language model, `languageModelOutputs.pastKeyValues`. Default: false. */
+  readonly useCache?: boolean;
+}
+
+/** Output of `forward`, from images to logits. */
+export interface ForwardOutput extends PromptOutput {
+  /** Absent if the input was a visual prefix; so is `qformerOutputs`. */
+  readonly visionOutputs?: VisionOutput;
+  /** Of the queries, `lastHiddenState` `[batch, queries, hidden]`; with InstructBLIP followed by the instruction. */
+  readonly qformerOutputs?: QFormerOutput;
+}
+
+/** The interface shared by the whole models with a language model. */
+export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends PromptInputs> extends AsyncDisposable {
+  /** The configuration of the checkpoint, with defaults filled in. */
+  readonly config: Config;
+  /** Pixels `[batch, 3, height, width]` → `[batch, 1 + patches, visionHidden]`. */
+  readonly visionModel: Blip2VisionModel;
+  /** Patches, with InstructBLIP also the instruction → `[batch, queries, hidden]`. */
+  readonly qformer: QFormer;
+  /** `[batch, queries, hidden]` → `[batch, queries, embeddingSize]`. */
+  readonly languageProjection: LanguageProjection;
+  /** Causal or seq2seq, see `architecture`. Its own `forward` and `generate` take text only. */
+  readonly languageModel: TextGenerator<CheckpointLanguageModel>;
+  /** `[1, queries, hidden]`. */
+  readonly queryTokens: QueryTokens;
+  /** The same four parts, connected. */
+  readonly pipeline: Pipeline;
+  /**
+   * Computes the logits of every position of a prompt, or of a seq2seq model's decoder.
+   * @throws Blip2Error `INVALID_ARGUMENT` for a seq2seq model without labels and decoder ids, a causal model with
+   * decoder ids, both ids and embeddings, or, with InstructBLIP, images without an instruction.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size, or if image tokens and features differ in number.
+   * @throws Blip2Error `SEQUENCE_TOO_LONG`, `DISPOSED`.
+   */
+  forward(inputs: Inputs & TargetInputs, options?: ForwardOptions): Promise<ForwardOutput>;
+  /**
+   * Generates new tokens after a prompt; `sequences` contains only these.
+   * @throws Blip2Error the codes of `forward`, and of `generate` of `@blip2/generate`.
+   */
+  generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  /**
+   * Natural log-probabilities of given continuations of a prompt (teacher forcing): one list per prompt, one entry per
+   * candidate.
+   * @throws Blip2Error the codes of `forward`; `INVALID_ARGUMENT` for ids beyond the vocabulary.
+   */
+  scoreSequences(
+    inputs: Inputs,
+    candidates: readonly TokenIds[],
+    options?: SequenceLogProbsOptions & EncodeImagesOptions,
+  ): Promise<SequenceLogProbs[][]>;
+  /**
+   * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
+   */
+  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Disposes of all parts; later calls fail with `DISPOSED`. */
+  dispose(): Promise<void>;
+}
+
+/** Outputs of a Q-Former, and those of its queries alone. */
+export interface QueryRun {
+  readonly outputs: QFormerOutput;
+  /** `[batch, queries, hidden]`. */
+  readonly queries: QueryFeatures;
+}
+
+/** Where the whole models with a language model differ. */
+export interface GenerationFamily<C extends ModelConfig, QFormer, Pipeline, Inputs> {
+  loadQFormer(parts: CheckpointParts<C>): Promise<QFormer>;
+  createPipeline(
+    parts: {
+      readonly vision: Blip2VisionModel;
+      readonly qformer: QFormer;
+      readonly projection: LanguageProjection;
+      readonly language: TextGenerator<CheckpointLanguageModel>;
+    },
+    config: C,
+  ): Pipeline;
+  /** Checks the inputs of the Q-Former; the result runs it on patches `[batch, 1 + patches, visionHidden]`. */
+  queryRunner(inputs: Inputs): (qformer: QFormer, patches: PatchFeatures, options: ForwardOptions) => Promise<QueryRun>;
+}
+
+/** Builds a whole model from the parts of a checkpoint. */
+export async function assembleConditionalGeneration<
+  C extends ModelConfig,
+  QFormer extends { readonly queryTokens: QueryTokens },
+  Pipeline extends PromptTasks<Inputs>,
+  Inputs extends PromptInputs,
+>(
+  parts: CheckpointParts<C>,
+  family: GenerationFamily<C, QFormer, Pipeline, Inputs>,
+): Promise<ConditionalGeneration<C, QFormer, Pipeline, Inputs>> {
+  const { config, folders } = parts;
+  parts.startLanguage();
+  await expectComplete(folders, modelTensors(config));
+  const visionModel = await parts.vision();
+  const qformer = await family.loadQFormer(parts);
+  const languageProjection = await parts.projection();
+  const languageModel = withGenerate(await parts.language());
+  const pipeline = family.createPipeline(
+    { vision: visionModel, qformer, projection: languageProjection, language: languageModel },
+    config,
+  );
+  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
+
+  async function encode(inputs: Inputs, options: ForwardOptions): Promise<EncodedImages> {
+    const { pixelValues } = inputs;
+    if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
+    const runQueries = family.queryRunner(inputs);
+    const visionOutputs = await visionModel.forward({ pixelValues }, options);
+    const { outputs, queries } = await runQueries(qformer, visionOutputs.lastHiddenState, options);
+    return { prefix: await languageProjection.project(queries), visionOutputs, qformerOutputs: outputs };
+  }
+
+  return {
+    config,
+    visionModel,
+    qformer,
+    languageProjection,
+    languageModel,
+    pipeline,
+    queryTokens: qformer.queryTokens,
+    async forward(inputs, options = {}) {
+      const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
+      const outputs = { outputHiddenStates, outputAttentions };
+      expectDecoderInputs(languageModel, inputs);
+      // `useCache` requests the cache of the language model, not that of the Q-Former.
+      const { prefix, ...partOutputs } = await encode(inputs, { ...options, ...outputs, useCache: false });
+      const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });
+      const { useCache = false } = options;
+      return { ...(await forwardPrompt(languageModel, prompt, inputs, { ...outputs, useCache })), ...partOutputs };
+    },
+    generate: pipeline.generate,
+    scoreSequences: pipeline.scoreSequences,
+    savePretrained: (target, options) => saveModel(folders, config, target, options),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+interface EncodedImages extends Pick<ForwardOutput, 'visionOutputs' | 'qformerOutputs'> {
+  readonly prefix: VisualPrefix;
+}

@@ -1,0 +1,81 @@
+import { InstructBlipConfig } from '@blip2/config';
+import { defined, type PixelValues } from '@blip2/interfaces';
+import { firstPositions, type TextConditionedQFormer } from '@blip2/qformer';
+
+import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
+import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
+import {
+  createInstructBlipPipeline,
+  expectInstruction,
+  type InstructBlipPipeline,
+  type Instruction,
+  type InstructPromptInputs,
+} from '../pipeline/instructblip-pipeline.ts';
+import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
+import {
+  assembleConditionalGeneration,
+  type ConditionalGeneration,
+  type ForwardOutput,
+} from './conditional-generation.ts';
+import type { TargetInputs } from './forward-prompt.ts';
+import { createModelLoader, type ModelLoader } from './model-loader.ts';
+
+/** Inputs of `forward`: images, instruction, text and labels. */
+export interface InstructForwardInputs extends InstructPromptInputs, TargetInputs {}
+
+/** Output of `forward`. `qformerOutputs` cover queries and instruction; only the queries reach the language model. */
+export type InstructForwardOutput = ForwardOutput;
+
+/**
+ * InstructBLIP, a BLIP-2 whose Q-Former also takes the instruction. Source: arXiv 2305.06500;
+ * `InstructBlipForConditionalGeneration` of Hugging Face Transformers.
+ */
+export interface InstructBlipForConditionalGeneration extends ConditionalGeneration<
+  InstructBlipConfig,
+  TextConditionedQFormer,
+  InstructBlipPipeline,
+  InstructPromptInputs
+> {
+  /**
+   * Image embeddings under an instruction for the language model, `[batch, queries, embeddingSize]`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` for ids
+   * that the Q-Former does not accept; `DISPOSED`.
+   */
+  encodeImages(
+    pixelValues: PixelValues,
+    instruction: Instruction,
+    options?: EncodeImagesOptions,
+  ): Promise<VisualPrefix>;
+}
+
+/** Builds the model from the parts of a checkpoint. */
+export async function assembleInstructBlip(
+  parts: CheckpointParts<InstructBlipConfig>,
+): Promise<InstructBlipForConditionalGeneration> {
+  const model = await assembleConditionalGeneration<
+    InstructBlipConfig,
+    TextConditionedQFormer,
+    InstructBlipPipeline,
+    InstructPromptInputs
+  >(parts, {
+    loadQFormer: ({ textQFormer }) => textQFormer(),
+    createPipeline: createInstructBlipPipeline,
+    queryRunner(inputs) {
+      const { qformerInputIds: inputIds, qformerAttentionMask: attentionMask } = expectInstruction(inputs);
+      return async (qformer, encoderHiddenStates, options) => {
+        const outputs = await qformer.read({ inputIds, ...defined({ attentionMask }), encoderHiddenStates }, options);
+        return { outputs, queries: firstPositions(outputs.lastHiddenState, qformer.numQueryTokens) };
+      };
+    },
+  });
+  return { ...model, encodeImages: model.pipeline.encodeImages };
+}
+
+export const InstructBlipForConditionalGeneration: ModelLoader<
+  string,
+  InstructBlipConfig,
+  InstructBlipForConditionalGeneration
+> = createModelLoader(
+  (source, options) => openModelParts(InstructBlipConfig.fromJson, source, options),
+  assembleInstructBlip,
+);

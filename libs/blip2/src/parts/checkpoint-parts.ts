@@ -1,0 +1,165 @@
+import { type Blip2Config, readConfig } from '@blip2/config';
+import { resolveSource } from '@blip2/hub';
+import { Blip2Error, defined } from '@blip2/interfaces';
+import type {
+  Blip2QFormerModel,
+  LanguageProjection,
+  MatchingHead,
+  RetrievalProjection,
+  TextConditionedQFormer,
+} from '@blip2/qformer';
+import { createPartHost, expectDevice, type PartHost } from '@blip2/runtime';
+import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
+
+import type { ModelConfig } from '../checkpoint/model-config.ts';
+import {
+  type ModelFolders,
+  type ModelSources,
+  readSourcesConfig,
+  resolveSources,
+  sameFolder,
+} from '../checkpoint/model-sources.ts';
+import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import { type LoadOptions, partOptions } from './load-options.ts';
+import { modelThreads } from './model-threads.ts';
+import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
+import * as loaders from './part-loaders.ts';
+
+/**
+ * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
+ * With `isolate: 'worker'` there are two workers, one for the language model and one for all other parts.
+ */
+export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
+  /** The folder of Q-Former and configuration; with a single source, of everything. */
+  readonly folder: string;
+  /** The folder of each part. */
+  readonly folders: ModelFolders;
+  /** The configuration of the whole model, with defaults filled in. */
+  readonly config: C;
+  /** Starts the worker of the language model, if any, while other parts are created. */
+  startLanguage(): void;
+  /**
+   * The vision encoder.
+   * @throws Blip2Error `DISPOSED`, as all other parts.
+   */
+  vision(): Promise<Blip2VisionModel>;
+  /** The Q-Former of BLIP-2 generation checkpoints, without text input. */
+  qformer(): Promise<Blip2QFormerModel>;
+  /** From the width of the Q-Former to that of the language model. */
+  projection(): Promise<LanguageProjection>;
+  /** The language model, of the family in the configuration. */
+  language(): Promise<CheckpointLanguageModel>;
+  /** The Q-Former of InstructBLIP and retrieval checkpoints. Only the latter have the three heads below. */
+  textQFormer(): Promise<TextConditionedQFormer>;
+  /** Query outputs → unit vectors `[images, queries, size]`. */
+  visionProjection(): Promise<RetrievalProjection>;
+  /** Hidden states of a text → unit vectors `[texts, sequence, size]`. */
+  textProjection(): Promise<RetrievalProjection>;
+  /** Query outputs for image and text → logits `[pairs, 2]`, column 1 is "matches". */
+  matchingHead(): Promise<MatchingHead>;
+}
+
+/** The module of the loaders, as workers import it. */
+const LOADERS = new URL('./part-loaders.js', import.meta.url);
+
+/**
+ * Opens a model in the Hugging Face layout or with LAVIS parameter names, from one source or one per part. Missing
+ * weights are detected when a model is assembled.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE` for options;
+ * `MISSING_FILE`, `INVALID_CONFIG`, `UNSUPPORTED_ARCHITECTURE` for the contents of the source; for a Hub id also
+ * `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`.
+ */
+export async function openCheckpointParts(
+  source: string | ModelSources,
+  options: LoadOptions = {},
+): Promise<CheckpointParts> {
+  await expectOptions(options);
+  const folders = await resolveSources(source, options);
+  return openFolders(folders, await readSourcesConfig(folders), options);
+}
+
+/**
+ * Opens a whole model of any family in one folder; `read` parses its configuration.
+ * @throws Blip2Error the codes of `openCheckpointParts`.
+ */
+export async function openModelParts<C extends ModelConfig>(
+  read: (json: unknown, where: string) => C,
+  source: string,
+  options: LoadOptions = {},
+): Promise<CheckpointParts<C>> {
+  await expectOptions(options);
+  const folder = await resolveSource(source, options);
+  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
+}
+
+/**
+ * Checks load options, before anything is downloaded or read.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `UNSUPPORTED_DTYPE`, `UNSUPPORTED_DEVICE`.
+ */
+export async function expectOptions(options: LoadOptions): Promise<void> {
+  partOptions(options);
+  // A custom session factory chooses its own device.
+  if (!options.createSession) await expectDevice(options.device ?? 'cpu');
+}
+
+async function openFolders<C extends ModelConfig>(
+  folders: ModelFolders,
+  config: C,
+  options: LoadOptions,
+): Promise<CheckpointParts<C>> {
+  const folder = folders.qformer;
+  // The worker of the language model opens its sessions while the vision worker encodes an image.
+  const hosts =
+    options.isolate === 'worker'
+      ? { vision: createPartHost({ isolate: 'worker' }), language: createPartHost({ isolate: 'worker' }) }
+      : undefined;
+  const threads = await modelThreads(folders, options, hosts?.vision);
+  const optionsOf = partOptions({ ...options, ...defined({ threads }) });
+  hosts?.vision.start(LOADERS);
+  const created: AsyncDisposable[] = [];
+  let disposed = false;
+  const expectOpen = (): void => {
+    if (disposed)
+      throw new Blip2Error('DISPOSED', 'The parts of this checkpoint have been disposed of', {
+        where: folder,
+        fix: 'Load it again',
+      });
+  };
+  const lazyPart = <Name extends LoaderName>(
+    name: Name,
+    from = folder,
+    more: Pick<LoadVisionOptions, 'finalNorm'> = {},
+  ): (() => ReturnType<(typeof loaders)[Name]>) =>
+    lazyPromise(async () => {
+      expectOpen();
+      const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
+      const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
+      const part = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
+      created.push(part);
+      return part;
+    }) as () => ReturnType<(typeof loaders)[Name]>;
+  return {
+    folder,
+    folders,
+    config,
+    startLanguage: () => hosts?.language.start(LOADERS),
+    vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
+    qformer: lazyPart('loadQFormer'),
+    projection: lazyPart('loadLanguageProjection'),
+    language: lazyPart('loadLanguageModel', folders.language),
+    textQFormer: lazyPart('loadTextQFormer'),
+    visionProjection: lazyPart('loadVisionProjection'),
+    textProjection: lazyPart('loadTextProjection'),
+    matchingHead: lazyPart('loadMatchingHead'),
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      for (const part of created.splice(0).reverse()) await part[Symbol.asyncDispose]();
+      await hosts?.language[Symbol.asyncDispose]();
+      await hosts?.vision[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
+  return host.create({ module: LOADERS.href, export: name, args });
+}

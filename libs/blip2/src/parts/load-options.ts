@@ -1,0 +1,82 @@
+import type { ConversionOptions } from '@blip2/checkpoint';
+import type { ResolveOptions } from '@blip2/hub';
+import { Blip2Error, defined, mustBe, type PrecisionChoice, type SessionFactory } from '@blip2/interfaces';
+import { expectPrecision } from '@blip2/onnx';
+import type { PartOptions } from '@blip2/runtime';
+
+/** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
+export type PartWithPrecision = 'vision' | 'qformer' | 'language';
+
+/** Options of every `fromPretrained` of this package. */
+export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'convertedDir'> {
+  /**
+   * Precision of the weights, for all parts or per part. Default: `fp32`, which maps float32 checkpoints in place.
+   * Other precisions are converted once and cached. `fast`: 8 bits, with an additional 4-bit copy of the language model
+   * for decoding token by token. `small`: 4 bits, and 8 bits for the feed-forward layers of the vision encoder.
+   */
+  readonly dtype?: PrecisionChoice | Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>>;
+  /** Execution provider. Default: `cpu`. */
+  readonly device?: string;
+  /**
+   * Threads per operator, shared by the parts, which run one after another. Default: measured once for this machine
+   * and kept for a day; for small models, the number of physical cores that onnxruntime detects.
+   */
+  readonly threads?: number;
+  /**
+   * `worker` runs inference in worker threads, so that the event loop of the caller stays free; `inline` (default) runs
+   * it on the calling thread.
+   */
+  readonly isolate?: 'inline' | 'worker';
+  /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
+  readonly createSession?: SessionFactory;
+}
+
+/** The options that one part is loaded with. */
+export type LoadedPartOptions = PartOptions & ConversionOptions;
+
+const PARTS: Readonly<Record<PartWithPrecision, true>> = { vision: true, qformer: true, language: true };
+
+/** Options of `from_pretrained` of Hugging Face Transformers, in camelCase, and their replacements. */
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  loadIn8bit: "Use dtype: 'int8', or 'fast'",
+  loadIn4bit: "Use dtype: 'q4', or 'small'",
+  torchDtype: 'Use dtype',
+};
+
+/**
+ * Checks the options and returns a function that selects those of one part.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE`, `UNKNOWN_OPTION`, `INVALID_ARGUMENT`.
+ */
+export function partOptions(options: LoadOptions): (part?: PartWithPrecision) => LoadedPartOptions {
+  const { device, threads, createSession, convertedDir, signal, onProgress } = options;
+  for (const [name, fix] of Object.entries(REPLACEMENTS)) {
+    if (name in options) throw new Blip2Error('UNKNOWN_OPTION', `${name} is not an option`, { argument: name, fix });
+  }
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
+    throw mustBe('threads', 'a positive integer', threads);
+  }
+  const precisions = precisionsByPart(options.dtype);
+  const common = defined({ device, threads, createSession, convertedDir, signal, onProgress });
+  return (part) => {
+    const dtype = part && precisions[part];
+    return dtype === undefined ? common : { ...common, dtype };
+  };
+}
+
+function precisionsByPart(
+  dtype: LoadOptions['dtype'] = {},
+): Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>> {
+  if (typeof dtype === 'string') {
+    const choice = expectPrecision(dtype);
+    return { vision: choice, qformer: choice, language: choice };
+  }
+  const unknown = Object.keys(dtype).find((name) => !Object.hasOwn(PARTS, name));
+  if (unknown !== undefined)
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The parts of dtype must be known', {
+      argument: 'dtype',
+      expected: Object.keys(PARTS).join(', '),
+      got: unknown,
+    });
+  for (const [part, choice] of Object.entries(dtype)) expectPrecision(choice, `dtype.${part}`);
+  return dtype;
+}

@@ -1,0 +1,20 @@
+import type { LanguageModel, VisionEncoder } from '@blip2/interfaces';
+
+import type { LoadOptions } from './load-options.ts';
+
+interface PreparableModel {
+  readonly pipeline: { readonly vision: VisionEncoder; readonly language: LanguageModel };
+}
+
+/**
+ * Starts to prepare the parts of a model that run in workers, so that their sessions are open before the first use, and
+ * returns the model. A failure is ignored here: the first use meets and reports it.
+ */
+export function prepareParts<Model extends PreparableModel>(
+  model: Model,
+  { isolate }: Pick<LoadOptions, 'isolate'>,
+): Model {
+  const { vision, language } = model.pipeline;
+  if (isolate === 'worker') for (const part of [vision, language]) part.prepare?.().catch(() => undefined);
+  return model;
+}

@@ -1,0 +1,179 @@
+import {
+  generate,
+  type GenerateOutput,
+  type GenerationContext,
+  type SequenceLogProbs,
+  sequenceLogProbs,
+  type SequenceLogProbsOptions,
+} from '@blip2/generate';
+import {
+  Blip2Error,
+  type GenerationOptions,
+  type LanguageModel,
+  type LanguageProjection,
+  type PixelValues,
+  type QFormer,
+  type TokenIds,
+  type VisionEncoder,
+} from '@blip2/interfaces';
+
+import {
+  type MergedPrompt,
+  mergePrompt,
+  type PromptLayout,
+  type PromptText,
+  type VisualPrefix,
+} from './merge-prompt.ts';
+
+/** The four parts: one implementation per interface, built-in or custom. */
+export interface Blip2Parts {
+  /** Pixels `[batch, 3, height, width]` → patches `[batch, 1 + patches, visionHidden]`. */
+  readonly vision: VisionEncoder;
+  /** Patches → query outputs `[batch, queries, hidden]`. */
+  readonly qformer: QFormer;
+  /** Query outputs → embeddings `[batch, queries, embeddingSize]`. */
+  readonly projection: LanguageProjection;
+  /** Embeddings of image and prompt → logits of the next token, `[batch, 1, vocabulary]`. */
+  readonly language: LanguageModel;
+}
+
+/** How images are encoded. */
+export interface EncodeImagesOptions {
+  /** Accept images of another size than the encoder's. Default: false. */
+  readonly interpolatePosEncoding?: boolean;
+}
+
+/** A prompt with images. */
+export interface PromptInputs extends PromptText {
+  /** Images `[batch, 3, height, width]`, or their prefix from `encodeImages`. */
+  readonly pixelValues: PixelValues | VisualPrefix;
+}
+
+/** The four parts connected: images to prefix, prefix and text to tokens. */
+export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
+  /**
+   * Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size.
+   */
+  encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
+}
+
+/** What a language model computes from prompts with images. */
+export interface PromptTasks<Inputs extends PromptInputs> {
+  /**
+   * The embeddings of a whole prompt, image features included.
+   * @throws Blip2Error `INVALID_ARGUMENT` for both ids and embeddings, or for ids beyond the vocabulary.
+   * @throws Blip2Error `SHAPE_MISMATCH` if image tokens and features, or texts and images, differ in number.
+   */
+  embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
+  /**
+   * Generates new tokens after each prompt.
+   * @throws Blip2Error the codes of `embedPrompt`, and of `generate` of `@blip2/generate`.
+   */
+  generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
+  /**
+   * Scores candidates as continuations of each prompt: one list per prompt, one entry per candidate. The prompts are
+   * prefilled once.
+   * @throws Blip2Error the codes of `embedPrompt`, and of `sequenceLogProbs` of `@blip2/generate`.
+   */
+  scoreSequences(
+    inputs: Inputs,
+    candidates: readonly TokenIds[],
+    options?: SequenceLogProbsOptions & EncodeImagesOptions,
+  ): Promise<SequenceLogProbs[][]>;
+}
+
+/**
+ * Connects four parts.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
+ */
+export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
+  const { vision, qformer, projection, language } = parts;
+  expectFit(parts);
+  const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
+    projection.project(await qformer.query(await vision.encode(pixelValues, options)));
+  const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
+    isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues;
+  return {
+    vision,
+    qformer,
+    projection,
+    language,
+    encodeImages,
+    ...createPromptTasks(language, layout, prefixOf),
+    [Symbol.asyncDispose]: () => disposeParts(parts),
+  };
+}
+
+/** Prompt tasks over any function from images to their prefix. */
+export function createPromptTasks<Inputs extends PromptInputs>(
+  language: LanguageModel,
+  layout: PromptLayout,
+  prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+): PromptTasks<Inputs> {
+  const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
+    mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
+  return {
+    embedPrompt,
+    async generate(inputs, options = {}, context = {}) {
+      const { interpolatePosEncoding = false } = options;
+      const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
+      // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
+      return generate(
+        language,
+        language.architecture === 'causal' ? { ...prompt, promptIds } : prompt,
+        options,
+        context,
+      );
+    },
+    async scoreSequences(inputs, candidates, { interpolatePosEncoding = false, ...options } = {}) {
+      const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
+      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
+    },
+  };
+}
+
+type Disposables = { readonly [Part in keyof Blip2Parts]: AsyncDisposable };
+
+/** Disposes of four parts, from the last to the first. */
+export async function disposeParts({ vision, qformer, projection, language }: Disposables): Promise<void> {
+  for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
+}
+
+/**
+ * Checks that each part accepts the output width of the one before it.
+ * @throws Blip2Error `SHAPE_MISMATCH`.
+ */
+export function expectFit({
+  vision,
+  qformer,
+  projection,
+  language,
+}: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
+  expectEncoderFits(vision, qformer);
+  expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
+  expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
+}
+
+/**
+ * Checks that a Q-Former accepts the output width of an encoder.
+ * @throws Blip2Error `SHAPE_MISMATCH`.
+ */
+export function expectEncoderFits(
+  vision: Pick<VisionEncoder, 'hiddenSize'>,
+  qformer: Pick<QFormer, 'encoderHiddenSize'>,
+): void {
+  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
+}
+
+/** Distinguishes images, which have four axes, from prefixes, which have three. */
+export function isPixelValues(tensor: PixelValues | VisualPrefix): tensor is PixelValues {
+  return tensor.dims.length === 4;
+}
+
+function expectSame(a: string, left: number, b: string, right: number): void {
+  if (left !== right)
+    throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, {
+      fix: 'Use parts that were trained together, or another projection',
+    });
+}

@@ -1,0 +1,31 @@
+import type { Blip2Config } from '@blip2/config';
+
+import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
+import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import type { RetrievalContent } from './retrieval-content.ts';
+
+/** What the retrieval models have in common. */
+export interface SavableModel extends AsyncDisposable {
+  /** The configuration of the checkpoint, with defaults filled in. */
+  readonly config: Blip2Config;
+  /**
+   * Writes the weights of this model, its configuration, tokenizer and image processor in the Hugging Face layout, for
+   * HF to load.
+   * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
+   */
+  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Disposes of all parts; later calls fail with `DISPOSED`. */
+  dispose(): Promise<void>;
+}
+
+/** The common members of a model with some of the parts of a checkpoint. */
+export function createSavableModel(parts: CheckpointParts, content: RetrievalContent): SavableModel {
+  const { config, folder } = parts;
+  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
+  return {
+    config,
+    savePretrained: (target, options) => saveModel(folder, config, target, options, content),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}

@@ -1,0 +1,68 @@
+import type { Blip2Processor } from '@blip2/processor';
+
+import type { ModelSources } from '../checkpoint/model-sources.ts';
+import { buildFrom } from '../lifetime/disposal-stack.ts';
+import { assembleBlip2 } from '../models/blip2-for-conditional-generation.ts';
+import type { PretrainedLoader } from '../models/model-loader.ts';
+import { openCheckpointParts } from '../parts/checkpoint-parts.ts';
+import { loadProcessor } from '../parts/load-processor.ts';
+import { prepareParts } from '../parts/prepare-parts.ts';
+import { type Blip2Parts, type Blip2Pipeline, createPipeline } from '../pipeline/blip2-pipeline.ts';
+import { createEncodedImages, type EncodedImage } from './encoded-image.ts';
+import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
+import { chatPrompt, questionPrompt } from './prompt-templates.ts';
+
+/** The tasks of BLIP-2: images in, text out. */
+export interface Blip2 extends ImageTasks<EncodedImage> {
+  /** The four parts connected, for tensors and ids. */
+  readonly pipeline: Blip2Pipeline;
+  /** Image processor and tokenizer. */
+  readonly processor: Blip2Processor;
+}
+
+/** The parts and the processor that the tasks run on. */
+export interface Blip2TaskParts extends Blip2Parts {
+  /** From the checkpoint of the language model: it determines the position of images in a prompt. */
+  readonly processor: Blip2Processor;
+}
+
+/** The prompts of the paper; an image without a question is described. */
+const PROMPTS: TaskPrompts = { caption: undefined, question: questionPrompt, chat: chatPrompt };
+
+/**
+ * Builds the tasks from any implementations of the part interfaces. Disposing of the result disposes of the parts; they
+ * can also be disposed of one by one.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
+ */
+export function createBlip2({ processor, ...parts }: Blip2TaskParts): Blip2 {
+  // Image features replace the image tokens of the processor, or precede the text if it inserts none.
+  const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
+  const pipeline = createPipeline(parts, { imageTokenIndex });
+  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
+}
+
+function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose: () => Promise<void>): Blip2 {
+  const tasks = createImageTasks<EncodedImage>(
+    {
+      pipeline,
+      processor,
+      encodePixels: async (pixelValues, options) =>
+        createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues, options)),
+    },
+    PROMPTS,
+    dispose,
+  );
+  return { ...tasks, pipeline, processor };
+}
+
+export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
+  fromPretrained: async (source, options = {}) =>
+    buildFrom(await openCheckpointParts(source, options), async (parts) => {
+      const [model, processor] = await Promise.all([
+        // If the processor fails to load, this also disposes of parts that are still being created.
+        buildFrom(parts, assembleBlip2).then((assembled) => prepareParts(assembled, options)),
+        loadProcessor({ folder: parts.folders.processor, config: parts.config }),
+      ]);
+      return createTasks(model.pipeline, processor, model.dispose);
+    }),
+};

@@ -1,0 +1,93 @@
+import { InstructBlipConfig } from '@blip2/config';
+import { InstructBlipProcessor } from '@blip2/processor';
+
+import { buildFrom } from '../lifetime/disposal-stack.ts';
+import { assembleInstructBlip } from '../models/instructblip-for-conditional-generation.ts';
+import type { PretrainedLoader } from '../models/model-loader.ts';
+import { openModelParts } from '../parts/checkpoint-parts.ts';
+import { fittingParts, type ProcessorSource } from '../parts/load-processor.ts';
+import { prepareParts } from '../parts/prepare-parts.ts';
+import {
+  createInstructBlipPipeline,
+  type InstructBlipParts,
+  type InstructBlipPipeline,
+} from '../pipeline/instructblip-pipeline.ts';
+import { imagesOf } from './encoded-image.ts';
+import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
+import { createInstructedBatch } from './instructed-batch.ts';
+import { bareQuestion, instructChatPrompt } from './prompt-templates.ts';
+
+/**
+ * The tasks of InstructBLIP: those of BLIP-2, with each prompt also passed to the Q-Former. An encoded image has only
+ * passed the vision encoder, since the outputs of the Q-Former depend on the prompt.
+ */
+export interface InstructBlip extends ImageTasks {
+  /** The four parts connected, for tensors and ids. */
+  readonly pipeline: InstructBlipPipeline;
+  /** Image processor and both tokenizers. */
+  readonly processor: InstructBlipProcessor;
+}
+
+/** The parts and the processor that the tasks run on. */
+export interface InstructBlipTaskParts extends InstructBlipParts {
+  /** From the checkpoint of the language model: it determines the position of images in a prompt. */
+  readonly processor: InstructBlipProcessor;
+}
+
+/** Bare instructions; the caption prompt is that of the paper (arXiv 2305.06500, appendix E: NoCaps and Flickr30K). */
+const PROMPTS: TaskPrompts = {
+  caption: 'A short image description:',
+  question: bareQuestion,
+  chat: instructChatPrompt,
+};
+
+/**
+ * Builds the tasks from any implementations of the part interfaces. Disposing of the result disposes of the parts; they
+ * can also be disposed of one by one.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
+ */
+export function createInstructBlip({ processor, ...parts }: InstructBlipTaskParts): InstructBlip {
+  const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
+  const pipeline = createInstructBlipPipeline(parts, { imageTokenIndex });
+  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
+}
+
+function createTasks(
+  pipeline: InstructBlipPipeline,
+  processor: InstructBlipProcessor,
+  dispose: () => Promise<void>,
+): InstructBlip {
+  const tasks = createImageTasks(
+    {
+      pipeline,
+      processor,
+      async encodePixels(pixelValues, options) {
+        const patches = await pipeline.vision.encode(pixelValues, options);
+        return imagesOf(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
+      },
+    },
+    PROMPTS,
+    dispose,
+  );
+  return { ...tasks, pipeline, processor };
+}
+
+async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
+  const processor = await InstructBlipProcessor.fromPretrained(source.folder);
+  return InstructBlipProcessor.create({
+    ...fittingParts(processor, source),
+    qformerTokenizer: processor.qformerTokenizer,
+  });
+}
+
+export const InstructBlip: PretrainedLoader<string, InstructBlip> = {
+  fromPretrained: async (source, options = {}) =>
+    buildFrom(await openModelParts(InstructBlipConfig.fromJson, source, options), async (parts) => {
+      const [model, processor] = await Promise.all([
+        // If the processor fails to load, this also disposes of parts that are still being created.
+        buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options)),
+        loadInstructProcessor(parts),
+      ]);
+      return createTasks(model.pipeline, processor, model.dispose);
+    }),
+};

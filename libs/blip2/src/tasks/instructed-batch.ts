@@ -1,0 +1,36 @@
+import { mustBe, type PatchFeatures, pickRows } from '@blip2/interfaces';
+import type { Tokenizer } from '@blip2/processor';
+
+import type { InstructBlipPipeline } from '../pipeline/instructblip-pipeline.ts';
+import { type ImageBatch, imageDisposed } from './encoded-image.ts';
+import { asUnknownToken } from './known-tokens.ts';
+
+/** Images as patches of the vision encoder; their embeddings are computed for each instruction. */
+export function createInstructedBatch(
+  { language, qformer, projection }: InstructBlipPipeline,
+  tokenizer: Tokenizer,
+  patches: PatchFeatures,
+): ImageBatch {
+  let kept: PatchFeatures | undefined = patches;
+  return {
+    language,
+    readPrefix: undefined,
+    async prefixOf(rows, texts) {
+      if (!kept) throw imageDisposed();
+      if (!texts)
+        throw mustBe('prompt', 'an instruction for the Q-Former', texts, { fix: 'Pass a prompt or a question' });
+      const { inputIds, attentionMask } = tokenizer.batchEncode(texts, {
+        padding: true,
+        paddingSide: 'right',
+        escapeSpecialTokens: true,
+      });
+      const queries = await qformer.query(pickRows(kept, rows), { inputIds, attentionMask }).catch((error: unknown) => {
+        throw asUnknownToken(error);
+      });
+      return projection.project(queries);
+    },
+    async [Symbol.asyncDispose]() {
+      kept = undefined;
+    },
+  };
+}
