@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { isJsonObject, makeFolder, writeAll, writePending, writing } from '@blip2/files';
+import { isJsonObject, makeFolder, wrapWriteErrors, writeAll, writePending } from '@blip2/files';
 
 /** Fields that HF only accepts as a float: it rejects `1` in place of `1.0`, and JavaScript writes `1`. */
 const FLOAT_KEYS: ReadonlySet<string> = new Set([
@@ -41,7 +41,7 @@ export function formatConfig(json: Readonly<Record<string, unknown>>): string {
 export async function writeConfig(folder: string, json: Readonly<Record<string, unknown>>): Promise<void> {
   const file = join(folder, 'config.json');
   const bytes = new TextEncoder().encode(formatConfig(json));
-  await writing(folder, makeFolder(folder));
+  await wrapWriteErrors(folder, makeFolder(folder));
   const pending = await writePending(file, (handle) => writeAll(handle, bytes, file));
   await pending.commit();
 }

@@ -1,5 +1,5 @@
 import { Blip2Error, defined, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
-import { type Blip2Processor, expectFloatPixels, expectFloatSettings, type ImageOptions } from '@blip2/processor';
+import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
 
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
