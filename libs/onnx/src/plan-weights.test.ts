@@ -85,7 +85,7 @@ describe('planWeights', () => {
     expect(plan(storeOf(tied, 'F16', 1000), 'fp32')).toBeUndefined();
   });
 
-  test('converts large checkpoints of narrower floats to float32, which is mapped instead of widened on the heap', () => {
+  test('converts large checkpoints of narrower floats to mapped float32 instead of widening them', () => {
     expect(new Set(Object.values(plan(storeOf(tied, 'BF16', 2 ** 26), 'fp32') ?? {}))).toEqual(new Set(['fp32']));
   });
 });
