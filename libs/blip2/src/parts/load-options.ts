@@ -72,7 +72,7 @@ function precisionsByPart(
   }
   const unknown = Object.keys(dtype).find((name) => !Object.hasOwn(PARTS, name));
   if (unknown !== undefined)
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The parts of dtype must be known', {
+    throw new Blip2Error('UNSUPPORTED_DTYPE', 'dtype must name known parts', {
       argument: 'dtype',
       expected: Object.keys(PARTS).join(', '),
       got: unknown,

@@ -212,7 +212,7 @@ describe('a prompt without image tokens (legacy checkpoints)', () => {
 
   test('refuses different numbers of texts and images', async () => {
     await expect(pipeline.embedPrompt({ pixelValues, inputIds: [[3]] })).rejects.toThrow(
-      failure('SHAPE_MISMATCH', /one text per image/),
+      failure('SHAPE_MISMATCH', /one row per image/),
     );
   });
 });

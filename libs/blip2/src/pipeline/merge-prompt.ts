@@ -64,7 +64,7 @@ export async function mergePrompt({ prefix, text, layout, language }: MergeInput
   const { embeddings, promptIds, imagePositions } = await embedText(prefix, text, layout, language);
   const [batch, sequence, size] = embeddings.dims;
   if (prefix.dims.length !== 3 || prefix.dims[2] !== size) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The visual prefix does not fit the language model', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The visual prefix must have the width of the language model', {
       argument: 'pixelValues',
       where: 'pixelValues',
       expected: `[batch, queries, ${size}]`,
@@ -77,7 +77,7 @@ export async function mergePrompt({ prefix, text, layout, language }: MergeInput
     return { inputsEmbeds, attentionMask, promptIds };
   }
   if (batch !== prefix.dims[0])
-    throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'inputIds must have one row per image', {
       argument: 'inputIds',
       where: 'inputIds',
       expected: String(prefix.dims[0]),

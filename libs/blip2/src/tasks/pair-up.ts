@@ -13,7 +13,7 @@ export function pairUp<Image extends KeptImage>(
   const count = Math.max(images.length, texts.length);
   const fits = (length: number): boolean => length === count || length === 1;
   if (!fits(images.length) || !fits(texts.length)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Images and questions must be equally many, or one of either', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'images and questions must have the same length, or length 1', {
       argument: 'questions',
       got: `${images.length} and ${texts.length}`,
     });

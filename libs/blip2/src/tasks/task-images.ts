@@ -101,12 +101,8 @@ function toTaskImages<Image extends KeptImage>(
 
 function expectSameModel({ language }: TaskTools['pipeline'], images: readonly TaskImage<KeptImage>[]): void {
   if (images.every((image) => !isEncoded(image) || image.batch.language === language)) return;
-  throw new Blip2Error(
-    'INVALID_ARGUMENT',
-    'image must be encoded with this model, got one encoded with another model',
-    {
-      argument: 'image',
-      fix: 'Encode it with the model that runs the task',
-    },
-  );
+  throw new Blip2Error('INVALID_ARGUMENT', 'image must be encoded with this model, not with another model', {
+    argument: 'image',
+    fix: 'Encode it with the model that runs the task',
+  });
 }
