@@ -5,6 +5,7 @@ export {
   type DownloadPlan,
   planDownload,
   type PlanOptions,
+  type PreparedDownload,
   prepareDownload,
 } from './download/plan-download.ts';
 export { type ResolveOptions, resolveProcessorSource, resolveSource, type SourceResolver } from './resolve-source.ts';
@@ -17,6 +18,8 @@ export { type VerifiedFile, verifyCachedModel, type VerifyOptions } from './cach
 export { fetchFirstBytes, type RemoteFile } from './client/fetch-first-bytes.ts';
 export { type HubIo, hubIo } from './client/hub-io.ts';
 export { type HubSession } from './client/hub-request.ts';
-export { hubCacheFolder, type HubOptions, hubSettings } from './client/hub-settings.ts';
+export { hubCacheFolder, type HubOptions, type HubSettings, hubSettings } from './client/hub-settings.ts';
 export { inParallel } from './download/in-parallel.ts';
+export type { DownloadScope } from './repository/needed-files.ts';
+export type { RepositoryFile } from './repository/repository-files.ts';
 export { DEFAULT_REVISION, isRepositoryId } from './repository/repository-id.ts';

@@ -36,8 +36,6 @@ export interface HubOptions {
   readonly localFilesOnly?: boolean;
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
-
 const PUBLIC_ENDPOINT = 'https://huggingface.co';
 /** Default timeout of `huggingface_hub`, in seconds. */
 const DEFAULT_TIMEOUT = 10;
@@ -46,7 +44,10 @@ const DEFAULT_TIMEOUT = 10;
  * Resolves the settings from options and the `HF_*` environment variables.
  * @throws Blip2Error `INVALID_ARGUMENT` for an invalid endpoint or token.
  */
-export async function hubSettings(options: HubOptions = {}, variables: Variables = process.env): Promise<HubSettings> {
+export async function hubSettings(
+  options: HubOptions = {},
+  variables: NodeJS.ProcessEnv = process.env,
+): Promise<HubSettings> {
   const value = (name: string): string | undefined => variables[name] || undefined;
   const home = expand(
     value('HF_HOME') ?? join(value('XDG_CACHE_HOME') ?? join('~', '.cache'), 'huggingface'),
@@ -79,7 +80,7 @@ function milliseconds(seconds: string | undefined): number {
 }
 
 /** Expands `~`, `$NAME` and `${NAME}` as Python does in these variables. Unknown names are kept. */
-function expand(path: string, variables: Variables): string {
+function expand(path: string, variables: NodeJS.ProcessEnv): string {
   const named = path.replace(
     /\$(?:\{(\w+)\}|(\w+))/g,
     (whole, braced: string | undefined, bare: string | undefined) => variables[braced ?? bare ?? ''] ?? whole,
@@ -87,7 +88,7 @@ function expand(path: string, variables: Variables): string {
   return /^~(?=$|[\\/])/.test(named) ? join(variables['HOME'] || homedir(), named.slice(1)) : named;
 }
 
-async function implicitToken(home: string, variables: Variables): Promise<string | undefined> {
+async function implicitToken(home: string, variables: NodeJS.ProcessEnv): Promise<string | undefined> {
   if (isTruthy(variables['HF_HUB_DISABLE_IMPLICIT_TOKEN'])) return undefined;
   const given = (variables['HF_TOKEN'] ?? variables['HUGGING_FACE_HUB_TOKEN'])?.trim();
   if (given) return given;
