@@ -21,24 +21,21 @@ interface QFormerFields {
   readonly initializerRange: number;
   readonly layerNormEps: number;
   readonly padTokenId: number | undefined;
-  /** Relative kinds exist up to transformers 4.57. */
+  /** The relative types exist up to transformers 4.57. */
   readonly positionEmbeddingType: PositionEmbeddingType;
-  /** Layer `i` has cross-attention where `i % crossAttentionFrequency === 0`. */
+  /** Layer `i` has cross-attention if `i % crossAttentionFrequency === 0`. */
   readonly crossAttentionFrequency: number;
-  /** Width of the patches that the cross-attention reads. */
+  /** Width of the patch features that cross-attention attends to. */
   readonly encoderHiddenSize: number;
-  /** Whether it also has the layers and embeddings of a text. */
+  /** Whether it also has embeddings and feed-forward layers for text. */
   readonly useQformerTextInput: boolean;
   readonly outputHiddenStates: boolean;
   readonly outputAttentions: boolean;
 }
 
-/**
- * The Querying Transformer of BLIP-2 (`Blip2QFormerConfig` of the reference): BERT-base with cross-attention by
- * default.
- */
+/** The Querying Transformer of BLIP-2 (HF `Blip2QFormerConfig`): BERT-base with cross-attention by default. */
 export interface Blip2QFormerConfig extends QFormerFields, PartConfig {
-  /** InstructBLIP's is the same but for its name, and that it always reads a text. */
+  /** InstructBLIP's Q-Former differs only in its name, and always has text input. */
   readonly modelType: 'blip_2_qformer' | 'instructblip_qformer';
 }
 

@@ -1,5 +1,5 @@
 /**
- * An activation function that a configuration may name. `gelu` is the exact one (erf), `gelu_new` and its kin the tanh
+ * The activation functions of configurations. `gelu` is the exact one (erf), `gelu_new` and similar names are the tanh
  * approximation.
  */
 export type Activation =
@@ -58,7 +58,6 @@ export function isActivation(name: unknown): name is Activation {
 }
 
 /**
- * Every known activation: those without parameters of the reference's `ACT2FN`, and `selu`, which its documentation
- * lists.
+ * Every supported activation: those of HF `ACT2FN` without parameters, and `selu`, which the HF documentation lists.
  */
 export const activations: readonly Activation[] = Object.freeze(Object.keys(KNOWN).filter(isActivation));

@@ -5,14 +5,11 @@ import { Blip2Error } from '@blip2/interfaces';
 import type { Field } from './field-types.ts';
 import { type JsonObject, ownValue, show } from './json-values.ts';
 
-/**
- * All fields of a configuration but those that it derives from others. Parsing, defaults, errors and writing read this
- * one list.
- */
+/** The stored fields of a configuration. Parsing, defaults, errors and writing all use this table. */
 export type FieldTable<C> = { readonly [K in keyof C]: Field<C[K]> };
 
 export interface ToJsonOptions {
-  /** Also write the fields that have their default and were absent. Default false. */
+  /** Also write fields that were absent and have their default value. Default false. */
   readonly full?: boolean;
 }
 
@@ -24,7 +21,7 @@ function present(field: Field<unknown>, json: JsonObject): string | undefined {
   return [...field.aliases, field.key].find((key) => Object.hasOwn(json, key));
 }
 
-/** The fields that `json` has, and the defaults of the others. Unknown keys are ignored, as the reference does. */
+/** The fields in `json`, and the defaults of absent ones. Unknown keys are ignored, as in HF. */
 export function readFields<C extends object>(table: FieldTable<C>, json: JsonObject, where: string): C {
   const entries = fieldsOf(table).map(([name, field]) => {
     const key = present(field, json);
@@ -33,7 +30,7 @@ export function readFields<C extends object>(table: FieldTable<C>, json: JsonObj
   return Object.fromEntries(entries) as C;
 }
 
-/** Refuses overrides that name no field. `others` are the properties of a configuration that are not in its table. */
+/** @throws Blip2Error `UNKNOWN_OPTION` for overrides that are neither fields nor one of `others`. */
 export function requireKnownFields<C extends object>(
   table: FieldTable<C>,
   overrides: object,
@@ -43,7 +40,7 @@ export function requireKnownFields<C extends object>(
   const known = [...Object.keys(table), ...others];
   const unknown = Object.keys(overrides).find((name) => !known.includes(name));
   if (unknown !== undefined)
-    throw new Blip2Error('UNKNOWN_OPTION', 'The configuration has no such field', {
+    throw new Blip2Error('UNKNOWN_OPTION', 'Unknown configuration field', {
       got: show(unknown),
       expected: `one of ${known.join(', ')}`,
       where,
@@ -51,9 +48,8 @@ export function requireKnownFields<C extends object>(
 }
 
 /**
- * `json` as it was read, with those fields of `values` written that it gives otherwise. `read` is the parser of the
- * same configuration:
- * it says what an absent or derived field means.
+ * `json` with the fields written whose value in `values` differs from what `read` returns for it. `read` parses the
+ * same configuration, including absent and derived fields.
  */
 export function writeFields<C extends object>(
   table: FieldTable<C>,
@@ -63,7 +59,7 @@ export function writeFields<C extends object>(
   { full = false }: ToJsonOptions = {},
 ): Record<string, unknown> {
   const changed = differing(table, values, json, read, full);
-  // A second look: a field that is derived where absent may have moved with the one it derives from.
+  // Second pass: an absent field that derives from a changed one may have changed with it.
   return differing(table, values, changed, read, false);
 }
 

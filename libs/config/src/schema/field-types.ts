@@ -4,13 +4,16 @@ import { type Activation, activations } from './activation.ts';
 import { show } from './json-values.ts';
 import { MAX_TOKEN_ID } from './limits.ts';
 
-/** One field of a configuration: its name on disk, its default in the reference, its type and bounds. */
+/** One field of a configuration: its name on disk, its default in HF, its type and bounds. */
 export interface Field<T> {
   readonly key: string;
-  /** Other names that the reference accepts; where one is present, it wins over `key`, as it does there. */
+  /** Other names that HF accepts. If one is present, it takes precedence over `key`, as in HF. */
   readonly aliases: readonly string[];
   readonly defaultValue: T;
-  /** From JSON; `INVALID_CONFIG` names `where`. */
+  /**
+   * From JSON.
+   * @throws Blip2Error `INVALID_CONFIG` with `where`.
+   */
   read(value: unknown, where: string): T;
   /** To JSON. */
   write(value: T): unknown;
@@ -18,7 +21,7 @@ export interface Field<T> {
 
 interface Rule<T> {
   readonly expected: string;
-  /** The value, or undefined if it is none of these. */
+  /** The value, or undefined if it is not accepted. */
   accept(value: unknown): T | undefined;
 }
 
@@ -26,7 +29,7 @@ function field<T>(key: string, defaultValue: T, rule: Rule<T>, aliases: readonly
   const read = (value: unknown, where: string): T => {
     const accepted = rule.accept(value);
     if (accepted !== undefined) return accepted;
-    throw new Blip2Error('INVALID_CONFIG', `${key} has an impossible value`, {
+    throw new Blip2Error('INVALID_CONFIG', `${key} has an invalid value`, {
       expected: rule.expected,
       got: show(value),
       where,
@@ -35,7 +38,7 @@ function field<T>(key: string, defaultValue: T, rule: Rule<T>, aliases: readonly
   return { key, aliases, defaultValue, read, write: (value) => value };
 }
 
-/** A field that may be null, which reads as undefined. */
+/** A field that may be null in JSON, which is undefined in the configuration. */
 export function optional<T>(inner: Field<T>): Field<T | undefined> {
   return {
     ...inner,
@@ -53,7 +56,7 @@ export function withDefault<T>(inner: Field<T>, defaultValue: T): Field<T> {
 const isIntegerWithin = (value: unknown, low: number, high: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
 
-/** A whole number from `low` (1) to `high`. */
+/** An integer from `low` (default 1) to `high`. */
 export function count(
   key: string,
   defaultValue: number,
@@ -64,14 +67,14 @@ export function count(
     key,
     defaultValue,
     {
-      expected: `a whole number from ${low} to ${high}`,
+      expected: `an integer from ${low} to ${high}`,
       accept: (value) => (isIntegerWithin(value, low, high) ? value : undefined),
     },
     aliases,
   );
 }
 
-/** The epsilon of a norm: above 0, below 1. */
+/** The epsilon of a norm, between 0 and 1, both excluded. */
 export function epsilon(key: string, defaultValue: number): Field<number> {
   return field(key, defaultValue, {
     expected: 'a number above 0 and below 1',
@@ -79,7 +82,7 @@ export function epsilon(key: string, defaultValue: number): Field<number> {
   });
 }
 
-/** A probability of dropout: from 0 to 1. It plays no part in inference. */
+/** A dropout probability from 0 to 1. Inference does not use it. */
 export function probability(key: string, defaultValue: number): Field<number> {
   return field(key, defaultValue, {
     expected: 'a number from 0 to 1',
@@ -87,7 +90,7 @@ export function probability(key: string, defaultValue: number): Field<number> {
   });
 }
 
-/** A deviation or factor of initial weights: finite, not negative. */
+/** A standard deviation or factor of initial weights: finite, at least 0. */
 export function deviation(key: string, defaultValue: number): Field<number> {
   return field(key, defaultValue, {
     expected: 'a finite number, at least 0',
@@ -130,7 +133,7 @@ export function text(key: string, defaultValue: string): Field<string> {
 
 const isTokenId = (value: unknown): value is number => isIntegerWithin(value, 0, MAX_TOKEN_ID);
 
-/** A token id; null reads as undefined: there is no such token. */
+/** A token id. Null in JSON is undefined in the configuration: the token does not exist. */
 export function tokenId(
   key: string,
   defaultValue: number | undefined,
@@ -166,7 +169,7 @@ export function flagOrNever(key: string, defaultValue: boolean): Field<boolean |
 
 const isTokenIdList = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isTokenId);
 
-/** A list of token ids; undefined where it is absent or null. */
+/** A list of token ids; undefined if absent or null. */
 export function tokenIdList(key: string): Field<readonly number[] | undefined> {
   return optional(
     field<readonly number[]>(key, [], {
@@ -176,7 +179,7 @@ export function tokenIdList(key: string): Field<readonly number[] | undefined> {
   );
 }
 
-/** A list of lists of token ids; undefined where it is absent or null. */
+/** A list of lists of token ids; undefined if absent or null. */
 export function tokenIdLists(key: string): Field<readonly (readonly number[])[] | undefined> {
   const accept = (value: unknown): readonly (readonly number[])[] | undefined =>
     Array.isArray(value) && value.every(isTokenIdList) ? value : undefined;

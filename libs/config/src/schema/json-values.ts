@@ -4,12 +4,13 @@ import { Blip2Error } from '@blip2/interfaces';
 export type { JsonObject };
 
 /**
- * Real files nest three levels (configuration, part, `id2label`); a deeper one would only serve to exhaust the stack.
+ * Maximum nesting depth. Published files have three levels (configuration, part, `id2label`); much deeper ones could
+ * only exhaust the stack.
  */
 const MAX_JSON_DEPTH = 64;
 const MAX_SHOWN_LENGTH = 80;
 
-/** A value of an untrusted file, short enough for an error message. */
+/** A value of an untrusted file, shortened for an error message. */
 export function show(value: unknown): string {
   const text =
     typeof value === 'object' && value !== null
@@ -27,13 +28,20 @@ export function ownValue(json: JsonObject, key: string): unknown {
   return Object.hasOwn(json, key) ? json[key] : undefined;
 }
 
-/** `value` as an object, or `INVALID_CONFIG`. */
+/** @throws Blip2Error `INVALID_CONFIG` unless `value` is an object. */
 export function expectObject(value: unknown, where: string): JsonObject {
   if (isJsonObject(value)) return value;
-  throw new Blip2Error('INVALID_CONFIG', 'Not a configuration', { expected: 'an object', got: show(value), where });
+  throw new Blip2Error('INVALID_CONFIG', 'A configuration must be a JSON object', {
+    expected: 'an object',
+    got: show(value),
+    where,
+  });
 }
 
-/** A deep copy that nobody can change. Refuses a value that is no JSON. */
+/**
+ * A deep, frozen copy.
+ * @throws Blip2Error `INVALID_CONFIG` for values that JSON does not have.
+ */
 export function frozenCopy(value: unknown, where: string, depth = 0): unknown {
   if (depth > MAX_JSON_DEPTH)
     throw new Blip2Error('INVALID_CONFIG', 'The configuration is nested too deeply', {
@@ -48,7 +56,7 @@ export function frozenCopy(value: unknown, where: string, depth = 0): unknown {
     );
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
     return value;
-  throw new Blip2Error('INVALID_CONFIG', 'The configuration holds a value that JSON cannot', {
+  throw new Blip2Error('INVALID_CONFIG', 'The configuration has a value that JSON cannot represent', {
     got: show(value),
     where,
   });

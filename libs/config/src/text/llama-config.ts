@@ -31,15 +31,15 @@ interface LlamaFields {
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   /**
-   * Heads of keys and values, each shared by as many query heads as there are more of those; `numAttentionHeads` if
-   * absent.
+   * Heads of keys and values, each shared by `numAttentionHeads / numKeyValueHeads` query heads. Default:
+   * `numAttentionHeads`.
    */
   readonly numKeyValueHeads: number;
-  /** `hiddenSize / numAttentionHeads` if absent. */
+  /** Default: `hiddenSize / numAttentionHeads`. */
   readonly headDim: number;
   readonly hiddenAct: Activation;
   readonly maxPositionEmbeddings: number;
-  /** Base of the rotary frequencies; in the file's `rope_parameters` since transformers 5. */
+  /** Base of the rotary frequencies; stored in `rope_parameters` since transformers 5. */
   readonly ropeTheta: number;
   readonly rmsNormEps: number;
   readonly attentionBias: boolean;
@@ -55,14 +55,11 @@ interface LlamaFields {
   readonly outputAttentions: boolean;
 }
 
-/** A language model of the Llama architecture (`LlamaConfig` of the reference), Vicuna among them: decoder-only. */
+/** A decoder-only language model of the Llama architecture (HF `LlamaConfig`), such as Vicuna. */
 export interface LlamaConfig extends LlamaFields, TextConfigMembers {
   readonly modelType: 'llama';
   readonly isEncoderDecoder: false;
-  /**
-   * How the rotary frequencies were changed, if they were. Given as the file has it: `rope_scaling` or
-   * `rope_parameters` of `json`.
-   */
+  /** Scaling of the rotary frequencies, if any. Stored as `rope_scaling` or `rope_parameters` in `json`. */
   readonly ropeScaling: RotaryScaling | undefined;
 }
 
@@ -146,7 +143,7 @@ export const LlamaConfig: ConfigFormat<LlamaConfig> = defineConfig<LlamaConfig, 
       fix: 'Pass json: { rope_scaling: { rope_type, factor, … } }',
     });
   },
-  // Files that keep the rotary base among `rope_parameters` have it written there.
+  // If the file stores the rotary base in `rope_parameters`, it is written there.
   place: (written, json, { ropeTheta }) => withRotaryBase(written, json, ropeTheta),
 });
 

@@ -13,12 +13,12 @@ interface OptFields {
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   readonly ffnDim: number;
-  /** Positions of the table, without its two leading rows. */
+  /** Rows of the position embedding, without its two leading ones. */
   readonly maxPositionEmbeddings: number;
   /** Norms before attention and feed-forward (all but opt-350m), or after the residual sum. */
   readonly doLayerNormBefore: boolean;
   readonly removeFinalLayerNorm: boolean;
-  /** Width of the word embeddings; `hiddenSize` if absent. */
+  /** Width of the token embedding. Default: `hiddenSize`. */
   readonly wordEmbedProjDim: number;
   readonly activationFunction: Activation;
   readonly enableBias: boolean;
@@ -36,7 +36,7 @@ interface OptFields {
   readonly outputAttentions: boolean;
 }
 
-/** The OPT language model (`OPTConfig` of the reference): decoder-only. */
+/** The OPT language model (HF `OPTConfig`), decoder-only. */
 export interface OptConfig extends OptFields, TextConfigMembers {
   readonly modelType: 'opt';
   readonly isEncoderDecoder: false;

@@ -6,20 +6,20 @@ import { positive } from '../schema/field-types.ts';
 import { expectObject, type JsonObject, ownValue, show } from '../schema/json-values.ts';
 import { ORIGINAL, type RotaryScaling, rotaryScaling } from './rotary-scaling.ts';
 
-/** Where files keep what they say of rotary positions: transformers 5, and 4. */
+/** Keys of rotary parameters, of transformers 5 and 4. */
 const KEYS = ['rope_parameters', 'rope_scaling'] as const;
-/** What a file says of rotary positions. */
+/** Rotary parameters of a configuration. */
 export interface RotaryParameters {
-  /** Of the frequencies; wins over `rope_theta`. Undefined where no object has one. */
+  /** Base of the frequencies, which takes precedence over `rope_theta`. Undefined if no object has one. */
   readonly base: number | undefined;
   readonly scaling: RotaryScaling | undefined;
 }
 
 /**
- * What the file's objects of rotary parameters say. `maxPositionEmbeddings` stands in where `llama3` does not say how
- * many positions there were before.
- * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for scalings that depend on the text, or that turn a part of each head
- * only; `INVALID_CONFIG`.
+ * Reads the rotary parameters of a configuration. `maxPositionEmbeddings` is the default of the original number of
+ * positions of `llama3`.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for scalings that depend on the text and for rotations of a part of
+ * each head; `INVALID_CONFIG`.
  */
 export function rotaryParameters(json: JsonObject, where: string, maxPositionEmbeddings: number): RotaryParameters {
   let base: number | undefined;
@@ -35,7 +35,7 @@ export function rotaryParameters(json: JsonObject, where: string, maxPositionEmb
       now: maxPositionEmbeddings,
     });
     if (own && scaling && !isDeepStrictEqual(own, scaling))
-      throw new Blip2Error('INVALID_CONFIG', 'Rotary positions are scaled in two ways', {
+      throw new Blip2Error('INVALID_CONFIG', 'rope_parameters and rope_scaling must not contradict each other', {
         expected: JSON.stringify(scaling),
         got: JSON.stringify(own),
         where: at,
@@ -50,14 +50,14 @@ export function rotaryParameters(json: JsonObject, where: string, maxPositionEmb
 function requireWholeHeads(parameters: JsonObject, where: string): void {
   const factor = ownValue(parameters, 'partial_rotary_factor') ?? 1;
   if (factor !== 1)
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'Rotary positions of a part of each head are not supported', {
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'Rotary embeddings of a part of each head are not supported', {
       expected: '1',
       got: show(factor),
       where: `${where}.partial_rotary_factor`,
     });
 }
 
-/** `written` with the base moved to where `json`, from which it was written, keeps it. */
+/** Moves the base in `written` to the key under which `json` stores it. */
 export function withRotaryBase(
   written: Record<string, unknown>,
   json: JsonObject,

@@ -5,10 +5,9 @@ import { type JsonObject, ownValue, show } from '../schema/json-values.ts';
 import { MAX_POSITIONS } from '../schema/limits.ts';
 
 /**
- * Rotary frequencies that were changed so that a model reads longer texts. `linear`: all divided by the factor.
- * `llama3`: those whose waves are longer than
- * `originalMaxPositionEmbeddings / lowFreqFactor` positions divided by the factor, those shorter than
- * `originalMaxPositionEmbeddings / highFreqFactor` left, between them blended.
+ * Scaling of rotary frequencies for longer texts. `linear` divides all of them by the factor. `llama3` divides those
+ * with wavelengths above `originalMaxPositionEmbeddings / lowFreqFactor` positions by the factor, keeps those below
+ * `originalMaxPositionEmbeddings / highFreqFactor`, and interpolates between them.
  */
 export type RotaryScaling =
   | { readonly type: 'linear'; readonly factor: number }
@@ -20,7 +19,7 @@ export type RotaryScaling =
       readonly originalMaxPositionEmbeddings: number;
     };
 
-/** What the factors mean when they are missing is nothing: the reference fails then too. */
+/** The factors have no default; HF rejects configurations without them too. */
 const required =
   (key: string) =>
   (parameters: JsonObject, where: string): number =>
@@ -29,14 +28,12 @@ const factor = required('factor');
 const lowFreqFactor = required('low_freq_factor');
 const highFreqFactor = required('high_freq_factor');
 
-/** Positions of the first training, before the scaling. */
+/** Number of positions of the original training, before scaling. */
 export const ORIGINAL = 'original_max_position_embeddings';
-/** Positions as they are. */
+/** No scaling. */
 const UNSCALED = 'default';
 
-/**
- * Where the file may keep the number of positions of the first training, if it is not among the parameters themselves.
- */
+/** Numbers of positions outside the rotary parameters. */
 export interface ModelPositions {
   readonly original: unknown;
   readonly now: number;
@@ -45,7 +42,7 @@ export interface ModelPositions {
 /**
  * The scaling of one object of rotary parameters. Source: `_compute_linear_scaling_rope_parameters` and
  * `_compute_llama3_parameters` of `modeling_rope_utils.py`, transformers 5.18.
- * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for any other (`dynamic`, `yarn`, `longrope`), `INVALID_CONFIG`.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for other types (`dynamic`, `yarn`, `longrope`); `INVALID_CONFIG`.
  */
 export function rotaryScaling(
   parameters: JsonObject,
@@ -56,14 +53,14 @@ export function rotaryScaling(
   if (type === UNSCALED) return undefined;
   if (type === 'linear') return Object.freeze({ type, factor: factor(parameters, where) });
   if (type !== 'llama3')
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'This scaling of rotary positions is not supported', {
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The rope_type is not supported', {
       expected: `${UNSCALED}, linear or llama3`,
       got: show(type),
       where: `${where}.rope_type`,
     });
   const [low, high] = [lowFreqFactor(parameters, where), highFreqFactor(parameters, where)];
   if (low >= high)
-    throw new Blip2Error('INVALID_CONFIG', 'No frequency lies between the bounds of the scaling', {
+    throw new Blip2Error('INVALID_CONFIG', 'low_freq_factor must be below high_freq_factor', {
       expected: 'low_freq_factor below high_freq_factor',
       got: `${low} and ${high}`,
       where,

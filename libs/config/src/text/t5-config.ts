@@ -23,19 +23,22 @@ import type { TextFamily } from './text-family.ts';
 interface T5Fields {
   readonly vocabSize: number;
   readonly dModel: number;
-  /** Width of one head; it need not be `dModel / numHeads`. */
+  /** Width of one head, which may differ from `dModel / numHeads`. */
   readonly dKv: number;
   readonly dFf: number;
   readonly numLayers: number;
-  /** `numLayers` if absent. */
+  /** Default: `numLayers`. */
   readonly numDecoderLayers: number;
   readonly numHeads: number;
   readonly relativeAttentionNumBuckets: number;
   readonly relativeAttentionMaxDistance: number;
   readonly layerNormEpsilon: number;
-  /** `relu` or `gated-gelu` for example. Where `denseActFn` and `isGatedAct` are absent, they come from here. */
+  /** For example `relu` or `gated-gelu`. The defaults of `denseActFn` and `isGatedAct` derive from it. */
   readonly feedForwardProj: string;
-  /** The activation of the feed-forward layers. A stored one wins; `gated-gelu` alone means the tanh approximation. */
+  /**
+   * Activation of the feed-forward layers. A stored value takes precedence over `feedForwardProj`, in which `gated-
+   * gelu` means the tanh approximation.
+   */
   readonly denseActFn: Activation;
   readonly isGatedAct: boolean;
   /** Whether the decoder's output is scaled by `dModel ** -0.5` before the head. */
@@ -52,7 +55,7 @@ interface T5Fields {
   readonly outputAttentions: boolean;
 }
 
-/** The T5 language model (`T5Config` of the reference): encoder and decoder. */
+/** The T5 language model (HF `T5Config`), encoder-decoder. */
 export interface T5Config extends T5Fields, TextConfigMembers {
   readonly modelType: 't5';
   readonly isEncoderDecoder: true;
@@ -70,7 +73,7 @@ const fields: FieldTable<StoredFields> = {
   numLayers: count('num_layers', 6, MAX_LAYERS, { aliases: ['num_hidden_layers'] }),
   numDecoderLayers: optional(count('num_decoder_layers', 6, MAX_LAYERS)),
   numHeads: count('num_heads', 8, MAX_HEADS, { aliases: ['num_attention_heads'] }),
-  // The encoder halves the buckets twice (direction, then exact and logarithmic distances): fewer than 4 leave none.
+  // The encoder halves the buckets twice (direction, then exact and logarithmic distances), so it needs at least 4.
   relativeAttentionNumBuckets: count('relative_attention_num_buckets', 32, MAX_POSITIONS, { low: 4 }),
   relativeAttentionMaxDistance: count('relative_attention_max_distance', 128, MAX_POSITIONS),
   layerNormEpsilon: epsilon('layer_norm_epsilon', 1e-6),
@@ -91,13 +94,12 @@ const fields: FieldTable<StoredFields> = {
 };
 
 /**
- * `relu` → plain relu; `gated-silu` → gated silu; `gated-gelu` → gated gelu_new, for backward compatibility of the
- * reference.
+ * `relu` → plain relu; `gated-silu` → gated silu; `gated-gelu` → gated gelu_new, as in HF for backward compatibility.
  */
 function parseFeedForward(proj: string, where: string): { denseActFn: Activation | undefined; isGatedAct: boolean } {
   const [first, second, ...rest] = proj.split('-');
   if (rest.length > 0 || (second !== undefined && first !== 'gated')) {
-    throw new Blip2Error('INVALID_CONFIG', 'feed_forward_proj has an impossible value', {
+    throw new Blip2Error('INVALID_CONFIG', 'feed_forward_proj has an invalid value', {
       expected: 'an activation, or "gated-" and an activation',
       got: show(proj),
       where,
@@ -136,7 +138,7 @@ function deriveT5(values: StoredFields, { json, where }: ConfigSource): Omit<T5C
   };
 }
 
-/** Half of the decoder's buckets hold exact distances, the others grow logarithmically up to the largest one. */
+/** Half of the decoder's buckets are exact distances; the others grow logarithmically up to the largest distance. */
 function requireBuckets(
   {
     relativeAttentionNumBuckets: buckets,
@@ -166,7 +168,7 @@ export const T5Config: ConfigFormat<T5Config> = defineConfig<T5Config, StoredFie
 
 export const t5Family: TextFamily<T5Config> = {
   format: T5Config,
-  // A tied head is one of several copies of the table, none of which is left out.
+  // A tied head is one of several copies of the token embedding, all of which are counted.
   sizes: ({ numLayers: layers }) => ({ layers, hasTiedHead: false }),
   // HF `_get_decoder_start_token_id`.
   decoderStartTokenId: ({ decoderStartTokenId, bosTokenId }) => decoderStartTokenId ?? bosTokenId,

@@ -39,15 +39,15 @@ import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signa
 import { causalLoss } from './cross-entropy.ts';
 
 /**
- * With `pastKeyValues`, ids or embeddings and labels are of the new positions alone, while `attentionMask` is over past
- * and new ones.
+ * With `pastKeyValues`, ids or embeddings and labels are those of the new positions only; `attentionMask` covers past
+ * and new positions.
  */
 export interface CausalLMInputs extends PromptInputs {
-  /** One id per position, −100 for "does not count"; position `i` is judged by label `i + 1`. */
+  /** One id per position, −100 to ignore a position. The loss at position `i` uses label `i + 1`. */
   readonly labels?: Rows;
   /**
-   * What `useCache` gave for the positions before these, one entry per layer, each tensor `[batch, keyValueHeads, past,
-   * headSize]`. Not changed.
+   * The `pastKeyValues` of an earlier call with `useCache`, one entry per layer, each tensor `[batch, keyValueHeads,
+   * past, headSize]`. Not modified.
    */
   readonly pastKeyValues?: readonly KeyValue[];
 }
@@ -55,20 +55,20 @@ export interface CausalLMInputs extends PromptInputs {
 export interface CausalLMOptions {
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
-  /** Give `pastKeyValues` back for the positions to come. Default false, whatever the configuration says. */
+  /** Return `pastKeyValues` for later positions. Default false, independent of the configuration. */
   readonly useCache?: boolean;
 }
 
 export interface CausalLMOutput {
   /** `[batch, sequence, vocabulary]`. */
   readonly logits: Logits;
-  /** Mean cross-entropy of the labels, `[1]`. */
+  /** Mean cross-entropy, `[1]`. */
   readonly loss?: Tensor<'float32', [1]>;
   /** After the final norm, `[batch, sequence, hidden]`. */
   readonly lastHiddenState: HiddenStates;
-  /** Embeddings, then each layer's result; the last one after the final norm. */
+  /** Embeddings, then the output of each layer, the last one after the final norm. */
   readonly hiddenStates?: readonly HiddenStates[];
-  /** Probabilities of each layer, `[batch, heads, sequence, past + sequence]`. */
+  /** Attention probabilities of each layer, `[batch, heads, sequence, past + sequence]`. */
   readonly attentions?: readonly Attentions[];
   /** With `useCache`: keys and values of each layer, `[batch, keyValueHeads, past + sequence, headSize]`. */
   readonly pastKeyValues?: readonly KeyValue[];
@@ -78,9 +78,9 @@ export interface CausalLMOutput {
 export interface CausalLanguageModel extends LanguageModel {
   readonly architecture: 'causal';
   /**
-   * Scores every position, or those that follow `pastKeyValues` as one run over all would.
+   * Logits of every position, or of those that follow `pastKeyValues`, equal to one run over all.
    * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`, past
-   * ones included; `SHAPE_MISMATCH`.
+   * positions included; `SHAPE_MISMATCH`.
    */
   forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
 }
@@ -88,21 +88,18 @@ export interface CausalLanguageModel extends LanguageModel {
 /** Inputs of a graph that encode positions. */
 export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
 
-/**
- * What a decoder-only architecture supplies: its graphs, and how it tells them where positions stand. Everything else
- * is the same for all.
- */
+/** What a decoder-only architecture supplies: its graphs and their position inputs. Everything else is shared. */
 export interface CausalArchitecture {
   readonly sizes: CausalSizes;
   readonly maxPositions: number;
   readonly specialTokens: SpecialTokens;
-  /** What `forward` gives if it is not told. */
+  /** The optional outputs of `forward` by default. */
   readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
   buildEmbedding(): WrittenModel<EmbeddingSignature>;
-  /** What the decoder may read. */
+  /** The weights of the decoder. */
   readonly stores: StoresByRows;
   buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
-  /** The graph's inputs for the last `count` positions of each row of a mask over all positions so far. */
+  /** The position inputs of the last `count` positions of a mask over all positions so far. */
   positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
 }
 

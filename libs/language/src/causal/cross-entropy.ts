@@ -1,17 +1,17 @@
 import { Blip2Error, type Logits, type Tensor, type TokenIds } from '@blip2/interfaces';
 
-/** Label of a position that does not count. */
+/** Label of an ignored position. */
 export const IGNORED_LABEL = -100;
 
 /**
- * Mean of −log softmax(logits)[label] over the labels that count; NaN if none does, as in the reference.
+ * Mean of −log softmax(logits)[label] over the labels that are not ignored; NaN if all are, as in HF.
  * @param logits `[batch, positions, vocabulary]`
  * @param labels one row of `positions` ids each
  */
 export function crossEntropy(logits: Logits, labels: readonly TokenIds[]): Tensor<'float32', [1]> {
   const [batch, positions, vocabulary] = logits.dims;
   if (labels.length !== batch || labels.some((row) => row.length !== positions)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Labels and scores do not match', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'labels must have the shape of the logits', {
       where: 'labels',
       expected: `${batch} rows of ${positions}`,
       got: `rows of ${labels.map(({ length }) => length).join(', ')}`,
@@ -22,7 +22,7 @@ export function crossEntropy(logits: Logits, labels: readonly TokenIds[]): Tenso
   labels.flat().forEach((label, index) => {
     if (label === IGNORED_LABEL) return;
     if (!Number.isInteger(label) || label < 0 || label >= vocabulary) {
-      throw new Blip2Error('INVALID_ARGUMENT', 'A label is no token id', {
+      throw new Blip2Error('INVALID_ARGUMENT', 'labels must be token ids', {
         where: 'labels',
         expected: `0 to ${vocabulary - 1}, or ${IGNORED_LABEL}`,
         got: String(label),
@@ -34,15 +34,12 @@ export function crossEntropy(logits: Logits, labels: readonly TokenIds[]): Tenso
   return { type: 'float32', dims: [1], data: Float32Array.of(sum / counted) };
 }
 
-/**
- * The loss of a causal model: position `i` is judged by label `i + 1`. `labels` stand for the last positions of
- * `logits`.
- */
+/** The loss of a causal model: position `i` uses label `i + 1`. `labels` belong to the last positions of `logits`. */
 export function causalLoss(logits: Logits, labels: readonly TokenIds[]): Tensor<'float32', [1]> {
   const [batch, positions, vocabulary] = logits.dims;
   const length = labels[0]?.length ?? 0;
   if (length > positions)
-    throw new Blip2Error('SHAPE_MISMATCH', 'There are more labels than positions', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'labels must not have more columns than there are positions', {
       where: 'labels',
       expected: `at most ${positions}`,
       got: String(length),

@@ -11,21 +11,21 @@ import {
 import { causalBias } from './causal-bias.ts';
 import { type CacheSize, KeyValueCache, type NewRows } from './key-value-cache.ts';
 
-/** What a decoding knows of each row beside its cache, and never changes. */
+/** The immutable state of a decoding in addition to its cache: what the encoder computed for each row. */
 export interface RowMemory<M> {
-  /** The memory of rows that continue rows `parents`. */
+  /** The state of rows that continue rows `parents`. */
   pick(parents: readonly number[]): M;
 }
 
 /** One step of a decoder: new positions against a cache. */
 export interface CachedStep<M> {
   readonly inputsEmbeds: TokenEmbeddings;
-  /** Over past and new positions, one row each. */
+  /** Mask over past and new positions. */
   readonly attentionMask: AttentionMask;
   readonly cache: KeyValueCache;
   readonly memory: M;
   readonly bias: ReturnType<typeof causalBias>;
-  /** Indices of the new positions to score. */
+  /** Indices of the new positions to compute logits for. */
   readonly logitPositions: readonly number[];
 }
 
@@ -35,7 +35,7 @@ export interface CachedStepOutput {
   readonly newValues: readonly NewRows[];
 }
 
-/** What a language model supplies: everything else about decoding is the same for all of them. */
+/** What a language model supplies for decoding. Everything else is shared. */
 export interface CachedStepper<M> {
   readonly cacheSize: CacheSize;
   readonly maxPositions: number;
@@ -43,7 +43,7 @@ export interface CachedStepper<M> {
   step(step: CachedStep<M>): Promise<CachedStepOutput>;
 }
 
-/** Reads the first positions of a decoder and returns the decoding that goes on from them. */
+/** Runs the first positions of a decoder and returns the decoding that continues them. */
 export async function startCachedDecoding<M extends RowMemory<M>>(
   stepper: CachedStepper<M>,
   memory: M,
@@ -60,7 +60,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   readonly #stepper: CachedStepper<M>;
   #memory: M;
   #cache: KeyValueCache | undefined;
-  /** Which of the positions held count, one row each. */
+  /** Mask over the positions of the cache. */
   #mask: AttentionMask;
   #logits: Logits | undefined;
 
@@ -79,9 +79,9 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   get logits(): Logits {
     this.#open();
     if (!this.#logits)
-      throw new Blip2Error('INVALID_STATE', 'A decoding that was cropped has no scores', {
+      throw new Blip2Error('INVALID_STATE', 'A cropped decoding has no logits', {
         where: 'logits',
-        fix: 'Extend it first',
+        fix: 'Extend it before reading logits',
       });
     return this.#logits;
   }
@@ -91,13 +91,13 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     const inputsEmbeds = 'ids' in more ? await this.#stepper.embed(more.ids) : more.inputsEmbeds;
     const rows = more.parents?.length ?? cache.rows;
     if (inputsEmbeds.dims[0] !== rows) {
-      throw new Blip2Error('SHAPE_MISMATCH', 'A decoding is extended by all its rows at once', {
+      throw new Blip2Error('SHAPE_MISMATCH', 'A step must extend every row of the decoding', {
         expected: String(rows),
         got: String(inputsEmbeds.dims[0]),
         where: 'rows',
       });
     }
-    // Before any row moves, so that a refused step changes nothing.
+    // Checked before rows are reordered, so that a refused step changes nothing.
     this.#expectRoom(cache.length, inputsEmbeds);
     const newMask = more.attentionMask ?? inputsEmbedsMask(inputsEmbeds);
     expectMask(newMask, inputsEmbeds);
@@ -109,7 +109,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     return this.read(inputsEmbeds, newMask, more.logits ?? 'last');
   }
 
-  /** Appends positions of which `newMask` count. */
+  /** Appends positions with the mask `newMask`. */
   async read(inputsEmbeds: TokenEmbeddings, newMask: AttentionMask, scored: 'last' | 'all'): Promise<Logits> {
     const cache = this.#open();
     const sequence = inputsEmbeds.dims[1];
@@ -136,7 +136,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   async crop(length: number): Promise<void> {
     const cache = this.#open();
     if (!Number.isInteger(length) || length < 1 || length > cache.length) {
-      throw new Blip2Error('INVALID_ARGUMENT', 'A decoding cannot be cropped to this length', {
+      throw new Blip2Error('INVALID_ARGUMENT', 'length must be within the decoding', {
         expected: `1 to ${cache.length}`,
         got: String(length),
         where: 'length',
@@ -162,13 +162,13 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     const { maxPositions } = this.#stepper;
     const length = past + sequence;
     if (sequence === 0)
-      throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to read', {
+      throw new Blip2Error('INVALID_ARGUMENT', 'inputsEmbeds must not be empty', {
         where: 'inputsEmbeds',
         expected: 'at least one position',
         got: '0',
       });
     if (length > maxPositions) {
-      throw new Blip2Error('SEQUENCE_TOO_LONG', 'The language model has no position for another token', {
+      throw new Blip2Error('SEQUENCE_TOO_LONG', 'The sequence exceeds the positions of the language model', {
         expected: `at most ${maxPositions}`,
         got: String(length),
         fix: 'Shorten the prompt or generate fewer tokens',
@@ -183,7 +183,7 @@ function inputsEmbedsMask({ dims: [rows, sequence] }: TokenEmbeddings): Attentio
 
 function expectMask(mask: AttentionMask, { dims: [rows, sequence] }: TokenEmbeddings): void {
   if (mask.length === rows && mask.every((row) => row.length === sequence)) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'The mask does not fit the new positions', {
+  throw new Blip2Error('SHAPE_MISMATCH', 'attentionMask must have the shape of the new positions', {
     expected: `[${rows}, ${sequence}]`,
     got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`,
     where: 'attentionMask',

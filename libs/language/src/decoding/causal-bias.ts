@@ -2,9 +2,9 @@ import type { AttentionMask, Tensor } from '@blip2/interfaces';
 import { MASKED } from '@blip2/onnx';
 
 /**
- * The bias for positions that follow `pastLength` others: each new position sees the past and the new ones up to
- * itself, as far as `mask` allows.
- * Slots `pastLength` to `pastCapacity` hold nothing. `mask` covers past and new positions.
+ * The attention bias of positions that follow `pastLength` others. Each new position attends to the past and to the
+ * new positions up to itself, where `mask`, which covers past and new positions, is not 0. Slots `pastLength` to
+ * `pastCapacity` are unused.
  */
 export function causalBias(
   mask: AttentionMask,

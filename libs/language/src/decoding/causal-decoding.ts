@@ -3,11 +3,11 @@ import type { AttentionMask, Decoding, TokenEmbeddings } from '@blip2/interfaces
 import { type CachedStep, type CachedStepOutput, type CachedStepper, startCachedDecoding } from './cached-decoding.ts';
 import { expectPrompt } from './expect-prompt.ts';
 
-/** One step of a causal model: new positions against a cache, and nothing else to remember. */
+/** One step of a causal model: new positions against a cache. */
 export type CausalStep = Omit<CachedStep<unknown>, 'memory'>;
 export type CausalStepOutput = CachedStepOutput;
 
-/** What a causal language model supplies. */
+/** What a causal language model supplies for decoding. */
 export interface CausalStepper extends Omit<CachedStepper<unknown>, 'step'> {
   step(step: CausalStep): Promise<CausalStepOutput>;
 }
@@ -17,7 +17,7 @@ interface NoMemory {
 }
 const NO_MEMORY: NoMemory = { pick: () => NO_MEMORY };
 
-/** Reads a prompt and returns the decoding that goes on from it. */
+/** Runs a prompt and returns the decoding that continues it. */
 export async function startCausalDecoding(
   stepper: CausalStepper,
   inputsEmbeds: TokenEmbeddings,

@@ -2,16 +2,13 @@ import type { AttentionMask, Tensor } from '@blip2/interfaces';
 
 import type { RowMemory } from './cached-decoding.ts';
 
-/** Of one layer, `[rows, heads, positions, headSize]`. */
+/** Keys or values of one layer, `[rows, heads, positions, headSize]`. */
 export type CrossTensor = Tensor<
   'float32',
   readonly [rows: number, heads: number, positions: number, headSize: number]
 >;
 
-/**
- * What the encoder said of the prompts, as a decoder's cross-attention reads it: keys and values layer by layer, and
- * which positions count.
- */
+/** The cross-attention keys and values of the prompts, one entry per layer, and the mask over the prompts. */
 export interface EncoderMemory extends RowMemory<EncoderMemory> {
   readonly keys: readonly CrossTensor[];
   readonly values: readonly CrossTensor[];
@@ -20,7 +17,7 @@ export interface EncoderMemory extends RowMemory<EncoderMemory> {
 
 type MemoryContents = Omit<EncoderMemory, 'pick'>;
 
-/** Remembers what an encoder said. Beams of one prompt share its row: they change places without a copy. */
+/** Creates the memory of prompts. Beams of one prompt share its row and are reordered without a copy. */
 export function encoderMemory(prompts: MemoryContents): EncoderMemory {
   return memoryOf(
     prompts,

@@ -10,23 +10,22 @@ export type CacheTensor = Tensor<'float32', [rows: number, heads: number, capaci
 /** New rows of one layer: `[rows, sequence, heads · headSize]`. */
 export type NewRows = Tensor<'float32', [rows: number, sequence: number, hidden: number]>;
 
-/** Slots are added in steps, so that the arrays are not copied for each token; unused ones are masked. */
+/** Slots are added in steps, so that the arrays are not copied for each token. Unused slots are masked. */
 const GROWTH = 32;
 
 /**
- * Keys and values of the positions read so far, `[rows, heads, capacity, headSize]` per layer, owned here because the
- * runtime copies whatever it gives back.
- * Slots from `length` on are unused and must be masked.
+ * Keys and values of the positions so far, `[rows, heads, capacity, headSize]` per layer. They are stored here because
+ * the runtime copies its outputs. Slots from `length` on are unused and must be masked.
  */
 export class KeyValueCache {
   readonly #size: CacheSize;
   #rows: number;
   #length = 0;
   #capacity = 0;
-  /** Layer by layer: keys, then values. */
+  /** One array per layer. */
   #keys: Float32Array[];
   #values: Float32Array[];
-  /** The arrays belong to a fork as well and must not be written. */
+  /** The arrays are shared with a fork and must not be written. */
   #shared = false;
 
   constructor(size: CacheSize, rows: number) {
@@ -44,7 +43,7 @@ export class KeyValueCache {
     return this.#length;
   }
 
-  /** Slots of each array, the unused ones included. */
+  /** Slots of each array, including unused ones. */
   get capacity(): number {
     return this.#capacity;
   }
@@ -57,7 +56,7 @@ export class KeyValueCache {
     return this.#tensor(this.#values[layer]);
   }
 
-  /** Stores the rows of new positions after the present ones. */
+  /** Appends the rows of new positions. */
   append(keys: readonly NewRows[], values: readonly NewRows[]): void {
     const added = keys[0]?.dims[1] ?? 0;
     const length = this.#length + added;
@@ -68,11 +67,11 @@ export class KeyValueCache {
     this.#length = length;
   }
 
-  /** Row `i` becomes a copy of what row `parents[i]` was. */
+  /** Replaces row `i` by a copy of the former row `parents[i]`. */
   reorder(parents: readonly number[]): void {
     const unknown = parents.find((parent) => !Number.isInteger(parent) || parent < 0 || parent >= this.#rows);
     if (unknown !== undefined)
-      throw new Blip2Error('INVALID_ARGUMENT', 'There is no such row to continue', {
+      throw new Blip2Error('INVALID_ARGUMENT', 'parents must be rows of the decoding', {
         expected: `0 to ${this.#rows - 1}`,
         got: String(unknown),
         where: 'parents',
@@ -107,7 +106,7 @@ export class KeyValueCache {
     return Array.from({ length: this.#rows }, (_, row) => row);
   }
 
-  /** Fresh arrays whose row `i` is the present row `parents[i]`. */
+  /** Copies row `parents[i]` to row `i` of new arrays. */
   #copy(parents: readonly number[], capacity: number): void {
     const { heads, headSize } = this.#size;
     const used = this.#length * headSize;
@@ -128,7 +127,7 @@ export class KeyValueCache {
     this.#shared = false;
   }
 
-  /** In place, touching only rows that change; what a later row still needs is set aside first. */
+  /** Copies rows in place. Only rows that change are written; their sources are copied first. */
   #moveRows(parents: readonly number[]): void {
     const { heads, headSize } = this.#size;
     const stride = heads * this.#capacity * headSize;
@@ -139,7 +138,7 @@ export class KeyValueCache {
     }
   }
 
-  /** `[rows, sequence, heads · headSize]` into slots `length` onwards. */
+  /** Writes `[rows, sequence, heads · headSize]` to the slots from `length` on. */
   #store({ dims: [rows, sequence], data }: NewRows, target: Float32Array | undefined): void {
     const { heads, headSize } = this.#size;
     for (let row = 0; row < rows; row++) {

@@ -1,10 +1,7 @@
 import type { AttentionMask, Tensor } from '@blip2/interfaces';
 import { MASKED } from '@blip2/onnx';
 
-/**
- * The bias that hides padding from `queries` positions, each of which sees every key that counts. `mask` covers the
- * keys.
- */
+/** The attention bias that masks padding for `queries` positions. `mask` covers the keys. */
 export function paddingBias<const Queries extends number>(
   mask: AttentionMask,
   queries: Queries,

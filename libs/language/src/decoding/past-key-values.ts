@@ -8,18 +8,15 @@ export type KeyValueTensor = Tensor<
   readonly [batch: number, heads: number, positions: number, headSize: number]
 >;
 
-/**
- * What one layer of a causal model remembers of the positions read so far, each `[batch, keyValueHeads, positions,
- * headSize]`.
- */
+/** Keys and values of one layer of a causal model, each `[batch, keyValueHeads, positions, headSize]`. */
 export interface KeyValue {
   readonly key: KeyValueTensor;
   readonly value: KeyValueTensor;
 }
 
 /**
- * What one layer of a seq2seq model's decoder remembers: of its own positions `[batch, heads, positions, headSize]`, of
- * the encoder's `[batch, heads, source, headSize]`.
+ * Keys and values of one decoder layer of a seq2seq model: self-attention `[batch, heads, positions, headSize]`,
+ * cross-attention `[batch, heads, source, headSize]`.
  */
 export interface Seq2SeqKeyValue {
   readonly selfKey: KeyValueTensor;
@@ -28,13 +25,13 @@ export interface Seq2SeqKeyValue {
   readonly crossValue: KeyValueTensor;
 }
 
-/** Keys and values layer by layer, as graphs read them. */
+/** Keys and values, one entry per layer. */
 export interface LayeredKeyValues {
   readonly keys: readonly KeyValueTensor[];
   readonly values: readonly KeyValueTensor[];
 }
 
-/** The past of a first run: no positions. */
+/** A past without positions. */
 export function emptyPast(batch: number, { layers, heads, headSize }: CacheSize): LayeredKeyValues {
   const none = Array.from({ length: layers }, (): KeyValueTensor => ({
     type: 'float32',
@@ -45,7 +42,7 @@ export function emptyPast(batch: number, { layers, heads, headSize }: CacheSize)
 }
 
 /**
- * How many positions `past` holds.
+ * Number of positions of `past`.
  * @throws Blip2Error `SHAPE_MISMATCH` unless it has one key and one value per layer, all `[batch, heads, positions,
  * headSize]`.
  */
@@ -55,7 +52,7 @@ export function pastPositions(
   { layers, heads, headSize }: CacheSize,
 ): number {
   if (keys.length !== layers) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Another number of layers was cached', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'pastKeyValues must have one entry per layer', {
       where: 'pastKeyValues',
       expected: String(layers),
       got: String(keys.length),
@@ -71,7 +68,7 @@ export function pastPositions(
       dims.every((length, axis) => length === expected[axis])
     )
       continue;
-    throw new Blip2Error('SHAPE_MISMATCH', 'The cached keys and values do not fit', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'pastKeyValues has the wrong shape', {
       where: `pastKeyValues, layer ${index % layers}`,
       expected: `[${expected.join(', ')}]`,
       got: `[${dims.join(', ')}] with ${data.length} numbers`,
@@ -80,7 +77,7 @@ export function pastPositions(
   return positions;
 }
 
-/** The past with the rows of new positions behind it, in tensors of their own. */
+/** The past with the rows of new positions appended, in new tensors. */
 export function withNewRows(
   past: LayeredKeyValues,
   newKeys: readonly NewRows[],
@@ -94,7 +91,7 @@ export function withNewRows(
   return { keys: all(past.keys, newKeys), values: all(past.values, newValues) };
 }
 
-/** `[batch, added, heads · headSize]` behind `[batch, heads, positions, headSize]`. */
+/** Appends `[batch, added, heads · headSize]` to `[batch, heads, positions, headSize]`. */
 function appended(
   { dims: [batch, heads, positions, headSize], data: past }: KeyValueTensor,
   { dims: [, added], data: fresh }: NewRows,
@@ -114,7 +111,7 @@ function appended(
   return { type: 'float32', dims: [batch, heads, total, headSize], data };
 }
 
-/** Layer by layer in one, as callers hold it. */
+/** Keys and values paired by layer. */
 export function keyValuesOf({ keys, values }: LayeredKeyValues): KeyValue[] {
   return keys.flatMap((key, layer) => {
     const value = values[layer];
@@ -122,12 +119,12 @@ export function keyValuesOf({ keys, values }: LayeredKeyValues): KeyValue[] {
   });
 }
 
-/** What a past remembers of the decoder's own positions. */
+/** Self-attention keys and values of a past. */
 export function selfKeyValues(past: readonly Seq2SeqKeyValue[]): LayeredKeyValues {
   return { keys: past.map(({ selfKey }) => selfKey), values: past.map(({ selfValue }) => selfValue) };
 }
 
-/** What a past remembers of the encoder's positions. */
+/** Cross-attention keys and values of a past. */
 export function crossKeyValues(past: readonly Seq2SeqKeyValue[]): LayeredKeyValues {
   return { keys: past.map(({ crossKey }) => crossKey), values: past.map(({ crossValue }) => crossValue) };
 }

@@ -245,7 +245,7 @@ describe('OptForCausalLM', () => {
     const { maxPositions, vocabularySize } = model;
     await expect(model.forward({})).rejects.toThrow(failure('INVALID_ARGUMENT', /inputIds or inputsEmbeds/));
     await expect(model.forward({ inputIds: [[2]], inputsEmbeds: await model.embed([[2]]) })).rejects.toThrow(
-      failure('INVALID_ARGUMENT', /either/),
+      failure('INVALID_ARGUMENT', /mutually exclusive/),
     );
     await expect(model.embed([[2, vocabularySize]])).rejects.toThrow(
       failure('INVALID_ARGUMENT', new RegExp(`0 to ${vocabularySize - 1}.*${vocabularySize}`)),

@@ -3,18 +3,14 @@ import type { Tensor } from '@blip2/interfaces';
 export interface RelativeBucketOptions {
   readonly numBuckets: number;
   readonly maxDistance: number;
-  /**
-   * Whether keys after the query have buckets of their own (encoder); otherwise they share that of distance 0
-   * (decoder).
-   */
+  /** Whether keys after the query have separate buckets (encoder) or share the bucket of distance 0 (decoder). */
   readonly bidirectional: boolean;
 }
 
 /**
- * The bucket of a distance `key position − query position`: near ones are told apart exactly, far ones in logarithmic
- * steps, from `maxDistance` on all
- * alike (arXiv 1910.10683, section 2.1; `_relative_position_bucket` of the reference, whose float32 rounding decides at
- * the borders).
+ * The bucket of a distance `key position − query position`. Small distances have one bucket each, larger ones share
+ * logarithmic buckets, and all from `maxDistance` on share the last (arXiv 1910.10683, section 2.1; HF
+ * `_relative_position_bucket`, whose float32 rounding decides at the boundaries).
  */
 export function relativeBucket(
   distance: number,
@@ -31,7 +27,7 @@ export function relativeBucket(
   return first + Math.min(exact + Math.trunc(Math.fround(octaves * (buckets - exact))), buckets - 1);
 }
 
-/** The buckets of every pair of positions, `[queries, keys]`. */
+/** The bucket of every pair of positions, `[queries, keys]`. */
 export function relativeBuckets(
   queryPositions: readonly number[],
   keyPositions: readonly number[],

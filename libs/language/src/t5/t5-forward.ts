@@ -67,7 +67,7 @@ function decoderIds(
   if (decoderInputIds) return asRows(decoderInputIds);
   // Labels follow the start token, which the past already holds.
   if (pastKeyValues)
-    throw new Blip2Error('INVALID_ARGUMENT', 'A decoder with a past needs the ids that follow it', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'decoderInputIds is required with pastKeyValues', {
       where: 'decoderInputIds',
       expected: 'the new positions',
       got: 'nothing',
@@ -144,6 +144,6 @@ function missingToken(name: string): Blip2Error {
     where: 'text_config',
     expected: name,
     got: 'nothing',
-    fix: 'Give decoderInputIds',
+    fix: 'Pass decoderInputIds',
   });
 }

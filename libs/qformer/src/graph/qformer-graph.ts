@@ -1,7 +1,7 @@
 /**
- * The Querying Transformer of BLIP-2: a post-norm BERT whose queries also attend to image patches in every
- * `crossAttentionFrequency`-th layer.
- * Paper: arXiv 2301.12597, section 3.1; reference class `Blip2QFormerModel`; checkpoint path `qformer`.
+ * The Querying Transformer of BLIP-2: a post-norm BERT. In every `crossAttentionFrequency`-th layer, the queries also
+ * attend to image patches.
+ * Paper: arXiv 2301.12597, section 3.1; HF class `Blip2QFormerModel`; checkpoint path `qformer`.
  */
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { type Axis, f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
@@ -35,7 +35,7 @@ export interface QFormerSignature {
     readonly attention_bias?: FloatSpec;
     readonly encoder_attention_bias?: FloatSpec;
     readonly head_mask?: FloatSpec;
-    /** Rows of the tables of relative positions, for self- and for cross-attention. */
+    /** Rows of the relative position embeddings, for self- and cross-attention. */
     readonly distances?: TensorSpec<'int64'>;
     readonly image_distances?: TensorSpec<'int64'>;
   } & Readonly<Record<PastName, FloatSpec>>;
@@ -52,7 +52,7 @@ export function crossAttentionLayers({ numHiddenLayers, crossAttentionFrequency 
   );
 }
 
-/** Whether scores depend on how far apart two positions are (up to transformers 4.57). */
+/** Whether attention uses relative positions (up to transformers 4.57). */
 export function hasRelativePositions({ positionEmbeddingType }: Blip2QFormerConfig): boolean {
   return positionEmbeddingType !== 'absolute';
 }
@@ -161,7 +161,7 @@ export function buildQFormer(
   );
 }
 
-/** What one layer reads beside the states; no image where it has no cross-attention. */
+/** The inputs of one layer in addition to its hidden states. The image is absent without cross-attention. */
 function layerContext(
   g: Graph,
   inputs: GraphInputs<QFormerSignature>,
@@ -184,11 +184,11 @@ function layerContext(
 export interface QFormerContent {
   /** Path of the first norm. */
   readonly norm?: string;
-  /** The layers for text as well. Default: as the configuration says. */
+  /** Whether to include the layers for text. Default: `useQformerTextInput` of the configuration. */
   readonly text?: boolean;
 }
 
-/** Writes a graph that reads every tensor of the Q-Former: what others read is among these. */
+/** Builds a graph that uses every tensor of the Q-Former. */
 export function buildWholeQFormer(
   config: Blip2QFormerConfig,
   weights: WeightFinder,

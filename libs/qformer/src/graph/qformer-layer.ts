@@ -25,7 +25,7 @@ interface KeyValue {
   readonly value: F32;
 }
 
-/** What a layer reads beside the states. */
+/** The inputs of a layer in addition to its hidden states. */
 export interface LayerContext {
   /** `[batch, patches, encoderHidden]`, in layers with cross-attention. */
   readonly image: F32 | undefined;
@@ -47,8 +47,8 @@ export interface LayerOutput {
 }
 
 /**
- * Self-attention over all positions; then queries read the image and have a feed-forward of their own, text has the
- * plain one.
+ * Self-attention over all positions, then cross-attention of the queries to the image. Queries and text have separate
+ * feed-forward layers.
  */
 export function qformerLayer(
   g: Graph,
@@ -105,7 +105,7 @@ export function qformerLayer(
 }
 
 interface AttentionBlockOptions {
-  /** What is attended to, and its width. */
+  /** The keys and values before projection, and their width. */
   readonly source: F32;
   readonly sourceSize: number;
   readonly bias: F32 | undefined;
@@ -142,7 +142,7 @@ function attentionBlock(
     ];
   const relative = distances && relativeScores(g, { query, key, distances }, inner.at('distance_embedding'), config);
   const total = relative && bias ? add(g, relative, bias) : (relative ?? bias);
-  // The fused operator takes no mask that is spread over the query positions.
+  // The fused operator does not accept a mask that is broadcast over the query positions.
   const { context, probabilities } = attention(
     g,
     { query, key, value, ...(total && { bias: total }), ...(headMask && { headMask }) },
@@ -161,7 +161,7 @@ function attentionBlock(
   };
 }
 
-/** New positions after earlier ones, `[batch, heads, positions, headSize]`. */
+/** Concatenates earlier and new positions, `[batch, heads, positions, headSize]`. */
 function join(g: Graph, past: F32 | undefined, fresh: F32): F32 {
   return past ? concat(g, [past, fresh], 2) : fresh;
 }

@@ -13,14 +13,14 @@ export interface RelativeInputs {
   readonly query: F32;
   /** `[batch, heads, keys, headSize]`. */
   readonly key: F32;
-  /** Row of the table for each pair, `[positions, keys]`. */
+  /** Row of the relative position embedding for each pair, `[positions, keys]`. */
   readonly distances: Value<'int64'>;
 }
 
 /**
- * What the distance of two positions adds to their score, scaled as scores are: `q·d(i − j) / √headSize`, with
- * `relative_key_query` also `k·d(i − j)`;
- * `[batch, heads, positions, keys]`. All heads share one table `[2 · maxPositionEmbeddings − 1, headSize]`.
+ * The attention bias of relative positions, `[batch, heads, positions, keys]`: `q·d(i − j) / √headSize`, with
+ * `relative_key_query` plus `k·d(i − j) / √headSize`. All heads share one embedding `[2 · maxPositionEmbeddings − 1,
+ * headSize]`.
  */
 export function relativeScores(
   g: Graph,
@@ -33,7 +33,7 @@ export function relativeScores(
   return g.scope(weights.path, () => {
     const table = weights.get('weight', [2 * maxPositionEmbeddings - 1, headSize]);
     const vectors = gather(g, table, distances, 0);
-    // One product per position: its heads against its row of vectors.
+    // One matrix product per position: all heads with the embeddings of its distances.
     const ofQuery = transpose(
       g,
       matMul(g, reshape(g, query, [0, 0, numAttentionHeads, headSize]), vectors, { transposeB: true }),
@@ -50,8 +50,8 @@ export function relativeScores(
 }
 
 /**
- * Row of the table for query position `past + i` and key position `j`. @throws Blip2Error `SEQUENCE_TOO_LONG` beyond
- * the table.
+ * Row of the relative position embedding for query position `past + i` and key position `j`.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG` beyond `maxPositionEmbeddings`.
  */
 export function selfDistances(
   { maxPositionEmbeddings }: Blip2QFormerConfig,
@@ -59,7 +59,7 @@ export function selfDistances(
   past: number,
 ): Tensor<'int64', [positions: number, keys: number]> {
   if (past + positions > maxPositionEmbeddings) {
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The table of relative positions is too short', {
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'There are more positions than relative position embeddings', {
       where: 'queryEmbeds',
       expected: `at most ${maxPositionEmbeddings} positions`,
       got: String(past + positions),
@@ -69,9 +69,9 @@ export function selfDistances(
 }
 
 /**
- * Rows of the table for queries and image positions. The reference counts distances between the queries alone and
- * applies them to the image, so that it
- * works for equal numbers only; a single query has distance 0 from every image position.
+ * Rows of the relative position embedding for queries and image positions. HF computes distances between the queries
+ * and applies them to the image, which requires equal numbers. A single query has distance 0 from every image
+ * position.
  * @throws Blip2Error `SHAPE_MISMATCH` for other numbers.
  */
 export function imageDistances(
@@ -80,16 +80,12 @@ export function imageDistances(
   patches: number,
 ): Tensor<'int64', [queries: number, patches: number]> {
   if (queries !== 1 && queries !== patches) {
-    throw new Blip2Error(
-      'SHAPE_MISMATCH',
-      'Relative positions between queries and an image need as many queries as image positions',
-      {
-        where: 'encoderHiddenStates',
-        expected: `${queries} image positions, or a single query`,
-        got: String(patches),
-        fix: 'Use an image size that gives as many patches, or a Q-Former with absolute positions',
-      },
-    );
+    throw new Blip2Error('SHAPE_MISMATCH', 'Relative positions require as many queries as image positions', {
+      where: 'encoderHiddenStates',
+      expected: `${queries} image positions, or a single query`,
+      got: String(patches),
+      fix: 'Use an image size with as many patches, or a Q-Former with absolute positions',
+    });
   }
   return distanceRows(
     queries,

@@ -1,6 +1,6 @@
 /**
- * Word and position embeddings of the Q-Former's text (`Blip2TextEmbeddings` of the reference); checkpoint path
- * `embeddings`, in InstructBLIP `qformer.embeddings`.
+ * Token and position embeddings of the Q-Former's text (HF `Blip2TextEmbeddings`); checkpoint path `embeddings`, in
+ * InstructBLIP `qformer.embeddings`.
  */
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
@@ -22,9 +22,7 @@ export interface TextEmbeddingsSignature {
   readonly outputs: { readonly embeddings: TensorSpec<'float32', readonly ['batch', 'sequence', number]> };
 }
 
-/**
- * Sums of both tables' rows, not normed: the first norm of the Q-Former comes after the queries have been put in front.
- */
+/** Sums of token and position embeddings. The first norm of the Q-Former follows after the queries are prepended. */
 export function buildTextEmbeddings(
   { vocabSize, maxPositionEmbeddings, hiddenSize }: Blip2QFormerConfig,
   weights: WeightStore | WeightFinder,
@@ -50,7 +48,7 @@ export function buildTextEmbeddings(
   );
 }
 
-/** Both tables, by name and shape. */
+/** Both embeddings, by name and shape. */
 export function textEmbeddingsTensors(config: Blip2QFormerConfig, prefix: string): RecordedWeight[] {
   return recordWeights((weights) => void buildTextEmbeddings(config, weights, prefix));
 }

@@ -1,5 +1,5 @@
 /**
- * The linear layer from Q-Former space to word-embedding space (arXiv 2301.12597, section 3.3); checkpoint path
+ * The linear layer from the Q-Former to the token embedding space (arXiv 2301.12597, section 3.3); checkpoint path
  * `language_projection`.
  */
 import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';

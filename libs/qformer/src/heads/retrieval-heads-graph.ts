@@ -29,10 +29,10 @@ export interface MatchingHeadSignature {
 
 /** Classes of the matching head: 0 does not match, 1 matches. */
 export const MATCHING_CLASSES = 2;
-/** Below this a vector is not stretched to length 1 (`torch.nn.functional.normalize`). */
+/** Shortest length that is normalized to 1 (`torch.nn.functional.normalize`). */
 const SHORTEST = 1e-12;
 
-/** Every position into the space in which images and texts are compared, each vector of length 1. */
+/** Projects every position to a unit vector in the space in which images and texts are compared. */
 export function buildRetrievalProjection(
   { inFeatures, outFeatures }: ProjectionSize,
   weights: WeightStore | WeightFinder,
@@ -47,7 +47,7 @@ export function buildRetrievalProjection(
   }));
 }
 
-/** Does a text match an image? The head scores every query; the answer is the mean of their scores. */
+/** The image-text matching head: logits of every query, averaged over the queries. */
 export function buildMatchingHead(
   inFeatures: number,
   weights: WeightStore | WeightFinder,
@@ -72,7 +72,7 @@ function unitLength(g: Graph, x: Value<'float32'>): Value<'float32'> {
   return binary(g, 'Div', x, divisor);
 }
 
-/** One axis folded; it stays, of length 1, if `axes` says so. */
+/** Reduces one axis. It is kept with length 1 if `axes` has the rank of `x`. */
 function reduce(
   g: Graph,
   operator: 'ReduceMean' | 'ReduceL2',
