@@ -18,8 +18,7 @@ export interface ModelWeights extends WeightStore, AsyncDisposable {
 /**
  * Opens a model folder and maps LAVIS parameter names to the Hugging Face layout. Tensors stay in their files. Only the
  * query and value biases, which the Hugging Face layout joins, are copied to a temporary file (a few kB per layer),
- * which
- * is deleted with the result. Biases whose joined name `isNeeded` rejects are not joined; default: all are.
+ * which is deleted with the result. Biases whose joined name `isNeeded` rejects are not joined; default: all are.
  * @throws Blip2Error as `openCheckpoint`; `WRITE_FAILED`
  */
 export async function openModelWeights(

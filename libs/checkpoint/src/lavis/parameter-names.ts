@@ -64,8 +64,7 @@ export function checkpointOrigin(names: Iterable<string>): CheckpointOrigin {
 
 /**
  * Creates the function that maps parameter names of a LAVIS checkpoint to the Hugging Face layout. Unknown names are
- * kept
- * (`temp`, `Qformer.cls.*`: used in training only).
+ * kept (`temp`, `Qformer.cls.*`: used in training only).
  */
 export function lavisNameMap(names: readonly string[]): (name: string) => string {
   // Only InstructBLIP has both token embeddings in the Q-Former and a projection to a language model.

@@ -41,8 +41,7 @@ const MAX_PARALLEL = 4;
 
 /**
  * Fetches the configuration and tensor headers of a model that is not in the cache, with range requests: a few hundred
- * kB
- * of many GB.
+ * kB of many GB.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE`, `INVALID_ARGUMENT`; the
  * signal's reason.
  */

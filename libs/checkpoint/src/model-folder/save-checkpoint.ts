@@ -43,13 +43,11 @@ interface Shard {
 
 /**
  * Saves weights in the Hugging Face layout, as `model.safetensors` or as shards with an index. Streamed: memory use is
- * a
- * few MB. The folder is created if needed. Files get their final names only when all are complete; previous weights are
- * then replaced and stale shards deleted. The tensors may come from the same folder. On failure or abort nothing new is
- * left.
+ * a few MB. The folder is created if needed. Files get their final names only when all are complete; previous weights
+ * are then replaced and stale shards deleted. The tensors may come from the same folder. On failure or abort nothing
+ * new is left.
  * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED` (also if the disk is too small); the signal's reason; whatever
- * a
- * source throws.
+ * a source throws.
  */
 export async function saveCheckpoint(
   folder: string,

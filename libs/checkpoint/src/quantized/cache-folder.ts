@@ -87,8 +87,7 @@ const USE_GRAIN = 3_600_000;
 
 /**
  * Records the use of a converted file as its modification time. Access times are unsuitable: depending on the system,
- * any
- * read updates them, or none does. Failures are ignored.
+ * any read updates them, or none does. Failures are ignored.
  */
 export async function markUsed(file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);

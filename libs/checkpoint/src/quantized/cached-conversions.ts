@@ -88,9 +88,8 @@ export async function planConversionPrune(
 
 /**
  * Deletes files from the cache. On Linux and macOS, processes that have mapped them keep them; processes that have
- * opened
- * a model but not yet run all of its parts fail when they do. Windows refuses to delete files in use; the others are
- * still deleted.
+ * opened a model but not yet run all of its parts fail when they do. Windows refuses to delete files in use; the others
+ * are still deleted.
  * @throws Blip2Error `WRITE_FAILED` if a file cannot be deleted.
  */
 export async function removeCachedConversions({

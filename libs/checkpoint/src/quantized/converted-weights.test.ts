@@ -129,7 +129,7 @@ describe('what is written', () => {
 describe('the cache', () => {
   async function convert(store: WeightStore, precision: Precision = 'q4'): Promise<number> {
     let steps = 0;
-    await convertedWeights(store, planOf(store, precision), 'part', { convertedDir, onProgress: () => (steps += 1) });
+    await convertedWeights(store, planOf(store, precision), 'part', { convertedDir, onProgress: () => steps++ });
     return steps;
   }
 

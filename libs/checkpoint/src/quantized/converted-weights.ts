@@ -21,8 +21,8 @@ const inProgress = new Map<string, Promise<void>>();
  * streamed, on all cores, under a temporary name until it is complete. If several processes need the same file, one
  * creates it and the others wait. The file name starts with `label`. On failure nothing is left.
  * @throws Blip2Error `MISSING_WEIGHT`, `SHAPE_MISMATCH`, `UNSUPPORTED_DTYPE`, `INVALID_CHECKPOINT` (weights that are
- * not
- * finite, or that changed during the conversion), `MISSING_FILE`, `WRITE_FAILED`, `WORKER_FAILED`; the signal's reason.
+ * not finite, or that changed during the conversion), `MISSING_FILE`, `WRITE_FAILED`, `WORKER_FAILED`; the signal's
+ * reason.
  */
 export async function convertedWeights(
   store: WeightStore,

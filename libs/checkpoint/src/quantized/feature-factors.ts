@@ -5,25 +5,21 @@ import { ELEMENT_BYTES } from '../safetensors/stored-type.ts';
 
 /**
  * Number of evenly spaced rows sampled from each matrix. An approximate column maximum is enough, and large matrices
- * are
- * not read twice.
+ * are not read twice.
  */
 const SAMPLED_ROWS = 64;
 /**
  * Factors below 4 in either direction are left out. On the demo checkpoints, which have no outliers, scaling all
- * features
- * increases the error of the logits by a tenth instead of reducing it.
+ * features increases the error of the logits by a tenth instead of reducing it.
  */
 const MIN_EXPONENT = 2;
 
 /**
  * Per-feature factors that the norm's weights are divided by and the weights of the following layers multiplied by.
  * Without them, a feature with a large norm weight and small layer weights uses up the quantization range of its row.
- * The
- * factor is the geometric mean of both sides as in SmoothQuant (arXiv 2211.10438, equation 4 with α = 0.5), with the
- * norm's weights in place of activations, so that no calibration images are needed. Factors are powers of two, so that
- * no
- * weight is rounded. `undefined` if no feature stands out.
+ * The factor is the geometric mean of both sides as in SmoothQuant (arXiv 2211.10438, equation 4 with α = 0.5), with
+ * the norm's weights in place of activations, so that no calibration images are needed. Factors are powers of two, so
+ * that no weight is rounded. `undefined` if no feature stands out.
  */
 export async function featureFactors(
   { tensors }: WeightStore,

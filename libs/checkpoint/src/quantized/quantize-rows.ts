@@ -24,8 +24,7 @@ function largest(weights: Float32Array, begin: number, end: number): number {
 
 /**
  * Quantizes `rows` rows of `[out, in]` to signed bytes `[in, rows]` with one scale per row. Returns false if a weight
- * is
- * not finite.
+ * is not finite.
  */
 export function quantizeColumns(weights: Float32Array, rows: number, values: Int8Array, scales: Float32Array): boolean {
   const inner = weights.length / rows;
@@ -59,8 +58,7 @@ export function blockLayout(bits: 4 | 8, inner: number, blockSize: number): Bloc
 
 /**
  * Quantizes `rows` rows of `[out, in]` to `[rows, blocks, bytes]` with one scale per block. Returns false if a weight
- * is
- * not finite.
+ * is not finite.
  */
 export function quantizeBlocks(
   weights: Float32Array,
@@ -124,9 +122,8 @@ function toFourBits(value: number): number {
 
 /**
  * Best scale of a 4-bit block: weights times `factor` are rounded, and rounded values times `scale` restore the
- * weights.
- * For roundings `q` of weights `w`, the least-squares scale is `Σqw / Σq²` with error `Σw² − (Σqw)² / Σq²`, so the
- * candidate with the largest last term wins.
+ * weights. For roundings `q` of weights `w`, the least-squares scale is `Σqw / Σq²` with error `Σw² − (Σqw)² / Σq²`, so
+ * the candidate with the largest last term wins.
  */
 function fourBitScale(
   weights: Float32Array,

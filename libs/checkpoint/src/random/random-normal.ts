@@ -1,8 +1,7 @@
 /*
  * Random numbers for initial weights, reproducible on every platform: sfc32 (Chris Doty-Humphrey; 128 bits of state,
  * passes PractRand) with the ziggurat method (Marsaglia and Tsang 2000). It uses 256 layers, and different bits of a
- * draw
- * for layer and value (Doornik 2005). About 100 million values per second.
+ * draw for layer and value (Doornik 2005). About 100 million values per second.
  */
 
 const ZIGGURAT_LAYERS = 256;

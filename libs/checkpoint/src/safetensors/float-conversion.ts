@@ -2,8 +2,7 @@ import type { FloatStoredType } from './stored-type.ts';
 
 /*
  * Conversion of float16, bfloat16 and float64 to and from float32 (IEEE 754). Narrowing rounds to nearest, ties to
- * even,
- * as PyTorch does. Element bytes are little-endian, the byte order of every platform that the runtime supports.
+ * even, as PyTorch does. Element bytes are little-endian, the byte order of every platform that the runtime supports.
  */
 
 /** Scratch space to reinterpret a float32 as its bits. */

@@ -40,8 +40,7 @@ export function invalidFile(
 /**
  * Parses and checks the header of a safetensors file of `fileBytes` bytes. The result satisfies every rule of the
  * format: known types, unique names, lengths equal to shape times element size, and tensors that cover the data from
- * the
- * first to the last byte without gap or overlap.
+ * the first to the last byte without gap or overlap.
  * @throws Blip2Error `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
  */
 export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {

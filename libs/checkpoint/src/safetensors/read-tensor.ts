@@ -14,8 +14,7 @@ export interface ReadOptions {
  * Reads the bytes of a tensor in chunks of whole elements, at most 1 MiB each. **All chunks share one buffer**: a chunk
  * is valid until the next one is requested.
  * @throws Blip2Error `MISSING_FILE` or `INVALID_CHECKPOINT` if the file was deleted or truncated since it was opened;
- * the
- * signal's reason.
+ * the signal's reason.
  */
 export async function* readChunks(
   stored: StoredTensor,

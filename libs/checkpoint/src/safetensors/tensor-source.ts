@@ -39,8 +39,7 @@ export function tensorSource(name: string, { type, dims, data }: Tensor): Tensor
 
 /**
  * The same tensor converted to `dtype`, rounded to nearest, ties to even. Integers are not converted, as in Hugging
- * Face
- * Transformers. float64 is converted to float16 and bfloat16 through float32.
+ * Face Transformers. float64 is converted to float16 and bfloat16 through float32.
  */
 export function convertedSource(source: TensorSource, dtype: FloatStoredType): TensorSource {
   const from = source.dtype;

@@ -54,9 +54,8 @@ export function sourceBytes({ name, dtype, shape }: TensorLayout): number {
 
 /**
  * Writes one safetensors file. It is streamed to a temporary name, synced and renamed, so that `file` is either
- * unchanged
- * or complete, and memory use is a few MB. Tensors are stored in the given order, wider elements first. On failure
- * nothing is left.
+ * unchanged or complete, and memory use is a few MB. Tensors are stored in the given order, wider elements first. On
+ * failure nothing is left.
  * @throws Blip2Error `INVALID_ARGUMENT` (names, shapes, wrong number of bytes), `WRITE_FAILED`; the signal's reason;
  * whatever a source throws.
  */

@@ -28,9 +28,7 @@ export interface HubOptions {
    * else `~/.cache/huggingface/hub`.
    */
   readonly cacheDir?: string;
-  /**
-   * Access token. Default: `HF_TOKEN`, else the file written by `hf auth login`. Sent to the Hub's own origin only.
-   */
+  /** Access token. Default: `HF_TOKEN`, else the file written by `hf auth login`. Sent to the Hub's own origin only. */
   readonly token?: string;
   /** Uses cached files only, without the network. Also set by `HF_HUB_OFFLINE=1`. */
   readonly localFilesOnly?: boolean;

@@ -29,8 +29,7 @@ export interface DownloadOptions extends PlanOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
    * Called once with sizes and licence before the first byte is downloaded; not called if all files are cached. Throw
-   * to
-   * cancel the download.
+   * to cancel the download.
    */
   readonly onPlan?: (plan: DownloadPlan) => void;
 }
@@ -42,9 +41,8 @@ const SPACE_MARGIN = 1.05;
 
 /**
  * Downloads the missing files of a model into the cache shared with Python's `huggingface_hub`, and returns its
- * snapshot
- * folder. A file appears under its name only when it is complete and has the checksum given by the Hub. If the Hub is
- * unreachable, a complete model in the cache is used.
+ * snapshot folder. A file appears under its name only when it is complete and has the checksum given by the Hub. If the
+ * Hub is unreachable, a complete model in the cache is used.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `OFFLINE`, `WRITE_FAILED`,
  * `MISSING_FILE`, `INVALID_ARGUMENT`; the signal's reason.
  */

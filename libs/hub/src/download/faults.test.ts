@@ -313,7 +313,7 @@ describe('random faults', () => {
             code: expect.stringMatching(/^(?:DOWNLOAD_FAILED|INTEGRITY_FAILED)$/),
           });
         else expect(await contents(String(run))).toEqual(servedContents(tinyRepository(30_000)));
-        outcomes[run instanceof Error ? 'failed' : 'done'] += 1;
+        outcomes[run instanceof Error ? 'failed' : 'done']++;
         expect(await badBlobs(target)).toEqual([]);
       }
       expect(outcomes.done).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { RepositoryFile } from './repository-files.ts';
 
@@ -80,10 +80,10 @@ export function neededFiles(
     {
       where: id,
       expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
-      ...(pickled && {
-        got: pickled.path,
-        fix: 'Use a revision with safetensors files (pull requests on the Hub are revisions: refs/pr/1)',
-      }),
+      fix: pickled
+        ? 'Use a revision with safetensors files (pull requests on the Hub are revisions: refs/pr/1)'
+        : layout.fix,
+      ...defined({ got: pickled?.path }),
     },
   );
 }
