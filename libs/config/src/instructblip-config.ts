@@ -15,7 +15,8 @@ interface InstructBlipFields {
 }
 
 /**
- * A full InstructBLIP model (HF `InstructBlipConfig`; arXiv 2305.06500): BLIP-2 with a Q-Former that also attends to the
+ * A full InstructBLIP model (HF `InstructBlipConfig`; arXiv 2305.06500): BLIP-2 with a Q-Former that also attends to
+ * the
  * instruction.
  */
 export interface InstructBlipConfig extends InstructBlipFields, ModelConfigParts {

@@ -36,7 +36,7 @@ test.each([
     T5ForConditionalGeneration.fromConfig.bind(undefined, t5),
   ],
 ] as const)(
-  '%s at %s makes ready what a prompt and its tokens need, and nothing twice',
+  '%s at %s: prepare creates the sessions of a prompt and its tokens, once',
   async (_name, dtype, graphs, fromConfig) => {
     const made: string[] = [];
     const noting = <S extends Signature>(model: OnnxModel<S>, options?: SessionOptions): Promise<Session<S>> => {

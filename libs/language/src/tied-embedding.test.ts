@@ -20,7 +20,7 @@ const request = { cache: false, lastHiddenState: false, hiddenStates: false, att
 const WORDS = 'model.decoder.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
 
-describe('a table of words that is tied to the head', () => {
+describe('a token embedding that is tied to the head', () => {
   const tied = OptConfig.create({ hiddenSize: 8, numAttentionHeads: 2, ffnDim: 8, vocabSize: 10, numHiddenLayers: 1 });
 
   test.each([[[WORDS]], [[HEAD]]])('is found under either name: %j', (tables) => {
@@ -28,19 +28,19 @@ describe('a table of words that is tied to the head', () => {
     expect(buildOptDecoder(tied, holding(tables), '', request).weightNames).toContain(tables[0]);
   });
 
-  test('is read under its own name where both are stored', () => {
+  test('is used under its own name if both are stored', () => {
     expect(buildOptEmbedding(tied, holding([WORDS, HEAD]), '').weightNames).toEqual([WORDS]);
     expect(buildOptDecoder(tied, holding([WORDS, HEAD]), '', request).weightNames).toContain(HEAD);
   });
 
-  test('is missed under its own name if it is not tied', () => {
+  test('is reported as missing under its own name if it is not tied', () => {
     const own = OptConfig.create({ ...tied, tieWordEmbeddings: false });
     expect(() => buildOptEmbedding(own, holding([HEAD]), '')).toThrow(
       expect.objectContaining({ code: 'MISSING_WEIGHT' }),
     );
   });
 
-  test("is T5's where the output is scaled, and no other", () => {
+  test("is T5's only if the output is scaled", () => {
     const t5 = T5Config.create({ dModel: 8, vocabSize: 10 });
     expect(buildT5Embedding({ ...t5, scaleDecoderOutputs: true }, holding([HEAD]), '').weightNames).toEqual([HEAD]);
     expect(() => buildT5Embedding({ ...t5, scaleDecoderOutputs: false }, holding([HEAD]), '')).toThrow(

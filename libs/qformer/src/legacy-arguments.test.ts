@@ -121,7 +121,7 @@ describe('cached positions', () => {
   });
 
   test.each(['absolute', 'relative_key'] as const)(
-    "of queries are what a text with %s positions goes on from, as in the paper's image-grounded text generation",
+    'of queries are followed by a text with %s positions, as in image-grounded text generation',
     async (positions) => {
       await using model = await modelOf(configOf(positions));
       const queryEmbeds = random(1, 7, HIDDEN);
@@ -148,7 +148,7 @@ describe('cached positions', () => {
     },
   );
 
-  test('are refused if they are of another model, or if queries with relative positions are to go on from them', async () => {
+  test('are rejected if they are of another model, or if queries with relative positions follow them', async () => {
     await using model = await modelOf(configOf());
     const { pastKeyValues } = await model.forward(
       { queryEmbeds: random(1, 2, HIDDEN), queryLength: 0 },
@@ -182,7 +182,7 @@ test('the seam and a plain forward share one session', async () => {
 });
 
 describe('masks', () => {
-  test('with the same row for every position are the plain mask', async () => {
+  test('with the same row for every position equal the plain mask', async () => {
     await using model = await modelOf(configOf());
     const queryEmbeds = random(2, 4, HIDDEN);
     const rows = [
@@ -200,7 +200,7 @@ describe('masks', () => {
     expect(Math.abs(none.lastHiddenState.data[0]! - plain.lastHiddenState.data[0]!)).toBeGreaterThan(1e-3);
   });
 
-  test('with ragged rows are refused', async () => {
+  test('with ragged rows are rejected', async () => {
     await using model = await modelOf(configOf());
     const queryEmbeds = random(1, 2, HIDDEN);
     await expect(model.forward({ queryEmbeds, queryLength: 0, attentionMask: [[[1, 1], [1]]] })).rejects.toEqual(
@@ -211,7 +211,7 @@ describe('masks', () => {
     ).rejects.toEqual(failure('SHAPE_MISMATCH'));
   });
 
-  test('of heads: ones change nothing, zeros in one layer turn its attention off, other shapes are refused', async () => {
+  test('of heads: ones change nothing, zeros disable the attention of a layer, other shapes are rejected', async () => {
     await using model = await modelOf(configOf());
     const inputs = { queryEmbeds: random(1, 4, HIDDEN), encoderHiddenStates: random(1, 6, 10) };
     const floats = (...dims: number[]): Tensor<'float32'> => ({
@@ -240,13 +240,13 @@ describe('masks', () => {
 });
 
 describe('relative positions', () => {
-  test('are counted from query to key', () => {
+  test('are distances from query to key', () => {
     expect([...selfDistances(configOf('relative_key'), 2, 1).data].map(Number)).toEqual([9, 8, 7, 10, 9, 8]);
     expect([...imageDistances(configOf('relative_key'), 2, 2).data].map(Number)).toEqual([8, 7, 9, 8]);
     expect([...imageDistances(configOf('relative_key'), 1, 3).data].map(Number)).toEqual([8, 8, 8]);
   });
 
-  test('refuse more positions than the table has, and other numbers of queries and image positions', async () => {
+  test('reject more positions than embeddings, and different numbers of queries and image positions', async () => {
     await using model = await modelOf(configOf('relative_key'));
     await expect(model.forward({ queryEmbeds: random(1, 10, HIDDEN), queryLength: 0 })).rejects.toEqual(
       failure('SEQUENCE_TOO_LONG'),
@@ -261,7 +261,7 @@ describe('relative positions', () => {
   });
 
   test.each(['relative_key', 'relative_key_query'] as const)(
-    'of kind %s are the formula, written out, in self- and cross-attention',
+    'of type %s equal the formula in self- and cross-attention',
     async (kind) => {
       const folder = await mkdtemp(join(tmpdir(), 'blip2-relative-'));
       try {

@@ -40,7 +40,7 @@ function counting(counts: number[]) {
 }
 
 describe('many images at once', () => {
-  test.each(['int8', 'fp32'] as const)('at %s are as each alone, in the order given', async (dtype) => {
+  test.each(['int8', 'fp32'] as const)('at %s equal each image alone, in order', async (dtype) => {
     const counts: number[] = [];
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype, createSession: counting(counts) });
     const all = images(250);
@@ -61,14 +61,14 @@ describe('many images at once', () => {
     }
   });
 
-  test('whose numbers are too many for their shape are refused, as one would be', async () => {
+  test('whose data does not have the size of their shape are rejected', async () => {
     await using model = await Blip2VisionModel.fromConfig(config, { seed: 1, dtype: 'int8' });
     await expect(model.encode({ ...images(250), dims: [200, 3, SIZE, SIZE] })).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
     });
   });
 
-  test('of any size are at least one to a run', () => {
+  test('of any size: at least one per run', () => {
     const store = {
       folder: '/',
       tensors: new Map(),

@@ -15,7 +15,7 @@ test.each([
   expect(encoder.hiddenSize).toBe(encoder.config.hiddenSize);
 });
 
-test('refuses other types with the registered ones', () => {
+test('rejects other types with the registered ones', () => {
   expect(() => visionFamily('no_such_model')).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',

@@ -4,7 +4,7 @@ import { LlamaConfig } from './llama-config.ts';
 import { TextConfig } from './text-config.ts';
 
 describe('LlamaConfig', () => {
-  test('an empty file has the defaults of the reference', () => {
+  test('an empty file has the defaults of HF', () => {
     expect(LlamaConfig.fromJson({})).toEqual({
       modelType: 'llama',
       isEncoderDecoder: false,
@@ -61,7 +61,7 @@ describe('LlamaConfig', () => {
     ['longrope', { rope_scaling: { rope_type: 'longrope' } }],
     ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }],
     ['an object', { rope_scaling: { rope_type: {} } }],
-  ])('refuses rotary positions that are changed, by name: %s', (name, json) => {
+  ])('rejects unsupported rotary parameters: %s', (name, json) => {
     expect(() => LlamaConfig.fromJson(json)).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining(name) as string }),
     );
@@ -88,7 +88,7 @@ describe('LlamaConfig', () => {
       { original_max_position_embeddings: 32, rope_parameters: { ...llama3, original_max_position_embeddings: 64 } },
       { ...read3, originalMaxPositionEmbeddings: 32 },
     ],
-  ])('reads how rotary frequencies were changed: %s', (_, json, scaling) => {
+  ])('reads the scaling of rotary frequencies: %s', (_, json, scaling) => {
     const config = LlamaConfig.fromJson({ model_type: 'llama', ...json });
     expect(config.ropeScaling).toEqual(scaling);
     expect(LlamaConfig.toJson(config)).toEqual({ model_type: 'llama', ...json });
@@ -114,11 +114,11 @@ describe('LlamaConfig', () => {
     [{ rope_scaling: 'linear' }],
     [{ rms_norm_eps: 0 }],
     [{ head_dim: 2 ** 40 }],
-  ])('refuses impossible values: %j', (json) => {
+  ])('rejects invalid values: %j', (json) => {
     expect(() => LlamaConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
 
-  test('what was read is written again, and an override where the file keeps it', () => {
+  test('round trip, with overrides under the keys of the file', () => {
     const json = {
       model_type: 'llama',
       hidden_size: 48,
@@ -142,7 +142,7 @@ describe('LlamaConfig', () => {
     });
   });
 
-  test('a text configuration of this type is one', () => {
+  test('TextConfig reads it by its model_type', () => {
     const config = TextConfig.fromJson({
       model_type: 'instructblip',
       text_config: { model_type: 'llama', bos_token_id: 7, pad_token_id: 3 },
@@ -152,7 +152,7 @@ describe('LlamaConfig', () => {
     expect(TextConfig.toJson(config)).toEqual({ model_type: 'llama', bos_token_id: 7, pad_token_id: 3 });
   });
 
-  test('refuses another model', () => {
+  test('rejects another model', () => {
     expect(() => LlamaConfig.fromJson({ model_type: 'mistral' })).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }),
     );

@@ -24,9 +24,9 @@ interface VisionFields {
   readonly outputAttentions: boolean;
 }
 
-/** The vision encoder of BLIP-2 (`Blip2VisionConfig` of the reference): a ViT-g/14 by default. */
+/** The vision encoder of BLIP-2 (HF `Blip2VisionConfig`), a ViT-g/14 by default. */
 export interface Blip2VisionConfig extends VisionFields, VisionConfigMembers {
-  /** InstructBLIP's is the same but for its name. */
+  /** InstructBLIP's encoder differs only in its name. */
   readonly modelType: 'blip_2_vision_model' | 'instructblip_vision_model';
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ClipVisionConfig } from './clip-vision-config.ts';
 
 describe('ClipVisionConfig', () => {
-  test('an empty file has the defaults of the reference', () => {
+  test('an empty file has the defaults of HF', () => {
     expect(ClipVisionConfig.fromJson({})).toEqual({
       modelType: 'clip_vision_model',
       hiddenSize: 768,
@@ -25,7 +25,7 @@ describe('ClipVisionConfig', () => {
     });
   });
 
-  test('a whole CLIP configuration gives its vision part', () => {
+  test('reads the vision_config of a full CLIP configuration', () => {
     const whole = {
       model_type: 'clip',
       text_config: { hidden_size: 5 },
@@ -41,7 +41,7 @@ describe('ClipVisionConfig', () => {
     expect(ClipVisionConfig.fromJson({ model_type: 'clip' }).hiddenSize).toBe(768);
   });
 
-  test('what was read is written again, unknown fields and all', () => {
+  test('round trip, with unknown fields', () => {
     const json = { model_type: 'clip_vision_model', hidden_size: 64, num_attention_heads: 4, torch_dtype: 'float16' };
     expect(ClipVisionConfig.toJson(ClipVisionConfig.fromJson(json))).toEqual(json);
     expect(ClipVisionConfig.toJson(ClipVisionConfig.create(), { full: true })).toMatchObject({
@@ -63,7 +63,7 @@ describe('ClipVisionConfig', () => {
     ['hidden_act', { hidden_act: 'softgelu' }],
     ['layer_norm_eps', { layer_norm_eps: '1e-5' }],
     ['num_channels', { num_channels: 1e6 }],
-  ])('refuses an impossible %s', (name, json) => {
+  ])('rejects an invalid %s', (name, json) => {
     expect(() => ClipVisionConfig.fromJson(json)).toThrow(
       expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringContaining(name) as string }),
     );
@@ -73,13 +73,13 @@ describe('ClipVisionConfig', () => {
     { model_type: 'blip-2', vision_config: {} },
     { model_type: 'siglip_vision_model' },
     { model_type: 'clip', vision_config: { model_type: 'clip_text_model' } },
-  ])('refuses another model: %j', (json) => {
+  ])('rejects another model: %j', (json) => {
     expect(() => ClipVisionConfig.fromJson(json)).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }),
     );
   });
 
-  test('refuses an override that is no field', () => {
+  test('rejects overrides that are not fields', () => {
     expect(() => ClipVisionConfig.create({ width: 3 } as never)).toThrow(
       expect.objectContaining({ code: 'UNKNOWN_OPTION' }),
     );

@@ -9,7 +9,7 @@ import type { VisionConfigFamily, VisionConfigMembers } from './vision-family.ts
 interface ClipVisionFields {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
-  /** Width that CLIP's own projection has, which the encoder leaves out. */
+  /** Width of CLIP's projection, which the encoder does not include. */
   readonly projectionDim: number;
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
@@ -27,7 +27,7 @@ interface ClipVisionFields {
   readonly outputAttentions: boolean;
 }
 
-/** The vision encoder of CLIP (`CLIPVisionConfig` of the reference): a ViT-B/32 by default. */
+/** The vision encoder of CLIP (HF `CLIPVisionConfig`), a ViT-B/32 by default. */
 export interface ClipVisionConfig extends ClipVisionFields, VisionConfigMembers {
   readonly modelType: 'clip_vision_model';
 }

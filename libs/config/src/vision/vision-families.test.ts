@@ -14,7 +14,7 @@ test.each([
   expect(VisionConfig.fromJson(json).modelType).toBe(modelType);
 });
 
-test('refuses other types with the registered ones', () => {
+test('rejects other types with the registered ones', () => {
   expect(() => VisionConfig.fromJson({ model_type: 'no_such_model' })).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',

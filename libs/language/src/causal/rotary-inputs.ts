@@ -42,7 +42,8 @@ export interface RotaryConfig {
 }
 
 /**
- * Rotations of the last `count` positions of a mask over all positions so far. `forward` counts padding as positions, as
+ * Rotations of the last `count` positions of a mask over all positions so far. `forward` counts padding as positions,
+ * as
  * HF does; decoding does not.
  */
 export function rotaryInputs(

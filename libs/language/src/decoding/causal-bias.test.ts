@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import { causalBias } from './causal-bias.ts';
 
-test('lets each new position see the past and the new ones up to itself, as far as the mask allows', () => {
+test('each new position attends to the past and to the new positions up to itself, where the mask is not 0', () => {
   // Two positions of the past in three slots, then two new ones; the second row's first position is padding.
   const { dims, data } = causalBias(
     [

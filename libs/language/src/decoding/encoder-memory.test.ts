@@ -19,7 +19,7 @@ const memoryOf = (...numbers: readonly number[]): ReturnType<typeof encoderMemor
   });
 
 describe('the memory of an encoder', () => {
-  test('gives each row the keys, values and mask of its parent', () => {
+  test('each row has the keys, values and mask of its parent', () => {
     expect(memoryOf(5, 6, 7).pick([2, 0, 0, 1])).toMatchObject({
       keys: [crossTensor(7, 5, 5, 6)],
       values: [crossTensor(-7, -5, -5, -6)],
@@ -32,13 +32,13 @@ describe('the memory of an encoder', () => {
     });
   });
 
-  test('follows rows through several moves', () => {
+  test('follows rows through several reorderings', () => {
     const beams = memoryOf(5, 6).pick([0, 0, 1, 1]);
     expect(beams.pick([3, 0, 1]).pick([0, 0]).keys).toEqual([crossTensor(6, 6)]);
     expect(beams.pick([3, 0, 1]).pick([2, 1, 0]).keys).toEqual([crossTensor(5, 5, 6)]);
   });
 
-  test('copies nothing while beams change places within their prompt', () => {
+  test('copies nothing while beams of one prompt are reordered', () => {
     const beams = memoryOf(5, 6).pick([0, 0, 1, 1]);
     expect(beams.pick([1, 0, 3, 3])).toBe(beams);
     const prompts = memoryOf(5, 6);

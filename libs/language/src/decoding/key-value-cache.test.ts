@@ -30,7 +30,7 @@ function held(cache: KeyValueCache, row: number, head = 0, layer = 0): number[] 
 }
 
 describe('KeyValueCache', () => {
-  test('keeps rows, heads and layers apart', () => {
+  test('separates rows, heads and layers', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     append(cache, 2, 2, 1);
@@ -59,7 +59,7 @@ describe('KeyValueCache', () => {
     expect(parents.map((_, row) => held(cache, row))).toEqual(parents.map((parent) => before[parent]));
   });
 
-  test('refuses parents that there are not, and is left as it was', () => {
+  test('rejects parents that do not exist, without a change', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     for (const parents of [[2], [-1], [0.5]])
@@ -67,7 +67,7 @@ describe('KeyValueCache', () => {
     expect(held(cache, 1)).toEqual([101000, 101001]);
   });
 
-  test('overwrites what was cropped', () => {
+  test('overwrites cropped positions', () => {
     const cache = new KeyValueCache(size, 1);
     append(cache, 1, 3, 0);
     cache.crop(1);
@@ -75,7 +75,7 @@ describe('KeyValueCache', () => {
     expect(held(cache, 0)).toEqual([100000, 100001, 100070, 100071]);
   });
 
-  test('shares nothing that is written with its fork', () => {
+  test('writes do not affect its fork', () => {
     const cache = new KeyValueCache(size, 2);
     append(cache, 2, 1, 0);
     const fork = cache.fork();

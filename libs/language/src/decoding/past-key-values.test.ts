@@ -128,14 +128,14 @@ describe.each(Object.keys(causal))('%s', (name) => {
   };
 
   test.each([[[4, LENGTH]], [[3, 4, 5, LENGTH]], [[6, LENGTH]]])(
-    'in parts that end at %j is what it is at once',
+    'in chunks that end at %j equals one run',
     async (pieces) => {
       const whole = await (await causal[name]!).forward({ inputIds: ids, attentionMask: mask }, everything);
       await forwardFrom(whole, pieces);
     },
   );
 
-  test('gives the same at once with a cache and without, and a cache only when it is asked for', async () => {
+  test('is the same with and without a cache, and returns a cache only on request', async () => {
     const model = await causal[name]!;
     const plain = await model.forward({ inputIds: ids, attentionMask: mask });
     expect(Object.keys(plain).toSorted()).toEqual(['lastHiddenState', 'logits']);
@@ -155,7 +155,7 @@ describe.each(Object.keys(causal))('%s', (name) => {
     expect(first.pastKeyValues!.map(({ key, value }) => [key.data, value.data])).toEqual(before);
   });
 
-  test('lets every position count, past ones included, without a mask, and judges labels of the new ones', async () => {
+  test('without a mask nothing is masked, past positions included, and labels are those of new positions', async () => {
     const model = await causal[name]!;
     const whole = await model.forward({ inputIds: ids });
     const { pastKeyValues } = await model.forward({ inputIds: part(ids, 0, 4) }, { useCache: true });
@@ -169,7 +169,7 @@ describe.each(Object.keys(causal))('%s', (name) => {
     expect(rest.loss?.data[0]).toBeCloseTo(labelled.loss?.data[0] ?? Number.NaN, 5);
   });
 
-  test('refuses a cache that does not fit', async () => {
+  test('rejects a cache of the wrong shape', async () => {
     const model = await causal[name]!;
     const { pastKeyValues } = await model.forward({ inputIds: [[2, 5, 6]] }, { useCache: true });
     const past = pastKeyValues!;
@@ -223,7 +223,7 @@ describe('t5', () => {
   const { attentionMask } = source;
 
   test.each([[[4, LENGTH]], [[1, 2, 5, LENGTH]]])(
-    'in parts that end at %j is what it is at once, and the encoder runs for the first one alone',
+    'in chunks that end at %j equals one run, and the encoder runs for the first chunk only',
     async (pieces) => {
       const model = await flan;
       const whole = await model.forward(
@@ -272,7 +272,7 @@ describe('t5', () => {
     },
   );
 
-  test('gives a cache only when it is asked for, and to nothing but a decoder', async () => {
+  test('returns a cache only on request, and only if the decoder runs', async () => {
     const model = await flan;
     const plain = await model.forward({ ...source, decoderInputIds: decoderIds });
     expect(Object.keys(plain).toSorted()).toEqual(['encoderLastHiddenState', 'lastHiddenState', 'logits']);
@@ -293,7 +293,7 @@ describe('t5', () => {
     expectSame(again.encoderLastHiddenState, plain.encoderLastHiddenState!, 'encoderLastHiddenState');
   });
 
-  test('lets every position of the encoder count without a mask', async () => {
+  test('without a mask no position of the encoder is masked', async () => {
     const model = await flan;
     const { inputIds } = source;
     const whole = await model.forward({ inputIds, decoderInputIds: decoderIds });
@@ -311,7 +311,7 @@ describe('t5', () => {
     expect(rest.loss?.dims).toEqual([1]);
   });
 
-  test('refuses a cache that does not fit', async () => {
+  test('rejects a cache of the wrong shape', async () => {
     const model = await flan;
     const { pastKeyValues } = await model.forward(
       { inputIds: [[5, 6, 1]], decoderInputIds: [[0, 4]] },

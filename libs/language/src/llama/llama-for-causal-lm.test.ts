@@ -1,6 +1,6 @@
 /**
- * Llama against what the reference computes from the same random weights: shared keys and values (fixtures/llama), and
- * Vicuna's layout (the committed case).
+ * Llama against HF with the same random weights: grouped keys and values (fixtures/llama), and Vicuna's shape inside
+ * an InstructBLIP checkpoint.
  */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -106,7 +106,7 @@ describe('forward', () => {
     expect(actual.lastHiddenState.data).toEqual(actual.hiddenStates?.at(-1)?.data);
   });
 
-  test('gives the same without states and maps, which another operator computes', async () => {
+  test('is the same without hidden states and attentions, which another operator computes', async () => {
     await using model = await load();
     const { inputs, outputs } = golden('language_model/ids');
     const actual = await model.forward({ inputIds: inputs.input_ids });
@@ -114,7 +114,7 @@ describe('forward', () => {
     expect(Object.keys(actual).sort()).toEqual(['lastHiddenState', 'logits']);
   });
 
-  test('counts padding as positions, as the reference does', async () => {
+  test('counts padding as positions, as HF does', async () => {
     await using model = await load();
     const { inputs, outputs } = golden('language_model/padded_left');
     const { logits } = await model.forward({ inputIds: inputs.input_ids, attentionMask: inputs.attention_mask });
@@ -136,7 +136,7 @@ describe('forward', () => {
 
 describe('decoding', () => {
   test.each(['language_model/generate', 'language_model/generate_padded_left'])(
-    '%s: the scores of every step, positions counted by the mask',
+    '%s: the logits of every step, with positions counted by the mask',
     async (name) => {
       await using model = await load();
       const { inputs, outputs } = golden(name);
@@ -151,7 +151,7 @@ describe('decoding', () => {
     },
   );
 
-  test('reads several tokens at once as the full forward reads them', async () => {
+  test('several tokens in one step equal the full forward', async () => {
     await using model = await load(vicuna);
     const ids = [2, 5, 9, 11, 7, 30, 8];
     const { logits } = await model.forward({ inputIds: [ids] });
@@ -178,7 +178,7 @@ describe('checkpoints', () => {
   test.each([
     [grouped, ''],
     [vicuna, 'language_model'],
-  ])('the graphs read every tensor of %s, and no other', async (folder, prefix) => {
+  ])('the graphs use every tensor of %s, and no other', async (folder, prefix) => {
     const { tensors } = await openCheckpoint(folder);
     const stored = [...tensors.values()]
       .filter(({ name }) => prefix === '' || name.startsWith(`${prefix}.`))
@@ -190,7 +190,7 @@ describe('checkpoints', () => {
     ).toEqual(stored.sort());
   });
 
-  test('a saved model is the same model', async () => {
+  test('a saved model computes the same', async () => {
     await using model = await load(vicuna);
     await model.savePretrained(join(scratch, 'saved'));
     expect(await readConfig(join(scratch, 'saved'))).toMatchObject({
@@ -220,7 +220,7 @@ describe('checkpoints', () => {
     expect(await scores(1)).not.toEqual(await scores(2));
   });
 
-  test('a head that is neither stored nor tied is missing', async () => {
+  test('a head that is neither stored nor tied is reported as missing', async () => {
     const folder = join(scratch, 'untied');
     await using model = await load();
     await model.savePretrained(folder);
@@ -232,7 +232,7 @@ describe('checkpoints', () => {
     });
   });
 
-  test('refuses what it cannot read', async () => {
+  test('rejects invalid inputs', async () => {
     await using model = await load();
     await expect(model.forward({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(model.forward({ inputIds: [[40]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -251,7 +251,7 @@ describe('checkpoints', () => {
 });
 
 describe('rotations', () => {
-  test('turn pair i at position p by p · theta^(−2i / headDim)', () => {
+  test('rotate pair i at position p by p · theta^(−2i / headDim)', () => {
     const { rotation_rows, rotation_cos, rotation_sin } = rotations(
       { headDim: 4, ropeTheta: 100, ropeScaling: undefined },
       [
@@ -273,19 +273,16 @@ describe('rotations', () => {
     );
   });
 
-  test.each(scaledRotations)(
-    'of $json.type$json.rope_type are those of the reference',
-    ({ json, frequencies, cosines }) => {
-      const config = LlamaConfig.fromJson({
-        model_type: 'llama',
-        hidden_size: 64,
-        num_attention_heads: 2,
-        max_position_embeddings: 512,
-        rope_scaling: json,
-      });
-      const relative = rotaryFrequencies(config).map((frequency, pair) => frequency / (frequencies[pair] ?? 0) - 1);
-      expect(Math.max(...relative.map(Math.abs))).toBeLessThan(3e-7);
-      expectClose(rotations(config, [[0, 5, 300]]).rotation_cos.data, cosines.flat(), 'cos');
-    },
-  );
+  test.each(scaledRotations)('of $json.type$json.rope_type are those of HF', ({ json, frequencies, cosines }) => {
+    const config = LlamaConfig.fromJson({
+      model_type: 'llama',
+      hidden_size: 64,
+      num_attention_heads: 2,
+      max_position_embeddings: 512,
+      rope_scaling: json,
+    });
+    const relative = rotaryFrequencies(config).map((frequency, pair) => frequency / (frequencies[pair] ?? 0) - 1);
+    expect(Math.max(...relative.map(Math.abs))).toBeLessThan(3e-7);
+    expectClose(rotations(config, [[0, 5, 300]]).rotation_cos.data, cosines.flat(), 'cos');
+  });
 });

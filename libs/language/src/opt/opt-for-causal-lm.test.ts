@@ -20,8 +20,9 @@ const whole = {
   'blip2-opt-shapes': join(root, 'apps/cli/models/blip2-opt-shapes'),
 };
 /**
- * Tiny random models of the reference: norms after the sums and words narrower than states; neither biases nor learned
- * norms, a head of its own.
+ * Tiny random models of HF: norms after the residual sums and embeddings narrower than hidden states; no biases or
+ * learned
+ * norms, a separate head.
  */
 const alone = {
   'opt-post-norm': join(import.meta.dirname, 'fixtures/opt-post-norm'),
@@ -65,7 +66,7 @@ interface RecordedTensor {
 }
 
 describe.each(Object.entries(alone))('%s', (_, folder) => {
-  test('computes what the reference does', async () => {
+  test('computes the same as HF', async () => {
     const golden = JSON.parse(await readFile(join(folder, 'golden.json'), 'utf8')) as Recorded;
     await using model = await OptForCausalLM.fromPretrained(folder);
     const output = await model.forward(
@@ -94,7 +95,7 @@ describe.each(Object.entries(alone))('%s', (_, folder) => {
     expect(output.lastHiddenState.data).toEqual(output.hiddenStates?.at(-1)?.data);
   });
 
-  test('decodes token by token what it computes at once', async () => {
+  test('decoding token by token equals one run', async () => {
     await using model = await OptForCausalLM.fromPretrained(folder);
     const ids = [2, 5, 9, 11, 7];
     const { logits } = await model.forward({ inputIds: [ids] });
@@ -138,7 +139,7 @@ const requests: readonly CausalRequest[] = flags.flatMap((cache) =>
 );
 
 describe('graphs', () => {
-  test.each(cases)('of %s read every tensor of the language model once', async (name, folder) => {
+  test.each(cases)('of %s use every tensor of the language model once', async (name, folder) => {
     const prefix = name in whole ? 'language_model' : '';
     const config = OptConfig.fromJson(await readConfig(folder));
     const store = await openCheckpoint(folder);
@@ -200,7 +201,7 @@ describe('graphs', () => {
 });
 
 describe('OptForCausalLM', () => {
-  test('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
+  test('returns hidden states and attentions only on request of the call or the configuration', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     expect(Object.keys(await model.forward({ inputIds: [[2, 5]] })).toSorted()).toEqual(['lastHiddenState', 'logits']);
     await using asking = await OptForCausalLM.fromConfig(
@@ -215,7 +216,7 @@ describe('OptForCausalLM', () => {
     ).not.toHaveProperty('attentions');
   });
 
-  test('takes ids and masks as rows or as tensors', async () => {
+  test('accepts ids and masks as rows or as tensors', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const rows = await model.forward({ inputIds: [[1, 5, 6]], attentionMask: [[0, 1, 1]] });
     const tensors = await model.forward({
@@ -225,7 +226,7 @@ describe('OptForCausalLM', () => {
     expect(tensors.logits.data).toEqual(rows.logits.data);
   });
 
-  test('gives the loss of some labels as the mean of what each costs', async () => {
+  test('the loss is the mean over the labels', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const inputIds = [[2, 5, 6, 7]];
     const loss = async (labels: TokenIds): Promise<number> =>
@@ -240,7 +241,7 @@ describe('OptForCausalLM', () => {
     expect(await loss([-100, -100, -100, -100])).toBeNaN();
   });
 
-  test('refuses what it cannot read', async () => {
+  test('rejects invalid inputs', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const { maxPositions, vocabularySize } = model;
     await expect(model.forward({})).rejects.toThrow(failure('INVALID_ARGUMENT', /inputIds or inputsEmbeds/));
@@ -284,7 +285,7 @@ describe('OptForCausalLM', () => {
     ).rejects.toThrow(failure('INVALID_ARGUMENT', /nothing to read/));
   });
 
-  test('refuses steps that do not fit the decoding', async () => {
+  test('rejects steps of another shape than the decoding', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     await using decoding = await model.start({
       inputsEmbeds: await model.embed([
@@ -305,7 +306,7 @@ describe('OptForCausalLM', () => {
     expect(decoding.length).toBe(2);
   });
 
-  test('goes on as if nothing had happened after a step that was refused', async () => {
+  test('is unchanged after a rejected step', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const prompt = {
       inputsEmbeds: await model.embed([
@@ -326,7 +327,7 @@ describe('OptForCausalLM', () => {
     );
   });
 
-  test('holds more positions than it reserves room for at once', async () => {
+  test('holds more positions than one growth of the cache', async () => {
     await using model = await OptForCausalLM.fromPretrained(whole.opt);
     const ids = Array.from({ length: 40 }, (_, index) => 5 + (index % 7));
     await using decoding = await model.start({
@@ -338,7 +339,7 @@ describe('OptForCausalLM', () => {
     expect(largestDifference(decoding.logits.data, logits.data.subarray(-model.vocabularySize))).toBeLessThan(1e-4);
   });
 
-  test('makes one session per graph, and the large one not for embeddings', async () => {
+  test("creates one session per graph, and the decoder's not for embeddings", async () => {
     const made: string[] = [];
     await using model = await OptForCausalLM.fromPretrained(whole.opt, {
       createSession: (graph, options) => {
@@ -368,7 +369,7 @@ describe('a random OPT', () => {
     {},
     { wordEmbedProjDim: 4, doLayerNormBefore: false },
     { enableBias: false, layerNormElementwiseAffine: false },
-  ])('is the same for the same seed, and goes away with its file: %o', async (more) => {
+  ])('is the same for the same seed, and removes its file: %o', async (more) => {
     const logits = async (seed: number): Promise<Float32Array> => {
       await using model = await OptForCausalLM.fromConfig(OptConfig.create({ ...tiny, ...more }), {
         seed,
@@ -384,7 +385,7 @@ describe('a random OPT', () => {
 });
 
 describe('a language model that was saved alone', () => {
-  test.each(cases)('of %s gives the same as before', async (name, folder) => {
+  test.each(cases)('of %s computes the same', async (name, folder) => {
     const target = join(scratch, name);
     await using model = await OptForCausalLM.fromPretrained(folder);
     await model.savePretrained(target);
@@ -402,7 +403,7 @@ describe('a language model that was saved alone', () => {
 });
 
 describe('a head that is not tied', () => {
-  test('is a tensor of its own in a random model', async () => {
+  test('is a separate tensor in a random model', async () => {
     const folder = join(scratch, 'random-head');
     await using model = await OptForCausalLM.fromConfig(OptConfig.create({ ...tiny, tieWordEmbeddings: false }), {
       seed: 1,
@@ -412,7 +413,7 @@ describe('a head that is not tied', () => {
     expect([...(await openCheckpoint(folder)).tensors.keys()]).toContain('lm_head.weight');
   });
 
-  test('is missing where it is not stored', async () => {
+  test('is reported as missing if it is not stored', async () => {
     const folder = join(scratch, 'lost-head');
     await using model = await OptForCausalLM.fromConfig(OptConfig.create(tiny), { seed: 1, folder: scratch });
     await model.savePretrained(folder);

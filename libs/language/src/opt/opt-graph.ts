@@ -120,7 +120,9 @@ function optEmbeddings(
   return add(g, words, positions);
 }
 
-/** `x += out(attention(norm(x))); x += fc2(act(fc1(norm(x))))`, or with the norms after the residual sums (opt-350m). */
+/**
+ * `x += out(attention(norm(x))); x += fc2(act(fc1(norm(x))))`, or with the norms after the residual sums (opt-350m).
+ */
 function decoderLayer(
   g: Graph,
   x: F32,

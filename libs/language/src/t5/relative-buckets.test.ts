@@ -17,7 +17,7 @@ const FARTHEST = 1500;
 
 describe('the bucket of a distance', () => {
   test.each(recorded)(
-    "is the reference's: $numBuckets buckets up to $maxDistance, both directions $bidirectional",
+    'is that of HF: $numBuckets buckets up to $maxDistance, both directions $bidirectional',
     ({ runs, ...options }) => {
       const expected: number[] = [];
       runs.forEach(([from, bucket], index) =>
@@ -31,7 +31,7 @@ describe('the bucket of a distance', () => {
 });
 
 describe('the buckets of all pairs', () => {
-  test('have one row per query, whose positions go on from the past', () => {
+  test('have one row per query, with positions that continue the past', () => {
     const options = { numBuckets: 32, maxDistance: 128, bidirectional: false };
     expect(relativeBuckets([2, 3], [0, 1, 2, 3], options)).toEqual({
       type: 'int64',

@@ -20,7 +20,8 @@ export interface Seq2SeqLanguageModel extends LanguageModel {
  */
 export interface Seq2SeqLMInputs extends PromptInputs {
   /**
-   * Input of the decoder, `[batch, target]`. Default: the start token, then the labels. Without either, only the encoder
+   * Input of the decoder, `[batch, target]`. Default: the start token, then the labels. Without either, only the
+   * encoder
    * runs.
    */
   readonly decoderInputIds?: Rows;
@@ -43,7 +44,8 @@ export interface Seq2SeqLMOptions {
 }
 
 /**
- * Hidden states are the embeddings, then the output of each layer, the last one after the final norm. Attentions are the
+ * Hidden states are the embeddings, then the output of each layer, the last one after the final norm. Attentions are
+ * the
  * attention probabilities of each layer.
  */
 export interface Seq2SeqLMOutput {

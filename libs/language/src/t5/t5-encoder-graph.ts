@@ -1,5 +1,6 @@
 /**
- * T5's encoder. HF class `T5Stack` of `T5ForConditionalGeneration`; checkpoint path `encoder`, below `language_model` in
+ * T5's encoder. HF class `T5Stack` of `T5ForConditionalGeneration`; checkpoint path `encoder`, below `language_model`
+ * in
  * a BLIP-2 checkpoint.
  */
 import type { T5Config } from '@blip2/config';

@@ -64,7 +64,7 @@ describe.each(['flan', 'plain'] as const)('a decoder with a cache (%s)', (name) 
   /** Longer than one growth of the cache, and than the exact buckets. */
   const target = Array.from({ length: 40 }, (_, index) => (index * 7) % 30);
 
-  test('scores tokens one by one as the full forward scores them all, beyond the first growth of its cache', async () => {
+  test('logits token by token equal those of the full forward, beyond the first growth of the cache', async () => {
     const model = await models[name];
     const decoderInputIds = [
       [0, ...target],
@@ -94,7 +94,7 @@ describe.each(['flan', 'plain'] as const)('a decoder with a cache (%s)', (name) 
 describe('the full forward', () => {
   const inputIds = [[5, 6, 7, 1]];
 
-  test('gives the same scores with and without attention maps, whose rows sum to one', async () => {
+  test('computes the same logits with and without attentions, whose rows sum to one', async () => {
     const model = await models.flan;
     const decoderInputIds = [[0, 4, 5]];
     const fused = await model.forward({ inputIds, decoderInputIds });
@@ -122,7 +122,7 @@ describe('the full forward', () => {
     expect(fused).not.toHaveProperty('crossAttentions');
   });
 
-  test('reads labels behind the start token, −100 as padding, and judges position i by label i', async () => {
+  test('the decoder input is the start token and the labels, with −100 as padding; the loss at position i uses label i', async () => {
     const model = await models.flan;
     const { logits, loss } = await model.forward({ inputIds, labels: [[4, -100, 5]] });
     const told = await model.forward({ inputIds, decoderInputIds: [[0, 4, 0]] });
@@ -136,11 +136,11 @@ describe('the full forward', () => {
     expect(loss?.data[0]).toBeCloseTo((surprise(0, 4) + surprise(2, 5)) / 2, 4);
   });
 
-  test('runs the encoder alone without ids or labels of the decoder', async () => {
+  test('runs only the encoder without ids or labels of the decoder', async () => {
     expect(Object.keys(await (await models.flan).forward({ inputIds }))).toEqual(['encoderLastHiddenState']);
   });
 
-  test('counts padding in relative positions: rows padded on the right equal the same rows alone, rows padded in between do not', async () => {
+  test('relative positions count padding: rows padded on the right equal the unpadded rows, rows padded in between do not', async () => {
     const model = await models.flan;
     const decoderInputIds = [[0, 4]];
     const alone = await model.forward({ inputIds, decoderInputIds });
@@ -160,7 +160,7 @@ describe('the full forward', () => {
     expect(await scores([5, 6, 7, 0, 0, 1], [1, 1, 1, 0, 0, 1])).toBeGreaterThan(TOLERANCE);
   });
 
-  test('hides decoder positions that do not count', async () => {
+  test('masks positions of the decoder', async () => {
     const model = await models.flan;
     const masked = async (hidden: number): Promise<Logits | undefined> =>
       (await model.forward({ inputIds, decoderInputIds: [[0, hidden, 5]], decoderAttentionMask: [[1, 0, 1]] })).logits;
@@ -186,11 +186,11 @@ describe('the full forward', () => {
       'SHAPE_MISMATCH',
     ],
     ['an id outside the vocabulary', { inputIds, decoderInputIds: [[100_000]] }, 'INVALID_ARGUMENT'],
-  ])('refuses %s', async (_what, inputs, code) => {
+  ])('rejects %s', async (_what, inputs, code) => {
     await expect((await models.flan).forward(inputs)).rejects.toMatchObject({ code });
   });
 
-  test('needs a start token to shift labels', async () => {
+  test('requires a start token to shift labels', async () => {
     const config = T5Config.fromJson({ ...T5Config.toJson(plain), model_type: 't5', decoder_start_token_id: null });
     await using model = await T5ForConditionalGeneration.fromConfig(config, { seed: 1, threads: 1 });
     await expect(model.forward({ inputIds, labels: [[4]] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -198,7 +198,7 @@ describe('the full forward', () => {
 });
 
 describe('the start of a decoding', () => {
-  test('refuses other numbers of decoder rows than prompts', async () => {
+  test('rejects a number of decoder rows that differs from the prompts', async () => {
     const model = await models.flan;
     const prompt = { inputsEmbeds: await model.embed([[5, 6]]), attentionMask: [[1, 1]] };
     await expect(model.start({ ...prompt, decoderInputIds: [[0], [0]] })).rejects.toMatchObject({
@@ -207,7 +207,7 @@ describe('the start of a decoding', () => {
   });
 });
 
-describe('the table of words', () => {
+describe('the token embedding', () => {
   /** The file of a tiny T5 with a further table, in which one row differs by `change`. */
   async function withTable(name: string, change: number): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-t5-'));
@@ -222,7 +222,7 @@ describe('the table of words', () => {
   }
 
   test.each(['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'])(
-    'may be stored under %s too, but not differ there',
+    'may also be stored as %s, but must be equal',
     async (name) => {
       await using model = await T5ForConditionalGeneration.fromPretrained(await withTable(name, 0), { threads: 1 });
       expect(model.vocabularySize).toBe(40);
@@ -236,7 +236,7 @@ describe('the table of words', () => {
 describe('the tensors of a T5', () => {
   const names = (config: T5Config): string[] => t5Tensors(config, 'language_model').map(({ name }) => name);
 
-  test('have no gate and no head of their own in v1.0', () => {
+  test('have no gate and no separate head in v1.0', () => {
     expect(names(plain)).toContain('language_model.encoder.block.0.layer.1.DenseReluDense.wi.weight');
     expect(names(plain)).not.toContain('language_model.lm_head.weight');
     expect(
@@ -244,7 +244,7 @@ describe('the tensors of a T5', () => {
     ).toEqual([24, 15]);
   });
 
-  test('have both from v1.1 on, and one table of relative positions per stack', () => {
+  test('have both from v1.1 on, and one relative position embedding per stack', () => {
     const flan = T5Config.fromJson({
       model_type: 't5',
       num_layers: 2,

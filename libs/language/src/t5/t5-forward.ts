@@ -58,14 +58,14 @@ export async function forwardT5(
   };
 }
 
-/** What the decoder reads; nothing if the encoder alone is to run. */
+/** The input of the decoder; undefined if only the encoder runs. */
 function decoderIds(
   config: T5Config,
   { decoderInputIds, pastKeyValues }: Seq2SeqLMInputs,
   labels: readonly TokenIds[] | undefined,
 ): readonly TokenIds[] | undefined {
   if (decoderInputIds) return asRows(decoderInputIds);
-  // Labels follow the start token, which the past already holds.
+  // Labels follow the start token, which is part of the past.
   if (pastKeyValues)
     throw new Blip2Error('INVALID_ARGUMENT', 'decoderInputIds is required with pastKeyValues', {
       where: 'decoderInputIds',
@@ -76,12 +76,12 @@ function decoderIds(
 }
 
 interface ReadSource {
-  /** Keys and values of the cross-attention, computed if need be. */
+  /** Keys and values of the cross-attention, computed on demand. */
   memory(): Promise<EncoderMemory>;
   readonly outputs: Pick<Seq2SeqLMOutput, 'encoderLastHiddenState' | 'encoderHiddenStates' | 'encoderAttentions'>;
 }
 
-/** The encoder's states, or what a past remembers of them. */
+/** The cross-attention keys and values of the prompts, from the encoder or from a past. */
 async function readSource(
   config: T5Config,
   sessions: T5Sessions,
@@ -106,7 +106,7 @@ async function readSource(
   };
 }
 
-/** The cross-attention's keys and values of a past. */
+/** The cross-attention keys and values of a past. */
 function rememberedSource(config: T5Config, past: readonly Seq2SeqKeyValue[], mask: Rows | undefined): EncoderMemory {
   const cross = crossKeyValues(past);
   const batch = cross.keys[0]?.dims[0] ?? 0;
@@ -116,15 +116,12 @@ function rememberedSource(config: T5Config, past: readonly Seq2SeqKeyValue[], ma
   return encoderMemory({ ...cross, attentionMask });
 }
 
-/** Sizes of the self-attention's keys and values; those of the cross-attention have the same heads. */
+/** Sizes of the self-attention keys and values. Those of cross-attention have the same heads. */
 export function cacheSizeOf({ numDecoderLayers: layers, numHeads: heads, dKv: headSize }: T5Config): CacheSize {
   return { layers, heads, headSize };
 }
 
-/**
- * What the decoder reads to write the labels: the start token, then all labels but the last (`_shift_right` of the
- * reference).
- */
+/** The input of the decoder for labels: the start token, then all labels but the last (HF `_shift_right`). */
 function shiftRight(config: T5Config, labels: readonly TokenIds[]): TokenIds[] {
   const { padTokenId } = config;
   const first = startToken(config);
@@ -132,7 +129,10 @@ function shiftRight(config: T5Config, labels: readonly TokenIds[]): TokenIds[] {
   return labels.map((row) => [first, ...row.slice(0, -1)].map((id) => (id === IGNORED_LABEL ? padTokenId : id)));
 }
 
-/** What the decoder begins with. @throws Blip2Error `INVALID_ARGUMENT` if the configuration does not say. */
+/**
+ * The start token of the decoder.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the configuration has none.
+ */
 export function startToken(config: T5Config): number {
   const { decoderStartTokenId } = TextConfig.specialTokens(config);
   if (decoderStartTokenId === undefined) throw missingToken('decoder_start_token_id');

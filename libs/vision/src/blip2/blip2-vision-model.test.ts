@@ -69,7 +69,7 @@ describe('at int8', () => {
       dtype,
     });
     await encoder.encode(image(28));
-    // The first run has its weights as they lie, the others as the kernels want them.
+    // The first run uses the stored weights, later runs prepacked ones.
     return (await encoder.encode(image(28))).data;
   };
   const distance = (a: Float32Array, b: Float32Array): number =>
@@ -78,7 +78,7 @@ describe('at int8', () => {
         b.reduce((sum, value) => sum + value ** 2, 0),
     );
 
-  test('gives the states of float32 but for rounding, and every bias and norm counts', async () => {
+  test('is close to float32, and every bias and norm changes the result', async () => {
     const exact = await states('fp32');
     // 0.05 at 7 bits of activations; without any of these terms 0.2 to 0.35.
     expect(distance(await states('int8'), exact)).toBeLessThan(0.08);
@@ -93,7 +93,7 @@ describe('at int8', () => {
       expect(distance(await states('int8', without), exact), String(without)).toBeGreaterThan(0.16);
   });
 
-  test('is prepared ahead of its first image, once', async () => {
+  test('prepare creates the session before the first image, once', async () => {
     const made: string[] = [];
     const noting: SessionFactory = (model, options) => {
       made.push(model.name);
@@ -120,7 +120,7 @@ describe.each(cases)('the encoder of %s', (_, folder) => {
 });
 
 describe('graphs', () => {
-  test.each(cases)('of %s read every tensor of the encoder once, whatever is asked for', async (_, folder) => {
+  test.each(cases)('of %s use every tensor of the encoder once, for every request', async (_, folder) => {
     const config = Blip2VisionConfig.fromJson(await readConfig(folder));
     const store = await openCheckpoint(folder);
     const stored = [...store.tensors.keys()].filter((name) => name.startsWith('vision_model.')).toSorted();
@@ -139,7 +139,7 @@ describe('graphs', () => {
       expect(store.tensors.get(name)?.shape).toEqual(shape);
   });
 
-  test.each(requests)('load and give what they declare: %o', async (request) => {
+  test.each(requests)('load and return the declared outputs: %o', async (request) => {
     const config = Blip2VisionConfig.fromJson(await readConfig(folders.opt));
     await using session = await createSession(
       buildVisionModel(config, await openCheckpoint(folders.opt), 'vision_model', request),
@@ -158,7 +158,7 @@ describe('graphs', () => {
 });
 
 describe('Blip2VisionModel', () => {
-  test('gives states and maps only when they are asked for, by the call or by the configuration', async () => {
+  test('returns hidden states and attentions only on request of the call or the configuration', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     const plain = await model.forward({ pixelValues: image(32) });
     expect(Object.keys(plain).toSorted()).toEqual(['lastHiddenState', 'poolerOutput']);
@@ -182,7 +182,7 @@ describe('Blip2VisionModel', () => {
     ).not.toHaveProperty('hiddenStates');
   });
 
-  test('refuses images of another size, and says what would help', async () => {
+  test('rejects images of another size with a fix', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     await expect(model.encode(image(40))).rejects.toThrow(
       failure('SHAPE_MISMATCH', /\[batch, 3, 32, 32\].*\[1, 3, 40, 40\].*interpolatePosEncoding/),
@@ -201,7 +201,7 @@ describe('Blip2VisionModel', () => {
     );
   });
 
-  test('changes nothing by interpolating positions to their own size', async () => {
+  test('interpolating positions to the same size changes nothing', async () => {
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     const [plain, interpolated] = [
       await model.encode(image(32)),
@@ -212,7 +212,7 @@ describe('Blip2VisionModel', () => {
     ).toBeLessThan(1e-4);
   });
 
-  test('makes one session per kind of request', async () => {
+  test('creates one session per request', async () => {
     const made: string[] = [];
     await using model = await Blip2VisionModel.fromPretrained(folders.opt, {
       createSession: (graph, options) => {
@@ -227,7 +227,7 @@ describe('Blip2VisionModel', () => {
     expect(made).toHaveLength(2);
   });
 
-  test('refuses weights that do not belong to its configuration when it is first used', async () => {
+  test('rejects weights that do not match its configuration at first use', async () => {
     const config = Blip2VisionConfig.create({
       ...Blip2VisionConfig.fromJson(await readConfig(folders.opt)),
       intermediateSize: 73,
@@ -252,7 +252,7 @@ const tiny = {
 } as const;
 
 describe('a random encoder', () => {
-  test('is the same for the same seed, and goes away with its file', async () => {
+  test('is the same for the same seed, and removes its file', async () => {
     const config = Blip2VisionConfig.create(tiny);
     const encode = async (seed?: number): Promise<Float32Array> => {
       await using model = await Blip2VisionModel.fromConfig(config, {
@@ -267,7 +267,7 @@ describe('a random encoder', () => {
     expect((await readdir(scratch)).filter((name) => name.startsWith('blip2-random'))).toEqual([]);
   });
 
-  test('begins as its initializer says', async () => {
+  test('has the weights of its initializer', async () => {
     const names: string[] = [];
     await using model = await Blip2VisionModel.fromConfig(Blip2VisionConfig.create(tiny), {
       initializer: (name) => {
@@ -279,7 +279,7 @@ describe('a random encoder', () => {
     expect(names).toContain('encoder.layers.0.self_attn.qkv.weight');
   });
 
-  test('begins with norms of one and biases of zero', async () => {
+  test('has norms of one and biases of zero by default', async () => {
     await using model = await Blip2VisionModel.fromConfig(Blip2VisionConfig.create(tiny));
     const folder = join(scratch, 'initial');
     await model.savePretrained(folder);
@@ -295,7 +295,7 @@ describe('a random encoder', () => {
 });
 
 describe('an encoder that was saved alone', () => {
-  test.each(cases)('of %s gives the same as in the whole model', async (name, folder) => {
+  test.each(cases)('of %s computes the same as in the full model', async (name, folder) => {
     const target = join(scratch, name);
     await using model = await Blip2VisionModel.fromPretrained(folder);
     await model.savePretrained(target);
@@ -312,7 +312,7 @@ describe('an encoder that was saved alone', () => {
     expect([...(await openCheckpoint(target)).tensors.keys()]).toContain('encoder.layers.0.self_attn.qkv.weight');
   });
 
-  test('is stored in another precision if asked', async () => {
+  test('is stored in another precision on request', async () => {
     const target = join(scratch, 'half');
     await using model = await Blip2VisionModel.fromPretrained(folders.opt);
     await model.savePretrained(target, { dtype: 'float16' });

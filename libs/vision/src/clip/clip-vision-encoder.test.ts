@@ -1,7 +1,4 @@
-/**
- * CLIP's vision encoder against what the reference's CLIPVisionModel computes from the same random weights
- * (fixtures/).
- */
+/** CLIP's vision encoder against HF CLIPVisionModel with the same random weights (fixtures/). */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,7 +86,7 @@ describe('forward', () => {
     outputs.attentions.tensors.forEach((each, index) => expectTensor(actual.attentions?.[index], tensors(each)));
   });
 
-  test('gives states and maps only where they are asked for', async () => {
+  test('returns hidden states and attentions only on request', async () => {
     await using encoder = await load();
     expect(Object.keys(await encoder.forward({ pixelValues: image('vision/batch') })).sort()).toEqual([
       'lastHiddenState',
@@ -105,7 +102,7 @@ describe('encode', () => {
     [-2, 2],
     [0, 0],
     [-4, 0],
-  ])('featureLayer %i gives hidden states %i', async (featureLayer, index) => {
+  ])('featureLayer %i returns hidden states %i', async (featureLayer, index) => {
     await using encoder = await load({ featureLayer });
     expectTensor(
       await encoder.encode(image('vision/batch')),
@@ -113,7 +110,7 @@ describe('encode', () => {
     );
   });
 
-  test('gives the last states by default, of images of another size too', async () => {
+  test('returns the last hidden states by default, also of images of another size', async () => {
     await using encoder = await load();
     expectTensor(await encoder.encode(image('vision/batch')), tensors('vision/batch/last_hidden_state'));
     expectTensor(
@@ -164,7 +161,7 @@ describe('encode', () => {
     );
   });
 
-  test.each([4, -5, 0.5, Number.NaN])('refuses featureLayer %d', async (featureLayer) => {
+  test.each([4, -5, 0.5, Number.NaN])('rejects featureLayer %d', async (featureLayer) => {
     await expect(load({ featureLayer })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       details: { argument: 'featureLayer', expected: 'an integer from -4 to 3' },
@@ -176,7 +173,7 @@ describe('encode', () => {
     ['grey', [1, 1, 24, 24], false],
     ['no batch', [3, 24, 24], false],
     ['less than a patch', [1, 3, 24, 5], true],
-  ])('refuses images: %s', async (_, dims, interpolatePosEncoding) => {
+  ])('rejects images: %s', async (_, dims, interpolatePosEncoding) => {
     await using encoder = await load();
     const pixelValues = {
       type: 'float32',
@@ -201,7 +198,7 @@ describe('checkpoints', () => {
     data: Float32Array.from({ length: 3 * 8 * 8 }, (_, index) => pseudoRandom(index)),
   };
 
-  test('the graph reads every tensor of the vision encoder, and no other', async () => {
+  test('the graph uses every tensor of the vision encoder, and no other', async () => {
     const { tensors: stored } = await openCheckpoint(checkpoint);
     const config = ClipVisionConfig.fromJson(await readConfig(checkpoint));
     const names = [...stored.values()]
@@ -214,7 +211,7 @@ describe('checkpoints', () => {
     ).toEqual(names.sort());
   });
 
-  test('a saved encoder is the same encoder', async () => {
+  test('a saved encoder computes the same', async () => {
     await using encoder = await load();
     await encoder.savePretrained(join(folder, 'saved'));
     const stored = await openCheckpoint(join(folder, 'saved'));
@@ -230,7 +227,7 @@ describe('checkpoints', () => {
     );
   });
 
-  test('is saved in another precision, and its configuration says so', async () => {
+  test('is saved in another precision, with torch_dtype in its configuration', async () => {
     await using encoder = await load();
     await encoder.savePretrained(join(folder, 'half'), { dtype: 'float16' });
     expect(await readConfig(join(folder, 'half'))).toMatchObject({ torch_dtype: 'float16' });
@@ -263,7 +260,7 @@ describe('checkpoints', () => {
     expect((await loaded.encode(small)).data).toEqual(one);
   });
 
-  test('refuses the configuration of another model', async () => {
+  test('rejects the configuration of another model', async () => {
     const other = join(folder, 'other');
     await (
       await ClipVisionEncoder.fromConfig(

@@ -42,7 +42,8 @@ export interface ClipVisionOptions extends PartOptions, FeatureLayerOptions {}
 
 /**
  * CLIP's image encoder without its projection: the seam, and the full forward of HF `CLIPVisionModel`.
- * `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class position after
+ * `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class position
+ * after
  * it; the first of `hiddenStates` is after the norm of the embeddings.
  *
  * `forward` throws `SHAPE_MISMATCH` for images of another size unless position embeddings are interpolated.
