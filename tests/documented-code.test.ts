@@ -53,7 +53,7 @@ function fillIn(code: string): string {
 }
 
 /** Milliseconds, on a machine that does other things too. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 /** Blocks in other languages, and why nothing of them runs here. */
 const OTHERS: Readonly<Record<string, string>> = {
   sh: 'documented-commands.test.ts runs them',
@@ -109,7 +109,7 @@ test(
         .map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`),
     ).toEqual([]);
   },
-  PATIENCE,
+  TIMEOUT,
 );
 
 describe('documented code runs', () => {
@@ -130,6 +130,6 @@ describe('documented code runs', () => {
       });
       if (snippet.output !== undefined) expect(stdout).toBe(snippet.output);
     },
-    PATIENCE,
+    TIMEOUT,
   );
 });

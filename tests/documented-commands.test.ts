@@ -67,7 +67,7 @@ function writtenBy(command: string): string[] {
 }
 
 /** Milliseconds, on a machine that does other things too. */
-const PATIENCE = 300_000;
+const TIMEOUT = 300_000;
 let shell: Shell;
 beforeAll(async () => void (shell = await openShell()));
 afterAll(() => shell[Symbol.asyncDispose]());
@@ -110,7 +110,7 @@ for (const { name, lines: all, output } of shellBlocks) {
         if (comment !== undefined) await expectPromise(comment, run);
         else if (files.length === 0) expect(run.stdout).not.toBe('');
       },
-      PATIENCE,
+      TIMEOUT,
     );
     if (output !== undefined) test('prints what is shown', () => expect(printed).toBe(output));
   });

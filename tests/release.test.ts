@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 /** Milliseconds; it takes about five seconds on two cores. */
-const PATIENCE = 120_000;
+const TIMEOUT = 120_000;
 
 test(
   'nx release gives every published package one version, and each other by it, without pushing or publishing',
@@ -35,5 +35,5 @@ test(
     expect(report).toMatch(/CHANGELOG\.md/);
     expect(report).not.toMatch(/pushing to|git remote|creating github release/i);
   },
-  PATIENCE,
+  TIMEOUT,
 );

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(convertedDir, { recursive: true, force: true }));
 
-/** Scenes of the evaluation; the whole of it is what `benchmarks/quality.mjs` goes through. */
+/** Scenes of the evaluation; the whole of it is what `tools/benchmarks/bin/quality.js` goes through. */
 const SCENES = 24;
 
 interface Said {

@@ -46,7 +46,7 @@ export interface OcclusionMap {
   readonly runs: number;
 }
 
-/** How these point on the demo scenes: `benchmarks/results/heatmap-pointing.json`. */
+/** How these point on the demo scenes: `tools/benchmarks/results/heatmap-pointing.json`. */
 const DEFAULTS = { mode: 'hide', cells: 16, windowCells: 4, fill: 'mean', batchSize: 8 } as const;
 
 /**

@@ -30,7 +30,7 @@ const length = { maxNewTokens: 32 };
 
 /**
  * Correct of all 200 captions and 800 answers, as the checkpoints' own README files say; counted by
- * benchmarks/accuracy.mjs.
+ * tools/benchmarks/bin/accuracy.js.
  */
 const accuracies = { opt: { captions: 195, answers: 798 }, t5: { captions: 190, answers: 788 } } as const;
 
