@@ -9,7 +9,9 @@ import { sourceOf, workspaceEntries } from './workspace-entries.mjs';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Maps `@blip2/x` and its subpaths to the source file of each `exports` entry, so that tests never use an old `dist`. */
+/**
+ * Maps `@blip2/x` and its subpaths to the source file of each `exports` entry, so that tests never use an old `dist`.
+ */
 export const sourceAliases: { find: RegExp; replacement: string }[] = workspaceEntries(root).map((entry) => ({
   find: new RegExp(`^${entry.specifier}$`),
   replacement: sourceOf(entry),

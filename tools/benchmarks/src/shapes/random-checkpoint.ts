@@ -16,7 +16,8 @@ const PIXEL_STATISTICS = {
 };
 
 /**
- * `random-checkpoint.js SHAPE FOLDER`: writes a checkpoint with random weights in the Hugging Face layout. Tokenizer and
+ * `random-checkpoint.js SHAPE FOLDER`: writes a checkpoint with random weights in the Hugging Face layout. Tokenizer
+ * and
  * image processor are those of a demo checkpoint, so that it loads; the generated text is meaningless.
  */
 export async function command([name = '', folder]: readonly string[]): Promise<void> {

@@ -7,7 +7,9 @@ const RUNS = 40;
 const SHAPE: ProductShape = { inner: 1408, outer: 6144 };
 const ROWS = 257;
 
-/** Measures multiplications per second, in billions: the best of several runs of one product of bytes and one of floats. */
+/**
+ * Measures multiplications per second, in billions: the best of several runs of one product of bytes and one of floats.
+ */
 export async function multiplyRates(): Promise<Pick<MachineLimits, 'byteProductsGMACs' | 'floatProductsGMACs'>> {
   const { inner, outer } = SHAPE;
   return {

@@ -5,7 +5,8 @@ export type Vector = readonly number[];
 const ITERATIONS = 50;
 
 /**
- * Ways to pool the query vectors of an image, each of length 1: `[queries][size]` to the vectors that a text is compared
+ * Ways to pool the query vectors of an image, each of length 1: `[queries][size]` to the vectors that a text is
+ * compared
  * with. With several, the best match counts.
  */
 export const POOLS: Readonly<Record<string, (rows: readonly Vector[]) => readonly Vector[]>> = {

@@ -32,7 +32,8 @@ interface Measured extends Partial<Pick<ScalingFile, 'images' | 'prompts' | 'new
 }
 
 /**
- * `scaling.js [--shape opt-2.7b] [--dtype fast] [--checkpoint FOLDER] [--out FOLDER]`: how times grow with the number of
+ * `scaling.js [--shape opt-2.7b] [--dtype fast] [--checkpoint FOLDER] [--out FOLDER]`: how times grow with the number
+ * of
  * images per batch, prompt length, new tokens and threads. Writes `scaling-SHAPE.json` and `scaling-SHAPE.svg`. Each
  * point is the median of up to three runs. Each number of threads has a process of its own.
  */

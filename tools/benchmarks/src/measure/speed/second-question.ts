@@ -21,8 +21,10 @@ interface Work {
 
 /**
  * `second-question.js [FOLDER|demo] [IMAGE] [RESULT.json]`: the cost of a second question about an image. Counts the
- * images that the vision encoder encodes and the positions that the language model prefills, for a new image, an encoded
- * image and a conversation. Times are for information. The exit code is 1 if an encoded image costs vision work or, with
+ * images that the vision encoder encodes and the positions that the language model prefills, for a new image, an
+ * encoded
+ * image and a conversation. Times are for information. The exit code is 1 if an encoded image costs vision work or,
+ * with
  * a causal model, a prefill of its positions.
  */
 export async function command(args: readonly string[]): Promise<void> {

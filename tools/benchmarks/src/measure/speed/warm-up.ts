@@ -2,7 +2,8 @@ import { Blip2 } from '@blip2/blip2';
 import type { PrecisionChoice } from '@blip2/interfaces';
 
 /**
- * `warm-up.js FOLDER IMAGE DTYPE`: the untimed start before a timed one. Converts the weights if necessary and fills the
+ * `warm-up.js FOLDER IMAGE DTYPE`: the untimed start before a timed one. Converts the weights if necessary and fills
+ * the
  * file cache with what a caption reads. Two captions are generated, because int8 weights are prepacked, and the result
  * cached, after the first run. Prints one JSON line, with `convertMs` if weights were converted.
  */
