@@ -60,6 +60,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   text: 'output, compared with that of the block before',
   python: 'it needs PyTorch; the block after it does the same and runs',
   bibtex: 'nothing to run',
+  mermaid: 'architecture.test.ts compares it with the imports',
   '': 'formats of files and lines',
 };
 const all = snippets();
