@@ -69,7 +69,8 @@ describe('npm run bench', () => {
       expect({ shape, command }).toEqual({
         shape: 'tiny',
         command:
-          'npm run bench -- --shape tiny --ours fp32,fast --blocks 2 --rounds 1 --pytorch float32,bfloat16,int8 --json FILE',
+          'npm run bench -- --shape tiny --ours fp32,fast --blocks 2 --rounds 1' +
+          ' --pytorch float32,bfloat16,int8 --json FILE',
       });
       expect(machine).toMatchObject({
         cpu: expect.any(String),

@@ -26,7 +26,8 @@ function startTime(): readonly string[] {
   const times = ['demo caption', 'help', 'node'].map((name) => `${rows.find((row) => row.name === name)?.medianMs} ms`);
   const node = machine.node.replace(/^v/, '');
   return [
-    `process time of the demo caption, of \`blip2 --help\` and of \`node\` alone (${machine.cores} cores of ${machine.cpu}, Node ${node})`,
+    'process time of the demo caption, of `blip2 --help` and of `node` alone ' +
+      `(${machine.cores} cores of ${machine.cpu}, Node ${node})`,
     times.join('; '),
   ];
 }
@@ -68,6 +69,7 @@ function secondQuestion(): readonly string[] {
   const [encoded, anew] = [second('encoded'), second('given anew')];
   return [
     'a second question about an encoded image (OPT)',
-    `images encoded: ${encoded?.imagesEncoded}; positions prefilled: ${encoded?.positionsPrefilled} instead of ${anew?.positionsPrefilled}`,
+    `images encoded: ${encoded?.imagesEncoded}; ` +
+      `positions prefilled: ${encoded?.positionsPrefilled} instead of ${anew?.positionsPrefilled}`,
   ];
 }

@@ -4,7 +4,8 @@ import { type Line, panelsSvg, type Point } from './svg-plot.ts';
 /** Draws the results of `scaling` as four panels of SVG. */
 export function scalingPlot(result: ScalingFile): string {
   const { shape, dtype, captionTokens, images, prompts, newTokens, threads, machine } = result;
-  const title = `Random weights of the ${shape} shape at ${dtype}, ${threads.at(-1)?.threads} threads of ${machine.cpu}`;
+  const processor = `${threads.at(-1)?.threads} threads of ${machine.cpu}`;
+  const title = `Random weights of the ${shape} shape at ${dtype}, ${processor}`;
   return panelsSvg(title, [
     {
       title: 'images per batch',

@@ -58,7 +58,8 @@ export function smallSpeedMarkdown(): string {
   const { shape, newTokens, machine, versions } = file;
   const torch = `torch ${versions['torch']}, Transformers ${versions['transformers']}`;
   return [
-    `Captions of ${newTokens} tokens, random weights of the ${shape} shape, on ${machine.cores} cores of ${machine.cpu}; ${torch}:`,
+    `Captions of ${newTokens} tokens, random weights of the ${shape} shape, ` +
+      `on ${machine.cores} cores of ${machine.cpu}; ${torch}:`,
     settingsTable(file.rows, SMALL_MEASURES),
     'Machine, methods, other shapes and all measurements: [docs/benchmarks.md](docs/benchmarks.md).',
   ].join('\n\n');
@@ -91,10 +92,13 @@ function description(
   const torch =
     versions['torch'] === undefined ? '' : `, torch ${versions['torch']}, Transformers ${versions['transformers']}`;
   return [
-    `Random weights of the ${shape} shape, captions of ${newTokens} tokens; every caption includes decoding and preprocessing of the image.`,
-    `CPU features: ${machine.features.join(', ')}. ${fixed(machine.memoryGiB, 0)} GiB of memory, bandwidth ${fixed(machine.bandwidthGBs, 1)} GB/s.`,
+    `Random weights of the ${shape} shape, captions of ${newTokens} tokens; ` +
+      'every caption includes decoding and preprocessing of the image.',
+    `CPU features: ${machine.features.join(', ')}. ` +
+      `${fixed(machine.memoryGiB, 0)} GiB of memory, bandwidth ${fixed(machine.bandwidthGBs, 1)} GB/s.`,
     `Node ${versions['node']}, onnxruntime ${versions['onnxruntime']}${torch}.`,
-    `Medians of ${counted(rounds, 'round')} in ${counted(blocks, 'block')}; ${link(name)} has the ranges. Command: \`${command}\`.`,
+    `Medians of ${counted(rounds, 'round')} in ${counted(blocks, 'block')}; ` +
+      `${link(name)} has the ranges. Command: \`${command}\`.`,
   ].join('\n');
 }
 

@@ -38,7 +38,8 @@ export async function command(args: readonly string[]): Promise<void> {
       'one object of a scene with several, such as "a small red triangle"; that object (or its like) is a hit',
     ),
     answer: new PointingCounts(
-      'the right answer to a question about one object of a scene with several, such as "what color is the triangle?"; that object is a hit',
+      'the right answer to a question about one object of a scene with several, ' +
+        'such as "what color is the triangle?"; that object is a hit',
     ),
   };
   const scenes = readScenes(Number(limit));
