@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/**
- * A repository of the test server. Files of `largeFrom` bytes or more are served from the storage host, as on the Hub.
- */
+/** A repository of the test server. Files of `largeFrom` bytes or more are served from the storage host, as on the Hub. */
 export interface ServedRepository {
   readonly files: Readonly<Record<string, Uint8Array | string>>;
   readonly commit?: string;
