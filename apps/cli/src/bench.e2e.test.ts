@@ -41,20 +41,20 @@ describe('blip2 bench', () => {
     }
   });
 
+  test('shows the number of threads that is used', async () => {
+    const { stdout } = await spawnBlip2(['bench', '--rounds', '1', '--new-tokens', '2', '--threads', '3']);
+    expect(stdout).toMatch(/^blip2 .*, 3 threads; captions/m);
+  });
+
   test('shows a table of a given image, and writes nothing else', async () => {
-    const { exitCode, stdout, stderr } = await spawnBlip2([
-      'bench',
-      '--image',
-      'examples/photo-size.jpg',
-      '--rounds',
-      '1',
-      '--new-tokens',
-      '2',
-    ]);
+    const at = await temporaryFolder({});
+    const line = 'blip2 bench --image examples/photo-size.jpg --rounds 1 --new-tokens 2';
+    const { exitCode, stdout, stderr } = await bash(line, { BLIP2_CACHE: at('cache') });
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
       /^the built-in demo, whose times say nothing about a real model\n.*captions of 2 tokens.*\n +fp32\n/,
     );
+    expect(stdout).toMatch(/^blip2 .*, (\d+ threads?|onnxruntime's own number of threads); captions/m);
     for (const name of Object.keys(BENCH_METRICS)) expect(stdout).toMatch(new RegExp(`^${name} .* [\\d.]+$`, 'm'));
   });
 
@@ -64,7 +64,7 @@ describe('blip2 bench', () => {
     [['--new-tokens', '1'], 2, /at least 2/],
     [['--image', 'nowhere.png'], 1, /ENOENT.*nowhere\.png/],
   ])('fails with %j', async (argv, code, message) => {
-    const { exitCode, stdout, stderr } = await spawnBlip2(['bench', ...argv]);
+    const { exitCode, stdout, stderr } = await spawnBlip2(['bench', '--threads', '1', ...argv]);
     expect([exitCode, stdout]).toEqual([code, '']);
     expect(stderr).toMatch(message);
     expect(stderr.trim().split('\n').length).toBe(1);

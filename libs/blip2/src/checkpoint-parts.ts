@@ -20,6 +20,7 @@ import {
   resolveSources,
   sameFolder,
 } from './model-sources.ts';
+import { modelThreads } from './model-threads.ts';
 import { once } from './once.ts';
 import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
 import * as loaders from './part-loaders.ts';
@@ -95,18 +96,19 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
-function openFolders<C extends ModelConfig>(
+async function openFolders<C extends ModelConfig>(
   folders: ModelFolders,
   config: C,
   options: LoadOptions,
-): CheckpointParts<C> {
-  const optionsOf = partOptions(options);
+): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
   // The language model gets ready while the others look at an image.
   const hosts =
     options.isolate === 'worker'
       ? { seeing: createPartHost({ isolate: 'worker' }), writing: createPartHost({ isolate: 'worker' }) }
       : undefined;
+  const threads = await modelThreads(folders, options, hosts?.seeing);
+  const optionsOf = partOptions({ ...options, ...(threads !== undefined && { threads }) });
   hosts?.seeing.start(LOADERS);
   const made: AsyncDisposable[] = [];
   let disposed = false;

@@ -18,7 +18,11 @@ export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'co
   readonly dtype?: PrecisionChoice | Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>>;
   /** Execution provider. Default `cpu`. */
   readonly device?: string;
-  /** Threads within one operator; the parts run one after another and share them. Default: the physical cores. */
+  /**
+   * Threads within one operator; the parts run one after another and share them. Default: measured once for each
+   * machine
+   * and kept for a day, unless the weights are small: then the physical cores that onnxruntime sees.
+   */
   readonly threads?: number;
   /**
    * `worker` keeps inference off the calling thread, so that its event loop stays free; `inline` (default) runs on it.

@@ -41,7 +41,11 @@ export interface Session<S extends Signature = Signature> extends AsyncDisposabl
 }
 
 export interface SessionOptions {
-  /** Threads within one operator. Default: the number of physical cores that the runtime sees. */
+  /**
+   * Threads within one operator. Default, on the processor: measured for this machine, unless the weights are small;
+   * then,
+   * and on other devices, the number of physical cores that the runtime sees.
+   */
   readonly threads?: number;
   /** Execution provider. Default `cpu`. */
   readonly device?: string;

@@ -16,11 +16,14 @@ import {
   type OnnxRuntimeSession,
   type OnnxRuntimeSessionOptions,
 } from './onnx-runtime.ts';
+import { externalBytes } from './prepacked/external-data.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from './prepacked/prepacked-files.ts';
 import { openPrepacked } from './prepacked/prepacked-session.ts';
 import type { RunnableSession } from './prepacked/recorded-run.ts';
 import { hasExactByteProducts } from './processor-features.ts';
+import { commonSettings, SPIN_MICROSECONDS } from './session-settings.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
+import { defaultThreads } from './threads/default-threads.ts';
 
 /**
  * Loads a written graph into onnxruntime. Its weights are mapped from the files where they lie.
@@ -54,14 +57,9 @@ export const createSession: SessionFactory = async <S extends Signature>(
   };
 };
 
-/**
- * Longer than the pauses between two operators, shorter than those between two parts: docs/performance.md has what was
- * measured.
- */
-const SPIN_MICROSECONDS = '1000';
-
-async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: SessionOptions): Promise<RunnableSession> {
+async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: SessionOptions): Promise<RunnableSession> {
   const graph = model.serialize({ activationBits: hasExactByteProducts() ? 8 : 7 });
+  const options = await withThreads(given, graph);
   const open = (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
     runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch((cause: unknown) => {
       throw sessionFailed(model, 'The runtime could not load a graph', cause);
@@ -76,6 +74,13 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, options: Sess
   });
 }
 
+/** On the processor, the number of threads that suits it, unless another is given. */
+async function withThreads(options: SessionOptions, graph: Uint8Array): Promise<SessionOptions> {
+  if (options.threads !== undefined || (options.device ?? 'cpu') !== 'cpu') return options;
+  const threads = await defaultThreads({ weightBytes: () => externalBytes(graph) });
+  return threads === undefined ? options : { ...options, threads };
+}
+
 /** With a folder, the session writes its graph and its prepacked weights into it. */
 function sessionOptions(
   model: OnnxModel,
@@ -84,7 +89,7 @@ function sessionOptions(
   folder: string | undefined,
 ): OnnxRuntimeSessionOptions {
   return {
-    ...commonOptions(options),
+    ...commonSettings(options),
     ...(model.optimized && { graphOptimizationLevel: 'disabled' }),
     ...(folder !== undefined && { optimizedModelFilePath: join(folder, PREPACKED_GRAPH) }),
     // Names of the runtime's `session.*` settings.
@@ -106,21 +111,9 @@ function sessionOptions(
 /** For a graph that has been through the runtime before: it is not optimized twice. */
 function savedOptions(options: SessionOptions): OnnxRuntimeSessionOptions {
   return {
-    ...commonOptions(options),
+    ...commonSettings(options),
     graphOptimizationLevel: 'disabled',
     extra: { session: { 'intra_op.spin_duration_us': SPIN_MICROSECONDS } },
-  };
-}
-
-function commonOptions({ threads, device = 'cpu' }: SessionOptions): OnnxRuntimeSessionOptions {
-  return {
-    executionProviders: [device],
-    executionMode: 'sequential',
-    // Shapes change from run to run, so a recorded allocation pattern never fits.
-    enableMemPattern: false,
-    // What fails is thrown; the runtime need not print it as well.
-    logSeverityLevel: 4,
-    ...(threads !== undefined && { intraOpNumThreads: threads }),
   };
 }
 

@@ -5,3 +5,4 @@ export { type LazySessions, lazySessions, type PartOptions } from './lazy-sessio
 export type { PartSpec } from './part-export.ts';
 export { createPartHost, type PartHost, type PartHostOptions } from './part-host.ts';
 export { asRows, rowsTensor } from './rows.ts';
+export { type DefaultThreads, defaultThreads, type ThreadUse } from './threads/default-threads.ts';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 let cpuInfo: string | undefined;
 
@@ -15,6 +16,17 @@ export function processorFlags(): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What this processor is called; nothing where the system does not tell. Source: Linux, else Node. */
+export function processorModel(): string | undefined {
+  try {
+    const [, model] = /^model name\s*:\s*(.*)$/m.exec(readCpuInfo()) ?? [];
+    if (model !== undefined) return model;
+  } catch {
+    // No Linux.
+  }
+  return cpus()[0]?.model;
 }
 
 /** How Linux names the instructions that multiply unsigned by signed bytes without overflow. */

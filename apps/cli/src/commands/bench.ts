@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
@@ -48,7 +48,7 @@ export const benchCommand: CliCommand = {
         DEFAULT_ROUNDS,
       )
       .option('--new-tokens <n>', 'Length of every caption, at least 2', positiveInteger, DEFAULT_NEW_TOKENS)
-      .option('--threads <n>', 'Threads within one operator (default: one per core)', positiveInteger)
+      .option('--threads <n>', 'Threads within one operator (default: measured)', positiveInteger)
       .option('--offline', 'Never ask the network for a model');
     addReportOptions(command);
     command.addHelpText('after', EXAMPLES);
@@ -60,7 +60,8 @@ export const benchCommand: CliCommand = {
     const { signal } = interruption;
     const model = await folderOf(command.args[0], options, environment, signal);
     await using image = await imageFile(options.image);
-    const { threads, rounds, newTokens } = options;
+    const { rounds, newTokens } = options;
+    const threads = options.threads ?? (await measuredThreads());
     const jobs = dtypes.map((dtype): BenchJob => ({
       model,
       image: image.file,
@@ -76,7 +77,7 @@ export const benchCommand: CliCommand = {
       rows.push(row);
       if (options.json === true) environment.stdout.write(benchJson(row));
     }
-    if (options.json !== true) environment.stdout.write(benchTable(rows, title(command.args[0], options)));
+    if (options.json !== true) environment.stdout.write(benchTable(rows, title(command.args[0], options, threads)));
     return ExitCode.done;
   },
 };
@@ -129,6 +130,12 @@ async function imageFile(given: string | undefined): Promise<AsyncDisposable & {
   return { file, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
 
+/** The default of large models. Found before any process is timed, so that all use the same number. */
+async function measuredThreads(): Promise<number | undefined> {
+  const { defaultThreads } = await import('@blip2/runtime');
+  return defaultThreads({ weightBytes: () => Infinity });
+}
+
 /** Once more where the first process had to convert weights: it would show the memory of the conversion. */
 async function measure(job: BenchJob, options: BenchOptions, signal: AbortSignal): Promise<BenchRow | ExitCode> {
   const { runBenchProcess } = await import('../bench/run-bench-process.ts');
@@ -145,11 +152,17 @@ async function measure(job: BenchJob, options: BenchOptions, signal: AbortSignal
   });
 }
 
-function title(source: string | undefined, { newTokens, rounds, threads }: BenchOptions): string {
+function title(source: string | undefined, { newTokens, rounds }: BenchOptions, threads: number | undefined): string {
   const [cpu] = cpus();
   const model =
     source === undefined ? 'the built-in demo, whose times say nothing about a real model' : oneLine(source);
-  return `${model}\n${versionLine()}, ${cpu?.model.trim() ?? 'unknown processor'}, ${threads ?? availableParallelism()} threads; captions of ${newTokens} tokens; medians of ${rounds} rounds (least-most)`;
+  const machine = `${versionLine()}, ${cpu?.model.trim() ?? 'unknown processor'}, ${threadsLine(threads)}`;
+  return `${model}\n${machine}; captions of ${newTokens} tokens; medians of ${rounds} rounds (least-most)`;
+}
+
+function threadsLine(threads: number | undefined): string {
+  if (threads === undefined) return "onnxruntime's own number of threads";
+  return threads === 1 ? '1 thread' : `${threads} threads`;
 }
 
 const EXAMPLES = `

@@ -39,7 +39,7 @@ export const compareCommand: CliCommand = {
       .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
       .option('--dtype <a,b>', 'Precisions: fp32, int8, q8, q4, fast, small', 'fp32,fast')
       .option('--max-new-tokens <n>', 'Longest caption', positiveInteger, DEFAULT_NEW_TOKENS)
-      .option('--threads <n>', 'Threads within one operator (default: one per core)', positiveInteger)
+      .option('--threads <n>', 'Threads within one operator (default: measured)', positiveInteger)
       .option('-r, --recursive', 'Look into the subfolders of folders')
       .option('--offline', 'Never ask the network for a model');
     addUrlOptions(command);

@@ -75,7 +75,7 @@ export function addModelOptions(command: Command): Command {
       ).helpGroup(group),
     )
     .addOption(
-      new Option('--threads <n>', 'Threads within one operator (default: one per core)')
+      new Option('--threads <n>', 'Threads within one operator (default: measured)')
         .argParser(positiveInteger)
         .helpGroup(group),
     )

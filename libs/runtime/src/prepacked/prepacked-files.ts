@@ -5,13 +5,13 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 import type { OnnxModel } from '@blip2/interfaces';
 
 import { processorFlags } from '../processor-features.ts';
+import { runtimeVersion } from '../runtime-version.ts';
 import { externalBytes } from './external-data.ts';
 
 /** A graph with prepacked weights, as onnxruntime saved it. */
@@ -120,9 +120,4 @@ let identity: string | undefined;
 function processorAndRuntime(): string {
   identity ??= [runtimeVersion(), process.platform, process.arch, processorFlags() ?? cpus()[0]?.model].join('\n');
   return identity;
-}
-
-function runtimeVersion(): string {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { readonly version: string };
-  return version;
 }

@@ -61,7 +61,6 @@ export function smallSpeedMarkdown(): string {
     `Captions of ${newTokens} tokens, random weights of the ${shape} shape, ` +
       `on ${machine.cores} cores of ${machine.cpu}; ${torch}:`,
     settingsTable(file.rows, SMALL_MEASURES),
-    'Machine, methods, other shapes and all measurements: [docs/benchmarks.md](docs/benchmarks.md).',
   ].join('\n\n');
 }
 

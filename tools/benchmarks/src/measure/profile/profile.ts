@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { Blip2 } from '@blip2/blip2';
-import type { PrecisionChoice } from '@blip2/interfaces';
+import { defined, type PrecisionChoice } from '@blip2/interfaces';
+import { defaultThreads } from '@blip2/runtime';
 
 import { programPath, resultPath, TIMED_IMAGE } from '../../repository.ts';
 import { checkpointFolder } from '../../shapes/checkpoint-folder.ts';
@@ -67,7 +68,9 @@ async function profileCaptions(
   { dtype, runs, image }: { readonly dtype: string; readonly runs: string; readonly image: string },
 ): Promise<void> {
   const { createSession, endProfiling } = profiledSessions(folder);
-  const blip2 = await Blip2.fromPretrained(checkpoint, { dtype: dtype as PrecisionChoice, createSession });
+  const threads = await defaultThreads({ weightBytes: () => Infinity });
+  const options = { dtype: dtype as PrecisionChoice, createSession, ...defined({ threads }) };
+  const blip2 = await Blip2.fromPretrained(checkpoint, options);
   for (let run = 0; run < Number(runs); run++) await blip2.caption(image, { minNewTokens: 10, maxNewTokens: 10 });
   endProfiling();
   await blip2.dispose();

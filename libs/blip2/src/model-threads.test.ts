@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createPartHost, defaultThreads, type PartHost, type ThreadUse } from '@blip2/runtime';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { openCheckpointParts } from './checkpoint-parts.ts';
+import type { LoadOptions } from './load-options.ts';
+import { sameFolder } from './model-sources.ts';
+import { modelThreads } from './model-threads.ts';
+
+const demo = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
+
+vi.mock(import('@blip2/runtime'), async (original) => ({
+  ...(await original()),
+  defaultThreads: vi.fn(),
+  createPartHost: vi.fn(),
+}));
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-model-threads-'));
+  for (const [name, bytes] of [
+    ['a.safetensors', 3],
+    ['b.safetensors', 5],
+    ['pytorch_model.bin', 7],
+    ['config.json', 11],
+  ] as const) {
+    await writeFile(join(folder, name), new Uint8Array(bytes));
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+beforeEach(() => {
+  vi.mocked(defaultThreads).mockReset().mockResolvedValue(6);
+});
+
+describe('modelThreads', () => {
+  test('asks for the default with the bytes of all weights, each folder once', async () => {
+    const asked: number[] = [];
+    vi.mocked(defaultThreads).mockImplementation(async ({ weightBytes }: ThreadUse) => {
+      asked.push(await weightBytes());
+      return 6;
+    });
+    expect(await modelThreads(sameFolder(folder), {}, undefined)).toBe(6);
+    expect(
+      await modelThreads({ ...sameFolder(folder), language: join(folder, 'nowhere') }, { device: 'cpu' }, undefined),
+    ).toBe(6);
+    expect(asked).toEqual([15, 15]);
+  });
+
+  const own: NonNullable<LoadOptions['createSession']> = () => Promise.reject(new TypeError('not opened'));
+  test.each<[string, LoadOptions, number | undefined]>([
+    ['a number that is given', { threads: 3 }, 3],
+    ['another device', { device: 'cuda' }, undefined],
+    ["sessions of one's own", { createSession: own }, undefined],
+  ])('measures nothing for %s', async (_, options, expected) => {
+    expect(await modelThreads(sameFolder(folder), options, undefined)).toBe(expected);
+    expect(defaultThreads).not.toHaveBeenCalled();
+  });
+});
+
+describe('parts', () => {
+  /** Hosts that note what is asked of them, and create nothing. */
+  function notingHosts(): unknown[] {
+    const events: unknown[] = [];
+    vi.mocked(createPartHost).mockImplementation(
+      () =>
+        ({
+          isolate: 'worker',
+          start: () => void events.push('start'),
+          create: async ({ args = [] }: { readonly args?: readonly unknown[] }) => {
+            events.push(args[1]);
+            return { [Symbol.asyncDispose]: async () => {} };
+          },
+          [Symbol.asyncDispose]: async () => {},
+        }) as unknown as PartHost,
+    );
+    return events;
+  }
+
+  test('in workers start when the number is known, and all get it', async () => {
+    const events = notingHosts();
+    vi.mocked(defaultThreads).mockImplementation(async ({ host }) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      events.push(host ? 'measured in a host' : 'measured here');
+      return 6;
+    });
+    await using parts = await openCheckpointParts(demo, { isolate: 'worker' });
+    parts.startLanguage();
+    await Promise.all([parts.vision(), parts.language(), parts.qformer()]);
+    expect(events).toEqual(['measured in a host', 'start', 'start', { threads: 6 }, { threads: 6 }, { threads: 6 }]);
+    expect(defaultThreads).toHaveBeenCalledOnce();
+  });
+
+  test('are told of no number where there is none', async () => {
+    const events = notingHosts();
+    vi.mocked(defaultThreads).mockResolvedValue(undefined);
+    await using parts = await openCheckpointParts(demo, { isolate: 'worker', dtype: 'fp32' });
+    await parts.vision();
+    expect(events).toEqual(['start', { dtype: 'fp32' }]);
+  });
+});

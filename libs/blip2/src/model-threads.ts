@@ -1,0 +1,43 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { defaultThreads, type PartHost } from '@blip2/runtime';
+
+import type { LoadOptions } from './load-options.ts';
+import type { ModelFolders } from './model-sources.ts';
+
+/** Names of files that hold weights: safetensors, and those of PyTorch. */
+const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
+
+/**
+ * The number of threads for all parts of a model: as given, else what suits this machine. Found before any part is
+ * created, as parts that get ready would disturb a measurement, in `host` if there is one. Nothing where sessions are
+ * left to decide for themselves: on other devices, with a session factory of one's own, and for small models.
+ */
+export async function modelThreads(
+  folders: ModelFolders,
+  options: LoadOptions,
+  host: PartHost | undefined,
+): Promise<number | undefined> {
+  const { threads, device = 'cpu', createSession } = options;
+  if (threads !== undefined || device !== 'cpu' || createSession) return threads;
+  return defaultThreads({ weightBytes: () => weightBytes(folders), host });
+}
+
+/** Bytes of all files with weights in the folders of the parts; none of what cannot be looked at. */
+async function weightBytes({ qformer, vision, language }: ModelFolders): Promise<number> {
+  const sizes = await Promise.all(
+    [...new Set([qformer, vision, language])].map(async (folder) => {
+      const names = (await readdir(folder).catch(() => [])).filter((name) => WEIGHTS.test(name));
+      return Promise.all(
+        names.map((name) =>
+          stat(join(folder, name)).then(
+            ({ size }) => size,
+            () => 0,
+          ),
+        ),
+      );
+    }),
+  );
+  return sizes.flat().reduce((sum, size) => sum + size, 0);
+}

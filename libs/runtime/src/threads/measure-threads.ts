@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { loadOnnxRuntime, type OnnxRuntime, type OnnxRuntimeSession, type OnnxRuntimeTensor } from '../onnx-runtime.ts';
+import { commonSettings } from '../session-settings.ts';
+import { bestTimes, type Stopwatch, type TimedRun } from './best-times.ts';
+import type { ThreadTiming } from './choose-threads.ts';
+import { byteProducts, floatProducts, PRODUCT_SIZE } from './product-graphs.ts';
+
+/** Milliseconds for everything but loading the runtime. */
+const BUDGET_MS = 200;
+/** How long a run takes with one thread: the more threads there are, the longer, as each is to have some work. */
+const [MIN_RUN_MS, MAX_RUN_MS] = [3, 10];
+/** How long threads wait for more work before they sleep: not as long as elsewhere, as that would hide disturbances. */
+const SPIN_MICROSECONDS = '100';
+/** Milliseconds: longer than threads wait for more work. */
+const PAUSE_MS = 1;
+/** Rows of a run: with fewer there is nothing to share, more take too much memory. */
+const [MIN_ROWS, MAX_ROWS] = [32, 1024];
+
+/** Short runs, from the quickest of which the rows of the others follow. */
+const PROBES = 2;
+
+const CLOCK: Stopwatch = {
+  now: () => performance.now(),
+  cpu: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+  pause: () => sleep(PAUSE_MS),
+};
+
+/**
+ * Times the two products that captions are made of, over bytes and over floats, with each number of threads. Takes some
+ * 200 ms, of which the calling thread is held for all runs. Nothing if other programs were too busy to learn anything.
+ */
+export async function measureThreads(candidates: readonly number[]): Promise<readonly ThreadTiming[] | undefined> {
+  const runtime = await loadOnnxRuntime();
+  const deadline = CLOCK.now() + BUDGET_MS;
+  const sessions: OnnxRuntimeSession[] = [];
+  try {
+    const open = async (model: Uint8Array, prepack: boolean): Promise<readonly TimedRun[]> => {
+      const own = await openSessions(runtime, model, candidates, prepack);
+      sessions.push(...own);
+      return timedRuns(runtime, own, candidates);
+    };
+    // As sessions over weights have it: bytes are laid out for their kernels, floats are read as they are.
+    const bytes = await open(byteProducts(), true);
+    const floats = await open(floatProducts(), false);
+    const best = await bestTimes([...bytes, ...floats], deadline, CLOCK);
+    const timings = candidates.map((threads, at): MaybeTiming => ({
+      threads,
+      byteMs: best[at],
+      floatMs: best[candidates.length + at],
+    }));
+    return timings.every(isTiming) ? timings : undefined;
+  } finally {
+    for (const session of sessions) await session.release();
+  }
+}
+
+/** A timing, or one of which runs were disturbed each time. */
+type MaybeTiming = { readonly [Key in keyof ThreadTiming]: ThreadTiming[Key] | undefined };
+
+function isTiming(timing: MaybeTiming): timing is ThreadTiming {
+  return timing.byteMs !== undefined && timing.floatMs !== undefined;
+}
+
+/** One session for each number of threads. */
+async function openSessions(
+  runtime: OnnxRuntime,
+  model: Uint8Array,
+  candidates: readonly number[],
+  prepack: boolean,
+): Promise<readonly OnnxRuntimeSession[]> {
+  const session = { 'intra_op.spin_duration_us': SPIN_MICROSECONDS, ...(!prepack && { disable_prepacking: '1' }) };
+  const opened: OnnxRuntimeSession[] = [];
+  for (const threads of candidates) {
+    opened.push(await runtime.InferenceSession.create(model, { ...commonSettings({ threads }), extra: { session } }));
+  }
+  return opened;
+}
+
+/** One run for each session, all over as many rows as one thread multiplies in a few milliseconds. */
+async function timedRuns(
+  runtime: OnnxRuntime,
+  sessions: readonly OnnxRuntimeSession[],
+  candidates: readonly number[],
+): Promise<readonly TimedRun[]> {
+  const feeds = (rows: number): { readonly x: OnnxRuntimeTensor } => ({
+    x: new runtime.Tensor('float32', new Float32Array(rows * PRODUCT_SIZE).fill(1), [rows, PRODUCT_SIZE]),
+  });
+  const few = feeds(MIN_ROWS);
+  // The first run of each session makes what later ones find.
+  for (const session of sessions) await session.run(few);
+  let fewMs = Infinity;
+  for (let probe = 0; probe < PROBES; probe++) {
+    const began = CLOCK.now();
+    await sessions[0]?.run(few);
+    fewMs = Math.min(fewMs, CLOCK.now() - began);
+  }
+  const runMs = Math.min(Math.max(Math.max(...candidates) / 2, MIN_RUN_MS), MAX_RUN_MS);
+  const timed = feeds(Math.min(Math.max(Math.round((MIN_ROWS * runMs) / fewMs), MIN_ROWS), MAX_ROWS));
+  return sessions.map((session, at) => ({ threads: candidates[at] ?? 1, run: () => session.run(timed) }));
+}
