@@ -3,11 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { charts, GENERATED_DOCUMENTS } from '@blip2/benchmarks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
-/** Milliseconds, on a machine that does other things too. */
-const PATIENCE = 120_000;
+/** Timeout in milliseconds, for machines that are busy with other work. */
+const TIMEOUT = 120_000;
 
 interface Row {
   readonly side: string;
@@ -24,7 +25,7 @@ interface Result {
   readonly rows: readonly Row[];
 }
 
-/** What a row is promised to say, each with its range. */
+/** The measures of a row, each with its range. */
 const MEASURES = [
   'loadMs',
   'firstCaptionMs',
@@ -45,13 +46,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(script: string, ...args: readonly string[]): string {
+function run(program: string, ...args: readonly string[]): string {
   const env = {
     ...process.env,
     BLIP2_CACHE: join(folder, 'cache'),
     BLIP2_BENCH_CHECKPOINTS: join(folder, 'checkpoints'),
   };
-  return execFileSync(process.execPath, [join(root, 'benchmarks', script), ...args], {
+  return execFileSync(process.execPath, [join(root, 'tools/benchmarks/bin', program), ...args], {
     encoding: 'utf8',
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -60,15 +61,16 @@ function run(script: string, ...args: readonly string[]): string {
 
 describe('npm run bench', () => {
   test(
-    'makes the checkpoint, measures each setting, and writes what it promises',
+    'creates the checkpoint, measures each setting, and writes the result file',
     () => {
       const file = join(folder, 'tiny.json');
-      run('bench.mjs', '--shape', 'tiny', '--ours', 'fp32,fast', '--blocks', '2', '--rounds', '1', '--json', file);
+      run('bench.js', '--shape', 'tiny', '--ours', 'fp32,fast', '--blocks', '2', '--rounds', '1', '--json', file);
       const { shape, command, machine, versions, rows } = JSON.parse(readFileSync(file, 'utf8')) as Result;
       expect({ shape, command }).toEqual({
         shape: 'tiny',
         command:
-          'npm run bench -- --shape tiny --ours fp32,fast --blocks 2 --rounds 1 --pytorch float32,bfloat16,int8 --json FILE',
+          'npm run bench -- --shape tiny --ours fp32,fast --blocks 2 --rounds 1' +
+          ' --pytorch float32,bfloat16,int8 --json FILE',
       });
       expect(machine).toMatchObject({
         cpu: expect.any(String),
@@ -81,7 +83,7 @@ describe('npm run bench', () => {
       expect(versions).toEqual({ node: process.versions.node, onnxruntime: expect.stringMatching(/^\d+\.\d+/) });
       expect(rows.map(({ side, setting }) => `${side} ${setting}`)).toEqual(['ours fp32', 'ours fast']);
       expect(rows.map(({ convertMs }) => convertMs !== undefined)).toEqual([false, true]);
-      // Two layers of four square and two oblong matrices, and the table of words as head: 4 bytes each.
+      // Two layers of four square and two oblong matrices, and the token embedding as head; 4 bytes per weight.
       expect(rows[0]?.['readBytesPerToken']).toBe(4 * (2 * (4 * 64 * 64 + 2 * 64 * 128) + 448 * 64));
       for (const row of rows) {
         for (const name of MEASURES) {
@@ -95,13 +97,13 @@ describe('npm run bench', () => {
         }
       }
     },
-    PATIENCE,
+    TIMEOUT,
   );
 
   test(
-    '--scaling writes how times grow, and a plot of it',
+    '--scaling writes times by size, and their plot',
     () => {
-      run('scaling.mjs', '--shape', 'tiny', '--out', folder);
+      run('scaling.js', '--shape', 'tiny', '--out', folder);
       const { images, prompts, newTokens, threads } = JSON.parse(
         readFileSync(join(folder, 'scaling-tiny.json'), 'utf8'),
       ) as Readonly<
@@ -115,31 +117,29 @@ describe('npm run bench', () => {
         expect(Object.values(point).every((value) => value > 0)).toBe(true);
       const svg = readFileSync(join(folder, 'scaling-tiny.svg'), 'utf8');
       expect(svg).not.toMatch(/NaN|undefined|Infinity/);
-      // A circle for each point: three lines where threads are compared.
+      // A circle per point; the panel of threads has three lines.
       expect(svg.match(/<circle /g)).toHaveLength(6 + 4 + 5 + 3 * 2);
     },
-    PATIENCE,
+    TIMEOUT,
   );
 
-  test('knows its shapes only', () => {
-    expect(() => run('bench.mjs', '--shape', 'huge')).toThrow(/--shape takes opt-2\.7b, flan-t5-xl, tiny/);
+  test('rejects an unknown shape', () => {
+    expect(() => run('bench.js', '--shape', 'huge')).toThrow(/--shape must be opt-2\.7b, flan-t5-xl, tiny, got "huge"/);
   });
 });
 
-test('the README says what the result files give, and shows the plots of them', async () => {
-  const { captionCharts, measuredMarkdown, withMeasured } = (await import('../benchmarks/measured.mjs' as string)) as {
-    measuredMarkdown(root: string): string;
-    withMeasured(readme: string, markdown: string): string;
-    captionCharts(root: string): Record<string, string>;
-  };
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  expect(readme).toBe(withMeasured(readme, measuredMarkdown(root)));
-  expect(readme).not.toBe(withMeasured(readme, ''));
-  const results = join(root, 'benchmarks/results');
-  for (const [name, svg] of Object.entries(captionCharts(root)))
-    expect([name, readFileSync(join(results, name), 'utf8') === svg]).toEqual([name, true]);
-  const named = [...readme.matchAll(/\]\((benchmarks\/[^)]+)\)/g)].map(([, path = '']) =>
-    path.replace('benchmarks/results/', ''),
-  );
-  expect(readdirSync(results)).toEqual(expect.arrayContaining(named));
+test('README.md and docs/benchmarks.md contain the tables and charts of the result files', () => {
+  const results = join(root, 'tools/benchmarks/results');
+  for (const [path, generate] of Object.entries(GENERATED_DOCUMENTS)) {
+    const document = readFileSync(join(root, path), 'utf8');
+    expect(document).toBe(generate(document));
+    // The generated sections are not empty.
+    expect(document).toMatch(/^\| ours `fast` \|/m);
+    const linked = [...document.matchAll(/\]\((?:\.\.\/)?tools\/benchmarks\/results\/([^)]+)\)/g)].map(
+      ([, file = '']) => file,
+    );
+    expect(readdirSync(results)).toEqual(expect.arrayContaining(linked));
+  }
+  for (const [file, svg] of Object.entries(charts()))
+    expect([file, readFileSync(join(results, file), 'utf8') === svg]).toEqual([file, true]);
 });

@@ -4,12 +4,13 @@ import { expect } from 'vitest';
 
 import type { Shell, ShellRun } from './documented-shell.ts';
 
-/** Looks whether what a line's comment says is so. */
+/** Checks what the comment of a line promises. */
 export type Check = (run: ShellRun, shell: Shell) => void | Promise<void>;
 
 /**
- * Comments of documented lines, and what they promise. Those that name columns, `path<TAB>caption`, are read by
- * `expectColumns`.
+ * Comments of documented lines, and the checks of what they promise. Comments that list columns, `path<TAB>caption`,
+ * are
+ * checked by `expectColumns`.
  */
 export const PROMISES: Readonly<Record<string, Check>> = {
   'also a contact sheet: small images with their captions': (_, { at }) => {
@@ -27,7 +28,7 @@ export const PROMISES: Readonly<Record<string, Check>> = {
       /^image,question,text,score\r?\nphotos\/1\.png,is it day or night\?,[^]*\nphotos\/2\.png,/,
     );
     const others = await shell.run(
-      'blip2 ask photos/ -q "is it day or night?" -o answers.parquet && blip2 ask photos/ -q "is it day or night?" -o answers.jsonl',
+      ['parquet', 'jsonl'].map((type) => `blip2 ask photos/ -q "is it day or night?" -o answers.${type}`).join(' && '),
     );
     expect(others.exitCode).toBe(0);
     expect(readFileSync(shell.at('answers.parquet')).subarray(0, 4).toString()).toBe('PAR1');
@@ -80,8 +81,8 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     expect(stdout).toMatch(/--model[^]*--dtype[^]*--max-new-tokens[^]*\nExamples:\n {2}blip2 caption/);
   },
   bash: async (_, shell) => expectCompletion(shell, '~/.bashrc'),
-  // No other shell is asked for, so the script is only looked at here; those of all shells are tested where there are
-  // some.
+  // Other shells may not be installed: only the content is checked here. The scripts of all shells have their own
+  // tests.
   'zsh: below compinit': async (_, shell) => {
     expect(readFileSync(shell.at('~/.zshrc'), 'utf8')).toBe('source <(blip2 completion zsh)\n');
     expect((await shell.run('blip2 completion zsh')).stdout).toMatch(/\bcompdef\b/);
@@ -92,7 +93,7 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     expectCompletion(shell, '~/.blip2-completion.bash'),
 };
 
-/** A column by its name, where it is not just any text. */
+/** Patterns of columns by name; other columns are any text. */
 const COLUMNS: Readonly<Record<string, string>> = {
   path: 'photo\\.jpg',
   probability: '(?:0\\.\\d+|1\\.0+)',
@@ -100,7 +101,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   '…': '.+',
 };
 
-/** Each line on stdout has these columns. */
+/** Expects these columns in each line of stdout. */
 export function expectColumns(stdout: string, columns: string): void {
   const row = columns
     .split('<TAB>')
@@ -117,7 +118,7 @@ function npyShape({ at }: Shell, name: string): number[] {
     .map(Number);
 }
 
-/** A PNG of the size of `photo.jpg`. */
+/** Expects a PNG of the same size as `photo.jpg`. */
 function expectImage({ at }: Shell, name: string): void {
   const png = readFileSync(at(name));
   expect(png.subarray(1, 4).toString()).toBe('PNG');

@@ -5,15 +5,15 @@ import { type HubServer, type ServedRepository, startHubServer } from '@blip2/te
 
 import { root } from './documents.ts';
 
-/** Repositories that documents name, and the demo checkpoint of the same class. */
+/** Repositories that documents use, and the demo checkpoint of the same class. */
 const DEMOS: Readonly<Record<string, string>> = { 'Salesforce/blip2-flan-t5-xl': 'blip2-t5-shapes' };
 
-/** A demo checkpoint as a hub has it. */
+/** A demo checkpoint as a repository. */
 export function demoRepository(demo: string): Promise<ServedRepository> {
   return folderRepository(join(root, 'apps/cli/models', demo));
 }
 
-/** Any folder as a hub has it. */
+/** A folder as a repository. */
 export async function folderRepository(folder: string): Promise<ServedRepository> {
   const paths = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
@@ -24,7 +24,7 @@ export async function folderRepository(folder: string): Promise<ServedRepository
   return { licence: 'mit', files: Object.fromEntries(files) };
 }
 
-/** A hub on the loopback interface that has demo checkpoints under the names of stock ones. */
+/** Starts a local hub server with demo checkpoints under the ids of stock checkpoints. */
 export async function startDemoHub(): Promise<HubServer> {
   const repositories = await Promise.all(
     Object.entries(DEMOS).map(async ([id, demo]) => [id, await demoRepository(demo)] as const),
@@ -32,7 +32,7 @@ export async function startDemoHub(): Promise<HubServer> {
   return startHubServer({ repositories: Object.fromEntries(repositories) });
 }
 
-/** What a command needs to ask this hub alone, and to keep in `folder` what it keeps. */
+/** Environment variables for a command that uses only this hub and caches files in `folder`. */
 export function hubVariables(hub: HubServer, folder: string): Record<string, string> {
   const [home, converted] = [join(folder, 'huggingface'), join(folder, 'converted')];
   return {

@@ -16,11 +16,11 @@ const folder = join(import.meta.dirname, 'out');
 interface Snippet {
   readonly name: string;
   readonly code: string;
-  /** What it prints, where the document says so. */
+  /** Its output, if documented. */
   readonly output: string | undefined;
 }
 
-/** The code of all documents, with the placeholders of model and image filled in. */
+/** The code of all documents, with placeholders for models and images filled in. */
 function snippets(): Snippet[] {
   return documentedBlocks()
     .filter(({ language }) => language === 'ts')
@@ -31,7 +31,7 @@ function snippets(): Snippet[] {
     }));
 }
 
-/** Small checkpoints of the repository in the places of those that are named. */
+/** Small checkpoints of the repository, by the name of the documented checkpoint that they replace. */
 const MODELS: Readonly<Record<string, string>> = {
   'blip2-opt-2.7b': 'apps/cli/models/blip2-opt-shapes',
   'blip2-flan-t5-xl': 'apps/cli/models/blip2-t5-shapes',
@@ -46,21 +46,22 @@ function fillIn(code: string): string {
     code,
   );
   const imaged = named.replaceAll(`'image.jpg'`, JSON.stringify(join(root, 'examples/left-of.png')));
-  // Snippets for a clone of this repository name what is in it.
+  // Snippets for a clone of this repository use its files.
   return imaged.replace(/'((?:examples|apps\/cli\/models)\/[^']*)'/g, (_, file: string) =>
     JSON.stringify(join(root, file)),
   );
 }
 
-/** Milliseconds, on a machine that does other things too. */
-const PATIENCE = 60_000;
-/** Blocks in other languages, and why nothing of them runs here. */
+/** Timeout in milliseconds, for machines that are busy with other work. */
+const TIMEOUT = 60_000;
+/** Blocks in other languages, and why they do not run here. */
 const OTHERS: Readonly<Record<string, string>> = {
   sh: 'documented-commands.test.ts runs them',
-  text: 'output, compared with that of the block before',
-  python: 'it needs PyTorch; the block after it does the same and runs',
+  text: 'the output of the block before',
+  python: 'it needs PyTorch; the next block is equivalent and runs',
   bibtex: 'nothing to run',
-  '': 'formats of files and lines',
+  mermaid: 'architecture.test.ts compares it with the imports',
+  '': 'file formats',
 };
 const all = snippets();
 const sourceOf = ({ name }: Snippet): string => join(folder, `${name}.ts`);
@@ -77,12 +78,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('there is documented code, in guides too, and with its output', () => {
+test('documents contain code, also in guides and with output', () => {
   expect(all.filter(({ name }) => name.startsWith('docs-guides-')).length).toBeGreaterThan(10);
   expect(all.filter(({ output }) => output !== undefined).length).toBeGreaterThan(5);
 });
 
-test('no code is in a block that nothing looks at', () => {
+test('every block is in a language that is checked', () => {
   const languages = new Set(documentedBlocks().map(({ language }) => language));
   expect([...languages].sort()).toEqual(['ts', ...Object.keys(OTHERS)].sort());
 });
@@ -109,7 +110,7 @@ test(
         .map(({ file, messageText }) => `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`),
     ).toEqual([]);
   },
-  PATIENCE,
+  TIMEOUT,
 );
 
 describe('documented code runs', () => {
@@ -123,13 +124,13 @@ describe('documented code runs', () => {
           compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
         }).outputText,
       );
-      // Not in this process's way: the hub answers from it.
+      // Asynchronous, because the hub server runs in this process.
       const { stdout } = await promisify(execFile)(process.execPath, [program], {
         cwd: folder,
         env: { ...process.env, ...hubVariables(hub, folder) },
       });
       if (snippet.output !== undefined) expect(stdout).toBe(snippet.output);
     },
-    PATIENCE,
+    TIMEOUT,
   );
 });

@@ -6,39 +6,41 @@ import { expectColumns, PROMISES } from './command-promises.ts';
 import { openShell, type Shell, type ShellRun } from './documented-shell.ts';
 import { documentedBlocks } from './documents.ts';
 
-interface NotAsItStands {
-  /** What runs in its place. */
+interface Exception {
+  /** The line that runs in its place. */
   readonly instead?: string;
   readonly because: string;
 }
 
-/** Lines that do not run here as they stand. Every other line of every `sh` block does. */
-const EXCEPTIONS: Readonly<Record<string, NotAsItStands>> = {
+const MAKE_T5 = '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json';
+/** Lines that do not run unchanged. Every other line of every `sh` block does. */
+const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'npm ci && npx --no-install blip2 caption examples/left-of.png': {
     instead: 'npx --no-install blip2 caption examples/left-of.png',
     because: 'these tests run in what `npm ci` installed',
   },
   'npm test': { because: 'it runs this' },
-  'npm run parity -- tools/parity/cases --expect-skips tools/parity/expected-skips.txt': {
-    because: 'the tests of tools/parity run every case',
-  },
+  'npm run parity -- tools/parity/cases': { because: 'the tests of tools/parity run every case' },
   'npm run mutants -- --json mutants.json': { because: 'it takes many minutes' },
+  'npm run bench -- --shape tiny --ours fp32,fast --blocks 1 --rounds 1 --json tiny.json': {
+    because: 'benchmarks.test.ts runs it',
+  },
+  'npm run bench:table': { because: 'benchmarks.test.ts compares what it writes' },
   'npm run release -- 0.2.0 --dry-run': { because: 'release.test.ts does, in a copy of the repository' },
   'python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt': { because: 'it installs PyTorch' },
-  '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json --out ../parity/cases/t5-v1.0-relu': {
+  [`${MAKE_T5} --out ../parity/cases/t5-v1.0-relu`]: {
     because: 'it needs PyTorch; what it writes is committed',
   },
   'cd ../.. && npm run parity -- tools/parity/cases --only t5-v1.0-relu': {
     instead: 'npm run parity -- tools/parity/cases --only t5-v1.0-relu',
     because: 'lines with `npm` start at the top of the repository',
   },
-  '.venv/bin/python make_case.py --config configs/t5-v1.0-relu.json --out /tmp/wrong --mutate "t5: encoder buckets causal"':
-    { because: 'it needs PyTorch' },
+  [`${MAKE_T5} --out /tmp/wrong --mutate "t5: encoder buckets causal"`]: { because: 'it needs PyTorch' },
   'cd ../.. && npm run parity -- /tmp/wrong': { because: 'the line before makes the folder' },
 };
 
 const SHELLS = ['sh', 'bash', 'shell', 'console', 'zsh'];
-/** A line that is typed into a shell, with its prompt or without. */
+/** A shell command, with or without its prompt. */
 const TYPED = /^\s*(?:\$ |> )?(?:blip2|npx|npm|node|python3?) \S/m;
 const blocks = documentedBlocks();
 const shellBlocks = blocks
@@ -59,15 +61,15 @@ function linesOf(code: string): Line[] {
     .flatMap((match) => (match?.[1] ? [{ command: match[1], comment: match[2] }] : []));
 }
 
-/** Files that a line says it writes. */
+/** Files that a line writes. */
 function writtenBy(command: string): string[] {
   return [...command.replaceAll(/'[^']*'|"[^"]*"/g, 'TEXT').matchAll(/(?:\s-o|\s--report|\s>>?) (\S+)/g)].map(
     ([, file = '']) => file,
   );
 }
 
-/** Milliseconds, on a machine that does other things too. */
-const PATIENCE = 300_000;
+/** Timeout in milliseconds, for machines that are busy with other work. */
+const TIMEOUT = 300_000;
 let shell: Shell;
 beforeAll(async () => void (shell = await openShell()));
 afterAll(() => shell[Symbol.asyncDispose]());
@@ -78,14 +80,14 @@ test('every command in a document is in a block that runs', () => {
   expect(hidden.map(({ file, code }) => `${file}: ${code}`)).toEqual([]);
 });
 
-test('exceptions and promises are those of lines that there are', () => {
+test('every exception and promise belongs to an existing line', () => {
   const commands = lines.map(({ command }) => command);
   expect(Object.keys(EXCEPTIONS).filter((command) => !commands.includes(command))).toEqual([]);
   const comments = lines.flatMap(({ comment = '' }) => comment);
   expect(Object.keys(PROMISES).filter((comment) => !comments.includes(comment))).toEqual([]);
 });
 
-/** What runs of a block. */
+/** The lines of a block that run. */
 function runningOf(all: readonly Line[]): Line[] {
   return all.flatMap(({ command, comment }) => {
     const exception = EXCEPTIONS[command];
@@ -110,9 +112,9 @@ for (const { name, lines: all, output } of shellBlocks) {
         if (comment !== undefined) await expectPromise(comment, run);
         else if (files.length === 0) expect(run.stdout).not.toBe('');
       },
-      PATIENCE,
+      TIMEOUT,
     );
-    if (output !== undefined) test('prints what is shown', () => expect(printed).toBe(output));
+    if (output !== undefined) test('prints the documented output', () => expect(printed).toBe(output));
   });
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { hubVariables, startDemoHub } from './demo-hub.ts';
 import { root } from './documents.ts';
 
-/** What a line did. */
+/** The result of a line. */
 export interface ShellRun {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -14,19 +14,18 @@ export interface ShellRun {
 }
 
 /**
- * A shell as a reader has it: `blip2` is installed, and the images, folders and models of the documents are where it
- * is.
+ * A reader's shell: `blip2` is installed, and the images, folders and models that documents use exist.
  */
 export interface Shell extends AsyncDisposable {
-  /** Runs one line. One with `npm` or `npx` runs at the top of the repository, any other beside the images. */
+  /** Runs one line: with `npm` or `npx` in the root of the repository, otherwise in the folder with the images. */
   run(line: string): Promise<ShellRun>;
-  /** The path of a name as a line has it: `photo.jpg`, `~/.bashrc`. */
+  /** The absolute path of a path in a line, such as `photo.jpg` or `~/.bashrc`. */
   at(name: string): string;
-  /** How many requests for files of the hub there were. */
+  /** Number of file downloads from the hub so far. */
   downloads(): number;
 }
 
-/** Names that documents use, and what of the repository is there under them. */
+/** Files that documents use, and the files of the repository that replace them. */
 const PLACEHOLDERS: Readonly<Record<string, string>> = {
   'photo.jpg': 'examples/photo-size.jpg',
   'holiday/beach.png': 'examples/one-large-star.png',
@@ -37,7 +36,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   'training/more/b.jpg': 'examples/tall.jpg',
   'blip2-opt-2.7b': 'apps/cli/models/blip2-opt-shapes',
 };
-/** What is typed into a command that asks. */
+/** Standard input of every command. */
 const TYPED = 'what shape is on the left?\nwhat color is it?\n';
 
 export async function openShell(): Promise<Shell> {
@@ -66,7 +65,7 @@ export async function openShell(): Promise<Shell> {
   };
 }
 
-/** Not in this process's way: the hub answers from it. */
+/** Runs a line asynchronously, because the hub server runs in this process. */
 function bash(line: string, cwd: string, variables: Readonly<Record<string, string>>): Promise<ShellRun> {
   return new Promise((resolve, reject) => {
     const child = spawn('bash', ['-o', 'pipefail', '-c', line], {
@@ -77,7 +76,7 @@ function bash(line: string, cwd: string, variables: Readonly<Record<string, stri
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => void (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => void (stderr += text));
-    // Most commands do not read it.
+    // Most commands do not read their input.
     child.stdin.on('error', () => {}).end(TYPED);
     child.on('error', reject).on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
   });

@@ -2,21 +2,21 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root: string = join(import.meta.dirname, '..');
-/** Written by a program, checked where they come from. */
+/** Generated, and checked at its source. */
 const GENERATED = join('docs', 'api');
 
 /** A fenced block of a document. */
 export interface Block {
   readonly file: string;
-  /** Counted from 1 among the blocks of its language in the file. */
+  /** Number among the blocks of its language in the file, from 1. */
   readonly index: number;
   readonly language: string;
   readonly code: string;
-  /** What it prints, where the document says so: a `text` block that follows with nothing between. */
+  /** Its output, if documented: a `text` block that follows immediately. */
   readonly output: string | undefined;
 }
 
-/** The README files, and every page below `docs`. */
+/** All README files, and all pages in `docs`. */
 export function documents(): string[] {
   const packages = ['libs', 'apps', 'tools'].flatMap((group) =>
     readdirSync(join(root, group)).map((name) => join(group, name, 'README.md')),

@@ -23,7 +23,7 @@ test('conversation.mjs ranks answers and holds a conversation', () => {
   ]);
 });
 
-test('assemble.mjs puts a pipeline together by hand', () => {
+test('assemble.mjs assembles a pipeline from parts', () => {
   expect(run('assemble.mjs')).toEqual([
     'pixelValues [1, 3, 64, 64]',
     'patches [1, 65, 128]',
@@ -33,14 +33,14 @@ test('assemble.mjs puts a pipeline together by hand', () => {
   ]);
 });
 
-test('swap-vision.mjs writes the same with another encoder by plain functions and through the container', () => {
+test('swap-vision.mjs gives the same text with plain functions and with the container', () => {
   const [warning, byFunctions, byContainer] = run('swap-vision.mjs');
   expect(warning).toContain('mean nothing');
   expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
   expect(byFunctions).not.toContain('a blue triangle to the left of a small yellow circle');
 });
 
-test('match.mjs scores images with texts and finds the image of each', () => {
+test('match.mjs scores image-text pairs and finds the image for each text', () => {
   const lines = run('match.mjs');
   expect(lines.slice(3)).toEqual([
     'three green triangles: three-of-a-kind.png',
@@ -52,14 +52,14 @@ test('match.mjs scores images with texts and finds the image of each', () => {
   ]);
 });
 
-test('swap-language.mjs writes the same with another language model by plain functions and through the container', () => {
+test('swap-language.mjs gives the same text with plain functions and with the container', () => {
   const [warning, byFunctions, byContainer] = run('swap-language.mjs');
   expect(warning).toContain('mean nothing');
   expect(byFunctions).toMatch(/^plain functions: ".+"$/);
   expect(byFunctions?.replace('plain functions: ', '')).toBe(byContainer?.replace('container: ', ''));
 });
 
-test("swap-clip.mjs writes the same with CLIP's encoder by plain functions and through the container", () => {
+test('swap-clip.mjs gives the same text with plain functions and with the container', () => {
   const [warning, byFunctions, byContainer] = run('swap-clip.mjs');
   expect(warning).toContain('mean nothing');
   expect(byFunctions).toMatch(/^plain functions: .+/);
@@ -73,14 +73,13 @@ const blip2 = (...argv: string[]): string =>
     .split('\t')
     .at(-1) ?? '';
 
-test('module-own-encoder.mjs puts an encoder into the command line, with the caption that it has in code', () => {
+test('module-own-encoder.mjs replaces the encoder of the command, with the same caption as in code', () => {
   const [, byFunctions] = run('swap-vision.mjs');
-  expect(
-    `plain functions: ${blip2('caption', join(examples, 'left-of.png'), '--module', join(examples, 'module-own-encoder.mjs'))}`,
-  ).toBe(byFunctions);
+  const module = ['--module', join(examples, 'module-own-encoder.mjs')];
+  expect(`plain functions: ${blip2('caption', join(examples, 'left-of.png'), ...module)}`).toBe(byFunctions);
 });
 
-test('module-without-colors.mjs keeps colors from being written', () => {
+test('module-without-colors.mjs prevents the generation of colors', () => {
   const module = ['--module', join(examples, 'module-without-colors.mjs')];
   expect(blip2('caption', join(examples, 'left-of.png'), ...module)).toBe('a small circle');
   expect(blip2('ask', join(examples, 'left-of.png'), '-q', 'what color is the triangle?', ...module)).not.toBe('blue');

@@ -45,7 +45,7 @@ function blip2(
   });
 }
 
-/** The demo checkpoint under a hub id, pickled weights beside it. */
+/** The demo checkpoint under a hub id, with an additional file of pickled weights. */
 async function hub(
   options: Omit<HubServerOptions, 'repositories'> = {},
 ): Promise<{ server: HubServer; cache: string; variables: Record<string, string> }> {
@@ -69,7 +69,7 @@ async function hub(
   };
 }
 
-test('a hub id works as a model: downloaded once, then used without asking, and the same words as from the folder', async () => {
+test('a hub id is downloaded once, then used without requests, with the same output as the folder', async () => {
   const { server, variables } = await hub();
   const first = await blip2(['caption', '-m', id, image], variables);
   expect(first).toMatchObject({
@@ -78,7 +78,7 @@ test('a hub id works as a model: downloaded once, then used without asking, and 
   });
   expect(first.stderr).toContain('Licence: mit');
   expect(first.stderr).toContain('non-commercial research only');
-  // No bar without a terminal, no line per file.
+  // No progress bar without a terminal, and no line per file.
   expect(first.stderr.split('\n').length).toBeLessThan(6);
   expect(server.requests.some(({ path }) => path.includes('.bin'))).toBe(false);
   const asked = server.requests.length;
@@ -89,7 +89,7 @@ test('a hub id works as a model: downloaded once, then used without asking, and 
   expect(server.requests.length).toBe(asked);
 }, 120_000);
 
-test('offline without the model: exit code 1, one line, what to do', async () => {
+test('offline without the model: exit code 1, and one line with what to do', async () => {
   const { variables, server } = await hub();
   const { exitCode, stdout, stderr } = await blip2(['caption', '-m', id, '--offline', image], variables);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
@@ -113,7 +113,7 @@ test('blip2 download: sizes and licence first, then the folder; --dry-run writes
   expect(again).toEqual({ exitCode: 0, stdout: `${folder}\n`, stderr: '' });
 });
 
-/** Until a file of weights is there in part. */
+/** Waits until a partial file of weights exists. */
 async function somethingHasCome(cache: string): Promise<void> {
   for (;;) {
     const names = (await readdir(cache, { recursive: true })).filter((name) => name.endsWith('.incomplete'));
@@ -130,7 +130,7 @@ async function somethingHasCome(cache: string): Promise<void> {
   }
 }
 
-test('Ctrl-C during a download: exit code 130, and the next one goes on', async () => {
+test('Ctrl-C during a download: exit code 130, and the next download resumes', async () => {
   const { server, cache, variables } = await hub({ pace: { bytes: 20_000, pause: 10 } });
   const stopped = await blip2(['download', id], variables, (interrupt) => void somethingHasCome(cache).then(interrupt));
   expect(stopped).toMatchObject({
@@ -144,7 +144,7 @@ test('Ctrl-C during a download: exit code 130, and the next one goes on', async 
   expect(server.requests.slice(asked).some(({ headers }) => headers.range !== undefined)).toBe(true);
 });
 
-test('blip2 cache: what was converted from a model', async () => {
+test('blip2 cache: converted weights of a model', async () => {
   const { variables } = await hub();
   const caption = (): Promise<Run> =>
     blip2(
@@ -197,7 +197,7 @@ test('blip2 cache: ls, verify, rm', async () => {
   });
   const weights = await readFile(join(folder, 'model.safetensors'));
   weights[weights.length >> 1] = (weights[weights.length >> 1] ?? 0) ^ 1;
-  // A copy in place of the link, damaged.
+  // Replace the link with a damaged copy.
   await rm(join(folder, 'model.safetensors'));
   await writeFile(join(folder, 'model.safetensors'), weights);
   expect(await blip2(['cache', 'verify', id, '--quiet'], variables)).toMatchObject({
@@ -221,7 +221,7 @@ test('blip2 cache: ls, verify, rm', async () => {
   });
 });
 
-test('a model that is not here is inspected by its configuration and headers: no weights come, nothing stays', async () => {
+test('inspecting a remote model reads configuration and headers: no weights, nothing is kept', async () => {
   const { server, cache, variables } = await hub();
   const [remote, local] = [
     await blip2(['inspect', id, '--json'], variables),

@@ -1,13 +1,24 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { legalProblems, manifestProblems, privateManifestProblems, readWorkspace } from '@blip2/publish';
 import { expect, test } from 'vitest';
 
-const workspace = readWorkspace(join(import.meta.dirname, '..'));
+const root = join(import.meta.dirname, '..');
+const workspace = readWorkspace(root);
 
-test('sixteen packages are published, the tools are not', () => {
-  expect(workspace.published.map(({ manifest }) => manifest.name)).toHaveLength(16);
-  expect(workspace.private.map(({ manifest }) => manifest.name).sort()).toEqual(['@blip2/parity', '@blip2/publish']);
+/** Folders of the packages in a group, relative to the root. */
+function packageFolders(group: string): string[] {
+  return readdirSync(join(root, group))
+    .map((name) => `${group}/${name}`)
+    .filter((folder) => existsSync(join(root, folder, 'package.json')));
+}
+
+test('the packages of libs and apps are published, the tools are not', () => {
+  const published = [...packageFolders('libs'), ...packageFolders('apps')];
+  expect(workspace.published.map(({ folder }) => folder)).toEqual(published);
+  expect(published).toHaveLength(16);
+  expect(workspace.private.map(({ folder }) => folder)).toEqual(packageFolders('tools'));
 });
 
 test.each(workspace.published)(
@@ -21,6 +32,6 @@ test.each(workspace.published)('$manifest.name carries the licence and the notic
   expect(legalProblems(workspace, own)).toEqual([]);
 });
 
-test.each(workspace.private)('$manifest.name takes the packages that lie beside it', (own) => {
+test.each(workspace.private)('$manifest.name depends on the packages of the workspace by *', (own) => {
   expect(privateManifestProblems(workspace, own)).toEqual([]);
 });

@@ -17,12 +17,12 @@ interface Summary {
 }
 const summary: Summary = JSON.parse(read('tools/parity/results/summary.json'));
 
-/** Below this an absolute tolerance is one of floats; above, of the levels of lossy images. */
-const LEVELS = 1;
+/** Absolute tolerances from here on are for 8-bit pixel values of lossy images, not for floats. */
+const PIXEL_TOLERANCE = 1;
 
-/** The rows of the README's parity table by case: entries, elements, least and largest absolute tolerance. */
+/** Rows of the parity table by case: entries, elements, smallest and largest absolute tolerance. */
 function tableRows(): Map<string, { entries: number; elements: number; tolerances: number[] }> {
-  const rows = read('README.md').matchAll(
+  const rows = read('docs/benchmarks.md').matchAll(
     /^\| `([\w.-]+)` \| [^|]+ \| (\d+) \| ([\d,]+) \| ([\de.-]+)(?: to ([\de.-]+))? \|$/gm,
   );
   return new Map(
@@ -37,12 +37,14 @@ function tableRows(): Map<string, { entries: number; elements: number; tolerance
   );
 }
 
-test('the parity table has a row for each golden case, as the cases and the summary of the run say', () => {
+test('the parity table has a row for each golden case, with the numbers of the case and of the run', () => {
   const expected = cases.map((name) => {
     const { entries }: { entries: readonly { tolerance: { atol: number } }[] } = JSON.parse(
       read('tools/parity/cases', name, 'golden.json'),
     );
-    const tolerances = entries.map(({ tolerance }) => tolerance.atol).filter((atol) => atol > 0 && atol < LEVELS);
+    const tolerances = entries
+      .map(({ tolerance }) => tolerance.atol)
+      .filter((atol) => atol > 0 && atol < PIXEL_TOLERANCE);
     const elements = summary.cases.find((each) => each.case === name)?.elements;
     return [
       name,
@@ -53,9 +55,10 @@ test('the parity table has a row for each golden case, as the cases and the summ
   expect(cases.length).toBeGreaterThan(10);
 });
 
-test('the summary is of a run of all entries, and everything passed', () => {
+test('the summary covers all entries, and all of them passed', () => {
   expect(summary.cases.map((each) => each.case).toSorted()).toEqual(cases.toSorted());
   expect(summary.passed).toBe(summary.cases.reduce((sum, { entries }) => sum + entries, 0));
   expect([summary.failed, summary.skipped]).toEqual([0, 0]);
-  expect(read('README.md')).toContain(`All ${summary.passed} entries pass.`);
+  for (const document of ['README.md', 'docs/benchmarks.md'])
+    expect(read(document)).toContain(`All ${summary.passed} entries pass.`);
 });

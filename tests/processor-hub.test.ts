@@ -1,6 +1,7 @@
 /**
- * Processors and tokenizers by hub id, from a hub on the loopback interface: the ids of the folder, and no weights on
- * the way.
+ * Processors and tokenizers by hub id, from a local hub server: the same token ids as from the folder, and no download
+ * of
+ * weights.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,7 +42,7 @@ async function hub(): Promise<HubServer> {
 
 const asksForWeights = ({ requests }: HubServer): boolean => requests.some(({ path }) => /safetensors/.test(path));
 
-test('Blip2Processor: what the folder gives, then the model, then both offline', async () => {
+test('Blip2Processor: the same as from the folder, then the model, then both offline', async () => {
   const server = await hub();
   const expected = await (
     await Blip2Processor.fromPretrained(opt)
@@ -52,7 +53,7 @@ test('Blip2Processor: what the folder gives, then the model, then both offline',
       { padding: true },
     );
   expect(await load()).toEqual(expected);
-  // One question about the branch, one for its files, and each file once.
+  // One request for the branch, one for its files, and one per file.
   expect(server.requests.map(({ path }) => path.split('/').at(-1)?.split('?')[0])).toEqual(
     expect.arrayContaining(['main', 'tokenizer.json', 'preprocessor_config.json', 'processor_config.json']),
   );
@@ -69,7 +70,7 @@ test('Blip2Processor: what the folder gives, then the model, then both offline',
   expect(server.requests.length).toBe(asked);
 });
 
-test('InstructBlipProcessor: the second tokenizer comes too', async () => {
+test('InstructBlipProcessor: includes the second tokenizer', async () => {
   const server = await hub();
   const [here, there] = await Promise.all(
     [instructed, instructedId].map((source) => InstructBlipProcessor.fromPretrained(source)),
@@ -80,7 +81,7 @@ test('InstructBlipProcessor: the second tokenizer comes too', async () => {
   expect(asksForWeights(server)).toBe(false);
 });
 
-test('Tokenizer, of a subfolder too, and BlipImageProcessor', async () => {
+test('Tokenizer, also from a subfolder, and BlipImageProcessor', async () => {
   const server = await hub();
   const encode = async (source: string, options = {}): Promise<unknown> =>
     (await Tokenizer.fromPretrained(source, options)).batchEncode(texts);
@@ -102,7 +103,7 @@ describe.each([
   ['BlipImageProcessor', BlipImageProcessor],
   ['Tokenizer', Tokenizer],
 ])('%s', (_, { fromPretrained }) => {
-  test('says what is wrong', async () => {
+  test('reports the problem', async () => {
     await hub();
     await expect(fromPretrained('nobody/nothing')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(fromPretrained(optId, { revision: 'other' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -113,7 +114,7 @@ describe.each([
     await expect(fromPretrained(join(root, 'nowhere/model'))).rejects.toMatchObject({ code: 'MISSING_FILE' });
   });
 
-  test('stops when it is called off', async () => {
+  test('stops when it is aborted', async () => {
     const server = await hub();
     server.options = { ...server.options, pace: { bytes: 100, pause: 20 } };
     const controller = new AbortController();
@@ -125,7 +126,7 @@ describe.each([
   });
 });
 
-test('a repository without tokenizer.json: the repository is named, and what to do', async () => {
+test('a repository without tokenizer.json: the error names it, and what to do', async () => {
   await hub();
   for (const { fromPretrained } of [Tokenizer, Blip2Processor])
     await expect(fromPretrained(slowId)).rejects.toMatchObject({

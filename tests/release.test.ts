@@ -6,11 +6,11 @@ import { readWorkspace } from '@blip2/publish';
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
-/** Milliseconds; it takes about five seconds on two cores. */
-const PATIENCE = 120_000;
+/** Timeout in milliseconds; it takes about five seconds on two cores. */
+const TIMEOUT = 120_000;
 
 test(
-  'nx release gives every published package one version, and each other by it, without pushing or publishing',
+  'nx release sets one version in all packages and their dependencies, and pushes and publishes nothing',
   () => {
     const nx = join(root, 'node_modules/nx/dist/bin/nx.js');
     const report = stripVTControlCharacters(
@@ -20,7 +20,7 @@ test(
         env: { ...process.env, NX_DAEMON: 'false', NX_NO_CLOUD: 'true', NO_COLOR: '1', FORCE_COLOR: '0' },
       }),
     );
-    // A manifest's change begins beside its name; the lines that name its file come in another order from run to run.
+    // The change of a manifest starts at its name. The order of the lines with file names varies between runs.
     const changes = report.split(/^ +"name": "/m);
     for (const { manifest } of readWorkspace(root).published) {
       const change = changes.find((part) => part.startsWith(`${manifest.name}",`)) ?? '';
@@ -35,5 +35,5 @@ test(
     expect(report).toMatch(/CHANGELOG\.md/);
     expect(report).not.toMatch(/pushing to|git remote|creating github release/i);
   },
-  PATIENCE,
+  TIMEOUT,
 );

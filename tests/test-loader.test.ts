@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
 
-test('workers of tests run sources with `using` on the oldest Node that is supported', () => {
+test('the loader of test programs compiles `using` for the oldest supported Node', () => {
   const folder = mkdtempSync(join(tmpdir(), 'blip2 loader '));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const source = join(folder, 'source.ts');

@@ -3,5 +3,5 @@ import { mergeConfig } from 'vitest/config';
 import { packageConfig } from '../tools/testing/package-config.ts';
 
 export default mergeConfig(packageConfig(import.meta.dirname), {
-  test: { name: 'repository', include: ['*.test.ts'], globalSetup: './build-all.ts' },
+  test: { name: 'repository', include: ['*.test.ts'] },
 });

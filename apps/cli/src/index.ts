@@ -1,3 +1,4 @@
+export { medianOf, rangeOf } from './bench/median-and-range.ts';
 export { endOnFatalErrors } from './fatal-errors.ts';
 export { main } from './main.ts';
 export type { Blip2Module, Blip2ModuleContext } from './module/blip2-module.ts';

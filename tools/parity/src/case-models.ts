@@ -26,18 +26,18 @@ import {
 import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
 import { Blip2VisionModel } from '@blip2/vision';
 
-import { readCheckpointFamily } from './checkpoint-family.ts';
+import { readModelType } from './model-type.ts';
 
-/** What entries ask of a processor, BLIP-2's or InstructBLIP's. */
+/** The part of a BLIP-2 or InstructBLIP processor that entries use. */
 export interface CaseProcessor extends Pick<Blip2Processor, 'tokenizer' | 'batchDecode'> {
   process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
 }
 
-/** The models of one case: each is loaded at its first use, once, in float32. */
+/** The models of one case. Each is loaded once, on first use, in float32. */
 export interface CaseModels extends AsyncDisposable {
   imageProcessor(): Promise<BlipImageProcessor>;
   processor(): Promise<CaseProcessor>;
-  /** `tokenizer` or `qformer_tokenizer`, as the format calls them. */
+  /** `name` is `tokenizer` or `qformer_tokenizer`, as in the format. */
   tokenizer(name: string): Promise<TextTokenizer>;
   vision(): Promise<Blip2VisionModel>;
   qformer(): Promise<Blip2QFormerModel>;
@@ -51,16 +51,18 @@ export interface CaseModels extends AsyncDisposable {
   visionWithProjection(): Promise<Blip2VisionModelWithProjection>;
 }
 
-/** How models are loaded; mutants put their own session factory here. */
+/** How models are loaded. Mutants replace the session factory. */
 export interface CaseModelOptions {
   readonly createSession?: SessionFactory;
 }
 
-/** The second tokenizer of InstructBLIP, a folder of its repositories. */
+/** Subfolder of InstructBLIP checkpoints with the tokenizer of the Q-Former. */
 const QFORMER_TOKENIZER = 'qformer_tokenizer';
 
 /**
- * Parts are loaded each by itself, as a user of one package does it, so that their entries judge that package alone.
+ * Creates the models of a checkpoint. Each part is loaded separately, as a user of its package would, so that its
+ * entries
+ * test that package only.
  */
 export function createCaseModels(checkpoint: string | undefined, { createSession }: CaseModelOptions = {}): CaseModels {
   const options = { ...(createSession && { createSession }) };
@@ -83,7 +85,7 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
   return {
     imageProcessor: once(() => BlipImageProcessor.fromPretrained(requireFolder(checkpoint))),
     processor,
-    // The processor's own: it adds the image token where older repositories lack it.
+    // The processor's tokenizer: it adds the image token that legacy checkpoints lack.
     tokenizer: async (name) => (name === QFORMER_TOKENIZER ? qformerTokenizer() : mainTokenizer()),
     vision: owned((folder) => Blip2VisionModel.fromPretrained(folder, options)),
     qformer: owned((folder) => Blip2QFormerModel.fromPretrained(folder, options)),
@@ -107,12 +109,12 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
 }
 
 async function isInstructBlip(folder: string): Promise<boolean> {
-  return (await readCheckpointFamily(folder)).modelType === 'instructblip';
+  return (await readModelType(folder)) === 'instructblip';
 }
 
-/** Whether the checkpoint is that of a language model alone, without images to process. */
+/** Whether the checkpoint contains only a language model. */
 async function isLanguageModel(folder: string | undefined): Promise<boolean> {
-  const { modelType } = await readCheckpointFamily(folder);
+  const modelType = await readModelType(folder);
   return textModelTypes().some((each) => each === modelType);
 }
 
@@ -124,11 +126,11 @@ async function loadProcessor(folder: string): Promise<CaseProcessor> {
 
 function requireFolder(checkpoint: string | undefined): string {
   if (checkpoint === undefined)
-    throw new Blip2Error('MISSING_FILE', 'the case has no checkpoint, but the entry needs one');
+    throw new Blip2Error('MISSING_FILE', 'The entry needs a checkpoint, but the case has none');
   return checkpoint;
 }
 
-/** A loader that loads once; a failure stays a failure. */
+/** Calls `load` at most once, even if it fails. */
 function once<T>(load: () => Promise<T>): () => Promise<T> {
   let loading: Promise<T> | undefined;
   return () => (loading ??= load());

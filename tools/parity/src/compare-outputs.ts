@@ -13,7 +13,7 @@ import {
 import type { GoldenCase, GoldenEntry } from './golden-case.ts';
 import type { GoldenValue } from './golden-value.ts';
 
-/** Compares exactly the outputs that the entry lists. `produced` holds what the library gave, under camelCase names. */
+/** Compares the outputs that the entry lists. `produced` contains the library's outputs under camelCase names. */
 export function compareOutputs(
   golden: GoldenCase,
   entry: GoldenEntry,
@@ -45,12 +45,12 @@ function compareOutput(
     case 'json':
       return compareExactly(actual, expected.value, name);
     case 'concat':
-      return failure('concat is for inputs only');
+      return failure('concat is only valid for inputs');
     case 'tensor': {
       const [tensor] = isTensor(actual) ? masked([actual], mask) : [];
       return tensor
         ? compareTensors(tensor, golden.tensors.get(expected.name), entry.tolerance, name)
-        : failure('no tensor, or none that compare_rows fits');
+        : failure('not a tensor, or its shape does not match compare_rows');
     }
     case 'tensors': {
       const tensors = isTensorList(actual) ? masked(actual, mask) : [];
@@ -64,7 +64,7 @@ function compareOutput(
   }
 }
 
-/** The tensors with uncompared positions set to zero; none of those that the mask does not fit. */
+/** The tensors with uncompared positions set to zero. Tensors whose shape does not match the mask are dropped. */
 function masked(tensors: readonly Tensor[], mask: readonly (readonly number[])[] | undefined): readonly Tensor[] {
   return mask === undefined ? tensors : tensors.flatMap((tensor) => zeroUncompared(tensor, mask) ?? []);
 }

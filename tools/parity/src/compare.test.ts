@@ -23,13 +23,13 @@ describe('compareTensors', () => {
     expect(found.largestRatio).toBeGreaterThan(0.9);
   });
 
-  test('names the first element outside, by position', () => {
+  test('reports the position of the first element outside the tolerance', () => {
     expect(compareTensors(float([2, 2], 1, 2, 3.001, 5), float([2, 2], 1, 2, 3, 4), tolerance, 'x').failure).toMatch(
       /^x\[1, 0\]: expected 3, got 3\.00/,
     );
   });
 
-  test('measures rtol against the expected value, not the actual one', () => {
+  test('applies rtol to the expected value, not the actual one', () => {
     expect(compareTensors(float([1], 1), float([1], 0), { atol: 0, rtol: 1 }, 'x').failure).toBeDefined();
     expect(compareTensors(float([1], 0), float([1], 1), { atol: 0, rtol: 1 }, 'x').failure).toBeUndefined();
   });
@@ -55,7 +55,7 @@ describe('compareTensors', () => {
     });
   });
 
-  test('needs equal shapes, element types and lengths', () => {
+  test('requires equal shapes, element types and lengths', () => {
     expect(compareTensors(float([4], 1, 2, 3, 4), float([2, 2], 1, 2, 3, 4), tolerance, 'x').failure).toMatch(
       'expected shape [2, 2], got [4]',
     );
@@ -67,13 +67,13 @@ describe('compareTensors', () => {
     );
   });
 
-  test('keeps a NaN as the largest difference', () => {
+  test('reports NaN as the largest difference', () => {
     expect(compareTensors(float([3], 9, NaN, 9), float([3], 1, 1, 1), tolerance, 'x').largest).toBeNaN();
   });
 });
 
 describe('compareTensorLists', () => {
-  test('needs as many tensors as expected', () => {
+  test('requires lists of the same length', () => {
     expect(compareTensorLists([float([1], 1)], [float([1], 1), float([1], 1)], tolerance, 'x').failure).toMatch(
       'expected 2 tensors, got 1',
     );
@@ -82,7 +82,7 @@ describe('compareTensorLists', () => {
     );
   });
 
-  test('says which tensor differs', () => {
+  test('reports which tensor differs', () => {
     expect(
       compareTensorLists([float([1], 1), float([1], 2)], [float([1], 1), float([1], 1)], tolerance, 'x').failure,
     ).toMatch('x[1][0]');
@@ -90,7 +90,7 @@ describe('compareTensorLists', () => {
 });
 
 describe('compareExactly', () => {
-  test('passes equal nested rows and counts the leaves', () => {
+  test('accepts equal nested rows and counts the leaves', () => {
     expect(compareExactly([[1, 2], [], ['a']], [[1, 2], [], ['a']], 'ids')).toEqual({
       ...NOTHING_COMPARED,
       elements: 3,
@@ -133,7 +133,7 @@ describe('zeroUncompared', () => {
     expect(tensor.data[2]).toBe(3);
   });
 
-  test('refuses a mask of another shape', () => {
+  test('rejects a mask of another shape', () => {
     expect(zeroUncompared(float([1, 2], 1, 2), [[1]])).toBeUndefined();
   });
 });

@@ -2,25 +2,25 @@ import type { Tensor } from '@blip2/interfaces';
 
 import type { Tolerance } from './golden-case.ts';
 
-/** What comparing one output, or all outputs of an entry, found. */
+/** The result of comparing one output, or all outputs of an entry. */
 export interface Comparison {
-  /** Elements that were looked at. */
+  /** Number of elements compared. */
   readonly elements: number;
   /**
    * Largest absolute difference between finite elements; `Infinity` where only one side is finite, `NaN` where one side
    * is NaN.
    */
   readonly largest: number;
-  /** Largest difference divided by what was allowed for that element; 0 where only exact values were compared. */
+  /** Largest difference relative to the tolerance of its element; 0 if only exact values were compared. */
   readonly largestRatio: number;
-  /** Absent if everything passed; else the first thing that differs. */
+  /** The first difference; absent if everything passed. */
   readonly failure?: string;
 }
 
 /** Nothing compared yet. */
 export const NOTHING_COMPARED: Comparison = { elements: 0, largest: 0, largestRatio: 0 };
 
-/** Both comparisons as one; the first failure is kept. */
+/** Joins two comparisons. The first failure is kept. */
 export function joinComparisons(a: Comparison, b: Comparison): Comparison {
   const failure = a.failure ?? b.failure;
   return {
@@ -31,7 +31,7 @@ export function joinComparisons(a: Comparison, b: Comparison): Comparison {
   };
 }
 
-/** `Math.max` that never forgets a NaN. */
+/** `Math.max`, but NaN if either is NaN. */
 function worse(a: number, b: number): number {
   return Number.isNaN(a) || Number.isNaN(b) ? NaN : Math.max(a, b);
 }
@@ -42,8 +42,7 @@ function failed(failure: string): Comparison {
 
 /**
  * Compares every element: `|actual - expected| <= atol + rtol * |expected|`. Types and shapes must be equal, infinities
- * stand in the
- * same places with the same sign, and NaN never passes.
+ * must have the same positions and signs, and NaN never passes.
  */
 export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tolerance, where: string): Comparison {
   if (actual.type !== expected.type) return failed(`${where}: expected ${expected.type}, got ${actual.type}`);
@@ -67,7 +66,7 @@ export function compareTensors(actual: Tensor, expected: Tensor, tolerance: Tole
   return { elements: expected.data.length, largest, largestRatio, ...(failure !== undefined && { failure }) };
 }
 
-/** Compares lists of tensors pairwise: layers, or steps. Shapes may differ from one to the next. */
+/** Compares two lists of tensors, such as one per layer or per step, pairwise. Shapes may vary along the list. */
 export function compareTensorLists(
   actual: readonly Tensor[],
   expected: readonly Tensor[],
@@ -85,7 +84,7 @@ export function compareTensorLists(
   }, NOTHING_COMPARED);
 }
 
-/** Compares ids, masks, texts and names: everything must be equal. Counts the leaves. */
+/** Compares ids, masks, texts and names, which must be equal. Counts the leaves. */
 export function compareExactly(actual: unknown, expected: unknown, where: string): Comparison {
   if (Array.isArray(expected)) {
     if (!Array.isArray(actual)) return failed(`${where}: expected a list, got ${JSON.stringify(actual)}`);
@@ -97,7 +96,7 @@ export function compareExactly(actual: unknown, expected: unknown, where: string
     if (actual.length === expected.length) return pairs;
     return joinComparisons(pairs, failed(`${where}: expected ${expected.length} items, got ${actual.length}`));
   }
-  if (typeof expected === 'object' && expected !== null) return failed(`${where}: objects are no golden values`);
+  if (typeof expected === 'object' && expected !== null) return failed(`${where}: objects are not golden values`);
   if (actual === expected) return { ...NOTHING_COMPARED, elements: 1 };
   return {
     ...NOTHING_COMPARED,
@@ -106,7 +105,11 @@ export function compareExactly(actual: unknown, expected: unknown, where: string
   };
 }
 
-/** A copy of `[batch, positions, …]` in which the positions whose mask is 0 are zeros. */
+/**
+ * A copy of a tensor `[batch, positions, …]` with zeros at the positions whose mask is 0. Undefined if the mask has
+ * another
+ * shape.
+ */
 export function zeroUncompared(tensor: Tensor, mask: readonly (readonly number[])[]): Tensor | undefined {
   const [batch, positions] = tensor.dims;
   if (mask.length !== batch || mask.some((row) => row.length !== positions)) return undefined;

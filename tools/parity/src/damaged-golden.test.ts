@@ -7,19 +7,15 @@ import { createCaseModels } from './case-models.ts';
 import type { EntryKind } from './entry-kind.ts';
 import { type GoldenCase, type GoldenEntry, readGoldenCase } from './golden-case.ts';
 import { entryKinds } from './kinds/entry-kinds.ts';
-import { reasonToSkip } from './not-yet.ts';
 import { type EntryKinds, runEntry } from './run-entry.ts';
 
-/**
- * Outputs of at most so many numbers have each of them changed in turn, larger ones a few from the first to the last.
- */
-const SMALL = 400;
+/** Up to this size every element is damaged in turn; of larger outputs only some, from the first to the last. */
+const SMALL_SIZE = 400;
 const PLACES = 8;
 const golden = await readGoldenCase(join(import.meta.dirname, '../cases/opt'));
-const entries = golden.entries.filter((entry) => reasonToSkip(entry, { textModelType: 'opt' }) === undefined);
 
-/** The same kinds, but each entry calls the library once and gives the same result again. */
-function remember(kinds: EntryKinds): EntryKinds {
+/** The same kinds with their results memoized: the library is called once per kind. */
+function memoize(kinds: EntryKinds): EntryKinds {
   const results = new Map<unknown, Promise<object>>();
   return new Map(
     [...kinds].map(([name, kind]): [string, EntryKind] => [
@@ -58,12 +54,12 @@ function* damagedCases(
 }
 
 function places(count: number): readonly number[] {
-  return count <= SMALL
+  return count <= SMALL_SIZE
     ? Array.from({ length: count }, (_, place) => place)
     : Array.from({ length: PLACES }, (_, place) => Math.round((place * (count - 1)) / (PLACES - 1)));
 }
 
-/** One element off by twice its tolerance and a bit more. */
+/** A copy with one element off by slightly more than twice its tolerance. */
 function damage(tensor: Tensor, index: number, { tolerance }: GoldenEntry): Tensor {
   const data = tensor.data.slice();
   const value = Number(data[index]);
@@ -93,8 +89,8 @@ describe('one number changed in an entry of the case opt makes that entry fail',
   const models = createCaseModels(golden.checkpoint);
   afterAll(() => models[Symbol.asyncDispose]());
 
-  test.each(entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
-    const kinds = remember(entryKinds);
+  test.each(golden.entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
+    const kinds = memoize(entryKinds);
     expect((await runEntry(golden, models, entry, kinds)).status).toBe('passed');
     let changes = 0;
     for (const { what, damaged, entry: changed } of damagedCases(entry)) {

@@ -7,7 +7,7 @@ import { asNumber, asRows, asString, asStringList } from './json-shape.ts';
 type Matrix = Tensor<'float32', [rows: number, columns: number]>;
 type Vectors = Tensor<'float32', [batch: number, positions: number, size: number]>;
 
-/** The inputs of one entry by the manifest's names, each read as what the kind expects. */
+/** The inputs of one entry by the manifest's names. Each is read as the type that the kind expects. */
 export interface EntryInputs {
   has(name: string): boolean;
   string(name: string): string;
@@ -15,9 +15,9 @@ export interface EntryInputs {
   /** One text, or a list. */
   texts(name: string): string | readonly string[];
   integer(name: string): number;
-  /** Ids, masks or labels. */
+  /** Token ids, masks or labels. */
   rows(name: string): readonly (readonly number[])[];
-  /** Of any rank. */
+  /** A tensor of any rank. */
   floats(name: string): Tensor<'float32'>;
   /** `[rows, columns]`. */
   matrix(name: string): Matrix;
@@ -29,12 +29,15 @@ export interface EntryInputs {
   optional<K extends string, V>(key: K, name: string, read: (name: string) => V): { readonly [P in K]?: V };
 }
 
-/** Resolves what the manifest names; a missing tensor fails here. */
+/**
+ * Resolves the inputs of an entry.
+ * @throws Blip2Error `INVALID_CHECKPOINT` if a tensor is missing.
+ */
 export function readEntryInputs(golden: GoldenCase, entry: GoldenEntry): EntryInputs {
   const values = new Map([...entry.inputs].map(([name, value]) => [name, resolveInput(golden.tensors, value)]));
   const read = (name: string): unknown => {
     if (!values.has(name))
-      throw new Blip2Error('INVALID_ARGUMENT', 'the entry lacks an input', { where: `${entry.name}: ${name}` });
+      throw new Blip2Error('INVALID_ARGUMENT', 'The entry has no such input', { where: `${entry.name}: ${name}` });
     return values.get(name);
   };
   return {
@@ -86,5 +89,7 @@ function asFloats<T extends Tensor<'float32'>>(
   fits: (tensor: Tensor<'float32'>) => tensor is T,
 ): T {
   if (isFloats(value) && fits(value)) return value;
-  throw new Blip2Error('INVALID_ARGUMENT', 'a golden input is no float tensor of the expected rank', { where: name });
+  throw new Blip2Error('INVALID_ARGUMENT', 'The golden input is not a float tensor of the expected rank', {
+    where: name,
+  });
 }

@@ -4,34 +4,34 @@ import type { CaseModels } from './case-models.ts';
 import type { EntryInputs } from './entry-inputs.ts';
 import type { JsonObject } from './json-shape.ts';
 
-/** One call that an entry asks for. */
+/** The call that an entry describes. */
 export interface EntryCall {
   readonly models: CaseModels;
   readonly inputs: EntryInputs;
-  /** The manifest's options under this library's names, values as they stand there. */
+  /** The manifest's options under this library's names, with unchanged values. */
   readonly options: JsonObject;
-  /** Outputs that the entry lists, under this library's names: the rest need not be computed. */
+  /** The requested outputs under this library's names. Others need not be computed. */
   readonly wanted: ReadonlySet<string>;
-  /** The file of an image by its name in the manifest. */
+  /** Path of an image, by its name in the manifest. */
   readonly file: (name: string) => string;
-  /** An image as image arguments take it: its file, or levels that stand in for a JPEG. */
+  /** An image to pass to the library: its file, or the recorded pixels of a JPEG. */
   readonly image: (name: string) => Promise<ImageSource>;
 }
 
-/** How one kind of entry is put to the public interface. */
+/** How entries of one kind call the public API. */
 export interface EntryKind {
-  /** Input names of the manifest that it knows; any other makes the entry fail. */
+  /** Known input names. Any other name fails the entry. */
   readonly inputs: readonly string[];
-  /** Option names of the manifest that it knows; any other makes the entry fail. */
+  /** Known option names. Any other name fails the entry. */
   readonly options: readonly string[];
   /** Calls the library. The result's fields are compared under the manifest's output names in camelCase. */
   run(call: EntryCall): Promise<object>;
 }
 
 /**
- * A manifest's options as the options of a call: JSON has no types, the names were checked against the kind's list, and
- * the library
- * checks the values.
+ * The options of a call with the type that the library expects. JSON has no types: names were checked against the
+ * kind's
+ * list, and the library checks the values.
  */
 export function optionsOf<T extends object>({ options }: Pick<EntryCall, 'options'>): T {
   return options as T;

@@ -7,7 +7,7 @@ import { type GoldenTensors, readGoldenTensors } from './golden-tensors.ts';
 import { type GoldenValue, parseGoldenValue } from './golden-value.ts';
 import { asList, asNumber, asObject, asRows, asString, type JsonObject } from './json-shape.ts';
 
-/** The only edition of the format that is understood. */
+/** The supported version of the format. */
 export const GOLDEN_FORMAT = 'blip2-golden/1';
 const MANIFEST = 'golden.json';
 const TENSORS = 'golden.safetensors';
@@ -18,7 +18,7 @@ export interface Tolerance {
   readonly rtol: number;
 }
 
-/** One call of the reference: what went in, what came out. Names are the manifest's (snake_case). */
+/** One call of Transformers with its inputs and outputs. Names are the manifest's (snake_case). */
 export interface GoldenEntry {
   readonly name: string;
   readonly kind: string;
@@ -30,7 +30,7 @@ export interface GoldenEntry {
   readonly tolerance: Tolerance;
 }
 
-/** A folder with a manifest, its tensors, its images and, mostly, a checkpoint. */
+/** A folder with a manifest, its tensors, its images and usually a checkpoint. */
 export interface GoldenCase {
   readonly name: string;
   readonly folder: string;
@@ -49,7 +49,7 @@ export interface GoldenImage {
   readonly format: string;
 }
 
-/** Folders at or below `folder` that hold a `golden.json`, in order of name. */
+/** Folders that contain a `golden.json`, `folder` included, sorted by name. */
 export async function findGoldenCases(folder: string): Promise<readonly string[]> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true });
   return found
@@ -58,12 +58,15 @@ export async function findGoldenCases(folder: string): Promise<readonly string[]
     .sort();
 }
 
-/** Reads a case. `INVALID_ARGUMENT` if the format is another one or the manifest is malformed. */
+/**
+ * Reads a case.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the format is unknown or the manifest is malformed.
+ */
 export async function readGoldenCase(folder: string): Promise<GoldenCase> {
   const where = join(folder, MANIFEST);
   const manifest = asObject(JSON.parse(await readFile(where, 'utf8')), where);
   if (manifest['format'] !== GOLDEN_FORMAT) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'unknown golden format', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The golden format is unknown', {
       where,
       expected: GOLDEN_FORMAT,
       got: JSON.stringify(manifest['format']),
@@ -83,13 +86,16 @@ export async function readGoldenCase(folder: string): Promise<GoldenCase> {
   };
 }
 
-/** The cases at or below `folder`; `MISSING_FILE` if there are none. */
+/**
+ * The folders of all cases in `folder`, itself included.
+ * @throws Blip2Error `MISSING_FILE` if there are none.
+ */
 export async function requireGoldenCases(folder: string): Promise<readonly string[]> {
   const cases = await findGoldenCases(folder).catch(() => []);
   if (cases.length === 0)
-    throw new Blip2Error('MISSING_FILE', `no ${MANIFEST} found`, {
+    throw new Blip2Error('MISSING_FILE', `The folder contains no ${MANIFEST}`, {
       where: folder,
-      expected: 'a folder with one golden case or many',
+      expected: 'a folder with one or more golden cases',
     });
   return cases;
 }
@@ -139,7 +145,7 @@ function checkUnique(entries: readonly GoldenEntry[]): void {
   const seen = new Set<string>();
   for (const { name } of entries) {
     if (seen.has(name))
-      throw new Blip2Error('INVALID_ARGUMENT', 'two golden entries have the same name', { where: name });
+      throw new Blip2Error('INVALID_ARGUMENT', 'Two golden entries have the same name', { where: name });
     seen.add(name);
   }
 }

@@ -8,17 +8,20 @@ import { asList, asNumber, asObject, asString } from './json-shape.ts';
 /** The tensors of a case by name. */
 export interface GoldenTensors {
   readonly names: readonly string[];
-  /** The tensor of that name; `INVALID_ARGUMENT` if there is none. */
+  /**
+   * The tensor with this name.
+   * @throws Blip2Error `INVALID_ARGUMENT` if there is none.
+   */
   get(name: string): Tensor;
 }
 
-/** Bytes in front of the header that say how long it is. */
+/** Bytes before the header, which contain its length. */
 const LENGTH_BYTES = 8;
 
 /**
- * Reads a whole safetensors file of float32 tensors and uint8 levels. Goldens are read by this file alone, so that a
- * mistake in the
- * library's own reader cannot change both sides of a comparison.
+ * Reads a safetensors file with float32 tensors and 8-bit pixel values. Golden files are read only here, so that a
+ * mistake
+ * in the library's own reader cannot affect both sides of a comparison.
  */
 export async function readGoldenTensors(file: string): Promise<GoldenTensors> {
   const bytes = await readFile(file);
@@ -37,13 +40,13 @@ export async function readGoldenTensors(file: string): Promise<GoldenTensors> {
   return createGoldenTensors(tensors);
 }
 
-/** The same over tensors at hand. */
+/** The tensors of a map. */
 export function createGoldenTensors(tensors: ReadonlyMap<string, Tensor>): GoldenTensors {
   return {
     names: [...tensors.keys()],
     get(name) {
       const tensor = tensors.get(name);
-      if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'the golden file lacks a tensor', { where: name });
+      if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'The golden file has no such tensor', { where: name });
       return tensor;
     },
   };
@@ -52,20 +55,24 @@ export function createGoldenTensors(tensors: ReadonlyMap<string, Tensor>): Golde
 function toTensor(name: string, dtype: string, dims: readonly number[], payload: Uint8Array): Tensor {
   if (dtype === 'F32') return { type: 'float32', dims, data: new Float32Array(payload.buffer) };
   if (dtype === 'U8') return { type: 'uint8', dims, data: payload };
-  throw new Blip2Error('UNSUPPORTED_DTYPE', 'golden tensors are F32 or U8', { where: name, got: dtype });
+  throw new Blip2Error('UNSUPPORTED_DTYPE', 'The dtype of a golden tensor is not supported', {
+    where: name,
+    expected: 'F32 or U8',
+    got: dtype,
+  });
 }
 
 function checked(name: string, tensor: Tensor): Tensor {
   const elements = tensor.dims.reduce((product, length) => product * length, 1);
   if (elements === tensor.data.length) return tensor;
-  throw new Blip2Error('INVALID_CHECKPOINT', 'a golden tensor has the wrong number of bytes', {
+  throw new Blip2Error('INVALID_CHECKPOINT', 'The golden tensor has the wrong number of elements', {
     where: name,
     expected: `${elements} elements`,
     got: `${tensor.data.length}`,
   });
 }
 
-/** What an input stands for: a tensor, a list of tensors, or its JSON value. */
+/** Resolves an input to a tensor, a list of tensors, or its JSON value. */
 export function resolveInput(tensors: GoldenTensors, value: GoldenValue): unknown {
   switch (value.form) {
     case 'tensor':
@@ -79,12 +86,12 @@ export function resolveInput(tensors: GoldenTensors, value: GoldenValue): unknow
   }
 }
 
-/** Joins tensors along axis 0. */
+/** Concatenates tensors along axis 0. */
 function concatenate(parts: readonly Tensor[]): Tensor {
   const [first] = parts;
   const rest = first?.dims.slice(1) ?? [];
   if (!first || parts.some((part) => part.type !== first.type || part.dims.slice(1).join() !== rest.join())) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'tensors to be joined must agree in all but the first axis', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'Tensors can only be concatenated if all axes but the first are equal', {
       got: parts.map((part) => `[${part.dims.join(', ')}]`).join(' '),
     });
   }

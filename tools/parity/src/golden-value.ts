@@ -8,7 +8,7 @@ export type GoldenValue =
   | { readonly form: 'json'; readonly value: unknown };
 
 /**
- * Reads `{"tensor": NAME}`, `{"tensors": [NAME, …]}` and `{"concat": [NAME, …]}`; everything else stands for itself.
+ * Reads `{"tensor": NAME}`, `{"tensors": [NAME, …]}` and `{"concat": [NAME, …]}`; anything else is a JSON value.
  */
 export function parseGoldenValue(value: unknown): GoldenValue {
   if (isJsonObject(value)) {

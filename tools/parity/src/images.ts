@@ -3,31 +3,34 @@ import { decodeImage } from '@blip2/processor';
 
 import type { GoldenCase } from './golden-case.ts';
 
-/** Levels by which two JPEG decoders may differ; the format judges `decode_image` of a JPEG with it. */
-const JPEG_LEVELS = 2;
+/** Tolerance of 8-bit pixel values between two JPEG decoders, as in the format. */
+const JPEG_TOLERANCE = 2;
 
-/** The file of a picture of the case; `INVALID_ARGUMENT` if the manifest does not list it. */
+/**
+ * The file of an image of the case.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the manifest does not list it.
+ */
 export function caseFile(golden: GoldenCase, name: string): string {
   const image = golden.images.get(name);
-  if (!image) throw new Blip2Error('INVALID_ARGUMENT', 'the manifest lists no such image', { where: name });
+  if (!image) throw new Blip2Error('INVALID_ARGUMENT', 'The manifest lists no such image', { where: name });
   return image.file;
 }
 
 /**
- * An image of a case. Where a JPEG decodes a level or two unlike the reference, the reference's levels stand in for the
- * file: what is
- * judged then is the processing, and decoding has an entry of its own.
+ * An image of a case: its file, or the pixels that Transformers decoded if a JPEG decodes slightly differently here.
+ * The
+ * entry then tests the processing; decoding has its own entry.
  */
 export async function caseImage(golden: GoldenCase, name: string): Promise<ImageSource> {
   const file = caseFile(golden, name);
-  const expected = golden.images.get(name)?.format === 'JPEG' ? goldenLevels(golden, name) : undefined;
+  const expected = golden.images.get(name)?.format === 'JPEG' ? goldenPixels(golden, name) : undefined;
   if (!expected) return file;
-  const difference = levelDifference(await decodeImage(file), expected);
-  return difference > 0 && difference <= JPEG_LEVELS ? expected : file;
+  const difference = pixelDifference(await decodeImage(file), expected);
+  return difference > 0 && difference <= JPEG_TOLERANCE ? expected : file;
 }
 
-/** What the reference decoded, if an entry recorded it. */
-function goldenLevels(golden: GoldenCase, name: string): RgbImage | undefined {
+/** The pixels that Transformers decoded, if an entry recorded them. */
+function goldenPixels(golden: GoldenCase, name: string): RgbImage | undefined {
   const entry = golden.entries.find(({ kind, inputs }) => {
     const image = inputs.get('image');
     return kind === 'decode_image' && image?.form === 'json' && image.value === name;
@@ -41,7 +44,7 @@ function isRgb(tensor: Tensor): tensor is RgbImage {
   return tensor.type === 'uint8' && tensor.dims.length === 3 && tensor.dims[2] === 3;
 }
 
-function levelDifference(a: RgbImage, b: RgbImage): number {
+function pixelDifference(a: RgbImage, b: RgbImage): number {
   if (a.dims.join() !== b.dims.join()) return Infinity;
   return b.data.reduce((largest, level, index) => Math.max(largest, Math.abs(level - (a.data[index] ?? 0))), 0);
 }

@@ -1,6 +1,6 @@
 import { Blip2Error } from '@blip2/interfaces';
 
-/** A parsed JSON object whose values have not been looked at. */
+/** A parsed JSON object with unchecked values. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -12,7 +12,7 @@ export function isStringList(value: unknown): value is readonly string[] {
 }
 
 function refuse(where: string, expected: string, got: unknown): never {
-  throw new Blip2Error('INVALID_ARGUMENT', 'a golden manifest has an unexpected shape', {
+  throw new Blip2Error('INVALID_ARGUMENT', 'The golden manifest is malformed', {
     where,
     expected,
     got: JSON.stringify(got) ?? 'nothing',
@@ -39,7 +39,7 @@ export function asStringList(value: unknown, where: string): readonly string[] {
   return isStringList(value) ? value : refuse(where, 'a list of strings', value);
 }
 
-/** Rows of numbers of any length: ids, masks, labels. */
+/** Rows of numbers of any lengths: token ids, masks, labels. */
 export function asRows(value: unknown, where: string): readonly (readonly number[])[] {
   return asList(value, where).map((row, r) =>
     asList(row, `${where}[${r}]`).map((item, c) => asNumber(item, `${where}[${r}][${c}]`)),

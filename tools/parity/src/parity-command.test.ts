@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { parityCommand } from './parity-command.ts';
-import type { CaseRun } from './run-case.ts';
 
 interface Entry {
   name: string;
@@ -24,21 +23,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function run(...args: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
-  return runAs({}, ...args);
-}
-
-async function runAs(caseRun: CaseRun, ...args: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
   const out: string[] = [];
   const err: string[] = [];
-  const code = await parityCommand(
-    args,
-    { print: (line) => out.push(line), complain: (line) => err.push(line) },
-    caseRun,
-  );
+  const code = await parityCommand(args, { print: (line) => out.push(line), complain: (line) => err.push(line) });
   return { code, out, err };
 }
 
-/** The first entry of the case `logits` alone, changed. */
+/** A copy of the case `logits` with its first entry only, changed. */
 async function changedCase(change: (entry: Entry, manifest: Record<string, unknown>) => void): Promise<string> {
   const copy = await mkdtemp(join(folder, 'case-'));
   await cp(join(cases, 'logits'), copy, { recursive: true });
@@ -79,46 +70,28 @@ describe('npm run parity', () => {
     ['an unknown option', (entry) => (entry.options['colour'] = 1), /unknown option colour/],
     ['an option of another class', (entry) => (entry.options['top_k'] = 1), /no such argument/],
     ['an unknown input', (entry) => (entry.inputs['weather'] = 1), /unknown input weather/],
-    ['a missing tensor', (entry) => (entry.inputs['scores'] = { tensor: 'nowhere' }), /lacks a tensor/],
+    ['a missing tensor', (entry) => (entry.inputs['scores'] = { tensor: 'nowhere' }), /has no such tensor/],
     ['an output that is not produced', (entry) => (entry.outputs['wisdom'] = [1]), /wisdom: nothing was produced/],
     ['an entry that compares nothing', (entry) => (entry.outputs = {}), /nothing was compared/],
     ['another result', (entry) => (entry.options['temperature'] = 0.71), /scores\[0, \d+\]: expected/],
   ])('fails on %s', async (_, change, reason) => {
-    const { code, out } = await run(await changedCase(change));
+    const { code, out, err } = await run(await changedCase(change));
     expect(out[0]).toMatch(/failed \(/);
+    expect(err).toEqual(['logits/temperature/scores failed']);
     expect(out[0]).toMatch(reason);
     expect(out.at(-1)).toBe('0 passed, 1 failed, 0 skipped');
     expect(code).toBe(1);
   });
 
-  test('skips with a reason what cannot run yet, and returns 1 unless that is expected', async () => {
-    const skipping = await changedCase(() => undefined);
-    const later: CaseRun = { reasonToSkip: () => 'later' };
-    const first = await runAs(later, skipping);
-    expect(first.code).toBe(1);
-    expect(first.out).toEqual([expect.stringMatching(/skipped \(later\)$/), '0 passed, 0 failed, 1 skipped']);
-    const list = join(folder, 'skips.txt');
-    await writeFile(list, 'logits/temp* # later');
-    expect((await runAs(later, skipping, '--expect-skips', list)).code).toBe(0);
-  });
-
-  test('returns 1 if an expected skip passes', async () => {
-    const list = join(folder, 'stale.txt');
-    await writeFile(list, 'logits/* # later');
-    const { code, err } = await run(await changedCase(() => undefined), '--expect-skips', list);
-    expect(code).toBe(1);
-    expect(err.join()).toMatch('take it off');
-  });
-
   test('returns 1 if a case cannot be read, cannot be found, or there is none', async () => {
     const other = await run(await changedCase((_, manifest) => (manifest['format'] = 'blip2-golden/9')));
-    expect([other.code, other.err[0]]).toEqual([1, expect.stringMatching(/unknown golden format/)]);
+    expect([other.code, other.err[0]]).toEqual([1, expect.stringMatching(/golden format is unknown/)]);
     const missing = await run(cases, '--only', 'nothing');
     expect([missing.code, missing.err[0]]).toEqual([1, 'no case is called nothing']);
     expect((await run(join(cases, 'opt', 'images'))).code).toBe(1);
   });
 
-  test('returns 2 and the usage for arguments it does not understand', async () => {
+  test('returns 2 and prints the usage for invalid arguments', async () => {
     expect(await run()).toMatchObject({ code: 2, err: [expect.stringMatching(/usage: npm run parity/)] });
     expect((await run(cases, '--colour')).code).toBe(2);
     expect((await run(cases, cases)).code).toBe(2);

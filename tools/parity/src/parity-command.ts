@@ -1,18 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
-import { findProblems, readExpectedSkips } from './expected-skips.ts';
 import { readGoldenCase, requireGoldenCases } from './golden-case.ts';
 import { entryLine, summaryLine, toJson } from './report.ts';
-import { type CaseRun, runCase } from './run-case.ts';
+import { runCase } from './run-case.ts';
 import type { EntryResult } from './run-entry.ts';
 
-/** How to call it; printed with any mistake in the arguments. */
-const USAGE = 'usage: npm run parity -- FOLDER [--only CASE]… [--json FILE] [--expect-skips FILE]';
-/** Exit codes: all as expected, something not, arguments not understood. */
+const USAGE = 'usage: npm run parity -- FOLDER [--only CASE]… [--json FILE]';
 const EXIT = { passed: 0, failed: 1, usage: 2 } as const;
 
-/** Where the command writes: one call a line. */
+/** Where the command writes: one call per line. */
 export interface ParityOutput {
   readonly print: (line: string) => void;
   readonly complain: (line: string) => void;
@@ -22,30 +19,24 @@ interface Arguments {
   readonly folder: string;
   readonly only: readonly string[];
   readonly json: string | undefined;
-  readonly expectSkips: string | undefined;
 }
 
-/** `npm run parity`: runs every entry of every case under a folder. Returns the exit code. */
-export async function parityCommand(args: readonly string[], output: ParityOutput, run: CaseRun = {}): Promise<number> {
+/** `npm run parity`: runs every entry of every case in a folder, and returns the exit code. */
+export async function parityCommand(args: readonly string[], output: ParityOutput): Promise<number> {
   const given = parseArguments(args);
   if (typeof given === 'string') {
     output.complain(`${given}\n${USAGE}`);
     return EXIT.usage;
   }
   try {
-    return await runFolder(given, output, run);
+    return await runFolder(given, output);
   } catch (error) {
     output.complain(reasonOf(error));
     return EXIT.failed;
   }
 }
 
-async function runFolder(
-  { folder, only, json, expectSkips }: Arguments,
-  { print, complain }: ParityOutput,
-  run: CaseRun,
-): Promise<number> {
-  const skips = expectSkips === undefined ? undefined : await readExpectedSkips(expectSkips);
+async function runFolder({ folder, only, json }: Arguments, { print, complain }: ParityOutput): Promise<number> {
   const results: EntryResult[] = [];
   const unread: string[] = [];
   const missing = new Set(only);
@@ -57,7 +48,7 @@ async function runFolder(
     }
     if (only.length > 0 && !only.includes(golden.name)) continue;
     missing.delete(golden.name);
-    for await (const result of runCase(golden, run)) {
+    for await (const result of runCase(golden)) {
       print(entryLine(result));
       results.push(result);
     }
@@ -65,7 +56,9 @@ async function runFolder(
   const problems = [
     ...unread,
     ...[...missing].map((name) => `no case is called ${name}`),
-    ...findProblems(results, skips),
+    ...results
+      .filter(({ status }) => status === 'failed')
+      .map(({ case: name, name: entry }) => `${name}/${entry} failed`),
   ];
   if (json !== undefined) await writeFile(json, toJson(results));
   for (const problem of problems) complain(problem);
@@ -77,7 +70,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The arguments, or what is wrong with them. */
+/** The parsed arguments, or a message. */
 function parseArguments(args: readonly string[]): Arguments | string {
   try {
     const { values, positionals } = parseArgs({
@@ -86,18 +79,17 @@ function parseArguments(args: readonly string[]): Arguments | string {
       options: {
         only: { type: 'string', multiple: true },
         json: { type: 'string' },
-        'expect-skips': { type: 'string' },
       },
     });
     const [folder, ...others] = positionals;
-    if (folder === undefined) return 'a folder with golden cases is needed';
-    // `--only CASE…` takes several names: those after the folder belong to it.
-    if (others.length > 0 && values.only === undefined) return `one folder at a time, got ${positionals.join(' ')}`;
+    if (folder === undefined) return 'FOLDER must be a folder with golden cases, got nothing';
+    // `--only CASE…` takes several names: the arguments after the folder belong to it.
+    if (others.length > 0 && values.only === undefined)
+      return `FOLDER must be one folder, got ${positionals.join(' ')}`;
     return {
       folder,
       only: [...(values.only ?? []), ...others],
       json: values.json,
-      expectSkips: values['expect-skips'],
     };
   } catch (error) {
     return reasonOf(error);

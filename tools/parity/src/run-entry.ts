@@ -8,29 +8,29 @@ import type { GoldenCase, GoldenEntry, Tolerance } from './golden-case.ts';
 import { caseFile, caseImage } from './images.ts';
 import type { JsonObject } from './json-shape.ts';
 
-/** What became of one entry. */
+/** The result of one entry. */
 export interface EntryResult {
   readonly case: string;
   readonly name: string;
   readonly kind: string;
-  readonly status: 'passed' | 'failed' | 'skipped';
-  /** Elements compared. */
+  readonly status: 'passed' | 'failed';
+  /** Number of elements compared. */
   readonly elements: number;
   /** Largest absolute difference of the float outputs. */
   readonly largest: number;
-  /** Largest difference divided by what was allowed. */
+  /** Largest difference relative to its tolerance. */
   readonly largestRatio: number;
   readonly tolerance: Tolerance;
-  /** Whether an exception ended it. */
+  /** Whether it failed with an exception. */
   readonly threw: boolean;
-  /** Why it failed or was skipped. */
+  /** Why it failed. */
   readonly reason?: string;
 }
 
 /** Entry kinds by the manifest's name. */
 export type EntryKinds = ReadonlyMap<string, EntryKind>;
 
-/** Calls the library and compares. Whatever goes wrong, an exception included, is a failure of the entry. */
+/** Calls the library and compares the outputs. Anything that goes wrong, including an exception, fails the entry. */
 export async function runEntry(
   golden: GoldenCase,
   models: CaseModels,
@@ -42,11 +42,6 @@ export async function runEntry(
   } catch (error) {
     return { ...toResult(golden, entry, { ...NOTHING_COMPARED, failure: describe(error) }), threw: true };
   }
-}
-
-/** A result for an entry that was not run, with the reason. */
-export function skipEntry(golden: GoldenCase, entry: GoldenEntry, reason: string): EntryResult {
-  return { ...toResult(golden, entry, NOTHING_COMPARED), status: 'skipped', reason };
 }
 
 async function callAndCompare(

@@ -24,7 +24,7 @@ export async function caption(model: string, image: string): Promise<string> {
   return text;
 }
 
-/** A part of one's own behind a seam, through the container. */
+/** A custom part behind an interface, through the container. */
 export async function swap(model: string, width: number): Promise<TextResult> {
   const encoder: VisionEncoder = fakeVisionEncoder({ imageSize: 64, patches: 17, hiddenSize: width });
   const container = await createBlip2Container(model);

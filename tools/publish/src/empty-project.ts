@@ -6,7 +6,7 @@ import { runProgram } from './run-program.ts';
 import type { Tarball } from './tarball.ts';
 import type { Workspace } from './workspace.ts';
 
-/** A folder that has nothing in it but the tarballs, installed: each method says what does not work there. */
+/** An empty project with the tarballs installed. Each method returns one line per problem. */
 export interface EmptyProject {
   importAll(): Promise<string[]>;
   /** `resolution`: a value of TypeScript's `moduleResolution`. */
@@ -15,12 +15,11 @@ export interface EmptyProject {
   runExample(name: string): Promise<string[]>;
 }
 
-/** What the demo checkpoint says about `examples/left-of.png`. */
+/** Caption of `examples/left-of.png` by the demo checkpoint. */
 const CAPTION = 'a blue triangle to the left of a small yellow circle';
 
 /**
- * Installs the tarballs into `folder`, which is empty; third-party packages come from npm's cache or the registry it is
- * set to.
+ * Installs the tarballs into `folder`, which must be empty. Third-party packages come from npm's cache or registry.
  */
 export async function installIntoEmptyProject(
   workspace: Workspace,
@@ -67,17 +66,23 @@ export async function installIntoEmptyProject(
   };
 }
 
-/** Every entry of every package, which must have something to import. */
+/** A program that imports every entry point and checks that it exports something. */
 function importProgram(tarballs: readonly Tarball[]): string {
   const entries = tarballs.flatMap(({ package: { manifest } }) =>
     Object.entries(manifest.exports ?? {})
       .filter(([, target]) => typeof target !== 'string')
       .map(([subpath]) => `${manifest.name}${subpath.slice(1)}`),
   );
-  return `for (const entry of ${JSON.stringify(entries)}) if (Object.keys(await import(entry)).length === 0) { console.error(entry, 'exports nothing'); process.exit(1); }\nconsole.log('imported');`;
+  return `
+for (const entry of ${JSON.stringify(entries)}) {
+  if (Object.keys(await import(entry)).length > 0) continue;
+  console.error(entry, 'exports nothing');
+  process.exit(1);
+}
+console.log('imported');`;
 }
 
-/** The types of Node, which a TypeScript program that runs there has. */
+/** The type declarations of Node. */
 function nodeTypes({ manifest }: Workspace): string {
   return `@types/node@${manifest.devDependencies?.['@types/node'] ?? 'latest'}`;
 }

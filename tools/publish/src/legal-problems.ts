@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Workspace, WorkspacePackage } from './workspace.ts';
 
-/** Each package carries the licence as it is, and the notice with what the package adds to it. */
+/** Checks that a package contains the unchanged licence, and the notice with any additions of its own. */
 export function legalProblems({ root }: Workspace, { folder, manifest }: WorkspacePackage): string[] {
   const [licence, notice] = [read(join(root, folder, 'LICENSE')), read(join(root, folder, 'NOTICE'))];
   const problems: string[] = [];

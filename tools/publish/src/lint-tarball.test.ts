@@ -31,13 +31,13 @@ function pack(manifest: object): string {
   return join(folder, 'x-1.0.0.tgz');
 }
 
-test('a sound package passes', async () => {
+test('a valid package passes', async () => {
   expect(
     await lintTarball('x', pack({ exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } } })),
   ).toEqual([]);
 });
 
-test('a file that is not packed and types that are not found are reported', async () => {
+test('reports an unpacked file and missing types', async () => {
   const problems = await lintTarball('x', pack({ exports: { '.': { default: './dist/gone.js' } } }));
   expect(problems).toContainEqual(expect.stringContaining('publint: '));
   expect(problems).toContainEqual(expect.stringContaining('types'));

@@ -6,12 +6,11 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
 /**
- * The ways to resolve that an ES module package serves: Node's own `import`, and bundlers. `require` of old Node and of
- * old compilers it does not.
+ * The module resolutions that an ESM package supports: `import` in Node, and bundlers. `require` is not supported.
  */
 const RESOLUTIONS: readonly ResolutionKind[] = ['node16-esm', 'bundler'];
 
-/** What publint (strict) and Are the Types Wrong say against a packed package. */
+/** Runs publint (strict) and Are the Types Wrong on a tarball. Returns one line per problem. */
 export async function lintTarball(name: string, file: string): Promise<string[]> {
   const bytes = readFileSync(file);
   return [...(await publintProblems(name, bytes)), ...(await typeProblems(name, bytes))];

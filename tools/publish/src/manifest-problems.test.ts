@@ -49,16 +49,20 @@ test.each<[string, Partial<PackageManifest>, string]>([
     { files: ['dist', '!dist/**/*.tsbuildinfo', '!dist/**/*.map'] },
     'files has no "NOTICE"',
   ],
+  ['no keywords', { keywords: [] }, 'keywords are missing'],
+  ['another author', { author: 'someone else' }, 'author is someone else'],
+  ['another homepage', { homepage: 'https://example.com' }, 'homepage is "https://example.com"'],
+  ['another address for bugs', { bugs: 'https://example.com' }, 'bugs is "https://example.com"'],
   ['another Node', { engines: { node: '>=18' } }, 'engines.node is >=18'],
   [
-    'a repository that is not that of the root',
+    'a repository other than that of the root',
     { repository: { url: 'git+https://example.com/other.git' } },
     'repository.url is',
   ],
   [
-    'a script that runs at users',
+    'a script that runs on installation',
     { scripts: { postinstall: 'node x.js' } },
-    'would run where the package is installed',
+    'would run when the package is installed',
   ],
 ])('%s is a problem', (_, change, expected) => {
   expect(problemsOf(change)).toEqual([expect.stringContaining(expected)]);
@@ -77,10 +81,19 @@ test('a repository in the root manifest is expected in every package, with its f
   ]);
 });
 
-test('a private package with an exact version would break the lock file at a release', () => {
+test('an exact version in a private package is a problem: a release would break the lock file', () => {
   const parity = find('@blip2/parity');
   const changed = { ...parity, manifest: { ...parity.manifest, dependencies: { '@blip2/vision': '0.1.0' } } };
   expect(privateManifestProblems(workspace, changed)).toEqual([
     expect.stringContaining('depends on @blip2/vision by "*"'),
+  ]);
+});
+
+test('a private package needs keywords and the author of the root', () => {
+  const parity = find('@blip2/parity');
+  const changed = { ...parity, manifest: { ...parity.manifest, keywords: [], author: 'someone else' } };
+  expect(privateManifestProblems(workspace, changed)).toEqual([
+    '@blip2/parity: keywords are missing',
+    expect.stringContaining('author is someone else'),
   ]);
 });

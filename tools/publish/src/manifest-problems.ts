@@ -3,37 +3,53 @@ import type { Workspace, WorkspacePackage } from './workspace.ts';
 
 const DEPENDENCY_KINDS = ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'] as const;
 
-/** What every package leaves at home: build state, and source maps, whose sources are not packed. */
+/** Files that no tarball contains: build state, and source maps, as sources are not packed. */
 const EXCLUSIONS = ['!dist/**/*.tsbuildinfo', '!dist/**/*.map'];
 
 /**
- * The conditions that npm's users resolve by. Anything else (`source`, `development`) leads them to files that are not
- * packed.
+ * The conditions of `exports`, in order. Others (`source`, `development`) would resolve to files that are not packed.
  */
 const CONDITIONS = ['types', 'default'];
 
-/** Scripts that npm would run on the machine of somebody who installs the package. */
+/** Scripts that npm runs when a user installs the package. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 
-/** What keeps a package from being published as it is, one line each, the name of the package first. */
+/**
+ * Finds what prevents a package from being published. Returns one line per problem, starting with the package's name.
+ */
 export function manifestProblems(workspace: Workspace, { folder, manifest }: WorkspacePackage): string[] {
   const problems = [
+    ...identityProblems(workspace, manifest),
     ...versionProblems(workspace, manifest),
     ...descriptionProblems(workspace, folder, manifest),
     ...exportProblems(manifest),
     ...fileProblems(manifest),
     ...INSTALL_SCRIPTS.filter((name) => manifest.scripts?.[name] !== undefined).map(
-      (name) => `scripts.${name} would run where the package is installed`,
+      (name) => `scripts.${name} would run when the package is installed`,
     ),
   ];
   return problems.map((problem) => `${manifest.name}: ${problem}`);
 }
 
-/** Private packages are not released: they take whatever version lies beside them. */
+/**
+ * Finds problems of a private package, such as internal dependencies that are not `*`: a release does not update
+ * private
+ * packages. Returns one line per problem.
+ */
 export function privateManifestProblems(workspace: Workspace, { manifest }: WorkspacePackage): string[] {
-  return internalDependencies(workspace, manifest)
+  const ranges = internalDependencies(workspace, manifest)
     .filter(({ range }) => range !== '*')
-    .map(({ name, range }) => `${manifest.name}: private, so it depends on ${name} by "*", not "${range}"`);
+    .map(({ name, range }) => `private, so it depends on ${name} by "*", not "${range}"`);
+  return [...identityProblems(workspace, manifest), ...ranges].map((problem) => `${manifest.name}: ${problem}`);
+}
+
+/** Problems of keywords and author, which every manifest has. */
+function identityProblems({ manifest: root }: Workspace, manifest: PackageManifest): string[] {
+  const problems: string[] = [];
+  if ((manifest.keywords ?? []).length < 2) problems.push('keywords are missing');
+  if (manifest.author === undefined || manifest.author !== root.author)
+    problems.push(`author is ${manifest.author}; that of the root is ${root.author}`);
+  return problems;
 }
 
 function versionProblems(workspace: Workspace, manifest: PackageManifest): string[] {
@@ -54,7 +70,7 @@ function versionProblems(workspace: Workspace, manifest: PackageManifest): strin
   ];
 }
 
-/** That of the first package. A release leaves the root manifest as it is. */
+/** The version of the first package. A release does not change the root manifest. */
 function oneVersion({ published, manifest }: Workspace): string {
   return published[0]?.manifest.version ?? manifest.version;
 }
@@ -71,8 +87,7 @@ function internalDependencies(
 
 function descriptionProblems({ manifest: root }: Workspace, folder: string, manifest: PackageManifest): string[] {
   const problems: string[] = [];
-  if (!manifest.description?.endsWith('.')) problems.push('description is no sentence');
-  if ((manifest.keywords ?? []).length < 2) problems.push('keywords are missing');
+  if (!manifest.description?.endsWith('.')) problems.push('description must be a sentence that ends in a full stop');
   if (manifest.type !== 'module') problems.push('type is not "module"');
   if (manifest.license !== root.license)
     problems.push(`license is ${manifest.license}; that of the repository is ${root.license}`);
@@ -80,6 +95,11 @@ function descriptionProblems({ manifest: root }: Workspace, folder: string, mani
     problems.push(`engines.node is ${manifest.engines?.node}; that of the repository is ${root.engines?.node}`);
   if (manifest.publishConfig?.access !== 'public')
     problems.push('publishConfig.access is not "public": npm publishes scoped packages privately');
+  for (const field of ['homepage', 'bugs'] as const)
+    if (JSON.stringify(manifest[field]) !== JSON.stringify(root[field]))
+      problems.push(
+        `${field} is ${JSON.stringify(manifest[field])}; that of the root is ${JSON.stringify(root[field])}`,
+      );
   if (manifest.repository?.url !== root.repository?.url)
     problems.push(`repository.url is ${manifest.repository?.url}; that of the root is ${root.repository?.url}`);
   if (root.repository !== undefined && manifest.repository?.directory !== folder)
@@ -106,11 +126,13 @@ function pathProblems(subpath: string, target: string): string[] {
 function targetProblems(subpath: string, target: Readonly<Record<string, string>>): string[] {
   if (Object.keys(target).join() !== CONDITIONS.join())
     return [
-      `exports["${subpath}"] has the conditions ${Object.keys(target).join(', ')}; expected ${CONDITIONS.join(', ')}, in this order`,
+      `exports["${subpath}"] has the conditions ${Object.keys(target).join(', ')}; ` +
+        `expected ${CONDITIONS.join(', ')}, in this order`,
     ];
   const { types = '', default: code = '' } = target;
   const fits = /^\.\/dist\/[\w/-]+\.js$/.test(code) && types === code.replace(/\.js$/, '.d.ts');
-  return fits ? [] : [`exports["${subpath}"] leads to ${types} and ${code}; expected a pair .d.ts and .js in ./dist`];
+  if (fits) return [];
+  return [`exports["${subpath}"] resolves to ${types} and ${code}; expected a pair .d.ts and .js in ./dist`];
 }
 
 function fileProblems(manifest: PackageManifest): string[] {

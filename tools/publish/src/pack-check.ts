@@ -14,13 +14,12 @@ import { readWorkspace, type Workspace } from './workspace.ts';
 type Print = (line: string) => void;
 type Step = (name: string, run: () => Promise<readonly string[]> | readonly string[]) => Promise<void>;
 
-/** How many lines a report of everything has at most for one step. */
+/** Maximum number of lines that a report shows per step. */
 const LONGEST_REPORT = 40;
 
 /**
- * Packs every package, checks the tarballs and uses them in an empty project. Prints a line per step; returns the exit
- * code.
- * `--keep` leaves the temporary folder there and says where.
+ * Packs every package, checks the tarballs, and uses them in an empty project. Prints one line per step and returns the
+ * exit code. `--keep` keeps the temporary folder and prints its path.
  */
 export async function packCheck(argv: readonly string[], print: Print): Promise<number> {
   const workspace = readWorkspace(resolve(import.meta.dirname, '../../..'));
@@ -94,7 +93,7 @@ async function useInEmptyProject(
     await step(`examples/${name}`, () => project.runExample(name));
 }
 
-/** Programs of their own; what another imports is run with it. */
+/** Examples that are programs; modules that another example imports run with it. */
 function programs(folder: string): string[] {
   return readdirSync(folder).filter(
     (name) =>

@@ -5,7 +5,7 @@ import { removeStaleOutput } from './remove-stale-output.ts';
 import type { Tarball } from './tarball.ts';
 import type { Workspace } from './workspace.ts';
 
-/** One entry of what `npm pack --json` prints. */
+/** One entry of the output of `npm pack --json`. */
 interface PackedEntry {
   readonly name: string;
   readonly filename: string;
@@ -25,7 +25,7 @@ export async function packPackages(
     root,
   );
   if (!succeeded) return { tarballs: [], problems: [`npm pack failed:\n${tail}`] };
-  // npm 10 prints a list, npm 11 an object by name.
+  // npm 10 prints a list, npm 11 an object keyed by name.
   const entries = Object.values(JSON.parse(stdout) as Record<string, PackedEntry>);
   const tarballs = published.flatMap((own) =>
     entries

@@ -1,4 +1,4 @@
-/** What npm and Node read of a `package.json`, as far as it matters to publishing. */
+/** The fields of a `package.json` that matter to publishing. */
 export interface PackageManifest {
   readonly name: string;
   readonly version: string;
@@ -7,6 +7,9 @@ export interface PackageManifest {
   readonly keywords?: readonly string[];
   readonly type?: string;
   readonly license?: string;
+  readonly author?: string;
+  readonly homepage?: string;
+  readonly bugs?: string | { readonly url?: string };
   readonly types?: string;
   readonly engines?: { readonly node?: string };
   readonly repository?: { readonly type?: string; readonly url?: string; readonly directory?: string };

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { removeStaleOutput } from './remove-stale-output.ts';
 
-test('removes what was compiled from a source that is gone, and nothing else', () => {
+test('removes only the output of deleted sources', () => {
   const folder = mkdtempSync(join(tmpdir(), 'blip2 stale '));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of ['src/deep', 'dist/deep']) mkdirSync(join(folder, name), { recursive: true });

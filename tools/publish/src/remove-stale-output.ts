@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the compiler writes for one source. */
+/** Extensions of the compiler's output for one source. */
 const OUTPUT = /(\.d\.ts|\.js)(\.map)?$/;
 
 /**
- * Removes what was compiled from sources that are gone: the compiler leaves it, and it would be packed. Returns the
- * paths, relative to `dist`.
+ * Removes the output of deleted sources from `dist`: the compiler keeps it, and it would be packed. Returns the paths
+ * relative to `dist`.
  */
 export function removeStaleOutput(packageFolder: string): string[] {
   const dist = join(packageFolder, 'dist');

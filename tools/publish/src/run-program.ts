@@ -1,17 +1,17 @@
 import { spawn } from 'node:child_process';
 
-/** What became of a program. */
+/** The result of a program. */
 export interface ProgramResult {
   readonly succeeded: boolean;
   readonly stdout: string;
-  /** The end of what it wrote, errors included, for a report. */
+  /** The last lines of its output, stderr included. */
   readonly tail: string;
 }
 
-/** Lines of output that a report quotes. */
+/** Number of output lines in a report. */
 const TAIL_LINES = 15;
 
-/** Runs a program to its end, without a shell and without input. */
+/** Runs a program without a shell or input, and waits until it ends. */
 export function runProgram(
   file: string,
   argv: readonly string[],

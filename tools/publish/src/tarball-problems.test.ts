@@ -23,7 +23,7 @@ function tarball(name: string, paths: readonly string[], size = 50_000): Tarball
   };
 }
 
-test('code, declarations, licence and notice make a package', () => {
+test('a package consists of code, declarations, licence and notice', () => {
   expect(tarballProblems(tarball('@blip2/vision', good))).toEqual([]);
   expect(
     tarballProblems(
@@ -50,14 +50,14 @@ test.each([
   expect(tarballProblems(tarball('@blip2/cli', [...good, path]))).toContainEqual(expect.stringContaining(path));
 });
 
-test('checkpoints are packed with the command only, the fakes with the testing package only', () => {
+test('only the command contains checkpoints, and only the testing package contains fakes', () => {
   expect(
     tarballProblems(tarball('@blip2/vision', [...good, 'models/blip2-opt-shapes/model.safetensors'])),
   ).toHaveLength(1);
   expect(tarballProblems(tarball('@blip2/testing', [...good, 'dist/fakes/fake.js']))).toEqual([]);
 });
 
-test('what is missing, and what has grown', () => {
+test('reports missing files and excessive sizes', () => {
   expect(
     tarballProblems(
       tarball(

@@ -1,13 +1,13 @@
 import type { Tarball } from './tarball.ts';
 
 const KB = 1000;
-/** Bytes of a packed library: the largest has about 100 kB of code. */
+/** Maximum bytes of a packed library; the largest has about 100 kB of code. */
 const LIBRARY_LIMIT = 150 * KB;
-/** Bytes of the packed command: three demo checkpoints of about 4.2 MB each, and 150 kB of code. */
+/** Maximum bytes of the packed command: three demo checkpoints of about 4.2 MB each, and 150 kB of code. */
 const COMMAND_LIMIT = 14_000 * KB;
 
 const COMMAND = '@blip2/cli';
-/** Its fakes are what it is for. */
+/** The package whose fakes are published. */
 const TESTING = '@blip2/testing';
 
 const REQUIRED = ['package.json', 'LICENSE', 'NOTICE', 'dist/index.js', 'dist/index.d.ts'];
@@ -16,7 +16,7 @@ const COMMAND_FILE = /^(bin\/blip2\.js|models\/[\w-]+\/([\w-]+\.(json|txt)|READM
 const TEST_FILE = /\.(test|fixture|test-data|e2e)\.|\/(fixtures?|evaluation|tests?)\//;
 const FAKES = /\/fakes?\//;
 
-/** What must not be in a tarball, what is missing, and whether it has grown too large. */
+/** Finds unwanted and missing files in a tarball, and excessive sizes. Returns one line per problem. */
 export function tarballProblems({
   package: {
     manifest: { name },

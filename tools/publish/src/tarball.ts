@@ -1,14 +1,14 @@
 import type { WorkspacePackage } from './workspace.ts';
 
-/** A package as npm packed it. */
+/** A package packed by npm. */
 export interface Tarball {
   readonly package: WorkspacePackage;
-  /** The `.tgz`, absolute. */
+  /** Absolute path of the `.tgz`. */
   readonly file: string;
-  /** Bytes of the `.tgz`. */
+  /** Size of the `.tgz` in bytes. */
   readonly size: number;
-  /** Bytes on disk after installing. */
+  /** Size on disk after installation, in bytes. */
   readonly unpackedSize: number;
-  /** Relative to the package, with `/`. */
+  /** Paths relative to the package, separated by `/`. */
   readonly paths: readonly string[];
 }

@@ -5,22 +5,22 @@ import type { PackageManifest } from './package-manifest.ts';
 
 /** A package of the workspace. */
 export interface WorkspacePackage {
-  /** Relative to the root, with `/`: `libs/vision`. */
+  /** Path relative to the root, separated by `/`: `libs/vision`. */
   readonly folder: string;
   readonly manifest: PackageManifest;
 }
 
 /** A monorepo: its root manifest and its packages. */
 export interface Workspace {
-  /** Absolute. */
+  /** Absolute path. */
   readonly root: string;
   readonly manifest: PackageManifest;
   readonly published: readonly WorkspacePackage[];
-  /** Those that never leave the repository. */
+  /** Packages that are not published. */
   readonly private: readonly WorkspacePackage[];
 }
 
-/** The folders that hold packages, as in `workspaces` of the root manifest. */
+/** Folders of packages, as in `workspaces` of the root manifest. */
 const GROUPS = ['libs', 'apps', 'tools'];
 
 /** Reads the manifests of the monorepo in `root`. */

@@ -15,7 +15,7 @@ interface Measured {
 /** What the pools are called in the measurement. */
 const MEASURED_AS: Readonly<Record<string, string>> = { none: 'every query', 'unit-mean': 'mean, length 1' };
 const { rows }: { readonly rows: readonly Measured[] } = JSON.parse(
-  readFileSync(join(repository, 'benchmarks/results/pool-recall.json'), 'utf8'),
+  readFileSync(join(repository, 'tools/benchmarks/results/pool-recall.json'), 'utf8'),
 );
 const measured = (pool: string): Measured => rows.find((row) => row.pool === (MEASURED_AS[pool] ?? pool))!;
 const percent = (share: number | undefined): string =>

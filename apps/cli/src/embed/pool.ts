@@ -4,7 +4,7 @@ import type { Embedding } from '../model/model-port.ts';
 export const POOLS = ['none', 'mean', 'unit-mean', 'first', 'max'] as const;
 export type Pool = (typeof POOLS)[number];
 
-/** Of all that were measured, the one vector per image that finds the most (`benchmarks/results/pool-recall.json`). */
+/** The pooling with the best recall (`tools/benchmarks/results/pool-recall.json`). */
 export const BEST_POOL: Pool = 'unit-mean';
 
 /** `[positions, size] → [size]`. What is one vector already stays as it is. */

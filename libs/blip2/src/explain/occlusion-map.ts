@@ -45,7 +45,7 @@ export interface OcclusionMap {
   readonly runs: number;
 }
 
-/** Their accuracy on the demo scenes: `benchmarks/results/heatmap-pointing.json`. */
+/** Their accuracy on the demo scenes: `tools/benchmarks/results/heatmap-pointing.json`. */
 const DEFAULTS = { mode: 'hide', cells: 16, windowCells: 4, fill: 'mean', batchSize: 8 } as const;
 
 /**

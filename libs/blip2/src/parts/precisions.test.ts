@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(convertedDir, { recursive: true, force: true }));
 
-/** Number of evaluation scenes; `benchmarks/quality.mjs` runs all of them. */
+/** Number of evaluation scenes; `tools/benchmarks/bin/quality.js` runs all of them. */
 const SCENES = 24;
 
 interface Recorded {

@@ -31,7 +31,7 @@ const length = { maxNewTokens: 32 };
 
 /**
  * Numbers of correct captions (of 200) and answers (of 800), as in the README files of the checkpoints; counted by
- * benchmarks/accuracy.mjs.
+ * tools/benchmarks/bin/accuracy.js.
  */
 const accuracies = { opt: { captions: 195, answers: 798 }, t5: { captions: 190, answers: 788 } } as const;
 

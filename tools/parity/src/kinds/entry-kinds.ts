@@ -13,7 +13,7 @@ import {
 import { tokenizerDecodeKind, tokenizerEncodeKind } from './text.ts';
 import { forwardKind, getImageFeaturesKind, getQFormerFeaturesKind, getTextFeaturesKind } from './whole-models.ts';
 
-/** Every kind of the format that the library answers, by its name in the manifest. */
+/** All entry kinds of the format, by name. */
 export const entryKinds: ReadonlyMap<string, EntryKind> = new Map([
   ['decode_image', decodeImageKind],
   ['image_processor', imageProcessorKind],

@@ -6,7 +6,7 @@ import type { EntryInputs } from '../entry-inputs.ts';
 import { type EntryKind, optionsOf } from '../entry-kind.ts';
 import { GENERATION_OPTIONS } from './generation-options.ts';
 
-/** What the whole model writes about an image, after a prompt or after one of its own. */
+/** Generation from an image with the complete model, after a given or the default prompt. */
 export const generateKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
   options: [...GENERATION_OPTIONS, 'interpolate_pos_encoding'],
@@ -19,13 +19,13 @@ export const generateKind: EntryKind = {
   },
 };
 
-/** What the language model alone writes after a text. */
+/** Generation from text with the language model only. */
 export const languageModelGenerateKind: EntryKind = {
   inputs: ['input_ids', 'attention_mask'],
   options: GENERATION_OPTIONS,
   async run(call) {
     const { models, inputs } = call;
-    // By itself, as the checkpoint may hold nothing else.
+    // Loaded separately: the checkpoint may contain only the language model.
     const languageModel = withGenerate(await models.languageModel());
     const prompt = {
       inputIds: inputs.rows('input_ids'),
@@ -35,7 +35,7 @@ export const languageModelGenerateKind: EntryKind = {
   },
 };
 
-/** Scores of the first new token after all processors of sampling, before anything is drawn. */
+/** Logits of the first new token after all logits processors and warpers, before sampling. */
 export const samplingScoresKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask'],
   options: GENERATION_OPTIONS,
@@ -51,7 +51,7 @@ export const samplingScoresKind: EntryKind = {
   },
 };
 
-/** How likely given answers are after an image and a prompt. */
+/** Log-probabilities of given answers after an image and a prompt. */
 export const sequenceLogProbsKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask', 'qformer_input_ids', 'qformer_attention_mask', 'candidates'],
   options: [],
@@ -74,7 +74,7 @@ interface ImagePrompt {
   readonly pixelValues: PixelValues;
   readonly inputIds?: Rows;
   readonly attentionMask?: Rows;
-  /** Of InstructBLIP. */
+  /** InstructBLIP only. */
   readonly qformerInputIds?: Rows;
   readonly qformerAttentionMask?: Rows;
 }

@@ -1,4 +1,4 @@
-/** Options of `generate` that the format uses, by the reference's names. */
+/** Options of `generate` that the format uses, by their names in Transformers. */
 export const GENERATION_OPTIONS: readonly string[] = [
   'max_new_tokens',
   'min_new_tokens',

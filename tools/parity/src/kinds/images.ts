@@ -13,7 +13,7 @@ export const IMAGE_OPTIONS: readonly string[] = [
   'image_std',
 ];
 
-/** The pixels of the file itself as RGB levels. */
+/** Decodes a file to 8-bit RGB pixel values. */
 export const decodeImageKind: EntryKind = {
   inputs: ['image'],
   options: [],
@@ -22,7 +22,7 @@ export const decodeImageKind: EntryKind = {
   }),
 };
 
-/** Images to pixel values, with the checkpoint's settings and the entry's overrides. */
+/** Image preprocessing with the checkpoint's settings and the entry's overrides. */
 export const imageProcessorKind: EntryKind = {
   inputs: ['images'],
   options: IMAGE_OPTIONS,

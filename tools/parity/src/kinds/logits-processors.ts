@@ -24,18 +24,18 @@ import type { GenerationOptions, LengthDecay, LogitsProcessor, SequenceBias, Tok
 
 import { asList, asNumber, asRows, type JsonObject } from '../json-shape.ts';
 
-/** One class of the reference and what it is here. */
+/** A logits processor class of Transformers and its counterpart. */
 interface ProcessorClass {
   readonly className: string;
-  /** The generation option that asks for it. */
+  /** The generation option that enables it. */
   readonly option: keyof GenerationOptions;
-  /** Arguments of its constructor, camelCased; any other makes the entry fail. */
+  /** Constructor arguments in camelCase. Any other name fails the entry. */
   readonly arguments: readonly string[];
   readonly create: (args: JsonObject) => LogitsProcessor;
 }
 
 /**
- * The reference's logits processors and warpers: the one table between its class names and this library's functions.
+ * The logits processors and warpers of Transformers by class name, with this library's functions.
  */
 export const PROCESSOR_CLASSES: readonly ProcessorClass[] = [
   {

@@ -8,13 +8,13 @@ import { asNumber } from '../json-shape.ts';
 import { GENERATION_OPTIONS } from './generation-options.ts';
 import { PROCESSOR_CLASSES } from './logits-processors.ts';
 
-/** One processor alone, named by the reference's class. */
+/** A single logits processor, named by its class in Transformers. */
 export const logitsProcessorKind: EntryKind = {
   inputs: ['input_ids', 'scores'],
   options: ['class', ...new Set(PROCESSOR_CLASSES.flatMap((known) => known.arguments.map(snakeCase)))],
   async run({ inputs, options: { class: className, ...args } }) {
     const known = PROCESSOR_CLASSES.find((each) => each.className === className);
-    if (!known) throw new Blip2Error('UNKNOWN_OPTION', 'there is no such logits processor', { got: String(className) });
+    if (!known) throw new Blip2Error('UNKNOWN_OPTION', 'The logits processor is unknown', { got: String(className) });
     const unknown = Object.keys(args).filter((name) => !known.arguments.includes(name));
     if (unknown.length > 0)
       throw new Blip2Error('UNKNOWN_OPTION', `${known.className} has no such argument`, { got: unknown.join(', ') });
@@ -22,7 +22,7 @@ export const logitsProcessorKind: EntryKind = {
   },
 };
 
-/** All processors that a set of generation options asks for, in order. */
+/** All logits processors that a set of generation options enables, in order. */
 export const logitsPipelineKind: EntryKind = {
   inputs: ['input_ids', 'scores'],
   options: [...GENERATION_OPTIONS, 'prompt_length'],
@@ -40,7 +40,7 @@ export const logitsPipelineKind: EntryKind = {
   },
 };
 
-/** Rewrites a copy of the scores `[rows, vocabulary]`, row by row. */
+/** Processes a copy of the logits `[rows, vocabulary]` row by row. */
 function process(inputs: EntryInputs, processors: readonly LogitsProcessor[]): Tensor<'float32'> {
   const given = inputs.matrix('scores');
   const scores = { ...given, data: given.data.slice() };

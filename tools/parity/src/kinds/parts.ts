@@ -3,7 +3,7 @@ import type { QFormerForwardOptions, TextConditionedQFormer } from '@blip2/qform
 import type { EntryInputs } from '../entry-inputs.ts';
 import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
-/** The vision encoder alone. Hidden states and attentions are on unless the options turn them off. */
+/** The vision encoder. Hidden states and attentions are requested unless the options disable them. */
 export const visionForwardKind: EntryKind = {
   inputs: ['pixel_values'],
   options: ['output_hidden_states', 'output_attentions', 'interpolate_pos_encoding'],
@@ -16,7 +16,7 @@ export const visionForwardKind: EntryKind = {
   },
 };
 
-/** The Q-Former alone; without `query_embeds` the model's own query tokens stand in every row. */
+/** The Q-Former. Without `query_embeds`, every row uses the model's query tokens. */
 export const qformerForwardKind: EntryKind = {
   inputs: [
     'encoder_hidden_states',
@@ -49,7 +49,7 @@ export const qformerForwardKind: EntryKind = {
   },
 };
 
-/** InstructBLIP's queries and text; its mask covers the queries too, which always count. */
+/** The Q-Former of InstructBLIP, with text. The mask of queries and text is 1 for all queries. */
 function readText(
   qformer: TextConditionedQFormer,
   inputs: EntryInputs,
@@ -76,7 +76,7 @@ export const languageProjectionKind: EntryKind = {
   },
 };
 
-/** The language model alone: no image involved. */
+/** The language model without an image. */
 export const languageModelForwardKind: EntryKind = {
   inputs: ['input_ids', 'inputs_embeds', 'attention_mask', 'decoder_input_ids'],
   options: [],

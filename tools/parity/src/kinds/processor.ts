@@ -1,6 +1,6 @@
 import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
-/** Images and texts to everything that a model reads. A single text gives one row. */
+/** Preprocesses images and texts to model inputs. A single text gives one row. */
 export const processorKind: EntryKind = {
   inputs: ['images', 'text'],
   options: ['padding', 'padding_side', 'truncation', 'max_length', 'add_special_tokens'],

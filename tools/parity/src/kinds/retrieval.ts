@@ -1,6 +1,6 @@
 import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
-/** Word and position embeddings of a text, on request after the query tokens. */
+/** Token and position embeddings of a text, optionally after the query tokens. */
 export const textEmbeddingsKind: EntryKind = {
   inputs: ['input_ids'],
   options: ['with_query_tokens'],
@@ -10,7 +10,7 @@ export const textEmbeddingsKind: EntryKind = {
   },
 };
 
-/** Images and texts judged pair by pair (ITM) or compared all with all (ITC). */
+/** Image-text matching of pairs (ITM), or the similarities of all images and texts (ITC). */
 export const imageTextRetrievalKind: EntryKind = {
   inputs: ['pixel_values', 'input_ids', 'attention_mask'],
   options: ['use_image_text_matching_head'],
@@ -28,7 +28,7 @@ export const imageTextRetrievalKind: EntryKind = {
   },
 };
 
-/** The text half alone. */
+/** The text encoder with projection. */
 export const textModelWithProjectionKind: EntryKind = {
   inputs: ['input_ids', 'attention_mask'],
   options: [],
@@ -42,7 +42,7 @@ export const textModelWithProjectionKind: EntryKind = {
   },
 };
 
-/** The image half alone. */
+/** The vision encoder with projection. */
 export const visionModelWithProjectionKind: EntryKind = {
   inputs: ['pixel_values'],
   options: [],

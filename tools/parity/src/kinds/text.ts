@@ -2,7 +2,7 @@ import type { TextTokenizer } from '@blip2/interfaces';
 
 import { type EntryCall, type EntryKind, optionsOf } from '../entry-kind.ts';
 
-/** Each text encoded alone. */
+/** Tokenizes each text separately. */
 export const tokenizerEncodeKind: EntryKind = {
   inputs: ['tokenizer', 'texts'],
   options: ['add_special_tokens'],
@@ -12,7 +12,7 @@ export const tokenizerEncodeKind: EntryKind = {
   },
 };
 
-/** Each row of ids decoded alone. */
+/** Decodes each row of ids separately. */
 export const tokenizerDecodeKind: EntryKind = {
   inputs: ['tokenizer', 'ids'],
   options: ['skip_special_tokens'],

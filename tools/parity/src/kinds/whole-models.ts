@@ -1,6 +1,6 @@
 import { type EntryKind, optionsOf } from '../entry-kind.ts';
 
-/** The whole model; states and maps are those of the language model. */
+/** The complete model. Hidden states and attentions are those of the language model. */
 export const forwardKind: EntryKind = {
   inputs: [
     'pixel_values',

@@ -37,7 +37,7 @@ export const beamMutations: readonly Mutation[] = [
   },
 ];
 
-/** Beam searches with one option changed; other calls as they are. */
+/** Changes one option of beam-search calls; other calls are unchanged. */
 function withOption(call: EntryCall, name: keyof GenerationOptions, value: unknown): EntryCall {
   return call.options['numBeams'] === undefined ? call : { ...call, options: { ...call.options, [name]: value } };
 }

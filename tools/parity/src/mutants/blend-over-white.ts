@@ -4,19 +4,21 @@ import { inflateSync } from 'node:zlib';
 import { Blip2Error, type RawImage } from '@blip2/interfaces';
 
 const SIGNATURE_BYTES = 8;
-/** Length and type in front of a chunk's data, checksum behind. */
-const CHUNK_FRAME = { front: 8, behind: 4 } as const;
+/** Bytes of a chunk before its data (length, type) and after it (checksum). */
+const CHUNK_FRAME = { before: 8, after: 4 } as const;
 const CHANNELS = 4;
 const WHITE = 255;
 
-/** The image of an RGBA PNG (8 bits, not interlaced) as it looks on white paper: what a decoder must not give. */
+/** Decodes an RGBA PNG (8 bits, not interlaced) and blends it over white, which a decoder must not do. */
 export async function blendOverWhite(file: string): Promise<RawImage> {
   const png = await readFile(file);
   const width = png.readUInt32BE(16);
   const height = png.readUInt32BE(20);
   const [depth, colourType, , , interlaced] = png.subarray(24, 29);
   if (depth !== 8 || colourType !== 6 || interlaced !== 0)
-    throw new Blip2Error('UNSUPPORTED_IMAGE', 'only plain RGBA images can be blended here', { where: file });
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'Only 8-bit RGBA images without interlacing can be blended', {
+      where: file,
+    });
   const rgba = unfilter(inflateSync(imageData(png)), width, height);
   const data = new Uint8Array(width * height * 3);
   for (let pixel = 0; pixel < width * height; pixel++) {
@@ -32,9 +34,9 @@ function imageData(png: Buffer): Buffer {
   let at = SIGNATURE_BYTES;
   while (at < png.length) {
     const length = png.readUInt32BE(at);
-    const start = at + CHUNK_FRAME.front;
+    const start = at + CHUNK_FRAME.before;
     if (png.toString('latin1', at + 4, start) === 'IDAT') parts.push(png.subarray(start, start + length));
-    at = start + length + CHUNK_FRAME.behind;
+    at = start + length + CHUNK_FRAME.after;
   }
   return Buffer.concat(parts);
 }

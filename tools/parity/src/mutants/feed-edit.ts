@@ -2,13 +2,13 @@ import type { Tensor, TensorType } from '@blip2/interfaces';
 
 import type { Feed } from './mutation.ts';
 
-/** An input of ids, if this run has it. */
+/** The int64 input with this name, if the run has it. */
 export function idsOf(feed: Feed, name: string): Tensor<'int64'> | undefined {
   const tensor = feed.get(name);
   return tensor && isOf(tensor, 'int64') ? tensor : undefined;
 }
 
-/** An input of numbers, if this run has it. */
+/** The float32 input with this name, if the run has it. */
 export function floatsOf(feed: Feed, name: string): Tensor<'float32'> | undefined {
   const tensor = feed.get(name);
   return tensor && isOf(tensor, 'float32') ? tensor : undefined;

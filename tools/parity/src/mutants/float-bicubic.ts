@@ -1,6 +1,6 @@
 import type { RgbImage } from '@blip2/interfaces';
 
-/** RGB values `[height, width, 3]` that need not be whole levels. */
+/** RGB values `[height, width, 3]` that are not rounded to 8 bits. */
 export interface FloatImage {
   readonly height: number;
   readonly width: number;
@@ -8,10 +8,10 @@ export interface FloatImage {
 }
 
 const CHANNELS = 3;
-/** Keys' cubic convolution with the coefficient of Pillow. */
+/** Coefficient of the cubic convolution (Keys), as in Pillow. */
 const A = -0.5;
 const SUPPORT = 2;
-const LARGEST_LEVEL = 255;
+const MAX_VALUE = 255;
 
 function cubic(signed: number): number {
   const x = Math.abs(signed);
@@ -60,10 +60,11 @@ function resizeAxis(
   return resized;
 }
 
-export function roundToLevels({ height, width, data }: FloatImage): RgbImage {
+/** Rounds to 8-bit pixel values. */
+export function roundToBytes({ height, width, data }: FloatImage): RgbImage {
   return {
     type: 'uint8',
     dims: [height, width, CHANNELS],
-    data: Uint8Array.from(data, (value) => Math.min(Math.max(Math.round(value), 0), LARGEST_LEVEL)),
+    data: Uint8Array.from(data, (value) => Math.min(Math.max(Math.round(value), 0), MAX_VALUE)),
   };
 }

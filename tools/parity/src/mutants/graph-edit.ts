@@ -8,7 +8,7 @@ export function nodesNamed(model: ModelProto, pattern: RegExp): readonly NodePro
   return (model.graph?.node ?? []).filter((node) => pattern.test(node.name));
 }
 
-/** Lets a node's first input through unchanged. */
+/** Turns a node into the identity of its first input. */
 function bypass(node: NodeProto): void {
   node.opType = 'Identity';
   node.domain = '';

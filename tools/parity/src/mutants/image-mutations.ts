@@ -3,15 +3,15 @@ import { decodeImage, type ImageProcessorSettings } from '@blip2/processor';
 
 import { type EntryCall, optionsOf } from '../entry-kind.ts';
 import { blendOverWhite } from './blend-over-white.ts';
-import { floatBicubic, type FloatImage, roundToLevels } from './float-bicubic.ts';
+import { floatBicubic, type FloatImage, roundToBytes } from './float-bicubic.ts';
 import { IMAGE_KINDS, type Mutation } from './mutation.ts';
 
 const image = { case: 'opt', reaches: IMAGE_KINDS } as const;
-/** Kinds that resize. */
+/** Entry kinds that resize. */
 const RESIZING: readonly string[] = ['image_processor', 'processor'];
-/** Pillow's number of the bilinear filter. */
+/** Pillow's code for the bilinear filter. */
 const BILINEAR = 2;
-/** The image of the case that has an alpha channel. */
+/** The image with an alpha channel. */
 const TRANSPARENT = 'alpha.png';
 
 export const imageMutations: readonly Mutation[] = [
@@ -42,12 +42,12 @@ export const imageMutations: readonly Mutation[] = [
     ...image,
     name: 'image: bicubic without antialiasing',
     reaches: RESIZING,
-    // What has the right size already is not changed by resizing.
-    call: (call) => ({ ...call, image: async (name) => roundToLevels(await resized(call, name, false)) }),
+    // An image that already has the right size is not changed by resizing.
+    call: (call) => ({ ...call, image: async (name) => roundToBytes(await resized(call, name, false)) }),
   },
   {
     ...image,
-    name: 'image: bicubic without rounding to levels',
+    name: 'image: bicubic without rounding to 8 bits',
     reaches: RESIZING,
     async result(result, call) {
       if (!result.has('pixelValues')) return;

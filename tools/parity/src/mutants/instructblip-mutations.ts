@@ -3,7 +3,7 @@ import { nodesNamed, setAttribute } from './graph-edit.ts';
 import { type Feed, LANGUAGE_KINDS, type Mutation, QFORMER_KINDS, VISION_KINDS } from './mutation.ts';
 import { swapTensors } from './tensor-edit.ts';
 
-/** Query tokens of both InstructBLIP cases. */
+/** Number of query tokens in both InstructBLIP cases. */
 const QUERIES = 5;
 /** The bias of a masked key. */
 const MASKED = -3.4028234663852886e38;
@@ -61,7 +61,7 @@ export const instructBlipMutations: readonly Mutation[] = [
   },
 ];
 
-/** Queries see each other alone. */
+/** Masks all keys but the queries. */
 function maskText(feed: Feed): void {
   const bias = floatsOf(feed, 'attention_bias');
   const keys = bias?.dims.at(-1) ?? 1;

@@ -5,14 +5,14 @@ import { scaleTensors } from './tensor-edit.ts';
 
 /** The language model of the case `opt`: 56 wide, 4 heads of 14. */
 const HEAD_SIZE = 14;
-/** Query tokens of the case `opt-legacy-fp16`, the default number. */
+/** Number of query tokens in the case `opt-legacy-fp16` (the default). */
 const LEGACY_QUERIES = 32;
-/** Below every score that counts: the bias of a masked key. */
+/** Bias of a masked key, far below all attention scores. */
 const MASKED = -1e30;
-/** Rows of the position table: that of position 0, and that of padding. */
+/** Rows of the position embedding for position 0 and for padding. */
 const OFFSET = 2n;
 const PADDING = 1n;
-/** A label that does not count. */
+/** A label that the loss ignores. */
 const IGNORED = -100;
 const opt = { case: 'opt', reaches: LANGUAGE_KINDS } as const;
 
@@ -75,12 +75,12 @@ function shiftPositions(feed: Feed, by: bigint): void {
   ids?.data.forEach((id, index) => (ids.data[index] = id + by));
 }
 
-/** Whether a run begins a row: it reads no earlier keys. */
+/** Whether this is the first run of a row: it has no cached keys. */
 function isFirstRun(feed: Feed): boolean {
   return (feed.get('past_key.0')?.dims[2] ?? 0) === 0;
 }
 
-/** Positions count padding too: later runs go on from there. */
+/** Counts padding as positions, also in later runs. */
 function countPadding(): (feed: Feed) => void {
   let padded: bigint[] = [];
   return (feed) => {
@@ -98,7 +98,7 @@ function countPadding(): (feed: Feed) => void {
   };
 }
 
-/** Keys of padding count as any other: the last position of the first run tells which they are. */
+/** Unmasks padding keys. The last position of the first run shows which they are. */
 function attendToPadding(): (feed: Feed) => void {
   let padded: number[][] = [];
   return (feed) => {
@@ -119,7 +119,7 @@ function attendToPadding(): (feed: Feed) => void {
   };
 }
 
-/** Moves the projected queries behind the text in the first run of every row. */
+/** Moves the projected queries after the text in the first run of each row. */
 function queriesLast(feed: Feed): void {
   const embeds = floatsOf(feed, 'inputs_embeds');
   if (!embeds || !isFirstRun(feed)) return;

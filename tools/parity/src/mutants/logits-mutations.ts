@@ -62,7 +62,7 @@ function addTo(call: EntryCall, name: string, difference: number): EntryCall {
   return typeof value === 'number' ? withOptions(call, { [name]: value + difference }) : call;
 }
 
-/** Changes the scores `[rows, vocabulary]` of calls that use the option, each row in place. */
+/** Changes the logits `[rows, vocabulary]` of calls that use the option, row by row in place. */
 function editRows(
   result: Map<string, unknown>,
   call: EntryCall,
@@ -80,7 +80,7 @@ function isScores(value: unknown): value is Tensor<'float32'> {
   return typeof value === 'object' && value !== null && 'data' in value && value.data instanceof Float32Array;
 }
 
-/** Tokens that a warper must leave. */
+/** Minimum number of tokens that a warper must keep. */
 function fewest({ options }: EntryCall): number {
   return Number(options['minTokensToKeep'] ?? 1);
 }
@@ -94,7 +94,7 @@ function keepBest(row: Float32Array, count: number): void {
   for (const id of order.slice(count)) row[id] = -Infinity;
 }
 
-/** Scores below zero were multiplied: dividing by the square makes it a division. */
+/** Negative logits were multiplied by the penalty; dividing by its square divides them instead. */
 function divideSeen(row: Float32Array, { options, inputs }: EntryCall, index: number): void {
   const penalty = Number(options['penalty'] ?? options['repetitionPenalty']);
   for (const id of new Set(inputs.rows('input_ids')[index]))

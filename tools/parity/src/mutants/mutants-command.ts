@@ -9,11 +9,11 @@ import { mutations } from './mutations.ts';
 import { type MutationResult, runMutation, soundEntries } from './run-mutation.ts';
 
 const USAGE = 'usage: npm run mutants -- [--only TEXT] [--json FILE]';
-const EXIT = { noticed: 0, unnoticed: 1, usage: 2 } as const;
-/** The committed cases: mutations name them. From `dist/mutants` and from `src/mutants` alike. */
+const EXIT = { detected: 0, undetected: 1, usage: 2 } as const;
+/** The committed cases, which mutations name. The path is the same from `src` and `dist`. */
 const CASES: string = join(import.meta.dirname, '../../cases');
 
-/** `npm run mutants`: makes every mistake in turn. Returns 1 if the entries of a case do not notice one. */
+/** `npm run mutants`: applies the mutations one at a time. Returns 1 if a mutation fails no entry. */
 export async function mutantsCommand(
   args: readonly string[],
   { print, complain }: ParityOutput,
@@ -38,7 +38,7 @@ export async function mutantsCommand(
   const problems = results.flatMap(problemsOf);
   for (const problem of problems) complain(problem);
   print(`${results.length} mutations, ${results.filter(({ broken }) => broken > 0).length} noticed`);
-  return problems.length === 0 && results.length > 0 ? EXIT.noticed : EXIT.unnoticed;
+  return problems.length === 0 && results.length > 0 ? EXIT.detected : EXIT.undetected;
 }
 
 async function loadCase(name: string): Promise<{ golden: GoldenCase; sound: ReadonlySet<string> }> {

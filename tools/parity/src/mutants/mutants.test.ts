@@ -23,12 +23,12 @@ async function run(
 }
 
 describe('mutants', () => {
-  test('have names of their own', () => {
+  test('have unique names', () => {
     const names = mutations.map((mutation) => `${mutation.case} ${mutation.name}`);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  describe('of each way in which a mistake is made, one', { timeout: 60_000 }, () => {
+  describe('one of each kind is detected', { timeout: 60_000 }, () => {
     let golden: GoldenCase;
     let sound: ReadonlySet<string>;
     beforeAll(async () => {
@@ -36,14 +36,14 @@ describe('mutants', () => {
       sound = await soundEntries(golden);
     });
 
-    // `npm run mutants` makes them all.
+    // `npm run mutants` runs all of them.
     test.each([
       ['in the configuration', 'vision: epsilon 1e-5 instead of 1e-6', 6],
       ['in tensors', 'language_projection: no bias', 1e3],
       ['in the graph', 'vision: pooler normed once instead of twice', 1e3],
-      ['in what goes into a session', 'opt: positions ignore padding', 1e3],
+      ['in the inputs of a session', 'opt: positions ignore padding', 1e3],
       ['in the call', 'image: bilinear', 1e3],
-      ['in the result', 'image: bicubic without rounding to levels', 1e3],
+      ['in the result', 'image: bicubic without rounding to 8 bits', 1e3],
     ])('%s: %s', async (_, name, ratio) => {
       const mutation = mutations.find((each) => each.name === name);
       if (!mutation) return expect.fail(`no mutation is called ${name}`);
@@ -54,13 +54,13 @@ describe('mutants', () => {
     });
   });
 
-  test('a mistake that nothing notices is a failure', async () => {
+  test('a mutation that no entry detects is a failure', async () => {
     const { code, err } = await run([], [{ name: 'nothing at all', case: 'logits', reaches: ['logits_processor'] }]);
     expect(err).toEqual(['nothing at all: no entry notices it']);
     expect(code).toBe(1);
   });
 
-  test('an exception does not count as noticing', async () => {
+  test('an exception does not count as detection', async () => {
     const broken: Mutation = {
       name: 'cannot run',
       case: 'logits',
@@ -72,7 +72,7 @@ describe('mutants', () => {
     expect(err[0]).toMatch(/^cannot run: an exception instead of a wrong result in temperature\/scores/);
   });
 
-  test('refuses arguments it does not know', async () => {
+  test('rejects unknown arguments', async () => {
     expect((await run(['--fast'])).code).toBe(2);
   });
 });

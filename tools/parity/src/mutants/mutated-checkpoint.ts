@@ -6,7 +6,7 @@ import { openCheckpoint, readTensor, saveCheckpoint, tensorSource } from '@blip2
 
 import type { MutableConfig, MutableTensors, Mutation } from './mutation.ts';
 
-/** A checkpoint folder that goes away when it is disposed of. */
+/** A checkpoint folder that is deleted when it is disposed of. */
 export interface MutatedCheckpoint extends AsyncDisposable {
   readonly folder: string;
 }

@@ -4,7 +4,7 @@ import { createSession } from '@blip2/runtime';
 
 import type { Mutation } from './mutation.ts';
 
-/** A session factory that makes a mutation's mistakes: in graphs before they are loaded, in inputs before each run. */
+/** A session factory that applies a mutation to graphs before they are loaded, and to the inputs of each run. */
 export function mutatedSessions({ graph, feed }: Pick<Mutation, 'graph' | 'feed'>): SessionFactory {
   const serialize = (model: OnnxModel): Uint8Array => {
     if (!graph) return model.serialize();

@@ -7,33 +7,33 @@ import type { EntryCall } from '../entry-kind.ts';
 export type MutableConfig = Record<string, Record<string, unknown> | undefined>;
 /** A checkpoint's tensors by name, widened to float32, to be changed in place. */
 export type MutableTensors = Map<string, Tensor<'float32'>>;
-/** What goes into one run of a session, to be changed in place. */
+/** The inputs of one run of a session, to be changed in place. */
 export type Feed = ReadonlyMap<string, Tensor>;
 
-/** One mistake, made on purpose from outside: model code has no flag for any of them. */
+/** A deliberate mistake, made from outside: model code has no flag for it. */
 export interface Mutation {
-  /** The mistake, in the words of the table that the format's description has. */
+  /** Describes the mistake. */
   readonly name: string;
-  /** The case whose entries must notice it. */
+  /** The case whose entries must fail. */
   readonly case: string;
-  /** Kinds of entry that it can reach. The others are not run and count as unchanged. */
+  /** Entry kinds that it can affect. Others are not run and count as passed. */
   readonly reaches: readonly string[];
-  /** Changes in a copy of the checkpoint. */
+  /** Changes the configuration of a copy of the checkpoint. */
   readonly config?: (config: MutableConfig) => void;
   readonly tensors?: (tensors: MutableTensors) => void;
-  /** The type in which the copy is stored. */
+  /** The dtype of the copy. */
   readonly storedAs?: 'float16' | 'bfloat16';
-  /** Changes a written graph; `graphName` says which. */
+  /** Changes a graph. `graphName` identifies it. */
   readonly graph?: (model: ModelProto, graphName: string) => void;
-  /** Makes a function that changes what goes into each run; it may remember what it saw. */
+  /** Creates a function that changes the inputs of each run. It may have state. */
   readonly feed?: () => (feed: Feed, graphName: string) => void;
-  /** Changes the call that an entry makes. */
+  /** Changes the call of an entry. */
   readonly call?: (call: EntryCall, kind: string) => EntryCall;
-  /** Changes what a call gave back. */
+  /** Changes the result of a call. */
   readonly result?: (result: Map<string, unknown>, call: EntryCall, kind: string) => Promise<void> | void;
 }
 
-/** Kinds by what they run through. */
+/** Entry kinds by the part that they use. */
 export const IMAGE_KINDS: readonly string[] = ['decode_image', 'image_processor', 'processor'];
 const WHOLE_KINDS: readonly string[] = ['forward', 'generate', 'sampling_scores', 'sequence_logprobs'];
 export const LANGUAGE_KINDS: readonly string[] = [

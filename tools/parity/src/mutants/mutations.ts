@@ -10,7 +10,7 @@ import { t5Mutations } from './t5-mutations.ts';
 import { textMutations } from './text-mutations.ts';
 import { visionMutations } from './vision-mutations.ts';
 
-/** Every mistake of the format's table that what is built so far could make. */
+/** All mutations. */
 export const mutations: readonly Mutation[] = [
   ...visionMutations,
   ...qformerMutations,

@@ -43,7 +43,7 @@ export const retrievalMutations: readonly Mutation[] = [
   },
 ];
 
-/** Relative positions and head masks, which the reference dropped after 4.57. */
+/** Relative positions and head masks, which Transformers removed after 4.57. */
 export const relativeMutations: readonly Mutation[] = [
   { ...relative, name: 'qformer: no relative positions', tensors: (tensors) => scaleTensors(tensors, TABLES, 0) },
   {
@@ -83,7 +83,7 @@ function shiftPositions(feed: Feed): void {
     (positions.data as BigInt64Array).forEach((position, index, all) => (all[index] = position + 1n));
 }
 
-/** Scores all images against all texts again, from the embeddings of the result. */
+/** Recomputes the scores of all images and texts from the embeddings of the result. */
 function rescore(result: Map<string, unknown>, fold: (cosines: readonly number[]) => number): void {
   const [images, texts, scores] = ['imageEmbeds', 'textEmbeds', 'logitsPerImage'].map(
     (name) => result.get(name) as Tensor<'float32'> | undefined,

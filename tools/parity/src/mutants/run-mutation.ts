@@ -8,28 +8,26 @@ import { mutatedCheckpoint } from './mutated-checkpoint.ts';
 import { mutatedSessions } from './mutated-sessions.ts';
 import type { Mutation } from './mutation.ts';
 
-/** How many entries of a case notice a mistake. */
+/** How many entries of a case detect a mutation. */
 export interface MutationResult {
   readonly mutation: string;
   readonly case: string;
-  /** Entries that passed before and fail with the mistake. */
+  /** Number of entries that pass without the mutation and fail with it. */
   readonly broken: number;
-  /** Entries of the case that ran, tokenizer entries left out: no mistake here reaches those. */
+  /** Number of entries that pass without the mutation. Tokenizer entries are excluded: no mutation affects them. */
   readonly entries: number;
   /**
-   * Largest difference divided by what was allowed; `exact` if only ids, texts, shapes or places of infinities differ.
+   * Largest difference relative to its tolerance; `exact` if only ids, texts, shapes or positions of infinities differ.
    */
   readonly largestRatio: number | 'exact';
   /**
-   * Entries that failed by an exception instead of a comparison: the mistake was not made, so this is a failure of the
-   * mutant.
+   * Entries that failed with an exception instead of a comparison. The mutation is invalid then.
    */
   readonly threw: readonly string[];
 }
 
 /**
- * Runs the entries that a mutation can reach, with its mistake made. `sound` are the names of the entries that pass
- * without it.
+ * Runs the entries that a mutation can affect. `sound` contains the names of the entries that pass without it.
  */
 export async function runMutation(
   golden: GoldenCase,
@@ -53,7 +51,7 @@ export async function runMutation(
   };
 }
 
-/** The names of the entries of a case that pass as things are. */
+/** Names of the entries of a case that pass without a mutation. */
 export async function soundEntries(golden: GoldenCase): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
   for await (const result of runCase(golden, { select: ({ kind }) => !kind.startsWith('tokenizer_') }))

@@ -7,7 +7,7 @@ import { scaleTensors, swapTensors, tensorsNamed } from './tensor-edit.ts';
 const HEAD_SIZE = 12;
 const BUCKETS = 32;
 const MAX_DISTANCE = 128;
-/** What the `generation_config.json` of the case says, which the reference does not apply. */
+/** Content of the case's `generation_config.json`, which Transformers does not apply. */
 const GENERATION_CONFIG = { maxNewTokens: 5, numBeams: 2, repetitionPenalty: 1.5 } as const;
 const END_TOKEN = 1;
 const t5 = { case: 't5', reaches: LANGUAGE_KINDS } as const;

@@ -2,7 +2,7 @@ import type { Tensor } from '@blip2/interfaces';
 
 import type { MutableTensors } from './mutation.ts';
 
-/** The tensors whose names match, at least one: a mutation that changes nothing proves nothing. */
+/** The tensors whose names match. */
 export function tensorsNamed(tensors: MutableTensors, pattern: RegExp): readonly [string, Tensor<'float32'>][] {
   return [...tensors].filter(([name]) => pattern.test(name));
 }
@@ -24,7 +24,7 @@ export function swapTensors(tensors: MutableTensors, a: string, b: string): void
   }
 }
 
-/** Moves the rows of a table so that row `i` holds what row `i - by` held; rows that come from outside wrap around. */
+/** Rotates the rows of a table: row `i` becomes row `i + by`, and the last rows wrap around. */
 export function rollRows(tensor: Tensor<'float32'>, rows: number, by: number): Tensor<'float32'> {
   const width = tensor.data.length / rows;
   const row = (index: number): Float32Array => tensor.data.slice(index * width, (index + 1) * width);

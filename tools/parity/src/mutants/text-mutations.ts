@@ -6,7 +6,7 @@ import { asRows } from '../json-shape.ts';
 import { GENERATION_KINDS, type Mutation } from './mutation.ts';
 import { END_TOKEN, promptLength, QUERIES } from './opt-case.ts';
 
-/** OPT's own end token, which BLIP-2 checkpoints do not use. */
+/** OPT's default end token, which BLIP-2 checkpoints do not use. */
 const OPT_END_TOKEN = 2;
 const generation = { case: 'opt', reaches: GENERATION_KINDS } as const;
 const PROCESSOR = { case: 'opt', reaches: ['processor'] } as const;

@@ -69,7 +69,7 @@ export const visionMutations: readonly Mutation[] = [
   {
     ...vision,
     name: 'interpolation: antialias',
-    // As torch does it: the other cubic coefficient, and no weight for what lies outside.
+    // As in PyTorch: another cubic coefficient, and no weight outside the image.
     graph: (model) => {
       setAttribute(model, RESIZE, 'antialias', 1n);
       setAttribute(model, RESIZE, 'cubic_coeff_a', -0.5);
@@ -78,7 +78,7 @@ export const visionMutations: readonly Mutation[] = [
   { ...vision, name: 'interpolation: bilinear', graph: (model) => setAttribute(model, RESIZE, 'mode', 'linear') },
 ];
 
-/** Puts the rows where a reader of `[3, heads, head_dim]` takes them for those of `[heads, 3, head_dim]`. */
+/** Reorders rows `[heads, 3, head_dim]` as `[3, heads, head_dim]`. */
 function readHeadsFirst(data: Float32Array): void {
   const rowSize = data.length / (3 * HEADS * HEAD_SIZE);
   const block = HEAD_SIZE * rowSize;

@@ -1,0 +1,2 @@
+export { GENERATED_DOCUMENTS } from './report/bench-table.ts';
+export { charts } from './report/charts.ts';
