@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from './fakes/fake-environment.ts';
+import { runFake } from './fixtures/fake-environment.ts';
 
 describe('help and versions', () => {
   test('prints the commands, their one-liners and the exit codes on stdout', async () => {

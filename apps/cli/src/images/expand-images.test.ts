@@ -3,8 +3,8 @@ import { relative } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { stdinWith } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { stdinWith } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { expandImages } from './expand-images.ts';
 
 const expand = async (args: string[], recursive = false, stdin = stdinWith()): Promise<string[]> =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { BlipImageProcessor, encodeJpeg } from '@blip2/processor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { repository } from '../fakes/spawn-blip2.ts';
+import { repository } from '../fixtures/spawn-blip2.ts';
 import type { ImageReader } from '../model/model-port.ts';
 import { resizingOf } from '../model/resizing-of.ts';
 import { imageThreads } from './image-threads.ts';

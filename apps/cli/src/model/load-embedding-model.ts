@@ -8,8 +8,8 @@ import {
 import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@blip2/interfaces';
 import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
 
-import { assemble } from '../module/assemble.ts';
-import type { GivenParts } from '../module/given-parts.ts';
+import { assemble } from '../module/disposable-stack.ts';
+import type { GivenParts } from '../module/load-module-parts.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { Embedding, EmbeddingModel, EmbedPart, LoadEmbeddingModel } from './model-port.ts';
 import { openRetrieval } from './open-retrieval.ts';
@@ -67,7 +67,7 @@ async function fromParts(
 type Stage = (states: PatchFeatures) => Promise<PatchFeatures>;
 
 async function givenBy(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<GivenParts> {
-  const { givenSeeingParts } = await import('../module/given-parts.ts');
+  const { givenSeeingParts } = await import('../module/load-module-parts.ts');
   const { folder, config } = parts;
   return givenSeeingParts(module, SEEING, async () => ({
     folder,

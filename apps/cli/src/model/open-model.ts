@@ -5,8 +5,8 @@ import { createDownloadReport } from '../hub/download-report.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { DEMO_MODEL_NOTICE, demoModelFolder, demoRetrievalFolder } from './demo-model.ts';
 import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
+import { namingTakers } from './instructblip-hint.ts';
 import type { EmbeddingModel, EmbedPart, Load, RetrievalModel, TaskModel } from './model-port.ts';
-import { namingTakers } from './naming-takers.ts';
 
 /** A kind of checkpoint: how it is loaded, and the demo that is one. */
 export interface ModelKind<Model extends AsyncDisposable> {

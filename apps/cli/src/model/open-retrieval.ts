@@ -1,6 +1,6 @@
 import { Blip2Retrieval, createBlip2Retrieval, type LoadOptions, openCheckpointParts } from '@blip2/blip2';
 
-import { assemble } from '../module/assemble.ts';
+import { assemble } from '../module/disposable-stack.ts';
 
 type Options = LoadOptions & { readonly signal: AbortSignal };
 
@@ -16,7 +16,7 @@ export async function openRetrieval(
 }
 
 async function openWithModule(source: string, file: string, options: Options): Promise<Blip2Retrieval> {
-  const { givenSeeingParts } = await import('../module/given-parts.ts');
+  const { givenSeeingParts } = await import('../module/load-module-parts.ts');
   return assemble(async ({ keep, dispose }) => {
     // The checkpoint's parts are cheap until they run: what is replaced is never loaded.
     const parts = keep(await openCheckpointParts(source, options));

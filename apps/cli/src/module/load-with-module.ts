@@ -9,10 +9,10 @@ import {
   VisionEncoder,
 } from '@blip2/interfaces';
 
-import { assemble } from './assemble.ts';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
-import { givenParts } from './given-parts.ts';
+import { assemble } from './disposable-stack.ts';
 import { importModule } from './import-module.ts';
+import { givenParts } from './load-module-parts.ts';
 
 /** A model with something of a module in it, and what its tasks are called with. */
 export interface ModuleModel {

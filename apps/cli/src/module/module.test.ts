@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { decodeImage } from '@blip2/processor';
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from '../fakes/fake-environment.ts';
-import { repository } from '../fakes/spawn-blip2.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { runFake } from '../fixtures/fake-environment.ts';
+import { repository } from '../fixtures/spawn-blip2.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 import { loadModel } from '../model/load-model.ts';
 import type { TaskModel } from '../model/model-port.ts';

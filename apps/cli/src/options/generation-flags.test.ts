@@ -2,8 +2,8 @@ import { generationOptions } from '@blip2/interfaces';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { addGenerationOptions, generationSettingsOf } from './generation-flags.ts';
 
 function settings(...argv: string[]): unknown {

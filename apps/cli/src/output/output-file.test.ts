@@ -2,8 +2,8 @@ import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { type FakeRun, runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { type FakeRun, runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { replacedFile } from './replaced-file.ts';
 
 const captioned = ({ calls }: FakeRun): unknown[] =>

@@ -1,4 +1,4 @@
-import type { ResultObject } from './table.ts';
+import type { ResultObject } from '../tables/table.ts';
 
 /** The results among whole JSON lines: inputs that failed are left out. */
 export function resultsOf(lines: string): readonly ResultObject[] {

@@ -2,7 +2,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 
 import { expect, test } from 'vitest';
 
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { describeRun } from './run-record.ts';
 
 test('a record names the files of the model, those too that lead nowhere: whoever loads them says what is wrong', async () => {

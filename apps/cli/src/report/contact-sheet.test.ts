@@ -2,8 +2,8 @@ import { readFile, rm } from 'node:fs/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 /** Names, texts and errors on a sheet, in order. */
 const cardsOf = (html: string): string[][] =>

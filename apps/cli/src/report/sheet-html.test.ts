@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { contactSheet } from './contact-sheet.ts';
 import { sheetCard, sheetFoot, sheetHead } from './sheet-html.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { type FakeOptions, runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { type FakeOptions, runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const terminal: FakeOptions = { stdoutIsTerminal: true };
 

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+
+import { bash, spawnBlip2 } from '../../fixtures/spawn-blip2.ts';
+import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
+import { BENCH_METRICS } from './bench-job.ts';
+
+interface Line {
+  readonly dtype: string;
+  readonly convertMs?: number;
+  readonly firstCaptionMs: number;
+  readonly captionMs: number;
+  readonly loadMs: number;
+  readonly samples: Readonly<Record<string, readonly number[]>>;
+}
+
+describe('blip2 bench', () => {
+  test('measures the demo at each precision, converting weights before if need be', async () => {
+    const at = await temporaryFolder({});
+    const { exitCode, stdout, stderr } = await bash(
+      `blip2 bench --dtype fp32,q4 --rounds 2 --new-tokens 3 --threads 1 --json`,
+      { BLIP2_CACHE: at('cache') },
+    );
+    expect([exitCode, stderr]).toEqual([0, '']);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as Line);
+    expect(lines.map(({ dtype }) => dtype)).toEqual(['fp32', 'q4']);
+    expect(lines.map(({ convertMs }) => convertMs === undefined)).toEqual([true, false]);
+    for (const line of lines) {
+      expect(Object.keys(line.samples)).toEqual(Object.keys(BENCH_METRICS));
+      for (const [name, values] of Object.entries(line.samples))
+        expect([name, values.length > 0 && values.every((value) => value > 0)]).toEqual([name, true]);
+      // Two rounds of a prompt and two more tokens.
+      expect([
+        line.samples['captionMs']?.length,
+        line.samples['tokenMs']?.length,
+        line.samples['beams5Ms']?.length,
+      ]).toEqual([2, 4, 1]);
+      expect(line.firstCaptionMs).toBeGreaterThan(line.loadMs);
+    }
+  });
+
+  test('shows a table of a given image, and writes nothing else', async () => {
+    const { exitCode, stdout, stderr } = await spawnBlip2([
+      'bench',
+      '--image',
+      'examples/photo-size.jpg',
+      '--rounds',
+      '1',
+      '--new-tokens',
+      '2',
+    ]);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(
+      /^the built-in demo, whose times say nothing about a real model\n.*captions of 2 tokens.*\n +fp32\n/,
+    );
+    for (const name of Object.keys(BENCH_METRICS)) expect(stdout).toMatch(new RegExp(`^${name} .* [\\d.]+$`, 'm'));
+  });
+
+  test.each([
+    [['--dtype', 'fp32,'], 2, /names with commas between/],
+    [['--dtype', 'q5'], 2, /UNSUPPORTED_DTYPE/],
+    [['--new-tokens', '1'], 2, /at least 2/],
+    [['--image', 'nowhere.png'], 1, /ENOENT.*nowhere\.png/],
+  ])('fails with %j', async (argv, code, message) => {
+    const { exitCode, stdout, stderr } = await spawnBlip2(['bench', ...argv]);
+    expect([exitCode, stdout]).toEqual([code, '']);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n').length).toBe(1);
+  });
+});

@@ -1,0 +1,114 @@
+import { type Command, Option } from 'commander';
+
+import type { CliCommand } from '../../command.ts';
+import type { Environment } from '../../environment.ts';
+import { ExitCode } from '../../exit-code.ts';
+import { createDownloadReport } from '../../hub/download-report.ts';
+import { RECOMMENDED_MODEL } from '../../hub/licence-note.ts';
+import { planJson, planSummary, planTable } from '../../hub/plan-summary.ts';
+import { oneLine } from '../../output/one-line.ts';
+import { stdoutSink } from '../../output/stdout-sink.ts';
+import { isAbort, listenForInterrupts } from '../../run/interruption.ts';
+
+interface DownloadCommandOptions {
+  readonly revision?: string;
+  readonly token?: string;
+  readonly cacheDir?: string;
+  readonly offline?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly progress: boolean;
+}
+
+/** `blip2 download MODEL`: fetches a model from the hub into the cache that Python uses too, and says where it is. */
+export const downloadCommand: CliCommand = {
+  name: 'download',
+  configure(command) {
+    command
+      .description('Fetch a model from the Hugging Face hub into the shared cache, and print its folder.')
+      .argument('<model>', `Hub id, such as ${RECOMMENDED_MODEL}`)
+      .option('--revision <name>', 'Branch, tag or commit (default: main)')
+      .option('--dry-run', 'Only say what would be downloaded: files, sizes, licence')
+      .option('--token <token>', 'Token of the hub; HF_TOKEN keeps it out of the list of processes')
+      .option('--cache-dir <folder>', 'Cache to use (default: HF_HUB_CACHE, else HF_HOME/hub)')
+      .option('--offline', 'Never ask the network: only look whether the cache has it')
+      .addOption(new Option('--json', 'One JSON object').helpGroup('Output:'))
+      .addOption(new Option('--quiet', 'Errors only on stderr').helpGroup('Output:'))
+      .addOption(new Option('--verbose', 'Errors with their stack').helpGroup('Output:'))
+      .addOption(new Option('--no-progress', 'No progress on the terminal').helpGroup('Output:'))
+      .addHelpText('after', NOTES);
+  },
+  async run(command: Command, environment: Environment) {
+    const options = command.opts<DownloadCommandOptions>();
+    const [id = ''] = command.args;
+    using interruption = listenForInterrupts(environment, true);
+    // Awaited here, or the interruption would be over before the work.
+    return await (options.dryRun === true
+      ? show(id, options, environment, interruption.signal)
+      : download(id, options, environment, interruption.signal));
+  },
+};
+
+function hubOptions(
+  { revision, token, cacheDir, offline }: DownloadCommandOptions,
+  signal: AbortSignal,
+): { revision?: string; token?: string; cacheDir?: string; localFilesOnly: boolean; signal: AbortSignal } {
+  return {
+    ...(revision !== undefined && { revision }),
+    ...(token !== undefined && { token }),
+    ...(cacheDir !== undefined && { cacheDir }),
+    localFilesOnly: offline === true,
+    signal,
+  };
+}
+
+async function show(
+  id: string,
+  options: DownloadCommandOptions,
+  { stdout }: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { planDownload } = await import('@blip2/hub');
+  const plan = await planDownload(id, hubOptions(options, signal));
+  await stdoutSink(stdout).write(
+    options.json === true ? `${JSON.stringify(planJson(plan))}\n` : planSummary(plan) + planTable(plan),
+  );
+  return ExitCode.done;
+}
+
+async function download(
+  id: string,
+  options: DownloadCommandOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { downloadModel } = await import('@blip2/hub');
+  const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress });
+  const folder = await downloadModel(id, {
+    ...hubOptions(options, signal),
+    onPlan: report.onPlan,
+    onProgress: report.onProgress,
+  }).catch((error: unknown) => {
+    report.clear();
+    if (isAbort(error) && options.quiet !== true)
+      environment.stderr.write('Interrupted. The same command goes on with what is here.\n');
+    throw error;
+  });
+  report.clear();
+  await stdoutSink(environment.stdout).write(
+    options.json === true ? `${JSON.stringify({ model: id, folder })}\n` : `${oneLine(folder)}\n`,
+  );
+  return ExitCode.done;
+}
+
+const NOTES = `
+Every file is checked against the hub's checksum before it gets its name. A download that was interrupted goes on where it stopped.
+Licences: models with OPT inside (blip2-opt-…) are for non-commercial research only; ${RECOMMENDED_MODEL} is recommended.
+
+Examples:
+  blip2 download ${RECOMMENDED_MODEL} --dry-run
+  blip2 download ${RECOMMENDED_MODEL}
+  blip2 caption -m ${RECOMMENDED_MODEL} --offline photo.jpg
+  HF_HUB_CACHE=/disk/models blip2 download Salesforce/blip2-opt-2.7b --revision main
+`;

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { describe, expect, test } from 'vitest';
+
+import { repository, spawnBlip2 } from '../fixtures/spawn-blip2.ts';
+
+const evaluation = fileURLToPath(new URL('../../evaluation', import.meta.url));
+/** As the expected ids were recorded. */
+const MAX_NEW_TOKENS = ['--max-new-tokens', '32'];
+const IMAGES_PER_RUN = 10;
+
+interface Scene {
+  readonly image: string;
+  readonly questions: readonly { readonly question: string }[];
+}
+interface Expected {
+  readonly opt: {
+    readonly caption: { readonly ids: readonly number[]; readonly text: string };
+    readonly questions: readonly { readonly ids: readonly number[]; readonly text: string }[];
+  };
+}
+interface Line {
+  readonly image: string;
+  readonly question?: string;
+  readonly text: string;
+  readonly tokenIds: readonly number[];
+}
+
+const lines = <T>(text: string): T[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+const read = <T>(name: string): T[] => lines<T>(readFileSync(join(evaluation, name), 'utf8'));
+
+async function blip2(...argv: string[]): Promise<Line[]> {
+  const { exitCode, stdout, stderr } = await spawnBlip2([
+    ...argv,
+    '--json',
+    '--quiet',
+    '--batch-size',
+    '50',
+    ...MAX_NEW_TOKENS,
+  ]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  return lines<Line>(stdout);
+}
+
+/**
+ * Every image of a few is asked every question of these few; the answers that were recorded are picked out. Layers this
+ * small are done sooner by one thread.
+ */
+async function answers(folder: string, scenes: readonly Scene[]): Promise<(readonly number[] | undefined)[][]> {
+  const questions = [...new Set(scenes.flatMap((scene) => scene.questions.map(({ question }) => question)))];
+  const results = await blip2(
+    'ask',
+    '--threads',
+    '1',
+    ...scenes.map(({ image }) => join(folder, image)),
+    ...questions.flatMap((question) => ['-q', question]),
+  );
+  expect(results).toHaveLength(scenes.length * questions.length);
+  const ids = new Map(results.map(({ image, question, tokenIds }) => [`${image}\n${question}`, tokenIds]));
+  return scenes.map((scene) =>
+    scene.questions.map(({ question }) => ids.get(`${join(folder, scene.image)}\n${question}`)),
+  );
+}
+
+describe('the demo checkpoint says, token by token, what the reference says', () => {
+  const scenes = read<Scene>('scenes.jsonl');
+  const expected = read<Expected>('expected.jsonl');
+
+  test('in the captions of 200 scenes', async () => {
+    const results = await blip2('caption', `@${join(evaluation, 'scenes.jsonl')}`);
+    expect(results.map(({ image, tokenIds, text }) => ({ image, tokenIds, text }))).toEqual(
+      expected.map(({ opt }, index) => ({
+        image: join(evaluation, scenes[index]?.image ?? ''),
+        tokenIds: opt.caption.ids,
+        text: opt.caption.text,
+      })),
+    );
+    expect(results).toHaveLength(200);
+  });
+
+  test('in the answers to 800 questions', async () => {
+    const all: (readonly number[] | undefined)[][] = [];
+    for (let first = 0; first < scenes.length; first += IMAGES_PER_RUN)
+      all.push(...(await answers(evaluation, scenes.slice(first, first + IMAGES_PER_RUN))));
+    expect(all).toEqual(expected.map(({ opt }) => opt.questions.map(({ ids }) => ids)));
+    expect(all.flat()).toHaveLength(800);
+  }, 300_000);
+
+  test('of the example images, JPEG and large ones among them', async () => {
+    const examples = read<Scene>('examples.jsonl');
+    const said = read<Expected>('examples-expected.jsonl');
+    const folder = join(repository, 'examples');
+    const captions = await blip2('caption', ...examples.map(({ image }) => join(folder, image)));
+    expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(said.map(({ opt }) => opt.caption.ids));
+    expect(await answers(folder, examples)).toEqual(said.map(({ opt }) => opt.questions.map(({ ids }) => ids)));
+  });
+});

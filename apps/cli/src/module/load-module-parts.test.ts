@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+
+import { decodeImage } from '@blip2/processor';
+import { describe, expect, test } from 'vitest';
+
+import { repository } from '../fixtures/spawn-blip2.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
+import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
+import { loadEmbeddingModel } from '../model/load-embedding-model.ts';
+import { loadRetrievalModel } from '../model/load-retrieval-model.ts';
+import type { EmbedPart, LoadSettings } from '../model/model-port.ts';
+
+const { signal } = new AbortController();
+const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/one-large-star.png'));
+const texts = ['a large yellow star', 'three green triangles'];
+
+/** An encoder around the checkpoint's own, each value times `factor`. */
+const scaled = (factor: number, more = ''): string => `
+  export default {
+    async parts({ parts }) {
+      const own = await parts.vision();
+      return { vision: { imageSize: own.imageSize, hiddenSize: own.hiddenSize, async encode(pixels, options) { const { type, dims, data } = await own.encode(pixels, options); return { type, dims, data: data.map((value) => value * ${factor}) }; },
+        async [Symbol.asyncDispose]() { globalThis.blip2SeeingDisposals = (globalThis.blip2SeeingDisposals ?? 0) + 1; } } };
+    },
+    ${more}
+  };`;
+
+async function settings(code: string | undefined): Promise<LoadSettings> {
+  const at = await temporaryFolder({ 'mine.mjs': code ?? '' });
+  return { signal, localFilesOnly: true, threads: 1, ...(code !== undefined && { module: at('mine.mjs') }) };
+}
+
+async function scoresWith(code: string | undefined): Promise<unknown> {
+  await using model = await loadRetrievalModel(demoRetrievalFolder, await settings(code));
+  return await model.match([{ image: await image(), texts }], { signal });
+}
+
+async function featuresWith(
+  code: string | undefined,
+  part: EmbedPart,
+  folder: string,
+): Promise<{ readonly dims: readonly number[]; readonly values: readonly number[] }> {
+  await using model = await loadEmbeddingModel(folder, part, await settings(code));
+  const [features] = await model.embedImages([await image()], { signal });
+  return { dims: features?.dims ?? [], values: [...(features?.data ?? [])] };
+}
+
+describe('an encoder of a module', () => {
+  test('is what match sees with, and is disposed of', async () => {
+    const own = await scoresWith(undefined);
+    const before = Number(Reflect.get(globalThis, 'blip2SeeingDisposals') ?? 0);
+    expect(await scoresWith(scaled(1, 'questionTemplate: (question) => question,'))).toEqual(own);
+    expect(await scoresWith(scaled(0))).not.toEqual(own);
+    expect(Reflect.get(globalThis, 'blip2SeeingDisposals')).toBe(before + 2);
+  });
+
+  test('is what embed takes features of', async () => {
+    const own = await featuresWith(undefined, 'vision', demoModelFolder);
+    expect(own.values.some((value) => value !== 0)).toBe(true);
+    expect(await featuresWith(scaled(2), 'vision', demoModelFolder)).toEqual({
+      dims: own.dims,
+      values: own.values.map((value) => 2 * value),
+    });
+  });
+
+  test.each([
+    ['qformer', demoModelFolder],
+    ['projection', demoModelFolder],
+    ['image-proj', demoRetrievalFolder],
+  ] as const)('is what the features of %s come from', async (part, folder) => {
+    const own = await featuresWith(undefined, part, folder);
+    expect(await featuresWith(scaled(1), part, folder)).toEqual(own);
+    expect((await featuresWith(scaled(0), part, folder)).values).not.toEqual(own.values);
+  });
+});
+
+test('a Q-Former of a module is what embed takes features of', async () => {
+  const code = `export default { parts: async ({ parts }) => {
+    const own = await parts.qformer();
+    return { qformer: { conditioning: 'none', hiddenSize: own.hiddenSize, encoderHiddenSize: own.encoderHiddenSize, numQueryTokens: own.numQueryTokens, async query(patches) { const { type, dims, data } = await own.query(patches); return { type, dims, data: data.map((value) => -value) }; }, async [Symbol.asyncDispose]() {} } };
+  } };`;
+  const own = await featuresWith(undefined, 'qformer', demoModelFolder);
+  expect((await featuresWith(code, 'qformer', demoModelFolder)).values).toEqual(own.values.map((value) => -value));
+});
+
+const PART = (name: string): string =>
+  `export default { parts: async ({ parts }) => ({ ${name}: { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, architecture: 'causal', embeddingSize: 1, vocabularySize: 1, inFeatures: 7, outFeatures: 7, encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} } }) };`;
+
+describe('what has no place', () => {
+  test.each([
+    [
+      'no parts',
+      'export default { questionTemplate: (question) => question };',
+      'INVALID_ARGUMENT',
+      'this one has none',
+    ],
+    ['a Q-Former', PART('qformer'), 'INVALID_ARGUMENT', 'expected vision, got qformer'],
+    [
+      'an encoder of another width',
+      PART('vision'),
+      'SHAPE_MISMATCH',
+      'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128',
+    ],
+  ])('of a retrieval checkpoint, %s, is refused', async (_what, code, expected, words) => {
+    await expect(loadRetrievalModel(demoRetrievalFolder, await settings(code))).rejects.toMatchObject({
+      code: expected,
+      message: expect.stringContaining(words),
+    });
+  });
+
+  test.each([
+    [
+      'a language model',
+      'vision',
+      PART('language'),
+      'INVALID_ARGUMENT',
+      'expected vision, qformer, projection, got language',
+    ],
+    [
+      'an encoder of another width',
+      'qformer',
+      PART('vision'),
+      'SHAPE_MISMATCH',
+      'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128',
+    ],
+    [
+      'a projection of another width',
+      'projection',
+      PART('projection'),
+      'SHAPE_MISMATCH',
+      'qformer.hiddenSize is 96 but projection.inFeatures is 7',
+    ],
+  ] as const)('of features, %s, is refused', async (_what, part, code, expected, words) => {
+    await expect(loadEmbeddingModel(demoModelFolder, part, await settings(code))).rejects.toMatchObject({
+      code: expected,
+      message: expect.stringContaining(words),
+    });
+  });
+});
