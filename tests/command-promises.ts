@@ -54,7 +54,7 @@ export const PROMISES: Readonly<Record<string, Check>> = {
       expect(stdout).toMatch(said);
   },
   'do precisions agree, and what do they cost': ({ stdout }) => {
-    expect(stdout).toMatch(/fast\t.*\ttokens \d+\/\d+\tscores [\d.]+ % off/);
+    expect(stdout).toMatch(/fast\t.*\ttokens \d+\/\d+\tlogit error [\d.]+ %/);
     for (const dtype of ['fp32', 'fast'])
       expect(stdout).toMatch(new RegExp(`^${dtype}\\tload \\d+ ms.*memory \\d+ MiB$`, 'm'));
   },

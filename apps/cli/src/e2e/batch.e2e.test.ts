@@ -14,7 +14,7 @@ const example = (name: string): string => join(repository, 'examples', name);
 const linesOf = async (file: string): Promise<string[]> =>
   (await readFile(file, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
 
-/** A folder of images, every fifth of them broken in one way or another. */
+/** A folder of images, every fifth of them broken in one of three ways. */
 async function manyImages(count: number): Promise<(name?: string) => string> {
   const at = await temporaryFolder();
   for (let index = 0; index < count; index++) {
@@ -27,7 +27,7 @@ async function manyImages(count: number): Promise<(name?: string) => string> {
   return at;
 }
 
-/** Runs `blip2` and kills it without warning once there are so many lines. */
+/** Runs `blip2` and kills it when the output has this many lines. */
 function killedAfter(lines: number, output: string, argv: readonly string[]): Promise<NodeJS.Signals | null> {
   const child = spawn(process.execPath, [executable, ...argv], { cwd: repository, stdio: 'ignore' });
   void (async () => {
@@ -37,8 +37,8 @@ function killedAfter(lines: number, output: string, argv: readonly string[]): Pr
   return new Promise((resolve) => child.on('exit', (_code, signal) => resolve(signal)));
 }
 
-describe('a long run that is killed, twice, the last line torn', () => {
-  test('goes on from there: every good image once, every broken one reported, in one sheet', async () => {
+describe('a long run that is killed twice, with an incomplete last line', () => {
+  test('resumes: every good image once, every broken one reported, all on one sheet', async () => {
     const count = 150;
     const at = await manyImages(count);
     const output = at('out.jsonl');
@@ -63,8 +63,8 @@ describe('a long run that is killed, twice, the last line torn', () => {
   });
 });
 
-describe('a picture of a server on this machine', () => {
-  test('is described when that is allowed', async () => {
+describe('an image on a server of this machine', () => {
+  test('is described if allowed', async () => {
     const image = await readFile(example('one-large-star.png'));
     const server = createServer((_request, response) => void response.end(image));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -33,7 +33,7 @@ describe('starting', () => {
     },
   );
 
-  test('says what to do if it was not built', async () => {
+  test('explains what to do if it is not built', async () => {
     const at = await temporaryFolder({ 'package.json': '{"type":"module"}' });
     await mkdir(at('bin'));
     await copyFile(executable, at('bin/blip2.js'));
@@ -44,13 +44,13 @@ describe('starting', () => {
 });
 
 describe('captions', () => {
-  test('come out on stdout; the demo says on stderr what it is', async () => {
+  test('are written to stdout; a notice about the demo to stderr', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', star]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: `${star}\ta large yellow star\n` });
-    expect(stderr).toMatch(/^Note: .*toy trained on drawn coloured shapes only.*--model FOLDER\.\n$/);
+    expect(stderr).toMatch(/^Note: .*demo checkpoint, which only knows drawn shapes.*--model path\/to\/folder\.\n$/);
   });
 
-  test('are made of files with odd names, of a list, of a pattern and of stdin', async () => {
+  test('of files with unusual names, of a list, of a pattern and of stdin', async () => {
     const at = await temporaryFolder({ 'list.txt': 'snow ☃ und grün.png\n' });
     await copyFile(star, at('snow ☃ und grün.png'));
     await copyFile(star, at('[1] -q.png'));
@@ -70,12 +70,15 @@ describe('a device', () => {
   test.each([
     ['cuda', /expected cpu\b.*ONNXRUNTIME_NODE_INSTALL/],
     ['abacus', /expected cpu\b.*Use device cpu/],
-  ])('%s is refused as bad usage, with what is supported and without the log of the runtime', async (device, words) => {
-    const { exitCode, stdout, stderr } = await spawnBlip2(['caption', star, '--quiet', '--device', device]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toMatch(/^UNSUPPORTED_DEVICE: .*\n$/);
-    expect(stderr).toMatch(words);
-  });
+  ])(
+    '%s is rejected as bad usage, with the supported ones and without the log of the runtime',
+    async (device, words) => {
+      const { exitCode, stdout, stderr } = await spawnBlip2(['caption', star, '--quiet', '--device', device]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      expect(stderr).toMatch(/^UNSUPPORTED_DEVICE: .*\n$/);
+      expect(stderr).toMatch(words);
+    },
+  );
 });
 
 describe('a URL on the command line', () => {
@@ -88,8 +91,8 @@ describe('a URL on the command line', () => {
   });
 });
 
-describe('bad input: one line with its code each, nothing on stdout, an exit code', () => {
-  test('images that are none', async () => {
+describe('bad input: one line with a code for each, nothing on stdout, an exit code', () => {
+  test('files that are not images', async () => {
     const at = await temporaryFolder({
       'empty.png': '',
       'text.png': 'no image at all',
@@ -148,7 +151,7 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
     expect(await readdir(at())).toEqual(['model']);
   });
 
-  test('a tokenizer with ids that the model does not have is no bad usage', async () => {
+  test('a tokenizer with ids that the model does not have is not bad usage', async () => {
     const at = await temporaryFolder();
     await cp(demoModelFolder, at('model'), { recursive: true });
     const tokenizer = JSON.parse(await readFile(at('model/tokenizer.json'), 'utf8')) as {
@@ -161,7 +164,7 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
     expect(stderr).toMatch(/^INVALID_TOKENIZER: [^\n]*got 100000\. Take tokenizer and model[^\n]*\n$/);
   });
 
-  test('a precision that is not offered is bad usage', async () => {
+  test('an unsupported precision is bad usage', async () => {
     const { exitCode, stderr } = await spawnBlip2(['caption', star, '--quiet', '--dtype', 'fp16']);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/^UNSUPPORTED_DTYPE: [^\n]*fp32[^\n]*\n$/);
@@ -171,7 +174,7 @@ describe('bad input: one line with its code each, nothing on stdout, an exit cod
 describe('pipes and interrupts', () => {
   const many = `${Array.from({ length: 300 }, () => `"${star}"`).join('\n')}\n`;
 
-  test('ends quietly when the reader has read enough', async () => {
+  test('ends silently when the reader closes the pipe', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
     const { exitCode, stdout, stderr } = await bash(`blip2 caption --quiet --batch-size 1 @"$LIST" | head -1`, {
       LIST: at('many.jsonl'),
@@ -179,7 +182,7 @@ describe('pipes and interrupts', () => {
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: `${star}\ta large yellow star\n`, stderr: '' });
   });
 
-  test('ends with 1 at an error that nobody handles, says what it was and leaves nothing behind', async () => {
+  test('an unhandled error ends the process with 1, is reported, and leaves no file', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
     const stray =
       "import { isMainThread } from 'node:worker_threads'; if (isMainThread) setTimeout(() => { throw new RangeError('stray'); }, 700);";
@@ -187,12 +190,12 @@ describe('pipes and interrupts', () => {
       nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(stray)}`],
     });
     expect(run).toMatchObject({ exitCode: 1, signal: null, stdout: '' });
-    // What was under way may report that its model is gone.
+    // The call in progress may report that its model was disposed of.
     expect(run.stderr).toMatch(/^UNEXPECTED: stray\n(DISPOSED: .*\n)?$/);
     expect(await readdir(at())).toEqual(['many.jsonl']);
   });
 
-  test('stops at Ctrl-C with whole lines and 130, and goes on from there', async () => {
+  test('Ctrl-C ends the run with whole lines and 130, and the run can be resumed', async () => {
     const at = await temporaryFolder();
     const images = await Promise.all(
       Array.from({ length: 200 }, async (_, index) => {
@@ -205,7 +208,7 @@ describe('pipes and interrupts', () => {
       onStart: (interrupt) => void whenWritten(at('out.jsonl')).then(interrupt),
     });
     expect(interrupted).toMatchObject({ exitCode: 130, signal: null, stdout: '' });
-    expect(interrupted.stderr).toContain('Run the same command again to go on.');
+    expect(interrupted.stderr).toContain('Run the same command again to resume.');
     const first = await readFile(at('out.jsonl'), 'utf8');
     const written = first
       .trimEnd()
@@ -222,7 +225,7 @@ describe('pipes and interrupts', () => {
     expect(all).toEqual(images);
   });
 
-  test('ends at once at the second Ctrl-C', async () => {
+  test('a second Ctrl-C ends the process immediately', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
     let interrupts = 0;
     const { exitCode, signal, stdout } = await spawnBlip2(['caption', '--batch-size', '300', `@${at('many.jsonl')}`], {
@@ -231,7 +234,7 @@ describe('pipes and interrupts', () => {
         if (interrupts === 1 && text.includes('press Ctrl-C again')) interrupts = (interrupt(), 2);
       },
     });
-    // Ended by the signal itself: a shell reports 130.
+    // Ended by the signal, which a shell reports as 130.
     expect({ interrupts, exitCode, signal, stdout }).toEqual({
       interrupts: 2,
       exitCode: null,
@@ -244,8 +247,8 @@ describe('pipes and interrupts', () => {
 describe('InstructBLIP', () => {
   const model = join(repository, 'tools/parity/cases/instructblip-t5/checkpoint');
   const image = join(repository, 'tools/parity/cases/instructblip-t5/images/photo.jpg');
-  // A tiny model of random weights: what it says means nothing, but it is what the reference says ('generate/…' of the
-  // case, by the library's tests).
+  // A tiny model with random weights, whose texts are meaningless. The library's tests compare them with Hugging Face
+  // Transformers ('generate/…' of the case).
   test('captions, answers and ranks', async () => {
     const common = ['-m', model, '--quiet', '--json'];
     const json = async (...argv: string[]): Promise<Record<string, unknown>> =>
@@ -261,7 +264,7 @@ describe('InstructBLIP', () => {
     });
   });
 
-  test('talks', async () => {
+  test('holds a conversation', async () => {
     const { exitCode, stdout } = await spawnBlip2(['chat', image, '-m', model, '--quiet', '--max-new-tokens', '4'], {
       stdin: 'what is it?\nwhy?\n',
     });

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { repository, spawnBlip2 } from '../fixtures/spawn-blip2.ts';
 
 const evaluation = fileURLToPath(new URL('../../evaluation', import.meta.url));
-/** As the expected ids were recorded. */
+/** The setting with which the expected ids were recorded. */
 const MAX_NEW_TOKENS = ['--max-new-tokens', '32'];
 const IMAGES_PER_RUN = 10;
 
@@ -48,10 +48,7 @@ async function blip2(...argv: string[]): Promise<Line[]> {
   return lines<Line>(stdout);
 }
 
-/**
- * Every image of a few is asked every question of these few; the answers that were recorded are picked out. Layers this
- * small are done sooner by one thread.
- */
+/** Asks every question about every image of a batch and picks the recorded ones. One thread is faster for tiny layers. */
 async function answers(folder: string, scenes: readonly Scene[]): Promise<(readonly number[] | undefined)[][]> {
   const questions = [...new Set(scenes.flatMap((scene) => scene.questions.map(({ question }) => question)))];
   const results = await blip2(
@@ -68,7 +65,7 @@ async function answers(folder: string, scenes: readonly Scene[]): Promise<(reado
   );
 }
 
-describe('the demo checkpoint says, token by token, what the reference says', () => {
+describe('the demo checkpoint generates the tokens of Hugging Face Transformers', () => {
   const scenes = read<Scene>('scenes.jsonl');
   const expected = read<Expected>('expected.jsonl');
 
@@ -92,7 +89,7 @@ describe('the demo checkpoint says, token by token, what the reference says', ()
     expect(all.flat()).toHaveLength(800);
   }, 300_000);
 
-  test('of the example images, JPEG and large ones among them', async () => {
+  test('for the example images, including JPEG files and large ones', async () => {
     const examples = read<Scene>('examples.jsonl');
     const said = read<Expected>('examples-expected.jsonl');
     const folder = join(repository, 'examples');

@@ -12,7 +12,7 @@ const rowsIn = async (file: string): Promise<Record<string, unknown>[]> =>
   parquetReadObjects({ file: await asyncBufferFromFile(file) });
 
 describe('the outputs of the real command', () => {
-  test('holds in the clip-retrieval folder the mean of the queries, at length 1, in float32', async () => {
+  test('the clip-retrieval folder has the mean of the queries, scaled to length 1, in float32', async () => {
     const at = await temporaryFolder();
     expect(
       (await spawnBlip2(['embed', ...images, '-o', at('index'), '--format', 'clip-retrieval', '--quiet'])).exitCode,
@@ -39,7 +39,7 @@ describe('the outputs of the real command', () => {
     );
   });
 
-  test('is quiet when the reader of a pipe has gone, whatever is written', async () => {
+  test('nothing is reported when the reader of a pipe has closed it', async () => {
     for (const command of [
       `embed '${images[0]}' '${images[1]}' --batch-size 1 --json`,
       `caption '${images[0]}' '${images[1]}' --batch-size 1`,

@@ -32,8 +32,8 @@ const lines = <T>(text: string): T[] =>
 const read = <T>(name: string): T[] => lines<T>(readFileSync(join(evaluation, name), 'utf8'));
 const probability = ([mismatch, match]: readonly [number, number]): number => 1 / (1 + Math.exp(mismatch - match));
 
-describe('the real command with the demo checkpoint for retrieval', () => {
-  test('matches the example images with true and false captions as the reference does', async () => {
+describe('the real command with the retrieval demo', () => {
+  test('has the scores of Hugging Face Transformers for true and false captions of the example images', async () => {
     const examples = read<Example>('examples.jsonl');
     const recorded = read<{ readonly itm: { readonly true: Recorded; readonly false: Recorded } }>(
       'examples-expected.jsonl',
@@ -64,7 +64,7 @@ describe('the real command with the demo checkpoint for retrieval', () => {
     });
   });
 
-  test('embeds images and texts so that their dot product is the cosine of match', async () => {
+  test('embeds images and texts whose dot product is the cosine of match', async () => {
     const at = await temporaryFolder({});
     const image = join(repository, 'examples/one-large-star.png');
     const text = 'a large yellow star';
@@ -86,7 +86,7 @@ describe('the real command with the demo checkpoint for retrieval', () => {
     expect((await embed(image, '-t', text)).shape).toEqual([12, 96]);
   });
 
-  test('says of a generation checkpoint that it cannot match', async () => {
+  test('rejects a generation checkpoint', async () => {
     const { exitCode, stderr } = await spawnBlip2([
       'match',
       join(repository, 'examples/one-large-star.png'),

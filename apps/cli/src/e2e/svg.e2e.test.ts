@@ -23,7 +23,7 @@ const DISGUISED: Readonly<Record<string, string>> = {
 };
 
 describe('SVG files with the extensions of other formats', () => {
-  test('are refused one by one, from a folder, while the images next to them are captioned', async () => {
+  test('are rejected one by one in a folder, while the other images are captioned', async () => {
     const at = await temporaryFolder({ ...DISGUISED });
     await copyFile(star, at('0.png'));
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', '--quiet', at(), '-o', at('out.jsonl')]);
@@ -40,7 +40,7 @@ describe('SVG files with the extensions of other formats', () => {
     expect(stderr).toContain('9 of 10 images failed.');
   });
 
-  test('are refused from stdin and by name', async () => {
+  test('are rejected from stdin and by name', async () => {
     const at = await temporaryFolder({ ...DISGUISED });
     await writeFile(at('list.txt'), `${at('1.avif')}\n${at('4.avif')}\n`);
     for (const argument of ['-', at('5.avif'), `@${at('list.txt')}`]) {

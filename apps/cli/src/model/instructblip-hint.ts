@@ -1,21 +1,22 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 /**
- * Loads a BLIP-2 checkpoint for a command that reads no other. @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` that names
- * the commands for InstructBLIP, where it is one.
+ * Adds to the error of loading an InstructBLIP checkpoint which commands can use it.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` with the hint; any other error of `loading` unchanged.
  */
-export async function namingTakers<T>(loading: Promise<T>): Promise<T> {
+export async function withInstructBlipHint<T>(loading: Promise<T>): Promise<T> {
   return loading.catch((cause: unknown) => {
-    const isInstructed =
+    const isInstructBlip =
       cause instanceof Blip2Error &&
       cause.code === 'UNSUPPORTED_ARCHITECTURE' &&
       cause.details.subject?.startsWith('instructblip');
-    if (!isInstructed) throw cause;
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The command does not read checkpoints of InstructBLIP', {
-      ...(cause.details.where !== undefined && { where: cause.details.where }),
+    if (!isInstructBlip) throw cause;
+    const { where } = cause.details;
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'This command does not support InstructBLIP checkpoints', {
+      ...defined({ where }),
       expected: 'BLIP-2',
       got: 'InstructBLIP',
-      fix: 'caption, ask, chat, rank and inspect read it',
+      fix: 'caption, ask, chat, rank and inspect support it',
       cause,
     });
   });

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 
-import { assemble } from './disposable-stack.ts';
+import { withDisposableStack } from './disposable-stack.ts';
 
-function recorder(): { readonly disposed: string[]; part(name: string, failure?: Error): AsyncDisposable } {
+function recorder(): { readonly disposed: string[]; resource(name: string, failure?: Error): AsyncDisposable } {
   const disposed: string[] = [];
   return {
     disposed,
-    part: (name, failure) => ({
+    resource: (name, failure) => ({
       async [Symbol.asyncDispose]() {
         disposed.push(name);
         if (failure) throw failure;
@@ -15,11 +15,11 @@ function recorder(): { readonly disposed: string[]; part(name: string, failure?:
   };
 }
 
-test('disposes of what was opened with the whole: the newest first, each once', async () => {
-  const { disposed, part } = recorder();
-  const { dispose } = await assemble(async ({ keep, dispose }) => {
-    for (const name of ['a', 'b', 'c']) keep(part(name));
-    return { dispose };
+test('disposes of the resources with the built object: in reverse order, each once', async () => {
+  const { disposed, resource } = recorder();
+  const { dispose } = await withDisposableStack(async ({ use, disposeAsync }) => {
+    for (const name of ['a', 'b', 'c']) use(resource(name));
+    return { dispose: disposeAsync };
   });
   expect(disposed).toEqual([]);
   await dispose();
@@ -27,24 +27,24 @@ test('disposes of what was opened with the whole: the newest first, each once', 
   expect(disposed).toEqual(['c', 'b', 'a']);
 });
 
-test('disposes of it at once where the whole fails, and says why that failed', async () => {
-  const { disposed, part } = recorder();
-  const failing = assemble(async ({ keep }) => {
-    keep(part('a'));
-    keep(part('b', new TypeError('b does not end')));
+test('disposes of them immediately if building fails, and throws the error of building', async () => {
+  const { disposed, resource } = recorder();
+  const failing = withDisposableStack(async ({ use }) => {
+    use(resource('a'));
+    use(resource('b', new TypeError('b cannot be disposed of')));
     throw new TypeError('no c');
   });
   await expect(failing).rejects.toThrow('no c');
   expect(disposed).toEqual(['b', 'a']);
 });
 
-test('disposes of the others where one fails to end, and says so', async () => {
-  const { disposed, part } = recorder();
-  const { dispose } = await assemble(async ({ keep, dispose }) => {
-    keep(part('a'));
-    keep(part('b', new TypeError('b does not end')));
-    return { dispose };
+test('disposes of the others if one fails, and throws its error', async () => {
+  const { disposed, resource } = recorder();
+  const { dispose } = await withDisposableStack(async ({ use, disposeAsync }) => {
+    use(resource('a'));
+    use(resource('b', new TypeError('b cannot be disposed of')));
+    return { dispose: disposeAsync };
   });
-  await expect(dispose()).rejects.toThrow('b does not end');
+  await expect(dispose()).rejects.toThrow('b cannot be disposed of');
   expect(disposed).toEqual(['b', 'a']);
 });

@@ -1,38 +1,40 @@
-/** What has been opened on the way to something whole. */
-export interface Opened {
-  /** Notes what is to be disposed of, and gives it back. */
-  keep<Part extends AsyncDisposable>(part: Part): Part;
-  /** Disposes of everything, the newest first and each once, also if one of them fails. */
-  dispose(): Promise<void>;
+/** Resources that are disposed of together: the part of `AsyncDisposableStack` (Node 24 and later) that is used here. */
+export interface DisposableResources {
+  /** Adds a resource and returns it. */
+  use<Resource extends AsyncDisposable>(resource: Resource): Resource;
+  /** Disposes of every resource once, in reverse order, even if one of them fails, and throws the first failure. */
+  disposeAsync(): Promise<void>;
 }
 
 /**
- * Puts something together of what it opens, which the result disposes of with `dispose`; where it fails on the way,
- * that is done at once.
+ * Builds an object from resources. The object owns them and disposes of them with `disposeAsync`. If `build` throws,
+ * they are disposed of immediately.
  */
-export async function assemble<Whole>(put: (opened: Opened) => Promise<Whole>): Promise<Whole> {
-  const opened = createOpened();
+export async function withDisposableStack<Built>(
+  build: (resources: DisposableResources) => Promise<Built>,
+): Promise<Built> {
+  const resources = createStack();
   try {
-    return await put(opened);
+    return await build(resources);
   } catch (error) {
-    // Why it failed says more than what came of it.
-    await opened.dispose().catch(() => {});
+    // The error of `build` is the cause; failures of disposing are its consequences.
+    await resources.disposeAsync().catch(() => {});
     throw error;
   }
 }
 
-function createOpened(): Opened {
-  const parts: AsyncDisposable[] = [];
+function createStack(): DisposableResources {
+  const stack: AsyncDisposable[] = [];
   return {
-    keep(part) {
-      parts.push(part);
-      return part;
+    use(resource) {
+      stack.push(resource);
+      return resource;
     },
-    async dispose() {
+    async disposeAsync() {
       const failures: unknown[] = [];
-      for (const part of parts.splice(0).reverse()) {
+      for (const resource of stack.splice(0).reverse()) {
         try {
-          await part[Symbol.asyncDispose]();
+          await resource[Symbol.asyncDispose]();
         } catch (error) {
           failures.push(error);
         }

@@ -1,7 +1,7 @@
 import type { Blip2Parts } from '@blip2/blip2';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-/** Members without which a part cannot be put in its place. */
+/** Required members of each part, with their types. */
 const MEMBERS: Readonly<Record<keyof Blip2Parts, Readonly<Record<string, 'number' | 'string' | 'function'>>>> = {
   vision: { imageSize: 'number', hiddenSize: 'number', encode: 'function' },
   qformer: { hiddenSize: 'number', encoderHiddenSize: 'number', query: 'function' },
@@ -16,23 +16,15 @@ const MEMBERS: Readonly<Record<keyof Blip2Parts, Readonly<Record<string, 'number
 };
 
 /**
- * @throws Blip2Error `INVALID_ARGUMENT` if what `parts` of a module returned are not parts. Widths are compared when
- * they are put together.
+ * Checks the return value of `parts` of a module. Widths are compared later, when the model is built.
+ * @throws Blip2Error `INVALID_ARGUMENT` if it does not consist of parts.
  */
 export function expectParts(parts: unknown, file: string): asserts parts is Partial<Blip2Parts> {
   if (typeof parts !== 'object' || parts === null)
-    throw new Blip2Error('INVALID_ARGUMENT', 'parts() of a module gives an object', {
-      where: file,
-      expected: Object.keys(MEMBERS).join(', '),
-      got: String(parts),
-    });
+    throw mustBe('The result of parts()', `an object with ${Object.keys(MEMBERS).join(', ')}`, parts, { where: file });
   for (const [name, part] of Object.entries(parts)) {
     if (!isPartName(name))
-      throw new Blip2Error('INVALID_ARGUMENT', 'There is no such part', {
-        where: `${file}: parts()`,
-        expected: Object.keys(MEMBERS).join(', '),
-        got: name,
-      });
+      throw mustBe('A part name', `one of ${Object.keys(MEMBERS).join(', ')}`, name, { where: `${file}: parts()` });
     if (part !== undefined) expectMembers(part, MEMBERS[name], `${file}: parts().${name}`);
   }
 }
@@ -44,7 +36,7 @@ function expectMembers(part: unknown, members: Readonly<Record<string, string>>,
       where,
       expected: `${wrong[0]}: ${wrong[1]}`,
       got: typeof memberOf(part, wrong[0]),
-      fix: 'See the seams of @blip2/interfaces',
+      fix: 'See the interfaces in @blip2/interfaces',
     });
   if (typeof memberOf(part, Symbol.asyncDispose) !== 'function') {
     throw new Blip2Error('INVALID_ARGUMENT', 'A part of the module cannot be disposed of', {

@@ -8,19 +8,19 @@ import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
 import { loadEmbeddingModel } from '../model/load-embedding-model.ts';
 import { loadRetrievalModel } from '../model/load-retrieval-model.ts';
-import type { EmbedPart, LoadSettings } from '../model/model-port.ts';
+import type { FeaturePart, LoadSettings } from '../model/model-port.ts';
 
 const { signal } = new AbortController();
 const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/one-large-star.png'));
 const texts = ['a large yellow star', 'three green triangles'];
 
-/** An encoder around the checkpoint's own, each value times `factor`. */
+/** A module whose encoder multiplies the features of the checkpoint's by `factor`. */
 const scaled = (factor: number, more = ''): string => `
   export default {
     async parts({ parts }) {
       const own = await parts.vision();
       return { vision: { imageSize: own.imageSize, hiddenSize: own.hiddenSize, async encode(pixels, options) { const { type, dims, data } = await own.encode(pixels, options); return { type, dims, data: data.map((value) => value * ${factor}) }; },
-        async [Symbol.asyncDispose]() { globalThis.blip2SeeingDisposals = (globalThis.blip2SeeingDisposals ?? 0) + 1; } } };
+        async [Symbol.asyncDispose]() { globalThis.blip2EncoderDisposals = (globalThis.blip2EncoderDisposals ?? 0) + 1; } } };
     },
     ${more}
   };`;
@@ -37,7 +37,7 @@ async function scoresWith(code: string | undefined): Promise<unknown> {
 
 async function featuresWith(
   code: string | undefined,
-  part: EmbedPart,
+  part: FeaturePart,
   folder: string,
 ): Promise<{ readonly dims: readonly number[]; readonly values: readonly number[] }> {
   await using model = await loadEmbeddingModel(folder, part, await settings(code));
@@ -45,16 +45,16 @@ async function featuresWith(
   return { dims: features?.dims ?? [], values: [...(features?.data ?? [])] };
 }
 
-describe('an encoder of a module', () => {
-  test('is what match sees with, and is disposed of', async () => {
+describe('the vision encoder of a module', () => {
+  test('is used by match, and disposed of', async () => {
     const own = await scoresWith(undefined);
-    const before = Number(Reflect.get(globalThis, 'blip2SeeingDisposals') ?? 0);
+    const before = Number(Reflect.get(globalThis, 'blip2EncoderDisposals') ?? 0);
     expect(await scoresWith(scaled(1, 'questionTemplate: (question) => question,'))).toEqual(own);
     expect(await scoresWith(scaled(0))).not.toEqual(own);
-    expect(Reflect.get(globalThis, 'blip2SeeingDisposals')).toBe(before + 2);
+    expect(Reflect.get(globalThis, 'blip2EncoderDisposals')).toBe(before + 2);
   });
 
-  test('is what embed takes features of', async () => {
+  test('is used by embed', async () => {
     const own = await featuresWith(undefined, 'vision', demoModelFolder);
     expect(own.values.some((value) => value !== 0)).toBe(true);
     expect(await featuresWith(scaled(2), 'vision', demoModelFolder)).toEqual({
@@ -67,14 +67,14 @@ describe('an encoder of a module', () => {
     ['qformer', demoModelFolder],
     ['projection', demoModelFolder],
     ['image-proj', demoRetrievalFolder],
-  ] as const)('is what the features of %s come from', async (part, folder) => {
+  ] as const)('is used for the features of %s', async (part, folder) => {
     const own = await featuresWith(undefined, part, folder);
     expect(await featuresWith(scaled(1), part, folder)).toEqual(own);
     expect((await featuresWith(scaled(0), part, folder)).values).not.toEqual(own.values);
   });
 });
 
-test('a Q-Former of a module is what embed takes features of', async () => {
+test('the Q-Former of a module is used by embed', async () => {
   const code = `export default { parts: async ({ parts }) => {
     const own = await parts.qformer();
     return { qformer: { conditioning: 'none', hiddenSize: own.hiddenSize, encoderHiddenSize: own.encoderHiddenSize, numQueryTokens: own.numQueryTokens, async query(patches) { const { type, dims, data } = await own.query(patches); return { type, dims, data: data.map((value) => -value) }; }, async [Symbol.asyncDispose]() {} } };
@@ -86,7 +86,7 @@ test('a Q-Former of a module is what embed takes features of', async () => {
 const PART = (name: string): string =>
   `export default { parts: async ({ parts }) => ({ ${name}: { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, architecture: 'causal', embeddingSize: 1, vocabularySize: 1, inFeatures: 7, outFeatures: 7, encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} } }) };`;
 
-describe('what has no place', () => {
+describe('unsupported parts', () => {
   test.each([
     [
       'no parts',
@@ -94,14 +94,14 @@ describe('what has no place', () => {
       'INVALID_ARGUMENT',
       'this one has none',
     ],
-    ['a Q-Former', PART('qformer'), 'INVALID_ARGUMENT', 'expected vision, got qformer'],
+    ['a Q-Former', PART('qformer'), 'INVALID_ARGUMENT', 'must be one of vision, got "qformer"'],
     [
       'an encoder of another width',
       PART('vision'),
       'SHAPE_MISMATCH',
       'vision.hiddenSize is 7 but qformer.encoderHiddenSize is 128',
     ],
-  ])('of a retrieval checkpoint, %s, is refused', async (_what, code, expected, words) => {
+  ])('of a retrieval checkpoint (%s) are rejected', async (_what, code, expected, words) => {
     await expect(loadRetrievalModel(demoRetrievalFolder, await settings(code))).rejects.toMatchObject({
       code: expected,
       message: expect.stringContaining(words),
@@ -114,7 +114,7 @@ describe('what has no place', () => {
       'vision',
       PART('language'),
       'INVALID_ARGUMENT',
-      'expected vision, qformer, projection, got language',
+      'must be one of vision, qformer, projection, got "language"',
     ],
     [
       'an encoder of another width',
@@ -130,7 +130,7 @@ describe('what has no place', () => {
       'SHAPE_MISMATCH',
       'qformer.hiddenSize is 96 but projection.inFeatures is 7',
     ],
-  ] as const)('of features, %s, is refused', async (_what, part, code, expected, words) => {
+  ] as const)('of embed (%s) are rejected', async (_what, part, code, expected, words) => {
     await expect(loadEmbeddingModel(demoModelFolder, part, await settings(code))).rejects.toMatchObject({
       code: expected,
       message: expect.stringContaining(words),

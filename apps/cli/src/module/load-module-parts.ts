@@ -1,54 +1,57 @@
 import type { Blip2Parts } from '@blip2/blip2';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
-import { assemble } from './disposable-stack.ts';
+import { withDisposableStack } from './disposable-stack.ts';
 import { expectParts } from './expect-parts.ts';
 import { importModule } from './import-module.ts';
 
-/** Parts that a module made; they end with it. */
-export interface GivenParts extends AsyncDisposable {
+/** The parts that a module created, disposed of together. */
+export interface ModuleParts extends AsyncDisposable {
   readonly parts: Partial<Blip2Parts>;
 }
 
-/** Asks a module for its parts. @throws Blip2Error `INVALID_ARGUMENT` if they are none; whatever the module throws. */
-export async function givenParts(module: Blip2Module, context: Blip2ModuleContext, file: string): Promise<GivenParts> {
-  return assemble(async ({ keep, dispose }) => {
+/**
+ * Calls `parts` of a module.
+ * @throws Blip2Error `INVALID_ARGUMENT` if it does not return parts; any error of the module.
+ */
+export async function createModuleParts(
+  module: Blip2Module,
+  context: Blip2ModuleContext,
+  file: string,
+): Promise<ModuleParts> {
+  return withDisposableStack(async ({ use, disposeAsync }) => {
     const parts = (await module.parts?.(context)) ?? {};
-    Object.values(parts).filter(isDisposable).forEach(keep);
+    Object.values(parts).filter(isDisposable).forEach(use);
     expectParts(parts, file);
-    return { parts, [Symbol.asyncDispose]: dispose };
+    return { parts, [Symbol.asyncDispose]: disposeAsync };
   });
 }
 
 /**
- * The parts of a module for a command that writes no text, and takes nothing else of it.
- * @throws Blip2Error as `importModule`; `INVALID_ARGUMENT` if the module has others than those in `taken`, or none.
+ * Loads the parts of a module for a command that generates no text and uses nothing else of the module.
+ * @throws Blip2Error as `importModule`; `INVALID_ARGUMENT` if the module has no parts, or others than `accepted`.
  */
-export async function givenSeeingParts(
+export async function loadModuleParts(
   file: string,
-  taken: readonly (keyof Blip2Parts)[],
-  contextOf: () => Promise<Blip2ModuleContext>,
-): Promise<GivenParts> {
+  accepted: readonly (keyof Blip2Parts)[],
+  createContext: () => Promise<Blip2ModuleContext>,
+): Promise<ModuleParts> {
   const module = await importModule(file);
-  const expected = taken.join(', ');
+  const expected = accepted.join(', ');
   if (!module.parts)
-    throw new Blip2Error('INVALID_ARGUMENT', 'The command takes nothing but parts of a module, and this one has none', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'This command only uses the parts of a module, and this one has none', {
       where: file,
       expected: `parts() with ${expected}`,
       got: Object.keys(module).join(', '),
     });
-  const given = await givenParts(module, await contextOf(), file);
-  const other = Object.entries(given.parts).find(
-    ([name, part]) => part !== undefined && !taken.some((each) => each === name),
+  const created = await createModuleParts(module, await createContext(), file);
+  const other = Object.entries(created.parts).find(
+    ([name, part]) => part !== undefined && !accepted.some((each) => each === name),
   )?.[0];
-  if (other === undefined) return given;
-  await given[Symbol.asyncDispose]();
-  throw new Blip2Error('INVALID_ARGUMENT', 'There is no place for this part of the module', {
-    where: `${file}: parts()`,
-    expected,
-    got: other,
-  });
+  if (other === undefined) return created;
+  await created[Symbol.asyncDispose]();
+  throw mustBe('Every part of the module', `one of ${expected}`, other, { where: `${file}: parts()` });
 }
 
 function isDisposable(part: unknown): part is AsyncDisposable {

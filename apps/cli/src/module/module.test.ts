@@ -20,8 +20,8 @@ async function load(code: string): Promise<TaskModel> {
 const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
 const generation = { maxNewTokens: 12 };
 
-describe("a module of the user's", () => {
-  test("puts a part in the place of the checkpoint's, and it is disposed of with the model", async () => {
+describe('a module', () => {
+  test('replaces a part of the checkpoint, which is disposed of with the model', async () => {
     const model = await load(`
       let disposals = 0;
       export default {
@@ -36,7 +36,7 @@ describe("a module of the user's", () => {
     expect(Reflect.get(globalThis, 'blip2Disposals')).toBe(1);
   });
 
-  test('forbids tokens, ends texts and words questions', async () => {
+  test('processes logits, stops generation and formats questions', async () => {
     await using model = await load(`
       export default {
         logitsProcessors: ({ processor }) => [(ids, scores) => { scores[processor.tokenizer.encode(' blue', { addSpecialTokens: false })[0]] = -Infinity; }],
@@ -66,20 +66,25 @@ describe("a module of the user's", () => {
   test.each([
     ['no default export', 'export const parts = () => ({});', 'INVALID_ARGUMENT', 'default export'],
     ['an unknown export', 'export default { part: () => ({}) };', 'INVALID_ARGUMENT', 'Did you mean parts?'],
-    ['no function', 'export default { parts: {} };', 'INVALID_ARGUMENT', 'is a function'],
-    ['an error of its own', 'throw new RangeError("too far");', 'INVALID_ARGUMENT', 'too far'],
-    ['no JavaScript', 'export default {', 'INVALID_ARGUMENT', 'cannot be loaded'],
+    ['a member that is not a function', 'export default { parts: {} };', 'INVALID_ARGUMENT', 'must be a function'],
+    ['an error', 'throw new RangeError("too far");', 'INVALID_ARGUMENT', 'too far'],
+    ['a syntax error', 'export default {', 'INVALID_ARGUMENT', 'cannot be loaded'],
     ['no parts', 'export default { parts: () => undefined };', undefined, ''],
-    ['parts that are none', 'export default { parts: () => "none" };', 'INVALID_ARGUMENT', 'gives an object'],
-    ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'no such part'],
     [
-      'half a part',
+      'parts that are not an object',
+      'export default { parts: () => "none" };',
+      'INVALID_ARGUMENT',
+      'must be an object',
+    ],
+    ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'A part name must be'],
+    [
+      'an incomplete part',
       'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, async [Symbol.asyncDispose]() {} } }) };',
       'INVALID_ARGUMENT',
       'encode: function',
     ],
     [
-      'a part that stays',
+      'a part that cannot be disposed of',
       'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, encode() {} } }) };',
       'INVALID_ARGUMENT',
       'disposed',
@@ -90,13 +95,13 @@ describe("a module of the user's", () => {
       'SHAPE_MISMATCH',
       'vision.hiddenSize is 7',
     ],
-  ])('with %s is loaded or refused', async (_what, code, expected, words) => {
+  ])('with %s is loaded or rejected', async (_what, code, expected, words) => {
     const loading = load(code);
     if (expected === undefined) return void (await (await loading)[Symbol.asyncDispose]());
     await expect(loading).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) as string });
   });
 
-  test('that is not there is refused, whatever is there instead', async () => {
+  test('that does not exist, or is a folder, is rejected', async () => {
     const at = await temporaryFolder({});
     for (const file of [at('none.mjs'), at()]) {
       await expect(importModule(file)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -106,7 +111,7 @@ describe("a module of the user's", () => {
 });
 
 describe('--module', () => {
-  test('reaches the model from every command that takes parts, and no other takes it', async () => {
+  test('is passed to the model by every command that supports parts; others reject it', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.mjs': '' });
     for (const argv of [
       ['caption', at('a')],
@@ -127,7 +132,7 @@ describe('--module', () => {
     expect((await runFake(['caption', at('a'), '--module', at('none.mjs')])).exitCode).toBe(2);
   });
 
-  test('is part of what a run of texts was', async () => {
+  test('is part of the record of a run of texts', async () => {
     const at = await temporaryFolder({ 'mine.mjs': 'export default {};' });
     const argv = ['embed', '-t', 'x', '-o', at('out.jsonl'), '--module', at('mine.mjs')];
     expect((await runFake(argv)).exitCode).toBe(0);
@@ -135,7 +140,7 @@ describe('--module', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('moduleSha256') });
   });
 
-  test('is part of what a run was: with another content it is another run', async () => {
+  test('is part of the record of a run: with other content it is another run', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', 'mine.mjs': 'export default {};' });
     const argv = ['caption', at('a'), at('b'), '-o', at('out.jsonl'), '--module', at('mine.mjs')];
     expect((await runFake(argv)).exitCode).toBe(0);

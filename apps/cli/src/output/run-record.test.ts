@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { describeRun } from './run-record.ts';
 
-test('a record names the files of the model, those too that lead nowhere: whoever loads them says what is wrong', async () => {
+test('a record lists the files of the model, including broken links, which loading reports', async () => {
   const at = await temporaryFolder({});
   await mkdir(at('model'));
   await symlink('nothing', at('model/model-00001-of-00002.safetensors'));

@@ -15,7 +15,7 @@ const AWKWARD: Readonly<Record<string, string>> = {
 };
 
 describe('-o FILE.csv', () => {
-  test('is what RFC 4180 says: a header, commas, CRLF, quotes doubled', async () => {
+  test('follows RFC 4180: a header, commas, CRLF, doubled quotes', async () => {
     const at = await temporaryFolder({ a: 'a "red", cat', b: 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', at('a'), at('b'), '-o', at('out.csv')]);
     expect([exitCode, stdout]).toEqual([0, '']);
@@ -24,7 +24,7 @@ describe('-o FILE.csv', () => {
     );
   });
 
-  test('has the columns of every command, and a row per candidate', async () => {
+  test('has the columns of every command, and one row per candidate', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const rowsOf = async (...argv: string[]): Promise<unknown> => {
       expect((await runFake([...argv, at('a'), '-o', at(`${argv[0]}.csv`)])).exitCode).toBe(0);
@@ -46,7 +46,7 @@ describe('-o FILE.csv', () => {
     ]);
   });
 
-  test('brings names and texts back as they were, and knows them when it goes on', async () => {
+  test('preserves names and texts, and recognizes them on resume', async () => {
     const at = await temporaryFolder(AWKWARD);
     const argv = ['caption', ...Object.keys(AWKWARD).map(at), '-o', at('out.csv')];
     expect((await runFake(argv)).exitCode).toBe(0);
@@ -57,7 +57,7 @@ describe('-o FILE.csv', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  test('goes on from wherever a kill has cut it off, with the same file in the end', async () => {
+  test('resumes wherever a killed run was cut off, with the same file in the end', async () => {
     const at = await temporaryFolder(AWKWARD);
     const argv = ['caption', ...Object.keys(AWKWARD).map(at), '-o', at('out.csv')];
     await runFake(argv);
@@ -74,7 +74,7 @@ describe('-o FILE.csv', () => {
     }
   });
 
-  test('does a result with only some of its rows again', async () => {
+  test('recomputes a result with only some of its rows', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     const argv = ['rank', at('a'), at('b'), '-q', 'what?', '-c', 'yes', '-c', 'no', '-o', at('out.csv')];
     await runFake(argv);
@@ -85,7 +85,7 @@ describe('-o FILE.csv', () => {
     expect(await readFile(at('out.csv'), 'utf8')).toBe(whole);
   });
 
-  test('leaves failed images out, says so, and does them again', async () => {
+  test('leaves failed images out, reports them, and retries them', async () => {
     const at = await temporaryFolder({ a: 'bad', b: 'a dog' });
     const argv = ['caption', at('a'), at('b'), '-o', at('out.csv')];
     const first = await runFake(argv);
@@ -95,7 +95,7 @@ describe('-o FILE.csv', () => {
     expect(parse(await readFile(at('out.csv'))).map(([, text]) => text)).toEqual(['text', 'a dog', 'a cat']);
   });
 
-  test('is left alone if it is of another run, not its own, or changed by hand', async () => {
+  test('is not changed if it belongs to another run or was edited', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.csv': 'image,text\r\n' });
     expect(await runFake(['caption', at('a'), '-o', at('mine.csv')])).toMatchObject({ exitCode: 2, calls: [] });
     const argv = ['caption', at('a'), '-o', at('out.csv')];
@@ -118,7 +118,7 @@ describe('-o FILE.csv', () => {
     expect((await stat(at('out.csv'))).size).toBeGreaterThan(0);
   });
 
-  test('keeps what is finished when interrupted, and says how to go on', async () => {
+  test('keeps finished results when interrupted, and explains how to resume', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     let answered = 0;
     const run = await runFake(['caption', at('a'), at('b'), '--batch-size', '1', '-o', at('out.csv')], {
@@ -126,7 +126,7 @@ describe('-o FILE.csv', () => {
     });
     expect(run).toMatchObject({
       exitCode: 130,
-      stderr: expect.stringContaining('Run the same command again to go on.'),
+      stderr: expect.stringContaining('Run the same command again to resume.'),
     });
     expect(parse(await readFile(at('out.csv')))).toHaveLength(2);
   });

@@ -1,20 +1,19 @@
 import { stat } from 'node:fs/promises';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 import { stringify } from 'csv-stringify/sync';
 
 import { appendedFile } from '../output/appended-file.ts';
-import { expectWritable } from '../output/open-sink.ts';
-import { resultsOf } from '../output/result-lines.ts';
+import { expectWritable } from '../output/output-path.ts';
+import type { ResumeOptions } from '../output/output-request.ts';
 import type { ResultSink } from '../output/result-sink.ts';
-import type { ResumeOptions } from '../output/resumable-file.ts';
 import { resumeCsv } from './csv-resume.ts';
-import type { Cell, Table } from './table.ts';
+import { type Cell, resultsOf, type Table } from './table.ts';
 
 /**
- * A CSV file (RFC 4180: commas, CRLF, a header line; UTF-8) that a later run goes on with, with the columns of the
- * table that are single values. Inputs that failed are left out.
- * Throws `INVALID_ARGUMENT` if the file belongs to another run.
+ * Opens a CSV file (RFC 4180: commas, CRLF, a header line; UTF-8) that a later run resumes. It has the columns of the
+ * table that hold single values. Inputs that failed are left out.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run.
  */
 export async function openCsvFile(
   file: string,
@@ -24,16 +23,16 @@ export async function openCsvFile(
   await expectWritable(file);
   const single = table.columns.map(({ type }) => !type.endsWith('[]'));
   const names = table.columns.map(({ name }) => name).filter((_, index) => single[index]);
-  const goOn =
+  const resuming =
     !restart &&
     (await stat(file).then(
       ({ size }) => size > 0,
       () => false,
     ));
-  const done = goOn
+  const done = resuming
     ? await resumeCsv(file, { record, keyOf, names, rowsPerResult: table.rowsPerResult })
     : new Set<string>();
-  const { write, close } = appendedFile(file, { record, goOn, header: csv([names]) });
+  const { write, close } = appendedFile(file, { record, resuming, header: csv([names]) });
   return {
     done,
     resumable: true,
@@ -41,14 +40,14 @@ export async function openCsvFile(
       const rows = resultsOf(lines)
         .flatMap((result) => table.rowsOf(result))
         .map((cells) => cells.filter((_, index) => single[index]).map(cellText));
-      // All at once: a killed run leaves at most one torn row.
+      // In one write: a killed run leaves at most one incomplete row.
       if (rows.length > 0) await write(csv(rows));
     },
     close,
   };
 }
 
-/** The library quotes the record delimiter, but not a lone carriage return or line feed. */
+/** The library quotes the record delimiter, but not a single carriage return or line feed. */
 function csv(rows: readonly (readonly string[])[]): string {
   return stringify([...rows.map((row) => [...row])], { record_delimiter: 'windows', quoted_match: /[\r\n]/ });
 }
@@ -56,5 +55,5 @@ function csv(rows: readonly (readonly string[])[]): string {
 function cellText(cell: Cell): string {
   if (typeof cell === 'string') return cell;
   if (typeof cell === 'number') return Number.isNaN(cell) ? '' : String(cell);
-  throw new Blip2Error('INVALID_ARGUMENT', 'A list does not fit into a cell', { expected: 'a text or a number' });
+  throw mustBe('A cell', 'a string or a number', cell);
 }

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { Blip2Error } from '@blip2/interfaces';
 import { CsvError, parse } from 'csv-parse';
 
-import type { ResumeOptions } from '../output/resumable-file.ts';
+import type { ResumeOptions } from '../output/output-request.ts';
 import { expectSameRun } from '../output/run-record.ts';
 
 interface CsvRun extends Pick<ResumeOptions, 'record' | 'keyOf'> {
@@ -17,8 +17,8 @@ interface CsvRun extends Pick<ResumeOptions, 'record' | 'keyOf'> {
 const DELIMITER = '\r\n';
 
 /**
- * The keys of the results that a CSV file of an earlier run holds whole; what comes after them is cut off. Throws
- * `INVALID_ARGUMENT` if it belongs to another run.
+ * Reads the keys of the complete results in a CSV file of an earlier run, and truncates the file after them.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run.
  */
 export async function resumeCsv(file: string, run: CsvRun): Promise<Set<string>> {
   await expectSameRun(file, run.record);
@@ -42,7 +42,7 @@ export async function resumeCsv(file: string, run: CsvRun): Promise<Set<string>>
 }
 
 function otherFile(file: string, row: number): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'The output file is not as it was written', {
+  return new Blip2Error('INVALID_ARGUMENT', 'The output file was changed after it was written', {
     where: `${file}, row ${row}`,
     fix: 'Write to another file, or start over with --restart',
   });
@@ -50,15 +50,15 @@ function otherFile(file: string, row: number): Blip2Error {
 
 interface Row {
   readonly cells: readonly string[];
-  /** Bytes of the file up to here, the row's end included. */
+  /** Bytes of the file up to and including the row's delimiter. */
   readonly end: number;
 }
 
-/** Rows that were written with their end; of a file that was cut off anywhere, all but the last. */
+/** Complete rows. A last row without its delimiter is left out. */
 async function wholeRows(file: string): Promise<Row[]> {
   const { size } = await stat(file);
   const last = await lastBytes(file, size);
-  // Half of a row's end would be read as part of a cell.
+  // Half of a delimiter would be parsed as part of a cell.
   const end = last.endsWith('\r') ? size - 1 : size;
   const rows: Row[] = [];
   const parser = parse({
@@ -70,9 +70,9 @@ async function wholeRows(file: string): Promise<Row[]> {
   try {
     await pipeline(createReadStream(file, { end: end - 1 }), parser);
   } catch (error) {
-    // What is cut off within quotes has no closing one.
+    // A row that was cut off within quotes lacks the closing one.
     if (!(error instanceof CsvError && error.code === 'CSV_QUOTE_NOT_CLOSED'))
-      throw new Blip2Error('INVALID_ARGUMENT', 'The output file is not CSV', {
+      throw new Blip2Error('INVALID_ARGUMENT', 'The output file is not valid CSV', {
         where: file,
         cause: error,
         fix: 'Start over with --restart',

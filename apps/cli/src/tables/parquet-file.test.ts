@@ -47,7 +47,7 @@ describe('-o FILE.parquet', () => {
     expect(await readdir(at())).toEqual(['a', 'out.parquet']);
   });
 
-  test('brings names and texts back as they were', async () => {
+  test('preserves names and texts', async () => {
     const files = { 'tab\there': 'a\tb', 'line\nfeed': 'she said "no"', 'Ünï 😀\u2028': '\u0000' };
     const at = await temporaryFolder(files);
     await runFake(['caption', ...Object.keys(files).map(at), '-o', at('out.parquet')]);
@@ -56,7 +56,7 @@ describe('-o FILE.parquet', () => {
     );
   });
 
-  test('leaves failed images out, and makes no file when nothing succeeds', async () => {
+  test('leaves failed images out, and creates no file if all fail', async () => {
     const at = await temporaryFolder({ a: 'bad', b: 'b' });
     expect((await runFake(['caption', at('a'), '-o', at('out.parquet')])).exitCode).toBe(3);
     expect(await readdir(at())).toEqual(['a', 'b']);
@@ -64,7 +64,7 @@ describe('-o FILE.parquet', () => {
     expect(await rowsIn(at('out.parquet'))).toHaveLength(1);
   });
 
-  test('stays as it was when the run fails, and holds what is finished when it is interrupted', async () => {
+  test('is unchanged if the run fails, and has the finished results if it is interrupted', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     const argv = ['caption', at('a'), at('b'), '--batch-size', '1', '-o', at('out.parquet')];
     await runFake(argv);
@@ -88,7 +88,7 @@ describe('-o FILE.parquet', () => {
 });
 
 describe('parquetWriter', () => {
-  test('hands row groups on as it goes, by rows or by values, and keeps every one of them', async () => {
+  test('writes row groups during the run, limited by rows or by values', async () => {
     const at = await temporaryFolder();
     const rows = parquetWriter(at('many.parquet'), [
       { name: 'image', type: 'string' },
@@ -112,7 +112,7 @@ describe('parquetWriter', () => {
     ]);
   });
 
-  test('leaves nothing behind when it is given up', async () => {
+  test('leaves no file when it is discarded', async () => {
     const at = await temporaryFolder();
     const rows = parquetWriter(at('out.parquet'), [{ name: 'n', type: 'int32' }]);
     for (let row = 0; row < 10_001; row++) await rows.write([row]);

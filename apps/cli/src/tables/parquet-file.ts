@@ -1,21 +1,17 @@
 import { ByteWriter, type ColumnSource, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
 
-import { expectWritable } from '../output/open-sink.ts';
+import { expectWritable } from '../output/output-path.ts';
 import { replacedFile } from '../output/replaced-file.ts';
-import { resultsOf } from '../output/result-lines.ts';
 import type { ResultSink } from '../output/result-sink.ts';
-import type { Cell, CellType, Table, TableColumn } from './table.ts';
+import { type Cell, type CellType, resultsOf, type Table, type TableColumn } from './table.ts';
 
-/**
- * A row group is written when it has this many rows, or this many values (4 MiB of floats): the writer needs several
- * times that while it works.
- */
+/** Limits of a row group: rows, and values (4 MiB of floats). The writer needs several times that memory. */
 const ROWS_PER_GROUP = 10_000;
 const VALUES_PER_GROUP = 2 ** 20;
 
 /**
- * A Parquet file with the results as rows, in row groups as the run goes, under a temporary name until it is whole.
- * Inputs that failed are left out; without a single row no file is made.
+ * Opens a Parquet file with the results as rows. Row groups are written during the run, under a temporary name until
+ * the file is complete. Inputs that failed are left out; without rows, no file is created.
  */
 export async function openParquetFile(file: string, table: Table): Promise<ResultSink> {
   await expectWritable(file);
@@ -30,7 +26,7 @@ export async function openParquetFile(file: string, table: Table): Promise<Resul
   };
 }
 
-/** Writes rows to a file; what is not finished leaves nothing behind. */
+/** Writes rows to a file. An unfinished file is deleted. */
 export interface ParquetRows {
   write(row: readonly Cell[]): Promise<void>;
   finish(): Promise<void>;
@@ -44,9 +40,9 @@ export function parquetWriter(file: string, columns: readonly TableColumn[]): Pa
   let rows: (readonly Cell[])[] = [];
   let values = 0;
   let empty = true;
-  const hand = async (): Promise<void> => {
+  const flush = async (): Promise<void> => {
     const content = bytes.getBytes().slice();
-    // The library's own file writer begins its buffer anew in the same way; `offset` goes on.
+    // As the library's own file writer does: reuse the buffer, and let `offset` continue.
     bytes.index = 0;
     await target.write(content);
   };
@@ -60,7 +56,7 @@ export function parquetWriter(file: string, columns: readonly TableColumn[]): Pa
     );
     await parquet.write({ columnData, rowGroupSize: rows.length });
     [rows, values, empty] = [[], 0, false];
-    await hand();
+    await flush();
   };
   return {
     async write(row) {
@@ -73,7 +69,7 @@ export function parquetWriter(file: string, columns: readonly TableColumn[]): Pa
         await writeGroup();
         if (!empty) {
           await parquet.finish();
-          await hand();
+          await flush();
         }
       } catch (error) {
         await target.close('failed');
@@ -85,7 +81,7 @@ export function parquetWriter(file: string, columns: readonly TableColumn[]): Pa
   };
 }
 
-/** Floats of embeddings hardly shrink, and nobody asks for the least of them. */
+/** Embeddings hardly compress, and their statistics are useless. */
 function sourceOf({ name, type }: TableColumn, data: (Cell | undefined)[]): ColumnSource {
   return { name, data, ...(type === 'float[]' && { codec: 'UNCOMPRESSED', statistics: false, encoding: 'PLAIN' }) };
 }
@@ -98,7 +94,7 @@ const PHYSICAL: Readonly<Record<CellType, Omit<SchemaElement, 'name'>>> = {
   'float[]': { type: 'FLOAT' },
 };
 
-/** No cell is ever missing. Lists have the three levels that the format asks for. */
+/** Every cell is required. Lists have the three levels that the format prescribes. */
 function schemaOf(columns: readonly TableColumn[]): SchemaElement[] {
   return [
     { name: 'results', num_children: columns.length },

@@ -1,45 +1,52 @@
-import { Blip2Error } from '@blip2/interfaces';
+import type { TextResult } from '@blip2/blip2';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import type { ExitCode } from '../../exit-code.ts';
-import type { TaskModel, TextResult } from '../../model/model-port.ts';
-import { generationKind } from '../../model/open-model.ts';
-import { repeated } from '../../options/argument-parsers.ts';
-import { addImageOptions, type ImageOptions } from '../../options/common-options.ts';
+import { generationKind } from '../../model/model-kinds.ts';
+import type { TaskModel } from '../../model/model-port.ts';
+import {
+  addImageArgument,
+  addImageOptions,
+  addModuleOption,
+  addQuestionOptions,
+  addRawPromptOption,
+  addSheetOption,
+  type ImageOptions,
+  type QuestionOptions,
+  type SheetOptions,
+} from '../../options/common-options.ts';
 import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
-import { addModuleOption } from '../../options/module-option.ts';
-import { addSheetOption, type SheetOptions } from '../../options/sheet-option.ts';
-import { textResultJson } from '../../output/text-result-json.ts';
+import { distinctTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
 import { runImages } from '../../run/run-images.ts';
-import { askTable } from '../../tables/result-tables.ts';
-import { tableOutput } from '../../tables/table.ts';
+import { askTable, textResultJson } from '../../run/text-results.ts';
+import { tableOutput } from '../../tables/open-table.ts';
 
-interface AskOptions extends ImageOptions, SheetOptions {
-  readonly question: readonly string[];
-  readonly rawPrompt?: boolean;
-}
+interface AskOptions extends ImageOptions, SheetOptions, QuestionOptions {}
 
 /** `blip2 ask IMAGE… -q QUESTION…`: one line per image and question. */
 export const askCommand: CliCommand = {
   name: 'ask',
+  description:
+    'Answer questions about each image: one line per image and question, path<TAB>question<TAB>answer. ' +
+    'Every question is asked about every image.',
+  notes: `
+Examples:
+  blip2 ask photo.jpg -q "how many people are there?"
+  blip2 ask a.png b.png -q "what color is the car?" -q "is it day or night?" --json
+  blip2 ask holiday/ -r -q "is it day or night?" -o answers.csv
+  blip2 ask photo.jpg --raw-prompt -q "Question: what is this? Answer: a bridge. Question: where? Answer:"
+`,
   configure(command) {
-    command
-      .description('Answer questions about each image: one line per image and question, path<TAB>question<TAB>answer.')
-      .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .requiredOption(
-        '-q, --question <text>',
-        'What to ask; may be repeated, every image is asked every question',
-        repeated,
-      )
-      .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template");
+    addImageArgument(command);
+    addQuestionOptions(command);
+    addRawPromptOption(command);
     addImageOptions(command);
     addModuleOption(command);
     addSheetOption(command);
     addGenerationOptions(command);
-    command.addHelpText('after', EXAMPLES);
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<AskOptions>();
@@ -51,20 +58,14 @@ export const askCommand: CliCommand = {
 function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
   const generation = generationSettingsOf(options);
   const rawPrompt = options.rawPrompt === true;
-  const questions = [...new Set(options.question)];
-  if (questions.some((question) => question.trim() === ''))
-    throw new Blip2Error('INVALID_ARGUMENT', 'A question is empty', {
-      where: '--question',
-      fix: 'For a text without any question use `blip2 caption`',
-    });
   return {
     command: 'ask',
     model: generationKind,
-    parts: questions,
+    prompts: distinctTexts('--question', options.question, 'To describe an image use `blip2 caption`'),
     options: { rawPrompt, ...generation },
     perform: (model, items, signal) =>
       model.ask(
-        items.map(({ image, parts }) => ({ image, questions: parts })),
+        items.map(({ image, prompts }) => ({ image, questions: prompts })),
         { rawPrompt, generation, signal },
       ),
     stream: (model, image, question, signal) => ({
@@ -73,16 +74,8 @@ function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {
     }),
     toJson: (image, question, result) => ({ image, question, ...textResultJson(result) }),
     toColumns: (question, { text }) => [question, text],
-    partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
+    promptOf: ({ question }) => (typeof question === 'string' ? question : undefined),
     sheetText: ({ question, text }) => ({ label: String(question), text: String(text) }),
     openOutput: tableOutput(askTable),
   };
 }
-
-const EXAMPLES = `
-Examples:
-  blip2 ask photo.jpg -q "how many people are there?"
-  blip2 ask a.png b.png -q "what color is the car?" -q "is it day or night?" --json
-  blip2 ask holiday/ -r -q "is it day or night?" -o answers.csv
-  blip2 ask photo.jpg --raw-prompt -q "Question: what is this? Answer: a bridge. Question: where? Answer:"
-`;

@@ -1,40 +1,37 @@
-/** What one process measures: one precision of one model. */
+/** The measurement of one process: one precision of one model. */
 export interface BenchJob {
-  /** Folder of a checkpoint. */
+  /** Folder of the checkpoint. */
   readonly model: string;
-  /** File of an image. */
+  /** Image file. */
   readonly image: string;
-  /** As `--dtype` takes it. */
+  /** The value of `--dtype`. */
   readonly dtype: string;
   readonly threads?: number;
-  /** How often each step is timed, after one untimed round. */
+  /** Number of timed rounds, after one warm-up round. */
   readonly rounds: number;
-  /** Length of every caption. */
+  /** Length of every caption, in tokens. */
   readonly newTokens: number;
 }
 
-/** What was measured, each value by itself; the unit is at the end of the name. */
+/** All measured values. The unit is the suffix of the name. */
 export type BenchSamples = Readonly<Record<BenchMetric, readonly number[]>>;
 
-/**
- * Either the samples, or, if weights had to be converted first, how long that took: such a process shows neither the
- * times nor the memory of later ones.
- */
+/** The samples or, if weights were converted first, only that time: the other values are not those of later runs. */
 export type BenchResult = { readonly samples: BenchSamples } | { readonly convertMs: number };
 
-/** In the order in which they are shown. */
+/** Metrics with their descriptions, in the order of the table. */
 export const BENCH_METRICS = {
-  loadMs: 'loading, until captions take no longer than later ones',
+  loadMs: 'loading, including the overhead of the first caption',
   firstCaptionMs: 'from the start of the process to the end of the first caption',
   visionMs: 'vision encoder, one image',
   qformerMs: 'Q-Former and projection',
-  prefillMs: 'language model, reading the prompt',
+  prefillMs: 'language model, prefill of the prompt',
   tokenMs: 'language model, each further token',
-  captionMs: 'one caption, the image decoded and processed',
+  captionMs: 'one caption, including image decoding and processing',
   beams5Ms: 'one caption with 5 beams',
   batch8CaptionsPerSecond: 'captions per second, 8 at a time',
-  peakMiB: 'most resident memory, mapped weights included, after captions one at a time',
-  rssAnonMiB: 'memory beyond mapped files, after captions one at a time',
-  batchPeakMiB: 'most resident memory at the end, after beams and batches',
+  peakMiB: 'peak resident memory with mapped weights, after captions one at a time',
+  rssAnonMiB: 'resident memory without mapped files, after captions one at a time',
+  batchPeakMiB: 'peak resident memory at the end, after beams and batches',
 } as const;
 export type BenchMetric = keyof typeof BENCH_METRICS;

@@ -3,8 +3,8 @@ import { createDownloadReport } from '../../hub/download-report.ts';
 import type { BenchJob } from './bench-job.ts';
 import { measureModel } from './measure-model.ts';
 
-// A program of its own, so that what one precision leaves behind burdens no other: takes a job as JSON, prints the
-// result as JSON.
+// A separate program, so that precisions do not affect each other. It takes a job as JSON and prints the result as
+// JSON.
 const [job = '', report = ''] = process.argv.slice(2);
 const { quiet, verbose } = JSON.parse(report) as { readonly quiet: boolean; readonly verbose: boolean };
 const progress = createDownloadReport({ stderr: process.stderr, variables: process.env }, { quiet, progress: true });

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { BENCH_METRICS, type BenchSamples } from './bench-job.ts';
-import { benchJson, benchTable } from './bench-report.ts';
-import { medianOf, rangeOf } from './median-and-range.ts';
+import { benchJson, benchTable, medianOf, rangeOf } from './bench-report.ts';
 
 const job = { model: 'm', image: 'p.png', dtype: 'q4', rounds: 3, newTokens: 10 };
 const samples = {
@@ -11,12 +10,12 @@ const samples = {
 } as unknown as BenchSamples;
 
 describe('medianOf, rangeOf', () => {
-  test('are the middle and the ends, in whatever order values come', () => {
+  test('are the middle and the ends, for values in any order', () => {
     expect([medianOf([9, 1, 10]), medianOf([4, 1, 10, 2]), medianOf([5])]).toEqual([9, 3, 5]);
     expect(rangeOf([3, 10, 2])).toEqual([2, 10]);
   });
 
-  test('leave the values in their order', () => {
+  test('do not reorder the values', () => {
     const values = [3, 1, 2];
     medianOf(values);
     expect(values).toEqual([3, 1, 2]);
@@ -24,7 +23,7 @@ describe('medianOf, rangeOf', () => {
 });
 
 describe('benchJson', () => {
-  test('has the median, the range and the samples of each measure, rounded', () => {
+  test('has the median, the range and the samples of each metric, rounded', () => {
     const line = JSON.parse(benchJson({ job, samples, convertMs: 12.345 })) as {
       ranges: Record<string, unknown>;
       samples: Record<string, unknown>;
@@ -42,7 +41,7 @@ describe('benchJson', () => {
     expect(Object.keys(line.ranges)).toEqual(Object.keys(BENCH_METRICS));
   });
 
-  test('says nothing of a conversion that did not happen', () => {
+  test('has no conversion time if nothing was converted', () => {
     expect(JSON.parse(benchJson({ job, samples }))).not.toHaveProperty('convertMs');
   });
 });
@@ -56,18 +55,18 @@ describe('benchTable', () => {
     'title',
   ).split('\n');
 
-  test('has a column for each precision and a line for each measure', () => {
+  test('has a column per precision and a line per metric', () => {
     expect(lines[1]).toMatch(/^ +q4 +fast$/);
     expect(lines.slice(2, -2).map((line) => line.split(' ')[0])).toEqual(Object.keys(BENCH_METRICS));
     expect(new Set(lines.slice(1, -2).map((line) => line.length)).size).toBe(1);
   });
 
-  test('shows least and most where there are several values', () => {
+  test('shows the range of several values', () => {
     expect(lines.find((line) => line.startsWith('tokenMs'))).toMatch(/ 2\.5 \(1\.0-9\.0\) {2}2\.5 \(1\.0-9\.0\)$/);
     expect(lines.find((line) => line.startsWith('peakMiB'))).toMatch(/ 7 +7$/);
   });
 
-  test('says how long a conversion took', () => {
+  test('has the time of a conversion', () => {
     expect(lines.at(-2)).toBe('q4: weights converted once, in 52.0 s');
   });
 });

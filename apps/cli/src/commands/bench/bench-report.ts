@@ -1,27 +1,25 @@
+import { hundredth } from '../../output/display-text.ts';
 import { BENCH_METRICS, type BenchJob, type BenchMetric, type BenchSamples } from './bench-job.ts';
-import { medianOf, rangeOf } from './median-and-range.ts';
 
-/** What was measured of one precision. */
+/** The results of one precision. */
 export interface BenchRow {
   readonly job: BenchJob;
   readonly samples: BenchSamples;
-  /** How long converting the weights took, which a process before this one did. */
+  /** Milliseconds of converting the weights, which an earlier process did. */
   readonly convertMs?: number;
 }
 
-/** One line of JSON: medians by name, `ranges` with least and most, and all `samples`. */
+/** One line of JSON: medians by name, `ranges` with minimum and maximum, and all `samples`. */
 export function benchJson({ job, samples, convertMs }: BenchRow): string {
   const metrics = metricNames();
   const medians = Object.fromEntries(metrics.map((name) => [name, hundredth(medianOf(samples[name]))]));
   const ranges = Object.fromEntries(metrics.map((name) => [name, rangeOf(samples[name]).map(hundredth)]));
   const rounded = Object.fromEntries(metrics.map((name) => [name, samples[name].map(hundredth)]));
-  return `${JSON.stringify({ ...job, ...(convertMs !== undefined && { convertMs: hundredth(convertMs) }), ...medians, ranges, samples: rounded })}\n`;
+  const conversion = convertMs === undefined ? {} : { convertMs: hundredth(convertMs) };
+  return `${JSON.stringify({ ...job, ...conversion, ...medians, ranges, samples: rounded })}\n`;
 }
 
-/**
- * A table for people: a line for each measure, a column for each precision, with least and most where there are several
- * values.
- */
+/** A table for people: one line per metric, one column per precision, with the range if there are several values. */
 export function benchTable(rows: readonly BenchRow[], title: string): string {
   const cells = [
     ['', ...rows.map(({ job }) => job.dtype)],
@@ -54,6 +52,13 @@ function cell(name: BenchMetric, values: readonly number[]): string {
   );
 }
 
-function hundredth(value: number): number {
-  return Math.round(value * 100) / 100;
+/** The middle value, or the mean of the two in the middle. */
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const [low = NaN, high = NaN] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return (low + high) / 2;
+}
+
+export function rangeOf(values: readonly number[]): readonly [least: number, most: number] {
+  return [Math.min(...values), Math.max(...values)];
 }

@@ -14,7 +14,7 @@ interface Line {
 }
 
 describe('blip2 bench', () => {
-  test('measures the demo at each precision, converting weights before if need be', async () => {
+  test('measures the demo at each precision, after converting weights if needed', async () => {
     const at = await temporaryFolder({});
     const { exitCode, stdout, stderr } = await bash(
       `blip2 bench --dtype fp32,q4 --rounds 2 --new-tokens 3 --threads 1 --json`,
@@ -31,7 +31,7 @@ describe('blip2 bench', () => {
       expect(Object.keys(line.samples)).toEqual(Object.keys(BENCH_METRICS));
       for (const [name, values] of Object.entries(line.samples))
         expect([name, values.length > 0 && values.every((value) => value > 0)]).toEqual([name, true]);
-      // Two rounds of a prompt and two more tokens.
+      // Two rounds with a prompt and two more tokens.
       expect([
         line.samples['captionMs']?.length,
         line.samples['tokenMs']?.length,
@@ -41,7 +41,7 @@ describe('blip2 bench', () => {
     }
   });
 
-  test('shows a table of a given image, and writes nothing else', async () => {
+  test('prints a table for a given image, and nothing else', async () => {
     const { exitCode, stdout, stderr } = await spawnBlip2([
       'bench',
       '--image',
@@ -53,13 +53,13 @@ describe('blip2 bench', () => {
     ]);
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
-      /^the built-in demo, whose times say nothing about a real model\n.*captions of 2 tokens.*\n +fp32\n/,
+      /^the built-in demo, whose times are not those of a real model\n.*captions of 2 tokens.*\n +fp32\n/,
     );
     for (const name of Object.keys(BENCH_METRICS)) expect(stdout).toMatch(new RegExp(`^${name} .* [\\d.]+$`, 'm'));
   });
 
   test.each([
-    [['--dtype', 'fp32,'], 2, /names with commas between/],
+    [['--dtype', 'fp32,'], 2, /names separated by commas/],
     [['--dtype', 'q5'], 2, /UNSUPPORTED_DTYPE/],
     [['--new-tokens', '1'], 2, /at least 2/],
     [['--image', 'nowhere.png'], 1, /ENOENT.*nowhere\.png/],

@@ -2,18 +2,15 @@ import { readFile } from 'node:fs/promises';
 
 import { Blip2, type LoadOptions } from '@blip2/blip2';
 
+import { type ProcessMemory, processMemory } from '../../model/process-memory.ts';
 import { dtypeOption } from '../../options/dtype.ts';
 import type { BenchJob, BenchResult, BenchSamples } from './bench-job.ts';
-import { medianOf } from './median-and-range.ts';
-import { type ProcessMemory, processMemory } from './process-memory.ts';
+import { medianOf } from './bench-report.ts';
 
 const BEAMS = 5;
 const BATCH = 8;
 
-/**
- * Loads a model and times it. Meant to be the only thing that its process does: the first caption is timed from the
- * start of the process.
- */
+/** Loads a model and measures it. Must be the only work of its process: the first caption is timed from its start. */
 export async function measureModel(
   { model, image: file, dtype, threads, rounds, newTokens }: BenchJob,
   onProgress: NonNullable<LoadOptions['onProgress']>,
@@ -30,7 +27,7 @@ export async function measureModel(
   const loaded = performance.now();
   const generation = { minNewTokens: newTokens, maxNewTokens: newTokens };
   const caption = (): Promise<unknown> => Promise.resolve(blip2.caption(image, generation));
-  // Weights are converted, mapped and read from disk when a part is first used.
+  // Weights are converted, mapped and read from disk on first use.
   await caption();
   const firstCaptionMs = performance.now();
   const convertMs = conversion.milliseconds();
@@ -53,7 +50,7 @@ export async function measureModel(
   };
 }
 
-/** Hears how a conversion goes on, and for how long. */
+/** Measures the time of a conversion by its progress events. */
 function watchConversion(onProgress: NonNullable<LoadOptions['onProgress']>): {
   readonly onProgress: NonNullable<LoadOptions['onProgress']>;
   milliseconds(): number;
@@ -76,7 +73,7 @@ interface Steps {
   readonly tokenMs: readonly number[];
 }
 
-/** One caption step by step, over the seams of the pipeline. */
+/** Times one caption step by step, through the parts of the pipeline. */
 async function timeSteps({ pipeline, processor }: Blip2, image: Uint8Array, newTokens: number): Promise<Steps> {
   const { pixelValues } = await processor.process({ images: image });
   let at = performance.now();
@@ -89,7 +86,7 @@ async function timeSteps({ pipeline, processor }: Blip2, image: Uint8Array, newT
   const prefillMs = lap();
   const tokenMs: number[] = [];
   for (let token = 1; token < newTokens; token++) {
-    // Which token it is makes no difference to the time.
+    // The time does not depend on the token.
     await decoding.extend({ ids: [[token]] });
     tokenMs.push(lap());
   }
@@ -112,14 +109,14 @@ function samplesOf(
   };
 }
 
-/** Beams and batches take several times as long, so they get half of the rounds, and a short untimed caption each. */
+/** Beams and batches take several times as long, so they get half of the rounds and a short warm-up. */
 async function timeManyRows(
   blip2: Blip2,
   image: Uint8Array,
   rounds: number,
   newTokens: number,
 ): Promise<Pick<BenchSamples, 'beams5Ms' | 'batch8CaptionsPerSecond'>> {
-  // Copies: an image that occurs several times would be encoded once.
+  // Copies, because the same image would be encoded only once.
   const images = Array.from({ length: BATCH }, () => image.slice());
   const beams = (length: number): Promise<unknown> =>
     Promise.resolve(blip2.caption(image, { numBeams: BEAMS, minNewTokens: length, maxNewTokens: length }));
@@ -135,7 +132,7 @@ async function timeManyRows(
   return samples;
 }
 
-/** One untimed round, then those that count. */
+/** Runs one warm-up round, then the timed ones. */
 async function repeat<T>(rounds: number, work: () => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   for (let round = 0; round <= rounds; round++) results.push(await work());

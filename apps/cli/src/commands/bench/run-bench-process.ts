@@ -14,7 +14,7 @@ export interface BenchProcessSettings {
   readonly signal: AbortSignal;
 }
 
-/** Measures in a process of its own. If it fails, it has said why on stderr, and its exit code is returned. */
+/** Measures in a separate process. If that fails, it reports the error on stderr, and its exit code is returned. */
 export async function runBenchProcess(
   job: BenchJob,
   { signal, ...report }: BenchProcessSettings,
@@ -34,10 +34,10 @@ export async function runBenchProcess(
     );
     signal.throwIfAborted();
     if (killedBy !== null)
-      throw new Blip2Error('WORKER_FAILED', 'The process that measures was ended', {
+      throw new Blip2Error('WORKER_FAILED', 'The measuring process was killed', {
         where: job.dtype,
         got: killedBy,
-        fix: 'If memory ran out, try --dtype small',
+        fix: 'If it ran out of memory, try --dtype small',
       });
     if (code === 0) return JSON.parse(stdout) as BenchResult;
     return code === ExitCode.badUsage ? ExitCode.badUsage : ExitCode.failed;

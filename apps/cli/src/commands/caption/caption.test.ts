@@ -3,12 +3,14 @@ import { PassThrough } from 'node:stream';
 import { Blip2Error, type ErrorDetails } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
-import { type FakeCall, runFake, stdinWith } from '../../fixtures/fake-environment.ts';
+import { runFake } from '../../fixtures/fake-environment.ts';
+import type { FakeCall } from '../../fixtures/fake-models.ts';
+import { stdinWith } from '../../fixtures/fake-streams.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
 
-describe('what it writes', () => {
-  test('writes path, tab, caption to stdout, for one image too, and all else to stderr', async () => {
+describe('output', () => {
+  test('writes path, tab, caption to stdout, and everything else to stderr', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const { exitCode, stdout, stderr } = await runFake(['caption', at('a.png')]);
     expect(exitCode).toBe(0);
@@ -16,7 +18,7 @@ describe('what it writes', () => {
     expect(stderr).toContain('demo checkpoint');
   });
 
-  test('writes with --json exactly the keys image, text, tokenIds, score, timings', async () => {
+  test('--json has exactly the keys image, text, tokenIds, score, timings', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const { stdout } = await runFake(['caption', '--json', at('a.png')]);
     expect(stdout.endsWith('}\n')).toBe(true);
@@ -29,13 +31,13 @@ describe('what it writes', () => {
     ]);
   });
 
-  test('keeps one line and two columns whatever names and captions hold', async () => {
+  test('writes one line with two columns for any name and caption', async () => {
     const at = await temporaryFolder({ 'snow ☃ and\ttab.png': 'two\nlines\u001b[31m' });
     const { stdout } = await runFake(['caption', at('snow ☃ and\ttab.png')]);
     expect(stdout).toBe(`${at('snow ☃ and\\ttab.png')}\ttwo\\nlines\\x1b[31m\n`);
   });
 
-  test('goes through the images in order, in batches', async () => {
+  test('processes the images in order, in batches', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     const { stdout, calls } = await runFake(['caption', at('3'), at('1'), at('2'), '--batch-size', '2']);
     expect(stdout.split('\n').map((line) => line.split('\t')[1])).toEqual(['three', 'one', 'two', undefined]);
@@ -50,7 +52,7 @@ describe('what it writes', () => {
     expect(stdout).toBe('-\ta dog\n');
   });
 
-  test('says that stdin is a terminal instead of waiting', async () => {
+  test('rejects a stdin that is a terminal instead of waiting', async () => {
     const { exitCode, stderr } = await runFake(['caption', '-'], {
       stdin: Object.assign(stdinWith(), { isTTY: true }),
     });
@@ -60,20 +62,20 @@ describe('what it writes', () => {
 });
 
 describe('the model', () => {
-  test('is the demo unless one is named, and only the demo says that it is one', async () => {
+  test('defaults to the demo, which a notice explains', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const demo = await runFake(['caption', at('a.png')]);
     expect(demo.calls[0]).toMatchObject({ name: 'load', source: demoModelFolder, settings: { localFilesOnly: false } });
-    expect(demo.stderr).toMatch(/toy trained on drawn coloured shapes only.*--model FOLDER/);
+    expect(demo.stderr).toMatch(/demo checkpoint, which only knows drawn shapes.*--model path\/to\/folder/);
     const named = await runFake(['caption', at('a.png'), '-m', demoModelFolder]);
-    expect(named.stderr).toContain('toy trained on drawn coloured shapes');
+    expect(named.stderr).toContain('only knows drawn shapes');
     const other = await runFake(['caption', at('a.png'), '-m', at()]);
     expect(other.stderr).toBe('');
     const quiet = await runFake(['caption', at('a.png'), '--quiet']);
     expect(quiet.stderr).toBe('');
   });
 
-  test('hears the options of loading and of generation', async () => {
+  test('gets the options of loading and of generation', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const flags = [
       '--dtype',
@@ -104,7 +106,7 @@ describe('the model', () => {
     expect(calls[2]).toMatchObject({ name: 'dispose' });
   });
 
-  test('ends with code 1 and one line if it cannot be loaded; --verbose adds stack and causes', async () => {
+  test('that cannot be loaded ends the command with code 1 and one line; --verbose adds stack and causes', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const onCall = (): void => {
       throw new Blip2Error('MISSING_FILE', 'No config.json', {
@@ -121,8 +123,8 @@ describe('the model', () => {
   });
 });
 
-describe('a precision or device that is not offered', () => {
-  test('is bad usage; a file of such a precision is a failure', async () => {
+describe('an unsupported precision', () => {
+  test('is bad usage as an option, and a failure in a file', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const failing = (details: ErrorDetails): Parameters<typeof runFake>[1] => ({
       onCall: () => {
@@ -136,8 +138,8 @@ describe('a precision or device that is not offered', () => {
   });
 });
 
-describe('a model that fails and cannot be let go either', () => {
-  test('is reported by its first error', async () => {
+describe('a model that fails, also on disposal', () => {
+  test('is reported with its first error', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const onCall = ({ name }: FakeCall): void => {
       if (name === 'caption') throw new Blip2Error('SESSION_FAILED', 'first');
@@ -151,7 +153,7 @@ describe('a model that fails and cannot be let go either', () => {
 });
 
 describe('images that fail', () => {
-  test('are named on stderr and skipped; the count and exit code 3 come at the end', async () => {
+  test('are reported on stderr and skipped; the command ends with their number and exit code 3', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': '', 'd.png': 'a dog' });
     const { exitCode, stdout, stderr } = await runFake([
       'caption',
@@ -162,14 +164,14 @@ describe('images that fail', () => {
     expect(stdout).toBe(`${at('a.png')}\ta cat\n${at('d.png')}\ta dog\n`);
     expect(stderr.split('\n')).toEqual([
       `${at('b.png')}: INVALID_IMAGE: This is not an image (${at('b.png')})`,
-      `${at('missing.png')}: MISSING_FILE: There is no such image (${at('missing.png')})`,
+      `${at('missing.png')}: MISSING_FILE: The image does not exist (${at('missing.png')})`,
       `${at('c.png')}: INVALID_IMAGE: This is not an image (${at('c.png')})`,
       '3 of 5 images failed.',
       '',
     ]);
   });
 
-  test('have their own line with --json, in the order of the images', async () => {
+  test('have a line of JSON, in the order of the images', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'bad', 'c.png': 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', '--json', at('a.png'), at('b.png'), at('c.png')]);
     expect(exitCode).toBe(3);
@@ -186,7 +188,7 @@ describe('images that fail', () => {
 });
 
 describe('pipes, terminals, interrupts', () => {
-  test('ends quietly with 0 when the reader of stdout goes away, and lets the model go', async () => {
+  test('ends silently with 0 when the reader closes the pipe, and disposes of the model', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     const { exitCode, stderr, calls } = await runFake(
       ['caption', '--quiet', at('1'), at('2'), at('3'), '--batch-size', '1'],
@@ -196,7 +198,7 @@ describe('pipes, terminals, interrupts', () => {
     expect(calls.map(({ name }) => name)).toEqual(['load', 'caption', 'caption', 'dispose']);
   });
 
-  test('counts on a terminal only, never in CI, never with --no-progress or --quiet', async () => {
+  test('shows progress only on a terminal, not in CI, not with --no-progress or --quiet', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two' });
     const images = [at('1'), at('2')];
     const shown = await runFake(['caption', ...images], { stderrIsTerminal: true });
@@ -210,7 +212,7 @@ describe('pipes, terminals, interrupts', () => {
     for (const { stderr } of cases) expect(stderr).not.toMatch(/\d images|images,/);
   });
 
-  test('stops at the first interrupt, keeps what is finished and ends with 130', async () => {
+  test('stops at the first interrupt, keeps finished results and ends with 130', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', '3': 'three' });
     let answered = 0;
     const { exitCode, stdout, stderr, calls } = await runFake(
@@ -225,7 +227,7 @@ describe('pipes, terminals, interrupts', () => {
     expect(calls.map(({ name }) => name)).toEqual(['load', 'caption', 'caption', 'dispose']);
   });
 
-  test.each(['-', '@-'])('does not go on waiting for a stdin that never ends: %s', async (argument) => {
+  test.each(['-', '@-'])('an interrupt stops waiting for a stdin that never ends: %s', async (argument) => {
     const stdin = new PassThrough();
     const { exitCode, stdout } = await runFake(['caption', argument], {
       stdin,
@@ -234,7 +236,7 @@ describe('pipes, terminals, interrupts', () => {
     expect({ exitCode, stdout, open: !stdin.destroyed }).toEqual({ exitCode: 130, stdout: '', open: false });
   });
 
-  test('lets stdin go when the model cannot be loaded', async () => {
+  test('closes stdin when the model cannot be loaded', async () => {
     const stdin = new PassThrough();
     const { exitCode } = await runFake(['caption', '-'], {
       stdin,

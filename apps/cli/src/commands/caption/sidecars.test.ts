@@ -9,7 +9,7 @@ const captioned = ({ calls }: FakeRun): unknown[] =>
   calls.filter(({ name }) => name === 'caption').flatMap(({ images }) => images);
 
 describe('--sidecar', () => {
-  test('writes each caption beside its image, in one line, and nothing anywhere else', async () => {
+  test('writes each caption next to its image, in one line, and nothing else', async () => {
     const at = await temporaryFolder({ 'a.b.jpg': 'a cat', 'sub/tab\tund ü.png': 'two\nlines  and\ta tab' });
     expect(await runFake(['caption', at(), '-r', '--sidecar', '--quiet'])).toMatchObject({
       exitCode: 0,
@@ -24,7 +24,7 @@ describe('--sidecar', () => {
     ]);
   });
 
-  test('never writes over a file, skips its image, and loads no model when all have one', async () => {
+  test('never overwrites a file, skips its image, and loads no model if all images have one', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'a cat', 'a.txt': 'mine', 'b.jpg': 'a dog' });
     const argv = ['caption', at('a.jpg'), at('b.jpg'), '--sidecar'];
     expect(captioned(await runFake(argv))).toEqual(['a dog']);
@@ -34,7 +34,7 @@ describe('--sidecar', () => {
     expect(await readFile(at('a.txt'), 'utf8')).toBe('a cat\n');
   });
 
-  test('takes another extension, with or without its point', async () => {
+  test('accepts another extension, with or without a dot', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'a cat', 'a.txt': 'mine' });
     expect((await runFake(['caption', at('a.jpg'), '--sidecar', '--sidecar-extension', 'caption'])).exitCode).toBe(0);
     expect(await readFile(at('a.caption'), 'utf8')).toBe('a cat\n');
@@ -42,14 +42,14 @@ describe('--sidecar', () => {
     expect([await readFile(at('a.v2.txt'), 'utf8'), await readFile(at('a.txt'), 'utf8')]).toEqual(['a cat\n', 'mine']);
   });
 
-  test('keeps what is finished when it is interrupted, does failed images again, and goes on', async () => {
+  test('keeps finished captions when interrupted, and resumes with the others and with failed images', async () => {
     const at = await temporaryFolder({ '1.jpg': 'one', '2.jpg': 'bad', '3.jpg': 'three' });
     const argv = ['caption', at('1.jpg'), at('2.jpg'), at('3.jpg'), '--sidecar', '--batch-size', '1'];
     let answered = 0;
     const first = await runFake(argv, {
       onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
     });
-    expect(first).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('go on') });
+    expect(first).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('to resume') });
     expect((await readdir(at())).filter((name) => !name.endsWith('.jpg'))).toEqual(['1.txt']);
     const second = await runFake(argv);
     expect([second.exitCode, captioned(second)]).toEqual([3, ['three']]);
@@ -57,7 +57,7 @@ describe('--sidecar', () => {
     expect(captioned(await runFake(argv))).toEqual(['two']);
   });
 
-  test('refuses what would lose a caption or an image, before the model is loaded', async () => {
+  test('rejects collisions with captions and images before the model is loaded', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'a', 'a.png': 'b', 'c.jpg': 'c' });
     await mkdir(at('c.txt'));
     for (const argv of [

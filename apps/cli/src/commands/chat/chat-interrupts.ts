@@ -1,13 +1,13 @@
 import type { Environment } from '../../environment.ts';
 
 /**
- * Ctrl-C in a conversation: while an answer is written it stops that, else it ends the conversation; once more ends the
- * process.
+ * Handler of Ctrl-C in a conversation: it stops the answer in progress, or ends the conversation if there is none. A
+ * second Ctrl-C for the same answer or end ends the process.
  */
 export interface ChatInterrupts extends Disposable {
-  /** Of the whole conversation. */
+  /** Aborted when the conversation ends. */
   readonly signal: AbortSignal;
-  /** A signal for one answer; until it is disposed of, Ctrl-C is about this answer. */
+  /** Directs Ctrl-C to one answer, until the result is disposed of. */
   beginAnswer(): AnswerInterrupt;
 }
 

@@ -2,11 +2,12 @@ import { PassThrough } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
 
-import { runFake, stdinWith } from '../../fixtures/fake-environment.ts';
+import { runFake } from '../../fixtures/fake-environment.ts';
+import { stdinWith } from '../../fixtures/fake-streams.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
 
 describe('blip2 chat', () => {
-  test('answers a question per line of stdin, a line each, and asks nothing where there is no terminal', async () => {
+  test('answers one question per line of stdin; without a terminal there is no prompt', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { exitCode, stdout, stderr, calls } = await runFake(['chat', at('a'), '--quiet'], {
       stdin: stdinWith('what?\n\n  where', ' now?\r\n'),
@@ -19,7 +20,7 @@ describe('blip2 chat', () => {
     expect(calls.filter(({ name }) => name === 'dispose').map(({ what }) => what)).toEqual(['chat', undefined]);
   });
 
-  test('writes pieces as they come', async () => {
+  test('streams the pieces of an answer', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const stdin = new PassThrough();
     const pieces: unknown[] = [];
@@ -36,7 +37,7 @@ describe('blip2 chat', () => {
     expect(stdout).toBe('a cat, what?\n');
   });
 
-  test('writes with --json the keys of ask', async () => {
+  test('--json has the keys of ask', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['chat', '--json', at('a')], { stdin: stdinWith('what?\nwhere?') });
     const [first, second] = stdout
@@ -47,7 +48,7 @@ describe('blip2 chat', () => {
     expect([first?.['image'], first?.['text'], second?.['question']]).toEqual([at('a'), 'a cat, what?', 'where?']);
   });
 
-  test('shows a prompt on stderr of a terminal', async () => {
+  test('shows a prompt on stderr if stdin is a terminal', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout, stderr } = await runFake(['chat', at('a'), '--quiet'], {
       stdin: Object.assign(stdinWith('what?\n'), { isTTY: true }),
@@ -55,7 +56,7 @@ describe('blip2 chat', () => {
     expect([stdout, stderr]).toEqual(['a cat, what?\n', '> > \n']);
   });
 
-  test('stops an answer at Ctrl-C and goes on; where there is none to stop, Ctrl-C ends the conversation', async () => {
+  test('Ctrl-C stops an answer and the conversation continues; with no answer in progress it ends the conversation', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const stdin = new PassThrough();
     let asked = 0;
@@ -64,7 +65,7 @@ describe('blip2 chat', () => {
       onStart: () => void stdin.write('what is it?\nwhere?\n'),
       onCall: ({ piece }, signals) => {
         if (piece === ' cat,' && ++asked === 1) signals.emit('SIGINT');
-        // Nothing is asked any more a moment later.
+        // By then, no answer is in progress.
         if (piece === ' where?') setTimeout(() => signals.emit('SIGINT'), 100);
       },
     });
@@ -75,7 +76,7 @@ describe('blip2 chat', () => {
     });
   });
 
-  test('ends the process at a second Ctrl-C while an answer does not stop', async () => {
+  test('a second Ctrl-C ends the process if an answer does not stop', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['chat', at('a')], {
       stdin: stdinWith('what?\n'),
@@ -89,7 +90,7 @@ describe('blip2 chat', () => {
     expect(calls.map(({ name }) => name)).toContain('exit');
   });
 
-  test('writes with --json what was written when it was stopped', async () => {
+  test('--json has the text of a stopped answer', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['chat', '--json', at('a')], {
       stdin: stdinWith('what?\n'),
@@ -98,14 +99,14 @@ describe('blip2 chat', () => {
     expect(JSON.parse(stdout)).toMatchObject({ text: 'a cat,' });
   });
 
-  test('refuses a question for which there is no room, goes on with the next, and ends with exit code 3', async () => {
+  test('reports a question that is too long, continues with the next, and ends with exit code 3', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { exitCode, stdout, stderr } = await runFake(['chat', at('a')], { stdin: stdinWith('long?\nwhat?\n') });
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 3,
       stdout: 'a cat, what?\n',
       stderr: expect.stringMatching(
-        /\nSEQUENCE_TOO_LONG: Too long\. Clear it\n\(\/clear begins a new conversation\)\n$/,
+        /\nSEQUENCE_TOO_LONG: Too long\. Clear it\n\(\/clear starts a new conversation\)\n$/,
       ),
     });
     const json = await runFake(['chat', '--json', '--quiet', at('a')], { stdin: stdinWith('long?\nwhat?\n') });
@@ -125,9 +126,9 @@ describe('blip2 chat', () => {
     ]);
   });
 
-  test('forgets what has been said at /clear, which asks nothing', async () => {
+  test('/clear deletes the history and is not a question', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
-    // The fake has room for nine pieces, three an answer.
+    // The fake allows nine pieces, three per answer.
     const lines = ['1', '2', '3', '4', ' /clear', '5', '/clear?'];
     const { exitCode, stdout, calls } = await runFake(['chat', at('a'), '--quiet'], {
       stdin: stdinWith(lines.join('\n')),
@@ -136,13 +137,13 @@ describe('blip2 chat', () => {
     expect(calls.filter(({ name, question }) => name === 'chat' && question === '/clear')).toEqual([]);
   });
 
-  test('passes generation options on', async () => {
+  test('passes generation options to the model', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['chat', at('a'), '--max-new-tokens', '5'], { stdin: stdinWith('') });
     expect(calls[1]).toMatchObject({ name: 'chat', image: 'a cat', generation: { maxNewTokens: 5 } });
   });
 
-  test('is about one image that can be read', async () => {
+  test('needs one image that can be read', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', bad: 'bad' });
     for (const argv of [['-'], [at('[ab]')]])
       expect((await runFake(['chat', ...argv], { stdin: stdinWith('') })).exitCode).toBe(2);

@@ -1,20 +1,19 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-/** Lines of a stream, as they are asked for. */
+/** The lines of a stream, read on demand. */
 export interface LineReader extends AsyncIterable<string>, Disposable {}
 
 /**
- * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each: a prompt belongs there. Line
- * editing is the terminal's own, so that
- * Ctrl-C stays a signal.
+ * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each line, to show a prompt. Lines are
+ * edited by the terminal itself, so that Ctrl-C remains a signal.
  */
 export function createLineReader(input: Readable, signal: AbortSignal, onWait: () => void): LineReader {
   const lines = createInterface({ input, terminal: false, crlfDelay: Infinity });
   const close = (): void => lines.close();
   signal.addEventListener('abort', close);
   if (signal.aborted) close();
-  // From now on, so that no line is lost while the first is waited for.
+  // Created now, so that no line is lost before the first one is requested.
   const iterator = lines[Symbol.asyncIterator]();
   return {
     async *[Symbol.asyncIterator]() {
@@ -29,7 +28,7 @@ export function createLineReader(input: Readable, signal: AbortSignal, onWait: (
     [Symbol.dispose]() {
       signal.removeEventListener('abort', close);
       lines.close();
-      // What was not read must not keep the process waiting.
+      // Unread input would keep the process alive.
       input.destroy();
     },
   };

@@ -1,18 +1,19 @@
+import type { TextResult } from '@blip2/blip2';
 import { Blip2Error } from '@blip2/interfaces';
 
 import type { Environment } from '../../environment.ts';
 import { describeFailure, failureReport, originalError } from '../../failure.ts';
-import type { Conversation, TextResult, TextStream } from '../../model/model-port.ts';
-import { oneLine } from '../../output/one-line.ts';
-import { stdoutSink } from '../../output/stdout-sink.ts';
-import { textResultJson } from '../../output/text-result-json.ts';
+import type { ChatSession, StreamedText } from '../../model/model-port.ts';
+import { oneLine } from '../../output/display-text.ts';
+import { stdoutSink } from '../../output/result-sink.ts';
 import { isAbort } from '../../run/interruption.ts';
+import { textResultJson } from '../../run/text-results.ts';
 
 export interface AnswerTask {
-  /** How outputs call the image. */
+  /** Name of the image in outputs. */
   readonly name: string;
   readonly question: string;
-  readonly conversation: Conversation;
+  readonly conversation: ChatSession;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -20,9 +21,8 @@ export interface AnswerTask {
 }
 
 /**
- * Asks and writes the answer, piece by piece or as one JSON line, and says whether there is one. An answer that was
- * stopped is written as far as it came; a
- * question for which there is no room is an error on stderr, and the conversation can go on.
+ * Asks a question and writes the answer, piece by piece or as one JSON line. Returns false if the question no longer fits
+ * the history, which is reported on stderr. An answer that was stopped is written up to that point.
  */
 export async function writeAnswer(task: AnswerTask, signal: AbortSignal): Promise<boolean> {
   try {
@@ -31,7 +31,7 @@ export async function writeAnswer(task: AnswerTask, signal: AbortSignal): Promis
   } catch (caught) {
     const error = originalError(caught);
     if (!(error instanceof Blip2Error) || error.code !== 'SEQUENCE_TOO_LONG') throw caught;
-    await reportRefusal(task, error);
+    await reportTooLong(task, error);
     return false;
   }
 }
@@ -60,17 +60,17 @@ async function writeJson(
     await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, ...textResultJson(result) })}\n`);
 }
 
-async function reportRefusal(
+async function reportTooLong(
   { name, question, json, quiet, verbose, environment: { stdout, stderr } }: AnswerTask,
   error: Blip2Error,
 ): Promise<void> {
   stderr.write(failureReport(error, verbose));
-  if (!quiet) stderr.write('(/clear begins a new conversation)\n');
+  if (!quiet) stderr.write('(/clear starts a new conversation)\n');
   if (json)
     await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, error: describeFailure(error) })}\n`);
 }
 
-async function resultOf(answer: TextStream, signal: AbortSignal): Promise<TextResult | undefined> {
+async function resultOf(answer: StreamedText, signal: AbortSignal): Promise<TextResult | undefined> {
   try {
     return await answer;
   } catch (error) {

@@ -26,7 +26,7 @@ const other = run('a dog', [
 ]);
 
 describe('agreementOf', () => {
-  test('counts tokens that would be chosen in the same places, and the error of the scores', () => {
+  test('counts tokens chosen at the same positions, and computes the error of the logits', () => {
     expect(
       agreementOf(
         image('', [
@@ -45,12 +45,12 @@ describe('agreementOf', () => {
 });
 
 describe('compareReport', () => {
-  test('shows captions side by side, then the cost of each', () => {
+  test('shows captions side by side, then the costs of each precision', () => {
     expect(compareReport(['a.png'], ['fp32', 'fast'], [first, other], false)).toBe(
       [
         'a.png',
         '  fp32\ta cat',
-        '  fast\ta dog\ttokens 1/2\tscores 100.0 % off',
+        '  fast\ta dog\ttokens 1/2\tlogit error 100.0 %',
         '',
         'fp32\tload 12 ms\tencode 20 ms\ttoken 4.0 ms\tmemory 100 MiB',
         'fast\tload 12 ms\tencode 20 ms\ttoken 4.0 ms\tmemory 100 MiB',
@@ -59,7 +59,7 @@ describe('compareReport', () => {
     );
   });
 
-  test('is one JSON object per image and one for the summary', () => {
+  test('has one JSON object per image and one for the summary', () => {
     const [line, summary] = compareReport(['a.png'], ['fp32', 'fast'], [first, other], true)
       .trim()
       .split('\n')

@@ -1,8 +1,8 @@
-import { oneLine } from '../../output/one-line.ts';
+import { hundredth, oneLine } from '../../output/display-text.ts';
 import { type Agreement, agreementOf } from './agreement.ts';
 import type { ImageRun, PrecisionRun } from './precision-run.ts';
 
-/** One precision on one image, beside the first precision. */
+/** One precision on one image, compared with the first precision. */
 interface Line extends Agreement, Pick<ImageRun, 'text' | 'tokenIds'> {
   readonly dtype: string;
 }
@@ -10,17 +10,14 @@ interface Line extends Agreement, Pick<ImageRun, 'text' | 'tokenIds'> {
 interface Summary {
   readonly dtype: string;
   readonly loadMs: number;
-  /** Of an image. */
+  /** Per image. */
   readonly encodeMs: number;
-  /** Of a token, the reading of the prompt spread over all of them. */
+  /** Per token, with the prefill spread over all tokens. */
   readonly tokenMs: number;
   readonly memoryMiB: number;
 }
 
-/**
- * What `blip2 compare` writes: per image what each precision said and how far it is from the first; then what each
- * cost.
- */
+/** Formats the results of `blip2 compare`: the captions and agreements per image, then the costs of each precision. */
 export function compareReport(
   paths: readonly string[],
   names: readonly string[],
@@ -33,23 +30,24 @@ export function compareReport(
     return [...images.map(([image, precisions]) => ({ image, precisions })), { summary }]
       .map((line) => `${JSON.stringify(line)}\n`)
       .join('');
-  return `${images.map(([image, lines]) => `${oneLine(image)}\n${lines.map(lineText).join('')}`).join('')}\n${summary.map(summaryText).join('')}`;
+  const texts = images.map(([image, lines]) => `${oneLine(image)}\n${lines.map(lineText).join('')}`);
+  return `${texts.join('')}\n${summary.map(summaryText).join('')}`;
 }
 
 function linesOf(index: number, names: readonly string[], runs: readonly PrecisionRun[]): Line[] {
   const first = runs[0]?.images[index];
   return runs.flatMap(({ images }, run) => {
-    const own = images[index];
-    return first && own
-      ? [{ dtype: names[run] ?? '', text: own.text, tokenIds: own.tokenIds, ...agreementOf(first, own) }]
-      : [];
+    const other = images[index];
+    if (!first || !other) return [];
+    const { text, tokenIds } = other;
+    return [{ dtype: names[run] ?? '', text, tokenIds, ...agreementOf(first, other) }];
   });
 }
 
 function summaryOf(dtype: string, { loadMs, memoryMiB, images }: PrecisionRun): Summary {
   const tokens = images.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
   const generateMs = images.reduce((sum, image) => sum + image.generateMs, 0);
-  // The first image opens the sessions.
+  // The first image also creates the sessions.
   const encodes = (images.length > 1 ? images.slice(1) : images).map(({ encodeMs }) => encodeMs);
   const encodeMs = encodes.reduce((sum, ms) => sum + ms, 0) / encodes.length;
   return {
@@ -63,14 +61,11 @@ function summaryOf(dtype: string, { loadMs, memoryMiB, images }: PrecisionRun): 
 
 function lineText({ dtype, text, sameTokens, tokens, logitError }: Line, index: number): string {
   const distance =
-    index === 0 ? [] : [`tokens ${sameTokens}/${tokens}`, `scores ${(100 * logitError).toFixed(1)} % off`];
+    index === 0 ? [] : [`tokens ${sameTokens}/${tokens}`, `logit error ${(100 * logitError).toFixed(1)} %`];
   return `  ${[dtype, oneLine(text), ...distance].join('\t')}\n`;
 }
 
 function summaryText({ dtype, loadMs, encodeMs, tokenMs, memoryMiB }: Summary): string {
-  return `${[dtype, `load ${loadMs.toFixed(0)} ms`, `encode ${encodeMs.toFixed(0)} ms`, `token ${tokenMs.toFixed(1)} ms`, `memory ${memoryMiB} MiB`].join('\t')}\n`;
-}
-
-function hundredth(value: number): number {
-  return Math.round(value * 100) / 100;
+  const times = [`load ${loadMs.toFixed(0)} ms`, `encode ${encodeMs.toFixed(0)} ms`, `token ${tokenMs.toFixed(1)} ms`];
+  return `${[dtype, ...times, `memory ${memoryMiB} MiB`].join('\t')}\n`;
 }

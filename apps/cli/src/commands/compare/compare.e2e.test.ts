@@ -10,7 +10,7 @@ import { demoModelFolder } from '../../model/demo-model.ts';
 const image = fileURLToPath(new URL('../../../evaluation/images/001.png', import.meta.url));
 
 describe('blip2 compare', () => {
-  test('runs the demo at both precisions and says how far they are apart', async () => {
+  test('runs the demo at both precisions and reports their difference', async () => {
     const at = await temporaryFolder({});
     const { exitCode, stdout, stderr } = await bash(
       `blip2 compare '${demoModelFolder}' '${image}' --dtype fp32,q8 --json --threads 1`,
@@ -44,7 +44,7 @@ describe('blip2 compare', () => {
     expect(stderr).toMatch(/two or more names/);
   });
 
-  test('passes on what to use instead of a precision that is not offered', async () => {
+  test('suggests a replacement for an unsupported precision', async () => {
     const { exitCode, stderr } = await spawnBlip2(['caption', image, '--dtype', 'language=bf16', '--quiet']);
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/UNSUPPORTED_DTYPE.*language.*bf16.*fast/)]);
   });

@@ -1,4 +1,4 @@
-import { Blip2Error, type RgbImage } from '@blip2/interfaces';
+import type { RgbImage } from '@blip2/interfaces';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -6,12 +6,23 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { describeFailure } from '../../failure.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
+import { resolveModelFolder } from '../../hub/resolve-model.ts';
 import { expandImages } from '../../images/expand-images.ts';
-import { namingTakers } from '../../model/instructblip-hint.ts';
+import { withInstructBlipHint } from '../../model/instructblip-hint.ts';
 import { positiveInteger } from '../../options/argument-parsers.ts';
-import { addReportOptions, addUrlOptions, type ReportOptions, type UrlOptions } from '../../options/common-options.ts';
+import {
+  addImageArgument,
+  addPrecisionsOption,
+  addReportOptions,
+  addUrlOptions,
+  offlineOption,
+  type ReportOptions,
+  threadsOption,
+  type UrlOptions,
+} from '../../options/common-options.ts';
 import { dtypeOption } from '../../options/dtype.ts';
-import { oneLine } from '../../output/one-line.ts';
+import { precisionList } from '../../options/text-values.ts';
+import { oneLine } from '../../output/display-text.ts';
 import { listenForInterrupts } from '../../run/interruption.ts';
 import { openPending } from '../../run/open-pending.ts';
 import { compareReport } from './compare-report.ts';
@@ -27,65 +38,45 @@ interface CompareOptions extends ReportOptions, UrlOptions {
 
 const DEFAULT_NEW_TOKENS = 20;
 
-/** `blip2 compare MODEL IMAGE… --dtype A,B`: do precisions agree on these images, and what do they cost. */
+/** `blip2 compare MODEL IMAGE… --dtype A,B`: compares the outputs, times and memory of precisions. */
 export const compareCommand: CliCommand = {
   name: 'compare',
+  description:
+    'Compare precisions: captions side by side, share of equal tokens, error of the logits; then time and memory of ' +
+    'each. The others are compared with the first one.',
+  notes: `
+Examples:
+  blip2 compare ./blip2-opt-2.7b photo.jpg --dtype fp32,fast
+  blip2 compare ./blip2-opt-2.7b shots/ --dtype fp32,int8,q8,q4 --json
+`,
   configure(command) {
-    command
-      .description(
-        'Do precisions agree: captions side by side, share of equal tokens, error of the scores; then time and memory of each. The first one is what the others are compared with.',
-      )
-      .argument('<model>', 'Folder of a Hugging Face checkpoint, or a hub id')
-      .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .option('--dtype <a,b>', 'Precisions: fp32, int8, q8, q4, fast, small', 'fp32,fast')
-      .option('--max-new-tokens <n>', 'Longest caption', positiveInteger, DEFAULT_NEW_TOKENS)
-      .option('--threads <n>', 'Threads within one operator (default: one per core)', positiveInteger)
-      .option('-r, --recursive', 'Look into the subfolders of folders')
-      .option('--offline', 'Never ask the network for a model');
+    command.argument('<model>', 'Folder of a Hugging Face checkpoint, or a hub id');
+    addImageArgument(command);
+    addPrecisionsOption(command, 'fp32,fast')
+      .option('--max-new-tokens <n>', 'Maximum length of a caption', positiveInteger, DEFAULT_NEW_TOKENS)
+      .addOption(threadsOption())
+      .option('-r, --recursive', 'Include the subfolders of folders')
+      .addOption(offlineOption());
     addUrlOptions(command);
     addReportOptions(command);
-    command.addHelpText('after', EXAMPLES);
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<CompareOptions>();
     const [source = '', ...paths] = command.args;
-    const names = precisionsOf(options.dtype);
+    const names = precisionList(options.dtype, 2);
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
     const images = await openImages(paths, options, environment, signal);
     if (images.length === 0) return ExitCode.failed;
-    const runs = await runAll(
-      source,
-      names,
-      images.map(({ image }) => image),
-      options,
-      environment,
-      signal,
-    );
-    environment.stdout.write(
-      compareReport(
-        images.map(({ name }) => name),
-        names,
-        runs,
-        options.json === true,
-      ),
-    );
+    const rgbImages = images.map(({ image }) => image);
+    const runs = await runAll(source, names, rgbImages, options, environment, signal);
+    const imageNames = images.map(({ name }) => name);
+    environment.stdout.write(compareReport(imageNames, names, runs, options.json === true));
     return images.length < paths.length ? ExitCode.someInputsFailed : ExitCode.done;
   },
 };
 
-function precisionsOf(text: string): readonly string[] {
-  const names = text.split(',').map((name) => name.trim());
-  if (names.length >= 2 && new Set(names).size === names.length && names.every((name) => name !== '')) return names;
-  throw new Blip2Error('INVALID_ARGUMENT', 'There are not two precisions to compare', {
-    where: '--dtype',
-    expected: 'two or more names with commas between',
-    got: text,
-    fix: 'For example --dtype fp32,fast',
-  });
-}
-
-interface Image {
+interface NamedImage {
   readonly name: string;
   readonly image: RgbImage;
 }
@@ -95,17 +86,15 @@ async function openImages(
   options: CompareOptions,
   environment: Environment,
   signal: AbortSignal,
-): Promise<Image[]> {
+): Promise<NamedImage[]> {
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
-  const images: Image[] = [];
+  const images: NamedImage[] = [];
+  const { openImage: open, stdin, stderr } = environment;
   const { allowPrivateUrls } = options;
   for (const input of inputs) {
-    const opened = await openPending(
-      { input, parts: [''] },
-      { open: environment.openImage, stdin: environment.stdin, allowPrivateUrls, signal },
-    );
+    const opened = await openPending({ input, prompts: [''] }, { open, stdin, allowPrivateUrls, signal });
     if ('image' in opened) images.push(opened);
-    else environment.stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
+    else stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
   }
   return images;
 }
@@ -119,40 +108,22 @@ async function runAll(
   signal: AbortSignal,
 ): Promise<PrecisionRun[]> {
   const { runPrecision } = await import('./precision-run.ts');
-  const { resolveSource } = await import('@blip2/hub');
+  const folder = await resolveModelFolder(source, options, environment, signal);
+  const { maxNewTokens, threads } = options;
   const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
-  const folder = await resolveSource(source, {
-    localFilesOnly: options.offline === true,
-    signal,
-    onPlan: report.onPlan,
-    onProgress: report.onProgress,
-  }).finally(report.clear);
-  const load = {
-    isolate: 'worker',
-    signal,
-    onProgress: report.onProgress,
-    ...(options.threads !== undefined && { threads: options.threads }),
-  } as const;
   const runs: PrecisionRun[] = [];
-  // One after the other: each is alone in memory while it is measured.
+  // One after another, so that each is alone in memory while it is measured.
   for (const name of names) {
-    runs.push(
-      await namingTakers(
-        runPrecision(
-          folder,
-          images,
-          { load: { ...load, ...dtypeOption(name) }, maxNewTokens: options.maxNewTokens, signal },
-          runs[0]?.images,
-        ),
-      ),
-    );
+    const load = {
+      isolate: 'worker',
+      signal,
+      onProgress: report.onProgress,
+      ...(threads !== undefined && { threads }),
+      ...dtypeOption(name),
+    } as const;
+    const run = runPrecision(folder, images, { load, maxNewTokens, signal }, runs[0]?.images);
+    runs.push(await withInstructBlipHint(run));
     report.clear();
   }
   return runs;
 }
-
-const EXAMPLES = `
-Examples:
-  blip2 compare ./blip2-opt-2.7b photo.jpg --dtype fp32,fast
-  blip2 compare ./blip2-opt-2.7b shots/ --dtype fp32,int8,q8,q4 --json
-`;

@@ -1,47 +1,44 @@
-import { readFile } from 'node:fs/promises';
-
 import { Blip2ForConditionalGeneration, type Blip2Pipeline, type LoadOptions, type VisualPrefix } from '@blip2/blip2';
 import type { RgbImage } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
-/** What one precision said of one image. */
+import { processMemory } from '../../model/process-memory.ts';
+
+/** Results of one precision on one image. */
 export interface ImageRun {
   readonly text: string;
   readonly tokenIds: readonly number[];
   readonly encodeMs: number;
   readonly generateMs: number;
-  /** Scores before each token of the first precision's caption, when these tokens are written. */
+  /** Logits at each token of the first precision's caption, given the tokens before it. */
   readonly logits: readonly Float32Array[];
 }
 
 export interface PrecisionRun {
   readonly loadMs: number;
-  /**
-   * Memory of the process beyond mapped files, more than before loading, after all images. Where the system does not
-   * tell, all resident memory.
-   */
+  /** Increase of resident memory without mapped files since before loading, after all images. */
   readonly memoryMiB: number;
   readonly images: readonly ImageRun[];
 }
 
 export interface RunSettings {
-  /** The precision among them. */
+  /** Options of loading, including the precision. */
   readonly load: LoadOptions;
   readonly maxNewTokens: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Captions the images at one precision, then writes the captions of the `reference` token by token and keeps the
- * scores; its own if it is the first.
+ * Captions the images at one precision, then computes the logits for the captions of `first`, token by token. The first
+ * precision uses its own captions.
  */
 export async function runPrecision(
   folder: string,
   rgbImages: readonly RgbImage[],
   { load, maxNewTokens, signal }: RunSettings,
-  reference?: readonly ImageRun[],
+  first?: readonly ImageRun[],
 ): Promise<PrecisionRun> {
-  const before = await memoryMiB();
+  const { rssAnonMiB: before } = processMemory();
   const started = performance.now();
   const model = await Blip2ForConditionalGeneration.fromPretrained(folder, load);
   try {
@@ -56,7 +53,7 @@ export async function runPrecision(
         model.generate({ pixelValues: prefix }, { maxNewTokens, signal }),
       );
       const tokenIds = sequences[0] ?? [];
-      const logits = await scoresOf(model.pipeline, prefix, reference?.[index]?.tokenIds ?? tokenIds, signal);
+      const logits = await logitsOf(model.pipeline, prefix, first?.[index]?.tokenIds ?? tokenIds, signal);
       images.push({
         text: processor.decode(tokenIds, { skipSpecialTokens: true }).trim(),
         tokenIds,
@@ -65,37 +62,30 @@ export async function runPrecision(
         logits,
       });
     }
-    return { loadMs, memoryMiB: (await memoryMiB()) - before, images };
+    return { loadMs, memoryMiB: processMemory().rssAnonMiB - before, images };
   } finally {
     await model.dispose();
   }
 }
 
-/** Scores before each of these tokens, one step per token as generation does it. */
-async function scoresOf(
+/** Logits at each of these tokens, with one decoding step per token, as in generation. */
+async function logitsOf(
   pipeline: Blip2Pipeline,
   prefix: VisualPrefix,
   tokenIds: readonly number[],
   signal: AbortSignal,
 ): Promise<Float32Array[]> {
   await using decoding = await pipeline.language.start(await pipeline.embedPrompt({ pixelValues: prefix }));
-  const scores = [decoding.logits.data.slice()];
+  const logits = [decoding.logits.data.slice()];
   for (const id of tokenIds.slice(0, -1)) {
     signal.throwIfAborted();
-    scores.push((await decoding.extend({ ids: [[id]] })).data.slice());
+    logits.push((await decoding.extend({ ids: [[id]] })).data.slice());
   }
-  return scores;
+  return logits;
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<readonly [T, number]> {
   const started = performance.now();
   const result = await work();
   return [result, performance.now() - started];
-}
-
-/** Mapped weights belong to the file cache and are given back when memory is short, so they do not count. */
-async function memoryMiB(): Promise<number> {
-  const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
-  const anonymous = /^RssAnon:\s+(\d+) kB/m.exec(status)?.[1];
-  return anonymous === undefined ? process.memoryUsage().rss / 2 ** 20 : Number(anonymous) / 2 ** 10;
 }

@@ -4,8 +4,8 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 
-import { processEnvironment } from '../../environment.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
+import { processEnvironment } from '../../process-environment.ts';
 import { createProgram } from '../../program.ts';
 import { bashScript } from './bash-script.ts';
 import { completionTree } from './completion-tree.ts';
@@ -39,7 +39,7 @@ function complete(words: readonly string[], { folder = '.', hub = '/nowhere' } =
 }
 
 describe('every command and every option', () => {
-  test('of every command is offered by bash, and no other', () => {
+  test('is offered by bash, and nothing else', () => {
     for (const command of program.commands) {
       const flags = flagsOf(command);
       expect([command.name(), complete([command.name(), '--'])]).toEqual([
@@ -52,7 +52,7 @@ describe('every command and every option', () => {
     expect(complete(['--'])).toEqual(['--help', '--version']);
   });
 
-  test('is in the script for zsh, in the part of its command', () => {
+  test('is in the zsh script, in the section of its command', () => {
     for (const command of program.commands) {
       const part = scripts.zsh.split(`    rest/${command.name()})\n`)[1]?.split('\n      ;;')[0] ?? '';
       for (const flag of flagsOf(command))
@@ -64,7 +64,7 @@ describe('every command and every option', () => {
     }
   });
 
-  test('is in the script for fish, under its command', () => {
+  test('is in the fish script, under its command', () => {
     const lines = scripts.fish.split('\n');
     for (const command of program.commands) {
       const own = lines.filter((line) => line.includes(`-n '__fish_seen_subcommand_from ${command.name()}' `));
@@ -79,8 +79,8 @@ describe('every command and every option', () => {
   });
 });
 
-describe('values that the command checks itself', () => {
-  test('are those that the help names', () => {
+describe('values that commander does not check', () => {
+  test('are those in the help', () => {
     const dtypes = program.commands.flatMap((command) =>
       command.options.filter(({ long }) => long === '--dtype').map(({ description }) => description),
     );
@@ -129,7 +129,7 @@ describe('bash', () => {
     expect(complete(words)).toEqual(expected);
   });
 
-  test('offers images, folders and lists, other files where there is no image, every file for an output', async () => {
+  test('offers images, folders and lists, other files if there is no image, every file for an output', async () => {
     const at = await temporaryFolder({ 'a.png': '', 'b c.JPG': '', 'notes.txt': '' });
     await mkdir(at('sub'));
     const folder = at('');
@@ -154,7 +154,7 @@ describe('bash', () => {
     expect(complete(['download', '--cache-dir', ''], { folder })).toEqual(['sub']);
   });
 
-  test('offers models of the cache and folders; runs nothing that is in a name', async () => {
+  test('offers cached models and folders, and never runs code in a name', async () => {
     const at = await temporaryFolder({ 'a.png': '' });
     const hub = at('hub');
     for (const name of [

@@ -1,39 +1,35 @@
 import type { Argument, Command, Option } from 'commander';
 
-import { knownValues } from './known-values.ts';
-
-/** What may stand in one place of a command line: one of some words, something a shell can look up, or any `text`. */
+/** Kind of value at a position of the command line: one of some words, something a shell can look up, or any text. */
 export type ValueKind = 'words' | 'image' | 'file' | 'folder' | 'model' | 'command' | 'text';
 export interface CompletionValue {
   readonly kind: ValueKind;
-  /** The words of `words`, else empty. */
+  /** The words of kind `words`; otherwise empty. */
   readonly words: readonly string[];
 }
 export interface CompletionOption {
-  /** As they are typed, the short one first: `-m`, `--model`. */
+  /** As typed, the short one first: `-m`, `--model`. */
   readonly flags: readonly string[];
   readonly description: string;
-  /** What stands after it; `undefined` for a switch. */
+  /** The value of the option; `undefined` for a switch. */
   readonly value: CompletionValue | undefined;
 }
 export interface CompletionCommand {
   readonly name: string;
   readonly description: string;
   readonly options: readonly CompletionOption[];
-  /** In order; the last one goes on for ever if `goesOn`. */
+  /** Arguments, in order. */
   readonly operands: readonly CompletionValue[];
-  readonly goesOn: boolean;
+  /** Whether the last argument may be repeated. */
+  readonly isVariadic: boolean;
 }
-/**
- * The command tree as a script for a shell needs it: the program itself and its commands, `help` included, in the order
- * of the help.
- */
+/** The command tree for completion scripts: the program and its commands, including `help`, in the order of the help. */
 export interface CompletionTree {
   readonly program: CompletionCommand;
   readonly commands: readonly CompletionCommand[];
 }
 
-/** Names in `<…>` and `[…]` that say what a shell can look up. */
+/** Kinds of values by their name in `<…>` or `[…]`. */
 const KINDS: Readonly<Record<string, ValueKind>> = {
   image: 'image',
   file: 'file',
@@ -42,7 +38,7 @@ const KINDS: Readonly<Record<string, ValueKind>> = {
   command: 'command',
 };
 
-/** Reads the tree off the program, so that no command and no option can be forgotten. */
+/** Derives the tree from the program, so that it has every command and option. */
 export function completionTree(program: Command): CompletionTree {
   return { program: commandOf(program), commands: program.createHelp().visibleCommands(program).map(commandOf) };
 }
@@ -57,7 +53,7 @@ function commandOf(command: Command): CompletionCommand {
       .visibleOptions(command)
       .map((option) => optionOf(command, option)),
     operands: operands.map((operand) => operandOf(command, operand)),
-    goesOn: operands.at(-1)?.variadic === true,
+    isVariadic: operands.at(-1)?.variadic === true,
   };
 }
 
@@ -83,14 +79,27 @@ function valueOf(words: readonly string[] | undefined, placeholder: string | und
   return words === undefined ? { kind: KINDS[placeholder ?? ''] ?? 'text', words: [] } : { kind: 'words', words };
 }
 
-/**
- * Shells show it beside the word: what comes after the first stop or semicolon outside of brackets is too long for
- * that.
- */
+/** The description up to the first period or semicolon outside of parentheses, short enough to be shown in a shell. */
 function firstSentence(description: string): string {
   return /^(?:[^.;(]|\([^)]*\)|[.;](?!\s|$)|\()*/.exec(description)?.[0] ?? description;
 }
 
 function before(stop: string, text: string): string {
   return text.split(stop)[0] ?? text;
+}
+
+/**
+ * Values of options and arguments that are checked by the library or the command instead of commander. Other values can
+ * still be typed.
+ */
+const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
+  '--dtype': ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'],
+  '--device': ['cpu'],
+  '--sidecar-extension': ['.txt', '.caption'],
+  'cache action': ['ls', 'verify', 'prune', 'rm'],
+};
+
+/** Known values of an option of any command, or of an argument of one command. */
+function knownValues(command: string, name: string): readonly string[] | undefined {
+  return KNOWN_VALUES[name] ?? KNOWN_VALUES[`${command} ${name}`];
 }

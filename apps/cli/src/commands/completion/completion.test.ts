@@ -17,7 +17,7 @@ describe('blip2 completion', () => {
   test.each([
     [['completion', 'tcsh'], /^INVALID_ARGUMENT: .*'tcsh' is invalid.*bash, zsh, fish/],
     [['completion'], /^INVALID_ARGUMENT: Missing required argument 'shell'/],
-  ])('refuses %j', async (argv, message) => {
+  ])('rejects %j', async (argv, message) => {
     const { exitCode, stdout, stderr } = await runFake(argv);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(message);

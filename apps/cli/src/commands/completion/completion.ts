@@ -3,7 +3,7 @@ import { Argument, type Command } from 'commander';
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
-import { stdoutSink } from '../../output/stdout-sink.ts';
+import { stdoutSink } from '../../output/result-sink.ts';
 import { bashScript } from './bash-script.ts';
 import { type CompletionTree, completionTree } from './completion-tree.ts';
 import { fishScript } from './fish-script.ts';
@@ -14,17 +14,20 @@ const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const 
   (tree: CompletionTree) => string
 >;
 
-/** `blip2 completion SHELL`: a script that completes what `blip2` takes, written from the program itself. */
+/** `blip2 completion SHELL`: prints a completion script that is generated from the command tree. */
 export const completionCommand: CliCommand = {
   name: 'completion',
+  description: 'Print a script that completes commands, options, their values, images and cached models in your shell.',
+  notes: `
+Examples:
+  echo 'source <(blip2 completion bash)' >> ~/.bashrc
+  echo 'source <(blip2 completion zsh)' >> ~/.zshrc         # after compinit
+  blip2 completion fish > ~/.config/fish/completions/blip2.fish
+`,
   configure(command) {
     command
-      .description(
-        'Print a script that completes commands, options, their values, images and cached models in your shell.',
-      )
-      .addArgument(new Argument('<shell>', 'Which shell the script is for').choices(Object.keys(SCRIPTS)))
-      .option('--verbose', 'Errors with their stack')
-      .addHelpText('after', EXAMPLES);
+      .addArgument(new Argument('<shell>', 'Shell that the script is for').choices(Object.keys(SCRIPTS)))
+      .option('--verbose', 'Errors with their stack');
   },
   async run(command: Command, { stdout }: Environment) {
     const tree = completionTree(command.parent ?? command);
@@ -33,10 +36,3 @@ export const completionCommand: CliCommand = {
     return ExitCode.done;
   },
 };
-
-const EXAMPLES = `
-Examples:
-  echo 'source <(blip2 completion bash)' >> ~/.bashrc
-  echo 'source <(blip2 completion zsh)' >> ~/.zshrc         # below compinit
-  blip2 completion fish > ~/.config/fish/completions/blip2.fish
-`;

@@ -1,3 +1,4 @@
+import { defined } from '@blip2/interfaces';
 import { type Command, Option } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -5,10 +6,12 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
 import { RECOMMENDED_MODEL } from '../../hub/licence-note.ts';
-import { planJson, planSummary, planTable } from '../../hub/plan-summary.ts';
-import { oneLine } from '../../output/one-line.ts';
-import { stdoutSink } from '../../output/stdout-sink.ts';
+import { planSummary } from '../../hub/plan-summary.ts';
+import { noProgressOption, verboseOption } from '../../options/common-options.ts';
+import { oneLine } from '../../output/display-text.ts';
+import { stdoutSink } from '../../output/result-sink.ts';
 import { isAbort, listenForInterrupts } from '../../run/interruption.ts';
+import { planJson, planTable } from './plan-table.ts';
 
 interface DownloadCommandOptions {
   readonly revision?: string;
@@ -21,29 +24,38 @@ interface DownloadCommandOptions {
   readonly progress: boolean;
 }
 
-/** `blip2 download MODEL`: fetches a model from the hub into the cache that Python uses too, and says where it is. */
+/** `blip2 download MODEL`: downloads a model to the cache that Python uses too, and prints its folder. */
 export const downloadCommand: CliCommand = {
   name: 'download',
+  description: 'Download a model from the Hugging Face Hub to the shared cache, and print its folder.',
+  notes: `
+Every file is checked against the hub's checksum before it is moved into place. An interrupted download resumes.
+Licences: models with OPT (blip2-opt-…) are for non-commercial research only; ${RECOMMENDED_MODEL} is recommended.
+
+Examples:
+  blip2 download ${RECOMMENDED_MODEL} --dry-run
+  blip2 download ${RECOMMENDED_MODEL}
+  blip2 caption -m ${RECOMMENDED_MODEL} --offline photo.jpg
+  HF_HUB_CACHE=/disk/models blip2 download Salesforce/blip2-opt-2.7b --revision main
+`,
   configure(command) {
     command
-      .description('Fetch a model from the Hugging Face hub into the shared cache, and print its folder.')
       .argument('<model>', `Hub id, such as ${RECOMMENDED_MODEL}`)
       .option('--revision <name>', 'Branch, tag or commit (default: main)')
-      .option('--dry-run', 'Only say what would be downloaded: files, sizes, licence')
-      .option('--token <token>', 'Token of the hub; HF_TOKEN keeps it out of the list of processes')
+      .option('--dry-run', 'Only show what would be downloaded: files, sizes, licence')
+      .option('--token <token>', 'Access token of the hub; HF_TOKEN keeps it out of the process list')
       .option('--cache-dir <folder>', 'Cache to use (default: HF_HUB_CACHE, else HF_HOME/hub)')
-      .option('--offline', 'Never ask the network: only look whether the cache has it')
+      .option('--offline', 'Never use the network: only check whether the cache has the model')
       .addOption(new Option('--json', 'One JSON object').helpGroup('Output:'))
-      .addOption(new Option('--quiet', 'Errors only on stderr').helpGroup('Output:'))
-      .addOption(new Option('--verbose', 'Errors with their stack').helpGroup('Output:'))
-      .addOption(new Option('--no-progress', 'No progress on the terminal').helpGroup('Output:'))
-      .addHelpText('after', NOTES);
+      .addOption(new Option('--quiet', 'Only errors on stderr').helpGroup('Output:'))
+      .addOption(verboseOption())
+      .addOption(noProgressOption());
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<DownloadCommandOptions>();
     const [id = ''] = command.args;
     using interruption = listenForInterrupts(environment, true);
-    // Awaited here, or the interruption would be over before the work.
+    // Awaited here, so that interrupts are handled until the end.
     return await (options.dryRun === true
       ? show(id, options, environment, interruption.signal)
       : download(id, options, environment, interruption.signal));
@@ -54,13 +66,7 @@ function hubOptions(
   { revision, token, cacheDir, offline }: DownloadCommandOptions,
   signal: AbortSignal,
 ): { revision?: string; token?: string; cacheDir?: string; localFilesOnly: boolean; signal: AbortSignal } {
-  return {
-    ...(revision !== undefined && { revision }),
-    ...(token !== undefined && { token }),
-    ...(cacheDir !== undefined && { cacheDir }),
-    localFilesOnly: offline === true,
-    signal,
-  };
+  return { ...defined({ revision, token, cacheDir }), localFilesOnly: offline === true, signal };
 }
 
 async function show(
@@ -92,7 +98,7 @@ async function download(
   }).catch((error: unknown) => {
     report.clear();
     if (isAbort(error) && options.quiet !== true)
-      environment.stderr.write('Interrupted. The same command goes on with what is here.\n');
+      environment.stderr.write('Interrupted. Run the same command again to resume.\n');
     throw error;
   });
   report.clear();
@@ -101,14 +107,3 @@ async function download(
   );
   return ExitCode.done;
 }
-
-const NOTES = `
-Every file is checked against the hub's checksum before it gets its name. A download that was interrupted goes on where it stopped.
-Licences: models with OPT inside (blip2-opt-…) are for non-commercial research only; ${RECOMMENDED_MODEL} is recommended.
-
-Examples:
-  blip2 download ${RECOMMENDED_MODEL} --dry-run
-  blip2 download ${RECOMMENDED_MODEL}
-  blip2 caption -m ${RECOMMENDED_MODEL} --offline photo.jpg
-  HF_HUB_CACHE=/disk/models blip2 download Salesforce/blip2-opt-2.7b --revision main
-`;

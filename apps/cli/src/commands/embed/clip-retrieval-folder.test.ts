@@ -48,7 +48,7 @@ async function folderOf(...options: string[]): Promise<{ at: (name?: string) => 
 }
 
 describe('--format clip-retrieval', () => {
-  test('writes vectors of length 1 and beside them, row by row, what they are of', async () => {
+  test('writes vectors of length 1, and their images row by row', async () => {
     const { at, argv } = await folderOf();
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
     expect((await readdir(at('out'))).sort()).toEqual(['embeddings.run.json', 'img_emb', 'metadata']);
@@ -81,7 +81,7 @@ describe('--format clip-retrieval', () => {
     ]);
   });
 
-  test('begins a new file after --shard-size vectors, and leaves failed images out of both', async () => {
+  test('starts a new file after --shard-size vectors, and leaves failed images out of both files', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     await writeFile(at('2'), 'bad');
     expect((await runFake(argv)).exitCode).toBe(3);
@@ -97,7 +97,7 @@ describe('--format clip-retrieval', () => {
     ]);
   });
 
-  test('goes on behind what an interrupted run finished, in a file of its own', async () => {
+  test('resumes after an interrupted run in a new file', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     let answered = 0;
     const first = await runFake(argv, {
@@ -112,7 +112,7 @@ describe('--format clip-retrieval', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  test('writes a file without its partner again, as a killed run leaves it', async () => {
+  test('rewrites a file without its counterpart, which a killed run leaves', async () => {
     const { at, argv } = await folderOf('--shard-size', '2');
     await runFake(argv);
     await rm(at('out/metadata/metadata_1.parquet'));
@@ -129,7 +129,7 @@ describe('--format clip-retrieval', () => {
     expect(paths.flat()).toHaveLength(5);
   });
 
-  test('keeps what was finished before a failure', async () => {
+  test('keeps the vectors before a failure', async () => {
     const { at, argv } = await folderOf();
     let answered = 0;
     const failed = await runFake(argv, {
@@ -142,7 +142,7 @@ describe('--format clip-retrieval', () => {
     expect(embedded(await runFake(argv))).toEqual(['dddd', 'eeeee']);
   });
 
-  test('touches no folder of another run or another tool, unless told to start over, and then only its own files', async () => {
+  test('does not change the folder of another run or tool without --restart, and then only its own files', async () => {
     const { at, argv } = await folderOf();
     await runFake(argv);
     const before = await readFile(at('out/img_emb/img_emb_0.npy'));
@@ -165,7 +165,7 @@ describe('--format clip-retrieval', () => {
     expect((await stat(at('out/img_emb/mine.npy'))).size).toBe(4);
   });
 
-  test('refuses pairs, more than one vector each, a file, and no folder at all', async () => {
+  test('rejects pairs, several vectors per input, a file, and a missing folder', async () => {
     const { at, argv } = await folderOf();
     const format = ['--format', 'clip-retrieval'];
     for (const wrong of [

@@ -1,32 +1,31 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import { type NpyFile, npyFile } from '../../output/npy-file.ts';
-import { resultsOf } from '../../output/result-lines.ts';
+import { writeFailed } from '../../output/output-path.ts';
+import type { ResumeOptions } from '../../output/output-request.ts';
 import type { ResultSink } from '../../output/result-sink.ts';
-import type { ResumeOptions } from '../../output/resumable-file.ts';
 import { expectSameRun, saveRecord } from '../../output/run-record.ts';
-import { writeFailed } from '../../output/write-failed.ts';
 import { type ParquetRows, parquetWriter } from '../../tables/parquet-file.ts';
-import type { ResultObject } from '../../tables/table.ts';
+import { type ResultObject, resultsOf } from '../../tables/table.ts';
 import { expectFolder, finishedShards, removeUnfinished, shardFiles, type ShardKind } from './clip-retrieval-shards.ts';
-import { embeddingOf } from './embedding-of.ts';
+import { embeddingOf } from './embedding-json.ts';
 
 export interface ClipRetrievalOptions {
-  /** Of what the embeddings are: `img_emb` or `text_emb`. */
+  /** Modality of the embeddings: `img_emb` or `text_emb`. */
   readonly kind: ShardKind;
-  /** Embeddings of one file. */
+  /** Embeddings per file. */
   readonly shardSize: number;
 }
 
 /**
- * The folder that `clip-retrieval inference` writes, and that `clip-retrieval index`, `clip-retrieval back` and
- * autofaiss read: `img_emb/img_emb_N.npy` (float32 `[rows, size]`), or `text_emb/text_emb_N.npy`, and
- * `metadata/metadata_N.parquet` with a row for each of its rows (`image_path` or `caption`), N from 0
- * (rom1504/clip-retrieval, `clip_inference/writer.py`). A later run goes on behind the files that are whole.
- * Throws `INVALID_ARGUMENT` if the folder belongs to another run.
+ * Opens a folder in the layout of `clip-retrieval inference`, which `clip-retrieval index`, `clip-retrieval back` and
+ * autofaiss read: `img_emb/img_emb_N.npy` (float32 `[rows, size]`) or `text_emb/text_emb_N.npy`, and
+ * `metadata/metadata_N.parquet` with one row per vector (`image_path` or `caption`), N from 0
+ * (rom1504/clip-retrieval, `clip_inference/writer.py`). A later run resumes after the complete shards.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the folder belongs to another run.
  */
 export async function openClipRetrievalFolder(
   folder: string,
@@ -36,28 +35,28 @@ export async function openClipRetrievalFolder(
   await expectFolder(folder);
   const shards = await finishedShards(folder, kind);
   const recordOf = join(folder, RECORD);
-  const goOn = !restart && shards.length > 0;
-  if (goOn) await expectSameRun(recordOf, record);
+  const resuming = !restart && shards.length > 0;
+  if (resuming) await expectSameRun(recordOf, record);
   const done = new Set(
-    goOn ? shards.flatMap(({ names = [] }) => names.map((name) => keyOf({ [keyNameOf(kind)]: name }) ?? '')) : [],
+    resuming ? shards.flatMap(({ names = [] }) => names.map((name) => keyOf({ [keyNameOf(kind)]: name }) ?? '')) : [],
   );
-  let number = goOn ? Math.max(...shards.map((shard) => shard.number)) + 1 : 0;
+  let number = resuming ? Math.max(...shards.map((shard) => shard.number)) + 1 : 0;
   let shard: Shard | undefined;
-  let begun = false;
+  let prepared = false;
   let broken = false;
-  const begin = async (): Promise<void> => {
-    if (begun) return;
-    await removeUnfinished(folder, goOn ? shards.filter(({ names }) => names === undefined) : shards, kind);
+  const prepare = async (): Promise<void> => {
+    if (prepared) return;
+    await removeUnfinished(folder, resuming ? shards.filter(({ names }) => names === undefined) : shards, kind);
     const { makeFolder } = await import('@blip2/files');
     for (const name of [`${kind}_emb`, 'metadata'])
       await makeFolder(join(folder, name)).catch((cause: unknown) => {
         throw writeFailed(folder, cause);
       });
-    if (!goOn) await saveRecord(recordOf, record);
-    begun = true;
+    if (!resuming) await saveRecord(recordOf, record);
+    prepared = true;
   };
   const append = async (result: ResultObject): Promise<void> => {
-    await begin();
+    await prepare();
     shard ??= openShard(folder, kind, number++);
     await shard.append(result);
     if (shard.size < shardSize) return;
@@ -75,12 +74,12 @@ export async function openClipRetrievalFolder(
         throw error;
       }
     },
-    // After a failure of the model too: what is there was paid for, and a later run goes on behind it.
+    // Also after a failure of the model: the vectors so far are valid, and a later run resumes after them.
     close: async () => (broken ? shard?.discard() : shard?.finish()),
   };
 }
 
-/** Inside the folder, where no reader looks. */
+/** Record of the run, in the folder, under a name that readers ignore. */
 const RECORD = 'embeddings';
 
 function keyNameOf(kind: ShardKind): 'image' | 'text' {
@@ -112,9 +111,8 @@ function openShard(folder: string, kind: ShardKind, number: number): Shard {
     async append(result) {
       const { name, dims, data } = embeddingOf(result);
       if (dims.length !== 1)
-        throw new Blip2Error('INVALID_ARGUMENT', 'This layout holds one vector for each input', {
+        throw mustBe('An embedding of --format clip-retrieval', 'one vector', `[${dims.join(', ')}]`, {
           where: name,
-          got: `[${dims.join(', ')}]`,
           fix: 'Use --pool',
         });
       await vectors.append(name, { dims, data });
@@ -123,7 +121,7 @@ function openShard(folder: string, kind: ShardKind, number: number): Shard {
     },
     async finish() {
       try {
-        // In this order: a file of vectors without its metadata is not whole, and is written again.
+        // In this order: vectors without metadata are incomplete, and are written again.
         await vectors.finish();
         await metadata.finish();
       } catch (error) {

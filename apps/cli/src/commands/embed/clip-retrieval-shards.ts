@@ -1,21 +1,21 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 
-import { expectWritable } from '../../output/open-sink.ts';
+import { expectWritable } from '../../output/output-path.ts';
 
-/** As the folders are called: `img_emb`, `text_emb`. */
+/** Prefix of the folder names `img_emb` and `text_emb`. */
 export type ShardKind = 'img' | 'text';
 
 export interface FoundShard {
   readonly number: number;
-  /** What its vectors are of, in order; `undefined` if one of its two files is missing or damaged. */
+  /** The images or texts of its vectors, in order; `undefined` if one of its two files is missing or damaged. */
   readonly names: readonly string[] | undefined;
 }
 
-/** Where the vectors and the metadata of a shard lie. */
+/** Paths of the vectors and the metadata of a shard. */
 export function shardFiles(
   folder: string,
   kind: ShardKind,
@@ -27,25 +27,27 @@ export function shardFiles(
   };
 }
 
-/** Throws `INVALID_ARGUMENT` for a file, `WRITE_FAILED` if the folder can neither be written to nor made. */
+/**
+ * Checks that the folder can be written to or created.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a file; `WRITE_FAILED`.
+ */
 export async function expectFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
-  if (found?.isFile())
-    throw new Blip2Error('INVALID_ARGUMENT', 'The output is a file', { where: folder, fix: 'Name a folder' });
+  if (found?.isFile()) throw mustBe('The output of --format', 'a folder', folder, { fix: 'It is an existing file' });
   await expectWritable(found ? join(folder, 'any') : folder);
 }
 
 /**
- * The shards in a folder, by number. Throws `INVALID_ARGUMENT` if it holds embeddings of the other kind: both have the
- * metadata to themselves.
+ * Lists the shards in a folder, by number.
+ * @throws Blip2Error `INVALID_ARGUMENT` if it holds embeddings of the other modality, which would share the metadata.
  */
 export async function finishedShards(folder: string, kind: ShardKind): Promise<readonly FoundShard[]> {
   const other = kind === 'img' ? 'text' : 'img';
   if ((await numbersIn(join(folder, `${other}_emb`), `${other}_emb_`)).size > 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'The folder holds embeddings of another kind', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The folder holds embeddings of another modality', {
       where: folder,
       got: `${other}_emb`,
-      fix: 'Name another folder',
+      fix: 'Use another folder',
     });
   const vectors = await numbersIn(join(folder, `${kind}_emb`), `${kind}_emb_`);
   const metadata = await numbersIn(join(folder, 'metadata'), 'metadata_');
@@ -61,6 +63,7 @@ export async function finishedShards(folder: string, kind: ShardKind): Promise<r
   );
 }
 
+/** Deletes the files of shards. */
 export async function removeUnfinished(folder: string, shards: readonly FoundShard[], kind: ShardKind): Promise<void> {
   for (const { number } of shards)
     for (const file of Object.values(shardFiles(folder, kind, number))) await rm(file, { force: true });

@@ -44,7 +44,7 @@ describe('blip2 embed', () => {
     expect(JSON.parse(stdout)).toEqual({ image: at('a'), part: 'image-proj', shape: [2], embedding: expected });
   });
 
-  test('writes one tensor per text, by its name', async () => {
+  test('writes one tensor per text, named after it', async () => {
     const at = await temporaryFolder({});
     await runFake(['embed', '-t', 'cat', '-t', 'horse', '-o', at('out.safetensors')]);
     await rename(at('out.safetensors'), at('model.safetensors'));
@@ -53,7 +53,7 @@ describe('blip2 embed', () => {
     expect([...(await readTensor(tensors.get('horse')!)).data]).toEqual([5, 0.5, 6, 0.25]);
   });
 
-  test('writes lines of every image with every text', async () => {
+  test('writes a line for every image with every text', async () => {
     const at = await temporaryFolder({ a: 'a' });
     await runFake(['embed', at('a'), '-t', 'x', '-t', 'yy', '-o', at('out.jsonl')]);
     const lines = (await readFile(at('out.jsonl'), 'utf8'))
@@ -86,7 +86,7 @@ describe('blip2 embed', () => {
     expect(again.calls).toEqual([]);
   });
 
-  test('writes Parquet with the keys of the lines: values flat, and their shape', async () => {
+  test('writes Parquet with the keys of the lines: flat values, and their shape', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const rows = async (...argv: string[]): Promise<unknown> => {
       expect((await runFake(['embed', ...argv, '-o', at('out.parquet')])).exitCode).toBe(0);
@@ -103,7 +103,7 @@ describe('blip2 embed', () => {
     ]);
   });
 
-  test('writes an array without holding it, and one tensor for an image that is named twice', async () => {
+  test('streams an array to disk, and writes one tensor for an image that is passed twice', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'four' });
     const sizes: number[] = [];
     const watch = {
@@ -120,13 +120,13 @@ describe('blip2 embed', () => {
     expect([...(await openCheckpoint(at())).tensors.keys()]).toEqual([at('a'), at('b')]);
   });
 
-  test('takes what the language model reads from the demo that has one', async () => {
+  test('takes the projection from the demo that has a language model', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { calls } = await runFake(['embed', at('a'), '--part', 'projection', '--json']);
     expect(calls[0]).toMatchObject({ source: demoModelFolder, part: 'projection' });
   });
 
-  test('leaves out images that cannot be opened, and says so', async () => {
+  test('reports images that cannot be opened and leaves them out', async () => {
     const at = await temporaryFolder({ a: 'a', bad: 'bad' });
     const { exitCode, stderr } = await runFake(['embed', at('a'), at('bad'), '-o', at('out.npy'), '--quiet']);
     expect(exitCode).toBe(3);
@@ -134,7 +134,7 @@ describe('blip2 embed', () => {
     expect((await readNpy(at('out.npy'))).values).toHaveLength(4);
   });
 
-  test('refuses parts that the inputs lack, other files, and nothing at all', async () => {
+  test('rejects parts that the inputs lack, other file types, and missing inputs or outputs', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const argv of [
       ['embed'],
@@ -151,7 +151,7 @@ describe('blip2 embed', () => {
     }
   });
 
-  test('refuses a text that is empty, with and without images', async () => {
+  test('rejects an empty text, with and without images', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const images of [[], [at('a')]]) {
       const { exitCode, stderr, calls } = await runFake([
@@ -164,12 +164,16 @@ describe('blip2 embed', () => {
         '-o',
         at('out.npy'),
       ]);
-      expect([exitCode, stderr, calls]).toEqual([2, 'INVALID_ARGUMENT: A text is empty (--text)\n', []]);
+      expect([exitCode, stderr, calls]).toEqual([
+        2,
+        'INVALID_ARGUMENT: --text must be a non-empty text, got " "\n',
+        [],
+      ]);
     }
     expect(await readdir(at())).toEqual(['a']);
   });
 
-  test('leaves no file behind when it fails', async () => {
+  test('leaves no file when it fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { exitCode } = await runFake(['embed', at('a'), '-o', at('out.npy')], {
       onCall: ({ name }) => {

@@ -21,14 +21,14 @@ const measured = (pool: string): Measured => rows.find((row) => row.pool === (ME
 const percent = (share: number | undefined): string =>
   `${(100 * share!).toFixed(1).replace(/\.0$/, '')} %`.replace(/^(\d\d) %$/, '$1.0 %');
 
-test('is the best of the measured pools by default, in both directions', () => {
+test('the default pool is the best one measured, in both directions', () => {
   for (const direction of ['captionToImage', 'imageToCaption'] as const) {
     const others = POOLS.filter((pool) => pool !== 'none').map((pool) => measured(pool)[direction]['recall@1']!);
     expect(measured(BEST_POOL)[direction]['recall@1']).toBe(Math.max(...others));
   }
 });
 
-test('costs what the help and the README say', async () => {
+test('help and README have the measured values', async () => {
   const help = (await runFake(['embed', '--help'])).stdout.replace(/\s+/g, ' ');
   const readme = readFileSync(join(repository, 'apps/cli/README.md'), 'utf8');
   for (const pool of POOLS) {

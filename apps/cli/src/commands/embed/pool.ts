@@ -1,13 +1,13 @@
 import type { Embedding } from '../../model/model-port.ts';
 
-/** How the positions of an input become one vector; `none` keeps them. */
+/** Ways to reduce the positions of an input to one vector; `none` keeps all positions. */
 export const POOLS = ['none', 'mean', 'unit-mean', 'first', 'max'] as const;
 export type Pool = (typeof POOLS)[number];
 
-/** Of all that were measured, the one vector per image that finds the most (`benchmarks/results/pool-recall.json`). */
+/** The pool with the best retrieval recall of those measured (`benchmarks/results/pool-recall.json`). */
 export const BEST_POOL: Pool = 'unit-mean';
 
-/** `[positions, size] → [size]`. What is one vector already stays as it is. */
+/** Pools `[positions, size]` to `[size]`. A single vector is returned unchanged. */
 export function pooled({ dims, data }: Embedding, pool: Pool): Embedding {
   const [positions, size] = dims;
   if (pool === 'none' || positions === undefined || size === undefined) return { dims, data };
@@ -16,10 +16,10 @@ export function pooled({ dims, data }: Embedding, pool: Pool): Embedding {
     const values = Array.from({ length: positions }, (__, position) => data[position * size + column] ?? NaN);
     return pool === 'max' ? Math.max(...values) : values.reduce((sum, value) => sum + value, 0) / positions;
   });
-  return { dims: [size], data: pool === 'unit-mean' ? ofLengthOne(columns) : columns };
+  return { dims: [size], data: pool === 'unit-mean' ? unitVector(columns) : columns };
 }
 
-function ofLengthOne(vector: Float32Array): Float32Array {
+function unitVector(vector: Float32Array): Float32Array {
   const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
   return length === 0 ? vector : vector.map((value) => value / length);
 }

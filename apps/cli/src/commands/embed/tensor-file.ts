@@ -1,36 +1,26 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import { npyFile } from '../../output/npy-file.ts';
-import { expectWritable } from '../../output/open-sink.ts';
+import { expectWritable } from '../../output/output-path.ts';
 import type { OutputRequest } from '../../output/output-request.ts';
-import { resultsOf } from '../../output/result-lines.ts';
 import type { ResultSink } from '../../output/result-sink.ts';
-import { embeddingOf, type NamedEmbedding } from './embedding-of.ts';
+import { resultsOf } from '../../tables/table.ts';
+import { embeddingOf, type NamedEmbedding } from './embedding-json.ts';
 
-/**
- * About as many names as a header of the size that readers take has room for; more would be noticed at the end of the
- * run only.
- */
+/** Upper bound on named tensors: a header of the size that readers accept holds about this many names. */
 const MAX_NAMED_TENSORS = 100_000;
 
-/** Whether a file name asks for arrays instead of lines. */
-export function isTensorFile(output: string | undefined): output is string {
-  return output !== undefined && /\.(npy|safetensors)$/i.test(output);
-}
-
 /**
- * Takes the JSON lines of embeddings: `.npy` is one array `[inputs, …shape]`, `.safetensors` one tensor per input, by
- * its name (`path | text` for a pair), all held in memory until the end.
- * Under a temporary name until it is whole. Inputs that failed are left out. Writing fails with `INVALID_ARGUMENT` if
- * an array is to hold different shapes.
+ * Opens a file of arrays for the JSON lines of embeddings: `.npy` holds one array `[inputs, …shape]`, `.safetensors` one
+ * tensor per input (named `path | text` for a pair), kept in memory until the end. The file has a temporary name until it
+ * is complete. Inputs that failed are left out.
+ * @throws Blip2Error `INVALID_ARGUMENT` if there are too many tensors; from `write`, if shapes in an array differ.
  */
 export async function openTensorFile(file: string, { inputs }: Pick<OutputRequest, 'inputs'>): Promise<ResultSink> {
   await expectWritable(file);
   if (/\.safetensors$/i.test(file) && inputs.length > MAX_NAMED_TENSORS)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Too many tensors for one file', {
+    throw mustBe('The number of tensors in a file', `at most ${MAX_NAMED_TENSORS}`, inputs.length, {
       where: file,
-      expected: `at most ${MAX_NAMED_TENSORS}`,
-      got: `${inputs.length}`,
       fix: 'Write .npy, .parquet or .jsonl',
     });
   return /\.npy$/i.test(file) ? arraySink(file) : namedTensorsSink(file);
@@ -49,21 +39,21 @@ function arraySink(file: string): ResultSink {
 }
 
 function namedTensorsSink(file: string): ResultSink {
-  // An input that is named twice is one tensor.
-  const gathered = new Map<string, NamedEmbedding>();
+  // An input that is passed twice is one tensor.
+  const tensors = new Map<string, NamedEmbedding>();
   return {
     done: new Set(),
     resumable: false,
     async write(lines) {
-      for (const embedding of resultsOf(lines).map(embeddingOf)) gathered.set(embedding.name, embedding);
+      for (const embedding of resultsOf(lines).map(embeddingOf)) tensors.set(embedding.name, embedding);
     },
     async close(outcome) {
-      if (outcome === 'failed' || gathered.size === 0) return;
-      // When it is needed: `--help` loads this file too.
+      if (outcome === 'failed' || tensors.size === 0) return;
+      // Imported on use, because `--help` loads this file.
       const { tensorSource, writeSafetensors } = await import('@blip2/checkpoint');
       await writeSafetensors(
         file,
-        [...gathered.values()].map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data })),
+        [...tensors.values()].map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data })),
       );
     },
   };

@@ -1,15 +1,16 @@
 import type { Environment } from '../../environment.ts';
 import { describeFailure, failureReport } from '../../failure.ts';
-import type { ImageInput } from '../../images/image-input.ts';
+import type { ImageInput } from '../../images/image-inputs.ts';
 import type { Heatmap, HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
-import { npyHeader } from '../../output/npy.ts';
-import { oneLine } from '../../output/one-line.ts';
+import { oneLine } from '../../output/display-text.ts';
+import { npyHeader } from '../../output/npy-file.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
-import { type Opened, openPending } from '../../run/open-pending.ts';
+import { canShowProgress, CLEAR_LINE } from '../../output/terminal.ts';
+import { type OpenedInput, openPending } from '../../run/open-pending.ts';
 import { valuesFile } from './heatmap-outputs.ts';
 import { scoreNote } from './score-note.ts';
 
-/** An image and the PNG that its map goes to. */
+/** An image and the PNG to write. */
 export interface HeatmapJob {
   readonly input: ImageInput;
   readonly file: string;
@@ -25,11 +26,11 @@ export interface HeatmapRun {
   readonly allowPrivateUrls?: boolean | undefined;
   readonly environment: Environment;
   readonly signal: AbortSignal;
-  /** Loads the model when the first image is open, once. */
+  /** Loads the model once, when the first image is open. */
   readonly model: () => Promise<HeatmapModel>;
 }
 
-/** Draws one map after another. Images that cannot be opened are named and left out. Returns how many these were. */
+/** Draws the maps one by one. Reports images that cannot be opened and skips them. Returns how many failed. */
 export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun): Promise<number> {
   const {
     environment: { openImage, stdin, stderr, stdout },
@@ -40,7 +41,7 @@ export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun)
   } = run;
   let failed = 0;
   for (const { input, file } of jobs) {
-    const opened = await openPending({ input, parts: [''] }, { open: openImage, stdin, allowPrivateUrls, signal });
+    const opened = await openPending({ input, prompts: [''] }, { open: openImage, stdin, allowPrivateUrls, signal });
     if ('image' in opened) {
       await drawOne(opened, file, run);
       continue;
@@ -54,7 +55,7 @@ export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun)
 }
 
 async function drawOne(
-  { name, image }: Extract<Opened, { readonly image: unknown }>,
+  { name, image }: Extract<OpenedInput, { readonly image: unknown }>,
   file: string,
   run: HeatmapRun,
 ): Promise<void> {
@@ -93,15 +94,13 @@ function jsonOf(
   };
 }
 
-const CLEAR_LINE = '\r\u001b[K';
-
-/** A count on the last line of a terminal: occlusion runs the model hundreds of times. */
+/** Shows a counter on the last line of a terminal, because occlusion runs the model hundreds of times. */
 function progressOf({
   environment: { stderr, variables },
   progress,
   quiet,
 }: HeatmapRun): (done: number, total: number) => void {
-  if (!progress || quiet || stderr.isTTY !== true || variables['CI'] || variables['TERM'] === 'dumb') return () => {};
+  if (!progress || quiet || !canShowProgress({ stderr, variables })) return () => {};
   return (done, total) => void stderr.write(done < total ? `${CLEAR_LINE}${done}/${total} runs` : CLEAR_LINE);
 }
 

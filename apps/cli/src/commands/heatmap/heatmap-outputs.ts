@@ -1,44 +1,26 @@
-import { stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
-import { expectNoInput, expectWritable } from '../../output/open-sink.ts';
-import { writeFailed } from '../../output/write-failed.ts';
+import { expectNoInput, expectWritable, isFolder, writeFailed } from '../../output/output-path.ts';
 
 /**
- * The PNG of each image: `output` itself for one, in the folder `output` for several or where it is a folder or ends
- * like one; there each has the image's name, those
- * that would have the same name numbered in order. A folder that is not there is made.
- * @throws Blip2Error `INVALID_ARGUMENT` where `output` is no PNG and no folder, or an image would be overwritten;
+ * The PNG of each image: `output` itself, or a file in it if it is a folder or ends with a slash, which several images
+ * require. Files in a folder have the names of the images; equal names are numbered. The folder is created if needed.
+ * @throws Blip2Error `INVALID_ARGUMENT` if `output` is neither a PNG nor a folder, or if an image would be overwritten;
  * `WRITE_FAILED`.
  */
 export async function heatmapOutputs(output: string, inputs: readonly string[]): Promise<string[]> {
-  const isFolder =
-    /[/\\]$/.test(output) ||
-    (await stat(output).then(
-      (stats) => stats.isDirectory(),
-      () => false,
-    ));
-  if (!isFolder && !/\.png$/i.test(output))
-    throw new Blip2Error('INVALID_ARGUMENT', 'A heatmap is a PNG', {
-      where: '--output',
-      expected: 'a file ending in .png, or a folder',
-      got: output,
-    });
-  if (!isFolder && inputs.length > 1)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Heatmaps of several images need a folder', {
-      where: '--output',
-      expected: 'a folder, such as maps/',
-      got: output,
-    });
-  if (isFolder) {
+  const toFolder = /[/\\]$/.test(output) || (await isFolder(output));
+  if (!toFolder && !/\.png$/i.test(output)) throw mustBe('--output', 'a file ending in .png, or a folder', output);
+  if (!toFolder && inputs.length > 1) throw mustBe('--output', 'a folder, such as maps/, for several images', output);
+  if (toFolder) {
     const { makeFolder } = await import('@blip2/files');
     await makeFolder(output).catch((cause: unknown) => {
       throw writeFailed(output, cause);
     });
   }
-  const files = isFolder ? distinctNames(inputs).map((name) => join(output, name)) : [output];
+  const files = toFolder ? distinctNames(inputs).map((name) => join(output, name)) : [output];
   for (const file of files) await expectNoInput(file, inputs);
   if (files[0] !== undefined) await expectWritable(files[0]);
   return files;
@@ -49,7 +31,7 @@ function distinctNames(inputs: readonly string[]): string[] {
   return inputs.map((input) => {
     const stem = stemOf(input);
     let name = `${stem}.png`;
-    // Names that differ in case only are one on some file systems.
+    // Names that differ only in case are equal on some file systems.
     for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem}-${number}.png`;
     taken.add(name.toLowerCase());
     return name;
@@ -61,7 +43,7 @@ function stemOf(input: string): string {
   return parse(path).name || 'image';
 }
 
-/** Where the values of a map go: beside its PNG. */
+/** The file of a map's values, next to its PNG. */
 export function valuesFile(png: string): string {
   return png.replace(/\.png$/i, '.npy');
 }

@@ -1,64 +1,46 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
 import type { HeatmapSubject, OcclusionSubject } from '../../model/heatmap-port.ts';
 
 export type HeatmapMethod = HeatmapSubject['method'];
 
-/** What the options of `blip2 heatmap` say of the map. */
-export interface SubjectOptions {
+/** Options of `blip2 heatmap` that define the map. */
+export interface SubjectOptions extends Partial<Omit<OcclusionSubject, 'method' | 'text'>> {
   readonly method?: HeatmapMethod;
   readonly text?: readonly string[];
   readonly layer?: number;
-  readonly question?: string;
-  readonly by?: 'itm' | 'itc';
-  readonly mode?: 'hide' | 'keep' | 'both';
-  readonly cells?: number;
-  readonly batchSize?: number;
 }
 
 /**
- * With a text, what the text rests on; else where the queries look. @throws Blip2Error `INVALID_ARGUMENT` for options
- * of the other method.
+ * Resolves the options: occlusion if there is a text, attention otherwise.
+ * @throws Blip2Error `INVALID_ARGUMENT` for options of the other method, and unless occlusion has one text.
  */
 export function heatmapSubject({
   text: texts = [],
   layer,
   method = texts.length > 0 ? 'occlusion' : 'attention',
-  ...occlusion
+  question,
+  by,
+  mode,
+  cells,
+  batchSize,
 }: SubjectOptions): HeatmapSubject {
   const [text, ...more] = texts;
-  if (more.length > 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'A map is of one text', {
-      where: '--text',
-      got: `${texts.length} texts`,
-      fix: 'Call it once for each',
-    });
-  const { question, by, mode, cells, batchSize } = occlusion;
+  if (more.length > 0) throw mustBe('--text', 'a single text', `${texts.length} texts`, { fix: 'Run once per text' });
+  const options = defined({ question, by, mode, cells, batchSize });
   if (method === 'attention') {
-    const needless = Object.entries({ text, question, by, mode, cells, batchSize }).find(
-      ([, value]) => value !== undefined,
-    )?.[0];
-    if (needless !== undefined)
-      throw new Blip2Error('INVALID_ARGUMENT', 'Attention reads no text: this is for occlusion', {
-        where: optionName(needless),
-        fix: 'Leave it out, or say what the image is to be matched with: --text',
+    const other = Object.keys(defined({ text, ...options }))[0];
+    if (other !== undefined)
+      throw new Blip2Error('INVALID_ARGUMENT', `${optionName(other)} is only supported with --method occlusion`, {
+        fix: 'Omit it, or pass a text with --text',
       });
-    return { method, ...(layer !== undefined && { layer }) };
+    return { method, ...defined({ layer }) };
   }
   if (layer !== undefined)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Occlusion knows no layers: this is for attention', { where: '--layer' });
-  if (text === undefined || text.trim() === '')
-    throw new Blip2Error('INVALID_ARGUMENT', 'Occlusion needs a text', {
-      where: '--text',
-      got: text === undefined ? 'none' : 'an empty one',
-    });
-  const subject: OcclusionSubject = { method, text };
-  return {
-    ...subject,
-    ...Object.fromEntries(
-      Object.entries({ question, by, mode, cells, batchSize }).filter(([, value]) => value !== undefined),
-    ),
-  };
+    throw new Blip2Error('INVALID_ARGUMENT', '--layer is only supported with --method attention');
+  if (text === undefined) throw new Blip2Error('INVALID_ARGUMENT', '--method occlusion needs --text');
+  if (text.trim() === '') throw mustBe('--text', 'a non-empty text', text);
+  return { method, text, ...options };
 }
 
 function optionName(key: string): string {

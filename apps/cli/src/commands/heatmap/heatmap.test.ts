@@ -12,7 +12,7 @@ import { demoModelFolder, demoRetrievalFolder } from '../../model/demo-model.ts'
 import { loadHeatmapModel } from '../../model/load-heatmap-model.ts';
 
 describe('blip2 heatmap', () => {
-  test('writes what the model drew, over what was there before', async () => {
+  test('writes the drawing of the model and replaces an existing file', async () => {
     const at = await temporaryFolder({ 'a b.jpg': 'image', 'out.png': 'older' });
     const { exitCode, stdout, calls } = await runFake(['heatmap', at('a b.jpg'), '-o', at('out.png'), '--layer', '1']);
     expect([exitCode, stdout]).toEqual([0, '']);
@@ -25,7 +25,7 @@ describe('blip2 heatmap', () => {
     expect((await readdir(at())).sort()).toEqual(['a b.jpg', 'out.png']);
   });
 
-  test('with a text asks the checkpoint that judges texts, and says how well the text fits', async () => {
+  test('uses the retrieval checkpoint for a text, and reports the score', async () => {
     const at = await temporaryFolder({ a: 'a dog' });
     const fits = await runFake(['heatmap', at('a'), '-t', 'a dog', '-o', at('out.png'), '--cells', '8', '--by', 'itm']);
     expect(fits.calls).toMatchObject([
@@ -42,7 +42,7 @@ describe('blip2 heatmap', () => {
     expect((await runFake(['heatmap', at('a'), '-t', 'a cat', '-o', at('out.png'), '--quiet'])).stderr).toBe('');
   });
 
-  test('asks the demo that writes where there is a question', async () => {
+  test('uses the generation demo for a question', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const { calls } = await runFake(['heatmap', at('a'), '-q', 'what is it?', '-t', 'a dog', '-o', at('out.png')]);
     expect(calls).toMatchObject([
@@ -52,7 +52,7 @@ describe('blip2 heatmap', () => {
     ]);
   });
 
-  test('draws several images into a folder that it makes, each under its own name, the values beside them', async () => {
+  test('draws several images to a new folder, each under its own name, with the values next to them', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'one', 'a.png': 'two', 'bad.png': 'bad' });
     const { exitCode, stdout, stderr, calls } = await runFake([
       'heatmap',
@@ -96,7 +96,7 @@ describe('blip2 heatmap', () => {
     expect(stderr).toContain('1 of 3 images failed');
   });
 
-  test('counts its runs on a terminal, and there only', async () => {
+  test('shows progress only on a terminal', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const argv = ['heatmap', at('a'), '-t', 'a', '-o', at('out.png')];
     expect((await runFake(argv, { stderrIsTerminal: true })).stderr).toContain('1/2 runs');
@@ -104,7 +104,7 @@ describe('blip2 heatmap', () => {
     expect((await runFake(argv)).stderr).not.toContain('1/2');
   });
 
-  test('says which image cannot be opened and leaves no file', async () => {
+  test('reports images that cannot be opened and leaves no file', async () => {
     const at = await temporaryFolder({ bad: 'bad' });
     for (const [name, code] of [
       ['bad', 'INVALID_IMAGE'],
@@ -117,7 +117,7 @@ describe('blip2 heatmap', () => {
     expect(await readdir(at())).toEqual(['bad']);
   });
 
-  test('refuses several images for one file, no output, another kind of output, the input as output', async () => {
+  test('rejects one file for several images, a missing output, other file types, and the input as output', async () => {
     const at = await temporaryFolder({ 'a.png': 'a', 'b.png': 'b' });
     const out = ['-o', at('out.png')];
     for (const argv of [
@@ -135,7 +135,7 @@ describe('blip2 heatmap', () => {
     expect((await readdir(at())).sort()).toEqual(['a.png', 'b.png']);
   });
 
-  test('refuses options of the other method, several texts and an empty one', async () => {
+  test('rejects options of the other method, several texts and an empty one', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const wrong = [
       ['--method', 'occlusion'],
@@ -155,7 +155,7 @@ describe('blip2 heatmap', () => {
     }
   });
 
-  test('leaves nothing behind when it is interrupted or fails', async () => {
+  test('leaves no file when it is interrupted or fails', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const stopped = await runFake(['heatmap', at('a'), '-o', at('out.png')], {
       onCall: ({ name }, signals) => void (name === 'heatmap' && signals.emit('SIGINT')),
@@ -170,7 +170,7 @@ describe('blip2 heatmap', () => {
     expect(await readdir(at())).toEqual(['a']);
   });
 
-  test('says in its help what each map does not show, and what it costs', async () => {
+  test('explains in its help what each map does not show, and what it costs', async () => {
     const { exitCode, stdout } = await runFake(['heatmap', '--help']);
     expect(exitCode).toBe(0);
     const help = stdout.replaceAll(/\s+/g, ' ');
@@ -179,7 +179,7 @@ describe('blip2 heatmap', () => {
   });
 });
 
-describe('the model behind blip2 heatmap', () => {
+describe('the model of blip2 heatmap', () => {
   const { signal } = new AbortController();
   const settings = { signal, localFilesOnly: true, threads: 1 };
   const open = (name: string): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples', name));
@@ -198,7 +198,7 @@ describe('the model behind blip2 heatmap', () => {
     await expect(none.draw(image, { signal })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('draws what a text, or an answer, rests on', async () => {
+  test('draws the regions that support a text or an answer', async () => {
     const image = await open('left-of.png');
     const occlusion = { method: 'occlusion', batchSize: 24 } as const;
     for (const [folder, subject, kind] of [
@@ -211,15 +211,14 @@ describe('the model behind blip2 heatmap', () => {
       expect(score?.kind).toBe(kind);
       const brightest = map.data.indexOf(Math.max(...map.data));
       expect(map.dims).toEqual([16, 16]);
-      // The triangle stands on the left; the whole caption, and the question which of both is meant, are about the
-      // circle on the right too.
+      // The triangle is on the left. The whole caption and the question also depend on the circle on the right.
       if (kind === 'itc') expect(brightest % 16).toBeLessThan(8);
       expect(map.data[brightest], kind).toBeGreaterThan(0);
       expect((await decodeImage(overlay)).dims).toEqual(image.dims);
     }
   });
 
-  test('refuses a question to a checkpoint that answers none, and a score that it has not', async () => {
+  test('rejects a question to a retrieval checkpoint, and --by with a generation checkpoint', async () => {
     for (const [folder, wrong] of [
       [demoRetrievalFolder, { question: 'what?' }],
       [demoModelFolder, { by: 'itc' }],

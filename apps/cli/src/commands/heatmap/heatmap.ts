@@ -1,4 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 import { type Command, Option } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -6,13 +6,17 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { expandImages } from '../../images/expand-images.ts';
 import type { HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
-import { heatmapKind, openModel } from '../../model/open-model.ts';
+import { heatmapKind } from '../../model/model-kinds.ts';
+import { openModel } from '../../model/open-model.ts';
 import { integer, positiveInteger, repeated } from '../../options/argument-parsers.ts';
 import {
+  addImageArgument,
   addModelOptions,
   addReportOptions,
   addUrlOptions,
   type ModelOptions,
+  noProgressOption,
+  recursiveOption,
   type ReportOptions,
   type UrlOptions,
 } from '../../options/common-options.ts';
@@ -28,17 +32,35 @@ interface HeatmapOptions extends ModelOptions, UrlOptions, ReportOptions, Subjec
   readonly progress: boolean;
 }
 
-/** `blip2 heatmap IMAGE… [-t TEXT] -o OUT`: where the queries look, or what a text rests on, over the image. */
+/** `blip2 heatmap IMAGE… [-t TEXT] -o OUT`: draws the queries' attention, or the regions that support a text. */
 export const heatmapCommand: CliCommand = {
   name: 'heatmap',
+  description:
+    'Draw the attention of the queries over each image, or with a text the regions that support it, ' +
+    'from dark blue (none) to yellow (most). What each map shows, and what it does not, is explained below.',
+  notes: `
+Attention: the probabilities with which the learned queries attend to each patch, as the mean over queries, heads and
+layers, without the class position. One run of the model. It shows where attention goes, not why the model says
+something: it is the same for every text, and attention can go to empty patches.
+
+Occlusion: how much the score of the text falls when a region is hidden under the image's mean colour, as the mean over
+a sliding window; with --mode keep, how much an empty image gains from the region alone. The score is the log-odds that
+image and text match (retrieval checkpoints; --by itc: the cosine), or the log-probability of generating the text as a
+caption or as the answer to --question (generation checkpoints). It shows the contribution of each region alone: not
+what two regions do together that say the same, and nothing smaller than a window. If the text does not match the whole
+image, hide shows little; keep finds one thing among several. It takes 362 runs of the model per image with 16 cells,
+363 with keep, 724 with both; with --cells 8, 82, 83 and 164.
+
+Examples:
+  blip2 heatmap photo.jpg -o where.png
+  blip2 heatmap photo.jpg -t "a dog on a beach" -o match.png --raw
+  blip2 heatmap holiday/ -t "a dog" --mode keep --cells 8 -m ./blip2-itm-vit-g -o maps/
+  blip2 heatmap photo.jpg -q "what color is the car?" -t red -o why.png -m Salesforce/blip2-flan-t5-xl
+`,
   configure(command) {
-    command
-      .description(
-        'Draw over each image where the queries look, or with a text which regions the text rests on, dark blue (none) to yellow (most). What each shows, and does not, is said below.',
-      )
-      .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .option('-t, --text <text>', 'Show which regions speak for this text', repeated)
-      .option('-q, --question <text>', 'The text is the answer to it (generation checkpoints)')
+    addImageArgument(command)
+      .option('-t, --text <text>', 'Show the regions that support this text', repeated)
+      .option('-q, --question <text>', 'Question that the text answers (generation checkpoints)')
       .addOption(
         new Option('--method <method>', 'attention (default) or occlusion (default with --text)').choices([
           'attention',
@@ -47,21 +69,18 @@ export const heatmapCommand: CliCommand = {
       )
       .option(
         '--layer <n>',
-        'Attention: one layer with cross-attention, counted from 0, instead of the mean over all',
+        'Attention: one layer with cross-attention, counted from 0, instead of the mean of all',
         integer,
       )
       .addOption(
-        new Option('--mode <mode>', 'Occlusion: hide each region (default), keep it alone, or both').choices([
+        new Option('--mode <mode>', 'Occlusion: hide each region (default), keep only it, or both').choices([
           'hide',
           'keep',
           'both',
         ]),
       )
       .addOption(
-        new Option('--by <score>', 'Occlusion: the score of a retrieval checkpoint (default: itm)').choices([
-          'itm',
-          'itc',
-        ]),
+        new Option('--by <score>', 'Occlusion: score of a retrieval checkpoint (default: itm)').choices(['itm', 'itc']),
       )
       .addOption(
         new Option(
@@ -74,18 +93,17 @@ export const heatmapCommand: CliCommand = {
           positiveInteger,
         ),
       )
-      .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
+      .addOption(recursiveOption())
       .addOption(
-        new Option('-o, --output <file>', 'PNG to write, in the size of the image; a folder for several')
+        new Option('-o, --output <file>', 'PNG to write, with the size of the image; a folder for several images')
           .makeOptionMandatory()
           .helpGroup('Output:'),
       )
-      .addOption(new Option('--raw', 'Also write the values, as .npy beside each PNG').helpGroup('Output:'))
-      .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
+      .addOption(new Option('--raw', 'Also write the values, as .npy next to each PNG').helpGroup('Output:'))
+      .addOption(noProgressOption());
     addUrlOptions(command);
     addReportOptions(command);
     addModelOptions(command);
-    command.addHelpText('after', EXAMPLES);
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<HeatmapOptions>();
@@ -110,20 +128,19 @@ interface Drawing {
 
 async function draw(args: readonly string[], { subject, options, environment, signal }: Drawing): Promise<ExitCode> {
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
-  if (inputs.length === 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
+  if (inputs.length === 0) throw mustBe('IMAGE', 'at least one image', args.join(' '));
   const files = await heatmapOutputs(
     options.output,
     inputs.map(({ name }) => name),
   );
-  await using loaded = lazily(() => openModel(heatmapKind(subject), options, environment, signal));
+  await using lazyModel = loadOnce(() => openModel(heatmapKind(subject), options, environment, signal));
   const failed = await drawHeatmaps(
     inputs.map((input, index) => ({ input, file: files[index] ?? options.output })),
     {
       subject,
       environment,
       signal,
-      model: loaded.get,
+      model: lazyModel.get,
       allowPrivateUrls: options.allowPrivateUrls,
       raw: options.raw === true,
       json: options.json === true,
@@ -136,8 +153,8 @@ async function draw(args: readonly string[], { subject, options, environment, si
   return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
 }
 
-/** A model that is loaded when there is an image for it. */
-function lazily(load: () => Promise<HeatmapModel>): AsyncDisposable & { readonly get: () => Promise<HeatmapModel> } {
+/** Loads a model on the first call of `get`, and disposes of it if it was loaded. */
+function loadOnce(load: () => Promise<HeatmapModel>): AsyncDisposable & { readonly get: () => Promise<HeatmapModel> } {
   let model: Promise<HeatmapModel> | undefined;
   return {
     get: () => (model ??= load()),
@@ -146,20 +163,3 @@ function lazily(load: () => Promise<HeatmapModel>): AsyncDisposable & { readonly
     },
   };
 }
-
-const EXAMPLES = `
-Attention: the probabilities with which the learned queries read each patch, mean over queries, heads and layers, the class position left out. One run. It shows
-where attention goes, not why the model says something: it is the same for every text, and attention can go to empty patches.
-
-Occlusion: by how much the score of the text falls when a region is hidden under the image's mean colour, mean over windows that are slid over the image; with
---mode keep, by how much an empty image gains by having the region alone. The score is the log-odds that image and text match (retrieval checkpoints; --by itc:
-the cosine), or the log-probability of writing the text as caption or as the answer to --question (generation checkpoints). It shows what the score owes to each
-region alone: not what two regions do together that say the same, and nothing smaller than a window. If the text does not fit the whole image, hide shows
-little; keep finds one thing among several. It costs 362 runs of the model per image with 16 cells, 363 with keep, 724 with both; with --cells 8, 82, 83 and 164.
-
-Examples:
-  blip2 heatmap photo.jpg -o where.png
-  blip2 heatmap photo.jpg -t "a dog on a beach" -o match.png --raw
-  blip2 heatmap holiday/ -t "a dog" --mode keep --cells 8 -m ./blip2-itm-vit-g -o maps/
-  blip2 heatmap photo.jpg -q "what color is the car?" -t red -o why.png -m Salesforce/blip2-flan-t5-xl
-`;

@@ -3,27 +3,27 @@ import type { PrecisionChoice } from '@blip2/interfaces';
 
 import type { Failure } from '../../failure.ts';
 
-/** The parts of a BLIP-2 model, as `inspect` names them. */
+/** Names of the model components in reports. */
 export type PartName = 'vision' | 'qformer' | 'projection' | 'language' | 'other';
-/** What `--dtype` takes for a whole model. */
+/** A precision of the whole model, as in `--dtype`. */
 export type Precision = PrecisionChoice;
 
 export interface PrecisionSize {
-  /** Of all weights that are read: converted files, and what is read from the checkpoint beside them. */
+  /** All weights that are read: converted files, and the rest of the checkpoint. */
   readonly bytes: number;
-  /** Of the files that are made once and kept in the cache of converted weights. */
+  /** Files that are converted once and kept in the cache of converted weights. */
   readonly convertedBytes: number;
-  /** Of the weights that do not stay mapped from files: integers that are packed, narrow floats that are widened. */
+  /** Weights that are not mapped in place: prepacked integers, and float16 or bfloat16 converted to float32. */
   readonly heapBytes: number;
 }
 
 export interface TaskReport {
-  /** A command, or an option of one. */
+  /** A command, or a command with an option. */
   readonly task: string;
   readonly parts: readonly (PartName | 'heads')[];
 }
 
-/** What a download of a model that is not here would bring. */
+/** Size of the download of a model that is not in the cache. */
 export interface DownloadReport {
   readonly totalBytes: number;
   readonly missingBytes: number;
@@ -36,34 +36,31 @@ export interface PartReport {
   /** As stored. */
   readonly bytes: number;
   readonly tensors: number;
-  /** How the floating-point tensors are stored: `F32`, `F16`, `BF16`. */
+  /** Data types of the floating-point tensors: `F32`, `F16`, `BF16`. */
   readonly dtypes: readonly string[];
 }
 
 export interface MemoryReport {
-  /**
-   * To work on one image in float32 without reading weights from disk again: all weights, the cache of one text, and
-   * working memory.
-   */
+  /** Memory to process one image in float32 without rereading weights: weights, the KV cache of one text, overhead. */
   readonly neededBytes: number;
-  /** Of these, weights that are mapped where they lie and cost no memory of the process. */
+  /** Weights that are mapped in place, and do not count as memory of the process. */
   readonly mappedBytes: number;
-  /** Memory that this process may use, by the machine or by the container's limit. */
+  /** Memory that this process may use: that of the machine, or the limit of the container. */
   readonly totalBytes: number;
   readonly availableBytes: number;
   readonly fits: boolean;
-  /** The same for each precision. */
+  /** Requirements of each precision. */
   readonly byPrecision: Readonly<Record<Precision, { readonly neededBytes: number; readonly fits: boolean }>>;
 }
 
-/** One number per part; `language` is absent where the checkpoint has no language model. */
+/** One number per component; `language` is absent if the checkpoint has no language model. */
 export interface PartSizes {
   readonly vision: number;
   readonly qformer: number;
   readonly language?: number;
 }
 
-/** What `blip2 inspect` knows about a folder. What could not be read is absent, and `unsupported` says why. */
+/** The report of `blip2 inspect`. Members that could not be read are absent; `unsupported` has the reason. */
 export interface CheckpointReport {
   readonly model: string;
   readonly architecture?: string;
@@ -72,27 +69,24 @@ export interface CheckpointReport {
   readonly tokens?: { readonly queries: number; readonly vocabulary?: number; readonly positions?: number };
   readonly layers?: PartSizes;
   readonly hiddenSizes?: PartSizes;
-  /** Whose names the weights have: those of the hub, or those of LAVIS. */
+  /** Naming scheme of the weights: Hugging Face or LAVIS. */
   readonly origin?: CheckpointOrigin;
-  /**
-   * Tensors that the model needs and the checkpoint lacks, and those that it does not read, by their names in the
-   * Hugging Face layout.
-   */
+  /** Tensors that the checkpoint lacks, and those that the model does not read, by their Hugging Face names. */
   readonly missing?: readonly string[];
   readonly unexpected?: readonly string[];
   readonly files?: number;
   readonly parameters?: number;
   readonly parts?: readonly PartReport[];
-  /** Of the weights: as stored, and as read in each precision. */
+  /** Bytes of the weights: as stored, and as read in each precision. */
   readonly bytes?: Readonly<Record<'stored' | Precision, number>>;
   readonly precisions?: Readonly<Record<Precision, PrecisionSize>>;
-  /** What each command loads. */
+  /** Components that each command loads. */
   readonly tasks?: readonly TaskReport[];
-  /** Only if the model is not here: then configuration and headers were read from the hub. */
+  /** Present if the model is not in the cache; configuration and headers were then read from the hub. */
   readonly download?: DownloadReport;
-  /** The precisions that run in this version. */
+  /** Precisions that this version can run. */
   readonly runs: readonly Precision[];
   readonly memory?: MemoryReport;
-  /** Why it does not run here; empty if it does. */
+  /** Why the checkpoint does not run; empty if it does. */
   readonly unsupported: readonly Failure[];
 }

@@ -1,15 +1,16 @@
 import { listNames, missingTensors } from '@blip2/blip2';
 import { Blip2Error, type WeightStore } from '@blip2/interfaces';
 
-/** What a model reads from its checkpoint. */
+/** A tensor that the model reads. */
 export interface ExpectedTensor {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
 /**
- * Throws `MISSING_WEIGHT` with the names of tensors that the model would not find, or `SHAPE_MISMATCH` for the first
- * that it would not find as it needs it.
+ * Checks that a checkpoint has every tensor of the model.
+ * @throws Blip2Error `MISSING_WEIGHT` with the names of the missing tensors; `SHAPE_MISMATCH` for the first tensor with
+ * another shape.
  */
 export function expectWeights(expected: readonly ExpectedTensor[], { folder, tensors }: WeightStore): void {
   const missing = missingTensors(expected, tensors);
@@ -25,7 +26,8 @@ export function expectWeights(expected: readonly ExpectedTensor[], { folder, ten
       where: stored.file,
       expected: `[${shape.join(', ')}]`,
       got: `[${stored.shape.join(', ')}]`,
-      fix: 'Use the config.json that belongs to these weights',
+      fix: 'Use the config.json of these weights',
+      subject: name,
     });
   }
 }

@@ -12,31 +12,23 @@ import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
 import { findModelFile } from '@blip2/files';
 import { type ResolveOptions } from '@blip2/hub';
-import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
+import { Blip2Error, defined, type StoredTensor } from '@blip2/interfaces';
 
 import { describeFailure, type Failure } from '../../failure.ts';
-import type { CheckpointReport, MemoryReport, Precision, PrecisionSize } from './checkpoint-report.ts';
+import type { CheckpointReport } from './checkpoint-report.ts';
+import { architectureOf, configReport } from './config-report.ts';
 import { type ExpectedTensor, expectWeights } from './expect-weights.ts';
-import { machineMemory } from './machine-memory.ts';
+import { memoryReport } from './memory-report.ts';
 import { openSource } from './open-source.ts';
-import { PRECISIONS, precisionSize } from './precision-report.ts';
+import { byPrecision, PRECISIONS, precisionSize, type PrecisionSizes } from './precision-report.ts';
 import { taskParts } from './task-parts.ts';
-import { mappedBytes, partReports } from './weights-report.ts';
+import { partReports } from './weights-report.ts';
 
 /**
- * Beside weights and cache, for the process and what an image leaves in it: measured at the opt-2.7b shape (benchmarks,
- * caption-fp32-opt-2.7b).
- */
-const WORKING_BYTES = 300e6;
-/** New tokens that the estimate of the cache allows for. */
-const TYPICAL_NEW_TOKENS = 64;
-const FLOAT32_BYTES = 4;
-
-/**
- * Reads the configuration and the headers of the weights, and no weight but biases that LAVIS keeps in halves.
- * Everything that keeps the model from running is collected, not thrown.
- * Of a hub id that is not here configuration and headers are read where they are, and no weights. Throws `MISSING_FILE`
- * if there is no such folder, and as `resolveSource` does.
+ * Inspects a checkpoint. Reads the configuration and the headers of the weights, but no weights, except biases that LAVIS
+ * stores in two halves. For a hub id that is not in the cache, these are read from the hub. Every reason why the model
+ * cannot run is collected, not thrown.
+ * @throws Blip2Error `MISSING_FILE` if the folder does not exist; as `resolveSource`.
  */
 export async function inspectCheckpoint(source: string, options: ResolveOptions): Promise<CheckpointReport> {
   await using opened = await openSource(source, options);
@@ -60,12 +52,14 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
       : retrievalTensors(config, RETRIEVAL_CONTENT));
   await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel, expected));
   const architecture = architectureOf(json);
-  // A plan looks for every tensor of the model by its shape.
+  // The conversion plan requires every tensor of the model, with its shape.
   const sizes =
-    config && checkpoint && tensors && unsupported.length === 0 ? sizesOf(config, checkpoint, tensors) : undefined;
+    config && checkpoint && tensors && unsupported.length === 0
+      ? byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision))
+      : undefined;
   return {
     model: source,
-    ...(architecture !== undefined && { architecture }),
+    ...defined({ architecture }),
     ...(config && configReport(config, hasLanguageModel)),
     ...(checkpoint && { origin: checkpoint.origin }),
     ...(checkpoint &&
@@ -83,8 +77,8 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
 }
 
 /**
- * Throws for the first reason why `caption` and `ask`, or `match` of a retrieval checkpoint, would not work with a
- * model that can be read.
+ * Checks that `caption` and `ask`, or `match` with a retrieval checkpoint, would work.
+ * @throws Blip2Error for the first reason why they would not.
  */
 async function expectRunnable(
   folder: string,
@@ -96,7 +90,7 @@ async function expectRunnable(
   if (!hasLanguageModel && config?.qformerConfig.useQformerTextInput !== true) {
     throw new Blip2Error(
       'UNSUPPORTED_ARCHITECTURE',
-      'The checkpoint has neither a language model nor a Q-Former that reads text, so there is nothing that it can do',
+      'The checkpoint has neither a language model nor a Q-Former that reads text',
       { where: folder },
     );
   }
@@ -106,7 +100,9 @@ async function expectRunnable(
     ...(config?.modelType === 'instructblip' ? [join('qformer_tokenizer', 'tokenizer.json')] : []),
   ]) {
     if ((await findModelFile(folder, tokenizer)) === undefined)
-      throw new Blip2Error('MISSING_FILE', `The folder has no ${tokenizer}`, { where: join(folder, tokenizer) });
+      throw new Blip2Error('MISSING_FILE', `The folder does not contain ${tokenizer}`, {
+        where: join(folder, tokenizer),
+      });
   }
 }
 
@@ -116,50 +112,10 @@ function readModelConfig(json: unknown, where: string): ModelConfig {
     : Blip2Config.fromJson(json, where);
 }
 
-type Sizes = Readonly<Record<Precision, PrecisionSize>>;
-
-function sizesOf(config: ModelConfig, checkpoint: ModelWeights, tensors: readonly StoredTensor[]): Sizes {
-  return byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision));
-}
-
-function byPrecision<T>(of: (precision: Precision) => T): Readonly<Record<Precision, T>> {
-  return { fp32: of('fp32'), int8: of('int8'), q8: of('q8'), q4: of('q4'), fast: of('fast'), small: of('small') };
-}
-
-function architectureOf(json: unknown): string | undefined {
-  if (typeof json !== 'object' || json === null) return undefined;
-  if ('architectures' in json && Array.isArray(json.architectures) && typeof json.architectures[0] === 'string')
-    return json.architectures[0];
-  return 'model_type' in json && typeof json.model_type === 'string' ? json.model_type : undefined;
-}
-
-function configReport(config: ModelConfig, hasLanguageModel: boolean): Partial<CheckpointReport> {
-  const { visionConfig, qformerConfig, textConfig, numQueryTokens } = config;
-  const { imageSize, patchSize } = visionConfig;
-  const sizes = {
-    layers: { vision: visionConfig.numHiddenLayers, qformer: qformerConfig.numHiddenLayers },
-    hiddenSizes: { vision: visionConfig.hiddenSize, qformer: qformerConfig.hiddenSize },
-  };
-  const image = { size: imageSize, patchSize, patches: Math.floor(imageSize / patchSize) ** 2 };
-  if (!hasLanguageModel) return { image, tokens: { queries: numQueryTokens }, ...sizes };
-  const language = languageSizes(textConfig);
-  return {
-    languageModel: textConfig.modelType,
-    image,
-    tokens: {
-      queries: numQueryTokens,
-      vocabulary: textConfig.vocabSize,
-      ...(textConfig.modelType !== 't5' && { positions: textConfig.maxPositionEmbeddings }),
-    },
-    layers: { ...sizes.layers, language: language.layers },
-    hiddenSizes: { ...sizes.hiddenSizes, language: language.hiddenSize },
-  };
-}
-
 function weightsReport(
   tensors: readonly StoredTensor[],
   files: number,
-  sizes: Sizes | undefined,
+  sizes: PrecisionSizes | undefined,
 ): Partial<CheckpointReport> {
   const parts = partReports(tensors);
   const sum = (key: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[key], 0);
@@ -174,30 +130,7 @@ function weightsReport(
   };
 }
 
-function memoryReport(
-  config: ModelConfig,
-  tensors: readonly StoredTensor[],
-  hasLanguageModel: boolean,
-  sizes: Sizes,
-): MemoryReport {
-  const machine = machineMemory();
-  const { layers, hiddenSize } = languageSizes(config.textConfig);
-  const positions = hasLanguageModel ? config.numQueryTokens + TYPICAL_NEW_TOKENS : 0;
-  const cacheBytes = 2 * layers * hiddenSize * positions * FLOAT32_BYTES;
-  const needs = byPrecision((precision) => {
-    const neededBytes = sizes[precision].bytes + cacheBytes + WORKING_BYTES;
-    return { neededBytes, fits: neededBytes <= machine.totalBytes };
-  });
-  return { ...needs.fp32, mappedBytes: mappedBytes(tensors), ...machine, byPrecision: needs };
-}
-
-function languageSizes(config: ModelConfig['textConfig']): { readonly layers: number; readonly hiddenSize: number } {
-  return config.modelType === 't5'
-    ? { layers: config.numLayers, hiddenSize: config.dModel }
-    : { layers: config.numHiddenLayers, hiddenSize: config.hiddenSize };
-}
-
-/** The tensors that count: a head that is tied to the word embeddings is the same weights once more. */
+/** The tensors to count: a head that is tied to the token embedding would be counted twice. */
 function ownTensors(checkpoint: ModelWeights, config: ModelConfig | undefined): readonly StoredTensor[] {
   const tied = config && config.textConfig.modelType !== 't5' && config.textConfig.tieWordEmbeddings;
   return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));

@@ -23,7 +23,7 @@ async function editConfig(
 }
 
 describe('blip2 inspect', () => {
-  test('writes one object with --json: parts, parameters, bytes, memory', async () => {
+  test('--json has one object: parts, parameters, bytes, memory', async () => {
     const { exitCode, stdout, stderr, calls } = await runFake(['inspect', demoModelFolder, '--json']);
     expect({ exitCode, stderr, calls }).toEqual({ exitCode: 0, stderr: '', calls: [] });
     const report = JSON.parse(stdout);
@@ -39,7 +39,7 @@ describe('blip2 inspect', () => {
       unsupported: [],
       memory: { fits: true, byPrecision: { small: { fits: true } } },
     });
-    // The numbers of the checkpoint's own description: 1 223 040 in the encoder, 2 375 488 in all, float16.
+    // The figures in the README of the checkpoint: 1 223 040 in the encoder, 2 375 488 in total, float16.
     expect(report.parts.map((part: { part: string; parameters: number }) => [part.part, part.parameters])).toEqual([
       ['vision', 1223040],
       ['qformer', 535872],
@@ -52,7 +52,7 @@ describe('blip2 inspect', () => {
     expect(report.memory.availableBytes).toBeLessThanOrEqual(report.memory.totalBytes);
   });
 
-  test('writes a table for people, of the demo if no model is named', async () => {
+  test('writes a table for people; the default is the demo', async () => {
     const { stdout } = await runFake(['inspect']);
     for (const line of [
       'Blip2ForConditionalGeneration, language model opt',
@@ -61,12 +61,12 @@ describe('blip2 inspect', () => {
       'yes, in fp32',
       'vision, qformer, projection, language: caption; ask; chat; rank',
       'vision: embed --part vision',
-      'of it made once and kept',
+      'of them converted once and cached',
     ])
       expect(stdout).toContain(line);
   });
 
-  test('knows a retrieval checkpoint, which has no language model and runs', async () => {
+  test('supports a retrieval checkpoint, which has no language model', async () => {
     const { exitCode, stdout, stderr } = await runFake(['inspect', demoRetrievalFolder, '--json']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({
@@ -96,7 +96,7 @@ describe('bytes per precision', () => {
     ['InstructBLIP with Llama', instructBlip],
     ['a retrieval model', demoRetrievalFolder],
   ];
-  test.each(checkpoints)('are those of the files that loading %s makes', async (_name, folder) => {
+  test.each(checkpoints)('are those of the files that loading %s creates', async (_name, folder) => {
     const { precisions, bytes } = JSON.parse((await runFake(['inspect', folder, '--json'])).stdout);
     for (const dtype of ['int8', 'q8', 'q4', 'fast', 'small'] as const) {
       const at = await temporaryFolder();
@@ -109,7 +109,7 @@ describe('bytes per precision', () => {
       const names = (await readdir(at('weights'))).filter((name) => name.endsWith('.safetensors'));
       const sizes = await Promise.all(names.map(async (name) => (await stat(join(at('weights'), name))).size));
       const made = sizes.reduce((sum, size) => sum + size, 0);
-      // Some hundred bytes per file say what it was made from.
+      // Each file has some hundred bytes of metadata about its sources.
       expect([dtype, Math.abs(precisions[dtype].convertedBytes - made) / made]).toEqual([dtype, expect.closeTo(0, 2)]);
       expect(bytes[dtype]).toBeGreaterThan(precisions[dtype].convertedBytes);
     }
@@ -118,7 +118,7 @@ describe('bytes per precision', () => {
 });
 
 describe('a checkpoint of InstructBLIP', () => {
-  test('runs, and says what each command loads', async () => {
+  test('runs, and the report lists what each command loads', async () => {
     const { exitCode, stdout } = await runFake(['inspect', instructBlip, '--json']);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
@@ -142,12 +142,12 @@ describe('a checkpoint of InstructBLIP', () => {
 });
 
 describe('names of tensors', () => {
-  test('nothing is missing and nothing is left over in the demo', async () => {
+  test('the demo lacks no tensor and has none that is not read', async () => {
     const { stdout } = await runFake(['inspect', demoModelFolder, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ origin: 'huggingface', missing: [], unexpected: [] });
   });
 
-  test('lists what is missing and what is not read, and knows the names of LAVIS', async () => {
+  test('lists missing tensors and those that are not read, and recognizes LAVIS names', async () => {
     const at = await demoCopy();
     await rename(at('model.safetensors'), (name) =>
       name
@@ -165,7 +165,7 @@ describe('names of tensors', () => {
     });
     const table = (await runFake(['inspect', at()])).stdout;
     for (const line of [
-      /^names +of LAVIS/m,
+      /^names +LAVIS/m,
       /^missing +1 tensors: query_tokens$/m,
       /^not read +1 tensors: other_tokens$/m,
     ])
@@ -213,7 +213,7 @@ describe('a checkpoint that does not run', () => {
       (at) =>
         editConfig(at, (config) => ({ ...config, text_config: { ...Object(config['text_config']), ffn_dim: 512 } })),
     ],
-    ['a configuration that is no JSON', 'INVALID_CONFIG', (at) => writeFile(at('config.json'), '{')],
+    ['a configuration that is not JSON', 'INVALID_CONFIG', (at) => writeFile(at('config.json'), '{')],
     ['truncated weights', 'INVALID_CHECKPOINT', (at) => truncate(at('model.safetensors'), 100_000)],
     [
       'weights as .bin only',
@@ -221,7 +221,7 @@ describe('a checkpoint that does not run', () => {
       (at) => cp(at('model.safetensors'), at('pytorch_model.bin')).then(() => rm(at('model.safetensors'))),
     ],
     [
-      'a tokenizer.json that is a link out of the folder',
+      'a tokenizer.json that links out of the folder',
       'UNSAFE_PATH',
       async (at) => {
         await rm(at('tokenizer.json'));
@@ -230,7 +230,7 @@ describe('a checkpoint that does not run', () => {
     ],
     ['no tokenizer.json', 'MISSING_FILE', (at) => rm(at('tokenizer.json'))],
   ];
-  test.each(broken)('%s is named with its code %s, exit code 1', async (_what, code, breakIt) => {
+  test.each(broken)('%s is reported as %s, exit code 1', async (_what, code, breakIt) => {
     const at = await demoCopy();
     await breakIt(at);
     const { exitCode, stdout, stderr } = await runFake(['inspect', at(), '--json']);
@@ -241,7 +241,7 @@ describe('a checkpoint that does not run', () => {
     expect(stderr).toBe(`${code}: ${report.unsupported[0].message}\n`);
   });
 
-  test('is no checkpoint at all: one error, nothing on stdout', async () => {
+  test('a folder that does not exist: one error, nothing on stdout', async () => {
     const at = await temporaryFolder();
     expect(await runFake(['inspect', join(at(), 'nowhere')])).toMatchObject({
       exitCode: 1,

@@ -4,30 +4,37 @@ import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { addOutputOptions, type OutputOptions } from '../../options/common-options.ts';
-import { expectWritable } from '../../output/open-sink.ts';
+import { addOutputOptions, offlineOption, type OutputOptions } from '../../options/common-options.ts';
+import { expectWritable } from '../../output/output-path.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
-import { stdoutSink } from '../../output/stdout-sink.ts';
+import { stdoutSink } from '../../output/result-sink.ts';
 
 interface InspectOptions extends OutputOptions {
   readonly model?: string;
   readonly offline?: boolean;
 }
 
-/** `blip2 inspect MODEL`: what a checkpoint is and whether it runs here. No weight is read. */
+/** `blip2 inspect MODEL`: describes a checkpoint and whether it runs here, without reading its weights. */
 export const inspectCommand: CliCommand = {
   name: 'inspect',
+  description:
+    'Show the architecture of a checkpoint, its sizes, and whether it runs on this machine; exit code 1 if it does not.',
+  notes: `
+Examples:
+  blip2 inspect
+  blip2 inspect ./blip2-opt-2.7b
+  blip2 inspect Salesforce/blip2-flan-t5-xl    reads configuration and headers from the hub, a megabyte at most
+  blip2 inspect ./blip2-opt-2.7b --json | jq .memory
+`,
   configure(command) {
     command
-      .description('What a checkpoint is, what it weighs, and whether it runs here; exit code 1 if it does not.')
       .argument(
         '[model]',
-        'Folder of a Hugging Face checkpoint, or a hub id, of which no weights are downloaded (default: the built-in demo)',
+        'Folder of a Hugging Face checkpoint, or a hub id, whose weights are not downloaded (default: the built-in demo)',
       )
-      .option('-m, --model <model>', 'The same as the argument')
-      .option('--offline', 'Never ask the network for a model');
+      .option('-m, --model <model>', 'Same as the argument')
+      .addOption(offlineOption());
     addOutputOptions(command);
-    command.addHelpText('after', EXAMPLES);
   },
   async run(command: Command, environment: Environment) {
     const { stdout, stderr } = environment;
@@ -43,11 +50,3 @@ export const inspectCommand: CliCommand = {
     return report.unsupported.length > 0 ? ExitCode.failed : ExitCode.done;
   },
 };
-
-const EXAMPLES = `
-Examples:
-  blip2 inspect
-  blip2 inspect ./blip2-opt-2.7b
-  blip2 inspect Salesforce/blip2-flan-t5-xl    reads configuration and headers from the hub, a megabyte at most
-  blip2 inspect ./blip2-opt-2.7b --json | jq .memory
-`;

@@ -1,18 +1,19 @@
 import { outlineModel } from '@blip2/checkpoint';
 import { isRepositoryId, type ResolveOptions, resolveSource } from '@blip2/hub';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { DownloadReport } from './checkpoint-report.ts';
 
-/** A folder to look at, and what a download would bring if it is but an outline of a model of the hub. */
+/** A folder to inspect, and the size of the download if it only holds the outline of a hub model. */
 export interface OpenedSource extends AsyncDisposable {
   readonly folder: string;
   readonly download?: DownloadReport;
 }
 
 /**
- * A folder, or a model of the cache; of any other hub id the outline: configuration and headers, no weights. @throws
- * Blip2Error as `resolveSource` and `outlineModel` do.
+ * Opens a folder or a model in the cache. For any other hub id, downloads the outline: configuration and headers, without
+ * weights.
+ * @throws Blip2Error as `resolveSource` and `outlineModel`.
  */
 export async function openSource(source: string, options: ResolveOptions): Promise<OpenedSource> {
   try {
@@ -33,7 +34,7 @@ export async function openSource(source: string, options: ResolveOptions): Promi
   const { totalBytes, missingBytes, licence } = outline.plan;
   return {
     folder: outline.folder,
-    download: { totalBytes, missingBytes, ...(licence !== undefined && { licence }) },
+    download: { totalBytes, missingBytes, ...defined({ licence }) },
     [Symbol.asyncDispose]: () => outline[Symbol.asyncDispose](),
   };
 }

@@ -4,13 +4,13 @@ import type { TaskReport } from './checkpoint-report.ts';
 
 const GENERATION = ['vision', 'qformer', 'projection', 'language'] as const;
 
-/** Which parts a command loads: nothing of the others is read. */
+/** The components that each command loads. The others are not read. */
 export function taskParts({ modelType }: ModelConfig, hasLanguageModel: boolean): readonly TaskReport[] {
-  const writing = ['caption', 'ask', 'chat', 'rank'].map((task): TaskReport => ({ task, parts: GENERATION }));
-  if (modelType === 'instructblip') return writing;
+  const generation = ['caption', 'ask', 'chat', 'rank'].map((task): TaskReport => ({ task, parts: GENERATION }));
+  if (modelType === 'instructblip') return generation;
   if (hasLanguageModel) {
     return [
-      ...writing,
+      ...generation,
       { task: 'heatmap', parts: ['vision', 'qformer'] },
       ...FEATURE_TASKS,
       { task: 'embed --part projection', parts: ['vision', 'qformer', 'projection'] },

@@ -2,7 +2,7 @@ import type { StoredTensor } from '@blip2/interfaces';
 
 import type { PartName, PartReport } from './checkpoint-report.ts';
 
-/** Where each part lies in a checkpoint of the hub. */
+/** Name prefixes of each component in the Hugging Face layout. */
 const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
   ['vision_model.', 'vision'],
   ['qformer.', 'qformer'],
@@ -13,7 +13,7 @@ const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
 const PART_ORDER: readonly PartName[] = ['vision', 'qformer', 'projection', 'language', 'other'];
 const FLOAT_TYPES: ReadonlySet<string> = new Set(['F64', 'F32', 'F16', 'BF16']);
 
-/** Floating-point tensors by part, in the order of the data flow. Integer buffers are no parameters. */
+/** Summarizes the floating-point tensors by component, in data-flow order. Integer buffers are not parameters. */
 export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
   const byPart = groupByPart(tensors);
   return PART_ORDER.flatMap((part) => {
@@ -27,7 +27,7 @@ export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
   });
 }
 
-/** Bytes that the runtime maps where they lie: float32 needs no conversion. */
+/** Bytes that are mapped in place: float32 tensors, which need no conversion. */
 export function mappedBytes(tensors: Iterable<StoredTensor>): number {
   return [...tensors].filter(({ dtype }) => dtype === 'F32').reduce((sum, { byteLength }) => sum + byteLength, 0);
 }

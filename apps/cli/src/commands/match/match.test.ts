@@ -22,14 +22,14 @@ describe('blip2 match', () => {
     );
   });
 
-  test('writes with --json exactly the keys image, text, itm, itc', async () => {
+  test('--json has exactly the keys image, text, itm, itc', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['match', '--json', '-t', 'a cat', at('a')]);
     expect(JSON.parse(stdout)).toEqual({ image: at('a'), text: 'a cat', itm: 0.75, itc: 0.5 });
     expect(Object.keys(JSON.parse(stdout))).toEqual(['image', 'text', 'itm', 'itc']);
   });
 
-  test('runs the demo checkpoint for retrieval, and says so, unless another is named', async () => {
+  test('defaults to the retrieval demo, with a notice', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const demo = await runFake(['match', at('a'), '-t', 'a']);
     expect(demo.calls[0]?.['source']).toBe(demoRetrievalFolder);
@@ -38,7 +38,7 @@ describe('blip2 match', () => {
     expect([own.calls[0]?.['source'], own.stderr]).toEqual(['own', '']);
   });
 
-  test('needs a text that is not empty', async () => {
+  test('needs a non-empty text', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const argv of [
       ['match', at('a')],
@@ -49,7 +49,7 @@ describe('blip2 match', () => {
     }
   });
 
-  test('goes on with the texts that an earlier run left open', async () => {
+  test('resumes with the texts that an earlier run did not compare', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b' });
     const argv = ['match', '-o', at('out.jsonl'), at('a'), at('b')];
     await runFake([...argv, '-t', '1']);

@@ -37,7 +37,7 @@ describe('blip2 rank', () => {
     });
   });
 
-  test('writes with --json exactly the keys image, question, candidates', async () => {
+  test('--json has exactly the keys image, question, candidates', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['rank', '--json', '-q', 'what?', '-c', 'yes', '-c', 'no', at('a')]);
     expect(JSON.parse(stdout)).toEqual({
@@ -51,13 +51,13 @@ describe('blip2 rank', () => {
     expect(Object.keys(JSON.parse(stdout))).toEqual(['image', 'question', 'candidates']);
   });
 
-  test('passes --raw-prompt and --per-token on', async () => {
+  test('passes --raw-prompt and --per-token to the model', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['rank', '--raw-prompt', '--per-token', '-q', 'what?', '-c', 'yes', at('a')]);
     expect(calls[1]).toMatchObject({ rawPrompt: true, perToken: true });
   });
 
-  test('needs a question and candidates that are not empty', async () => {
+  test('needs a question and candidates, none of them empty', async () => {
     const at = await temporaryFolder({ a: 'a' });
     for (const argv of [
       ['-q', 'what?'],
@@ -70,7 +70,7 @@ describe('blip2 rank', () => {
     }
   });
 
-  test('does not go on with a file of other candidates', async () => {
+  test('does not resume a file of other candidates', async () => {
     const at = await temporaryFolder({ a: 'a' });
     const argv = ['rank', at('a'), '-q', 'what?', '-o', at('out.jsonl'), '-c', 'yes'];
     expect((await runFake(argv)).exitCode).toBe(0);

@@ -1,49 +1,54 @@
-import { Blip2Error } from '@blip2/interfaces';
+import type { RankedAnswer } from '@blip2/blip2';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import type { ExitCode } from '../../exit-code.ts';
-import type { RankedAnswer, TaskModel } from '../../model/model-port.ts';
-import { generationKind } from '../../model/open-model.ts';
+import { generationKind } from '../../model/model-kinds.ts';
+import type { TaskModel } from '../../model/model-port.ts';
 import { repeated } from '../../options/argument-parsers.ts';
-import { addImageOptions, type ImageOptions } from '../../options/common-options.ts';
-import { addModuleOption } from '../../options/module-option.ts';
+import {
+  addImageArgument,
+  addImageOptions,
+  addModuleOption,
+  addQuestionOptions,
+  addRawPromptOption,
+  type ImageOptions,
+  type QuestionOptions,
+} from '../../options/common-options.ts';
+import { distinctTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
 import { runImages } from '../../run/run-images.ts';
-import { rankTable } from '../../tables/result-tables.ts';
-import { tableOutput } from '../../tables/table.ts';
+import { tableOutput } from '../../tables/open-table.ts';
+import { rankTable } from './rank-table.ts';
 
-interface RankOptions extends ImageOptions {
-  readonly question: readonly string[];
+interface RankOptions extends ImageOptions, QuestionOptions {
   readonly candidate: readonly string[];
-  readonly rawPrompt?: boolean;
   readonly perToken?: boolean;
 }
 
-/** Digits of a probability in a text line; JSON has all. */
-const DIGITS = 4;
+/** Decimals of a probability in a line of text; JSON has all. */
+const DECIMALS = 4;
 
 /** `blip2 rank IMAGE… -q QUESTION… -c CANDIDATE…`: one line per image and question, candidates best first. */
 export const rankCommand: CliCommand = {
   name: 'rank',
+  description:
+    'Rank candidate answers by their probability: one line per image and question, path<TAB>question, ' +
+    'then <TAB>candidate<TAB>probability for each, best first.',
+  notes: `
+Examples:
+  blip2 rank photo.jpg -q "is there a dog?" -c yes -c no
+  blip2 rank holiday/ -q "what is the weather like?" -c sunny -c cloudy -c rainy --json
+`,
   configure(command) {
-    command
-      .description(
-        'Say how likely given answers are: one line per image and question, path<TAB>question, then <TAB>candidate<TAB>probability for each, best first.',
-      )
-      .argument('<image...>', 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin')
-      .requiredOption(
-        '-q, --question <text>',
-        'What to ask; may be repeated, every image is asked every question',
-        repeated,
-      )
-      .requiredOption('-c, --candidate <text>', 'A possible answer; may be repeated', repeated)
-      .option('--raw-prompt', "Pass the question as it is, without the checkpoint's template")
-      .option('--per-token', 'Go by the probability per token, which does not favour short answers');
+    addImageArgument(command);
+    addQuestionOptions(command);
+    command.requiredOption('-c, --candidate <text>', 'Candidate answer; may be repeated', repeated);
+    addRawPromptOption(command);
+    command.option('--per-token', 'Rank by the probability per token, which does not favour short answers');
     addImageOptions(command);
     addModuleOption(command);
-    command.addHelpText('after', EXAMPLES);
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<RankOptions>();
@@ -54,16 +59,15 @@ export const rankCommand: CliCommand = {
 function rankTask(options: RankOptions): ImageTask<readonly RankedAnswer[], TaskModel> {
   const rawPrompt = options.rawPrompt === true;
   const perToken = options.perToken === true;
-  const questions = distinct(options.question, '--question');
-  const candidates = distinct(options.candidate, '--candidate');
+  const candidates = distinctTexts('--candidate', options.candidate);
   return {
     command: 'rank',
     model: generationKind,
-    parts: questions,
+    prompts: distinctTexts('--question', options.question),
     options: { candidates, rawPrompt, perToken },
     perform: (model, items, signal) =>
       model.rank(
-        items.map(({ image, parts }) => ({ image, questions: parts })),
+        items.map(({ image, prompts }) => ({ image, questions: prompts })),
         candidates,
         { rawPrompt, perToken, signal },
       ),
@@ -79,20 +83,9 @@ function rankTask(options: RankOptions): ImageTask<readonly RankedAnswer[], Task
     }),
     toColumns: (question, ranked) => [
       question,
-      ...ranked.flatMap(({ text, probability }) => [text, probability.toFixed(DIGITS)]),
+      ...ranked.flatMap(({ text, probability }) => [text, probability.toFixed(DECIMALS)]),
     ],
-    partOf: ({ question }) => (typeof question === 'string' ? question : undefined),
+    promptOf: ({ question }) => (typeof question === 'string' ? question : undefined),
     openOutput: tableOutput(rankTable(candidates.length)),
   };
 }
-
-function distinct(texts: readonly string[], where: string): readonly string[] {
-  if (texts.some((text) => text.trim() === '')) throw new Blip2Error('INVALID_ARGUMENT', 'A text is empty', { where });
-  return [...new Set(texts)];
-}
-
-const EXAMPLES = `
-Examples:
-  blip2 rank photo.jpg -q "is there a dog?" -c yes -c no
-  blip2 rank holiday/ -q "what is the weather like?" -c sunny -c cloudy -c rainy --json
-`;

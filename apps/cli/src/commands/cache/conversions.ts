@@ -1,12 +1,10 @@
+import { realpath } from 'node:fs/promises';
+
 import type { CachedConversion } from '@blip2/checkpoint';
 
-import { byteSize } from '../../hub/byte-size.ts';
-import { oneLine } from '../../output/one-line.ts';
+import { byteSize, oneLine } from '../../output/display-text.ts';
 
-/**
- * One line per file of converted weights: model, part and precision, size, when it was last used, and what is wrong
- * with it.
- */
+/** One line per file of converted weights: model, component and precision, size, last use, and its state if not ready. */
 export function conversionLines(conversions: readonly CachedConversion[], json: boolean): string {
   return conversions
     .map((conversion) =>
@@ -17,11 +15,20 @@ export function conversionLines(conversions: readonly CachedConversion[], json: 
     .join('');
 }
 
-/** `Salesforce/blip2-opt-2.7b`, a tabulator, `language_model int8`. */
+/** `Salesforce/blip2-opt-2.7b`, a tab, `language_model int8`. */
 export function conversionName({ model, part, precisions }: CachedConversion): string {
   return `${oneLine(model ?? 'unknown model')}\t${oneLine(part)} ${precisions.join('+')}`.trimEnd();
 }
 
 function usage({ lastUsed, state }: CachedConversion): string {
   return `used ${lastUsed.slice(0, 10)}${state === 'ready' ? '' : `, ${state}`}`;
+}
+
+/** The converted weights of a model, given by its hub id or its folder. */
+export async function conversionsOf(
+  model: string,
+  all: readonly CachedConversion[],
+): Promise<readonly CachedConversion[]> {
+  const folder = await realpath(model).catch(() => model);
+  return all.filter((conversion) => conversion.model === model || conversion.model === folder);
 }

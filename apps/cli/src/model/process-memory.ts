@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 
 export interface ProcessMemory {
-  /** The most that has been resident so far, mapped files included. */
+  /** Peak resident memory so far, including mapped files. */
   readonly peakMiB: number;
   /**
-   * Resident now beyond mapped files, which belong to the file cache. Where the system does not tell, all that is
-   * resident.
+   * Resident memory without mapped files: those belong to the file cache, which the system frees when memory is short.
+   * All resident memory on systems that do not report it.
    */
   readonly rssAnonMiB: number;
 }
 
-/** Memory of this process. */
+/** Measures the memory of this process. */
 export function processMemory(): ProcessMemory {
   const status = procStatus();
   const kibibytes = (name: string): number | undefined => {
