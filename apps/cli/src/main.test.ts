@@ -101,15 +101,18 @@ describe('bad usage: one line with a code, exit code 2, no model loaded', () => 
     ],
     [
       ['caption', 'x.png', '--threads', 'many'],
-      "INVALID_ARGUMENT: Option '--threads <n>' argument 'many' is invalid. Expected a whole number of at least 1. See `blip2 caption --help`",
+      "INVALID_ARGUMENT: Option '--threads <n>' argument 'many' is invalid. Expected a whole number of at least 1. " +
+        'See `blip2 caption --help`',
     ],
     [
       ['caption', 'x.png', '--max-new-tokens', '0'],
-      "INVALID_ARGUMENT: Option '--max-new-tokens <n>' argument '0' is invalid. Expected at least 1. See `blip2 caption --help`",
+      "INVALID_ARGUMENT: Option '--max-new-tokens <n>' argument '0' is invalid. Expected at least 1. " +
+        'See `blip2 caption --help`',
     ],
     [
       ['caption', 'x.png', '--top-p', '1.5'],
-      "INVALID_ARGUMENT: Option '--top-p <number>' argument '1.5' is invalid. Expected at most 1. See `blip2 caption --help`",
+      "INVALID_ARGUMENT: Option '--top-p <number>' argument '1.5' is invalid. Expected at most 1. " +
+        'See `blip2 caption --help`',
     ],
     [
       ['ask', 'x.png', '-q', '  '],

@@ -16,9 +16,14 @@ const example = (name: string): string => join(repository, 'examples', name);
 const star = example('one-large-star.png');
 
 /** Prints the URL of every module that is loaded. */
-const PRINT_MODULES = `data:text/javascript,${encodeURIComponent(
-  "import { register } from 'node:module'; register('data:text/javascript,' + encodeURIComponent('import { writeSync } from \"node:fs\"; export async function load(url, context, next) { writeSync(2, url + String.fromCharCode(10)); return next(url, context); }'));",
-)}`;
+const MODULE = 'data:text/javascript,';
+const LOADER = `import { writeSync } from "node:fs";
+export async function load(url, context, next) {
+  writeSync(2, url + String.fromCharCode(10));
+  return next(url, context);
+}`;
+const REGISTER = `import { register } from 'node:module'; register('${MODULE}${encodeURIComponent(LOADER)}');`;
+const PRINT_MODULES = MODULE + encodeURIComponent(REGISTER);
 
 describe('starting', () => {
   test.each([['--help'], ['caption', '--help'], ['--version'], ['completion', 'bash'], ['caption', '--oops']])(
@@ -184,8 +189,8 @@ describe('pipes and interrupts', () => {
 
   test('an unhandled error ends the process with 1, is reported, and leaves no file', async () => {
     const at = await temporaryFolder({ 'many.jsonl': many });
-    const stray =
-      "import { isMainThread } from 'node:worker_threads'; if (isMainThread) setTimeout(() => { throw new RangeError('stray'); }, 700);";
+    const stray = `import { isMainThread } from 'node:worker_threads';
+if (isMainThread) setTimeout(() => { throw new RangeError('stray'); }, 700);`;
     const run = await spawnBlip2(['caption', '--quiet', `@${at('many.jsonl')}`, '-o', at('out.tsv')], {
       nodeOptions: ['--import', `data:text/javascript,${encodeURIComponent(stray)}`],
     });

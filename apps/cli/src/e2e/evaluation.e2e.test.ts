@@ -48,7 +48,9 @@ async function blip2(...argv: string[]): Promise<Line[]> {
   return lines<Line>(stdout);
 }
 
-/** Asks every question about every image of a batch and picks the recorded ones. One thread is faster for tiny layers. */
+/**
+ * Asks every question about every image of a batch and picks the recorded ones. One thread is faster for tiny layers.
+ */
 async function answers(folder: string, scenes: readonly Scene[]): Promise<(readonly number[] | undefined)[][]> {
   const questions = [...new Set(scenes.flatMap((scene) => scene.questions.map(({ question }) => question)))];
   const results = await blip2(

@@ -14,9 +14,10 @@ const script = ((): string | undefined => {
   }
 })();
 /** Delays the completion of writes to stdout: otherwise the demo would finish before a key is pressed. */
-const SLOW_TERMINAL = `data:text/javascript,${encodeURIComponent(
-  'const write = process.stdout.write.bind(process.stdout); process.stdout.write = (text, done) => write(text, () => setTimeout(() => done?.(), 20));',
-)}`;
+const SLOW_TERMINAL = `data:text/javascript,${encodeURIComponent(`
+const write = process.stdout.write.bind(process.stdout);
+process.stdout.write = (text, done) => write(text, () => setTimeout(() => done?.(), 20));
+`)}`;
 const star = join(repository, 'examples/one-large-star.png');
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';

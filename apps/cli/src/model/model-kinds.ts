@@ -30,7 +30,9 @@ export function embeddingKind(part: FeaturePart): ModelKind<EmbeddingModel> {
   };
 }
 
-/** Any checkpoint. The demo is the retrieval checkpoint for a text without a question, else the generation checkpoint. */
+/**
+ * Any checkpoint. The demo is the retrieval checkpoint for a text without a question, else the generation checkpoint.
+ */
 export function heatmapKind(subject: HeatmapSubject): ModelKind<HeatmapModel> {
   const isMatched = subject.method === 'occlusion' && subject.question === undefined;
   return {

@@ -18,8 +18,9 @@ export interface Blip2ModuleContext {
 }
 
 /**
- * Default export of the file of `--module`: custom components that replace those of the checkpoint or extend generation.
- * Every member is optional. `parts`, `logitsProcessors` and `stoppingCriteria` are called once, when the model is loaded.
+ * Default export of the file of `--module`: custom components that replace those of the checkpoint or extend
+ * generation. Every member is optional. `parts`, `logitsProcessors` and `stoppingCriteria` are called once, when the
+ * model is loaded.
  */
 export interface Blip2Module {
   /**

@@ -1,4 +1,6 @@
-/** Resources that are disposed of together: the part of `AsyncDisposableStack` (Node 24 and later) that is used here. */
+/**
+ * Resources that are disposed of together: the part of `AsyncDisposableStack` (Node 24 and later) that is used here.
+ */
 export interface DisposableResources {
   /** Adds a resource and returns it. */
   use<Resource extends AsyncDisposable>(resource: Resource): Resource;

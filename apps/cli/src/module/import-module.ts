@@ -18,7 +18,8 @@ const EXPORTS: Readonly<Record<keyof Blip2Module, true>> = {
 
 /**
  * Imports a module and returns its default export. The module's code has all rights of the command.
- * @throws Blip2Error `INVALID_ARGUMENT` if the file does not exist, cannot be loaded, or does not export a `Blip2Module`.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the file does not exist, cannot be loaded, or does not export a
+ * `Blip2Module`.
  */
 export async function importModule(file: string): Promise<Blip2Module> {
   await expectFile(file);

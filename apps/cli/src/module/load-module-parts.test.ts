@@ -19,8 +19,15 @@ const scaled = (factor: number, more = ''): string => `
   export default {
     async parts({ parts }) {
       const own = await parts.vision();
-      return { vision: { imageSize: own.imageSize, hiddenSize: own.hiddenSize, async encode(pixels, options) { const { type, dims, data } = await own.encode(pixels, options); return { type, dims, data: data.map((value) => value * ${factor}) }; },
-        async [Symbol.asyncDispose]() { globalThis.blip2EncoderDisposals = (globalThis.blip2EncoderDisposals ?? 0) + 1; } } };
+      const { imageSize, hiddenSize } = own;
+      const encode = async (pixels, options) => {
+        const { type, dims, data } = await own.encode(pixels, options);
+        return { type, dims, data: data.map((value) => value * ${factor}) };
+      };
+      const dispose = async () => {
+        globalThis.blip2EncoderDisposals = (globalThis.blip2EncoderDisposals ?? 0) + 1;
+      };
+      return { vision: { imageSize, hiddenSize, encode, [Symbol.asyncDispose]: dispose } };
     },
     ${more}
   };`;
@@ -77,14 +84,23 @@ describe('the vision encoder of a module', () => {
 test('the Q-Former of a module is used by embed', async () => {
   const code = `export default { parts: async ({ parts }) => {
     const own = await parts.qformer();
-    return { qformer: { conditioning: 'none', hiddenSize: own.hiddenSize, encoderHiddenSize: own.encoderHiddenSize, numQueryTokens: own.numQueryTokens, async query(patches) { const { type, dims, data } = await own.query(patches); return { type, dims, data: data.map((value) => -value) }; }, async [Symbol.asyncDispose]() {} } };
+    const { hiddenSize, encoderHiddenSize, numQueryTokens } = own;
+    const query = async (patches) => {
+      const { type, dims, data } = await own.query(patches);
+      return { type, dims, data: data.map((value) => -value) };
+    };
+    const sizes = { conditioning: 'none', hiddenSize, encoderHiddenSize, numQueryTokens };
+    return { qformer: { ...sizes, query, async [Symbol.asyncDispose]() {} } };
   } };`;
   const own = await featuresWith(undefined, 'qformer', demoModelFolder);
   expect((await featuresWith(code, 'qformer', demoModelFolder)).values).toEqual(own.values.map((value) => -value));
 });
 
-const PART = (name: string): string =>
-  `export default { parts: async ({ parts }) => ({ ${name}: { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, architecture: 'causal', embeddingSize: 1, vocabularySize: 1, inFeatures: 7, outFeatures: 7, encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} } }) };`;
+const PART = (name: string): string => `
+  const sizes = { imageSize: 64, hiddenSize: 7, encoderHiddenSize: 128, inFeatures: 7, outFeatures: 7 };
+  const language = { architecture: 'causal', embeddingSize: 1, vocabularySize: 1 };
+  const methods = { encode() {}, query() {}, embed() {}, start() {}, project() {}, async [Symbol.asyncDispose]() {} };
+  export default { parts: async () => ({ ${name}: { ...sizes, ...language, ...methods } }) };`;
 
 describe('unsupported parts', () => {
   test.each([

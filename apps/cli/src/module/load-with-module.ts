@@ -19,7 +19,8 @@ export interface ModuleModel {
 
 /**
  * Loads a checkpoint with the parts of a module in place of its own.
- * @throws Blip2Error as `importModule`; `SHAPE_MISMATCH` if a part does not fit its neighbours; any error of the module.
+ * @throws Blip2Error as `importModule`; `SHAPE_MISMATCH` if a part does not fit its neighbours; any error of the
+ * module.
  */
 export async function loadWithModule(
   source: string,

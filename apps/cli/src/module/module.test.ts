@@ -19,6 +19,11 @@ async function load(code: string): Promise<TaskModel> {
 }
 const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
 const generation = { maxNewTokens: 12 };
+/** Members of a vision encoder, for the modules below. */
+const PART_MEMBERS = `
+  const SIZES = { imageSize: 64, hiddenSize: 128 };
+  const METHODS = { encode() {}, async [Symbol.asyncDispose]() {} };
+`;
 
 describe('a module', () => {
   test('replaces a part of the checkpoint, which is disposed of with the model', async () => {
@@ -27,7 +32,13 @@ describe('a module', () => {
       export default {
         async parts({ parts }) {
           const vision = await parts.vision();
-          return { vision: { imageSize: vision.imageSize, hiddenSize: vision.hiddenSize, encode: async (pixels) => { const { dims, data, type } = await vision.encode(pixels); return { type, dims, data: data.map(() => 0) }; }, async [Symbol.asyncDispose]() { globalThis.blip2Disposals = ++disposals; } } };
+          const { imageSize, hiddenSize } = vision;
+          const encode = async (pixels) => {
+            const { dims, data, type } = await vision.encode(pixels);
+            return { type, dims, data: data.map(() => 0) };
+          };
+          const dispose = async () => { globalThis.blip2Disposals = ++disposals; };
+          return { vision: { imageSize, hiddenSize, encode, [Symbol.asyncDispose]: dispose } };
         },
       };`);
     const [result] = await model.caption([await image()], { generation, signal });
@@ -39,9 +50,12 @@ describe('a module', () => {
   test('processes logits, stops generation and formats questions', async () => {
     await using model = await load(`
       export default {
-        logitsProcessors: ({ processor }) => [(ids, scores) => { scores[processor.tokenizer.encode(' blue', { addSpecialTokens: false })[0]] = -Infinity; }],
+        logitsProcessors: ({ processor: { tokenizer } }) => {
+          const [blue] = tokenizer.encode(' blue', { addSpecialTokens: false });
+          return [(ids, logits) => { logits[blue] = -Infinity; }];
+        },
         stoppingCriteria: () => [(ids) => ids.length >= 2],
-        questionTemplate: (question) => 'Question: what shape is on the left? Answer:' + question.slice(question.length),
+        questionTemplate: () => 'Question: what shape is on the left? Answer:',
         chatTemplate: (history, question) => 'Question: how many objects are there? Answer:',
       };`);
     const opened = await image();
@@ -79,24 +93,24 @@ describe('a module', () => {
     ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'A part name must be'],
     [
       'an incomplete part',
-      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, async [Symbol.asyncDispose]() {} } }) };',
+      'export default { parts: () => ({ vision: { ...SIZES, async [Symbol.asyncDispose]() {} } }) };',
       'INVALID_ARGUMENT',
       'encode: function',
     ],
     [
       'a part that cannot be disposed of',
-      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, encode() {} } }) };',
+      'export default { parts: () => ({ vision: { ...SIZES, encode() {} } }) };',
       'INVALID_ARGUMENT',
       'disposed',
     ],
     [
       'another width',
-      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 7, encode() {}, async [Symbol.asyncDispose]() {} } }) };',
+      'export default { parts: () => ({ vision: { ...SIZES, ...METHODS, hiddenSize: 7 } }) };',
       'SHAPE_MISMATCH',
       'vision.hiddenSize is 7',
     ],
   ])('with %s is loaded or rejected', async (_what, code, expected, words) => {
-    const loading = load(code);
+    const loading = load(PART_MEMBERS + code);
     if (expected === undefined) return void (await (await loading)[Symbol.asyncDispose]());
     await expect(loading).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) as string });
   });

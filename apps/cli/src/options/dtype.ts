@@ -4,8 +4,8 @@ import { mustBe } from '@blip2/interfaces';
 type Dtype = NonNullable<LoadOptions['dtype']>;
 
 /**
- * Parses `--dtype`: a precision or preset, or one per part as in `vision=int8,language=q4`. The library checks the names
- * and suggests alternatives.
+ * Parses `--dtype`: a precision or preset, or one per part as in `vision=int8,language=q4`. The library checks the
+ * names and suggests alternatives.
  * @throws Blip2Error `UNSUPPORTED_DTYPE` if an entry is not of the form `part=precision`.
  */
 export function dtypeOption(text: string | undefined): { readonly dtype?: Dtype } {

@@ -13,7 +13,9 @@ const NOT_ON_THE_COMMAND_LINE: ReadonlySet<string> = new Set<keyof GenerationOpt
   'outputLogits',
 ]);
 
-/** Adds a flag in kebab-case for every generation option that text can express: `maxNewTokens` is `--max-new-tokens`. */
+/**
+ * Adds a flag in kebab-case for every generation option that text can express: `maxNewTokens` is `--max-new-tokens`.
+ */
 export function addGenerationOptions(command: Command): Command {
   for (const [name, option] of flagged()) command.addOption(flagOf(name, option).helpGroup('Generation:'));
   return command;

@@ -6,7 +6,9 @@ import { replacedFile } from './replaced-file.ts';
 import { type ResultSink, stdoutSink } from './result-sink.ts';
 import { resumableFile } from './resumable-file.ts';
 
-/** Opens the output of `-o` for lines: resumes a `.jsonl`, replaces any other file, defaults to stdout. Writes nothing. */
+/**
+ * Opens the output of `-o` for lines: resumes a `.jsonl`, replaces any other file, defaults to stdout. Writes nothing.
+ */
 export async function openSink(
   output: string | undefined,
   stdout: Writable,

@@ -3,8 +3,8 @@ import type { ResultSink } from '../output/result-sink.ts';
 import type { StreamedLine } from './image-task.ts';
 
 /**
- * Writes a line piece by piece: the same bytes as the whole line. Nothing is written before the first piece. If the text
- * is stopped or fails, the line ends after the last piece.
+ * Writes a line piece by piece: the same bytes as the whole line. Nothing is written before the first piece. If the
+ * text is stopped or fails, the line ends after the last piece.
  */
 export async function streamLine(
   name: string,

@@ -4,7 +4,9 @@ import type { CachedConversion } from '@blip2/checkpoint';
 
 import { byteSize, oneLine } from '../../output/display-text.ts';
 
-/** One line per file of converted weights: model, component and precision, size, last use, and its state if not ready. */
+/**
+ * One line per file of converted weights: model, component and precision, size, last use, and its state if not ready.
+ */
 export function conversionLines(conversions: readonly CachedConversion[], json: boolean): string {
   return conversions
     .map((conversion) =>

@@ -15,8 +15,8 @@ import { resultsOf } from '../../tables/table.ts';
 const CHECKED_TOGETHER = 64;
 
 /**
- * Writes the text of each result to a file next to its image, with the image's name and another extension: one line, the
- * format of training sets. An image whose file exists is done, unless the run starts over.
+ * Writes the text of each result to a file next to its image, with the image's name and another extension: one line,
+ * the format of training sets. An image whose file exists is done, unless the run starts over.
  * @throws Blip2Error `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an image, or if an
  * image has no folder (stdin, URLs).
  */

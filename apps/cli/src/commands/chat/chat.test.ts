@@ -56,7 +56,7 @@ describe('blip2 chat', () => {
     expect([stdout, stderr]).toEqual(['a cat, what?\n', '> > \n']);
   });
 
-  test('Ctrl-C stops an answer and the conversation continues; with no answer in progress it ends the conversation', async () => {
+  test('Ctrl-C stops an answer; with no answer in progress it ends the conversation', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const stdin = new PassThrough();
     let asked = 0;

@@ -5,8 +5,8 @@ import type { Readable } from 'node:stream';
 export interface LineReader extends AsyncIterable<string>, Disposable {}
 
 /**
- * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each line, to show a prompt. Lines are
- * edited by the terminal itself, so that Ctrl-C remains a signal.
+ * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each line, to show a prompt. Lines
+ * are edited by the terminal itself, so that Ctrl-C remains a signal.
  */
 export function createLineReader(input: Readable, signal: AbortSignal, onWait: () => void): LineReader {
   const lines = createInterface({ input, terminal: false, crlfDelay: Infinity });

@@ -21,8 +21,8 @@ export interface AnswerTask {
 }
 
 /**
- * Asks a question and writes the answer, piece by piece or as one JSON line. Returns false if the question no longer fits
- * the history, which is reported on stderr. An answer that was stopped is written up to that point.
+ * Asks a question and writes the answer, piece by piece or as one JSON line. Returns false if the question no longer
+ * fits the history, which is reported on stderr. An answer that was stopped is written up to that point.
  */
 export async function writeAnswer(task: AnswerTask, signal: AbortSignal): Promise<boolean> {
   try {

@@ -23,7 +23,9 @@ export interface CompletionCommand {
   /** Whether the last argument may be repeated. */
   readonly isVariadic: boolean;
 }
-/** The command tree for completion scripts: the program and its commands, including `help`, in the order of the help. */
+/**
+ * The command tree for completion scripts: the program and its commands, including `help`, in the order of the help.
+ */
 export interface CompletionTree {
   readonly program: CompletionCommand;
   readonly commands: readonly CompletionCommand[];

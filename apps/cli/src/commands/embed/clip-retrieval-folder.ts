@@ -23,8 +23,8 @@ export interface ClipRetrievalOptions {
 /**
  * Opens a folder in the layout of `clip-retrieval inference`, which `clip-retrieval index`, `clip-retrieval back` and
  * autofaiss read: `img_emb/img_emb_N.npy` (float32 `[rows, size]`) or `text_emb/text_emb_N.npy`, and
- * `metadata/metadata_N.parquet` with one row per vector (`image_path` or `caption`), N from 0
- * (rom1504/clip-retrieval, `clip_inference/writer.py`). A later run resumes after the complete shards.
+ * `metadata/metadata_N.parquet` with one row per vector (`image_path` or `caption`), N from 0 (rom1504/clip-retrieval,
+ * `clip_inference/writer.py`). A later run resumes after the complete shards.
  * @throws Blip2Error `INVALID_ARGUMENT` if the folder belongs to another run.
  */
 export async function openClipRetrievalFolder(

@@ -11,9 +11,9 @@ import { embeddingOf, type NamedEmbedding } from './embedding-json.ts';
 const MAX_NAMED_TENSORS = 100_000;
 
 /**
- * Opens a file of arrays for the JSON lines of embeddings: `.npy` holds one array `[inputs, …shape]`, `.safetensors` one
- * tensor per input (named `path | text` for a pair), kept in memory until the end. The file has a temporary name until it
- * is complete. Inputs that failed are left out.
+ * Opens a file of arrays for the JSON lines of embeddings: `.npy` holds one array `[inputs, …shape]`, `.safetensors`
+ * one tensor per input (named `path | text` for a pair), kept in memory until the end. The file has a temporary name
+ * until it is complete. Inputs that failed are left out.
  * @throws Blip2Error `INVALID_ARGUMENT` if there are too many tensors; from `write`, if shapes in an array differ.
  */
 export async function openTensorFile(file: string, { inputs }: Pick<OutputRequest, 'inputs'>): Promise<ResultSink> {

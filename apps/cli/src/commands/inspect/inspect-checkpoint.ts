@@ -25,9 +25,9 @@ import { taskParts } from './task-parts.ts';
 import { partReports } from './weights-report.ts';
 
 /**
- * Inspects a checkpoint. Reads the configuration and the headers of the weights, but no weights, except biases that LAVIS
- * stores in two halves. For a hub id that is not in the cache, these are read from the hub. Every reason why the model
- * cannot run is collected, not thrown.
+ * Inspects a checkpoint. Reads the configuration and the headers of the weights, but no weights, except biases that
+ * LAVIS stores in two halves. For a hub id that is not in the cache, these are read from the hub. Every reason why the
+ * model cannot run is collected, not thrown.
  * @throws Blip2Error `MISSING_FILE` if the folder does not exist; as `resolveSource`.
  */
 export async function inspectCheckpoint(source: string, options: ResolveOptions): Promise<CheckpointReport> {

@@ -18,7 +18,7 @@ interface InspectOptions extends OutputOptions {
 export const inspectCommand: CliCommand = {
   name: 'inspect',
   description:
-    'Show the architecture of a checkpoint, its sizes, and whether it runs on this machine; exit code 1 if it does not.',
+    'Show the architecture and sizes of a checkpoint, and whether it runs on this machine; exit code 1 if it does not.',
   notes: `
 Examples:
   blip2 inspect
@@ -30,7 +30,7 @@ Examples:
     command
       .argument(
         '[model]',
-        'Folder of a Hugging Face checkpoint, or a hub id, whose weights are not downloaded (default: the built-in demo)',
+        'Folder of a Hugging Face checkpoint, or a hub id; weights are not downloaded (default: the built-in demo)',
       )
       .option('-m, --model <model>', 'Same as the argument')
       .addOption(offlineOption());

@@ -11,8 +11,8 @@ export interface OpenedSource extends AsyncDisposable {
 }
 
 /**
- * Opens a folder or a model in the cache. For any other hub id, downloads the outline: configuration and headers, without
- * weights.
+ * Opens a folder or a model in the cache. For any other hub id, downloads the outline: configuration and headers,
+ * without weights.
  * @throws Blip2Error as `resolveSource` and `outlineModel`.
  */
 export async function openSource(source: string, options: ResolveOptions): Promise<OpenedSource> {

@@ -15,7 +15,10 @@ export function byPrecision<T>(of: (precision: Precision) => T): Readonly<Record
 
 const FLOAT32_BYTES = 4;
 
-/** Computes the size of a checkpoint in a precision from the conversion plan: converted files, and the remaining tensors. */
+/**
+ * Computes the size of a checkpoint in a precision from the conversion plan: converted files, and the remaining
+ * tensors.
+ */
 export function precisionSize(
   config: ModelConfig,
   store: WeightStore,

@@ -4,7 +4,7 @@ import { runFake } from '../../fixtures/fake-environment.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
 
 describe('blip2 rank', () => {
-  test('ranks the candidates for every image and question: path, question, then candidate and probability, best first', async () => {
+  test('writes path, question, then candidate and probability, best first, for every image and question', async () => {
     const at = await temporaryFolder({ a: 'a cat', b: 'a dog' });
     const { exitCode, stdout, calls } = await runFake([
       'rank',
