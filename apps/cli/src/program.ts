@@ -44,7 +44,7 @@ export function createProgram(environment: Environment, onExitCode: (code: ExitC
   const program = new Command('blip2');
   prepare(program, environment);
   program
-    .description('Captions and answers about images with BLIP-2, straight from Hugging Face checkpoints.')
+    .description('Caption images and answer questions about them with BLIP-2, from Hugging Face checkpoints.')
     .usage('COMMAND [options]')
     .version(versionLine(), '-V, --version', 'Print the versions of blip2 and Node')
     .addHelpText('after', `\nArguments and options of a command: blip2 COMMAND --help\n${EXIT_CODES}`);

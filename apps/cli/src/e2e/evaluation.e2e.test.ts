@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
+import { evaluation, parseLines, readLines } from '../fixtures/evaluation-lines.ts';
 import { repository, spawnBlip2 } from '../fixtures/spawn-blip2.ts';
 
-const evaluation = fileURLToPath(new URL('../../evaluation', import.meta.url));
 /** The setting with which the expected ids were recorded. */
 const MAX_NEW_TOKENS = ['--max-new-tokens', '32'];
 const IMAGES_PER_RUN = 10;
@@ -28,13 +26,6 @@ interface Line {
   readonly tokenIds: readonly number[];
 }
 
-const lines = <T>(text: string): T[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-const read = <T>(name: string): T[] => lines<T>(readFileSync(join(evaluation, name), 'utf8'));
-
 async function blip2(...argv: string[]): Promise<Line[]> {
   const { exitCode, stdout, stderr } = await spawnBlip2([
     ...argv,
@@ -45,7 +36,7 @@ async function blip2(...argv: string[]): Promise<Line[]> {
     ...MAX_NEW_TOKENS,
   ]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  return lines<Line>(stdout);
+  return parseLines<Line>(stdout);
 }
 
 /**
@@ -68,8 +59,8 @@ async function answers(folder: string, scenes: readonly Scene[]): Promise<(reado
 }
 
 describe('the demo checkpoint generates the tokens of Hugging Face Transformers', () => {
-  const scenes = read<Scene>('scenes.jsonl');
-  const expected = read<Expected>('expected.jsonl');
+  const scenes = readLines<Scene>('scenes.jsonl');
+  const expected = readLines<Expected>('expected.jsonl');
 
   test('in the captions of 200 scenes', async () => {
     const results = await blip2('caption', `@${join(evaluation, 'scenes.jsonl')}`);
@@ -92,11 +83,11 @@ describe('the demo checkpoint generates the tokens of Hugging Face Transformers'
   }, 300_000);
 
   test('for the example images, including JPEG files and large ones', async () => {
-    const examples = read<Scene>('examples.jsonl');
-    const said = read<Expected>('examples-expected.jsonl');
+    const examples = readLines<Scene>('examples.jsonl');
+    const recorded = readLines<Expected>('examples-expected.jsonl');
     const folder = join(repository, 'examples');
     const captions = await blip2('caption', ...examples.map(({ image }) => join(folder, image)));
-    expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(said.map(({ opt }) => opt.caption.ids));
-    expect(await answers(folder, examples)).toEqual(said.map(({ opt }) => opt.questions.map(({ ids }) => ids)));
+    expect(captions.map(({ tokenIds }) => tokenIds)).toEqual(recorded.map(({ opt }) => opt.caption.ids));
+    expect(await answers(folder, examples)).toEqual(recorded.map(({ opt }) => opt.questions.map(({ ids }) => ids)));
   });
 });

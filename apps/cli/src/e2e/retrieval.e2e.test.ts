@@ -4,10 +4,9 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
+import { parseLines, readLines } from '../fixtures/evaluation-lines.ts';
 import { repository, spawnBlip2 } from '../fixtures/spawn-blip2.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
-
-const evaluation = fileURLToPath(new URL('../../evaluation', import.meta.url));
 
 interface Example {
   readonly image: string;
@@ -24,18 +23,12 @@ interface Line {
   readonly itm: number;
   readonly itc: number;
 }
-const lines = <T>(text: string): T[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-const read = <T>(name: string): T[] => lines<T>(readFileSync(join(evaluation, name), 'utf8'));
 const probability = ([mismatch, match]: readonly [number, number]): number => 1 / (1 + Math.exp(mismatch - match));
 
 describe('the real command with the retrieval demo', () => {
   test('has the scores of Hugging Face Transformers for true and false captions of the example images', async () => {
-    const examples = read<Example>('examples.jsonl');
-    const recorded = read<{ readonly itm: { readonly true: Recorded; readonly false: Recorded } }>(
+    const examples = readLines<Example>('examples.jsonl');
+    const recorded = readLines<{ readonly itm: { readonly true: Recorded; readonly false: Recorded } }>(
       'examples-expected.jsonl',
     );
     const images = examples.map(({ image }) => join(repository, 'examples', image));
@@ -50,14 +43,14 @@ describe('the real command with the retrieval demo', () => {
       '1',
     ]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    const said = new Map(lines<Line>(stdout).map((line) => [`${line.image}\n${line.text}`, line]));
+    const scores = new Map(parseLines<Line>(stdout).map((line) => [`${line.image}\n${line.text}`, line]));
     examples.forEach(({ caption, false_caption: wrong }, index) => {
       const { itm } = recorded[index]!;
       for (const [text, { logits, itc }] of [
         [caption, itm.true],
         [wrong, itm.false],
       ] as const) {
-        const line = said.get(`${images[index]}\n${text}`)!;
+        const line = scores.get(`${images[index]}\n${text}`)!;
         expect(Math.abs(line.itm - probability(logits)), `${images[index]}: ${text}`).toBeLessThan(1e-3);
         expect(Math.abs(line.itc - itc), `${images[index]}: ${text}`).toBeLessThan(1e-3);
       }
@@ -80,7 +73,7 @@ describe('the real command with the retrieval demo', () => {
     const best = Math.max(
       ...queries.map((query) => query.reduce((sum, value, index) => sum + value * words[index]!, 0)),
     );
-    const [line] = lines<Line>((await spawnBlip2(['match', image, '-t', text, '--json', '--quiet'])).stdout);
+    const [line] = parseLines<Line>((await spawnBlip2(['match', image, '-t', text, '--json', '--quiet'])).stdout);
     expect(best).toBeCloseTo(line!.itc, 5);
     expect((await embed(image, '--part', 'projection')).shape).toHaveLength(2);
     expect((await embed(image, '-t', text)).shape).toEqual([12, 96]);

@@ -11,7 +11,7 @@ const collect = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
 describe('results of items', () => {
   test.each([1, 2, 3, 10])('keep their order, with at most %i in progress', async (ahead) => {
     let [now, most] = [0, 0];
-    const made = await collect(
+    const results = await collect(
       inOrder([5, 1, 4, 2, 3, 0], ahead, async (item) => {
         most = Math.max(most, ++now);
         await new Promise((resolve) => setTimeout(resolve, item * 3));
@@ -19,7 +19,7 @@ describe('results of items', () => {
         return item * 10;
       }),
     );
-    expect(made).toEqual([50, 10, 40, 20, 30, 0]);
+    expect(results).toEqual([50, 10, 40, 20, 30, 0]);
     expect(most).toBe(Math.min(ahead, 6));
   });
 

@@ -5,26 +5,22 @@ import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageModel } from '../model/model-port.ts';
-import { moduleRecord } from '../module/import-module.ts';
-import type { ImageOptions, SheetOptions } from '../options/common-options.ts';
+import type { TextTaskOptions } from '../options/text-task-options.ts';
 import { openSink } from '../output/open-sink.ts';
 import { expectNoInput, isJsonLines } from '../output/output-path.ts';
-import type { ResumeOptions } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
-import { describeRun } from '../output/run-record.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
+import { resumeOptionsOf } from './resume-options.ts';
 import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
 import { type Tally, workThrough } from './work-through.ts';
-
-type RunOptions = ImageOptions & SheetOptions;
 
 /** Runs a task on all images of the arguments, in order, and returns the exit code. */
 export async function runImages<Result, Model extends ImageModel>(
   task: ImageTask<Result, Model>,
   args: readonly string[],
-  options: RunOptions,
+  options: TextTaskOptions,
   environment: Environment,
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
@@ -35,16 +31,7 @@ export async function runImages<Result, Model extends ImageModel>(
   await expectNoInput(options.output, names);
   if (options.report !== undefined)
     await expectSheet({ report: options.report, output: options.output, inputs: names });
-  const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, {
-      ...task.options,
-      dtype: options.dtype,
-      device: options.device,
-      ...(await moduleRecord(options.module)),
-    }),
-    restart: options.restart === true,
-    keyOf: (line) => keyOfLine(task, line),
-  };
+  const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line));
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));
   const sheet = await openSheet(task, options, sink);
@@ -80,7 +67,7 @@ export async function runImages<Result, Model extends ImageModel>(
 
 async function openSheet<Result, Model extends ImageModel>(
   { sheetText, ...task }: ImageTask<Result, Model>,
-  { report, output, model, dtype }: RunOptions,
+  { report, output, model, dtype }: TextTaskOptions,
   sink: ResultSink,
 ): Promise<SheetOfRun | undefined> {
   if (report === undefined || !sheetText) return undefined;

@@ -3,13 +3,12 @@ import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { type ModelKind } from '../model/model-kinds.ts';
 import { openModel } from '../model/open-model.ts';
-import { moduleRecord } from '../module/import-module.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { openSink } from '../output/open-sink.ts';
-import type { OpenOutput, ResumeOptions } from '../output/output-request.ts';
+import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
-import { describeRun } from '../output/run-record.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
+import { resumeOptionsOf } from './resume-options.ts';
 
 /** The work of a command on texts without images. */
 export interface TextTask<Result, Model extends AsyncDisposable> {
@@ -52,16 +51,7 @@ async function openTextSink<Result, Model extends AsyncDisposable>(
   { output, ...options }: ImageOptions,
   { stdout }: Environment,
 ): Promise<ResultSink> {
-  const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, {
-      ...task.options,
-      dtype: options.dtype,
-      device: options.device,
-      ...(await moduleRecord(options.module)),
-    }),
-    restart: options.restart === true,
-    keyOf: ({ text }) => (typeof text === 'string' ? text : undefined),
-  };
+  const resume = await resumeOptionsOf(task, options, ({ text }) => (typeof text === 'string' ? text : undefined));
   return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
 }
 

@@ -39,7 +39,7 @@ describe('a terminal', () => {
     ['JSON lines', ['caption', 'a.png', '--json']],
     ['a file', ['caption', 'a.png', '-o', 'out.txt']],
     ['a report', ['caption', 'a.png', '--report', 'out.html']],
-    ['a file beside the image', ['caption', 'a.png', '--sidecar']],
+    ['a file next to the image', ['caption', 'a.png', '--sidecar']],
     ['another task', ['rank', 'a.png', '-q', 'who?', '-c', 'x']],
   ])('is written whole lines where there are %s', async (_what, argv) => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'a dog' });

@@ -81,7 +81,7 @@ describe('-o FILE.parquet', () => {
     const interrupted = await runFake(argv, {
       onCall: ({ name }, signals) => void (name === 'caption' && ++answered === 2 && signals.emit('SIGINT')),
     });
-    expect(interrupted).toMatchObject({ exitCode: 130, stderr: expect.not.stringContaining('go on') });
+    expect(interrupted).toMatchObject({ exitCode: 130, stderr: expect.not.stringContaining('to resume') });
     expect((await rowsIn(at('out.parquet'))).map(({ text }) => text)).toEqual(['a']);
     expect(await readdir(at())).toEqual(['a', 'b', 'out.parquet']);
   });

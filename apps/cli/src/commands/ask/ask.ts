@@ -8,23 +8,19 @@ import { generationKind } from '../../model/model-kinds.ts';
 import type { TaskModel } from '../../model/model-port.ts';
 import {
   addImageArgument,
-  addImageOptions,
-  addModuleOption,
   addQuestionOptions,
   addRawPromptOption,
-  addSheetOption,
-  type ImageOptions,
   type QuestionOptions,
-  type SheetOptions,
 } from '../../options/common-options.ts';
-import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
+import { generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
+import { addTextTaskOptions, type TextTaskOptions } from '../../options/text-task-options.ts';
 import { distinctTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
 import { runImages } from '../../run/run-images.ts';
 import { askTable, textResultJson } from '../../run/text-results.ts';
 import { tableOutput } from '../../tables/open-table.ts';
 
-interface AskOptions extends ImageOptions, SheetOptions, QuestionOptions {}
+type AskOptions = TextTaskOptions & QuestionOptions;
 
 /** `blip2 ask IMAGE… -q QUESTION…`: one line per image and question. */
 export const askCommand: CliCommand = {
@@ -43,10 +39,7 @@ Examples:
     addImageArgument(command);
     addQuestionOptions(command);
     addRawPromptOption(command);
-    addImageOptions(command);
-    addModuleOption(command);
-    addSheetOption(command);
-    addGenerationOptions(command);
+    addTextTaskOptions(command);
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<AskOptions>();

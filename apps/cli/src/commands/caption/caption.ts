@@ -8,15 +8,9 @@ import type { ExitCode } from '../../exit-code.ts';
 import { generationKind } from '../../model/model-kinds.ts';
 import type { TaskModel } from '../../model/model-port.ts';
 import { fileExtension } from '../../options/argument-parsers.ts';
-import {
-  addImageArgument,
-  addImageOptions,
-  addModuleOption,
-  addSheetOption,
-  type ImageOptions,
-  type SheetOptions,
-} from '../../options/common-options.ts';
-import { addGenerationOptions, generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
+import { addImageArgument } from '../../options/common-options.ts';
+import { generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
+import { addTextTaskOptions, type TextTaskOptions } from '../../options/text-task-options.ts';
 import type { OpenOutput } from '../../output/output-request.ts';
 import type { ImageTask } from '../../run/image-task.ts';
 import { runImages } from '../../run/run-images.ts';
@@ -24,7 +18,7 @@ import { captionTable, textResultJson } from '../../run/text-results.ts';
 import { tableOutput } from '../../tables/open-table.ts';
 import { openSidecars } from './sidecars.ts';
 
-interface CaptionOptions extends ImageOptions, SheetOptions {
+interface CaptionOptions extends TextTaskOptions {
   readonly prompt?: string;
   readonly sidecar?: boolean;
   readonly sidecarExtension: string;
@@ -59,10 +53,7 @@ Examples:
           .default('.txt')
           .helpGroup('Output:'),
       );
-    addImageOptions(command);
-    addModuleOption(command);
-    addSheetOption(command);
-    addGenerationOptions(command);
+    addTextTaskOptions(command);
   },
   run(command: Command, environment: Environment): Promise<ExitCode> {
     const options = command.opts<CaptionOptions>();

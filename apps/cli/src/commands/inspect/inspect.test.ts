@@ -108,9 +108,12 @@ describe('bytes per precision', () => {
       expect(model).toBeDefined();
       const names = (await readdir(at('weights'))).filter((name) => name.endsWith('.safetensors'));
       const sizes = await Promise.all(names.map(async (name) => (await stat(join(at('weights'), name))).size));
-      const made = sizes.reduce((sum, size) => sum + size, 0);
+      const written = sizes.reduce((sum, size) => sum + size, 0);
       // Each file has some hundred bytes of metadata about its sources.
-      expect([dtype, Math.abs(precisions[dtype].convertedBytes - made) / made]).toEqual([dtype, expect.closeTo(0, 2)]);
+      expect([dtype, Math.abs(precisions[dtype].convertedBytes - written) / written]).toEqual([
+        dtype,
+        expect.closeTo(0, 2),
+      ]);
       expect(bytes[dtype]).toBeGreaterThan(precisions[dtype].convertedBytes);
     }
     expect(precisions.fp32.convertedBytes).toBe(0);
