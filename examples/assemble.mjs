@@ -1,5 +1,5 @@
-// Puts a pipeline together by hand, part by part, and looks at what passes between the parts: node
-// examples/assemble.mjs
+// Assembles a pipeline from its parts and prints the shapes between them.
+//   node examples/assemble.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
 
 import { createBlip2 } from '@blip2/blip2';

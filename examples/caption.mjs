@@ -1,4 +1,5 @@
-// Captions an image and answers a question about it: node examples/caption.mjs [MODEL] [IMAGE]
+// Captions an image and answers a question about it.
+//   node examples/caption.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
 
 import { Blip2 } from '@blip2/blip2';

@@ -1,5 +1,5 @@
-// Encodes an image once, ranks answers to a question and holds a conversation, written as it comes: node
-// examples/conversation.mjs [MODEL] [IMAGE]
+// Encodes an image once, ranks answers to a question and streams a conversation.
+//   node examples/conversation.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
 
 import { Blip2 } from '@blip2/blip2';

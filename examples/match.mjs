@@ -1,4 +1,5 @@
-// Compares images with texts, and finds the image of each text: node examples/match.mjs [MODEL]
+// Scores images against texts, and retrieves the image of each text.
+//   node examples/match.mjs [MODEL]
 import { fileURLToPath } from 'node:url';
 
 import { Blip2Retrieval } from '@blip2/blip2';

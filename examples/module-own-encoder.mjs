@@ -1,5 +1,6 @@
-// A vision encoder of one's own in the command line: blip2 caption left-of.png --module examples/module-own-encoder.mjs
-// It was never trained with this Q-Former: the captions mean nothing, they only show that the parts fit.
+// A module with a custom vision encoder. It was not trained with this Q-Former: the captions are meaningless and only
+// show that the parts fit.
+//   blip2 caption left-of.png --module examples/module-own-encoder.mjs
 import { createPatchAverageEncoder } from './patch-average-encoder.mjs';
 
 /** @type {import('@blip2/cli').Blip2Module} */

@@ -1,7 +1,6 @@
 /**
- * A vision encoder of one's own behind the seam: the mean colour of each patch, repeated over the width that the
- * Q-Former reads.
- * It has never been trained together with any Q-Former, so what is written after it means nothing.
+ * A custom vision encoder: the mean color of each patch, repeated up to the width that the Q-Former expects. It was not
+ * trained with any Q-Former, so the generated texts are meaningless.
  * @param {{ imageSize: number, patchSize: number, hiddenSize: number }} size
  * @returns {import('@blip2/interfaces').VisionEncoder}
  */

@@ -1,5 +1,5 @@
-// CLIP's vision encoder in front of the same Q-Former, by plain functions and through the container: node
-// examples/swap-clip.mjs
+// Replaces the vision encoder with CLIP's, with plain functions and through the container.
+//   node examples/swap-clip.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
 
 import { createBlip2, openCheckpointParts } from '@blip2/blip2';
@@ -11,14 +11,12 @@ import { ClipVisionEncoder } from '@blip2/vision';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
-console.log(
-  'The encoder below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.',
-);
+console.log('This encoder is untrained: the captions mean nothing until it is trained together with the Q-Former.');
 
 const parts = await openCheckpointParts(model);
 const [qformer, projection, language] = await Promise.all([parts.qformer(), parts.projection(), parts.language()]);
-// `ClipVisionEncoder.fromPretrained('path/to/clip-vit-large-patch14', { featureLayer: -2 })` reads a stock checkpoint;
-// its width has to be the one that the Q-Former reads.
+// `ClipVisionEncoder.fromPretrained('path/to/clip-vit-large-patch14', { featureLayer: -2 })` loads a stock checkpoint;
+// its width must equal the Q-Former's `encoderHiddenSize`.
 const { imageSize, patchSize } = parts.config.visionConfig;
 const config = ClipVisionConfig.create({
   hiddenSize: qformer.encoderHiddenSize,
@@ -30,7 +28,7 @@ const config = ClipVisionConfig.create({
 });
 const vision = await ClipVisionEncoder.fromConfig(config, { seed: 1, featureLayer: -2 });
 
-// By plain functions: every part but one comes from the checkpoint, and its own encoder is never loaded.
+// With plain functions: the other parts come from the checkpoint, whose encoder is never loaded.
 const blip2 = createBlip2({
   vision,
   qformer,
@@ -40,7 +38,7 @@ const blip2 = createBlip2({
 });
 console.log(`plain functions: ${(await blip2.caption(image)).text}`);
 
-// Through the container: one token is bound to something else.
+// Through the container: one token is bound to another object.
 const container = await createBlip2Container(model);
 await container.replace(VisionEncoder, [], () => vision);
 console.log(`container: ${(await (await container.get(Blip2Token)).caption(image)).text}`);

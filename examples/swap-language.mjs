@@ -1,5 +1,5 @@
-// Another language model behind the same Q-Former, by plain functions and through the container: node
-// examples/swap-language.mjs
+// Replaces the language model, with plain functions and through the container.
+//   node examples/swap-language.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
 
 import { createBlip2, openCheckpointParts } from '@blip2/blip2';
@@ -12,14 +12,13 @@ import { Blip2Processor } from '@blip2/processor';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
 console.log(
-  'The language model below is untrained, and was never trained with this Q-Former: the captions mean nothing until the parts are trained together.',
+  'This language model is untrained: the captions mean nothing until it is trained together with the Q-Former.',
 );
 
 const parts = await openCheckpointParts(model);
 const { vocabSize, bosTokenId, eosTokenId, padTokenId } = parts.config.textConfig;
 const [vision, qformer, projection] = await Promise.all([parts.vision(), parts.qformer(), parts.projection()]);
-// A stock checkpoint of this architecture is loaded by `fromPretrained` instead; the projection then has to be trained
-// to its width.
+// `fromPretrained` loads a stock checkpoint of this architecture; the projection must then be trained for its width.
 const config = LlamaConfig.create({
   vocabSize,
   bosTokenId,
@@ -34,7 +33,7 @@ const config = LlamaConfig.create({
 });
 const language = await LlamaForCausalLM.fromConfig(config, { seed: 1 });
 
-// By plain functions: every part but one comes from the checkpoint, and its own language model is never loaded.
+// With plain functions: the other parts come from the checkpoint, whose language model is never loaded.
 const blip2 = createBlip2({
   vision,
   qformer,
@@ -44,7 +43,7 @@ const blip2 = createBlip2({
 });
 console.log(`plain functions: ${JSON.stringify((await blip2.caption(image, { maxNewTokens: 6 })).text)}`);
 
-// Through the container: one token is bound to something else.
+// Through the container: one token is bound to another object.
 const container = await createBlip2Container(model);
 await container.replace(LanguageModel, [], () => language);
 console.log(

@@ -1,5 +1,5 @@
-// Another vision encoder in front of the same Q-Former, by plain functions and through the container: node
-// examples/swap-vision.mjs
+// Replaces the vision encoder, with plain functions and through the container.
+//   node examples/swap-vision.mjs [MODEL] [IMAGE]
 import { fileURLToPath } from 'node:url';
 
 import { createBlip2, openCheckpointParts } from '@blip2/blip2';
@@ -12,10 +12,10 @@ import { createPatchAverageEncoder } from './patch-average-encoder.mjs';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const [model = here('../apps/cli/models/blip2-opt-shapes'), image = here('left-of.png')] = process.argv.slice(2);
 console.log(
-  'The encoder below was never trained with this Q-Former: the captions mean nothing, they only show that the parts fit.',
+  'This encoder was not trained with the Q-Former: the captions mean nothing and only show that the parts fit.',
 );
 
-// By plain functions: every part but one comes from the checkpoint, and its own encoder is never loaded.
+// With plain functions: the other parts come from the checkpoint, whose encoder is never loaded.
 const parts = await openCheckpointParts(model);
 const { imageSize, patchSize, hiddenSize } = parts.config.visionConfig;
 const vision = createPatchAverageEncoder({ imageSize, patchSize, hiddenSize });
@@ -31,7 +31,7 @@ console.log(`plain functions: ${(await blip2.caption(image)).text}`);
 await blip2.dispose();
 await parts[Symbol.asyncDispose]();
 
-// Through the container: one token is bound to something else.
+// Through the container: one token is bound to another object.
 const container = await createBlip2Container(model);
 await container.replace(VisionEncoder, [], () => createPatchAverageEncoder({ imageSize, patchSize, hiddenSize }));
 console.log(`container: ${(await (await container.get(Blip2Token)).caption(image)).text}`);

@@ -13,13 +13,13 @@ export type Check = (run: ShellRun, shell: Shell) => void | Promise<void>;
  * checked by `expectColumns`.
  */
 export const PROMISES: Readonly<Record<string, Check>> = {
-  'also a contact sheet: small images with their captions': (_, { at }) => {
+  'also a contact sheet: thumbnails with their captions': (_, { at }) => {
     const html = readFileSync(at('holiday.html'), 'utf8');
     expect(html.match(/src="data:image\/jpeg;base64,/g)).toHaveLength(1);
     expect(html).toContain('a large yellow star');
   },
-  'a conversation, streamed; the image is encoded once': ({ stdout }) => expect(stdout).toMatch(/^(\w[\w ]*\n){2}$/),
-  'a.txt beside each a.jpg': (_, { at }) => {
+  'streamed answers; the image is encoded once': ({ stdout }) => expect(stdout).toMatch(/^(\w[\w ]*\n){2}$/),
+  'a.txt next to each a.jpg': (_, { at }) => {
     for (const name of ['training/a.txt', 'training/more/b.txt'])
       expect(readFileSync(at(name), 'utf8')).toMatch(/^\w[\w ]+\n$/);
   },
@@ -39,7 +39,7 @@ export const PROMISES: Readonly<Record<string, Check>> = {
         .map((line) => JSON.parse(line).image),
     ).toEqual(['photos/1.png', 'photos/2.png']);
   },
-  'features, also of texts: -t TEXT': async (_, shell) => {
+  'features; texts with -t TEXT': async (_, shell) => {
     expect(npyShape(shell, 'photos.npy')).toEqual([2, 64]);
     expect((await shell.run('blip2 embed -t "a dog" --pool mean -o text.npy')).exitCode).toBe(0);
     expect(npyShape(shell, 'text.npy')).toEqual([1, 64]);
@@ -48,26 +48,26 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     expect(npyShape(shell, 'index/img_emb/img_emb_0.npy')).toEqual([2, 64]);
     expect(existsSync(shell.at('index/metadata/metadata_0.parquet'))).toBe(true);
   },
-  'where the queries look, over the image': (_, shell) => expectImage(shell, 'where.png'),
-  'which region the text rests on': (_, shell) => expectImage(shell, 'dog.png'),
-  'what it is, what it weighs, will it run here': ({ stdout }) => {
+  'attention of the queries, drawn over the image': (_, shell) => expectImage(shell, 'where.png'),
+  'the regions that support the text': (_, shell) => expectImage(shell, 'dog.png'),
+  'architecture, sizes, and whether it runs here': ({ stdout }) => {
     for (const said of [/^architecture .*\bopt$/m, /^size .*MB stored$/m, /^memory .*this machine has/m, /^runs +yes/m])
       expect(stdout).toMatch(said);
   },
-  'do precisions agree, and what do they cost': ({ stdout }) => {
-    expect(stdout).toMatch(/fast\t.*\ttokens \d+\/\d+\tscores [\d.]+ % off/);
+  'agreement, time and memory of precisions': ({ stdout }) => {
+    expect(stdout).toMatch(/fast\t.*\ttokens \d+\/\d+\tlogit error [\d.]+ %/);
     for (const dtype of ['fp32', 'fast'])
       expect(stdout).toMatch(new RegExp(`^${dtype}\\tload \\d+ ms.*memory \\d+ MiB$`, 'm'));
   },
-  'how fast it is on this machine, and what memory it takes': ({ stdout }) => {
+  'time and memory on this machine': ({ stdout }) => {
     for (const row of [/^ +fast +small$/m, /^captionMs .*\d+ /m, /^peakMiB .* \d+ +\d+$/m]) expect(stdout).toMatch(row);
   },
-  'files, sizes and licence; without --dry-run, the model': ({ stdout }, { downloads }) => {
+  'only files, sizes and licence': ({ stdout }, { downloads }) => {
     expect(stdout).toMatch(/Licence: mit/);
     expect(stdout).toMatch(/^model\.safetensors\s+[\d.]+ MB$/m);
     expect(downloads()).toBe(0);
   },
-  'a model of the hub: downloaded once': async ({ stdout }, shell) => {
+  'a hub model, downloaded once': async ({ stdout }, shell) => {
     expect(stdout).toMatch(/^photo\.jpg\t\w[\w ]+\n$/);
     const before = shell.downloads();
     expect(before).toBeGreaterThan(0);
@@ -77,19 +77,19 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     });
     expect(shell.downloads()).toBe(before);
   },
-  'every option, with examples': ({ stdout }) => {
+  'all options, with examples': ({ stdout }) => {
     expect(stdout).toMatch(/--model[^]*--dtype[^]*--max-new-tokens[^]*\nExamples:\n {2}blip2 caption/);
   },
   bash: async (_, shell) => expectCompletion(shell, '~/.bashrc'),
   // Other shells may not be installed: only the content is checked here. The scripts of all shells have their own
   // tests.
-  'zsh: below compinit': async (_, shell) => {
+  'zsh, after compinit': async (_, shell) => {
     expect(readFileSync(shell.at('~/.zshrc'), 'utf8')).toBe('source <(blip2 completion zsh)\n');
     expect((await shell.run('blip2 completion zsh')).stdout).toMatch(/\bcompdef\b/);
   },
   fish: (_, { at }) =>
     expect(readFileSync(at('~/.config/fish/completions/blip2.fish'), 'utf8')).toMatch(/^complete -c blip2 /m),
-  'the bash of macOS (3.2): a file, and `source` it in ~/.bash_profile': async (_, shell) =>
+  'bash 3.2 of macOS: a file to source in ~/.bash_profile': async (_, shell) =>
     expectCompletion(shell, '~/.blip2-completion.bash'),
 };
 

@@ -101,7 +101,7 @@ test('blip2 download: sizes and licence first, then the folder; --dry-run writes
   const { cache, variables } = await hub();
   const dry = await blip2(['download', id, '--dry-run'], variables);
   expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(dry.stdout).toMatch(/Licence: mit, says the repository\n.*OPT.*non-commercial/);
+  expect(dry.stdout).toMatch(/Licence: mit\n.*OPT.*non-commercial/);
   expect(dry.stdout).toMatch(/^model\.safetensors\s+[\d.]+ MB$/m);
   expect(await readdir(cache)).toEqual([]);
   const done = await blip2(['download', id, '--json'], variables);
@@ -136,7 +136,7 @@ test('Ctrl-C during a download: exit code 130, and the next download resumes', a
   expect(stopped).toMatchObject({
     exitCode: 130,
     stdout: '',
-    stderr: expect.stringContaining('The same command goes on'),
+    stderr: expect.stringContaining('Run the same command again'),
   });
   server.options = { ...server.options, pace: { bytes: 1_000_000, pause: 0 } };
   const asked = server.requests.length;
@@ -163,7 +163,7 @@ test('blip2 cache: converted weights of a model', async () => {
   expect(files.length).toBeGreaterThan(1);
   expect(await blip2(['cache', 'verify', '--converted'], variables)).toMatchObject({
     exitCode: 0,
-    stdout: expect.stringContaining('sound'),
+    stdout: expect.stringContaining('intact'),
   });
   const [first = ''] = files;
   const bytes = await readFile(first);
@@ -193,7 +193,7 @@ test('blip2 cache: ls, verify, rm', async () => {
   );
   expect(await blip2(['cache', 'verify'], variables)).toMatchObject({
     exitCode: 0,
-    stdout: expect.stringContaining('files are sound'),
+    stdout: expect.stringContaining('files are intact'),
   });
   const weights = await readFile(join(folder, 'model.safetensors'));
   weights[weights.length >> 1] = (weights[weights.length >> 1] ?? 0) ^ 1;

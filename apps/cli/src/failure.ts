@@ -1,9 +1,9 @@
 import { Blip2Error } from '@blip2/interfaces';
 
 import { ExitCode } from './exit-code.ts';
-import { oneLine } from './output/one-line.ts';
+import { oneLine } from './output/display-text.ts';
 
-/** Any failure as users and programs see it. */
+/** Code and message of an error, as written to stderr and to JSON lines. */
 export interface Failure {
   /** A code of `Blip2Error`, a code of Node (`ENOSPC`), or `UNEXPECTED`. */
   readonly code: string;
@@ -11,6 +11,7 @@ export interface Failure {
   readonly message: string;
 }
 
+/** Converts any thrown value to a `Failure`. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof Blip2Error) return { code: error.code, message: oneLine(error.message) };
   if (!(error instanceof Error)) return { code: 'UNEXPECTED', message: oneLine(String(error)) };
@@ -18,19 +19,19 @@ export function describeFailure(error: unknown): Failure {
   return { code, message: oneLine(error.message) };
 }
 
-/** The error that ended the work, where releasing things failed too and the two came as one (`SuppressedError`). */
+/** The first error, if disposing failed too and Node combined both in a `SuppressedError`. */
 export function originalError(error: unknown): unknown {
   return error instanceof Error && 'suppressed' in error ? originalError(error.suppressed) : error;
 }
 
-/** The exit code of a run that this error ended. */
+/** The exit code of a run that ended with this error. */
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof Blip2Error && isBadUsage(error) ? ExitCode.badUsage : ExitCode.failed;
 }
 
 function isBadUsage({ code, details }: Blip2Error): boolean {
   if (code === 'INVALID_ARGUMENT' || code === 'UNKNOWN_OPTION') return true;
-  // Without an argument it is a file that holds this type, not an option that asks for it.
+  // Without an argument the error is about a file with this data type, not about an option.
   return (code === 'UNSUPPORTED_DTYPE' || code === 'UNSUPPORTED_DEVICE') && details.argument !== undefined;
 }
 
@@ -43,9 +44,7 @@ export function failureReport(error: unknown, verbose: boolean): string {
 
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
-  const cause =
-    error.cause === undefined
-      ? ''
-      : `caused by ${error.cause instanceof Error ? stackOf(error.cause) : `${String(error.cause)}\n`}`;
-  return `${error.stack ?? error.message}\n${cause}`;
+  const stack = `${error.stack ?? error.message}\n`;
+  if (error.cause === undefined) return stack;
+  return `${stack}caused by ${error.cause instanceof Error ? stackOf(error.cause) : `${String(error.cause)}\n`}`;
 }

@@ -2,9 +2,8 @@ import { ExitCode } from './exit-code.ts';
 import { failureReport } from './failure.ts';
 
 /**
- * Ends the process with code 1 and a report when an error has no handler. Left to Node, it would abort the process if a
- * worker thread is in native
- * code, and the exit code would be lost: so runs are waited for.
+ * Ends the process with code 1 and a report on an unhandled error. Node's own handling would abort the process, and
+ * lose the exit code, if a worker thread is running native code. So this waits until no inference runs.
  */
 export function endOnFatalErrors(argv: readonly string[]): void {
   process.on('uncaughtException', async (error) => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from './fakes/fake-environment.ts';
+import { runFake } from './fixtures/fake-environment.ts';
 
 describe('help and versions', () => {
-  test('prints the commands, their one-liners and the exit codes on stdout', async () => {
+  test('prints the commands, their descriptions and the exit codes on stdout', async () => {
     const { exitCode, stdout, stderr } = await runFake(['--help']);
     expect(exitCode).toBe(0);
     expect(stderr).toBe('');
@@ -32,7 +32,7 @@ describe('help and versions', () => {
       expect(stdout).toContain(part);
   });
 
-  test('lists every common and every generation option with caption', async () => {
+  test('lists every common and every generation option of caption', async () => {
     const { stdout } = await runFake(['caption', '--help']);
     for (const flag of [
       '-m, --model',
@@ -54,14 +54,14 @@ describe('help and versions', () => {
     expect(stdout).not.toContain('--streamer');
   });
 
-  test('prints its own version and that of Node', async () => {
+  test('prints the versions of blip2 and of Node', async () => {
     const { exitCode, stdout } = await runFake(['--version']);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^blip2 \d+\.\d+\.\d+\S* \(node v\d+/);
   });
 
   test.each(['caption', 'ask', 'match'])(
-    'keeps the options of %s within 80 columns where nobody says how wide it is',
+    'wraps the options of %s at 80 columns if the width is unknown',
     async (command) => {
       const { stdout } = await runFake([command, '--help']);
       const options = stdout.slice(stdout.indexOf('Options:'), stdout.indexOf('Examples:'));
@@ -70,7 +70,7 @@ describe('help and versions', () => {
     },
   );
 
-  test('answers a bare call with the help on stderr and exit code 2', async () => {
+  test('without arguments, prints the help on stderr and ends with exit code 2', async () => {
     const { exitCode, stdout, stderr } = await runFake([]);
     expect(exitCode).toBe(2);
     expect(stdout).toBe('');
@@ -101,19 +101,22 @@ describe('bad usage: one line with a code, exit code 2, no model loaded', () => 
     ],
     [
       ['caption', 'x.png', '--threads', 'many'],
-      "INVALID_ARGUMENT: Option '--threads <n>' argument 'many' is invalid. Expected a whole number of at least 1. See `blip2 caption --help`",
+      "INVALID_ARGUMENT: Option '--threads <n>' argument 'many' is invalid. Expected a whole number of at least 1. " +
+        'See `blip2 caption --help`',
     ],
     [
       ['caption', 'x.png', '--max-new-tokens', '0'],
-      "INVALID_ARGUMENT: Option '--max-new-tokens <n>' argument '0' is invalid. Expected at least 1. See `blip2 caption --help`",
+      "INVALID_ARGUMENT: Option '--max-new-tokens <n>' argument '0' is invalid. Expected at least 1. " +
+        'See `blip2 caption --help`',
     ],
     [
       ['caption', 'x.png', '--top-p', '1.5'],
-      "INVALID_ARGUMENT: Option '--top-p <number>' argument '1.5' is invalid. Expected at most 1. See `blip2 caption --help`",
+      "INVALID_ARGUMENT: Option '--top-p <number>' argument '1.5' is invalid. Expected at most 1. " +
+        'See `blip2 caption --help`',
     ],
     [
       ['ask', 'x.png', '-q', '  '],
-      'INVALID_ARGUMENT: A question is empty (--question). For a text without any question use `blip2 caption`',
+      'INVALID_ARGUMENT: --question must be a non-empty text, got "  ". To describe an image use `blip2 caption`',
     ],
   ])('%j', async (argv, message) => {
     const { exitCode, stdout, stderr, calls } = await runFake(argv);

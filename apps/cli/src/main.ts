@@ -1,14 +1,15 @@
 import { CommanderError } from 'commander';
 
-import { type Environment, processEnvironment } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { ExitCode } from './exit-code.ts';
 import { exitCodeOf, failureReport, originalError } from './failure.ts';
+import { processEnvironment } from './process-environment.ts';
 import { createProgram } from './program.ts';
 import { isAbort } from './run/interruption.ts';
 
 /** Runs one command line, without the program's name, and returns the exit code. Never throws. */
 export async function main(argv: readonly string[], environment: Environment = processEnvironment): Promise<ExitCode> {
-  // The reader of a pipe may go away at any time; writes that need to know are told by their callback.
+  // The reader of a pipe may close it at any time. Writes that must know get the error in their callback.
   const ignore = (): void => {};
   environment.stdout.on('error', ignore);
   environment.stderr.on('error', ignore);
@@ -26,7 +27,7 @@ export async function main(argv: readonly string[], environment: Environment = p
   }
 }
 
-/** `| head` has read enough: no failure. */
+/** A pipe that its reader closed, as `| head` does. Not a failure. */
 function isClosedPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }

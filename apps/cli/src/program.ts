@@ -1,19 +1,19 @@
 import { Command, CommanderError } from 'commander';
 
 import type { CliCommand } from './command.ts';
-import { askCommand } from './commands/ask.ts';
-import { benchCommand } from './commands/bench.ts';
-import { cacheCommand } from './commands/cache.ts';
-import { captionCommand } from './commands/caption.ts';
-import { chatCommand } from './commands/chat.ts';
-import { compareCommand } from './commands/compare.ts';
-import { completionCommand } from './commands/completion.ts';
-import { downloadCommand } from './commands/download.ts';
-import { embedCommand } from './commands/embed.ts';
-import { heatmapCommand } from './commands/heatmap.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { matchCommand } from './commands/match.ts';
-import { rankCommand } from './commands/rank.ts';
+import { askCommand } from './commands/ask/ask.ts';
+import { benchCommand } from './commands/bench/bench.ts';
+import { cacheCommand } from './commands/cache/cache.ts';
+import { captionCommand } from './commands/caption/caption.ts';
+import { chatCommand } from './commands/chat/chat.ts';
+import { compareCommand } from './commands/compare/compare.ts';
+import { completionCommand } from './commands/completion/completion.ts';
+import { downloadCommand } from './commands/download/download.ts';
+import { embedCommand } from './commands/embed/embed.ts';
+import { heatmapCommand } from './commands/heatmap/heatmap.ts';
+import { inspectCommand } from './commands/inspect/inspect.ts';
+import { matchCommand } from './commands/match/match.ts';
+import { rankCommand } from './commands/rank/rank.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { helpFormat } from './options/help-format.ts';
@@ -39,26 +39,27 @@ const COMMANDS: readonly CliCommand[] = [
 const EXIT_CODES = `
 Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;
 
-/** The command tree. `onExitCode` hears what the command that ran ended with. */
+/** Builds the command tree. `onExitCode` is called with the exit code of the command that ran. */
 export function createProgram(environment: Environment, onExitCode: (code: ExitCode) => void): Command {
   const program = new Command('blip2');
   prepare(program, environment);
   program
-    .description('Captions and answers about images with BLIP-2, straight from Hugging Face checkpoints.')
+    .description('Caption images and answer questions about them with BLIP-2, from Hugging Face checkpoints.')
     .usage('COMMAND [options]')
-    .version(versionLine(), '-V, --version', 'Print the versions')
-    .addHelpText('after', `\nWhat a command takes: blip2 COMMAND --help\n${EXIT_CODES}`);
+    .version(versionLine(), '-V, --version', 'Print the versions of blip2 and Node')
+    .addHelpText('after', `\nArguments and options of a command: blip2 COMMAND --help\n${EXIT_CODES}`);
   for (const definition of COMMANDS) {
     const command = program.command(definition.name);
     prepare(command, environment);
+    command.description(definition.description);
     definition.configure(command);
-    command.addHelpText('after', EXIT_CODES.trimStart());
+    command.addHelpText('after', definition.notes).addHelpText('after', EXIT_CODES.trimStart());
     command.action(async () => onExitCode(await definition.run(command, environment)));
   }
   return program;
 }
 
-/** Help and versions go to stdout; mistakes become one `Blip2Error` each, which the caller prints. */
+/** Writes help and versions to stdout, and converts parsing errors to a `Blip2Error` that the caller prints. */
 function prepare(command: Command, { stdout, stderr }: Environment): void {
   command
     .configureOutput({

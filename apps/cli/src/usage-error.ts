@@ -1,7 +1,7 @@
 import { Blip2Error, nearestName } from '@blip2/interfaces';
 import type { Command, CommanderError } from 'commander';
 
-/** A mistake on the command line, with the nearest valid name. */
+/** Converts an error of commander to a `Blip2Error` that names the nearest valid option or command. */
 export function usageError(error: CommanderError, command: Command): Blip2Error {
   const what = error.message.replace(/^error: /, '');
   const wrong = /^unknown (option|command) '([^']*)'/.exec(what);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** `blip2 0.1.0 (node v20.19.0, linux x64)`: what a bug report needs first. */
+/** Version line of bug reports: `blip2 0.1.0 (node v20.19.0, linux x64)`. */
 export function versionLine(): string {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;

@@ -3,8 +3,8 @@ import { relative } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { stdinWith } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { stdinWith } from '../fixtures/fake-streams.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { expandImages } from './expand-images.ts';
 
 const expand = async (args: string[], recursive = false, stdin = stdinWith()): Promise<string[]> =>
@@ -13,7 +13,7 @@ const expand = async (args: string[], recursive = false, stdin = stdinWith()): P
   );
 
 describe('folders', () => {
-  test('give their images in natural order, hidden and other files left out', async () => {
+  test('yield their images in natural order, without hidden and other files', async () => {
     const at = await temporaryFolder({
       'f10.png': '',
       'f2.JPG': '',
@@ -26,13 +26,13 @@ describe('folders', () => {
     expect(await expand([at()], true)).toEqual(['f1.webp', 'f2.JPG', 'f10.png', 'deep/f3.png'].map(at));
   });
 
-  test('are read once even if a link leads back', async () => {
+  test('are read once even if a link points back', async () => {
     const at = await temporaryFolder({ 'a/1.png': '' });
     await symlink(at(), at('a/loop'));
     expect(await expand([at()], true)).toEqual([at('a/1.png')]);
   });
 
-  test('give files alone: a device or a pipe would be waited for without end', async () => {
+  test('yield only files: reading a device or a pipe may never end', async () => {
     const at = await temporaryFolder({ '1.png': '' });
     await symlink('/dev/null', at('2.png'));
     await symlink(at('nowhere'), at('3.png'));
@@ -54,7 +54,7 @@ describe('patterns', () => {
     expect(await expand([relativeTo('f?.png')])).toEqual([relativeTo('f2.png')]);
   });
 
-  test('yield to a file of that very name', async () => {
+  test('are ignored if a file has exactly this name', async () => {
     const at = await temporaryFolder({ 'a[1].png': '', 'a1.png': '' });
     expect(await expand([at('a[1].png')])).toEqual([at('a[1].png')]);
   });
@@ -66,21 +66,21 @@ describe('patterns', () => {
 });
 
 describe('lists', () => {
-  test('hold a path or URL per line, relative to the list', async () => {
+  test('have one path or URL per line, relative to the list', async () => {
     const at = await temporaryFolder({ 'list.txt': '\uFEFFa b.png\r\n\r\n/abs/ü.png\nhttps://example.org/x.jpg' });
     expect(await expand([`@${at('list.txt')}`])).toEqual([at('a b.png'), '/abs/ü.png', 'https://example.org/x.jpg']);
   });
 
-  test('with .jsonl hold strings or objects with "image"', async () => {
+  test('with .jsonl have strings or objects with "image"', async () => {
     const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"image":"sub/b.png","width":3}\n' });
     expect(await expand([`@${at('list.jsonl')}`])).toEqual([at('a.png'), at('sub/b.png')]);
   });
 
-  test('come from stdin with @-, relative to the working folder', async () => {
+  test('can be read from stdin with @-, relative to the working folder', async () => {
     expect(await expand(['@-'], false, stdinWith('a.png\nb.png\n'))).toEqual(['a.png', 'b.png']);
   });
 
-  test('that are missing or broken fail as a whole, with the line', async () => {
+  test('that are missing or invalid fail as a whole, with the line', async () => {
     const at = await temporaryFolder({ 'list.jsonl': '"a.png"\n{"image":1}\n' });
     await expect(expand([`@${at('no.txt')}`])).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await expect(expand([`@${at('list.jsonl')}`])).rejects.toMatchObject({
@@ -101,7 +101,7 @@ describe('other arguments', () => {
     ]);
   });
 
-  test('cannot name stdin twice', async () => {
+  test('can name stdin only once', async () => {
     await expect(expand(['-', '@-'])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });

@@ -1,26 +1,23 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { imagesInFolder } from './image-folder.ts';
-import type { ImageInput } from './image-input.ts';
+import { type ImageInput, isUrl, naturalOrder } from './image-inputs.ts';
 import { readImageList } from './image-list.ts';
-import { isUrl } from './is-url.ts';
-import { naturalOrder } from './natural-order.ts';
 
 export interface ExpandOptions {
-  /** Look into the subfolders of folders. */
+  /** Include the subfolders of folders. */
   readonly recursive: boolean;
-  /** Stops waiting for stdin. */
+  /** Stops reading stdin. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The images that the IMAGE arguments mean, in order. An argument is a path, a glob, a folder, a URL, `@list`, or `-`
- * for stdin. What names no image
- * stays in the result as an input with its error, so that the others are still done.
+ * Expands the IMAGE arguments to inputs, in order. An argument is a path, a glob, a folder, a URL, `@list`, or `-` for
+ * stdin. An argument without images becomes an input with an error, so that the others are still processed.
  */
 export async function expandImages(
   args: readonly string[],
@@ -28,9 +25,9 @@ export async function expandImages(
   environment: Pick<Environment, 'stdin'>,
 ): Promise<ImageInput[]> {
   if (args.filter((arg) => arg === '-' || arg === '@-').length > 1)
-    throw new Blip2Error('INVALID_ARGUMENT', 'stdin can be read once only', { got: args.join(' ') });
+    throw new Blip2Error('INVALID_ARGUMENT', 'stdin (- or @-) can be named only once', { got: args.join(' ') });
   const inputs: ImageInput[] = [];
-  // Not spread into one call: a folder may hold more images than a call takes arguments.
+  // Not `push(...inputs)`: a folder may hold more images than a call can have arguments.
   for (const arg of args) for (const input of await expand(arg, options, environment)) inputs.push(input);
   return inputs;
 }
@@ -48,25 +45,23 @@ async function expand(
     );
   const found = await stat(arg).catch(() => undefined);
   if (found?.isDirectory()) return inFolder(arg, recursive);
-  // A file of that very name comes before a pattern: brackets are common in file names.
+  // An existing file wins over a pattern: brackets are common in file names.
   if (found === undefined && /[*?[\]{}]/.test(arg)) return matching(arg);
   return [{ name: arg, source: arg }];
 }
 
 function fromUrl(name: string): ImageInput {
-  return URL.canParse(name)
-    ? { name, source: new URL(name) }
-    : { name, error: new Blip2Error('INVALID_ARGUMENT', 'Not a valid URL', { got: name }) };
+  return URL.canParse(name) ? { name, source: new URL(name) } : { name, error: mustBe('IMAGE', 'a valid URL', name) };
 }
 
 async function inFolder(folder: string, recursive: boolean): Promise<ImageInput[]> {
   const paths = await imagesInFolder(folder, recursive);
   if (paths.length > 0) return paths.map((path) => ({ name: path, source: path }));
-  const fix = recursive ? undefined : 'Its subfolders are read with --recursive';
+  const fix = recursive ? undefined : 'Use --recursive to include its subfolders';
   return [
     {
       name: folder,
-      error: new Blip2Error('MISSING_FILE', 'The folder holds no images', { where: folder, ...(fix && { fix }) }),
+      error: new Blip2Error('MISSING_FILE', 'The folder contains no images', defined({ where: folder, fix })),
     },
   ];
 }

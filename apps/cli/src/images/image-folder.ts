@@ -2,9 +2,9 @@ import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 
-import { naturalOrder } from './natural-order.ts';
+import { naturalOrder } from './image-inputs.ts';
 
-/** What counts as an image in a folder: the formats that can be decoded. */
+/** Extensions of images in a folder: the formats that can be decoded. */
 export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([
   '.jpg',
   '.jpeg',
@@ -17,15 +17,15 @@ export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Paths of the images in a folder, in natural order, hidden files left out; with `recursive` those of its folders too,
- * after its own. Of large folders only paths are kept.
+ * Lists the paths of the images in a folder in natural order, without hidden files. With `recursive`, the images of its
+ * subfolders follow its own.
  */
 export async function imagesInFolder(
   folder: string,
   recursive: boolean,
   visited: Set<string> = new Set(),
 ): Promise<string[]> {
-  // Links can lead back to a folder that was read already.
+  // A symbolic link can lead back to a folder that was read already.
   const real = await realpath(folder);
   if (visited.has(real)) return [];
   visited.add(real);
@@ -44,8 +44,8 @@ export async function imagesInFolder(
 }
 
 /**
- * What an entry is, or leads to. A pipe or device would be waited for without end; a broken link is an image that
- * fails.
+ * Kind of an entry or of its link target. Pipes and devices are `other`, because reading them may never end. A broken
+ * link counts as a file, so that it is reported as an image that failed.
  */
 async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' | 'other'> {
   const found = entry.isSymbolicLink() ? await stat(join(folder, entry.name)).catch(() => undefined) : entry;

@@ -1,16 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
-import { isUrl } from './is-url.ts';
+import { isUrl } from './image-inputs.ts';
 import { readStdin } from './read-stdin.ts';
 
 /**
- * The entries of a list: one path or URL per line, or with the extension `.jsonl` one JSON string or `{ "image": … }`
- * per line.
- * Relative paths count from the folder of the list (from the working folder for `@-`, the list on stdin).
+ * Reads a list of images: one path or URL per line, or, in a `.jsonl` file, one JSON string or `{ "image": … }` per
+ * line. Paths are relative to the folder of the list, or to the working folder for `@-` (the list on stdin).
  */
 export async function readImageList(
   file: string,
@@ -39,7 +38,7 @@ async function readList(file: string): Promise<string> {
     throw new Blip2Error('MISSING_FILE', 'The list of images cannot be read', {
       where: file,
       cause,
-      fix: 'For an image whose name starts with @ write ./@name',
+      fix: 'If @ is the first character of a file name, write ./@name',
     });
   }
 }
@@ -48,11 +47,7 @@ function parseJsonLine(line: string, where: string): string {
   const value = parseJson(line);
   const image: unknown = typeof value === 'object' && value !== null && 'image' in value ? value.image : value;
   if (typeof image !== 'string')
-    throw new Blip2Error('INVALID_ARGUMENT', 'A line of the list names no image', {
-      where,
-      expected: 'a JSON string or an object with "image"',
-      got: line.slice(0, 80),
-    });
+    throw mustBe('A line of the list', 'a JSON string or an object with "image"', line, { where });
   return image;
 }
 

@@ -1,7 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
-import type { OpenImage } from '../model/model-port.ts';
+import type { OpenImage } from './image-port.ts';
 import { type ImageThread, imageThreads } from './image-threads.ts';
 
 const { signal } = new AbortController();
@@ -29,8 +29,8 @@ function fakeThreads(): { readonly start: () => ImageThread; readonly disposed: 
   };
 }
 
-describe('a thread that is lost', () => {
-  test('costs the image that it had and is replaced; one that met a bad image goes on', async () => {
+describe('a thread that dies', () => {
+  test('fails its image and is replaced; a thread with a bad image continues', async () => {
     const { start, disposed } = fakeThreads();
     const threads = imageThreads(1, start);
     expect((await threads.open('a', { signal })).width).toBe(1);
@@ -42,7 +42,7 @@ describe('a thread that is lost', () => {
     expect(disposed).toEqual([2]);
   });
 
-  test('leaves nobody waiting', async () => {
+  test('does not block the other images', async () => {
     const { start } = fakeThreads();
     const threads = imageThreads(1, start);
     const opened = await Promise.allSettled(

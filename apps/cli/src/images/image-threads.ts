@@ -1,19 +1,18 @@
 import { Blip2Error } from '@blip2/interfaces';
 import { createPartHost, type PartHost } from '@blip2/runtime';
 
-import type { ImageReader } from '../model/model-port.ts';
-import type { ImagePart } from './image-part.ts';
+import type { ImageReader } from './image-port.ts';
+import type { ImagePart } from './open-image.ts';
 
-/** A thread and what it serves. */
+/** A thread and the part that it hosts. */
 export interface ImageThread {
   readonly host: Pick<PartHost, typeof Symbol.asyncDispose>;
   readonly part: Promise<ImagePart>;
 }
 
 /**
- * Opens images on `count` other threads, so that decoding and resizing never hold up the thread that hands out the
- * model's tokens. Each opens one at a time.
- * A thread that is lost (its memory ran out) fails the image that it had, and is replaced.
+ * Decodes and resizes images on `count` worker threads, one image per thread at a time, so that the thread that runs
+ * generation is never blocked. If a thread dies (out of memory), its image fails and the thread is replaced.
  */
 export function imageThreads(count: number, start: () => ImageThread = startThread): ImageReader {
   const threads = Array.from({ length: count }, start);
@@ -36,7 +35,7 @@ export function imageThreads(count: number, start: () => ImageThread = startThre
       try {
         const thread = threads[index] ?? start();
         const part = await thread.part;
-        // A URL is no plain data; its text means the same to the decoder.
+        // A URL object cannot be sent to another thread; the decoder accepts its text as well.
         return await part.open(source instanceof URL ? source.href : source, options);
       } catch (error) {
         if (error instanceof Blip2Error && error.code === 'WORKER_FAILED' && !options.signal.aborted)
@@ -55,10 +54,10 @@ export function imageThreads(count: number, start: () => ImageThread = startThre
 function startThread(): ImageThread {
   const host = createPartHost({ isolate: 'worker' });
   const part = host.create<ImagePart>({
-    module: new URL('./image-part.js', import.meta.url),
+    module: new URL('./open-image.js', import.meta.url),
     export: 'createImagePart',
   });
-  // Whoever opens an image is told.
+  // Reported by `open`, which awaits the same promise.
   part.catch(() => {});
   return { host, part };
 }

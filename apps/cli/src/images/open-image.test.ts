@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { BlipImageProcessor, encodeJpeg } from '@blip2/processor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { repository } from '../fakes/spawn-blip2.ts';
-import type { ImageReader } from '../model/model-port.ts';
-import { resizingOf } from '../model/resizing-of.ts';
+import { repository } from '../fixtures/spawn-blip2.ts';
+import { resizingOf } from '../model/pixel-values.ts';
+import type { ImageReader } from './image-port.ts';
 import { imageThreads } from './image-threads.ts';
 import { openImage } from './open-image.ts';
 
@@ -26,22 +26,25 @@ beforeAll(() => {
 afterAll(() => threads[Symbol.asyncDispose]());
 
 describe('an image resized in advance', () => {
-  test.each(processors)('gives exactly the pixel values that it gives itself ($settings.size)', async (processor) => {
-    const { image } = await openImage(star, { resizing: resizingOf(processor), signal });
-    expect(image.dims.slice(0, 2)).toEqual(
-      'height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : [],
-    );
-    const [prepared, whole] = [await processor.process(image), await processor.process(star)];
-    expect(prepared.pixelValues).toEqual(whole.pixelValues);
-  });
+  test.each(processors)(
+    'has the same pixel values as one resized by the processor ($settings.size)',
+    async (processor) => {
+      const { image } = await openImage(star, { resizing: resizingOf(processor), signal });
+      expect(image.dims.slice(0, 2)).toEqual(
+        'height' in processor.settings.size ? [processor.settings.size.height, processor.settings.size.width] : [],
+      );
+      const [prepared, whole] = [await processor.process(image), await processor.process(star)];
+      expect(prepared.pixelValues).toEqual(whole.pixelValues);
+    },
+  );
 
-  test('is left as it is for a processor that does not resize', () => {
+  test('is not resized for a processor that does not resize', () => {
     expect(
       resizingOf(BlipImageProcessor.create({ ...BlipImageProcessor.create().settings, doResize: false })),
     ).toBeUndefined();
   });
 
-  test('still has its own proportions in a small JPEG', async () => {
+  test('keeps its aspect ratio in the thumbnail', async () => {
     const jpeg = await encodeJpeg({
       type: 'uint8',
       dims: [500, 1000, 3],
@@ -59,7 +62,7 @@ describe('an image resized in advance', () => {
 });
 
 describe('on other threads', () => {
-  test('comes out the same, from a path, a URL and bytes, while this thread goes on', async () => {
+  test('is equal, from a path, a URL and bytes, and this thread is not blocked', async () => {
     const resizing = { height: 24, width: 16, resample: 'bicubic' } as const;
     const here = await openImage(star, { resizing, thumbnail: true, signal });
     let turns = 0;
@@ -72,7 +75,7 @@ describe('on other threads', () => {
     expect(await threads.open(here.thumbnail!.jpeg, { signal })).toMatchObject({ width: here.thumbnail!.width });
   });
 
-  test('more at a time than there are threads: each gets its own', async () => {
+  test('more images than threads: each call gets its own', async () => {
     const sizes = [5, 6, 7, 8, 9, 10];
     const opened = await Promise.all(
       sizes.map((side) => threads.open(star, { resizing: { height: side, width: side, resample: 'box' }, signal })),
@@ -95,7 +98,7 @@ describe('on other threads', () => {
 });
 
 describe('a URL of this machine', () => {
-  test('is fetched when that is allowed, and refused otherwise', async () => {
+  test('is fetched if allowed, and rejected otherwise', async () => {
     const png = await encodeJpeg({ type: 'uint8', dims: [2, 3, 3], data: new Uint8Array(18) });
     const server = createServer((_request, response) => void response.end(png));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

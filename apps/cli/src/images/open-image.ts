@@ -1,12 +1,11 @@
 import { decodeImage, type DecodeImageOptions, resize } from '@blip2/processor';
 
-import type { OpenImage } from '../model/model-port.ts';
 import { thumbnailOf } from '../report/thumbnail-of.ts';
+import type { OpenImage } from './image-port.ts';
 
 /**
- * The library's decoder, as the command line promises it: upright, and with URLs, because a person named them. Resized
- * as the model's image processor would do it:
- * what is left for that is to turn levels into numbers, and a photograph of 36 MB waits for its turn as 150 KB.
+ * Decodes with the library: upright, and with URLs allowed, because the user named them. Resizes as the model's image
+ * processor would, which then only rescales and normalizes. A 36 MB photograph becomes 150 KB while it waits.
  */
 export const openImage: OpenImage = async (
   source,
@@ -22,3 +21,13 @@ export const openImage: OpenImage = async (
   };
   return thumbnail ? { ...opened, thumbnail: await thumbnailOf(opened) } : opened;
 };
+
+/** The object that a reading thread hosts. */
+export interface ImagePart {
+  readonly open: OpenImage;
+}
+
+/** Created by name on a reading thread, through `createPartHost`. */
+export function createImagePart(): ImagePart {
+  return { open: openImage };
+}

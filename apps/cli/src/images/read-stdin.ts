@@ -4,14 +4,17 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 
-/** More than this is not an image: the largest that are decoded have some 200 MB. */
+/** Upper bound on stdin: the largest images that can be decoded have about 200 MB. */
 const LARGEST_INPUT_BYTES = 512 * 2 ** 20;
 
-/** All bytes of stdin. `what` names what is expected there. Throws `AbortError` once `signal` is aborted. */
+/**
+ * Reads all bytes of stdin. `what` names the expected content.
+ * @throws Blip2Error `INVALID_ARGUMENT` if stdin is a terminal; `IMAGE_TOO_LARGE`; an `AbortError` if `signal` aborts.
+ */
 export async function readStdin(stdin: Environment['stdin'], what: string, signal: AbortSignal): Promise<Uint8Array> {
   if (stdin.isTTY === true)
     throw new Blip2Error('INVALID_ARGUMENT', `- reads ${what} from stdin, which is a terminal`, {
-      fix: 'Pipe something in, or name a file',
+      fix: 'Pipe data into the command, or name a file',
     });
   addAbortSignal(signal, stdin);
   const chunks: Uint8Array[] = [];
@@ -20,7 +23,7 @@ export async function readStdin(stdin: Environment['stdin'], what: string, signa
     const bytes: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     length += bytes.length;
     if (length > LARGEST_INPUT_BYTES)
-      throw new Blip2Error('IMAGE_TOO_LARGE', `stdin holds more than ${LARGEST_INPUT_BYTES} bytes`);
+      throw new Blip2Error('IMAGE_TOO_LARGE', `stdin must hold at most ${LARGEST_INPUT_BYTES} bytes`);
     chunks.push(bytes);
   }
   return Buffer.concat(chunks, length);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import type { ImageInput } from './image-input.ts';
+import type { ImageInput } from './image-inputs.ts';
 import { readingThreads } from './reading-threads.ts';
 
 const images = (...inputs: readonly ImageInput[]): { input: ImageInput }[] => inputs.map((input) => ({ input }));
@@ -16,7 +16,7 @@ test.each([
   expect(readingThreads(images(file), cores)).toBe(threads);
 });
 
-test('servers are waited for side by side', () => {
+test('URLs are fetched in parallel', () => {
   expect(readingThreads(images(file, { name: 'u', source: new URL('https://example.org/a.jpg') }), 1)).toBe(4);
   expect(readingThreads(images(file, { name: 'u', source: new URL('file:///a.jpg') }), 1)).toBe(1);
 });

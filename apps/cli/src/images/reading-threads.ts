@@ -1,17 +1,14 @@
 import { availableParallelism } from 'node:os';
 
-import type { ImageInput } from './image-input.ts';
+import type { ImageInput } from './image-inputs.ts';
 
-/**
- * Cores for each thread that decodes: a photograph of 12 megapixels takes one about 0.15 s, the model all others for
- * longer.
- */
+/** Cores per decoding thread: a 12-megapixel photograph takes 0.15 s of one core, the model takes the others longer. */
 const CORES_PER_THREAD = 4;
 const MAX_THREADS = 4;
-/** Whoever waits for a server needs no core. */
+/** Waiting for a server takes no core. */
 const THREADS_FOR_URLS = 4;
 
-/** On how many threads images are opened. */
+/** Number of threads that decode these images. */
 export function readingThreads(
   images: readonly { readonly input: ImageInput }[],
   cores: number = availableParallelism(),

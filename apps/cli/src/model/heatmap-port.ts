@@ -1,50 +1,47 @@
+import type { OcclusionMap, OcclusionOptions, QueryAttentionOptions } from '@blip2/blip2';
 import type { RgbImage } from '@blip2/interfaces';
 
 import type { LoadSettings } from './model-port.ts';
 
-/** What a map is to show. */
+/** The quantity that a heatmap shows. */
 export type HeatmapSubject = AttentionSubject | OcclusionSubject;
 
-/** Where the queries look; of one layer with cross-attention, counted from 0, or of all. */
-export interface AttentionSubject {
+/** The attention of the Q-Former's queries to each patch, in one layer or as the mean of all. */
+export interface AttentionSubject extends Pick<QueryAttentionOptions, 'layer'> {
   readonly method: 'attention';
-  readonly layer?: number;
 }
 
-/** Which regions the score of a text rests on. */
-export interface OcclusionSubject {
+/** The contribution of each region to the score of a text. */
+export interface OcclusionSubject extends Pick<OcclusionOptions, 'mode' | 'cells' | 'batchSize'> {
   readonly method: 'occlusion';
   readonly text: string;
-  /** The text is the answer to it; of generation checkpoints. */
+  /** The question that the text answers; for generation checkpoints. */
   readonly question?: string;
-  /** Of retrieval checkpoints. */
+  /** For retrieval checkpoints. */
   readonly by?: 'itm' | 'itc';
-  readonly mode?: 'hide' | 'keep' | 'both';
-  readonly cells?: number;
-  readonly batchSize?: number;
 }
 
-/** What a score says: the log-odds that image and text match, a cosine, or the log-probability of writing the text. */
+/** Log-odds that image and text match, their cosine, or the log-probability of generating the text. */
 export type ScoreKind = 'itm' | 'itc' | 'writing';
 
 export interface Heatmap {
-  /** A PNG of the image's size, the map over the image. */
+  /** A PNG of the image's size: the map drawn over the image. */
   readonly overlay: Uint8Array;
-  /** `[rows, columns]`: of attention in [0, 1], of occlusion in the unit of the score. */
-  readonly map: { readonly dims: readonly number[]; readonly data: Float32Array };
-  /** Of the whole image; of occlusion. */
+  /** `[rows, columns]`: attention in [0, 1], or occlusion in the unit of the score. */
+  readonly map: Pick<OcclusionMap['map'], 'dims' | 'data'>;
+  /** The score of the whole image; for occlusion. */
   readonly score?: { readonly kind: ScoreKind; readonly value: number };
-  /** How often the image went through the model. */
+  /** Number of images that went through the model. */
   readonly runs: number;
 }
 
 export interface DrawOptions {
   readonly signal: AbortSignal;
-  /** Hears how many runs of all are done. */
+  /** Called with the number of finished runs. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** A checkpoint that is asked for maps of one subject. */
+/** A checkpoint loaded for heatmaps of one subject. */
 export interface HeatmapModel extends AsyncDisposable {
   draw(image: RgbImage, options: DrawOptions): Promise<Heatmap>;
 }

@@ -5,19 +5,23 @@ import {
   type LoadOptions,
   openCheckpointParts,
 } from '@blip2/blip2';
-import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@blip2/interfaces';
-import { Blip2Processor, BlipImageProcessor, expectFloatPixels } from '@blip2/processor';
+import { Blip2Error, mustBe, type PatchFeatures, pickRows, type RgbImage } from '@blip2/interfaces';
+import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
 
-import { assemble } from '../module/assemble.ts';
-import type { GivenParts } from '../module/given-parts.ts';
+import { withDisposableStack } from '../module/disposable-stack.ts';
+import type { ModuleParts } from '../module/load-module-parts.ts';
 import { dtypeOption } from '../options/dtype.ts';
-import type { Embedding, EmbeddingModel, EmbedPart, LoadEmbeddingModel } from './model-port.ts';
+import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from './model-port.ts';
 import { openRetrieval } from './open-retrieval.ts';
-import { resizingOf } from './resizing-of.ts';
+import { pixelValuesOf, resizingOf } from './pixel-values.ts';
+
+/** Components before the language model, which all checkpoints have. */
+const VISION_PARTS = ['vision', 'qformer', 'projection'] as const;
+type VisionPart = (typeof VISION_PARTS)[number];
 
 /**
- * The library behind the port, in a worker thread: of any checkpoint where its encoder, Q-Former or projection is asked
- * for, else of a retrieval checkpoint.
+ * Loads a checkpoint for the features of one component, in a worker thread: any checkpoint for the vision encoder,
+ * Q-Former or projection, a retrieval checkpoint for the others.
  */
 export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
@@ -26,45 +30,39 @@ export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dty
   return fromParts(source, options, part, module);
 };
 
-/** Parts in front of the language model. */
-const SEEING = ['vision', 'qformer', 'projection'] as const;
-
 async function fromParts(
   source: string,
   options: LoadOptions & { readonly signal: AbortSignal },
-  part: (typeof SEEING)[number],
+  part: VisionPart,
   module: string | undefined,
 ): Promise<EmbeddingModel> {
-  return assemble(async ({ keep, dispose }) => {
-    const parts = keep(await openCheckpointParts(source, options));
+  return withDisposableStack(async ({ use, disposeAsync }) => {
+    const parts = use(await openCheckpointParts(source, options));
     const processor = await BlipImageProcessor.fromPretrained(parts.folder);
-    const given = module === undefined ? {} : keep(await givenBy(module, parts, options.signal)).parts;
-    const vision = given.vision ?? (await parts.vision());
-    const after = await stagesAfter(parts, given, part);
+    const custom = module === undefined ? {} : use(await customParts(module, parts, options.signal)).parts;
+    const vision = custom.vision ?? (await parts.vision());
+    const stages = await stagesAfterVision(parts, custom, part);
     return {
       async embedImages(images, { signal }) {
-        const { pixelValues } = await processor.process(images, { signal });
-        let states: Tensor<'float32', [number, number, number]> = await vision.encode(expectFloatPixels(pixelValues));
-        for (const stage of after) {
+        let states: PatchFeatures = await vision.encode(await pixelValuesOf(processor, images, signal));
+        for (const stage of stages) {
           signal.throwIfAborted();
           states = await stage(states);
         }
         return rowsOf(states);
       },
-      embedTexts: () => noSuchPart(part),
-      embedPairs: () => noSuchPart(part),
+      embedTexts: () => refuseTexts(part),
+      embedPairs: () => refuseTexts(part),
       resizing: resizingOf(processor),
-      [Symbol.asyncDispose]: dispose,
+      [Symbol.asyncDispose]: disposeAsync,
     };
   });
 }
 
-type Stage = (states: PatchFeatures) => Promise<PatchFeatures>;
-
-async function givenBy(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<GivenParts> {
-  const { givenSeeingParts } = await import('../module/given-parts.ts');
+async function customParts(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<ModuleParts> {
+  const { loadModuleParts } = await import('../module/load-module-parts.ts');
   const { folder, config } = parts;
-  return givenSeeingParts(module, SEEING, async () => ({
+  return loadModuleParts(module, VISION_PARTS, async () => ({
     folder,
     config,
     parts,
@@ -73,31 +71,33 @@ async function givenBy(module: string, parts: CheckpointParts, signal: AbortSign
   }));
 }
 
-async function stagesAfter(
+type Stage = (states: PatchFeatures) => Promise<PatchFeatures>;
+
+async function stagesAfterVision(
   parts: CheckpointParts,
-  given: Partial<Blip2Parts>,
-  part: (typeof SEEING)[number],
+  custom: Partial<Blip2Parts>,
+  part: VisionPart,
 ): Promise<readonly Stage[]> {
   if (part === 'vision') return [];
-  const vision = given.vision ?? (await parts.vision());
-  const qformer = given.qformer ?? (await parts.qformer());
-  expectNeighbours('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
+  const vision = custom.vision ?? (await parts.vision());
+  const qformer = custom.qformer ?? (await parts.qformer());
+  expectEqualWidths('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
   const query: Stage = (states) => qformer.query(states);
   if (part === 'qformer') return [query];
-  const projection = given.projection ?? (await parts.projection());
-  expectNeighbours('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
+  const projection = custom.projection ?? (await parts.projection());
+  expectEqualWidths('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
   return [query, (states) => projection.project(states)];
 }
 
-function expectNeighbours(a: string, left: number, b: string, right: number): void {
-  if (left !== right)
-    throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, {
-      where: '--module',
-      fix: 'Use parts that were trained together',
-    });
+function expectEqualWidths(a: string, left: number, b: string, right: number): void {
+  if (left === right) return;
+  throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, {
+    where: '--module',
+    fix: 'Use parts that were trained together',
+  });
 }
 
-function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<EmbedPart, 'projection'>): EmbeddingModel {
+function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<FeaturePart, 'projection'>): EmbeddingModel {
   return {
     embedImages: (images, options) => retrieval.embed({ images }, { ...options, part }),
     embedTexts: (texts, options) => retrieval.embed({ text: texts }, { ...options, part }),
@@ -105,12 +105,8 @@ function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<EmbedPart, 'proj
       const pairs = items.flatMap(({ image, texts }) =>
         texts.map((text): readonly [RgbImage, string] => [image, text]),
       );
-      const remaining = (
-        await retrieval.embed(
-          { images: pairs.map(([image]) => image), text: pairs.map(([, text]) => text) },
-          { ...options, part },
-        )
-      ).values();
+      const inputs = { images: pairs.map(([image]) => image), text: pairs.map(([, text]) => text) };
+      const remaining = (await retrieval.embed(inputs, { ...options, part })).values();
       return items.map(({ texts }) => texts.flatMap(() => remaining.next().value ?? []));
     },
     resizing: resizingOf(retrieval.processor.imageProcessor),
@@ -118,11 +114,12 @@ function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<EmbedPart, 'proj
   };
 }
 
-function noSuchPart(part: EmbedPart): never {
-  throw new Blip2Error('INVALID_ARGUMENT', 'A text has no such part', { where: '--part', got: part });
+function refuseTexts(part: FeaturePart): never {
+  throw mustBe('--part', 'a component that encodes texts', part);
 }
 
-function rowsOf({ dims: [batch, ...dims], data }: PatchFeatures): Embedding[] {
-  const size = data.length / batch;
-  return Array.from({ length: batch }, (_, row) => ({ dims, data: data.slice(row * size, (row + 1) * size) }));
+/** Splits `[batch, positions, width]` to `[positions, width]` per input. */
+function rowsOf(states: PatchFeatures): Embedding[] {
+  const [batch, ...dims] = states.dims;
+  return Array.from({ length: batch }, (_, row) => ({ dims, data: pickRows(states, [row]).data }));
 }

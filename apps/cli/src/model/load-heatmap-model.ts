@@ -13,18 +13,20 @@ import {
   queryAttention,
   questionPrompt,
 } from '@blip2/blip2';
-import { Blip2Error, type PixelValues, type RgbImage } from '@blip2/interfaces';
-import { BlipImageProcessor, encodePng, expectFloatPixels } from '@blip2/processor';
+import { Blip2Error, defined } from '@blip2/interfaces';
+import { BlipImageProcessor, encodePng } from '@blip2/processor';
 
+import { withDisposableStack } from '../module/disposable-stack.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { AttentionSubject, HeatmapModel, LoadHeatmapModel, OcclusionSubject, ScoreKind } from './heatmap-port.ts';
+import { pixelValuesOf } from './pixel-values.ts';
 
-/** The library behind the port, in a worker thread. For attention the language model of a checkpoint is not loaded. */
+/** Loads a checkpoint for heatmaps. Inference runs on a worker thread. Attention does not load the language model. */
 export const loadHeatmapModel: LoadHeatmapModel = async (source, subject, { dtype, ...settings }) => {
   const options: LoadOptions = { ...settings, ...dtypeOption(dtype), isolate: 'worker' };
   return subject.method === 'attention'
     ? attentionModel(source, subject, options)
-    : occlusionModel(await openScored(source, subject, options), subject);
+    : occlusionModel(await openScoringModel(source, subject, options), subject);
 };
 
 async function attentionModel(
@@ -32,72 +34,62 @@ async function attentionModel(
   { layer }: AttentionSubject,
   options: LoadOptions,
 ): Promise<HeatmapModel> {
-  const parts = await openCheckpointParts(source, options);
-  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
-  try {
+  return withDisposableStack(async ({ use, disposeAsync }) => {
+    const parts = use(await openCheckpointParts(source, options));
     const processor = await BlipImageProcessor.fromPretrained(parts.folder);
     const [vision, qformer] = [await parts.vision(), await parts.qformer()];
     return {
       async draw(image, { signal }) {
-        const map = await queryAttention({ vision, qformer }, await pixelsOf(processor, image, signal), {
-          signal,
-          ...(layer !== undefined && { layer }),
-        });
+        const pixelValues = await pixelValuesOf(processor, [image], signal);
+        const map = await queryAttention({ vision, qformer }, pixelValues, defined({ signal, layer }));
         return { map, overlay: await encodePng(overlayHeatmap(image, map)), runs: 1 };
       },
-      [Symbol.asyncDispose]: dispose,
+      [Symbol.asyncDispose]: disposeAsync,
     };
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  });
 }
 
-/** A checkpoint that gives images a score. */
-interface Scored extends AsyncDisposable {
+/** A checkpoint that scores how well a text fits an image. */
+interface ScoringModel extends AsyncDisposable {
   readonly processor: BlipImageProcessor;
   readonly kind: ScoreKind;
   readonly score: ImageScore;
 }
 
 function occlusionModel(
-  { processor, kind, score, ...model }: Scored,
+  { processor, kind, score, ...model }: ScoringModel,
   { mode, cells, batchSize }: OcclusionSubject,
 ): HeatmapModel {
   return {
     async draw(image, options) {
-      const {
-        map,
-        score: value,
-        runs,
-      } = await occlusionMap(await pixelsOf(processor, image, options.signal), score, {
-        ...options,
-        ...(mode && { mode }),
-        ...(cells !== undefined && { cells, windowCells: Math.max(1, Math.round(cells * WINDOW_SHARE)) }),
-        ...(batchSize !== undefined && { batchSize }),
-      });
+      const pixelValues = await pixelValuesOf(processor, [image], options.signal);
+      const windowCells = cells === undefined ? undefined : Math.max(1, Math.round(cells * WINDOW_SHARE));
+      const occlusion = { ...options, ...defined({ mode, cells, windowCells, batchSize }) };
+      const { map, score: value, runs } = await occlusionMap(pixelValues, score, occlusion);
       return { map, overlay: await encodePng(overlayHeatmap(image, positiveShare(map))), score: { kind, value }, runs };
     },
     [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
   };
 }
 
-/** Side of a window, as a share of the image's. */
+/** Side of a window as a share of the image's side. */
 const WINDOW_SHARE = 1 / 4;
 
-/** A checkpoint whose Q-Former reads text judges images with texts; any other writes. */
-async function openScored(source: string, subject: OcclusionSubject, options: LoadOptions): Promise<Scored> {
+/** Loads a scoring model: matching with a retrieval checkpoint, whose Q-Former reads text, else generation. */
+async function openScoringModel(
+  source: string,
+  subject: OcclusionSubject,
+  options: LoadOptions,
+): Promise<ScoringModel> {
   const isRetrieval = await readsText(source, options);
   const { question, by, text } = subject;
   if (isRetrieval && question !== undefined)
-    throw new Blip2Error('INVALID_ARGUMENT', 'A retrieval checkpoint answers no questions', {
-      where: '--question',
-      fix: 'Name a generation checkpoint, or leave the question out',
+    throw new Blip2Error('INVALID_ARGUMENT', '--question is only supported with generation checkpoints', {
+      fix: 'Pass a generation checkpoint, or omit the question',
     });
   if (!isRetrieval && by !== undefined)
-    throw new Blip2Error('INVALID_ARGUMENT', 'A generation checkpoint has neither ITM nor ITC', {
-      where: '--by',
-      fix: 'Name a retrieval checkpoint, or leave it out',
+    throw new Blip2Error('INVALID_ARGUMENT', '--by is only supported with retrieval checkpoints', {
+      fix: 'Pass a retrieval checkpoint, or omit it',
     });
   if (isRetrieval) {
     const { model, processor, dispose } = await Blip2Retrieval.fromPretrained(source, options);
@@ -123,9 +115,4 @@ async function readsText(source: string, options: LoadOptions): Promise<boolean>
   const parts = await openCheckpointParts(source, { ...options, isolate: 'inline' });
   await parts[Symbol.asyncDispose]();
   return parts.config.qformerConfig.useQformerTextInput;
-}
-
-async function pixelsOf(processor: BlipImageProcessor, image: RgbImage, signal: AbortSignal): Promise<PixelValues> {
-  const { pixelValues } = await processor.process([image], { signal });
-  return expectFloatPixels(pixelValues);
 }

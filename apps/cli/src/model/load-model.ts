@@ -1,52 +1,53 @@
-import { type ImageTasks, loadImageTasks } from '@blip2/blip2';
+import { loadImageTasks, type RankedAnswer } from '@blip2/blip2';
+import { defined } from '@blip2/interfaces';
 
 import type { ModuleModel } from '../module/load-with-module.ts';
 import { dtypeOption } from '../options/dtype.ts';
-import type { LoadModel, RankedAnswer, TaskModel } from './model-port.ts';
-import { resizingOf } from './resizing-of.ts';
+import type { LoadModel, TaskModel } from './model-port.ts';
+import { resizingOf } from './pixel-values.ts';
 
-/** The library behind the port. Parts live in a worker thread, so that Ctrl-C is heard while they compute. */
+/** Loads a generation checkpoint. Inference runs on a worker thread, so that Ctrl-C is handled in the meantime. */
 export const loadModel: LoadModel = async (source, { dtype, module, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
   if (module !== undefined)
     return tasksOf(await (await import('../module/load-with-module.ts')).loadWithModule(source, module, options));
   const blip2 = await loadImageTasks(source, options);
-  return tasksOf({ blip2, writing: {}, templates: {}, dispose: blip2.dispose });
+  return tasksOf({ blip2, extensions: {}, templates: {}, dispose: blip2.dispose });
 };
 
 function tasksOf({
   blip2,
-  writing,
+  extensions,
   templates: { questionTemplate, chatTemplate },
   dispose,
-}: Omit<ModuleModel, 'blip2'> & { readonly blip2: ImageTasks }): TaskModel {
-  const asked = questionTemplate ? { template: questionTemplate } : {};
+}: ModuleModel): TaskModel {
+  const question = defined({ template: questionTemplate });
   return {
     caption: (images, { generation, prompt, signal }) =>
-      blip2.caption(images, { ...generation, ...writing, ...(prompt !== undefined && { prompt }), signal }),
+      blip2.caption(images, { ...generation, ...extensions, ...defined({ prompt }), signal }),
     async ask(items, { generation, rawPrompt, signal }) {
-      const pairs = items.flatMap(({ image, questions }) => questions.map((question) => ({ image, question })));
+      const pairs = items.flatMap(({ image, questions }) => questions.map((text) => ({ image, text })));
       const results = await blip2.answer(
         pairs.map(({ image }) => image),
-        pairs.map(({ question }) => question),
-        { ...generation, ...writing, ...asked, rawPrompt, signal },
+        pairs.map(({ text }) => text),
+        { ...generation, ...extensions, ...question, rawPrompt, signal },
       );
       const remaining = results.values();
       return items.map(({ questions }) => questions.flatMap(() => remaining.next().value ?? []));
     },
     streamCaption: (image, { generation, prompt, signal }) =>
-      blip2.caption(image, { ...generation, ...writing, ...(prompt !== undefined && { prompt }), signal }),
-    streamAnswer: (image, question, { generation, rawPrompt, signal }) =>
-      blip2.answer(image, question, { ...generation, ...writing, ...asked, rawPrompt, signal }),
+      blip2.caption(image, { ...generation, ...extensions, ...defined({ prompt }), signal }),
+    streamAnswer: (image, text, { generation, rawPrompt, signal }) =>
+      blip2.answer(image, text, { ...generation, ...extensions, ...question, rawPrompt, signal }),
     async rank(items, candidates, { rawPrompt, perToken, signal }) {
       const results: (readonly RankedAnswer[])[][] = [];
       for (const { image, questions } of items) {
         await using encoded = await blip2.encode(image, { signal });
         const ranked: (readonly RankedAnswer[])[] = [];
-        for (const question of questions)
+        for (const text of questions)
           ranked.push(
-            await blip2.rank(encoded, question, candidates, {
-              ...asked,
+            await blip2.rank(encoded, text, candidates, {
+              ...question,
               rawPrompt,
               rankBy: perToken ? 'logProbPerToken' : 'logProb',
               signal,
@@ -56,9 +57,9 @@ function tasksOf({
       }
       return results;
     },
-    // The signal is about opening the conversation; each answer has its own.
+    // This signal only aborts starting the conversation; each answer has its own.
     chat: (image, { generation, signal }) =>
-      blip2.chat(image, { ...generation, ...writing, ...(chatTemplate && { template: chatTemplate }), signal }),
+      blip2.chat(image, { ...generation, ...extensions, ...defined({ template: chatTemplate }), signal }),
     resizing: resizingOf(blip2.processor.imageProcessor),
     [Symbol.asyncDispose]: dispose,
   };

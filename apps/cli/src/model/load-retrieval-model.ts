@@ -1,9 +1,11 @@
-import { dtypeOption } from '../options/dtype.ts';
-import type { ImageTexts, Load, MatchScore, RetrievalModel } from './model-port.ts';
-import { openRetrieval } from './open-retrieval.ts';
-import { resizingOf } from './resizing-of.ts';
+import type { MatchScore } from '@blip2/blip2';
 
-/** The library's retrieval tasks behind the port, in a worker thread. */
+import { dtypeOption } from '../options/dtype.ts';
+import type { ImageTexts, Load, RetrievalModel } from './model-port.ts';
+import { openRetrieval } from './open-retrieval.ts';
+import { resizingOf } from './pixel-values.ts';
+
+/** Loads a retrieval checkpoint. Inference runs on a worker thread. */
 export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, module, ...settings }) => {
   const retrieval = await openRetrieval(source, module, { ...settings, ...dtypeOption(dtype), isolate: 'worker' });
   return {
@@ -14,7 +16,7 @@ export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, 
           items[0]?.texts ?? [],
           options,
         );
-      // A resumed run may have other texts left for each image.
+      // In a resumed run, each image may have different texts left.
       const results: (readonly MatchScore[])[] = [];
       for (const { image, texts } of items) results.push((await retrieval.match([image], texts, options))[0] ?? []);
       return results;

@@ -1,10 +1,10 @@
 import { Blip2Retrieval, createBlip2Retrieval, type LoadOptions, openCheckpointParts } from '@blip2/blip2';
 
-import { assemble } from '../module/assemble.ts';
+import { withDisposableStack } from '../module/disposable-stack.ts';
 
 type Options = LoadOptions & { readonly signal: AbortSignal };
 
-/** The tasks of a retrieval checkpoint; with a module, behind the encoder that it has. */
+/** Opens a retrieval checkpoint, with the vision encoder of a module if one is given. */
 export async function openRetrieval(
   source: string,
   module: string | undefined,
@@ -16,21 +16,16 @@ export async function openRetrieval(
 }
 
 async function openWithModule(source: string, file: string, options: Options): Promise<Blip2Retrieval> {
-  const { givenSeeingParts } = await import('../module/given-parts.ts');
-  return assemble(async ({ keep, dispose }) => {
-    // The checkpoint's parts are cheap until they run: what is replaced is never loaded.
-    const parts = keep(await openCheckpointParts(source, options));
-    const { model, processor } = keep(await Blip2Retrieval.fromPretrained(parts.folder, options));
+  const { loadModuleParts } = await import('../module/load-module-parts.ts');
+  return withDisposableStack(async ({ use, disposeAsync }) => {
+    // Parts are loaded when they first run, so replaced ones are never loaded.
+    const parts = use(await openCheckpointParts(source, options));
+    const { model, processor } = use(await Blip2Retrieval.fromPretrained(parts.folder, options));
     const { folder, config } = parts;
-    const given = keep(
-      await givenSeeingParts(file, ['vision'], async () => ({
-        folder,
-        config,
-        parts,
-        processor,
-        signal: options.signal,
-      })),
-    );
-    return createBlip2Retrieval({ ...model, processor, visionModel: given.parts.vision ?? model.visionModel }, dispose);
+    const { signal } = options;
+    const createContext = async () => ({ folder, config, parts, processor, signal }) as const;
+    const loaded = use(await loadModuleParts(file, ['vision'], createContext));
+    const visionModel = loaded.parts.vision ?? model.visionModel;
+    return createBlip2Retrieval({ ...model, processor, visionModel }, disposeAsync);
   });
 }

@@ -2,43 +2,42 @@ import type { Blip2Parts, ChatTemplate, CheckpointParts, PromptTemplate } from '
 import type { LogitsProcessor, StoppingCriterion } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 
-/** What a module is told of the checkpoint that the command names. */
+/** The checkpoint of the command, as passed to a module. */
 export interface Blip2ModuleContext {
   /** The checkpoint's folder. */
   readonly folder: string;
   readonly config: CheckpointParts['config'];
   /**
-   * The checkpoint's own parts, to put something around them; each is loaded when it is asked for. They stand in for
-   * parts in another thread: take members by name, a spread (`...part`) has not all.
+   * The checkpoint's own parts, for wrapping. Each is loaded when its function is called. The parts are proxies of
+   * objects on another thread: read members by name, because a spread (`...part`) misses some.
    */
   readonly parts: Pick<CheckpointParts, 'vision' | 'qformer' | 'projection' | 'language'>;
   readonly processor: Blip2Processor;
-  /** Of the command: Ctrl-C. */
+  /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The default export of a file that `--module` names: what takes the place of something of the checkpoint, or is added
- * to it. Everything may be left out.
- * Functions are called once, when the model is loaded.
+ * Default export of the file of `--module`: custom components that replace those of the checkpoint or extend
+ * generation. Every member is optional. `parts`, `logitsProcessors` and `stoppingCriteria` are called once, when the
+ * model is loaded.
  */
 export interface Blip2Module {
   /**
-   * Parts in place of the checkpoint's, which are then not loaded. They run on the command's own thread and are
-   * disposed of with the model.
-   * Widths of neighbours are compared at once (`SHAPE_MISMATCH`).
+   * Returns parts that replace those of the checkpoint, which are then not loaded. They run on the main thread and are
+   * disposed of with the model. If the widths of two neighbours differ, loading fails with `SHAPE_MISMATCH`.
    */
   readonly parts?: (context: Blip2ModuleContext) => Partial<Blip2Parts> | Promise<Partial<Blip2Parts>>;
-  /** Rewrite the scores of the next token, after those that options ask for. Not for `rank`, which writes nothing. */
+  /** Returns processors of the next token's logits; they run after those of the options. Not used by `rank`. */
   readonly logitsProcessors?: (
     context: Blip2ModuleContext,
   ) => readonly LogitsProcessor[] | Promise<readonly LogitsProcessor[]>;
-  /** End a text beside what options ask for. Not for `rank`. */
+  /** Returns stopping criteria in addition to those of the options. Not used by `rank`. */
   readonly stoppingCriteria?: (
     context: Blip2ModuleContext,
   ) => readonly StoppingCriterion[] | Promise<readonly StoppingCriterion[]>;
-  /** The words around a question, of `ask` and `rank`; not with `--raw-prompt`. */
+  /** Converts a question of `ask` or `rank` to a prompt. Not used with `--raw-prompt`. */
   readonly questionTemplate?: PromptTemplate;
-  /** How a conversation becomes a prompt, of `chat`. */
+  /** Converts a conversation of `chat` to a prompt. */
   readonly chatTemplate?: ChatTemplate;
 }

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { Blip2Error, nearestName } from '@blip2/interfaces';
+import { Blip2Error, mustBe, nearestName } from '@blip2/interfaces';
 
 import type { Blip2Module } from './blip2-module.ts';
 
@@ -17,8 +17,8 @@ const EXPORTS: Readonly<Record<keyof Blip2Module, true>> = {
 };
 
 /**
- * Runs the file and gives its default export. It is code of the user's, with all rights of the command.
- * @throws Blip2Error `INVALID_ARGUMENT` if there is no such file, if it fails, or if it does not export a
+ * Imports a module and returns its default export. The module's code has all rights of the command.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the file does not exist, cannot be loaded, or does not export a
  * `Blip2Module`.
  */
 export async function importModule(file: string): Promise<Blip2Module> {
@@ -27,7 +27,7 @@ export async function importModule(file: string): Promise<Blip2Module> {
     throw new Blip2Error('INVALID_ARGUMENT', 'The module cannot be loaded', {
       where: WHERE,
       got: cause instanceof Error ? cause.message : String(cause),
-      fix: `Try it alone: node ${file}`,
+      fix: `Run it alone to debug it: node ${file}`,
       cause,
     });
   })) as { readonly default?: unknown };
@@ -35,7 +35,7 @@ export async function importModule(file: string): Promise<Blip2Module> {
   return exported;
 }
 
-/** What a module adds to the record of a run: another file, or another content, gives other results. */
+/** The fields of a run's record that identify a module: its path and its checksum. Empty without a module. */
 export async function moduleRecord(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
   if (file === undefined) return {};
   await expectFile(file);
@@ -55,37 +55,23 @@ async function expectFile(file: string): Promise<void> {
     )
   )
     return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'There is no such module', {
-    where: WHERE,
-    expected: 'a file with an ES module',
-    got: file,
-  });
+  throw mustBe(WHERE, 'an existing file with an ES module', file);
 }
 
 function expectModule(exported: unknown, file: string): asserts exported is Blip2Module {
   const fix = 'See Blip2Module of @blip2/cli';
   if (typeof exported !== 'object' || exported === null) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'The module has no object as its default export', {
-      where: file,
-      expected: `export default { ${Object.keys(EXPORTS).join(', ')} }`,
-      got: typeof exported,
-      fix,
-    });
+    const expected = `an object with ${Object.keys(EXPORTS).join(', ')}`;
+    throw mustBe('The default export of the module', expected, exported, { where: file, fix });
   }
   for (const [name, value] of Object.entries(exported)) {
     const nearest = nearestName(name, Object.keys(EXPORTS));
     if (!Object.hasOwn(EXPORTS, name))
-      throw new Blip2Error('INVALID_ARGUMENT', 'A module has no such export', {
+      throw mustBe('A member of the module', `one of ${Object.keys(EXPORTS).join(', ')}`, name, {
         where: file,
-        expected: Object.keys(EXPORTS).join(', '),
-        got: name,
         fix: nearest === undefined ? fix : `Did you mean ${nearest}?`,
       });
     if (value !== undefined && typeof value !== 'function')
-      throw new Blip2Error('INVALID_ARGUMENT', 'This export of a module is a function', {
-        where: `${file}: ${name}`,
-        got: typeof value,
-        fix,
-      });
+      throw mustBe(name, 'a function', value, { where: file, fix });
   }
 }

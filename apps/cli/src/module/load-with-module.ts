@@ -1,34 +1,26 @@
 import type { Blip2Parts, ImageTasks, LoadOptions } from '@blip2/blip2';
 import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken } from '@blip2/blip2/container';
-import {
-  LanguageModel,
-  LanguageProjection,
-  type LogitsProcessor,
-  QFormer,
-  type StoppingCriterion,
-  VisionEncoder,
-} from '@blip2/interfaces';
+import { defined, type GenerationOptions } from '@blip2/interfaces';
+import { LanguageModel, LanguageProjection, QFormer, VisionEncoder } from '@blip2/interfaces';
 
-import { assemble } from './assemble.ts';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
-import { givenParts } from './given-parts.ts';
+import { withDisposableStack } from './disposable-stack.ts';
 import { importModule } from './import-module.ts';
+import { createModuleParts } from './load-module-parts.ts';
 
-/** A model with something of a module in it, and what its tasks are called with. */
+/** A model with the components of a module. */
 export interface ModuleModel {
   readonly blip2: ImageTasks;
-  readonly writing: {
-    readonly logitsProcessors?: readonly LogitsProcessor[];
-    readonly stoppingCriteria?: readonly StoppingCriterion[];
-  };
+  /** Generation options of the module, for every call. */
+  readonly extensions: Pick<GenerationOptions, 'logitsProcessors' | 'stoppingCriteria'>;
   readonly templates: Pick<Blip2Module, 'questionTemplate' | 'chatTemplate'>;
   dispose(): Promise<void>;
 }
 
 /**
- * The checkpoint with the parts of a module in the places of its own.
- * @throws Blip2Error as `importModule`; `SHAPE_MISMATCH` if a part does not fit its neighbours; whatever the module
- * throws.
+ * Loads a checkpoint with the parts of a module in place of its own.
+ * @throws Blip2Error as `importModule`; `SHAPE_MISMATCH` if a part does not fit its neighbours; any error of the
+ * module.
  */
 export async function loadWithModule(
   source: string,
@@ -36,8 +28,8 @@ export async function loadWithModule(
   options: LoadOptions & { readonly signal: AbortSignal },
 ): Promise<ModuleModel> {
   const module = await importModule(file);
-  return assemble(async ({ keep, dispose }) => {
-    const container = keep(await createBlip2Container(source, options));
+  return withDisposableStack(async ({ use, disposeAsync }) => {
+    const container = use(await createBlip2Container(source, options));
     const { folder, config, ...parts } = await container.get(CheckpointPartsToken);
     const context: Blip2ModuleContext = {
       folder,
@@ -46,18 +38,13 @@ export async function loadWithModule(
       processor: await container.get(ProcessorToken),
       signal: options.signal,
     };
-    const given = keep(await givenParts(module, context, file));
-    await replaceParts(container, given.parts);
-    const [logitsProcessors, stoppingCriteria] = [
-      await module.logitsProcessors?.(context),
-      await module.stoppingCriteria?.(context),
-    ];
-    return {
-      blip2: await container.get(Blip2Token),
-      writing: { ...(logitsProcessors && { logitsProcessors }), ...(stoppingCriteria && { stoppingCriteria }) },
-      templates: module,
-      dispose,
-    };
+    const created = use(await createModuleParts(module, context, file));
+    await replaceParts(container, created.parts);
+    const extensions = defined({
+      logitsProcessors: await module.logitsProcessors?.(context),
+      stoppingCriteria: await module.stoppingCriteria?.(context),
+    });
+    return { blip2: await container.get(Blip2Token), extensions, templates: module, dispose: disposeAsync };
   });
 }
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { decodeImage } from '@blip2/processor';
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from '../fakes/fake-environment.ts';
-import { repository } from '../fakes/spawn-blip2.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { runFake } from '../fixtures/fake-environment.ts';
+import { repository } from '../fixtures/spawn-blip2.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 import { loadModel } from '../model/load-model.ts';
 import type { TaskModel } from '../model/model-port.ts';
@@ -19,15 +19,26 @@ async function load(code: string): Promise<TaskModel> {
 }
 const image = (): ReturnType<typeof decodeImage> => decodeImage(join(repository, 'examples/left-of.png'));
 const generation = { maxNewTokens: 12 };
+/** Members of a vision encoder, for the modules below. */
+const PART_MEMBERS = `
+  const SIZES = { imageSize: 64, hiddenSize: 128 };
+  const METHODS = { encode() {}, async [Symbol.asyncDispose]() {} };
+`;
 
-describe("a module of the user's", () => {
-  test("puts a part in the place of the checkpoint's, and it is disposed of with the model", async () => {
+describe('a module', () => {
+  test('replaces a part of the checkpoint, which is disposed of with the model', async () => {
     const model = await load(`
       let disposals = 0;
       export default {
         async parts({ parts }) {
           const vision = await parts.vision();
-          return { vision: { imageSize: vision.imageSize, hiddenSize: vision.hiddenSize, encode: async (pixels) => { const { dims, data, type } = await vision.encode(pixels); return { type, dims, data: data.map(() => 0) }; }, async [Symbol.asyncDispose]() { globalThis.blip2Disposals = ++disposals; } } };
+          const { imageSize, hiddenSize } = vision;
+          const encode = async (pixels) => {
+            const { dims, data, type } = await vision.encode(pixels);
+            return { type, dims, data: data.map(() => 0) };
+          };
+          const dispose = async () => { globalThis.blip2Disposals = ++disposals; };
+          return { vision: { imageSize, hiddenSize, encode, [Symbol.asyncDispose]: dispose } };
         },
       };`);
     const [result] = await model.caption([await image()], { generation, signal });
@@ -36,12 +47,15 @@ describe("a module of the user's", () => {
     expect(Reflect.get(globalThis, 'blip2Disposals')).toBe(1);
   });
 
-  test('forbids tokens, ends texts and words questions', async () => {
+  test('processes logits, stops generation and formats questions', async () => {
     await using model = await load(`
       export default {
-        logitsProcessors: ({ processor }) => [(ids, scores) => { scores[processor.tokenizer.encode(' blue', { addSpecialTokens: false })[0]] = -Infinity; }],
+        logitsProcessors: ({ processor: { tokenizer } }) => {
+          const [blue] = tokenizer.encode(' blue', { addSpecialTokens: false });
+          return [(ids, logits) => { logits[blue] = -Infinity; }];
+        },
         stoppingCriteria: () => [(ids) => ids.length >= 2],
-        questionTemplate: (question) => 'Question: what shape is on the left? Answer:' + question.slice(question.length),
+        questionTemplate: () => 'Question: what shape is on the left? Answer:',
         chatTemplate: (history, question) => 'Question: how many objects are there? Answer:',
       };`);
     const opened = await image();
@@ -66,37 +80,42 @@ describe("a module of the user's", () => {
   test.each([
     ['no default export', 'export const parts = () => ({});', 'INVALID_ARGUMENT', 'default export'],
     ['an unknown export', 'export default { part: () => ({}) };', 'INVALID_ARGUMENT', 'Did you mean parts?'],
-    ['no function', 'export default { parts: {} };', 'INVALID_ARGUMENT', 'is a function'],
-    ['an error of its own', 'throw new RangeError("too far");', 'INVALID_ARGUMENT', 'too far'],
-    ['no JavaScript', 'export default {', 'INVALID_ARGUMENT', 'cannot be loaded'],
+    ['a member that is not a function', 'export default { parts: {} };', 'INVALID_ARGUMENT', 'must be a function'],
+    ['an error', 'throw new RangeError("too far");', 'INVALID_ARGUMENT', 'too far'],
+    ['a syntax error', 'export default {', 'INVALID_ARGUMENT', 'cannot be loaded'],
     ['no parts', 'export default { parts: () => undefined };', undefined, ''],
-    ['parts that are none', 'export default { parts: () => "none" };', 'INVALID_ARGUMENT', 'gives an object'],
-    ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'no such part'],
     [
-      'half a part',
-      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, async [Symbol.asyncDispose]() {} } }) };',
+      'parts that are not an object',
+      'export default { parts: () => "none" };',
+      'INVALID_ARGUMENT',
+      'must be an object',
+    ],
+    ['an unknown part', 'export default { parts: () => ({ eye: {} }) };', 'INVALID_ARGUMENT', 'A part name must be'],
+    [
+      'an incomplete part',
+      'export default { parts: () => ({ vision: { ...SIZES, async [Symbol.asyncDispose]() {} } }) };',
       'INVALID_ARGUMENT',
       'encode: function',
     ],
     [
-      'a part that stays',
-      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 128, encode() {} } }) };',
+      'a part that cannot be disposed of',
+      'export default { parts: () => ({ vision: { ...SIZES, encode() {} } }) };',
       'INVALID_ARGUMENT',
       'disposed',
     ],
     [
       'another width',
-      'export default { parts: () => ({ vision: { imageSize: 64, hiddenSize: 7, encode() {}, async [Symbol.asyncDispose]() {} } }) };',
+      'export default { parts: () => ({ vision: { ...SIZES, ...METHODS, hiddenSize: 7 } }) };',
       'SHAPE_MISMATCH',
       'vision.hiddenSize is 7',
     ],
-  ])('with %s is loaded or refused', async (_what, code, expected, words) => {
-    const loading = load(code);
+  ])('with %s is loaded or rejected', async (_what, code, expected, words) => {
+    const loading = load(PART_MEMBERS + code);
     if (expected === undefined) return void (await (await loading)[Symbol.asyncDispose]());
     await expect(loading).rejects.toMatchObject({ code: expected, message: expect.stringContaining(words) as string });
   });
 
-  test('that is not there is refused, whatever is there instead', async () => {
+  test('that does not exist, or is a folder, is rejected', async () => {
     const at = await temporaryFolder({});
     for (const file of [at('none.mjs'), at()]) {
       await expect(importModule(file)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -106,7 +125,7 @@ describe("a module of the user's", () => {
 });
 
 describe('--module', () => {
-  test('reaches the model from every command that takes parts, and no other takes it', async () => {
+  test('is passed to the model by every command that supports parts; others reject it', async () => {
     const at = await temporaryFolder({ a: 'a', 'mine.mjs': '' });
     for (const argv of [
       ['caption', at('a')],
@@ -127,7 +146,7 @@ describe('--module', () => {
     expect((await runFake(['caption', at('a'), '--module', at('none.mjs')])).exitCode).toBe(2);
   });
 
-  test('is part of what a run of texts was', async () => {
+  test('is part of the record of a run of texts', async () => {
     const at = await temporaryFolder({ 'mine.mjs': 'export default {};' });
     const argv = ['embed', '-t', 'x', '-o', at('out.jsonl'), '--module', at('mine.mjs')];
     expect((await runFake(argv)).exitCode).toBe(0);
@@ -135,7 +154,7 @@ describe('--module', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('moduleSha256') });
   });
 
-  test('is part of what a run was: with another content it is another run', async () => {
+  test('is part of the record of a run: with other content it is another run', async () => {
     const at = await temporaryFolder({ a: 'a', b: 'b', 'mine.mjs': 'export default {};' });
     const argv = ['caption', at('a'), at('b'), '-o', at('out.jsonl'), '--module', at('mine.mjs')];
     expect((await runFake(argv)).exitCode).toBe(0);

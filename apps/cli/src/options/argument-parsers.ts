@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Parsers of option values. They throw commander's own error, which names the option. */
+/** Parsers of option values. They throw the error of commander, which names the option. */
 export function positiveInteger(value: string): number {
   return integerFrom(1, value);
 }
@@ -30,12 +30,12 @@ export function positiveNumber(value: string): number {
   return parsed;
 }
 
-/** Collects the values of an option that is given several times. */
+/** Collects the values of a repeatable option. */
 export function repeated(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
 }
 
-/** With its point, which may be left out. */
+/** Parses a file extension; its leading dot is optional. */
 export function fileExtension(value: string): string {
   const extension = value.startsWith('.') ? value : `.${value}`;
   if (!/^\.[^/\\\p{Cc}]+$/u.test(extension)) throw new InvalidArgumentError('Expected an extension such as .txt.');

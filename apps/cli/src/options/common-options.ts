@@ -1,23 +1,26 @@
 import { type Command, Option } from 'commander';
 
-import { positiveInteger } from './argument-parsers.ts';
+import { positiveInteger, repeated } from './argument-parsers.ts';
 
-/** Rows that are decoded together when nothing else is said. */
+/** Default number of rows that are decoded together. */
 const DEFAULT_BATCH_SIZE = 4;
 
-/** How a command reports. */
+const IMAGES = 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin';
+const PRECISIONS = 'Precisions: fp32, int8, q8, q4, fast, small';
+
+/** Options of reporting, for all commands that run a model. */
 export interface ReportOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
 }
 
-/** What every command takes that can write to a file. */
+/** Options of commands that can write to a file. */
 export interface OutputOptions extends ReportOptions {
   readonly output?: string;
 }
 
-/** What every command takes that runs a model. */
+/** Options of commands that run a model. */
 export interface ModelOptions {
   readonly model?: string;
   readonly dtype?: string;
@@ -27,17 +30,45 @@ export interface ModelOptions {
   readonly offline?: boolean;
 }
 
-/** How images named by URLs are fetched. */
+/** Options of fetching images. */
 export interface UrlOptions {
   readonly allowPrivateUrls?: boolean;
 }
 
-/** What every command takes that goes through images. */
+/** Options of commands that process many images. */
 export interface ImageOptions extends OutputOptions, ModelOptions, UrlOptions {
   readonly recursive?: boolean;
   readonly batchSize: number;
   readonly restart?: boolean;
   readonly progress: boolean;
+}
+
+/** Options of commands that ask questions. */
+export interface QuestionOptions {
+  readonly question: readonly string[];
+  readonly rawPrompt?: boolean;
+}
+
+/** Options of commands that can write a contact sheet. */
+export interface SheetOptions {
+  readonly report?: string;
+}
+
+/** Adds the IMAGE argument; optional with `optional`. */
+export function addImageArgument(
+  command: Command,
+  { optional = false }: { readonly optional?: boolean } = {},
+): Command {
+  return command.argument(optional ? '[image...]' : '<image...>', IMAGES);
+}
+
+/** Adds the questions to ask about every image. */
+export function addQuestionOptions(command: Command): Command {
+  return command.requiredOption('-q, --question <text>', 'Question about every image; may be repeated', repeated);
+}
+
+export function addRawPromptOption(command: Command): Command {
+  return command.option('--raw-prompt', "Use the question as the prompt, without the checkpoint's template");
 }
 
 export function addOutputOptions(command: Command): Command {
@@ -49,8 +80,33 @@ export function addOutputOptions(command: Command): Command {
 export function addReportOptions(command: Command): Command {
   return command
     .addOption(new Option('--json', 'One JSON object per line').helpGroup('Output:'))
-    .addOption(new Option('--quiet', 'No notes and no progress on stderr, errors only').helpGroup('Output:'))
-    .addOption(new Option('--verbose', 'Errors with their stack').helpGroup('Output:'));
+    .addOption(new Option('--quiet', 'Only errors on stderr, no notes and no progress').helpGroup('Output:'))
+    .addOption(verboseOption());
+}
+
+export function verboseOption(): Option {
+  return new Option('--verbose', 'Errors with their stack').helpGroup('Output:');
+}
+
+export function noProgressOption(): Option {
+  return new Option('--no-progress', 'No progress on the terminal').helpGroup('Output:');
+}
+
+export function recursiveOption(): Option {
+  return new Option('-r, --recursive', 'Include the subfolders of folders').helpGroup('Images:');
+}
+
+export function threadsOption(): Option {
+  return new Option('--threads <n>', 'Threads within one operator (default: measured)').argParser(positiveInteger);
+}
+
+export function offlineOption(): Option {
+  return new Option('--offline', 'Never use the network to load a model');
+}
+
+/** Adds `--dtype` of commands that compare precisions. */
+export function addPrecisionsOption(command: Command, precisions: string): Command {
+  return command.option('--dtype <a,b>', PRECISIONS, precisions);
 }
 
 export function addModelOptions(command: Command): Command {
@@ -59,7 +115,8 @@ export function addModelOptions(command: Command): Command {
     .addOption(
       new Option(
         '-m, --model <model>',
-        'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl (default: the built-in demo)',
+        'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl ' +
+          '(default: the built-in demo)',
       ).helpGroup(group),
     )
     .addOption(
@@ -71,26 +128,31 @@ export function addModelOptions(command: Command): Command {
     .addOption(
       new Option(
         '--device <name>',
-        'Where to run (default: cpu); cuda and others where onnxruntime has them, untested',
+        'Execution provider (default: cpu); others, such as cuda, if onnxruntime has them, untested',
       ).helpGroup(group),
     )
-    .addOption(
-      new Option('--threads <n>', 'Threads within one operator (default: measured)')
-        .argParser(positiveInteger)
-        .helpGroup(group),
-    )
-    .addOption(new Option('--offline', 'Never ask the network for a model').helpGroup(group));
+    .addOption(threadsOption().helpGroup(group))
+    .addOption(offlineOption().helpGroup(group));
+}
+
+export function addModuleOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--module <file>',
+      'ES module with custom components, prompts or criteria (Blip2Module of @blip2/cli); its code is run',
+    ).helpGroup('Model:'),
+  );
 }
 
 export function addUrlOptions(command: Command): Command {
   return command.addOption(
-    new Option('--allow-private-urls', 'Fetch URLs of this machine and its network too').helpGroup('Images:'),
+    new Option('--allow-private-urls', 'Also fetch URLs of this machine and its network').helpGroup('Images:'),
   );
 }
 
 export function addImageOptions(command: Command): Command {
   command
-    .addOption(new Option('-r, --recursive', 'Look into the subfolders of folders').helpGroup('Images:'))
+    .addOption(recursiveOption())
     .addOption(
       new Option('--batch-size <n>', 'Rows that go through the model together')
         .argParser(positiveInteger)
@@ -103,9 +165,17 @@ export function addImageOptions(command: Command): Command {
     .addOption(
       new Option(
         '--restart',
-        'Start over instead of going on with what the output holds (.jsonl, .csv, --sidecar, --format)',
+        'Start over instead of resuming an earlier run (.jsonl, .csv, --sidecar, --format)',
       ).helpGroup('Output:'),
     )
-    .addOption(new Option('--no-progress', 'No count on the terminal').helpGroup('Output:'));
+    .addOption(noProgressOption());
   return addModelOptions(command);
+}
+
+export function addSheetOption(command: Command): Command {
+  return command.addOption(
+    new Option('--report <file>', 'Also write a contact sheet: one HTML page of thumbnails with their texts').helpGroup(
+      'Output:',
+    ),
+  );
 }

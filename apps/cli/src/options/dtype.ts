@@ -1,11 +1,12 @@
 import type { LoadOptions } from '@blip2/blip2';
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 type Dtype = NonNullable<LoadOptions['dtype']>;
 
 /**
- * `--dtype`: a precision or preset, or one per part as in `vision=int8,language=q4`. The library refuses unknown names
- * itself, and says what to use instead.
+ * Parses `--dtype`: a precision or preset, or one per part as in `vision=int8,language=q4`. The library checks the
+ * names and suggests alternatives.
+ * @throws Blip2Error `UNSUPPORTED_DTYPE` if an entry is not of the form `part=precision`.
  */
 export function dtypeOption(text: string | undefined): { readonly dtype?: Dtype } {
   if (text === undefined) return {};
@@ -13,11 +14,8 @@ export function dtypeOption(text: string | undefined): { readonly dtype?: Dtype 
   const entries = text.split(',').map((entry): readonly [string, string] => {
     const [part = '', precision = '', ...rest] = entry.split('=').map((word) => word.trim());
     if (part === '' || precision === '' || rest.length > 0) {
-      throw new Blip2Error('UNSUPPORTED_DTYPE', 'This names no precision of a part', {
-        where: '--dtype',
-        argument: 'dtype',
-        expected: 'part=precision,…',
-        got: entry,
+      throw mustBe('--dtype', 'part=precision,…', entry, {
+        code: 'UNSUPPORTED_DTYPE',
         fix: 'For example --dtype vision=int8,language=q4',
       });
     }

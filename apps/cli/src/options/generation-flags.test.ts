@@ -2,8 +2,8 @@ import { generationOptions } from '@blip2/interfaces';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { addGenerationOptions, generationSettingsOf } from './generation-flags.ts';
 
 function settings(...argv: string[]): unknown {
@@ -14,7 +14,7 @@ function settings(...argv: string[]): unknown {
 }
 
 describe('generation flags', () => {
-  test('exist for every option that a text can express', () => {
+  test('exist for every option that text can express', () => {
     const flags = addGenerationOptions(new Command()).options.map((option) => option.attributeName());
     const left = Object.keys(generationOptions).filter((name) => !flags.includes(name));
     expect(left.sort()).toEqual([
@@ -29,7 +29,7 @@ describe('generation flags', () => {
     ]);
   });
 
-  test('are left out where they were not given, so that defaults stay with the library', () => {
+  test('are absent if not given, so that the library has the defaults', () => {
     expect(settings()).toEqual({});
   });
 
@@ -64,24 +64,24 @@ describe('generation flags', () => {
     ['--sequence-bias', '[[[1],"x"]]'],
     ['--exponential-decay-length-penalty', '5'],
     ['--suppress-tokens', '-3'],
-  ])('%s refuses %s', (...argv) => {
+  ])('%s rejects %s', (...argv) => {
     expect(() => settings(...argv)).toThrow(/is invalid/);
   });
 });
 
-describe('generation flags that change nothing', () => {
+describe('generation flags without effect', () => {
   const without = (need: string, ...flags: string[]): string =>
-    `Note: without ${need} this changes nothing: ${flags.join(', ')}\n`;
+    `Note: no effect without ${need}: ${flags.join(', ')}\n`;
   async function notes(...argv: string[]): Promise<string> {
     const at = await temporaryFolder({ a: 'a cat' });
-    // A model of its own, so that the note about the demo is not among them.
+    // With a model, so that there is no notice about the demo.
     const { stderr, exitCode } = await runFake([argv[0] ?? '', at('a'), '-m', 'some/model', ...argv.slice(1)]);
     expect(exitCode).toBe(0);
     return stderr;
   }
 
   test.each([['caption'], ['ask', '-q', 'what?'], ['chat']])(
-    '%s says so of those of sampling, in one line, and goes on',
+    '%s notes those of sampling in one line, and continues',
     async (...command) => {
       expect(await notes(...command, '--top-p', '0.9', '--temperature', '0.5')).toBe(
         without('--do-sample', '--temperature', '--top-p'),
@@ -89,7 +89,7 @@ describe('generation flags that change nothing', () => {
     },
   );
 
-  test('are all of sampling and of beam search', async () => {
+  test('are those of sampling and of beam search', async () => {
     const sampling = [
       '--temperature',
       '--top-k',
@@ -106,7 +106,7 @@ describe('generation flags that change nothing', () => {
     expect(await notes('caption', ...values, '--do-sample', '--num-beams', '2', '--length-penalty', '-1')).toBe('');
   });
 
-  test('are not those that say what is so anyway, nor a seed, and --quiet wants no notes', async () => {
+  test('exclude default values and the seed, and are not noted with --quiet', async () => {
     expect(
       await notes(
         'caption',

@@ -5,7 +5,7 @@ import type { Environment } from '../environment.ts';
 import type { ReportOptions } from './common-options.ts';
 import { valueParserOf } from './generation-values.ts';
 
-/** Options that a line of output has no room for: one text per line, new tokens only. */
+/** Options without a flag, because outputs hold one text per line and new tokens only. */
 const NOT_ON_THE_COMMAND_LINE: ReadonlySet<string> = new Set<keyof GenerationOptions>([
   'numReturnSequences',
   'returnPrompt',
@@ -14,39 +14,37 @@ const NOT_ON_THE_COMMAND_LINE: ReadonlySet<string> = new Set<keyof GenerationOpt
 ]);
 
 /**
- * Adds a flag for every generation option that a text can express, in kebab-case: `maxNewTokens` is `--max-new-tokens`.
+ * Adds a flag in kebab-case for every generation option that text can express: `maxNewTokens` is `--max-new-tokens`.
  */
 export function addGenerationOptions(command: Command): Command {
   for (const [name, option] of flagged()) command.addOption(flagOf(name, option).helpGroup('Generation:'));
   return command;
 }
 
-/** The generation options that were given, by their names in the library. */
+/** The given generation options, by their names in the library. */
 export function generationSettingsOf(options: object): GenerationOptions {
   const given = new Map(Object.entries(options));
   return Object.fromEntries(flagged().flatMap(([name]) => (given.has(name) ? [[name, given.get(name)]] : [])));
 }
 
-/** What the options that others need are called where they are missing. */
+/** How notes name the options that other options depend on. */
 const MISSING = { doSample: '--do-sample', numBeams: '--num-beams 2 or more' } as const;
 
 /**
- * Says on stderr which of the generation options given change nothing, a line each for sampling and beam search; those
- * given with their default value say
- * nothing that is untrue. The reference warns of the same.
+ * Notes on stderr which of the given generation options have no effect, in one line for sampling and one for beam
+ * search. Options with their default value are not listed. Hugging Face Transformers warns in the same cases.
  */
 export function noteIneffective(options: object & ReportOptions, { stderr }: Pick<Environment, 'stderr'>): void {
   if (options.quiet === true) return;
   const settings = generationSettingsOf(options);
-  const holds = { doSample: settings.doSample === true, numBeams: (settings.numBeams ?? 1) > 1 };
+  const isSet = { doSample: settings.doSample === true, numBeams: (settings.numBeams ?? 1) > 1 };
   for (const need of ['doSample', 'numBeams'] as const) {
     const idle = flagged()
       .filter(
         ([name, option]) => option.needs === need && name in settings && Reflect.get(settings, name) !== option.default,
       )
       .map(([name]) => `--${kebab(name)}`);
-    if (!holds[need] && idle.length > 0)
-      stderr.write(`Note: without ${MISSING[need]} this changes nothing: ${idle.join(', ')}\n`);
+    if (!isSet[need] && idle.length > 0) stderr.write(`Note: no effect without ${MISSING[need]}: ${idle.join(', ')}\n`);
   }
 }
 
@@ -59,16 +57,16 @@ function flagged(): [name: string, option: GenerationOption][] {
 
 function flagOf(name: string, option: GenerationOption): Option {
   const flag = `--${kebab(name)}`;
-  const normal = option.default === undefined || option.default === false ? '' : ` (default: ${option.default})`;
+  const defaultValue = option.default === undefined || option.default === false ? '' : ` (default: ${option.default})`;
   const description =
     option.description
       .replace(/\.$/, '')
-      .replace(/[a-z]+(?:[A-Z][a-z]+)+/g, (word) => (word in generationOptions ? kebab(word) : word)) + normal;
+      .replace(/[a-z]+(?:[A-Z][a-z]+)+/g, (word) => (word in generationOptions ? kebab(word) : word)) + defaultValue;
   const parser = valueParserOf(option.kind);
   const result = parser
     ? new Option(`${flag} <${parser.placeholder}>`, description).argParser(parser.parse(option))
     : new Option(flag, description);
-  // Commander takes any name with `no-` for the opposite of an option; `--no-repeat-ngram-size` is none.
+  // Commander takes any name with `no-` for a negated option, which `--no-repeat-ngram-size` is not.
   result.negate = false;
   return result;
 }

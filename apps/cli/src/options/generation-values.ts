@@ -4,16 +4,13 @@ import { InvalidArgumentError } from 'commander';
 import { finiteNumber, integer, repeated } from './argument-parsers.ts';
 
 export interface ValueParser {
-  /** What stands for the value in the help. */
+  /** Placeholder of the value in the help. */
   readonly placeholder: string;
-  /** Throws commander's `InvalidArgumentError` for what the option does not allow. */
+  /** Parses a value; throws the `InvalidArgumentError` of commander if the option does not allow it. */
   parse(option: GenerationOption): (value: string, previous: unknown) => unknown;
 }
 
-/**
- * How the value of a kind of generation option is written on a command line; none for flags and for what only code can
- * give.
- */
+/** The parser for a kind of generation option; `undefined` for switches and for values that only code can provide. */
 export function valueParserOf(kind: GenerationOptionKind): ValueParser | undefined {
   return PARSERS[kind];
 }

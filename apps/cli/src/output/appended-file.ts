@@ -2,31 +2,29 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { writeFailed } from './output-path.ts';
 import { type RunRecord, saveRecord } from './run-record.ts';
-import { writeFailed } from './write-failed.ts';
 
 export interface AppendOptions {
   readonly record: RunRecord;
-  /**
-   * Whether what the file holds stays; else it is given up when the first content is written, and the record is saved.
-   */
-  readonly goOn: boolean;
-  /** What an empty file begins with. */
+  /** Keep the content of the file. Otherwise the first write deletes it and saves the record. */
+  readonly resuming: boolean;
+  /** First line of an empty file. */
   readonly header?: string;
 }
 
-/** A file that grows as the run goes, opened when there is something to write. */
+/** A file to which results are appended during the run, opened on the first write. */
 export interface AppendedFile {
-  /** Throws `WRITE_FAILED`. */
+  /** @throws Blip2Error `WRITE_FAILED`. */
   write(content: string): Promise<void>;
   close(): Promise<void>;
 }
 
-export function appendedFile(file: string, { record, goOn, header = '' }: AppendOptions): AppendedFile {
+export function appendedFile(file: string, { record, resuming, header = '' }: AppendOptions): AppendedFile {
   let handle: FileHandle | undefined;
   const opened = async (): Promise<FileHandle> => {
-    if (!goOn) {
-      // In this order: results must never lie beside the record of another run.
+    if (!resuming) {
+      // In this order: results must never be next to the record of another run.
       await rm(file, { force: true });
       await saveRecord(file, record);
     }
@@ -35,12 +33,12 @@ export function appendedFile(file: string, { record, goOn, header = '' }: Append
   return {
     async write(content) {
       try {
-        let beginning = '';
+        let prefix = '';
         if (!handle) {
           handle = await opened();
-          if (header !== '' && (await handle.stat()).size === 0) beginning = header;
+          if (header !== '' && (await handle.stat()).size === 0) prefix = header;
         }
-        await handle.appendFile(beginning + content);
+        await handle.appendFile(prefix + content);
       } catch (cause) {
         throw cause instanceof Blip2Error ? cause : writeFailed(file, cause);
       }

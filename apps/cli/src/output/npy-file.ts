@@ -1,27 +1,24 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe, type Tensor } from '@blip2/interfaces';
 
-import type { Embedding } from '../model/model-port.ts';
-import { npyHeader } from './npy.ts';
-import { temporaryFiles } from './temporary-files.ts';
-import { writeFailed } from './write-failed.ts';
+import { writeFailed } from './output-path.ts';
+import { temporaryFiles, temporaryName } from './temporary-files.ts';
 
 /**
- * A `.npy` file of one float32 array `[inputs, …shape]` that grows on the disk, under a temporary name until it is
- * whole.
+ * A `.npy` file with one float32 array `[inputs, …shape]`, written row by row under a temporary name until it is
+ * complete.
  */
 export interface NpyFile {
-  /** Throws `INVALID_ARGUMENT` if the array holds other shapes, `WRITE_FAILED`. */
-  append(name: string, embedding: Embedding): Promise<void>;
-  /** Without a single embedding no file is made. */
+  /** @throws Blip2Error `INVALID_ARGUMENT` if the row has another shape than the rows before; `WRITE_FAILED`. */
+  append(name: string, row: Pick<Tensor<'float32'>, 'dims' | 'data'>): Promise<void>;
+  /** Completes the file. Without rows, no file is created. */
   finish(): Promise<void>;
   discard(): Promise<void>;
 }
 
 export function npyFile(file: string): NpyFile {
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = temporaryName(file);
   let handle: FileHandle | undefined;
   let shape: readonly number[] = [];
   let count = 0;
@@ -32,18 +29,22 @@ export function npyFile(file: string): NpyFile {
     await rm(temporary, { force: true });
     temporaryFiles.forget(temporary);
   };
-  const begin = async (dims: readonly number[]): Promise<FileHandle> => {
-    const opened = await open(temporary, 'wx');
+  const create = async (dims: readonly number[]): Promise<FileHandle> => {
+    const created = await open(temporary, 'wx');
     temporaryFiles.add(temporary);
     shape = dims;
-    await opened.writeFile(npyHeader([count, ...shape]));
-    return opened;
+    await created.writeFile(npyHeader([count, ...shape]));
+    return created;
   };
   return {
-    async append(name, { dims, data }) {
-      if (handle && dims.join() !== shape.join()) throw differentShapes(name, shape, dims);
+    async append(where, { dims, data }) {
+      if (handle && dims.join() !== shape.join())
+        throw mustBe('The shape of every embedding', `[${shape.join(', ')}]`, `[${dims.join(', ')}]`, {
+          where,
+          fix: 'Use --pool, or write .safetensors, .parquet or .jsonl',
+        });
       try {
-        handle ??= await begin(dims);
+        handle ??= await create(dims);
         await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
         count++;
       } catch (cause) {
@@ -69,11 +70,30 @@ export function npyFile(file: string): NpyFile {
   };
 }
 
-function differentShapes(where: string, expected: readonly number[], got: readonly number[]): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'These embeddings have different shapes', {
-    where,
-    expected: `[${expected.join(', ')}]`,
-    got: `[${got.join(', ')}]`,
-    fix: 'Use --pool, or write .safetensors, .parquet or .jsonl',
-  });
+/** Version 1.0 of NumPy's format (NEP 1): magic, header length, a Python dictionary, data from a multiple of 64. */
+const MAGIC: readonly number[] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0];
+const ALIGNMENT = 64;
+const LENGTH_BYTES = 2;
+/** Digits reserved for the first axis, as in NumPy, so that the header can be rewritten after the array has grown. */
+const FIRST_AXIS_DIGITS = 21;
+
+/** The header of a float32 array of this shape, little-endian. Its length does not depend on the first axis. */
+export function npyHeader(shape: readonly number[]): Uint8Array {
+  const [first = 0, ...others] = shape;
+  const dictionary = dictionaryOf(String(first), others);
+  const before = MAGIC.length + LENGTH_BYTES;
+  // The header ends with a line feed.
+  const longest = before + dictionaryOf('0'.repeat(FIRST_AXIS_DIGITS), others).length + 1;
+  const length = Math.ceil(longest / ALIGNMENT) * ALIGNMENT - before;
+  const header = new Uint8Array(before + length).fill(' '.charCodeAt(0));
+  header.set(MAGIC);
+  new DataView(header.buffer).setUint16(MAGIC.length, length, true);
+  header.set(new TextEncoder().encode(dictionary), before);
+  header[header.length - 1] = '\n'.charCodeAt(0);
+  return header;
+}
+
+function dictionaryOf(first: string, others: readonly number[]): string {
+  const tuple = others.length === 0 ? `(${first},)` : `(${[first, ...others].join(', ')})`;
+  return `{'descr': '<f4', 'fortran_order': False, 'shape': ${tuple}, }`;
 }

@@ -2,8 +2,8 @@ import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { type FakeRun, runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { type FakeRun, runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { replacedFile } from './replaced-file.ts';
 
 const captioned = ({ calls }: FakeRun): unknown[] =>
@@ -26,7 +26,7 @@ const textsIn = async (file: string): Promise<unknown[]> =>
     .map((line) => JSON.parse(line).text);
 
 describe('-o FILE.jsonl', () => {
-  test('holds JSON lines, leaves stdout empty, and has the run beside it', async () => {
+  test('holds JSON lines, leaves stdout empty, and has the record of the run next to it', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { stdout } = await runFake(['caption', '-o', at('out.jsonl'), at('a'), '--max-new-tokens', '9']);
     expect(stdout).toBe('');
@@ -38,7 +38,7 @@ describe('-o FILE.jsonl', () => {
     });
   });
 
-  test('goes on where an interrupted run stopped', async () => {
+  test('resumes where an interrupted run stopped', async () => {
     const { at, argv } = await twoOfThree();
     expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two']);
     const again = await runFake(argv);
@@ -47,20 +47,23 @@ describe('-o FILE.jsonl', () => {
     expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
   });
 
-  test('loads no model when everything is done', async () => {
+  test('loads no model if everything is done', async () => {
     const { argv } = await twoOfThree();
     await runFake(argv);
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  test.each(['{"image":"torn', '{"image":"whole but without its end"}'])('drops a torn last line: %s', async (torn) => {
-    const { at, argv } = await twoOfThree();
-    await appendFile(at('out.jsonl'), torn);
-    await runFake(argv);
-    expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
-  });
+  test.each(['{"image":"torn', '{"image":"whole but without its end"}'])(
+    'drops an incomplete last line: %s',
+    async (torn) => {
+      const { at, argv } = await twoOfThree();
+      await appendFile(at('out.jsonl'), torn);
+      await runFake(argv);
+      expect(await textsIn(at('out.jsonl'))).toEqual(['one', 'two', 'three']);
+    },
+  );
 
-  test('does failed images again and drops their old lines', async () => {
+  test('retries failed images and drops their old lines', async () => {
     const at = await temporaryFolder({ a: 'bad', b: 'a dog' });
     const argv = ['caption', '-o', at('out.jsonl'), at('a'), at('b')];
     expect((await runFake(argv)).exitCode).toBe(3);
@@ -70,7 +73,7 @@ describe('-o FILE.jsonl', () => {
     expect(await textsIn(at('out.jsonl'))).toEqual(['a dog', 'a cat']);
   });
 
-  test('refuses to go on with other options, another model or another command, and names what differs', async () => {
+  test('does not resume with other options, another model or another command, and lists the differences', async () => {
     const { at, argv } = await twoOfThree();
     const before = await readFile(at('out.jsonl'), 'utf8');
     const others: [string[], string][] = [
@@ -81,7 +84,7 @@ describe('-o FILE.jsonl', () => {
     for (const [other, difference] of others) {
       const run = await runFake(other);
       expect(run).toMatchObject({ exitCode: 2, stdout: '', calls: [] });
-      expect(run.stderr).toMatch(/^INVALID_ARGUMENT: The output file holds results of another run/);
+      expect(run.stderr).toMatch(/^INVALID_ARGUMENT: The output file holds the results of another run/);
       expect(run.stderr).toContain(difference);
       expect(run.stderr).toContain('--restart');
     }
@@ -101,7 +104,7 @@ describe('-o FILE.jsonl', () => {
     expect(JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'))).toMatchObject({ options: { seed: 4 } });
   });
 
-  test('goes on with names and texts that break lines elsewhere', async () => {
+  test('resumes with names and texts that contain line separators', async () => {
     const files = { 'line\u2028separator': 'a\u2029b', 'carriage\rreturn': 'c\nd', 'tab\there "q" ü😀': '\u0085' };
     const at = await temporaryFolder(files);
     const argv = ['caption', ...Object.keys(files).map(at), '-o', at('out.jsonl')];
@@ -110,7 +113,7 @@ describe('-o FILE.jsonl', () => {
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
   });
 
-  test('does not touch a file that is no output of its own', async () => {
+  test('does not change a file that it did not write', async () => {
     const at = await temporaryFolder({ a: 'a cat', 'mine.jsonl': '{"image":"a"}\n' });
     const { exitCode, stderr } = await runFake(['caption', at('a'), '-o', at('mine.jsonl')]);
     expect(exitCode).toBe(2);
@@ -120,7 +123,7 @@ describe('-o FILE.jsonl', () => {
 });
 
 describe('replacedFile', () => {
-  test('can be closed again by whoever cleans up', async () => {
+  test('can be closed again during clean-up', async () => {
     const at = await temporaryFolder();
     const file = replacedFile(at('out'));
     await file.write('whole');
@@ -130,8 +133,8 @@ describe('replacedFile', () => {
   });
 });
 
-describe('-o of another name', () => {
-  test('is written whole and leaves nothing else behind', async () => {
+describe('-o with another extension', () => {
+  test('is written completely, without other files', async () => {
     const at = await temporaryFolder({ a: 'a cat', 'out.tsv': 'old' });
     const { exitCode, stdout } = await runFake(['caption', at('a'), '-o', at('out.tsv')]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
@@ -139,7 +142,7 @@ describe('-o of another name', () => {
     expect(await readdir(at())).toEqual(['a', 'out.tsv']);
   });
 
-  test('stays as it was when the run fails', async () => {
+  test('is unchanged if the run fails', async () => {
     const at = await temporaryFolder({ '1': 'one', '2': 'two', 'out.tsv': 'old' });
     let answered = 0;
     const { exitCode } = await runFake(['caption', at('1'), at('2'), '--batch-size', '1', '-o', at('out.tsv')], {
@@ -152,13 +155,13 @@ describe('-o of another name', () => {
     expect(await readdir(at())).toEqual(['1', '2', 'out.tsv']);
   });
 
-  test('is not made when nothing succeeds', async () => {
+  test('is not created if all images fail', async () => {
     const at = await temporaryFolder({ a: 'bad' });
     expect((await runFake(['caption', at('a'), '-o', at('out.tsv')])).exitCode).toBe(3);
     expect(await readdir(at())).toEqual(['a']);
   });
 
-  test('is refused before the model is loaded if it cannot be written or is an input', async () => {
+  test('is rejected before the model is loaded if it cannot be written or is an input', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     expect(await runFake(['caption', at('a'), '-o', at('no/such/folder/out.tsv')])).toMatchObject({
       exitCode: 1,
@@ -168,12 +171,12 @@ describe('-o of another name', () => {
     expect(await runFake(['caption', at('a'), '-o', at()])).toMatchObject({
       exitCode: 2,
       calls: [],
-      stderr: expect.stringContaining('The output is a folder'),
+      stderr: expect.stringContaining('The output must be a file'),
     });
     expect(await runFake(['caption', at('a'), '-o', at('out.npy')])).toMatchObject({
       exitCode: 2,
       calls: [],
-      stderr: expect.stringContaining('Only embeddings'),
+      stderr: expect.stringContaining('can only hold embeddings'),
     });
     expect(await runFake(['caption', at('a'), '-o', at('a')])).toMatchObject({
       exitCode: 2,

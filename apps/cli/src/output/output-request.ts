@@ -1,17 +1,26 @@
 import type { ResultSink } from './result-sink.ts';
-import type { ResumeOptions } from './resumable-file.ts';
+import type { RunRecord } from './run-record.ts';
 
-/** What a command is asked to write its results to. */
+/** How an output continues an earlier run. */
+export interface ResumeOptions {
+  readonly record: RunRecord;
+  /** Start over: existing content is deleted when the first new line is written. */
+  readonly restart: boolean;
+  /** The key of a finished line; `undefined` for a line to compute again. */
+  readonly keyOf: (line: Readonly<Record<string, unknown>>) => string | undefined;
+}
+
+/** Where a command should write its results. */
 export interface OutputRequest {
-  /** What `-o` names. */
+  /** The value of `-o`. */
   readonly output: string | undefined;
-  /** Names of the inputs, as they stand in the results. */
+  /** Names of the inputs, as in the results. */
   readonly inputs: readonly string[];
   readonly resume: ResumeOptions;
 }
 
 /**
- * Opens a sink for JSON lines that knows what to do with such an output; `undefined` for an output that is written line
- * by line.
+ * Opens a sink that takes JSON lines and converts them to the format of the output; `undefined` for outputs that hold
+ * the lines themselves.
  */
 export type OpenOutput = (request: OutputRequest) => Promise<ResultSink> | undefined;

@@ -1,21 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 
+import { writeFailed } from './output-path.ts';
 import type { ResultSink } from './result-sink.ts';
-import { temporaryFiles } from './temporary-files.ts';
-import { writeFailed } from './write-failed.ts';
+import { temporaryFiles, temporaryName } from './temporary-files.ts';
 
-/** Takes bytes as well as lines. */
+/** A sink that accepts bytes as well as lines. */
 export interface ReplacedFile extends ResultSink {
   write(content: string | Uint8Array): Promise<void>;
 }
 
-/**
- * A file written under a temporary name beside its own and renamed when it is whole. Without a single line no file is
- * made.
- */
+/** Writes a file under a temporary name next to it and renames it when it is complete. Without content, no file. */
 export function replacedFile(file: string): ReplacedFile {
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  const temporary = temporaryName(file);
   let handle: FileHandle | undefined;
   return {
     done: new Set(),
@@ -34,7 +30,7 @@ export function replacedFile(file: string): ReplacedFile {
     async close(outcome) {
       if (!handle) return;
       const closing = handle;
-      // Whoever cleans up after this failed may close it again.
+      // Cleaning up after a failed close may close the file again.
       handle = undefined;
       try {
         if (outcome !== 'failed') await closing.sync();
@@ -50,7 +46,7 @@ export function replacedFile(file: string): ReplacedFile {
   };
 }
 
-/** Writes a small file whole: temporary name, then rename. */
+/** Writes a small file in one step: temporary name, then rename. */
 export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
   const target = replacedFile(file);
   await target.write(content);

@@ -1,16 +1,30 @@
+import type { Writable } from 'node:stream';
+
 /** How a run ended. */
 export type Outcome = 'finished' | 'interrupted' | 'failed';
 
-/** Where result lines go. */
+/** Destination of result lines. */
 export interface ResultSink {
-  /** Keys of the lines that an earlier run wrote already. */
+  /** Keys of the lines that an earlier run wrote. */
   readonly done: ReadonlySet<string>;
-  /** Whether the same command goes on where this one stopped. */
+  /** Whether running the same command again resumes this run. */
   readonly resumable: boolean;
   /**
-   * `lines` are whole lines, each with its end. Throws `WRITE_FAILED`; a closed pipe is passed on as Node's `EPIPE`.
+   * Writes whole lines, each with its line feed.
+   * @throws Blip2Error `WRITE_FAILED`; Node's `EPIPE` if the reader closed the pipe.
    */
   write(lines: string): Promise<void>;
-  /** What was written stays after `finished` and `interrupted`. */
+  /** Keeps the written lines after `finished` and `interrupted`. */
   close(outcome: Outcome): Promise<void>;
+}
+
+/** Writes lines to stdout and waits for each write: a slow reader slows the run down instead of filling the memory. */
+export function stdoutSink(stdout: Writable): ResultSink {
+  return {
+    done: new Set(),
+    resumable: false,
+    write: (lines) =>
+      new Promise((resolve, reject) => void stdout.write(lines, (error) => (error ? reject(error) : resolve()))),
+    close: async () => {},
+  };
 }

@@ -2,25 +2,18 @@ import { createReadStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import { appendedFile } from './appended-file.ts';
+import type { ResumeOptions } from './output-request.ts';
 import { replacedFile } from './replaced-file.ts';
 import type { ResultSink } from './result-sink.ts';
 import { expectSameRun, type RunRecord } from './run-record.ts';
 
-export interface ResumeOptions {
-  readonly record: RunRecord;
-  /** Start over: what the file holds is given up when the first new line is written. */
-  readonly restart: boolean;
-  /** The key of a finished line; `undefined` for a line that has to be done again. */
-  readonly keyOf: (line: Readonly<Record<string, unknown>>) => string | undefined;
-}
-
 /**
- * A file of JSON lines that a later run goes on with. Finished lines stay, failed ones and a torn last one are dropped
- * and done again.
- * Throws `INVALID_ARGUMENT` if the file belongs to another run, or is no file of results at all.
+ * Opens a file of JSON lines that a later run resumes. Finished lines are kept; failed lines and an incomplete last
+ * line are dropped and computed again.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run or does not hold results.
  */
 export async function resumableFile(file: string, { record, restart, keyOf }: ResumeOptions): Promise<ResultSink> {
   const size = await stat(file).then(
@@ -29,7 +22,7 @@ export async function resumableFile(file: string, { record, restart, keyOf }: Re
   );
   const resuming = size > 0 && !restart;
   const done = resuming ? await resume(file, record, keyOf) : new Set<string>();
-  return { done, resumable: true, ...appendedFile(file, { record, goOn: resuming }) };
+  return { done, resumable: true, ...appendedFile(file, { record, resuming }) };
 }
 
 async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['keyOf']): Promise<Set<string>> {
@@ -40,11 +33,7 @@ async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['key
   for await (const { line, last } of linesOf(file)) {
     const value = parseLine(line);
     if (value === undefined && !last)
-      throw new Blip2Error('INVALID_ARGUMENT', 'A line of the output file is not JSON', {
-        where: file,
-        got: line.slice(0, 80),
-        fix: 'Start over with --restart',
-      });
+      throw mustBe('Every line of the output file', 'JSON', line, { where: file, fix: 'Start over with --restart' });
     const key = value && keyOf(value);
     if (key === undefined) dropped++;
     else {
@@ -57,15 +46,15 @@ async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['key
   return done;
 }
 
-/** A last line without its end is torn even if what there is parses; it is given as an empty one. */
+/** Yields the lines. A last line without a line feed is incomplete even if it parses, and is yielded as empty. */
 async function* linesOf(file: string): AsyncGenerator<{ readonly line: string; readonly last: boolean }> {
   const whole = await endsWithNewline(file);
-  let held: string | undefined;
+  let previous: string | undefined;
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    if (held !== undefined) yield { line: held, last: false };
-    held = line;
+    if (previous !== undefined) yield { line: previous, last: false };
+    previous = line;
   }
-  if (held !== undefined) yield { line: whole ? held : '', last: true };
+  if (previous !== undefined) yield { line: whole ? previous : '', last: true };
 }
 
 async function endsWithNewline(file: string): Promise<boolean> {

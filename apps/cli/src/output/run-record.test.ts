@@ -2,10 +2,10 @@ import { mkdir, symlink } from 'node:fs/promises';
 
 import { expect, test } from 'vitest';
 
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { describeRun } from './run-record.ts';
 
-test('a record names the files of the model, those too that lead nowhere: whoever loads them says what is wrong', async () => {
+test('a record lists the files of the model, including broken links, which loading reports', async () => {
   const at = await temporaryFolder({});
   await mkdir(at('model'));
   await symlink('nothing', at('model/model-00001-of-00002.safetensors'));

@@ -6,23 +6,25 @@ import { Blip2Error } from '@blip2/interfaces';
 import { replaceFile } from './replaced-file.ts';
 
 /**
- * What a run was: two runs with the same record give the same line for the same image. Lies beside the results as
- * `….run.json`.
+ * Model and options of a run, saved next to the results as `….run.json`. Two runs with the same record write the same
+ * line for the same image.
  */
 export interface RunRecord {
   readonly command: string;
-  /** The folder with every link resolved, or the hub id. */
+  /** The real path of the folder, or the hub id. */
   readonly model: string;
-  /** Bytes of the files that make up the model, by name; -1 where there is a name only. Empty for a hub id. */
+  /** Sizes in bytes of the model's files, by name; -1 for a broken link. Empty for a hub id. */
   readonly files: Readonly<Record<string, number>>;
   /** Every option that changes results, as given. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** The file that holds the record of the run that wrote `output`. */
 export function recordFileOf(output: string): string {
   return `${output}.run.json`;
 }
 
+/** Creates the record of a run. */
 export async function describeRun(
   command: string,
   model: string,
@@ -33,7 +35,7 @@ export async function describeRun(
   const names = (await readdir(folder).catch(() => []))
     .filter((name) => name === 'config.json' || name.endsWith('.safetensors'))
     .sort();
-  // What cannot be read is left to the loading, which says what is wrong with it.
+  // Files that cannot be read are reported when the model is loaded.
   const sizes = await Promise.all(
     names.map(
       async (name) =>
@@ -53,7 +55,10 @@ export async function saveRecord(output: string, record: RunRecord): Promise<voi
   await replaceFile(recordFileOf(output), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Throws `INVALID_ARGUMENT` unless the results in `output` were written by a run like `record`. */
+/**
+ * Checks that the results in `output` were written by a run with this record.
+ * @throws Blip2Error `INVALID_ARGUMENT`.
+ */
 export async function expectSameRun(output: string, record: RunRecord): Promise<void> {
   const text = await readFile(recordFileOf(output), 'utf8').catch(() => undefined);
   const fix = 'Write to another file, or start over with --restart';
@@ -65,7 +70,7 @@ export async function expectSameRun(output: string, record: RunRecord): Promise<
     );
   const differences = differencesBetween(parse(text), flatten(record));
   if (differences.length > 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'The output file holds results of another run', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The output file holds the results of another run', {
       where: output,
       got: differences.join('; '),
       fix,

@@ -1,9 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 
-/** Files of this process that have no final name yet. */
 const unfinished = new Set<string>();
 
-/** Remembers a temporary file until `forget`: it is removed if the process ends first. */
+/** Registry of temporary files. Those that are still registered when the process ends are deleted. */
 export const temporaryFiles: { add(file: string): void; forget(file: string): void; removeAll(): void } = {
   add(file) {
     if (unfinished.size === 0) process.once('exit', temporaryFiles.removeAll);
@@ -18,3 +18,8 @@ export const temporaryFiles: { add(file: string): void; forget(file: string): vo
     unfinished.clear();
   },
 };
+
+/** A unique temporary name next to `file`. */
+export function temporaryName(file: string): string {
+  return `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+}

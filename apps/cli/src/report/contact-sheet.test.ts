@@ -2,8 +2,8 @@ import { readFile, rm } from 'node:fs/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 /** Names, texts and errors on a sheet, in order. */
 const cardsOf = (html: string): string[][] =>
@@ -15,7 +15,7 @@ const cardsOf = (html: string): string[][] =>
     );
 
 describe('blip2 caption --report', () => {
-  test('shows every image with its caption in order, the failed ones with their error, whatever the names are', async () => {
+  test('shows every image in order with its caption or error, for any name', async () => {
     const at = await temporaryFolder({ '1 <script>.png': 'a cat', '2.png': 'bad', '3.png': 'a dog' });
     const { exitCode, stdout } = await runFake(['caption', '--quiet', at(), '--report', at('out.html')]);
     expect(exitCode).toBe(3);
@@ -31,7 +31,7 @@ describe('blip2 caption --report', () => {
     expect(html).toContain('3 images, <span class="bad">1 failed</span>');
   });
 
-  test('has the images of an earlier run too, without asking the model again', async () => {
+  test('includes the images of an earlier run without running the model again', async () => {
     const at = await temporaryFolder({ '1.png': 'a cat', '2.png': 'a dog', '3.png': 'a fish' });
     await runFake(['caption', '--quiet', at('1.png'), at('2.png'), '-o', at('out.jsonl')]);
     const { calls } = await runFake(['caption', '--quiet', at(), '-o', at('out.jsonl'), '--report', at('out.html')]);
@@ -43,7 +43,7 @@ describe('blip2 caption --report', () => {
     ];
     expect(cardsOf(await readFile(at('out.html'), 'utf8'))).toEqual(all);
     expect((await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(3);
-    // Nothing left to do, and one of them gone: no model, the same sheet without its image.
+    // All are done and one was deleted: no model, and the same sheet without its thumbnail.
     await rm(at('2.png'));
     const again = await runFake([
       'caption',
@@ -58,7 +58,7 @@ describe('blip2 caption --report', () => {
     expect(cardsOf(await readFile(at('out.html'), 'utf8'))).toEqual(all);
   });
 
-  test('is refused where it would overwrite something, or is no page', async () => {
+  test('is rejected if it would overwrite a file, or is not a page', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'x.html': 'a cat' });
     for (const argv of [
       [at('a.png'), '--report', at('out.png')],
@@ -72,7 +72,7 @@ describe('blip2 caption --report', () => {
     expect(await readFile(at('x.html'), 'utf8')).toBe('a cat');
   });
 
-  test('keeps what is finished after an interrupt', async () => {
+  test('keeps the finished images after an interrupt', async () => {
     const at = await temporaryFolder({ '1.png': 'a cat', '2.png': 'a dog' });
     let asked = 0;
     const { exitCode } = await runFake(['caption', '--quiet', at(), '--batch-size', '1', '--report', at('out.html')], {
@@ -86,7 +86,7 @@ describe('blip2 caption --report', () => {
 });
 
 describe('blip2 ask --report', () => {
-  test('shows all questions of an image, those answered earlier in their place', async () => {
+  test('shows all questions of an image in order, including those answered earlier', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     await runFake(['ask', '--quiet', at('a.png'), '-q', 'second?', '-o', at('out.jsonl')]);
     await runFake([

@@ -2,14 +2,17 @@ import { replacedFile } from '../output/replaced-file.ts';
 import type { Outcome } from '../output/result-sink.ts';
 import { sheetCard, sheetFoot, sheetHead, type SheetImage, type SheetTitle } from './sheet-html.ts';
 
-/** A page of images with what was said about them, in a file of its own, written as the run goes. */
+/** An HTML page of images with their texts, written during the run. */
 export interface ContactSheet {
   add(image: SheetImage): Promise<void>;
-  /** What came before stays after `finished` and `interrupted`. */
+  /** Keeps the page after `finished` and `interrupted`. */
   close(outcome: Outcome): Promise<void>;
 }
 
-/** Under a temporary name until it is closed; no file without an image. Throws `WRITE_FAILED`. */
+/**
+ * Opens a contact sheet, under a temporary name until it is closed. Without images, no file is created.
+ * @throws Blip2Error `WRITE_FAILED`, from both methods.
+ */
 export function contactSheet(file: string, title: SheetTitle): ContactSheet {
   const target = replacedFile(file);
   let shown = 0;

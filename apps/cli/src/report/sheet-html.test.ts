@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { contactSheet } from './contact-sheet.ts';
 import { sheetCard, sheetFoot, sheetHead } from './sheet-html.ts';
 
@@ -14,28 +14,28 @@ describe('hostile names, texts and errors', () => {
   const failed = sheetCard({ name: HOSTILE, texts: [], failure: { code: 'INVALID_IMAGE', message: HOSTILE } });
   const head = sheetHead({ command: 'caption', model: HOSTILE, dtype: HOSTILE });
 
-  test('stay text', () => {
+  test('remain text', () => {
     for (const html of [card, failed, head]) {
       expect(html).not.toMatch(/<script|onerror='|'x'/);
       expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39; onerror=&#39;x&#39; &amp;');
       expect(html).not.toContain('\u0000');
       expect(html).toContain('\\x00\\n');
     }
-    // The attribute ends where it was meant to.
+    // The attribute ends at the intended quote.
     expect(/ alt="([^"]*)" loading="lazy" decoding="async">/.exec(card)?.[1]).toContain('&quot;');
   });
 
-  test('cannot turn the text around them', () => {
+  test('cannot reverse the text around them', () => {
     expect(card.match(/<bdi>[^<]*\u202e[^<]*<\/bdi>/g)).toHaveLength(3);
   });
 
-  test('could run nothing if they got through', () => {
+  test('could not run anything if they were not escaped', () => {
     expect(head).toContain('http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; img-src data:;');
   });
 });
 
 describe('a sheet', () => {
-  test('loads nothing from elsewhere and follows the colours of the reader', () => {
+  test('loads no other resources and follows the colour scheme of the reader', () => {
     const page =
       sheetHead({ command: 'ask', model: 'm', dtype: undefined }) +
       sheetCard({ name: 'a.png', texts: [{ label: 'what?', text: 'a cat' }], thumbnail }) +
@@ -47,12 +47,12 @@ describe('a sheet', () => {
     expect(page).toMatch(/<footer><p>1 image<\/p><\/footer>\n<\/body>\n<\/html>\n$/);
   });
 
-  test('is a file only when it is closed, whole or not; none after a failure, none without an image', async () => {
+  test('is written when it is closed, finished or interrupted; not after a failure, not without images', async () => {
     const at = await temporaryFolder();
     const title = { command: 'caption', model: 'm', dtype: undefined };
     for (const [outcome, ending] of [
       ['finished', '2 images, <span class="bad">1 failed</span></p>'],
-      ['interrupted', 'interrupted: not all of them'],
+      ['interrupted', 'interrupted: not all images'],
     ] as const) {
       const sheet = contactSheet(at('out.html'), title);
       await sheet.add({ name: 'a.png', texts: [{ text: 'a cat' }], thumbnail });

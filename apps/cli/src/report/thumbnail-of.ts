@@ -1,15 +1,14 @@
 import { encodeJpeg } from '@blip2/processor';
 
-import type { OpenedImage } from '../model/model-port.ts';
-import type { Thumbnail } from './sheet-html.ts';
+import type { OpenedImage, Thumbnail } from '../images/image-port.ts';
 
-/** Pixels of the longer side: what a card shows, on a screen with small pixels. */
+/** Pixels of the longer side: the size of a card on a high-resolution screen. */
 const LONGER_SIDE = 320;
 const QUALITY = 75;
 
 /**
- * A small JPEG of an image in its own proportions, also where its levels were resized for a model. Never larger than
- * the image itself.
+ * Creates a small JPEG with the aspect ratio of the original, even if the image was resized for a model. Never larger
+ * than the original.
  */
 export async function thumbnailOf({ image, width, height }: Omit<OpenedImage, 'thumbnail'>): Promise<Thumbnail> {
   const scale = Math.min(1, LONGER_SIDE / Math.max(width, height));

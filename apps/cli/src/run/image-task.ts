@@ -1,46 +1,46 @@
 import type { RgbImage } from '@blip2/interfaces';
 
+import type { ModelKind } from '../model/model-kinds.ts';
 import type { CallOptions, ImageModel } from '../model/model-port.ts';
-import type { ModelKind } from '../model/open-model.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { SheetText } from '../report/sheet-html.ts';
 
-/** A decoded image and the parts of the task that are to be done for it. */
+/** A decoded image and the prompts to run on it. */
 export interface TaskItem {
   readonly image: RgbImage;
-  readonly parts: readonly string[];
+  readonly prompts: readonly string[];
 }
 
-/** The columns that are known before the text, and the text. */
+/** A line whose last column is streamed: the other columns, and the pieces of the text. */
 export interface StreamedLine {
   readonly columns: readonly string[];
   readonly pieces: AsyncIterable<string>;
 }
 
-/** What a command does with every image. One image gives one line per part. */
+/** The work of a command on every image. Each image yields one line per prompt. */
 export interface ImageTask<Result, Model extends ImageModel> {
   readonly command: string;
-  /** The checkpoint that it needs. */
+  /** The kind of checkpoint. */
   readonly model: ModelKind<Model>;
-  /** What is asked of each image (questions); a task that asks nothing has the one part `''`. */
-  readonly parts: readonly string[];
-  /** Options that change results, as they go into the run's record. */
+  /** Texts to combine with each image, such as questions; `['']` for a task without texts. */
+  readonly prompts: readonly string[];
+  /** Options that change results, for the record of the run. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Per item, one result per part. */
+  /** Returns, per item, one result per prompt. */
   perform(
     model: Model,
     items: readonly TaskItem[],
     signal: CallOptions['signal'],
   ): Promise<readonly (readonly Result[])[]>;
   /** The JSON line of a result. */
-  toJson(image: string, part: string, result: Result): Readonly<Record<string, unknown>>;
+  toJson(image: string, prompt: string, result: Result): Readonly<Record<string, unknown>>;
   /** The columns of the text line after the path. */
-  toColumns(part: string, result: Result): readonly string[];
-  /** The text line of one image as it comes, where its last column is a text that is written piece by piece. */
-  stream?(model: Model, image: RgbImage, part: string, signal: CallOptions['signal']): StreamedLine;
-  /** Which part a JSON line of an earlier run is; `undefined` if it is none. */
-  partOf(line: Readonly<Record<string, unknown>>): string | undefined;
-  /** What a contact sheet says of a JSON line; tasks without have no sheet. */
+  toColumns(prompt: string, result: Result): readonly string[];
+  /** Streams the line of one image, for tasks whose last column is a generated text. */
+  stream?(model: Model, image: RgbImage, prompt: string, signal: CallOptions['signal']): StreamedLine;
+  /** The prompt of a JSON line of an earlier run; `undefined` if the line does not belong to this task. */
+  promptOf(line: Readonly<Record<string, unknown>>): string | undefined;
+  /** The text of a JSON line on the contact sheet. Tasks without this method have no sheet. */
   sheetText?(line: Readonly<Record<string, unknown>>): SheetText;
   readonly openOutput?: OpenOutput;
 }

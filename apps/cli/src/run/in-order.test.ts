@@ -8,10 +8,10 @@ const collect = async <T>(source: AsyncIterable<T>): Promise<T[]> => {
   return all;
 };
 
-describe('what is made of items', () => {
-  test.each([1, 2, 3, 10])('comes in their order, at most %i at a time, whoever is first', async (ahead) => {
+describe('results of items', () => {
+  test.each([1, 2, 3, 10])('keep their order, with at most %i in progress', async (ahead) => {
     let [now, most] = [0, 0];
-    const made = await collect(
+    const results = await collect(
       inOrder([5, 1, 4, 2, 3, 0], ahead, async (item) => {
         most = Math.max(most, ++now);
         await new Promise((resolve) => setTimeout(resolve, item * 3));
@@ -19,11 +19,11 @@ describe('what is made of items', () => {
         return item * 10;
       }),
     );
-    expect(made).toEqual([50, 10, 40, 20, 30, 0]);
+    expect(results).toEqual([50, 10, 40, 20, 30, 0]);
     expect(most).toBe(Math.min(ahead, 6));
   });
 
-  test('is begun only as far as it is asked for', async () => {
+  test('are started only as far as they are requested', async () => {
     const begun: number[] = [];
     function* endless(): Generator<number> {
       for (let item = 0; ; item++) yield item;
@@ -36,7 +36,7 @@ describe('what is made of items', () => {
     await source.return(undefined);
   });
 
-  test('fails where an item fails; those begun after it fail unheard', async () => {
+  test('fail at the item that fails; later failures are not unhandled', async () => {
     const source = inOrder([0, 1, 2, 3], 3, async (item) => {
       if (item > 0) throw new TypeError(`item ${item}`);
       return item;

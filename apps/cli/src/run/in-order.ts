@@ -1,22 +1,22 @@
 /**
- * What `begin` makes of the items, in their order. Up to `ahead` are under way at a time; nothing is begun before it is
- * asked for the first.
+ * Yields the results of `begin` in the order of the items, with up to `ahead` of them in progress at a time. Nothing
+ * starts before the first result is requested.
  */
 export async function* inOrder<T, R>(
   items: Iterable<T>,
   ahead: number,
   begin: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
-  const underWay: Promise<R>[] = [];
+  const inProgress: Promise<R>[] = [];
   for (const item of items) {
-    const made = begin(item);
-    // Whoever stops before this item must not be told of its failure.
-    made.catch(() => {});
-    underWay.push(made);
-    const [first] = underWay;
-    if (first === undefined || underWay.length < ahead) continue;
+    const result = begin(item);
+    // If the consumer stops early, a failure of this item must not be unhandled.
+    result.catch(() => {});
+    inProgress.push(result);
+    const [first] = inProgress;
+    if (first === undefined || inProgress.length < ahead) continue;
     yield await first;
-    underWay.shift();
+    inProgress.shift();
   }
-  for (const made of underWay) yield await made;
+  for (const result of inProgress) yield await result;
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { oneAhead } from './one-ahead.ts';
 
-test('begins the next item while one is worked on, and no further', async () => {
+test('requests the next item while one is processed, and no further', async () => {
   const begun: number[] = [];
   async function* source(): AsyncGenerator<number> {
     for (let item = 0; item < 4; item++) {
@@ -26,7 +26,7 @@ test('begins the next item while one is worked on, and no further', async () => 
   ]);
 });
 
-test('passes a failure on when its item is due', async () => {
+test('throws a failure at its item', async () => {
   async function* source(): AsyncGenerator<number> {
     yield 1;
     throw new RangeError('second');

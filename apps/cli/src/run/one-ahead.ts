@@ -1,23 +1,21 @@
-/**
- * The items of `source`, the next one always under way: it is begun at once, and again while each item is worked on.
- */
+/** Yields the items of `source` and always requests the next one in advance, starting immediately. */
 export function oneAhead<T>(source: AsyncIterator<T>): AsyncIterable<T> {
-  let next = begin(source);
+  let next = request(source);
   return {
     async *[Symbol.asyncIterator]() {
       for (;;) {
         const { value, done } = await next;
         if (done) return;
-        next = begin(source);
+        next = request(source);
         yield value;
       }
     },
   };
 }
 
-function begin<T>(source: AsyncIterator<T>): Promise<IteratorResult<T>> {
+function request<T>(source: AsyncIterator<T>): Promise<IteratorResult<T>> {
   const next = source.next();
-  // Whoever stops before this item must not be told of its failure.
+  // If the consumer stops early, a failure of this item must not be unhandled.
   next.catch(() => {});
   return next;
 }

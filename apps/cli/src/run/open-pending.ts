@@ -1,15 +1,15 @@
 import type { Environment } from '../environment.ts';
-import type { ImageInput } from '../images/image-input.ts';
+import type { ImageInput } from '../images/image-inputs.ts';
+import type { OpenedImage, OpenImage, OpenImageOptions } from '../images/image-port.ts';
 import { readStdin } from '../images/read-stdin.ts';
-import type { OpenedImage, OpenImage, OpenImageOptions } from '../model/model-port.ts';
 
-/** An image and what is still to be done for it. */
+/** An image and the prompts that are not done yet. */
 export interface Pending {
   readonly input: ImageInput;
-  readonly parts: readonly string[];
+  readonly prompts: readonly string[];
 }
-/** An image after the attempt to open it. */
-export type Opened = { readonly name: string; readonly parts: readonly string[] } & (
+/** The result of opening an image: the image or an error. */
+export type OpenedInput = { readonly name: string; readonly prompts: readonly string[] } & (
   OpenedImage | { readonly error: unknown }
 );
 
@@ -18,19 +18,22 @@ export interface Opening extends OpenImageOptions {
   readonly stdin: Environment['stdin'];
 }
 
-/** Opens an image. A failure is part of the result, except the standard one of an abort. */
-export async function openPending({ input, parts }: Pending, { open, stdin, ...options }: Opening): Promise<Opened> {
+/** Opens an image. A failure is returned, except an abort, which is thrown. */
+export async function openPending(
+  { input, prompts }: Pending,
+  { open, stdin, ...options }: Opening,
+): Promise<OpenedInput> {
   const { name } = input;
   const { signal } = options;
   signal.throwIfAborted();
-  if ('error' in input) return { name, parts, error: input.error };
+  if ('error' in input) return { name, prompts, error: input.error };
   try {
     const source = input.source === 'stdin' ? await readStdin(stdin, 'an image', signal) : input.source;
     const opened = await open(source, options);
     signal.throwIfAborted();
-    return { name, parts, ...opened };
+    return { name, prompts, ...opened };
   } catch (error) {
     signal.throwIfAborted();
-    return { name, parts, error };
+    return { name, prompts, error };
   }
 }

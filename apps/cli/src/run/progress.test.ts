@@ -2,10 +2,9 @@ import { Writable } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
 
-import { type Moment, paceOf } from './pace.ts';
-import { createProgress } from './progress.ts';
+import { createProgress, type Moment, paceOf } from './progress.ts';
 
-/** What a terminal of this width shows after so many images of 100, one each `milliseconds`. */
+/** The line on a terminal of this width after some of 100 images, one every `milliseconds`. */
 function shownAfter(
   done: number,
   { columns, milliseconds = 500, total = 100 }: { columns?: number; milliseconds?: number; total?: number },
@@ -27,8 +26,8 @@ function shownAfter(
   return text.slice('\r\u001b[K'.length);
 }
 
-describe('the line', () => {
-  test('counts; then says how fast it goes and how long it takes', () => {
+describe('the progress line', () => {
+  test('has a counter, then also the rate and the remaining time', () => {
     expect(shownAfter(0, {})).toBe('0/100 images');
     expect(shownAfter(40, {})).toBe('40/100 images, 2.0/s, 30 s left');
     expect(shownAfter(100, {})).toBe('100/100 images, 2.0/s, 0 s left');
@@ -54,12 +53,12 @@ describe('the line', () => {
   });
 });
 
-test('takes a terminal without a width for one of 80 columns', () => {
+test('assumes 80 columns for a terminal without a width', () => {
   expect(shownAfter(40, { columns: 0 })).toBe('40/100 images, 2.0/s, 30 s left');
 });
 
 describe('the rate', () => {
-  test('forgets a slow beginning', () => {
+  test('forgets a slow start', () => {
     const moments: Moment[] = [
       { done: 0, at: 0 },
       { done: 4, at: 40_000 },
@@ -73,7 +72,7 @@ describe('the rate', () => {
     expect(moments.length).toBeLessThan(20);
   });
 
-  test('is there for batches that take minutes', () => {
+  test('is known for batches that take minutes', () => {
     expect(
       paceOf([
         { done: 0, at: 0 },
@@ -83,7 +82,7 @@ describe('the rate', () => {
     ).toBeCloseTo(0.5);
   });
 
-  test('is unknown before anything was done', () => {
+  test('is unknown before the first image is done', () => {
     expect(paceOf([])).toBeUndefined();
     expect(paceOf([{ done: 3, at: 1 }])).toBeUndefined();
     expect(

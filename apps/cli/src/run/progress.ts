@@ -1,37 +1,32 @@
 import type { Environment } from '../environment.ts';
-import { type Moment, paceOf } from './pace.ts';
+import { canShowProgress, CLEAR_LINE, lineWidth } from '../output/terminal.ts';
 
-/** A count on the last line of a terminal, with rate and remaining time once there is one. Silent anywhere else. */
+/** A counter on the last line of a terminal, with rate and remaining time once they are known. Silent elsewhere. */
 export interface Progress {
   show(done: number, total: number): void;
-  /** Takes the count away, so that a line can be written. */
+  /** Clears the counter, so that a line can be written. */
   clear(): void;
 }
 
-const CLEAR_LINE = '\r\u001b[K';
-const silent: Progress = { show: () => {}, clear: () => {} };
-/** Of a terminal that does not say how wide it is; some say 0. */
-const DEFAULT_COLUMNS = 80;
+const SILENT: Progress = { show: () => {}, clear: () => {} };
 
 export function createProgress(
   { stderr, variables }: Pick<Environment, 'stderr' | 'variables'>,
   wanted: boolean,
   now: () => number = () => performance.now(),
 ): Progress {
-  const terminal = stderr.isTTY === true && !variables['CI'] && variables['TERM'] !== 'dumb';
-  if (!wanted || !terminal) return silent;
+  if (!wanted || !canShowProgress({ stderr, variables })) return SILENT;
   const moments: Moment[] = [];
   return {
     show(done, total) {
       moments.push({ done, at: now() });
-      // A full last column would wrap, and the wrapped line would stay.
-      stderr.write(CLEAR_LINE + progressLine(done, total, paceOf(moments), (stderr.columns || DEFAULT_COLUMNS) - 1));
+      stderr.write(CLEAR_LINE + progressLine(done, total, paceOf(moments), lineWidth(stderr)));
     },
     clear: () => void stderr.write(CLEAR_LINE),
   };
 }
 
-/** As much as fits: what matters least goes first. */
+/** The longest line that fits: the least important fields are dropped first. */
 function progressLine(done: number, total: number, perSecond: number | undefined, width: number): string {
   const count = `${done}/${total}`;
   const lines =
@@ -49,7 +44,7 @@ function rateText(perSecond: number): string {
   return perSecond >= 1 ? `${perSecond.toFixed(perSecond < 10 ? 1 : 0)}/s` : `${(perSecond * 60).toFixed(1)}/min`;
 }
 
-/** In the two largest units: what is left of hours is not known to the second. */
+/** Formats a duration in its two largest units. */
 function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
   const [days, hours, minutes] = [
@@ -60,4 +55,28 @@ function durationText(seconds: number): string {
   if (days > 0) return `${days} d ${hours} h`;
   if (hours > 0) return `${hours} h ${minutes} min`;
   return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+}
+
+/** Number of images that were done at a time in milliseconds. */
+export interface Moment {
+  readonly done: number;
+  readonly at: number;
+}
+
+/**
+ * Milliseconds over which the rate is averaged: long enough for large batches, short enough to forget the slow first
+ * batch, which reads the weights.
+ */
+const WINDOW = 60_000;
+/** Minimum number of moments in the window, however long they took. */
+const FEWEST = 3;
+
+/** Images per second within the window; `undefined` if unknown. Removes moments that are too old. */
+export function paceOf(moments: Moment[]): number | undefined {
+  const last = moments.at(-1);
+  if (!last) return undefined;
+  while (moments.length > FEWEST && last.at - (moments[1]?.at ?? last.at) > WINDOW) moments.shift();
+  const [first] = moments;
+  if (!first || last.done <= first.done || last.at <= first.at) return undefined;
+  return ((last.done - first.done) / (last.at - first.at)) * 1000;
 }

@@ -1,68 +1,54 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageModel } from '../model/model-port.ts';
-import { moduleRecord } from '../module/import-module.ts';
-import type { ImageOptions } from '../options/common-options.ts';
-import type { SheetOptions } from '../options/sheet-option.ts';
-import { expectNoInput, isJsonLines, openSink } from '../output/open-sink.ts';
+import type { TextTaskOptions } from '../options/text-task-options.ts';
+import { openSink } from '../output/open-sink.ts';
+import { expectNoInput, isJsonLines } from '../output/output-path.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
-import type { ResumeOptions } from '../output/resumable-file.ts';
-import { describeRun } from '../output/run-record.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
+import { resumeOptionsOf } from './resume-options.ts';
 import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
 import { type Tally, workThrough } from './work-through.ts';
 
-type RunOptions = ImageOptions & SheetOptions;
-
-/** Does a task for all images that the arguments name, in order, and says how it ended. */
+/** Runs a task on all images of the arguments, in order, and returns the exit code. */
 export async function runImages<Result, Model extends ImageModel>(
   task: ImageTask<Result, Model>,
   args: readonly string[],
-  options: RunOptions,
+  options: TextTaskOptions,
   environment: Environment,
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
   const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
-  if (inputs.length === 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'There are no images to work on', { got: args.join(' ') });
+  if (inputs.length === 0) throw mustBe('IMAGE', 'at least one image', args.join(' '));
   const names = inputs.map(({ name }) => name);
   await expectNoInput(options.output, names);
   if (options.report !== undefined)
     await expectSheet({ report: options.report, output: options.output, inputs: names });
-  const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, {
-      ...task.options,
-      dtype: options.dtype,
-      device: options.device,
-      ...(await moduleRecord(options.module)),
-    }),
-    restart: options.restart === true,
-    keyOf: (line) => keyOfLine(task, line),
-  };
+  const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line));
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));
   const sheet = await openSheet(task, options, sink);
   const json = own !== undefined || options.json === true || isJsonLines(options.output);
-  const all = pendingOf(inputs, task.parts, sink.done);
-  const pending = all.filter(({ parts }) => parts.length > 0);
+  const all = pendingOf(inputs, task.prompts, sink.done);
+  const pending = all.filter(({ prompts }) => prompts.length > 0);
   const tally: Tally = { inputs: inputs.length, done: inputs.length - pending.length, failed: 0 };
   let outcome: Outcome = 'failed';
   try {
-    // What is read by a program, or kept, is whole lines; several images are faster together.
+    // Stream only one line to a terminal. Programs and files get whole lines, and several images are faster in batches.
     const live =
       !json &&
       sheet === undefined &&
       options.output === undefined &&
       environment.stdout.isTTY === true &&
       inputs.length === 1 &&
-      task.parts.length === 1;
+      task.prompts.length === 1;
     await workThrough(
       { json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending },
       tally,
@@ -73,7 +59,7 @@ export async function runImages<Result, Model extends ImageModel>(
     outcome = 'interrupted';
   } finally {
     await closeBoth(sink, sheet, outcome);
-    // What was not read must not keep the process waiting.
+    // Unread input would keep the process alive.
     if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
   }
   return conclude(outcome, tally, { quiet: options.quiet === true, resumable: sink.resumable }, environment);
@@ -81,7 +67,7 @@ export async function runImages<Result, Model extends ImageModel>(
 
 async function openSheet<Result, Model extends ImageModel>(
   { sheetText, ...task }: ImageTask<Result, Model>,
-  { report, output, model, dtype }: RunOptions,
+  { report, output, model, dtype }: TextTaskOptions,
   sink: ResultSink,
 ): Promise<SheetOfRun | undefined> {
   if (report === undefined || !sheetText) return undefined;
@@ -108,7 +94,7 @@ function conclude(
 ): ExitCode {
   if (failed > 0) stderr.write(`${failed} of ${inputs} images failed.\n`);
   if (outcome === 'finished') return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
-  const resume = resumable ? ' Run the same command again to go on.' : '';
+  const resume = resumable ? ' Run the same command again to resume.' : '';
   if (!quiet) stderr.write(`Interrupted: ${done} of ${inputs} images done.${resume}\n`);
   return ExitCode.interrupted;
 }

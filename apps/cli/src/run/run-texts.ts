@@ -1,28 +1,27 @@
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
-import { type ModelKind, openModel } from '../model/open-model.ts';
-import { moduleRecord } from '../module/import-module.ts';
+import { type ModelKind } from '../model/model-kinds.ts';
+import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { openSink } from '../output/open-sink.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
-import type { ResumeOptions } from '../output/resumable-file.ts';
-import { describeRun } from '../output/run-record.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
+import { resumeOptionsOf } from './resume-options.ts';
 
-/** What a command does with texts alone. */
+/** The work of a command on texts without images. */
 export interface TextTask<Result, Model extends AsyncDisposable> {
   readonly command: string;
   readonly model: ModelKind<Model>;
   readonly options: Readonly<Record<string, unknown>>;
-  /** One result per text. */
+  /** Returns one result per text. */
   perform(model: Model, texts: readonly string[], signal: AbortSignal): Promise<readonly Result[]>;
   toJson(text: string, result: Result): Readonly<Record<string, unknown>>;
   readonly openOutput?: OpenOutput;
 }
 
-/** Does a task for texts, in order, and says how it ended: a JSON line for each. */
+/** Runs a task on texts, in order, writes a JSON line for each, and returns the exit code. */
 export async function runTexts<Result, Model extends AsyncDisposable>(
   task: TextTask<Result, Model>,
   texts: readonly string[],
@@ -52,16 +51,7 @@ async function openTextSink<Result, Model extends AsyncDisposable>(
   { output, ...options }: ImageOptions,
   { stdout }: Environment,
 ): Promise<ResultSink> {
-  const resume: ResumeOptions = {
-    record: await describeRun(task.command, options.model ?? task.model.demoFolder, {
-      ...task.options,
-      dtype: options.dtype,
-      device: options.device,
-      ...(await moduleRecord(options.module)),
-    }),
-    restart: options.restart === true,
-    keyOf: ({ text }) => (typeof text === 'string' ? text : undefined),
-  };
+  const resume = await resumeOptionsOf(task, options, ({ text }) => (typeof text === 'string' ? text : undefined));
   return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
 }
 

@@ -1,19 +1,20 @@
 import { resolve } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { Failure } from '../failure.ts';
-import { expectNoInput, expectWritable, isJsonLines } from '../output/open-sink.ts';
+import type { Thumbnail } from '../images/image-port.ts';
+import { expectNoInput, expectWritable, isJsonLines } from '../output/output-path.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import { contactSheet } from '../report/contact-sheet.ts';
-import { earlierResults } from '../report/earlier-results.ts';
-import type { SheetText, SheetTitle, Thumbnail } from '../report/sheet-html.ts';
+import type { SheetText, SheetTitle } from '../report/sheet-html.ts';
+import { earlierResults } from './earlier-results.ts';
 import type { ImageTask } from './image-task.ts';
 import { keyOf, keyOfLine } from './result-keys.ts';
 
-/** The contact sheet of a run: all its images in order, those of an earlier run that it goes on from among them. */
+/** The contact sheet of a run: all its images in order, including those of an earlier run that it resumes. */
 export interface SheetOfRun {
-  /** An image with the JSON results of this run; what is missing comes from the earlier one. */
+  /** Adds an image with its JSON results of this run. Missing results are taken from the earlier run. */
   add(
     image: {
       readonly name: string;
@@ -32,13 +33,13 @@ export interface SheetSettings {
   readonly title: SheetTitle;
 }
 
-type SheetTask = Pick<ImageTask<never, never>, 'partOf' | 'parts'> & {
+type SheetTask = Pick<ImageTask<never, never>, 'promptOf' | 'prompts'> & {
   readonly sheetText: NonNullable<ImageTask<never, never>['sheetText']>;
 };
 
 /**
- * Opens the sheet that `--report` names. `INVALID_ARGUMENT` if it would overwrite an input or the results,
- * `WRITE_FAILED` if it cannot be written.
+ * Opens the sheet of `--report`.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the earlier results are not JSON lines; `WRITE_FAILED`.
  */
 export async function sheetOfRun(
   task: SheetTask,
@@ -50,29 +51,25 @@ export async function sheetOfRun(
   const sheet = contactSheet(report, title);
   return {
     async add({ name, thumbnail, failure }, results) {
-      const made = new Map(results.map((result) => [keyOfLine(task, result), task.sheetText(result)]));
-      const texts = task.parts.flatMap((part) => made.get(keyOf(name, part)) ?? earlier.get(keyOf(name, part)) ?? []);
-      // An image that is gone by now still has what was said about it.
+      const current = new Map(results.map((result) => [keyOfLine(task, result), task.sheetText(result)]));
+      const texts = task.prompts.flatMap(
+        (prompt) => current.get(keyOf(name, prompt)) ?? earlier.get(keyOf(name, prompt)) ?? [],
+      );
+      // An image that was deleted since the earlier run still has its texts.
       await sheet.add({ name, texts, thumbnail, failure: texts.length > 0 ? undefined : failure });
     },
     close: (outcome) => sheet.close(outcome),
   };
 }
 
-/** Refuses before anything is done what `sheetOfRun` could not write. */
+/**
+ * Checks, before any work, that `sheetOfRun` can write the sheet.
+ * @throws Blip2Error `INVALID_ARGUMENT` if it would overwrite an input or the results; `WRITE_FAILED`.
+ */
 export async function expectSheet({ report, output, inputs }: Omit<SheetSettings, 'title'>): Promise<void> {
-  if (!/\.html?$/i.test(report))
-    throw new Blip2Error('INVALID_ARGUMENT', 'A contact sheet is a page', {
-      where: '--report',
-      expected: 'a file ending in .html',
-      got: report,
-    });
+  if (!/\.html?$/i.test(report)) throw mustBe('--report', 'a file ending in .html', report);
   if (output !== undefined && resolve(output) === resolve(report))
-    throw new Blip2Error('INVALID_ARGUMENT', 'The contact sheet would overwrite the results', {
-      where: '--report',
-      got: report,
-      fix: 'Name another file',
-    });
+    throw mustBe('--report', 'another file than --output', report);
   await expectNoInput(report, inputs);
   await expectWritable(report);
 }
@@ -81,7 +78,7 @@ function earlierTexts(task: SheetTask, output: string): Promise<ReadonlyMap<stri
   if (isJsonLines(output)) return earlierResults(output, (line) => keyOfLine(task, line), task.sheetText);
   throw new Blip2Error(
     'INVALID_ARGUMENT',
-    'A contact sheet of a run that goes on needs the earlier results as JSON lines',
+    'A resumed run can only write a contact sheet if its results are JSON lines',
     { where: '--report', got: output, fix: 'Start over with --restart, or write results to a .jsonl file' },
   );
 }

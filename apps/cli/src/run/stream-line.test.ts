@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
-import { type FakeOptions, runFake } from '../fakes/fake-environment.ts';
-import { temporaryFolder } from '../fakes/temporary-folder.ts';
+import { type FakeOptions, runFake } from '../fixtures/fake-environment.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const terminal: FakeOptions = { stdoutIsTerminal: true };
 
 describe('a terminal', () => {
-  test('gets the caption of one image piece by piece, and the bytes of the whole line', async () => {
+  test('gets the caption of one image piece by piece, with the bytes of the whole line', async () => {
     const at = await temporaryFolder({ 'a\tb.png': 'a cat\non a mat' });
     const argv = ['caption', at('a\tb.png'), '-p', 'there is', '--max-new-tokens', '7', '--quiet'];
     const [live, piped] = [await runFake(argv, terminal), await runFake(argv)];
@@ -24,7 +24,7 @@ describe('a terminal', () => {
     expect(live.calls.map(({ name }) => name)).not.toContain('caption');
   });
 
-  test('gets the answer to one question so, behind its question', async () => {
+  test('gets the answer to one question piece by piece, after its question', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const argv = ['ask', at('a.png'), '-q', 'is it?', '--raw-prompt', '--quiet'];
     const [live, piped] = [await runFake(argv, terminal), await runFake(argv)];
@@ -39,7 +39,7 @@ describe('a terminal', () => {
     ['JSON lines', ['caption', 'a.png', '--json']],
     ['a file', ['caption', 'a.png', '-o', 'out.txt']],
     ['a report', ['caption', 'a.png', '--report', 'out.html']],
-    ['a file beside the image', ['caption', 'a.png', '--sidecar']],
+    ['a file next to the image', ['caption', 'a.png', '--sidecar']],
     ['another task', ['rank', 'a.png', '-q', 'who?', '-c', 'x']],
   ])('is written whole lines where there are %s', async (_what, argv) => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'a dog' });
@@ -51,7 +51,7 @@ describe('a terminal', () => {
     expect(run.written.every((text) => text.endsWith('\n'))).toBe(true);
   });
 
-  test('keeps what there is of a text that is interrupted, on a line of its own', async () => {
+  test('ends the line of an interrupted text', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat on a mat' });
     const run = await runFake(['caption', at('a.png'), '--quiet'], {
       ...terminal,
@@ -60,7 +60,7 @@ describe('a terminal', () => {
     expect([run.exitCode, run.stdout, run.calls.at(-1)]).toEqual([130, `${at('a.png')}\ta cat\n`, { name: 'dispose' }]);
   });
 
-  test('is written nothing before the first piece: an image that cannot be opened, a model that fails', async () => {
+  test('gets nothing before the first piece: an image that cannot be opened, a model that fails', async () => {
     const at = await temporaryFolder({ 'a.png': 'a cat', 'bad.png': 'bad' });
     expect(await runFake(['caption', at('bad.png')], terminal)).toMatchObject({
       exitCode: 3,
@@ -76,7 +76,7 @@ describe('a terminal', () => {
     expect(failing).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringContaining('too far') });
   });
 
-  test('writes the path of an image that the model has no words for', async () => {
+  test('gets the path of an image with an empty caption', async () => {
     const at = await temporaryFolder({ 'a.png': ' ' });
     expect((await runFake(['caption', at('a.png'), '--quiet'], terminal)).stdout).toBe(
       (await runFake(['caption', at('a.png'), '--quiet'])).stdout,

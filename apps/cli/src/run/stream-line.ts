@@ -1,10 +1,10 @@
-import { oneLine } from '../output/one-line.ts';
+import { oneLine } from '../output/display-text.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import type { StreamedLine } from './image-task.ts';
 
 /**
- * Writes a line as its text comes: the same bytes as the whole line. Nothing is written before the first piece; a text
- * that is stopped or fails keeps what there is of it, on a line of its own.
+ * Writes a line piece by piece: the same bytes as the whole line. Nothing is written before the first piece. If the
+ * text is stopped or fails, the line ends after the last piece.
  */
 export async function streamLine(
   name: string,
@@ -13,16 +13,16 @@ export async function streamLine(
   signal: AbortSignal,
 ): Promise<void> {
   const start = [name, ...columns, ''].map(oneLine).join('\t');
-  let begun = false;
+  let started = false;
   try {
     for await (const piece of pieces) {
-      await sink.write(begun ? oneLine(piece) : start + oneLine(piece));
-      begun = true;
+      await sink.write(started ? oneLine(piece) : start + oneLine(piece));
+      started = true;
     }
     signal.throwIfAborted();
-    if (!begun) await sink.write(start);
-    begun = true;
+    if (!started) await sink.write(start);
+    started = true;
   } finally {
-    if (begun) await sink.write('\n');
+    if (started) await sink.write('\n');
   }
 }

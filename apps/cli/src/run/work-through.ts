@@ -1,6 +1,7 @@
 import type { Environment } from '../environment.ts';
+import type { OpenedImage, Resizing } from '../images/image-port.ts';
 import { readingThreads } from '../images/reading-threads.ts';
-import type { ImageModel, OpenedImage, Resizing } from '../model/model-port.ts';
+import type { ImageModel } from '../model/model-port.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import type { ResultSink } from '../output/result-sink.ts';
@@ -8,7 +9,7 @@ import { batchesOf } from './batches.ts';
 import type { ImageTask } from './image-task.ts';
 import { inOrder } from './in-order.ts';
 import { oneAhead } from './one-ahead.ts';
-import { type Opened, openPending, type Pending } from './open-pending.ts';
+import { type OpenedInput, openPending, type Pending } from './open-pending.ts';
 import { createProgress } from './progress.ts';
 import { reportBatch } from './report-batch.ts';
 import type { SheetOfRun } from './sheet-of-run.ts';
@@ -16,7 +17,7 @@ import { streamLine } from './stream-line.ts';
 
 export interface Run<Result, Model extends ImageModel> {
   readonly json: boolean;
-  /** The one line that there is may be written as it comes. */
+  /** Stream the only line. */
   readonly live: boolean;
   readonly task: ImageTask<Result, Model>;
   readonly options: ImageOptions;
@@ -24,21 +25,18 @@ export interface Run<Result, Model extends ImageModel> {
   readonly sink: ResultSink;
   readonly sheet: SheetOfRun | undefined;
   readonly signal: AbortSignal;
-  /** Images with nothing left to do are among them only if they belong on the sheet. */
+  /** Finished images are included only if there is a sheet. */
   readonly pending: readonly Pending[];
 }
 
-/** Images, counted as the run goes. */
+/** Counters of images, updated during the run. */
 export interface Tally {
   readonly inputs: number;
   done: number;
   failed: number;
 }
 
-/**
- * Opens the images, performs the task and writes what comes of it, a batch at a time. The next batch is opened on other
- * threads meanwhile.
- */
+/** Opens images, runs the task and writes its results, batch by batch. Other threads open the next batch meanwhile. */
 export async function workThrough<Result, Model extends ImageModel>(
   run: Run<Result, Model>,
   tally: Tally,
@@ -46,12 +44,12 @@ export async function workThrough<Result, Model extends ImageModel>(
   const { task, options, environment, signal, pending } = run;
   if (pending.length === 0) return;
   const progress = createProgress(environment, options.progress && options.quiet !== true && tally.inputs > 1);
-  // One image is opened at once, while the model is loaded; several wait for the size that the model says, and take
-  // little memory from then on.
+  // One image is opened while the model loads. Several images are opened after that, so that they can be resized to the
+  // model's size and take little memory.
   await using reader = pending.length > 1 ? await environment.openReader(readingThreads(pending)) : undefined;
   const early = reader ? undefined : openedBatches(run, environment.openImage, 1, undefined);
-  // Where only images for the sheet are missing, there is nothing to ask it.
-  await using model = pending.some(({ parts }) => parts.length > 0)
+  // If only the images of the sheet are missing, no model is needed.
+  await using model = pending.some(({ prompts }) => prompts.length > 0)
     ? await openModel(task.model, options, environment, signal)
     : undefined;
   const batches =
@@ -61,16 +59,16 @@ export async function workThrough<Result, Model extends ImageModel>(
     const items = batch.filter(hasWork);
     const [first] = items;
     if (run.live && task.stream && model && first) {
-      await streamLine(first.name, task.stream(model, first.image, first.parts[0] ?? '', signal), run.sink, signal);
+      await streamLine(first.name, task.stream(model, first.image, first.prompts[0] ?? '', signal), run.sink, signal);
     } else {
       const results = model && items.length > 0 ? await task.perform(model, items, signal) : [];
-      // An interrupted generation may come back with rows that are cut off.
+      // An interrupted generation may return incomplete texts.
       signal.throwIfAborted();
       progress.clear();
       await reportBatch({ ...run, batch, results, stderr: environment.stderr });
     }
     tally.done += items.length;
-    tally.failed += batch.filter((image) => 'error' in image && image.parts.length > 0).length;
+    tally.failed += batch.filter((image) => 'error' in image && image.prompts.length > 0).length;
     progress.show(tally.done + tally.failed, tally.inputs);
   }
   progress.clear();
@@ -81,7 +79,7 @@ function openedBatches(
   open: Environment['openImage'],
   threads: number,
   resizing: Resizing | undefined,
-): AsyncIterable<readonly Opened[]> {
+): AsyncIterable<readonly OpenedInput[]> {
   const {
     pending,
     environment: { stdin },
@@ -98,6 +96,6 @@ function openedBatches(
   );
 }
 
-function hasWork(image: Opened): image is Extract<Opened, OpenedImage> {
-  return 'image' in image && image.parts.length > 0;
+function hasWork(image: OpenedInput): image is Extract<OpenedInput, OpenedImage> {
+  return 'image' in image && image.prompts.length > 0;
 }

@@ -1,0 +1,37 @@
+/** The measurement of one process: one precision of one model. */
+export interface BenchJob {
+  /** Folder of the checkpoint. */
+  readonly model: string;
+  /** Image file. */
+  readonly image: string;
+  /** The value of `--dtype`. */
+  readonly dtype: string;
+  readonly threads?: number;
+  /** Number of timed rounds, after one warm-up round. */
+  readonly rounds: number;
+  /** Length of every caption, in tokens. */
+  readonly newTokens: number;
+}
+
+/** All measured values. The unit is the suffix of the name. */
+export type BenchSamples = Readonly<Record<BenchMetric, readonly number[]>>;
+
+/** The samples or, if weights were converted first, only that time: the other values are not those of later runs. */
+export type BenchResult = { readonly samples: BenchSamples } | { readonly convertMs: number };
+
+/** Metrics with their descriptions, in the order of the table. */
+export const BENCH_METRICS = {
+  loadMs: 'loading, including the overhead of the first caption',
+  firstCaptionMs: 'from the start of the process to the end of the first caption',
+  visionMs: 'vision encoder, one image',
+  qformerMs: 'Q-Former and projection',
+  prefillMs: 'language model, prefill of the prompt',
+  tokenMs: 'language model, each further token',
+  captionMs: 'one caption, including image decoding and processing',
+  beams5Ms: 'one caption with 5 beams',
+  batch8CaptionsPerSecond: 'captions per second, 8 at a time',
+  peakMiB: 'peak resident memory with mapped weights, after captions one at a time',
+  rssAnonMiB: 'resident memory without mapped files, after captions one at a time',
+  batchPeakMiB: 'peak resident memory at the end, after beams and batches',
+} as const;
+export type BenchMetric = keyof typeof BENCH_METRICS;

@@ -1,0 +1,124 @@
+import { cpus } from 'node:os';
+
+import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
+import type { Command } from 'commander';
+
+import type { CliCommand } from '../../command.ts';
+import type { Environment } from '../../environment.ts';
+import { ExitCode } from '../../exit-code.ts';
+import { resolveModelFolder } from '../../hub/resolve-model.ts';
+import { demoModelFolder } from '../../model/demo-model.ts';
+import { positiveInteger } from '../../options/argument-parsers.ts';
+import {
+  addPrecisionsOption,
+  addReportOptions,
+  offlineOption,
+  type ReportOptions,
+  threadsOption,
+} from '../../options/common-options.ts';
+import { precisionList } from '../../options/text-values.ts';
+import { oneLine } from '../../output/display-text.ts';
+import { listenForInterrupts } from '../../run/interruption.ts';
+import { versionLine } from '../../version.ts';
+import type { BenchJob } from './bench-job.ts';
+import { benchJson, type BenchRow, benchTable } from './bench-report.ts';
+import { benchImage } from './example-image.ts';
+
+interface BenchOptions extends ReportOptions {
+  readonly dtype: string;
+  readonly image?: string;
+  readonly rounds: number;
+  readonly newTokens: number;
+  readonly threads?: number;
+  readonly offline?: boolean;
+}
+
+const DEFAULT_ROUNDS = 3;
+const DEFAULT_NEW_TOKENS = 10;
+
+/** `blip2 bench [MODEL] --dtype A,B`: measures the time and memory of a model on this machine. */
+export const benchCommand: CliCommand = {
+  name: 'bench',
+  description:
+    'Measure the time of each step and the memory of a model on this machine. Each precision runs in a separate ' +
+    'process, one after another. Run nothing else meanwhile.',
+  notes: `
+Examples:
+  blip2 bench
+  blip2 bench ./blip2-opt-2.7b --dtype fast,small --rounds 5
+  blip2 bench ./blip2-opt-2.7b --dtype fast --json | jq .captionMs
+`,
+  configure(command) {
+    command.argument('[model]', 'Folder of a Hugging Face checkpoint, or a hub id (default: the built-in demo)');
+    addPrecisionsOption(command, 'fp32')
+      .option('--image <file>', 'Image to measure with (default: a generated one of 640 x 480 pixels)')
+      .option(
+        '--rounds <n>',
+        'Timed rounds of each step, after one warm-up round; half as many for beams and batches',
+        positiveInteger,
+        DEFAULT_ROUNDS,
+      )
+      .option('--new-tokens <n>', 'Length of every caption, at least 2', positiveInteger, DEFAULT_NEW_TOKENS)
+      .addOption(threadsOption())
+      .addOption(offlineOption());
+    addReportOptions(command);
+  },
+  async run(command: Command, environment: Environment) {
+    const options = command.opts<BenchOptions>();
+    const { rounds, newTokens } = options;
+    if (newTokens < 2) throw mustBe('--new-tokens', 'at least 2', newTokens);
+    const dtypes = precisionList(options.dtype, 1);
+    using interruption = listenForInterrupts(environment, options.quiet === true);
+    const { signal } = interruption;
+    const [source] = command.args;
+    const model =
+      source === undefined ? demoModelFolder : await resolveModelFolder(source, options, environment, signal);
+    await using image = await benchImage(options.image);
+    const threads = options.threads ?? (await measuredThreads());
+    const rows: BenchRow[] = [];
+    for (const dtype of dtypes) {
+      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads }) };
+      const row = await measure(job, options, signal);
+      if (typeof row === 'number') return row;
+      rows.push(row);
+      if (options.json === true) environment.stdout.write(benchJson(row));
+    }
+    if (options.json !== true) environment.stdout.write(benchTable(rows, title(source, options, threads)));
+    return ExitCode.done;
+  },
+};
+
+/** Measures once, or twice if the first process had to convert weights: its memory is that of the conversion. */
+async function measure(job: BenchJob, options: BenchOptions, signal: AbortSignal): Promise<BenchRow | ExitCode> {
+  const { runBenchProcess } = await import('./run-bench-process.ts');
+  const settings = { quiet: options.quiet === true, verbose: options.verbose === true, signal };
+  const first = await runBenchProcess(job, settings);
+  if (typeof first === 'number') return first;
+  if ('samples' in first) return { job, ...first };
+  const second = await runBenchProcess(job, settings);
+  if (typeof second === 'number') return second;
+  if ('samples' in second) return { job, ...second, ...first };
+  throw new Blip2Error('WRITE_FAILED', 'Converted weights were not kept', {
+    where: job.dtype,
+    fix: 'Set BLIP2_CACHE to a writable folder',
+  });
+}
+
+/** The default number of threads of large models, measured before any process is timed, so that all use the same. */
+async function measuredThreads(): Promise<number | undefined> {
+  const { defaultThreads } = await import('@blip2/runtime');
+  return defaultThreads({ weightBytes: () => Infinity });
+}
+
+function title(source: string | undefined, { newTokens, rounds }: BenchOptions, threads: number | undefined): string {
+  const [cpu] = cpus();
+  const model = source === undefined ? 'the built-in demo, whose times are not those of a real model' : oneLine(source);
+  const machine = `${cpu?.model.trim() ?? 'unknown processor'}, ${threadsText(threads)}`;
+  const settings = `captions of ${newTokens} tokens; medians of ${rounds} rounds (min-max)`;
+  return `${model}\n${versionLine()}, ${machine}; ${settings}`;
+}
+
+function threadsText(threads: number | undefined): string {
+  if (threads === undefined) return "onnxruntime's own number of threads";
+  return threads === 1 ? '1 thread' : `${threads} threads`;
+}

@@ -1,0 +1,87 @@
+import { access } from 'node:fs/promises';
+import { dirname, join, parse, resolve } from 'node:path';
+
+import { Blip2Error, mustBe } from '@blip2/interfaces';
+
+import { isUrl } from '../../images/image-inputs.ts';
+import { oneLine } from '../../output/display-text.ts';
+import { expectWritable } from '../../output/output-path.ts';
+import type { OutputRequest } from '../../output/output-request.ts';
+import { replaceFile } from '../../output/replaced-file.ts';
+import type { ResultSink } from '../../output/result-sink.ts';
+import { resultsOf } from '../../tables/table.ts';
+
+/** Number of files that are checked at the same time. */
+const CHECKED_TOGETHER = 64;
+
+/**
+ * Writes the text of each result to a file next to its image, with the image's name and another extension: one line,
+ * the format of training sets. An image whose file exists is done, unless the run starts over.
+ * @throws Blip2Error `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an image, or if an
+ * image has no folder (stdin, URLs).
+ */
+export async function openSidecars(
+  extension: string,
+  { inputs, resume }: Omit<OutputRequest, 'output'>,
+): Promise<ResultSink> {
+  const files = sidecarsOf(inputs, extension);
+  const first = new Map([...files.values()].map((file) => [dirname(file), file]));
+  for (const file of first.values()) await expectWritable(file);
+  const done = new Set<string>();
+  const entries = resume.restart ? [] : [...files];
+  for (let start = 0; start < entries.length; start += CHECKED_TOGETHER) {
+    await Promise.all(
+      entries.slice(start, start + CHECKED_TOGETHER).map(async ([image, file]) => {
+        const key = resume.keyOf({ image });
+        if (
+          key !== undefined &&
+          (await access(file).then(
+            () => true,
+            () => false,
+          ))
+        )
+          done.add(key);
+      }),
+    );
+  }
+  return {
+    done,
+    resumable: true,
+    async write(lines) {
+      for (const { image, text } of resultsOf(lines)) {
+        const file = files.get(String(image));
+        if (file !== undefined) await replaceFile(file, `${oneLine(String(text).replace(/\s+/gu, ' '))}\n`);
+      }
+    },
+    close: async () => {},
+  };
+}
+
+/** The sidecar of each image, by the name of the image. */
+function sidecarsOf(inputs: readonly string[], extension: string): ReadonlyMap<string, string> {
+  const images = new Map(inputs.map((input) => [resolve(input), input]));
+  const owners = new Map<string, string>();
+  const files = new Map<string, string>();
+  for (const input of inputs) {
+    if (input === '-' || isUrl(input))
+      throw mustBe('Every image with --sidecar', 'a file', input, { fix: 'Write to a file with -o' });
+    const { dir, name } = parse(input);
+    const file = join(dir, name + extension);
+    const target = resolve(file);
+    const owner = owners.get(target);
+    if (owner !== undefined && resolve(owner) !== resolve(input))
+      throw new Blip2Error('INVALID_ARGUMENT', 'Two images would share a sidecar', {
+        where: file,
+        got: `${owner} and ${input}`,
+        fix: 'Rename one of them, or write to a file with -o',
+      });
+    if (images.has(target))
+      throw new Blip2Error('INVALID_ARGUMENT', 'A sidecar would overwrite one of the images', {
+        where: file,
+        fix: 'Use another --sidecar-extension',
+      });
+    owners.set(target, input);
+    files.set(input, file);
+  }
+  return files;
+}

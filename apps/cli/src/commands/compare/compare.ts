@@ -1,0 +1,129 @@
+import type { RgbImage } from '@blip2/interfaces';
+import type { Command } from 'commander';
+
+import type { CliCommand } from '../../command.ts';
+import type { Environment } from '../../environment.ts';
+import { ExitCode } from '../../exit-code.ts';
+import { describeFailure } from '../../failure.ts';
+import { createDownloadReport } from '../../hub/download-report.ts';
+import { resolveModelFolder } from '../../hub/resolve-model.ts';
+import { expandImages } from '../../images/expand-images.ts';
+import { withInstructBlipHint } from '../../model/instructblip-hint.ts';
+import { positiveInteger } from '../../options/argument-parsers.ts';
+import {
+  addImageArgument,
+  addPrecisionsOption,
+  addReportOptions,
+  addUrlOptions,
+  offlineOption,
+  type ReportOptions,
+  threadsOption,
+  type UrlOptions,
+} from '../../options/common-options.ts';
+import { dtypeOption } from '../../options/dtype.ts';
+import { precisionList } from '../../options/text-values.ts';
+import { oneLine } from '../../output/display-text.ts';
+import { listenForInterrupts } from '../../run/interruption.ts';
+import { openPending } from '../../run/open-pending.ts';
+import { compareReport } from './compare-report.ts';
+import type { PrecisionRun } from './precision-run.ts';
+
+interface CompareOptions extends ReportOptions, UrlOptions {
+  readonly dtype: string;
+  readonly maxNewTokens: number;
+  readonly threads?: number;
+  readonly recursive?: boolean;
+  readonly offline?: boolean;
+}
+
+const DEFAULT_NEW_TOKENS = 20;
+
+/** `blip2 compare MODEL IMAGE… --dtype A,B`: compares the outputs, times and memory of precisions. */
+export const compareCommand: CliCommand = {
+  name: 'compare',
+  description:
+    'Compare precisions: captions side by side, share of equal tokens, error of the logits; then time and memory of ' +
+    'each. The others are compared with the first one.',
+  notes: `
+Examples:
+  blip2 compare ./blip2-opt-2.7b photo.jpg --dtype fp32,fast
+  blip2 compare ./blip2-opt-2.7b shots/ --dtype fp32,int8,q8,q4 --json
+`,
+  configure(command) {
+    command.argument('<model>', 'Folder of a Hugging Face checkpoint, or a hub id');
+    addImageArgument(command);
+    addPrecisionsOption(command, 'fp32,fast')
+      .option('--max-new-tokens <n>', 'Maximum length of a caption', positiveInteger, DEFAULT_NEW_TOKENS)
+      .addOption(threadsOption())
+      .option('-r, --recursive', 'Include the subfolders of folders')
+      .addOption(offlineOption());
+    addUrlOptions(command);
+    addReportOptions(command);
+  },
+  async run(command: Command, environment: Environment) {
+    const options = command.opts<CompareOptions>();
+    const [source = '', ...paths] = command.args;
+    const names = precisionList(options.dtype, 2);
+    using interruption = listenForInterrupts(environment, options.quiet === true);
+    const { signal } = interruption;
+    const images = await openImages(paths, options, environment, signal);
+    if (images.length === 0) return ExitCode.failed;
+    const rgbImages = images.map(({ image }) => image);
+    const runs = await runAll(source, names, rgbImages, options, environment, signal);
+    const imageNames = images.map(({ name }) => name);
+    environment.stdout.write(compareReport(imageNames, names, runs, options.json === true));
+    return images.length < paths.length ? ExitCode.someInputsFailed : ExitCode.done;
+  },
+};
+
+interface NamedImage {
+  readonly name: string;
+  readonly image: RgbImage;
+}
+
+async function openImages(
+  args: readonly string[],
+  options: CompareOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<NamedImage[]> {
+  const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
+  const images: NamedImage[] = [];
+  const { openImage: open, stdin, stderr } = environment;
+  const { allowPrivateUrls } = options;
+  for (const input of inputs) {
+    const opened = await openPending({ input, prompts: [''] }, { open, stdin, allowPrivateUrls, signal });
+    if ('image' in opened) images.push(opened);
+    else stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
+  }
+  return images;
+}
+
+async function runAll(
+  source: string,
+  names: readonly string[],
+  images: readonly RgbImage[],
+  options: CompareOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<PrecisionRun[]> {
+  const { runPrecision } = await import('./precision-run.ts');
+  const folder = await resolveModelFolder(source, options, environment, signal);
+  const { maxNewTokens, threads } = options;
+  const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
+  const runs: PrecisionRun[] = [];
+  // One after another, so that each is alone in memory while it is measured.
+  for (const name of names) {
+    const load = {
+      isolate: 'worker',
+      signal,
+      onProgress: report.onProgress,
+      ...(threads !== undefined && { threads }),
+      ...dtypeOption(name),
+    } as const;
+    const run = runPrecision(folder, images, { load, maxNewTokens, signal }, runs[0]?.images);
+    runs.push(await withInstructBlipHint(run));
+    report.clear();
+  }
+  return runs;
+}

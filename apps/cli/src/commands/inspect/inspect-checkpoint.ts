@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+
+import {
+  missingTensors,
+  type ModelConfig,
+  modelTensors,
+  RETRIEVAL_CONTENT,
+  retrievalTensors,
+  unexpectedTensors,
+} from '@blip2/blip2';
+import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
+import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
+import { findModelFile } from '@blip2/files';
+import { type ResolveOptions } from '@blip2/hub';
+import { Blip2Error, defined, type StoredTensor } from '@blip2/interfaces';
+
+import { describeFailure, type Failure } from '../../failure.ts';
+import type { CheckpointReport } from './checkpoint-report.ts';
+import { architectureOf, configReport, languageSizes } from './config-report.ts';
+import { type ExpectedTensor, expectWeights } from './expect-weights.ts';
+import { memoryReport } from './memory-report.ts';
+import { openSource } from './open-source.ts';
+import { byPrecision, PRECISIONS, precisionSize, type PrecisionSizes } from './precision-report.ts';
+import { taskParts } from './task-parts.ts';
+import { partReports } from './weights-report.ts';
+
+/**
+ * Inspects a checkpoint. Reads the configuration and the headers of the weights, but no weights, except biases that
+ * LAVIS stores in two halves. For a hub id that is not in the cache, these are read from the hub. Every reason why the
+ * model cannot run is collected, not thrown.
+ * @throws Blip2Error `MISSING_FILE` if the folder does not exist; as `resolveSource`.
+ */
+export async function inspectCheckpoint(source: string, options: ResolveOptions): Promise<CheckpointReport> {
+  await using opened = await openSource(source, options);
+  const { folder, download } = opened;
+  const unsupported: Failure[] = [];
+  const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
+    work.catch((error: unknown) => void unsupported.push(describeFailure(error)));
+  const json = await attempt(readConfig(folder));
+  const config =
+    json === undefined ? undefined : await attempt((async () => readModelConfig(json, join(folder, 'config.json')))());
+  await using checkpoint = await attempt(openModelWeights(folder));
+  const tensors = checkpoint && ownTensors(checkpoint, config);
+  const hasLanguageModel =
+    config?.modelType === 'instructblip' ||
+    !tensors ||
+    tensors.some(({ name }) => /^language_(?:model|projection)\./.test(name));
+  const expected =
+    config &&
+    (config.modelType === 'instructblip' || hasLanguageModel
+      ? modelTensors(config)
+      : retrievalTensors(config, RETRIEVAL_CONTENT));
+  await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel, expected));
+  const architecture = architectureOf(json);
+  // The conversion plan requires every tensor of the model, with its shape.
+  const sizes =
+    config && checkpoint && tensors && unsupported.length === 0
+      ? byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision))
+      : undefined;
+  return {
+    model: source,
+    ...defined({ architecture }),
+    ...(config && configReport(config, hasLanguageModel)),
+    ...(checkpoint && { origin: checkpoint.origin }),
+    ...(checkpoint &&
+      expected && {
+        missing: missingTensors(expected, checkpoint.tensors),
+        unexpected: unexpectedTensors(expected, checkpoint.tensors),
+      }),
+    ...(tensors && checkpoint && weightsReport(tensors, checkpoint.files.length, sizes)),
+    ...(config && sizes && { tasks: taskParts(config, hasLanguageModel) }),
+    ...(download && { download }),
+    runs: unsupported.length > 0 ? [] : PRECISIONS,
+    ...(config && tensors && sizes && { memory: memoryReport(config, tensors, hasLanguageModel, sizes) }),
+    unsupported,
+  };
+}
+
+/**
+ * Checks that `caption` and `ask`, or `match` with a retrieval checkpoint, would work.
+ * @throws Blip2Error for the first reason why they would not.
+ */
+async function expectRunnable(
+  folder: string,
+  config: ModelConfig | undefined,
+  checkpoint: ModelWeights | undefined,
+  hasLanguageModel: boolean,
+  expected: readonly ExpectedTensor[] | undefined,
+): Promise<void> {
+  if (!hasLanguageModel && config?.qformerConfig.useQformerTextInput !== true) {
+    throw new Blip2Error(
+      'UNSUPPORTED_ARCHITECTURE',
+      'The checkpoint has neither a language model nor a Q-Former that reads text',
+      { where: folder },
+    );
+  }
+  if (expected && checkpoint) expectWeights(expected, checkpoint);
+  for (const tokenizer of [
+    'tokenizer.json',
+    ...(config?.modelType === 'instructblip' ? [join('qformer_tokenizer', 'tokenizer.json')] : []),
+  ]) {
+    if ((await findModelFile(folder, tokenizer)) === undefined)
+      throw new Blip2Error('MISSING_FILE', `The folder does not contain ${tokenizer}`, {
+        where: join(folder, tokenizer),
+      });
+  }
+}
+
+function readModelConfig(json: unknown, where: string): ModelConfig {
+  return Object(json).model_type === 'instructblip'
+    ? InstructBlipConfig.fromJson(json, where)
+    : Blip2Config.fromJson(json, where);
+}
+
+function weightsReport(
+  tensors: readonly StoredTensor[],
+  files: number,
+  sizes: PrecisionSizes | undefined,
+): Partial<CheckpointReport> {
+  const parts = partReports(tensors);
+  const sum = (key: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[key], 0);
+  return {
+    files,
+    parameters: sum('parameters'),
+    parts,
+    ...(sizes && {
+      bytes: { stored: sum('bytes'), ...byPrecision((precision) => sizes[precision].bytes) },
+      precisions: sizes,
+    }),
+  };
+}
+
+/** The tensors to count: a head that is tied to the token embedding would be counted twice. */
+function ownTensors(checkpoint: ModelWeights, config: ModelConfig | undefined): readonly StoredTensor[] {
+  const tied = config && languageSizes(config.textConfig).hasTiedHead;
+  return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));
+}

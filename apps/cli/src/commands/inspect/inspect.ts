@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+
+import type { CliCommand } from '../../command.ts';
+import type { Environment } from '../../environment.ts';
+import { ExitCode } from '../../exit-code.ts';
+import { demoModelFolder } from '../../model/demo-model.ts';
+import { addOutputOptions, offlineOption, type OutputOptions } from '../../options/common-options.ts';
+import { expectWritable } from '../../output/output-path.ts';
+import { replaceFile } from '../../output/replaced-file.ts';
+import { stdoutSink } from '../../output/result-sink.ts';
+
+interface InspectOptions extends OutputOptions {
+  readonly model?: string;
+  readonly offline?: boolean;
+}
+
+/** `blip2 inspect MODEL`: describes a checkpoint and whether it runs here, without reading its weights. */
+export const inspectCommand: CliCommand = {
+  name: 'inspect',
+  description:
+    'Show the architecture and sizes of a checkpoint, and whether it runs on this machine; exit code 1 if it does not.',
+  notes: `
+Examples:
+  blip2 inspect
+  blip2 inspect ./blip2-opt-2.7b
+  blip2 inspect Salesforce/blip2-flan-t5-xl    reads configuration and headers from the hub, a megabyte at most
+  blip2 inspect ./blip2-opt-2.7b --json | jq .memory
+`,
+  configure(command) {
+    command
+      .argument(
+        '[model]',
+        'Folder of a Hugging Face checkpoint, or a hub id; weights are not downloaded (default: the built-in demo)',
+      )
+      .option('-m, --model <model>', 'Same as the argument')
+      .addOption(offlineOption());
+    addOutputOptions(command);
+  },
+  async run(command: Command, environment: Environment) {
+    const { stdout, stderr } = environment;
+    const options = command.opts<InspectOptions>();
+    if (options.output !== undefined) await expectWritable(options.output);
+    const { inspectCheckpoint } = await import('./inspect-checkpoint.ts');
+    const { reportTable } = await import('./report-table.ts');
+    const source = command.args[0] ?? options.model ?? demoModelFolder;
+    const report = await inspectCheckpoint(source, { localFilesOnly: options.offline === true });
+    const text = options.json ? `${JSON.stringify(report)}\n` : reportTable(report);
+    await (options.output === undefined ? stdoutSink(stdout).write(text) : replaceFile(options.output, text));
+    for (const { code, message } of report.unsupported) stderr.write(`${code}: ${message}\n`);
+    return report.unsupported.length > 0 ? ExitCode.failed : ExitCode.done;
+  },
+};

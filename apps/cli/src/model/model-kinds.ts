@@ -1,0 +1,45 @@
+import type { Environment } from '../environment.ts';
+import { demoModelFolder, demoRetrievalFolder } from './demo-model.ts';
+import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
+import type { EmbeddingModel, FeaturePart, Load, RetrievalModel, TaskModel } from './model-port.ts';
+
+/** A kind of checkpoint: its loader, and the demo of this kind. */
+export interface ModelKind<Model extends AsyncDisposable> {
+  readonly demoFolder: string;
+  readonly loadFrom: (environment: Environment) => Load<Model>;
+}
+
+export const generationKind: ModelKind<TaskModel> = {
+  demoFolder: demoModelFolder,
+  loadFrom: ({ loadModel }) => loadModel,
+};
+
+export const retrievalKind: ModelKind<RetrievalModel> = {
+  demoFolder: demoRetrievalFolder,
+  loadFrom: ({ loadRetrievalModel }) => loadRetrievalModel,
+};
+
+/** Any checkpoint with this component. */
+export function embeddingKind(part: FeaturePart): ModelKind<EmbeddingModel> {
+  return {
+    demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder,
+    loadFrom:
+      ({ loadEmbeddingModel }) =>
+      (source, settings) =>
+        loadEmbeddingModel(source, part, settings),
+  };
+}
+
+/**
+ * Any checkpoint. The demo is the retrieval checkpoint for a text without a question, else the generation checkpoint.
+ */
+export function heatmapKind(subject: HeatmapSubject): ModelKind<HeatmapModel> {
+  const isMatched = subject.method === 'occlusion' && subject.question === undefined;
+  return {
+    demoFolder: isMatched ? demoRetrievalFolder : demoModelFolder,
+    loadFrom:
+      ({ loadHeatmapModel }) =>
+      (source, settings) =>
+        loadHeatmapModel(source, subject, settings),
+  };
+}
