@@ -5,6 +5,7 @@ export {
   type CausalLMOptions,
   type CausalLMOutput,
   createCausalLanguageModel,
+  type PositionInputs,
 } from './causal/causal-language-model.ts';
 export {
   type CausalRequest,
@@ -14,6 +15,8 @@ export {
 } from './causal/causal-signature.ts';
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
 export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
+export type { RotarySignature } from './causal/rotary-inputs.ts';
+export type { DecoderRequest } from './decoder-outputs.ts';
 export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
 export {
   type CausalStep,

@@ -34,6 +34,7 @@ export {
   type RetrievalEmbeds,
   RetrievalProjection,
   type RetrievalProjectionName,
+  type RetrievalProjections,
 } from './heads/retrieval-heads.ts';
 export {
   buildMatchingHead,
@@ -57,4 +58,5 @@ export {
   TextConditionedQFormer,
   type TextConditionedQFormerParts,
   type TextQFormerOptions,
+  type TextQFormerWeights,
 } from './text-conditioned-qformer.ts';

@@ -75,7 +75,7 @@ export interface TextConditionedQFormer extends TextConditionedQFormerPart, Disp
   forward(inputs: QFormerForwardInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
 }
 
-interface TextQFormerWeights extends QFormerWeights {
+export interface TextQFormerWeights extends QFormerWeights {
   /** Weights of the token and position embeddings. */
   readonly embeddings: PartWeights;
   /** Path of the first norm below the Q-Former's. */

@@ -23,12 +23,7 @@ import {
 } from '@blip2/onnx';
 
 import { causalDecoder, type CausalLayerContext, causalTensors } from '../causal/causal-decoder.ts';
-import {
-  type CausalRequest,
-  type CausalSignature,
-  causalSignature,
-  type CausalSizes,
-} from '../causal/causal-signature.ts';
+import { type CausalRequest, causalSignature, type CausalSizes } from '../causal/causal-signature.ts';
 import { groupedAttention } from '../causal/grouped-attention.ts';
 import { type RotarySignature, rotarySignature, rotationsOf } from '../causal/rotary-inputs.ts';
 import type { DecoderLayerOutput } from '../decoder-outputs.ts';

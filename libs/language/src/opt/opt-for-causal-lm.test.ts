@@ -282,7 +282,7 @@ describe('OptForCausalLM', () => {
         inputsEmbeds: { type: 'float32', dims: [1, 0, 56], data: new Float32Array() },
         attentionMask: [[]],
       }),
-    ).rejects.toThrow(failure('INVALID_ARGUMENT', /nothing to read/));
+    ).rejects.toThrow(failure('INVALID_ARGUMENT', /must not be empty/));
   });
 
   test('rejects steps of another shape than the decoding', async () => {

@@ -32,16 +32,21 @@ export interface EncoderBlockOptions {
 }
 
 export interface EncoderBlockOutput {
-  readonly hiddenStates: F32;
+  readonly hiddenStates: Value<'float32'>;
   /** `[batch, heads, positions, positions]`, if requested. */
-  readonly attentions: F32 | undefined;
+  readonly attentions: Value<'float32'> | undefined;
 }
 
 /**
  * A block of a pre-norm vision transformer (arXiv 2010.11929, figure 1), `[batch, positions, hidden]` → the same:
  * `x += output(attention(layer_norm1(x))); x += fc2(act(fc1(layer_norm2(x))))`.
  */
-export function encoderBlock(g: Graph, x: F32, weights: Weights, options: EncoderBlockOptions): EncoderBlockOutput {
+export function encoderBlock(
+  g: Graph,
+  x: Value<'float32'>,
+  weights: Weights,
+  options: EncoderBlockOptions,
+): EncoderBlockOutput {
   const { hiddenSize, intermediateSize, numHeads, hiddenAct, layerNormEps: epsilon, attention: layout } = options;
   return g.scope(weights.path, () => {
     const self = weights.at('self_attn');
@@ -82,16 +87,16 @@ function projections(
 
 export interface EncoderStackOutput {
   /** The input, then the output of each block. */
-  readonly hiddenStates: readonly [F32, ...F32[]];
-  readonly lastHiddenState: F32;
+  readonly hiddenStates: readonly [Value<'float32'>, ...Value<'float32'>[]];
+  readonly lastHiddenState: Value<'float32'>;
   /** One per block, if requested. */
-  readonly attentions: readonly F32[];
+  readonly attentions: readonly Value<'float32'>[];
 }
 
 /** Blocks `0` to `layers - 1` below `weights`, one after another. */
 export function encoderStack(
   g: Graph,
-  x: F32,
+  x: Value<'float32'>,
   weights: Weights,
   { layers, ...options }: EncoderBlockOptions & { readonly layers: number },
 ): EncoderStackOutput {

@@ -57,7 +57,7 @@ const PROJECTIONS: Readonly<Record<RetrievalProjectionName, PartOfModel<Projecti
   text_projection: projectionAt('text_projection'),
 };
 
-interface RetrievalProjections {
+export interface RetrievalProjections {
   /** Loads the projection of images or of texts from the checkpoint of a full retrieval model. */
   fromPretrained(
     source: string,
