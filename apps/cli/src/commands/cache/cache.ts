@@ -9,17 +9,18 @@ import { verboseOption } from '../../options/common-options.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
 import { listenForInterrupts } from '../../run/interruption.ts';
 import type { CacheCall, CacheOptions } from './cache-call.ts';
-import { listCache } from './list-cache.ts';
-import { pruneCaches } from './prune-caches.ts';
-import { removeModels } from './remove-models.ts';
-import { verifyCache } from './verify-cache.ts';
 
-const ACTIONS: Readonly<Record<string, (call: CacheCall) => Promise<ExitCode>>> = {
-  ls: listCache,
-  list: listCache,
-  verify: verifyCache,
-  prune: pruneCaches,
-  rm: removeModels,
+type Action = (call: CacheCall) => Promise<ExitCode>;
+
+const list = async (): Promise<Action> => (await import('./list-cache.ts')).listCache;
+
+/** Loaders of the actions, so that `--help` does not load them. */
+const ACTIONS: Readonly<Record<string, () => Promise<Action>>> = {
+  ls: list,
+  list,
+  verify: async () => (await import('./verify-cache.ts')).verifyCache,
+  prune: async () => (await import('./prune-caches.ts')).pruneCaches,
+  rm: async () => (await import('./remove-models.ts')).removeModels,
 };
 
 /** `blip2 cache`: lists, verifies and cleans up the cache of models and of converted weights. */
@@ -64,8 +65,8 @@ Examples:
   async run(command: Command, environment: Environment) {
     const options = command.opts<CacheOptions>();
     const [action = 'ls', ...models] = command.args;
-    const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-    if (!act) {
+    const load = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
+    if (!load) {
       const nearest = nearestName(action, Object.keys(ACTIONS));
       const fix = nearest === undefined ? undefined : `Did you mean ${nearest}?`;
       throw mustBe('The cache action', 'ls, verify, prune or rm', action, defined({ fix }));
@@ -74,6 +75,7 @@ Examples:
     using interruption = listenForInterrupts(environment, true);
     const folder = await hubCacheFolder(defined({ cacheDir: options.cacheDir }));
     const { write: print } = stdoutSink(environment.stdout);
+    const act = await load();
     return await act({ folder, models, options, signal: interruption.signal, print });
   },
 };

@@ -4,15 +4,14 @@ import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
-import { bashScript } from './bash-script.ts';
-import { type CompletionTree, completionTree } from './completion-tree.ts';
-import { fishScript } from './fish-script.ts';
-import { zshScript } from './zsh-script.ts';
+import type { CompletionTree } from './completion-tree.ts';
 
-const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const satisfies Record<
-  string,
-  (tree: CompletionTree) => string
->;
+/** Loaders of the script writers, so that `--help` does not load them. */
+const SCRIPTS: Readonly<Record<string, () => Promise<(tree: CompletionTree) => string>>> = {
+  bash: async () => (await import('./bash-script.ts')).bashScript,
+  zsh: async () => (await import('./zsh-script.ts')).zshScript,
+  fish: async () => (await import('./fish-script.ts')).fishScript,
+};
 
 /** `blip2 completion SHELL`: prints a completion script that is generated from the command tree. */
 export const completionCommand: CliCommand = {
@@ -30,9 +29,10 @@ Examples:
       .option('--verbose', 'Errors with their stack');
   },
   async run(command: Command, { stdout }: Environment) {
-    const tree = completionTree(command.parent ?? command);
-    const chosen = Object.entries(SCRIPTS).find(([shell]) => shell === command.args[0]);
-    if (chosen) await stdoutSink(stdout).write(chosen[1](tree));
+    const [shell = ''] = command.args;
+    const { completionTree } = await import('./completion-tree.ts');
+    const script = await SCRIPTS[shell]?.();
+    if (script) await stdoutSink(stdout).write(script(completionTree(command.parent ?? command)));
     return ExitCode.done;
   },
 };
