@@ -21,7 +21,7 @@ export function modelTensors({
   const { qformer, embeddings, norm } = instructBlipQFormerLayout;
   const size = {
     inFeatures: qformerConfig.hiddenSize,
-    outFeatures: textConfig.modelType === 't5' ? textConfig.dModel : textConfig.hiddenSize,
+    outFeatures: textConfig.hiddenSize,
   };
   return [
     { name: 'query_tokens', shape: [1, numQueryTokens, qformerConfig.hiddenSize] },

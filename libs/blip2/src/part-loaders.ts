@@ -1,6 +1,5 @@
 /** One loader per part, in a module of its own so that a worker can import it. */
-import { readConfig, TextConfig } from '@blip2/config';
-import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
+import { type CheckpointLanguageModel, loadLanguageModel as loadLanguage } from '@blip2/language';
 import {
   Blip2QFormerModel,
   LanguageProjection,
@@ -12,8 +11,7 @@ import { Blip2VisionModel, type LoadVisionOptions } from '@blip2/vision';
 
 import type { LoadedPartOptions, PartWithPrecision } from './load-options.ts';
 
-/** Any language model that a checkpoint can name, told apart by `architecture`. */
-export type CheckpointLanguageModel = OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration;
+export type { CheckpointLanguageModel };
 
 export type LoaderName =
   | 'loadVision'
@@ -61,14 +59,6 @@ export function loadMatchingHead(folder: string, options?: LoadedPartOptions): P
   return MatchingHead.fromPretrained(folder, options);
 }
 
-export async function loadLanguageModel(folder: string, options?: LoadedPartOptions): Promise<CheckpointLanguageModel> {
-  const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
-  switch (modelType) {
-    case 'opt':
-      return OptForCausalLM.fromPretrained(folder, options);
-    case 'llama':
-      return LlamaForCausalLM.fromPretrained(folder, options);
-    case 't5':
-      return T5ForConditionalGeneration.fromPretrained(folder, options);
-  }
+export function loadLanguageModel(folder: string, options?: LoadedPartOptions): Promise<CheckpointLanguageModel> {
+  return loadLanguage(folder, options);
 }

@@ -1,5 +1,6 @@
 import { openModelWeights } from '@blip2/checkpoint';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { languageFamilies } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import { openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/part';
 
@@ -55,25 +56,23 @@ function* partTensors(path: string, { store, prefix }: PartWeights): Generator<r
 }
 
 const HEAD = `${LANGUAGE}.lm_head.weight`;
-/**
- * Tables of T5 that may stand for each other: any of them, and any for a head that is absent (`_tied_weights_keys`).
- */
-const T5_TABLES: readonly string[] = [
-  'shared.weight',
-  'encoder.embed_tokens.weight',
-  'decoder.embed_tokens.weight',
-].map((name) => `${LANGUAGE}.${name}`);
-/** The tables of word embeddings, each tied to the head where the head is not a tensor of its own. */
-const WORD_TABLES: readonly string[] = [
-  'model.decoder.embed_tokens.weight',
-  'model.embed_tokens.weight',
-  'shared.weight',
-].map((name) => `${LANGUAGE}.${name}`);
+
+/** The names of the token embedding in each family of language models. */
+const EMBEDDINGS: readonly { readonly names: readonly string[]; readonly replacesHead: boolean }[] =
+  languageFamilies().map(({ tokenEmbeddings, embeddingReplacesHead: replacesHead = false }) => ({
+    names: tokenEmbeddings.map((name) => `${LANGUAGE}.${name}.weight`),
+    replacesHead,
+  }));
+/** Names that may replace an absent head. */
+const HEAD_REPLACEMENTS: readonly string[] = EMBEDDINGS.flatMap(({ names, replacesHead }) =>
+  replacesHead ? names : [],
+);
 
 /** Names under which a tensor may be stored instead of its own. */
 function standIns(name: string, expected: ReadonlySet<string>): readonly string[] {
-  const byHead = WORD_TABLES.includes(name) && !expected.has(HEAD) ? [HEAD] : [];
-  return name === HEAD || T5_TABLES.includes(name) ? [...T5_TABLES, ...byHead] : byHead;
+  if (name === HEAD) return HEAD_REPLACEMENTS;
+  const { names } = EMBEDDINGS.find((embedding) => embedding.names.includes(name)) ?? { names: [] };
+  return names[0] === name && !expected.has(HEAD) ? [...names, HEAD] : names;
 }
 
 /** The names of `expected` that are not there, in order. */
@@ -88,7 +87,7 @@ export function missingTensors(
 }
 
 /** Tied tensors, which a checkpoint may hold more than once. */
-const COPIES: ReadonlySet<string> = new Set([HEAD, ...T5_TABLES]);
+const COPIES: ReadonlySet<string> = new Set([HEAD, ...HEAD_REPLACEMENTS]);
 
 /** The names that a model does not read, in order; tied tensors that are there once more do not count. */
 export function unexpectedTensors(

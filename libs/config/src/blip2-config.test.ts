@@ -19,7 +19,7 @@ const error = (run: () => unknown): { code: ErrorCode; message: string } => {
 };
 
 describe('Blip2Config.fromJson', () => {
-  test('fills what the stock config.json of opt-2.7b leaves out', () => {
+  test('fills in the fields that the stock config.json of opt-2.7b omits', () => {
     // As published: only what differs from the defaults of its time, and keys of the base class.
     const stock = {
       architectures: ['Blip2ForConditionalGeneration'],
@@ -86,12 +86,12 @@ describe('Blip2Config.fromJson', () => {
     expect(Blip2Config.toJson(config)).toEqual(stock);
   });
 
-  test.each(['opt', 'opt-legacy-fp16', 't5', 'itm', 'qformer-relative-key'])('writes what it read: %s', (name) => {
+  test.each(['opt', 'opt-legacy-fp16', 't5', 'itm', 'qformer-relative-key'])('round trip: %s', (name) => {
     const json = golden(name);
     expect(Blip2Config.toJson(Blip2Config.fromJson(json))).toEqual(json);
   });
 
-  test('takes the width of the vision encoder for the Q-Former, whatever the file says', () => {
+  test('uses the width of the vision encoder for the Q-Former, overriding the file', () => {
     const json = { vision_config: { hidden_size: 64 }, qformer_config: { encoder_hidden_size: 1408 } };
     const config = Blip2Config.fromJson(json);
     expect(config.qformerConfig.encoderHiddenSize).toBe(64);
@@ -110,7 +110,7 @@ describe('Blip2Config.fromJson', () => {
     expect(Blip2Config.fromJson(json).imageTokenIndex).toBe(expected);
   });
 
-  test('takes a language model without a type for OPT, and null parts for defaults', () => {
+  test('a language model without model_type is OPT, and null parts have defaults', () => {
     expect(Blip2Config.fromJson({ text_config: { vocab_size: 9 } }).textConfig).toMatchObject({
       modelType: 'opt',
       vocabSize: 9,
@@ -119,7 +119,7 @@ describe('Blip2Config.fromJson', () => {
     expect(Blip2Config.toJson(Blip2Config.fromJson(json))).toEqual(json);
   });
 
-  test('derives what depends on the language model, against what the file says', () => {
+  test('fields that depend on the language model are derived, overriding the file', () => {
     const config = Blip2Config.fromJson({
       use_decoder_only_language_model: true,
       is_encoder_decoder: false,
@@ -159,18 +159,18 @@ describe('Blip2Config.fromJson', () => {
     [{ image_token_index: -1 }, 'INVALID_CONFIG', 'image_token_index'],
     [{ initializer_range: NaN }, 'INVALID_CONFIG', 'initializer_range'],
     [{ output_attentions: 'yes' }, 'INVALID_CONFIG', 'output_attentions'],
-  ])('refuses %j', (json, code, named) => {
+  ])('rejects %j', (json, code, named) => {
     const found = error(() => Blip2Config.fromJson(json));
     expect(found.code).toBe(code);
     expect(found.message).toContain(named);
     expect(found.message).toContain('config.json');
   });
 
-  test.each([null, 3, 'x', [], undefined])('refuses %j as a configuration', (json) => {
+  test.each([null, 3, 'x', [], undefined])('rejects %j as a configuration', (json) => {
     expect(error(() => Blip2Config.fromJson(json)).code).toBe('INVALID_CONFIG');
   });
 
-  test('refuses nesting that would exhaust the stack', () => {
+  test('rejects nesting that would exhaust the stack', () => {
     const deep: unknown = JSON.parse(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
     expect(error(() => Blip2Config.fromJson(deep)).code).toBe('INVALID_CONFIG');
   });
@@ -188,7 +188,7 @@ describe('Blip2Config.fromJson', () => {
     expect(JSON.stringify(Blip2Config.toJson(config))).toBe(JSON.stringify(json));
   });
 
-  test('gives values that nobody can change, and does not hold on to what it was given', () => {
+  test('returns frozen values that are independent of the input', () => {
     const json = { extra: { list: [1] }, vision_config: { hidden_size: 32 } };
     const config = Blip2Config.fromJson(json);
     json.extra.list.push(2);
@@ -207,7 +207,7 @@ describe('Blip2Config.fromJson', () => {
 });
 
 describe('Blip2Config.create and the part-wise constructors', () => {
-  test('writes only what is not a default', () => {
+  test('writes only values that differ from the defaults', () => {
     const config = Blip2Config.create({
       numQueryTokens: 4,
       visionConfig: Blip2VisionConfig.create({ hiddenSize: 32, outputAttentions: true }),
@@ -220,7 +220,7 @@ describe('Blip2Config.create and the part-wise constructors', () => {
     expect(config.qformerConfig.encoderHiddenSize).toBe(32);
   });
 
-  test('writes every field when asked', () => {
+  test('writes every field with full', () => {
     const full = Blip2Config.toJson(Blip2Config.create(), { full: true });
     expect(full).toMatchObject({
       model_type: 'blip-2',
@@ -232,13 +232,13 @@ describe('Blip2Config.create and the part-wise constructors', () => {
     expect(Blip2Config.fromJson(full)).toMatchObject({ numQueryTokens: 32, visionConfig: { hiddenSize: 1408 } });
   });
 
-  test('replaces fields of an existing configuration and keeps what is unknown', () => {
+  test('replaces fields of an existing configuration and keeps unknown keys', () => {
     const config = Blip2Config.fromJson(golden('opt'));
     const changed = Blip2Config.create({ ...config, imageTokenIndex: undefined });
     expect(Blip2Config.toJson(changed)).toEqual({ ...Blip2Config.toJson(config), image_token_index: null });
   });
 
-  test('puts three parts together', () => {
+  test('composes three parts', () => {
     const config = Blip2Config.fromVisionQFormerTextConfigs(
       Blip2VisionConfig.create({ hiddenSize: 32 }),
       Blip2QFormerConfig.create({ hiddenSize: 24 }),
@@ -265,7 +265,7 @@ describe('Blip2Config.create and the part-wise constructors', () => {
     }
   });
 
-  test('refuses impossible values and unknown names', () => {
+  test('rejects invalid values and unknown names', () => {
     expect(error(() => Blip2VisionConfig.create({ hiddenSize: 30 })).code).toBe('INVALID_CONFIG');
     expect(error(() => Blip2Config.create({ numQueryTokens: -1 })).code).toBe('INVALID_CONFIG');
     const misspelt: object = { numQueryToken: 3 };
@@ -274,8 +274,8 @@ describe('Blip2Config.create and the part-wise constructors', () => {
 });
 
 describe('defaults', () => {
-  const reference = JSON.parse(readFileSync(join(import.meta.dirname, '../fixtures/reference-defaults.json'), 'utf8'));
-  // What the reference has in memory and not in a table of ours: position kinds end with 4.57, T5 names no start token
+  const reference = JSON.parse(readFileSync(join(import.meta.dirname, 'fixtures/reference-defaults.json'), 'utf8'));
+  // Values that HF has in memory and not in its configuration: position kinds end with 4.57, T5 names no start token
   // of its own.
   const ours: Record<string, unknown> = {
     position_embedding_type: 'absolute',
@@ -287,7 +287,7 @@ describe('defaults', () => {
     ['qformer', Blip2QFormerConfig.toJson(Blip2QFormerConfig.create(), { full: true })],
     ['opt', OptConfig.toJson(OptConfig.create(), { full: true })],
     ['t5', T5Config.toJson(T5Config.create(), { full: true })],
-  ])('are those of the reference: %s', (name, full) => {
+  ])('are those of HF: %s', (name, full) => {
     expect(Object.keys(full).length).toBeGreaterThan(12);
     for (const [key, value] of Object.entries(full))
       expect([key, value]).toEqual([key, key in reference[name] ? reference[name][key] : ours[key]]);
@@ -295,7 +295,7 @@ describe('defaults', () => {
 });
 
 describe('OptConfig', () => {
-  test('has word embeddings as wide as its states unless it says otherwise', () => {
+  test('the token embedding is as wide as the hidden states by default', () => {
     expect(OptConfig.fromJson({ hidden_size: 96 }).wordEmbedProjDim).toBe(96);
     expect(OptConfig.fromJson({ hidden_size: 96, word_embed_proj_dim: 24 }).wordEmbedProjDim).toBe(24);
     const narrow = OptConfig.create({ ...OptConfig.create({ hiddenSize: 96 }), hiddenSize: 48 });
@@ -303,7 +303,7 @@ describe('OptConfig', () => {
     expect(OptConfig.fromJson(OptConfig.toJson(narrow)).wordEmbedProjDim).toBe(96);
   });
 
-  test('refuses the configuration of another model', () => {
+  test('rejects the configuration of another model', () => {
     expect(error(() => OptConfig.fromJson({ model_type: 't5' })).code).toBe('UNSUPPORTED_ARCHITECTURE');
     expect(error(() => OptConfig.fromJson(golden('t5'))).message).toContain('opt');
   });
@@ -324,7 +324,7 @@ describe('T5Config', () => {
     expect(T5Config.toJson(T5Config.fromJson(json))).toEqual(json);
   });
 
-  test('knows the aliases of the reference', () => {
+  test('accepts the aliases of HF', () => {
     const json = { hidden_size: 16, num_attention_heads: 2, head_dim: 9, d_model: 8 };
     expect(T5Config.fromJson(json)).toMatchObject({ dModel: 16, numHeads: 2, dKv: 9 });
     expect(T5Config.toJson(T5Config.fromJson(json))).toEqual(json);
@@ -338,18 +338,18 @@ describe('T5Config', () => {
     { relative_attention_max_distance: 16 },
     { is_encoder_decoder: false },
     { dense_act_fn: 'x' },
-  ])('refuses %j', (json) => {
+  ])('rejects %j', (json) => {
     expect(error(() => T5Config.fromJson(json)).code).toBe('INVALID_CONFIG');
   });
 
-  test('has as many decoder layers as encoder layers unless it says otherwise', () => {
+  test('has as many decoder layers as encoder layers by default', () => {
     expect(T5Config.fromJson({ num_layers: 3 }).numDecoderLayers).toBe(3);
     expect(T5Config.fromJson({ num_layers: 3, num_decoder_layers: 2 }).numDecoderLayers).toBe(2);
   });
 });
 
 describe('TextConfig.specialTokens', () => {
-  test('has the defaults of the model type where the file says nothing', () => {
+  test('absent tokens have the defaults of the model type', () => {
     expect(TextConfig.specialTokens(TextConfig.fromJson({}))).toEqual({ bosTokenId: 2, eosTokenId: 2, padTokenId: 1 });
     expect(TextConfig.specialTokens(TextConfig.fromJson({ pad_token_id: null, eos_token_id: [3, 4] }))).toEqual({
       bosTokenId: 2,

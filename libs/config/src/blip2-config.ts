@@ -1,18 +1,15 @@
-import { count, deviation, flag, tokenId } from './field.ts';
-import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
-import { frozenObject, type JsonObject } from './json.ts';
-import { MAX_QUERY_TOKENS, MAX_WIDTH } from './limits.ts';
-import { BLIP2_MODEL_TYPE, requireModelType } from './parts-of.ts';
-import { Blip2QFormerConfig } from './qformer-config.ts';
-import { TextConfig } from './text-config.ts';
-import { Blip2VisionConfig } from './vision-config.ts';
-import { derivedFlags, writePart, writeQFormer } from './whole-config.ts';
+import { defineModelConfig, type ModelConfigParts } from './define-model-config.ts';
+import type { Blip2QFormerConfig } from './qformer-config.ts';
+import type { ConfigFormat } from './schema/define-config.ts';
+import type { FieldTable } from './schema/field-table.ts';
+import { count, deviation, flag, tokenId } from './schema/field-types.ts';
+import { MAX_QUERY_TOKENS, MAX_WIDTH } from './schema/limits.ts';
+import type { TextConfig } from './text/text-config.ts';
+import type { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
-interface TopFields {
+interface Blip2Fields {
   readonly numQueryTokens: number;
-  /**
-   * The id that stands for a position of the visual prefix; undefined in repositories of 2023 and in retrieval models.
-   */
+  /** The id of one position of the visual prefix; undefined in legacy checkpoints and retrieval models. */
   readonly imageTokenIndex: number | undefined;
   /** Width of the retrieval projections. */
   readonly imageTextHiddenSize: number;
@@ -22,23 +19,13 @@ interface TopFields {
   readonly outputAttentions: boolean;
 }
 
-/** A whole BLIP-2 model (`Blip2Config` of the reference). */
-export interface Blip2Config extends TopFields {
+/** A full BLIP-2 model (HF `Blip2Config`). */
+export interface Blip2Config extends Blip2Fields, ModelConfigParts {
   readonly modelType: 'blip-2';
-  readonly visionConfig: Blip2VisionConfig;
-  /** Its `encoderHiddenSize` is the vision encoder's width, always. */
-  readonly qformerConfig: Blip2QFormerConfig;
-  readonly textConfig: TextConfig;
-  /** Derived from the language model. */
-  readonly useDecoderOnlyLanguageModel: boolean;
-  /** Derived from the language model. */
-  readonly isEncoderDecoder: boolean;
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
-  readonly json: JsonObject;
 }
 
 /** Names on disk, defaults and bounds. Source: `models/blip_2/configuration_blip_2.py`, transformers 5.18. */
-const fields: FieldTable<TopFields> = {
+const fields: FieldTable<Blip2Fields> = {
   numQueryTokens: count('num_query_tokens', 32, MAX_QUERY_TOKENS),
   imageTokenIndex: tokenId('image_token_index', undefined, ['image_token_id']),
   imageTextHiddenSize: count('image_text_hidden_size', 256, MAX_WIDTH),
@@ -48,60 +35,10 @@ const fields: FieldTable<TopFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const NOT_FIELDS = [
-  'modelType',
-  'visionConfig',
-  'qformerConfig',
-  'textConfig',
-  'useDecoderOnlyLanguageModel',
-  'isEncoderDecoder',
-  'json',
-] as const;
-
-function fromJson(json: unknown, where = 'config.json'): Blip2Config {
-  const given = frozenObject(json, where);
-  requireModelType(given, [BLIP2_MODEL_TYPE], where);
-  // An absent type is a file of hand; saying it makes the parts recognise the whole.
-  const whole = { ...given, model_type: BLIP2_MODEL_TYPE };
-  const textConfig = TextConfig.fromJson(whole, where);
-  return Object.freeze({
-    modelType: BLIP2_MODEL_TYPE,
-    visionConfig: Blip2VisionConfig.fromJson(whole, where),
-    qformerConfig: Blip2QFormerConfig.fromJson(whole, where),
-    textConfig,
-    ...readFields(fields, given, where),
-    useDecoderOnlyLanguageModel: !textConfig.isEncoderDecoder,
-    isEncoderDecoder: textConfig.isEncoderDecoder,
-    json: given,
-  });
-}
-
-/** `json` with those fields and parts of `values` written that it gives otherwise. */
-function write(json: JsonObject, values: Partial<Blip2Config>, options: ToJsonOptions): Record<string, unknown> {
-  const { visionConfig: vision, qformerConfig: qformer, textConfig: text } = values;
-  return Object.fromEntries([
-    ...Object.entries(
-      writeFields<TopFields>(fields, values, json, (top) => readFields(fields, top, BLIP2_MODEL_TYPE), options),
-    ),
-    ...(vision ? writePart('vision_config', Blip2VisionConfig.toJson(vision, options), vision.modelType, json) : []),
-    ...(qformer ? writePart('qformer_config', writeQFormer(qformer, vision, options), qformer.modelType, json) : []),
-    ...(text ? writePart('text_config', TextConfig.toJson(text, options), TextConfig.modelTypes[0], json) : []),
-  ]);
-}
-
-function toJson(config: Blip2Config, options: ToJsonOptions = {}): Record<string, unknown> {
-  return {
-    ...(options.full && { model_type: BLIP2_MODEL_TYPE }),
-    ...write(config.json, config, options),
-    ...derivedFlags(config, options),
-  };
-}
-
-function create(overrides: Partial<Blip2Config> = {}): Blip2Config {
-  requireKnownFields(fields, overrides, NOT_FIELDS, BLIP2_MODEL_TYPE);
-  const base = fromJson({ model_type: BLIP2_MODEL_TYPE, ...overrides.json }, BLIP2_MODEL_TYPE);
-  return fromJson(write(base.json, overrides, {}), BLIP2_MODEL_TYPE);
-}
+const format: ConfigFormat<Blip2Config> = defineModelConfig<Blip2Config, Blip2Fields>({
+  modelType: 'blip-2',
+  fields,
+});
 
 function fromVisionQFormerTextConfigs(
   visionConfig: Blip2VisionConfig,
@@ -109,23 +46,12 @@ function fromVisionQFormerTextConfigs(
   textConfig: TextConfig,
   overrides: Partial<Blip2Config> = {},
 ): Blip2Config {
-  return create({ ...overrides, visionConfig, qformerConfig, textConfig });
+  return format.create({ ...overrides, visionConfig, qformerConfig, textConfig });
 }
 
-export const Blip2Config: {
-  /**
-   * Reads a whole BLIP-2 configuration. Absent parts and fields have the reference's defaults, unknown ones are kept
-   * for `toJson`.
-   * Fails with `INVALID_CONFIG` (the field is named) or `UNSUPPORTED_ARCHITECTURE` (another model, or a language model
-   * that is not known).
-   */
-  readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
-  readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields or parts replaced. */
-  readonly create: typeof create;
-  /** Puts three parts together. */
+export const Blip2Config: ConfigFormat<Blip2Config> & {
+  /** Composes three parts. */
   readonly fromVisionQFormerTextConfigs: typeof fromVisionQFormerTextConfigs;
-  /** The same, by the name that the example of the reference's documentation calls. */
+  /** The same, under the name that the example in the HF documentation uses. */
   readonly fromTextVisionConfigs: typeof fromVisionQFormerTextConfigs;
-} = { fromJson, toJson, create, fromVisionQFormerTextConfigs, fromTextVisionConfigs: fromVisionQFormerTextConfigs };
+} = { ...format, fromVisionQFormerTextConfigs, fromTextVisionConfigs: fromVisionQFormerTextConfigs };

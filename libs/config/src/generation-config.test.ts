@@ -16,7 +16,7 @@ const json = {
 };
 
 describe('GenerationConfig', () => {
-  test("has the reference's defaults, which are those of the options table", () => {
+  test('has the defaults of HF, which are those of the options table', () => {
     const config = GenerationConfig.create();
     expect(config.maxLength).toBe(20);
     for (const [name, { default: byDefault }] of Object.entries(generationOptions)) {
@@ -25,7 +25,7 @@ describe('GenerationConfig', () => {
     }
   });
 
-  test('reads a file and gives it back as it was', () => {
+  test('round trip of a file', () => {
     const config = GenerationConfig.fromJson(json);
     expect(config).toMatchObject({
       numBeams: 5,
@@ -38,12 +38,12 @@ describe('GenerationConfig', () => {
     expect(GenerationConfig.toJson(config)).toEqual(json);
   });
 
-  test('writes what was replaced', () => {
+  test('writes replaced fields', () => {
     const config = GenerationConfig.create({ json, numBeams: 3, lengthPenalty: -1 });
     expect(GenerationConfig.toJson(config)).toEqual({ ...json, num_beams: 3, length_penalty: -1 });
   });
 
-  test('gives what differs from the defaults as options of generate, by names that it knows', () => {
+  test('converts values that differ from the defaults to options of generate', () => {
     const options = GenerationConfig.options(GenerationConfig.fromJson({ ...json, temperature: 1 }));
     expect(options).toEqual({
       bosTokenId: 2,
@@ -64,11 +64,11 @@ describe('GenerationConfig', () => {
     [{ suppress_tokens: [-1] }],
     [{ temperature: 0 }],
     [{ length_penalty: '1' }],
-  ])('refuses %j', (wrong) => {
+  ])('rejects %j', (wrong) => {
     expect(() => GenerationConfig.fromJson(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
 
-  test('refuses a field that it does not have', () => {
+  test('rejects unknown fields', () => {
     expect(() => GenerationConfig.create({ beams: 3 } as object)).toThrow(
       expect.objectContaining({ code: 'UNKNOWN_OPTION' }),
     );

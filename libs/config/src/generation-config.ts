@@ -1,6 +1,13 @@
 import type { GenerationOptions } from '@blip2/interfaces';
 
 import {
+  type FieldTable,
+  readFields,
+  requireKnownFields,
+  type ToJsonOptions,
+  writeFields,
+} from './schema/field-table.ts';
+import {
   count,
   finite,
   flag,
@@ -12,13 +19,12 @@ import {
   tokenIdList,
   tokenIdLists,
   tokenIds,
-} from './field.ts';
-import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
-import { frozenObject, type JsonObject } from './json.ts';
-import { MAX_POSITIONS } from './limits.ts';
+} from './schema/field-types.ts';
+import { frozenObject, type JsonObject } from './schema/json-values.ts';
+import { MAX_POSITIONS } from './schema/limits.ts';
 
 interface GenerationFields {
-  /** Of a causal model the whole row, prompt and image positions included. */
+  /** Length limit of a causal model's entire row, including prompt and image positions. */
   readonly maxLength: number;
   readonly maxNewTokens: number | undefined;
   readonly minLength: number;
@@ -53,12 +59,12 @@ interface GenerationFields {
 }
 
 /**
- * What a repository's `generation_config.json` says. **BLIP-2 does not apply it**, here as in the reference: generation
- * takes its defaults from the language model's
- * configuration. Give `GenerationConfig.options` of it to `generate` to use it all the same.
+ * The contents of a `generation_config.json`. **BLIP-2 does not apply it**, here as in HF: generation takes its
+ * defaults from the configuration of the language model. Pass `GenerationConfig.options(config)` to `generate` to
+ * apply it.
  */
 export interface GenerationConfig extends GenerationFields {
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
+  /** The JSON that it was read from; `toJson` keeps unknown keys. */
   readonly json: JsonObject;
 }
 
@@ -115,7 +121,7 @@ function create(overrides: Partial<GenerationConfig> = {}): GenerationConfig {
   return fromJson(writeFields<GenerationFields>(fields, overrides, overrides.json ?? {}, read));
 }
 
-/** A default is left to `generate`, which knows what else was asked. */
+/** Values equal to a default are left to `generate`, whose defaults depend on other options. */
 function options(config: GenerationConfig): GenerationOptions {
   const defaults = new Map(Object.entries(read({})));
   return Object.fromEntries(
@@ -127,13 +133,14 @@ function options(config: GenerationConfig): GenerationOptions {
 
 export const GenerationConfig: {
   /**
-   * Reads a parsed `generation_config.json`. Absent fields have the reference's defaults. Fails with `INVALID_CONFIG`.
+   * Reads a parsed `generation_config.json`. Absent fields have the defaults of HF.
+   * @throws Blip2Error `INVALID_CONFIG`.
    */
   readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
+  /** The JSON that was read, with changed fields written. Fields with default values stay absent unless `full`. */
   readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
+  /** The defaults of HF, or those of `overrides.json`, with some fields replaced. */
   readonly create: typeof create;
-  /** What differs from the defaults, as options of `generate`. */
+  /** The values that differ from the defaults, as options of `generate`. */
   readonly options: typeof options;
 } = { fromJson, toJson, create, options };

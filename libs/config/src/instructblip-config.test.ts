@@ -6,15 +6,15 @@ import { describe, expect, test } from 'vitest';
 import { Blip2Config } from './blip2-config.ts';
 import { InstructBlipConfig } from './instructblip-config.ts';
 import { Blip2QFormerConfig } from './qformer-config.ts';
-import { TextConfig } from './text-config.ts';
-import { Blip2VisionConfig } from './vision-config.ts';
+import { TextConfig } from './text/text-config.ts';
+import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
 const stored = async (name: string): Promise<unknown> =>
   JSON.parse(await readFile(join(cases, name, 'checkpoint/config.json'), 'utf8'));
 
 describe('InstructBlipConfig', () => {
-  test('an empty file has the defaults of the reference', () => {
+  test('an empty file has the defaults of HF', () => {
     const config = InstructBlipConfig.fromJson({});
     expect(config).toMatchObject({
       modelType: 'instructblip',
@@ -44,7 +44,7 @@ describe('InstructBlipConfig', () => {
   test.each([
     ['instructblip-llama', 'llama', true],
     ['instructblip-t5', 't5', false],
-  ])('%s is read and written again as it is', async (name, language, decoderOnly) => {
+  ])('round trip: %s', async (name, language, decoderOnly) => {
     const json = await stored(name);
     const config = InstructBlipConfig.fromJson(json);
     expect(config).toMatchObject({
@@ -56,7 +56,7 @@ describe('InstructBlipConfig', () => {
     expect(InstructBlipConfig.toJson(config)).toEqual(json);
   });
 
-  test('a part read from the whole knows its family, and keeps what it says', async () => {
+  test('a part of a full model has the type of its family, and keeps its own values', async () => {
     const json = await stored('instructblip-llama');
     expect(Blip2VisionConfig.fromJson(json)).toMatchObject({ modelType: 'instructblip_vision_model', hiddenSize: 40 });
     expect(Blip2QFormerConfig.fromJson(json)).toMatchObject({
@@ -70,7 +70,7 @@ describe('InstructBlipConfig', () => {
     });
   });
 
-  test('parts made for BLIP-2 are named for the whole that they are put in', () => {
+  test('parts created for BLIP-2 are written with the types of InstructBLIP', () => {
     const config = InstructBlipConfig.create({
       visionConfig: Blip2VisionConfig.create({ hiddenSize: 32, numAttentionHeads: 2 }),
       qformerConfig: Blip2QFormerConfig.create({ numHiddenLayers: 2 }),
@@ -92,7 +92,7 @@ describe('InstructBlipConfig', () => {
     [{ model_type: 'instructblipvideo' }],
     [{ text_config: { model_type: 'mistral' } }],
     [{ qformer_config: { model_type: 'bert' } }],
-  ])('refuses another model: %j', (json) => {
+  ])('rejects another model: %j', (json) => {
     expect(() => InstructBlipConfig.fromJson(json)).toThrow(
       expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }),
     );
@@ -103,11 +103,11 @@ describe('InstructBlipConfig', () => {
     [{ image_token_index: -1 }],
     [{ vision_config: [] }],
     [{ qformer_config: { hidden_size: 10, num_attention_heads: 3 } }],
-  ])('refuses impossible values: %j', (json) => {
+  ])('rejects invalid values: %j', (json) => {
     expect(() => InstructBlipConfig.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
 
-  test('BLIP-2 does not take it for its own', async () => {
+  test('Blip2Config rejects it', async () => {
     const json = await stored('instructblip-t5');
     expect(() => Blip2Config.fromJson(json)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }));
   });

@@ -1,11 +1,10 @@
-import type { Activation } from './activation.ts';
-import { requireWholeHeads } from './config-rules.ts';
-import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './field.ts';
-import { type FieldTable, readFields, requireKnownFields, type ToJsonOptions, writeFields } from './field-table.ts';
-import { frozenObject, type JsonObject } from './json.ts';
-import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './limits.ts';
-import { familyType, isWhole, partOf, requireModelType } from './parts-of.ts';
-import { Blip2VisionConfig } from './vision-config.ts';
+import type { Activation } from './schema/activation.ts';
+import { requireWholeHeads } from './schema/config-rules.ts';
+import { type ConfigFormat, defineConfig, type PartConfig } from './schema/define-config.ts';
+import type { FieldTable } from './schema/field-table.ts';
+import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './schema/field-types.ts';
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './schema/limits.ts';
+import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
 export type PositionEmbeddingType = 'absolute' | 'relative_key' | 'relative_key_query';
 
@@ -22,27 +21,22 @@ interface QFormerFields {
   readonly initializerRange: number;
   readonly layerNormEps: number;
   readonly padTokenId: number | undefined;
-  /** Relative kinds exist up to transformers 4.57. */
+  /** The relative types exist up to transformers 4.57. */
   readonly positionEmbeddingType: PositionEmbeddingType;
-  /** Layer `i` has cross-attention where `i % crossAttentionFrequency === 0`. */
+  /** Layer `i` has cross-attention if `i % crossAttentionFrequency === 0`. */
   readonly crossAttentionFrequency: number;
-  /** Width of the patches that the cross-attention reads. */
+  /** Width of the patch features that cross-attention attends to. */
   readonly encoderHiddenSize: number;
-  /** Whether it also has the layers and embeddings of a text. */
+  /** Whether it also has embeddings and feed-forward layers for text. */
   readonly useQformerTextInput: boolean;
   readonly outputHiddenStates: boolean;
   readonly outputAttentions: boolean;
 }
 
-/**
- * The Querying Transformer of BLIP-2 (`Blip2QFormerConfig` of the reference): BERT-base with cross-attention by
- * default.
- */
-export interface Blip2QFormerConfig extends QFormerFields {
-  /** InstructBLIP's is the same but for its name, and that it always reads a text. */
+/** The Querying Transformer of BLIP-2 (HF `Blip2QFormerConfig`): BERT-base with cross-attention by default. */
+export interface Blip2QFormerConfig extends QFormerFields, PartConfig {
+  /** InstructBLIP's Q-Former differs only in its name, and always has text input. */
   readonly modelType: 'blip_2_qformer' | 'instructblip_qformer';
-  /** The JSON that it was read from; `toJson` keeps what is unknown here. */
-  readonly json: JsonObject;
 }
 
 /**
@@ -74,57 +68,13 @@ const fields: FieldTable<QFormerFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-const MODEL_TYPE = 'blip_2_qformer';
-const INSTRUCTBLIP_TYPE = 'instructblip_qformer';
-
-function read(json: JsonObject, where: string): QFormerFields {
-  const values = readFields(fields, json, where);
-  requireWholeHeads(values.hiddenSize, values.numAttentionHeads, where);
-  return values;
-}
-
-function fromJson(json: unknown, where = 'config.json'): Blip2QFormerConfig {
-  const given = frozenObject(json, where);
-  const own = partOf(given, 'qformer_config', where);
-  requireModelType(own.json, [MODEL_TYPE, INSTRUCTBLIP_TYPE], own.where);
-  const values = read(own.json, own.where);
-  // The reference overwrites what the file says by the width of the vision encoder beside it.
-  const encoderHiddenSize = isWhole(given)
-    ? Blip2VisionConfig.fromJson(given, where).hiddenSize
-    : values.encoderHiddenSize;
-  return Object.freeze({
-    modelType: familyType<Blip2QFormerConfig['modelType']>(own.json, given, MODEL_TYPE, INSTRUCTBLIP_TYPE),
-    ...values,
-    encoderHiddenSize,
-    json: own.json,
-  });
-}
-
-function toJson(config: Blip2QFormerConfig, options?: ToJsonOptions): Record<string, unknown> {
-  return {
-    ...(options?.full && { model_type: config.modelType }),
-    ...writeFields<QFormerFields>(fields, config, config.json, (json) => read(json, MODEL_TYPE), options),
-  };
-}
-
-function create(overrides: Partial<Blip2QFormerConfig> = {}): Blip2QFormerConfig {
-  requireKnownFields(fields, overrides, ['modelType', 'json'], MODEL_TYPE);
-  const base = fromJson({ model_type: overrides.modelType ?? MODEL_TYPE, ...overrides.json }, MODEL_TYPE);
-  return fromJson(
-    writeFields<QFormerFields>(fields, overrides, base.json, (json) => read(json, MODEL_TYPE)),
-    MODEL_TYPE,
-  );
-}
-
-export const Blip2QFormerConfig: {
-  /**
-   * Reads a Q-Former configuration, or the `qformer_config` of a whole BLIP-2 configuration; then `encoderHiddenSize`
-   * is the vision encoder's width, whatever the file says.
-   * Fails with `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
-   */
-  readonly fromJson: typeof fromJson;
-  /** The JSON that was read, with the fields that differ from it written; absent defaults stay absent unless `full`. */
-  readonly toJson: typeof toJson;
-  /** The reference's defaults, or those of `overrides.json`, with some fields replaced. */
-  readonly create: typeof create;
-} = { fromJson, toJson, create };
+/** With the configuration of a full model, `encoderHiddenSize` is the width of its vision encoder, as in HF. */
+export const Blip2QFormerConfig: ConfigFormat<Blip2QFormerConfig> = defineConfig<Blip2QFormerConfig, QFormerFields>({
+  modelType: 'blip_2_qformer',
+  instructBlipType: 'instructblip_qformer',
+  key: 'qformer_config',
+  fields,
+  derive: (stored, { fullModel, where }) =>
+    fullModel ? { ...stored, encoderHiddenSize: Blip2VisionConfig.fromJson(fullModel, where).hiddenSize } : stored,
+  check: ({ hiddenSize, numAttentionHeads }, where) => requireWholeHeads(hiddenSize, numAttentionHeads, where),
+});

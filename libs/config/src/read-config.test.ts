@@ -18,12 +18,12 @@ describe('readConfig', () => {
     ['half a file', '{"a":', 'INVALID_CONFIG'],
     ['bytes that are not UTF-8', Uint8Array.of(0x22, 0xff, 0x22), 'INVALID_CONFIG'],
     ['a huge file', ' '.repeat(2 ** 20 + 1), 'INVALID_CONFIG'],
-  ])('refuses %s', async (_, content, code) => {
+  ])('rejects %s', async (_, content, code) => {
     await writeFile(join(folder, 'config.json'), content);
     await expect(readConfig(folder)).rejects.toMatchObject({ code, message: expect.stringContaining('config.json') });
   });
 
-  test('says what is missing', async () => {
+  test('reports missing files', async () => {
     await expect(readConfig(folder)).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await expect(readConfig(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await mkdir(join(folder, 'config.json'));
@@ -48,7 +48,7 @@ describe('readConfig', () => {
 });
 
 describe('writeConfig', () => {
-  test('writes what readConfig reads, and floats that the reference takes for floats', async () => {
+  test('round trip through readConfig, with floats that HF accepts as floats', async () => {
     const json = Blip2Config.toJson(Blip2Config.create(), { full: true });
     await writeConfig(join(folder, 'new'), json);
     expect(await readConfig(join(folder, 'new'))).toEqual(json);
@@ -56,13 +56,13 @@ describe('writeConfig', () => {
     expect(await readFile(join(folder, 'new/config.json'), 'utf8')).toContain('"initializer_factor": 1.0');
   });
 
-  test('sorts keys and keeps whole numbers whole', () => {
+  test('sorts keys and writes integers as integers', () => {
     expect(formatConfig({ b: [1, { init_std: 1 }], a: 2, empty: {}, none: [] })).toBe(
       '{\n  "a": 2,\n  "b": [\n    1,\n    {\n      "init_std": 1.0\n    }\n  ],\n  "empty": {},\n  "none": []\n}\n',
     );
   });
 
-  test('says so when it cannot write', async () => {
+  test('reports files that cannot be written', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(writeConfig(join(folder, 'file'), {})).rejects.toMatchObject({ code: 'WRITE_FAILED' });
   });

@@ -1,12 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { isJsonObject, makeFolder, writeAll, writePending, writing } from '@blip2/files';
 
-import { isJsonObject } from './json.ts';
-
-/** Fields that the reference takes as a float only: it refuses `1` where it means `1.0`, and JavaScript writes `1`. */
+/** Fields that HF only accepts as a float: it rejects `1` in place of `1.0`, and JavaScript writes `1`. */
 const FLOAT_KEYS: ReadonlySet<string> = new Set([
   'initializer_factor',
   'initializer_range',
@@ -33,31 +29,26 @@ function format(value: unknown, key: string, margin: string): string {
   return members.length === 0 ? '{}' : `{\n${members.join(',\n')}\n${margin}}`;
 }
 
-/** The text of a `config.json` as the reference writes it: keys in order, two spaces, floats as floats. */
+/** The text of a `config.json` as HF writes it: sorted keys, two spaces, floats as floats. */
 export function formatConfig(json: Readonly<Record<string, unknown>>): string {
   return `${format(json, '', '')}\n`;
 }
 
 /**
- * Writes `folder/config.json`, in one step; the folder is made if needed. `json` is what a `toJson` gave. Fails with
- * `WRITE_FAILED`.
+ * Writes `folder/config.json` in one step, and creates the folder if necessary. `json` is the result of a `toJson`.
+ * @throws Blip2Error `WRITE_FAILED`.
  */
 export async function writeConfig(folder: string, json: Readonly<Record<string, unknown>>): Promise<void> {
   const file = join(folder, 'config.json');
-  const temporary = join(folder, `.config.json.${randomUUID()}.tmp`);
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(temporary, formatConfig(json), { flag: 'wx', flush: true });
-    await rename(temporary, file);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw new Blip2Error('WRITE_FAILED', 'config.json cannot be written', { where: file, cause });
-  }
+  const bytes = new TextEncoder().encode(formatConfig(json));
+  await writing(folder, makeFolder(folder));
+  const pending = await writePending(file, (handle) => writeAll(handle, bytes, file));
+  await pending.commit();
 }
 
 /**
- * Writes the `config.json` of one part alone, with the class that the reference is to load it as and the type of its
- * weights. Fails with `WRITE_FAILED`.
+ * Writes the `config.json` of one part alone, with the HF class that loads it and the type of its weights.
+ * @throws Blip2Error `WRITE_FAILED`.
  */
 export async function writePartConfig(
   folder: string,

@@ -1,12 +1,3 @@
-export type { CachedStep, CachedStepOutput, CachedStepper } from './cached-decoding.ts';
-export { type CausalStep, type CausalStepOutput, type CausalStepper, startCausalDecoding } from './causal-decoding.ts';
-export {
-  type CausalRequest,
-  type CausalSignature,
-  causalSignature,
-  type CausalSizes,
-  type EmbeddingSignature,
-} from './causal-graph.ts';
 export {
   type CausalArchitecture,
   type CausalLanguageModel,
@@ -14,22 +5,51 @@ export {
   type CausalLMOptions,
   type CausalLMOutput,
   createCausalLanguageModel,
-} from './causal-language-model.ts';
-export { causalLoss, crossEntropy, IGNORED_LABEL } from './cross-entropy.ts';
-export { type CrossTensor, type EncoderMemory, encoderMemory } from './encoder-memory.ts';
-export type { CacheTensor, NewRows } from './key-value-cache.ts';
-export { type CacheSize, KeyValueCache } from './key-value-cache.ts';
-export { languageInitializer, languageTensors } from './language-tensors.ts';
-export type { StoresByRows } from './language-weights.ts';
-export { createLlamaForCausalLM, LlamaForCausalLM } from './llama-for-causal-lm.ts';
+} from './causal/causal-language-model.ts';
+export {
+  type CausalRequest,
+  type CausalSignature,
+  causalSignature,
+  type CausalSizes,
+} from './causal/causal-signature.ts';
+export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
+export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
+export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
+export {
+  type CausalStep,
+  type CausalStepOutput,
+  type CausalStepper,
+  startCausalDecoding,
+} from './decoding/causal-decoding.ts';
+export type { StoresByRows } from './decoding/decode-stores.ts';
+export { type CrossTensor, type EncoderMemory, encoderMemory } from './decoding/encoder-memory.ts';
+export type { CacheTensor, NewRows } from './decoding/key-value-cache.ts';
+export { type CacheSize, KeyValueCache } from './decoding/key-value-cache.ts';
+export type { KeyValue, KeyValueTensor, Seq2SeqKeyValue } from './decoding/past-key-values.ts';
+export {
+  type Seq2SeqStep,
+  type Seq2SeqStepOutput,
+  type Seq2SeqStepper,
+  startSeq2SeqDecoding,
+} from './decoding/seq2seq-decoding.ts';
+export {
+  languageFamilies,
+  languageFamily,
+  languageInitializer,
+  languageTensors,
+  loadLanguageModel,
+  planLanguage,
+} from './families.ts';
+export type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
+export { createLlamaForCausalLM, LlamaForCausalLM } from './llama/llama-for-causal-lm.ts';
 export {
   buildLlamaDecoder,
   buildLlamaEmbedding,
   type LlamaSignature,
   llamaSignature,
   llamaTensors,
-} from './llama-graph.ts';
-export { createOptForCausalLM, OptForCausalLM } from './opt-for-causal-lm.ts';
+} from './llama/llama-graph.ts';
+export { createOptForCausalLM, OptForCausalLM } from './opt/opt-for-causal-lm.ts';
 export {
   buildOptDecoder,
   buildOptEmbedding,
@@ -37,21 +57,19 @@ export {
   optSignature,
   optSizes,
   optTensors,
-} from './opt-graph.ts';
-export type { KeyValue, KeyValueTensor, Seq2SeqKeyValue } from './past-key-values.ts';
-export { planLanguage } from './plan-language.ts';
-export {
-  type Seq2SeqStep,
-  type Seq2SeqStepOutput,
-  type Seq2SeqStepper,
-  startSeq2SeqDecoding,
-} from './seq2seq-decoding.ts';
+} from './opt/opt-graph.ts';
+export type {
+  Seq2SeqLanguageModel,
+  Seq2SeqLMInputs,
+  Seq2SeqLMOptions,
+  Seq2SeqLMOutput,
+} from './t5/seq2seq-language-model.ts';
 export {
   buildT5Decoder,
   type T5DecoderRequest,
   type T5DecoderSignature,
   t5DecoderSignature,
-} from './t5-decoder-graph.ts';
+} from './t5/t5-decoder-graph.ts';
 export {
   buildT5Cross,
   buildT5Embedding,
@@ -60,7 +78,7 @@ export {
   type T5EncoderSignature,
   t5EncoderSignature,
   type T5StackRequest,
-} from './t5-encoder-graph.ts';
-export { createT5ForConditionalGeneration, T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
-export type { Seq2SeqLMInputs, Seq2SeqLMOptions, Seq2SeqLMOutput } from './t5-forward.ts';
-export { t5Initializer, t5Tensors } from './t5-tensors.ts';
+} from './t5/t5-encoder-graph.ts';
+export { createT5ForConditionalGeneration, T5ForConditionalGeneration } from './t5/t5-for-conditional-generation.ts';
+export { t5Initializer, t5Tensors } from './t5/t5-tensors.ts';
+export type { EmbeddingSignature } from './token-embedding-graph.ts';

@@ -10,31 +10,31 @@ import {
 import { asRows } from '@blip2/runtime';
 
 export interface PromptInputs {
-  /** `[batch, sequence]`; either these or `inputsEmbeds`. */
+  /** `[batch, sequence]`. Exclusive with `inputsEmbeds`. */
   readonly inputIds?: Rows;
   readonly inputsEmbeds?: TokenEmbeddings;
-  /** `[batch, sequence]`; default: every position counts. */
+  /** `[batch, sequence]`. Default: no padding. */
   readonly attentionMask?: Rows;
 }
 
-/** The embeddings of a prompt, given as such or as ids. */
+/** The embeddings of a prompt, from `inputsEmbeds` or `inputIds`. */
 export async function promptEmbeddings(
   { inputIds, inputsEmbeds }: PromptInputs,
   embed: LanguageModel['embed'],
 ): Promise<TokenEmbeddings> {
   if (inputsEmbeds && inputIds)
-    throw new Blip2Error('INVALID_ARGUMENT', 'A language model reads either ids or embeddings', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'inputIds and inputsEmbeds are mutually exclusive', {
       got: 'inputIds and inputsEmbeds',
     });
   if (inputsEmbeds) return inputsEmbeds;
   if (inputIds) return embed(asRows(inputIds));
-  throw new Blip2Error('INVALID_ARGUMENT', 'A language model needs something to read', {
+  throw new Blip2Error('INVALID_ARGUMENT', 'inputIds or inputsEmbeds is required', {
     expected: 'inputIds or inputsEmbeds',
     got: 'neither',
   });
 }
 
-/** A mask as rows; without one, every position of `embeddings` counts, and the `past` before them. */
+/** A mask as rows. Default: no padding among the positions of the embeddings and the `past` before them. */
 export function maskRows(
   mask: Rows | undefined,
   { dims: [batch, sequence] }: TokenEmbeddings,
@@ -43,11 +43,11 @@ export function maskRows(
   return mask ? asRows(mask) : Array.from({ length: batch }, () => new Array<number>(past + sequence).fill(1));
 }
 
-/** Refuses ids outside the table of words. */
+/** @throws Blip2Error `INVALID_ARGUMENT` for ids outside the vocabulary. */
 export function expectTokens(ids: readonly TokenIds[], vocabSize: number): void {
   const unknown = ids.flat().find((id) => id < 0 || id >= vocabSize);
   if (unknown === undefined) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'There is no such token', {
+  throw new Blip2Error('INVALID_ARGUMENT', 'inputIds must be token ids', {
     where: 'inputIds',
     argument: 'inputIds',
     expected: `0 to ${vocabSize - 1}`,
@@ -56,7 +56,7 @@ export function expectTokens(ids: readonly TokenIds[], vocabSize: number): void 
   });
 }
 
-/** Indices as a graph reads them. */
+/** Indices as an int64 tensor. */
 export function indexTensor(indices: readonly number[]): Tensor<'int64', [count: number]> {
   return { type: 'int64', dims: [indices.length], data: BigInt64Array.from(indices, BigInt) };
 }

@@ -10,9 +10,9 @@ import { planWeights } from '@blip2/onnx';
 import { openPartWeights, type PartWeights } from '@blip2/part';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { DECODING } from './causal-language-model.ts';
-import { createOptForCausalLM } from './opt-for-causal-lm.ts';
-import { buildOptDecoder } from './opt-graph.ts';
+import { DECODING } from './decoder-outputs.ts';
+import { createOptForCausalLM } from './opt/opt-for-causal-lm.ts';
+import { buildOptDecoder } from './opt/opt-graph.ts';
 
 const demo = fileURLToPath(new URL('../../../apps/cli/models/blip2-opt-shapes', import.meta.url));
 const FEATURES: readonly number[] = [5, 77];

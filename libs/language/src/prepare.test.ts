@@ -3,8 +3,8 @@ import type { OnnxModel, Session, SessionOptions, Signature } from '@blip2/inter
 import { createSession } from '@blip2/runtime';
 import { expect, test } from 'vitest';
 
-import { OptForCausalLM } from './opt-for-causal-lm.ts';
-import { T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
+import { OptForCausalLM } from './opt/opt-for-causal-lm.ts';
+import { T5ForConditionalGeneration } from './t5/t5-for-conditional-generation.ts';
 
 const opt = OptConfig.create({
   hiddenSize: 32,
@@ -36,7 +36,7 @@ test.each([
     T5ForConditionalGeneration.fromConfig.bind(undefined, t5),
   ],
 ] as const)(
-  '%s at %s makes ready what a prompt and its tokens need, and nothing twice',
+  '%s at %s: prepare creates the sessions of a prompt and its tokens, once',
   async (_name, dtype, graphs, fromConfig) => {
     const made: string[] = [];
     const noting = <S extends Signature>(model: OnnxModel<S>, options?: SessionOptions): Promise<Session<S>> => {

@@ -14,12 +14,21 @@ export {
   splitHeads,
 } from './nn/attention.ts';
 export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
+export {
+  type AttentionLayout,
+  encoderBlock,
+  type EncoderBlockOptions,
+  type EncoderBlockOutput,
+  encoderStack,
+  type EncoderStackOutput,
+} from './nn/encoder-block.ts';
 export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
 export { linear, type LinearOptions } from './nn/linear.ts';
 export { MASKED } from './nn/masked.ts';
 export { tensorwiseProduct } from './nn/quantized-product.ts';
 export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
 export { rotaryEmbedding, type Rotations } from './nn/rotary-embedding.ts';
+export { assumeAxes } from './ops/assume-axes.ts';
 export { cast } from './ops/cast.ts';
 export { patchConv, type PatchConvOptions } from './ops/conv.ts';
 export { add, binary, mul, runtimeUnary, scale, unary } from './ops/elementwise.ts';
@@ -31,5 +40,6 @@ export { softmax } from './ops/softmax.ts';
 export { planWeights } from './plan-weights.ts';
 export { expectPrecision, type PartPrecisions, partPrecisions } from './precision.ts';
 export { type RecordedWeight, recordWeights } from './record-weights.ts';
+export { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
 export type { Value } from './value.ts';
 export { type QuantizedValue, storeFinder, type WeightFinder, Weights } from './weights.ts';

@@ -8,10 +8,13 @@ import { layerNorm } from './nn/layer-norm.ts';
 import { linear } from './nn/linear.ts';
 import { planWeights } from './plan-weights.ts';
 import { expectPrecision, partPrecisions } from './precision.ts';
-import { sensitivePrecision } from './sensitive-layers.ts';
+import { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
 import type { WeightFinder } from './weights.ts';
 
 const SIZE = 64;
+const HEADS: readonly SensitiveLayers[] = [
+  { weights: /(?:^|\.)(?:lm_head|embed_tokens)\.weight$/, instead: { q4: 'q8' }, reason: 'heads' },
+];
 const signature = { inputs: { x: f32('batch', SIZE) }, outputs: { y: f32('batch', 100) } } as const;
 
 function storeOf(
@@ -50,7 +53,12 @@ const plan = (
   store: WeightStore,
   ...[precision]: [Parameters<typeof planWeights>[1]]
 ): Record<string, string> | undefined => {
-  const planned = planWeights(store, precision, (finder) => void build(finder));
+  const planned = planWeights(
+    store,
+    precision,
+    (finder) => void build(finder),
+    (name) => sensitivePrecision(HEADS, name, precision),
+  );
   return planned && Object.fromEntries(planned.map((weight) => [weight.name.replace('lm.', ''), weight.precision]));
 };
 
@@ -226,12 +234,16 @@ describe('precisions', () => {
     );
   });
 
-  test("holds heads and T5's outlier layers more finely, by name", () => {
-    expect(sensitivePrecision('language_model.lm_head.weight', 'q4')).toBe('q8');
-    expect(sensitivePrecision('language_model.model.decoder.embed_tokens.weight', 'q4')).toBe('q8');
-    expect(sensitivePrecision('shared.weight', 'int8')).toBe('int8');
-    expect(sensitivePrecision('encoder.block.0.layer.1.DenseReluDense.wo.weight', 'int8')).toBe('q8');
-    expect(sensitivePrecision('encoder.block.0.layer.1.DenseReluDense.wo.weight', 'q4')).toBe('q4');
-    expect(sensitivePrecision('model.decoder.layers.0.fc1.weight', 'q4')).toBe('q4');
+  test('replaces the precision of layers that the part declares, and a preset before the precision it stands for', () => {
+    const layers: readonly SensitiveLayers[] = [
+      ...HEADS,
+      { weights: /fc1\.weight$/, instead: { small: 'int8', q4: 'q8' }, reason: 'feed-forward' },
+    ];
+    expect(sensitivePrecision(layers, 'language_model.lm_head.weight', 'q4')).toBe('q8');
+    expect(sensitivePrecision(layers, 'language_model.lm_head.weight', 'int8')).toBe('int8');
+    expect(sensitivePrecision(layers, 'layers.0.fc1.weight', 'q4', 'small')).toBe('int8');
+    expect(sensitivePrecision(layers, 'layers.0.fc1.weight', 'q4')).toBe('q8');
+    expect(sensitivePrecision(layers, 'layers.0.fc2.weight', 'q4')).toBe('q4');
+    expect(sensitivePrecision([], 'language_model.lm_head.weight', 'q4')).toBe('q4');
   });
 });

@@ -1,7 +1,6 @@
 import type { PlannedWeight, Precision, WeightStore } from '@blip2/interfaces';
 
 import { recordGraphs } from './record-weights.ts';
-import { sensitivePrecision } from './sensitive-layers.ts';
 import type { WeightFinder } from './weights.ts';
 
 /**
@@ -20,6 +19,7 @@ export function planWeights(
   store: WeightStore,
   precision: Precision,
   build: (weights: WeightFinder) => void,
+  precisionOf: (name: string) => Precision = () => precision,
 ): PlannedWeight[] | undefined {
   const { weights, folds } = recordGraphs(build, (name) => store.tensors.has(name));
   if (precision !== 'fp32') {
@@ -32,7 +32,7 @@ export function planWeights(
     );
     return weights.map(({ name, shape, linear }) => {
       const fold = foldOf.get(name);
-      return { name, shape, precision: linear ? sensitivePrecision(name, precision) : 'fp32', ...(fold && { fold }) };
+      return { name, shape, precision: linear ? precisionOf(name) : 'fp32', ...(fold && { fold }) };
     });
   }
   if (halfBytes(store, weights) <= MAX_HALF_BYTES) return undefined;

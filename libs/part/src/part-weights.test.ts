@@ -6,14 +6,9 @@ import { join } from 'node:path';
 import { openCheckpoint, readTensor, tensorSource } from '@blip2/checkpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import {
-  createRandomPartWeights,
-  openPartWeights,
-  partWeights,
-  savePartWeights,
-  torchDtype,
-  transformerInitializer,
-} from './part-weights.ts';
+import { openPartWeights, partWeights } from './part-weights.ts';
+import { createRandomPartWeights, transformerInitializer } from './random-weights.ts';
+import { savePartWeights, torchDtype } from './save-part.ts';
 
 const folder = join(import.meta.dirname, '../../../tools/parity/cases/opt/checkpoint');
 let scratch = '';
@@ -24,12 +19,12 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-test('finds a part under its path in a whole model, and at the root of one of its own', async () => {
+test('finds a part below its path in a full model, and at the root of its own checkpoint', async () => {
   expect((await openPartWeights(folder, 'vision_model')).prefix).toBe('vision_model');
   expect(partWeights(await openCheckpoint(folder), 'vision').prefix).toBe('');
 });
 
-test('saves a part alone, named from its root, with what belongs beside it', async () => {
+test('saves a part alone, with names from its root and additional tensors', async () => {
   const target = join(scratch, 'qformer');
   const part = await openPartWeights(folder, 'qformer');
   const beside = tensorSource('query_tokens', { type: 'float32', dims: [1, 1, 2], data: Float32Array.of(1, 2) });
@@ -43,7 +38,7 @@ test('saves a part alone, named from its root, with what belongs beside it', asy
   expect(await savePartWeights(join(scratch, 'again'), saved, { dtype: 'float16' }, [beside])).toBe('float16');
 });
 
-test('makes random weights by name and shape, which go away with their folder', async () => {
+test('creates random weights by name and shape, which are removed with their folder', async () => {
   const weights = await createRandomPartWeights(
     [
       { name: 'a.weight', shape: [2] },
@@ -67,11 +62,11 @@ test.each([
   ['mlp.fc1.bias', 'zeros'],
   ['mlp.fc1.weight', 'normal'],
   ['embeddings.class_embedding', 'normal'],
-])('lets %s begin with %s', (name, kind) => {
+])('initializes %s with %s', (name, kind) => {
   expect(transformerInitializer(0.02)(name, [1])).toEqual(kind === 'normal' ? { kind, std: 0.02 } : { kind });
 });
 
-test('names the type of weights as a configuration does', () => {
+test('torch_dtype is the type of the first float tensor', () => {
   expect(torchDtype([{ dtype: 'I64' }, { dtype: 'BF16' }, { dtype: 'F32' }])).toBe('bfloat16');
   expect(torchDtype([])).toBe('float32');
 });

@@ -9,9 +9,10 @@ import { languageProjectionConformance, pseudoRandom, qformerConformance } from 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
-import { buildQFormer, type QFormerRequest, qformerSignature, qformerTensors } from './graph.ts';
-import { LanguageProjection } from './language-projection.ts';
-import { languageProjectionTensors } from './language-projection-graph.ts';
+import { buildQFormer, qformerSignature, qformerTensors } from './graph/qformer-graph.ts';
+import type { QFormerRequest } from './graph/qformer-request.ts';
+import { LanguageProjection } from './heads/language-projection.ts';
+import { languageProjectionTensors } from './heads/language-projection-graph.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const folders = {
@@ -69,7 +70,7 @@ const flags = [false, true];
 const masks = flags.flatMap((masked) => flags.map((encoderMasked) => ({ masked, encoderMasked })));
 
 describe('graphs', () => {
-  test.each(cases)('of %s read every tensor of the Q-Former once, whatever is asked for', async (_, folder) => {
+  test.each(cases)('of %s use every tensor of the Q-Former once, for every request', async (_, folder) => {
     const config = Blip2QFormerConfig.fromJson(await readConfig(folder));
     const store = await openCheckpoint(folder);
     const stored = [...store.tensors.keys()]
@@ -93,7 +94,7 @@ describe('graphs', () => {
   });
 
   test.each(cases)(
-    'of %s and its projection leave only query_tokens of what lies between vision and language',
+    'of %s and its projection use all tensors between vision and language except query_tokens',
     async (_, folder) => {
       const { qformerConfig, textConfig, numQueryTokens } = Blip2Config.fromJson(await readConfig(folder));
       const { tensors } = await openCheckpoint(folder);
@@ -114,7 +115,7 @@ describe('graphs', () => {
     },
   );
 
-  test.each(masks)('load and give what they declare, masks: %o', async ({ masked, encoderMasked }) => {
+  test.each(masks)('load and return the declared outputs, masks: %o', async ({ masked, encoderMasked }) => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const { config } = model;
     const output = await model.forward(
@@ -151,7 +152,7 @@ describe('graphs', () => {
     expect(cross[4] === 0).toBe(encoderMasked);
   });
 
-  test('declare the maps of the layers that have cross-attention only', async () => {
+  test('declare cross-attentions of layers with cross-attention only', async () => {
     const config = Blip2QFormerConfig.create({ numHiddenLayers: 5, crossAttentionFrequency: 3 });
     const { outputs } = qformerSignature(config, { ...noRequest, attentions: true });
     expect(Object.keys(outputs).filter((name) => name.startsWith('cross_attentions'))).toHaveLength(2);
@@ -159,7 +160,7 @@ describe('graphs', () => {
 });
 
 describe('Blip2QFormerModel', () => {
-  test('reads its own queries unless it is given others', async () => {
+  test('uses the learned queries by default', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const encoderHiddenStates = random(1, 5, 40);
     const own = await model.query(encoderHiddenStates);
@@ -170,7 +171,7 @@ describe('Blip2QFormerModel', () => {
     expect(others.lastHiddenState.dims).toEqual([1, 4, 48]);
   });
 
-  test('sees nothing of what a mask covers', async () => {
+  test('does not depend on masked positions', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const patches = random(1, 5, 40);
     const changed: PatchFeatures = {
@@ -187,7 +188,7 @@ describe('Blip2QFormerModel', () => {
     expect(largestDifference(await masked(patches), (await model.query(short)).data)).toBeLessThan(1e-5);
   });
 
-  test('takes a mask as rows or as a tensor', async () => {
+  test('accepts a mask as rows or as a tensor', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const encoderHiddenStates = random(1, 5, 40);
     const rows = await model.forward({ encoderHiddenStates, encoderAttentionMask: [[1, 0, 1, 1, 0]] });
@@ -198,7 +199,7 @@ describe('Blip2QFormerModel', () => {
     expect(tensor.lastHiddenState.data).toEqual(rows.lastHiddenState.data);
   });
 
-  test('refuses what does not fit', async () => {
+  test('rejects inputs of the wrong shape', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
     const encoderHiddenStates = random(2, 5, 40);
     await expect(model.forward({})).rejects.toThrow(failure('INVALID_ARGUMENT', /encoderHiddenStates/));
@@ -218,7 +219,7 @@ describe('Blip2QFormerModel', () => {
     );
   });
 
-  test('gives states and maps when the configuration asks for them', async () => {
+  test('returns hidden states and attentions if the configuration requests them', async () => {
     await using model = await Blip2QFormerModel.fromConfig(
       Blip2QFormerConfig.create({ ...tiny, outputHiddenStates: true, outputAttentions: true }),
       { numQueryTokens: 3 },
@@ -234,7 +235,7 @@ describe('Blip2QFormerModel', () => {
     expect(plain).not.toHaveProperty('attentions');
   });
 
-  test('needs the queries of a checkpoint', async () => {
+  test('requires the queries of a checkpoint', async () => {
     const folder = join(scratch, 'queryless');
     const { tensors } = await openCheckpoint(folders.opt);
     await saveCheckpoint(
@@ -260,7 +261,7 @@ const tiny = {
 } as const;
 
 describe('a random Q-Former', () => {
-  test('has as many queries as it is told, 32 if not told', async () => {
+  test('has numQueryTokens queries, 32 by default', async () => {
     const config = Blip2QFormerConfig.create(tiny);
     await using few = await Blip2QFormerModel.fromConfig(config, { numQueryTokens: 3 });
     await using usual = await Blip2QFormerModel.fromConfig(config);
@@ -271,7 +272,7 @@ describe('a random Q-Former', () => {
     );
   });
 
-  test('is the same for the same seed, and goes away with its file', async () => {
+  test('is the same for the same seed, and removes its file', async () => {
     const query = async (seed: number): Promise<Float32Array> => {
       await using model = await Blip2QFormerModel.fromConfig(Blip2QFormerConfig.create(tiny), {
         seed,
@@ -289,7 +290,7 @@ describe('a random Q-Former', () => {
 });
 
 describe('a Q-Former that was saved alone', () => {
-  test.each(cases)('of %s gives the same as in the whole model', async (name, folder) => {
+  test.each(cases)('of %s computes the same as in the full model', async (name, folder) => {
     const target = join(scratch, name);
     await using model = await Blip2QFormerModel.fromPretrained(folder);
     await model.savePretrained(target);

@@ -1,29 +1,31 @@
 export {
   Blip2QFormerModel,
   createBlip2QFormerModel,
-  type QueryTokens,
+  type QueryOptions,
   type RandomQFormerOptions,
 } from './blip2-qformer-model.ts';
-export type { QFormerContent } from './graph.ts';
+export { firstPositions } from './first-positions.ts';
+export type { QFormerContent } from './graph/qformer-graph.ts';
 export {
   buildQFormer,
   crossAttentionLayers,
-  type QFormerRequest,
   type QFormerSignature,
   qformerSignature,
   qformerTensors,
-} from './graph.ts';
-export { createLanguageProjection, LanguageProjection } from './language-projection.ts';
+} from './graph/qformer-graph.ts';
+export type { QFormerRequest } from './graph/qformer-request.ts';
+export {
+  buildTextEmbeddings,
+  type TextEmbeddingsSignature,
+  textEmbeddingsTensors,
+} from './graph/text-embeddings-graph.ts';
+export { createLanguageProjection, LanguageProjection } from './heads/language-projection.ts';
 export {
   buildLanguageProjection,
   languageProjectionTensors,
   type ProjectionSignature,
   type ProjectionSize,
-} from './language-projection-graph.ts';
-export type { QFormerMask } from './mask-bias.ts';
-export { planQFormer } from './plan-qformer.ts';
-export { firstPositions, joinPositions } from './positions.ts';
-export type { QFormerForwardInputs, QFormerForwardOptions, QFormerKeyValue, QFormerOutput } from './qformer-forward.ts';
+} from './heads/language-projection-graph.ts';
 export {
   createMatchingHead,
   createRetrievalProjection,
@@ -32,7 +34,7 @@ export {
   type RetrievalEmbeds,
   RetrievalProjection,
   type RetrievalProjectionName,
-} from './retrieval-heads.ts';
+} from './heads/retrieval-heads.ts';
 export {
   buildMatchingHead,
   buildRetrievalProjection,
@@ -41,16 +43,18 @@ export {
   matchingHeadTensors,
   type RetrievalProjectionSignature,
   retrievalProjectionTensors,
-} from './retrieval-heads-graph.ts';
+} from './heads/retrieval-heads-graph.ts';
+export type { QFormerMask } from './mask-bias.ts';
+export { planQFormer } from './plan-qformer.ts';
+export type { QFormerForwardInputs, QFormerForwardOptions, QFormerKeyValue, QFormerOutput } from './qformer-forward.ts';
+export { blip2QFormerLayout, instructBlipQFormerLayout, type QFormerLayout } from './qformer-layout.ts';
+export type { QFormerWeights, QueryTokens } from './query-tokens.ts';
 export {
-  blip2QFormerLayout,
   createTextConditionedQFormer,
-  instructBlipQFormerLayout,
-  type QFormerLayout,
+  type LayoutOptions,
   type QFormerReadInputs,
   type QFormerTextInputs,
   TextConditionedQFormer,
   type TextConditionedQFormerParts,
   type TextQFormerOptions,
 } from './text-conditioned-qformer.ts';
-export { buildTextEmbeddings, type TextEmbeddingsSignature, textEmbeddingsTensors } from './text-embeddings-graph.ts';

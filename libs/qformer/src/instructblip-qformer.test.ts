@@ -9,10 +9,11 @@ import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
-import { qformerTensors } from './graph.ts';
-import { LanguageProjection } from './language-projection.ts';
-import { blip2QFormerLayout, instructBlipQFormerLayout, TextConditionedQFormer } from './text-conditioned-qformer.ts';
-import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
+import { qformerTensors } from './graph/qformer-graph.ts';
+import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
+import { LanguageProjection } from './heads/language-projection.ts';
+import { blip2QFormerLayout, instructBlipQFormerLayout } from './qformer-layout.ts';
+import { TextConditionedQFormer } from './text-conditioned-qformer.ts';
 
 const cases = join(import.meta.dirname, '../../../tools/parity/cases');
 
@@ -25,7 +26,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
   }))
     test(check.name, check.run);
 
-  test('finds every tensor where the family has it', async () => {
+  test('finds every tensor at the paths of the family', async () => {
     const { tensors } = await openCheckpoint(folder);
     const config = Blip2QFormerConfig.fromJson(await readConfig(folder));
     const { qformer, embeddings, norm } = instructBlipQFormerLayout;
@@ -39,7 +40,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
     );
   });
 
-  test('needs the layout of its family', async () => {
+  test('requires the layout of its family', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(folder, {
       threads: 1,
       layout: blip2QFormerLayout,
@@ -54,7 +55,7 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
     ).rejects.toMatchObject({ code: 'MISSING_WEIGHT' });
   });
 
-  test('goes on into the width of its language model', async () => {
+  test('projects to the width of its language model', async () => {
     await using projection = await LanguageProjection.fromPretrained(folder, { threads: 1 });
     expect([projection.inFeatures, projection.outFeatures]).toEqual([48, name === 'instructblip-t5' ? 44 : 48]);
   });

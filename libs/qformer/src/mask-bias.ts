@@ -2,19 +2,22 @@ import { type AttentionMask, Blip2Error, type Rows, type Tensor, type TokenIds }
 import { MASKED } from '@blip2/onnx';
 import { asRows } from '@blip2/runtime';
 
-/** `[batch, keys]`: which keys count; or `[batch, positions, keys]`: which count for each position. */
+/** An attention mask `[batch, keys]`, or `[batch, positions, keys]` with one row per position. */
 export type QFormerMask = Rows | readonly AttentionMask[];
-/** A bias of the scores of every head, `[batch, 1, 1 or positions, keys]`. */
+/** An attention bias for all heads, `[batch, 1, 1 or positions, keys]`. */
 type MaskBias = Tensor<'float32', [batch: number, heads: 1, positions: number, keys: number]>;
 
-/** A mask over keys as a bias of the scores of every head and query: `[batch, keys] → [batch, 1, 1, keys]`. */
+/** Converts a mask over keys to an attention bias: `[batch, keys]` → `[batch, 1, 1, keys]`. */
 export function maskBias(
   mask: readonly TokenIds[],
 ): Tensor<'float32', [batch: number, heads: 1, queries: 1, keys: number]> {
   return { type: 'float32', dims: [mask.length, 1, 1, mask[0]?.length ?? 0], data: biases(mask.flat()) };
 }
 
-/** A mask of either form as a bias. @throws Blip2Error `SHAPE_MISMATCH` if rows differ in length. */
+/**
+ * Converts a mask of either form to an attention bias.
+ * @throws Blip2Error `SHAPE_MISMATCH` if rows differ in length.
+ */
 export function anyMaskBias(mask: QFormerMask): MaskBias {
   if (!isPairMask(mask)) return maskBias(evenRows(asRows(mask)));
   const positions = mask[0]?.length ?? 0;
@@ -36,7 +39,7 @@ function evenRows(rows: readonly TokenIds[]): readonly TokenIds[] {
 }
 
 function unevenMask(expected: number, got: number): Blip2Error {
-  return new Blip2Error('SHAPE_MISMATCH', 'Rows of a mask differ in length', {
+  return new Blip2Error('SHAPE_MISMATCH', 'Rows of attentionMask must have equal lengths', {
     where: 'attentionMask',
     expected: String(expected),
     got: String(got),

@@ -6,22 +6,24 @@ import {
   type InputsOf,
   type PatchFeatures,
   type QueryFeatures,
+  repeatRow,
   type Rows,
+  type Session,
   type Tensor,
 } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
-import type { PartWeights } from '@blip2/part';
-import type { LazySessions } from '@blip2/runtime';
+import { type PartContext, sessionKey } from '@blip2/part';
 
 import {
   buildQFormer,
   crossAttentionLayers,
   hasRelativePositions,
-  type QFormerRequest,
   type QFormerSignature,
-} from './graph.ts';
+} from './graph/qformer-graph.ts';
+import type { QFormerRequest } from './graph/qformer-request.ts';
+import { imageDistances, selfDistances } from './graph/relative-positions.ts';
 import { anyMaskBias, isPairMask, type QFormerMask } from './mask-bias.ts';
-import { imageDistances, selfDistances } from './relative-scores.ts';
+import type { QFormerWeights } from './query-tokens.ts';
 
 type HeadStates = Tensor<'float32', readonly [batch: number, heads: number, positions: number, headSize: number]>;
 
@@ -32,29 +34,28 @@ export interface QFormerKeyValue {
 }
 
 export interface QFormerForwardInputs {
-  /** `[batch, positions, hidden]`; default: the checkpoint's query tokens for every row. */
+  /** `[batch, positions, hidden]`. Default: the learned queries for every row. */
   readonly queryEmbeds?: QueryFeatures;
-  /** How many of the positions are queries, which alone read the image; the rest are text. Default: all. */
+  /** Number of leading positions that are queries, which attend to the image. The rest are text. Default: all. */
   readonly queryLength?: number;
   /**
-   * `[batch, past + positions]`, or `[batch, positions, past + positions]` where positions see different ones; default:
-   * every position counts.
+   * `[batch, past + positions]`, or `[batch, positions, past + positions]` with one row per position. Default: no
+   * padding.
    */
   readonly attentionMask?: QFormerMask;
-  /** `[batch, patches, encoderHidden]`; needed as soon as there are queries. */
+  /** `[batch, patches, encoderHidden]`. Required if there are queries. */
   readonly encoderHiddenStates?: PatchFeatures;
-  /** `[batch, patches]`; default: every patch counts. */
+  /** `[batch, patches]`. Default: no padding. */
   readonly encoderAttentionMask?: Rows;
   /**
-   * Factors of the probabilities of self- and cross-attention, `[heads]` for every layer or `[layers, heads]`; 0 turns
-   * a head off. Nothing is
-   * renormalised, and recorded maps are from before it. Of the older reference (up to 4.57).
+   * Factors of the self- and cross-attention probabilities, `[heads]` for every layer or `[layers, heads]`. 0 disables
+   * a head. Probabilities are not renormalized, and returned attentions do not include the factors. Removed from HF
+   * after 4.57.
    */
   readonly headMask?: Tensor<'float32'>;
   /**
-   * What `useCache` gave for the positions before these, one entry per layer. They are attended to, as long as the mask
-   * says so, but do not change:
-   * equal to one run over all positions under a causal mask. Of the older reference.
+   * The `pastKeyValues` of an earlier call with `useCache`, one entry per layer. New positions attend to them; they
+   * are not recomputed. The result equals one run over all positions under a causal mask. Removed from HF after 4.57.
    */
   readonly pastKeyValues?: readonly QFormerKeyValue[];
 }
@@ -62,43 +63,71 @@ export interface QFormerForwardInputs {
 export interface QFormerForwardOptions {
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
-  /** Give `pastKeyValues` back for the positions to come. Default false. */
+  /** Return `pastKeyValues` for later positions. Default false. */
   readonly useCache?: boolean;
 }
 
 export interface QFormerOutput {
   /** `[batch, positions, hidden]`. */
   readonly lastHiddenState: QueryFeatures;
-  /** Position 0 of it, `[batch, hidden]`: the reference has no pooling layer. */
+  /** Position 0 of `lastHiddenState`, `[batch, hidden]`: HF has no pooling layer. */
   readonly poolerOutput: Tensor<'float32', readonly [batch: number, hidden: number]>;
-  /** The normed embeddings, then each layer's result. */
+  /** The embeddings after their norm, then the output of each layer. */
   readonly hiddenStates?: readonly HiddenStates[];
   /** Self-attention probabilities of each layer, `[batch, heads, positions, past + positions]`. */
   readonly attentions?: readonly Attentions[];
-  /**
-   * Probabilities over the patches, of the layers that have cross-attention only, `[batch, heads, queries, patches]`.
-   */
+  /** Cross-attention probabilities of each layer that has cross-attention, `[batch, heads, queries, patches]`. */
   readonly crossAttentions?: readonly Attentions[];
-  /** With `useCache`: keys and values of all positions so far, layer by layer. */
+  /** With `useCache`: keys and values of all positions so far, one entry per layer. */
   readonly pastKeyValues?: readonly QFormerKeyValue[];
 }
 
-export type GivenInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFeatures };
-export type AskedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
+type QFormerInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFeatures };
+export type RequestedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
+type QFormerContext = PartContext<Blip2QFormerConfig, QFormerWeights, object>;
 
-/** Runs the graph that these inputs and outputs need. */
-export async function runQFormer(
-  sessions: LazySessions,
+/** The outputs that options request, with the defaults of the configuration. */
+export function requestedOutputs(
   config: Blip2QFormerConfig,
-  { store, prefix }: PartWeights,
-  inputs: GivenInputs,
-  asked: AskedOutputs,
+  { outputHiddenStates, outputAttentions, useCache = false }: QFormerForwardOptions = {},
+): RequestedOutputs {
+  return {
+    hiddenStates: outputHiddenStates ?? config.outputHiddenStates,
+    attentions: outputAttentions ?? config.outputAttentions,
+    keyValues: useCache,
+  };
+}
+
+/** Creates the session of `query` before its first use. */
+export async function prepareQFormer(context: QFormerContext): Promise<void> {
+  const { queryTokens } = context.weights;
+  await openQFormer(context, requestOf({ queryEmbeds: queryTokens }, queryTokens.dims[1], FINAL_STATES));
+}
+
+const FINAL_STATES: RequestedOutputs = { hiddenStates: false, attentions: false };
+
+function openQFormer(
+  { config, sessions, weights: { store, prefix } }: QFormerContext,
+  request: QFormerRequest,
+): Promise<Session<QFormerSignature>> {
+  return sessions.get(sessionKey('qformer', { ...request }), () => buildQFormer(config, store, prefix, request));
+}
+
+/** Runs the graph for these inputs and outputs. Without `queryEmbeds`, the learned queries are used for every row. */
+export async function runQFormer(
+  context: QFormerContext,
+  given: QFormerForwardInputs,
+  requested: RequestedOutputs,
 ): Promise<QFormerOutput> {
-  const { queryEmbeds, queryLength = queryEmbeds.dims[1] } = inputs;
+  const { config } = context;
+  const rows = given.encoderHiddenStates?.dims[0] ?? 1;
+  const queryEmbeds = given.queryEmbeds ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
+  const inputs = { ...given, queryEmbeds };
+  const { queryLength = queryEmbeds.dims[1] } = inputs;
   expectQueries(queryLength, queryEmbeds, inputs.encoderHiddenStates);
   expectPast(config, queryLength, inputs.pastKeyValues);
-  const request = requestOf(inputs, queryLength, asked);
-  const session = await sessions.get(JSON.stringify(request), () => buildQFormer(config, store, prefix, request));
+  const request = requestOf(inputs, queryLength, requested);
+  const session = await openQFormer(context, request);
   const outputs = await session.run(graphInputs(config, inputs, queryLength));
   const { numHiddenLayers } = config;
   const crossLayers = queryLength > 0 ? crossAttentionLayers(config).length : 0;
@@ -126,12 +155,10 @@ function zip(keys: readonly HeadStates[], values: readonly HeadStates[]): QForme
   });
 }
 
-function requestOf(inputs: GivenInputs, queryLength: number, asked: AskedOutputs): QFormerRequest {
+function requestOf(inputs: QFormerInputs, queryLength: number, requested: RequestedOutputs): QFormerRequest {
   const { attentionMask: mask } = inputs;
   return {
-    ...asked,
-    // Equal requests must be equal as text too, or one graph is loaded twice.
-    keyValues: asked.keyValues ?? false,
+    ...requested,
     queryLength: queryLength === inputs.queryEmbeds.dims[1] ? 'all' : queryLength,
     masked: mask === undefined ? false : isPairMask(mask) ? 'pairs' : true,
     encoderMasked: inputs.encoderAttentionMask !== undefined,
@@ -140,7 +167,11 @@ function requestOf(inputs: GivenInputs, queryLength: number, asked: AskedOutputs
   };
 }
 
-function graphInputs(config: Blip2QFormerConfig, inputs: GivenInputs, queryLength: number): InputsOf<QFormerSignature> {
+function graphInputs(
+  config: Blip2QFormerConfig,
+  inputs: QFormerInputs,
+  queryLength: number,
+): InputsOf<QFormerSignature> {
   const {
     queryEmbeds,
     encoderHiddenStates: patches,
@@ -178,7 +209,7 @@ function everyLayer(
 ): Tensor<'float32', [layers: number, heads: number, 1, 1]> {
   const one = dims.length === 1 && dims[0] === heads;
   if (!one && !(dims.length === 2 && dims[0] === layers && dims[1] === heads)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The head mask does not fit', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'headMask has the wrong shape', {
       where: 'headMask',
       expected: `[${heads}] or [${layers}, ${heads}]`,
       got: `[${dims.join(', ')}]`,
@@ -197,14 +228,14 @@ function expectQueries(
   patches: PatchFeatures | undefined,
 ): void {
   if (!Number.isInteger(queryLength) || queryLength < 0 || queryLength > positions) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'There are not that many positions', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'queryLength must not exceed the number of positions', {
       where: 'queryLength',
       expected: `0 to ${positions}`,
       got: String(queryLength),
     });
   }
   if (queryLength > 0 && !patches)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Queries need an image to read', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'encoderHiddenStates is required if there are queries', {
       where: 'encoderHiddenStates',
       expected: '[batch, patches, hidden]',
       got: 'nothing',
@@ -218,17 +249,16 @@ function expectPast(
 ): void {
   if (!past) return;
   if (past.length !== config.numHiddenLayers) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Another number of layers was cached', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'pastKeyValues must have one entry per layer', {
       where: 'pastKeyValues',
       expected: String(config.numHiddenLayers),
       got: String(past.length),
     });
   }
   if (queryLength > 0 && hasRelativePositions(config)) {
-    throw new Blip2Error(
-      'INVALID_ARGUMENT',
-      'Relative positions count queries from the first one: they cannot go on from a cache',
-      { where: 'pastKeyValues', fix: 'Give all queries at once; text can go on from them' },
-    );
+    throw new Blip2Error('INVALID_ARGUMENT', 'Queries with relative positions cannot follow a cache', {
+      where: 'pastKeyValues',
+      fix: 'Pass all queries at once; text can follow them from a cache',
+    });
   }
 }

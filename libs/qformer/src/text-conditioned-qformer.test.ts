@@ -7,16 +7,11 @@ import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing'
 import { describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
-import { qformerTensors } from './graph.ts';
-import { MatchingHead, RetrievalProjection } from './retrieval-heads.ts';
-import {
-  blip2QFormerLayout,
-  createTextConditionedQFormer,
-  instructBlipQFormerLayout,
-  type QFormerLayout,
-  TextConditionedQFormer,
-} from './text-conditioned-qformer.ts';
-import { textEmbeddingsTensors } from './text-embeddings-graph.ts';
+import { qformerTensors } from './graph/qformer-graph.ts';
+import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
+import { MatchingHead, RetrievalProjection } from './heads/retrieval-heads.ts';
+import { blip2QFormerLayout, instructBlipQFormerLayout, type QFormerLayout } from './qformer-layout.ts';
+import { createTextConditionedQFormer, TextConditionedQFormer } from './text-conditioned-qformer.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const itm = join(root, 'tools/parity/cases/itm/checkpoint');
@@ -42,8 +37,8 @@ describe.each(cases)('the Q-Former with text of %s', (_, folder) => {
     test(check.name, check.run);
 });
 
-describe('a Q-Former that reads text', () => {
-  test('without text is the plain Q-Former', async () => {
+describe('a Q-Former with text input', () => {
+  test('without text equals the plain Q-Former', async () => {
     await using withText = await TextConditionedQFormer.fromPretrained(itm);
     await using plain = await Blip2QFormerModel.fromPretrained(itm);
     const patches = random(2, 5, plain.encoderHiddenSize);
@@ -52,7 +47,7 @@ describe('a Q-Former that reads text', () => {
     );
   });
 
-  test('numbers text positions from 0, also after the queries, unless told otherwise', async () => {
+  test('text positions start at 0 by default, also after queries', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(itm);
     const [plain, given, shifted] = [
       await qformer.embed({ inputIds: [[5, 6, 7]] }),
@@ -68,7 +63,7 @@ describe('a Q-Former that reads text', () => {
     expect(behind.data.subarray(numQueryTokens * hiddenSize)).toEqual(plain.data);
   });
 
-  test('refuses ids and positions that its tables lack, and masks of another shape', async () => {
+  test('rejects ids and positions outside the embeddings, and masks of another shape', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(itm);
     const { vocabSize, maxPositionEmbeddings } = qformer.config;
     for (const inputIds of [[[vocabSize]], [[-1]]])
@@ -83,12 +78,12 @@ describe('a Q-Former that reads text', () => {
     await expect(qformer.read({ inputIds: [[1, 2]], attentionMask: [[1]] })).rejects.toEqual(failure('SHAPE_MISMATCH'));
   });
 
-  test('is not to be had from a checkpoint without text weights', async () => {
+  test('cannot be loaded from a checkpoint without text weights', async () => {
     await using qformer = await TextConditionedQFormer.fromPretrained(join(root, 'tools/parity/cases/opt/checkpoint'));
     await expect(qformer.read({ inputIds: [[1]] })).rejects.toEqual(failure('MISSING_WEIGHT'));
   });
 
-  test('reads embeddings and norm where InstructBLIP keeps them', async () => {
+  test('loads embeddings and norm from the paths of InstructBLIP', async () => {
     const config = Blip2QFormerConfig.create({
       hiddenSize: 12,
       numAttentionHeads: 3,
@@ -108,7 +103,7 @@ describe('a Q-Former that reads text', () => {
 });
 
 describe('heads of retrieval', () => {
-  test('projections give vectors of length 1', async () => {
+  test('projections return unit vectors', async () => {
     await using projection = await RetrievalProjection.fromPretrained(itm, 'vision_projection');
     const { data, dims } = await projection.project(random(2, 3, projection.inFeatures));
     expect(dims).toEqual([2, 3, projection.outFeatures]);
@@ -116,7 +111,7 @@ describe('heads of retrieval', () => {
       expect(Math.hypot(...data.subarray(row * dims[2], (row + 1) * dims[2]))).toBeCloseTo(1, 5);
   });
 
-  test('the matching head is the mean over queries', async () => {
+  test('the matching head averages over queries', async () => {
     await using head = await MatchingHead.fromPretrained(itm);
     const [one, other] = [
       random(1, 1, head.inFeatures),

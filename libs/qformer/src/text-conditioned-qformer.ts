@@ -1,231 +1,224 @@
-import { type ConversionOptions } from '@blip2/checkpoint';
-import { Blip2QFormerConfig, readConfig } from '@blip2/config';
-import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import { Blip2QFormerConfig } from '@blip2/config';
 import {
   type AttentionMask,
   Blip2Error,
+  concatPositions,
+  defined,
+  onesMask,
   type PatchFeatures,
   type QueryFeatures,
+  repeatRow,
   type Rows,
   type TextConditionedQFormer as TextConditionedQFormerPart,
   type TokenIds,
 } from '@blip2/interfaces';
-import { convertPartWeights, openPartWeights, type PartWeights, partWeights } from '@blip2/part';
-import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
-
-import { type QueryTokens, readQueryTokens, repeatQueries } from './blip2-qformer-model.ts';
-import { planQFormer } from './plan-qformer.ts';
-import { firstPositions, joinPositions } from './positions.ts';
 import {
-  type AskedOutputs,
+  definePartOfModel,
+  type DisposablePart,
+  type LoadPartOptions,
+  type PartContext,
+  type PartOfModel,
+  type PartWeights,
+  partWeights,
+} from '@blip2/part';
+import { asRows, type PartOptions } from '@blip2/runtime';
+
+import { firstPositions } from './first-positions.ts';
+import { buildWholeQFormer } from './graph/qformer-graph.ts';
+import {
   type QFormerForwardInputs,
   type QFormerForwardOptions,
   type QFormerOutput,
+  type RequestedOutputs,
+  requestedOutputs,
   runQFormer,
 } from './qformer-forward.ts';
+import { type QFormerLayout, qformerLayout } from './qformer-layout.ts';
+import { type QFormerWeights, type QueryTokens, readQueryTokens } from './query-tokens.ts';
 import { embedText } from './text-embeddings.ts';
 
 export interface QFormerTextInputs {
   /** `[batch, sequence]`. */
   readonly inputIds: Rows;
-  /** `[batch, sequence]`; default: every token counts. */
+  /** `[batch, sequence]`. Default: no padding. */
   readonly attentionMask?: Rows;
-  /** `[batch, sequence]`; default: from 0, also where queries stand in front. */
+  /** `[batch, sequence]`. Default: from 0, also after queries. */
   readonly positionIds?: Rows;
 }
 
 export interface QFormerReadInputs extends QFormerTextInputs {
-  /**
-   * `[batch, patches, encoderHidden]`: the queries read these and stand in front of the text. Without it the text
-   * stands alone.
-   */
+  /** `[batch, patches, encoderHidden]`: attended to by the queries, which come before the text. Default: text only. */
   readonly encoderHiddenStates?: PatchFeatures;
 }
 
 /**
- * A Q-Former that also reads text (arXiv 2301.12597, section 3.1: queries and text see each other): the seam, and the
- * forward of its three ways
- * of running: queries alone, text alone, and both.
+ * A Q-Former whose queries and text attend to each other (arXiv 2301.12597, section 3.1): the seam, and the forward of
+ * its three modes: queries only, text only, and both.
  */
-export interface TextConditionedQFormer extends TextConditionedQFormerPart {
+export interface TextConditionedQFormer extends TextConditionedQFormerPart, DisposablePart {
   readonly config: Blip2QFormerConfig;
   readonly queryTokens: QueryTokens;
   /**
-   * Word and position embeddings, not normed, `[batch, sequence, hidden]`; with `queryTokens` these stand in front:
-   * `[batch, queries + sequence, hidden]`.
+   * Sums of token and position embeddings, before the first norm, `[batch, sequence, hidden]`; with `queryTokens` after
+   * the queries: `[batch, queries + sequence, hidden]`.
    */
   embed(
     inputs: Omit<QFormerTextInputs, 'attentionMask'>,
     options?: { readonly queryTokens?: boolean },
   ): Promise<QueryFeatures>;
   /**
-   * A text alone, or queries over an image and a text: states of all positions, queries first. The mask covers the
-   * text; queries always count.
+   * Text only, or queries over an image together with text: hidden states of all positions, queries first. The mask
+   * covers the text; queries are never masked.
    */
   read(inputs: QFormerReadInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
-  /** Queries alone, or any embeddings: as `Blip2QFormerModel`. */
+  /** Queries only, or arbitrary embeddings: as `Blip2QFormerModel`. */
   forward(inputs: QFormerForwardInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
-  dispose(): Promise<void>;
 }
 
-/** Where the parts of such a Q-Former lie in a checkpoint: full paths, except the norm's, which is below `qformer`. */
-export interface QFormerLayout {
-  readonly qformer: string;
-  readonly embeddings: string;
+interface TextQFormerWeights extends QFormerWeights {
+  /** Weights of the token and position embeddings. */
+  readonly embeddings: PartWeights;
+  /** Path of the first norm below the Q-Former's. */
   readonly norm: string;
 }
 
-/** BLIP-2's retrieval checkpoints. */
-export const blip2QFormerLayout: QFormerLayout = { qformer: 'qformer', embeddings: 'embeddings', norm: 'layernorm' };
-/** InstructBLIP's, where the embeddings are the Q-Former's own. */
-export const instructBlipQFormerLayout: QFormerLayout = {
-  qformer: 'qformer',
-  embeddings: 'qformer.embeddings',
-  norm: 'embeddings.layernorm',
-};
-
-/** What it is made of. */
-export interface TextConditionedQFormerParts {
-  readonly config: Blip2QFormerConfig;
-  readonly queryTokens: QueryTokens;
-  /** Weights of the layers, and those of the two tables. */
-  readonly weights: PartWeights;
-  readonly embeddingWeights: PartWeights;
-  /** Path of the first norm below `weights`. */
-  readonly norm?: string;
+export interface LayoutOptions {
+  /** Default: that of the model family in the configuration. */
+  readonly layout?: QFormerLayout;
 }
 
-/** Puts a Q-Former with text together. Nothing is loaded before it is used. */
-export function createTextConditionedQFormer(
-  { config, queryTokens, weights, embeddingWeights, norm = blip2QFormerLayout.norm }: TextConditionedQFormerParts,
-  options: PartOptions = {},
-): TextConditionedQFormer {
-  const sessions = lazySessions('Q-Former', options);
-  const run = (inputs: QFormerForwardInputs, asked: AskedOutputs): Promise<QFormerOutput> =>
-    runQFormer(
-      sessions,
-      config,
-      weights,
-      {
-        ...inputs,
-        queryEmbeds: inputs.queryEmbeds ?? repeatQueries(queryTokens, inputs.encoderHiddenStates?.dims[0] ?? 1),
-      },
-      { ...asked, norm },
-    );
-  const asked = ({
-    outputHiddenStates,
-    outputAttentions,
-    useCache = false,
-  }: QFormerForwardOptions = {}): AskedOutputs => ({
-    hiddenStates: outputHiddenStates ?? config.outputHiddenStates,
-    attentions: outputAttentions ?? config.outputAttentions,
-    keyValues: useCache,
-  });
+export interface TextQFormerOptions extends LoadPartOptions, LayoutOptions {}
+
+/** Loads a Q-Former with text input from the checkpoint of a retrieval model or of InstructBLIP. */
+export const TextConditionedQFormer: PartOfModel<
+  Blip2QFormerConfig,
+  TextConditionedQFormer,
+  TextQFormerWeights,
+  LayoutOptions
+> = definePartOfModel({
+  label: 'Q-Former',
+  path: (config, options: LayoutOptions) => layoutOf(config, options).qformer,
+  config: Blip2QFormerConfig,
+  plan: {
+    graphs: (config, weights, prefix, options: LayoutOptions) =>
+      buildWholeQFormer(config, weights, prefix, { norm: layoutOf(config, options).norm, text: true }),
+  },
+  async extend(weights, config, options: LayoutOptions): Promise<TextQFormerWeights> {
+    const { embeddings, norm } = layoutOf(config, options);
+    const queryTokens = await readQueryTokens(weights, config);
+    return { ...weights, queryTokens, embeddings: partWeights(weights.store, embeddings), norm };
+  },
+  create: textQFormerMembers,
+});
+
+function layoutOf(config: Blip2QFormerConfig, { layout = qformerLayout(config) }: LayoutOptions): QFormerLayout {
+  return layout;
+}
+
+function textQFormerMembers(
+  context: PartContext<Blip2QFormerConfig, TextQFormerWeights, LayoutOptions>,
+): Omit<TextConditionedQFormer, keyof DisposablePart> {
+  const {
+    config,
+    sessions,
+    weights: { queryTokens, embeddings, norm },
+  } = context;
+  const numQueryTokens = queryTokens.dims[1];
+  const run = (inputs: QFormerForwardInputs, outputs: RequestedOutputs): Promise<QFormerOutput> =>
+    runQFormer(context, inputs, { ...outputs, norm });
+  const embed = (ids: readonly TokenIds[], positionIds: Rows | undefined): Promise<QueryFeatures> =>
+    embedText(sessions, config, embeddings, ids, positionIds && asRows(positionIds));
+  const withQueries = (text: QueryFeatures): QueryFeatures =>
+    concatPositions<QueryFeatures>(repeatRow<QueryFeatures>(queryTokens, text.dims[0]), text);
+
   const read = async (
     { inputIds, attentionMask, positionIds, encoderHiddenStates }: QFormerReadInputs,
-    outputs: AskedOutputs,
+    outputs: RequestedOutputs,
   ): Promise<QFormerOutput> => {
     const ids = asRows(inputIds);
-    const mask = attentionMask && fittingMask(asRows(attentionMask), ids);
-    const text = await embedText(sessions, config, embeddingWeights, ids, positionIds && asRows(positionIds));
+    const mask = attentionMask && expectMask(asRows(attentionMask), ids);
+    const text = await embed(ids, positionIds);
     if (!encoderHiddenStates)
-      return run({ queryEmbeds: text, queryLength: 0, ...(mask && { attentionMask: mask }) }, outputs);
+      return run({ queryEmbeds: text, queryLength: 0, ...defined({ attentionMask: mask }) }, outputs);
     expectPairs(encoderHiddenStates, ids);
-    const queryLength = queryTokens.dims[1];
+    const masked = mask && { attentionMask: maskWithQueries(mask, numQueryTokens) };
     return run(
-      {
-        queryEmbeds: joinPositions(repeatQueries(queryTokens, ids.length), text),
-        queryLength,
-        encoderHiddenStates,
-        ...(mask && { attentionMask: withQueries(mask, queryLength) }),
-      },
+      { queryEmbeds: withQueries(text), queryLength: numQueryTokens, encoderHiddenStates, ...masked },
       outputs,
     );
   };
-  const dispose = async (): Promise<void> => {
-    await sessions[Symbol.asyncDispose]();
-    await weights[Symbol.asyncDispose]();
-    await embeddingWeights[Symbol.asyncDispose]();
-  };
+
   return {
     config,
     queryTokens,
     conditioning: 'text',
-    numQueryTokens: queryTokens.dims[1],
+    numQueryTokens,
     hiddenSize: config.hiddenSize,
     encoderHiddenSize: config.encoderHiddenSize,
     async query(patches, text) {
-      const { lastHiddenState } = await read(
-        { ...text, encoderHiddenStates: patches },
-        asked({ outputHiddenStates: false, outputAttentions: false }),
-      );
-      return firstPositions(lastHiddenState, queryTokens.dims[1]);
+      const outputs = { hiddenStates: false, attentions: false };
+      const { lastHiddenState } = await read({ ...text, encoderHiddenStates: patches }, outputs);
+      return firstPositions(lastHiddenState, numQueryTokens);
     },
-    async embed({ inputIds, positionIds }, { queryTokens: withTokens = false } = {}) {
-      const ids = asRows(inputIds);
-      const text = await embedText(sessions, config, embeddingWeights, ids, positionIds && asRows(positionIds));
-      return withTokens ? joinPositions(repeatQueries(queryTokens, ids.length), text) : text;
+    async embed({ inputIds, positionIds }, options = {}) {
+      const text = await embed(asRows(inputIds), positionIds);
+      return options.queryTokens ? withQueries(text) : text;
     },
-    read: (inputs, outputs) => read(inputs, asked(outputs)),
-    forward: (inputs, outputs) => run(inputs, asked(outputs)),
-    dispose,
-    [Symbol.asyncDispose]: dispose,
+    read: (inputs, options) => read(inputs, requestedOutputs(config, options)),
+    forward: (inputs, options) => run(inputs, requestedOutputs(config, options)),
   };
+}
+
+/** What a text-conditioned Q-Former is created from. */
+export interface TextConditionedQFormerParts {
+  readonly config: Blip2QFormerConfig;
+  readonly queryTokens: QueryTokens;
+  /** Weights of the layers. */
+  readonly weights: PartWeights;
+  /** Weights of the token and position embeddings. */
+  readonly embeddingWeights: PartWeights;
+  /** Path of the first norm below that of `weights`. Default: that of BLIP-2's retrieval checkpoints. */
+  readonly norm?: string;
+}
+
+/** Creates a Q-Former with text input from open weights. Nothing is loaded before its first use. */
+export function createTextConditionedQFormer(
+  { config, queryTokens, weights, embeddingWeights, norm = 'layernorm' }: TextConditionedQFormerParts,
+  options?: PartOptions,
+): TextConditionedQFormer {
+  const all: TextQFormerWeights = {
+    ...weights,
+    queryTokens,
+    embeddings: embeddingWeights,
+    norm,
+    async [Symbol.asyncDispose]() {
+      await weights[Symbol.asyncDispose]();
+      await embeddingWeights[Symbol.asyncDispose]();
+    },
+  };
+  return TextConditionedQFormer.create(config, all, options);
 }
 
 function expectPairs({ dims: [images] }: PatchFeatures, ids: readonly TokenIds[]): void {
   if (ids.length !== images)
-    throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', {
-      where: 'inputIds',
+    throw new Blip2Error('SHAPE_MISMATCH', 'inputIds must have one row per image', {
+      argument: 'inputIds',
       expected: String(images),
       got: String(ids.length),
     });
 }
 
-function fittingMask(mask: AttentionMask, ids: readonly TokenIds[]): AttentionMask {
+function expectMask(mask: AttentionMask, ids: readonly TokenIds[]): AttentionMask {
   if (mask.length === ids.length && mask.every((row, index) => row.length === ids[index]?.length)) return mask;
-  throw new Blip2Error('SHAPE_MISMATCH', 'Mask and text differ in shape', {
-    where: 'attentionMask',
+  throw new Blip2Error('SHAPE_MISMATCH', 'attentionMask must have the shape of inputIds', {
+    argument: 'attentionMask',
     expected: `[${ids.length}, ${ids[0]?.length ?? 0}]`,
     got: `[${mask.length}, ${mask[0]?.length ?? 0}]`,
   });
 }
 
-/** Queries always count. */
-function withQueries(mask: AttentionMask, queries: number): AttentionMask {
-  return mask.map((row) => [...new Array<number>(queries).fill(1), ...row]);
+/** A mask over queries and text. Queries are never masked. */
+function maskWithQueries(mask: AttentionMask, queries: number): AttentionMask {
+  const [ofQueries = []] = onesMask(1, queries);
+  return mask.map((row) => [...ofQueries, ...row]);
 }
-
-export interface TextQFormerOptions extends PartOptions, ResolveOptions, ConversionOptions {
-  /** Default: that of the family that the configuration names. */
-  readonly layout?: QFormerLayout;
-}
-
-async function fromPretrained(
-  source: string,
-  { layout: givenLayout, ...options }: TextQFormerOptions = {},
-): Promise<TextConditionedQFormer> {
-  const folder = await resolveSource(source, options);
-  const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
-  const layout =
-    givenLayout ?? (config.modelType === 'instructblip_qformer' ? instructBlipQFormerLayout : blip2QFormerLayout);
-  const weights = await openPartWeights(folder, layout.qformer);
-  const queryTokens = await readQueryTokens(weights, config);
-  const plan = planQFormer(config, weights, options.dtype, { norm: layout.norm, text: true });
-  const parts = {
-    config,
-    queryTokens,
-    weights: await convertPartWeights(weights, plan, layout.qformer, options),
-    embeddingWeights: partWeights(weights.store, layout.embeddings),
-    norm: layout.norm,
-  };
-  return createTextConditionedQFormer(parts, options);
-}
-
-export const TextConditionedQFormer: {
-  /**
-   * Loads Q-Former, queries and text embeddings from a folder in the Hugging Face layout of a whole retrieval model or
-   * of InstructBLIP.
-   */
-  readonly fromPretrained: typeof fromPretrained;
-} = { fromPretrained };

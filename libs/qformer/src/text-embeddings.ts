@@ -3,12 +3,13 @@ import { Blip2Error, type QueryFeatures, type TokenIds } from '@blip2/interfaces
 import type { PartWeights } from '@blip2/part';
 import { type LazySessions, rowsTensor } from '@blip2/runtime';
 
-import { buildTextEmbeddings } from './text-embeddings-graph.ts';
+import { buildTextEmbeddings } from './graph/text-embeddings-graph.ts';
 
 /**
- * Word and position embeddings of rows of equal length, `[batch, sequence, hidden]`. Positions default to those from 0.
- * @throws Blip2Error `SEQUENCE_TOO_LONG`; `INVALID_ARGUMENT` for an id that the tables do not have; `SHAPE_MISMATCH`
- * for ragged rows.
+ * Sums of token and position embeddings of rows of equal length, `[batch, sequence, hidden]`. Default positions start
+ * at 0.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG`; `INVALID_ARGUMENT` for ids outside the vocabulary; `SHAPE_MISMATCH` for
+ * ragged rows.
  */
 export async function embedText(
   sessions: LazySessions,
@@ -21,11 +22,11 @@ export async function embedText(
   const { vocabSize, maxPositionEmbeddings } = config;
   const length = inputIds.dims[1];
   if (length > maxPositionEmbeddings) {
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is longer than the Q-Former reads', {
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is longer than the Q-Former supports', {
       where: 'inputIds',
       expected: `at most ${maxPositionEmbeddings} tokens`,
       got: String(length),
-      fix: 'Truncate it',
+      fix: 'Truncate the text',
     });
   }
   const positionIds = rowsTensor(positions ?? ids.map((row) => row.map((_, position) => position)), 'positionIds');
@@ -38,7 +39,7 @@ export async function embedText(
 function expectBelow(ids: BigInt64Array, limit: number, where: string): void {
   const wrong = ids.find((id) => id < 0n || id >= BigInt(limit));
   if (wrong !== undefined)
-    throw new Blip2Error('INVALID_ARGUMENT', 'The table has no such row', {
+    throw new Blip2Error('INVALID_ARGUMENT', `${where} has a value outside the embedding`, {
       where,
       argument: where,
       expected: `0 to ${limit - 1}`,

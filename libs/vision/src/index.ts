@@ -1,18 +1,31 @@
+export { buildVisionModel, type VisionSignature, visionSignature, visionTensors } from './blip2/blip2-vision-graph.ts';
 export {
   Blip2VisionModel,
   createBlip2VisionModel,
   type LoadVisionOptions,
   planVision,
-  type VisionForwardInputs,
-  type VisionForwardOptions,
-  type VisionOutput,
-} from './blip2-vision-model.ts';
+  type VisionOptions,
+} from './blip2/blip2-vision-model.ts';
+export {
+  ClipVisionEncoder,
+  type ClipVisionOptions,
+  createClipVisionEncoder,
+  type FeatureLayerOptions,
+} from './clip/clip-vision-encoder.ts';
 export {
   buildClipVisionModel,
   type ClipVisionRequest,
   type ClipVisionSignature,
   clipVisionSignature,
   clipVisionTensors,
-} from './clip-graph.ts';
-export { ClipVisionEncoder, type ClipVisionOptions, createClipVisionEncoder } from './clip-vision-encoder.ts';
-export { buildVisionModel, type VisionRequest, type VisionSignature, visionSignature, visionTensors } from './graph.ts';
+} from './clip/clip-vision-graph.ts';
+export type {
+  EncoderMembers,
+  VisionForwardInputs,
+  VisionForwardOptions,
+  VisionOutput,
+  VisionStates,
+} from './create-vision-encoder.ts';
+export { loadVisionEncoder, visionFamily } from './families.ts';
+export type { CheckpointVisionEncoder, VisionFamily } from './vision-family.ts';
+export type { EncoderSignature, EncoderSizes, VisionRequest } from './vision-signature.ts';

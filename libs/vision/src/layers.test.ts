@@ -312,7 +312,7 @@ describe('attention', () => {
     ).not.toThrow();
   });
 
-  test('refuses a width that the heads do not share', () => {
+  test('rejects a width that the heads do not share', () => {
     const write = (numHeads: number, width: number) => (): unknown =>
       buildGraph(
         {

@@ -6,7 +6,7 @@ import {
   Blip2VisionModelWithProjection,
   InstructBlipForConditionalGeneration,
 } from '@blip2/blip2';
-import { readConfig, TextConfig } from '@blip2/config';
+import { textModelTypes } from '@blip2/config';
 import {
   Blip2Error,
   type LanguageProjection as Projection,
@@ -14,7 +14,7 @@ import {
   type SessionFactory,
   type TextTokenizer,
 } from '@blip2/interfaces';
-import { LlamaForCausalLM, OptForCausalLM, T5ForConditionalGeneration } from '@blip2/language';
+import { type CheckpointLanguageModel, loadLanguageModel } from '@blip2/language';
 import {
   Blip2Processor,
   BlipImageProcessor,
@@ -24,7 +24,6 @@ import {
   Tokenizer,
 } from '@blip2/processor';
 import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
-import type { PartOptions } from '@blip2/runtime';
 import { Blip2VisionModel } from '@blip2/vision';
 
 import { readModelType } from './model-type.ts';
@@ -44,7 +43,7 @@ export interface CaseModels extends AsyncDisposable {
   qformer(): Promise<Blip2QFormerModel>;
   textQFormer(): Promise<TextConditionedQFormer>;
   languageProjection(): Promise<Projection>;
-  languageModel(): Promise<OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration>;
+  languageModel(): Promise<CheckpointLanguageModel>;
   whole(): Promise<Blip2ForConditionalGeneration | InstructBlipForConditionalGeneration>;
   base(): Promise<Blip2Model>;
   retrieval(): Promise<Blip2ForImageTextRetrieval>;
@@ -116,21 +115,13 @@ async function isInstructBlip(folder: string): Promise<boolean> {
 /** Whether the checkpoint contains only a language model. */
 async function isLanguageModel(folder: string | undefined): Promise<boolean> {
   const modelType = await readModelType(folder);
-  return TextConfig.modelTypes.some((each) => each === modelType);
+  return textModelTypes().some((each) => each === modelType);
 }
 
 async function loadProcessor(folder: string): Promise<CaseProcessor> {
   return (await isInstructBlip(folder))
     ? InstructBlipProcessor.fromPretrained(folder)
     : Blip2Processor.fromPretrained(folder);
-}
-
-async function loadLanguageModel(
-  folder: string,
-  options: PartOptions,
-): Promise<OptForCausalLM | LlamaForCausalLM | T5ForConditionalGeneration> {
-  const loaders = { opt: OptForCausalLM, llama: LlamaForCausalLM, t5: T5ForConditionalGeneration };
-  return loaders[TextConfig.fromJson(await readConfig(folder), folder).modelType].fromPretrained(folder, options);
 }
 
 function requireFolder(checkpoint: string | undefined): string {

@@ -9,7 +9,7 @@ import {
   unexpectedTensors,
 } from '@blip2/blip2';
 import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
-import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
+import { Blip2Config, InstructBlipConfig, readConfig, textFamily, type TextSizes } from '@blip2/config';
 import { findModelFile } from '@blip2/files';
 import { type ResolveOptions } from '@blip2/hub';
 import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
@@ -142,17 +142,17 @@ function configReport(config: ModelConfig, hasLanguageModel: boolean): Partial<C
   };
   const image = { size: imageSize, patchSize, patches: Math.floor(imageSize / patchSize) ** 2 };
   if (!hasLanguageModel) return { image, tokens: { queries: numQueryTokens }, ...sizes };
-  const language = languageSizes(textConfig);
+  const { layers, maxPositions } = languageSizes(textConfig);
   return {
     languageModel: textConfig.modelType,
     image,
     tokens: {
       queries: numQueryTokens,
       vocabulary: textConfig.vocabSize,
-      ...(textConfig.modelType !== 't5' && { positions: textConfig.maxPositionEmbeddings }),
+      ...(maxPositions !== undefined && { positions: maxPositions }),
     },
-    layers: { ...sizes.layers, language: language.layers },
-    hiddenSizes: { ...sizes.hiddenSizes, language: language.hiddenSize },
+    layers: { ...sizes.layers, language: layers },
+    hiddenSizes: { ...sizes.hiddenSizes, language: textConfig.hiddenSize },
   };
 }
 
@@ -181,7 +181,8 @@ function memoryReport(
   sizes: Sizes,
 ): MemoryReport {
   const machine = machineMemory();
-  const { layers, hiddenSize } = languageSizes(config.textConfig);
+  const { layers } = languageSizes(config.textConfig);
+  const { hiddenSize } = config.textConfig;
   const positions = hasLanguageModel ? config.numQueryTokens + TYPICAL_NEW_TOKENS : 0;
   const cacheBytes = 2 * layers * hiddenSize * positions * FLOAT32_BYTES;
   const needs = byPrecision((precision) => {
@@ -191,14 +192,12 @@ function memoryReport(
   return { ...needs.fp32, mappedBytes: mappedBytes(tensors), ...machine, byPrecision: needs };
 }
 
-function languageSizes(config: ModelConfig['textConfig']): { readonly layers: number; readonly hiddenSize: number } {
-  return config.modelType === 't5'
-    ? { layers: config.numLayers, hiddenSize: config.dModel }
-    : { layers: config.numHiddenLayers, hiddenSize: config.hiddenSize };
+function languageSizes(config: ModelConfig['textConfig']): TextSizes {
+  return textFamily(config.modelType).sizes(config);
 }
 
 /** The tensors that count: a head that is tied to the word embeddings is the same weights once more. */
 function ownTensors(checkpoint: ModelWeights, config: ModelConfig | undefined): readonly StoredTensor[] {
-  const tied = config && config.textConfig.modelType !== 't5' && config.textConfig.tieWordEmbeddings;
+  const tied = config && languageSizes(config.textConfig).hasTiedHead;
   return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));
 }

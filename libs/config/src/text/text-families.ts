@@ -1,0 +1,31 @@
+import { findFamily } from '../schema/find-family.ts';
+import { llamaFamily } from './llama-config.ts';
+import { optFamily } from './opt-config.ts';
+import { t5Family } from './t5-config.ts';
+import type { TextFamily } from './text-family.ts';
+
+/** By `model_type`. The first family is that of a configuration without one. */
+const FAMILIES: ReadonlyMap<string, TextFamily> = new Map<string, TextFamily>([
+  ['opt', optFamily],
+  ['t5', t5Family],
+  ['llama', llamaFamily],
+]);
+
+/** Every supported `model_type` of a language model, the default first. */
+export function textModelTypes(): readonly string[] {
+  return [...FAMILIES.keys()];
+}
+
+/**
+ * How configurations of one family of language models are read, and what they declare.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with the registered types.
+ */
+export function textFamily(modelType: unknown, where?: string): TextFamily {
+  return findFamily(FAMILIES, modelType, where);
+}
+
+/** What is known about the licence of the language model in a repository, by its id. */
+export function licenceNote(repository: string): string | undefined {
+  const notes = [...FAMILIES.values()].flatMap(({ licences = [] }) => licences);
+  return notes.find(({ repositories }) => repositories.test(repository))?.note;
+}

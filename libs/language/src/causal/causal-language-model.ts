@@ -1,0 +1,255 @@
+import type {
+  AttentionMask,
+  Attentions,
+  Decoding,
+  HiddenStates,
+  LanguageModel,
+  Logits,
+  Prompt,
+  Rows,
+  Session,
+  SpecialTokens,
+  Tensor,
+  TokenEmbeddings,
+  TokenIds,
+  WeightStore,
+} from '@blip2/interfaces';
+import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
+import { sessionKey } from '@blip2/part';
+import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
+
+import { DECODING } from '../decoder-outputs.ts';
+import { causalBias } from '../decoding/causal-bias.ts';
+import { type CausalStep, type CausalStepOutput, startCausalDecoding } from '../decoding/causal-decoding.ts';
+import { decodingName, storeForRows, type StoresByRows } from '../decoding/decode-stores.ts';
+import { expectPrompt } from '../decoding/expect-prompt.ts';
+import type { CacheSize } from '../decoding/key-value-cache.ts';
+import {
+  emptyPast,
+  type KeyValue,
+  keyValuesOf,
+  type LayeredKeyValues,
+  pastFeeds,
+  pastPositions,
+  withNewRows,
+} from '../decoding/past-key-values.ts';
+import { expectTokens, indexTensor, maskRows, promptEmbeddings, type PromptInputs, range } from '../language-inputs.ts';
+import type { EmbeddingSignature } from '../token-embedding-graph.ts';
+import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
+import { causalLoss } from './cross-entropy.ts';
+
+/**
+ * With `pastKeyValues`, ids or embeddings and labels are those of the new positions only; `attentionMask` covers past
+ * and new positions.
+ */
+export interface CausalLMInputs extends PromptInputs {
+  /** One id per position, −100 to ignore a position. The loss at position `i` uses label `i + 1`. */
+  readonly labels?: Rows;
+  /**
+   * The `pastKeyValues` of an earlier call with `useCache`, one entry per layer, each tensor `[batch, keyValueHeads,
+   * past, headSize]`. Not modified.
+   */
+  readonly pastKeyValues?: readonly KeyValue[];
+}
+
+export interface CausalLMOptions {
+  readonly outputHiddenStates?: boolean;
+  readonly outputAttentions?: boolean;
+  /** Return `pastKeyValues` for later positions. Default false, independent of the configuration. */
+  readonly useCache?: boolean;
+}
+
+export interface CausalLMOutput {
+  /** `[batch, sequence, vocabulary]`. */
+  readonly logits: Logits;
+  /** Mean cross-entropy, `[1]`. */
+  readonly loss?: Tensor<'float32', [1]>;
+  /** After the final norm, `[batch, sequence, hidden]`. */
+  readonly lastHiddenState: HiddenStates;
+  /** Embeddings, then the output of each layer, the last one after the final norm. */
+  readonly hiddenStates?: readonly HiddenStates[];
+  /** Attention probabilities of each layer, `[batch, heads, sequence, past + sequence]`. */
+  readonly attentions?: readonly Attentions[];
+  /** With `useCache`: keys and values of each layer, `[batch, keyValueHeads, past + sequence, headSize]`. */
+  readonly pastKeyValues?: readonly KeyValue[];
+}
+
+/** A decoder-only language model: the seam for decoding, and a full forward over all positions. */
+export interface CausalLanguageModel extends LanguageModel {
+  readonly architecture: 'causal';
+  /**
+   * Logits of every position, or of those that follow `pastKeyValues`, equal to one run over all.
+   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`, past
+   * positions included; `SHAPE_MISMATCH`.
+   */
+  forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
+}
+
+/** Inputs of a graph that encode positions. */
+export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
+
+/** What a decoder-only architecture supplies: its graphs and their position inputs. Everything else is shared. */
+export interface CausalArchitecture {
+  readonly sizes: CausalSizes;
+  readonly maxPositions: number;
+  readonly specialTokens: SpecialTokens;
+  /** The optional outputs of `forward` by default. */
+  readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
+  buildEmbedding(): WrittenModel<EmbeddingSignature>;
+  /** The weights of the decoder. */
+  readonly stores: StoresByRows;
+  buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
+  /** The position inputs of the last `count` positions of a mask over all positions so far. */
+  positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
+}
+
+export function createCausalLanguageModel(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+): Omit<CausalLanguageModel, typeof Symbol.asyncDispose> {
+  const { sizes, maxPositions, specialTokens } = architecture;
+  const embed = async (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => {
+    expectTokens(ids, sizes.vocabSize);
+    const session = await openEmbedding(architecture, sessions);
+    return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
+  };
+  const stepper = {
+    cacheSize: cacheSizeOf(sizes),
+    maxPositions,
+    embed,
+    step: (step: CausalStep) => decodeStep(architecture, sessions, step),
+  };
+  return {
+    architecture: 'causal',
+    embeddingSize: sizes.embeddingSize,
+    vocabularySize: sizes.vocabSize,
+    maxPositions,
+    specialTokens,
+    embed,
+    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> =>
+      startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    prepare: () => prepareCausalLanguageModel(architecture, sessions),
+    forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
+  };
+}
+
+/** Creates the sessions of decoding before their first use. */
+export async function prepareCausalLanguageModel(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+): Promise<void> {
+  const { prefill, decode } = architecture.stores;
+  await openEmbedding(architecture, sessions);
+  for (const store of new Set([prefill, decode])) await openDecoder(architecture, sessions, store);
+}
+
+function openEmbedding(architecture: CausalArchitecture, sessions: LazySessions): Promise<Session<EmbeddingSignature>> {
+  return sessions.get('embedding', () => architecture.buildEmbedding());
+}
+
+function cacheSizeOf({ layers, keyValueHeads: heads, headSize }: CausalSizes): CacheSize {
+  return { layers, heads, headSize };
+}
+
+function openDecoder(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+  store: WeightStore,
+): Promise<Session<CausalSignature>> {
+  return sessions.get(decodingName(architecture.stores, store), () => architecture.buildDecoder(DECODING, store));
+}
+
+async function decodeStep(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+  step: CausalStep,
+): Promise<CausalStepOutput> {
+  const {
+    stores,
+    sizes: { layers },
+  } = architecture;
+  const [batch, sequence] = step.inputsEmbeds.dims;
+  const session = await openDecoder(architecture, sessions, storeForRows(stores, batch * sequence));
+  const past = range(layers).flatMap(
+    (layer) =>
+      [
+        [`past_key.${layer}`, step.cache.keys(layer)],
+        [`past_value.${layer}`, step.cache.values(layer)],
+      ] as const,
+  );
+  const outputs = await session.run({
+    inputs_embeds: step.inputsEmbeds,
+    ...architecture.positionInputs(step.attentionMask, sequence, 'decoding'),
+    attention_bias: step.bias,
+    logit_positions: indexTensor(step.logitPositions),
+    ...Object.fromEntries(past),
+  });
+  return {
+    logits: outputs.logits,
+    newKeys: layeredTensors(outputs, 'new_key', layers, 3),
+    newValues: layeredTensors(outputs, 'new_value', layers, 3),
+  };
+}
+
+async function forward(
+  architecture: CausalArchitecture,
+  sessions: LazySessions,
+  embed: LanguageModel['embed'],
+  inputs: CausalLMInputs,
+  options: CausalLMOptions,
+): Promise<CausalLMOutput> {
+  const {
+    sizes,
+    sizes: { layers },
+    stores,
+    maxPositions,
+    outputDefaults,
+  } = architecture;
+  const inputsEmbeds = await promptEmbeddings(inputs, embed);
+  const [batch, sequence, width] = inputsEmbeds.dims;
+  const useCache = options.useCache ?? false;
+  const past = readPast(sizes, batch, inputs.pastKeyValues);
+  const pastLength = pastPositions(past, batch, cacheSizeOf(sizes));
+  const attentionMask = maskRows(inputs.attentionMask, inputsEmbeds, pastLength);
+  expectPrompt(attentionMask, [batch, pastLength + sequence, width], maxPositions);
+  const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
+  const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
+  const request: CausalRequest = {
+    cache: useCache || inputs.pastKeyValues !== undefined,
+    lastHiddenState: true,
+    hiddenStates,
+    attentions,
+  };
+  const session = await sessions.get(sessionKey('decoder', { ...request }), () =>
+    architecture.buildDecoder(request, stores.prefill),
+  );
+  const outputs = await session.run({
+    inputs_embeds: inputsEmbeds,
+    ...architecture.positionInputs(attentionMask, sequence, 'forward'),
+    attention_bias: causalBias(attentionMask, pastLength, pastLength, sequence),
+    logit_positions: indexTensor(range(sequence)),
+    ...(request.cache && pastFeeds(past)),
+  });
+  return {
+    logits: outputs.logits,
+    lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
+    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
+    ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
+    ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
+    ...(useCache && {
+      pastKeyValues: keyValuesOf(
+        withNewRows(
+          past,
+          layeredTensors(outputs, 'new_key', layers, 3),
+          layeredTensors(outputs, 'new_value', layers, 3),
+        ),
+      ),
+    }),
+  };
+}
+
+function readPast(sizes: CausalSizes, batch: number, past: readonly KeyValue[] | undefined): LayeredKeyValues {
+  return past
+    ? { keys: past.map(({ key }) => key), values: past.map(({ value }) => value) }
+    : emptyPast(batch, cacheSizeOf(sizes));
+}

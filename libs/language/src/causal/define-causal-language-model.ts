@@ -1,0 +1,78 @@
+import type { ConfigFormat, TextConfig as TextConfigMembers } from '@blip2/config';
+import { TextConfig } from '@blip2/config';
+import type { AttentionMask, WeightStore } from '@blip2/interfaces';
+import type { SensitiveLayers, WeightFinder, WrittenModel } from '@blip2/onnx';
+import {
+  definePart,
+  type InitializeTensor,
+  type Part,
+  type PartContext,
+  type PartWeights,
+  type StandalonePart,
+} from '@blip2/part';
+
+import { DECODING } from '../decoder-outputs.ts';
+import { storesByRows } from '../decoding/decode-stores.ts';
+import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
+import type { EmbeddingSignature } from '../token-embedding-graph.ts';
+import { causalTensors } from './causal-decoder.ts';
+import {
+  type CausalArchitecture,
+  type CausalLanguageModel,
+  createCausalLanguageModel,
+  type PositionInputs,
+  prepareCausalLanguageModel,
+} from './causal-language-model.ts';
+import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
+
+/** What a family of decoder-only language models declares. */
+export interface CausalDefinition<C extends TextConfigMembers> {
+  /** HF class by `model_type`. */
+  readonly architectures: Readonly<Record<C['modelType'], string>>;
+  readonly config: ConfigFormat<C>;
+  sizes(config: C): CausalSizes;
+  maxPositions(config: C): number;
+  initializer(config: C): InitializeTensor;
+  buildEmbedding(config: C, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature>;
+  buildDecoder(
+    config: C,
+    weights: WeightStore | WeightFinder,
+    prefix: string,
+    request: CausalRequest,
+  ): WrittenModel<CausalSignature>;
+  /** The inputs of the position encoding for the last `count` positions of a mask over all positions so far. */
+  positionInputs(config: C, mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
+  /** Linear layers with a precision of their own. */
+  readonly sensitive: readonly SensitiveLayers[];
+}
+
+/** Defines a decoder-only language model: loading, saving, decoding and the full forward. */
+export function defineCausalLanguageModel<C extends TextConfigMembers>(
+  definition: CausalDefinition<C>,
+): Part<C, CausalLanguageModel & StandalonePart<C>> {
+  const { buildEmbedding, buildDecoder } = definition;
+  const decoderGraph = (config: C, weights: WeightFinder, prefix: string): void =>
+    void buildDecoder(config, weights, prefix, DECODING);
+
+  const architecture = ({ config, weights }: PartContext<C, PartWeights, object>): CausalArchitecture => ({
+    sizes: definition.sizes(config),
+    maxPositions: definition.maxPositions(config),
+    specialTokens: TextConfig.specialTokens(config),
+    outputDefaults: config,
+    stores: storesByRows(weights),
+    buildEmbedding: () => buildEmbedding(config, weights.original ?? weights.store, weights.prefix),
+    buildDecoder: (request, store) => buildDecoder(config, store, weights.prefix, request),
+    positionInputs: (mask, count, use) => definition.positionInputs(config, mask, count, use),
+  });
+  return definePart({
+    label: 'language model',
+    path: LANGUAGE_MODEL_PATH,
+    architectures: definition.architectures,
+    config: definition.config,
+    tensors: (config: C, prefix) => causalTensors(config, prefix, buildEmbedding, buildDecoder),
+    initializer: (config) => definition.initializer(config),
+    plan: { graphs: decoderGraph, decodeGraphs: decoderGraph, sensitive: definition.sensitive },
+    create: (context) => createCausalLanguageModel(architecture(context), context.sessions),
+    prepare: (context) => prepareCausalLanguageModel(architecture(context), context.sessions),
+  });
+}

@@ -1,0 +1,59 @@
+import { findFamily, readConfig, TextConfig } from '@blip2/config';
+import { resolveSource } from '@blip2/hub';
+import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
+import type { RecordedWeight } from '@blip2/onnx';
+import { type InitializeTensor, type LoadPartOptions, type PartWeights, plannedFiles } from '@blip2/part';
+
+import type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
+import { llamaFamily } from './llama/llama-for-causal-lm.ts';
+import { optFamily } from './opt/opt-for-causal-lm.ts';
+import { t5Family } from './t5/t5-for-conditional-generation.ts';
+
+/** By `model_type`. */
+const FAMILIES: ReadonlyMap<string, LanguageFamily> = new Map<string, LanguageFamily>([
+  ['opt', optFamily],
+  ['t5', t5Family],
+  ['llama', llamaFamily],
+]);
+
+/**
+ * The family of language models of a `model_type`.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with the registered types.
+ */
+export function languageFamily(modelType: string): LanguageFamily {
+  return findFamily(FAMILIES, modelType);
+}
+
+/** Every registered family of language models. */
+export function languageFamilies(): readonly LanguageFamily[] {
+  return [...FAMILIES.values()];
+}
+
+/** Loads the language model of a folder, or of a repository on the Hugging Face Hub, of any family. */
+export async function loadLanguageModel(
+  source: string,
+  options: LoadPartOptions = {},
+): Promise<CheckpointLanguageModel> {
+  const folder = await resolveSource(source, options);
+  const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
+  return languageFamily(modelType).part.fromPretrained(folder, options);
+}
+
+/** Every tensor of a language model's checkpoint, by name and shape. */
+export function languageTensors(config: TextConfig, prefix: string): readonly RecordedWeight[] {
+  return languageFamily(config.modelType).part.tensors(config, prefix);
+}
+
+/** How the weights of a language model are initialized: `_init_weights` of HF. */
+export function languageInitializer(config: TextConfig): InitializeTensor {
+  return languageFamily(config.modelType).part.initializer(config);
+}
+
+/** What each file of a language model's converted weights holds at a precision; none if it is used unconverted. */
+export function planLanguage(
+  config: TextConfig,
+  weights: Pick<PartWeights, 'store' | 'prefix'>,
+  dtype?: PrecisionChoice,
+): PlannedWeight[][] {
+  return plannedFiles(languageFamily(config.modelType).part.plan(config, weights, dtype));
+}

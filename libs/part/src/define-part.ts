@@ -1,0 +1,227 @@
+import type { ConversionOptions, SaveOptions, TensorSource } from '@blip2/checkpoint';
+import { readConfig, type ToJsonOptions, writePartConfig } from '@blip2/config';
+import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import { defined, type PrecisionChoice } from '@blip2/interfaces';
+import type { RecordedWeight } from '@blip2/onnx';
+import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
+
+import { openPartWeights, type PartWeights } from './part-weights.ts';
+import { convertPartWeights, type PartPlans, planPart, type WeightPlan } from './plan-part.ts';
+import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
+import { savePartWeights } from './save-part.ts';
+
+/** How a part is loaded: its sessions, its download and its conversion to a precision. */
+export type LoadPartOptions = PartOptions & ResolveOptions & ConversionOptions;
+
+/** What a part is created from. */
+export interface PartContext<C, W extends PartWeights, O extends object> {
+  readonly config: C;
+  /** Converted to the precision of the options. */
+  readonly weights: W;
+  readonly sessions: LazySessions;
+  readonly options: Partial<O>;
+}
+
+/** Members that every part has. Disposing it releases its sessions and its weights. */
+export interface DisposablePart extends AsyncDisposable {
+  dispose(): Promise<void>;
+}
+
+/** Members of a part that exists as a checkpoint of its own. */
+export interface StandalonePart<C> extends DisposablePart {
+  readonly config: C;
+  /** Creates the sessions of the main path before their first use. */
+  prepare(): Promise<void>;
+  /** Writes configuration and weights of this part alone, in the layout of the Hugging Face Hub. Streams. */
+  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
+}
+
+/** A part that is loaded from the checkpoint of a full model. */
+export interface PartOfModelDefinition<C, Own extends object, W extends PartWeights, O extends object> {
+  /** What error messages call the part: `vision encoder`. */
+  readonly label: string;
+  /** Path of the part's tensors in the checkpoint of a full model; it may depend on the configuration. */
+  readonly path: string | ((config: C, options: Partial<O>) => string);
+  /** How the configuration is read, of a full model or of the part alone. */
+  readonly config: { fromJson(json: unknown, where?: string): C };
+  /** Checks opened weights, or adds what `create` needs in addition to them. */
+  readonly extend?: (weights: PartWeights, config: C, options: Partial<O>) => Promise<W>;
+  /** How weights are converted to a precision. Default: never. */
+  readonly plan?: WeightPlan<C, O>;
+  /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
+  readonly create: (context: PartContext<C, W, O>) => Own;
+}
+
+/** A part that also exists as a checkpoint of its own. */
+export interface PartDefinition<
+  C extends { readonly modelType: string },
+  Own extends object,
+  W extends PartWeights,
+  O extends object,
+> extends PartOfModelDefinition<C, Own, W, O> {
+  readonly path: string;
+  readonly config: { fromJson(json: unknown, where?: string): C; toJson(config: C, options?: ToJsonOptions): object };
+  readonly plan: WeightPlan<C, O>;
+  /** HF class of the part alone, by `model_type`. */
+  readonly architectures: Readonly<Record<C['modelType'], string>>;
+  /** Path of the tensors in a checkpoint of the part alone. Default: its root. */
+  readonly savedPath?: string;
+  /** Tensors that are saved in addition to those below `path`. */
+  readonly savedExtras?: (weights: W) => readonly TensorSource[];
+  /** Every tensor of the part's checkpoint. */
+  readonly tensors: (config: C, prefix: string, options: Partial<O>) => readonly RecordedWeight[];
+  readonly initializer: (config: C) => InitializeTensor;
+  /** Creates the sessions of the main path. */
+  readonly prepare: (context: PartContext<C, W, O>) => Promise<void>;
+}
+
+/** Loads and creates a part of a full model. */
+export interface PartOfModel<C, M, W extends PartWeights = PartWeights, O extends object = object> {
+  /** Loads the part from a folder, or from the Hugging Face Hub. Only its own weights are used. */
+  fromPretrained(source: string, options?: LoadPartOptions & Partial<O>): Promise<M>;
+  /** Creates the part from its configuration and open weights, which it disposes. */
+  create(config: C, weights: W, options?: PartOptions & Partial<O>): M;
+}
+
+/** Loads and creates a part that also exists as a checkpoint of its own. */
+export interface Part<C, M, W extends PartWeights = PartWeights, O extends object = object> extends PartOfModel<
+  C,
+  M,
+  W,
+  O
+> {
+  /** Creates the part with random weights, in a temporary file that is removed when the part is disposed. */
+  fromConfig(config: C, options?: RandomWeightsOptions & PartOptions & Partial<O>): Promise<M>;
+  /** What the files of converted weights hold at a precision. */
+  plan(config: C, weights: Pick<PartWeights, 'store' | 'prefix'>, dtype?: PrecisionChoice): PartPlans;
+  /** Every tensor of the part's checkpoint, by name and shape. */
+  tensors(config: C, prefix: string): readonly RecordedWeight[];
+  initializer(config: C): InitializeTensor;
+}
+
+/** Defines a part that exists only in the checkpoint of a full model: adds loading, conversion and disposal. */
+export function definePartOfModel<
+  C,
+  Own extends object,
+  W extends PartWeights = PartWeights,
+  O extends object = object,
+>(definition: PartOfModelDefinition<C, Own, W, O>): PartOfModel<C, Own & DisposablePart, W, O> {
+  const create = (
+    config: C,
+    weights: W,
+    options: PartOptions & Partial<O> = {} as PartOptions & Partial<O>,
+  ): Own & DisposablePart => {
+    const sessions = lazySessions(definition.label, options);
+    return { ...definition.create({ config, weights, sessions, options }), ...disposal(sessions, weights) };
+  };
+  return { create, fromPretrained: (source, options) => load(definition, create, source, options) };
+}
+
+/**
+ * Defines a part that also exists as a checkpoint of its own: adds loading, conversion, saving, random initialization,
+ * preparation and disposal.
+ */
+export function definePart<
+  C extends { readonly modelType: string },
+  Own extends object,
+  W extends PartWeights = PartWeights,
+  O extends object = object,
+>(definition: PartDefinition<C, Own, W, O>): Part<C, Own & StandalonePart<C>, W, O> {
+  const { label, config: format, architectures, savedPath, savedExtras, tensors, initializer } = definition;
+  const create = (
+    config: C,
+    weights: W,
+    options: PartOptions & Partial<O> = {} as PartOptions & Partial<O>,
+  ): Own & StandalonePart<C> => {
+    const context = { config, weights, options, sessions: lazySessions(label, options) };
+    return {
+      ...definition.create(context),
+      config,
+      prepare: () => definition.prepare(context),
+      async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
+        const placed = { ...saveOptions, ...defined({ path: savedPath }) };
+        const dtype = await savePartWeights(folder, weights, placed, savedExtras?.(weights));
+        const modelType: C['modelType'] = config.modelType;
+        await writePartConfig(
+          folder,
+          { ...format.toJson(config) },
+          { modelType, architecture: architectures[modelType], dtype },
+        );
+      },
+      ...disposal(context.sessions, weights),
+    };
+  };
+  return {
+    create,
+    fromPretrained: (source, options) => load(definition, create, source, options),
+    async fromConfig(config, options = {} as RandomWeightsOptions & PartOptions & Partial<O>) {
+      const weights = await createRandomPartWeights(
+        tensors(config, '', options),
+        options.initializer ?? initializer(config),
+        options,
+      );
+      // Converted weights are removed together with the random ones.
+      return createFrom(definition, create, config, weights, options, { convertedDir: weights.store.folder });
+    },
+    plan: (config, weights, dtype) => planPart(definition.plan, config, weights, dtype),
+    tensors: (config, prefix) => tensors(config, prefix, {}),
+    initializer,
+  };
+}
+
+type CreatePart<C, M, W extends PartWeights, O extends object> = (
+  config: C,
+  weights: W,
+  options: PartOptions & Partial<O>,
+) => M;
+
+function disposal(sessions: LazySessions, weights: PartWeights): DisposablePart {
+  const dispose = async (): Promise<void> => {
+    await sessions[Symbol.asyncDispose]();
+    await weights[Symbol.asyncDispose]();
+  };
+  return { dispose, [Symbol.asyncDispose]: dispose };
+}
+
+async function load<C, M, W extends PartWeights, O extends object>(
+  definition: PartOfModelDefinition<C, object, W, O>,
+  create: CreatePart<C, M, W, O>,
+  source: string,
+  options: LoadPartOptions & Partial<O> = {} as LoadPartOptions & Partial<O>,
+): Promise<M> {
+  const folder = await resolveSource(source, options);
+  const config = definition.config.fromJson(await readConfig(folder), folder);
+  const weights = await openPartWeights(folder, pathOf(definition, config, options));
+  return createFrom(definition, create, config, weights, options, options);
+}
+
+function pathOf<C, O extends object>(
+  { path }: Pick<PartOfModelDefinition<C, object, PartWeights, O>, 'path'>,
+  config: C,
+  options: Partial<O>,
+): string {
+  return typeof path === 'string' ? path : path(config, options);
+}
+
+/** Creates a part from opened weights: checked, extended and converted. Disposes them if that fails. */
+async function createFrom<C, M, W extends PartWeights, O extends object>(
+  definition: PartOfModelDefinition<C, object, W, O>,
+  create: CreatePart<C, M, W, O>,
+  config: C,
+  opened: PartWeights,
+  options: PartOptions & Partial<O>,
+  conversion: ConversionOptions,
+): Promise<M> {
+  const { extend, plan } = definition;
+  try {
+    // Without `extend`, `W` is `PartWeights` itself.
+    const weights = extend ? await extend(opened, config, options) : (opened as W);
+    if (!plan) return create(config, weights, options);
+    const plans = planPart(plan, config, weights, options.dtype, options);
+    const path = pathOf(definition, config, options);
+    return create(config, await convertPartWeights(weights, plans, path, conversion), options);
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+import { saveCheckpoint, type SaveOptions, storedTensorSource, type TensorSource } from '@blip2/checkpoint';
+import type { StoredType } from '@blip2/interfaces';
+
+import { type PartWeights, pathStart } from './part-weights.ts';
+
+/** `torch_dtype` of each float type. */
+const DTYPE_NAMES: Readonly<Partial<Record<StoredType, string>>> = {
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+};
+
+/** The `torch_dtype` that a configuration gives for these weights: the type of the first float tensor. */
+export function torchDtype(tensors: readonly { readonly dtype: StoredType }[]): string {
+  return tensors.map(({ dtype }) => DTYPE_NAMES[dtype]).find((name) => name !== undefined) ?? 'float32';
+}
+
+export interface SavePartOptions extends SaveOptions {
+  /** Path of the part's tensors in the new checkpoint. Default: its root. */
+  readonly path?: string;
+}
+
+/**
+ * Writes the weights of one part to a checkpoint of its own, with `others` in addition unless a tensor of that name
+ * exists. Streams. Returns the type of the weights, as `torch_dtype` names it.
+ * @throws Blip2Error the codes of `saveCheckpoint`.
+ */
+export async function savePartWeights(
+  folder: string,
+  { store, original = store, prefix }: PartWeights,
+  { path = '', ...options }: SavePartOptions = {},
+  others: readonly TensorSource[] = [],
+): Promise<string> {
+  const start = pathStart(prefix);
+  const own = [...original.tensors.values()]
+    .filter(({ name }) => name.startsWith(start))
+    .map((tensor) => storedTensorSource(tensor, `${pathStart(path)}${tensor.name.slice(start.length)}`));
+  const names = new Set(own.map(({ name }) => name));
+  await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
+  return options.dtype ?? torchDtype(own);
+}

@@ -1,0 +1,108 @@
+/**
+ * The image encoder of BLIP-2: a pre-norm vision transformer (EVA-CLIP ViT-g in the stock checkpoints).
+ * Paper: arXiv 2301.12597, section 3; HF class `Blip2VisionModel`; checkpoint path `vision_model`.
+ */
+import type { Blip2VisionConfig } from '@blip2/config';
+import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import {
+  buildGraph,
+  encoderStack,
+  gather,
+  type Graph,
+  layerNorm,
+  type RecordedWeight,
+  recordWeights,
+  type Value,
+  type WeightFinder,
+  type Weights,
+  type WrittenModel,
+} from '@blip2/onnx';
+
+import { patchEmbeddings } from '../patch-embeddings.ts';
+import {
+  type EncoderSignature,
+  encoderSignature,
+  type EncoderSizes,
+  FINAL_STATES,
+  patchesPerSide,
+  requestedOutputs,
+  type VisionRequest,
+} from '../vision-signature.ts';
+
+/** Images are red, green and blue. */
+const NUM_CHANNELS = 3;
+/** Names of the projections of self-attention. */
+const ATTENTION = { inputs: { fused: 'qkv' }, output: 'projection' } as const;
+
+export interface VisionSignature extends Pick<EncoderSignature, 'inputs'> {
+  readonly outputs: EncoderSignature['outputs'] & {
+    readonly pooler_output: TensorSpec<'float32', readonly ['batch', number]>;
+  };
+}
+
+export function blip2VisionSizes(config: Blip2VisionConfig): EncoderSizes {
+  return { ...config, numChannels: NUM_CHANNELS, hasClassPosition: true };
+}
+
+export function visionSignature(config: Blip2VisionConfig, request: VisionRequest): VisionSignature {
+  const { inputs, outputs } = encoderSignature(blip2VisionSizes(config), config.numHiddenLayers, request);
+  return { inputs, outputs: { ...outputs, pooler_output: f32('batch', config.hiddenSize) } };
+}
+
+export function buildVisionModel(
+  config: Blip2VisionConfig,
+  weights: WeightStore | WeightFinder,
+  prefix: string,
+  request: VisionRequest,
+): WrittenModel<VisionSignature> {
+  const signature = visionSignature(config, request);
+  const { numHiddenLayers: layers, numAttentionHeads: numHeads, layerNormEps: epsilon, qkvBias } = config;
+  return buildGraph({ name: 'vision_model', signature, weights, prefix }, (g, { pixel_values }, root) => {
+    const embedded = embeddings(g, pixel_values, root.at('embeddings'), config, request);
+    const stack = encoderStack(g, embedded, root.at('encoder.layers'), {
+      ...config,
+      layers,
+      numHeads,
+      attention: { ...ATTENTION, inputBias: qkvBias },
+      attentions: request.attentions,
+    });
+    const norm = (x: Value<'float32'>): Value<'float32'> => layerNorm(g, x, root.at('post_layernorm'), { epsilon });
+    const lastHiddenState = norm(stack.lastHiddenState);
+    return {
+      last_hidden_state: lastHiddenState,
+      // HF applies the norm to the class position a second time.
+      pooler_output: norm(gather(g, lastHiddenState, g.constant('int64', [], [0]), 1)),
+      ...requestedOutputs(request, stack),
+    };
+  });
+}
+
+function embeddings(
+  g: Graph,
+  pixelValues: Value<'float32'>,
+  weights: Weights,
+  config: Blip2VisionConfig,
+  { interpolatePosEncoding }: VisionRequest,
+): Value<'float32'> {
+  const { hiddenSize, patchSize } = config;
+  const patch = weights.at('patch_embedding');
+  return g.scope(weights.path, () =>
+    patchEmbeddings(
+      g,
+      pixelValues,
+      {
+        kernel: patch.get('weight', [hiddenSize, NUM_CHANNELS, patchSize, patchSize]),
+        bias: patch.get('bias', [hiddenSize]),
+        classEmbedding: weights.get('class_embedding', [1, 1, hiddenSize]),
+        positions: weights.get('position_embedding', [1, 1 + patchesPerSide(config) ** 2, hiddenSize]),
+      },
+      blip2VisionSizes(config),
+      interpolatePosEncoding,
+    ),
+  );
+}
+
+/** Every tensor of the encoder's checkpoint, by name and shape. */
+export function visionTensors(config: Blip2VisionConfig, prefix: string): RecordedWeight[] {
+  return recordWeights((weights) => void buildVisionModel(config, weights, prefix, FINAL_STATES));
+}

@@ -1,0 +1,105 @@
+import { Blip2VisionConfig } from '@blip2/config';
+import type { PlannedWeight, PrecisionChoice, VisionEncoder } from '@blip2/interfaces';
+import type { LoadPartOptions } from '@blip2/part';
+import {
+  definePart,
+  openPartWeights,
+  overlayPartWeights,
+  type Part,
+  type PartContext,
+  type PartWeights,
+  type StandalonePart,
+  transformerInitializer,
+} from '@blip2/part';
+import type { PartOptions } from '@blip2/runtime';
+
+import {
+  createVisionEncoder,
+  type EncoderMembers,
+  prepareVisionEncoder,
+  type VisionArchitecture,
+  type VisionOutput,
+  withPoolerOutput,
+} from '../create-vision-encoder.ts';
+import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import type { VisionFamily } from '../vision-family.ts';
+import { FINAL_STATES, type VisionRequest } from '../vision-signature.ts';
+import { blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-vision-graph.ts';
+
+/**
+ * BLIP-2's image encoder: the seam, and the full forward of HF `Blip2VisionModel`. `lastHiddenState` is after the final
+ * norm; `poolerOutput` is its class position after the same norm once more, as in HF.
+ *
+ * `forward` throws `SHAPE_MISMATCH` for images of another size unless position embeddings are interpolated.
+ */
+export interface Blip2VisionModel
+  extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<Blip2VisionConfig> {
+  prepare(): Promise<void>;
+}
+
+export interface VisionOptions {
+  /**
+   * Folder of a checkpoint whose final norm replaces that of the encoder: LAVIS trains this norm, and nothing else of
+   * the encoder, together with the Q-Former.
+   */
+  readonly finalNorm?: string;
+}
+
+export interface LoadVisionOptions extends LoadPartOptions, VisionOptions {}
+
+const PATH = 'vision_model';
+const FINAL_NORM = 'post_layernorm.';
+
+export const Blip2VisionModel: Part<Blip2VisionConfig, Blip2VisionModel, PartWeights, VisionOptions> = definePart({
+  label: 'vision encoder',
+  path: PATH,
+  architectures: { blip_2_vision_model: 'Blip2VisionModel', instructblip_vision_model: 'InstructBlipVisionModel' },
+  config: Blip2VisionConfig,
+  tensors: visionTensors,
+  initializer: ({ initializerRange }) => transformerInitializer(initializerRange),
+  plan: {
+    graphs: (config, weights, prefix) => void buildVisionModel(config, weights, prefix, FINAL_STATES),
+    sensitive: SENSITIVE_VISION_LAYERS,
+  },
+  extend: async (weights, _, { finalNorm }: VisionOptions) =>
+    finalNorm === undefined
+      ? weights
+      : overlayPartWeights(weights, await openPartWeights(finalNorm, PATH), (name) => name.startsWith(FINAL_NORM)),
+  create: (context) => createVisionEncoder(architecture(context), context.weights, context.sessions),
+  prepare: (context) => prepareVisionEncoder(architecture(context), context.weights, context.sessions),
+});
+
+function architecture({
+  config,
+  weights: { prefix },
+}: PartContext<Blip2VisionConfig, PartWeights, VisionOptions>): VisionArchitecture<VisionRequest, VisionOutput> {
+  return {
+    sizes: blip2VisionSizes(config),
+    layers: config.numHiddenLayers,
+    outputDefaults: config,
+    encodeRequest: (request) => request,
+    forwardRequest: (request) => request,
+    build: (request, store) => buildVisionModel(config, store, prefix, request),
+    readOutputs: withPoolerOutput,
+  };
+}
+
+export const blip2VisionFamily: VisionFamily<Blip2VisionConfig> = { part: Blip2VisionModel };
+
+/** Creates an encoder from its configuration and weights. Nothing is loaded before its first use. */
+export function createBlip2VisionModel(
+  config: Blip2VisionConfig,
+  weights: PartWeights,
+  options?: PartOptions,
+): Blip2VisionModel {
+  return Blip2VisionModel.create(config, weights, options);
+}
+
+/** What the encoder's file of converted weights holds at a precision; undefined if the checkpoint is used as stored. */
+export function planVision(
+  config: Blip2VisionConfig,
+  weights: Pick<PartWeights, 'store' | 'prefix'>,
+  dtype?: PrecisionChoice,
+): PlannedWeight[] | undefined {
+  return Blip2VisionModel.plan(config, weights, dtype).prefill;
+}

@@ -1,0 +1,136 @@
+import { ClipVisionConfig } from '@blip2/config';
+import { mustBe, type VisionEncoder } from '@blip2/interfaces';
+import {
+  definePart,
+  type InitializeTensor,
+  type Part,
+  type PartContext,
+  type PartWeights,
+  type StandalonePart,
+} from '@blip2/part';
+import type { PartOptions } from '@blip2/runtime';
+
+import {
+  createVisionEncoder,
+  type EncoderMembers,
+  prepareVisionEncoder,
+  type VisionArchitecture,
+  type VisionOutput,
+  withPoolerOutput,
+} from '../create-vision-encoder.ts';
+import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import type { VisionFamily } from '../vision-family.ts';
+import {
+  buildClipVisionModel,
+  type ClipVisionRequest,
+  clipVisionSizes,
+  clipVisionTensors,
+  wholeClipRequest,
+} from './clip-vision-graph.ts';
+
+/** Which hidden states `encode` returns. */
+export interface FeatureLayerOptions {
+  /**
+   * 0 selects the states before the first layer, `i` those after layer `i`, negative numbers count from the last layer.
+   * Default −1. Later layers do not run. BLIP-2's ViT-L/14 uses the second last states (arXiv 2301.12597, section 3.1):
+   * −2, followed by a norm that is trained with the Q-Former.
+   */
+  readonly featureLayer?: number;
+}
+
+export interface ClipVisionOptions extends PartOptions, FeatureLayerOptions {}
+
+/**
+ * CLIP's image encoder without its projection: the seam, and the full forward of HF `CLIPVisionModel`.
+ * `lastHiddenState` and the last of `hiddenStates` are before the final norm; `poolerOutput` is the class position
+ * after
+ * it; the first of `hiddenStates` is after the norm of the embeddings.
+ *
+ * `forward` throws `SHAPE_MISMATCH` for images of another size unless position embeddings are interpolated.
+ */
+export interface ClipVisionEncoder
+  extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<ClipVisionConfig> {
+  prepare(): Promise<void>;
+}
+
+/** Path of the tensors in the checkpoint of a full CLIP model, and in that of the encoder alone. */
+const PATH = 'vision_model';
+
+export const ClipVisionEncoder: Part<ClipVisionConfig, ClipVisionEncoder, PartWeights, FeatureLayerOptions> =
+  definePart({
+    label: 'vision encoder',
+    path: PATH,
+    savedPath: PATH,
+    architectures: { clip_vision_model: 'CLIPVisionModel' },
+    config: ClipVisionConfig,
+    tensors: clipVisionTensors,
+    initializer: clipInitializer,
+    plan: {
+      graphs: (config, weights, prefix) => void buildClipVisionModel(config, weights, prefix, wholeClipRequest(config)),
+      sensitive: SENSITIVE_VISION_LAYERS,
+    },
+    create: (context) => createVisionEncoder(architecture(context), context.weights, context.sessions),
+    prepare: (context) => prepareVisionEncoder(architecture(context), context.weights, context.sessions),
+  });
+
+function architecture({
+  config,
+  weights: { prefix },
+  options: { featureLayer = -1 },
+}: PartContext<ClipVisionConfig, PartWeights, FeatureLayerOptions>): VisionArchitecture<
+  ClipVisionRequest,
+  VisionOutput
+> {
+  const layers = layersOf(featureLayer, config);
+  return {
+    sizes: clipVisionSizes(config),
+    layers: config.numHiddenLayers,
+    outputDefaults: config,
+    encodeRequest: (request) => ({ ...request, layers, pooled: false }),
+    forwardRequest: (request) => ({ ...wholeClipRequest(config), ...request }),
+    build: (request, store) => buildClipVisionModel(config, store, prefix, request),
+    readOutputs: withPoolerOutput,
+  };
+}
+
+export const clipVisionFamily: VisionFamily<ClipVisionConfig> = { part: ClipVisionEncoder };
+
+/** Creates an encoder from its configuration and weights. Nothing is loaded before its first use. */
+export function createClipVisionEncoder(
+  config: ClipVisionConfig,
+  weights: PartWeights,
+  options?: ClipVisionOptions,
+): ClipVisionEncoder {
+  return ClipVisionEncoder.create(config, weights, options);
+}
+
+/** Number of layers that run to compute the states of `featureLayer`. */
+function layersOf(featureLayer: number, { numHiddenLayers }: ClipVisionConfig): number {
+  const layers = featureLayer < 0 ? numHiddenLayers + 1 + featureLayer : featureLayer;
+  if (Number.isInteger(layers) && layers >= 0 && layers <= numHiddenLayers) return layers;
+  throw mustBe('featureLayer', `an integer from ${-numHiddenLayers - 1} to ${numHiddenLayers}`, featureLayer);
+}
+
+/** `_init_weights` of HF `CLIPVisionModel`: attention and feed-forward by width and depth, norms one, biases zero. */
+function clipInitializer({
+  hiddenSize,
+  numHiddenLayers,
+  initializerRange,
+  initializerFactor: factor,
+}: ClipVisionConfig): InitializeTensor {
+  const width = hiddenSize ** -0.5;
+  const deep = width * (2 * numHiddenLayers) ** -0.5;
+  const deviations: readonly (readonly [ending: RegExp, std: number])[] = [
+    [/class_embedding$/, width],
+    [/out_proj\.weight$/, width],
+    [/_proj\.weight$/, deep],
+    [/fc1\.weight$/, (2 * hiddenSize) ** -0.5],
+    [/fc2\.weight$/, deep],
+  ];
+  return (name) => {
+    if (/norm[^.]*\.weight$/.test(name)) return { kind: 'ones' };
+    if (name.endsWith('.bias')) return { kind: 'zeros' };
+    const deviation = deviations.find(([ending]) => ending.test(name))?.[1] ?? initializerRange;
+    return { kind: 'normal', std: factor * deviation };
+  };
+}

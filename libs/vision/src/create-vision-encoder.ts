@@ -1,0 +1,135 @@
+import type {
+  Attentions,
+  HiddenStates,
+  OutputsOf,
+  PatchFeatures,
+  PixelValues,
+  Session,
+  Tensor,
+  VisionEncoder,
+  WeightStore,
+} from '@blip2/interfaces';
+import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
+import { type PartWeights, sessionKey } from '@blip2/part';
+import type { LazySessions } from '@blip2/runtime';
+
+import { encodeInBatches, imagesPerRun } from './encode-in-batches.ts';
+import { expectPixelValues } from './expect-pixel-values.ts';
+import { type EncoderSignature, type EncoderSizes, FINAL_STATES, type VisionRequest } from './vision-signature.ts';
+
+export interface VisionForwardInputs {
+  /** `[batch, channels, height, width]`, normalized. */
+  readonly pixelValues: PixelValues;
+}
+
+export interface VisionForwardOptions {
+  readonly outputHiddenStates?: boolean;
+  readonly outputAttentions?: boolean;
+  /** Accept images of other sizes than `imageSize` by interpolating the position embeddings. Default false. */
+  readonly interpolatePosEncoding?: boolean;
+}
+
+/** The outputs of an encoder without a pooler. */
+export interface VisionStates {
+  /** `[batch, positions, hidden]`, the class position first if there is one. */
+  readonly lastHiddenState: PatchFeatures;
+  /** Embeddings, then the output of each layer, before any final norm. */
+  readonly hiddenStates?: readonly HiddenStates[];
+  /** Attention probabilities of each layer, `[batch, heads, positions, positions]`. */
+  readonly attentions?: readonly Attentions[];
+}
+
+export interface VisionOutput extends VisionStates {
+  /** The class position after the final norm, `[batch, hidden]`. */
+  readonly poolerOutput: Tensor<'float32', readonly [batch: number, hidden: number]>;
+}
+
+type VisionOutputs = OutputsOf<EncoderSignature>;
+
+/** What an encoder architecture supplies: its sizes and its graph. Everything else is the same for all. */
+export interface VisionArchitecture<R, Output extends VisionStates> {
+  readonly sizes: EncoderSizes;
+  /** Number of layers of `forward`. */
+  readonly layers: number;
+  readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
+  /** The request of `encode`, whose final hidden states alone are used. */
+  encodeRequest(common: VisionRequest): R;
+  /** The request of `forward`. */
+  forwardRequest(common: VisionRequest): R;
+  build(request: R, store: WeightStore): WrittenModel<EncoderSignature>;
+  /** The outputs of `forward`: `states`, and what this architecture adds (`withPoolerOutput`). */
+  readOutputs(states: VisionStates, outputs: VisionOutputs): Output;
+}
+
+/** Adds the output `pooler_output` of the graph. */
+export function withPoolerOutput(states: VisionStates, outputs: VisionOutputs): VisionOutput {
+  return { ...states, poolerOutput: namedTensor(outputs, 'pooler_output', 2) };
+}
+
+/** What `createVisionEncoder` adds to an architecture. */
+export interface EncoderMembers<Output extends VisionStates> extends Pick<
+  VisionEncoder,
+  'imageSize' | 'hiddenSize' | 'encode'
+> {
+  forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<Output>;
+}
+
+type Request = { readonly [K in keyof VisionRequest]: boolean } & {
+  readonly layers?: number;
+  readonly pooled?: boolean;
+};
+
+/** `encode` in batches, and `forward` with all requested outputs. */
+export function createVisionEncoder<R extends Request, Output extends VisionStates>(
+  architecture: VisionArchitecture<R, Output>,
+  { store }: PartWeights,
+  sessions: LazySessions,
+): EncoderMembers<Output> {
+  const { sizes, layers, outputDefaults } = architecture;
+  const run = async (pixelValues: PixelValues, request: R): Promise<VisionOutputs> => {
+    expectPixelValues(pixelValues, sizes, request.interpolatePosEncoding);
+    return (await openEncoder(architecture, store, sessions, request)).run({ pixel_values: pixelValues });
+  };
+  return {
+    imageSize: sizes.imageSize,
+    hiddenSize: sizes.hiddenSize,
+    async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
+      const request = architecture.encodeRequest({ ...FINAL_STATES, interpolatePosEncoding });
+      return encodeInBatches(
+        pixelValues,
+        imagesPerRun(store, pixelValues, sizes.patchSize),
+        async (batch) => (await run(batch, request)).last_hidden_state,
+      );
+    },
+    async forward({ pixelValues }, { interpolatePosEncoding = false, ...options } = {}) {
+      const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
+      const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
+      const request = architecture.forwardRequest({ hiddenStates, attentions, interpolatePosEncoding });
+      const outputs = await run(pixelValues, request);
+      const states: VisionStates = {
+        lastHiddenState: outputs.last_hidden_state,
+        ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
+        ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
+      };
+      return architecture.readOutputs(states, outputs);
+    },
+  };
+}
+
+/** Creates the session of `encode` before its first use. */
+export async function prepareVisionEncoder<R extends Request, Output extends VisionStates>(
+  architecture: VisionArchitecture<R, Output>,
+  { store }: PartWeights,
+  sessions: LazySessions,
+): Promise<void> {
+  await openEncoder(architecture, store, sessions, architecture.encodeRequest(FINAL_STATES));
+}
+
+function openEncoder<R extends Request, Output extends VisionStates>(
+  architecture: VisionArchitecture<R, Output>,
+  store: WeightStore,
+  sessions: LazySessions,
+  request: R,
+): Promise<Session<EncoderSignature>> {
+  return sessions.get(sessionKey('encoder', { ...request }), () => architecture.build(request, store));
+}

@@ -1,0 +1,29 @@
+import { Blip2Error, type PixelValues } from '@blip2/interfaces';
+
+import type { EncoderSizes } from './vision-signature.ts';
+
+/** @throws Blip2Error `SHAPE_MISMATCH` unless these are images of a size that the encoder accepts. */
+export function expectPixelValues(
+  { dims }: PixelValues,
+  { imageSize, patchSize, numChannels }: EncoderSizes,
+  interpolatePosEncoding: boolean,
+): void {
+  const [, channels, height, width] = dims;
+  if (dims.length !== 4 || channels !== numChannels) throw wrongShape(dims, `[batch, ${numChannels}, height, width]`);
+  if (interpolatePosEncoding) {
+    if (height < patchSize || width < patchSize)
+      throw wrongShape(dims, `at least ${patchSize} pixels a side`, 'Pass a larger image');
+  } else if (height !== imageSize || width !== imageSize) {
+    const expected = `[batch, ${numChannels}, ${imageSize}, ${imageSize}]`;
+    throw wrongShape(dims, expected, 'Resize the image, or pass interpolatePosEncoding: true');
+  }
+}
+
+function wrongShape(dims: readonly number[], expected: string, fix?: string): Blip2Error {
+  return new Blip2Error('SHAPE_MISMATCH', 'pixelValues has the wrong shape', {
+    argument: 'pixelValues',
+    expected,
+    got: `[${dims.join(', ')}]`,
+    ...(fix !== undefined && { fix }),
+  });
+}

@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { loadVisionEncoder, visionFamily } from './families.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+test.each([
+  ['blip_2_vision_model', join(root, 'tools/parity/cases/opt/checkpoint')],
+  ['clip_vision_model', join(import.meta.dirname, 'clip/fixtures/checkpoint')],
+])('loads %s from the checkpoint that contains it', async (modelType, folder) => {
+  await using encoder = await loadVisionEncoder(folder, { threads: 1 });
+  expect(encoder.config.modelType).toBe(modelType);
+  expect(encoder.hiddenSize).toBe(encoder.config.hiddenSize);
+});
+
+test('rejects other types with the registered ones', () => {
+  expect(() => visionFamily('no_such_model')).toThrow(
+    expect.objectContaining({
+      code: 'UNSUPPORTED_ARCHITECTURE',
+      message: expect.stringContaining('clip_vision_model') as string,
+    }),
+  );
+});

@@ -1,0 +1,17 @@
+import type { VisionConfig } from '@blip2/config';
+import type { VisionEncoder } from '@blip2/interfaces';
+import type { Part, StandalonePart } from '@blip2/part';
+
+import type { EncoderMembers, VisionStates } from './create-vision-encoder.ts';
+
+/** A vision encoder that was loaded from a checkpoint. */
+export interface CheckpointVisionEncoder
+  extends VisionEncoder, EncoderMembers<VisionStates>, StandalonePart<VisionConfig> {
+  prepare(): Promise<void>;
+}
+
+/** What a family of vision encoders declares. */
+export interface VisionFamily<C extends VisionConfig = VisionConfig> {
+  /** Loads, plans, initializes and creates encoders of the family. */
+  readonly part: Part<C, CheckpointVisionEncoder>;
+}
