@@ -27,8 +27,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['Image-text retrieval', 'itm-7-queries-frequency-1', 'retrieval, 7 queries, float16, three shards'],
   ['InstructBLIP', 'instructblip-t5', 'InstructBLIP with Flan-T5'],
   ['InstructBLIP', 'instructblip-llama', 'InstructBLIP with Llama'],
-  ['Q-Former with relative positions', 'qformer-relative-key', 'relative positions and head masks in the Q-Former'],
-  ['Logits processors', 'logits', 'logits processors and warpers'],
+  ['Single parts', 'qformer-relative-key', 'relative positions and head masks in the Q-Former'],
+  ['Single parts', 'logits', 'logits processors and warpers'],
 ];
 
 interface CaseRow {

@@ -78,15 +78,20 @@ export const languageProjectionKind: EntryKind = {
 
 /** The language model without an image. */
 export const languageModelForwardKind: EntryKind = {
-  inputs: ['input_ids', 'inputs_embeds', 'attention_mask', 'decoder_input_ids'],
+  inputs: ['input_ids', 'inputs_embeds', 'attention_mask', 'decoder_input_ids', 'labels'],
   options: [],
-  async run({ models, inputs }) {
+  async run({ models, inputs, wanted }) {
     const languageModel = await models.languageModel();
-    return languageModel.forward({
+    const prompt = {
       ...inputs.optional('inputIds', 'input_ids', inputs.rows),
       ...inputs.optional('inputsEmbeds', 'inputs_embeds', inputs.vectors),
       ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
       ...inputs.optional('decoderInputIds', 'decoder_input_ids', inputs.rows),
+      ...inputs.optional('labels', 'labels', inputs.rows),
+    };
+    return languageModel.forward(prompt, {
+      outputHiddenStates: wanted.has('hiddenStates'),
+      outputAttentions: wanted.has('attentions'),
     });
   },
 };
