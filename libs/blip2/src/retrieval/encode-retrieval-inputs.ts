@@ -11,8 +11,8 @@ import {
 import type { Blip2Processor } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
-import { expectKnownTokens } from '../tasks/known-tokens.ts';
-import { expectFloats } from '../tasks/task-images.ts';
+import { expectFloats } from '../images/task-images.ts';
+import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
 
