@@ -23,7 +23,7 @@ export function stackRows<T extends Batch>(batches: readonly [T, ...T[]]): T {
     data.set(batch.data, offset);
     offset += batch.data.length;
   }
-  return { ...first, dims: [batches.reduce((sum, { dims }) => sum + dims[0], 0), ...rest], data };
+  return withData(first, [batches.reduce((sum, { dims }) => sum + dims[0], 0), ...rest], data);
 }
 
 /** Selects rows of a batch by index, repeats allowed: `[batch, …]` → `[rows.length, …]`. */
@@ -32,7 +32,7 @@ export function pickRows<T extends Batch>(batch: T, rows: readonly number[]): T 
   const size = sizeOf(rest);
   const data = new Float32Array(rows.length * size);
   rows.forEach((from, row) => data.set(batch.data.subarray(from * size, (from + 1) * size), row * size));
-  return { ...batch, dims: [rows.length, ...rest], data };
+  return withData(batch, [rows.length, ...rest], data);
 }
 
 /** Repeats a single row `count` times: `[1, …]` → `[count, …]`. */
@@ -54,7 +54,7 @@ export function concatPositions<T extends Positions>(first: T, second: T): T {
     data.set(first.data.subarray(row * before * width, (row + 1) * before * width), start);
     data.set(second.data.subarray(row * after * width, (row + 1) * after * width), start + before * width);
   }
-  return { ...first, dims: [rows, before + after, width], data };
+  return withData(first, [rows, before + after, width], data);
 }
 
 /** Slices positions `begin` to `end` (exclusive): `[rows, positions, width]` → `[rows, end - begin, width]`. */
@@ -66,12 +66,18 @@ export function slicePositions<T extends Positions>(tensor: T, begin: number, en
     const start = (row * positions + begin) * width;
     data.set(tensor.data.subarray(start, start + size), row * size);
   }
-  return { ...tensor, dims: [rows, end - begin, width], data };
+  return withData(tensor, [rows, end - begin, width], data);
 }
 
 /** Creates an attention mask without padding, `[rows, length]`. */
 export function onesMask(rows: number, length: number): AttentionMask {
   return Array.from({ length: rows }, () => new Array<number>(length).fill(1));
+}
+
+/** A plain tensor of the type of `like`. Other members, such as those of onnxruntime's class, are not copied. */
+function withData<T extends Batch>(like: T, dims: Batch['dims'], data: Float32Array): T {
+  const tensor: Batch = { type: like.type, dims, data };
+  return tensor as T;
 }
 
 function mismatch(first: Batch, second: Batch): Blip2Error {

@@ -104,7 +104,8 @@ const MAX_LISTED = 10;
 
 /** The first names, and the number of the others. */
 export function listNames(names: readonly string[]): string {
-  return `${names.slice(0, MAX_LISTED).join(', ')}${names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : ''}`;
+  const others = names.length - MAX_LISTED;
+  return `${names.slice(0, MAX_LISTED).join(', ')}${others > 0 ? ` and ${others} more` : ''}`;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { sequenceLogProbs } from '@blip2/generate';
 import { defined, mustBe, type PixelValues } from '@blip2/interfaces';
 
+import { createEncodedImages } from '../images/encoded-image.ts';
+import type { TaskTools } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import type { Blip2Pipeline } from '../pipeline/blip2-pipeline.ts';
 import {
@@ -11,9 +13,7 @@ import {
   tokenize,
 } from '../retrieval/encode-retrieval-inputs.ts';
 import { bestCosines } from '../retrieval/similarity.ts';
-import { createEncodedImages } from '../tasks/encoded-image.ts';
 import { candidateIds } from '../tasks/rank-answers.ts';
-import type { TaskTools } from '../tasks/task-images.ts';
 import { openPrompt, type PromptTokens, tokenizePrompts } from '../tasks/task-prompt.ts';
 
 /** One number per image of a batch `[batch, 3, height, width]`. */

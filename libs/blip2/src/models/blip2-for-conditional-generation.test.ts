@@ -208,7 +208,7 @@ describe.each([
 });
 
 describe('Blip2ForConditionalGeneration', () => {
-  test('returns the hidden states of every part that runs, if the call or the configuration requests them', async () => {
+  test('returns hidden states of every part that runs, if the call or the configuration requests them', async () => {
     await using model = await Blip2ForConditionalGeneration.fromPretrained(opt);
     const { visionOutputs, qformerOutputs, languageModelOutputs } = await model.forward(
       { pixelValues: image(32) },

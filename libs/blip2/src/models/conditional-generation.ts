@@ -1,5 +1,4 @@
-import type { GenerateOutput, GenerationContext, SequenceLogProbs, SequenceLogProbsOptions } from '@blip2/generate';
-import { type GenerationOptions, type PatchFeatures, type QueryFeatures, type TokenIds } from '@blip2/interfaces';
+import type { PatchFeatures, QueryFeatures } from '@blip2/interfaces';
 import type { LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 
@@ -9,12 +8,7 @@ import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { CheckpointLanguageModel } from '../parts/part-loaders.ts';
-import {
-  type EncodeImagesOptions,
-  isPixelValues,
-  type PromptInputs,
-  type PromptTasks,
-} from '../pipeline/blip2-pipeline.ts';
+import { isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
 import { type TextGenerator, withGenerate } from './with-generate.ts';
@@ -40,7 +34,8 @@ export interface ForwardOutput extends PromptOutput {
 }
 
 /** The interface shared by the whole models with a language model. */
-export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends PromptInputs> extends AsyncDisposable {
+export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends PromptInputs>
+  extends Pick<PromptTasks<Inputs>, 'generate' | 'scoreSequences'>, AsyncDisposable {
   /** The configuration of the checkpoint, with defaults filled in. */
   readonly config: Config;
   /** Pixels `[batch, 3, height, width]` → `[batch, 1 + patches, visionHidden]`. */
@@ -63,21 +58,6 @@ export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends
    * @throws Blip2Error `SEQUENCE_TOO_LONG`, `DISPOSED`.
    */
   forward(inputs: Inputs & TargetInputs, options?: ForwardOptions): Promise<ForwardOutput>;
-  /**
-   * Generates new tokens after a prompt; `sequences` contains only these.
-   * @throws Blip2Error the codes of `forward`, and of `generate` of `@blip2/generate`.
-   */
-  generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
-  /**
-   * Natural log-probabilities of given continuations of a prompt (teacher forcing): one list per prompt, one entry per
-   * candidate.
-   * @throws Blip2Error the codes of `forward`; `INVALID_ARGUMENT` for ids beyond the vocabulary.
-   */
-  scoreSequences(
-    inputs: Inputs,
-    candidates: readonly TokenIds[],
-    options?: SequenceLogProbsOptions & EncodeImagesOptions,
-  ): Promise<SequenceLogProbs[][]>;
   /**
    * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load.
    * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.

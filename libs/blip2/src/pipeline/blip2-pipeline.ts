@@ -67,13 +67,13 @@ export interface PromptTasks<Inputs extends PromptInputs> {
    */
   embedPrompt(inputs: Inputs, options?: EncodeImagesOptions): Promise<MergedPrompt>;
   /**
-   * Generates new tokens after each prompt.
+   * Generates new tokens after each prompt; `sequences` contains only these, unless `returnPrompt` is set.
    * @throws Blip2Error the codes of `embedPrompt`, and of `generate` of `@blip2/generate`.
    */
   generate(inputs: Inputs, options?: GenerationOptions, context?: GenerationContext): Promise<GenerateOutput>;
   /**
-   * Scores candidates as continuations of each prompt: one list per prompt, one entry per candidate. The prompts are
-   * prefilled once.
+   * Natural log-probabilities of candidates as continuations of each prompt (teacher forcing): one list per prompt, one
+   * entry per candidate. The prompts are prefilled once.
    * @throws Blip2Error the codes of `embedPrompt`, and of `sequenceLogProbs` of `@blip2/generate`.
    */
   scoreSequences(
@@ -88,25 +88,38 @@ export interface PromptTasks<Inputs extends PromptInputs> {
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
-  const { vision, qformer, projection, language } = parts;
+  const { vision, qformer, projection } = parts;
   expectFit(parts);
   const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
     projection.project(await qformer.query(await vision.encode(pixelValues, options)));
   const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues;
+  return { ...connectParts(parts, layout, prefixOf), encodeImages };
+}
+
+/** What the pipelines have in common: the parts, their prompt tasks and their disposal. */
+export function connectParts<Parts extends Disposables & Pick<Blip2Parts, 'language'>, Inputs extends PromptInputs>(
+  parts: Parts,
+  layout: PromptLayout,
+  prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+): Pick<Parts, keyof Blip2Parts> & PromptTasks<Inputs> & AsyncDisposable {
+  const { vision, qformer, projection, language } = parts;
   return {
     vision,
     qformer,
     projection,
     language,
-    encodeImages,
     ...createPromptTasks(language, layout, prefixOf),
-    [Symbol.asyncDispose]: () => disposeParts(parts),
+    async [Symbol.asyncDispose]() {
+      for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
+    },
   };
 }
 
+type Disposables = { readonly [Part in keyof Blip2Parts]: AsyncDisposable };
+
 /** Prompt tasks over any function from images to their prefix. */
-export function createPromptTasks<Inputs extends PromptInputs>(
+function createPromptTasks<Inputs extends PromptInputs>(
   language: LanguageModel,
   layout: PromptLayout,
   prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
@@ -131,13 +144,6 @@ export function createPromptTasks<Inputs extends PromptInputs>(
       return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
     },
   };
-}
-
-type Disposables = { readonly [Part in keyof Blip2Parts]: AsyncDisposable };
-
-/** Disposes of four parts, from the last to the first. */
-export async function disposeParts({ vision, qformer, projection, language }: Disposables): Promise<void> {
-  for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
 }
 
 /**

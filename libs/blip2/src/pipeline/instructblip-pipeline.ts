@@ -3,8 +3,7 @@ import { asRows } from '@blip2/runtime';
 
 import {
   type Blip2Parts,
-  createPromptTasks,
-  disposeParts,
+  connectParts,
   type EncodeImagesOptions,
   expectFit,
   isPixelValues,
@@ -51,7 +50,7 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
-  const { vision, qformer, projection, language } = parts;
+  const { vision, qformer, projection } = parts;
   expectFit(parts);
   const encodeImages: InstructBlipPipeline['encodeImages'] = async (
     pixelValues,
@@ -68,15 +67,7 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
     options?: EncodeImagesOptions,
   ): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, expectInstruction(text), options) : pixelValues;
-  return {
-    vision,
-    qformer,
-    projection,
-    language,
-    encodeImages,
-    ...createPromptTasks(language, layout, prefixOf),
-    [Symbol.asyncDispose]: () => disposeParts(parts),
-  };
+  return { ...connectParts(parts, layout, prefixOf), encodeImages };
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { ImageSource, Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
+import { isImageList, onlyResult } from '../images/image-list.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { expectEncoderFits } from '../pipeline/blip2-pipeline.ts';
-import { isImageList, onlyResult } from '../tasks/image-list.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
 import { type ClassifyOptions, type LabelScore, labelSentences, rankLabels } from './classify-images.ts';
 import { type EmbedInputs, embedInputs, type EmbedOptions } from './embed-inputs.ts';

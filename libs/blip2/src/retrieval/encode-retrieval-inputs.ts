@@ -11,7 +11,7 @@ import {
 import { type Blip2Processor, expectFloatSettings } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
-import { expectKnownTokens } from '../tasks/known-tokens.ts';
+import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
 

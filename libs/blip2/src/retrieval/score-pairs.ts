@@ -1,6 +1,6 @@
 import { stackRows } from '@blip2/interfaces';
 
-import { onlyResult } from '../tasks/image-list.ts';
+import { onlyResult } from '../images/image-list.ts';
 import {
   batches,
   padded,

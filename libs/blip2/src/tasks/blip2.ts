@@ -1,6 +1,7 @@
 import type { Blip2Processor } from '@blip2/processor';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
+import { createEncodedImages, type EncodedImage } from '../images/encoded-image.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleBlip2 } from '../models/blip2-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
@@ -8,7 +9,6 @@ import { openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
 import { type Blip2Parts, type Blip2Pipeline, createPipeline } from '../pipeline/blip2-pipeline.ts';
-import { createEncodedImages, type EncodedImage } from './encoded-image.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
 

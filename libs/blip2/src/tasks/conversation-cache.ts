@@ -1,11 +1,11 @@
 import { generateSteps } from '@blip2/generate';
 import type { Decoding, TokenIds } from '@blip2/interfaces';
 
+import type { ImageTools } from '../images/task-images.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
-import { expectKnownTokens } from './known-tokens.ts';
+import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import { splitOptions } from './split-options.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import type { ImageTools } from './task-images.ts';
 import type { TaskOptions } from './task-options.ts';
 import { imageIds } from './task-prompt.ts';
 

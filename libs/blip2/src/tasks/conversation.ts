@@ -1,11 +1,11 @@
 import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
+import type { KeptImage } from '../images/encoded-image.ts';
+import type { ImageTools } from '../images/task-images.ts';
 import { createConversationCache } from './conversation-cache.ts';
-import type { KeptImage } from './encoded-image.ts';
 import { startTexts } from './generate-texts.ts';
 import type { ChatTemplate, Turn } from './prompt-templates.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import type { ImageTools } from './task-images.ts';
 import type { TaskOptions } from './task-options.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
 

@@ -1,10 +1,10 @@
 import { generateSteps } from '@blip2/generate';
 
+import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
+import { encodeTaskImages, type ImageTools } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
-import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 import { splitOptions } from './split-options.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import { encodeTaskImages, type ImageTools } from './task-images.ts';
 import type { TaskOptions } from './task-options.ts';
 import { openPrompt, tokenizePrompts } from './task-prompt.ts';
 import type { TextResult } from './text-result.ts';

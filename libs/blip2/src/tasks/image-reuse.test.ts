@@ -4,8 +4,8 @@ import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import type { TaskImage } from '../images/encoded-image.ts';
 import { Blip2, createBlip2 } from './blip2.ts';
-import type { TaskImage } from './encoded-image.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
 import type { TaskOptions } from './task-options.ts';
 

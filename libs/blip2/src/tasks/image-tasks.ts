@@ -1,11 +1,11 @@
+import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
+import { isImageList, onlyResult } from '../images/image-list.ts';
+import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from '../images/task-images.ts';
 import { type Conversation, createConversation } from './conversation.ts';
-import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
-import { isImageList, onlyResult } from './image-list.ts';
 import { pairUp } from './pair-up.ts';
 import { bareQuestion, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
 import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
-import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from './task-images.ts';
 import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from './task-options.ts';
 import type { TextResult } from './text-result.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';

@@ -1,6 +1,8 @@
 import { InstructBlipConfig } from '@blip2/config';
 import { InstructBlipProcessor } from '@blip2/processor';
 
+import { imagesOf } from '../images/encoded-image.ts';
+import { createInstructedBatch } from '../images/instructed-batch.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleInstructBlip } from '../models/instructblip-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
@@ -12,9 +14,7 @@ import {
   type InstructBlipParts,
   type InstructBlipPipeline,
 } from '../pipeline/instructblip-pipeline.ts';
-import { imagesOf } from './encoded-image.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
-import { createInstructedBatch } from './instructed-batch.ts';
 import { bareQuestion, instructChatPrompt } from './prompt-templates.ts';
 
 /**

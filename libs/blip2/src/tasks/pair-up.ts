@@ -1,6 +1,6 @@
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-import type { KeptImage, TaskImage } from './encoded-image.ts';
+import type { KeptImage, TaskImage } from '../images/encoded-image.ts';
 
 /**
  * Pairs images with questions: the `i`-th with the `i`-th, or a single one with each of the others.

@@ -1,10 +1,10 @@
 import { sequenceLogProbs } from '@blip2/generate';
 import { Blip2Error, defined, mustBe, type TokenIds } from '@blip2/interfaces';
 
+import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
+import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskTools } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
-import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
-import { expectKnownTokens } from './known-tokens.ts';
-import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskTools } from './task-images.ts';
+import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import { openPrompt, tokenizePrompts } from './task-prompt.ts';
 
 /** A candidate answer and its likelihood. */

@@ -1,6 +1,6 @@
 import { Blip2Error, defined, type GenerationOptions, mustBe } from '@blip2/interfaces';
 
-import type { ImageOptions } from './task-images.ts';
+import type { ImageOptions } from '../images/task-images.ts';
 import type { TaskOptions } from './task-options.ts';
 
 /** Enough for a caption or an answer of one sentence; the 20 of Hugging Face Transformers cuts some short. */

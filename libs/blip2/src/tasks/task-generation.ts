@@ -1,8 +1,8 @@
 import type { Generation, NewToken } from '@blip2/generate';
 import type { TokenIds } from '@blip2/interfaces';
 
+import type { TaskProcessor } from '../images/task-images.ts';
 import type { DisposalStack } from '../lifetime/disposal-stack.ts';
-import type { TaskProcessor } from './task-images.ts';
 import { type TextResult, textResults, type Timings } from './text-result.ts';
 
 /** A generation that a task has started. */

@@ -1,9 +1,9 @@
 import type { NewToken } from '@blip2/generate';
 import type { GenerationOptions } from '@blip2/interfaces';
 
+import type { ImageOptions } from '../images/task-images.ts';
 import type { ChatTemplate, PromptTemplate } from './prompt-templates.ts';
 import type { RankAnswersOptions } from './rank-answers.ts';
-import type { ImageOptions } from './task-images.ts';
 
 /**
  * Options of every task that generates text: those of generation and of image decoding. Without `maxNewTokens` or

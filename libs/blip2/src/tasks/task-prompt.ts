@@ -1,12 +1,12 @@
 import type { GenerationPrompt } from '@blip2/generate';
 import { type AttentionMask, type Decoding, defined, onesMask, stackRows, type TokenIds } from '@blip2/interfaces';
 
+import type { KeptImage } from '../images/encoded-image.ts';
+import { onlyResult } from '../images/image-list.ts';
+import type { TaskProcessor, TaskTools } from '../images/task-images.ts';
 import type { DisposalStack } from '../lifetime/disposal-stack.ts';
+import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
-import type { KeptImage } from './encoded-image.ts';
-import { onlyResult } from './image-list.ts';
-import { expectKnownTokens } from './known-tokens.ts';
-import type { TaskProcessor, TaskTools } from './task-images.ts';
 
 /** Padded rows of ids, without image tokens. */
 interface TokenRows {

@@ -1,8 +1,8 @@
-import type { GenerateOutput, Generation, GenerationStep } from '@blip2/generate';
+import type { GenerateOutput, Generation, GenerationStep, NewToken } from '@blip2/generate';
 import { Blip2Error } from '@blip2/interfaces';
 import { expect, test } from 'vitest';
 
-import { createTextStream } from './text-stream.ts';
+import { createTextStream, type TextStream } from './text-stream.ts';
 
 /** Decodes runs of bytes as Llama's tokenizer does: one byte that is not a character spoils its whole run. */
 const decode = (ids: readonly number[]): string => {
@@ -44,33 +44,30 @@ test('yields the rest of the text if earlier bytes are decoded differently at th
   expect(await piecesOf('a猫b', 3)).toEqual(['a', '\uFFFD\uFFFD']);
 });
 
-test('disposes of its resources when the reader leaves, and calls onToken no more', async () => {
-  const log: string[] = [];
-  const stream = createTextStream({ decode }, async (resources) => {
+/** A stream of "abc" that logs its disposal. */
+function logged(log: string[], onToken: (token: NewToken) => void): TextStream {
+  return createTextStream({ decode }, async (resources) => {
     resources.defer(() => void log.push('disposed'));
     return {
       generation: recite([...Buffer.from('abc')]),
       before: { preprocess: 0, encode: 0 },
       startedAt: performance.now(),
-      onToken: ({ id }) => void log.push(String.fromCharCode(id)),
+      onToken,
     };
   });
+}
+
+test('disposes of its resources when the reader leaves, and calls onToken no more', async () => {
+  const log: string[] = [];
+  const stream = logged(log, ({ id }) => void log.push(String.fromCharCode(id)));
   for await (const piece of stream) if (piece === 'a') break;
   expect(log).toEqual(['a', 'disposed']);
 });
 
 test('rejects with an error of onToken after disposing of its resources', async () => {
   const log: string[] = [];
-  const stream = createTextStream({ decode }, async (resources) => {
-    resources.defer(() => void log.push('disposed'));
-    return {
-      generation: recite([...Buffer.from('abc')]),
-      before: { preprocess: 0, encode: 0 },
-      startedAt: performance.now(),
-      onToken() {
-        throw new Blip2Error('INVALID_STATE', 'refused');
-      },
-    };
+  const stream = logged(log, () => {
+    throw new Blip2Error('INVALID_STATE', 'refused');
   });
   await expect(stream).rejects.toThrow('refused');
   expect(log).toEqual(['disposed']);

@@ -1,10 +1,10 @@
 import type { TokenIds } from '@blip2/interfaces';
 
+import { onlyResult } from '../images/image-list.ts';
+import type { TaskProcessor } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
-import { onlyResult } from './image-list.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import type { TaskProcessor } from './task-images.ts';
 import { createTextPieces, type TextPieces } from './text-pieces.ts';
 import type { TextResult } from './text-result.ts';
 

@@ -9,11 +9,11 @@ import {
 } from '@blip2/interfaces';
 import { Blip2Processor, expectFloatSettings } from '@blip2/processor';
 
+import { isImageList, onlyResult } from '../images/image-list.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import type { EmbedPart } from '../retrieval/embed-inputs.ts';
 import { batches, type RetrievalTaskOptions } from '../retrieval/encode-retrieval-inputs.ts';
-import { isImageList, onlyResult } from '../tasks/image-list.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 

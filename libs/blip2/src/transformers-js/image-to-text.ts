@@ -1,7 +1,7 @@
+import type { TaskImage } from '../images/encoded-image.ts';
+import { isImageList } from '../images/image-list.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { Blip2 } from '../tasks/blip2.ts';
-import type { TaskImage } from '../tasks/encoded-image.ts';
-import { isImageList } from '../tasks/image-list.ts';
 import type { CaptionOptions } from '../tasks/task-options.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, type TaskPipeline } from './task-pipeline.ts';

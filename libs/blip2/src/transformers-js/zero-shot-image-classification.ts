@@ -1,9 +1,9 @@
 import type { ImageSource } from '@blip2/interfaces';
 
+import { isImageList } from '../images/image-list.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { ClassifyOptions } from '../retrieval/classify-images.ts';
-import { isImageList } from '../tasks/image-list.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 

@@ -2,8 +2,8 @@ import { mustBe, type PatchFeatures, pickRows } from '@blip2/interfaces';
 import type { Tokenizer } from '@blip2/processor';
 
 import type { InstructBlipPipeline } from '../pipeline/instructblip-pipeline.ts';
+import { asUnknownToken } from '../pipeline/known-tokens.ts';
 import { type ImageBatch, imageDisposed } from './encoded-image.ts';
-import { asUnknownToken } from './known-tokens.ts';
 
 /** Images as patches of the vision encoder; their embeddings are computed for each instruction. */
 export function createInstructedBatch(
