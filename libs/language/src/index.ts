@@ -1,9 +1,11 @@
+export type {
+  CausalLanguageModel,
+  CausalLMInputs,
+  CausalLMOptions,
+  CausalLMOutput,
+} from './causal/causal-forward-types.ts';
 export {
   type CausalArchitecture,
-  type CausalLanguageModel,
-  type CausalLMInputs,
-  type CausalLMOptions,
-  type CausalLMOutput,
   createCausalLanguageModel,
   type PositionInputs,
 } from './causal/causal-language-model.ts';

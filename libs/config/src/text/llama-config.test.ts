@@ -48,7 +48,7 @@ describe('LlamaConfig', () => {
     ['its own key', { rope_theta: 5e5 }, 5e5],
     ['rope_parameters', { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } }, 5e5],
     ['rope_parameters before rope_theta', { rope_theta: 7, rope_parameters: { rope_theta: 5e5 } }, 5e5],
-    ['rope_theta beside rope_parameters without one', { rope_theta: 7, rope_parameters: { rope_type: 'default' } }, 7],
+    ['rope_theta next to rope_parameters without one', { rope_theta: 7, rope_parameters: { rope_type: 'default' } }, 7],
     ['no scaling', { rope_scaling: null }, 10000],
     ['the default scaling', { rope_scaling: { type: 'default' } }, 10000],
   ])('the rotary base comes from %s', (_, json, theta) => {
@@ -84,7 +84,7 @@ describe('LlamaConfig', () => {
       { ...read3, originalMaxPositionEmbeddings: 512 },
     ],
     [
-      'llama3 with those beside it',
+      'llama3 with those next to it',
       { original_max_position_embeddings: 32, rope_parameters: { ...llama3, original_max_position_embeddings: 64 } },
       { ...read3, originalMaxPositionEmbeddings: 32 },
     ],

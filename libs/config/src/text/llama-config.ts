@@ -158,7 +158,9 @@ export const llamaFamily: TextFamily<LlamaConfig> = {
     {
       // Card of Salesforce/instructblip-vicuna-7b; lm-sys/FastChat.
       repositories: /vicuna/i,
-      note: 'The Vicuna language model inside comes under the terms of LLaMA, and the model is intended for research only',
+      note:
+        'The Vicuna language model inside comes under the terms of LLaMA, ' +
+        'and the model is intended for research only',
     },
   ],
 };

@@ -1,12 +1,8 @@
 import type {
   AttentionMask,
-  Attentions,
   Decoding,
-  HiddenStates,
   LanguageModel,
-  Logits,
   Prompt,
-  Rows,
   Session,
   SpecialTokens,
   Tensor,
@@ -33,57 +29,11 @@ import {
   pastPositions,
   withNewRows,
 } from '../decoding/past-key-values.ts';
-import { expectTokens, indexTensor, maskRows, promptEmbeddings, type PromptInputs, range } from '../language-inputs.ts';
+import { expectTokens, indexTensor, maskRows, promptEmbeddings, range } from '../language-inputs.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
+import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
 import { causalLoss } from './cross-entropy.ts';
-
-/**
- * With `pastKeyValues`, ids or embeddings and labels are those of the new positions only; `attentionMask` covers past
- * and new positions.
- */
-export interface CausalLMInputs extends PromptInputs {
-  /** One id per position, −100 to ignore a position. The loss at position `i` uses label `i + 1`. */
-  readonly labels?: Rows;
-  /**
-   * The `pastKeyValues` of an earlier call with `useCache`, one entry per layer, each tensor `[batch, keyValueHeads,
-   * past, headSize]`. Not modified.
-   */
-  readonly pastKeyValues?: readonly KeyValue[];
-}
-
-export interface CausalLMOptions {
-  readonly outputHiddenStates?: boolean;
-  readonly outputAttentions?: boolean;
-  /** Return `pastKeyValues` for later positions. Default false, independent of the configuration. */
-  readonly useCache?: boolean;
-}
-
-export interface CausalLMOutput {
-  /** `[batch, sequence, vocabulary]`. */
-  readonly logits: Logits;
-  /** Mean cross-entropy, `[1]`. */
-  readonly loss?: Tensor<'float32', [1]>;
-  /** After the final norm, `[batch, sequence, hidden]`. */
-  readonly lastHiddenState: HiddenStates;
-  /** Embeddings, then the output of each layer, the last one after the final norm. */
-  readonly hiddenStates?: readonly HiddenStates[];
-  /** Attention probabilities of each layer, `[batch, heads, sequence, past + sequence]`. */
-  readonly attentions?: readonly Attentions[];
-  /** With `useCache`: keys and values of each layer, `[batch, keyValueHeads, past + sequence, headSize]`. */
-  readonly pastKeyValues?: readonly KeyValue[];
-}
-
-/** A decoder-only language model: the seam for decoding, and a full forward over all positions. */
-export interface CausalLanguageModel extends LanguageModel {
-  readonly architecture: 'causal';
-  /**
-   * Logits of every position, or of those that follow `pastKeyValues`, equal to one run over all.
-   * @throws Blip2Error `INVALID_ARGUMENT` without ids or embeddings; `SEQUENCE_TOO_LONG` beyond `maxPositions`, past
-   * positions included; `SHAPE_MISMATCH`.
-   */
-  forward(inputs: CausalLMInputs, options?: CausalLMOptions): Promise<CausalLMOutput>;
-}
 
 /** Inputs of a graph that encode positions. */
 export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;

@@ -16,9 +16,9 @@ import { storesByRows } from '../decoding/decode-stores.ts';
 import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import { causalTensors } from './causal-decoder.ts';
+import type { CausalLanguageModel } from './causal-forward-types.ts';
 import {
   type CausalArchitecture,
-  type CausalLanguageModel,
   createCausalLanguageModel,
   type PositionInputs,
   prepareCausalLanguageModel,

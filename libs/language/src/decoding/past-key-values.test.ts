@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Rows, Tensor } from '@blip2/interfaces';
 import { afterAll, describe, expect, test } from 'vitest';
 
-import type { CausalLanguageModel, CausalLMOutput } from '../causal/causal-language-model.ts';
+import type { CausalLanguageModel, CausalLMOutput } from '../causal/causal-forward-types.ts';
 import { LlamaForCausalLM } from '../llama/llama-for-causal-lm.ts';
 import { OptForCausalLM } from '../opt/opt-for-causal-lm.ts';
 import type { Seq2SeqLMOutput } from '../t5/seq2seq-language-model.ts';

@@ -2,7 +2,7 @@ import { LlamaConfig } from '@blip2/config';
 import { type Part, type PartWeights, type StandalonePart, transformerInitializer } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
-import type { CausalLanguageModel } from '../causal/causal-language-model.ts';
+import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
 import { rotaryInputs } from '../causal/rotary-inputs.ts';
 import type { LanguageFamily } from '../language-family.ts';

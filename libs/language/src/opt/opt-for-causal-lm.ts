@@ -3,7 +3,7 @@ import type { Tensor, TokenIds } from '@blip2/interfaces';
 import { type Part, type PartWeights, type StandalonePart, transformerInitializer } from '@blip2/part';
 import { type PartOptions, rowsTensor } from '@blip2/runtime';
 
-import type { CausalLanguageModel } from '../causal/causal-language-model.ts';
+import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
 import type { LanguageFamily } from '../language-family.ts';
 import { sensitiveHead } from '../sensitive-head.ts';

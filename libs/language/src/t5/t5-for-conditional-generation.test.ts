@@ -122,7 +122,7 @@ describe('the full forward', () => {
     expect(fused).not.toHaveProperty('crossAttentions');
   });
 
-  test('the decoder input is the start token and the labels, with −100 as padding; the loss at position i uses label i', async () => {
+  test('the decoder input is the start token and the labels; the loss at position i uses label i', async () => {
     const model = await models.flan;
     const { logits, loss } = await model.forward({ inputIds, labels: [[4, -100, 5]] });
     const told = await model.forward({ inputIds, decoderInputIds: [[0, 4, 0]] });
@@ -140,7 +140,7 @@ describe('the full forward', () => {
     expect(Object.keys(await (await models.flan).forward({ inputIds }))).toEqual(['encoderLastHiddenState']);
   });
 
-  test('relative positions count padding: rows padded on the right equal the unpadded rows, rows padded in between do not', async () => {
+  test('relative positions count padding: only rows padded on the right equal the unpadded rows', async () => {
     const model = await models.flan;
     const decoderInputIds = [[0, 4]];
     const alone = await model.forward({ inputIds, decoderInputIds });

@@ -33,8 +33,8 @@ const SENSITIVE: readonly SensitiveLayers[] = [
     weights: /\.DenseReluDense\.wo\.weight$/,
     instead: { int8: 'q8' },
     reason:
-      'The input of this layer has a few very large features, for which HF keeps it in float32 as well. Blocks confine ' +
-      'them; one scale per row does not (1.9 % of the logits, 1.1 % without it)',
+      'The input of this layer has a few very large features, for which HF keeps it in float32 as well. ' +
+      'Blocks confine them; one scale per row does not (1.9 % of the logits, 1.1 % without it)',
   },
 ];
 
