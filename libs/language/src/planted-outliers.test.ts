@@ -80,7 +80,7 @@ async function scoreError(weights: PartWeights, precision: Precision, folded: bo
 // Measured without and with: int8 45 and 2.2 % (3.3 % where activations have 7 bits), q8 57 and 1.8 %, q4 57 and 17 %.
 // The demo as it is: about the latter.
 test.each(['int8', 'q8'] as const)(
-  'features that stand out by a factor of 100 ruin the scores at %s, and cost nothing once they are folded into the norms before',
+  'features 100 times larger ruin the logits at %s, and cost nothing once folded into the norms before',
   async (precision) => {
     expect(await scoreError(planted, precision, false)).toBeGreaterThan(0.2);
     expect(await scoreError(planted, precision, true)).toBeLessThan(0.04);

@@ -234,7 +234,7 @@ describe('precisions', () => {
     );
   });
 
-  test('replaces the precision of layers that the part declares, and a preset before the precision it stands for', () => {
+  test('replaces the precision of declared layers; a preset takes priority over the precision it implies', () => {
     const layers: readonly SensitiveLayers[] = [
       ...HEADS,
       { weights: /fc1\.weight$/, instead: { small: 'int8', q4: 'q8' }, reason: 'feed-forward' },

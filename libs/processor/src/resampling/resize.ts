@@ -32,8 +32,8 @@ export function resize(image: RgbImage, height: number, width: number, resample:
 
 /*
  * The two loops below dominate: 150 million multiplications for a 12-megapixel photograph. Their indices are in range
- * by construction, so `?? 0` never applies and costs nothing. `Math.imul` and `| 0` keep sums in 32-bit registers without
- * overflow checks: the two bits of headroom of the weights rule out overflow.
+ * by construction, so `?? 0` never applies and costs nothing. `Math.imul` and `| 0` keep sums in 32-bit registers
+ * without overflow checks: the two bits of headroom of the weights rule out overflow.
  */
 
 function horizontalPass(image: RgbImage, width: number, { taps, first, count, weights }: Coefficients): RgbImage {
