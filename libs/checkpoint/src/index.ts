@@ -20,7 +20,6 @@ export {
   randomTensorSource,
 } from './random/random-checkpoint.ts';
 // Quantized weights
-export { defaultCacheFolder } from './quantized/cache-folder.ts';
 export {
   type CachedConversion,
   type ConversionPruneOptions,

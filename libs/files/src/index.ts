@@ -1,3 +1,4 @@
+export { defaultCacheFolder } from './cache-folder.ts';
 // Paths and folders
 export { makeFolder } from './make-folder.ts';
 export { requireSpace } from './require-space.ts';

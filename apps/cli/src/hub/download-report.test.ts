@@ -1,22 +1,22 @@
 import { PassThrough } from 'node:stream';
 
+import { licenceNote } from '@blip2/config';
 import { describe, expect, test } from 'vitest';
 
 import { createDownloadReport, type ReportSettings } from './download-report.ts';
 import { downloadPlan as plan } from './fixtures/download-plan.ts';
-import { licenceNote } from './licence-note.ts';
 import { planSummary } from './plan-summary.ts';
 
 /** The text on stderr during a download with one progress event per second. */
-function report(
+async function report(
   variables: Record<string, string>,
   isTTY: boolean,
   settings: Partial<ReportSettings> = {},
   columns = 80,
-): string {
+): Promise<string> {
   const stderr = Object.assign(new PassThrough(), { isTTY, columns });
   let now = 0;
-  const { onPlan, onProgress, clear } = createDownloadReport(
+  const { onPlan, onProgress, clear } = await createDownloadReport(
     { stderr, variables },
     { quiet: false, progress: true, ...settings },
     () => now,
@@ -31,8 +31,8 @@ function report(
 }
 
 describe('createDownloadReport', () => {
-  test('reports sizes and licence, and on a terminal progress, rate and remaining time', () => {
-    const text = report({}, true);
+  test('reports sizes and licence, and on a terminal progress, rate and remaining time', async () => {
+    const text = await report({}, true);
     expect(text.startsWith(planSummary(plan))).toBe(true);
     expect(text.slice(planSummary(plan).length).split('\r\u001b[K')).toEqual([
       '',
@@ -49,16 +49,16 @@ describe('createDownloadReport', () => {
     ['a dumb terminal', { TERM: 'dumb' }, true, {}],
     ['--no-progress', {}, true, { progress: false }],
     ['HF_HUB_DISABLE_PROGRESS_BARS', { HF_HUB_DISABLE_PROGRESS_BARS: '1' }, true, {}],
-  ])('shows no progress with %s', (_, variables, isTTY, settings) => {
-    expect(report(variables, isTTY, settings)).toBe(planSummary(plan));
+  ])('shows no progress with %s', async (_, variables, isTTY, settings) => {
+    expect(await report(variables, isTTY, settings)).toBe(planSummary(plan));
   });
 
-  test('writes nothing with --quiet', () => {
-    expect(report({}, true, { quiet: true })).toBe('');
+  test('writes nothing with --quiet', async () => {
+    expect(await report({}, true, { quiet: true })).toBe('');
   });
 
-  test('fits a narrow terminal', () => {
-    const lines = report({}, true, {}, 20).slice(planSummary(plan).length).split('\r\u001b[K');
+  test('fits a narrow terminal', async () => {
+    const lines = (await report({}, true, {}, 20)).slice(planSummary(plan).length).split('\r\u001b[K');
     expect(Math.max(...lines.map((line) => line.length))).toBe(19);
   });
 });

@@ -4,7 +4,6 @@ import type { LoadProgress } from '@blip2/interfaces';
 import type { Environment } from '../environment.ts';
 import { byteSize } from '../output/display-text.ts';
 import { canShowProgress, CLEAR_LINE, lineWidth } from '../output/terminal.ts';
-import { planSummary } from './plan-summary.ts';
 
 /**
  * Reports a download on stderr: sizes and licence in advance, then, on a terminal, the progress. Also reports the
@@ -27,11 +26,13 @@ const INTERVAL = 100;
 /** Milliseconds over which the rate is averaged. */
 const RATE_WINDOW = 5000;
 
-export function createDownloadReport(
+/** Creates the report of one command. Loads what it needs of the library on use: `--help` imports this file too. */
+export async function createDownloadReport(
   { stderr, variables }: Pick<Environment, 'stderr' | 'variables'>,
   { quiet, progress }: ReportSettings,
   now: () => number = () => performance.now(),
-): DownloadReport {
+): Promise<DownloadReport> {
+  const { planSummary } = await import('./plan-summary.ts');
   const isDisabled = /^(?:1|on|yes|true)$/i.test(variables['HF_HUB_DISABLE_PROGRESS_BARS'] ?? '');
   const shows = canShowProgress({ stderr, variables }) && !isDisabled && progress && !quiet;
   const loaded = new Map<string, number>();

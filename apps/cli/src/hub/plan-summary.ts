@@ -1,7 +1,7 @@
+import { licenceNote } from '@blip2/config';
 import type { DownloadPlan } from '@blip2/hub';
 
 import { byteSize, oneLine } from '../output/display-text.ts';
-import { licenceNote } from './licence-note.ts';
 
 /** Summary of a download before it starts: model, sizes and licences, in two or three lines. */
 export function planSummary(plan: DownloadPlan): string {

@@ -13,7 +13,7 @@ export async function resolveModelFolder(
   signal: AbortSignal,
 ): Promise<string> {
   const { resolveSource } = await import('@blip2/hub');
-  const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
+  const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   return resolveSource(source, {
     localFilesOnly: options.offline === true,
     signal,

@@ -18,7 +18,7 @@ export async function openModel<Model extends AsyncDisposable>(
 ): Promise<Model> {
   const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
   if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
-  const report = createDownloadReport(environment, {
+  const report = await createDownloadReport(environment, {
     quiet: options.quiet === true,
     progress: options.progress !== false,
   });

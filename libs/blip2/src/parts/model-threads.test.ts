@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { createPartHost, defaultThreads, type PartHost, type ThreadUse } from '@blip2/runtime';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { sameFolder } from '../checkpoint/model-sources.ts';
 import { openCheckpointParts } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
-import { sameFolder } from '../checkpoint/model-sources.ts';
 import { modelThreads } from './model-threads.ts';
 
-const demo = join(import.meta.dirname, '../../../apps/cli/models/blip2-opt-shapes');
+const demo = join(import.meta.dirname, '../../../../apps/cli/models/blip2-opt-shapes');
 
 vi.mock(import('@blip2/runtime'), async (original) => ({
   ...(await original()),
@@ -53,7 +53,7 @@ describe('modelThreads', () => {
   test.each<[string, LoadOptions, number | undefined]>([
     ['a number that is given', { threads: 3 }, 3],
     ['another device', { device: 'cuda' }, undefined],
-    ["sessions of one's own", { createSession: own }, undefined],
+    ['a custom session factory', { createSession: own }, undefined],
   ])('measures nothing for %s', async (_, options, expected) => {
     expect(await modelThreads(sameFolder(folder), options, undefined)).toBe(expected);
     expect(defaultThreads).not.toHaveBeenCalled();

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 
 import { defaultThreads, type PartHost } from '@blip2/runtime';
 
-import type { LoadOptions } from './load-options.ts';
 import type { ModelFolders } from '../checkpoint/model-sources.ts';
+import type { LoadOptions } from './load-options.ts';
 
 /** Names of files that hold weights: safetensors, and those of PyTorch. */
 const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
@@ -12,7 +12,7 @@ const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
 /**
  * The number of threads for all parts of a model: as given, else what suits this machine. Found before any part is
  * created, as parts that get ready would disturb a measurement, in `host` if there is one. Nothing where sessions are
- * left to decide for themselves: on other devices, with a session factory of one's own, and for small models.
+ * left to decide for themselves: on other devices, with a custom session factory, and for small models.
  */
 export async function modelThreads(
   folders: ModelFolders,

@@ -1,17 +1,7 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { isAbandonedLock, LOCK_EXTENSION } from '@blip2/files';
-
-/**
- * Default cache folder of converted weights: `$BLIP2_CACHE`, or `blip2` in the user's cache folder (`$XDG_CACHE_HOME`,
- * `%LOCALAPPDATA%`, `~/.cache`).
- */
-export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const { BLIP2_CACHE: own, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = environment;
-  return own || join(xdg || (process.platform === 'win32' && local) || join(homedir(), '.cache'), 'blip2');
-}
 
 /** The folder of converted files in a cache. */
 export function convertedFolder(cache: string): string {

@@ -1,11 +1,12 @@
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { defaultCacheFolder } from '@blip2/files';
 import { Blip2Error, type Precision } from '@blip2/interfaces';
 
 import type { Header } from '../safetensors/header.ts';
 import { readHeader } from '../safetensors/read-header.ts';
-import { abandonedFiles, convertedFolder, defaultCacheFolder, packedBytes, packedFolderOf } from './cache-folder.ts';
+import { abandonedFiles, convertedFolder, packedBytes, packedFolderOf } from './cache-folder.ts';
 import { type ConvertedOrigin, isStale, readOrigin } from './converted-origin.ts';
 
 /** A converted file in the cache: one part of a model at one precision. */

@@ -14,7 +14,6 @@ import { saveCheckpoint, type SaveDtype } from '../model-folder/save-checkpoint.
 import { randomTensorSource } from '../random/random-checkpoint.ts';
 import { readRawTensor, readTensor } from '../safetensors/read-tensor.ts';
 import { tensorSource } from '../safetensors/tensor-source.ts';
-import { defaultCacheFolder } from './cache-folder.ts';
 import { convertedWeights } from './converted-weights.ts';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 
@@ -315,13 +314,5 @@ describe('leaves nothing after', () => {
     await expect(
       convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir: join(folder, 'file') }),
     ).rejects.toThrow(failure('WRITE_FAILED', /BLIP2_CACHE/));
-  });
-});
-
-describe('defaultCacheFolder', () => {
-  test('is BLIP2_CACHE, or a folder in the cache folder of the user', () => {
-    expect(defaultCacheFolder({ BLIP2_CACHE: '/data/blip2', XDG_CACHE_HOME: '/xdg' })).toBe('/data/blip2');
-    expect(defaultCacheFolder({ XDG_CACHE_HOME: '/xdg' })).toBe(join('/xdg', 'blip2'));
-    expect(defaultCacheFolder({ BLIP2_CACHE: '', XDG_CACHE_HOME: '' })).toMatch(/[\\/]\.cache[\\/]blip2$|[\\/]blip2$/);
   });
 });

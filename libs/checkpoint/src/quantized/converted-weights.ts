@@ -1,9 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 
-import { acquireLock, makeFolder, systemCode } from '@blip2/files';
+import { acquireLock, defaultCacheFolder, makeFolder, systemCode } from '@blip2/files';
 import { Blip2Error, defined, type PlannedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 
-import { convertedFolder, defaultCacheFolder, markUsed, removeAbandoned } from './cache-folder.ts';
+import { convertedFolder, markUsed, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import type { ConversionOptions } from './conversion-options.ts';
 import { convertFile } from './convert-file.ts';

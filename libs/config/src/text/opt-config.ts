@@ -96,7 +96,7 @@ export const optFamily: TextFamily<OptConfig> = {
       // MODEL_LICENSE.md of metaseq, sections 1a and 2a.
       repositories: /\bopt-?\d/i,
       note:
-        "The OPT language model inside is for non-commercial research only (Meta's OPT licence); " +
+        "The OPT language model in it is for non-commercial research only (Meta's OPT licence); " +
         'Salesforce/blip2-flan-t5-xl has no such limit',
     },
   ],

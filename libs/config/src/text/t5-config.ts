@@ -172,5 +172,5 @@ export const t5Family: TextFamily<T5Config> = {
   sizes: ({ numLayers: layers }) => ({ layers, hasTiedHead: false }),
   // HF `_get_decoder_start_token_id`.
   decoderStartTokenId: ({ decoderStartTokenId, bosTokenId }) => decoderStartTokenId ?? bosTokenId,
-  licences: [{ repositories: /flan-?t5/i, note: 'The Flan-T5 language model inside is Apache-2.0' }],
+  licences: [{ repositories: /flan-?t5/i, note: 'The Flan-T5 language model in it is licensed under Apache-2.0' }],
 };

@@ -2,7 +2,7 @@ import { rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { makeFolder } from './make-folder.ts';
+import { makeFolder } from '@blip2/files';
 
 /** Age in milliseconds at which a lock counts as abandoned, and the longest time that callers wait for one. */
 const LOCK_LIFE_MS = 3000;
@@ -31,7 +31,8 @@ export async function oneAtATime<T>(
 /** Returns true if the lock was taken, false if it cannot be, or the result found while another thread held it. */
 async function take<T>(lock: string, find: () => Promise<T | undefined>): Promise<boolean | { readonly found: T }> {
   const until = performance.now() + LOCK_LIFE_MS;
-  await makeFolder(dirname(lock));
+  // Without the folder, writing the lock fails, and nothing is shared.
+  await makeFolder(dirname(lock)).catch(() => undefined);
   for (;;) {
     const code = await writeFile(lock, '', { flag: 'wx' }).then(
       () => undefined,

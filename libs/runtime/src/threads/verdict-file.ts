@@ -4,13 +4,13 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+
+import { defaultCacheFolder, makeFolder } from '@blip2/files';
 
 import { processorFlags, processorModel } from '../onnxruntime/processor-features.ts';
 import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import type { ThreadTiming } from './choose-threads.ts';
-import { makeFolder } from './make-folder.ts';
 import type { UsableProcessors } from './usable-processors.ts';
 
 /** Result of a measurement. */
@@ -46,13 +46,9 @@ export function thisMachine(usable: UsableProcessors): Machine {
   };
 }
 
-/** Folder of saved numbers in the default cache: `$BLIP2_CACHE`, or `blip2` in the user's cache folder. */
+/** Folder of saved numbers in the default cache. */
 export function verdictFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const { BLIP2_CACHE: blip2Cache, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = environment;
-  return join(
-    blip2Cache || join(xdg || (process.platform === 'win32' && local) || join(homedir(), '.cache'), 'blip2'),
-    'threads',
-  );
+  return join(defaultCacheFolder(environment), 'threads');
 }
 
 /** Path of the saved number of a machine. */

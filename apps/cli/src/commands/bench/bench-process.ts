@@ -7,7 +7,10 @@ import { measureModel } from './measure-model.ts';
 // JSON.
 const [job = '', report = ''] = process.argv.slice(2);
 const { quiet, verbose } = JSON.parse(report) as { readonly quiet: boolean; readonly verbose: boolean };
-const progress = createDownloadReport({ stderr: process.stderr, variables: process.env }, { quiet, progress: true });
+const progress = await createDownloadReport(
+  { stderr: process.stderr, variables: process.env },
+  { quiet, progress: true },
+);
 try {
   const result = await measureModel(JSON.parse(job) as BenchJob, progress.onProgress);
   progress.clear();

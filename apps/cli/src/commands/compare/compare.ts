@@ -110,7 +110,7 @@ async function runAll(
   const { runPrecision } = await import('./precision-run.ts');
   const folder = await resolveModelFolder(source, options, environment, signal);
   const { maxNewTokens, threads } = options;
-  const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
+  const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   const runs: PrecisionRun[] = [];
   // One after another, so that each is alone in memory while it is measured.
   for (const name of names) {

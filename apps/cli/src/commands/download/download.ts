@@ -5,13 +5,11 @@ import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
-import { RECOMMENDED_MODEL } from '../../hub/licence-note.ts';
-import { planSummary } from '../../hub/plan-summary.ts';
+import { RECOMMENDED_MODEL } from '../../hub/recommended-model.ts';
 import { noProgressOption, verboseOption } from '../../options/common-options.ts';
 import { oneLine } from '../../output/display-text.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
 import { isAbort, listenForInterrupts } from '../../run/interruption.ts';
-import { planJson, planTable } from './plan-table.ts';
 
 interface DownloadCommandOptions {
   readonly revision?: string;
@@ -75,7 +73,11 @@ async function show(
   { stdout }: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const { planDownload } = await import('@blip2/hub');
+  const [{ planDownload }, { planSummary }, { planJson, planTable }] = await Promise.all([
+    import('@blip2/hub'),
+    import('../../hub/plan-summary.ts'),
+    import('./plan-table.ts'),
+  ]);
   const plan = await planDownload(id, hubOptions(options, signal));
   await stdoutSink(stdout).write(
     options.json === true ? `${JSON.stringify(planJson(plan))}\n` : planSummary(plan) + planTable(plan),
@@ -90,7 +92,7 @@ async function download(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const { downloadModel } = await import('@blip2/hub');
-  const report = createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress });
+  const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: options.progress });
   const folder = await downloadModel(id, {
     ...hubOptions(options, signal),
     onPlan: report.onPlan,

@@ -1,7 +1,7 @@
+import { licenceNote } from '@blip2/config';
 import type { DownloadPlan } from '@blip2/hub';
 import { defined } from '@blip2/interfaces';
 
-import { licenceNote } from '../../hub/licence-note.ts';
 import { byteSize } from '../../output/display-text.ts';
 
 /** Lists every file with its size. */
