@@ -83,7 +83,7 @@ describe('a URL on the command line', () => {
     const { exitCode, stdout, stderr } = await spawnBlip2(['caption', '--quiet', 'http://127.0.0.1:9/star.png']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
     expect(stderr).toMatch(
-      /^http:\/\/127\.0\.0\.1:9\/star\.png: INVALID_ARGUMENT: The image lies at an address that is not public/,
+      /^http:\/\/127\.0\.0\.1:9\/star\.png: INVALID_ARGUMENT: The image URL leads to an address that is not public/,
     );
   });
 });

@@ -1,55 +1,56 @@
 import type { Tensor } from '@blip2/interfaces';
 
-/** Why a row ended: an end token, its length, a stop string or criterion, `maxTime`; `aborted` rows were cut off. */
+/**
+ * Why a row ended: end token (`eos`), maximum length (`length`), stop string or stopping criterion (`stop`), `maxTime`
+ * (`time`). `aborted`: it had not ended.
+ */
 export type FinishReason = 'eos' | 'length' | 'stop' | 'time' | 'aborted';
 
-/** Scores of one step, one row per row of the search. */
+/** Logits of one step, for every row of the search. */
 export type StepScores = Tensor<'float32', [rows: number, vocabulary: number]>;
 
-/** What generation returns. Rows: `numReturnSequences` for each prompt, best first. */
+/** The result of generation: `numReturnSequences` rows per prompt, best first. */
 export interface GenerateOutput {
   /**
-   * New ids `[rows][longest]`, the end token included; shorter rows are filled with the pad id. With `returnPrompt` the
-   * whole rows.
+   * New ids `[rows][longest]`, end token included; shorter rows are padded on the right with the pad id. Preceded by
+   * the prompt's ids with `returnPrompt`.
    */
   readonly sequences: number[][];
   /**
-   * Of beams, one for each row: the sum of the processed log-probabilities (natural) over the number of new tokens to
-   * the power of `lengthPenalty`.
+   * Beam search: score of each row, the sum of the processed log-probabilities (natural) divided by the number of new
+   * tokens to the power of `lengthPenalty`.
    */
   readonly sequencesScores?: number[];
-  /**
-   * Natural logarithm of the probability that the model itself, before any processor, gave each new token; not padded.
-   */
+  /** Log-probability (natural) that the model assigned to each new token, before any processor; not padded. */
   readonly tokenLogProbs: number[][];
-  /** One for each row. */
+  /** One per row. */
   readonly finishReasons: FinishReason[];
-  /** With `outputScores`: per step `[rows, vocabulary]`, processed; of beams, one row per beam. */
+  /** With `outputScores`: processed logits per step, `[rows, vocabulary]`; one row per beam in beam search. */
   readonly scores?: StepScores[];
-  /** With `outputLogits`: the same before processing. */
+  /** With `outputLogits`: unprocessed logits per step, same shape. */
   readonly logits?: StepScores[];
-  /** Of beams: for each new token, the row of `scores` that it was taken from. */
+  /** Beam search: for each new token, the row of `scores` that it was selected from. */
   readonly beamIndices?: number[][];
-  /** With `doSample`: the seed that repeats the result. */
+  /** With `doSample`: the seed that reproduces the result. */
   readonly seed?: number;
 }
 
 /** A new token of one row. */
 export interface NewToken {
-  /** Its row in `sequences`, from 0. */
+  /** Index of the row in `sequences`. */
   readonly row: number;
   /** A token id below the model's vocabulary size. */
   readonly id: number;
-  /** As `tokenLogProbs`. */
+  /** See `GenerateOutput.tokenLogProbs`. */
   readonly logProb: number;
-  /** Set with the last token of a row. */
+  /** Set on the last token of a row. */
   readonly finishReason?: FinishReason;
 }
 
-/** One step of decoding. A beam search decides at the end and reports no tokens. */
+/** One decoding step. Beam search selects its tokens at the end, so its steps contain none. */
 export interface GenerationStep {
   /** Counts from 0. */
   readonly step: number;
-  /** One for each row that had not ended; none of a beam search. */
+  /** One per row that had not ended; empty in beam search. */
   readonly tokens: readonly NewToken[];
 }

@@ -1,6 +1,7 @@
 import type { GenerationOptions, LanguageModel } from '@blip2/interfaces';
 
 import type { GenerateOutput, GenerationStep } from './generate-output.ts';
+import { type Generation, SearchGeneration } from './generation.ts';
 import { type GenerationPrompt, resolvePrompt } from './generation-prompt.ts';
 import { validateGenerationOptions } from './options/validate-generation-options.ts';
 import {
@@ -14,23 +15,14 @@ import { createPromptLookupSearch } from './strategies/prompt-lookup-search.ts';
 import { createRowSearch } from './strategies/row-search.ts';
 import type { Search } from './strategies/search.ts';
 
-/** A generation in progress: iterate it for its steps; it returns the output. */
-export interface Generation extends AsyncGenerator<GenerationStep, GenerateOutput, undefined> {
-  /** What has been generated so far, also after an abort or an error; rows that have not ended are `aborted`. */
-  output(): GenerateOutput;
-}
-
 /**
- * Writes new tokens after a prompt, one step at a time: greedy, sampled or by beam search, as the options say.
- * Reference: `GenerationMixin.generate`. An
- * abort throws the signal's reason between two steps; leaving the loop early ends the decoding. Either way `output()`
- * still gives what there is.
- * @throws Blip2Error at once `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for values that cannot be, stop strings without
- * `decode`, and a decoder without start token;
- * `SHAPE_MISMATCH` if `promptIds` do not fit the prompt; `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it
- * runs, whatever the model throws;
- * `INVALID_ARGUMENT` for forced or biased ids beyond the vocabulary; `NOT_FINITE` if scores are not numbers, or every
- * token is forbidden.
+ * Generates tokens after a prompt, one step at a time, by greedy search, sampling or beam search, depending on the
+ * options. Source: HF `GenerationMixin.generate`. An abort throws the signal's reason between two steps; leaving the
+ * loop early ends the decoding. In both cases `output()` returns the tokens so far.
+ * @throws Blip2Error immediately `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for invalid option values, stop strings without
+ * `decode` and a decoder without start token; `SHAPE_MISMATCH` if `promptIds` do not match the prompt;
+ * `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it runs, errors of the model; `INVALID_ARGUMENT` for
+ * forced or biased ids that are not in the vocabulary; `NOT_FINITE` if logits are NaN or all tokens are suppressed.
  */
 export function generateSteps(
   model: LanguageModel,
@@ -58,7 +50,7 @@ export function generateSteps(
     }
     return search.output();
   }
-  return Object.assign(run(), { output: () => search.output() });
+  return new SearchGeneration(run(), () => search.output());
 }
 
 function createSearch(settings: SearchSettings): Search {
@@ -66,7 +58,10 @@ function createSearch(settings: SearchSettings): Search {
   return settings.numBeams > 1 ? createBeamSearch(settings) : createRowSearch(settings);
 }
 
-/** As `generateSteps`, run to its end: what that throws, the promise rejects with. */
+/**
+ * Runs `generateSteps` to the end and returns the output.
+ * @throws Blip2Error with the codes of `generateSteps`.
+ */
 export async function generate(
   model: LanguageModel,
   prompt: GenerationPrompt,

@@ -1,6 +1,7 @@
 import {
   Blip2Error,
   type Decoding,
+  defined,
   type LanguageModel,
   type Prompt,
   type SpecialTokens,
@@ -9,39 +10,41 @@ import {
 
 interface PromptIds {
   /**
-   * The ids that penalties see before the first new token, rows of equal length. Causal: the whole row, image tokens
-   * included (default: none) and, as in the
-   * reference, padding too; seq2seq: the ids of the decoder (default: `decoderInputIds`, else the start token).
+   * Ids that penalties apply to before the first new token, rows of equal length. Causal models: the whole row, image
+   * tokens and, as in HF, padding included (default: none). Seq2seq models: the decoder's ids (default:
+   * `decoderInputIds`, else the start token).
    */
   readonly promptIds?: readonly TokenIds[];
   /**
-   * How many positions `maxLength` and `minLength` count before the first new token. Default: those of the prompt
+   * Number of positions that `maxLength` and `minLength` count before the first new token. Default: those of the prompt
    * (causal) or of the decoder (seq2seq).
    */
   readonly promptLength?: number;
 }
 
-/**
- * A decoding that is already under way: `generate` goes on from it, and leaves it wherever the search ends. Give a
- * `fork` to keep it.
- */
+/** A decoding in progress, which `generate` advances but does not dispose of. Pass a `fork` to keep its state. */
 export interface Continuation {
-  /** Must have scores: not cropped since it was last extended. Its rows are the prompts. */
+  /** Its rows are the prompts. Must have logits: not cropped since the last `extend`. */
   readonly decoding: Decoding;
 }
 
-/** What generation starts from: a prompt for the model to read, or a decoding to go on with. */
+/** Where generation starts: a prompt for the prefill, or a decoding in progress. */
 export type GenerationPrompt = PromptIds & (Prompt | Continuation);
 
+/** A prompt with all defaults filled in. */
 export interface ResolvedPrompt {
   readonly rows: number;
   readonly promptIds: readonly TokenIds[];
   readonly promptLength: number;
-  /** The decoding to go on with, and whether it is ours to dispose of. */
+  /** Runs the prefill, or returns the given decoding. `owned`: the caller must dispose of it. */
   open(): Promise<{ readonly decoding: Decoding; readonly owned: boolean }>;
 }
 
-/** Fills in what a prompt leaves out and checks that its rows agree. */
+/**
+ * Fills in the defaults of a prompt.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the rows of `promptIds` do not match the prompt; `INVALID_ARGUMENT` if a
+ * seq2seq decoder has no start token.
+ */
 export function resolvePrompt(
   model: LanguageModel,
   prompt: GenerationPrompt,
@@ -61,7 +64,7 @@ export function resolvePrompt(
       if ('decoding' in prompt) return { decoding: prompt.decoding, owned: false };
       const { inputsEmbeds, attentionMask } = prompt;
       return {
-        decoding: await model.start({ inputsEmbeds, attentionMask, ...(decoderInputIds && { decoderInputIds }) }),
+        decoding: await model.start(defined({ inputsEmbeds, attentionMask, decoderInputIds })),
         owned: true,
       };
     },
@@ -89,9 +92,9 @@ function startOfDecoder(
 function checkRows(promptIds: readonly TokenIds[], rows: number): void {
   const length = promptIds[0]?.length;
   if (promptIds.length === rows && rows > 0 && promptIds.every((ids) => ids.length === length)) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'The prompt ids do not fit the prompt', {
-    where: 'promptIds',
+  throw new Blip2Error('SHAPE_MISMATCH', {
+    argument: 'promptIds',
     expected: `${rows} rows of equal length`,
-    got: `rows of ${promptIds.map((ids) => ids.length).join(', ') || 'nothing'}`,
+    got: promptIds.length > 0 ? `rows of ${promptIds.map((ids) => ids.length).join(', ')} ids` : 'none',
   });
 }

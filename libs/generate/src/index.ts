@@ -1,5 +1,6 @@
-export { generate, generateSteps, type Generation } from './generate.ts';
+export { generate, generateSteps } from './generate.ts';
 export type { FinishReason, GenerateOutput, GenerationStep, NewToken, StepScores } from './generate-output.ts';
+export type { Generation } from './generation.ts';
 export type { Continuation, GenerationPrompt } from './generation-prompt.ts';
 export { validateGenerationOptions } from './options/validate-generation-options.ts';
 export {

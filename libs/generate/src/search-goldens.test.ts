@@ -22,7 +22,7 @@ const goldens: {
   max_positions: number;
   special: { pad: number; bos: number; eos: number };
   cases: Case[];
-} = JSON.parse(readFileSync(new URL('testdata/search-goldens.json', import.meta.url), 'utf8'));
+} = JSON.parse(readFileSync(new URL('fixtures/search-goldens.json', import.meta.url), 'utf8'));
 const {
   vocabulary,
   max_positions: maxPositions,
@@ -30,7 +30,7 @@ const {
   cases,
 } = goldens;
 
-/** The formula of `make-search-goldens.py` behind the seam. */
+/** The formula of `make-search-goldens.py` as a language model. */
 function formulaModel(architecture: Case['architecture']): LanguageModel {
   return fakeLanguageModel({
     architecture,
@@ -67,7 +67,7 @@ function optionsOf({ options }: Case): GenerationOptions {
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [camelCase(name), value]));
 }
 
-describe('generate does what the reference does over the same scores', () => {
+describe('generate matches Hugging Face Transformers on the same logits', () => {
   test.each(
     cases.map(
       (golden, index) =>
@@ -88,13 +88,13 @@ describe('generate does what the reference does over the same scores', () => {
       if (expected === null) expect(actual).toBe(-Infinity);
       else expect(actual).toBeCloseTo(expected, 4);
     }
-    // Without scores to report, ended rows leave the decoding; that changes nothing.
+    // Without outputScores, ended rows are removed from the decoding, which must not change the result.
     const lean = await generate(model, prompt, optionsOf(golden));
     expect(lean.sequences).toEqual(golden.sequences);
     expect(lean.sequencesScores).toEqual(output.sequencesScores);
   });
 
-  test('the goldens are many', () => {
+  test('there are more than 400 goldens', () => {
     expect(cases.length).toBeGreaterThan(400);
   });
 });

@@ -1,4 +1,11 @@
-import type { GenerationOptions, LanguageModel, LogitsProcessor, SpecialTokens, TokenIds } from '@blip2/interfaces';
+import {
+  defined,
+  type GenerationOptions,
+  type LanguageModel,
+  type LogitsProcessor,
+  type SpecialTokens,
+  type TokenIds,
+} from '@blip2/interfaces';
 
 import type { ResolvedPrompt } from './generation-prompt.ts';
 import { resolveLengths } from './options/lengths.ts';
@@ -7,9 +14,9 @@ import { createLogitsProcessors } from './processors/create-logits-processors.ts
 import { randomSeed } from './samplers/random.ts';
 import { createStopRules, type StopRules } from './stopping/stop-rules.ts';
 
-/** Everything a search needs, all defaults filled in. */
+/** Settings of a search, with all defaults filled in. */
 export interface SearchSettings {
-  /** Prompts. */
+  /** Number of prompts. */
   readonly rows: number;
   readonly promptIds: readonly TokenIds[];
   readonly vocabularySize: number;
@@ -22,7 +29,7 @@ export interface SearchSettings {
   readonly seed: number;
   readonly numBeams: number;
   readonly numReturnSequences: number;
-  /** Tokens guessed at a time; 0 is none. */
+  /** Maximum number of draft tokens per step; 0 disables prompt lookup. */
   readonly promptLookupNumTokens: number;
   readonly maxPositions: number;
   readonly lengthPenalty: number;
@@ -30,29 +37,27 @@ export interface SearchSettings {
   readonly outputScores: boolean;
   readonly outputLogits: boolean;
   readonly returnPrompt: boolean;
-  /** NaN among the scores is not an error: a processor removes it. */
+  /** NaN logits are not an error, because a processor removes them. */
   readonly toleratesNaN: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
-/** What `generate` can be given beside the options. */
+/** Context of `generate` that is not a generation option. */
 export interface GenerationContext {
-  /** Turns new ids into text; `stopStrings` need it, nothing else does. Special tokens are best left out. */
+  /** Decodes new ids to text, preferably without special tokens. Only required by `stopStrings`. */
   readonly decode?: (ids: TokenIds) => string;
 }
 
-/** The special tokens of a model with what the options replace. */
+/** The special tokens of a model, overridden by the options. */
 export function resolveSpecialTokens(model: LanguageModel, options: GenerationOptions): SpecialTokens {
   const { bosTokenId, eosTokenId, padTokenId, decoderStartTokenId } = options;
-  return {
-    ...model.specialTokens,
-    ...(bosTokenId !== undefined && { bosTokenId }),
-    ...(eosTokenId !== undefined && { eosTokenId }),
-    ...(padTokenId !== undefined && { padTokenId }),
-    ...(decoderStartTokenId !== undefined && { decoderStartTokenId }),
-  };
+  return { ...model.specialTokens, ...defined({ bosTokenId, eosTokenId, padTokenId, decoderStartTokenId }) };
 }
 
+/**
+ * Derives the settings of a search from model, prompt and validated options.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT` as `generateSteps` does.
+ */
 export function resolveSettings(
   model: LanguageModel,
   prompt: ResolvedPrompt,
@@ -63,8 +68,9 @@ export function resolveSettings(
   const { promptIds, promptLength, rows } = prompt;
   const { maxNewTokens, minNewTokens } = resolveLengths(options, promptLength, model.maxPositions);
   const eosTokenIds = special.eosTokenId === undefined ? [] : [special.eosTokenId].flat();
-  // The ids that processors see may be fewer than the positions that lengths count, so lengths are given to them as new
-  // tokens.
+  // Processors may receive fewer ids than there are positions (image embeddings have no ids), so their length limits
+  // are
+  // converted to new tokens.
   const idsLength = promptIds[0]?.length ?? 0;
   const processors = createLogitsProcessors(
     { ...options, minLength: 0, minNewTokens },
@@ -76,12 +82,7 @@ export function resolveSettings(
     vocabularySize: model.vocabularySize,
     maxNewTokens,
     processors: processors.map(({ process }) => process),
-    stop: createStopRules(options, {
-      eosTokenIds,
-      maxNewTokens,
-      now: () => performance.now(),
-      ...(decode && { decode }),
-    }),
+    stop: createStopRules(options, defined({ eosTokenIds, maxNewTokens, decode, now: () => performance.now() })),
     eosTokenIds,
     padTokenId: special.padTokenId ?? eosTokenIds[0] ?? 0,
     doSample: options.doSample ?? false,

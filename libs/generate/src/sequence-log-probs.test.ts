@@ -14,7 +14,7 @@ describe.each(['causal', 'seq2seq'] as const)('sequenceLogProbs of a %s model', 
     ...(architecture === 'causal' && { promptIds: ids }),
   });
 
-  test('is what generation says when it is forced to write the candidate', async () => {
+  test('equals the log-probabilities of a generation that is forced to the candidate', async () => {
     const [scored] = await sequenceLogProbs(model, await read([[3, 8]]), candidates);
     for (const [index, candidate] of candidates.entries()) {
       if (candidate.length === 0) continue;
@@ -38,14 +38,14 @@ describe.each(['causal', 'seq2seq'] as const)('sequenceLogProbs of a %s model', 
     }
   });
 
-  test('an empty candidate is certain', async () => {
+  test('an empty candidate has log-probability 0', async () => {
     expect((await sequenceLogProbs(model, await read([[3, 8]]), candidates))[0]![2]).toEqual({
       tokenLogProbs: [],
       sum: 0,
     });
   });
 
-  test('several prompts in one batch give what each gives alone', async () => {
+  test('a batch of prompts gives the results of its single prompts', async () => {
     const together = await sequenceLogProbs(
       model,
       await read([
@@ -60,7 +60,7 @@ describe.each(['causal', 'seq2seq'] as const)('sequenceLogProbs of a %s model', 
     ]);
   });
 
-  test('a decoding that is given is left where it was', async () => {
+  test('a given decoding is not advanced', async () => {
     const { inputsEmbeds, attentionMask } = await read([[3, 8]]);
     const decoding = await model.start({ inputsEmbeds, attentionMask });
     const { length } = decoding;
@@ -72,13 +72,13 @@ describe.each(['causal', 'seq2seq'] as const)('sequenceLogProbs of a %s model', 
 
 describe('sequenceLogProbs', () => {
   const model = fakeLanguageModel({ vocabularySize: 12 });
-  test('refuses ids beyond the vocabulary', async () => {
+  test('rejects ids that are not in the vocabulary', async () => {
     const prompt = { inputsEmbeds: await model.embed([[3]]), attentionMask: [[1]] };
     await expect(sequenceLogProbs(model, prompt, [[12]])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(sequenceLogProbs(model, prompt, [[-1]])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('reads many candidates in turns of bounded size', async () => {
+  test('decodes many candidates in batches of bounded size', async () => {
     const wide = fakeLanguageModel({ vocabularySize: 2 ** 20, score: () => new Float32Array(2 ** 20) });
     const rows: number[] = [];
     const watched = {
@@ -114,7 +114,7 @@ describe('sequenceLogProbs', () => {
     expect(scored!.map(({ sum }) => sum)).toEqual(many.map(() => expect.closeTo(-5 * Math.log(2 ** 20), 6)));
   });
 
-  test('aborts', async () => {
+  test('rejects with the reason of an aborted signal', async () => {
     const prompt = { inputsEmbeds: await model.embed([[3]]), attentionMask: [[1]] };
     await expect(sequenceLogProbs(model, prompt, [[1]], { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',

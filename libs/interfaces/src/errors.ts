@@ -1,4 +1,4 @@
-/** Every way in which these packages fail. Each code has a section in `docs/errors.md`. */
+/** Codes of `Blip2Error`. Each is documented in `docs/errors.md`. */
 export type ErrorCode =
   | 'INVALID_ARGUMENT'
   | 'UNKNOWN_OPTION'
@@ -29,7 +29,9 @@ export type ErrorCode =
   | 'INVALID_STATE'
   | 'NOT_CONFORMING';
 
-/** What an error is about, for people (`expected`, `got`, `where`, `fix`) and for programs (`argument`, `subject`). */
+/**
+ * Details of an error: prose for people (`expected`, `got`, `where`, `fix`), data for programs (`argument`, `subject`).
+ */
 export interface ErrorDetails {
   readonly expected?: string;
   readonly got?: string;
@@ -37,40 +39,58 @@ export interface ErrorDetails {
   readonly where?: string;
   /** What the user can do about it. */
   readonly fix?: string;
-  /** Name of the argument or option that was refused, as callers spell it (`maxLength`). */
+  /** Name of the refused argument or option, as callers write it (`maxLength`). */
   readonly argument?: string;
   /** Identifier that the error is about: a model type, a repository id, a tensor name or a part. */
   readonly subject?: string;
   readonly cause?: unknown;
 }
 
-/** The only error that these packages throw. `message` is one line: what, where, expected, got, and what to do. */
+/** Details of a refused argument: the message is built from them. */
+export type RefusedArgument = ErrorDetails & Required<Pick<ErrorDetails, 'argument' | 'expected' | 'got'>>;
+
+/** The error class of these packages. `message` is one line: what, where, expected, got, and what to do. */
 export class Blip2Error extends Error {
   override readonly name: string = 'Blip2Error';
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, what: string, details: ErrorDetails = {}) {
-    const { expected, got, where, fix, cause } = details;
-    const found = [expected && `expected ${expected}`, got && `got ${got}`].filter(Boolean).join(', ');
-    const message = `${what}${where ? ` (${where})` : ''}${found ? `: ${found}` : ''}${fix ? `. ${fix}` : ''}`;
-    super(message, cause === undefined ? undefined : { cause });
+  /** With `details` only, the message is that of a refused argument: `<argument> must be <expected>, got <got>`. */
+  constructor(code: ErrorCode, details: RefusedArgument);
+  constructor(code: ErrorCode, what: string, details?: ErrorDetails);
+  constructor(code: ErrorCode, what: string | RefusedArgument, details: ErrorDetails = {}) {
+    const all = typeof what === 'string' ? details : what;
+    const message = typeof what === 'string' ? statement(what, details) : refusal(what);
+    super(all.fix ? `${message}. ${all.fix}` : message, all.cause === undefined ? undefined : { cause: all.cause });
     this.code = code;
-    this.details = details;
+    this.details = all;
   }
 }
 
-/** Details of an argument that was refused. */
+function statement(what: string, { where, expected, got }: ErrorDetails): string {
+  const comparison = [expected && `expected ${expected}`, got && `got ${got}`].filter(Boolean).join(', ');
+  return `${what}${place(where)}${comparison ? `: ${comparison}` : ''}`;
+}
+
+function refusal({ argument, expected, got, where }: RefusedArgument): string {
+  return `${argument} must be ${expected}, got ${got}${place(where)}`;
+}
+
+function place(where: string | undefined): string {
+  return where ? ` (${where})` : '';
+}
+
+/** Options of `mustBe`. */
 export interface ArgumentDetails extends Pick<ErrorDetails, 'where' | 'fix' | 'subject' | 'cause'> {
   /** Default `INVALID_ARGUMENT`. */
   readonly code?: ErrorCode;
 }
 
-/** Longest text of a value in a message. */
+/** Maximum length of a value in a message, in UTF-16 code units. */
 const MAX_SHOWN_LENGTH = 80;
 
 /**
- * Creates the error for a refused argument: `<argument> must be <expected>, got <got>`, then the place and what to do.
+ * Creates the error for a refused argument: `<argument> must be <expected>, got <got>`, then where and what to do.
  * Strings are quoted, long values are shortened.
  */
 export function mustBe(
@@ -79,21 +99,17 @@ export function mustBe(
   got: unknown,
   { code = 'INVALID_ARGUMENT', ...details }: ArgumentDetails = {},
 ): Blip2Error {
-  const shown = showValue(got);
-  const error = new Blip2Error(code, `${argument} must be ${expected}, got ${shown}`, details);
-  return Object.assign(error, { details: { ...details, argument, expected, got: shown } });
+  return new Blip2Error(code, { ...details, argument, expected, got: showValue(got) });
 }
 
 function showValue(value: unknown): string {
-  const text =
-    typeof value === 'string'
-      ? JSON.stringify(value)
-      : typeof value === 'object' && value !== null
-        ? Array.isArray(value)
-          ? 'a list'
-          : 'an object'
-        : typeof value === 'function'
-          ? 'a function'
-          : String(value);
+  const text = typeof value === 'string' ? JSON.stringify(value) : (kindOfObject(value) ?? String(value));
   return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
+}
+
+/** Objects are shown by kind only, because their text is long or uninformative. */
+function kindOfObject(value: unknown): string | undefined {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : undefined;
 }

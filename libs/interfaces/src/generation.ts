@@ -1,13 +1,15 @@
 import type { TokenIds } from './tensor.ts';
 
-/** Rewrites one row of next-token scores in place. `ids` are all ids that penalties see, prompt first. */
-export type LogitsProcessor = (ids: TokenIds, scores: Float32Array) => void;
-/** Says whether a row is finished. `newIds` are the ids generated so far. */
+/** Modifies the next-token logits of one row in place. `ids`: the ids that penalties apply to, prompt first. */
+export type LogitsProcessor = (ids: TokenIds, logits: Float32Array) => void;
+/** Returns whether a row is finished. `newIds`: the ids generated so far, without the prompt. */
 export type StoppingCriterion = (newIds: TokenIds) => boolean;
-/** Chooses the next token of a row: its id, or -1 if no score is above -Infinity. */
-export type Sampler = (scores: Float32Array) => number;
-/** Hears every new token of every row as it is chosen, and the end. */
+/** Selects the next token id of a row from its logits `[vocabulary]`; -1 if all of them are -Infinity. */
+export type Sampler = (logits: Float32Array) => number;
+/** Receives new tokens during generation. */
 export interface Streamer {
+  /** Called with each new token. `row` is the index of the sequence in the output. */
   put(row: number, id: number): void;
+  /** Called once when generation ends, also after an error or abort. */
   end(): void;
 }

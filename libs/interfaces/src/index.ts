@@ -1,14 +1,16 @@
 export { defined } from './defined.ts';
-export { type ArgumentDetails, Blip2Error, type ErrorCode, type ErrorDetails, mustBe } from './errors.ts';
-export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
 export {
-  type GenerationOption,
-  type GenerationOptionKind,
-  type GenerationOptions,
-  generationOptions,
-  type LengthDecay,
-  type SequenceBias,
-} from './generation-options.ts';
+  type ArgumentDetails,
+  Blip2Error,
+  type ErrorCode,
+  type ErrorDetails,
+  mustBe,
+  type RefusedArgument,
+} from './errors.ts';
+export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
+export type { GenerationOption, GenerationOptionKind } from './generation-option.ts';
+export { generationOptions } from './generation-option-table.ts';
+export type { GenerationOptions, LengthDecay, SequenceBias } from './generation-options.ts';
 export type { LoadProgress } from './load-progress.ts';
 export { nearestName } from './nearest-name.ts';
 export {

@@ -1,11 +1,11 @@
 /** Progress of loading a model. */
 export interface LoadProgress {
-  /** `convert`: weights of another precision are converted on first use. */
+  /** `convert`: weights are converted to another precision, on first use. */
   readonly stage: 'download' | 'convert';
-  /** The file: as the repository names it, or the converted one. */
+  /** The downloaded file, relative to its repository, or the name of the converted file. */
   readonly file: string;
   /** Bytes of this file downloaded or converted so far. */
   readonly loaded: number;
-  /** Bytes of this file in total. */
+  /** Size of this file in bytes. */
   readonly total: number;
 }

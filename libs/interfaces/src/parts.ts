@@ -9,35 +9,36 @@ import type {
 } from './tensor.ts';
 import { type Token, token } from './token.ts';
 
+/** Options of `VisionEncoder.encode`. */
 export interface EncodeOptions {
-  /** Accept other sizes than `imageSize` by resizing the table of positions. Default false. */
+  /** Accept image sizes other than `imageSize` by interpolating the position embedding. Default false. */
   readonly interpolatePosEncoding?: boolean;
 }
 
-/** Turns images into one feature vector per patch. */
+/** A vision encoder: maps images to one hidden state per patch. */
 export interface VisionEncoder extends AsyncDisposable {
-  /** Height and width it expects, in pixels. */
+  /** Height and width of its input, in pixels. */
   readonly imageSize: number;
   readonly hiddenSize: number;
   encode(pixelValues: PixelValues, options?: EncodeOptions): Promise<PatchFeatures>;
   /**
-   * Makes what `encode` needs ahead of its first use: in a thread of its own, while the caller does something else.
-   * Optional, for the caller too.
+   * Builds and loads the graphs of `encode` ahead of the first call, on another thread. Optional to implement and to
+   * call.
    */
   prepare?(): Promise<void>;
 }
 
-/** Querying Transformer: learned queries read the patches and return a fixed number of vectors. */
+/** A Querying Transformer (Q-Former): learned query tokens attend to the patches; one hidden state per query token. */
 export interface QFormer extends AsyncDisposable {
   readonly conditioning: 'none';
   readonly numQueryTokens: number;
   readonly hiddenSize: number;
-  /** Width of the patches it reads. */
+  /** Width of the patch features that cross-attention takes. */
   readonly encoderHiddenSize: number;
   query(patches: PatchFeatures): Promise<QueryFeatures>;
 }
 
-/** A Q-Former whose queries also read a text (InstructBLIP, image-text matching). */
+/** A Q-Former whose query tokens also attend to a text (InstructBLIP, image-text matching). */
 export interface TextConditionedQFormer extends Omit<QFormer, 'conditioning' | 'query'> {
   readonly conditioning: 'text';
   query(
@@ -46,80 +47,83 @@ export interface TextConditionedQFormer extends Omit<QFormer, 'conditioning' | '
   ): Promise<QueryFeatures>;
 }
 
-/** Maps query vectors into the word-embedding space of a language model. */
+/** Projects query features into the token embedding space of a language model. */
 export interface LanguageProjection extends AsyncDisposable {
   readonly inFeatures: number;
   readonly outFeatures: number;
   project(queries: QueryFeatures): Promise<TokenEmbeddings>;
 }
 
-/** What a language model reads before the first new token. */
+/** Input of the prefill of a language model. */
 export interface Prompt {
   readonly inputsEmbeds: TokenEmbeddings;
   readonly attentionMask: AttentionMask;
-  /** Where a seq2seq decoder begins, one row each; default: its start token. */
+  /** First ids of a seq2seq decoder, one row per sequence. Default: its start token. */
   readonly decoderInputIds?: readonly TokenIds[];
 }
 
-/** A text model that reads embeddings and scores the next token, causal or seq2seq. */
+/** A causal or seq2seq language model that takes embeddings and returns next-token logits. */
 export interface LanguageModel extends AsyncDisposable {
   readonly architecture: 'causal' | 'seq2seq';
-  /** Width of the embeddings it takes (OPT: `word_embed_proj_dim`). */
+  /** Width of its input embeddings (OPT: `word_embed_proj_dim`). */
   readonly embeddingSize: number;
   readonly vocabularySize: number;
-  /** Positions it can hold, prompt included; `Infinity` where nothing limits it. */
+  /** Maximum number of positions, prompt included; `Infinity` if unlimited. */
   readonly maxPositions: number;
-  /** Token ids by name, from the checkpoint's configuration: the defaults of `generate`. */
+  /** Special token ids of the checkpoint: the defaults of `generate`. */
   readonly specialTokens: SpecialTokens;
-  /** Rows of equal length → `[rows, sequence, embeddingSize]`. */
+  /** Looks up token embeddings: rows of equal length → `[rows, sequence, embeddingSize]`. */
   embed(inputIds: readonly TokenIds[]): Promise<TokenEmbeddings>;
-  /** Reads a prompt. A seq2seq model encodes it and begins at its start token, or at `decoderInputIds`. */
+  /** Runs the prefill. A seq2seq model encodes the prompt and decodes its start token, or `decoderInputIds`. */
   start(prompt: Prompt): Promise<Decoding>;
   /**
-   * Makes what decoding needs ahead of its first use: in a thread of its own, while the caller does something else.
-   * Optional, for the caller too.
+   * Builds and loads the graphs of decoding ahead of the first call, on another thread. Optional to implement and to
+   * call.
    */
   prepare?(): Promise<void>;
 }
 
+/** Special token ids of a language model. */
 export interface SpecialTokens {
   readonly bosTokenId?: number;
+  /** One id, or several that all end a sequence. */
   readonly eosTokenId?: number | readonly number[];
   readonly padTokenId?: number;
   readonly decoderStartTokenId?: number;
 }
 
-/** A decoding in progress; owns the key-value cache, wherever that lives. */
+/** An autoregressive decoding in progress; owns the key-value cache. */
 export interface Decoding extends AsyncDisposable {
-  /** Positions held so far: of the prompt and the new tokens (causal), or of the decoder (seq2seq). */
+  /** Positions in the cache: prompt and new tokens (causal), or decoder tokens (seq2seq). */
   readonly length: number;
   /**
-   * Scores after the last position of every row: `[rows, 1, vocabulary]`. @throws Blip2Error `INVALID_STATE` from a
-   * `crop` that forgot something to the next `extend`.
+   * Logits after the last position of every row, `[rows, 1, vocabulary]`.
+   * @throws Blip2Error `INVALID_STATE` between a `crop` that removed positions and the next `extend`.
    */
   readonly logits: Logits;
-  /** Appends tokens or embeddings to every row and returns the scores after the last one, or after each. */
+  /** Appends tokens or embeddings to every row and returns the logits after the last position, or after each. */
   extend(more: Extension): Promise<Logits>;
-  /** A second decoding that goes on from here. */
+  /** Creates an independent decoding that continues from the current state. */
   fork(): Promise<Decoding>;
-  /**
-   * Forgets everything after the first `length` positions, and the scores with it: those after an earlier position are
-   * not kept.
-   */
+  /** Removes all positions after the first `length` from the cache. `logits` is unavailable until the next `extend`. */
   crop(length: number): Promise<void>;
 }
 
+/** Positions appended by `Decoding.extend`: token ids or embeddings, one row per sequence. */
 export type Extension = ({ readonly ids: readonly TokenIds[] } | { readonly inputsEmbeds: TokenEmbeddings }) & {
   /** Row `i` continues row `parents[i]` (default: row `i`); the number of rows may change. */
   readonly parents?: readonly number[];
-  /** Which of the new positions count, one row each; rows of unequal length are padded on the left. Default: all. */
+  /** Attention mask of the new positions; rows of unequal length are padded on the left. Default: all ones. */
   readonly attentionMask?: AttentionMask;
-  /** Scores after the last position (default) or after every position given. */
+  /** Return the logits after the last new position (default) or after each of them. */
   readonly logits?: 'last' | 'all';
 };
 
-/** The run-time names of the seams, for a container. */
+/** Container token of the vision encoder. */
 export const VisionEncoder: Token<VisionEncoder> = token('VisionEncoder');
+/** Container token of the Q-Former. */
 export const QFormer: Token<QFormer> = token('QFormer');
+/** Container token of the language projection. */
 export const LanguageProjection: Token<LanguageProjection> = token('LanguageProjection');
+/** Container token of the language model. */
 export const LanguageModel: Token<LanguageModel> = token('LanguageModel');

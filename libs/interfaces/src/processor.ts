@@ -1,19 +1,24 @@
 import type { AttentionMask, Tensor, TokenIds } from './tensor.ts';
 
-/** Levels of a decoded image, row by row, red green blue. */
+/** A decoded image: 8-bit RGB values (0-255), row-major. */
 export type RgbImage = Tensor<'uint8', [height: number, width: number, channels: 3]>;
 
-/** Raw levels, as a canvas or camera has them. `channels` 1 grey, 3 RGB, 4 RGBA. */
+/** Raw 8-bit pixel values (0-255), as returned by a canvas or camera. `channels`: 1 grey, 3 RGB, 4 RGBA. */
 export interface RawImage {
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
   readonly channels: 1 | 3 | 4;
 }
 
-/** What an image may be: a path, encoded bytes, a `Blob`, raw levels, an already decoded image, or a sharp instance. */
+/** Accepted image inputs: a path or URL, encoded bytes, a `Blob`, raw pixels, a decoded image, or a sharp instance. */
 export type ImageSource = string | URL | Uint8Array | Blob | RawImage | RgbImage | SharpLike;
-/** The methods of a sharp instance that decoding needs. */
+/**
+ * The methods of a sharp instance that decoding uses. Declared structurally, although it is the shape of a third-party
+ * object, so that this package has no dependencies and instances of any sharp version are accepted.
+ */
 export interface SharpLike {
   clone(): SharpLike;
   removeAlpha(): SharpLike;
@@ -24,19 +29,20 @@ export interface SharpLike {
   }): Promise<{ data: Uint8Array; info: { width: number; height: number; channels: number } }>;
 }
 
-/** Text to token ids and back. */
+/** Converts text to token ids and back. */
 export interface TextTokenizer {
   readonly padTokenId: number | undefined;
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   decode(ids: TokenIds, options?: { readonly skipSpecialTokens?: boolean }): string;
 }
 
-/** Model inputs of a batch. Rows of ids are ragged unless padding was asked for. */
+/** Model inputs of a batch. Without padding, rows of ids may differ in length. */
 export interface ProcessedInputs {
-  /** Float values, or levels if neither rescaled nor normalised. */
+  /** `[batch, channels, height, width]`. Float32, or 8-bit pixel values if neither rescaled nor normalised. */
   readonly pixelValues?: Tensor<'float32' | 'uint8', [batch: number, channels: number, height: number, width: number]>;
   readonly inputIds?: readonly TokenIds[];
   readonly attentionMask?: AttentionMask;
+  /** Ids of the instruction for the Q-Former (InstructBLIP). */
   readonly qformerInputIds?: readonly TokenIds[];
   readonly qformerAttentionMask?: AttentionMask;
 }

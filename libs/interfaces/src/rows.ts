@@ -1,7 +1,7 @@
 import { Blip2Error } from './errors.ts';
 import type { AttentionMask, Tensor } from './tensor.ts';
 
-/** A float32 tensor whose first axis is the rows of a batch. */
+/** A float32 tensor with the rows of a batch as its first axis. */
 type Batch = Tensor<'float32', readonly [rows: number, ...rest: number[]]>;
 /** One vector per position of each row. */
 type Positions = Tensor<'float32', readonly [rows: number, positions: number, width: number]>;
@@ -9,8 +9,8 @@ type Positions = Tensor<'float32', readonly [rows: number, positions: number, wi
 const sizeOf = (dims: readonly number[]): number => dims.reduce((product, axis) => product * axis, 1);
 
 /**
- * The rows of several batches one after another: `[a, …]`, `[b, …]` → `[a + b, …]`.
- * @throws Blip2Error `SHAPE_MISMATCH` if the batches differ in another axis than the first.
+ * Concatenates batches along the first axis: `[a, …]`, `[b, …]` → `[a + b, …]`.
+ * @throws Blip2Error `SHAPE_MISMATCH` if any other axis differs.
  */
 export function stackRows<T extends Batch>(batches: readonly [T, ...T[]]): T {
   const [first] = batches;
@@ -26,7 +26,7 @@ export function stackRows<T extends Batch>(batches: readonly [T, ...T[]]): T {
   return { ...first, dims: [batches.reduce((sum, { dims }) => sum + dims[0], 0), ...rest], data };
 }
 
-/** Some rows of a batch, in the order of `rows`; a row may occur several times. `[batch, …]` → `[rows.length, …]`. */
+/** Selects rows of a batch by index, repeats allowed: `[batch, …]` → `[rows.length, …]`. */
 export function pickRows<T extends Batch>(batch: T, rows: readonly number[]): T {
   const rest = batch.dims.slice(1);
   const size = sizeOf(rest);
@@ -35,13 +35,13 @@ export function pickRows<T extends Batch>(batch: T, rows: readonly number[]): T 
   return { ...batch, dims: [rows.length, ...rest], data };
 }
 
-/** A batch of `count` copies of a single row: `[1, …]` → `[count, …]`. */
+/** Repeats a single row `count` times: `[1, …]` → `[count, …]`. */
 export function repeatRow<T extends Batch>(row: T, count: number): T {
   return pickRows(row, new Array<number>(count).fill(0));
 }
 
 /**
- * The positions of two tensors, row by row: `[rows, a, width]`, `[rows, b, width]` → `[rows, a + b, width]`.
+ * Concatenates two tensors along the positions: `[rows, a, width]`, `[rows, b, width]` → `[rows, a + b, width]`.
  * @throws Blip2Error `SHAPE_MISMATCH` if rows or widths differ.
  */
 export function concatPositions<T extends Positions>(first: T, second: T): T {
@@ -57,7 +57,7 @@ export function concatPositions<T extends Positions>(first: T, second: T): T {
   return { ...first, dims: [rows, before + after, width], data };
 }
 
-/** Positions `begin` to `end` (exclusive) of every row: `[rows, positions, width]` → `[rows, end - begin, width]`. */
+/** Slices positions `begin` to `end` (exclusive): `[rows, positions, width]` → `[rows, end - begin, width]`. */
 export function slicePositions<T extends Positions>(tensor: T, begin: number, end: number): T {
   const [rows, positions, width] = tensor.dims;
   const size = (end - begin) * width;
@@ -69,7 +69,7 @@ export function slicePositions<T extends Positions>(tensor: T, begin: number, en
   return { ...tensor, dims: [rows, end - begin, width], data };
 }
 
-/** An attention mask without padding, `[rows, length]`. */
+/** Creates an attention mask without padding, `[rows, length]`. */
 export function onesMask(rows: number, length: number): AttentionMask {
   return Array.from({ length: rows }, () => new Array<number>(length).fill(1));
 }

@@ -1,50 +1,47 @@
 import type { InputsOf, OutputsOf, Signature } from './signature.ts';
 
-/** A written graph: its protobuf bytes, its signature, and the folder in which its weights lie. */
+/** An ONNX graph: its protobuf bytes, its signature and the folder of its external weights. */
 export interface OnnxModel<S extends Signature = Signature> {
   readonly name: string;
   readonly signature: S;
-  /** Absolute path; external data is named relative to it. Absent if the graph has none. */
+  /** Absolute path that external data is resolved against. Absent if the graph has no external data. */
   readonly weightsFolder?: string;
   /**
-   * When weights are to be laid out anew for their kernels. `onLoad`: kernels for blocks are many times slower without.
-   * `afterFirstRun`: those for bytes are slower by a few
-   * hundredths to a third, which is less than it takes to lay weights out. Absent: never, as float32 kernels would copy
-   * every weight for nothing.
+   * When weights are prepacked for their kernels. `onLoad`: block-quantised kernels are many times slower without.
+   * `afterFirstRun`: int8 kernels are a few hundredths to a third slower without, which costs less than prepacking for
+   * a single run. Absent: never, because prepacking for float32 kernels copies every weight for no gain in speed.
    */
   readonly prepack?: 'onLoad' | 'afterFirstRun';
-  /** Written as the runtime's kernels want it: its own optimizer would find nothing, and need not look. */
+  /** The graph already uses fused kernels: skip the runtime's optimizer, which would find nothing to fuse. */
   readonly optimized?: true;
   /**
-   * Absolute path of a folder in which prepacked weights may be kept for the next load; it need not exist. They are
-   * kept only if a session over them returns bit by bit what the session returned that it replaces.
+   * Absolute path of the folder in which prepacked weights are cached for the next load; it need not exist. They are
+   * cached only if the prepacked session returns exactly the outputs of the session that it replaces.
    */
   readonly packedFolder?: string;
-  /** @param target What the machine that is to load it asks for. */
+  /** @param target Requirements of the machine that loads the graph. */
   serialize(target?: GraphTarget): Uint8Array;
 }
 
-/** Bits of activations in products of bytes. */
+/** Bit width of quantised activations in int8 matrix products. */
 export type ActivationBits = 7 | 8;
 
-/** What a machine's kernels ask of a graph. */
+/** Requirements of a machine's kernels. */
 export interface GraphTarget {
-  /**
-   * Default 8. With 7 bits the sum of two products fits into 16 bits, which is all that x86 without VNNI has for it.
-   */
+  /** Default 8. With 7 bits the sum of two products fits into the 16-bit accumulators of x86 without VNNI. */
   readonly activationBits?: ActivationBits;
 }
 
-/** A loaded graph. Runs are not interruptible; one at a time. */
+/** A loaded graph. Allows one run at a time; a run cannot be interrupted. */
 export interface Session<S extends Signature = Signature> extends AsyncDisposable {
   run(inputs: InputsOf<S>): Promise<OutputsOf<S>>;
 }
 
+/** Options of loading a graph. */
 export interface SessionOptions {
   /**
-   * Threads within one operator. Default, on the processor: measured for this machine, unless the weights are small;
-   * then,
-   * and on other devices, the number of physical cores that the runtime sees.
+   * Intra-operator threads. Default on the CPU: measured once for this machine; for small weights, and on other
+   * devices, the number of physical cores that the runtime detects.
    */
   readonly threads?: number;
   /** Execution provider. Default `cpu`. */

@@ -1,28 +1,27 @@
-/** How a tensor is stored in a safetensors file. */
+/** Element type of a tensor in a safetensors file. */
 export type StoredType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
 
-/** Where one tensor lies: little-endian, row-major bytes inside a file. */
+/** A tensor in a file: little-endian, row-major bytes. */
 export interface StoredTensor {
   readonly name: string;
   readonly dtype: StoredType;
   readonly shape: readonly number[];
-  /** Absolute path with every link resolved. */
+  /** Absolute path with symbolic links resolved. */
   readonly file: string;
   readonly byteOffset: number;
   readonly byteLength: number;
 }
 
 /**
- * How the matrices of linear layers are held. `fp32`: as floats. `int8`: one scale per row of the weight, activations
- * quantised as they come.
- * `q8` and `q4`: blocks of 8 or 4 bits with a scale each.
+ * Storage of the weight matrices of linear layers. `fp32`: unquantised. `int8`: one scale per output channel, with
+ * activations quantised at run time. `q8`, `q4`: blocks of 8-bit or 4-bit integers with one scale per block.
  */
 export type Precision = 'fp32' | 'int8' | 'q8' | 'q4';
 
-/** A precision, or a preset: `fast` is the quickest mix, `small` the one that takes least memory. */
+/** A precision or a preset. `fast`: the mix with the lowest latency. `small`: the one with the lowest memory use. */
 export type PrecisionChoice = Precision | 'fast' | 'small';
 
-/** A matrix `[out, in]` of a linear layer as integers, with one scale per output. */
+/** An int8 weight matrix `[out, in]` of a linear layer, one scale per output channel. */
 export interface ColumnQuantizedWeight {
   readonly precision: 'int8';
   /** `[out, in]`. */
@@ -33,57 +32,53 @@ export interface ColumnQuantizedWeight {
   readonly scales: StoredTensor;
 }
 
-/** A matrix `[out, in]` of a linear layer as integers, with one scale per block of `blockSize` inputs of one output. */
+/** A block-quantised weight matrix `[out, in]` of a linear layer: one scale per `blockSize` inputs of an output. */
 export interface BlockQuantizedWeight {
   readonly precision: 'q8' | 'q4';
   /** `[out, in]`. */
   readonly shape: readonly number[];
   readonly blockSize: number;
   /**
-   * `U8 [out, blocks, bytes]`: the weights of a block in order, of 4 bits the low ones first; the last block is filled
-   * up with zeros. 128, or 8, stands for zero.
+   * `U8 [out, blocks, bytes]`. 4-bit values are packed two per byte, low nibble first; the last block is padded with
+   * zero bytes. The zero point is 128 (`q8`) or 8 (`q4`).
    */
   readonly values: StoredTensor;
   /** `F32 [out, blocks]`. */
   readonly scales: StoredTensor;
 }
 
+/** A quantised weight matrix of a linear layer. */
 export type QuantizedWeight = ColumnQuantizedWeight | BlockQuantizedWeight;
 
 /**
- * A norm whose result linear layers read and nothing else does: what a feature is divided by in the norm, the layers
- * may multiply it with.
+ * A norm consumed only by linear layers. A per-feature scale can be moved from the norm's weight into theirs
+ * (SmoothQuant).
  */
 export interface NormFold {
+  /** Tensor name of the norm's weight. */
   readonly norm: string;
-  /** The norm's bias, where it has one. */
+  /** Tensor name of the norm's bias, if it has one. */
   readonly shift?: string;
-  /** The matrices that read it. */
+  /** Tensor names of the weight matrices that consume the norm's output. */
   readonly layers: readonly string[];
 }
 
-/**
- * One tensor of a part as its graphs are to read it. Matrices of linear layers may become integers; everything else is
- * `fp32`.
- */
+/** A tensor of a part and the precision planned for it. Only weight matrices of linear layers may be quantised. */
 export interface PlannedWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly precision: Precision;
-  /** The fold that it belongs to. */
+  /** The fold that this tensor takes part in. */
   readonly fold?: NormFold;
 }
 
-/** The tensors of a checkpoint by name. Headers only: no weight has been read. */
+/** The tensors of a checkpoint by name. Only headers are read; weights are mapped in place. */
 export interface WeightStore {
-  /** The deepest folder that holds every file, links resolved: a runtime may read inside it only. */
+  /** The deepest folder that contains every file, links resolved. A runtime may read files inside it only. */
   readonly folder: string;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Matrices that are held as integers, by the names that they have as floats; these need not be among `tensors`. */
+  /** Quantised matrices by the names of the original float matrices, which need not be among `tensors`. */
   readonly quantized?: ReadonlyMap<string, QuantizedWeight>;
-  /**
-   * Absolute path of a folder in which a runtime may keep what it makes of these weights. Absent where that is not
-   * worth it.
-   */
+  /** Absolute path of the folder in which a runtime may cache prepacked weights. Absent: it must not cache them. */
   readonly packedFolder?: string;
 }

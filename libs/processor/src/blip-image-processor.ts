@@ -15,16 +15,28 @@ import { type PixelTensor, toPixelValues } from './pixel-values.ts';
 import { resize } from './resampling/resize.ts';
 import { targetSize } from './target-size.ts';
 
+/** Options of `BlipImageProcessor.process`: settings to override, and options of decoding. */
 export interface ImageProcessOptions extends ImageProcessorOverrides, DecodeImageOptions {}
 
 /**
- * Turns images into the `pixelValues [batch, 3, height, width]` of a vision encoder: RGB, resized to the size, cropped
- * if that is wanted, times
- * 1/255, less the mean, over the deviation (the reference's `BlipImageProcessor`, Pillow's pixels).
+ * An image processor: converts images to the `pixelValues` `[batch, 3, height, width]` of a vision encoder.
+ *
+ * 1. Decode to 8-bit RGB values.
+ * 2. Resize to `size` with the filter `resample`, equal to Pillow bit for bit.
+ * 3. Center-crop to `cropSize`, if `doCenterCrop` is set.
+ * 4. Rescale: multiply by `rescaleFactor`, by default 1/255.
+ * 5. Normalise: subtract `imageMean` and divide by `imageStd`, per channel.
+ *
+ * Steps 2, 4 and 5 can be disabled. Source: `BlipImageProcessor` of Hugging Face Transformers (HF) with Pillow.
  */
 export interface BlipImageProcessor {
   readonly settings: ImageProcessorSettings;
-  /** float32, or uint8 levels if neither rescaled nor normalised. Without resizing all images must be of one size. */
+  /**
+   * Processes one image or a batch. Returns float32, or uint8 pixel values (0-255) if both rescaling and normalising
+   * are disabled. Without resizing, all images must have the same size.
+   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `SHAPE_MISMATCH` if the sizes differ;
+   * `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`, `INVALID_IMAGE` and `MISSING_FILE` as `decodeImage` does.
+   */
   process(
     images: ImageSource | readonly ImageSource[],
     options?: ImageProcessOptions,
@@ -32,7 +44,7 @@ export interface BlipImageProcessor {
 }
 
 const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 };
-/** Values of one batch: the limit of a typed array's bytes is far above, this is what a process can bear. */
+/** Maximum number of values per batch: 4 GiB of float32, well below what a typed array can hold. */
 const MAX_BATCH_VALUES: number = 2 ** 30;
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<BlipImageProcessor> {
@@ -42,9 +54,9 @@ async function fromPretrained(source: string, options: ResolveOptions = {}): Pro
   if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));
   const json = await readJsonFile(folder, file, CONFIG_RULES);
   if (!json) {
-    throw new Blip2Error('MISSING_FILE', `No ${file}, and no image_processor in processor_config.json`, {
+    throw new Blip2Error('MISSING_FILE', `There is neither ${file} nor image_processor in processor_config.json`, {
       where: source,
-      fix: 'Copy the file from the repository of the checkpoint: sizes differ between checkpoints',
+      fix: 'Copy the file from the repository of the checkpoint, because image sizes differ between checkpoints',
     });
   }
   return create(settingsFromJson(json, file));
@@ -61,19 +73,21 @@ function create(settings: ImageProcessorSettings = IMAGE_PROCESSOR_DEFAULTS): Bl
   };
 }
 
+/** Creates image processors. */
 export const BlipImageProcessor: {
   /**
-   * The image processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor
-   * and tokenizers are downloaded.
-   * @throws Blip2Error `MISSING_FILE` without settings, `INVALID_CONFIG` for impossible ones; for hub ids as
-   * `downloadModel`.
+   * Loads from a folder in the Hugging Face layout, or from a Hub repository id. In the latter case only the files of
+   * the processor and its tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE` without settings; `INVALID_CONFIG` for invalid ones; for repository ids the codes
+   * of `downloadModel`.
    */
   readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<BlipImageProcessor>;
   /**
-   * Of a parsed `preprocessor_config.json`; absent fields have the class defaults. @throws Blip2Error `INVALID_CONFIG`.
+   * Creates an image processor from a parsed `preprocessor_config.json`; absent fields have the class defaults.
+   * @throws Blip2Error `INVALID_CONFIG` for invalid values.
    */
   readonly fromJson: (json: JsonObject) => BlipImageProcessor;
-  /** Of settings, or with the class defaults. */
+  /** Creates an image processor with the given settings, by default those of the class. */
   readonly create: (settings?: ImageProcessorSettings) => BlipImageProcessor;
 } = { fromPretrained, fromJson, create };
 
@@ -83,12 +97,12 @@ async function processImages(
   options: ImageProcessOptions,
 ): Promise<{ readonly pixelValues: PixelTensor }> {
   if (images.length === 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images', expected: 'at least one' });
+    throw new Blip2Error('INVALID_ARGUMENT', { argument: 'images', expected: 'at least one image', got: 'none' });
   const settings = overrideSettings(defaults, options);
   const resized = [];
   for (const image of images) {
     const rgb = await decodeImage(image, options);
-    resized.push(cropped(settings.doResize ? resizeTo(rgb, settings) : rgb, settings));
+    resized.push(crop(settings.doResize ? resizeTo(rgb, settings) : rgb, settings));
   }
   checkOneSize(resized.map(({ dims }) => dims));
   return { pixelValues: toPixelValues(resized, settings) };
@@ -99,7 +113,7 @@ function resizeTo(image: RgbImage, { size, resample }: ImageProcessorSettings): 
   return resize(image, height, width, resample);
 }
 
-function cropped(image: RgbImage, { doCenterCrop, cropSize }: ImageProcessorSettings): RgbImage {
+function crop(image: RgbImage, { doCenterCrop, cropSize }: ImageProcessorSettings): RgbImage {
   return doCenterCrop && cropSize ? centerCrop(image, cropSize) : image;
 }
 
@@ -107,16 +121,16 @@ function checkOneSize(sizes: readonly (readonly number[])[]): void {
   const [first = []] = sizes;
   const other = sizes.find((size) => size[0] !== first[0] || size[1] !== first[1]);
   if (other) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'Images of different sizes cannot form a batch', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The images of a batch must have the same size', {
       expected: `${first[0]} x ${first[1]}`,
       got: `${other[0]} x ${other[1]}`,
-      fix: 'Leave doResize on, give height and width or a crop, or process them one by one',
+      fix: 'Set doResize with height and width, crop the images, or process them one by one',
     });
   }
   const values = sizes.length * first.reduce((product, side) => product * side, 1);
   if (values > MAX_BATCH_VALUES) {
-    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch has too many values', {
-      expected: `at most ${MAX_BATCH_VALUES}`,
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch is too large', {
+      expected: `at most ${MAX_BATCH_VALUES} values`,
       got: String(values),
       fix: 'Process fewer or smaller images at a time',
     });

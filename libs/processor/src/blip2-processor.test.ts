@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'processor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('Blip2Processor', () => {
-  test('gives exactly what was asked for', async () => {
+  test('returns the outputs of the given inputs only', async () => {
     expect(Object.keys(await modern.process({ images: image }))).toEqual(['pixelValues']);
     expect(Object.keys(await modern.process({ text: 'a' }))).toEqual(['inputIds', 'attentionMask']);
     expect(Object.keys(await modern.process({ images: [image, image], text: ['a', 'b'] })).sort()).toEqual([
@@ -30,7 +30,7 @@ describe('Blip2Processor', () => {
       'pixelValues',
     ]);
   });
-  test('puts image tokens in front of left padding, and none without images', async () => {
+  test('prepends image tokens before left padding, and none without images', async () => {
     const { inputIds } = await modern.process(
       { images: [image, image], text: ['a', 'a photo of'] },
       { padding: true, paddingSide: 'left' },
@@ -38,32 +38,32 @@ describe('Blip2Processor', () => {
     expect(inputIds?.[0]).toEqual([420, 420, 420, 420, 420, 420, 1, 1, 1, 1, 1, 2, 68]);
     expect((await modern.process({ text: 'a' })).inputIds).toEqual([[2, 68]]);
   });
-  test('reduces maxLength by the image tokens, for text alone too', async () => {
+  test('reduces maxLength by the image tokens, also for text without images', async () => {
     expect((await modern.process({ text: 'a photo of' }, { maxLength: 10 })).inputIds).toEqual([[2, 68, 285, 329]]);
     await expect(modern.process({ text: 'a' }, { maxLength: 5 })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining('at least 6'),
     });
   });
-  test('adds no image tokens in older repositories', async () => {
+  test('adds no image tokens for legacy checkpoints', async () => {
     expect([modern.numQueryTokens, legacy.numQueryTokens]).toEqual([6, undefined]);
     expect((await legacy.process({ images: image, text: 'a' })).inputIds).toEqual([[2, 68]]);
   });
-  test('decodes, leaving special tokens out on request', () => {
+  test('decodes, omitting special tokens on request', () => {
     expect(modern.decode([420, 2, 68])).toBe('<image></s>a');
     expect(modern.batchDecode([[420, 2, 68], [1]], { skipSpecialTokens: true })).toEqual(['a', '']);
   });
-  test('keeps users from injecting special tokens on request', async () => {
+  test('prevents the injection of special tokens on request', async () => {
     const text = '<image></s>';
     expect((await modern.process({ text })).inputIds).toEqual([[2, 420, 2]]);
     const [row = []] = (await modern.process({ text }, { escapeSpecialTokens: true })).inputIds ?? [];
     expect(row.slice(1).filter((id) => id === 420 || id === 2)).toEqual([]);
   });
-  test('refuses nothing and what is no text', async () => {
+  test('rejects missing and invalid inputs', async () => {
     const bad: readonly object[] = [{}, { text: [] }, { text: [5] }, { text: 5 }, { images: [] }];
     for (const inputs of bad) await expect(modern.process(inputs)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
-  test('refuses an impossible number of image tokens', async () => {
+  test('rejects an invalid number of image tokens', async () => {
     cpSync(checkpoint('opt-legacy-fp16'), folder, { recursive: true });
     for (const value of ['32', -1, 1e9, 0.5]) {
       writeFileSync(join(folder, 'processor_config.json'), JSON.stringify({ num_query_tokens: value }));
@@ -73,7 +73,7 @@ describe('Blip2Processor', () => {
 });
 
 describe('BlipImageProcessor', () => {
-  test('reads both layouts; the class default is 384 pixels', async () => {
+  test('reads both file layouts; the class default is 384 pixels', async () => {
     expect((await BlipImageProcessor.fromPretrained(checkpoint('t5'))).settings.size).toEqual({
       height: 32,
       width: 32,
@@ -84,12 +84,12 @@ describe('BlipImageProcessor', () => {
     });
     expect(BlipImageProcessor.fromJson({}).settings.size).toEqual({ height: 384, width: 384 });
   });
-  test('rounds like the reference: product in float64, difference and quotient in float32', async () => {
-    const level: RawImage = { data: Uint8Array.of(0, 0, 0), width: 1, height: 1, channels: 3 };
-    const { pixelValues } = await BlipImageProcessor.fromJson({ size: 1 }).process(level);
+  test('rounds like HF: product in float64, difference and quotient in float32', async () => {
+    const black: RawImage = { data: Uint8Array.of(0, 0, 0), width: 1, height: 1, channels: 3 };
+    const { pixelValues } = await BlipImageProcessor.fromJson({ size: 1 }).process(black);
     expect([...pixelValues.data]).toEqual([-1.7922625541687012, -1.7520971298217773, -1.480219841003418]);
   });
-  test('takes sizes and statistics as one number, filters by name', async () => {
+  test('accepts sizes and statistics as one number, filters by name', async () => {
     const processor = BlipImageProcessor.fromJson({});
     const byName = await processor.process(image, { size: 8, resample: 'bilinear', imageMean: 0.5, imageStd: 0.5 });
     const byNumber = await processor.process(image, {
@@ -101,7 +101,7 @@ describe('BlipImageProcessor', () => {
     expect(byName.pixelValues.dims).toEqual([1, 3, 8, 8]);
     expect(byName).toEqual(byNumber);
   });
-  test('gives levels when neither rescaled nor normalised', async () => {
+  test('returns uint8 values if neither rescaled nor normalised', async () => {
     const { pixelValues } = await BlipImageProcessor.fromJson({}).process(image, {
       doResize: false,
       doRescale: false,
@@ -110,7 +110,7 @@ describe('BlipImageProcessor', () => {
     expect(pixelValues.type).toBe('uint8');
     expect([...pixelValues.data.subarray(0, 3)]).toEqual([0, 15, 30]);
   });
-  test('cannot batch different sizes without resizing', async () => {
+  test('rejects batches of different sizes without resizing', async () => {
     const wide: RawImage = { data: new Uint8Array(24), width: 4, height: 2, channels: 3 };
     await expect(BlipImageProcessor.fromJson({}).process([image, wide], { doResize: false })).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
@@ -131,7 +131,7 @@ describe('BlipImageProcessor', () => {
     { imageMean: [1, 2] },
     { rescaleFactor: Number.NaN },
     { doResize: 'yes' },
-  ])('refuses %j', async (options) => {
+  ])('rejects %j', async (options) => {
     await expect(BlipImageProcessor.fromJson({}).process(image, options as object)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
@@ -148,10 +148,10 @@ describe('BlipImageProcessor', () => {
     { resample: null },
     { image_mean: null },
     { rescale_factor: null },
-  ])('refuses a file with %j', (json) => {
+  ])('rejects a file with %j', (json) => {
     expect(() => BlipImageProcessor.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
   });
-  test('takes a step that is null as off, and then no setting of it', () => {
+  test('null disables a step, whose settings may then be null', () => {
     const file = {
       do_resize: null,
       size: null,
@@ -167,7 +167,7 @@ describe('BlipImageProcessor', () => {
     });
   });
 
-  test('says which file is missing', async () => {
+  test('names the missing file', async () => {
     await expect(BlipImageProcessor.fromPretrained(import.meta.dirname)).rejects.toMatchObject({
       code: 'MISSING_FILE',
       message: expect.stringContaining('preprocessor_config.json'),
@@ -175,9 +175,9 @@ describe('BlipImageProcessor', () => {
   });
 
   test.each([
-    ['an image processor', BlipImageProcessor],
-    ['a processor', Blip2Processor],
-  ])('says of %s that a folder does not exist, and stops when asked', async (_, { fromPretrained }) => {
+    ['the image processor', BlipImageProcessor],
+    ['the processor', Blip2Processor],
+  ])('%s reports a folder that does not exist, and can be aborted', async (_, { fromPretrained }) => {
     await expect(fromPretrained(join(folder, 'nowhere'))).rejects.toMatchObject({
       code: 'MISSING_FILE',
       message: expect.stringContaining('folder does not exist'),

@@ -4,6 +4,7 @@ import {
   type AttentionMask,
   Blip2Error,
   type ImageSource,
+  mustBe,
   type PixelValues,
   type ProcessedInputs,
   type TokenIds,
@@ -13,49 +14,59 @@ import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-proce
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
 import { type DecodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 
+/** Inputs of a processor: images, texts or both. */
 export interface ProcessorInputs {
   readonly images?: ImageSource | readonly ImageSource[] | undefined;
   readonly text?: string | readonly string[] | undefined;
 }
 
+/** Options of `Blip2Processor.process`. */
 export interface ProcessOptions extends BatchEncodeOptions, ImageProcessOptions {}
 
 type Images = ImageSource | readonly ImageSource[];
 type Texts = string | readonly string[];
 
+/** Model inputs of processed images. */
 export interface ProcessedImages {
   /** `[batch, 3, height, width]`. */
   readonly pixelValues: PixelValues;
 }
 
+/** Model inputs of processed texts. */
 export interface ProcessedTexts {
-  /** One row per text; ragged unless padded. */
+  /** One row per text. Without padding, rows differ in length. */
   readonly inputIds: readonly TokenIds[];
   readonly attentionMask: AttentionMask;
 }
 
-/** With these, images stay levels: `pixelValues` is uint8. */
-export interface LevelOptions extends ProcessOptions {
+/** Options that keep 8-bit pixel values (0-255): `pixelValues` is uint8. */
+export interface RawPixelOptions extends ProcessOptions {
   readonly doRescale: false;
   readonly doNormalize: false;
 }
 
 /**
- * Images and text to the inputs of BLIP-2 (the reference's `Blip2Processor`). Where the checkpoint has image tokens,
- * `numQueryTokens`
- * of them stand in front of every row, also in front of left padding; `maxLength` counts them, for text alone too.
+ * The processor of BLIP-2: converts images and text to model inputs.
+ *
+ * 1. Images become `pixelValues`, see `BlipImageProcessor`.
+ * 2. Texts become `inputIds` and `attentionMask`: tokenize, add special tokens, truncate, pad.
+ * 3. If there are images and the checkpoint defines image tokens, `numQueryTokens` of them are prepended to every row,
+ *    before left padding. `maxLength` includes them, also for text without images.
+ *
+ * Source: HF `Blip2Processor`.
  */
 export interface Blip2Processor {
   readonly imageProcessor: BlipImageProcessor;
   readonly tokenizer: Tokenizer;
-  /** Image tokens per text; `undefined` in older repositories, whose models put the queries in front themselves. */
+  /** Image tokens per text; `undefined` for legacy checkpoints, whose models prepend the queries themselves. */
   readonly numQueryTokens: number | undefined;
   readonly imageTokenId: number;
   /**
-   * Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options
-   * out of range.
+   * Processes images, texts or both; the result has `pixelValues` only with images, ids and mask only with text.
+   * @throws Blip2Error `INVALID_ARGUMENT` without inputs and for invalid options; `SEQUENCE_TOO_LONG` for long texts;
+   * for images the codes of `BlipImageProcessor`.
    */
-  process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
+  process(inputs: ProcessorInputs, options: RawPixelOptions): Promise<ProcessedInputs>;
   process(
     inputs: { readonly images: Images; readonly text: Texts },
     options?: ProcessOptions,
@@ -67,7 +78,7 @@ export interface Blip2Processor {
   batchDecode(rows: readonly TokenIds[], options?: DecodeOptions): string[];
 }
 
-/** What a processor is made of. The tokenizer must know `<image>`: load it with `extraSpecialTokens`. */
+/** Components of a processor. The tokenizer must know `<image>`: load it with `extraSpecialTokens`. */
 export interface ProcessorParts {
   readonly imageProcessor: BlipImageProcessor;
   readonly tokenizer: Tokenizer;
@@ -75,7 +86,7 @@ export interface ProcessorParts {
 }
 
 const IMAGE_TOKEN = '<image>';
-/** BLIP-2 has 32; a row longer than this fits no language model of its kind. */
+/** Upper bound of `num_query_tokens`. BLIP-2 has 32; longer prefixes exceed the positions of its language models. */
 const MAX_QUERY_TOKENS = 4096;
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<Blip2Processor> {
@@ -90,7 +101,7 @@ async function fromPretrained(source: string, options: ResolveOptions = {}): Pro
 
 function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): Blip2Processor {
   const imageTokenId = requireImageToken(tokenizer);
-  function process(inputs: ProcessorInputs, options: LevelOptions): Promise<ProcessedInputs>;
+  function process(inputs: ProcessorInputs, options: RawPixelOptions): Promise<ProcessedInputs>;
   function process(
     inputs: { readonly images: Images; readonly text: Texts },
     options?: ProcessOptions,
@@ -100,7 +111,7 @@ function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): 
   function process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
   async function process({ images, text }: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
     if (images === undefined && text === undefined)
-      throw new Blip2Error('INVALID_ARGUMENT', 'Nothing to process', { expected: 'images, text or both' });
+      throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to process', { expected: 'images, text or both' });
     const prefix = images === undefined ? [] : Array.from({ length: numQueryTokens ?? 0 }, () => imageTokenId);
     const encoded =
       text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
@@ -126,14 +137,19 @@ function requireImageToken(tokenizer: Tokenizer): number {
   return id;
 }
 
+/** Creates processors of BLIP-2. */
 export const Blip2Processor: {
   /**
-   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and
-   * tokenizers are downloaded.
-   * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for hub ids as `downloadModel`.
+   * Loads from a folder in the Hugging Face layout, or from a Hub repository id. In the latter case only the files of
+   * the processor and its tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for repository ids the codes of
+   * `downloadModel`.
    */
   readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<Blip2Processor>;
-  /** Made from its parts. @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer does not know `<image>`. */
+  /**
+   * Creates a processor from its components.
+   * @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer does not know `<image>`.
+   */
   readonly create: (parts: ProcessorParts) => Blip2Processor;
 } = { fromPretrained, create };
 
@@ -154,7 +170,7 @@ function encodeTexts(
 function toTexts(text: string | readonly string[]): readonly string[] {
   const texts = typeof text === 'string' ? [text] : text;
   if (Array.isArray(texts) && texts.length > 0 && texts.every((each) => typeof each === 'string')) return texts;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { where: 'text', expected: 'a string or a list of strings' });
+  throw mustBe('text', 'a string or a non-empty list of strings', text);
 }
 
 function reduceMaxLength(
@@ -164,19 +180,15 @@ function reduceMaxLength(
   if (maxLength === undefined) return options;
   if (numQueryTokens === undefined) return { ...options, maxLength };
   if (maxLength >= numQueryTokens) return { ...options, maxLength: maxLength - numQueryTokens };
-  throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the image tokens', {
-    where: 'maxLength',
-    expected: `at least ${numQueryTokens}`,
-    got: String(maxLength),
-  });
+  throw mustBe('maxLength', `at least ${numQueryTokens}, the number of image tokens`, maxLength);
 }
 
 function readQueryTokens(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= MAX_QUERY_TOKENS) return value;
-  throw new Blip2Error('INVALID_CONFIG', 'Impossible number of image tokens', {
-    where: 'processor_config.json: num_query_tokens',
-    expected: `1 to ${MAX_QUERY_TOKENS}`,
-    got: String(value),
+  const where = 'processor_config.json';
+  throw mustBe('num_query_tokens', `an integer from 1 to ${MAX_QUERY_TOKENS}`, value, {
+    code: 'INVALID_CONFIG',
+    where,
   });
 }

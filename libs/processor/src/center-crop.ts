@@ -1,8 +1,8 @@
 import type { RgbImage } from '@blip2/interfaces';
 
 /**
- * The middle of an image; what it lacks is black. Source: `center_crop` of `image_transforms.py`, transformers 5.18,
- * which rounds to the top left, and down where it has to fill up.
+ * Crops the center of an image; smaller images are padded with black. Source: HF Transformers 5.18, `center_crop` of
+ * `image_transforms.py`, which rounds the start of the crop down.
  */
 export function centerCrop(
   { dims: [height, width], data }: RgbImage,
@@ -20,7 +20,7 @@ export function centerCrop(
   return { type: 'uint8', dims: [crop.height, crop.width, 3], data: result };
 }
 
-/** Where a crop begins along one side; below zero where it is longer than the side. */
+/** Start of the crop along one side; negative if the crop is longer than the side. */
 function cropStart(side: number, crop: number): number {
   return Math.floor((side - crop) / 2);
 }

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Blip2Processor, BlipImageProcessor, decodeImage, Tokenizer } from './index.ts';
 import type { PixelTensor } from './pixel-values.ts';
 
-/** Every pixel value, id and text here is compared exactly, also where the goldens would allow a tolerance. */
+/** All pixel values, ids and texts are compared exactly, even if the golden allows a tolerance. */
 const cases = ['opt', 'opt-legacy-fp16', 't5', 'itm', 'instructblip-t5', 'instructblip-llama'];
 const root = join(import.meta.dirname, '../../../tools/parity/cases');
 
@@ -57,7 +57,7 @@ class GoldenCase {
     return { type: 'float32', dims: found.shape, data: new Float32Array(bytes.buffer) };
   }
 
-  /** The goldens' tokenizers are the processor's, with its image token; the second one of InstructBLIP has none. */
+  /** The processor's tokenizer with its image token, or the Q-Former's, which has none. */
   tokenizer(which: unknown): Promise<Tokenizer> {
     return which === 'tokenizer'
       ? Tokenizer.fromPretrained(this.checkpoint, { extraSpecialTokens: ['<image>'] })
@@ -115,14 +115,11 @@ function expectPixels(golden: GoldenCase, entry: Entry, pixelValues: PixelTensor
   expect(firstDifference(pixelValues?.data ?? [], expected.data)).toBe(-1);
 }
 
-/**
- * InstructBLIP's text goes through a second tokenizer, which its own processor adds; here its language side is
- * compared.
- */
+/** InstructBLIP cases: compares the language model's ids; the Q-Former's are in instructblip-processor.test.ts. */
 describe.each(cases)('%s', (name) => {
   const golden = new GoldenCase(name);
   const entries = golden.entries.filter(({ kind }) => kind in runners);
-  test('has entries of every kind', () => {
+  test('has entries of several kinds', () => {
     expect(new Set(entries.map(({ kind }) => kind)).size).toBeGreaterThan(1);
   });
   test.each(entries.map((entry) => [entry.name, entry] as const))('%s', async (_, entry) => {
@@ -130,14 +127,14 @@ describe.each(cases)('%s', (name) => {
   });
 });
 
-/** The first index at which two lists differ, -1 if nowhere. */
+/** The first index at which two lists differ; -1 if they are equal. */
 function firstDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   const length = Math.max(actual.length, expected.length);
   for (let index = 0; index < length; index++) if (!Object.is(actual[index], expected[index])) return index;
   return -1;
 }
 
-test('notices one changed value and a missing one', () => {
+test('firstDifference detects a changed and a missing value', () => {
   expect(firstDifference([1, 2, 3], [1, 2, 3])).toBe(-1);
   expect(firstDifference([1, 2, 3], [1, 2.0000001, 3])).toBe(1);
   expect(firstDifference([1, 2], [1, 2, 3])).toBe(2);

@@ -1,24 +1,27 @@
-import type { JsonObject } from '@blip2/files';
-import { isJsonObject } from '@blip2/files';
-import { Blip2Error, type ErrorCode } from '@blip2/interfaces';
+import { isJsonObject, type JsonObject } from '@blip2/files';
+import { Blip2Error, defined, type ErrorCode, mustBe } from '@blip2/interfaces';
 
 import { RESAMPLING_CODES, type ResamplingName, resamplingName } from './resampling/filters.ts';
 
+/** One value per channel: red, green, blue. */
 export type Triple = readonly [number, number, number];
 
-/** Pixels: exactly so high and wide, or the shorter side, the longer following and at most `longestEdge`. */
+/**
+ * Target size in pixels: exact height and width, or the length of the shorter side. The longer side then follows from
+ * the aspect ratio, up to `longestEdge`.
+ */
 export type ImageSize = Sides | { readonly shortestEdge: number; readonly longestEdge?: number };
 interface Sides {
   readonly height: number;
   readonly width: number;
 }
 
-/** Everything that decides how an image becomes pixel values. */
+/** Settings of an image processor. */
 export interface ImageProcessorSettings {
   readonly doResize: boolean;
   readonly size: ImageSize;
   readonly resample: ResamplingName;
-  /** Takes the middle after resizing, `cropSize` pixels; where the image is smaller, it is filled up with black. */
+  /** Center-crops to `cropSize` after resizing; smaller images are padded with black. */
   readonly doCenterCrop: boolean;
   readonly cropSize: Sides | undefined;
   readonly doRescale: boolean;
@@ -29,7 +32,7 @@ export interface ImageProcessorSettings {
 }
 
 /**
- * The same as a caller may write them: one number for both sides or all channels, filters by name or by Pillow's
+ * Settings as callers may write them: one number stands for both sides or all channels; filters have a name or Pillow's
  * number.
  */
 export interface ImageProcessorOverrides {
@@ -45,7 +48,7 @@ export interface ImageProcessorOverrides {
   readonly imageStd?: number | readonly number[];
 }
 
-/** Class defaults of the reference's `BlipImageProcessor`; repositories of BLIP-2 set the size to 224 or 364. */
+/** Defaults of HF's `BlipImageProcessor`. BLIP-2 checkpoints set the size to 224 or 364. */
 export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
   doResize: true,
   size: { height: 384, width: 384 },
@@ -59,78 +62,78 @@ export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
   imageStd: [0.26862954, 0.26130258, 0.27577711],
 };
 
-/** Larger targets are refused: 4096 x 4096 float values of one image already take 200 MB. */
+/** Maximum target size: 4096 x 4096 pixels are 200 MB of float32 per image. */
 export const MAX_TARGET_PIXELS: number = 4096 * 4096;
-/** Steps that other image processors have and this one does not; a file that turns one on means another class. */
+/** Steps of other image processors. A file that enables one is for another class. */
 const FOREIGN_STEPS: readonly string[] = ['do_pad', 'do_thumbnail', 'do_align_long_axis'];
 
 /**
- * Settings of a `preprocessor_config.json`, absent fields filled with the class defaults. `INVALID_CONFIG` for
- * impossible values.
+ * Reads the settings of a `preprocessor_config.json`; absent fields have the class defaults.
+ * @throws Blip2Error `INVALID_CONFIG` for invalid values.
  */
 export function settingsFromJson(json: JsonObject, where: string): ImageProcessorSettings {
   const foreign = FOREIGN_STEPS.find((step) => json[step] === true);
-  if (foreign) throw new Blip2Error('INVALID_CONFIG', `${foreign} is not a step of BlipImageProcessor`, { where });
-  const needed = (key: string, step: unknown): unknown => {
+  if (foreign) throw new Blip2Error('INVALID_CONFIG', `BlipImageProcessor does not support ${foreign}`, { where });
+  const required = (key: string, step: unknown): unknown => {
     if (json[key] !== null || step === false) return json[key];
-    throw new Blip2Error('INVALID_CONFIG', 'Impossible image processor setting', {
-      where: `${where}: ${key}`,
-      expected: 'a value, or none for the default',
-      got: 'null',
-    });
+    throw mustBe(key, 'a value, or absent for the default', null, { code: 'INVALID_CONFIG', where });
   };
   const [doResize, doCenterCrop, doRescale, doNormalize] = [
-    switched(json['do_resize']),
-    switched(json['do_center_crop']),
-    switched(json['do_rescale']),
-    switched(json['do_normalize']),
+    toStep(json['do_resize']),
+    toStep(json['do_center_crop']),
+    toStep(json['do_rescale']),
+    toStep(json['do_normalize']),
   ];
   const overrides = {
     doResize,
-    size: needed('size', doResize),
-    resample: needed('resample', doResize),
+    size: required('size', doResize),
+    resample: required('resample', doResize),
     doCenterCrop,
     cropSize: json['crop_size'],
     doRescale,
-    rescaleFactor: needed('rescale_factor', doRescale),
+    rescaleFactor: required('rescale_factor', doRescale),
     doNormalize,
-    imageMean: needed('image_mean', doNormalize),
-    imageStd: needed('image_std', doNormalize),
+    imageMean: required('image_mean', doNormalize),
+    imageStd: required('image_std', doNormalize),
   };
-  return mergeSettings(
-    IMAGE_PROCESSOR_DEFAULTS,
-    overrides,
-    (field) => `${where}: ${field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
-    'INVALID_CONFIG',
-  );
+  return mergeSettings(IMAGE_PROCESSOR_DEFAULTS, overrides, {
+    nameOf: (field) => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    code: 'INVALID_CONFIG',
+    where,
+  });
 }
 
-/** A step that is null is off in the reference; one that is absent has the class default. */
-const switched = (step: unknown): unknown => (step === null ? false : step);
+/** As in HF, null disables a step; absent steps have the class default. */
+const toStep = (step: unknown): unknown => (step === null ? false : step);
 
-/** Settings with some of them replaced for one call. `INVALID_ARGUMENT` for impossible values. */
+/**
+ * Overrides settings for one call.
+ * @throws Blip2Error `INVALID_ARGUMENT` for invalid values.
+ */
 export function overrideSettings(
   settings: ImageProcessorSettings,
   overrides: ImageProcessorOverrides,
 ): ImageProcessorSettings {
-  return mergeSettings(settings, overrides, (field) => field, 'INVALID_ARGUMENT');
+  return mergeSettings(settings, overrides, { nameOf: (field) => field, code: 'INVALID_ARGUMENT' });
 }
 
-type Loose = { readonly [K in keyof ImageProcessorSettings]?: unknown };
+type UncheckedSettings = { readonly [K in keyof ImageProcessorSettings]?: unknown };
+
+/** How errors describe the origin of a setting. */
+interface SettingsOrigin {
+  nameOf(field: string): string;
+  readonly code: ErrorCode;
+  readonly where?: string;
+}
 
 function mergeSettings(
   base: ImageProcessorSettings,
-  given: Loose,
-  name: (field: string) => string,
-  code: ErrorCode,
+  given: UncheckedSettings,
+  { nameOf, code, where }: SettingsOrigin,
 ): ImageProcessorSettings {
-  const refuse = (field: string, expected: string): never => {
-    const got = given[field as keyof Loose];
-    throw new Blip2Error(code, 'Impossible image processor setting', {
-      where: name(field),
-      expected,
-      got: JSON.stringify(got) ?? String(got),
-    });
+  const refuse = (field: keyof UncheckedSettings, expected: string): never => {
+    const got = JSON.stringify(given[field]) ?? String(given[field]);
+    throw new Blip2Error(code, { argument: nameOf(field), expected, got, ...defined({ where }) });
   };
   const read = <K extends keyof ImageProcessorSettings>(
     field: K,
@@ -167,11 +170,7 @@ function mergeSettings(
     ),
   };
   if (settings.doCenterCrop && !settings.cropSize)
-    throw new Blip2Error(code, 'There is no size to crop to', {
-      where: name('cropSize'),
-      expected: 'a number of pixels, [height, width] or { height, width }',
-      got: 'nothing',
-    });
+    throw refuse('cropSize', 'a number of pixels, [height, width] or { height, width }');
   return settings;
 }
 
@@ -204,7 +203,7 @@ function toSides(value: unknown): Sides | undefined {
     : undefined;
 }
 
-/** The names of a file's and of a caller's object. The longest edge alone is nothing that the reference resizes to. */
+/** Accepts the keys of files and those of callers. As in HF, the longest edge alone is not a size. */
 function toEdges(value: JsonObject): ImageSize | undefined {
   const shortestEdge = toSide(value['shortest_edge'] ?? value['shortestEdge']);
   const longest = value['longest_edge'] ?? value['longestEdge'] ?? undefined;

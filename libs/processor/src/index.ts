@@ -1,13 +1,14 @@
 export { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
 export {
   Blip2Processor,
-  type LevelOptions,
   type ProcessedImages,
   type ProcessedTexts,
   type ProcessOptions,
   type ProcessorInputs,
   type ProcessorParts,
+  type RawPixelOptions,
 } from './blip2-processor.ts';
+export { expectFloatPixels, expectFloatSettings } from './float-pixels.ts';
 export type { Triple } from './image-processor-settings.ts';
 export {
   IMAGE_PROCESSOR_DEFAULTS,

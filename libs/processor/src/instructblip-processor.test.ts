@@ -1,6 +1,4 @@
-/**
- * Every recorded processor entry of both InstructBLIP cases, exactly; images are covered by the image processor's own.
- */
+/** Compares all recorded texts of both InstructBLIP cases exactly. Images are covered by the tests of BLIP-2. */
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +25,7 @@ interface Entry {
 }
 
 describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
-  test('ids and masks of every recorded call', async () => {
+  test('ids and masks of every recorded call equal those of HF', async () => {
     const { entries } = JSON.parse(await readFile(join(cases, name, 'golden.json'), 'utf8')) as { entries: Entry[] };
     const processor = await InstructBlipProcessor.fromPretrained(join(cases, name, 'checkpoint'));
     const calls = entries.filter(({ kind, inputs }) => kind === 'processor' && inputs.text !== undefined);
@@ -68,24 +66,24 @@ describe.each(['instructblip-llama', 'instructblip-t5'])('%s', (name) => {
 });
 
 describe('InstructBlipProcessor', () => {
-  test('gives images alone without any text', async () => {
+  test('processes images without text', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
     expect(
       Object.keys(await processor.process({ images: join(cases, 'instructblip-llama/images/square.png') })),
     ).toEqual(['pixelValues']);
   });
 
-  test('refuses what is no input', async () => {
+  test('rejects invalid inputs', async () => {
     const processor = await InstructBlipProcessor.fromPretrained(checkpoint);
     await expect(processor.process({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(processor.process({ text: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(processor.process({ text: 'a' }, { maxLength: 4, truncation: true })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      details: { where: 'maxLength' },
+      details: { argument: 'maxLength' },
     });
   });
 
-  test('needs the second tokenizer', async () => {
+  test('requires the tokenizer of the Q-Former', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-instruct-'));
     await cp(checkpoint, folder, {
       recursive: true,

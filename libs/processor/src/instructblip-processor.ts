@@ -11,23 +11,28 @@ import {
 } from './blip2-processor.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
+/** Model inputs of instructions for InstructBLIP. */
 export interface InstructedTexts extends ProcessedTexts {
-  /** The same texts as the Q-Former reads them, one row per text; ragged unless padded. */
+  /** The instructions as ids of the Q-Former's tokenizer, one row per text. */
   readonly qformerInputIds: readonly TokenIds[];
   readonly qformerAttentionMask: AttentionMask;
 }
 
 /**
- * Images and instructions to the inputs of InstructBLIP (the reference's `InstructBlipProcessor`): those of BLIP-2, and
- * each text once more for the Q-Former.
- * `maxLength` counts the image tokens of the language model's rows; the Q-Former's rows have none and get all of it.
+ * The processor of InstructBLIP: converts images and instructions to model inputs.
+ *
+ * 1. Images and texts are processed as by `Blip2Processor`; `maxLength` includes the image tokens.
+ * 2. Texts are also encoded with the Q-Former's tokenizer to `qformerInputIds` and `qformerAttentionMask`. These rows
+ *    have no image tokens, so the whole `maxLength` is available to the text.
+ *
+ * Source: HF `InstructBlipProcessor`.
  */
 export interface InstructBlipProcessor extends Omit<Blip2Processor, 'process'> {
-  /** The Q-Former's own: another vocabulary. */
+  /** The tokenizer of the Q-Former, which has a vocabulary of its own. */
   readonly qformerTokenizer: Tokenizer;
   /**
-   * Images alone give `pixelValues` only, text alone no `pixelValues`. `INVALID_ARGUMENT` for neither, and for options
-   * out of range.
+   * Processes images, texts or both, see `Blip2Processor.process`.
+   * @throws Blip2Error the codes of `Blip2Processor.process`.
    */
   process(
     inputs: { readonly images: ImageSource | readonly ImageSource[]; readonly text: string | readonly string[] },
@@ -36,11 +41,12 @@ export interface InstructBlipProcessor extends Omit<Blip2Processor, 'process'> {
   process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
 }
 
+/** Components of a processor of InstructBLIP. */
 export interface InstructBlipProcessorParts extends ProcessorParts {
   readonly qformerTokenizer: Tokenizer;
 }
 
-/** The Q-Former's tokenizer lies in a folder of its own. */
+/** Subfolder of the Q-Former's tokenizer. */
 const QFORMER_FOLDER = 'qformer_tokenizer';
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<InstructBlipProcessor> {
@@ -71,13 +77,18 @@ function create({ qformerTokenizer, ...parts }: InstructBlipProcessorParts): Ins
   return { ...processor, qformerTokenizer, process };
 }
 
+/** Creates processors of InstructBLIP. */
 export const InstructBlipProcessor: {
   /**
-   * The processor of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and
-   * tokenizers are downloaded; with the second tokenizer in `qformer_tokenizer`.
-   * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for hub ids as `downloadModel`.
+   * Loads from a folder in the Hugging Face layout, or from a Hub repository id. In the latter case only the files of
+   * the processor and its tokenizers are downloaded. The Q-Former's tokenizer is read from `qformer_tokenizer`.
+   * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for repository ids the codes of
+   * `downloadModel`.
    */
   readonly fromPretrained: typeof fromPretrained;
-  /** Made from its parts. */
+  /**
+   * Creates a processor from its components.
+   * @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer does not know `<image>`.
+   */
   readonly create: typeof create;
 } = { fromPretrained, create };

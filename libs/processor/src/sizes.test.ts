@@ -12,25 +12,25 @@ interface Case {
   readonly dims: readonly number[];
   readonly levels: readonly number[];
 }
-/** What `BlipImageProcessorPil` of transformers 5.18 makes of an image: its levels, `[3, height, width]`. */
-const cases = JSON.parse(readFileSync(new URL('./testdata/sizes.json', import.meta.url), 'utf8')) as readonly Case[];
+/** Output of `BlipImageProcessorPil` of HF Transformers 5.18: 8-bit values `[3, height, width]`. */
+const cases = JSON.parse(
+  readFileSync(new URL('fixtures/image-sizes.json', import.meta.url), 'utf8'),
+) as readonly Case[];
 
-/**
- * The image of the recorded cases: level `(91 x + 37 y + 53 c + 7 (x y mod 17)) mod 256`, x down and y to the right.
- */
+/** The image of the recorded cases: `(91 x + 37 y + 53 c + 7 (x y mod 17)) mod 256`, with row x and column y. */
 function image(height: number, width: number): { type: 'uint8'; dims: [number, number, 3]; data: Uint8Array } {
-  const level = (index: number): number => {
+  const valueAt = (index: number): number => {
     const [c, y, x] = [index % 3, Math.floor(index / 3) % width, Math.floor(index / 3 / width)];
     return (x * 91 + y * 37 + c * 53 + ((x * y) % 17) * 7) % 256;
   };
   return {
     type: 'uint8',
     dims: [height, width, 3],
-    data: Uint8Array.from({ length: height * width * 3 }, (_, index) => level(index)),
+    data: Uint8Array.from({ length: height * width * 3 }, (_, index) => valueAt(index)),
   };
 }
 
-describe('sizes and crops are those of the reference, level by level', () => {
+describe('sizes and crops equal those of HF, value by value', () => {
   test.each(cases)('$json of $image', async ({ image: [height, width], json, dims, levels }) => {
     const processor = BlipImageProcessor.fromJson({ ...json, do_rescale: false, do_normalize: false });
     const { pixelValues } = await processor.process(image(height, width));
@@ -38,7 +38,7 @@ describe('sizes and crops are those of the reference, level by level', () => {
     expect([...pixelValues.data]).toEqual(levels);
   });
 
-  test('an option of a call goes before the file', async () => {
+  test('options of a call override the file', async () => {
     const processor = BlipImageProcessor.fromJson({
       size: { shortest_edge: 6 },
       do_rescale: false,
@@ -55,13 +55,13 @@ describe('sizes and crops are those of the reference, level by level', () => {
     ).toEqual([1, 3, 4, 4]);
     await expect(processor.process(image(10, 15), { doCenterCrop: true })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
-      details: { where: 'cropSize' },
+      details: { argument: 'cropSize' },
     });
     await expect(processor.process([image(10, 15), image(15, 10)])).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
   });
 });
 
-test('a crop takes the middle, and puts a smaller image there', () => {
+test('centerCrop crops the center and pads smaller images', () => {
   const image = { type: 'uint8', dims: [1, 2, 3], data: Uint8Array.of(1, 2, 3, 4, 5, 6) } as const;
   expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 1, width: 1 }).data).toEqual(Uint8Array.of(1, 2, 3));
   expect(centerCrop({ ...image, dims: [1, 2, 3] }, { height: 2, width: 2 })).toEqual({
@@ -71,7 +71,7 @@ test('a crop takes the middle, and puts a smaller image there', () => {
   });
 });
 
-test('refuses images that cannot have their size', () => {
+test('rejects images that cannot be resized', () => {
   expect(() => targetSize(1, 30_000, { shortestEdge: 384 })).toThrow(
     expect.objectContaining({ code: 'IMAGE_TOO_LARGE' }),
   );

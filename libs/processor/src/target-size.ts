@@ -3,10 +3,11 @@ import { Blip2Error } from '@blip2/interfaces';
 import { type ImageSize, MAX_TARGET_PIXELS } from './image-processor-settings.ts';
 
 /**
- * The size that an image is resized to, in pixels. With `shortestEdge` its aspect ratio stays; where the longer side
- * would then exceed `longestEdge`, that one is met instead.
- * Source: `get_resize_output_image_size` and `get_size_with_aspect_ratio` of `image_transforms.py`, transformers 5.18.
- * Fails with `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`.
+ * Computes the size to which an image is resized, in pixels. `shortestEdge` keeps the aspect ratio; if the longer side
+ * would exceed `longestEdge`, that is used instead. Source: HF Transformers 5.18, `get_resize_output_image_size` and
+ * `get_size_with_aspect_ratio` of `image_transforms.py`.
+ * @throws Blip2Error `IMAGE_TOO_LARGE` if the result exceeds the maximum target size; `UNSUPPORTED_IMAGE` if a side
+ * would have no pixels.
  */
 export function targetSize(
   height: number,
@@ -19,15 +20,15 @@ export function targetSize(
   const target = height < width ? { height: newShort, width: newLong } : { height: newLong, width: newShort };
   const got = `${target.height} x ${target.width} of ${height} x ${width}`;
   if (newShort < 1)
-    throw new Blip2Error('UNSUPPORTED_IMAGE', 'An image is too narrow for its size', {
-      expected: 'at least 1 pixel',
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image is too narrow to be resized', {
+      expected: 'sides of at least 1 pixel',
       got,
     });
   if (newShort * newLong > MAX_TARGET_PIXELS)
-    throw new Blip2Error('IMAGE_TOO_LARGE', 'An image becomes too large', {
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'The resized image would be too large', {
       expected: `at most ${MAX_TARGET_PIXELS} pixels`,
       got,
-      fix: 'Crop the image, or give height and width',
+      fix: 'Crop the image, or set height and width',
     });
   return target;
 }
@@ -44,7 +45,7 @@ function edges(
   return short === rounded ? [short, long] : [rounded, Math.trunc((exact * long) / short)];
 }
 
-/** As Python's `round`. */
+/** Rounds like Python's `round`. */
 function roundHalfToEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

@@ -17,14 +17,14 @@ beforeEach(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-/** A file next to the model folder that must not be read. */
+/** Creates a file next to the model folder, which must not be read. */
 async function secret(content = '{"a":1}'): Promise<string> {
   await writeFile(join(model, '..', 'secret.json'), content);
   return '../secret.json';
 }
 
 describe('the files of a processor', () => {
-  test('that are Git LFS pointers are told from damaged ones', async () => {
+  test('Git LFS pointers are reported as such', async () => {
     await writeFile(
       join(model, 'tokenizer.json'),
       `version https://git-lfs.github.com/spec/v1\noid sha256:${'ab'.repeat(32)}\nsize 3558642\n`,
@@ -37,16 +37,16 @@ describe('the files of a processor', () => {
   });
 });
 
-describe('links', () => {
+describe('symbolic links that lead out of the folder', () => {
   test.each(['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'])(
-    'out of the folder: a tokenizer does not follow that of %s',
+    'a tokenizer does not follow %s',
     async (name) => {
       await symlink(await secret(), join(model, name));
       await expect(Tokenizer.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
     },
   );
   test.each(['preprocessor_config.json', 'processor_config.json'])(
-    'out of the folder: an image processor does not follow that of %s',
+    'an image processor does not follow %s',
     async (name) => {
       await symlink(await secret(), join(model, name));
       await expect(BlipImageProcessor.fromPretrained(model)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });

@@ -1,5 +1,6 @@
 export type { Check, Tolerance } from './conformance/check.ts';
-export { languageModelConformance, type LanguageModelSubject } from './conformance/language-model-conformance.ts';
+export type { LanguageModelSubject } from './conformance/language-model/check-context.ts';
+export { languageModelConformance } from './conformance/language-model-conformance.ts';
 export {
   languageProjectionConformance,
   type LanguageProjectionSubject,

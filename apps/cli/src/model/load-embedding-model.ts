@@ -6,7 +6,7 @@ import {
   openCheckpointParts,
 } from '@blip2/blip2';
 import { Blip2Error, type PatchFeatures, type RgbImage, type Tensor } from '@blip2/interfaces';
-import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
+import { Blip2Processor, BlipImageProcessor, expectFloatPixels } from '@blip2/processor';
 
 import { assemble } from '../module/assemble.ts';
 import type { GivenParts } from '../module/given-parts.ts';
@@ -44,12 +44,7 @@ async function fromParts(
     return {
       async embedImages(images, { signal }) {
         const { pixelValues } = await processor.process(images, { signal });
-        if (!isFloat(pixelValues))
-          throw new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', {
-            where: 'preprocessor_config.json',
-            expected: 'do_rescale or do_normalize',
-          });
-        let states: Tensor<'float32', [number, number, number]> = await vision.encode(pixelValues);
+        let states: Tensor<'float32', [number, number, number]> = await vision.encode(expectFloatPixels(pixelValues));
         for (const stage of after) {
           signal.throwIfAborted();
           states = await stage(states);
@@ -125,10 +120,6 @@ function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<EmbedPart, 'proj
 
 function noSuchPart(part: EmbedPart): never {
   throw new Blip2Error('INVALID_ARGUMENT', 'A text has no such part', { where: '--part', got: part });
-}
-
-function isFloat(pixelValues: Tensor): pixelValues is Tensor<'float32', [number, number, number, number]> {
-  return pixelValues.type === 'float32';
 }
 
 function rowsOf({ dims: [batch, ...dims], data }: PatchFeatures): Embedding[] {

@@ -13,8 +13,8 @@ import {
   questionPrompt,
   writingScore,
 } from '@blip2/blip2';
-import { Blip2Error, type PixelValues, type RgbImage, type Tensor } from '@blip2/interfaces';
-import { BlipImageProcessor, encodePng } from '@blip2/processor';
+import { Blip2Error, type PixelValues, type RgbImage } from '@blip2/interfaces';
+import { BlipImageProcessor, encodePng, expectFloatPixels } from '@blip2/processor';
 
 import { dtypeOption } from '../options/dtype.ts';
 import type { AttentionSubject, HeatmapModel, LoadHeatmapModel, OcclusionSubject, ScoreKind } from './heatmap-port.ts';
@@ -127,13 +127,5 @@ async function readsText(source: string, options: LoadOptions): Promise<boolean>
 
 async function pixelsOf(processor: BlipImageProcessor, image: RgbImage, signal: AbortSignal): Promise<PixelValues> {
   const { pixelValues } = await processor.process([image], { signal });
-  if (isFloat(pixelValues)) return pixelValues;
-  throw new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', {
-    where: 'preprocessor_config.json',
-    expected: 'do_rescale or do_normalize',
-  });
-}
-
-function isFloat(pixelValues: Tensor): pixelValues is PixelValues {
-  return pixelValues.type === 'float32';
+  return expectFloatPixels(pixelValues);
 }

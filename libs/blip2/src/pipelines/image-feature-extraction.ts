@@ -1,11 +1,10 @@
 import { Blip2Error, type ImageSource, type PixelValues, type Tensor } from '@blip2/interfaces';
-import { Blip2Processor } from '@blip2/processor';
+import { Blip2Processor, expectFloatSettings } from '@blip2/processor';
 
 import { type CheckpointParts, openCheckpointParts } from '../checkpoint-parts.ts';
 import type { LoadOptions } from '../load-options.ts';
 import type { EmbedPart } from '../retrieval/embed-inputs.ts';
 import { batches, type RetrievalTaskOptions } from '../retrieval/encode-inputs.ts';
-import { expectFloats } from '../tasks/task-images.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, isList, type TaskPipeline } from './task-pipeline.ts';
 
@@ -67,7 +66,7 @@ async function extractFeatures(
 ): Promise<Tensor<'float32'>> {
   if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'No image given', { where: 'images' });
   expectKnown(options);
-  expectFloats(processor);
+  expectFloatSettings(processor.imageProcessor.settings);
   const { autoOrient = true, allowUrls = false, signal } = options;
   const rows: Tensor<'float32'>[] = [];
   for (const batch of batches(images, IMAGE_BATCH)) {

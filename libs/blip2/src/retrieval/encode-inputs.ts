@@ -6,11 +6,10 @@ import type {
   TokenIds,
   VisionEncoder,
 } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
+import { type Blip2Processor, expectFloatSettings } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
 import { expectKnown } from '../tasks/known-tokens.ts';
-import { expectFloats } from '../tasks/task-images.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
 
@@ -57,7 +56,7 @@ export async function encodeImages(
   { autoOrient = true, allowUrls = false, signal }: RetrievalTaskOptions,
 ): Promise<EncodedImage[]> {
   const { processor, visionModel, qformer, visionProjection } = parts;
-  expectFloats(processor);
+  expectFloatSettings(processor.imageProcessor.settings);
   const distinct = [...new Set(images)];
   const encoded: EncodedImage[] = [];
   for (const batch of batches(distinct, IMAGE_BATCH)) {

@@ -1,5 +1,5 @@
 import { Blip2Error, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
+import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
 
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
@@ -64,14 +64,14 @@ export async function encodeTaskImages<Image extends KeptImage>(
   expectOwn(pipeline, images);
   const begin = performance.now();
   if (sources.length === 0) return toTaskImages(images, new Map(), { preprocess: 0, encode: 0 });
-  expectFloats(processor);
+  expectFloatSettings(processor.imageProcessor.settings);
   const { pixelValues } = await processor.process(
     { images: sources },
     { autoOrient, allowUrls, ...(signal && { signal }) },
   );
   const preprocess = performance.now() - begin;
   signal?.throwIfAborted();
-  const encoded = await keep(asFloats(pixelValues), { interpolatePosEncoding });
+  const encoded = await keep(expectFloatPixels(pixelValues), { interpolatePosEncoding });
   const made = new Map<TaskImage<Image>, Image>(
     sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])),
   );
@@ -97,26 +97,5 @@ function expectOwn({ language }: TaskTools['pipeline'], images: readonly TaskIma
   throw new Blip2Error('INVALID_ARGUMENT', 'This image was encoded for another model', {
     where: 'image',
     fix: 'Encode it with the model that is asked',
-  });
-}
-
-/** @throws Blip2Error `INVALID_CONFIG` if images would reach the model as levels. */
-export function expectFloats({ imageProcessor: { settings } }: Pick<Blip2Processor, 'imageProcessor'>): void {
-  if (!settings.doRescale && !settings.doNormalize) throw levels();
-}
-
-function asFloats(pixelValues: ProcessedInputs['pixelValues']): PixelValues {
-  if (pixelValues && isFloat(pixelValues)) return pixelValues;
-  throw levels();
-}
-
-function isFloat(pixelValues: NonNullable<ProcessedInputs['pixelValues']>): pixelValues is PixelValues {
-  return pixelValues.type === 'float32';
-}
-
-function levels(): Blip2Error {
-  return new Blip2Error('INVALID_CONFIG', 'The image processor neither rescales nor normalises', {
-    where: 'preprocessor_config.json',
-    expected: 'do_rescale or do_normalize',
   });
 }

@@ -9,7 +9,7 @@ const numbers = (seed: number, count: number): Float32Array =>
   Float32Array.from({ length: count }, (_, index) => Math.round(40 * pseudoRandom(seed, index)) / 4);
 
 describe('kthLargest', () => {
-  test.each([1, 2, 5, 31, 60, 61, 200])('k = %i agrees with a sort, equal values included', (k) => {
+  test.each([1, 2, 5, 31, 60, 61, 200])('k = %i equals a sort, duplicates included', (k) => {
     for (let seed = 0; seed < 20; seed++) {
       const values = numbers(seed, 60);
       const descending = [...values].sort((left, right) => right - left);
@@ -19,33 +19,33 @@ describe('kthLargest', () => {
 });
 
 describe('ascendingOrder', () => {
-  test('agrees with a stable sort by comparator', () => {
+  test('equals a stable sort with a comparator', () => {
     const values = numbers(7, 300).map(Math.abs);
     values[17] = Infinity;
     const expected = [...values.keys()].sort((left, right) => values[left]! - values[right]! || left - right);
     expect([...ascendingOrder(values)]).toEqual(expected);
   });
 
-  test('reads a view that does not begin its buffer', () => {
+  test('supports views with a byte offset', () => {
     expect([...ascendingOrder(Float32Array.of(9, 9, 3, 1, 2).subarray(2))]).toEqual([1, 2, 0]);
   });
 });
 
 describe('softmax', () => {
-  test('large scores do not overflow', () => {
+  test('large logits do not overflow', () => {
     expect(logSumExp(Float32Array.of(1000, 1000))).toBeCloseTo(1000 + Math.log(2), 10);
   });
 
-  test('NaN is not hidden', () => {
+  test('NaN is propagated', () => {
     expect(logSumExp(Float32Array.of(1, NaN))).toBeNaN();
     expect(logSumExp(Float32Array.of(-Infinity, NaN))).toBeNaN();
     expect(logSumExp(Float32Array.of(-Infinity))).toBe(-Infinity);
   });
 
-  test('log-probabilities sum to one and keep what is forbidden', () => {
-    const scores = Float32Array.of(2, -Infinity, 0.5);
-    logSoftmaxInPlace(scores);
-    expect([...scores].reduce((sum, score) => sum + Math.exp(score), 0)).toBeCloseTo(1, 6);
-    expect(scores[1]).toBe(-Infinity);
+  test('probabilities sum to one and suppressed tokens stay suppressed', () => {
+    const logits = Float32Array.of(2, -Infinity, 0.5);
+    logSoftmaxInPlace(logits);
+    expect([...logits].reduce((sum, logit) => sum + Math.exp(logit), 0)).toBeCloseTo(1, 6);
+    expect(logits[1]).toBe(-Infinity);
   });
 });

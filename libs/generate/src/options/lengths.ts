@@ -1,32 +1,34 @@
 import { Blip2Error, type GenerationOptions } from '@blip2/interfaces';
 
-/** New tokens written without any length option. Reference: `GenerationMixin._prepare_generated_length`. */
+/** New tokens if no length option is set. Source: HF `GenerationMixin._prepare_generated_length`. */
 const DEFAULT_NEW_TOKENS = 20;
 
+/** Limits of a sequence in new tokens. */
 export interface Lengths {
   readonly maxNewTokens: number;
   readonly minNewTokens: number;
 }
 
 /**
- * Turns the four length options into new tokens. `promptLength` is what `maxLength` and `minLength` count before the
- * first one.
- * The last token of a row needs no position, so `maxPositions + 1` is the longest row, but a default length ends at
- * `maxPositions` as in the reference.
- * `SEQUENCE_TOO_LONG` if the prompt leaves no room, `INVALID_ARGUMENT` if `maxLength` does not.
+ * Converts the four length options to numbers of new tokens. `promptLength`: positions that `maxLength` and `minLength`
+ * count before the first new token. The last token of a sequence is never fed back, so a sequence may have
+ * `maxPositions + 1` tokens; the default length stops at `maxPositions`, as in HF.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG` if the prompt leaves no room for a token; `INVALID_ARGUMENT` if `maxLength`
+ * does not exceed the prompt length.
  */
 export function resolveLengths(options: GenerationOptions, promptLength: number, maxPositions: number): Lengths {
   const minNewTokens = options.minNewTokens ?? Math.max(0, (options.minLength ?? 0) - promptLength);
   const { maxNewTokens, maxLength } = options;
   const isDefault = maxNewTokens === undefined && maxLength === undefined;
-  const wanted =
+  const requested =
     maxNewTokens === undefined && maxLength !== undefined
       ? maxLength
       : promptLength + (maxNewTokens ?? DEFAULT_NEW_TOKENS);
-  if (wanted <= promptLength) {
-    throw new Blip2Error('INVALID_ARGUMENT', `Input length is ${promptLength}, but maxLength is set to ${wanted}`, {
-      where: 'maxLength',
+  if (requested <= promptLength) {
+    throw new Blip2Error('INVALID_ARGUMENT', {
       argument: 'maxLength',
+      expected: `greater than the prompt length of ${promptLength}`,
+      got: String(requested),
       fix: 'Raise maxLength or, better, set maxNewTokens',
     });
   }
@@ -38,5 +40,5 @@ export function resolveLengths(options: GenerationOptions, promptLength: number,
       fix: 'Shorten the prompt',
     });
   }
-  return { maxNewTokens: Math.min(wanted, longest) - promptLength, minNewTokens };
+  return { maxNewTokens: Math.min(requested, longest) - promptLength, minNewTokens };
 }

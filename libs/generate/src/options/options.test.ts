@@ -7,7 +7,7 @@ import { createLogitsProcessors } from '../processors/create-logits-processors.t
 import { resolveLengths } from './lengths.ts';
 import { validateGenerationOptions } from './validate-generation-options.ts';
 
-/** Options as untyped callers give them. */
+/** Validates options of any type, as from untyped code. */
 const validate = (options: object): void => validateGenerationOptions(options);
 
 describe('names', () => {
@@ -17,7 +17,7 @@ describe('names', () => {
     ['maxNewToken', 'maxNewTokens'],
     ['beams', 'numBeams'],
     ['temprature', 'temperature'],
-  ])('%s is unknown and near %s', (unknown, nearest) => {
+  ])('%s is unknown and similar to %s', (unknown, nearest) => {
     expect(() => validate({ [unknown]: 1 })).toThrow(
       expect.objectContaining({
         code: 'UNKNOWN_OPTION',
@@ -30,12 +30,12 @@ describe('names', () => {
     expect(() => validate({ toString: 1 })).toThrow(expect.objectContaining({ code: 'UNKNOWN_OPTION' }));
   });
 
-  test('an option that is undefined was not given', () => {
+  test('undefined options are ignored', () => {
     expect(() => validate({ maxNewTokens: undefined, streamer: undefined })).not.toThrow();
   });
 });
 
-describe('options that need another', () => {
+describe('options that require another option', () => {
   const needing = (need: string): string[] =>
     Object.entries(generationOptions).flatMap(([name, { needs }]) => (needs === need ? [name] : []));
   const sampling = {
@@ -50,7 +50,7 @@ describe('options that need another', () => {
   const names = (options: GenerationOptions): string[] =>
     createLogitsProcessors(options, { promptLength: 1 }).map(({ name }) => name);
 
-  test('are accepted without it, as presets give them, and change nothing', async () => {
+  test('are accepted without it, as in presets, and have no effect', async () => {
     expect(needing('doSample')).toEqual(Object.keys(sampling));
     expect(() => validate({ ...sampling, lengthPenalty: -1, earlyStopping: true })).not.toThrow();
     expect(names(sampling)).toEqual([]);
@@ -110,7 +110,7 @@ describe('values', () => {
     signal: new AbortController().signal,
   };
 
-  test('every option accepts a sensible value', () => {
+  test('every option accepts a valid value', () => {
     validate(good);
     validate({ streamer: { put: () => undefined, end: () => undefined } });
     validate({ promptLookupNumTokens: 3 });
@@ -119,7 +119,7 @@ describe('values', () => {
     );
   });
 
-  test.each(Object.keys(generationOptions))('%s refuses null and an object of another form', (name) => {
+  test.each(Object.keys(generationOptions))('%s rejects null, NaN and objects of another type', (name) => {
     for (const value of [null, { surprise: true }, NaN]) {
       expect(() => validate({ [name]: value })).toThrow(
         expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }),
@@ -155,13 +155,13 @@ describe('values', () => {
     ['doSample', 1],
     ['seed', 2 ** 32],
     ['logitsProcessors', [1]],
-  ])('%s refuses %j', (name, value) => {
+  ])('%s rejects %j', (name, value) => {
     expect(() => validate({ [name]: value })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) }),
     );
   });
 
-  test('more sequences than the search has are refused', () => {
+  test('more sequences than beams are rejected', () => {
     expect(() => validate({ numReturnSequences: 2 })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(() => validate({ numReturnSequences: 4, numBeams: 3, doSample: true })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
@@ -169,7 +169,7 @@ describe('values', () => {
     expect(() => validate({ numReturnSequences: 4, doSample: true })).not.toThrow();
   });
 
-  test('a token cannot be forced and suppressed', () => {
+  test('tokens that are both forced and suppressed are rejected', () => {
     const refused = (name: string) =>
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) });
     expect(() => validate({ forcedBosTokenId: 0, suppressTokens: [3, 0] })).toThrow(refused('forcedBosTokenId'));
@@ -178,7 +178,7 @@ describe('values', () => {
     expect(() => validate({ forcedEosTokenId: 4 })).not.toThrow();
   });
 
-  test('a beam search cannot be streamed', () => {
+  test('a streamer is rejected with beam search', () => {
     expect(() => validate({ numBeams: 2, streamer: { put: () => undefined, end: () => undefined } })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );
@@ -188,29 +188,29 @@ describe('values', () => {
 describe('lengths', () => {
   test.each<[string, GenerationOptions, number, number, number, number]>([
     ['20 new tokens by default', {}, 5, 100, 20, 0],
-    ['the default ends at the last position', {}, 90, 100, 10, 0],
-    ['maxNewTokens does not count the prompt', { maxNewTokens: 3 }, 5, 100, 3, 0],
-    ['maxLength counts the prompt', { maxLength: 12 }, 5, 100, 7, 0],
-    ['maxNewTokens wins over maxLength', { maxLength: 3, maxNewTokens: 4 }, 5, 100, 4, 0],
+    ['the default length ends at the last position', {}, 90, 100, 10, 0],
+    ['maxNewTokens excludes the prompt', { maxNewTokens: 3 }, 5, 100, 3, 0],
+    ['maxLength includes the prompt', { maxLength: 12 }, 5, 100, 7, 0],
+    ['maxNewTokens takes precedence over maxLength', { maxLength: 3, maxNewTokens: 4 }, 5, 100, 4, 0],
     ['the last token needs no position', { maxNewTokens: 50 }, 90, 100, 11, 0],
-    ['minLength counts the prompt', { minLength: 9 }, 5, 100, 20, 4],
-    ['a prompt longer than minLength is enough', { minLength: 3 }, 5, 100, 20, 0],
-    ['minNewTokens wins over minLength', { minLength: 30, minNewTokens: 2 }, 5, 100, 20, 2],
-    ['nothing limits a model without positions', { maxNewTokens: 5000 }, 1, Infinity, 5000, 0],
+    ['minLength includes the prompt', { minLength: 9 }, 5, 100, 20, 4],
+    ['a prompt longer than minLength satisfies it', { minLength: 3 }, 5, 100, 20, 0],
+    ['minNewTokens takes precedence over minLength', { minLength: 30, minNewTokens: 2 }, 5, 100, 20, 2],
+    ['models without maxPositions are unlimited', { maxNewTokens: 5000 }, 1, Infinity, 5000, 0],
   ])('%s', (_, options, promptLength, maxPositions, maxNewTokens, minNewTokens) => {
     expect(resolveLengths(options, promptLength, maxPositions)).toEqual({ maxNewTokens, minNewTokens });
   });
 
-  test('a maxLength within the prompt is refused with both numbers', () => {
+  test('a maxLength within the prompt is rejected with both lengths', () => {
     expect(() => resolveLengths({ maxLength: 5 }, 5, 100)).toThrow(
       expect.objectContaining({
         code: 'INVALID_ARGUMENT',
-        message: expect.stringMatching(/Input length is 5, but maxLength is set to 5/),
+        message: expect.stringMatching(/maxLength must be greater than the prompt length of 5, got 5/),
       }),
     );
   });
 
-  test('a prompt that fills the model is refused', () => {
+  test('a prompt that fills all positions is rejected', () => {
     expect(() => resolveLengths({}, 100, 100)).toThrow(expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }));
     expect(() => resolveLengths({ maxNewTokens: 1 }, 101, 100)).toThrow(
       expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }),

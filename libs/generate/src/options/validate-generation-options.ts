@@ -4,6 +4,7 @@ import {
   type GenerationOptionKind,
   type GenerationOptions,
   generationOptions,
+  mustBe,
   nearestName,
 } from '@blip2/interfaces';
 
@@ -20,11 +21,12 @@ const isListOf = (value: unknown, isItem: (item: unknown) => boolean): boolean =
 const isIds = (value: unknown): boolean => isListOf(value, isId);
 const isPair = (value: unknown, isFirst: (item: unknown) => boolean, isSecond: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.length === 2 && isFirst(value[0]) && isSecond(value[1]);
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isNonEmptyString = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const hasMethods = (value: unknown, ...names: string[]): boolean =>
   typeof value === 'object' && value !== null && names.every((name) => typeof Reflect.get(value, name) === 'function');
 
-const forms: Readonly<Record<GenerationOptionKind, { readonly expected: string; readonly check: Check }>> = {
+/** The check of each value type, and its name in messages. */
+const valueTypes: Readonly<Record<GenerationOptionKind, { readonly expected: string; readonly check: Check }>> = {
   integer: { expected: 'an integer', check: isInteger },
   number: { expected: 'a number', check: isNumber },
   boolean: { expected: 'true or false', check: isBoolean },
@@ -37,42 +39,40 @@ const forms: Readonly<Record<GenerationOptionKind, { readonly expected: string; 
   idOrIds: { expected: 'a token id or a list of them', check: (value) => isId(value) || isIds(value) },
   idLists: { expected: 'a list of lists of token ids', check: (value) => isListOf(value, isIds) },
   biases: {
-    expected: 'a list of [ids, bias]',
+    expected: 'a list of [ids, bias] pairs',
     check: (value) => isListOf(value, (item) => isPair(item, isIds, isFiniteNumber)),
   },
   decay: {
-    expected: '[start, factor]',
+    expected: 'a pair [start, factor] with a positive factor',
     check: (value) => isPair(value, isId, (factor) => isFiniteNumber(factor) && Number(factor) > 0),
   },
   strings: {
-    expected: 'a text or a list of texts, none empty',
-    check: (value) => isText(value) || isListOf(value, isText),
+    expected: 'a non-empty string or a list of them',
+    check: (value) => isNonEmptyString(value) || isListOf(value, isNonEmptyString),
   },
   functions: {
     expected: 'a list of functions',
     check: (value) => Array.isArray(value) && value.every((item) => typeof item === 'function'),
   },
-  streamer: { expected: 'an object with put and end', check: (value) => hasMethods(value, 'put', 'end') },
+  streamer: { expected: 'an object with the methods put and end', check: (value) => hasMethods(value, 'put', 'end') },
   signal: { expected: 'an AbortSignal', check: (value) => hasMethods(value, 'throwIfAborted') },
 };
 
 /**
- * Checks names and values of options against the table of `@blip2/interfaces`, and what depends on two of them.
- * Options of sampling without `doSample`, and of beam search without beams (`needs` in the table), are none of its
- * business: they change nothing, and presets
- * hold them.
- * @throws Blip2Error `UNKNOWN_OPTION`, which names the nearest known one; `INVALID_ARGUMENT`, which says what was
- * expected.
+ * Validates names and values of options against `generationOptions`, and the combinations that exclude each other.
+ * Options that require `doSample` or beam search (`needs` in the table) are accepted without it, because presets and
+ * stored configurations contain them; they have no effect then.
+ * @throws Blip2Error `UNKNOWN_OPTION`, with the most similar known name; `INVALID_ARGUMENT`, with the expected value.
  */
 export function validateGenerationOptions(options: GenerationOptions): void {
   for (const [name, value] of Object.entries(options)) {
     if (!isOptionName(name)) throw unknownOption(name);
     const option = generationOptions[name];
-    const form = forms[option.kind];
-    if (value !== undefined && !form.check(value, option)) {
-      throw new Blip2Error('INVALID_ARGUMENT', 'A generation option has an impossible value', {
-        where: name,
-        expected: form.expected + bounds(option),
+    const { expected, check } = valueTypes[option.kind];
+    if (value !== undefined && !check(value, option)) {
+      throw new Blip2Error('INVALID_ARGUMENT', {
+        argument: name,
+        expected: expected + bounds(option),
         got: show(value),
       });
     }
@@ -88,44 +88,47 @@ function isOptionName(name: string): name is keyof GenerationOptions {
 
 function unknownOption(name: string): Blip2Error {
   const nearest = nearestName(name, Object.keys(generationOptions));
-  return new Blip2Error('UNKNOWN_OPTION', `There is no generation option "${name}"`, {
-    fix: nearest === undefined ? 'See GenerationOptions for all of them' : `Did you mean "${nearest}"?`,
+  return new Blip2Error('UNKNOWN_OPTION', `Unknown generation option "${name}"`, {
+    fix: nearest === undefined ? 'GenerationOptions lists all of them' : `Did you mean "${nearest}"?`,
   });
 }
 
 function bounds({ min, above, max }: GenerationOption): string {
   const parts = [
-    min !== undefined && `at least ${min}`,
+    min !== undefined && `of at least ${min}`,
     above !== undefined && `above ${above}`,
     max !== undefined && `at most ${max}`,
   ].filter(Boolean);
   return parts.length ? ` ${parts.join(' and ')}` : '';
 }
 
-const LONGEST_VALUE_SHOWN = 60;
+/** Maximum length of a value in a message, in UTF-16 code units. */
+const MAX_SHOWN_LENGTH = 60;
+
+/** The value as JSON: unlike `mustBe`, with the items of lists, because lists of ids are the usual mistake. */
 function show(value: unknown): string {
   const text =
     typeof value === 'number' || typeof value === 'function' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > LONGEST_VALUE_SHOWN ? `${text.slice(0, LONGEST_VALUE_SHOWN)}…` : text;
+  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 
 function checkPromptLookup({ promptLookupNumTokens, numBeams = 1, doSample = false }: GenerationOptions): void {
   if (promptLookupNumTokens === undefined || (numBeams === 1 && !doSample)) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Prompt lookup guesses what greedy search writes', {
-    where: 'promptLookupNumTokens',
+  throw new Blip2Error('INVALID_ARGUMENT', 'promptLookupNumTokens is only supported by greedy search', {
+    argument: 'promptLookupNumTokens',
     expected: 'numBeams 1 and no doSample',
     fix: 'Leave one of them out',
   });
 }
 
 function checkForcedTokens({ suppressTokens = [], forcedBosTokenId, forcedEosTokenId }: GenerationOptions): void {
-  for (const [where, forced] of Object.entries({ forcedBosTokenId, forcedEosTokenId })) {
+  for (const [argument, forced] of Object.entries({ forcedBosTokenId, forcedEosTokenId })) {
     if (forced === undefined || [forced].flat().some((id) => !suppressTokens.includes(id))) continue;
-    throw new Blip2Error('INVALID_ARGUMENT', 'A token is both forced and suppressed, so none would be left to choose', {
-      where,
-      expected: 'an id that suppressTokens does not hold',
+    throw new Blip2Error('INVALID_ARGUMENT', {
+      argument,
+      expected: 'a token id that is not in suppressTokens',
       got: String(forced),
-      fix: 'Leave it out of one of them; minNewTokens keeps a row from ending early',
+      fix: 'Remove it from one of them; to prevent early end tokens, set minNewTokens',
     });
   }
 }
@@ -137,18 +140,14 @@ function checkReturnedSequences({
   streamer,
 }: GenerationOptions): void {
   if (numBeams > 1 && streamer) {
-    throw new Blip2Error(
-      'INVALID_ARGUMENT',
-      'A beam search decides about its tokens at the end and cannot be streamed',
-      { where: 'streamer', fix: 'Set numBeams to 1' },
-    );
+    throw new Blip2Error('INVALID_ARGUMENT', 'streamer is not supported with beam search, which selects tokens last', {
+      argument: 'streamer',
+      fix: 'Set numBeams to 1',
+    });
   }
   if (numReturnSequences > numBeams && (numBeams > 1 || !doSample)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'More sequences are asked for than the search has', {
-      where: 'numReturnSequences',
-      expected: `at most numBeams (${numBeams})`,
-      got: String(numReturnSequences),
-      fix: 'Raise numBeams, or set doSample',
+    throw mustBe('numReturnSequences', `at most numBeams (${numBeams})`, numReturnSequences, {
+      fix: 'Raise numBeams or set doSample',
     });
   }
 }

@@ -16,46 +16,44 @@ import { topK } from './top-k.ts';
 import { topP } from './top-p.ts';
 import { typicalP } from './typical-p.ts';
 
-/** A processor with the option that asks for it. */
+/** A logits processor and the option that configures it. */
 export interface NamedLogitsProcessor {
-  /** Of `generationOptions`. */
+  /** Name in `generationOptions`. */
   readonly name: keyof GenerationOptions;
-  /** Rewrites the scores of one row, `[vocabulary]`, in place. */
+  /** Modifies the logits of one row, `[vocabulary]`, in place. */
   readonly process: LogitsProcessor;
 }
 
-/** What processors need to know of a row beside the options. */
+/** Properties of the rows that processors need in addition to the options. */
 export interface ProcessorContext {
-  /** How many of the ids that processors see are prompt, the same for every row. */
+  /** Number of prompt ids among the ids that processors receive, the same for every row. */
   readonly promptLength: number;
-  /** Ids that a row may have in all, prompt included. Default: that of the options. */
+  /** Maximum number of ids of a row, prompt included. Default: derived from the options. */
   readonly maxLength?: number;
-  /** End tokens. Default: those of the options. */
+  /** End token ids. Default: those of the options. */
   readonly eosTokenIds?: TokenIds;
 }
 
 /**
- * The processors that a set of options asks for, in the order in which the reference applies them: penalties, own
- * processors, with `doSample` those of
- * sampling, normalisation. Reference: `GenerationMixin._get_logits_processor`. Values are taken as they are:
- * `validateGenerationOptions` checks them.
- * @throws Blip2Error `INVALID_ARGUMENT` for `forcedEosTokenId` where neither options nor context say how long a row may
- * be.
+ * Creates the logits processors that options require, in the order in which HF applies them: penalties, custom
+ * processors, sampling filters (with `doSample`), normalisation. Source: HF `GenerationMixin._get_logits_processor`.
+ * Options are not validated; `validateGenerationOptions` does that.
+ * @throws Blip2Error `INVALID_ARGUMENT` for `forcedEosTokenId` without a maximum length in options or context.
  */
 export function createLogitsProcessors(options: GenerationOptions, context: ProcessorContext): NamedLogitsProcessor[] {
   const eosTokenIds = context.eosTokenIds ?? asList(options.eosTokenId);
   const processors = [...penalties(options, { ...context, eosTokenIds })];
   for (const process of options.logitsProcessors ?? []) processors.push({ name: 'logitsProcessors', process });
-  if (options.doSample) processors.push(...warpers(options, eosTokenIds.length));
+  if (options.doSample) processors.push(...samplingFilters(options, eosTokenIds.length));
   if (options.renormalizeLogits) processors.push({ name: 'renormalizeLogits', process: renormalizeLogits() });
   return processors;
 }
 
-type Row = ProcessorContext & { readonly eosTokenIds: TokenIds };
+type ResolvedContext = ProcessorContext & { readonly eosTokenIds: TokenIds };
 
 function* penalties(
   options: GenerationOptions,
-  { promptLength, maxLength, eosTokenIds }: Row,
+  { promptLength, maxLength, eosTokenIds }: ResolvedContext,
 ): Generator<NamedLogitsProcessor> {
   const { minNewTokens: fewest = 0 } = options;
   const penalty = numberOption(options, 'repetitionPenalty');
@@ -85,14 +83,14 @@ function* penalties(
   }
   if (options.suppressTokens) yield { name: 'suppressTokens', process: suppressTokens(options.suppressTokens) };
   if (options.beginSuppressTokens) {
-    // A forced first token is not the beginning: the one after it is.
+    // As in HF: a forced first token does not count as the beginning.
     const begin = promptLength > 1 || options.forcedBosTokenId === undefined ? promptLength : promptLength + 1;
     yield { name: 'beginSuppressTokens', process: beginSuppressTokens(options.beginSuppressTokens, begin) };
   }
 }
 
-function* warpers(options: GenerationOptions, endTokens: number): Generator<NamedLogitsProcessor> {
-  // Beams need one more than the end tokens, so that one of them can go on.
+function* samplingFilters(options: GenerationOptions, endTokens: number): Generator<NamedLogitsProcessor> {
+  // Beam search needs one candidate more than there are end tokens, so that a beam can continue.
   const keep = numberOption(options, 'numBeams') > 1 ? Math.max(2, endTokens + 1) : 1;
   const divisor = numberOption(options, 'temperature');
   const k = numberOption(options, 'topK');
@@ -116,8 +114,8 @@ function asList(ids: number | TokenIds | undefined): TokenIds {
 function requireLength({ maxLength, maxNewTokens }: GenerationOptions, promptLength: number): number {
   const length = maxNewTokens === undefined ? maxLength : promptLength + maxNewTokens;
   if (length !== undefined) return length;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A forced end token needs a longest length', {
-    where: 'forcedEosTokenId',
+  throw new Blip2Error('INVALID_ARGUMENT', 'forcedEosTokenId needs a maximum length', {
+    argument: 'forcedEosTokenId',
     fix: 'Set maxNewTokens or maxLength',
   });
 }

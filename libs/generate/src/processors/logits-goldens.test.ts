@@ -31,7 +31,7 @@ interface Entry {
 const { entries }: { entries: Entry[] } = JSON.parse(readFileSync(new URL('golden.json', folder), 'utf8'));
 const tensors = readFloat32Safetensors(readFileSync(new URL('golden.safetensors', folder)));
 
-/** Every tensor of a safetensors file of float32 tensors. */
+/** Reads a safetensors file that contains float32 tensors only. */
 function readFloat32Safetensors(file: Buffer): Map<string, { shape: number[]; data: Float32Array }> {
   const headerLength = Number(file.readBigUInt64LE(0));
   const header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> = JSON.parse(
@@ -63,7 +63,7 @@ function readFloat32Safetensors(file: Buffer): Map<string, { shape: number[]; da
   );
 }
 
-/** The reference's classes, by what they are called here. */
+/** The processors that correspond to HF's classes. */
 const classes: Readonly<Record<string, (o: Entry['options']) => LogitsProcessor>> = {
   TemperatureLogitsWarper: (o) => temperature(o['temperature']!),
   TopKLogitsWarper: (o) => topK(o['top_k']!, o['min_tokens_to_keep']),
@@ -139,7 +139,7 @@ function expectScores(
 
 const camelCase = (name: string): string => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
-describe('logits processors do what the reference does', () => {
+describe('logits processors match Hugging Face Transformers', () => {
   test.each(entries.filter(({ kind }) => kind === 'logits_processor'))('$name', (entry) => {
     const create = classes[entry.options['class']!];
     expectScores(entry, [create!(entry.options)]);
@@ -158,7 +158,7 @@ describe('logits processors do what the reference does', () => {
     );
   });
 
-  test('the goldens are all there', () => {
+  test('no golden is missing', () => {
     expect(entries.length).toBe(61);
   });
 });

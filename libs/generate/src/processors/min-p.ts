@@ -4,21 +4,27 @@ import { kthLargest } from '../numeric/kth-largest.ts';
 import { softmax } from '../numeric/softmax.ts';
 
 /**
- * Drops tokens less likely than `p`, in [0, 1], times the likeliest, but keeps the best `minTokensToKeep`, of equal
- * ones the smaller ids. Reference: `MinPLogitsWarper` (Nguyen et al. 2024).
+ * Drops tokens less likely than `p`, in [0, 1], times the most likely one, but keeps at least `minTokensToKeep`; of
+ * equally likely ones, those with smaller ids. Source: HF `MinPLogitsWarper` (Nguyen et al. 2024).
+ *
+ * ```ts
+ * const logits = Float32Array.of(3, 0, 2);
+ * minP(0.1)([], logits);
+ * logits; // [3, -Infinity, 2]
+ * ```
  */
 export function minP(p: number, minTokensToKeep = 1): LogitsProcessor {
-  return (_ids, scores) => {
-    const probabilities = softmax(scores);
+  return (_ids, logits) => {
+    const probabilities = softmax(logits);
     const threshold = Math.fround(kthLargest(probabilities, 1) * Math.fround(p));
-    // By score, not by probability: far behind the likeliest all probabilities are 0 in float32 and would be kept
-    // together.
-    const kept = kthLargest(scores, minTokensToKeep);
+    // Compares logits, not probabilities: probabilities that underflow to 0 in float32 would be equal.
+    const kept = kthLargest(logits, minTokensToKeep);
     let equalsToKeep = minTokensToKeep;
-    for (const score of scores) if (score > kept) equalsToKeep--;
-    for (let id = 0; id < scores.length; id++) {
-      const isBest = scores[id]! > kept || (scores[id] === kept && equalsToKeep-- > 0);
-      if (probabilities[id]! < threshold && !isBest) scores[id] = -Infinity;
+    for (const logit of logits) if (logit > kept) equalsToKeep--;
+    for (let id = 0; id < logits.length; id++) {
+      const logit = logits[id] ?? 0;
+      const isBest = logit > kept || (logit === kept && equalsToKeep-- > 0);
+      if ((probabilities[id] ?? 0) < threshold && !isBest) logits[id] = -Infinity;
     }
   };
 }

@@ -1,15 +1,21 @@
 import type { LogitsProcessor } from '@blip2/interfaces';
 
 /**
- * Forbids every id that would complete a sequence of `size` ids which the row already has. Reference:
+ * Suppresses every id that would complete an n-gram of `size` ids that already occurs in the row. Source: HF
  * `NoRepeatNGramLogitsProcessor`.
+ *
+ * ```ts
+ * const logits = Float32Array.of(3, 1, 2);
+ * noRepeatNgram(2)([0, 2, 1, 0], logits);
+ * logits; // [3, 1, -Infinity]
+ * ```
  */
 export function noRepeatNgram(size: number): LogitsProcessor {
-  return (ids, scores) => {
+  return (ids, logits) => {
     const prefix = size - 1;
     for (let start = 0; start + prefix < ids.length; start++) {
-      const next = ids[start + prefix]!;
-      if (next < scores.length && sameIds(ids, start, ids.length - prefix, prefix)) scores[next] = -Infinity;
+      const next = ids[start + prefix] ?? 0;
+      if (next < logits.length && sameIds(ids, start, ids.length - prefix, prefix)) logits[next] = -Infinity;
     }
   };
 }

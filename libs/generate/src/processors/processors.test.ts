@@ -10,28 +10,28 @@ import { badWords, sequenceBias } from './sequence-bias.ts';
 import { topP } from './top-p.ts';
 import { typicalP } from './typical-p.ts';
 
-const apply = (process: LogitsProcessor, scores: readonly number[], ids: readonly number[] = []): number[] => {
-  const row = Float32Array.from(scores);
+const apply = (process: LogitsProcessor, logits: readonly number[], ids: readonly number[] = []): number[] => {
+  const row = Float32Array.from(logits);
   process(ids, row);
   return [...row];
 };
 
-describe('what the goldens do not reach', () => {
-  test('topP drops the smaller ids of equal scores at its border, no more than it must', () => {
+describe('edge cases not covered by the goldens', () => {
+  test('topP drops the smaller ids of equal logits at the border, and no more than necessary', () => {
     expect(apply(topP(0.5), [1, 1, 1, 1])).toEqual([-Infinity, -Infinity, 1, 1]);
     expect(apply(topP(0.7), [1, 3, 1, 1])).toEqual([-Infinity, 3, -Infinity, -Infinity]);
   });
 
-  test('minP keeps as many as it must and no more, also where probabilities underflow', () => {
+  test('minP keeps exactly minTokensToKeep, also where probabilities underflow', () => {
     expect(apply(minP(0.1, 2), [-300, 0, -200, -400])).toEqual([-Infinity, 0, -200, -Infinity]);
     expect(apply(minP(0.9, 3), [0, 1, 0, 0, 5])).toEqual([0, 1, -Infinity, -Infinity, 5]);
   });
 
-  test('typicalP with everything forbidden but one keeps it', () => {
+  test('typicalP keeps the only token that is not suppressed', () => {
     expect(apply(typicalP(0.5), [-Infinity, 2, -Infinity])).toEqual([-Infinity, 2, -Infinity]);
   });
 
-  test('an end token that is forbidden stays so under a length penalty', () => {
+  test('a suppressed end token stays suppressed under a length penalty', () => {
     expect(apply(exponentialDecayLengthPenalty([0, 2], 0, [1]), [0, -Infinity], [5])).toEqual([0, -Infinity]);
   });
 
@@ -39,7 +39,7 @@ describe('what the goldens do not reach', () => {
     expect(apply(repetitionPenalty(2), [1, 2], [0, 7])).toEqual([0.5, 2]);
   });
 
-  test('biased, forbidden and forced ids beyond the vocabulary are an error', () => {
+  test('biased, suppressed and forced ids beyond the vocabulary are rejected', () => {
     expect(() => apply(forcedBosToken(2), [1, 2], [0])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
     expect(() => apply(forcedEosToken([1, 2], 2), [1, 2], [0])).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
@@ -51,7 +51,7 @@ describe('what the goldens do not reach', () => {
     expect(() => apply(badWords([[0, 7]]), [1, 2])).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
-  test('of two biases of one sequence the later counts', () => {
+  test('the later of two biases for the same sequence applies', () => {
     expect(
       apply(
         sequenceBias([
@@ -63,7 +63,7 @@ describe('what the goldens do not reach', () => {
     ).toEqual([0, -1]);
   });
 
-  test('own processors come after the penalties and before the warpers', () => {
+  test('custom processors run after the penalties and before the sampling filters', () => {
     const names = createLogitsProcessors(
       {
         doSample: true,
@@ -77,7 +77,7 @@ describe('what the goldens do not reach', () => {
     expect(names).toEqual(['suppressTokens', 'logitsProcessors', 'temperature', 'topK', 'renormalizeLogits']);
   });
 
-  test('a forced end token needs a length', () => {
+  test('forcedEosTokenId requires a maximum length', () => {
     expect(() => createLogitsProcessors({ forcedEosTokenId: 1 }, { promptLength: 1 })).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
     );

@@ -2,7 +2,15 @@ import type { LogitsProcessor } from '@blip2/interfaces';
 
 import { logSoftmaxInPlace } from '../numeric/softmax.ts';
 
-/** Turns scores into log-probabilities (natural logarithm of the softmax). Reference: `LogitNormalization`. */
+/**
+ * Normalises logits to log-probabilities (natural logarithm of the softmax). Source: HF `LogitNormalization`.
+ *
+ * ```ts
+ * const logits = Float32Array.of(-Infinity, 7, -Infinity);
+ * renormalizeLogits()([], logits);
+ * logits; // [-Infinity, 0, -Infinity]
+ * ```
+ */
 export function renormalizeLogits(): LogitsProcessor {
-  return (_ids, scores) => logSoftmaxInPlace(scores);
+  return (_ids, logits) => logSoftmaxInPlace(logits);
 }

@@ -1,32 +1,55 @@
-import { Blip2Error, type LogitsProcessor, type SequenceBias, type TokenIds } from '@blip2/interfaces';
+import { type LogitsProcessor, mustBe, type SequenceBias, type TokenIds } from '@blip2/interfaces';
 
 /**
- * Adds a bias to the score of a sequence's last id where the row ends with the ids before it. Of two equal sequences
- * the later counts.
- * Reference: `SequenceBiasLogitsProcessor`.
- * @throws Blip2Error when it runs, `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
+ * Adds a bias to the logit of a sequence's last id where the row ends with the ids before it. Of two entries for the
+ * same sequence the later one applies. Source: HF `SequenceBiasLogitsProcessor`.
+ *
+ * ```ts
+ * const logits = Float32Array.of(3, 1, 2);
+ * sequenceBias([[[2, 1], 4]])([0, 2], logits);
+ * logits; // [3, 5, 2]
+ * ```
+ *
+ * @throws Blip2Error `INVALID_ARGUMENT`, when it runs, if an id is not in the vocabulary.
  */
 export function sequenceBias(biases: readonly SequenceBias[]): LogitsProcessor {
-  const distinct = [...new Map(biases.map((bias) => [bias[0].join(), bias])).values()];
-  return (ids, scores) => {
-    const sums = new Map<number, number>();
-    for (const [sequence, bias] of distinct) {
-      requireKnownIds(sequence, scores.length);
-      const last = sequence.at(-1)!;
-      if (endsWith(ids, sequence.slice(0, -1))) sums.set(last, Math.fround((sums.get(last) ?? 0) + bias));
-    }
-    for (const [id, bias] of sums) scores[id] = scores[id]! + bias;
-  };
+  return addBiases(biases, 'sequenceBias');
 }
 
 /**
- * Forbids the last id of each sequence where the row ends with the ids before it; an end token alone is never
- * forbidden. Reference: `NoBadWordsLogitsProcessor`.
- * @throws Blip2Error when it runs, `INVALID_ARGUMENT` if an id lies beyond the vocabulary.
+ * Suppresses the last id of each sequence where the row ends with the ids before it. A single end token is never
+ * suppressed. Source: HF `NoBadWordsLogitsProcessor`.
+ *
+ * ```ts
+ * const logits = Float32Array.of(3, 1, 2);
+ * badWords([[2], [0, 1]])([0], logits);
+ * logits; // [3, -Infinity, -Infinity]
+ * ```
+ *
+ * @throws Blip2Error `INVALID_ARGUMENT`, when it runs, if an id is not in the vocabulary.
  */
 export function badWords(sequences: readonly TokenIds[], eosTokenIds: TokenIds = []): LogitsProcessor {
-  const forbidden = sequences.filter((sequence) => sequence.length > 1 || !eosTokenIds.includes(sequence[0]!));
-  return sequenceBias(forbidden.map((sequence) => [sequence, -Infinity] as const));
+  const suppressed = sequences.filter(
+    (sequence) => sequence.length > 1 || !sequence.some((id) => eosTokenIds.includes(id)),
+  );
+  return addBiases(
+    suppressed.map((sequence) => [sequence, -Infinity] as const),
+    'badWordsIds',
+  );
+}
+
+function addBiases(biases: readonly SequenceBias[], option: string): LogitsProcessor {
+  const distinct = [...new Map(biases.map((bias) => [bias[0].join(), bias])).values()];
+  return (ids, logits) => {
+    const sums = new Map<number, number>();
+    for (const [sequence, bias] of distinct) {
+      requireKnownIds(sequence, logits.length, option);
+      const last = sequence.at(-1);
+      if (last !== undefined && endsWith(ids, sequence.slice(0, -1)))
+        sums.set(last, Math.fround((sums.get(last) ?? 0) + bias));
+    }
+    for (const [id, bias] of sums) logits[id] = (logits[id] ?? 0) + bias;
+  };
 }
 
 function endsWith(ids: TokenIds, suffix: TokenIds): boolean {
@@ -34,11 +57,7 @@ function endsWith(ids: TokenIds, suffix: TokenIds): boolean {
   return start >= 0 && suffix.every((id, offset) => ids[start + offset] === id);
 }
 
-function requireKnownIds(sequence: TokenIds, vocabularySize: number): void {
+function requireKnownIds(sequence: TokenIds, vocabularySize: number, option: string): void {
   const unknown = sequence.find((id) => id >= vocabularySize);
-  if (unknown === undefined) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'A biased or forbidden token id is not in the vocabulary', {
-    expected: `ids below ${vocabularySize}`,
-    got: String(unknown),
-  });
+  if (unknown !== undefined) throw mustBe(option, `token ids below the vocabulary size ${vocabularySize}`, unknown);
 }

@@ -1,19 +1,34 @@
 import type { LogitsProcessor, TokenIds } from '@blip2/interfaces';
 
-/** Forbids some ids; those beyond the vocabulary are left alone. Reference: `SuppressTokensLogitsProcessor`. */
+/**
+ * Suppresses token ids: sets their logits to -Infinity. Ids beyond the vocabulary are skipped. Source: HF
+ * `SuppressTokensLogitsProcessor`.
+ *
+ * ```ts
+ * const logits = Float32Array.of(3, 1, 2);
+ * suppressTokens([0, 2])([], logits);
+ * logits; // [-Infinity, 1, -Infinity]
+ * ```
+ */
 export function suppressTokens(tokenIds: TokenIds): LogitsProcessor {
-  return (_ids, scores) => {
-    for (const id of tokenIds) if (id < scores.length) scores[id] = -Infinity;
+  return (_ids, logits) => {
+    for (const id of tokenIds) if (id < logits.length) logits[id] = -Infinity;
   };
 }
 
 /**
- * Forbids some ids while the row has exactly `beginIndex` ids, prompt included. Reference:
+ * Suppresses token ids while a row has exactly `beginIndex` ids, prompt included. Source: HF
  * `SuppressTokensAtBeginLogitsProcessor`.
+ *
+ * ```ts
+ * const logits = Float32Array.of(3, 1, 2);
+ * beginSuppressTokens([0], 2)([7, 8], logits);
+ * logits; // [-Infinity, 1, 2]
+ * ```
  */
 export function beginSuppressTokens(tokenIds: TokenIds, beginIndex: number): LogitsProcessor {
   const suppress = suppressTokens(tokenIds);
-  return (ids, scores) => {
-    if (ids.length === beginIndex) suppress(ids, scores);
+  return (ids, logits) => {
+    if (ids.length === beginIndex) suppress(ids, logits);
   };
 }

@@ -1,13 +1,19 @@
 import type { Sampler } from '@blip2/interfaces';
 
-/** Takes the best token; of equal ones the first. −1 if no score is above −∞. */
-export const argmax: Sampler = (scores) => {
+/**
+ * Selects the token with the largest logit; of equal ones the first. -1 if no logit is above -Infinity.
+ *
+ * ```ts
+ * argmax(Float32Array.of(1, 3, 2)); // 1
+ * ```
+ */
+export const argmax: Sampler = (logits) => {
   let best = -1;
   let largest = -Infinity;
-  for (let id = 0; id < scores.length; id++) {
-    const score = scores[id]!;
-    if (score > largest) {
-      largest = score;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] ?? 0;
+    if (logit > largest) {
+      largest = logit;
       best = id;
     }
   }

@@ -1,10 +1,10 @@
-/** Draws numbers evenly from [0, 1), each a multiple of 2^-53. */
+/** A source of uniform random numbers in [0, 1), multiples of 2^-53. */
 export type Random = () => number;
 
 /**
- * Random numbers that depend on `seed` (32 bits) and `stream` alone: xoshiro128** (Blackman and Vigna 2018), its state
- * filled by splitmix32 of both.
- * One stream per row, so that a row's draws do not depend on when its neighbours end.
+ * Creates a random number generator that depends on `seed` (32 bits) and `stream` only: xoshiro128** (Blackman and
+ * Vigna 2018), with a state initialised by splitmix32. Each row has its own stream, so that its samples do not depend
+ * on when other rows end.
  */
 export function createRandom(seed: number, stream: number): Random {
   const fill = splitmix32(Math.imul(stream, 0x9e3779b1) ^ seed);
@@ -13,9 +13,10 @@ export function createRandom(seed: number, stream: number): Random {
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) * 2 ** -53;
 }
 
-/** A seed that nobody chose: 32 bits of the system's own randomness. */
+/** Creates a random 32-bit seed from the system's entropy. */
 export function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return seed;
 }
 
 function splitmix32(seed: number): () => number {
@@ -29,11 +30,11 @@ function splitmix32(seed: number): () => number {
 }
 
 function xoshiro128StarStar(state: Uint32Array): number {
-  const first = state[0]!;
-  const second = state[1]!;
+  const first = state[0] ?? 0;
+  const second = state[1] ?? 0;
   const result = Math.imul(rotateLeft(Math.imul(second, 5), 7), 9) >>> 0;
-  const third = state[2]! ^ first;
-  const fourth = state[3]! ^ second;
+  const third = (state[2] ?? 0) ^ first;
+  const fourth = (state[3] ?? 0) ^ second;
   state[0] = first ^ fourth;
   state[1] = second ^ third;
   state[2] = third ^ (second << 9);

@@ -5,8 +5,8 @@ import { multinomial } from './multinomial.ts';
 import { createRandom } from './random.ts';
 
 describe('createRandom', () => {
-  test('gives the same numbers for the same seed and stream', () => {
-    // Recorded once: a change of these is a change of everybody's seeded results.
+  test('returns the same numbers for the same seed and stream', () => {
+    // Recorded: changing these numbers changes the results of all seeds that users have stored.
     const random = createRandom(42, 0);
     const first = [random(), random(), random()];
     const again = createRandom(42, 0);
@@ -14,12 +14,12 @@ describe('createRandom', () => {
     expect(first).toEqual(RECORDED);
   });
 
-  test('streams and seeds differ', () => {
+  test('different streams and seeds give different numbers', () => {
     const firsts = [createRandom(42, 0)(), createRandom(42, 1)(), createRandom(43, 0)(), createRandom(0, 0)()];
     expect(new Set(firsts).size).toBe(4);
   });
 
-  test('is even: 16 bins of 64000 draws, chi-squared below its 99.9 % quantile', () => {
+  test('is uniform: chi-squared of 64000 numbers in 16 bins is below its 99.9 % quantile', () => {
     const random = createRandom(1, 0);
     const bins = new Array<number>(16).fill(0);
     for (let draw = 0; draw < 64000; draw++) bins[Math.floor(random() * 16)]! += 1;
@@ -32,7 +32,7 @@ describe('createRandom', () => {
 const RECORDED = [0.15377165265745885, 0.018084542542176507, 0.5348906284683476];
 
 describe('multinomial', () => {
-  test('draws by probability and never what is forbidden: chi-squared of 40000 draws', () => {
+  test('samples by probability and never suppressed tokens: chi-squared of 40000 samples', () => {
     const probabilities = [0.5, 0, 0.2, 0.05, 0.25];
     const scores = Float32Array.from(probabilities, Math.log);
     const sample = multinomial(createRandom(3, 0));
@@ -46,20 +46,20 @@ describe('multinomial', () => {
     expect(statistic).toBeLessThan(16.3);
   });
 
-  test('the largest random number still draws a possible token', () => {
+  test('the largest random number selects a possible token', () => {
     expect(multinomial(() => 1 - 2 ** -53)(Float32Array.of(0, 0, -Infinity))).toBe(1);
   });
 
-  test('there is nothing to draw where everything is forbidden', () => {
+  test('returns -1 if all tokens are suppressed', () => {
     expect(multinomial(() => 0.5)(Float32Array.of(-Infinity, -Infinity))).toBe(-1);
   });
 });
 
 describe('argmax', () => {
-  test('takes the first of the best', () => {
+  test('selects the first of equal maxima', () => {
     expect(argmax(Float32Array.of(1, 3, 3, 2))).toBe(1);
   });
-  test('never takes NaN or what is forbidden', () => {
+  test('never selects NaN or suppressed tokens', () => {
     expect(argmax(Float32Array.of(NaN, -5, NaN))).toBe(1);
     expect(argmax(Float32Array.of(-Infinity, NaN))).toBe(-1);
   });

@@ -3,29 +3,30 @@ import { Blip2Error, type GenerationOptions, type StoppingCriterion, type TokenI
 import type { FinishReason } from '../generate-output.ts';
 import { stopStrings } from './stop-strings.ts';
 
-/** When rows end. */
+/** Decides when rows end. */
 export interface StopRules {
   /**
-   * Whether and why a row ends with its newest token. `isLate`: asked once for all rows of a step, so that they end
-   * together.
+   * Why a row ends with its newest token; `undefined` if it continues. `isLate`: evaluated once per step, so that all
+   * rows end together.
    */
   reason(newIds: TokenIds, isLate: boolean): FinishReason | undefined;
-  /** Whether `maxTime` is over. */
+  /** Whether `maxTime` has passed. */
   isLate(): boolean;
 }
 
+/** Limits of the stop rules, in addition to the options. */
 export interface StopLimits {
   readonly eosTokenIds: TokenIds;
   readonly maxNewTokens: number;
-  /** Needed for stop strings. */
+  /** Required by stop strings. */
   readonly decode?: (ids: TokenIds) => string;
-  /** Milliseconds, as `performance.now`. */
+  /** Current time in milliseconds, like `performance.now`. */
   readonly now: () => number;
 }
 
 /**
- * The rules that options and limits give together: an end token counts first, then text and own criteria, then length,
- * then time.
+ * Creates the stop rules of a generation. Precedence: end token, stopping criteria and stop strings, length, time.
+ * @throws Blip2Error `INVALID_ARGUMENT` for stop strings without `decode`.
  */
 export function createStopRules(
   options: GenerationOptions,
@@ -38,7 +39,7 @@ export function createStopRules(
   const deadline = options.maxTime === undefined ? Infinity : now() + options.maxTime * 1000;
   return {
     reason(newIds, isLate) {
-      if (end.has(newIds.at(-1)!)) return 'eos';
+      if (newIds.slice(-1).some((id) => end.has(id))) return 'eos';
       if (criteria.some((isFinished) => isFinished(newIds))) return 'stop';
       if (newIds.length >= maxNewTokens) return 'length';
       return isLate ? 'time' : undefined;
@@ -49,8 +50,8 @@ export function createStopRules(
 
 function requireDecode(decode: StopLimits['decode']): NonNullable<StopLimits['decode']> {
   if (decode) return decode;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Stop strings need a way from ids to text', {
-    where: 'stopStrings',
-    fix: 'Give generate a decode function',
+  throw new Blip2Error('INVALID_ARGUMENT', 'stopStrings needs a decode function', {
+    argument: 'stopStrings',
+    fix: 'Pass it to generate as context.decode',
   });
 }

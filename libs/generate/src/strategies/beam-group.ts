@@ -1,54 +1,38 @@
 import type { FinishReason } from '../generate-output.ts';
 import type { SearchSettings } from '../search-settings.ts';
-import type { Candidate } from './candidate-list.ts';
+import { type Beam, type Candidate, extendBeam } from './beam.ts';
 
-/** A row under way. */
-export interface Beam {
-  /** What processors see: the prompt's ids, then the new ones. */
-  readonly ids: readonly number[];
-  readonly newIds: readonly number[];
-  readonly logProbs: readonly number[];
-  /** For each new token, the row of scores that it was taken from. */
-  readonly beamIndices: readonly number[];
-  /** Sum of the processed log-probabilities, in float32. */
-  readonly score: number;
-  /** The row of the decoding that holds it. */
-  source: number;
-}
-
-/** A row as it is returned; its score is divided by its length to the power of the length penalty. */
+/** A finished sequence; its score is divided by its length to the power of the length penalty. */
 export interface Hypothesis extends Pick<Beam, 'newIds' | 'logProbs' | 'beamIndices' | 'score'> {
   readonly finishReason?: FinishReason;
 }
 
-/** The beams of one prompt. */
+/** The beams and hypotheses of one prompt. */
 export interface BeamGroup {
-  /** Better rows may still come. Never true again once it is false. */
+  /** Whether better hypotheses are still possible. Once false, it stays false. */
   readonly isOpen: boolean;
   readonly beams: readonly Beam[];
   /**
-   * Takes one more token. `candidates`: best first, or in the order they were drawn; `logProb`: what the model itself
-   * gave a candidate's token; `isLate`: time is over.
+   * Extends the beams by one token. `candidates`: best first, or in the order in which they were sampled. `isLate`:
+   * `maxTime` has passed.
    */
-  advance(candidates: readonly Candidate[], logProb: (candidate: Candidate) => number, isLate: boolean): void;
-  /** The best rows so far, ended ones first. */
+  advance(candidates: readonly Candidate[], isLate: boolean): void;
+  /** The best sequences so far, hypotheses before unfinished beams. */
   best(count: number): Hypothesis[];
 }
 
-/** Stands for "impossible" in the reference's arithmetic: small, but finite, so that sums with it still compare. */
+/** Score of impossible beams. Finite, as in HF, so that sums with it can be compared. */
 const IMPOSSIBLE = -1e9;
 const EMPTY: Hypothesis = { newIds: [], logProbs: [], beamIndices: [], score: IMPOSSIBLE };
 
 /**
- * Beam search for one prompt. Of the candidates that end, those among the best `numBeams` become hypotheses; the best
- * `numBeams` that do not end go on.
- * Reference: `GenerationMixin._beam_search` of transformers 5.18 and its `_get_running_beams_for_next_iteration`,
- * `_update_finished_beams`, `_check_early_stop_heuristic`.
+ * Creates the beam search of one prompt. Candidates that end become hypotheses if they are among the best `numBeams`;
+ * the best `numBeams` others continue. Source: HF Transformers 5.18, `GenerationMixin._beam_search`,
+ * `_get_running_beams_for_next_iteration`, `_update_finished_beams` and `_check_early_stop_heuristic`.
  */
-export function createBeamGroup(prompt: number, settings: SearchSettings): BeamGroup {
+export function createBeamGroup(ids: readonly number[], prompt: number, settings: SearchSettings): BeamGroup {
   const { numBeams, lengthPenalty, earlyStopping, stop } = settings;
-  const ids = settings.promptIds[prompt]!;
-  // At first all beams are the same row: only one of them may be continued.
+  // Initially all beams are equal, so only one of them may be extended.
   let beams: Beam[] = Array.from({ length: numBeams }, (_, beam) => ({
     ids,
     newIds: [],
@@ -68,10 +52,10 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
     hypotheses = [...hypotheses, ...added].sort(byScore).slice(0, numBeams);
   }
 
-  function canImprove(newLength: number): boolean {
+  function canImprove(): boolean {
     const [best] = beams;
     if (!best) return false;
-    const length = earlyStopping === 'never' && lengthPenalty > 0 ? settings.maxNewTokens : newLength;
+    const length = earlyStopping === 'never' && lengthPenalty > 0 ? settings.maxNewTokens : best.newIds.length;
     const worst = Math.min(...hypotheses.map(({ score }) => score));
     return normalize(best.score, length) > worst;
   }
@@ -84,9 +68,9 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
     get beams() {
       return beams;
     },
-    advance(candidates, logProb, isLate) {
+    advance(candidates, isLate) {
       const extended = candidates.map((candidate) => {
-        const beam = extend(beams[candidate.beam]!, candidate, logProb(candidate), prompt * numBeams + candidate.beam);
+        const beam = extendBeam(candidate);
         const finishReason = stop.reason(beam.newIds, isLate);
         return { ...beam, ...(finishReason && { finishReason }) };
       });
@@ -98,7 +82,7 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
         .sort(byScore)
         .slice(0, numBeams);
       const hasEnded = extended.every(({ finishReason }) => finishReason) || (earlyStopping === true && isFull());
-      isOpen &&= !hasEnded && canImprove(beams[0]!.newIds.length);
+      isOpen &&= !hasEnded && canImprove();
     },
     best(count) {
       const ended = hypotheses.filter(({ finishReason }) => finishReason);
@@ -107,17 +91,6 @@ export function createBeamGroup(prompt: number, settings: SearchSettings): BeamG
         : [];
       return [...ended, ...running, ...hypotheses.map(() => EMPTY)].slice(0, count);
     },
-  };
-}
-
-function extend(beam: Beam, { id, score }: Candidate, logProb: number, row: number): Beam {
-  return {
-    ids: [...beam.ids, id],
-    newIds: [...beam.newIds, id],
-    logProbs: [...beam.logProbs, logProb],
-    beamIndices: [...beam.beamIndices, row],
-    score,
-    source: beam.source,
   };
 }
 

@@ -16,7 +16,7 @@ const promptOf = async (model: LanguageModel, rows: readonly TokenIds[]): Promis
   return { inputsEmbeds: await model.embed(ids), attentionMask, ...(isCausal && { promptIds: ids }) };
 };
 
-/** The best of all sequences that end with the end token or at the length, by trying every one. */
+/** Finds the best of all sequences up to a length by exhaustive search. */
 function bruteForce(
   score: (ids: readonly number[]) => readonly number[],
   end: number,
@@ -38,7 +38,7 @@ function bruteForce(
   return ended.reduce((best, other) => (other.score > best.score ? other : best));
 }
 
-describe('a beam search wide enough to prune nothing', () => {
+describe('a beam search that prunes nothing', () => {
   test.each([-1, 0, 0.7, 1, 3].flatMap((penalty) => [1, 2, 3, 4].map((seed) => [penalty, seed] as const)))(
     'finds the best of all sequences: length penalty %d, model %i',
     async (lengthPenalty, seed) => {
@@ -63,7 +63,7 @@ describe('a beam search wide enough to prune nothing', () => {
   );
 });
 
-describe('a batch gives what its rows give alone', () => {
+describe('a batch gives the results of its single rows', () => {
   const searches: GenerationOptions[] = [
     {},
     { numBeams: 3 },
@@ -94,11 +94,11 @@ describe('a batch gives what its rows give alone', () => {
       for (const [index, row] of rows.entries()) {
         const alone = await generate(model, await promptOf(model, [row]), { maxNewTokens: 9, ...options });
         for (const copy of Array.from({ length: count }).keys()) {
-          const written = together.tokenLogProbs[index * count + copy]!.length;
-          expect(together.sequences[index * count + copy]!.slice(0, written)).toEqual(
-            alone.sequences[copy]!.slice(0, written),
+          const length = together.tokenLogProbs[index * count + copy]!.length;
+          expect(together.sequences[index * count + copy]!.slice(0, length)).toEqual(
+            alone.sequences[copy]!.slice(0, length),
           );
-          expect(alone.tokenLogProbs[copy]!.length).toBe(written);
+          expect(alone.tokenLogProbs[copy]!.length).toBe(length);
         }
       }
     }
@@ -112,13 +112,12 @@ describe('beam sampling', () => {
     score: () => [0.35, 0.25, 0.05, 0.2, 0.15].map(Math.log),
   });
 
-  test('the first draw of the first step is a draw by probability', async () => {
+  test('the first step samples without replacement', async () => {
     const counts = [0, 0, 0, 0, 0];
     const prompt = await promptOf(model, [[0]]);
     const draws = 3000;
     for (let seed = 0; seed < draws; seed++) {
-      // With one new token both beams end at once, and two rows are drawn without replacement; the better one is
-      // returned first.
+      // With one new token both beams end immediately: two rows are sampled without replacement, best first.
       const { sequences } = await generate(model, prompt, {
         numBeams: 2,
         numReturnSequences: 2,
@@ -140,7 +139,7 @@ describe('beam sampling', () => {
       expect(Math.abs(counts[id]! / draws - expected)).toBeLessThan(4 * Math.sqrt((expected * (1 - expected)) / draws));
   });
 
-  test('the same seed gives the same rows', async () => {
+  test('equal seeds give equal rows', async () => {
     const prompt = await promptOf(model, [[0], [3]]);
     const run = (seed: number) =>
       generate(model, prompt, { numBeams: 3, numReturnSequences: 3, doSample: true, seed, maxNewTokens: 6 });
@@ -150,7 +149,7 @@ describe('beam sampling', () => {
 });
 
 describe('an aborted beam search', () => {
-  test('gives its best rows so far', async () => {
+  test('returns its best rows so far', async () => {
     const model = fakeLanguageModel({ vocabularySize: 8, specialTokens: { padTokenId: 1 } });
     const controller = new AbortController();
     const generation = generateSteps(model, await promptOf(model, [[4]]), {

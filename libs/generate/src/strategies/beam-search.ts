@@ -5,24 +5,23 @@ import { logSumExp } from '../numeric/softmax.ts';
 import { createRandom, type Random } from '../samplers/random.ts';
 import type { SearchSettings } from '../search-settings.ts';
 import { type BeamGroup, createBeamGroup } from './beam-group.ts';
-import { type Candidate, createCandidateList } from './candidate-list.ts';
+import { createCandidateList } from './candidate-list.ts';
 import { notFinite } from './not-finite.ts';
 import { padRows } from './pad-rows.ts';
 import { createScoreLog, type ScoreLog } from './score-log.ts';
 import type { Search } from './search.ts';
 
 /**
- * Beam search, or with `doSample` beam sampling. Reference: `GenerationMixin._beam_search`. Per step each prompt's
- * beams share one list of the best
- * `numBeams * max(2, 1 + end tokens)` candidates; in sampling they are drawn without replacement. Prompts that cannot
- * improve leave the decoding;
- * only where scores of every step are wanted do they go on, as in the reference.
+ * Creates a beam search, or with `doSample` beam sampling. Source: HF `GenerationMixin._beam_search`. In each step the
+ * beams of a prompt share a list of the best `numBeams * max(2, 1 + end tokens)` candidates; with sampling these are
+ * drawn without replacement. Prompts that cannot improve are removed from the decoding, unless the logits of every step
+ * are requested: then they continue, as in HF.
  */
 export function createBeamSearch(settings: SearchSettings): Search {
   const { numBeams, seed, doSample, signal } = settings;
-  const groups = Array.from({ length: settings.rows }, (_, prompt) => ({
+  const groups = settings.promptIds.map((ids, prompt) => ({
     prompt,
-    group: createBeamGroup(prompt, settings),
+    group: createBeamGroup(ids, prompt, settings),
     ...(doSample && { random: createRandom(seed, prompt) }),
   }));
   const log = createScoreLog(settings);
@@ -38,7 +37,7 @@ export function createBeamSearch(settings: SearchSettings): Search {
       for (const { prompt, group, random } of live) advance(group, prompt * numBeams, logits, isLate, random);
       yield { step, tokens: [] };
       if (groups.every(({ group }) => !group.isOpen)) return;
-      live = live.filter(({ group }) => log.keepsAny || group.isOpen);
+      live = live.filter(({ group }) => log.isEnabled || group.isOpen);
       signal?.throwIfAborted();
       logits = await extendBeams(
         decoding,
@@ -58,7 +57,7 @@ export function createBeamSearch(settings: SearchSettings): Search {
   };
 }
 
-/** Scores every continuation of a group's beams and lets the group choose. */
+/** Creates the function that scores all extensions of a group's beams and advances the group by the best of them. */
 function createStep(
   settings: SearchSettings,
   log: ScoreLog,
@@ -67,33 +66,32 @@ function createStep(
   const logProbs = new Float32Array(vocabularySize);
   const numCandidates = Math.max(2, 1 + eosTokenIds.length) * numBeams;
   return (group, firstRow, { data }, isLate, random) => {
-    const rowOf = (beam: number): Float32Array =>
-      data.subarray(group.beams[beam]!.source * vocabularySize, (group.beams[beam]!.source + 1) * vocabularySize);
     const list = createCandidateList(numCandidates);
     const totals = group.beams.map((beam, index) => {
-      const logits = rowOf(index);
+      const row = firstRow + index;
+      const logits = data.subarray(beam.source * vocabularySize, (beam.source + 1) * vocabularySize);
       const total = logSumExp(logits);
       if (Number.isNaN(total) && !toleratesNaN) throw notFinite(total);
-      for (let id = 0; id < vocabularySize; id++) logProbs[id] = logits[id]! - total;
+      for (let id = 0; id < vocabularySize; id++) logProbs[id] = (logits[id] ?? 0) - total;
       for (const process of processors) process(beam.ids, logProbs);
-      log.addLogits(firstRow + index, logits);
-      log.addScores(firstRow + index, logProbs);
-      const key = random ? (score: number) => score + gumbel(random) : (score: number) => score;
+      log.addLogits(row, logits);
+      log.addScores(row, logProbs);
+      const keyOf = random ? (score: number) => score + gumbel(random) : (score: number) => score;
       for (let id = 0; id < vocabularySize; id++) {
-        const score = Math.fround(logProbs[id]! + beam.score);
-        const place = score === -Infinity ? score : key(score);
-        if (place > list.threshold) list.insert(place, { beam: index, id, score });
+        const score = Math.fround((logProbs[id] ?? 0) + beam.score);
+        const key = score === -Infinity ? score : keyOf(score);
+        if (key > list.threshold) list.insert(key, { beam, row, id, logProb: (logits[id] ?? 0) - total, score });
       }
       return total;
     });
-    if (list.candidates.length === 0) throw notFinite(totals[0]!);
-    group.advance(list.candidates, ({ beam, id }: Candidate) => rowOf(beam)[id]! - totals[beam]!, isLate);
+    if (list.candidates.length === 0) throw notFinite(totals[0] ?? NaN);
+    group.advance(list.candidates, isLate);
   };
 }
 
 /**
- * The largest of scores plus such noise are draws without replacement from their softmax, in order (Gumbel top-k, Kool
- * et al. 2019).
+ * Gumbel noise. The largest sums of log-probabilities and such noise are samples without replacement, in order (Gumbel
+ * top-k trick, Kool et al. 2019).
  */
 function gumbel(random: Random): number {
   return -Math.log(-Math.log(random()));
@@ -104,17 +102,17 @@ async function extendBeams(decoding: Decoding, groups: readonly BeamGroup[], row
   const parents = beams.map((beam) => beam.source);
   const isUnchanged = parents.length === rows && parents.every((parent, index) => parent === index);
   for (const [row, beam] of beams.entries()) beam.source = row;
-  return decoding.extend({ ids: beams.map((beam) => [beam.newIds.at(-1)!]), ...(!isUnchanged && { parents }) });
+  return decoding.extend({ ids: beams.map((beam) => beam.newIds.slice(-1)), ...(!isUnchanged && { parents }) });
 }
 
 function createOutput(groups: readonly BeamGroup[], settings: SearchSettings, log: ScoreLog): GenerateOutput {
   const { numReturnSequences, returnPrompt, promptIds, padTokenId, eosTokenIds, doSample, seed } = settings;
-  const rows = groups.flatMap((group, prompt) =>
+  const rows = groups.flatMap((group, index) =>
     group
       .best(numReturnSequences)
-      .map((hypothesis) => ({ ...hypothesis, prompt: returnPrompt ? promptIds[prompt]! : [] })),
+      .map((hypothesis) => ({ ...hypothesis, prompt: (returnPrompt && promptIds[index]) || [] })),
   );
-  // The reference takes a pad id of 0 (T5's) for none, and fills the rows of a beam search with the end token instead.
+  // HF treats a pad id of 0 (that of T5) as unset and pads the rows of a beam search with the end token.
   const filler = padTokenId || (eosTokenIds[0] ?? padTokenId);
   return {
     sequences: padRows(

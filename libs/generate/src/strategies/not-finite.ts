@@ -1,16 +1,16 @@
 import { Blip2Error } from '@blip2/interfaces';
 
 /**
- * The error for a step in which no token can be chosen, from `logSumExp` of the model's scores: either they are not
- * numbers, or all of them have been forbidden.
+ * Creates the error for a step without a token to select. `total`: the `logSumExp` of the model's logits, which tells
+ * whether these are invalid or all tokens have been suppressed.
  */
 export function notFinite(total: number): Blip2Error {
   return Number.isNaN(total) || total === Infinity
-    ? new Blip2Error('NOT_FINITE', 'The language model gave a score that is not a number', {
-        fix: 'Check the weights; removeInvalidValues replaces such scores',
+    ? new Blip2Error('NOT_FINITE', 'The language model returned logits that are NaN or infinite', {
+        fix: 'Check the weights; removeInvalidValues replaces such logits',
       })
-    : new Blip2Error('NOT_FINITE', 'No token is left to choose', {
-        expected: 'at least one score above -Infinity',
-        fix: 'Forbid fewer tokens',
+    : new Blip2Error('NOT_FINITE', 'All tokens are suppressed', {
+        expected: 'at least one logit above -Infinity',
+        fix: 'Suppress fewer tokens',
       });
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { generate } from '../generate.ts';
 import type { GenerationPrompt } from '../generation-prompt.ts';
 
-/** A model that mostly goes on as the text went on after the same token before. */
+/** A model that tends to repeat the token that followed the previous occurrence of the last token. */
 const repeating = fakeLanguageModel({
   vocabularySize: 8,
   specialTokens: { eosTokenId: 2, padTokenId: 1, bosTokenId: 0 },
@@ -25,7 +25,7 @@ const promptOf = async (ids: number[]): Promise<GenerationPrompt> => ({
   promptIds: [ids],
 });
 
-/** Counts how often a decoding runs. */
+/** Wraps a decoding to record the number of ids of each `extend`. */
 function counted(decoding: Decoding): { readonly decoding: Decoding; readonly runs: number[] } {
   const runs: number[] = [];
   return {
@@ -50,11 +50,11 @@ function counted(decoding: Decoding): { readonly decoding: Decoding; readonly ru
 
 describe('prompt lookup', () => {
   test.each<[string, GenerationOptions]>([
-    ['alone', {}],
+    ['without other options', {}],
     ['with penalties', { repetitionPenalty: 1.3, noRepeatNgramSize: 3 }],
     ['with lengths', { minNewTokens: 9, maxNewTokens: 11 }],
     ['with scores', { outputScores: true, outputLogits: true }],
-  ])('writes what greedy search writes, %s', async (_, options) => {
+  ])('gives the output of greedy search, %s', async (_, options) => {
     for (let seed = 0; seed < 40; seed++) {
       const ids = Array.from({ length: 6 }, (__, index) => 3 + Math.floor(2.5 * (1 + pseudoRandom(seed, index))));
       const expected = await generate(repeating, await promptOf(ids), { maxNewTokens: 24, ...options });
@@ -66,7 +66,7 @@ describe('prompt lookup', () => {
     }
   });
 
-  test('reads several tokens in one run where the text repeats itself', async () => {
+  test('confirms several tokens per forward pass if the text repeats itself', async () => {
     const { decoding, runs } = counted(recite([[5, 6, 7, 8, 9, 2]], 10));
     const { sequences } = await generate(
       repeating,
@@ -74,11 +74,11 @@ describe('prompt lookup', () => {
       { promptLookupNumTokens: 3, maxNewTokens: 20 },
     );
     expect(sequences).toEqual([[5, 6, 7, 8, 9, 2]]);
-    // 5 is found in the prompt; 6, 7, 8 are guessed and right; 9 is new.
+    // 5 occurs in the prompt; the draft 6, 7, 8 is confirmed; 9 is new.
     expect(runs).toEqual([4, 1]);
   });
 
-  test('guesses no further than the last token allowed, and the last position of the model', async () => {
+  test('drafts no tokens beyond the maximum length or the last position of the model', async () => {
     const { decoding, runs } = counted(recite([[5, 6, 7, 8, 9, 2]], 10));
     await generate(
       repeating,
@@ -99,13 +99,13 @@ describe('prompt lookup', () => {
   test.each<[string, GenerationOptions]>([
     ['beams', { numBeams: 2 }],
     ['sampling', { doSample: true }],
-  ])('is refused with %s', async (_, options) => {
+  ])('is rejected with %s', async (_, options) => {
     await expect(
       generate(repeating, await promptOf([5]), { ...options, promptLookupNumTokens: 2 }),
-    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { where: 'promptLookupNumTokens' } });
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { argument: 'promptLookupNumTokens' } });
   });
 
-  test('is refused for several prompts at once', async () => {
+  test('is rejected for several prompts', async () => {
     await expect(
       generate(
         repeating,

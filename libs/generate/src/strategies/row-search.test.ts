@@ -20,7 +20,7 @@ const prompt = async (from: LanguageModel, ids: number[][]): Promise<GenerationP
 });
 
 describe('greedy search', () => {
-  test('takes the best token of every row and fills ended rows with the pad id', async () => {
+  test('selects the most likely token of every row and pads ended rows', async () => {
     const { sequences, finishReasons } = await generate(model, reciting([5, 6, 2], [7, 2]), { maxNewTokens: 8 });
     expect(sequences).toEqual([
       [5, 6, 2],
@@ -29,7 +29,7 @@ describe('greedy search', () => {
     expect(finishReasons).toEqual(['eos', 'eos']);
   });
 
-  test('reports each token of each row as it is chosen', async () => {
+  test('yields each token of each row when it is selected', async () => {
     const steps = [];
     for await (const { step, tokens } of generateSteps(model, reciting([5, 6, 2], [7, 2]), { maxNewTokens: 8 })) {
       steps.push([step, tokens.map(({ row, id, finishReason }) => [row, id, finishReason])]);
@@ -64,7 +64,7 @@ describe('greedy search', () => {
       ['eos', 'eos'],
     ],
     [
-      'a length',
+      'a maximum length',
       { maxNewTokens: 2 },
       [
         [5, 6],
@@ -73,7 +73,7 @@ describe('greedy search', () => {
       ['length', 'eos'],
     ],
     [
-      'another pad id',
+      'a custom pad id',
       { padTokenId: 0 },
       [
         [5, 6, 2],
@@ -82,7 +82,7 @@ describe('greedy search', () => {
       ['eos', 'eos'],
     ],
     [
-      'own criteria',
+      'a stopping criterion',
       { stoppingCriteria: [(ids) => ids.at(-1) === 7] },
       [
         [5, 6, 2],
@@ -91,7 +91,7 @@ describe('greedy search', () => {
       ['eos', 'stop'],
     ],
     [
-      'the prompt returned',
+      'returnPrompt',
       { returnPrompt: true },
       [
         [9, 5, 6, 2],
@@ -99,16 +99,16 @@ describe('greedy search', () => {
       ],
       ['eos', 'eos'],
     ],
-    ['forbidden tokens', { suppressTokens: [7], maxNewTokens: 1 }, [[5], [0]], ['length', 'length']],
+    ['suppressed tokens', { suppressTokens: [7], maxNewTokens: 1 }, [[5], [0]], ['length', 'length']],
   ])('%s', async (_, options, sequences, finishReasons) => {
     expect(await generate(model, reciting([5, 6, 2], [7, 2]), options)).toMatchObject({ sequences, finishReasons });
   });
 
-  test('says so when the first token is the end', async () => {
+  test('the first token may be the end token', async () => {
     expect(await generate(model, reciting([2]))).toMatchObject({ sequences: [[2]], finishReasons: ['eos'] });
   });
 
-  test('stop strings end a row in the middle of a token', async () => {
+  test('stop strings end a row within a token', async () => {
     const words = ['a', 'b', 'c', 'd', 'e', 'st', 'opped', 'on', 'x', 'y'];
     const decode = (ids: readonly number[]): string => ids.map((id) => words[id]).join('');
     const output = await generate(
@@ -126,7 +126,7 @@ describe('greedy search', () => {
     });
   });
 
-  test('stop strings may begin with a space that a text would drop', async () => {
+  test('stop strings may begin with a space that decoding drops at the start of a text', async () => {
     const words = ['▁', 'a', 'x', 'y', 'z', 'b'];
     const decode = (ids: readonly number[]): string =>
       ids
@@ -143,7 +143,7 @@ describe('greedy search', () => {
     expect(output).toMatchObject({ sequences: [[5, 5, 0, 1]], finishReasons: ['stop'] });
   });
 
-  test('stop strings without decode are refused', async () => {
+  test('stop strings without decode are rejected', async () => {
     await expect(generate(model, reciting([5]), { stopStrings: 'x' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
@@ -152,7 +152,7 @@ describe('greedy search', () => {
   test('maxTime ends every row after its next token', async () => {
     const slow = (ids: readonly number[]): boolean => {
       const until = performance.now() + 30;
-      while (performance.now() < until) /* a slow model */ ;
+      while (performance.now() < until) /* busy waiting */ ;
       return ids.length > 100;
     };
     const output = await generate(model, reciting([5, 5, 5, 5], [6, 6, 6, 6]), {
@@ -178,7 +178,7 @@ describe('greedy search', () => {
     expect(tokenLogProbs[0]![0]).toBeCloseTo(1 - Math.log(Math.E + 9), 6);
   });
 
-  test('scores are processed, logits are not, and the decoding keeps its own', async () => {
+  test('scores are processed, logits are not', async () => {
     const given = reciting([5, 6]);
     const { scores, logits } = await generate(model, given, {
       maxNewTokens: 2,
@@ -210,7 +210,7 @@ describe('rows that have ended', () => {
     },
   });
 
-  test('leave the decoding', async () => {
+  test('are removed from the decoding', async () => {
     const rows: number[] = [];
     await generate(model, {
       decoding: counting(recite([[5, 2], [5, 6, 7, 2], [2]], 10), rows),
@@ -220,7 +220,7 @@ describe('rows that have ended', () => {
     expect(rows).toEqual([2, 1, 1]);
   });
 
-  test('go on with pad tokens where the scores of every step are wanted', async () => {
+  test('continue with pad tokens if the logits of every step are requested', async () => {
     const rows: number[] = [];
     const { scores } = await generate(
       model,
@@ -240,7 +240,7 @@ describe('rows that have ended', () => {
 describe('sampling', () => {
   const lively = fakeLanguageModel({ vocabularySize: 30, specialTokens: { eosTokenId: 2, padTokenId: 1 } });
 
-  test('the same seed gives the same tokens, another gives others', async () => {
+  test('equal seeds give equal tokens, different seeds different ones', async () => {
     const from = await prompt(lively, [
       [4, 5],
       [6, 7],
@@ -252,7 +252,7 @@ describe('sampling', () => {
     expect((await generate(lively, from, { ...options, seed: 12 })).sequences).not.toEqual(first.sequences);
   });
 
-  test('a seed that nobody chose is returned and repeats the result', async () => {
+  test('a random seed is returned and reproduces the result', async () => {
     const from = await prompt(lively, [[4, 5]]);
     const { seed, sequences } = await generate(lively, from, { doSample: true, maxNewTokens: 8 });
     expect((await generate(lively, from, { doSample: true, seed: seed!, maxNewTokens: 8 })).sequences).toEqual(
@@ -260,7 +260,7 @@ describe('sampling', () => {
     );
   });
 
-  test('a row draws the same whether or not its neighbours end', async () => {
+  test('the samples of a row do not depend on when other rows end', async () => {
     const alone = await generate(lively, await prompt(lively, [[4, 5]]), {
       doSample: true,
       seed: 3,
@@ -279,7 +279,7 @@ describe('sampling', () => {
     expect(together.sequences[0]!.slice(0, alone.sequences[0]!.length)).toEqual(alone.sequences[0]);
   });
 
-  test('returns several rows for one prompt, each drawn on its own', async () => {
+  test('returns several independently sampled rows per prompt', async () => {
     const { sequences } = await generate(
       lively,
       await prompt(lively, [
@@ -292,7 +292,7 @@ describe('sampling', () => {
     expect(new Set(sequences.map((row) => row.join())).size).toBe(8);
   });
 
-  test('with one candidate it is greedy search', async () => {
+  test('topK 1 equals greedy search', async () => {
     const from = await prompt(lively, [
       [4, 5],
       [6, 7],
@@ -305,7 +305,7 @@ describe('sampling', () => {
 });
 
 describe('aborting', () => {
-  test('throws the reason between two steps and keeps what there is', async () => {
+  test('throws the reason between two steps and keeps the output so far', async () => {
     const controller = new AbortController();
     const generation = generateSteps(model, reciting([5, 6, 7, 8, 2]), { signal: controller.signal });
     await expect(
@@ -316,15 +316,15 @@ describe('aborting', () => {
     expect(generation.output()).toMatchObject({ sequences: [[5, 6]], finishReasons: ['aborted'] });
   });
 
-  test('a signal that is already aborted reads no prompt', async () => {
-    const unread: LanguageModel = { ...model, start: () => Promise.reject(new TypeError('the prompt was read')) };
+  test('an aborted signal prevents the prefill', async () => {
+    const unread: LanguageModel = { ...model, start: () => Promise.reject(new TypeError('the prefill ran')) };
     await expect(generate(unread, await prompt(model, [[4]]), { signal: AbortSignal.abort() })).rejects.toMatchObject({
       name: 'AbortError',
     });
   });
 
   test('leaving the loop disposes of the decoding and ends the streamer', async () => {
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     const disposed: boolean[] = [];
     const watched: LanguageModel = {
       ...model,
@@ -339,23 +339,23 @@ describe('aborting', () => {
       },
     };
     const streamer = {
-      put: (row: number, id: number) => void heard.push([row, id]),
-      end: () => void heard.push('end'),
+      put: (row: number, id: number) => void received.push([row, id]),
+      end: () => void received.push('end'),
     };
     for await (const step of generateSteps(watched, await prompt(model, [[4]]), { streamer }))
       if (step.step === 0) break;
     expect(disposed).toEqual([true]);
-    expect(heard.length).toBe(2);
-    expect(heard.at(-1)).toBe('end');
+    expect(received.length).toBe(2);
+    expect(received.at(-1)).toBe('end');
   });
 });
 
-describe('what cannot be', () => {
-  test('NaN among the scores is an error unless it is removed', async () => {
+describe('invalid logits and prompts', () => {
+  test('NaN logits are rejected unless removeInvalidValues is set', async () => {
     const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [0, NaN, 1, 0.5] });
     await expect(generate(broken, await prompt(broken, [[1]]))).rejects.toMatchObject({
       code: 'NOT_FINITE',
-      message: expect.stringContaining('not a number'),
+      message: expect.stringContaining('NaN or infinite'),
     });
     await expect(generate(broken, await prompt(broken, [[1]]), { numBeams: 2 })).rejects.toMatchObject({
       code: 'NOT_FINITE',
@@ -366,25 +366,25 @@ describe('what cannot be', () => {
   });
 
   test.each([1, 2])(
-    'nothing but NaN is said to be that, and not that all tokens are forbidden, %i beams',
+    'logits that are all NaN are reported as such, not as suppressed tokens, %i beams',
     async (numBeams) => {
       const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [NaN, NaN, NaN, NaN] });
       await expect(generate(broken, await prompt(broken, [[1]]), { numBeams })).rejects.toMatchObject({
         code: 'NOT_FINITE',
-        message: expect.stringContaining('not a number'),
+        message: expect.stringContaining('NaN or infinite'),
       });
     },
   );
 
-  test.each([1, 2])('all tokens forbidden is an error, %i beams', async (numBeams) => {
+  test.each([1, 2])('suppressing all tokens is rejected, %i beams', async (numBeams) => {
     const suppressTokens = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
     await expect(generate(model, reciting([5]), { suppressTokens, numBeams })).rejects.toMatchObject({
       code: 'NOT_FINITE',
-      message: expect.stringContaining('No token is left'),
+      message: expect.stringContaining('All tokens are suppressed'),
     });
   });
 
-  test('prompt ids of another number of rows, or ragged', async () => {
+  test('prompt ids with another number of rows or rows of unequal length are rejected', async () => {
     await expect(generate(model, { ...reciting([5], [6]), promptIds: [[1]] })).rejects.toMatchObject({
       code: 'SHAPE_MISMATCH',
     });
@@ -393,14 +393,14 @@ describe('what cannot be', () => {
     });
   });
 
-  test('a decoder without a start token', async () => {
+  test('a decoder without a start token is rejected', async () => {
     const startless = fakeLanguageModel({ architecture: 'seq2seq', specialTokens: {} });
     await expect(
       generate(startless, { inputsEmbeds: await startless.embed([[4]]), attentionMask: [[1]] }),
     ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('this package imports the interfaces alone', () => {
+  test('the interfaces are the only dependency of this package', () => {
     const { dependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     expect(Object.keys(dependencies)).toEqual(['@blip2/interfaces']);
   });

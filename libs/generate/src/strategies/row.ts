@@ -10,10 +10,12 @@ import { notFinite } from './not-finite.ts';
 import { padRows } from './pad-rows.ts';
 import type { ScoreLog } from './score-log.ts';
 
-/** A row that grows by one token at a time. */
+/** A sequence that grows by one token per step. */
 export interface Row {
+  /** Index in the output. */
   readonly index: number;
-  /** What processors see: the prompt's ids, then the new ones, then padding once the row has ended. */
+  readonly promptIds: readonly number[];
+  /** Ids that processors receive: those of the prompt, the new ones, then padding once the row has ended. */
   readonly ids: number[];
   readonly newIds: number[];
   readonly logProbs: number[];
@@ -21,12 +23,16 @@ export interface Row {
   finishReason?: FinishReason;
 }
 
+/** Creates a row without new tokens. */
 export function createRow(promptIds: readonly number[], index: number, { doSample, seed }: SearchSettings): Row {
   const sample = doSample ? multinomial(createRandom(seed, index)) : argmax;
-  return { index, ids: [...promptIds], newIds: [], logProbs: [], sample };
+  return { index, promptIds, ids: [...promptIds], newIds: [], logProbs: [], sample };
 }
 
-/** Gives a row its next token and says which; nothing for a row that has ended. */
+/**
+ * Creates the function that selects the next token of a row, appends it and returns it. Rows that have ended receive a
+ * pad token and return nothing.
+ */
 export function createChooser(
   settings: SearchSettings,
   log: ScoreLog,
@@ -35,7 +41,7 @@ export function createChooser(
   const scratch = new Float32Array(processors.length > 0 ? settings.vocabularySize : 0);
   return (row, logits, isLate) => {
     log.addLogits(row.index, logits);
-    // Without processors nothing is rewritten, so the model's own array can be read where it lies.
+    // Without processors nothing is modified, so the model's array is used without a copy.
     const scores = processors.length > 0 ? scratch : logits;
     if (scores === scratch) scratch.set(logits);
     for (const process of processors) process(row.ids, scores);
@@ -46,7 +52,7 @@ export function createChooser(
     }
     const id = row.sample(scores);
     const total = logSumExp(logits);
-    const logProb = logits[id]! - total;
+    const logProb = (logits[id] ?? NaN) - total;
     if (id < 0 || (Number.isNaN(logProb) && !toleratesNaN)) throw notFinite(total);
     row.ids.push(id);
     row.newIds.push(id);
@@ -57,16 +63,15 @@ export function createChooser(
   };
 }
 
-/** What the rows are so far. */
+/** The output of rows so far. */
 export function createOutput(
   rows: readonly Row[],
-  { returnPrompt, promptIds, numReturnSequences, padTokenId, doSample, seed }: SearchSettings,
+  { returnPrompt, padTokenId, doSample, seed }: SearchSettings,
   log: ScoreLog,
 ): GenerateOutput {
-  const prompts = rows.map((row) => (returnPrompt ? promptIds[Math.floor(row.index / numReturnSequences)]! : []));
   return {
     sequences: padRows(
-      rows.map((row, index) => [...prompts[index]!, ...row.newIds]),
+      rows.map((row) => (returnPrompt ? [...row.promptIds, ...row.newIds] : row.newIds)),
       padTokenId,
     ),
     tokenLogProbs: rows.map((row) => [...row.logProbs]),

@@ -1,16 +1,19 @@
 import type { StepScores } from '../generate-output.ts';
 import type { SearchSettings } from '../search-settings.ts';
 
-/** Scores of every step, kept only if they were asked for. */
+/** Records the processed and unprocessed logits of every step, if requested by `outputScores` and `outputLogits`. */
 export interface ScoreLog {
-  readonly keepsAny: boolean;
+  /** Whether anything is recorded. */
+  readonly isEnabled: boolean;
+  /** Begins a step. Rows that are not added stay at -Infinity. */
   begin(rows: number): void;
   addLogits(row: number, logits: Float32Array): void;
   addScores(row: number, scores: Float32Array): void;
-  /** The part of an output that holds them. */
+  /** The recorded members of the output. */
   output(): { scores?: StepScores[]; logits?: StepScores[] };
 }
 
+/** Creates an empty log. */
 export function createScoreLog({ outputScores, outputLogits, vocabularySize }: SearchSettings): ScoreLog {
   const scores: StepScores[] = [];
   const logits: StepScores[] = [];
@@ -22,7 +25,7 @@ export function createScoreLog({ outputScores, outputLogits, vocabularySize }: S
   const write = (log: readonly StepScores[], row: number, values: Float32Array): void =>
     log.at(-1)?.data.set(values, row * vocabularySize);
   return {
-    keepsAny: outputScores || outputLogits,
+    isEnabled: outputScores || outputLogits,
     begin(rows) {
       if (outputScores) scores.push(create(rows));
       if (outputLogits) logits.push(create(rows));

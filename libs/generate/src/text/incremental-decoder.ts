@@ -1,43 +1,41 @@
 import type { TokenIds } from '@blip2/interfaces';
 
-/** Turns ids into text as they come, whole characters only. */
+/** Decodes ids to text one at a time, emitting complete characters only. */
 export interface IncrementalDecoder {
-  /** The text that `id` completes; empty while a character is still incomplete. */
+  /** Appends an id and returns the new text; empty while a character is incomplete. */
   push(id: number): string;
-  /** What was held back, incomplete characters included as U+FFFD. */
+  /** Returns the text held back so far; incomplete characters become U+FFFD. */
   flush(): string;
 }
 
-/** What a byte-level tokenizer gives for bytes that are no whole character (yet). */
+/** Output of byte-level tokenizers for incomplete characters. */
 const REPLACEMENT_CHARACTER = '\uFFFD';
 
 /**
- * An incremental decoder over any `decode`. Ids are decoded together with the last finished piece, because tokenizers
- * treat the first token of a text
- * differently (SentencePiece drops its space), and only what is new is given out. The pieces joined are `decode` of all
- * ids, as long as `decode` of a
- * text begins with `decode` of its beginning.
+ * Creates an incremental decoder. Ids are decoded together with the last complete piece, because tokenizers treat the
+ * first token of a text differently (SentencePiece drops its space), and only the new text is emitted. The concatenated
+ * pieces equal `decode` of all ids, provided that `decode` of a prefix is a prefix of `decode` of the whole.
  */
 export function createIncrementalDecoder(decode: (ids: TokenIds) => string): IncrementalDecoder {
   let ids: number[] = [];
-  /** How many of `ids` have been given out, and the text they are. */
-  let finished = 0;
-  let shown = '';
+  /** Number of leading `ids` that have been emitted, and their text. */
+  let numEmitted = 0;
+  let emitted = '';
 
   function take(text: string): string {
-    const piece = text.slice(shown.length);
-    // The piece just finished stays as context; older ids are forgotten, so that a step costs the same in a long text.
-    ids = ids.slice(finished);
-    finished = ids.length;
-    shown = decode(ids);
+    const piece = text.slice(emitted.length);
+    // The latest piece stays as context; older ids are dropped, so that the cost per step does not grow with the text.
+    ids = ids.slice(numEmitted);
+    numEmitted = ids.length;
+    emitted = decode(ids);
     return piece;
   }
   return {
     push(id) {
       ids.push(id);
       const text = decode(ids);
-      return text.length > shown.length && !text.endsWith(REPLACEMENT_CHARACTER) ? take(text) : '';
+      return text.length > emitted.length && !text.endsWith(REPLACEMENT_CHARACTER) ? take(text) : '';
     },
-    flush: () => (ids.length > finished ? take(decode(ids)) : ''),
+    flush: () => (ids.length > numEmitted ? take(decode(ids)) : ''),
   };
 }

@@ -2,23 +2,23 @@ import type { Streamer, TokenIds } from '@blip2/interfaces';
 
 import { createIncrementalDecoder, type IncrementalDecoder } from './incremental-decoder.ts';
 
-/** A streamer that hands on text instead of ids: `onText(piece, row)`, whole characters only, nothing empty. */
+/** Creates a streamer that decodes ids: `onText` is called with non-empty pieces of complete characters. */
 export function createTextStreamer(
   decode: (ids: TokenIds) => string,
   onText: (piece: string, row: number) => void,
 ): Streamer {
   const decoders = new Map<number, IncrementalDecoder>();
-  const give = (piece: string, row: number): void => {
+  const emit = (piece: string, row: number): void => {
     if (piece !== '') onText(piece, row);
   };
   return {
     put(row, id) {
       const decoder = decoders.get(row) ?? createIncrementalDecoder(decode);
       decoders.set(row, decoder);
-      give(decoder.push(id), row);
+      emit(decoder.push(id), row);
     },
     end() {
-      for (const [row, decoder] of decoders) give(decoder.flush(), row);
+      for (const [row, decoder] of decoders) emit(decoder.flush(), row);
       decoders.clear();
     },
   };

@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { createIncrementalDecoder } from './incremental-decoder.ts';
 import { createTextStreamer } from './text-streamer.ts';
 
-/** A byte-level tokenizer: an id is a byte. */
+/** A byte-level tokenizer: each id is a byte. */
 const decodeBytes = (ids: readonly number[]): string => new TextDecoder().decode(Uint8Array.from(ids));
 const encodeBytes = (text: string): number[] => [...new TextEncoder().encode(text)];
 
-/** As SentencePiece does, the space of the first word is dropped. */
+/** Drops the space of the first word, like SentencePiece. */
 const words = ['▁a', '▁cat', 's', '▁on', '▁', 'é', ''];
 const decodeWords = (ids: readonly number[]): string =>
   ids
@@ -18,14 +18,14 @@ const decodeWords = (ids: readonly number[]): string =>
     .replace(/^ /, '');
 
 describe('createIncrementalDecoder', () => {
-  test('gives whole characters only', () => {
+  test('emits complete characters only', () => {
     const decoder = createIncrementalDecoder(decodeBytes);
     const pieces = encodeBytes('a é 猫🐈!').map((id) => decoder.push(id));
     expect(pieces.filter((piece) => piece !== '')).toEqual(['a', ' ', 'é', ' ', '猫', '🐈', '!']);
     expect(decoder.flush()).toBe('');
   });
 
-  test('what stays incomplete comes at the end', () => {
+  test('incomplete characters are emitted at the end', () => {
     const decoder = createIncrementalDecoder(decodeBytes);
     expect(
       encodeBytes('a猫')
@@ -39,7 +39,7 @@ describe('createIncrementalDecoder', () => {
   test.each([
     { name: 'bytes', decode: decodeBytes, vocabulary: 256 },
     { name: 'words', decode: decodeWords, vocabulary: words.length },
-  ])('the pieces joined are the whole text: $name', ({ decode, vocabulary }) => {
+  ])('the concatenated pieces equal the whole text: $name', ({ decode, vocabulary }) => {
     for (let seed = 0; seed < 200; seed++) {
       const ids = Array.from({ length: 12 }, (_, index) =>
         Math.floor(((pseudoRandom(seed, index) + 1) / 2) * vocabulary),
@@ -49,7 +49,7 @@ describe('createIncrementalDecoder', () => {
     }
   });
 
-  test('a long text costs the same at its end as at its beginning', () => {
+  test('the cost per token does not grow with the text', () => {
     let decoded = 0;
     const decoder = createIncrementalDecoder((ids) => {
       decoded += ids.length;
@@ -61,16 +61,16 @@ describe('createIncrementalDecoder', () => {
 });
 
 describe('createTextStreamer', () => {
-  test('keeps rows apart and says nothing empty', () => {
-    const heard: [number, string][] = [];
-    const streamer = createTextStreamer(decodeBytes, (piece, row) => heard.push([row, piece]));
+  test('decodes rows independently and emits no empty pieces', () => {
+    const emitted: [number, string][] = [];
+    const streamer = createTextStreamer(decodeBytes, (piece, row) => emitted.push([row, piece]));
     const [first, second] = encodeBytes('é');
     streamer.put(0, first!);
     streamer.put(1, 98);
     streamer.put(0, second!);
     streamer.put(1, first!);
     streamer.end();
-    expect(heard).toEqual([
+    expect(emitted).toEqual([
       [1, 'b'],
       [0, 'é'],
       [1, '\uFFFD'],

@@ -6,10 +6,10 @@ import { expect, test } from 'vitest';
 
 import { decodeImage } from './decode-image.ts';
 import { encodePng } from './encode-png.ts';
+import { SVG, SVG_FILES } from './fixtures/svg-files.ts';
 import { BLOCKED_LOADERS } from './load-sharp.ts';
-import { SVG, SVG_FILES } from './svg-files.fixture.ts';
 
-/** What libvips recognises, or why it recognises nothing. */
+/** The format that libvips detects, or the error message. */
 function formatOf(input: Uint8Array): Promise<string> {
   return sharp(input)
     .metadata()
@@ -19,7 +19,7 @@ function formatOf(input: Uint8Array): Promise<string> {
     );
 }
 
-/** The same, in a thread that never loads this package. */
+/** The same in a thread that does not load this package. */
 const THREAD = `
   const { parentPort, workerData } = require('node:worker_threads');
   const answer = (text) => parentPort.postMessage(text);
@@ -27,11 +27,11 @@ const THREAD = `
   metadata.then(({ format }) => answer(format), ({ message }) => answer(message));
 `;
 
-// One test: libvips blocks process-wide, so each step depends on those before.
-test('libvips itself refuses SVG in every thread once sharp was loaded here, until it is unblocked', async () => {
+// A single test, because blocking affects the whole process, so each step depends on the previous ones.
+test('loading sharp blocks SVG in libvips for all threads, until it is unblocked', async () => {
   expect(await formatOf(Buffer.from(SVG))).toBe('svg');
-  const recognised = await Promise.all(SVG_FILES.map(([, bytes]) => formatOf(bytes)));
-  expect(recognised.filter((format) => format === 'svg').length).toBeGreaterThan(12);
+  const detected = await Promise.all(SVG_FILES.map(([, bytes]) => formatOf(bytes)));
+  expect(detected.filter((format) => format === 'svg').length).toBeGreaterThan(12);
 
   const png = await encodePng({ type: 'uint8', dims: [1, 1, 3], data: Uint8Array.of(1, 2, 3) });
   for (const [, bytes] of SVG_FILES) expect(await formatOf(bytes)).toMatch(/unsupported image format/);
@@ -40,7 +40,7 @@ test('libvips itself refuses SVG in every thread once sharp was loaded here, unt
   expect(await once(worker, 'message')).toEqual([expect.stringContaining('unsupported image format')]);
   await expect(decodeImage(sharp(Buffer.from(SVG)))).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 
-  // For code of the same process that needs SVG: it stays unblocked, and is still not decoded here.
+  // Other code of the process may unblock SVG: it then stays unblocked, and is still rejected here.
   sharp.unblock({ operation: [...BLOCKED_LOADERS] });
   expect((await decodeImage(png)).dims).toEqual([1, 1, 3]);
   expect(await formatOf(Buffer.from(SVG))).toBe('svg');

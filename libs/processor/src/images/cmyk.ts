@@ -1,7 +1,7 @@
 import type { RgbImage } from '@blip2/interfaces';
 
 /**
- * CMYK levels to RGB as Pillow does it: each colour is `(255 - ink) * (255 - black) / 255`, rounded by its `MULDIV255`.
+ * Converts 8-bit CMYK to RGB like Pillow: `(255 - ink) * (255 - black) / 255` per channel, rounded by its `MULDIV255`.
  * Channels after the fourth (alpha, spot colours) are dropped.
  */
 export function cmykToRgb(

@@ -1,4 +1,4 @@
-import { Blip2Error, type ImageSource, type RgbImage, type SharpLike } from '@blip2/interfaces';
+import { Blip2Error, defined, type ImageSource, mustBe, type RgbImage, type SharpLike } from '@blip2/interfaces';
 import type { Sharp } from 'sharp';
 
 import { cmykToRgb } from './cmyk.ts';
@@ -7,36 +7,40 @@ import { checkLoader, imageFormat } from './image-format.ts';
 import { loadSharp } from './load-sharp.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
 
-/** Images of more pixels are refused from their header: the number at which Pillow raises `DecompressionBombError`. */
+/** Default maximum number of pixels, checked before decoding. Pillow raises `DecompressionBombError` above it. */
 export const MAX_IMAGE_PIXELS = 178_956_970;
 
+/** Options of `decodeImage`. */
 export interface DecodeImageOptions {
-  /** Turn the image upright by its EXIF orientation. Default false, as in the reference. */
+  /** Apply the EXIF orientation. Default false, as in HF. */
   readonly autoOrient?: boolean;
   /** Fetch http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
   /**
-   * Fetch them from addresses that are not public too: this machine and its network. For URLs that a person named,
-   * never for those of strangers. Default false.
+   * Also fetch from addresses that are not public, such as this machine and its local network. Only safe for trusted
+   * URLs. Default false.
    */
   readonly allowPrivateUrls?: boolean;
-  /** Refuse images of more pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
+  /** Maximum number of pixels (width x height). Default {@link MAX_IMAGE_PIXELS}. */
   readonly maxPixels?: number;
+  /** Aborts reading and fetching. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Decodes an image to RGB levels `[height, width, 3]`, equal to Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG,
- * PNG, WebP,
- * GIF and TIFF: alpha dropped (not blended), colour profiles ignored, grey, palettes and CMYK expanded, first frame
- * only.
- * 16-bit grey (scaled here, clipped there) and AVIF (chroma) differ from Pillow.
- * The format is told by the first bytes, and the decoder must recognise the same one. sharp's loader of SVG is blocked
- * in
- * the whole process when the first encoded image arrives (README, Limits). A sharp instance keeps the limits it was
- * made
- * with, and its format is not checked.
- * Codes: `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `INVALID_ARGUMENT`.
+ * Decodes an image to 8-bit RGB values `[height, width, 3]`.
+ *
+ * 1. Detect the format by the first bytes; only JPEG, PNG, WebP, GIF, TIFF and AVIF are accepted.
+ * 2. Check that the decoder detects the same format, and the number of pixels.
+ * 3. Decode the first frame. Alpha is dropped, not blended; colour profiles are ignored; grey, palettes and CMYK are
+ *    converted to RGB.
+ *
+ * The result equals Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP, GIF and TIFF. It differs for
+ * 16-bit grey (scaled instead of clipped) and AVIF (chroma upsampling). The first call blocks sharp's SVG loader for
+ * the whole process, see the README. A sharp instance keeps its own limits, and its format is not checked.
+ * @throws Blip2Error `MISSING_FILE` if the file cannot be read or fetched; `INVALID_IMAGE` for damaged files;
+ * `UNSUPPORTED_IMAGE` for other formats; `IMAGE_TOO_LARGE` beyond the limits; `INVALID_ARGUMENT` for anything that is
+ * not an image and for URLs that are not allowed.
  */
 export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
   options.signal?.throwIfAborted();
@@ -57,10 +61,7 @@ async function decode(source: ImageSource, maxPixels: number, options: DecodeIma
     });
   }
   if (!isEncoded(source)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not an image', {
-      expected: 'a path, URL, bytes, Blob, raw levels or a sharp instance',
-      got: source === null ? 'null' : typeof source,
-    });
+    throw mustBe('image', 'a path, URL, bytes, Blob, raw pixels or a sharp instance', source);
   }
   const bytes = await encodedBytes(source, options);
   return decodeBytes(bytes, where, maxPixels, options);
@@ -83,18 +84,19 @@ async function encodedBytes(
   if (!url) return readImageFile(String(source), signal);
   if (url.protocol === 'file:') return readImageFile(fileUrlToPath(url), signal);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Images are not read from such URLs', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The protocol of the image URL is not supported', {
       expected: 'file:, http: or https:',
       got: url.protocol,
     });
   }
   if (!allowUrls)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are not fetched unless allowed', {
+    throw new Blip2Error('INVALID_ARGUMENT', 'Image URLs are only fetched with allowUrls', {
+      argument: 'allowUrls',
       where: shownUrl(url),
       fix: 'Pass allowUrls: true, or fetch the image and pass its bytes',
     });
   const { fetchImage } = await import('./fetch-image.ts');
-  return fetchImage(url, { ...(signal && { signal }), ...(allowPrivateUrls && { isForbidden: () => false }) });
+  return fetchImage(url, defined({ signal, isForbidden: allowPrivateUrls ? () => false : undefined }));
 }
 
 async function decodeBytes(
@@ -105,7 +107,7 @@ async function decodeBytes(
 ): Promise<RgbImage> {
   const format = imageFormat(bytes, where);
   const sharp = await loadSharp();
-  // `limitInputPixels` again: a second guard inside the decoder, for files whose later parts contradict the header.
+  // `limitInputPixels` enforces the limit in the decoder too, for files whose later parts contradict the header.
   const image = sharp(bytes, {
     failOn: 'truncated',
     limitInputPixels: maxPixels,
@@ -140,7 +142,7 @@ async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
     .toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   if (channels !== 1 && channels !== 3)
-    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image has no RGB form', {
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The image cannot be converted to RGB', {
       where,
       expected: '1 or 3 channels',
       got: String(channels),
@@ -148,7 +150,7 @@ async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
   return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
 }
 
-/** Inks as they are, then Pillow's conversion: libvips would go through a printing profile, far from it. */
+/** Decodes CMYK unconverted and converts it like Pillow; libvips would apply a printing profile instead. */
 async function cmykPixelsOf(image: Sharp): Promise<RgbImage> {
   const inks = image.clone().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth: 'uchar' });
   const { data, info } = await inks.toBuffer({ resolveWithObject: true });
@@ -160,19 +162,15 @@ function checkPixels(width: number, height: number, maxPixels: number, where: st
 }
 
 function tooLarge(got: string, maxPixels: number, where: string, cause?: unknown): Blip2Error {
-  const details = { where, expected: `at most ${maxPixels}`, got, fix: 'Scale it down, or raise maxPixels' };
-  return new Blip2Error(
-    'IMAGE_TOO_LARGE',
-    'The image has too many pixels',
-    cause === undefined ? details : { ...details, cause },
-  );
+  const details = { where, expected: `at most ${maxPixels}`, got, fix: 'Scale the image down or raise maxPixels' };
+  return new Blip2Error('IMAGE_TOO_LARGE', 'The image has too many pixels', defined({ ...details, cause }));
 }
 
 function isSharp(source: unknown): source is SharpLike {
   return typeof source === 'object' && source !== null && 'clone' in source && 'toColourspace' in source;
 }
 
-/** A string with a scheme of at least two letters is a URL; a single letter is a Windows drive. */
+/** Parses a string as a URL if its scheme has at least two letters; a single letter is a Windows drive. */
 function urlOf(text: string): URL | undefined {
   return /^[a-z][a-z0-9+.-]+:\/\//i.test(text) || /^data:/i.test(text) ? parseUrl(text) : undefined;
 }
@@ -181,7 +179,7 @@ function parseUrl(text: string): URL {
   try {
     return new URL(text);
   } catch (cause) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not a valid URL', { got: text.slice(0, 200), cause });
+    throw mustBe('image', 'a valid URL', text, { cause });
   }
 }
 

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { decodeImage } from './decode-image.ts';
+import { SVG_FILES } from './fixtures/svg-files.ts';
 import { loadSharp } from './load-sharp.ts';
-import { SVG_FILES } from './svg-files.fixture.ts';
 
-/** A decoder that recognises every file as `loader`, and fails if pixels are asked for. */
+/** A mock decoder that detects every file as `loader` and fails if pixels are requested. */
 const decoder = { loader: '', toBuffer: vi.fn(() => Promise.reject(new Error('decoded'))) };
 vi.mock('./load-sharp.ts', () => {
   const image = {
@@ -34,15 +34,15 @@ describe.each(signatures)('a file with the signature of %s', (format, signature,
 
   const others = signatures.map(([, , loader]) => loader).filter((loader) => loader !== own);
   const loaders = ['svg', 'pdf', 'magick', 'unknown', ...others];
-  test.each(loaders)('is not decoded if the decoder recognises it as %s', async (loader) => {
+  test.each(loaders)('is not decoded if the decoder detects it as %s', async (loader) => {
     decoder.loader = loader;
-    const got = `got a file that starts as ${format} and that the decoder recognises as ${loader} (image bytes)`;
+    const got = `got a file with the signature of ${format} that the decoder detects as ${loader} (image bytes)`;
     const message = expect.stringContaining(`image must be JPEG, PNG, WebP, GIF, TIFF or AVIF, ${got}`);
     await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE', message });
     expect(decoder.toBuffer).not.toHaveBeenCalled();
   });
 
-  test('is decoded otherwise', async () => {
+  test('is decoded if the decoder detects the same format', async () => {
     decoder.loader = own;
     const message = expect.stringContaining('got decoded');
     await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'INVALID_IMAGE', message });
@@ -50,7 +50,7 @@ describe.each(signatures)('a file with the signature of %s', (format, signature,
   });
 });
 
-test.each(SVG_FILES)('SVG as %s is refused before the decoder is loaded', async (_what, bytes) => {
+test.each(SVG_FILES)('SVG as %s is rejected before the decoder is loaded', async (_what, bytes) => {
   await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE' });
   expect(loadSharp).not.toHaveBeenCalled();
 });

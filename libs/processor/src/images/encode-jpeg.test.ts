@@ -10,7 +10,7 @@ const halves: RgbImage = {
   data: Uint8Array.from({ length: 16 * 32 * 3 }, (_, at) => ((at / 3) % 32 < 16 ? 20 : 220)),
 };
 
-test('a JPEG of the same image, in its own size or another', async () => {
+test('encodes the image in its own or another size', async () => {
   const whole = await encodeJpeg(halves);
   expect([...whole.subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
   const { dims, data } = await decodeImage(whole);
@@ -20,7 +20,7 @@ test('a JPEG of the same image, in its own size or another', async () => {
   expect((await decodeImage(await encodeJpeg(halves, { width: 8, height: 64 }))).dims).toEqual([64, 8, 3]);
 });
 
-test('smaller at a lower quality', async () => {
+test('a lower quality gives a smaller file', async () => {
   const noise: RgbImage = { ...halves, data: halves.data.map((_, at) => Math.imul(at, 2654435761) >>> 24) };
   expect((await encodeJpeg(noise, { quality: 20 })).length).toBeLessThan(
     (await encodeJpeg(noise, { quality: 95 })).length,
@@ -28,12 +28,12 @@ test('smaller at a lower quality', async () => {
 });
 
 test.each([{ width: 0 }, { height: 1.5 }, { width: 70_000 }, { quality: 0 }, { quality: 101 }])(
-  'refuses %j',
+  'rejects %j',
   async (options) => {
     await expect(encodeJpeg(halves, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   },
 );
 
-test('refuses levels that are no image', async () => {
+test('rejects data that does not match the dimensions', async () => {
   await expect(encodeJpeg({ ...halves, dims: [16, 31, 3] })).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
 });

@@ -3,7 +3,10 @@ import type { RgbImage } from '@blip2/interfaces';
 import { loadSharp } from './load-sharp.ts';
 import { checkRgbImage } from './raw-image.ts';
 
-/** Encodes levels `[height, width, 3]` as a PNG file. `INVALID_IMAGE` if the data does not fit the dimensions. */
+/**
+ * Encodes 8-bit RGB values `[height, width, 3]` as a PNG file.
+ * @throws Blip2Error `INVALID_IMAGE` if the data does not match the dimensions.
+ */
 export async function encodePng(rgb: RgbImage): Promise<Uint8Array> {
   const {
     data,

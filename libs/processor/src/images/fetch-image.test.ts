@@ -41,8 +41,8 @@ const local: FetchImageOptions = { isForbidden: (address) => address !== '127.0.
 const get = (path: string, options: FetchImageOptions = local): Promise<Uint8Array> =>
   fetchImage(new URL(path, base), options);
 
-describe('fetches', () => {
-  test('the bytes, also over a redirect', async () => {
+describe('fetchImage', () => {
+  test('returns the bytes, also after a redirect', async () => {
     expect(Buffer.from(await get('/ok'))).toEqual(body);
     expect(Buffer.from(await get('/redirect'))).toEqual(body);
   });
@@ -52,26 +52,26 @@ describe('fetches', () => {
     ['/cut', 'MISSING_FILE', /could not be fetched/],
     ['/to-file', 'INVALID_ARGUMENT', /file:/],
     ['/metadata', 'INVALID_ARGUMENT', /169\.254\.169\.254/],
-  ])('%s: one clear error', async (path, code, message) => {
+  ])('%s is rejected with a specific error', async (path, code, message) => {
     await expect(get(path)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
-  test.each(['/declared', '/long'])('%s: refuses more bytes than the limit', async (path) => {
+  test.each(['/declared', '/long'])('%s: rejects more bytes than the limit', async (path) => {
     await expect(get(path, { ...local, maxBytes: 4999 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
   });
-  test('gives up in time', async () => {
+  test('times out', async () => {
     await expect(get('/slow', { ...local, timeout: 100 })).rejects.toMatchObject({
       code: 'MISSING_FILE',
       message: expect.stringContaining('0.1 s'),
     });
   });
-  test('aborts with the standard error', async () => {
+  test('rejects with an AbortError if aborted', async () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 30);
     await expect(get('/slow', { ...local, signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
   });
 });
 
-describe('never connects to an address that is not public', () => {
+describe('does not connect to addresses that are not public', () => {
   const hosts = [
     '127.0.0.1',
     'localhost',
@@ -99,7 +99,7 @@ describe('never connects to an address that is not public', () => {
     ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(hits).toBe(before);
   });
-  test('checks what a name resolves to for this very connection', async () => {
+  test('checks the addresses that the connection uses', async () => {
     const answersOfDns = ['93.184.216.34', '127.0.0.1'];
     const resolve: FetchImageOptions['resolve'] = async () => [
       { address: answersOfDns.shift() ?? '127.0.0.1', family: 4 },
@@ -111,14 +111,14 @@ describe('never connects to an address that is not public', () => {
     ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('127.0.0.1') });
     expect(hits).toBe(before);
   });
-  test('connects to the address it checked', async () => {
+  test('connects to the checked address', async () => {
     const resolve: FetchImageOptions['resolve'] = async () => [{ address: '127.0.0.1', family: 4 }];
     const bytes = await fetchImage(new URL(`http://pinned.example:${new URL(base).port}/ok`), { ...local, resolve });
     expect(Buffer.from(bytes)).toEqual(body);
   });
 });
 
-test('knows public addresses', () => {
+test('isPrivateAddress distinguishes public from private addresses', () => {
   expect(['8.8.8.8', '93.184.216.34', '2606:4700::1111', '172.32.0.1', '100.128.0.1'].map(isPrivateAddress)).toEqual([
     false,
     false,

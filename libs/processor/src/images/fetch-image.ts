@@ -8,31 +8,33 @@ import { Blip2Error } from '@blip2/interfaces';
 import { shownUrl } from './image-bytes.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
-/** Bytes of a fetched image. */
+/** Maximum size of a fetched image, in bytes. */
 const MAX_DOWNLOAD_BYTES: number = 20 * 1024 * 1024;
-/** Milliseconds for all of it, redirects included. */
+/** Timeout of the whole request in milliseconds, redirects included. */
 const DOWNLOAD_TIMEOUT = 10_000;
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
+/** Options of `fetchImage`. */
 export interface FetchImageOptions {
   readonly signal?: AbortSignal;
+  /** Maximum size in bytes. Default 20 MiB. */
   readonly maxBytes?: number;
-  /** Milliseconds. */
+  /** In milliseconds. Default 10 s. */
   readonly timeout?: number;
-  /** Resolves names; tests put their own in place. */
+  /** Resolves host names; replaced in tests. */
   readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
-  /** Which addresses are never connected to. Default: everything that is not public. */
+  /** Whether connecting to an address is forbidden. Default: all addresses that are not public. */
   readonly isForbidden?: (address: string) => boolean;
 }
 
 type Rules = Required<Omit<FetchImageOptions, 'signal'>> & { readonly signal: AbortSignal };
 
 /**
- * Fetches an image's bytes from an http(s) URL. The address that is connected to is checked, not the name (a name may
- * resolve differently
- * twice), on every redirect again. `INVALID_ARGUMENT` for a forbidden address or scheme, `IMAGE_TOO_LARGE`,
- * `MISSING_FILE` if it cannot be had.
+ * Fetches an encoded image from an http(s) URL. The address of each connection is checked, redirects included, instead
+ * of the host name, which may resolve to another address the next time.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a forbidden address or protocol; `IMAGE_TOO_LARGE` beyond the maximum size;
+ * `MISSING_FILE` if the request fails.
  */
 export async function fetchImage(url: URL, options: FetchImageOptions = {}): Promise<Uint8Array> {
   const {
@@ -79,12 +81,15 @@ async function follow(start: URL, rules: Rules): Promise<Uint8Array> {
 
 function open(url: URL, rules: Rules): Promise<IncomingMessage> {
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new Blip2Error('INVALID_ARGUMENT', 'Images are fetched by http and https only', { got: url.protocol });
-  // An address in the URL itself is connected to without a look-up.
+    throw new Blip2Error('INVALID_ARGUMENT', 'The protocol of the image URL is not supported', {
+      expected: 'http: or https:',
+      got: url.protocol,
+    });
+  // No look-up takes place for an IP address in the URL.
   const host = url.hostname.replaceAll(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && rules.isForbidden(host)) throw forbidden(url, host);
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-  // A connection of its own: a pooled one would have been checked for somebody else.
+  // A new connection: the address of a pooled one has not been checked by this look-up.
   const options: RequestOptions = {
     agent: false,
     lookup: checkedLookup(url, rules),
@@ -96,7 +101,7 @@ function open(url: URL, rules: Rules): Promise<IncomingMessage> {
   });
 }
 
-/** Hands the connection only addresses that were checked here. */
+/** A look-up that returns only checked addresses to the connection. */
 function checkedLookup(url: URL, { resolve, isForbidden }: Rules): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname).then(
@@ -107,7 +112,7 @@ function checkedLookup(url: URL, { resolve, isForbidden }: Rules): LookupFunctio
           callback(
             bad
               ? forbidden(url, bad.address)
-              : new Blip2Error('MISSING_FILE', 'The name has no address', { where: hostname }),
+              : new Blip2Error('MISSING_FILE', 'The host name has no address', { where: hostname }),
             '',
             0,
           );
@@ -149,10 +154,11 @@ function resolveName(hostname: string): Promise<readonly LookupAddress[]> {
 }
 
 function forbidden(url: URL, address: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'The image lies at an address that is not public', {
+  return new Blip2Error('INVALID_ARGUMENT', 'The image URL leads to an address that is not public', {
+    argument: 'allowPrivateUrls',
     where: shownUrl(url),
     got: address,
-    fix: 'Allow such addresses (allowPrivateUrls), or fetch it yourself and pass its bytes',
+    fix: 'Set allowPrivateUrls, or fetch the image and pass its bytes',
   });
 }
 
@@ -160,6 +166,6 @@ function tooLarge(url: URL, size: number, maxBytes: number): Blip2Error {
   return new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', {
     where: shownUrl(url),
     expected: `at most ${maxBytes} bytes`,
-    got: `${size} or more`,
+    got: `at least ${size}`,
   });
 }

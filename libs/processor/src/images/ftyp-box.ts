@@ -4,19 +4,19 @@ export interface FtypBox {
   readonly compatibleBrands: readonly string[];
 }
 
-/** Size, type, major brand and minor version: a box without compatible brands, in bytes. */
+/** Size in bytes of a box without compatible brands: size, type, major brand and minor version. */
 const MIN_SIZE = 16;
-/** libvips takes no larger box for a HEIF file's. Also how many bytes of a file have to be looked at. */
+/** Maximum size in bytes that libvips accepts in HEIF files; also the number of bytes of a file to examine. */
 export const MAX_FTYP_SIZE = 2048;
 
-/** Whether a file, given as latin1, claims to be an ISO base media file. Its box may be damaged, or no box at all. */
+/** Whether a file, given as latin1, has the type of an ISO base media file. The box itself is not validated. */
 export function hasFtyp(head: string): boolean {
   return head.startsWith('ftyp', 4);
 }
 
 /**
- * Parses the `ftyp` box at the start of a file, given as latin1. Undefined unless its size is a multiple of 4 from
- * 16 to 2048 bytes and within the file: sizes 0 (up to the end of the file) and 1 (a 64-bit size follows) are refused.
+ * Parses the `ftyp` box at the start of a file, given as latin1. Undefined unless its size is a multiple of 4 from 16
+ * to 2048 bytes and within the file; the special sizes 0 (up to the end of the file) and 1 (64-bit size) are rejected.
  */
 export function parseFtypBox(head: string): FtypBox | undefined {
   if (!hasFtyp(head)) return undefined;

@@ -2,28 +2,31 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-/**
- * Encoded files beyond this many bytes are refused unread: far above any image within the pixel limit that people have.
- */
+/** Maximum size of an encoded image in bytes, checked before reading; well above any image within the pixel limit. */
 export const MAX_ENCODED_BYTES: number = 512 * 1024 * 1024;
 
-/** The bytes of an image's file. `MISSING_FILE` if it is not there, `INVALID_IMAGE` if it is no regular file. */
+/**
+ * Reads an image file.
+ * @throws Blip2Error `MISSING_FILE` if it cannot be opened; `INVALID_IMAGE` if it is not a regular file;
+ * `IMAGE_TOO_LARGE`.
+ */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-  // Otherwise opening a named pipe waits until somebody writes to it.
+  // Without O_NONBLOCK, opening a named pipe would wait for a writer.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'Cannot open the image', {
+    throw new Blip2Error('MISSING_FILE', 'The image file cannot be opened', {
       where: path,
       cause,
-      fix: 'Check the path; relative ones start at the working directory',
+      fix: 'Check the path; relative paths are resolved against the working directory',
     });
   });
   try {
     const stats = await handle.stat();
     if (!stats.isFile())
-      throw new Blip2Error('INVALID_IMAGE', stats.isDirectory() ? 'A folder is not an image' : 'Not a regular file', {
+      throw new Blip2Error('INVALID_IMAGE', 'The image must be a regular file', {
         where: path,
+        got: stats.isDirectory() ? 'a folder' : 'a special file',
       });
     checkEncodedSize(stats.size, path);
     return await handle.readFile(signal ? { signal } : {});
@@ -32,22 +35,31 @@ export async function readImageFile(path: string, signal?: AbortSignal): Promise
   }
 }
 
-/** The bytes of a `Blob`. */
+/**
+ * Reads the bytes of a `Blob`.
+ * @throws Blip2Error `IMAGE_TOO_LARGE`.
+ */
 export async function readImageBlob(blob: Blob): Promise<Uint8Array> {
   checkEncodedSize(blob.size, 'Blob');
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-/** The path of a `file:` URL; `INVALID_ARGUMENT` for one of another machine. */
+/**
+ * Converts a `file:` URL to a path.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a URL of another host.
+ */
 export function fileUrlToPath(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not a local file URL', { where: shownUrl(url), cause });
+    throw mustBe('image', 'a local file URL', shownUrl(url), { cause });
   }
 }
 
-/** `IMAGE_TOO_LARGE` if an encoded image has more than {@link MAX_ENCODED_BYTES}. */
+/**
+ * Checks the size of an encoded image.
+ * @throws Blip2Error `IMAGE_TOO_LARGE` beyond {@link MAX_ENCODED_BYTES}.
+ */
 export function checkEncodedSize(bytes: number, where: string): void {
   if (bytes > MAX_ENCODED_BYTES)
     throw new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', {
@@ -57,7 +69,7 @@ export function checkEncodedSize(bytes: number, where: string): void {
     });
 }
 
-/** A URL for messages: without credentials, query and fragment, which may be secrets. */
+/** The URL as shown in messages: without credentials, query and fragment, which may be secret. */
 export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`.slice(0, 500);
 }

@@ -14,8 +14,8 @@ function red(): Sharp {
   return sharp({ create: { width: 3, height: 2, channels: 3, background: 'red' } });
 }
 
-/** Whether one of libvips' loaders takes the bytes, whatever becomes of them then. */
-async function isRecognised(bytes: Buffer): Promise<boolean> {
+/** Whether one of libvips' loaders accepts the bytes, even if decoding fails later. */
+async function isDetected(bytes: Buffer): Promise<boolean> {
   const reason = await sharp(bytes)
     .metadata()
     .then(
@@ -34,7 +34,7 @@ describe('the ftyp box', () => {
     ['of 2048 bytes with a brand at its end', isoMedia(2048, 'msf1', `${'miaf'.repeat(507)}avis`, 4096)],
   ])('%s is accepted', async (_what, bytes) => {
     expect(imageFormat(bytes, 'x')).toBe('AVIF');
-    expect(await isRecognised(bytes)).toBe(true);
+    expect(await isDetected(bytes)).toBe(true);
   });
 
   test.each([
@@ -48,7 +48,7 @@ describe('the ftyp box', () => {
     ['of 2^32 - 4 bytes', isoMedia(2 ** 32 - 4, 'avif', 'avif', 4096)],
     ['that ends after the file', isoMedia(64, 'avif', 'avif', 60)],
     ['cut after its type', isoMedia(16, 'avif', '', 8)],
-  ])('%s is refused', (_what, bytes) => {
+  ])('%s is rejected', (_what, bytes) => {
     const message = 'image must be JPEG, PNG, WebP, GIF, TIFF or AVIF, got ISO media with an invalid ftyp box (x)';
     expect(() => imageFormat(bytes, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_IMAGE', message }));
   });
@@ -57,14 +57,14 @@ describe('the ftyp box', () => {
     ['after the box', isoMedia(20, 'mif1', 'miafavif', 4096)],
     ['across two brands', isoMedia(24, 'mif1', 'xxavifxx', 4096)],
     ['in place of the minor version', Buffer.from('\0\0\0\x14ftypmif1avifmiaf', 'latin1')],
-  ])('a brand %s does not count', (_what, bytes) => {
+  ])('a brand %s is ignored', (_what, bytes) => {
     expect(() => imageFormat(bytes, 'x')).toThrow(/got HEIC or other ISO media \(x\)/);
   });
 
   const majorBrands = 'avif mif1 msf1 heic heix hevc heim heis hevm hevs avis mif2 miaf abcd'.split(' ');
-  test.each(majorBrands)('with the major brand %s is accepted only if libvips recognises it', async (majorBrand) => {
+  test.each(majorBrands)('with the major brand %s is accepted only if libvips detects it', async (majorBrand) => {
     const bytes = isoMedia(24, majorBrand, 'avifavis', 4096);
-    if (await isRecognised(bytes)) expect(imageFormat(bytes, 'x')).toBe('AVIF');
+    if (await isDetected(bytes)) expect(imageFormat(bytes, 'x')).toBe('AVIF');
     else expect(() => imageFormat(bytes, 'x')).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_IMAGE' }));
   });
 
@@ -73,7 +73,7 @@ describe('the ftyp box', () => {
   });
 });
 
-test('an ftyp box has at most 2048 bytes, however much of the file is looked at', () => {
+test('an ftyp box has at most 2048 bytes, even if more of the file is passed', () => {
   const parse = (size: number) => parseFtypBox(isoMedia(size, 'avif', 'miaf', 4096).toString('latin1'));
   expect(parse(20)).toEqual({ majorBrand: 'avif', compatibleBrands: ['miaf'] });
   expect(parse(2048)?.compatibleBrands).toHaveLength(508);
@@ -92,14 +92,14 @@ describe('TIFF', () => {
     ['a BigTIFF directory after the file', 'MM\0+\0\x08\0\0\xff\xff\xff\xff\xff\xff\xff\xff'],
     ['markup for a header', 'II*\0<svg xmlns="http://www.w3.org/2000/svg"/>'],
   ];
-  test.each(headers)('with %s is refused, as libvips does not recognise it', async (_what, header) => {
+  test.each(headers)('with %s is rejected, as libvips does not detect it', async (_what, header) => {
     const bytes = Buffer.from(header, 'latin1');
     const message = expect.stringContaining('got TIFF without its first directory (x)');
     expect(() => imageFormat(bytes, 'x')).toThrow(expect.objectContaining({ code: 'INVALID_IMAGE', message }));
-    expect(await isRecognised(bytes)).toBe(false);
+    expect(await isDetected(bytes)).toBe(false);
   });
 
-  test.each([{ bigtiff: false }, { bigtiff: true }])('of sharp is accepted: %j', async (options) => {
+  test.each([{ bigtiff: false }, { bigtiff: true }])('written by sharp is accepted: %j', async (options) => {
     const bytes = await red().tiff(options).toBuffer();
     expect(imageFormat(bytes, 'x')).toBe('TIFF');
   });
@@ -113,12 +113,12 @@ describe('messages', () => {
     const message = expect.not.stringMatching(shown);
     expect(() => imageFormat(bytes, 'x')).toThrow(expect.objectContaining({ message }));
   });
-  test('name markup that is no SVG', () => {
+  test('name markup that is not SVG', () => {
     expect(() => imageFormat(Buffer.from('<!DOCTYPE html><p>'), 'x')).toThrow(/got XML or HTML \(x\)/);
   });
 });
 
-test('each format has one loader of sharp', async () => {
+test('sharp selects the expected loader for each format', async () => {
   const verdicts = await Promise.all(
     (['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const).map(async (name) => {
       const bytes = await red().toFormat(name).toBuffer();

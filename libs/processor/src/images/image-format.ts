@@ -4,14 +4,15 @@ import { type FtypBox, hasFtyp, MAX_FTYP_SIZE, parseFtypBox } from './ftyp-box.t
 import { containsSvg, isMarkup } from './markup.ts';
 import { hasTiffDirectory, hasTiffSignature } from './tiff-header.ts';
 
-/** The formats that are decoded. Everything else that libvips could read (SVG, PDF, its own `.v`, …) is refused. */
+/** Supported formats. All others that libvips could read (SVG, PDF, its own `.v`, …) are rejected. */
 export const IMAGE_FORMATS = ['JPEG', 'PNG', 'WebP', 'GIF', 'TIFF', 'AVIF'] as const;
+/** Name of a supported format. */
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
-/** Start of the messages about a file of another format. */
+/** Beginning of the messages about other formats. */
 const EXPECTED = `image must be ${IMAGE_FORMATS.slice(0, -1).join(', ')} or ${IMAGE_FORMATS.at(-1)}`;
 
-/** The name that sharp's `metadata().format` has for the loader of a format. */
+/** Loader of each format, as reported by sharp's `metadata().format`. */
 const LOADERS: Readonly<Record<ImageFormat, string>> = {
   JPEG: 'jpeg',
   PNG: 'png',
@@ -21,8 +22,8 @@ const LOADERS: Readonly<Record<ImageFormat, string>> = {
   AVIF: 'heif',
 };
 
-/** Signatures, at the start of the file, of common formats that are refused by name. */
-const REFUSED: readonly (readonly [name: string, signature: string])[] = [
+/** Signatures of common unsupported formats, which errors name. */
+const UNSUPPORTED: readonly (readonly [name: string, signature: string])[] = [
   ['BMP', 'BM'],
   ['PDF', '%PDF'],
   ['ICO', '\0\0\x01\0'],
@@ -43,9 +44,9 @@ const REFUSED: readonly (readonly [name: string, signature: string])[] = [
   ['PNM', 'P6'],
 ];
 
-/** Brands of an ISO base media file whose images are AV1 (AVIF 1.1, section 6.3). */
+/** Brands of ISO base media files with AV1 images (AVIF 1.1, section 6.3). */
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis']);
-/** Major brands by which libvips recognises HEIF (`heif_magic` in its heifload.c). It ignores compatible brands. */
+/** Major brands by which libvips detects HEIF (`heif_magic` in heifload.c). It ignores compatible brands. */
 const HEIF_MAJOR_BRANDS: ReadonlySet<string> = new Set([
   'avif',
   'mif1',
@@ -60,15 +61,14 @@ const HEIF_MAJOR_BRANDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Tells an encoded image's format by its first bytes, before a decoder is called with them. No check here may accept
- * what libvips' own check for that format rejects, or libvips would offer the bytes to its other loaders.
- * @throws Blip2Error `INVALID_IMAGE` for bytes of no known image format, `UNSUPPORTED_IMAGE` for a known format that is
- * not decoded.
+ * Detects the format of an encoded image by its first bytes, before a decoder is called. No check may accept bytes that
+ * libvips' own check for the format rejects, because libvips would then try its other loaders.
+ * @throws Blip2Error `INVALID_IMAGE` for unknown formats; `UNSUPPORTED_IMAGE` for known ones that are not supported.
  */
 export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
   if (bytes.length === 0) throw new Blip2Error('INVALID_IMAGE', 'image must not be empty, got 0 bytes', { where });
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_FTYP_SIZE)).toString('latin1');
-  // First of all: markup must not pass as any format, whatever its comments contain.
+  // Checked first: markup must not pass as any format, whatever its comments contain.
   if (isMarkup(head)) throw unsupported(containsSvg(head) ? 'SVG' : 'XML or HTML', where);
   if (head.startsWith('\xff\xd8\xff')) return 'JPEG';
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'PNG';
@@ -78,20 +78,20 @@ export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
     if (hasTiffDirectory(bytes)) return 'TIFF';
     throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got TIFF without its first directory`, { where });
   }
-  const refused = REFUSED.find(([, signature]) => head.startsWith(signature));
-  if (refused) throw unsupported(refused[0], where);
+  const known = UNSUPPORTED.find(([, signature]) => head.startsWith(signature));
+  if (known) throw unsupported(known[0], where);
   if (hasFtyp(head)) return isoMediaFormat(parseFtypBox(head), where);
   if (containsSvg(head)) throw unsupported('SVG', where);
   throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got bytes of no known image format`, { where });
 }
 
 /**
- * Checks that the loader which libvips chose is that of the format which the signature says.
+ * Checks that libvips selected the loader of the format that the signature indicates.
  * @throws Blip2Error `UNSUPPORTED_IMAGE` for any other loader.
  */
 export function checkLoader(loader: string, format: ImageFormat, where: string): void {
   if (loader === LOADERS[format]) return;
-  throw unsupported(`a file that starts as ${format} and that the decoder recognises as ${loader}`, where);
+  throw unsupported(`a file with the signature of ${format} that the decoder detects as ${loader}`, where);
 }
 
 function isoMediaFormat(box: FtypBox | undefined, where: string): 'AVIF' {

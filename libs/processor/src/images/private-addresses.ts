@@ -1,9 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/**
- * Networks that no public image is fetched from: IANA's special-purpose registries (RFC 6890 and its updates),
- * multicast included.
- */
+/** Networks that are not public: IANA's special-purpose registries (RFC 6890 and its updates) and multicast. */
 const PRIVATE_IPV4: readonly (readonly [string, number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -21,7 +18,7 @@ const PRIVATE_IPV4: readonly (readonly [string, number])[] = [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ];
-/** The transition networks (IPv4-mapped, NAT64, Teredo, 6to4) are refused whole: an IPv4 address hides inside. */
+/** Includes the transition networks (IPv4-mapped, NAT64, Teredo, 6to4), whose addresses contain an IPv4 address. */
 const PRIVATE_IPV6: readonly (readonly [string, number])[] = [
   ['::', 96],
   ['::ffff:0:0', 96],
@@ -39,14 +36,14 @@ const PRIVATE_IPV6: readonly (readonly [string, number])[] = [
   ['ff00::', 8],
 ];
 
-/** One list per family: in a shared one, Node matches every IPv4 address with the IPv4-mapped network. */
+/** One list per address family: in a shared one, Node matches all IPv4 addresses against the IPv4-mapped network. */
 const blocked: Readonly<Record<'ipv4' | 'ipv6', BlockList>> = { ipv4: new BlockList(), ipv6: new BlockList() };
 for (const [network, prefix] of PRIVATE_IPV4) blocked.ipv4.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of PRIVATE_IPV6) blocked.ipv6.addSubnet(network, prefix, 'ipv6');
 
 /**
- * Whether an IP address is private, loopback, link-local, multicast or otherwise not public. Anything that is no
- * address counts as private.
+ * Whether an IP address is private, loopback, link-local, multicast or otherwise not public. True for strings that are
+ * not addresses.
  */
 export function isPrivateAddress(address: string): boolean {
   const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';

@@ -30,14 +30,14 @@ afterAll(() => {
   server.close();
 });
 
-test('a picture of a server on this machine is fetched when that is allowed, over a redirect too', async () => {
+test('allowPrivateUrls allows images of a local server, redirects included', async () => {
   expect((await decodeImage(url, { allowUrls: true, allowPrivateUrls: true })).data).toEqual(image.data);
   expect((await decodeImage(new URL('/moved', url), { allowUrls: true, allowPrivateUrls: true })).data).toEqual(
     image.data,
   );
 });
 
-test('and never otherwise: the error says how', async () => {
+test('without it they are rejected, and the error names the option', async () => {
   const before = hits;
   await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',

@@ -1,6 +1,6 @@
-import { Blip2Error, type RawImage, type RgbImage } from '@blip2/interfaces';
+import { Blip2Error, mustBe, type RawImage, type RgbImage } from '@blip2/interfaces';
 
-/** Whether a source is raw levels with their size. */
+/** Whether a source is a raw image: pixel values with a size. */
 export function isRawImage(source: unknown): source is RawImage {
   return (
     typeof source === 'object' &&
@@ -12,18 +12,22 @@ export function isRawImage(source: unknown): source is RawImage {
   );
 }
 
-/** Whether a source is a decoded image, `[height, width, 3]` levels. */
+/** Whether a source is a decoded image: pixel values `[height, width, 3]`. */
 export function isRgbImage(source: unknown): source is RgbImage {
   return typeof source === 'object' && source !== null && 'data' in source && 'dims' in source && 'type' in source;
 }
 
-/** Checks a decoded image that a caller hands in: `INVALID_IMAGE` unless its data fits its dimensions. */
+/**
+ * Checks a decoded image passed by a caller.
+ * @throws Blip2Error `INVALID_IMAGE` unless its data matches its dimensions.
+ */
 export function checkRgbImage(image: RgbImage, where: string): RgbImage {
   const [height, width, channels] = image.dims;
   if (image.type !== 'uint8' || image.dims.length !== 3 || channels !== 3) {
-    throw new Blip2Error('INVALID_IMAGE', 'Not a decoded image', {
+    throw new Blip2Error('INVALID_IMAGE', {
       where,
-      expected: 'uint8 [height, width, 3]',
+      argument: 'image',
+      expected: 'a decoded image, uint8 [height, width, 3]',
       got: `${image.type} [${image.dims.join(', ')}]`,
     });
   }
@@ -31,14 +35,13 @@ export function checkRgbImage(image: RgbImage, where: string): RgbImage {
   return image;
 }
 
-/** Raw levels as RGB: grey is repeated, alpha is dropped (never blended), as Pillow's `convert("RGB")` does. */
+/**
+ * Converts a raw image to RGB like Pillow's `convert("RGB")`: grey is repeated, alpha is dropped, not blended.
+ * @throws Blip2Error `INVALID_IMAGE` for invalid sizes, numbers of channels and lengths of `data`.
+ */
 export function rawToRgb({ data, width, height, channels }: RawImage, where: string): RgbImage {
   if (channels !== 1 && channels !== 3 && channels !== 4) {
-    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of channels', {
-      where,
-      expected: '1 (grey), 3 (RGB) or 4 (RGBA)',
-      got: String(channels),
-    });
+    throw mustBe('channels', '1 (grey), 3 (RGB) or 4 (RGBA)', channels, { code: 'INVALID_IMAGE', where });
   }
   checkLength(data, width, height, channels, where);
   const dims: [number, number, 3] = [height, width, 3];
@@ -56,20 +59,17 @@ export function rawToRgb({ data, width, height, channels }: RawImage, where: str
 function checkLength(data: unknown, width: unknown, height: unknown, channels: number, where: string): void {
   const size = isSide(width) && isSide(height) ? width * height * channels : undefined;
   if (size === undefined) {
-    throw new Blip2Error('INVALID_IMAGE', 'Not an image size', {
+    throw new Blip2Error('INVALID_IMAGE', 'The image size is invalid', {
       where,
       expected: 'width and height of at least 1 pixel',
       got: `${String(width)} x ${String(height)}`,
     });
   }
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
-    throw new Blip2Error('INVALID_IMAGE', 'Levels of a wrong type', {
-      where,
-      expected: 'Uint8Array or Uint8ClampedArray',
-    });
+    throw mustBe('data', 'a Uint8Array or Uint8ClampedArray', data, { code: 'INVALID_IMAGE', where });
   }
   if (data.length !== size) {
-    throw new Blip2Error('INVALID_IMAGE', 'Wrong number of levels', {
+    throw new Blip2Error('INVALID_IMAGE', 'The image data has the wrong length', {
       where,
       expected: `${String(width)} x ${String(height)} x ${channels} = ${size}`,
       got: String(data.length),

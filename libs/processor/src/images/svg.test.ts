@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { decodeImage } from './decode-image.ts';
-import { SVG_FILES } from './svg-files.fixture.ts';
+import { SVG_FILES } from './fixtures/svg-files.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-describe.each(SVG_FILES)('SVG as %s is refused', (_what, bytes, named) => {
+describe.each(SVG_FILES)('SVG as %s is rejected', (_what, bytes, named) => {
   const refusal = {
     name: 'Blip2Error',
     code: 'UNSUPPORTED_IMAGE',
@@ -26,7 +26,7 @@ describe.each(SVG_FILES)('SVG as %s is refused', (_what, bytes, named) => {
     await expect(decodeImage(new Blob([Uint8Array.from(bytes)]))).rejects.toMatchObject(refusal);
   });
 
-  test('as a file, whatever its name', async () => {
+  test('as a file with any name', async () => {
     for (const name of ['image.avif', 'image.svg']) {
       const path = join(folder, name);
       await writeFile(path, bytes);
@@ -35,7 +35,7 @@ describe.each(SVG_FILES)('SVG as %s is refused', (_what, bytes, named) => {
     }
   });
 
-  test('as a data URL, which is never read', async () => {
+  test('as a data URL', async () => {
     for (const type of ['image/avif', 'image/svg+xml']) {
       const url = `data:${type};base64,${bytes.toString('base64')}`;
       await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

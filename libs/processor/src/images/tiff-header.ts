@@ -1,4 +1,4 @@
-/** Byte counts of one kind of TIFF file: of its header, of a directory's entry count, and of one directory entry. */
+/** Sizes in bytes of a TIFF variant: header, entry count of a directory, and one directory entry. */
 interface Layout {
   readonly header: number;
   readonly count: number;
@@ -13,8 +13,8 @@ export function hasTiffSignature(head: string): boolean {
 }
 
 /**
- * Whether the header of a file with a TIFF signature points to a first directory within the file. libvips recognises
- * TIFF by opening it, not by its signature: it would offer a file without a directory to the loaders that come next.
+ * Whether the header of a file with a TIFF signature points to a first directory within the file. libvips detects TIFF
+ * by opening the file, not by its signature, and would try its other loaders on a file without a directory.
  */
 export function hasTiffDirectory(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -22,7 +22,7 @@ export function hasTiffDirectory(bytes: Uint8Array): boolean {
   const isBig = bytes[isLittle ? 2 : 3] === 0x2b;
   const { header, count, entry } = isBig ? BIG : CLASSIC;
   if (view.byteLength < header) return false;
-  // BigTIFF: offsets have 8 bytes, then a constant zero.
+  // BigTIFF: offset size 8, then a constant zero.
   if (isBig && (view.getUint16(4, isLittle) !== 8 || view.getUint16(6, isLittle) !== 0)) return false;
   const offset = isBig ? Number(view.getBigUint64(8, isLittle)) : view.getUint32(4, isLittle);
   if (offset < header || offset + count > view.byteLength) return false;

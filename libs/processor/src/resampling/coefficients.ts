@@ -1,23 +1,27 @@
 import type { ResamplingFilter } from './filters.ts';
 
-/** Bits after the point of a fixed-point weight: 32 less 8 of a level and 2 of headroom (Pillow's `PRECISION_BITS`). */
+/**
+ * Fractional bits of fixed-point weights: 32 minus 8 bits of a pixel value and 2 of headroom (Pillow's
+ * `PRECISION_BITS`).
+ */
 export const PRECISION_BITS = 22;
 
-/** Which source pixels make each target pixel along one axis, and with which weights. */
+/** Source pixels and weights of each target pixel along one axis. */
 export interface Coefficients {
-  /** Weights per target pixel. */
+  /** Number of weights per target pixel. */
   readonly taps: number;
   /** First source pixel of each target pixel. */
   readonly first: Int32Array;
-  /** How many source pixels each target pixel reads. */
+  /** Number of source pixels of each target pixel. */
   readonly count: Int32Array;
   /** Fixed-point weights, `taps` per target pixel. */
   readonly weights: Int32Array;
 }
 
 /**
- * The weights of one pass (Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc`): the filter is widened by the
- * scale when shrinking, cut at the edges and renormalised there, then rounded half away from zero.
+ * Computes the weights of one pass. When shrinking, the filter is widened by the scale; at the edges it is cut off and
+ * renormalised; then weights are rounded half away from zero. Source: Pillow, `precompute_coeffs` and
+ * `normalize_coeffs_8bpc`.
  */
 export function resamplingCoefficients(source: number, target: number, filter: ResamplingFilter): Coefficients {
   const scale = source / target;

@@ -1,24 +1,23 @@
-/** A resampling filter: its weight at a distance from the centre, zero beyond `support` source pixels. */
+/** A resampling filter: weight as a function of the distance from the center; zero beyond `support` source pixels. */
 export interface ResamplingFilter {
   readonly support: number;
   weight(x: number): number;
 }
 
-/** Pillow's numbers of its filters, as `preprocessor_config.json` stores them (`PIL.Image.Resampling`). */
+/** Numbers of Pillow's filters (`PIL.Image.Resampling`), as stored in `preprocessor_config.json`. */
 export const RESAMPLING_CODES = { nearest: 0, lanczos: 1, bilinear: 2, bicubic: 3, box: 4, hamming: 5 } as const;
+/** Name of a resampling filter. */
 export type ResamplingName = keyof typeof RESAMPLING_CODES;
 
-/** The `a` of Keys' cubic convolution in Pillow; transposed convolutions elsewhere use -0.75. */
+/** Parameter `a` of cubic convolution (Keys 1981) in Pillow. Other libraries use -0.75. */
 const CUBIC_A = -0.5;
-/** Pillow writes these two as single-precision constants. */
+/** Coefficients of the Hamming window, single-precision constants in Pillow. */
 const HAMMING_ALPHA: number = Math.fround(0.54);
 const HAMMING_BETA: number = Math.fround(0.46);
 
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 
-/**
- * The filters of Pillow's `Resample.c`, in its order of operations, because weights are rounded to 22 bits afterwards.
- */
+/** The filters of Pillow's `Resample.c`, with its order of operations, on which rounding to 22 bits depends. */
 export const RESAMPLING_FILTERS: Readonly<Record<Exclude<ResamplingName, 'nearest'>, ResamplingFilter>> = {
   box: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: {
@@ -50,7 +49,7 @@ export const RESAMPLING_FILTERS: Readonly<Record<Exclude<ResamplingName, 'neares
   lanczos: { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
-/** The name of a filter given by name or by Pillow's number; `undefined` if there is none. */
+/** Looks up a filter by name or by Pillow's number; `undefined` if it does not exist. */
 export function resamplingName(filter: unknown): ResamplingName | undefined {
   for (const name of resamplingNames()) if (filter === name || filter === RESAMPLING_CODES[name]) return name;
   return undefined;

@@ -11,12 +11,12 @@ import { resize } from './resize.ts';
 type Size = [height: number, width: number];
 type Row = [seed: number, from: Size, to: Size, filter: string, sha256: string];
 const { rows }: { rows: Row[] } = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'pillow-hashes.test-data.json'), 'utf8'),
+  readFileSync(join(import.meta.dirname, 'fixtures/pillow-hashes.json'), 'utf8'),
 );
 
 /**
- * Blocks of black, white and noise: hard edges drive the filters beyond 0 and 255. The recording script of the hashes
- * has the same formula.
+ * Blocks of black, white and noise, whose hard edges make the filters overshoot 0 and 255. The hashes were recorded
+ * with the same formula.
  */
 function image([height, width]: Size, seed: number): RgbImage {
   const data = new Uint8Array(height * width * 3);
@@ -42,21 +42,21 @@ describe('equals Pillow bit for bit', () => {
     expect(createHash('sha256').update(resized.data).digest('hex')).toBe(sha256);
   });
 
-  test('covers all six filters, shrinking and enlarging', () => {
+  test('all six filters are covered, shrinking and enlarging', () => {
     expect(new Set(rows.map(([, , , filter]) => filter)).size).toBe(6);
     expect(rows.some(([, from, to]) => from[0] > to[0])).toBe(true);
     expect(rows.some(([, from, to]) => from[0] < to[0])).toBe(true);
   });
 });
 
-test('does not change its input', () => {
+test('the input is not modified', () => {
   const source = image([5, 4], 1);
   const before = source.data.slice();
   resize(source, 3, 9, 'lanczos');
   expect(source.data).toEqual(before);
 });
 
-test('finds filters by name and by number', () => {
+test('resamplingName accepts names and numbers', () => {
   expect([0, 1, 2, 3, 4, 5].map(resamplingName)).toEqual([
     'nearest',
     'lanczos',

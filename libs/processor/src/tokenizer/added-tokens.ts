@@ -3,27 +3,30 @@ import { isJsonObject, type JsonObject } from '@blip2/files';
 import { escapeRegExp, invalidTokenizer } from './components.ts';
 import { MAX_ADDED_TOKENS, MAX_TOKEN_ID, MAX_TOKEN_LENGTH } from './limits.ts';
 
-/** A token that is recognised in a text before the model sees it. */
+/** A token that is matched in a text before the subword model runs. */
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
-  /** Left out by `decode(…, { skipSpecialTokens })`, and not recognised in escaped texts. */
+  /** Dropped by `decode(…, { skipSpecialTokens })` and not matched in escaped texts. */
   readonly special: boolean;
-  /** Looked for in the normalised text. */
+  /** Matched in the normalised text. */
   readonly normalized: boolean;
-  /** Swallows white space before it, after it; only between non-word characters. */
+  /** Includes the white space before it. */
   readonly lstrip: boolean;
+  /** Includes the white space after it. */
   readonly rstrip: boolean;
+  /** Matched as a whole word only. */
   readonly singleWord: boolean;
 }
 
-/** A stretch of text between added tokens, or one of these. `start` is its offset in UTF-16 code units. */
+/** An added token, or the text between two of them. `start`: offset in UTF-16 code units. */
 export type TextSection = { readonly token: AddedToken } | { readonly text: string; readonly start: number };
 
 /**
- * The added tokens of a folder: those of `tokenizer.json`, those that only `tokenizer_config.json` declares, and the
- * named
- * special tokens (`eos_token`, …) plus `extra`, which get the id the vocabulary gives them or the next free one.
+ * Reads the added tokens of a tokenizer: those of `tokenizer.json`, those declared in `tokenizer_config.json` only, and
+ * `named`, the special tokens by role (`eos_token`, …) and extra ones, which get their id in the vocabulary or the next
+ * free one.
+ * @throws Blip2Error `INVALID_TOKENIZER` for invalid or too many entries.
  */
 export function readAddedTokens(
   tokenizer: JsonObject,
@@ -50,7 +53,7 @@ export function readAddedTokens(
   return [...tokens.values()];
 }
 
-/** Cuts a text at the given tokens: leftmost first, longest first, as the Rust library's `AddedVocabulary` does. */
+/** Creates a function that splits a text at tokens, leftmost and longest first, like `AddedVocabulary` in Rust. */
 export function createSplitter(tokens: readonly AddedToken[]): (text: string) => readonly TextSection[] {
   if (tokens.length === 0) return (text) => (text === '' ? [] : [{ text, start: 0 }]);
   const byContent = new Map(tokens.map((token) => [token.content, token]));

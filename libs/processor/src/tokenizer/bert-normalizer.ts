@@ -1,14 +1,15 @@
 import type { JsonObject } from '@blip2/files';
 
-import { NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
+import { IDEOGRAPHS, NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
 
 /**
- * Ideographs that stand alone, as the reference lists them (its fifth range begins 0x100 late; kept, ids depend on it).
+ * Creates BERT's normaliser; the configuration enables each step.
+ *
+ * 1. Remove control characters, and replace white space by spaces.
+ * 2. Surround ideographs with spaces.
+ * 3. Strip accents.
+ * 4. Convert to lower case.
  */
-const IDEOGRAPHS: RegExp =
-  /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
-
-/** BERT's text clean-up: controls out, white space to spaces, ideographs apart, accents off, lower case. */
 export function createBertNormalizer(config: JsonObject): (text: string) => string {
   const lowercase = config['lowercase'] !== false;
   const stripAccents = typeof config['strip_accents'] === 'boolean' ? config['strip_accents'] : lowercase;
@@ -21,7 +22,7 @@ export function createBertNormalizer(config: JsonObject): (text: string) => stri
   };
 }
 
-/** Lower case character by character: no final sigma, which JavaScript's `toLowerCase` makes from its neighbours. */
+/** Converts each character to lower case independently: unlike `toLowerCase`, without the final form of sigma. */
 export function lowerCase(text: string): string {
   return text.includes('Σ')
     ? text

@@ -1,16 +1,16 @@
 import { invalidTokenizer } from './components.ts';
 
-/** Graphemes of more UTF-8 bytes are looked up character by character (Rust's `spm_precompiled`). */
+/** Longer graphemes, in UTF-8 bytes, are looked up character by character (`spm_precompiled` in Rust). */
 const MAX_GRAPHEME_BYTES = 5;
 
-/** Looks up the replacement of a chunk; `undefined` if it has none. */
+/** Returns the replacement of a chunk; `undefined` if it has none. */
 type Lookup = (chunk: string) => string | undefined;
 
 /**
- * SentencePiece's precompiled map of characters: a double-array trie over UTF-8 (darts-clone) whose values are offsets
- * of
- * NUL-terminated replacements. Applied by grapheme, like the reference; the first (shortest) prefix found decides for
- * the whole chunk.
+ * Creates a normaliser from SentencePiece's precompiled character map: a double-array trie over UTF-8 (darts-clone)
+ * whose values are offsets of NUL-terminated replacements. Applied per grapheme, as in the Rust library; the shortest
+ * matching prefix determines the replacement of the whole chunk.
+ * @throws Blip2Error `INVALID_TOKENIZER` for damaged data.
  */
 export function createCharsmap(base64: string): (text: string) => string {
   const lookUp = cached(readCharsmap(Buffer.from(base64, 'base64')));
@@ -32,23 +32,22 @@ export function createCharsmap(base64: string): (text: string) => string {
   };
 }
 
-/** A character that is a grapheme of its own if its neighbours are such characters too; a line break is one. */
+/** A character that is a grapheme by itself if its neighbours are such characters too; a line break counts as one. */
 const SIMPLE =
-  '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
-/** Stretches that need a segmenter, with the simple characters beside them, which may belong to a grapheme inside. */
-const COMPLEX_STRETCH = new RegExp(`${SIMPLE}?(?:(?!${SIMPLE})[^])(?:(?!${SIMPLE}${SIMPLE})[^])*${SIMPLE}?`, 'gu');
+  '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})' +
+  '[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
+/** Text that requires a segmenter, with adjacent simple characters, which may belong to one of its graphemes. */
+const COMPLEX_TEXT = new RegExp(`${SIMPLE}?(?:(?!${SIMPLE})[^])(?:(?!${SIMPLE}${SIMPLE})[^])*${SIMPLE}?`, 'gu');
 const SIMPLE_CHARACTER = /\r\n|[^]/gu;
 const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
-/**
- * Cuts a text into grapheme clusters. The segmenter takes 20 microseconds for each: plain letters are cut without it.
- */
+/** Splits a text into grapheme clusters. Uses the segmenter (20 microseconds per cluster) for complex text only. */
 function* graphemes(text: string): Generator<string> {
   let end = 0;
-  for (const { 0: stretch, index } of text.matchAll(COMPLEX_STRETCH)) {
+  for (const { 0: complex, index } of text.matchAll(COMPLEX_TEXT)) {
     yield* text.slice(end, index).match(SIMPLE_CHARACTER) ?? [];
-    for (const { segment } of segmenter.segment(stretch)) yield segment;
-    end = index + stretch.length;
+    for (const { segment } of segmenter.segment(complex)) yield segment;
+    end = index + complex.length;
   }
   yield* text.slice(end).match(SIMPLE_CHARACTER) ?? [];
 }
@@ -56,7 +55,7 @@ function* graphemes(text: string): Generator<string> {
 function readCharsmap(bytes: Buffer): Lookup {
   const trieBytes = bytes.length >= 4 ? bytes.readUInt32LE(0) : -1;
   if (trieBytes <= 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length)
-    throw invalidTokenizer('The precompiled map of characters is damaged');
+    throw invalidTokenizer('The precompiled character map is damaged');
   const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => bytes.readUInt32LE(4 + index * 4));
   const replacements = bytes.subarray(4 + trieBytes);
   const encoder = new TextEncoder();
@@ -68,14 +67,14 @@ function readCharsmap(bytes: Buffer): Lookup {
   };
 }
 
-/** Walks the trie along the key to the first node that ends a word. Bit layout: darts-clone's `DoubleArrayUnit`. */
+/** Follows the key in the trie to the first node with a value. Bit layout: darts-clone's `DoubleArrayUnit`. */
 function firstMatch(units: Uint32Array, key: Uint8Array): number | undefined {
   let position = offsetOf(units[0] ?? 0);
   for (const byte of key) {
     if (byte === 0) return undefined;
     position ^= byte;
     const unit = units[position];
-    // A leaf (bit 31) never equals a byte, nor does a position outside a damaged array.
+    // A leaf (bit 31) never equals a byte. A position outside the array means that the data is damaged.
     if (unit === undefined || (unit & 0x800000ff) >>> 0 !== byte) return undefined;
     position ^= offsetOf(unit);
     if ((unit >>> 8) & 1) return (units[position] ?? 0) & 0x7fffffff;
@@ -87,12 +86,15 @@ function offsetOf(unit: number): number {
   return (unit >>> 10) << ((unit & (1 << 9)) >>> 6);
 }
 
-/** Texts repeat their characters; a bounded memory of answers spares the walk. */
+/** Maximum number of cached look-ups. */
+const MAX_CACHED = 4096;
+
+/** Caches look-ups, because characters repeat. */
 function cached(lookUp: Lookup): Lookup {
   const known = new Map<string, string | undefined>();
   return (chunk) => {
     if (known.has(chunk)) return known.get(chunk);
-    if (known.size >= 4096) known.clear();
+    if (known.size >= MAX_CACHED) known.clear();
     const replacement = lookUp(chunk);
     known.set(chunk, replacement);
     return replacement;

@@ -4,18 +4,19 @@ import { Blip2Error } from '@blip2/interfaces';
 import { MAX_COMPONENTS, MAX_INSERTED_LENGTH } from './limits.ts';
 
 /**
- * The regular expressions of stock tokenizers. Others are refused: JavaScript's engine backtracks, so 29 characters of
- * text can keep
- * a hostile expression busy for seconds. Each is linear or bounded on any text.
+ * Regular expressions of stock tokenizers, each with linear or bounded running time on any text. Others are rejected:
+ * JavaScript's engine backtracks, so a hostile expression can take seconds on 29 characters.
  */
 const KNOWN_REGEXES: ReadonlySet<string> = new Set([
   ' {2,}',
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|" +
+    ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|" +
+    ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
 ]);
 
-/** Refuses a `tokenizer.json`: always this code, so that callers can tell a bad file from a bad call. */
+/** Creates the error for an invalid `tokenizer.json`. */
 export function invalidTokenizer(
   what: string,
   details: { readonly expected?: string; readonly got?: string; readonly cause?: unknown } = {},
@@ -24,8 +25,8 @@ export function invalidTokenizer(
 }
 
 /**
- * One stage of `tokenizer.json` as a flat list: sequences are unrolled, `null` is the empty list, unknown types are
- * refused.
+ * Reads a stage of `tokenizer.json` as a flat list of components: sequences are flattened, `null` is an empty list.
+ * @throws Blip2Error `INVALID_TOKENIZER` for unknown types and too many components.
  */
 export function componentsOf(
   stage: unknown,
@@ -37,7 +38,7 @@ export function componentsOf(
   const visit = (component: unknown, depth: number): void => {
     if (component === null || component === undefined) return;
     if (!isJsonObject(component) || typeof component['type'] !== 'string')
-      throw invalidTokenizer(`The ${name} is not an object with a type`);
+      throw invalidTokenizer(`The ${name} must be an object with a type`);
     if (depth > MAX_COMPONENTS || found.length >= MAX_COMPONENTS)
       throw invalidTokenizer(`The ${name} has too many components`, { expected: `at most ${MAX_COMPONENTS}` });
     const members = component[sequenceKey];
@@ -52,7 +53,10 @@ export function componentsOf(
   return found;
 }
 
-/** What a `Replace` or `Split` looks for, as a global expression; unknown regular expressions are refused. */
+/**
+ * Converts the pattern of a `Replace` or `Split` to a global regular expression.
+ * @throws Blip2Error `INVALID_TOKENIZER` for regular expressions of other than stock tokenizers.
+ */
 export function patternOf(pattern: unknown): RegExp {
   const { String: text, Regex: regex } = isJsonObject(pattern) ? pattern : {};
   if (typeof text === 'string' && text.length > 0 && text.length <= MAX_INSERTED_LENGTH)
@@ -64,16 +68,19 @@ export function patternOf(pattern: unknown): RegExp {
   });
 }
 
-/** A short string that a component inserts or strips. */
+/**
+ * Reads a string that a component inserts or strips.
+ * @throws Blip2Error `INVALID_TOKENIZER` if it is too long.
+ */
 export function insertedText(component: JsonObject, key: string): string {
   const text = component[key];
   if (typeof text === 'string' && text.length <= MAX_INSERTED_LENGTH) return text;
-  throw invalidTokenizer(`${String(component['type'])} needs a short ${key}`, {
+  throw invalidTokenizer(`${String(component['type'])} has an invalid ${key}`, {
     expected: `a string of at most ${MAX_INSERTED_LENGTH} characters`,
   });
 }
 
-/** A literal text as the source of a regular expression. */
+/** Escapes a text for use in a regular expression. */
 export function escapeRegExp(text: string): string {
   return text.replaceAll(
     /[.*+?^${}()|[\]\\/-]/g,
@@ -82,8 +89,8 @@ export function escapeRegExp(text: string): string {
 }
 
 /**
- * `\s` of the reference is Unicode's White_Space; JavaScript's adds U+FEFF and lacks U+0085. Case-insensitive groups
- * are spelled out.
+ * Converts Rust syntax to JavaScript: `\s` is Unicode's White_Space in Rust, while JavaScript's includes U+FEFF and
+ * lacks U+0085. Case-insensitive groups are spelled out.
  */
 function withUnicodeSpaces(regex: string): string {
   return regex

@@ -3,10 +3,10 @@ import type { JsonObject } from '@blip2/files';
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 import { BYTE_CHARACTERS, metaspaceScheme } from './pre-tokenizers.ts';
 
-/** Rewrites the list of tokens; the text is what remains, joined. */
+/** Maps a list of tokens to another; the text is the concatenation of the last list. */
 type DecodeStep = (tokens: readonly string[]) => readonly string[];
 
-/** How each decoder of `tokenizer.json` works, after the Rust library, whose texts the reference gives. */
+/** The decoders of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
 const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   ByteLevel: () => (tokens) => [bytesToText(tokens)],
   ByteFallback: () => byteFallback,
@@ -37,7 +37,7 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   },
 };
 
-/** The decoder of a `tokenizer.json`: tokens to text. Without one, tokens are joined by spaces. */
+/** Creates the decoder of a `tokenizer.json`. Without one, tokens are joined by spaces. */
 export function createDecoder(json: unknown): (tokens: readonly string[]) => string {
   const steps = componentsOf(json, 'decoder', 'decoders', new Set(Object.keys(DECODERS))).map((config) =>
     DECODERS[String(config['type'])]?.(config),
@@ -46,7 +46,7 @@ export function createDecoder(json: unknown): (tokens: readonly string[]) => str
   return (tokens) => steps.reduce((rest, step) => (step ? step(rest) : rest), tokens).join('');
 }
 
-/** The reference's `clean_up_tokenization`: spaces before punctuation and English contractions go. */
+/** Removes spaces before punctuation and English contractions, like HF's `clean_up_tokenization`. */
 export function cleanUpText(text: string): string {
   return text
     .replaceAll(' .', '.')
@@ -61,7 +61,7 @@ export function cleanUpText(text: string): string {
     .replaceAll(" 're", "'re");
 }
 
-/** The Rust library's own clean-up knows one rule more, between the contractions. */
+/** The clean-up of the Rust library has one additional rule. */
 function cleanUpToken(token: string): string {
   return cleanUpText(token).replaceAll(' do not', " don't");
 }
@@ -69,16 +69,16 @@ function cleanUpToken(token: string): string {
 const CHARACTER_BYTES: ReadonlyMap<string, number> = new Map(
   BYTE_CHARACTERS.map((character, byte) => [character, byte]),
 );
-/** Keeps a byte order mark: it is text here. */
+/** Keeps byte order marks as text. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** All tokens are one run of bytes, so a character may be spread over several; what is no UTF-8 becomes U+FFFD. */
+/** Decodes the bytes of all tokens together, because characters may span tokens; invalid UTF-8 becomes U+FFFD. */
 function bytesToText(tokens: readonly string[]): string {
   return decoder.decode(Uint8Array.from(tokens.flatMap(tokenBytes)));
 }
 
-/** A token with a character that stands for no byte is plain text (an added token with a space, say). */
+/** The bytes of a token. A token with a character that represents no byte is plain text, such as an added token. */
 function tokenBytes(token: string): readonly number[] {
   const bytes: number[] = [];
   for (const character of token) {
@@ -89,7 +89,7 @@ function tokenBytes(token: string): readonly number[] {
   return bytes;
 }
 
-/** Runs of `<0xNN>` tokens become text; a run that is no UTF-8 as a whole becomes one U+FFFD per byte. */
+/** Decodes runs of `<0xNN>` tokens; a run that is not valid UTF-8 becomes one U+FFFD per byte. */
 function byteFallback(tokens: readonly string[]): readonly string[] {
   const result: string[] = [];
   let run: number[] = [];
@@ -113,7 +113,7 @@ function byteFallback(tokens: readonly string[]): readonly string[] {
 
 function stripCount(value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw invalidTokenizer('Strip needs how many characters', { got: String(value) });
+  throw invalidTokenizer('Strip has an invalid number of characters', { got: String(value) });
 }
 
 function stripToken(token: string, content: string, start: number, stop: number): string {

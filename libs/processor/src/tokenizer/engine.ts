@@ -3,10 +3,10 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 
 import type { TokenizerModel } from './vocabulary.ts';
 
-/** Words, as a pre-tokenizer gives them, to token ids. */
+/** Maps words, as split by the pre-tokenizer, to token ids. */
 export type Engine = (words: readonly string[]) => readonly number[];
 
-/** What is used of the library, typed by hand: its own declarations resolve to `any` under `nodenext`. */
+/** The parts of the library that are used here. Its own declarations resolve to `any` under `nodenext`. */
 interface LibraryModel {
   (words: string[]): string[];
   readonly tokens_to_ids: ReadonlyMap<string, number>;
@@ -14,13 +14,13 @@ interface LibraryModel {
 }
 type Library = new (tokenizer: JsonObject, config: JsonObject) => { readonly model: LibraryModel };
 
-/** Never part of a well-formed text, so a piece that begins with it is never matched. */
+/** A lone surrogate, which well-formed text does not contain: pieces that start with it are never matched. */
 const UNMATCHABLE = '\ud800';
 
 /**
- * The subword models (BPE, Unigram, WordPiece) of `@huggingface/tokenizers`. Everything around them is ours, because
- * the library
- * differs there from the Rust one that the reference uses. `hidden` pieces are never produced from text.
+ * Creates a subword model (BPE, Unigram, WordPiece) of `@huggingface/tokenizers`. All other stages are implemented in
+ * this package, because the library differs there from the Rust library, which HF uses. `hidden` pieces are never
+ * produced.
  */
 export function createEngine(
   { type, json, vocabulary }: TokenizerModel,
@@ -47,8 +47,8 @@ export function createEngine(
 }
 
 /**
- * A Unigram model finds any piece anywhere, control tokens too; BPE needs merges for that, WordPiece splits at brackets
- * first.
+ * Makes pieces unmatchable. Only needed for Unigram, which matches all pieces anywhere, control tokens included: BPE
+ * would need merges for that, and WordPiece splits at brackets first.
  */
 function hidePieces(json: JsonObject, hidden: ReadonlySet<string>): JsonObject {
   const pieces: unknown = json['vocab'];

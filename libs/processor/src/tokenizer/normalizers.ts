@@ -7,7 +7,7 @@ import { MAX_NORMALIZED_LENGTH } from './limits.ts';
 
 type Normalize = (text: string) => string;
 
-/** How each normaliser of `tokenizer.json` works, after the Rust library, whose ids the reference gives. */
+/** The normalisers of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
 const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> = {
   BertNormalizer: createBertNormalizer,
   Precompiled: ({ precompiled_charsmap: map }) =>
@@ -35,7 +35,11 @@ const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> =
   },
 };
 
-/** The normaliser of a `tokenizer.json`; a text that it blows up beyond measure is refused. */
+/**
+ * Creates the normaliser of a `tokenizer.json`.
+ * @throws Blip2Error `INVALID_TOKENIZER` for unknown components and, when it runs, if it expands a text beyond the
+ * limit.
+ */
 export function createNormalizer(json: unknown): Normalize {
   const steps = componentsOf(json, 'normalizer', 'normalizers', new Set(Object.keys(NORMALIZERS))).map((config) =>
     NORMALIZERS[String(config['type'])]?.(config),
@@ -44,7 +48,7 @@ export function createNormalizer(json: unknown): Normalize {
     steps.reduce((normalized, step) => {
       const result = step ? step(normalized) : normalized;
       if (result.length > MAX_NORMALIZED_LENGTH)
-        throw invalidTokenizer('The normalizer blows texts up', {
+        throw invalidTokenizer('The normalizer expands a text too much', {
           expected: `at most ${MAX_NORMALIZED_LENGTH} characters`,
         });
       return result;

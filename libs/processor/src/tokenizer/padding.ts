@@ -1,32 +1,35 @@
-import { type AttentionMask, Blip2Error, type TokenIds } from '@blip2/interfaces';
+import { type AttentionMask, Blip2Error, mustBe, type TokenIds } from '@blip2/interfaces';
 
 import type { SpecialFrame } from './post-processor.ts';
 
+/** The side on which rows are padded or truncated. */
 export type Side = 'left' | 'right';
 
+/** Options of `Tokenizer.batchEncode`. */
 export interface BatchEncodeOptions {
-  /** `true` or `'longest'`: to the longest row; `'max_length'`: to `maxLength`. Default false: rows stay ragged. */
+  /** `true` or `'longest'`: pad to the longest row; `'max_length'`: to `maxLength`. Default false: no padding. */
   readonly padding?: boolean | 'longest' | 'max_length' | 'do_not_pad';
-  /** Default: the tokenizer's own side. */
+  /** Side to pad. Default: that of the tokenizer. */
   readonly paddingSide?: Side;
-  /** Cut rows to `maxLength`, special tokens included. Default: only if `maxLength` is given and `padding` is not. */
+  /** Truncate rows to `maxLength`, special tokens included. Default: if `maxLength` is set and `padding` is not. */
   readonly truncation?: boolean;
-  /** The side that is cut. Default: the tokenizer's own. */
+  /** Side to truncate. Default: that of the tokenizer. */
   readonly truncationSide?: Side;
-  /** Tokens of a row, special tokens included. Default: the tokenizer's own limit, if it has one. */
+  /** Length of a row in tokens, special tokens included. Default: the limit of the tokenizer, if it has one. */
   readonly maxLength?: number;
-  /** Default true. */
+  /** Add the tokenizer's start and end tokens. Default true. */
   readonly addSpecialTokens?: boolean;
-  /** Treat special tokens inside a text as plain text. Default false, as in the reference. */
+  /** Treat special tokens in a text as plain text. Default false, as in HF. */
   readonly escapeSpecialTokens?: boolean;
 }
 
+/** Encoded texts, one row per text. */
 export interface BatchEncoding {
   readonly inputIds: readonly TokenIds[];
   readonly attentionMask: AttentionMask;
 }
 
-/** What a batch's options come to. Lengths are absent where nothing is cut or padded. */
+/** Resolved options of a batch. Lengths are undefined if rows are not truncated or padded. */
 export interface RowRules {
   readonly truncateTo: number | undefined;
   readonly truncationSide: Side;
@@ -34,24 +37,24 @@ export interface RowRules {
   readonly paddingSide: Side;
 }
 
+/** Defaults of a tokenizer. */
 export interface SideDefaults {
   readonly paddingSide: Side;
   readonly truncationSide: Side;
-  /** `Infinity` where nothing limits it. */
+  /** `Infinity` if unlimited. */
   readonly modelMaxLength: number;
 }
 
-/** The reference's `_get_padding_truncation_strategies`. `INVALID_ARGUMENT` for a length that is no natural number. */
+/**
+ * Resolves the options of a batch. Source: HF `_get_padding_truncation_strategies`.
+ * @throws Blip2Error `INVALID_ARGUMENT` for invalid lengths and sides.
+ */
 export function rowRules(
   { padding = false, truncation, maxLength, paddingSide, truncationSide }: BatchEncodeOptions,
   defaults: SideDefaults,
 ): RowRules {
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 0)) {
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not a length', {
-      where: 'maxLength',
-      expected: 'a natural number of tokens',
-      got: String(maxLength),
-    });
+    throw mustBe('maxLength', 'a non-negative integer', maxLength);
   }
   const pads = padding !== false && padding !== 'do_not_pad';
   const truncates = truncation ?? (maxLength !== undefined && padding === false);
@@ -64,21 +67,22 @@ export function rowRules(
   };
 }
 
-/** Cuts the text, never the special tokens around it. `INVALID_ARGUMENT` if these alone are longer. */
+/**
+ * Truncates the ids of a text; the special tokens around it are kept.
+ * @throws Blip2Error `INVALID_ARGUMENT` if these alone are longer than the maximum length.
+ */
 export function truncate(ids: TokenIds, frame: SpecialFrame, { truncateTo, truncationSide }: RowRules): TokenIds {
   if (truncateTo === undefined) return ids;
   const room = truncateTo - frame.before.length - frame.after.length;
-  if (room < 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'Too short for the special tokens', {
-      where: 'maxLength',
-      expected: `at least ${truncateTo - room}`,
-      got: String(truncateTo),
-    });
+  if (room < 0) throw mustBe('maxLength', `at least ${truncateTo - room}, the number of special tokens`, truncateTo);
   if (ids.length <= room) return ids;
   return truncationSide === 'left' ? ids.slice(ids.length - room) : ids.slice(0, room);
 }
 
-/** Fills rows with the pad token; the mask is 0 there. `INVALID_ARGUMENT` if there is none. */
+/**
+ * Pads rows with the pad token and creates their attention mask.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the tokenizer has no pad token.
+ */
 export function pad(
   rows: readonly TokenIds[],
   padTokenId: number | undefined,
@@ -88,7 +92,7 @@ export function pad(
   if (padTo === undefined) return { inputIds: rows, attentionMask: masks };
   if (padTokenId === undefined)
     throw new Blip2Error('INVALID_ARGUMENT', 'The tokenizer has no pad token', {
-      where: 'padding',
+      argument: 'padding',
       fix: 'Encode the texts one by one, or set pad_token in tokenizer_config.json',
     });
   const length = padTo === 'longest' ? rows.reduce((longest, row) => Math.max(longest, row.length), 0) : padTo;
@@ -99,7 +103,7 @@ export function pad(
   return { inputIds: rows.map((row) => fill(row, padTokenId)), attentionMask: masks.map((mask) => fill(mask, 0)) };
 }
 
-function side(value: unknown, where: string): Side | undefined {
+function side(value: unknown, argument: string): Side | undefined {
   if (value === undefined || value === 'left' || value === 'right') return value;
-  throw new Blip2Error('INVALID_ARGUMENT', 'Not a side', { where, expected: 'left or right', got: String(value) });
+  throw mustBe(argument, "'left' or 'right'", value);
 }

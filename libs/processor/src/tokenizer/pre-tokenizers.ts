@@ -3,14 +3,17 @@ import type { JsonObject } from '@blip2/files';
 import { PUNCTUATION } from './bert-characters.ts';
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 
-/** Splits a piece of text into words. `first`: the piece begins the text. */
+/** Splits a section of a text into words. `first`: the section is the start of the text. */
 type Split = (text: string, first: boolean) => readonly string[];
 
-/** GPT-2's expression, with Unicode's White_Space for `\s`. */
-const GPT2_WORDS: RegExp =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+/** GPT-2's regular expression, with Unicode's White_Space for `\s`. */
+const GPT2_WORDS: RegExp = new RegExp(
+  String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|` +
+    String.raw` ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+`,
+  'gu',
+);
 
-/** How each pre-tokenizer of `tokenizer.json` works, after the Rust library, whose ids the reference gives. */
+/** The pre-tokenizers of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
 const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = {
   ByteLevel: (config) => {
     const prefix = config['add_prefix_space'] === true;
@@ -30,12 +33,15 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
   Split: (config) => {
     const pattern = patternOf(config['pattern']);
     if (config['behavior'] !== 'Isolated' || config['invert'] === true)
-      throw invalidTokenizer('Unknown kind of Split', { expected: 'Isolated, not inverted' });
+      throw invalidTokenizer('Unsupported kind of Split', { expected: 'Isolated, not inverted' });
     return (text) => isolate(text, pattern);
   },
 };
 
-/** The pre-tokenizer of a `tokenizer.json`: each step splits the words of the one before. */
+/**
+ * Creates the pre-tokenizer of a `tokenizer.json`; each step splits the words of the previous one.
+ * @throws Blip2Error `INVALID_TOKENIZER` for unknown components.
+ */
 export function createPreTokenizer(json: unknown): Split {
   const steps = componentsOf(json, 'pre_tokenizer', 'pretokenizers', new Set(Object.keys(PRE_TOKENIZERS))).map(
     (config) => PRE_TOKENIZERS[String(config['type'])]?.(config),
@@ -59,7 +65,10 @@ function createMetaspace(config: JsonObject): Split {
   };
 }
 
-/** When a mark is put before a text; files from before 2024 say it with `add_prefix_space`. */
+/**
+ * Reads when a mark is prepended to a text; files from before 2024 use `add_prefix_space`.
+ * @throws Blip2Error `INVALID_TOKENIZER` for unknown schemes.
+ */
 export function metaspaceScheme({
   prepend_scheme: scheme,
   add_prefix_space: prefix,
@@ -70,7 +79,7 @@ export function metaspaceScheme({
   return prefix === false ? 'never' : 'always';
 }
 
-/** Cuts before every mark: `▁a▁▁b` gives `▁a`, `▁`, `▁b`. */
+/** Splits before every mark: `▁a▁▁b` → `▁a`, `▁`, `▁b`. */
 function beforeEach(text: string, mark: string): readonly string[] {
   const [head = '', ...parts] = text.split(mark);
   return [...(head === '' ? [] : [head]), ...parts.map((part) => mark + part)];
@@ -96,7 +105,7 @@ function toByteCharacters(text: string): string {
   return result;
 }
 
-/** GPT-2's printable stand-in for every byte: itself if printable Latin-1, else the next character from U+0100 on. */
+/** GPT-2's printable character for each byte: itself if printable Latin-1, else the next one from U+0100. */
 export const BYTE_CHARACTERS: readonly string[] = byteCharacters();
 
 function byteCharacters(): readonly string[] {

@@ -10,7 +10,7 @@ interface Recorded {
   readonly cases: readonly {
     readonly case: string;
     readonly inputIds: readonly (readonly number[])[];
-    /** `null` for Unigram: there the Rust library itself lets special pieces through. */
+    /** `null` for Unigram, where the Rust library itself produces special pieces. */
     readonly escapedInputIds: readonly (readonly number[])[] | null;
     readonly ids: readonly (readonly number[])[];
     readonly decoded: readonly string[];
@@ -19,13 +19,13 @@ interface Recorded {
 }
 
 const read = (file: string): never => JSON.parse(readFileSync(file, 'utf8')) as never;
-const recorded: Recorded = read(join(import.meta.dirname, 'rust-tokenizers.test-data.json'));
+const recorded: Recorded = read(join(import.meta.dirname, 'fixtures/rust-tokenizers.json'));
 const load = (name: string): Tokenizer =>
   Tokenizer.fromJson({
     tokenizer: read(join(import.meta.dirname, '../../../../tools/parity/cases', name, 'checkpoint/tokenizer.json')),
   });
 
-/** Scripts, ligatures, joined emoji, ideographs beyond the basic plane, special tokens in the middle of words. */
+/** Texts: scripts, ligatures, joined emoji, ideographs beyond the basic plane, special tokens within words. */
 describe.each(recorded.cases)('$case equals the Rust library', (expected) => {
   const tokenizer = load(expected.case);
   test('encodes every text to the same ids', () => {
@@ -37,7 +37,7 @@ describe.each(recorded.cases)('$case equals the Rust library', (expected) => {
       expect(escaped).toEqual(expected.escapedInputIds);
     });
   }
-  test('lets no special token of a text through when they are escaped', () => {
+  test('escaped texts contain no special tokens', () => {
     const unknown = tokenizer.encode('\u{10fffe}', { addSpecialTokens: false });
     const frame = tokenizer.encode('');
     const special = ['</s>', '<pad>', '<s>', '<image>', '<extra_id_3>', '[SEP]', '[CLS]', '[PAD]']

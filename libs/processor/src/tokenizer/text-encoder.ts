@@ -6,13 +6,17 @@ import { createNormalizer } from './normalizers.ts';
 import { createPreTokenizer } from './pre-tokenizers.ts';
 import type { TokenizerModel } from './vocabulary.ts';
 
-/** Text to ids without the tokens around it. `escape`: special tokens inside the text are plain text. */
+/** Encodes a text without start and end tokens. `escape`: treat special tokens in the text as plain text. */
 export type TextEncode = (text: string, escape: boolean) => readonly number[];
 
 /**
- * The way of a text in the Rust library: added tokens that are not normalised are cut out, the rest is normalised, the
- * other added
- * tokens are cut out, what remains is split into words, and the model turns words into ids.
+ * Creates the encoder of a tokenizer, with the stages of the Rust library.
+ *
+ * 1. Extract the added tokens that are matched in the raw text.
+ * 2. Normalise the rest.
+ * 3. Extract the added tokens that are matched in the normalised text.
+ * 4. Split the rest into words (pre-tokenization).
+ * 5. Map words to ids with the subword model.
  */
 export function createTextEncoder(
   tokenizer: JsonObject,

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '@blip2/files';
 
 import type { Side, SideDefaults } from './padding.ts';
 
-/** Where the names of special tokens stand, in `tokenizer_config.json` first, `special_tokens_map.json` second. */
+/** Keys of the special tokens, in `tokenizer_config.json` and, as a fallback, `special_tokens_map.json`. */
 const NAMED_TOKENS = [
   'bos_token',
   'eos_token',
@@ -12,20 +12,22 @@ const NAMED_TOKENS = [
   'cls_token',
   'mask_token',
 ] as const;
+/** Role of a special token. */
 export type NamedToken = (typeof NAMED_TOKENS)[number];
 const TOKEN_LISTS: readonly string[] = ['additional_special_tokens', 'extra_special_tokens'];
-/** Python writes "no limit" as 1e30. */
+/** Larger limits mean that there is none: Python writes 1e30. */
 const NO_LIMIT = 1e20;
 
-/** What the files beside `tokenizer.json` say about it. */
+/** Settings of a tokenizer that are not in `tokenizer.json`. */
 export interface TokenizerConfig extends SideDefaults {
+  /** Contents of special tokens by role. */
   readonly named: ReadonlyMap<NamedToken, string>;
-  /** All special tokens by content, the named ones first. */
+  /** Contents of all special tokens, those with a role first. */
   readonly specialTokens: readonly string[];
   readonly cleanUpTokenizationSpaces: boolean;
 }
 
-/** Merges the two files; both may be absent. Defaults are those of the reference's base class. */
+/** Merges the two files, both optional. Defaults are those of HF's base class. */
 export function readTokenizerConfig(config: JsonObject = {}, specialTokensMap: JsonObject = {}): TokenizerConfig {
   const named = new Map<NamedToken, string>();
   for (const name of NAMED_TOKENS) {
@@ -46,13 +48,13 @@ export function readTokenizerConfig(config: JsonObject = {}, specialTokensMap: J
   };
 }
 
-/** A token is written as its content, or as an object that holds it. */
+/** The content of a token, which is stored as a string or in an object. */
 function contentOf(token: unknown): string | undefined {
   const content = isJsonObject(token) ? token['content'] : token;
   return typeof content === 'string' && content !== '' ? content : undefined;
 }
 
-/** Lists of tokens are arrays, or in newer files objects by name. */
+/** The tokens of a list, which is an array or, in newer files, an object. */
 function listOf(tokens: unknown): readonly unknown[] {
   return Array.isArray(tokens) ? tokens : isJsonObject(tokens) ? Object.values(tokens) : [];
 }

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path';
 
 import { type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
 import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
-import { Blip2Error, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
+import { Blip2Error, mustBe, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 
 import { readAddedTokens } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
@@ -14,25 +14,24 @@ import { createTextEncoder, type TextEncode } from './text-encoder.ts';
 import { type NamedToken, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.ts';
 import { readModel } from './vocabulary.ts';
 
+/** Options of `Tokenizer.encode`. */
 export interface EncodeTextOptions {
-  /** Add the start and end tokens that `tokenizer.json` puts around a text. Default true. */
+  /** Add the start and end tokens of `tokenizer.json`. Default true. */
   readonly addSpecialTokens?: boolean;
-  /**
-   * Treat special tokens inside the text as plain text, so that users cannot inject them. Default false, as in the
-   * reference.
-   */
+  /** Treat special tokens in the text as plain text, so that users cannot inject them. Default false, as in HF. */
   readonly escapeSpecialTokens?: boolean;
 }
 
+/** Options of `Tokenizer.decode`. */
 export interface DecodeOptions {
-  /** Leave special tokens out. Default false, as in the reference. */
+  /** Omit special tokens. Default false, as in HF. */
   readonly skipSpecialTokens?: boolean;
 }
 
 /**
- * A checkpoint's tokenizer: what its `tokenizer.json` says, id for id as the Rust library reads it. Ids that it does
- * not know
- * decode to nothing. Codes: `SEQUENCE_TOO_LONG` for texts beyond 32,768 UTF-16 code units, `INVALID_ARGUMENT`.
+ * The tokenizer of a checkpoint, as defined by its `tokenizer.json`; ids equal those of the Rust library. Unknown ids
+ * decode to nothing. Its methods throw Blip2Error `SEQUENCE_TOO_LONG` for texts beyond 32,768 UTF-16 code units and
+ * `INVALID_ARGUMENT` for invalid options.
  */
 export interface Tokenizer extends TextTokenizer {
   readonly bosTokenId: number | undefined;
@@ -40,11 +39,13 @@ export interface Tokenizer extends TextTokenizer {
   readonly unkTokenId: number | undefined;
   readonly paddingSide: Side;
   readonly truncationSide: Side;
-  /** Tokens of a text that the model can hold; `Infinity` where the files do not say. */
+  /** Maximum number of tokens of the model; `Infinity` if the files do not specify it. */
   readonly modelMaxLength: number;
-  /** Known tokens; ids need not be contiguous. */
+  /** Number of tokens; ids need not be contiguous. */
   readonly size: number;
+  /** Encodes one text. */
   encode(text: string, options?: EncodeTextOptions): number[];
+  /** Encodes, truncates and pads several texts. */
   batchEncode(texts: readonly string[], options?: BatchEncodeOptions): BatchEncoding;
   decode(ids: TokenIds, options?: DecodeOptions): string;
   batchDecode(rows: readonly TokenIds[], options?: DecodeOptions): string[];
@@ -52,13 +53,15 @@ export interface Tokenizer extends TextTokenizer {
   idToToken(id: number): string | undefined;
 }
 
+/** Options of `Tokenizer.fromJson`. */
 export interface TokenizerOptions {
-  /** Special tokens to add if the tokenizer lacks them, at the next free ids. */
+  /** Special tokens to add, at the next free ids, unless the tokenizer has them. */
   readonly extraSpecialTokens?: readonly string[];
 }
 
+/** Options of `Tokenizer.fromPretrained`. */
 export interface TokenizerLoadOptions extends TokenizerOptions, ResolveOptions {
-  /** A folder inside the model folder (InstructBLIP: `qformer_tokenizer`). */
+  /** Subfolder of the model folder (InstructBLIP: `qformer_tokenizer`). */
   readonly subfolder?: string;
 }
 
@@ -76,22 +79,24 @@ async function fromPretrained(
   { subfolder = '', ...options }: TokenizerLoadOptions = {},
 ): Promise<Tokenizer> {
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..'))
-    throw new Blip2Error('UNSAFE_PATH', 'Not a folder inside the model folder', { where: 'subfolder', got: subfolder });
+    throw mustBe('subfolder', 'a folder inside the model folder', subfolder, { code: 'UNSAFE_PATH' });
   const folder = await resolveProcessorSource(source, options);
   const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
   const [tokenizer, config, specialTokensMap] = await Promise.all(
     names.map((name) => readJsonFile(folder, join(subfolder, name), RULES)),
   );
   if (!tokenizer) {
-    throw new Blip2Error('MISSING_FILE', 'No tokenizer.json', {
+    throw new Blip2Error('MISSING_FILE', 'tokenizer.json does not exist', {
       where: join(source, subfolder),
-      fix: 'vocab.json and merges.txt, vocab.txt or spiece.model are not read: AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers writes the file from them',
+      fix:
+        'Create it from vocab.json and merges.txt, vocab.txt or spiece.model with ' +
+        'AutoTokenizer.from_pretrained(…).save_pretrained(…) of HF Transformers',
     });
   }
   return fromJson({ tokenizer, config, specialTokensMap }, options);
 }
 
-/** What the files come to. */
+/** The components of a tokenizer. */
 interface TokenizerParts {
   readonly settings: TokenizerConfig;
   readonly frame: SpecialFrame;
@@ -121,7 +126,7 @@ function readParts(
     frame: readSpecialFrame(tokenizer['post_processor']),
     encodeText: createTextEncoder(tokenizer, model, addedTokens),
     decodeTokens: createDecoder(tokenizer['decoder']),
-    // The reference skips its clean-up for BPE, whatever the file says: it would destroy spaces before punctuation.
+    // As in HF, BPE ignores the setting: the clean-up would remove genuine spaces before punctuation.
     cleanUp: settings.cleanUpTokenizationSpaces && model.type !== 'BPE' ? cleanUpText : (text) => text,
     ids,
     tokens: new Map([...ids].map(([token, id]) => [id, token])),
@@ -181,30 +186,33 @@ function fromJson(files: TokenizerFiles, options: TokenizerOptions = {}): Tokeni
   try {
     return create(readParts(files, options));
   } catch (cause) {
-    throw cause instanceof Blip2Error ? cause : invalidTokenizer('The tokenizer cannot be built', { cause });
+    throw cause instanceof Blip2Error ? cause : invalidTokenizer('The tokenizer cannot be created', { cause });
   }
 }
 
+/** Creates tokenizers. */
 export const Tokenizer: {
   /**
-   * The tokenizer of a folder in the Hugging Face layout, or of a hub id, of which only the files of processor and
-   * tokenizers are downloaded.
-   * @throws Blip2Error `MISSING_FILE` without a `tokenizer.json`, `INVALID_TOKENIZER` for one that cannot be trusted;
-   * for hub ids as `downloadModel`.
+   * Loads from a folder in the Hugging Face layout, or from a Hub repository id. In the latter case only the files of
+   * the processor and its tokenizers are downloaded.
+   * @throws Blip2Error `MISSING_FILE` without a `tokenizer.json`; `INVALID_TOKENIZER` for invalid or unsafe files;
+   * `UNSAFE_PATH` for files outside the folder; for repository ids the codes of `downloadModel`.
    */
   readonly fromPretrained: (source: string, options?: TokenizerLoadOptions) => Promise<Tokenizer>;
-  /** The tokenizer of parsed files. @throws Blip2Error `INVALID_TOKENIZER`. */
+  /**
+   * Creates a tokenizer from parsed files.
+   * @throws Blip2Error `INVALID_TOKENIZER` for invalid or unsafe files.
+   */
   readonly fromJson: (files: TokenizerFiles, options?: TokenizerOptions) => Tokenizer;
 } = { fromPretrained, fromJson };
 
 function checkText(text: unknown): string {
-  if (typeof text !== 'string')
-    throw new Blip2Error('INVALID_ARGUMENT', 'Not a text', { expected: 'a string', got: typeof text });
+  if (typeof text !== 'string') throw mustBe('text', 'a string', text);
   if (text.length > MAX_TEXT_LENGTH)
     throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is too long', {
-      expected: `at most ${MAX_TEXT_LENGTH} characters`,
+      expected: `at most ${MAX_TEXT_LENGTH} UTF-16 code units`,
       got: String(text.length),
     });
-  // Lone surrogates have no UTF-8 form; they become U+FFFD.
+  // Lone surrogates cannot be encoded as UTF-8; they become U+FFFD.
   return text.replaceAll(/\p{Cs}/gu, '\ufffd');
 }

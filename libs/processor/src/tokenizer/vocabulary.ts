@@ -4,20 +4,22 @@ import { isTokenId } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
 import { MAX_PIECE_LENGTH, MAX_TOKEN_ID, MAX_TOKEN_LENGTH, MAX_WORD_CHARACTERS } from './limits.ts';
 
+/** Supported subword models. */
 export const MODEL_TYPES = ['BPE', 'Unigram', 'WordPiece'] as const;
+/** Name of a subword model. */
 export type ModelType = (typeof MODEL_TYPES)[number];
 
-/** The checked `model` of a `tokenizer.json`. */
+/** The validated `model` of a `tokenizer.json`. */
 export interface TokenizerModel {
   readonly type: ModelType;
-  /** As the library takes it, with its type written out. */
+  /** In the format of the library, with an explicit type. */
   readonly json: JsonObject;
   readonly vocabulary: ReadonlyMap<string, number>;
 }
 
 /**
- * Checks a model and its vocabulary: known type, unique ids in range, bounded lengths, no randomness.
- * `INVALID_TOKENIZER`.
+ * Validates a model and its vocabulary: known type, unique ids in range, bounded lengths, no randomness.
+ * @throws Blip2Error `INVALID_TOKENIZER` otherwise.
  */
 export function readModel(json: unknown): TokenizerModel {
   if (!isJsonObject(json)) throw invalidTokenizer('There is no model');
@@ -30,7 +32,7 @@ export function readModel(json: unknown): TokenizerModel {
   return { type, json: { ...json, type }, vocabulary };
 }
 
-/** Files of 2020 leave the type out; their fields tell. */
+/** The type of a model. Files from 2020 omit it, so it is derived from their fields. */
 function modelType(json: JsonObject): ModelType {
   const guess = 'merges' in json ? 'BPE' : Array.isArray(json['vocab']) ? 'Unigram' : 'WordPiece';
   const type = MODEL_TYPES.find((known) => known === (json['type'] ?? guess));
@@ -68,7 +70,7 @@ function readPieces(json: JsonObject): ReadonlyMap<string, number> {
     throw invalidTokenizer('The model has no list of pieces');
   if (byteFallback === true) throw invalidTokenizer('Unigram models with byte fallback are not supported');
   if (!isTokenId(unknownId) || unknownId >= vocab.length)
-    throw invalidTokenizer('The model does not say which piece stands for unknown characters', {
+    throw invalidTokenizer('The model has no piece for unknown characters', {
       got: `unk_id ${String(unknownId)}`,
     });
   const vocabulary = new Map<string, number>();
@@ -80,34 +82,34 @@ function readPieces(json: JsonObject): ReadonlyMap<string, number> {
       typeof score !== 'number' ||
       !Number.isFinite(score)
     ) {
-      throw invalidTokenizer('A piece is not a pair of a short text and a score', { got: `entry ${id}` });
+      throw invalidTokenizer('A piece must be a pair of a short string and a score', { got: `entry ${id}` });
     }
     vocabulary.set(piece, id);
   });
   return vocabulary;
 }
 
-/** Merges are pairs, or in older files `"a b"`. */
+/** Reads merges: pairs, or in older files `"a b"`. */
 function readMerges(merges: unknown): readonly (readonly [string, string])[] {
   if (!Array.isArray(merges) || merges.length > MAX_TOKEN_ID) throw invalidTokenizer('The model has no list of merges');
   return merges.map((merge: unknown, index) => {
     const [left, right, ...more]: unknown[] =
       typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
     if (typeof left === 'string' && typeof right === 'string' && more.length === 0) return [left, right];
-    throw invalidTokenizer('A merge is not a pair of tokens', { got: `entry ${index}` });
+    throw invalidTokenizer('A merge must be a pair of tokens', { got: `entry ${index}` });
   });
 }
 
 function checkWordPiece(json: JsonObject, vocabulary: ReadonlyMap<string, number>): void {
   const { max_input_chars_per_word: characters = 100, unk_token: unknown, continuing_subword_prefix: prefix } = json;
   if (typeof characters !== 'number' || characters < 1 || characters > MAX_WORD_CHARACTERS)
-    throw invalidTokenizer('Words are allowed to be too long', {
+    throw invalidTokenizer('max_input_chars_per_word is too long', {
       expected: `at most ${MAX_WORD_CHARACTERS} characters`,
       got: String(characters),
     });
   if (typeof unknown !== 'string' || !vocabulary.has(unknown))
-    throw invalidTokenizer('The token for unknown words is not in the vocabulary', { got: String(unknown) });
-  if (typeof prefix !== 'string') throw invalidTokenizer('WordPiece needs its continuing_subword_prefix');
+    throw invalidTokenizer('The vocabulary does not contain unk_token', { got: String(unknown) });
+  if (typeof prefix !== 'string') throw invalidTokenizer('WordPiece requires a continuing_subword_prefix');
 }
 
 function checkUnset(json: JsonObject, fields: readonly string[]): void {

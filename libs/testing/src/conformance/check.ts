@@ -1,18 +1,21 @@
-/**
- * One property that every implementation of a seam has. `run` rejects with `NOT_CONFORMING`, or with what the part
- * itself threw, where it does not hold.
- */
+/** A property that every implementation of an interface must have, independent of the test runner. */
 export interface Check {
+  /** Title of the test. */
   readonly name: string;
+  /**
+   * Runs the check.
+   * @throws Blip2Error `NOT_CONFORMING` if the property does not hold; errors of the implementation are passed on.
+   */
   run(): Promise<void>;
 }
 
-/** How far two float results may lie apart: `|a - b| <= absolute + relative * |b|`. */
+/** Tolerance of float comparisons: `|a - b| <= absolute + relative * |b|`. */
 export interface Tolerance {
   readonly absolute: number;
   readonly relative: number;
 }
 
-/** A little more than what float32 rounding explains in models of this kind. */
+/** Slightly above the rounding errors of these models in float32. */
 export const FLOAT32_TOLERANCE: Tolerance = { absolute: 1e-4, relative: 1e-4 };
+/** No tolerance. */
 export const EXACT: Tolerance = { absolute: 0, relative: 0 };

@@ -2,16 +2,21 @@ import { Blip2Error, type ErrorCode, type Tensor } from '@blip2/interfaces';
 
 import type { Tolerance } from './check.ts';
 
+/**
+ * Fails a check.
+ * @throws Blip2Error `NOT_CONFORMING`.
+ */
 export function fail(what: string, expected: string, got: string): never {
   throw new Blip2Error('NOT_CONFORMING', what, { expected, got });
 }
 
+/** Expects values that are equal as JSON. */
 export function expectEqual(actual: unknown, expected: unknown, what: string): void {
-  const [got, wanted] = [String(JSON.stringify(actual)), String(JSON.stringify(expected))];
-  if (got !== wanted) fail(what, wanted, got);
+  const [got, expectedText] = [String(JSON.stringify(actual)), String(JSON.stringify(expected))];
+  if (got !== expectedText) fail(what, expectedText, got);
 }
 
-/** A float32 tensor of these dimensions whose data fits them and is finite. */
+/** Expects a finite float32 tensor with these dimensions. */
 export function expectTensor(tensor: Tensor, dims: readonly number[], what: string): void {
   expectEqual(tensor.type, 'float32', `${what}: element type`);
   expectEqual(tensor.dims, dims, `${what}: dims`);
@@ -24,7 +29,7 @@ export function expectTensor(tensor: Tensor, dims: readonly number[], what: stri
   if (wrong !== undefined) fail(what, 'finite values', String(wrong));
 }
 
-/** Element by element, within the tolerance. */
+/** Expects values that are equal within the tolerance, element by element. */
 export function expectClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
@@ -33,19 +38,19 @@ export function expectClose(
 ): void {
   expectEqual(actual.length, expected.length, `${what}: number of values`);
   for (let index = 0; index < expected.length; index++) {
-    const [own, other] = [actual[index]!, expected[index]!];
-    if (!(Math.abs(own - other) <= absolute + relative * Math.abs(other)))
-      fail(`${what}: element ${index}`, String(other), String(own));
+    const [got, wanted] = [actual[index] ?? NaN, expected[index] ?? NaN];
+    if (!(Math.abs(got - wanted) <= absolute + relative * Math.abs(wanted)))
+      fail(`${what}: element ${index}`, String(wanted), String(got));
   }
 }
 
-/** Two results that must not be the same, or the comparisons beside this one would prove nothing. */
+/** Expects results that differ; if they were equal, comparisons of results would prove nothing. */
 export function expectDifferent(actual: ArrayLike<number>, other: ArrayLike<number>, what: string): void {
   if (actual.length === other.length && Array.from(actual).every((value, index) => value === other[index]))
-    fail(what, 'different results', 'the same twice');
+    fail(what, 'different results', 'equal results');
 }
 
-/** The call rejects with a `Blip2Error`, of this code if one is given. */
+/** Expects a call to reject with a `Blip2Error`, with the given code if any. */
 export async function expectRejection(call: () => Promise<unknown>, what: string, code?: ErrorCode): Promise<void> {
   const error: unknown = await call().then(
     () => undefined,
@@ -55,9 +60,7 @@ export async function expectRejection(call: () => Promise<unknown>, what: string
     fail(what, `a Blip2Error ${code ?? ''}`.trim(), String(error));
 }
 
-/**
- * A call that was under way while what it asks was disposed of: it gives its whole result, or rejects with `DISPOSED`.
- */
+/** Expects a call that ran during disposal to return its complete result or to reject with `DISPOSED`. */
 export async function expectWholeOrDisposed(
   call: Promise<Tensor<'float32'>>,
   expected: ArrayLike<number>,
@@ -69,13 +72,13 @@ export async function expectWholeOrDisposed(
     (reason: unknown) => reason,
   );
   if (outcome instanceof Blip2Error && outcome.code === 'DISPOSED') return;
-  if (!(outcome instanceof Float32Array)) fail(what, 'the result, or a Blip2Error DISPOSED', String(outcome));
+  if (!(outcome instanceof Float32Array)) fail(what, 'the complete result or a Blip2Error DISPOSED', String(outcome));
   expectClose(outcome, expected, tolerance, what);
 }
 
-/** The values of entry `row` of axis 0. */
+/** The values of one entry of the first axis. */
 export function rowOf({ dims, data }: Tensor<'float32'>, row: number): Float32Array {
-  const size = data.length / dims[0]!;
+  const size = data.length / (dims[0] ?? 1);
   return data.subarray(row * size, (row + 1) * size);
 }
 

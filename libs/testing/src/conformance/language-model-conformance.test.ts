@@ -19,20 +19,20 @@ describe.each(['causal', 'seq2seq'] as const)('the fake %s model conforms', (arc
   for (const check of languageModelConformance({ create: create(architecture) })) test(check.name, check.run);
 });
 
-interface Broken {
+interface Defect {
   readonly architecture?: Architecture;
   readonly model?: (model: LanguageModel) => Partial<LanguageModel>;
   readonly prompt?: (prompt: Prompt) => Prompt;
   readonly decoding?: (decoding: Decoding) => Partial<Decoding>;
 }
 
-/** A language model broken in one way; forks of a broken decoding are broken too. */
-function sabotaged({
+/** A language model with one defect, which its forks share. */
+function broken({
   architecture = 'causal',
   model: breakModel,
   prompt: breakPrompt,
   decoding: breakDecoding,
-}: Broken): LanguageModel {
+}: Defect): LanguageModel {
   const model = create(architecture)();
   const wrap = (decoding: Decoding): Decoding => {
     const wrapped: Decoding = {
@@ -54,40 +54,40 @@ function sabotaged({
 }
 
 const shifted = (logits: Logits, by: number): Logits => ({ ...logits, data: logits.data.map((value) => value + by) });
-/** The same ids, one of them changed. */
-const misread = (more: Extension): Extension =>
+/** Replaces one id by another. */
+const replaceId = (more: Extension): Extension =>
   'ids' in more ? { ...more, ids: more.ids.map((ids) => ids.map((id) => (id === 8 ? 9 : id))) } : more;
 
-const sabotage: Readonly<Record<string, Broken>> = {
-  'gives what its declared widths promise': { model: () => ({ vocabularySize: 41 }) },
-  'gives the same scores for the same prompt': {
+const DEFECTS: Readonly<Record<string, Defect>> = {
+  'returns tensors of the declared widths': { model: () => ({ vocabularySize: 41 }) },
+  'returns equal logits for equal prompts': {
     decoding: (decoding) => ({ logits: shifted(decoding.logits, Math.random()) }),
   },
-  'tells prompts apart': {
+  'returns different logits for different prompts': {
     prompt: (prompt) => ({
       ...prompt,
       inputsEmbeds: { ...prompt.inputsEmbeds, data: prompt.inputsEmbeds.data.map(() => 1) },
     }),
   },
-  'gives a padded row of a batch the scores it has alone': {
+  'returns equal logits for a row alone and padded in a batch': {
     prompt: (prompt) => ({ ...prompt, attentionMask: prompt.attentionMask.map((row) => row.map(() => 1)) }),
   },
-  'refuses more positions than it has': { model: (model) => ({ maxPositions: model.maxPositions - 1 }) },
-  'begins a decoder where it is told to': {
+  'rejects more positions than maxPositions': { model: (model) => ({ maxPositions: model.maxPositions - 1 }) },
+  'starts the decoder with decoderInputIds': {
     architecture: 'seq2seq',
     prompt: ({ inputsEmbeds, attentionMask }) => ({ inputsEmbeds, attentionMask }),
   },
-  'reads several tokens at once as it reads them one at a time': {
-    decoding: (decoding) => ({ extend: (more) => decoding.extend(more.logits === 'all' ? misread(more) : more) }),
+  'extends by several tokens as by single tokens': {
+    decoding: (decoding) => ({ extend: (more) => decoding.extend(more.logits === 'all' ? replaceId(more) : more) }),
   },
-  'keeps the scores after the last position': { decoding: ({ logits }) => ({ logits }) },
-  'reads embeddings as it reads their ids': {
-    decoding: (decoding) => ({ extend: (more) => decoding.extend(misread(more)) }),
+  'keeps the logits of the last position': { decoding: ({ logits }) => ({ logits }) },
+  'extends by embeddings as by their ids': {
+    decoding: (decoding) => ({ extend: (more) => decoding.extend(replaceId(more)) }),
   },
-  'reads a prompt in two parts as in one': {
-    decoding: (decoding) => ({ extend: (more) => decoding.extend(misread(more)) }),
+  'extends a prompt as if it were one prompt': {
+    decoding: (decoding) => ({ extend: (more) => decoding.extend(replaceId(more)) }),
   },
-  'leaves out the padding of an extension': {
+  'ignores the padding of an extension': {
     decoding: (decoding) => ({
       extend: (more) =>
         decoding.extend({
@@ -96,15 +96,15 @@ const sabotage: Readonly<Record<string, Broken>> = {
         }),
     }),
   },
-  'moves, repeats and drops rows by their parents': {
+  'reorders, repeats and drops rows by parents': {
     decoding: (decoding) => ({
       extend: (more) => decoding.extend({ ...more, ...(more.parents && { parents: more.parents.map(() => 0) }) }),
     }),
   },
-  'forks into two decodings that do not disturb each other': {
+  'forks into two independent decodings': {
     decoding: (decoding) => ({ fork: async () => decoding }),
   },
-  'outlives its forks, and they it': {
+  'stays usable after a fork is disposed of, and vice versa': {
     decoding: (decoding) => ({
       async fork() {
         const fork = await decoding.fork();
@@ -123,8 +123,8 @@ const sabotage: Readonly<Record<string, Broken>> = {
       },
     }),
   },
-  'forgets what is cropped': { decoding: (decoding) => ({ crop: (length) => decoding.crop(length + 1) }) },
-  'has no scores of what is cropped': {
+  'removes cropped positions': { decoding: (decoding) => ({ crop: (length) => decoding.crop(length + 1) }) },
+  'has no logits after a crop': {
     decoding: (decoding) => {
       let stale: Logits | undefined;
       return {
@@ -138,7 +138,7 @@ const sabotage: Readonly<Record<string, Broken>> = {
       };
     },
   },
-  'can be disposed of twice, decodings too': {
+  'can be disposed of twice, as can decodings': {
     decoding: (decoding) => {
       let count = 0;
       return {
@@ -147,7 +147,7 @@ const sabotage: Readonly<Record<string, Broken>> = {
       };
     },
   },
-  'goes on after a decoding was given up in the middle of its work': {
+  'stays usable if a decoding is disposed of during an extension': {
     decoding: (decoding) => {
       let released = false;
       return {
@@ -161,28 +161,28 @@ const sabotage: Readonly<Record<string, Broken>> = {
       };
     },
   },
-  'refuses work on a decoding that was disposed of': {
+  'rejects calls of a decoding after disposal': {
     decoding: () => ({ [Symbol.asyncDispose]: async () => undefined }),
   },
-  'refuses work after it was disposed of': { model: () => ({ [Symbol.asyncDispose]: async () => undefined }) },
+  'rejects calls after disposal': { model: () => ({ [Symbol.asyncDispose]: async () => undefined }) },
 };
 
-describe('a broken language model is noticed', () => {
+describe('a broken language model is detected', () => {
   for (const { name } of languageModelConformance({ create: create('causal') })) {
     test(`by "${name}"`, async () => {
-      const broken = sabotage[name]!;
-      const check = languageModelConformance({ create: () => sabotaged(broken) }).find((other) => other.name === name);
+      const defect = DEFECTS[name]!;
+      const check = languageModelConformance({ create: () => broken(defect) }).find((other) => other.name === name);
       await expect(check!.run()).rejects.toThrow();
     });
   }
 
-  test('a wrapper that breaks nothing conforms', async () => {
-    for (const { run } of languageModelConformance({ create: () => sabotaged({}) })) await run();
+  test('a wrapper without defects conforms', async () => {
+    for (const { run } of languageModelConformance({ create: () => broken({}) })) await run();
   });
 
-  test('the error says what was expected', async () => {
+  test('the error contains the expected value', async () => {
     const check = languageModelConformance({
-      create: () => sabotaged(sabotage['gives what its declared widths promise']!),
+      create: () => broken(DEFECTS['returns tensors of the declared widths']!),
     })[0];
     await expect(check!.run()).rejects.toBeInstanceOf(Blip2Error);
     await expect(check!.run()).rejects.toMatchObject({

@@ -4,18 +4,17 @@ import type { Check, Tolerance } from './check.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
 
+/** The language projection under test. */
 export interface LanguageProjectionSubject {
-  /** A new projection for each check, which disposes of it. */
+  /** Creates a new projection for each check, which disposes of it. */
   create(): LanguageProjection | Promise<LanguageProjection>;
-  /** How many query vectors it is given. Default 4: a projection takes any number. */
+  /** Number of query features in its input. Default 4; a projection accepts any number. */
   readonly queries?: number;
+  /** Tolerance of float comparisons. Default: 1e-4 absolute and relative. */
   readonly tolerance?: Tolerance;
 }
 
-/**
- * Checks of the `LanguageProjection` seam: `for (const check of languageProjectionConformance({ create }))
- * test(check.name, check.run)`.
- */
+/** Conformance suite of the `LanguageProjection` interface. */
 export function languageProjectionConformance({ create, queries = 4, tolerance }: LanguageProjectionSubject): Check[] {
   return tensorPartConformance<LanguageProjection, QueryFeatures>({
     create,

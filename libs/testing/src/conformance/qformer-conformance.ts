@@ -4,18 +4,17 @@ import type { Check, Tolerance } from './check.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
 
+/** The Q-Former under test. */
 export interface QFormerSubject {
-  /** A new Q-Former for each check, which disposes of it. */
+  /** Creates a new Q-Former for each check, which disposes of it. */
   create(): QFormer | Promise<QFormer>;
-  /** How many patches it is given. Default 5: a Q-Former reads any number. */
+  /** Number of patches in its input. Default 5; a Q-Former accepts any number. */
   readonly patches?: number;
+  /** Tolerance of float comparisons. Default: 1e-4 absolute and relative. */
   readonly tolerance?: Tolerance;
 }
 
-/**
- * Checks of the `QFormer` seam without text: `for (const check of qformerConformance({ create })) test(check.name,
- * check.run)`.
- */
+/** Conformance suite of the `QFormer` interface. */
 export function qformerConformance({ create, patches = 5, tolerance }: QFormerSubject): Check[] {
   return tensorPartConformance<QFormer, PatchFeatures>({
     create,

@@ -24,7 +24,7 @@ describe.each([
 
 type Encode = VisionEncoder['encode'];
 
-/** A vision encoder broken in one way. */
+/** Creates vision encoders with one defect. */
 const broken =
   (breakEncode: (encode: Encode, encoder: VisionEncoder) => Encode, changes: Partial<VisionEncoder> = {}) =>
   (): VisionEncoder => {
@@ -33,26 +33,26 @@ const broken =
   };
 const unchanged = (encode: Encode): Encode => encode;
 
-/** Each check with an encoder that it must reject. */
-const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
-  'gives what its declared widths promise': broken(unchanged, { hiddenSize: 7 }),
-  'gives the same result for the same input': broken((encode) => async (pixelValues) => {
+/** For each check an encoder that must fail it. */
+const defects: Readonly<Record<string, () => VisionEncoder>> = {
+  'returns tensors of the declared widths': broken(unchanged, { hiddenSize: 7 }),
+  'returns equal results for equal inputs': broken((encode) => async (pixelValues) => {
     const output = await encode(pixelValues);
     return { ...output, data: output.data.map((value) => value + Math.random()) };
   }),
-  'gives each entry of a batch the result it has alone': broken((encode) => async (pixelValues) => {
+  'returns equal results for an entry alone and in a batch': broken((encode) => async (pixelValues) => {
     const output = await encode(pixelValues);
     return { ...output, data: output.data.map((value) => value * pixelValues.dims[0]) };
   }),
-  'tells inputs apart': broken(
+  'returns different results for different inputs': broken(
     (encode) => (pixelValues) => encode({ ...pixelValues, data: new Float32Array(pixelValues.data.length) }),
   ),
-  'leaves its input as it was': broken((encode) => (pixelValues) => {
+  'does not modify its input': broken((encode) => (pixelValues) => {
     const output = encode(pixelValues);
     pixelValues.data.fill(0);
     return output;
   }),
-  'leaves earlier results as they were': broken((encode) => {
+  'does not modify earlier results': broken((encode) => {
     const shared = new Float32Array(2 * 2 * 3);
     return async (pixelValues) => {
       const output = await encode(pixelValues);
@@ -60,7 +60,7 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
       return { ...output, data: shared.subarray(0, output.data.length) };
     };
   }),
-  'keeps calls at the same time apart': broken((encode) => {
+  'keeps concurrent calls independent': broken((encode) => {
     let current: PixelValues;
     return async (pixelValues) => {
       current = pixelValues;
@@ -68,7 +68,7 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
       return encode(current);
     };
   }),
-  'refuses an input that does not fit': broken(
+  'rejects inputs of the wrong width': broken(
     (encode, { imageSize }) =>
       (pixelValues) =>
         encode({ ...pixelValues, dims: [pixelValues.dims[0], pixelValues.dims[1], imageSize, imageSize] }),
@@ -81,7 +81,7 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
       [Symbol.asyncDispose]: () => (count++ > 0 ? Promise.reject(new TypeError('released twice')) : Promise.resolve()),
     };
   },
-  'finishes or refuses what is under way when it is disposed of': () => {
+  'completes or rejects running calls on disposal': () => {
     const encoder = create();
     let released = false;
     return {
@@ -95,13 +95,13 @@ const sabotage: Readonly<Record<string, () => VisionEncoder>> = {
       },
     };
   },
-  'refuses work after it was disposed of': () => ({ ...create(), [Symbol.asyncDispose]: async () => undefined }),
+  'rejects calls after disposal': () => ({ ...create(), [Symbol.asyncDispose]: async () => undefined }),
 };
 
-describe('a broken part is noticed', () => {
+describe('a broken part is detected', () => {
   for (const name of visionEncoderConformance({ create }).map((check) => check.name)) {
     test(`by "${name}"`, async () => {
-      const check = visionEncoderConformance({ create: sabotage[name]! }).find((other) => other.name === name);
+      const check = visionEncoderConformance({ create: defects[name]! }).find((other) => other.name === name);
       await expect(check!.run()).rejects.toThrow();
     });
   }

@@ -11,21 +11,22 @@ import {
   rowOf,
 } from './expectations.ts';
 
-/** A part that turns one tensor into another, entry by entry of the batch. */
+/** A part under test that maps one tensor to another, independently for each entry of the batch. */
 export interface TensorPart<Part extends AsyncDisposable, Input extends Tensor<'float32'>> {
-  /** A new part, which the check disposes of. */
+  /** Creates a new part for each check, which disposes of it. */
   create(): Part | Promise<Part>;
+  /** Calls the method under test. */
   call(part: Part, input: Input): Promise<Tensor<'float32'>>;
-  /** An input with one entry for each seed. */
+  /** Creates an input with one entry per seed. */
   input(part: Part, seeds: readonly number[]): Input;
-  /** An input that does not fit the part. */
+  /** Creates an input of the wrong width. */
   wrongInput(part: Part): Input;
-  /** Dimensions of the output, without the batch; -1 where any length will do. */
+  /** Expected dimensions of the output, without the batch; -1 accepts any length. */
   outputDims(part: Part): readonly number[];
   readonly tolerance?: Tolerance;
 }
 
-/** What vision encoders, Q-Formers and projections have in common. */
+/** Conformance suite shared by vision encoders, Q-Formers and projections. */
 export function tensorPartConformance<Part extends AsyncDisposable, Input extends Tensor<'float32'>>(
   subject: TensorPart<Part, Input>,
 ): Check[] {
@@ -45,7 +46,7 @@ export function tensorPartConformance<Part extends AsyncDisposable, Input extend
     },
   });
   return [
-    check('gives what its declared widths promise', async (part, run) => {
+    check('returns tensors of the declared widths', async (part, run) => {
       const output = await run(1, 2);
       expectTensor(
         output,
@@ -53,48 +54,48 @@ export function tensorPartConformance<Part extends AsyncDisposable, Input extend
         'output',
       );
     }),
-    check('gives the same result for the same input', async (_, run) =>
+    check('returns equal results for equal inputs', async (_, run) =>
       expectClose((await run(1, 2)).data, (await run(1, 2)).data, EXACT, 'second run'),
     ),
-    check('gives each entry of a batch the result it has alone', async (_, run) => {
+    check('returns equal results for an entry alone and in a batch', async (_, run) => {
       const batch = await run(1, 2, 3);
       for (const row of [0, 1, 2])
         expectClose(rowOf(batch, row), (await run(row + 1)).data, tolerance, `entry ${row} of a batch`);
     }),
-    check('tells inputs apart', async (_, run) =>
+    check('returns different results for different inputs', async (_, run) =>
       expectDifferent((await run(1)).data, (await run(2)).data, 'two inputs'),
     ),
-    check('leaves its input as it was', async (part) => {
+    check('does not modify its input', async (part) => {
       const input = subject.input(part, [1, 2]);
       await subject.call(part, input);
       expectEqual([...input.data], [...subject.input(part, [1, 2]).data], 'input after a run');
     }),
-    check('leaves earlier results as they were', async (_, run) => {
+    check('does not modify earlier results', async (_, run) => {
       const earlier = await run(1);
       const before = earlier.data.slice();
       await run(2);
       expectClose(earlier.data, before, EXACT, 'earlier result');
     }),
-    check('keeps calls at the same time apart', async (_, run) => {
+    check('keeps concurrent calls independent', async (_, run) => {
       const [first, second] = await Promise.all([run(1), run(2)]);
       expectClose(first.data, (await run(1)).data, tolerance, 'first of two calls');
       expectClose(second.data, (await run(2)).data, tolerance, 'second of two calls');
     }),
-    check('refuses an input that does not fit', (part) =>
+    check('rejects inputs of the wrong width', (part) =>
       expectRejection(() => subject.call(part, subject.wrongInput(part)), 'input of another width'),
     ),
     check('can be disposed of twice', async (part) => part[Symbol.asyncDispose]()),
-    check('finishes or refuses what is under way when it is disposed of', async (part, run) => {
+    check('completes or rejects running calls on disposal', async (part, run) => {
       const { data } = await run(1);
       const running = run(1);
       await Promise.all([
         part[Symbol.asyncDispose](),
-        expectWholeOrDisposed(running, data, tolerance, 'call during dispose'),
+        expectWholeOrDisposed(running, data, tolerance, 'call during disposal'),
       ]);
     }),
-    check('refuses work after it was disposed of', async (part, run) => {
+    check('rejects calls after disposal', async (part, run) => {
       await part[Symbol.asyncDispose]();
-      await expectRejection(() => run(1), 'call after dispose', 'DISPOSED');
+      await expectRejection(() => run(1), 'call after disposal', 'DISPOSED');
     }),
   ];
 }

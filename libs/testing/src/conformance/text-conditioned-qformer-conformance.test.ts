@@ -6,10 +6,10 @@ import { textConditionedQFormerConformance } from './text-conditioned-qformer-co
 
 const create = (): TextConditionedQFormer =>
   fakeTextConditionedQFormer({ numQueryTokens: 3, hiddenSize: 4, encoderHiddenSize: 5 });
-const checksOf = (make: () => TextConditionedQFormer): ReturnType<typeof textConditionedQFormerConformance> =>
-  textConditionedQFormerConformance({ create: make, vocabularySize: 50 });
+const checksOf = (createBroken: () => TextConditionedQFormer): ReturnType<typeof textConditionedQFormerConformance> =>
+  textConditionedQFormerConformance({ create: createBroken, vocabularySize: 50 });
 
-describe('the fake Q-Former with text conforms', () => {
+describe('the fake text-conditioned Q-Former conforms', () => {
   for (const check of checksOf(create)) test(check.name, check.run);
 });
 
@@ -19,26 +19,26 @@ const broken = (breakQuery: (query: Query) => Query) => (): TextConditionedQForm
   return { ...qformer, query: breakQuery(qformer.query) };
 };
 
-/** Each check of the text with a Q-Former that it must reject. */
-const sabotage: Readonly<Record<string, () => TextConditionedQFormer>> = {
-  'tells texts about one image apart': broken(
+/** For each check of the text a Q-Former that must fail it. */
+const defects: Readonly<Record<string, () => TextConditionedQFormer>> = {
+  'returns different results for different texts': broken(
     (query) =>
       (patches, { inputIds, attentionMask }) =>
         query(patches, { inputIds: inputIds.map(() => [1]), attentionMask }),
   ),
-  'does not read what the mask hides on the right': broken(
+  'ignores masked positions on the right of a text': broken(
     (query) =>
       (patches, { inputIds }) =>
         query(patches, { inputIds, attentionMask: inputIds.map((ids) => ids.map(() => 1)) }),
   ),
-  'refuses another number of texts than images': broken(
+  'rejects a number of texts that differs from that of images': broken(
     (query) =>
       (patches, { inputIds, attentionMask }) =>
         query(patches, { inputIds: inputIds.slice(0, patches.dims[0]), attentionMask }),
   ),
 };
 
-test.each(Object.entries(sabotage))('%s: a Q-Former that does not is noticed', async (name, make) => {
-  const check = checksOf(make).find((each) => each.name === name);
+test.each(Object.entries(defects))('a broken Q-Former is detected by "%s"', async (name, createBroken) => {
+  const check = checksOf(createBroken).find((each) => each.name === name);
   await expect(check?.run()).rejects.toThrow(expect.objectContaining({ code: 'NOT_CONFORMING' }) as Error);
 });

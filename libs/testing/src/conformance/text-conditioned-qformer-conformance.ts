@@ -6,13 +6,15 @@ import { expectClose, expectDifferent, expectRejection } from './expectations.ts
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
 
+/** The text-conditioned Q-Former under test. */
 export interface TextConditionedQFormerSubject {
-  /** A new Q-Former for each check, which disposes of it. */
+  /** Creates a new Q-Former for each check, which disposes of it. */
   create(): TextConditionedQFormer | Promise<TextConditionedQFormer>;
-  /** Ids from 0 to below this are known to it. */
+  /** Exclusive upper bound of its token ids. */
   readonly vocabularySize: number;
-  /** How many patches it is given. Default 5. */
+  /** Number of patches in its input. Default 5. */
   readonly patches?: number;
+  /** Tolerance of float comparisons. Default: 1e-4 absolute and relative. */
   readonly tolerance?: Tolerance;
 }
 
@@ -21,12 +23,12 @@ interface Text {
   readonly attentionMask: AttentionMask;
 }
 
-/** Images with the text that belongs to them. */
+/** Patch features of images, and one text per image. */
 type Pairs = PatchFeatures & { readonly text: Text };
 
 const TEXT_LENGTH = 4;
 
-/** Checks of the `TextConditionedQFormer` seam: those of a Q-Former, and what the text has to do with it. */
+/** Conformance suite of the `TextConditionedQFormer` interface: the checks of a Q-Former and those of its text. */
 export function textConditionedQFormerConformance({
   create,
   vocabularySize,
@@ -65,7 +67,7 @@ export function textConditionedQFormerConformance({
       tolerance,
     }),
     {
-      name: 'tells texts about one image apart',
+      name: 'returns different results for different texts',
       run: () =>
         withPart(async (qformer, image) =>
           expectDifferent(
@@ -76,7 +78,7 @@ export function textConditionedQFormerConformance({
         ),
     },
     {
-      name: 'does not read what the mask hides on the right',
+      name: 'ignores masked positions on the right of a text',
       run: () =>
         withPart(async (qformer, image) => {
           const {
@@ -94,7 +96,7 @@ export function textConditionedQFormerConformance({
         }),
     },
     {
-      name: 'refuses another number of texts than images',
+      name: 'rejects a number of texts that differs from that of images',
       run: () =>
         withPart((qformer, image) =>
           expectRejection(() => qformer.query(image, textOf([2, 3])), 'two texts for one image'),

@@ -4,18 +4,17 @@ import type { Check, Tolerance } from './check.ts';
 import { randomBatch } from './random-batch.ts';
 import { tensorPartConformance } from './tensor-part-conformance.ts';
 
+/** The vision encoder under test. */
 export interface VisionEncoderSubject {
-  /** A new encoder for each check, which disposes of it. */
+  /** Creates a new encoder for each check, which disposes of it. */
   create(): VisionEncoder | Promise<VisionEncoder>;
-  /** Default 3. */
+  /** Number of channels of its input. Default 3. */
   readonly channels?: number;
+  /** Tolerance of float comparisons. Default: 1e-4 absolute and relative. */
   readonly tolerance?: Tolerance;
 }
 
-/**
- * Checks of the `VisionEncoder` seam: `for (const check of visionEncoderConformance({ create })) test(check.name,
- * check.run)`.
- */
+/** Conformance suite of the `VisionEncoder` interface. */
 export function visionEncoderConformance({ create, channels = 3, tolerance }: VisionEncoderSubject): Check[] {
   return tensorPartConformance<VisionEncoder, PixelValues>({
     create,

@@ -1,22 +1,24 @@
 import { Blip2Error, type Decoding, type Extension, type Logits } from '@blip2/interfaces';
 
-/** What a fake language model remembers of one row: a vector for each position, or nothing where it is padding. */
+/** History of one row of a fake decoding: the embedding of each position, `undefined` for padding. */
 export type FakeHistory = readonly (Float32Array | undefined)[];
-/** Scores after the last position of a row. */
+/** Computes the logits after the last position of a row. */
 export type FakeScore = (history: FakeHistory) => ArrayLike<number>;
 
+/** Options of `fakeDecoding`. */
 export interface FakeDecodingOptions {
   readonly vocabularySize: number;
   readonly maxPositions: number;
+  /** Embedding of a token id. */
   readonly embed: (id: number) => Float32Array;
   readonly rows: readonly { readonly history: FakeHistory; readonly score: FakeScore }[];
-  /** Begin without scores, as after a crop. */
+  /** Start without logits, as after a crop. */
   readonly isCropped?: boolean;
 }
 
 type State = FakeDecodingOptions['rows'];
 
-/** A decoding that keeps whole histories and scores them anew each time: slow, and plainly right. */
+/** Creates a decoding without a cache, which computes logits from the whole history: slow, but evidently correct. */
 export function fakeDecoding(options: FakeDecodingOptions): Decoding {
   let rows: State = options.rows;
   let isDisposed = false;
@@ -26,32 +28,32 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
     if (isDisposed) throw new Blip2Error('DISPOSED', 'This decoding has been disposed of');
   };
   requireRoom(length(), options.maxPositions);
-  const scores = (positions: number): Logits => scoreRows(rows, positions, options.vocabularySize);
+  const logitsOf = (positions: number): Logits => computeLogits(rows, positions, options.vocabularySize);
   return {
     get length() {
       return length();
     },
     get logits() {
       requireAlive();
-      if (isCropped) throw new Blip2Error('INVALID_STATE', 'A decoding that was cropped has no scores');
-      return scores(1);
+      if (isCropped) throw new Blip2Error('INVALID_STATE', 'A cropped decoding has no logits until it is extended');
+      return logitsOf(1);
     },
     async extend(more) {
       requireAlive();
       const parents = more.parents ?? rows.map((_, row) => row);
       const added = addedVectors(more, options.embed);
       checkExtension(parents, added, rows.length);
-      requireRoom(length() + added[0]!.length, options.maxPositions);
-      const counts = (row: number, position: number): boolean => more.attentionMask?.[row]?.[position] !== 0;
-      rows = parents.map((parent, row) => ({
-        ...rows[parent]!,
-        history: [
-          ...rows[parent]!.history,
-          ...added[row]!.map((vector, position) => (counts(row, position) ? vector : undefined)),
-        ],
-      }));
+      const count = added[0]?.length ?? 0;
+      requireRoom(length() + count, options.maxPositions);
+      const isKept = (row: number, position: number): boolean => more.attentionMask?.[row]?.[position] !== 0;
+      rows = added.flatMap((vectors, row) => {
+        const parent = rows[parents[row] ?? row];
+        if (!parent) return [];
+        const kept = vectors.map((vector, position) => (isKept(row, position) ? vector : undefined));
+        return [{ ...parent, history: [...parent.history, ...kept] }];
+      });
       isCropped = false;
-      return scores(more.logits === 'all' ? added[0]!.length : 1);
+      return logitsOf(more.logits === 'all' ? count : 1);
     },
     async fork() {
       requireAlive();
@@ -73,7 +75,7 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
   };
 }
 
-function scoreRows(rows: State, positions: number, vocabularySize: number): Logits {
+function computeLogits(rows: State, positions: number, vocabularySize: number): Logits {
   const data = new Float32Array(rows.length * positions * vocabularySize);
   rows.forEach(({ history, score }, row) => {
     for (let position = 0; position < positions; position++) {
@@ -107,7 +109,7 @@ function checkExtension(parents: readonly number[], added: readonly Float32Array
     added.some((vectors) => vectors.length !== count) ||
     parents.some((parent) => !Number.isInteger(parent) || parent < 0 || parent >= rows)
   ) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'An extension does not fit its decoding', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The extension does not match the decoding', {
       expected: `${parents.length} rows of equal length that continue rows below ${rows}`,
     });
   }
@@ -115,8 +117,8 @@ function checkExtension(parents: readonly number[], added: readonly Float32Array
 
 function requireRoom(length: number, maxPositions: number): void {
   if (length > maxPositions)
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The model has no more positions', {
-      expected: `at most ${maxPositions}`,
+    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The sequence is too long for the model', {
+      expected: `at most ${maxPositions} positions`,
       got: String(length),
     });
 }

@@ -10,6 +10,7 @@ import {
 import { fakeDecoding, type FakeHistory } from './fake-decoding.ts';
 import { digest, pseudoRandom } from './pseudo-random.ts';
 
+/** Options of `fakeLanguageModel`. */
 export interface FakeLanguageModelOptions {
   readonly architecture?: 'causal' | 'seq2seq';
   readonly vocabularySize?: number;
@@ -17,21 +18,21 @@ export interface FakeLanguageModelOptions {
   readonly maxPositions?: number;
   readonly specialTokens?: SpecialTokens;
   /**
-   * Scores of the next token after `history`: the vectors of the prompt and the new tokens (causal), or of the
-   * decoder's tokens (seq2seq; `encoded`: of the
-   * prompt). Padding is left out. The first component of a token's vector is its id. Default: pseudo-random numbers,
-   * spread by 3, that depend on every vector.
+   * Computes the next-token logits. `history`: embeddings of the prompt and the new tokens (causal) or of the decoder's
+   * tokens (seq2seq); `encoded`: embeddings of the prompt (seq2seq). Padding is omitted. The first component of an
+   * embedding is the token id. Default: pseudo-random numbers in [-3, 3) that depend on all embeddings.
    */
   readonly score?: (history: readonly Float32Array[], encoded: readonly Float32Array[]) => ArrayLike<number>;
 }
 
-const SPREAD = 3;
+/** Range of the default logits. */
+const LOGIT_RANGE = 3;
 
-/** A small deterministic language model behind the real seam: padding does not count, everything else does. */
+/** Creates a small deterministic language model whose logits depend on all tokens except padding. */
 export function fakeLanguageModel(options: FakeLanguageModelOptions = {}): LanguageModel {
   const { architecture = 'causal', vocabularySize = 40, embeddingSize = 4, maxPositions = Infinity } = options;
   const { specialTokens = { bosTokenId: 0, eosTokenId: 2, padTokenId: 1, decoderStartTokenId: 0 } } = options;
-  const score = options.score ?? pseudoRandomScores(vocabularySize);
+  const score = options.score ?? pseudoRandomLogits(vocabularySize);
   const embedId = (id: number): Float32Array =>
     Float32Array.from({ length: embeddingSize }, (_, axis) => (axis === 0 ? id : pseudoRandom(id, axis)));
   let isDisposed = false;
@@ -66,13 +67,13 @@ export function fakeLanguageModel(options: FakeLanguageModelOptions = {}): Langu
   };
 }
 
-function pseudoRandomScores(vocabularySize: number): NonNullable<FakeLanguageModelOptions['score']> {
+function pseudoRandomLogits(vocabularySize: number): NonNullable<FakeLanguageModelOptions['score']> {
   return (history, encoded) => {
     const state = [...encoded, new Float32Array(1), ...history].reduce(
       (digested, vector) => digest(vector, digested),
       0,
     );
-    return Float32Array.from({ length: vocabularySize }, (_, id) => SPREAD * pseudoRandom(state, id));
+    return Float32Array.from({ length: vocabularySize }, (_, id) => LOGIT_RANGE * pseudoRandom(state, id));
   };
 }
 
@@ -83,7 +84,7 @@ function embedRows(
 ): TokenEmbeddings {
   const positions = inputIds[0]?.length ?? 0;
   if (inputIds.some((ids) => ids.length !== positions))
-    throw new Blip2Error('SHAPE_MISMATCH', 'Rows of ids differ in length');
+    throw new Blip2Error('SHAPE_MISMATCH', 'Rows of token ids must have equal lengths');
   const data = new Float32Array(inputIds.length * positions * width);
   inputIds.flat().forEach((id, index) => data.set(embedId(id), index * width));
   return { type: 'float32', dims: [inputIds.length, positions, width], data };

@@ -10,15 +10,16 @@ import {
 
 import { digest, pseudoRandom } from './pseudo-random.ts';
 
+/** Options of `fakeVisionEncoder`. */
 export interface FakeVisionEncoderOptions {
   readonly imageSize: number;
   readonly hiddenSize: number;
-  /** Vectors per image. */
+  /** Patches per image. */
   readonly patches: number;
 }
 
 /**
- * A vision encoder without a model: its vectors look random, depend on every pixel of their image and on nothing else.
+ * Creates a vision encoder without a model: its outputs are pseudo-random and depend on the pixels of the image only.
  */
 export function fakeVisionEncoder({ imageSize, hiddenSize, patches }: FakeVisionEncoderOptions): VisionEncoder {
   const { guard, dispose } = disposable('vision encoder');
@@ -30,13 +31,14 @@ export function fakeVisionEncoder({ imageSize, hiddenSize, patches }: FakeVision
   };
 }
 
+/** Options of `fakeQFormer` and `fakeTextConditionedQFormer`. */
 export interface FakeQFormerOptions {
   readonly numQueryTokens: number;
   readonly hiddenSize: number;
   readonly encoderHiddenSize: number;
 }
 
-/** A Q-Former without a model: see `fakeVisionEncoder`. */
+/** Creates a Q-Former without a model, see `fakeVisionEncoder`. */
 export function fakeQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: FakeQFormerOptions): QFormer {
   const { guard, dispose } = disposable('Q-Former');
   return {
@@ -49,7 +51,7 @@ export function fakeQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: F
   };
 }
 
-/** A Q-Former with text without a model: its vectors depend on the patches and the ids that the mask lets through. */
+/** Creates a text-conditioned Q-Former without a model: its outputs depend on the patches and the unmasked ids. */
 export function fakeTextConditionedQFormer({
   numQueryTokens,
   hiddenSize,
@@ -64,8 +66,9 @@ export function fakeTextConditionedQFormer({
     query: guard(async (patches, { inputIds, attentionMask }) => {
       const [batch] = patches.dims;
       if (inputIds.length !== batch)
-        throw new Blip2Error('SHAPE_MISMATCH', 'There must be one text per image', {
-          expected: String(batch),
+        throw new Blip2Error('SHAPE_MISMATCH', {
+          argument: 'inputIds',
+          expected: `one row per image (${batch})`,
           got: String(inputIds.length),
         });
       const size = patches.data.length / batch;
@@ -83,12 +86,13 @@ export function fakeTextConditionedQFormer({
   };
 }
 
+/** Options of `fakeLanguageProjection`. */
 export interface FakeLanguageProjectionOptions {
   readonly inFeatures: number;
   readonly outFeatures: number;
 }
 
-/** A projection without a model: see `fakeVisionEncoder`. */
+/** Creates a projection without a model, see `fakeVisionEncoder`. */
 export function fakeLanguageProjection({ inFeatures, outFeatures }: FakeLanguageProjectionOptions): LanguageProjection {
   const { guard, dispose } = disposable('language projection');
   return {
@@ -100,7 +104,7 @@ export function fakeLanguageProjection({ inFeatures, outFeatures }: FakeLanguage
 }
 
 interface Disposable {
-  /** `call` until `dispose`, then `DISPOSED`. */
+  /** Wraps a function so that it rejects with `DISPOSED` after `dispose`. */
   guard<Arguments extends readonly unknown[], Result>(
     call: (...values: Arguments) => Promise<Result>,
   ): (...values: Arguments) => Promise<Result>;
@@ -122,7 +126,10 @@ function disposable(name: string): Disposable {
   };
 }
 
-/** Pseudo-random vectors for each entry of `input`, whose last dimensions must be `lastDims`. */
+/**
+ * Maps each entry of `input` to pseudo-random vectors `[vectors, width]`.
+ * @throws Blip2Error `SHAPE_MISMATCH` unless the last dimensions are `lastDims`.
+ */
 function scramble(
   input: Tensor<'float32', Dims>,
   lastDims: Dims,
@@ -131,7 +138,7 @@ function scramble(
 ): Tensor<'float32', [number, number, number]> {
   const got = input.dims.slice(-lastDims.length);
   if (got.join() !== lastDims.join())
-    throw new Blip2Error('SHAPE_MISMATCH', 'The input does not fit', {
+    throw new Blip2Error('SHAPE_MISMATCH', 'The input has the wrong dimensions', {
       expected: lastDims.join(' x '),
       got: got.join(' x '),
     });
@@ -141,7 +148,7 @@ function scramble(
     digest(input.data.subarray(entry * size, (entry + 1) * size)),
   );
   const data = Float32Array.from({ length: batch * vectors * width }, (_, index) =>
-    pseudoRandom(digests[Math.floor(index / (vectors * width))]!, index % (vectors * width)),
+    pseudoRandom(digests[Math.floor(index / (vectors * width))] ?? 0, index % (vectors * width)),
   );
   return { type: 'float32', dims: [batch, vectors, width], data };
 }

@@ -5,7 +5,7 @@ import { recite } from './recite.ts';
 import { type WatchedRead, watchLanguageModel } from './watch-language-model.ts';
 
 describe('recite', () => {
-  test('gives the next id of each row the best score, whatever it is told', async () => {
+  test('assigns the largest logit to the next id of each row, whatever the input', async () => {
     const decoding = recite(
       [
         [5, 6],
@@ -22,7 +22,7 @@ describe('recite', () => {
 });
 
 describe('fakeLanguageModel', () => {
-  test('asks for the scores of what it has read, padding left out', async () => {
+  test('computes logits from the history without padding', async () => {
     const seen: number[][] = [];
     const model = fakeLanguageModel({
       vocabularySize: 3,
@@ -40,7 +40,7 @@ describe('fakeLanguageModel', () => {
     ]);
   });
 
-  test('an extension of the wrong number of rows, or from a row that is not there, is refused', async () => {
+  test('extensions with the wrong number of rows or invalid parents are rejected', async () => {
     const model = fakeLanguageModel();
     const decoding = await model.start({ inputsEmbeds: await model.embed([[7]]), attentionMask: [[1]] });
     for (const more of [{ ids: [[1], [2]] }, { ids: [[1]], parents: [1] }, { ids: [[]] }])
@@ -49,7 +49,7 @@ describe('fakeLanguageModel', () => {
 });
 
 describe('watchLanguageModel', () => {
-  test('tells what is read, forks included, and changes nothing', async () => {
+  test('reports all forward passes, those of forks included, without changing results', async () => {
     const reads: WatchedRead[] = [];
     const [model, watched] = [fakeLanguageModel(), watchLanguageModel(fakeLanguageModel(), (read) => reads.push(read))];
     const prompt = {

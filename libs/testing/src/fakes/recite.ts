@@ -1,12 +1,10 @@
 import type { Decoding, Logits, TokenIds } from '@blip2/interfaces';
 
-/**
- * A decoding that recites `script`, one row each, whatever it is given: all that a greedy search needs to be tested.
- */
+/** Creates a decoding whose most likely tokens are those of `script`, one row per sequence, whatever its input. */
 export function recite(script: readonly TokenIds[], vocabulary: number, position = 0): Decoding {
   let step = position;
   let rows = script;
-  const score = (positions = 1): Logits => {
+  const logitsOf = (positions = 1): Logits => {
     const data = new Float32Array(rows.length * positions * vocabulary);
     rows.forEach((row, index) => {
       for (let offset = 0; offset < positions; offset++)
@@ -19,13 +17,13 @@ export function recite(script: readonly TokenIds[], vocabulary: number, position
       return step;
     },
     get logits() {
-      return score();
+      return logitsOf();
     },
     async extend(more) {
       const added = 'ids' in more ? (more.ids[0]?.length ?? 0) : more.inputsEmbeds.dims[1];
       rows = more.parents?.map((parent) => rows[parent] ?? []) ?? rows;
       step += added;
-      return score(more.logits === 'all' ? added : 1);
+      return logitsOf(more.logits === 'all' ? added : 1);
     },
     fork: async () => recite(rows, vocabulary, step),
     async crop(length) {

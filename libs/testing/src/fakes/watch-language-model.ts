@@ -1,13 +1,13 @@
 import type { Decoding, LanguageModel } from '@blip2/interfaces';
 
-/** One run of a language model's decoder or, of a prompt, the whole prompt. */
+/** One forward pass of a language model: a prefill or an extension. */
 export interface WatchedRead {
   readonly rows: number;
-  /** Positions read per row. */
+  /** Number of positions per row. */
   readonly positions: number;
 }
 
-/** The same language model, and `onRead` hears of everything that it reads: what a cache saves can be counted. */
+/** Wraps a language model; `onRead` is called for each forward pass, so that tests can count what a cache saves. */
 export function watchLanguageModel(model: LanguageModel, onRead: (read: WatchedRead) => void): LanguageModel {
   const watch = (decoding: Decoding): Decoding => ({
     get length() {

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
-import { listen, refuseRequest, sendJson, writeBytes } from './hub-response.ts';
+import { listen, sendError, sendJson, writeBytes } from './hub-response.ts';
 import type { Fault, HubServer, HubServerOptions, ServedRequest } from './hub-server-options.ts';
 import {
   DEFAULT_COMMIT,
@@ -13,7 +13,10 @@ import {
   storeFile,
 } from './served-repository.ts';
 
-/** Starts a Hub on the loopback interface and its storage on another port, with the faults of real servers. */
+/**
+ * Starts a fake Hugging Face Hub on the loopback interface, with its storage of large files on another port. It answers
+ * the requests of the download client from repositories in memory and can reproduce the faults of real servers.
+ */
 export async function startHubServer(initial: HubServerOptions = {}): Promise<HubServer> {
   const requests: ServedRequest[] = [];
   const state = { options: initial };
@@ -44,21 +47,21 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     const file = /^\/(?<id>[^/]+(?:\/[^/]+)?)\/resolve\/(?<revision>[^/]+)\/(?<path>.+)$/.exec(url.pathname)?.groups;
     const { id = '', kind, revision = '', path = '' } = api ?? file ?? {};
     const repository = find(id);
-    if (!repository) return refuseRequest(response, 401, 'RepoNotFound');
+    if (!repository) return sendError(response, 401, 'RepoNotFound');
     const commit = repository.commit ?? DEFAULT_COMMIT;
     if (
       (repository.access ?? 'public') !== 'public' &&
       request.headers.authorization !== `Bearer ${state.options.token}`
     )
-      return refuseRequest(response, 401, repository.access === 'gated' ? 'GatedRepo' : 'RepoNotFound');
+      return sendError(response, 401, repository.access === 'gated' ? 'GatedRepo' : 'RepoNotFound');
     if (decodeURIComponent(revision) !== 'main' && revision !== commit)
-      return refuseRequest(response, 404, 'RevisionNotFound');
+      return sendError(response, 404, 'RevisionNotFound');
     response.setHeader('x-repo-commit', commit);
     if (kind === 'revision') return sendJson(response, describeRepository(id, repository, commit));
-    if (kind === 'tree') return page(url, filesOf(repository), response);
+    if (kind === 'tree') return sendFileList(url, filesOf(repository), response);
     const stored = filesOf(repository).find((each) => each.path === decodeURIComponent(path));
-    if (!stored) return refuseRequest(response, 404, 'EntryNotFound');
-    if (!stored.isLarge) return body(request, response, stored.content, `"${stored.oid}"`);
+    if (!stored) return sendError(response, 404, 'EntryNotFound');
+    if (!stored.isLarge) return serveFile(request, response, stored.content, `"${stored.oid}"`);
     response
       .writeHead(302, {
         location: `${storage}/blob/${stored.sha256}?signature=secret`,
@@ -74,11 +77,11 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     const stored = Object.values(state.options.repositories ?? {})
       .flatMap(filesOf)
       .find((each) => each.sha256 === sha256);
-    if (!stored) return refuseRequest(response, 404, '');
-    await body(request, response, stored.content, `"${createHash('md5').update(stored.content).digest('hex')}"`);
+    if (!stored) return sendError(response, 404, '');
+    await serveFile(request, response, stored.content, `"${createHash('md5').update(stored.content).digest('hex')}"`);
   }
 
-  function page(url: URL, files: readonly StoredFile[], response: ServerResponse): void {
+  function sendFileList(url: URL, files: readonly StoredFile[], response: ServerResponse): void {
     const from = Number(url.searchParams.get('cursor') ?? 0);
     const to = from + (state.options.pageSize ?? 1000);
     const folders = new Set(files.map(({ path }) => path.split('/').slice(0, -1).join('/')).filter(Boolean));
@@ -99,7 +102,7 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     sendJson(response, entries.slice(from, to));
   }
 
-  async function body(
+  async function serveFile(
     request: ServedRequest,
     response: ServerResponse,
     content: Uint8Array,
@@ -107,19 +110,19 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
   ): Promise<void> {
     const { options } = state;
     const fault = request.method === 'GET' ? options.fault?.(request) : undefined;
-    if (fault === 'throttle') return refuseRequest(response, 429, '', { 'retry-after': '0' });
-    if (fault === 'unavailable') return refuseRequest(response, 503, '');
-    if (fault === 'expired') return refuseRequest(response, request.host === 'hub' ? 500 : 403, '');
+    if (fault === 'throttle') return sendError(response, 429, '', { 'retry-after': '0' });
+    if (fault === 'unavailable') return sendError(response, 503, '');
+    if (fault === 'expired') return sendError(response, request.host === 'hub' ? 500 : 403, '');
     if (fault === 'html-status')
       return void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Please log in</html>');
     if (fault === 'html') return void response.writeHead(200).end('<html>Please log in</html>'.padEnd(200));
-    const [, asked, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
-    const unchanged = request.headers['if-range'] === undefined || request.headers['if-range'] === etag;
-    const start = asked !== undefined && unchanged && fault !== 'ignore-range' ? Number(asked) : 0;
-    if (start > 0 && start >= content.byteLength) return refuseRequest(response, 416, '');
-    const isPart = asked !== undefined && unchanged && fault !== 'ignore-range';
+    const [, requestedStart, requestedLast] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+    const isUnchanged = request.headers['if-range'] === undefined || request.headers['if-range'] === etag;
+    const isPart = requestedStart !== undefined && isUnchanged && fault !== 'ignore-range';
+    const start = isPart ? Number(requestedStart) : 0;
+    if (start > 0 && start >= content.byteLength) return sendError(response, 416, '');
     const first = start + (isPart && fault === 'wrong-range' ? 1 : 0);
-    const end = isPart && last ? Math.min(Number(last) + 1, content.byteLength) : content.byteLength;
+    const end = isPart && requestedLast ? Math.min(Number(requestedLast) + 1, content.byteLength) : content.byteLength;
     if (isPart) response.setHeader('content-range', `bytes ${first}-${end - 1}/${content.byteLength}`);
     response.setHeader('accept-ranges', 'bytes');
     response.setHeader('etag', etag);
@@ -142,7 +145,7 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
       response.setHeader('content-encoding', 'gzip');
       bytes = gzipSync(bytes);
     }
-    // Without a length, the end of the body looks like any other.
+    // Without a content length, the client cannot detect a wrong number of bytes.
     if (fault !== 'short' && fault !== 'long') response.setHeader('content-length', bytes.byteLength);
     response.writeHead(status).flushHeaders();
     if (request.method === 'HEAD') return void response.end();
@@ -168,7 +171,7 @@ export async function startHubServer(initial: HubServerOptions = {}): Promise<Hu
     createServer((message, response) => void serve('storage')(message, response)),
   ];
   const [hub = '', storageAddress = ''] = await Promise.all(servers.map(listen));
-  // Another host by name, as a storage is: Python's client looks at names without ports.
+  // The storage has another host name, as in reality, because Python's client compares host names without ports.
   const storage = storageAddress.replace('127.0.0.1', 'localhost');
   const close = async (): Promise<void> => {
     for (const server of servers) server.closeAllConnections();

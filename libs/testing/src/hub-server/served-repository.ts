@@ -1,31 +1,35 @@
 import { createHash } from 'node:crypto';
 
-/** A repository of the test server. Files of `largeFrom` bytes or more are served from the storage host, as on the Hub. */
+/** A repository of the fake Hub. */
 export interface ServedRepository {
+  /** Contents by path. */
   readonly files: Readonly<Record<string, Uint8Array | string>>;
+  /** Commit hash of `main`. Default {@link DEFAULT_COMMIT}. */
   readonly commit?: string;
+  /** Licence in the model card. */
   readonly licence?: string;
-  /** Who may read it: everyone, those with the token, or nobody before agreeing to terms. */
+  /** Default `public`. `private` and `gated` require the token and differ in the error without it. */
   readonly access?: 'public' | 'private' | 'gated';
 }
 
-/** A file as the server stores it. */
+/** A stored file. */
 export interface StoredFile {
   readonly path: string;
   readonly content: Uint8Array;
   readonly isLarge: boolean;
   readonly sha256: string;
-  /** Of the content, or of the pointer to it. */
+  /** Git object id of the content, or of the Git LFS pointer for large files. */
   readonly oid: string;
 }
 
-/** Commit of repositories that name none. */
+/** Commit hash of repositories without `commit`. */
 export const DEFAULT_COMMIT = '0123456789abcdef0123456789abcdef01234567';
 
 function gitSha1(content: Uint8Array): string {
   return createHash('sha1').update(`blob ${content.byteLength}\0`).update(content).digest('hex');
 }
 
+/** Computes the hashes of a file. */
 export function storeFile(path: string, given: Uint8Array | string, largeFrom: number): StoredFile {
   const content = typeof given === 'string' ? new TextEncoder().encode(given) : given;
   const sha256 = createHash('sha256').update(content).digest('hex');
@@ -36,7 +40,7 @@ export function storeFile(path: string, given: Uint8Array | string, largeFrom: n
   return { path, content, isLarge, sha256, oid: gitSha1(isLarge ? pointer : content) };
 }
 
-/** What the Hub answers about a revision of a repository. */
+/** The Hub's description of a repository revision (`GET /api/models/{id}/revision/{revision}`). */
 export function describeRepository(id: string, { licence, files }: ServedRepository, commit: string): unknown {
   return {
     _id: '0',
