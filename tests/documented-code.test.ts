@@ -36,7 +36,7 @@ const MODELS: Readonly<Record<string, string>> = {
   'blip2-opt-2.7b': 'apps/cli/models/blip2-opt-shapes',
   'blip2-flan-t5-xl': 'apps/cli/models/blip2-t5-shapes',
   'blip2-itm-vit-g': 'apps/cli/models/blip2-itm-shapes',
-  'clip-vit-large-patch14': 'libs/vision/src/clip/fixtures/checkpoint',
+  'clip-vit-large-patch14': 'tools/parity/cases/clip/checkpoint',
   'instructblip-vicuna-7b': 'tools/parity/cases/instructblip-llama/checkpoint',
 };
 

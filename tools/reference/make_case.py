@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes one golden case: a tiny checkpoint with random weights, and what the reference computes from it."""
+"""Makes one golden case: a tiny checkpoint with random weights, and what Hugging Face Transformers (HF) computes from it."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed of the weights")
     parser.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), help="type in which the weights are stored")
     parser.add_argument("--shards", type=int, help="number of weight files")
-    parser.add_argument("--mutate", metavar="NAME", help="make this mistake on purpose: a runner must notice it")
+    parser.add_argument("--mutate", metavar="NAME", help="make this deliberate mistake: a runner must fail")
     parser.add_argument("--list-mutations", action="store_true")
     arguments = parser.parse_args()
     if not arguments.list_mutations and (arguments.config is None or arguments.out is None):

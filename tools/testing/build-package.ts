@@ -5,10 +5,19 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 
 const root = join(import.meta.dirname, '../..');
+const EVERYTHING = join(root, 'tsconfig.build.json');
+/** What was built for earlier projects of this run; every project evaluates this module anew. */
+const state: { builtTestProjects?: string[] } = globalThis;
 
-/** Builds a package and what it depends on before its tests: workers and commands run from `dist`. */
+/**
+ * Builds a package and what it depends on before its tests: workers and commands run from `dist`. From the second
+ * package of a run on, everything is built, once.
+ */
 export default function build({ config }: TestProject): void {
+  const built = (state.builtTestProjects ??= []);
+  if (built.includes(EVERYTHING)) return;
   const own = join(config.root, 'tsconfig.lib.json');
-  const project = existsSync(own) ? own : join(root, 'tsconfig.build.json');
+  const project = existsSync(own) && built.length === 0 ? own : EVERYTHING;
   execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', project], { stdio: 'inherit' });
+  built.push(project);
 }

@@ -274,7 +274,7 @@ describe('Blip2Config.create and the part-wise constructors', () => {
 });
 
 describe('defaults', () => {
-  const reference = JSON.parse(readFileSync(join(import.meta.dirname, 'fixtures/reference-defaults.json'), 'utf8'));
+  const reference = JSON.parse(readFileSync(join(cases, 'values/config-defaults.json'), 'utf8'));
   // Values that HF has in memory and not in its configuration: position kinds end with 4.57, T5 names no start token
   // of its own.
   const ours: Record<string, unknown> = {

@@ -22,7 +22,7 @@ const goldens: {
   max_positions: number;
   special: { pad: number; bos: number; eos: number };
   cases: Case[];
-} = JSON.parse(readFileSync(new URL('fixtures/search-goldens.json', import.meta.url), 'utf8'));
+} = JSON.parse(readFileSync(new URL('../../../tools/parity/cases/values/search.json', import.meta.url), 'utf8'));
 const {
   vocabulary,
   max_positions: maxPositions,
@@ -30,7 +30,7 @@ const {
   cases,
 } = goldens;
 
-/** The formula of `make-search-goldens.py` as a language model. */
+/** The formula of `tools/reference/make_search_values.py` as a language model. */
 function formulaModel(architecture: Case['architecture']): LanguageModel {
   return fakeLanguageModel({
     architecture,

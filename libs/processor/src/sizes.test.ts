@@ -14,7 +14,7 @@ interface Case {
 }
 /** Output of `BlipImageProcessorPil` of HF Transformers 5.18: 8-bit values `[3, height, width]`. */
 const cases = JSON.parse(
-  readFileSync(new URL('fixtures/image-sizes.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../tools/parity/cases/values/image-sizes.json', import.meta.url), 'utf8'),
 ) as readonly Case[];
 
 /** The image of the recorded cases: `(91 x + 37 y + 53 c + 7 (x y mod 17)) mod 256`, with row x and column y. */

@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '../../..');
 
 test.each([
   ['blip_2_vision_model', join(root, 'tools/parity/cases/opt/checkpoint')],
-  ['clip_vision_model', join(import.meta.dirname, 'clip/fixtures/checkpoint')],
+  ['clip_vision_model', join(import.meta.dirname, '../../../tools/parity/cases/clip/checkpoint')],
 ])('loads %s from the checkpoint that contains it', async (modelType, folder) => {
   await using encoder = await loadVisionEncoder(folder, { threads: 1 });
   expect(encoder.config.modelType).toBe(modelType);

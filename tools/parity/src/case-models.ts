@@ -24,7 +24,7 @@ import {
   Tokenizer,
 } from '@blip2/processor';
 import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
-import { Blip2VisionModel } from '@blip2/vision';
+import { type CheckpointVisionEncoder, loadVisionEncoder } from '@blip2/vision';
 
 import { readModelType } from './model-type.ts';
 
@@ -39,7 +39,7 @@ export interface CaseModels extends AsyncDisposable {
   processor(): Promise<CaseProcessor>;
   /** `name` is `tokenizer` or `qformer_tokenizer`, as in the format. */
   tokenizer(name: string): Promise<TextTokenizer>;
-  vision(): Promise<Blip2VisionModel>;
+  vision(): Promise<CheckpointVisionEncoder>;
   qformer(): Promise<Blip2QFormerModel>;
   textQFormer(): Promise<TextConditionedQFormer>;
   languageProjection(): Promise<Projection>;
@@ -87,7 +87,7 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
     processor,
     // The processor's tokenizer: it adds the image token that legacy checkpoints lack.
     tokenizer: async (name) => (name === QFORMER_TOKENIZER ? qformerTokenizer() : mainTokenizer()),
-    vision: owned((folder) => Blip2VisionModel.fromPretrained(folder, options)),
+    vision: owned((folder) => loadVisionEncoder(folder, options)),
     qformer: owned((folder) => Blip2QFormerModel.fromPretrained(folder, options)),
     textQFormer: owned((folder) => TextConditionedQFormer.fromPretrained(folder, options)),
     languageProjection: owned((folder) => LanguageProjection.fromPretrained(folder, options)),

@@ -1,4 +1,4 @@
-"""One case from beginning to end."""
+"""Makes a case."""
 
 import math
 import random
@@ -22,7 +22,7 @@ from .spec import Spec
 
 
 def make_case(spec: Spec, folder: Path, mutation: str | None) -> None:
-    """Writes the case into a folder beside, then moves it into place."""
+    """Writes the case to a temporary folder next to its own, then renames it."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(1)
@@ -30,7 +30,7 @@ def make_case(spec: Spec, folder: Path, mutation: str | None) -> None:
     keep_float64()
     random.seed(spec.seed)
     if folder.exists() and not (folder / "golden.json").exists():
-        raise SystemExit(f"{folder} exists and is no case")
+        raise SystemExit(f"{folder} exists and is not a case")
     building = folder.with_name(folder.name + ".building")
     shutil.rmtree(building, ignore_errors=True)
     write_checkpoint(building / "checkpoint", spec)
@@ -70,7 +70,7 @@ def record(spec: Spec, folder: Path, mutation: str | None) -> Recorder:
 
 
 def report(recorder: Recorder) -> None:
-    """What a runner has to notice when it compares a right implementation with these wrong goldens."""
+    """Prints which entries a correct implementation must fail, given these wrong goldens."""
     noticed = {name: ratio for name, ratio in recorder.noticed.items() if ratio > 1}
     numbers = [ratio for ratio in noticed.values() if math.isfinite(ratio)]
     largest = f"largest difference {max(numbers):.0f} times the tolerance" if numbers else "ids only"

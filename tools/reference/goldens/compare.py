@@ -1,4 +1,4 @@
-"""How far two results of one call are apart."""
+"""Differences between two results of one call."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 
 
 def pairs(expected: dict, actual: dict, compare_rows: dict | None):
-    """Tensors by twos, padding left out; the first is None where shapes or plain values differ."""
+    """Pairs of tensors without padding. The first is None if shapes or plain values differ."""
     for name, value in expected.items():
         other = actual[name]
         if isinstance(value, torch.Tensor):
@@ -33,7 +33,7 @@ def largest_difference(expected: dict, actual: dict, compare_rows: dict | None) 
 
 
 def largest_ratio(expected: dict, actual: dict, compare_rows: dict | None, tolerance: dict) -> float:
-    """Difference divided by what is allowed; infinite where something exact differs."""
+    """Largest difference relative to the tolerance; infinite if exact values differ."""
 
     def ratio(x: torch.Tensor, y: torch.Tensor) -> float:
         return ((x - y).abs() / (tolerance["atol"] + tolerance["rtol"] * y.abs()).clamp_min(1e-30)).max().item()

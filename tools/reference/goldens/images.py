@@ -1,4 +1,4 @@
-"""Images drawn by formula: nobody's photographs."""
+"""Images drawn by formula, free of copyright."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ IMAGES = {"waves.png": ("RGB", 52, 41), "rings.png": ("L", 33, 47), "tiles.png":
 
 
 def draw_images(folder: Path) -> dict[str, dict]:
-    """Writes the images and describes them as the manifest does."""
+    """Writes the images and returns their entries in the manifest."""
     folder.mkdir()
     described = {}
     for seed, (name, (mode, width, height)) in enumerate(IMAGES.items()):
@@ -20,7 +20,7 @@ def draw_images(folder: Path) -> dict[str, dict]:
 
 
 def draw(seed: int, width: int, height: int, channels: int) -> numpy.ndarray:
-    """Two waves per channel, tiles and a little noise. One channel is grey, four have transparency."""
+    """Two waves per channel, tiles and a little noise. One channel is grey, four include alpha."""
     random = numpy.random.RandomState(seed)
     y, x = numpy.mgrid[0:height, 0:width]
     layers = []
@@ -33,5 +33,5 @@ def draw(seed: int, width: int, height: int, channels: int) -> numpy.ndarray:
 
 
 def open_image(folder: Path, name: str) -> Image.Image:
-    """As RGB: transparency dropped, grey expanded."""
+    """Opens an image as RGB: alpha is dropped, grey is expanded."""
     return Image.open(folder / name).convert("RGB")

@@ -18,12 +18,12 @@ FORMAT = "blip2-golden/1"
 DEFAULT_TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 PIXEL_TOLERANCE = {"atol": 1e-5, "rtol": 0.0}
 EXACT = {"atol": 0.0, "rtol": 0.0}
-# The tolerance leaves room for this many times the rounding that the reference itself shows.
+# The tolerance is this many times the rounding of HF itself.
 ROOM = 10
 
 
 class TensorStore:
-    """Tensors by name; equal contents are stored once."""
+    """Tensors by name. Equal contents are stored once."""
 
     def __init__(self) -> None:
         self.tensors: dict[str, torch.Tensor] = {}
@@ -37,7 +37,7 @@ class TensorStore:
         return known
 
     def refer(self, name: str, value: object, is_input: bool) -> object:
-        """The value as the manifest writes it."""
+        """The value in the form of the manifest."""
         if isinstance(value, torch.Tensor):
             rows = self.known_rows(value) if is_input and len(value) > 1 else None
             return {"concat": rows} if rows else {"tensor": self.put(name, value)}
@@ -55,7 +55,7 @@ def digest(tensor: torch.Tensor) -> str:
 
 
 class Recorder:
-    """Calls the reference in float32 and float64, and keeps what came out. With a mistake made on purpose, `judged` differs from `model`."""
+    """Calls HF in float32 and float64, and records the outputs. With a mutation, `judged` is the mutated model."""
 
     def __init__(self, model: Models, precise: Models, judged: Models | None) -> None:
         self.model, self.precise, self.judged = model, precise, judged
@@ -64,14 +64,14 @@ class Recorder:
         self.noticed: dict[str, float] = {}
 
     def add(self, name, kind, inputs, call, *, options=None, compare_rows=None, tolerance=None, **extra) -> dict:
-        """Records one entry. `call(models)` gives the outputs by name; `tolerance` is given where no model takes part. Returns the outputs."""
+        """Records one entry and returns its outputs. `call(models)` returns the outputs by name. `tolerance` is set if no model is involved."""
         outputs = call(self.model)
         rounding = None
         if tolerance is None:
             rounding = largest_difference(outputs, call(self.precise), compare_rows)
             tolerance = {**DEFAULT_TOLERANCE, "atol": max(DEFAULT_TOLERANCE["atol"], math.ceil(ROOM * rounding * 1e5) / 1e5)}
             if rounding > DEFAULT_TOLERANCE["atol"]:
-                raise SystemExit(f"{name}: rounding alone is {rounding:.1e}; take another seed")
+                raise SystemExit(f"{name}: rounding is {rounding:.1e}, above the tolerance; try another seed")
         recorded = outputs
         if self.judged is not None:
             recorded = call(self.judged)

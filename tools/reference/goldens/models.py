@@ -1,4 +1,4 @@
-"""The reference's models of one checkpoint, all loaded from its folder."""
+"""The HF models of one checkpoint, all loaded from its folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ DEVIATION = [0.26862954, 0.26130258, 0.27577711]
 
 
 def write_checkpoint(folder: Path, spec: Spec) -> None:
-    """Writes a model folder as a hub repository has it."""
+    """Writes a model folder in the layout of a Hub repository."""
     folder.mkdir(parents=True)
     write_json(folder / "config.json", spec.config)
     config = AutoConfig.from_pretrained(folder, attn_implementation="eager")
@@ -37,7 +37,7 @@ def write_checkpoint(folder: Path, spec: Spec) -> None:
 
 
 def untie_head(model: torch.nn.Module) -> None:
-    """T5 1.1 and Flan have a head of their own, and do not scale before it; the reference ties it all the same unless the file holds one."""
+    """T5 1.1 and Flan have an untied head without scaling before it. HF ties it anyway unless the file contains one."""
     language = getattr(model, "language_model", model)
     if language.config.model_type == "t5" and not language.config.scale_decoder_outputs:
         language.lm_head.weight = torch.nn.Parameter(torch.empty_like(language.shared.weight))
@@ -45,7 +45,7 @@ def untie_head(model: torch.nn.Module) -> None:
 
 @dataclass(frozen=True)
 class Models:
-    """One checkpoint in one precision. `whole` is the class that its configuration names; the others share nothing with it."""
+    """One checkpoint in one precision. `whole` is the class in its configuration; the others share no weights with it."""
 
     dtype: torch.dtype
     whole: torch.nn.Module
@@ -63,14 +63,14 @@ class Models:
 
 def load_models(folder: Path, spec: Spec, dtype: torch.dtype) -> Models:
     def load(name: str) -> torch.nn.Module:
-        # Upcast after loading: in float64 too the weights are what the file holds.
+        # Upcast after loading, so that the weights equal the stored ones in float64 too.
         model, info = getattr(transformers, name).from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
         assert not info["missing_keys"], info["missing_keys"]
         return model.to(dtype).eval()
 
     whole = load(spec.architecture)
     if spec.family == "language":
-        # Read from the folder it would lack the end token where config.json leaves that out; inside a BLIP-2 it is made from the configuration, defaults included.
+        # Loaded from the folder, it would lack an end token that config.json leaves out. Inside BLIP-2 it is created from the configuration with defaults.
         whole.generation_config = transformers.GenerationConfig.from_model_config(whole.config)
         return Models(dtype, whole, language=whole)
     if spec.family == "generation":
@@ -79,7 +79,7 @@ def load_models(folder: Path, spec: Spec, dtype: torch.dtype) -> Models:
 
 
 def keep_float64() -> None:
-    """The reference takes every softmax in float32, where the float64 mask of a row without keys overflows to NaN; float64 stays float64 here."""
+    """Keeps softmax in float64. HF computes it in float32, where the float64 mask of a row without keys overflows to NaN."""
     softmax = torch.nn.functional.softmax
 
     def keeping(input, dim=None, _stacklevel=3, dtype=None):

@@ -1,4 +1,4 @@
-"""Mistakes made on purpose in the reference, one name each. Goldens made with one must make a runner fail."""
+"""Deliberate mistakes in HF, by name. A runner must fail on goldens that are made with one."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,12 @@ Mistake = Callable[[nn.Module], None]
 
 
 def parts(model: nn.Module, kind: str) -> list[nn.Module]:
-    """Modules of a class, by its name or the end of it."""
+    """Modules whose class name ends with `kind`."""
     return [module for module in model.modules() if type(module).__name__.endswith(kind)]
 
 
 def inside(name: str, change: Callable[[nn.Module], None]) -> Mistake:
-    """Does something to the part of that name, where a model has it."""
+    """Changes the part with this name, if the model has it."""
     return lambda model: change(getattr(model, name)) if hasattr(model, name) else None
 
 
@@ -26,7 +26,7 @@ def each(kind: str, change: Callable[[nn.Module], None]) -> Mistake:
 
 
 def language(change: Callable[[nn.Module], None]) -> Mistake:
-    """Does something to the language model, alone or in a whole model."""
+    """Changes the language model, standalone or inside a model."""
     return lambda model: change(getattr(model, "language_model", model))
 
 

@@ -1,4 +1,4 @@
-"""What a case is made from."""
+"""The specification of a case."""
 
 import json
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class Spec:
 
 
 def read_spec(file: Path, name: str, **given) -> Spec:
-    """Reads a config.json, or a file with one under `config` beside defaults for the options. What is given wins."""
+    """Reads a config.json, or a file that contains one under `config` next to default options. Arguments override them."""
     read = json.loads(file.read_text("utf-8"))
     fields = dict(read) if "config" in read else {"config": read}
     config = fields["config"]
@@ -63,8 +63,8 @@ def read_spec(file: Path, name: str, **given) -> Spec:
     fields.update({key: value for key, value in given.items() if value is not None})
     spec = Spec(name=name, **fields)
     if spec.family == "generation" and spec.image_token is None:
-        raise SystemExit("image_token_index is needed: the reference cannot run repositories without image tokens")
+        raise SystemExit("image_token_index is required: HF cannot run checkpoints without image tokens")
     layers = spec.text.get("num_layers", 6)
     if spec.is_t5 and spec.text.get("num_decoder_layers", layers) > layers:
-        raise SystemExit("num_decoder_layers above num_layers: the reference's cache has only as many layers as the encoder, and its generate fails")
+        raise SystemExit("num_decoder_layers must not exceed num_layers: HF's cache has as many layers as the encoder, and its generate fails")
     return spec

@@ -1,4 +1,4 @@
-"""Tiny tokenizers of the three kinds that BLIP-2 repositories have, built from a few sentences by plain counting."""
+"""Tiny tokenizers of the three kinds in BLIP-2 repositories, trained on a few sentences by counting."""
 
 import json
 import math
@@ -34,7 +34,7 @@ def save_tokenizer(folder: Path, spec: Spec) -> None:
 
 
 def byte_pairs(size: int) -> tuple[Tokenizer, dict]:
-    """Byte-level BPE as OPT has it: `</s>` in front, nothing behind."""
+    """Byte-level BPE as in OPT: `</s>` before the text."""
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     vocabulary = special + sorted(pre_tokenizers.ByteLevel.alphabet())
     words = Counter(tuple("Ġ" + word) for word in WORDS)
@@ -45,7 +45,7 @@ def byte_pairs(size: int) -> tuple[Tokenizer, dict]:
             for pair in zip(word, word[1:]):
                 pairs[pair] += count
         if not pairs:
-            raise SystemExit(f"the corpus gives {len(vocabulary)} tokens, {size} are needed")
+            raise SystemExit(f"the corpus yields {len(vocabulary)} tokens, {size} are needed")
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
         vocabulary.append("".join(best))
@@ -69,13 +69,13 @@ def merged(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 
 def unigram(size: int) -> tuple[Tokenizer, dict]:
-    """Unigram pieces as T5 has them: `</s>` behind."""
+    """Unigram pieces as in T5: `</s>` after the text."""
     pieces = substrings("▁")
     singles = sorted({character for word in WORDS for character in "▁" + word} | set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,!'"))
     longer = sorted((piece for piece in pieces if len(piece) > 1), key=lambda piece: (-pieces[piece] * len(piece), piece))
     chosen = (singles + longer)[: size - 3]
     if len(chosen) < size - 3:
-        raise SystemExit(f"the corpus gives {len(chosen) + 3} tokens, {size} are needed")
+        raise SystemExit(f"the corpus yields {len(chosen) + 3} tokens, {size} are needed")
     total = sum(pieces.values())
     scores = [(piece, round(math.log((pieces[piece] + 0.5) / total), 4)) for piece in chosen]
     tokenizer = Tokenizer(models.Unigram([("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0), *scores], unk_id=2, byte_fallback=False))
@@ -87,7 +87,7 @@ def unigram(size: int) -> tuple[Tokenizer, dict]:
 
 
 def wordpiece(size: int) -> tuple[Tokenizer, dict]:
-    """Lower-cased WordPiece as the Q-Former's text has it: `[CLS]` and `[SEP]` around; `[DEC]` is the last token."""
+    """Lower-cased WordPiece as in the Q-Former: the text is between `[CLS]` and `[SEP]`; `[DEC]` is the last id."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     singles = sorted({character for word in WORDS for character in word} | set("0123456789,!'"))
     words = [word for word, _ in sorted(Counter(WORDS).items(), key=lambda item: (-item[1], item[0])) if len(word) > 1]
@@ -102,7 +102,7 @@ def wordpiece(size: int) -> tuple[Tokenizer, dict]:
 
 
 def substrings(start: str) -> Counter:
-    """How often each piece of up to eight characters occurs in the words."""
+    """Number of occurrences of each piece of up to eight characters."""
     counts: Counter = Counter()
     for word in WORDS:
         marked = start + word

@@ -1,4 +1,4 @@
-"""Random weights that make a lively model: attention far from uniform, every layer matters, scores far apart."""
+"""Random weights of a model with useful outputs: attention is far from uniform, every layer matters, logits are far apart."""
 
 import json
 import math
@@ -14,16 +14,16 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 SCORE_SPREAD = 2.0
 # Standard deviation of the language model's logits.
 LOGIT_SPREAD = 3.5
-# A layer adds more than what it reads: otherwise every token would be followed by itself.
+# A layer adds more than its input: otherwise every token would be followed by itself.
 BRANCH_GAIN = 3.0
-# Standard deviation of the vision encoder's states: so small that the epsilon of its norms counts.
+# Standard deviation of the vision encoder's hidden states: small enough for the epsilon of the norms to matter.
 VISION_STREAM = 0.05
-# The end token's row is longer than others, so that texts end now and then.
+# The end token's embedding has a larger norm than others, so that some texts end.
 END_TOKEN_GAIN = 1.2
 
 
 def randomize(model: torch.nn.Module, text_config, seed: int, dtype: str) -> None:
-    """Fills every parameter from the seed and its name, then rounds to the type in which it is stored."""
+    """Initializes every parameter from the seed and its name, then rounds it to the stored dtype."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             generator = torch.Generator().manual_seed(seed * 1_000_003 + zlib.crc32(name.encode()))
@@ -55,14 +55,14 @@ def spread(name: str, parameter: torch.Tensor, text_config) -> float | torch.Ten
 
 
 def stream(text_config) -> float:
-    """Standard deviation of the language model's embeddings; its layers add about as much."""
+    """Standard deviation of the language model's embeddings. Its layers add about as much."""
     if text_config.model_type == "t5":
         return LOGIT_SPREAD if text_config.scale_decoder_outputs else 1.0
     return LOGIT_SPREAD / math.sqrt(text_config.word_embed_proj_dim)
 
 
 def gain(name: str, parameter: torch.Tensor, text_config) -> float | torch.Tensor:
-    """Output spread for inputs of spread one."""
+    """Standard deviation of the output for inputs of standard deviation 1."""
     if name.endswith("self_attn.qkv.weight"):
         rows = torch.ones(parameter.shape[0], 1)
         rows[: 2 * parameter.shape[0] // 3] = math.sqrt(SCORE_SPREAD)
@@ -88,7 +88,7 @@ def emphasize_end(model: torch.nn.Module, text_config) -> None:
 
 
 def stored_tensors(model: torch.nn.Module, dtype: str) -> dict[str, torch.Tensor]:
-    """The tensors as a file holds them: one of those that are tied, under the name that comes first."""
+    """The stored tensors. Of tied tensors, only the first name is stored."""
     return {name: parameter.detach().to(DTYPES[dtype]).contiguous() for name, parameter in model.named_parameters()}
 
 

@@ -14,11 +14,14 @@ const TOLERANCE = 2e-5;
 const cases = join(import.meta.dirname, '../../../../tools/parity/cases');
 const causal: Readonly<Record<string, Promise<CausalLanguageModel & { dispose(): Promise<void> }>>> = {
   opt: OptForCausalLM.fromPretrained(join(cases, 'opt/checkpoint'), { threads: 1 }),
-  'opt-post-norm': OptForCausalLM.fromPretrained(join(import.meta.dirname, '../opt/fixtures/opt-post-norm'), {
-    threads: 1,
-  }),
+  'opt-post-norm': OptForCausalLM.fromPretrained(
+    join(import.meta.dirname, '../../../../tools/parity/cases/values/opt-post-norm'),
+    {
+      threads: 1,
+    },
+  ),
   'llama, shared keys': LlamaForCausalLM.fromPretrained(
-    join(import.meta.dirname, '../llama/fixtures/llama/checkpoint'),
+    join(import.meta.dirname, '../../../../tools/parity/cases/llama/checkpoint'),
     {
       threads: 1,
     },

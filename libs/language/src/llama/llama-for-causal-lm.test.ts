@@ -1,5 +1,5 @@
 /**
- * Llama against HF with the same random weights: grouped keys and values (fixtures/llama), and Vicuna's shape inside
+ * Llama against HF with the same random weights: grouped keys and values (the case `llama`), and Vicuna's shape inside
  * an InstructBLIP checkpoint.
  */
 import { readFileSync } from 'node:fs';
@@ -17,16 +17,14 @@ import { rotaryFrequencies, rotations } from '../causal/rotary-inputs.ts';
 import { LlamaForCausalLM } from './llama-for-causal-lm.ts';
 import { llamaTensors } from './llama-graph.ts';
 
-const fixtures = join(import.meta.dirname, 'fixtures/llama');
-const grouped = join(fixtures, 'checkpoint');
+const cases = join(import.meta.dirname, '../../../../tools/parity/cases');
+const grouped = join(cases, 'llama/checkpoint');
 const vicuna = join(import.meta.dirname, '../../../../tools/parity/cases/instructblip-llama/checkpoint');
 /**
  * What `LlamaRotaryEmbedding` of transformers 5.18 has for heads of 32 numbers: inverse frequencies, and cosines at
  * positions 0, 5 and 300.
  */
-const scaledRotations = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'fixtures/scaled-rotations.json'), 'utf8'),
-) as readonly {
+const scaledRotations = JSON.parse(readFileSync(join(cases, 'values/scaled-rotations.json'), 'utf8')) as readonly {
   readonly json: Readonly<Record<string, unknown>>;
   readonly frequencies: readonly number[];
   readonly cosines: readonly (readonly number[])[];
@@ -51,9 +49,9 @@ let golden: (name: string) => Entry;
 let tensor: (name: string) => Tensor<'float32'>;
 let scratch = '';
 beforeAll(async () => {
-  const { entries } = JSON.parse(await readFile(join(fixtures, 'golden.json'), 'utf8')) as { entries: Entry[] };
+  const { entries } = JSON.parse(await readFile(join(cases, 'llama/golden.json'), 'utf8')) as { entries: Entry[] };
   golden = (name) => entries.find((entry) => entry.name === name)!;
-  const bytes = await readFile(join(fixtures, 'golden.safetensors'));
+  const bytes = await readFile(join(cases, 'llama/golden.safetensors'));
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
     string,

@@ -25,8 +25,8 @@ const whole = {
  * norms, a separate head.
  */
 const alone = {
-  'opt-post-norm': join(import.meta.dirname, 'fixtures/opt-post-norm'),
-  'opt-bare': join(import.meta.dirname, 'fixtures/opt-bare'),
+  'opt-post-norm': join(root, 'tools/parity/cases/values/opt-post-norm'),
+  'opt-bare': join(root, 'tools/parity/cases/values/opt-bare'),
 };
 const cases = Object.entries({ ...whole, ...alone });
 
@@ -67,7 +67,7 @@ interface RecordedTensor {
 
 describe.each(Object.entries(alone))('%s', (_, folder) => {
   test('computes the same as HF', async () => {
-    const golden = JSON.parse(await readFile(join(folder, 'golden.json'), 'utf8')) as Recorded;
+    const golden = JSON.parse(await readFile(join(folder, 'values.json'), 'utf8')) as Recorded;
     await using model = await OptForCausalLM.fromPretrained(folder);
     const output = await model.forward(
       { inputIds: golden.inputIds, attentionMask: golden.attentionMask, labels: golden.inputIds },

@@ -11,7 +11,7 @@ interface Recorded extends RelativeBucketOptions {
 
 /** What `_relative_position_bucket` of transformers 5.18.0 gives. */
 const recorded: readonly Recorded[] = JSON.parse(
-  readFileSync(new URL('fixtures/relative-buckets.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../../tools/parity/cases/values/relative-buckets.json', import.meta.url), 'utf8'),
 );
 const FARTHEST = 1500;
 

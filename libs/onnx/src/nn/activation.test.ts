@@ -15,7 +15,9 @@ interface Recorded {
   readonly outputs: Readonly<Record<string, readonly number[]>>;
 }
 
-const recorded = JSON.parse(readFileSync(new URL('./fixtures/activations.json', import.meta.url), 'utf8')) as Recorded;
+const recorded = JSON.parse(
+  readFileSync(new URL('../../../../tools/parity/cases/values/activations.json', import.meta.url), 'utf8'),
+) as Recorded;
 const specs = layeredSpecs('y', activations.length, f32(1, recorded.inputs.length));
 const signature = { inputs: { x: f32(1, recorded.inputs.length) }, outputs: specs };
 const unweighted = { has: () => false, find: () => undefined };

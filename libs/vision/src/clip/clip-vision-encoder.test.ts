@@ -1,4 +1,4 @@
-/** CLIP's vision encoder against HF CLIPVisionModel with the same random weights (fixtures/). */
+/** CLIP's vision encoder against HF CLIPVisionModel with the same random weights (the case `clip`). */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ClipVisionEncoder } from './clip-vision-encoder.ts';
 import { clipVisionTensors } from './clip-vision-graph.ts';
 
-const fixture = join(import.meta.dirname, 'fixtures');
+const fixture = join(import.meta.dirname, '../../../../tools/parity/cases/clip');
 const checkpoint = join(fixture, 'checkpoint');
 /** Largest difference from a number `e` of the golden: `ATOL + RTOL · |e|`. */
 const ATOL = 1e-4;

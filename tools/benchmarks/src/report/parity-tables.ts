@@ -28,6 +28,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['InstructBLIP', 'instructblip-t5', 'InstructBLIP with Flan-T5'],
   ['InstructBLIP', 'instructblip-llama', 'InstructBLIP with Llama'],
   ['Single parts', 'qformer-relative-key', 'relative positions and head masks in the Q-Former'],
+  ['Single parts', 'clip', 'CLIP vision encoder'],
+  ['Single parts', 'llama', 'Llama with grouped keys and values, biases and a tied head'],
   ['Single parts', 'logits', 'logits processors and warpers'],
 ];
 

@@ -1,9 +1,8 @@
 import { withGenerate } from '@blip2/blip2';
 import type { GenerationOptions, PixelValues, Rows, Tensor } from '@blip2/interfaces';
 
-import type { CaseModels } from '../case-models.ts';
 import type { EntryInputs } from '../entry-inputs.ts';
-import { type EntryKind, optionsOf } from '../entry-kind.ts';
+import { type EntryCall, type EntryKind, optionsOf } from '../entry-kind.ts';
 import { GENERATION_OPTIONS } from './generation-options.ts';
 
 /** Generation from an image with the complete model, after a given or the default prompt. */
@@ -12,10 +11,7 @@ export const generateKind: EntryKind = {
   options: [...GENERATION_OPTIONS, 'interpolate_pos_encoding'],
   async run(call) {
     const model = await call.models.whole();
-    return describeGenerated(
-      call.models,
-      await model.generate(imagePrompt(call.inputs), optionsOf<GenerationOptions>(call)),
-    );
+    return describeGenerated(call, await model.generate(imagePrompt(call.inputs), optionsOf<GenerationOptions>(call)));
   },
 };
 
@@ -24,14 +20,15 @@ export const languageModelGenerateKind: EntryKind = {
   inputs: ['input_ids', 'attention_mask'],
   options: GENERATION_OPTIONS,
   async run(call) {
-    const { models, inputs } = call;
+    const { models, inputs, wanted } = call;
     // Loaded separately: the checkpoint may contain only the language model.
     const languageModel = withGenerate(await models.languageModel());
     const prompt = {
       inputIds: inputs.rows('input_ids'),
       ...inputs.optional('attentionMask', 'attention_mask', inputs.rows),
     };
-    return describeGenerated(models, await languageModel.generate(prompt, optionsOf<GenerationOptions>(call)));
+    const options = { ...optionsOf<GenerationOptions>(call), outputScores: wanted.has('scores') };
+    return describeGenerated(call, await languageModel.generate(prompt, options));
   },
 };
 
@@ -96,13 +93,14 @@ interface Generated {
 }
 
 async function describeGenerated(
-  models: CaseModels,
+  { models, wanted }: EntryCall,
   { sequences, sequencesScores, scores }: Generated,
 ): Promise<object> {
-  const tokenizer = await models.tokenizer('tokenizer');
+  // A case of a language model may have no tokenizer.
+  const tokenizer = wanted.has('texts') ? await models.tokenizer('tokenizer') : undefined;
   return {
     newTokens: sequences,
-    texts: sequences.map((row) => tokenizer.decode(row, { skipSpecialTokens: true })),
+    ...(tokenizer && { texts: sequences.map((row) => tokenizer.decode(row, { skipSpecialTokens: true })) }),
     ...(sequencesScores && {
       sequencesScores: { type: 'float32', dims: [sequencesScores.length], data: Float32Array.from(sequencesScores) },
     }),

@@ -1,4 +1,4 @@
-"""What the model writes. An entry is kept only where no decision is close: rounding must not change the ids."""
+"""Generation. An entry is recorded only if no decision is close: rounding must not change the ids."""
 
 import itertools
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from ..models import Models
 from ..images import IMAGES
 from .inputs import PROMPTS, CaseInputs, tensors
 
-# No greedy choice is closer than this; ids of every entry survive as much noise on every score of every step.
+# Minimum gap of greedy choices. The ids of every entry are stable under noise of this size on all logits.
 SMALLEST_MARGIN = 0.005
 NOISE_RUNS = 4
-# Noise that leaves the surviving tokens of sampling as they are.
+# Size of the noise under which the surviving tokens of sampling are stable.
 SAMPLING_NOISE = 5e-4
-# Beams give their scores only together with those of the steps.
+# Beam scores are returned only together with the scores of the steps.
 RECORDED = {"return_dict_in_generate": True, "output_scores": True}
 STEPS = 8
 TRIES = 40
@@ -48,7 +48,7 @@ def noise(seed: int, size: float) -> dict:
 
 
 def written(inputs: CaseInputs, out, skip: int, options: dict) -> dict:
-    """New tokens, texts and scores as the manifest names them."""
+    """New tokens, texts and scores under the names of the manifest."""
     rows = out.sequences[:, skip:].tolist()
     outputs = {"new_tokens": rows, "texts": [inputs.tokenizer.decode(row, skip_special_tokens=True) for row in rows]}
     if options.get("num_beams", 1) > 1:
@@ -59,7 +59,7 @@ def written(inputs: CaseInputs, out, skip: int, options: dict) -> dict:
 
 
 def add_steady(recorder: Recorder, inputs: CaseInputs, name: str, kind: str, calls: Callable, count: int, options: dict, prompts: list[str] | None = None) -> list[str]:
-    """Records the first choice of prompts whose ids are steady, and returns it. `calls(texts)` gives the entry's inputs and its call."""
+    """Records the first choice of prompts with stable ids, and returns it. `calls(texts)` returns the inputs and the call of the entry."""
     found = None
     for texts in [prompts] if prompts else itertools.islice(choices(inputs, count), TRIES):
         given, call = calls(texts)
@@ -72,7 +72,7 @@ def add_steady(recorder: Recorder, inputs: CaseInputs, name: str, kind: str, cal
             if is_varied(ids):
                 break
     if not found:
-        raise SystemExit(f"{name}: every prompt has a decision that is too close; take another seed")
+        raise SystemExit(f"{name}: every prompt has a decision that is too close; try another seed")
     texts, given, call, margin = found
     recorder.add(name, kind, given, call, options=options, made_from={"text": texts}, smallest_margin=margin and round(margin, 6))
     return texts
@@ -85,7 +85,7 @@ def is_steady(recorder: Recorder, call: Callable, ids: list[list[int]]) -> bool:
 
 
 def is_varied(ids: list[list[int]]) -> bool:
-    """Whether a mistake in the cache or in the positions would have much to spoil."""
+    """Whether the ids vary enough to reveal mistakes in caches or positions."""
     return sum(len(set(row)) for row in ids) >= 3.5 * len(ids)
 
 
@@ -125,7 +125,7 @@ def add_generation(recorder: Recorder, inputs: CaseInputs) -> None:
         add(label, [names[index % len(names)]], {"max_new_tokens": STEPS, **options})
     add("no_prompt", names[:1], {"max_new_tokens": STEPS}, prompted=False)
     prompts = add("batch", names, {"max_new_tokens": STEPS})
-    # The same call with an end that lies inside a row.
+    # The same call with an end token inside a row.
     row = recorder.entries[-1]["outputs"]["new_tokens"][0][:-2]
     end = max(row, key=row.index)
     add("batch_ends", names, {"max_new_tokens": STEPS, "eos_token_id": [end, 4], "pad_token_id": 3}, prompts=prompts)
@@ -150,7 +150,7 @@ def add_sampling(recorder: Recorder, inputs: CaseInputs, label: str, pixels: tor
         if all(torch.equal(call(recorder.model, **noise(seed, SAMPLING_NOISE))["scores"].isfinite(), kept) for seed in range(NOISE_RUNS)):
             recorder.add(f"sampling_scores/{label}", "sampling_scores", {"pixel_values": pixels, **prompt}, call, options=options, made_from={"text": [text]})
             return
-    raise SystemExit(f"sampling_scores/{label}: every prompt has a token on the border; take another seed")
+    raise SystemExit(f"sampling_scores/{label}: every prompt has a token at a threshold; try another seed")
 
 
 def add_candidates(recorder: Recorder, inputs: CaseInputs, pixels: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Images and texts of a case, and the entries on reading them."""
+"""Images and texts of a case, and the entries of their preprocessing."""
 
 import random
 from pathlib import Path
@@ -18,7 +18,7 @@ ODD_TEXTS = ["", "two  spaces, and 7 digits", "Capital Letters!", "<image> insid
 
 
 class CaseInputs:
-    """Reads images and texts with the checkpoint's own processor."""
+    """Preprocesses images and texts with the processor of the checkpoint."""
 
     def __init__(self, spec: Spec, folder: Path, processor, tokenizer) -> None:
         self.spec, self.folder, self.processor, self.tokenizer = spec, folder, processor, tokenizer
@@ -29,7 +29,7 @@ class CaseInputs:
         return self.processor.image_processor(images, return_tensors="pt", **options)["pixel_values"]
 
     def prompt(self, *texts: str, side: str | None = None, images: bool = True) -> dict[str, list[list[int]]]:
-        """`input_ids` and `attention_mask` with image tokens in front, padded on the side that suits the language model."""
+        """`input_ids` and `attention_mask` with image tokens first, padded on the side that the language model needs."""
         self.tokenizer.padding_side = side or ("right" if self.spec.is_t5 or self.spec.family == "retrieval" else "left")
         rows = self.tokenizer(list(texts), padding=True)
         queries = self.spec.queries if images and self.spec.image_token is not None else 0

@@ -1,4 +1,4 @@
-"""The language model alone: what it computes and writes from text."""
+"""The language model without images: forward passes and generation."""
 
 import torch
 
@@ -24,7 +24,7 @@ def add_language(recorder: Recorder, inputs: CaseInputs) -> None:
 
 
 def positions(recorder: Recorder, count: int, width: int) -> torch.Tensor:
-    """OPT's embeddings of the first positions; nothing where embeddings are narrower than the layers."""
+    """OPT's embeddings of the first positions; empty if embeddings are narrower than the layers."""
     table = recorder.model.language.model.decoder.embed_positions
     rows = table.weight[table.offset : table.offset + count]
     return rows if rows.shape[1] == width else torch.zeros(count, width)

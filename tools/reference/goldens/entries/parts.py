@@ -1,4 +1,4 @@
-"""Vision encoder, Q-Former and language projection, each alone."""
+"""Vision encoder, Q-Former and language projection, each separately."""
 
 import torch
 
@@ -31,7 +31,7 @@ def add_vision(recorder: Recorder, name: str, pixels: torch.Tensor, states: bool
 
 
 def qformer(models: Models, given: dict, wanted: tuple[str, ...]) -> dict:
-    """Calls the Q-Former; without `query_embeds` the model's own queries stand in every row."""
+    """Calls the Q-Former; without `query_embeds`, every row uses the model's query tokens."""
     arguments = {name: models.floats(value) if isinstance(value, torch.Tensor) else value for name, value in given.items()}
     if "query_embeds" not in arguments:
         arguments["query_embeds"] = models.whole.query_tokens.expand(len(arguments["encoder_hidden_states"]), -1, -1)
@@ -39,7 +39,7 @@ def qformer(models: Models, given: dict, wanted: tuple[str, ...]) -> dict:
         if mask in arguments:
             arguments[mask] = torch.tensor(arguments[mask])
     out = models.whole.qformer(**arguments, output_hidden_states=True, output_attentions=True)
-    # The reference records its cross-attention maps among the others too.
+    # HF also lists the cross-attention maps among the others.
     cross = {id(tensor) for tensor in out.cross_attentions or ()}
     outputs = {
         "last_hidden_state": out.last_hidden_state, "pooler_output": out.pooler_output, "hidden_states": list(out.hidden_states),
@@ -71,7 +71,7 @@ def add_qformer(recorder: Recorder, inputs: CaseInputs, first: torch.Tensor, sec
 
 
 def add_text(recorder: Recorder, inputs: CaseInputs, image: torch.Tensor) -> None:
-    """The Q-Former with text, alone and after the queries."""
+    """The Q-Former with text only, and with text after the queries."""
     prompt = inputs.prompt("two cats on a sofa")
     ids, queries = tensors(prompt)["input_ids"], inputs.spec.queries
 

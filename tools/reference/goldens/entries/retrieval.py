@@ -1,4 +1,4 @@
-"""Image-text retrieval: matching head, cosines, and the two halves alone."""
+"""Image-text retrieval: matching head, cosines, and the two encoders with projection."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The whole model in one pass, and its feature getters."""
+"""Forward passes of the complete model, and its feature getters."""
 
 import torch
 
@@ -27,7 +27,7 @@ def add_whole(recorder: Recorder, inputs: CaseInputs) -> None:
 
 
 def labelled(inputs: CaseInputs, count: int) -> dict:
-    """Prompts with labels: OPT's answers stand behind the prompt, T5's are the decoder's."""
+    """Prompts with labels: OPT's answers follow the prompt, T5's are decoder inputs."""
     if inputs.spec.is_t5:
         inputs.tokenizer.padding_side = "right"
         rows = inputs.tokenizer(ANSWERS[:count], padding=True)
