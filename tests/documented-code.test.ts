@@ -59,7 +59,6 @@ const OTHERS: Readonly<Record<string, string>> = {
   sh: 'documented-commands.test.ts runs them',
   text: 'the output of the block before',
   python: 'it needs PyTorch; the next block is equivalent and runs',
-  bibtex: 'nothing to run',
   mermaid: 'architecture.test.ts compares it with the imports',
   '': 'file formats',
 };
