@@ -76,9 +76,8 @@ afterAll(() => shell[Symbol.asyncDispose]());
 
 test('every command in a document is in a block that runs', () => {
   expect(lines.filter(({ command }) => /\bblip2 /.test(command)).length).toBeGreaterThan(20);
-  const hidden = blocks.filter(
-    ({ language, code }) => !SHELLS.includes(language) && language !== 'mermaid' && TYPED.test(code),
-  );
+  const other = blocks.filter(({ language }) => !SHELLS.includes(language) && language !== 'mermaid');
+  const hidden = other.filter(({ code }) => TYPED.test(code));
   expect(hidden.map(({ file, code }) => `${file}: ${code}`)).toEqual([]);
 });
 

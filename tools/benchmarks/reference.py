@@ -1,7 +1,7 @@
-"""What `blip2 bench` measures, of transformers on PyTorch: python benchmarks/reference.py FOLDER IMAGE SETTING [ROUNDS] [NEW_TOKENS].
+"""The measurements of `blip2 bench` for Transformers on PyTorch: python reference.py FOLDER IMAGE SETTING [ROUNDS] [NEW_TOKENS].
 
-SETTING is float32, bfloat16 or int8 (dynamic quantisation of every linear layer), with +compile for torch.compile. Prints one line of JSON: samples by measure,
-under the names and by the rules of `blip2 bench`. Needs torch, transformers, pillow. One setting per process: the first caption counts from its start.
+SETTING is float32, bfloat16 or int8 (dynamic quantization of every linear layer); `+compile` adds torch.compile. Prints one line of JSON with samples, under
+the names and rules of `blip2 bench`. Needs torch, transformers and pillow. One setting per process: the first caption is timed from its start.
 """
 import gc
 import json
@@ -63,7 +63,7 @@ def load(folder, setting):
         torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)
         gc.collect()
     if compiled:
-        # In place: the parts stay what `generate` expects.
+        # In place: `generate` expects the original parts.
         for part in (model.vision_model, model.qformer, model.language_model):
             part.compile(dynamic=part is model.language_model)
     return model, BlipImageProcessor.from_pretrained(folder)
@@ -74,7 +74,7 @@ def read(processor, images, dtype):
 
 
 def time_steps(model, pixels, new_tokens):
-    """One caption step by step, with the inputs that `generate` makes where no text is given."""
+    """One caption step by step, with the default prompt of `generate`."""
     config, laps = model.config, Laps()
     patches = model.vision_model(pixels, return_dict=True).last_hidden_state
     vision_ms = laps.lap()
@@ -96,7 +96,7 @@ def time_steps(model, pixels, new_tokens):
 
 def start_causal(model, embeds):
     length = embeds.shape[1]
-    # As in `generate`, scores of the last position only.
+    # As in `generate`, logits of the last position only.
     output = model.language_model(inputs_embeds=embeds, attention_mask=torch.ones(1, length, dtype=torch.long), use_cache=True, logits_to_keep=1)
 
     def step(ids):
@@ -136,14 +136,14 @@ def timed(work):
 
 
 def status(name):
-    """MiB of this process, by a name of /proc/self/status."""
+    """A value of /proc/self/status, in MiB."""
     with open("/proc/self/status") as file:
         return int(re.search(name + r":\s+(\d+) kB", file.read())[1]) / 1024
 
 
 def since_process_start_ms():
     with open("/proc/self/stat") as file:
-        # The 22nd value; the second, the name in parentheses, may hold spaces.
+        # The 22nd value. The second, the name in parentheses, may contain spaces.
         ticks = int(file.read().rsplit(")", 1)[1].split()[19])
     return (time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")) * 1e3
 
