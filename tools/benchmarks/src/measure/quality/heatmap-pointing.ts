@@ -5,6 +5,7 @@ import {
   Blip2Retrieval,
   contrastScore,
   type ImageScore,
+  likelihoodScore,
   matchScore,
   occlusionMap,
   type OcclusionMode,
@@ -12,7 +13,6 @@ import {
   openCheckpointParts,
   queryAttention,
   questionPrompt,
-  likelihoodScore,
 } from '@blip2/blip2';
 
 import { resultPath } from '../../repository.ts';
