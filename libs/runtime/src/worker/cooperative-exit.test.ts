@@ -68,7 +68,8 @@ describe('a process with a part worker', () => {
   test('stays alive until pending runs have finished', async () => {
     const { code, output, errors } = await endDuringRun('nothing');
     expect([code, errors]).toEqual([0, '']);
-    expect(output).toMatch(/^act\nran \d+\nran again\n$/);
+    // Nothing happens at `act` here. On a busy machine its timer may fire after the first run.
+    expect(output.replace('act\n', '')).toMatch(/^ran \d+\nran again\n$/);
   });
 
   test('exitWhenIdle: finishes the run, rejects the next one, exits with the code', async () => {
