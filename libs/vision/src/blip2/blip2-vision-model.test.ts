@@ -10,7 +10,7 @@ import { createSession } from '@blip2/runtime';
 import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { VisionRequest } from '../vision-signature.ts';
+import type { VisionRequest } from '../vision-request.ts';
 import { buildVisionModel, visionSignature, visionTensors } from './blip2-vision-graph.ts';
 import { Blip2VisionModel, createBlip2VisionModel } from './blip2-vision-model.ts';
 
