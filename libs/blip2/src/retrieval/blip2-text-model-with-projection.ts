@@ -4,13 +4,18 @@ import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextCondi
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
-import { type EncodedStates, encodeStates, type StatesOptions } from './encoded-states.ts';
+import { type EncodedStates, encodeStates } from './encoded-states.ts';
 import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';
 import { createSavableModel, type SavableModel } from './savable-model.ts';
 
 /** Requested outputs besides the projection. They default to the configuration. */
-export type TextProjectionOptions = StatesOptions;
+export interface TextProjectionOptions {
+  /** Hidden states of every layer. */
+  readonly outputHiddenStates?: boolean;
+  /** Attention maps of every layer. */
+  readonly outputAttentions?: boolean;
+}
 
 /** Texts in the embedding space shared with images, and the hidden states of the Q-Former. */
 export interface TextProjectionOutput extends EncodedStates<QueryFeatures> {

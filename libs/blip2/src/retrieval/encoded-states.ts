@@ -1,13 +1,8 @@
 import type { Blip2Config } from '@blip2/config';
 import { type Attentions, defined, type HiddenStates } from '@blip2/interfaces';
+import type { VisionForwardOptions } from '@blip2/vision';
 
-/** Requested outputs besides the projection. They default to the configuration. */
-export interface StatesOptions {
-  /** Hidden states of every layer. */
-  readonly outputHiddenStates?: boolean;
-  /** Attention maps of every layer. */
-  readonly outputAttentions?: boolean;
-}
+type StatesOptions = Pick<VisionForwardOptions, 'outputHiddenStates' | 'outputAttentions'>;
 
 /** The outputs of an encoder whose hidden states are projected. */
 export interface EncodedStates<Last> {
