@@ -1,4 +1,4 @@
-import { defineModelConfig, type ModelConfigParts } from './define-model-config.ts';
+import { defineModelConfig, type ModelConfigParts, type ModelFields } from './define-model-config.ts';
 import type { Blip2QFormerConfig } from './qformer-config.ts';
 import type { ConfigFormat } from './schema/define-config.ts';
 import type { FieldTable } from './schema/field-table.ts';
@@ -7,16 +7,9 @@ import { MAX_QUERY_TOKENS, MAX_WIDTH } from './schema/limits.ts';
 import type { TextConfig } from './text/text-config.ts';
 import type { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
-interface Blip2Fields {
-  readonly numQueryTokens: number;
-  /** The id of one position of the visual prefix; undefined in legacy checkpoints and retrieval models. */
-  readonly imageTokenIndex: number | undefined;
+interface Blip2Fields extends ModelFields {
   /** Width of the retrieval projections. */
   readonly imageTextHiddenSize: number;
-  readonly initializerFactor: number;
-  readonly initializerRange: number;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
 }
 
 /** A full BLIP-2 model (HF `Blip2Config`). */

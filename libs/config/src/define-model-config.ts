@@ -13,6 +13,17 @@ import { TextConfig } from './text/text-config.ts';
 import { textModelTypes } from './text/text-families.ts';
 import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 
+/** Fields that the configurations of all full models store. */
+export interface ModelFields {
+  readonly numQueryTokens: number;
+  /** The id of one position of the visual prefix; undefined in legacy checkpoints and retrieval models. */
+  readonly imageTokenIndex: number | undefined;
+  readonly initializerFactor: number;
+  readonly initializerRange: number;
+  readonly outputHiddenStates: boolean;
+  readonly outputAttentions: boolean;
+}
+
 /** The parts of a full model, and what derives from them. */
 export interface ModelConfigParts extends PartConfig {
   readonly visionConfig: Blip2VisionConfig;

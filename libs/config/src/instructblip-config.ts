@@ -1,32 +1,21 @@
-import { defineModelConfig, type ModelConfigParts } from './define-model-config.ts';
+import { defineModelConfig, type ModelConfigParts, type ModelFields } from './define-model-config.ts';
 import type { ConfigFormat } from './schema/define-config.ts';
 import type { FieldTable } from './schema/field-table.ts';
 import { count, deviation, flag, tokenId } from './schema/field-types.ts';
 import { MAX_QUERY_TOKENS } from './schema/limits.ts';
 
-interface InstructBlipFields {
-  readonly numQueryTokens: number;
-  /** The id of one position of the visual prefix; undefined in legacy checkpoints. */
-  readonly imageTokenIndex: number | undefined;
-  readonly initializerFactor: number;
-  readonly initializerRange: number;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
-}
-
 /**
  * A full InstructBLIP model (HF `InstructBlipConfig`; arXiv 2305.06500): BLIP-2 with a Q-Former that also attends to
- * the
- * instruction.
+ * the instruction.
  */
-export interface InstructBlipConfig extends InstructBlipFields, ModelConfigParts {
+export interface InstructBlipConfig extends ModelFields, ModelConfigParts {
   readonly modelType: 'instructblip';
 }
 
 /**
  * Names on disk, defaults and bounds. Source: `models/instructblip/configuration_instructblip.py`, transformers 5.18.
  */
-const fields: FieldTable<InstructBlipFields> = {
+const fields: FieldTable<ModelFields> = {
   numQueryTokens: count('num_query_tokens', 32, MAX_QUERY_TOKENS),
   imageTokenIndex: tokenId('image_token_index', undefined, ['image_token_id']),
   initializerFactor: deviation('initializer_factor', 1),
@@ -37,7 +26,7 @@ const fields: FieldTable<InstructBlipFields> = {
 
 export const InstructBlipConfig: ConfigFormat<InstructBlipConfig> = defineModelConfig<
   InstructBlipConfig,
-  InstructBlipFields
+  ModelFields
 >({
   modelType: 'instructblip',
   fields,

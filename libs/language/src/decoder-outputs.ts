@@ -1,6 +1,4 @@
-import { layeredValues, type Value } from '@blip2/onnx';
-
-type F32 = Value<'float32'>;
+import { type F32, layeredValues } from '@blip2/onnx';
 
 /** Outputs of one layer of a decoder. */
 export interface DecoderLayerOutput {

@@ -1,5 +1,5 @@
-import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
-import { buildGraph, embedding, type WeightFinder, type Weights, type WrittenModel } from '@blip2/onnx';
+import { f32, i64, type TensorSpec } from '@blip2/interfaces';
+import { buildGraph, embedding, type Weights, type WeightSource, type WrittenModel } from '@blip2/onnx';
 
 export interface EmbeddingSignature {
   readonly inputs: { readonly input_ids: TensorSpec<'int64', readonly ['batch', 'sequence']> };
@@ -17,7 +17,7 @@ export interface TokenEmbeddingOptions {
 /** The token embedding as a graph of its own: image features are inserted between the embeddings and the decoder. */
 export function buildTokenEmbedding(
   { name, vocabSize, embeddingSize, table }: TokenEmbeddingOptions,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
   const signature = {

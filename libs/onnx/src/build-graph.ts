@@ -5,7 +5,6 @@ import {
   type Signature,
   type TensorSpec,
   type TensorType,
-  type WeightStore,
 } from '@blip2/interfaces';
 import { create, toBinary } from '@bufbuild/protobuf';
 
@@ -21,7 +20,7 @@ import {
 } from './generated/onnx_pb.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
-import { type QuantizedValue, storeFinder, type WeightFinder, Weights } from './weights.ts';
+import { type QuantizedValue, storeFinder, Weights, type WeightSource } from './weights.ts';
 
 /** Version of the standard operators; the first in which `Gelu`, `LayerNormalization` and `Resize` are as used here. */
 const OPSET = 21n;
@@ -39,7 +38,7 @@ export type GraphOutputs<S extends Signature> = { readonly [K in keyof S['output
 export interface GraphPlan<S extends Signature> {
   readonly name: string;
   readonly signature: S;
-  readonly weights: WeightStore | WeightFinder;
+  readonly weights: WeightSource;
   /** Checkpoint path of this graph's weights, such as `'vision_model'`. Default `''`. */
   readonly prefix?: string;
 }

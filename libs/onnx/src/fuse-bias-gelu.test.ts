@@ -5,9 +5,7 @@ import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { Graph } from './graph.ts';
 import { activation } from './nn/activation.ts';
 import { add, mul } from './ops/elementwise.ts';
-import type { Value } from './value.ts';
-
-type F32 = Value<'float32'>;
+import type { F32 } from './value.ts';
 
 /** A graph over states `[2, 3, 4]`. */
 function build(body: (g: Graph, x: F32) => F32): { readonly before: string[]; readonly after: string[] } {

@@ -8,10 +8,9 @@ import { linear } from './nn/linear.ts';
 import { rmsNorm } from './nn/rms-norm.ts';
 import { add } from './ops/elementwise.ts';
 import { recordGraphs } from './record-weights.ts';
-import type { Value } from './value.ts';
+import type { F32 } from './value.ts';
 import type { Weights } from './weights.ts';
 
-type F32 = Value<'float32'>;
 const square = { inFeatures: 8, outFeatures: 8, bias: true } as const;
 const norm = (g: Graph, x: F32, root: Weights): F32 => layerNorm(g, x, root.at('norm'), { epsilon: 1e-5 });
 

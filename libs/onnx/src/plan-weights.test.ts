@@ -9,7 +9,7 @@ import { linear } from './nn/linear.ts';
 import { planWeights } from './plan-weights.ts';
 import { expectPrecision, partPrecisions } from './precision.ts';
 import { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
-import type { WeightFinder } from './weights.ts';
+import type { WeightSource } from './weights.ts';
 
 const SIZE = 64;
 const HEADS: readonly SensitiveLayers[] = [
@@ -30,7 +30,7 @@ function storeOf(
 }
 
 /** A norm, a linear layer, and a head that is tied to the token embedding unless it is stored. */
-function build(weights: WeightStore | WeightFinder): ReturnType<typeof buildGraph<typeof signature>> {
+function build(weights: WeightSource): ReturnType<typeof buildGraph<typeof signature>> {
   return buildGraph({ name: 'decoder', signature, weights, prefix: 'lm' }, (g, { x }, root) => {
     const states = linear(g, layerNorm(g, x, root.at('norm'), { epsilon: 1e-5 }), root.at('fc'), {
       inFeatures: SIZE,

@@ -9,6 +9,9 @@ export interface Value<T extends ElementType = ElementType> {
   readonly axes: readonly Axis[];
 }
 
+/** A float32 value, as almost all values of a model are. */
+export type F32 = Value<'float32'>;
+
 /**
  * Sign of an activation's elements: none is negative (after ReLU), negative ones stay close to zero (after GELU), or
  * nothing is known.

@@ -21,6 +21,9 @@ export interface WeightFinder {
   onGraphBuilt?(nodes: readonly NodeProto[]): void;
 }
 
+/** Where a graph takes its tensors from: the tensors of a checkpoint, or a function that looks them up. */
+export type WeightSource = WeightStore | WeightFinder;
+
 /** Looks up the tensors of a store. */
 export function storeFinder({ folder, packedFolder, tensors, quantized }: WeightStore): WeightFinder {
   return {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { openCheckpoint, tensorSource } from '@blip2/checkpoint';
 import { Blip2QFormerConfig, readConfig } from '@blip2/config';
 import { f32, mustBe, type SessionFactory, type Tensor, type WeightStore } from '@blip2/interfaces';
-import { buildGraph, linear, recordWeights, type WeightFinder, type WrittenModel } from '@blip2/onnx';
+import { buildGraph, linear, recordWeights, type WeightSource, type WrittenModel } from '@blip2/onnx';
 import { createSession } from '@blip2/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -24,7 +24,7 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 const config = Blip2QFormerConfig.create({ hiddenSize: 32, numAttentionHeads: 2 });
 
 /** One linear layer `[32, 32]` without bias. */
-function build(weights: WeightStore | WeightFinder, prefix: string): WrittenModel {
+function build(weights: WeightSource, prefix: string): WrittenModel {
   const signature = { inputs: { x: f32('batch', 32) }, outputs: { y: f32('batch', 32) } };
   return buildGraph({ name: 'layer', signature, weights, prefix }, (g, { x }, root) => ({
     y: linear(g, x, root.at('layer'), { inFeatures: 32, outFeatures: 32, bias: false }),

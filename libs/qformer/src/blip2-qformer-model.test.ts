@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openCheckpoint, saveCheckpoint, storedTensorSource } from '@blip2/checkpoint';
 import { Blip2Config, Blip2QFormerConfig, readConfig, writeConfig } from '@blip2/config';
 import type { PatchFeatures } from '@blip2/interfaces';
-import { languageProjectionConformance, pseudoRandom, qformerConformance } from '@blip2/testing';
+import { languageProjectionConformance, pseudoRandomTensor, qformerConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
@@ -22,13 +22,6 @@ const folders = {
 };
 const cases = Object.entries(folders);
 
-function random(...dims: [number, number, number]): PatchFeatures {
-  return {
-    type: 'float32',
-    dims,
-    data: Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) => pseudoRandom(index)),
-  };
-}
 function failure(code: string, words: RegExp = /./): unknown {
   return expect.objectContaining({ name: 'Blip2Error', code, message: expect.stringMatching(words) as string });
 }
@@ -120,7 +113,7 @@ describe('graphs', () => {
     const { config } = model;
     const output = await model.forward(
       {
-        encoderHiddenStates: random(2, 5, 40),
+        encoderHiddenStates: pseudoRandomTensor(2, 5, 40),
         ...(masked && {
           attentionMask: [
             [1, 1, 1, 1, 1, 1],
@@ -162,18 +155,18 @@ describe('graphs', () => {
 describe('Blip2QFormerModel', () => {
   test('uses the learned queries by default', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
-    const encoderHiddenStates = random(1, 5, 40);
+    const encoderHiddenStates = pseudoRandomTensor(1, 5, 40);
     const own = await model.query(encoderHiddenStates);
     expect(
       (await model.forward({ encoderHiddenStates, queryEmbeds: model.queryTokens as never })).lastHiddenState.data,
     ).toEqual(own.data);
-    const others = await model.forward({ encoderHiddenStates, queryEmbeds: random(1, 4, 48) });
+    const others = await model.forward({ encoderHiddenStates, queryEmbeds: pseudoRandomTensor(1, 4, 48) });
     expect(others.lastHiddenState.dims).toEqual([1, 4, 48]);
   });
 
   test('does not depend on masked positions', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
-    const patches = random(1, 5, 40);
+    const patches = pseudoRandomTensor(1, 5, 40);
     const changed: PatchFeatures = {
       ...patches,
       data: patches.data.map((value, index) => (index >= 4 * 40 ? 9 : value)),
@@ -190,7 +183,7 @@ describe('Blip2QFormerModel', () => {
 
   test('accepts a mask as rows or as a tensor', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
-    const encoderHiddenStates = random(1, 5, 40);
+    const encoderHiddenStates = pseudoRandomTensor(1, 5, 40);
     const rows = await model.forward({ encoderHiddenStates, encoderAttentionMask: [[1, 0, 1, 1, 0]] });
     const tensor = await model.forward({
       encoderHiddenStates,
@@ -201,14 +194,16 @@ describe('Blip2QFormerModel', () => {
 
   test('rejects inputs of the wrong shape', async () => {
     await using model = await Blip2QFormerModel.fromPretrained(folders.opt);
-    const encoderHiddenStates = random(2, 5, 40);
+    const encoderHiddenStates = pseudoRandomTensor(2, 5, 40);
     await expect(model.forward({})).rejects.toThrow(failure('INVALID_ARGUMENT', /encoderHiddenStates/));
     await expect(model.forward({ encoderHiddenStates, queryLength: 7 })).rejects.toThrow(
       failure('INVALID_ARGUMENT', /queryLength.*0 to 6/),
     );
     await expect(model.forward({ encoderHiddenStates, queryLength: 1.5 })).rejects.toThrow(failure('INVALID_ARGUMENT'));
-    await expect(model.query(random(2, 5, 41))).rejects.toThrow(failure('SHAPE_MISMATCH', /encoder_hidden_states/));
-    await expect(model.forward({ encoderHiddenStates, queryEmbeds: random(1, 6, 48) })).rejects.toThrow(
+    await expect(model.query(pseudoRandomTensor(2, 5, 41))).rejects.toThrow(
+      failure('SHAPE_MISMATCH', /encoder_hidden_states/),
+    );
+    await expect(model.forward({ encoderHiddenStates, queryEmbeds: pseudoRandomTensor(1, 6, 48) })).rejects.toThrow(
       failure('SHAPE_MISMATCH'),
     );
     await expect(model.forward({ encoderHiddenStates, encoderAttentionMask: [[1, 1, 1, 1, 1], [1]] })).rejects.toThrow(
@@ -224,7 +219,7 @@ describe('Blip2QFormerModel', () => {
       Blip2QFormerConfig.create({ ...tiny, outputHiddenStates: true, outputAttentions: true }),
       { numQueryTokens: 3 },
     );
-    const encoderHiddenStates = random(1, 2, 6);
+    const encoderHiddenStates = pseudoRandomTensor(1, 2, 6);
     expect(await model.forward({ encoderHiddenStates })).toMatchObject({
       hiddenStates: { length: 3 },
       attentions: { length: 2 },
@@ -266,7 +261,7 @@ describe('a random Q-Former', () => {
     await using few = await Blip2QFormerModel.fromConfig(config, { numQueryTokens: 3 });
     await using usual = await Blip2QFormerModel.fromConfig(config);
     expect([few.numQueryTokens, usual.numQueryTokens]).toEqual([3, 32]);
-    expect((await few.query(random(2, 4, 6))).dims).toEqual([2, 3, 8]);
+    expect((await few.query(pseudoRandomTensor(2, 4, 6))).dims).toEqual([2, 3, 8]);
     await expect(Blip2QFormerModel.fromConfig(config, { numQueryTokens: 0 })).rejects.toThrow(
       failure('INVALID_ARGUMENT'),
     );
@@ -280,7 +275,7 @@ describe('a random Q-Former', () => {
         numQueryTokens: 2,
         initializer: () => ({ kind: 'normal', std: 1 }),
       });
-      return (await model.query(random(1, 4, 6))).data;
+      return (await model.query(pseudoRandomTensor(1, 4, 6))).data;
     };
     const first = await query(1);
     expect(await query(1)).toEqual(first);
@@ -295,7 +290,7 @@ describe('a Q-Former that was saved alone', () => {
     await using model = await Blip2QFormerModel.fromPretrained(folder);
     await model.savePretrained(target);
     await using alone = await Blip2QFormerModel.fromPretrained(target);
-    const patches = random(1, 5, model.encoderHiddenSize);
+    const patches = pseudoRandomTensor(1, 5, model.encoderHiddenSize);
     expect((await alone.query(patches)).data).toEqual((await model.query(patches)).data);
     expect(JSON.parse(await readFile(join(target, 'config.json'), 'utf8'))).toMatchObject({
       architectures: ['Blip2QFormerModel'],

@@ -10,22 +10,16 @@ import { pseudoRandom } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
+import { HEADS, HIDDEN, SMALL_QFORMER } from './fixtures/small-qformer.ts';
 import { imageDistances, selfDistances } from './graph/relative-positions.ts';
 
-const HIDDEN = 12;
-const HEADS = 3;
 const POSITIONS = 5;
 
 const configOf = (positionEmbeddingType: PositionEmbeddingType = 'absolute', numHiddenLayers = 3): Blip2QFormerConfig =>
   Blip2QFormerConfig.create({
     positionEmbeddingType,
     numHiddenLayers,
-    hiddenSize: HIDDEN,
-    numAttentionHeads: HEADS,
-    intermediateSize: 16,
-    encoderHiddenSize: 10,
-    maxPositionEmbeddings: 9,
-    vocabSize: 20,
+    ...SMALL_QFORMER,
     useQformerTextInput: true,
   });
 /** Weights large enough that every one of them matters. */

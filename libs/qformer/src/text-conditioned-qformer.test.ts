@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 
 import { Blip2QFormerConfig } from '@blip2/config';
-import type { QueryFeatures } from '@blip2/interfaces';
 import { createRandomPartWeights, type InitializeTensor, partWeights } from '@blip2/part';
-import { pseudoRandom, textConditionedQFormerConformance } from '@blip2/testing';
+import { pseudoRandomTensor, textConditionedQFormerConformance } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
+import { SMALL_QFORMER } from './fixtures/small-qformer.ts';
 import { qformerTensors } from './graph/qformer-graph.ts';
 import { textEmbeddingsTensors } from './graph/text-embeddings-graph.ts';
 import { MatchingHead, RetrievalProjection } from './heads/retrieval-heads.ts';
@@ -20,13 +20,6 @@ const cases = [
   ['the demo checkpoint', join(root, 'apps/cli/models/blip2-itm-shapes')],
 ] as const;
 
-function random(...dims: [number, number, number]): QueryFeatures {
-  return {
-    type: 'float32',
-    dims,
-    data: Float32Array.from({ length: dims[0] * dims[1] * dims[2] }, (_, index) => pseudoRandom(index)),
-  };
-}
 const failure = (code: string): unknown => expect.objectContaining({ name: 'Blip2Error', code });
 
 describe.each(cases)('the Q-Former with text of %s', (_, folder) => {
@@ -41,7 +34,7 @@ describe('a Q-Former with text input', () => {
   test('without text equals the plain Q-Former', async () => {
     await using withText = await TextConditionedQFormer.fromPretrained(itm);
     await using plain = await Blip2QFormerModel.fromPretrained(itm);
-    const patches = random(2, 5, plain.encoderHiddenSize);
+    const patches = pseudoRandomTensor(2, 5, plain.encoderHiddenSize);
     expect((await withText.forward({ encoderHiddenStates: patches })).lastHiddenState).toEqual(
       await plain.query(patches),
     );
@@ -84,20 +77,12 @@ describe('a Q-Former with text input', () => {
   });
 
   test('loads embeddings and norm from the paths of InstructBLIP', async () => {
-    const config = Blip2QFormerConfig.create({
-      hiddenSize: 12,
-      numAttentionHeads: 3,
-      numHiddenLayers: 2,
-      intermediateSize: 16,
-      encoderHiddenSize: 10,
-      maxPositionEmbeddings: 9,
-      vocabSize: 20,
-    });
+    const config = Blip2QFormerConfig.create({ ...SMALL_QFORMER, numHiddenLayers: 2 });
     await using own = await constantQFormer(config, blip2QFormerLayout);
     await using instruct = await constantQFormer(config, instructBlipQFormerLayout);
     const text = { inputIds: [[1, 2, 3]], attentionMask: [[1, 1, 1]] };
-    const result = await instruct.query(random(1, 4, 10), text);
-    expect(result).toEqual(await own.query(random(1, 4, 10), text));
+    const result = await instruct.query(pseudoRandomTensor(1, 4, 10), text);
+    expect(result).toEqual(await own.query(pseudoRandomTensor(1, 4, 10), text));
     expect(new Set(result.data).size).toBeGreaterThan(5);
   });
 });
@@ -105,7 +90,7 @@ describe('a Q-Former with text input', () => {
 describe('heads of retrieval', () => {
   test('projections return unit vectors', async () => {
     await using projection = await RetrievalProjection.fromPretrained(itm, 'vision_projection');
-    const { data, dims } = await projection.project(random(2, 3, projection.inFeatures));
+    const { data, dims } = await projection.project(pseudoRandomTensor(2, 3, projection.inFeatures));
     expect(dims).toEqual([2, 3, projection.outFeatures]);
     for (let row = 0; row < 6; row++)
       expect(Math.hypot(...data.subarray(row * dims[2], (row + 1) * dims[2]))).toBeCloseTo(1, 5);
@@ -114,8 +99,11 @@ describe('heads of retrieval', () => {
   test('the matching head averages over queries', async () => {
     await using head = await MatchingHead.fromPretrained(itm);
     const [one, other] = [
-      random(1, 1, head.inFeatures),
-      { ...random(1, 1, head.inFeatures), data: random(1, 2, head.inFeatures).data.slice(head.inFeatures) },
+      pseudoRandomTensor(1, 1, head.inFeatures),
+      {
+        ...pseudoRandomTensor(1, 1, head.inFeatures),
+        data: pseudoRandomTensor(1, 2, head.inFeatures).data.slice(head.inFeatures),
+      },
     ];
     const both = await head.classify({
       type: 'float32',
@@ -144,6 +132,10 @@ async function constantQFormer(
     norm,
     weights: { ...weights, prefix: qformer },
     embeddingWeights: partWeights(weights.store, embeddings),
-    queryTokens: { type: 'float32', dims: [1, 2, config.hiddenSize], data: random(1, 2, config.hiddenSize).data },
+    queryTokens: {
+      type: 'float32',
+      dims: [1, 2, config.hiddenSize],
+      data: pseudoRandomTensor(1, 2, config.hiddenSize).data,
+    },
   });
 }

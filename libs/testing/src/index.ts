@@ -22,7 +22,7 @@ export {
   fakeVisionEncoder,
   type FakeVisionEncoderOptions,
 } from './fakes/fake-parts.ts';
-export { pseudoRandom } from './fakes/pseudo-random.ts';
+export { pseudoRandom, pseudoRandomTensor } from './fakes/pseudo-random.ts';
 export { recite } from './fakes/recite.ts';
 export { type WatchedRead, watchLanguageModel } from './fakes/watch-language-model.ts';
 export { startHubServer } from './hub-server/hub-server.ts';

@@ -10,12 +10,13 @@ import type {
   WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
-import { type PartWeights, sessionKey } from '@blip2/part';
+import { type PartContext, type PartWeights, sessionKey } from '@blip2/part';
 import type { LazySessions } from '@blip2/runtime';
 
 import { encodeInBatches, imagesPerRun } from './encode-in-batches.ts';
 import { expectPixelValues } from './expect-pixel-values.ts';
-import { type EncoderSignature, type EncoderSizes, FINAL_STATES, type VisionRequest } from './vision-signature.ts';
+import { FINAL_STATES, type VisionRequest } from './vision-request.ts';
+import type { EncoderSignature, EncoderSizes } from './vision-signature.ts';
 
 export interface VisionForwardInputs {
   /** `[batch, channels, height, width]`, normalized. */
@@ -47,7 +48,7 @@ export interface VisionOutput extends VisionStates {
 type VisionOutputs = OutputsOf<EncoderSignature>;
 
 /** What an encoder architecture supplies: its sizes and its graph. Everything else is the same for all. */
-export interface VisionArchitecture<R, Output extends VisionStates> {
+export interface VisionArchitecture<R, Output extends VisionStates = VisionOutput> {
   readonly sizes: EncoderSizes;
   /** Number of layers of `forward`. */
   readonly layers: number;
@@ -66,7 +67,7 @@ export function withPoolerOutput(states: VisionStates, outputs: VisionOutputs): 
   return { ...states, poolerOutput: namedTensor(outputs, 'pooler_output', 2) };
 }
 
-/** What `createVisionEncoder` adds to an architecture. */
+/** What an encoder has in addition to its architecture. */
 export interface EncoderMembers<Output extends VisionStates> extends Pick<
   VisionEncoder,
   'imageSize' | 'hiddenSize' | 'encode'
@@ -80,7 +81,7 @@ type Request = { readonly [K in keyof VisionRequest]: boolean } & {
 };
 
 /** `encode` in batches, and `forward` with all requested outputs. */
-export function createVisionEncoder<R extends Request, Output extends VisionStates>(
+function createVisionEncoder<R extends Request, Output extends VisionStates>(
   architecture: VisionArchitecture<R, Output>,
   { store }: PartWeights,
   sessions: LazySessions,
@@ -116,13 +117,24 @@ export function createVisionEncoder<R extends Request, Output extends VisionStat
   };
 }
 
-/** Creates the session of `encode` before its first use. */
-export async function prepareVisionEncoder<R extends Request, Output extends VisionStates>(
-  architecture: VisionArchitecture<R, Output>,
-  { store }: PartWeights,
-  sessions: LazySessions,
-): Promise<void> {
-  await openEncoder(architecture, store, sessions, architecture.encodeRequest(FINAL_STATES));
+/** How a part creates an encoder, and creates the session of `encode` before its first use. */
+export interface EncoderLifecycle<C, O extends object, Output extends VisionStates> {
+  create(context: PartContext<C, PartWeights, O>): EncoderMembers<Output>;
+  prepare(context: PartContext<C, PartWeights, O>): Promise<void>;
+}
+
+/** The lifecycle of encoders of an architecture. */
+export function encoderLifecycle<C, O extends object, R extends Request, Output extends VisionStates>(
+  architectureOf: (context: PartContext<C, PartWeights, O>) => VisionArchitecture<R, Output>,
+): EncoderLifecycle<C, O, Output> {
+  return {
+    create: (context) => createVisionEncoder(architectureOf(context), context.weights, context.sessions),
+    async prepare(context) {
+      const architecture = architectureOf(context);
+      const { weights, sessions } = context;
+      await openEncoder(architecture, weights.store, sessions, architecture.encodeRequest(FINAL_STATES));
+    },
+  };
 }
 
 function openEncoder<R extends Request, Output extends VisionStates>(

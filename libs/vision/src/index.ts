@@ -27,5 +27,6 @@ export type {
   VisionStates,
 } from './create-vision-encoder.ts';
 export { loadVisionEncoder, visionFamily } from './families.ts';
-export type { CheckpointVisionEncoder, VisionFamily } from './vision-family.ts';
-export type { EncoderSignature, EncoderSizes, VisionRequest } from './vision-signature.ts';
+export type { CheckpointVisionEncoder, PooledVisionEncoder, VisionFamily } from './vision-family.ts';
+export type { VisionRequest } from './vision-request.ts';
+export type { EncoderSignature, EncoderSizes } from './vision-signature.ts';

@@ -2,20 +2,20 @@ import {
   add,
   concat,
   expandBatch,
+  type F32,
   type Graph,
   patchConv,
   reshape,
   resizeBicubicLike,
   slice,
   transpose,
-  type Value,
+  type Weights,
 } from '@blip2/onnx';
 
-import { type EncoderSizes, patchesPerSide } from './vision-signature.ts';
+import type { VisionRequest } from './vision-request.ts';
+import { type EncoderSizes, numPositions, patchesPerSide } from './vision-signature.ts';
 
-type F32 = Value<'float32'>;
-
-/** Weights of the embeddings of an encoder. */
+/** Tensors of the embeddings of an encoder. */
 export interface PatchEmbeddingWeights {
   /** `[hidden, channels, patch, patch]`. */
   readonly kernel: F32;
@@ -27,11 +27,30 @@ export interface PatchEmbeddingWeights {
   readonly positions: F32;
 }
 
+/** Where an encoder stores its embeddings. */
+export interface PatchEmbeddingLayout {
+  readonly sizes: EncoderSizes;
+  readonly weights: Weights;
+  /** Reads the tensors; `positions` is the number of rows of the position embeddings. */
+  read(weights: Weights, positions: number): PatchEmbeddingWeights;
+}
+
 /**
  * `[batch, channels, height, width]` → `[batch, positions, hidden]`: one vector per patch, after the class embedding if
  * there is one, plus position embeddings.
  */
 export function patchEmbeddings(
+  g: Graph,
+  pixelValues: F32,
+  { sizes, weights, read }: PatchEmbeddingLayout,
+  { interpolatePosEncoding }: VisionRequest,
+): F32 {
+  return g.scope(weights.path, () =>
+    embedPatches(g, pixelValues, read(weights, numPositions(sizes)), sizes, interpolatePosEncoding),
+  );
+}
+
+function embedPatches(
   g: Graph,
   pixelValues: F32,
   { kernel, bias, classEmbedding, positions }: PatchEmbeddingWeights,

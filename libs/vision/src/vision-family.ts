@@ -2,11 +2,16 @@ import type { VisionConfig } from '@blip2/config';
 import type { VisionEncoder } from '@blip2/interfaces';
 import type { Part, StandalonePart } from '@blip2/part';
 
-import type { EncoderMembers, VisionStates } from './create-vision-encoder.ts';
+import type { EncoderMembers, VisionOutput, VisionStates } from './create-vision-encoder.ts';
 
 /** A vision encoder that was loaded from a checkpoint. */
 export interface CheckpointVisionEncoder
   extends VisionEncoder, EncoderMembers<VisionStates>, StandalonePart<VisionConfig> {
+  prepare(): Promise<void>;
+}
+
+/** A vision encoder with a pooler, as a part. */
+export interface PooledVisionEncoder<C> extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<C> {
   prepare(): Promise<void>;
 }
 

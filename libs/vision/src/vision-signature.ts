@@ -1,15 +1,7 @@
 import { type Axis, f32, type TensorSpec } from '@blip2/interfaces';
-import { type EncoderStackOutput, layeredSpecs, layeredValues, type Value } from '@blip2/onnx';
+import { type EncoderStackOutput, type F32, layeredSpecs, layeredValues } from '@blip2/onnx';
 
-/** What a graph has as outputs in addition to its final hidden states, and which image sizes it accepts. */
-export interface VisionRequest {
-  readonly hiddenStates: boolean;
-  readonly attentions: boolean;
-  readonly interpolatePosEncoding: boolean;
-}
-
-/** The request of `encode`: the final hidden states alone. */
-export const FINAL_STATES: VisionRequest = { hiddenStates: false, attentions: false, interpolatePosEncoding: false };
+import type { VisionRequest } from './vision-request.ts';
 
 /** Sizes of an encoder that cuts images into square patches. */
 export interface EncoderSizes {
@@ -36,11 +28,16 @@ export function patchesPerSide({ imageSize, patchSize }: Pick<EncoderSizes, 'ima
   return Math.floor(imageSize / patchSize);
 }
 
+/** Positions of an image of the configured size. */
+export function numPositions(sizes: EncoderSizes): number {
+  return (sizes.hasClassPosition ? 1 : 0) + patchesPerSide(sizes) ** 2;
+}
+
 /** Inputs and outputs of an encoder of which `layers` blocks run. */
 export function encoderSignature(sizes: EncoderSizes, layers: number, request: VisionRequest): EncoderSignature {
   const { hiddenSize, imageSize, numAttentionHeads, numChannels, hasClassPosition } = sizes;
   const { hiddenStates, attentions, interpolatePosEncoding } = request;
-  const fixed = (hasClassPosition ? 1 : 0) + patchesPerSide(sizes) ** 2;
+  const fixed = numPositions(sizes);
   const positions = interpolatePosEncoding ? (hasClassPosition ? '1+patches' : 'patches') : fixed;
   const states = f32('batch', positions, hiddenSize);
   const maps = f32('batch', numAttentionHeads, positions, positions);
@@ -62,7 +59,7 @@ export function encoderSignature(sizes: EncoderSizes, layers: number, request: V
 export function requestedOutputs(
   { hiddenStates, attentions }: VisionRequest,
   stack: EncoderStackOutput,
-): Record<string, Value<'float32'>> {
+): Record<string, F32> {
   return {
     ...(hiddenStates && layeredValues('hidden_states', stack.hiddenStates)),
     ...(attentions && layeredValues('attentions', stack.attentions)),

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-
 import { LanguageModel, LanguageProjection, QFormer, type Token, token, VisionEncoder } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
 import { fakeVisionEncoder } from '@blip2/testing';
@@ -7,6 +5,7 @@ import { Container } from 'inversify';
 import { describe, expect, test } from 'vitest';
 
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import { image, model } from './fixtures/demo-model.ts';
 import {
   blip2Module,
   Blip2Token,
@@ -15,9 +14,6 @@ import {
   ProcessorToken,
   provide,
 } from './index.ts';
-
-const model = join(import.meta.dirname, '../../../../apps/cli/models/blip2-opt-shapes');
-const image = join(import.meta.dirname, '../../../../examples/left-of.png');
 
 describe('createBlip2Container', () => {
   test('builds the tasks and creates each part once', async () => {

@@ -19,11 +19,11 @@ import { createSession } from '@blip2/runtime';
 import { ClipVisionEncoder } from '@blip2/vision';
 import { describe, expect, test } from 'vitest';
 
+import { TINY_PIXELS, TINY_VISION } from '../fixtures/tiny-vision.ts';
 import { Blip2ForConditionalGeneration } from '../models/blip2-for-conditional-generation.ts';
+import { image, model } from './fixtures/demo-model.ts';
 import { Blip2Token, createBlip2Container, ProcessorToken } from './index.ts';
 
-const model = join(import.meta.dirname, '../../../../apps/cli/models/blip2-opt-shapes');
-const image = join(import.meta.dirname, '../../../../examples/left-of.png');
 const clip = ClipVisionConfig.create({
   hiddenSize: 128,
   intermediateSize: 96,
@@ -115,14 +115,7 @@ describe('a container with vision encoder and language model of other families',
 
 describe('a whole BLIP-2 model configured with Llama', () => {
   const config = Blip2Config.fromVisionQFormerTextConfigs(
-    Blip2VisionConfig.create({
-      hiddenSize: 16,
-      intermediateSize: 24,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      imageSize: 16,
-      patchSize: 8,
-    }),
+    Blip2VisionConfig.create(TINY_VISION),
     Blip2QFormerConfig.create({ hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 2, numAttentionHeads: 2 }),
     LlamaConfig.create({
       vocabSize: 40,
@@ -137,11 +130,7 @@ describe('a whole BLIP-2 model configured with Llama', () => {
 
   test('generates, and is unchanged after saving and loading', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-llama-'));
-    const pixelValues = {
-      type: 'float32' as const,
-      dims: [1, 3, 16, 16] as [number, number, number, number],
-      data: Float32Array.from({ length: 3 * 256 }, (_, index) => Math.sin(index)),
-    };
+    const pixelValues = TINY_PIXELS;
     await using model = await Blip2ForConditionalGeneration.fromConfig(config, {
       seed: 1,
       threads: 1,

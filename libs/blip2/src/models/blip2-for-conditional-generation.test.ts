@@ -6,10 +6,11 @@ import { openCheckpoint } from '@blip2/checkpoint';
 import { Blip2Config, Blip2QFormerConfig, Blip2VisionConfig, OptConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
-import { pseudoRandom } from '@blip2/testing';
+import { pseudoRandomTensor } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { modelTensors } from '../checkpoint/model-tensors.ts';
+import { TINY_VISION } from '../fixtures/tiny-vision.ts';
 import { openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { Blip2ForConditionalGeneration } from './blip2-for-conditional-generation.ts';
 import { Blip2Model } from './blip2-model.ts';
@@ -19,24 +20,14 @@ const opt = join(root, 'tools/parity/cases/opt/checkpoint');
 const legacy = join(root, 'tools/parity/cases/opt-legacy-fp16/checkpoint');
 
 function image(side: number, batch = 1): PixelValues {
-  return {
-    type: 'float32',
-    dims: [batch, 3, side, side],
-    data: Float32Array.from({ length: batch * 3 * side * side }, (_, index) => pseudoRandom(index)),
-  };
+  return pseudoRandomTensor(batch, 3, side, side);
 }
 function failure(code: string, words: RegExp = /./): unknown {
   return expect.objectContaining({ name: 'Blip2Error', code, message: expect.stringMatching(words) as string });
 }
+const tinyText = { vocabSize: 20, hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, ffnDim: 12 };
 const tinyConfig = Blip2Config.fromVisionQFormerTextConfigs(
-  Blip2VisionConfig.create({
-    hiddenSize: 8,
-    intermediateSize: 12,
-    numHiddenLayers: 1,
-    numAttentionHeads: 2,
-    imageSize: 16,
-    patchSize: 8,
-  }),
+  Blip2VisionConfig.create({ ...TINY_VISION, hiddenSize: 8, intermediateSize: 12 }),
   Blip2QFormerConfig.create({
     hiddenSize: 8,
     intermediateSize: 12,
@@ -44,16 +35,7 @@ const tinyConfig = Blip2Config.fromVisionQFormerTextConfigs(
     numAttentionHeads: 2,
     encoderHiddenSize: 8,
   }),
-  OptConfig.create({
-    vocabSize: 20,
-    hiddenSize: 8,
-    wordEmbedProjDim: 8,
-    numHiddenLayers: 1,
-    numAttentionHeads: 2,
-    ffnDim: 12,
-    maxPositionEmbeddings: 32,
-    eosTokenId: 2,
-  }),
+  OptConfig.create({ ...tinyText, wordEmbedProjDim: 8, maxPositionEmbeddings: 32, eosTokenId: 2 }),
   { numQueryTokens: 3, imageTokenIndex: 19 },
 );
 
@@ -110,14 +92,7 @@ describe('a random model', () => {
 
   test('leaves no files if its parts do not fit', async () => {
     // HF projects to the hidden width even if the token embeddings are narrower.
-    const narrowWords = OptConfig.create({
-      vocabSize: 20,
-      hiddenSize: 8,
-      wordEmbedProjDim: 4,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      ffnDim: 12,
-    });
+    const narrowWords = OptConfig.create({ ...tinyText, wordEmbedProjDim: 4 });
     const misfit = Blip2Config.fromVisionQFormerTextConfigs(
       tinyConfig.visionConfig,
       tinyConfig.qformerConfig,

@@ -11,6 +11,7 @@ import { fakeVisionEncoder } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { modelTensors } from '../checkpoint/model-tensors.ts';
+import { TINY_PIXELS, TINY_VISION } from '../fixtures/tiny-vision.ts';
 import { createInstructBlipPipeline } from '../pipeline/instructblip-pipeline.ts';
 import { InstructBlipForConditionalGeneration } from './instructblip-for-conditional-generation.ts';
 
@@ -125,12 +126,7 @@ describe('decoder inputs', () => {
 describe('a model with random weights', () => {
   const config = InstructBlipConfig.create({
     visionConfig: Blip2VisionConfig.create({
-      hiddenSize: 16,
-      intermediateSize: 24,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      imageSize: 16,
-      patchSize: 8,
+      ...TINY_VISION,
       initializerRange: 0.3,
     }),
     qformerConfig: Blip2QFormerConfig.create({
@@ -153,11 +149,7 @@ describe('a model with random weights', () => {
     numQueryTokens: 3,
     imageTokenIndex: 39,
   });
-  const pixelValues = {
-    type: 'float32' as const,
-    dims: [1, 3, 16, 16] as [number, number, number, number],
-    data: Float32Array.from({ length: 3 * 256 }, (_, index) => Math.sin(index)),
-  };
+  const pixelValues = TINY_PIXELS;
 
   test('depends on its seed, generates, and saves its own class name', async () => {
     const write = async (seed: number): Promise<Float32Array> => {

@@ -1,9 +1,10 @@
 import type { Blip2Config } from '@blip2/config';
-import { type Attentions, defined, type HiddenStates, type QueryFeatures } from '@blip2/interfaces';
+import type { QueryFeatures } from '@blip2/interfaces';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import { type EncodedStates, encodeStates } from './encoded-states.ts';
 import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';
 import { createSavableModel, type SavableModel } from './savable-model.ts';
@@ -16,16 +17,10 @@ export interface TextProjectionOptions {
   readonly outputAttentions?: boolean;
 }
 
-/** Texts in the embedding space shared with images. */
-export interface TextProjectionOutput {
+/** Texts in the embedding space shared with images, and the hidden states of the Q-Former. */
+export interface TextProjectionOutput extends EncodedStates<QueryFeatures> {
   /** Unit vectors of all positions, `[texts, sequence, size]`; position 0 represents the text. */
   readonly textEmbeds: RetrievalEmbeds;
-  /** Hidden states of the Q-Former, `[texts, sequence, hidden]`. */
-  readonly lastHiddenState: QueryFeatures;
-  /** Embeddings, then the output of each layer, `[texts, sequence, hidden]`. */
-  readonly hiddenStates?: readonly HiddenStates[];
-  /** Of each layer, `[texts, heads, sequence, sequence]`. */
-  readonly attentions?: readonly Attentions[];
 }
 
 /** The text half of a retrieval model. Source: `Blip2TextModelWithProjection` of Hugging Face Transformers. */
@@ -51,11 +46,8 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
     qformer,
     textProjection,
     async forward(inputs, options = {}) {
-      const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
-      const outputs = await qformer.read(inputs, { outputHiddenStates, outputAttentions });
-      const { lastHiddenState, hiddenStates, attentions } = outputs;
-      const textEmbeds = await textProjection.project(lastHiddenState);
-      return { textEmbeds, lastHiddenState, ...defined({ hiddenStates, attentions }) };
+      const states = await encodeStates(config, options, (requested) => qformer.read(inputs, requested));
+      return { textEmbeds: await textProjection.project(states.lastHiddenState), ...states };
     },
   };
 }

@@ -1,24 +1,22 @@
 import type { Blip2Config } from '@blip2/config';
-import { type Attentions, defined, type HiddenStates, type PatchFeatures } from '@blip2/interfaces';
+import type { PatchFeatures } from '@blip2/interfaces';
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import { type EncodedStates, encodeStates } from './encoded-states.ts';
 import { VISION_MODEL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';
 import { createSavableModel, type SavableModel } from './savable-model.ts';
 
-/** Images in the embedding space shared with texts. */
-export interface VisionProjectionOutput {
+/**
+ * Images in the embedding space shared with texts, and the states of the **vision encoder**, as in Hugging Face
+ * Transformers: `[images, 1 + patches, visionHidden]`.
+ */
+export interface VisionProjectionOutput extends EncodedStates<PatchFeatures> {
   /** Unit vectors of all queries, `[images, queries, size]`. */
   readonly imageEmbeds: RetrievalEmbeds;
-  /** Hidden states of the **vision encoder**, as in Hugging Face Transformers, `[images, patches, visionHidden]`. */
-  readonly lastHiddenState: PatchFeatures;
-  /** Of the vision encoder: embeddings, then the output of each layer, `[images, 1 + patches, visionHidden]`. */
-  readonly hiddenStates?: readonly HiddenStates[];
-  /** Of each of its layers, `[images, heads, 1 + patches, 1 + patches]`. */
-  readonly attentions?: readonly Attentions[];
 }
 
 /** The image half of a retrieval model. Source: `Blip2VisionModelWithProjection` of Hugging Face Transformers. */
@@ -46,12 +44,12 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
     visionModel,
     qformer,
     visionProjection,
-    async forward(inputs, requested = {}) {
-      const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = requested;
-      const outputs = await visionModel.forward(inputs, { ...requested, outputHiddenStates, outputAttentions });
-      const { lastHiddenState, hiddenStates, attentions } = outputs;
-      const imageEmbeds = await visionProjection.project(await qformer.query(lastHiddenState));
-      return { imageEmbeds, lastHiddenState, ...defined({ hiddenStates, attentions }) };
+    async forward(inputs, options = {}) {
+      const states = await encodeStates(config, options, (requested) =>
+        visionModel.forward(inputs, { ...options, ...requested }),
+      );
+      const imageEmbeds = await visionProjection.project(await qformer.query(states.lastHiddenState));
+      return { imageEmbeds, ...states };
     },
   };
 }

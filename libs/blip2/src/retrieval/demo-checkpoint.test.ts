@@ -8,11 +8,7 @@ import { Blip2Retrieval } from './blip2-retrieval.ts';
 const cli = join(import.meta.dirname, '../../../../apps/cli');
 const evaluation = join(cli, 'evaluation');
 
-interface Scene {
-  readonly image: string;
-  readonly caption: string;
-  readonly false_caption: string;
-}
+type Scene = Readonly<Record<'image' | 'caption' | 'false_caption', string>>;
 interface Recorded {
   readonly logits: readonly [number, number];
   readonly itc: number;

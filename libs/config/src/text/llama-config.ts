@@ -21,11 +21,10 @@ import {
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from '../schema/limits.ts';
 import { rotaryParameters, withRotaryBase } from './rotary-parameters.ts';
 import type { RotaryScaling } from './rotary-scaling.ts';
-import type { TextConfigMembers } from './text-config-members.ts';
+import type { CommonTextFields, TextConfigMembers } from './text-config-members.ts';
 import type { TextFamily } from './text-family.ts';
 
-interface LlamaFields {
-  readonly vocabSize: number;
+interface LlamaFields extends CommonTextFields {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly numHiddenLayers: number;
@@ -48,11 +47,6 @@ interface LlamaFields {
   readonly initializerRange: number;
   readonly useCache: boolean;
   readonly tieWordEmbeddings: boolean;
-  readonly bosTokenId: number | undefined;
-  readonly eosTokenId: number | readonly number[] | undefined;
-  readonly padTokenId: number | undefined;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
 }
 
 /** A decoder-only language model of the Llama architecture (HF `LlamaConfig`), such as Vicuna. */

@@ -4,11 +4,10 @@ import { type ConfigFormat, defineConfig } from '../schema/define-config.ts';
 import type { FieldTable } from '../schema/field-table.ts';
 import { activation, count, deviation, flag, optional, probability, tokenId, tokenIds } from '../schema/field-types.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from '../schema/limits.ts';
-import type { TextConfigMembers } from './text-config-members.ts';
+import type { CommonTextFields, TextConfigMembers } from './text-config-members.ts';
 import type { TextFamily } from './text-family.ts';
 
-interface OptFields {
-  readonly vocabSize: number;
+interface OptFields extends CommonTextFields {
   readonly hiddenSize: number;
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
@@ -29,11 +28,6 @@ interface OptFields {
   readonly initStd: number;
   readonly useCache: boolean;
   readonly tieWordEmbeddings: boolean;
-  readonly bosTokenId: number | undefined;
-  readonly eosTokenId: number | readonly number[] | undefined;
-  readonly padTokenId: number | undefined;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
 }
 
 /** The OPT language model (HF `OPTConfig`), decoder-only. */

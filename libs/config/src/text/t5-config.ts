@@ -17,11 +17,10 @@ import {
 } from '../schema/field-types.ts';
 import { ownValue, show } from '../schema/json-values.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from '../schema/limits.ts';
-import type { TextConfigMembers } from './text-config-members.ts';
+import type { CommonTextFields, TextConfigMembers } from './text-config-members.ts';
 import type { TextFamily } from './text-family.ts';
 
-interface T5Fields {
-  readonly vocabSize: number;
+interface T5Fields extends CommonTextFields {
   readonly dModel: number;
   /** Width of one head, which may differ from `dModel / numHeads`. */
   readonly dKv: number;
@@ -47,12 +46,7 @@ interface T5Fields {
   readonly classifierDropout: number;
   readonly initializerFactor: number;
   readonly useCache: boolean;
-  readonly bosTokenId: number | undefined;
-  readonly eosTokenId: number | readonly number[] | undefined;
-  readonly padTokenId: number | undefined;
   readonly decoderStartTokenId: number | undefined;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
 }
 
 /** The T5 language model (HF `T5Config`), encoder-decoder. */

@@ -1,27 +1,12 @@
-import type { Activation } from '../schema/activation.ts';
 import { requirePatches } from '../schema/config-rules.ts';
 import { type ConfigFormat, defineConfig } from '../schema/define-config.ts';
 import type { FieldTable } from '../schema/field-table.ts';
 import { activation, count, deviation, epsilon, flag, probability } from '../schema/field-types.ts';
 import { MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from '../schema/limits.ts';
-import type { VisionConfigFamily, VisionConfigMembers } from './vision-family.ts';
+import type { VisionConfigFamily, VisionConfigMembers, VisionTransformerFields } from './vision-family.ts';
 
-interface VisionFields {
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly numHiddenLayers: number;
-  readonly numAttentionHeads: number;
-  /** Height and width, in pixels. */
-  readonly imageSize: number;
-  /** Height and width of a patch, in pixels. */
-  readonly patchSize: number;
-  readonly hiddenAct: Activation;
-  readonly layerNormEps: number;
-  readonly attentionDropout: number;
-  readonly initializerRange: number;
+interface VisionFields extends VisionTransformerFields {
   readonly qkvBias: boolean;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
 }
 
 /** The vision encoder of BLIP-2 (HF `Blip2VisionConfig`), a ViT-g/14 by default. */

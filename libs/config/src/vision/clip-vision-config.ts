@@ -1,30 +1,15 @@
-import type { Activation } from '../schema/activation.ts';
 import { requirePatches } from '../schema/config-rules.ts';
 import { type ConfigFormat, defineConfig } from '../schema/define-config.ts';
 import type { FieldTable } from '../schema/field-table.ts';
 import { activation, count, deviation, epsilon, flag, probability } from '../schema/field-types.ts';
 import { MAX_CHANNELS, MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_WIDTH } from '../schema/limits.ts';
-import type { VisionConfigFamily, VisionConfigMembers } from './vision-family.ts';
+import type { VisionConfigFamily, VisionConfigMembers, VisionTransformerFields } from './vision-family.ts';
 
-interface ClipVisionFields {
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
+interface ClipVisionFields extends VisionTransformerFields {
   /** Width of CLIP's projection, which the encoder does not include. */
   readonly projectionDim: number;
-  readonly numHiddenLayers: number;
-  readonly numAttentionHeads: number;
   readonly numChannels: number;
-  /** Height and width, in pixels. */
-  readonly imageSize: number;
-  /** Height and width of a patch, in pixels. */
-  readonly patchSize: number;
-  readonly hiddenAct: Activation;
-  readonly layerNormEps: number;
-  readonly attentionDropout: number;
-  readonly initializerRange: number;
   readonly initializerFactor: number;
-  readonly outputHiddenStates: boolean;
-  readonly outputAttentions: boolean;
 }
 
 /** The vision encoder of CLIP (HF `CLIPVisionConfig`), a ViT-B/32 by default. */

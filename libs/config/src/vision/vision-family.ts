@@ -1,3 +1,4 @@
+import type { Activation } from '../schema/activation.ts';
 import type { ConfigFormat, PartConfig } from '../schema/define-config.ts';
 
 /** What the configurations of all vision encoders have in common. */
@@ -9,6 +10,17 @@ export interface VisionConfigMembers extends PartConfig {
   readonly patchSize: number;
   readonly outputHiddenStates: boolean;
   readonly outputAttentions: boolean;
+}
+
+/** Fields that the configurations of vision transformers store. */
+export interface VisionTransformerFields extends Omit<VisionConfigMembers, keyof PartConfig> {
+  readonly intermediateSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  readonly hiddenAct: Activation;
+  readonly layerNormEps: number;
+  readonly attentionDropout: number;
+  readonly initializerRange: number;
 }
 
 /** What a family of vision encoders declares about its configuration. */

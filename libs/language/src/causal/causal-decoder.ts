@@ -1,19 +1,17 @@
 import {
   type AttentionInputs,
+  type F32,
   gather,
   type Graph,
   type GraphInputs,
   type GraphOutputs,
   type RecordedWeight,
   recordWeights,
-  type Value,
   type WeightFinder,
 } from '@blip2/onnx';
 
 import { type DecoderLayerOutput, decoderOutputs, LOGITS } from '../decoder-outputs.ts';
 import type { CausalRequest, CausalSignature } from './causal-signature.ts';
-
-type F32 = Value<'float32'>;
 
 /** What a layer of a causal decoder has as inputs in addition to its hidden states. */
 export interface CausalLayerContext extends Pick<AttentionInputs, 'bias' | 'past'> {

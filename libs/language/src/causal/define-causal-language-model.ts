@@ -1,7 +1,7 @@
 import type { ConfigFormat, TextConfig as TextConfigMembers } from '@blip2/config';
 import { TextConfig } from '@blip2/config';
-import type { AttentionMask, WeightStore } from '@blip2/interfaces';
-import type { SensitiveLayers, WeightFinder, WrittenModel } from '@blip2/onnx';
+import type { AttentionMask } from '@blip2/interfaces';
+import type { SensitiveLayers, WeightFinder, WeightSource, WrittenModel } from '@blip2/onnx';
 import {
   definePart,
   type InitializeTensor,
@@ -33,13 +33,8 @@ export interface CausalDefinition<C extends TextConfigMembers> {
   sizes(config: C): CausalSizes;
   maxPositions(config: C): number;
   initializer(config: C): InitializeTensor;
-  buildEmbedding(config: C, weights: WeightStore | WeightFinder, prefix: string): WrittenModel<EmbeddingSignature>;
-  buildDecoder(
-    config: C,
-    weights: WeightStore | WeightFinder,
-    prefix: string,
-    request: CausalRequest,
-  ): WrittenModel<CausalSignature>;
+  buildEmbedding(config: C, weights: WeightSource, prefix: string): WrittenModel<EmbeddingSignature>;
+  buildDecoder(config: C, weights: WeightSource, prefix: string, request: CausalRequest): WrittenModel<CausalSignature>;
   /** The inputs of the position encoding for the last `count` positions of a mask over all positions so far. */
   positionInputs(config: C, mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
   /** Linear layers with a precision of their own. */

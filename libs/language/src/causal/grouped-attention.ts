@@ -5,13 +5,11 @@ import {
   type AttentionOptions,
   type AttentionOutputs,
   concat,
+  type F32,
   type Graph,
   reshape,
   splitHeads,
-  type Value,
 } from '@blip2/onnx';
-
-type F32 = Value<'float32'>;
 
 export interface GroupedAttentionOptions extends AttentionOptions {
   readonly keyValueHeads: number;

@@ -4,11 +4,11 @@
  * HF class `LlamaForCausalLM`; checkpoint path `model`, below `language_model` in an InstructBLIP checkpoint.
  */
 import type { LlamaConfig } from '@blip2/config';
-import type { WeightStore } from '@blip2/interfaces';
 import {
   activation,
   add,
   buildGraph,
+  type F32,
   type Graph,
   linear,
   mul,
@@ -16,9 +16,8 @@ import {
   rmsNorm,
   rotaryEmbedding,
   type Rotations,
-  type Value,
-  type WeightFinder,
   type Weights,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
@@ -30,13 +29,12 @@ import type { DecoderLayerOutput } from '../decoder-outputs.ts';
 import { languageModelHead, tokenEmbedding } from '../tied-embedding.ts';
 import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
 
-type F32 = Value<'float32'>;
 /** Path of the token embedding. */
 export const TOKEN_EMBEDDING = 'model.embed_tokens';
 
 export function buildLlamaEmbedding(
   { vocabSize, hiddenSize: embeddingSize, tieWordEmbeddings }: LlamaConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
   const table = (root: Weights): Weights => tokenEmbedding(root, TOKEN_EMBEDDING, tieWordEmbeddings);
@@ -62,7 +60,7 @@ export function llamaSignature(config: LlamaConfig, request: CausalRequest): Lla
 
 export function buildLlamaDecoder(
   config: LlamaConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: CausalRequest,
 ): WrittenModel<LlamaSignature> {

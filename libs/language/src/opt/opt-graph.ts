@@ -3,20 +3,21 @@
  * HF class `OPTForCausalLM`; checkpoint path `model.decoder`, below `language_model` in a BLIP-2 checkpoint.
  */
 import type { OptConfig } from '@blip2/config';
-import { i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { i64, type TensorSpec } from '@blip2/interfaces';
 import {
   activation,
   add,
   attention,
   buildGraph,
   embedding,
+  type F32,
   type Graph,
   layerNorm,
   linear,
   type RecordedWeight,
   type Value,
-  type WeightFinder,
   type Weights,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
@@ -31,7 +32,6 @@ import type { DecoderLayerOutput } from '../decoder-outputs.ts';
 import { languageModelHead, tokenEmbedding } from '../tied-embedding.ts';
 import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
 
-type F32 = Value<'float32'>;
 /** Path of the token embedding. */
 export const TOKEN_EMBEDDING = 'model.decoder.embed_tokens';
 /** In HF, row 0 of the position embedding is unused and row 1 is that of padding; position 0 is row 2. */
@@ -41,7 +41,7 @@ const LAYER_NORM_EPSILON = 1e-5;
 
 export function buildOptEmbedding(
   { vocabSize, wordEmbedProjDim: embeddingSize, tieWordEmbeddings }: OptConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
   const table = (root: Weights): Weights => tokenEmbedding(root, TOKEN_EMBEDDING, tieWordEmbeddings);
@@ -72,7 +72,7 @@ export function optSignature(config: OptConfig, request: CausalRequest): OptSign
 
 export function buildOptDecoder(
   config: OptConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: CausalRequest,
 ): WrittenModel<OptSignature> {

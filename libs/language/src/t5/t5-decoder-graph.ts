@@ -2,11 +2,12 @@
  * T5's decoder with its head. HF class `T5ForConditionalGeneration`; checkpoint paths `decoder` and `lm_head`.
  */
 import type { T5Config } from '@blip2/config';
-import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { f32, i64, type TensorSpec } from '@blip2/interfaces';
 import {
   add,
   type AttentionInputs,
   buildGraph,
+  type F32,
   gather,
   type Graph,
   layeredSpecs,
@@ -14,15 +15,13 @@ import {
   linear,
   scale,
   type Value,
-  type WeightFinder,
   type Weights,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
 import { type DecoderLayerOutput, decoderOutputs, type DecoderRequest } from '../decoder-outputs.ts';
 import { feedForward, innerSize, positionBias, t5Attention, t5Norm, t5Project, t5TokenEmbedding } from './t5-layers.ts';
-
-type F32 = Value<'float32'>;
 
 export type T5DecoderRequest = DecoderRequest;
 
@@ -79,7 +78,7 @@ export function t5DecoderSignature(
 
 export function buildT5Decoder(
   config: T5Config,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: T5DecoderRequest,
 ): WrittenModel<T5DecoderSignature> {

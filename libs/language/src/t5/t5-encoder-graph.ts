@@ -4,29 +4,27 @@
  * a BLIP-2 checkpoint.
  */
 import type { T5Config } from '@blip2/config';
-import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { f32, i64, type TensorSpec } from '@blip2/interfaces';
 import {
   add,
   buildGraph,
+  type F32,
   type Graph,
   layeredSpecs,
   layeredValues,
   splitHeads,
-  type Value,
-  type WeightFinder,
   type Weights,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
 import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
 import { feedForward, positionBias, t5Attention, t5Norm, t5Project, t5TokenEmbedding } from './t5-layers.ts';
 
-type F32 = Value<'float32'>;
-
 /** The token embedding of encoder and decoder. */
 export function buildT5Embedding(
   config: T5Config,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
   const { vocabSize, dModel: embeddingSize } = config;
@@ -73,7 +71,7 @@ export function t5EncoderSignature(
 
 export function buildT5Encoder(
   config: T5Config,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: T5StackRequest,
 ): WrittenModel<T5EncoderSignature> {
@@ -145,11 +143,7 @@ export interface T5CrossSignature {
  * Keys and values of every layer's cross-attention, split into heads. They depend on the encoder's hidden states only
  * and are computed once per prompt.
  */
-export function buildT5Cross(
-  config: T5Config,
-  weights: WeightStore | WeightFinder,
-  prefix: string,
-): WrittenModel<T5CrossSignature> {
+export function buildT5Cross(config: T5Config, weights: WeightSource, prefix: string): WrittenModel<T5CrossSignature> {
   const { dModel, numHeads, dKv, numDecoderLayers: layers } = config;
   const perHead = f32('batch', numHeads, 'source', dKv);
   const signature: T5CrossSignature = {

@@ -10,6 +10,7 @@ import {
   type AttentionInputs,
   type AttentionOutputs,
   embedding,
+  type F32,
   type Graph,
   linear,
   mul,
@@ -21,8 +22,6 @@ import {
 
 import { tokenEmbedding } from '../tied-embedding.ts';
 import { TOKEN_EMBEDDINGS } from './t5-token-embeddings.ts';
-
-type F32 = Value<'float32'>;
 
 /** Width of all heads together, which may differ from that of the model. */
 export function innerSize({ numHeads, dKv }: T5Config): number {

@@ -1,14 +1,12 @@
 import type { Graph } from '../graph.ts';
 import { add } from '../ops/elementwise.ts';
 import { splitLast } from '../ops/shape.ts';
-import type { Value } from '../value.ts';
+import type { F32 } from '../value.ts';
 import type { Weights } from '../weights.ts';
 import { activation } from './activation.ts';
 import { attention } from './attention.ts';
 import { layerNorm } from './layer-norm.ts';
 import { linear } from './linear.ts';
-
-type F32 = Value<'float32'>;
 
 /** How the attention of a block names its projections, below `self_attn`. */
 export interface AttentionLayout {
@@ -32,21 +30,16 @@ export interface EncoderBlockOptions {
 }
 
 export interface EncoderBlockOutput {
-  readonly hiddenStates: Value<'float32'>;
+  readonly hiddenStates: F32;
   /** `[batch, heads, positions, positions]`, if requested. */
-  readonly attentions: Value<'float32'> | undefined;
+  readonly attentions: F32 | undefined;
 }
 
 /**
  * A block of a pre-norm vision transformer (arXiv 2010.11929, figure 1), `[batch, positions, hidden]` → the same:
  * `x += output(attention(layer_norm1(x))); x += fc2(act(fc1(layer_norm2(x))))`.
  */
-export function encoderBlock(
-  g: Graph,
-  x: Value<'float32'>,
-  weights: Weights,
-  options: EncoderBlockOptions,
-): EncoderBlockOutput {
+export function encoderBlock(g: Graph, x: F32, weights: Weights, options: EncoderBlockOptions): EncoderBlockOutput {
   const { hiddenSize, intermediateSize, numHeads, hiddenAct, layerNormEps: epsilon, attention: layout } = options;
   return g.scope(weights.path, () => {
     const self = weights.at('self_attn');
@@ -87,16 +80,16 @@ function projections(
 
 export interface EncoderStackOutput {
   /** The input, then the output of each block. */
-  readonly hiddenStates: readonly [Value<'float32'>, ...Value<'float32'>[]];
-  readonly lastHiddenState: Value<'float32'>;
+  readonly hiddenStates: readonly [F32, ...F32[]];
+  readonly lastHiddenState: F32;
   /** One per block, if requested. */
-  readonly attentions: readonly Value<'float32'>[];
+  readonly attentions: readonly F32[];
 }
 
 /** Blocks `0` to `layers - 1` below `weights`, one after another. */
 export function encoderStack(
   g: Graph,
-  x: Value<'float32'>,
+  x: F32,
   weights: Weights,
   { layers, ...options }: EncoderBlockOptions & { readonly layers: number },
 ): EncoderStackOutput {

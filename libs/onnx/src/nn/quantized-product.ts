@@ -3,11 +3,10 @@ import { Blip2Error } from '@blip2/interfaces';
 import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
 import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import { mul } from '../ops/elementwise.ts';
-import type { Sign, Value } from '../value.ts';
+import type { F32, Sign, Value } from '../value.ts';
 import type { QuantizedValue } from '../weights.ts';
 import { ACTIVATION_GRIDS } from './activation-grid.ts';
 
-type F32 = Value<'float32'>;
 type ColumnQuantized = Extract<QuantizedValue, { readonly precision: 'int8' }>;
 type BlockQuantized = Exclude<QuantizedValue, ColumnQuantized>;
 

@@ -9,3 +9,8 @@ export function gather<T extends ElementType>(g: Graph, x: Value<T>, indices: Va
   const axes = [...x.axes.slice(0, at), ...indices.axes, ...x.axes.slice(at + 1)];
   return g.node('Gather', [x, indices], { type: x.type, axes }, { attributes: { axis: { int: at } } });
 }
+
+/** The states at the first position: `[batch, positions, width]` → `[batch, width]`. */
+export function firstPosition<T extends ElementType>(g: Graph, states: Value<T>): Value<T> {
+  return gather(g, states, g.constant('int64', [], [0]), 1);
+}

@@ -4,9 +4,11 @@
  * Paper: arXiv 2301.12597, section 3.1; HF class `Blip2QFormerModel`; checkpoint path `qformer`.
  */
 import type { Blip2QFormerConfig } from '@blip2/config';
-import { type Axis, f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { type Axis, f32, i64, type TensorSpec } from '@blip2/interfaces';
 import {
   buildGraph,
+  type F32,
+  firstPosition,
   gather,
   type Graph,
   type GraphInputs,
@@ -15,15 +17,13 @@ import {
   layerNorm,
   type RecordedWeight,
   recordWeights,
-  type Value,
   type WeightFinder,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
 import { type LayerContext, qformerLayer } from './qformer-layer.ts';
 import type { QFormerRequest } from './qformer-request.ts';
-
-type F32 = Value<'float32'>;
 
 type FloatSpec = TensorSpec<'float32'>;
 type PastName = `past_${'key' | 'value'}.${number}`;
@@ -112,7 +112,7 @@ function signatureInputs(
 
 export function buildQFormer(
   config: Blip2QFormerConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: QFormerRequest,
 ): WrittenModel<QFormerSignature> {
@@ -138,7 +138,7 @@ export function buildQFormer(
         layers.flatMap((layer) => pick(layer) ?? []);
       return {
         last_hidden_state: x,
-        pooler_output: gather(g, x, g.constant('int64', [], [0]), 1),
+        pooler_output: firstPosition(g, x),
         ...(request.hiddenStates && layeredValues('hidden_states', hiddenStates)),
         ...layeredValues(
           'attentions',

@@ -5,6 +5,7 @@ import {
   assumeAxes,
   attention,
   concat,
+  type F32,
   type Graph,
   layerNorm,
   linear,
@@ -16,8 +17,6 @@ import {
 
 import type { QFormerRequest } from './qformer-request.ts';
 import { relativeScores } from './relative-positions.ts';
-
-type F32 = Value<'float32'>;
 
 /** Keys and values of positions, `[batch, heads, positions, headSize]` each. */
 interface KeyValue {

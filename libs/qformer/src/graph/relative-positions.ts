@@ -4,9 +4,18 @@
  */
 import type { Blip2QFormerConfig } from '@blip2/config';
 import { Blip2Error, type Tensor } from '@blip2/interfaces';
-import { add, gather, type Graph, matMul, reshape, scale, transpose, type Value, type Weights } from '@blip2/onnx';
-
-type F32 = Value<'float32'>;
+import {
+  add,
+  type F32,
+  gather,
+  type Graph,
+  matMul,
+  reshape,
+  scale,
+  transpose,
+  type Value,
+  type Weights,
+} from '@blip2/onnx';
 
 export interface RelativeInputs {
   /** `[batch, positions, hidden]`. */

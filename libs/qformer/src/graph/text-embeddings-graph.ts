@@ -3,14 +3,14 @@
  * InstructBLIP `qformer.embeddings`.
  */
 import type { Blip2QFormerConfig } from '@blip2/config';
-import { f32, i64, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { f32, i64, type TensorSpec } from '@blip2/interfaces';
 import {
   add,
   buildGraph,
   embedding,
   type RecordedWeight,
   recordWeights,
-  type WeightFinder,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
@@ -25,7 +25,7 @@ export interface TextEmbeddingsSignature {
 /** Sums of token and position embeddings. The first norm of the Q-Former follows after the queries are prepended. */
 export function buildTextEmbeddings(
   { vocabSize, maxPositionEmbeddings, hiddenSize }: Blip2QFormerConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<TextEmbeddingsSignature> {
   const ids = i64('batch', 'sequence');

@@ -2,13 +2,13 @@
  * The linear layer from the Q-Former to the token embedding space (arXiv 2301.12597, section 3.3); checkpoint path
  * `language_projection`.
  */
-import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { f32, type TensorSpec } from '@blip2/interfaces';
 import {
   buildGraph,
   linear,
   type RecordedWeight,
   recordWeights,
-  type WeightFinder,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
@@ -24,7 +24,7 @@ export interface ProjectionSignature {
 
 export function buildLanguageProjection(
   { inFeatures, outFeatures }: ProjectionSize,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<ProjectionSignature> {
   const signature = {

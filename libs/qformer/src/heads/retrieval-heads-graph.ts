@@ -2,16 +2,17 @@
  * The small layers after the Q-Former of a retrieval model (arXiv 2301.12597, section 3.1); checkpoint paths
  * `vision_projection`, `text_projection`, `itm_head`.
  */
-import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { f32, type TensorSpec } from '@blip2/interfaces';
 import {
   binary,
   buildGraph,
+  type F32,
   type Graph,
   linear,
   type RecordedWeight,
   recordWeights,
   type Value,
-  type WeightFinder,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
@@ -35,7 +36,7 @@ const SHORTEST = 1e-12;
 /** Projects every position to a unit vector in the space in which images and texts are compared. */
 export function buildRetrievalProjection(
   { inFeatures, outFeatures }: ProjectionSize,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<RetrievalProjectionSignature> {
   const signature = {
@@ -50,7 +51,7 @@ export function buildRetrievalProjection(
 /** The image-text matching head: logits of every query, averaged over the queries. */
 export function buildMatchingHead(
   inFeatures: number,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
 ): WrittenModel<MatchingHeadSignature> {
   const signature = {
@@ -63,7 +64,7 @@ export function buildMatchingHead(
   });
 }
 
-function unitLength(g: Graph, x: Value<'float32'>): Value<'float32'> {
+function unitLength(g: Graph, x: F32): F32 {
   const length = reduce(g, 'ReduceL2', x, -1, [...x.axes.slice(0, -1), 1]);
   const divisor = g.node('Max', [length, g.constant('float32', [], [SHORTEST])], {
     type: 'float32',
@@ -73,13 +74,7 @@ function unitLength(g: Graph, x: Value<'float32'>): Value<'float32'> {
 }
 
 /** Reduces one axis. It is kept with length 1 if `axes` has the rank of `x`. */
-function reduce(
-  g: Graph,
-  operator: 'ReduceMean' | 'ReduceL2',
-  x: Value<'float32'>,
-  axis: number,
-  axes: Value['axes'],
-): Value<'float32'> {
+function reduce(g: Graph, operator: 'ReduceMean' | 'ReduceL2', x: F32, axis: number, axes: Value['axes']): F32 {
   const keep = axes.length === x.axes.length ? 1 : 0;
   return g.node(
     operator,

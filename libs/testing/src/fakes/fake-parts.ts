@@ -11,9 +11,7 @@ import {
 import { digest, pseudoRandom } from './pseudo-random.ts';
 
 /** Options of `fakeVisionEncoder`. */
-export interface FakeVisionEncoderOptions {
-  readonly imageSize: number;
-  readonly hiddenSize: number;
+export interface FakeVisionEncoderOptions extends Pick<VisionEncoder, 'imageSize' | 'hiddenSize'> {
   /** Patches per image. */
   readonly patches: number;
 }
@@ -32,11 +30,7 @@ export function fakeVisionEncoder({ imageSize, hiddenSize, patches }: FakeVision
 }
 
 /** Options of `fakeQFormer` and `fakeTextConditionedQFormer`. */
-export interface FakeQFormerOptions {
-  readonly numQueryTokens: number;
-  readonly hiddenSize: number;
-  readonly encoderHiddenSize: number;
-}
+export type FakeQFormerOptions = Pick<QFormer, 'numQueryTokens' | 'hiddenSize' | 'encoderHiddenSize'>;
 
 /** Creates a Q-Former without a model, see `fakeVisionEncoder`. */
 export function fakeQFormer({ numQueryTokens, hiddenSize, encoderHiddenSize }: FakeQFormerOptions): QFormer {
@@ -87,10 +81,7 @@ export function fakeTextConditionedQFormer({
 }
 
 /** Options of `fakeLanguageProjection`. */
-export interface FakeLanguageProjectionOptions {
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-}
+export type FakeLanguageProjectionOptions = Pick<LanguageProjection, 'inFeatures' | 'outFeatures'>;
 
 /** Creates a projection without a model, see `fakeVisionEncoder`. */
 export function fakeLanguageProjection({ inFeatures, outFeatures }: FakeLanguageProjectionOptions): LanguageProjection {

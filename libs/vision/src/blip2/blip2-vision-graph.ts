@@ -3,31 +3,23 @@
  * Paper: arXiv 2301.12597, section 3; HF class `Blip2VisionModel`; checkpoint path `vision_model`.
  */
 import type { Blip2VisionConfig } from '@blip2/config';
-import { f32, type TensorSpec, type WeightStore } from '@blip2/interfaces';
+import { f32, type TensorSpec } from '@blip2/interfaces';
 import {
   buildGraph,
   encoderStack,
-  gather,
-  type Graph,
+  type F32,
+  firstPosition,
   layerNorm,
   type RecordedWeight,
   recordWeights,
-  type Value,
-  type WeightFinder,
   type Weights,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
-import { patchEmbeddings } from '../patch-embeddings.ts';
-import {
-  type EncoderSignature,
-  encoderSignature,
-  type EncoderSizes,
-  FINAL_STATES,
-  patchesPerSide,
-  requestedOutputs,
-  type VisionRequest,
-} from '../vision-signature.ts';
+import { type PatchEmbeddingLayout, patchEmbeddings, type PatchEmbeddingWeights } from '../patch-embeddings.ts';
+import { FINAL_STATES, type VisionRequest } from '../vision-request.ts';
+import { type EncoderSignature, encoderSignature, type EncoderSizes, requestedOutputs } from '../vision-signature.ts';
 
 /** Images are red, green and blue. */
 const NUM_CHANNELS = 3;
@@ -51,14 +43,19 @@ export function visionSignature(config: Blip2VisionConfig, request: VisionReques
 
 export function buildVisionModel(
   config: Blip2VisionConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: VisionRequest,
 ): WrittenModel<VisionSignature> {
   const signature = visionSignature(config, request);
   const { numHiddenLayers: layers, numAttentionHeads: numHeads, layerNormEps: epsilon, qkvBias } = config;
   return buildGraph({ name: 'vision_model', signature, weights, prefix }, (g, { pixel_values }, root) => {
-    const embedded = embeddings(g, pixel_values, root.at('embeddings'), config, request);
+    const layout: PatchEmbeddingLayout = {
+      sizes: blip2VisionSizes(config),
+      weights: root.at('embeddings'),
+      read: (embeddings, positions) => embeddingTensors(embeddings, positions, config),
+    };
+    const embedded = patchEmbeddings(g, pixel_values, layout, request);
     const stack = encoderStack(g, embedded, root.at('encoder.layers'), {
       ...config,
       layers,
@@ -66,40 +63,29 @@ export function buildVisionModel(
       attention: { ...ATTENTION, inputBias: qkvBias },
       attentions: request.attentions,
     });
-    const norm = (x: Value<'float32'>): Value<'float32'> => layerNorm(g, x, root.at('post_layernorm'), { epsilon });
+    const norm = (x: F32): F32 => layerNorm(g, x, root.at('post_layernorm'), { epsilon });
     const lastHiddenState = norm(stack.lastHiddenState);
     return {
       last_hidden_state: lastHiddenState,
       // HF applies the norm to the class position a second time.
-      pooler_output: norm(gather(g, lastHiddenState, g.constant('int64', [], [0]), 1)),
+      pooler_output: norm(firstPosition(g, lastHiddenState)),
       ...requestedOutputs(request, stack),
     };
   });
 }
 
-function embeddings(
-  g: Graph,
-  pixelValues: Value<'float32'>,
+function embeddingTensors(
   weights: Weights,
-  config: Blip2VisionConfig,
-  { interpolatePosEncoding }: VisionRequest,
-): Value<'float32'> {
-  const { hiddenSize, patchSize } = config;
+  positions: number,
+  { hiddenSize, patchSize }: Blip2VisionConfig,
+): PatchEmbeddingWeights {
   const patch = weights.at('patch_embedding');
-  return g.scope(weights.path, () =>
-    patchEmbeddings(
-      g,
-      pixelValues,
-      {
-        kernel: patch.get('weight', [hiddenSize, NUM_CHANNELS, patchSize, patchSize]),
-        bias: patch.get('bias', [hiddenSize]),
-        classEmbedding: weights.get('class_embedding', [1, 1, hiddenSize]),
-        positions: weights.get('position_embedding', [1, 1 + patchesPerSide(config) ** 2, hiddenSize]),
-      },
-      blip2VisionSizes(config),
-      interpolatePosEncoding,
-    ),
-  );
+  return {
+    kernel: patch.get('weight', [hiddenSize, NUM_CHANNELS, patchSize, patchSize]),
+    bias: patch.get('bias', [hiddenSize]),
+    classEmbedding: weights.get('class_embedding', [1, 1, hiddenSize]),
+    positions: weights.get('position_embedding', [1, positions, hiddenSize]),
+  };
 }
 
 /** Every tensor of the encoder's checkpoint, by name and shape. */

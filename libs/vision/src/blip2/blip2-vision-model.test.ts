@@ -7,10 +7,10 @@ import { Blip2VisionConfig, readConfig } from '@blip2/config';
 import type { PixelValues, SessionFactory } from '@blip2/interfaces';
 import { type InitializeTensor, openPartWeights } from '@blip2/part';
 import { createSession } from '@blip2/runtime';
-import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
+import { pseudoRandomTensor, visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { VisionRequest } from '../vision-signature.ts';
+import type { VisionRequest } from '../vision-request.ts';
 import { buildVisionModel, visionSignature, visionTensors } from './blip2-vision-graph.ts';
 import { Blip2VisionModel, createBlip2VisionModel } from './blip2-vision-model.ts';
 
@@ -29,11 +29,7 @@ const requests: readonly VisionRequest[] = flags.flatMap((hiddenStates) =>
 );
 
 function image(height: number, width = height, batch = 1): PixelValues {
-  return {
-    type: 'float32',
-    dims: [batch, 3, height, width],
-    data: Float32Array.from({ length: batch * 3 * height * width }, (_, index) => pseudoRandom(index)),
-  };
+  return pseudoRandomTensor(batch, 3, height, width);
 }
 function failure(code: string, words: RegExp = /./): unknown {
   return expect.objectContaining({ name: 'Blip2Error', code, message: expect.stringMatching(words) as string });

@@ -1,5 +1,5 @@
 import { Blip2VisionConfig } from '@blip2/config';
-import type { PlannedWeight, PrecisionChoice, VisionEncoder } from '@blip2/interfaces';
+import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { LoadPartOptions } from '@blip2/part';
 import {
   definePart,
@@ -8,22 +8,14 @@ import {
   type Part,
   type PartContext,
   type PartWeights,
-  type StandalonePart,
   transformerInitializer,
 } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
-import {
-  createVisionEncoder,
-  type EncoderMembers,
-  prepareVisionEncoder,
-  type VisionArchitecture,
-  type VisionOutput,
-  withPoolerOutput,
-} from '../create-vision-encoder.ts';
+import { encoderLifecycle, type VisionArchitecture, withPoolerOutput } from '../create-vision-encoder.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
-import type { VisionFamily } from '../vision-family.ts';
-import { FINAL_STATES, type VisionRequest } from '../vision-signature.ts';
+import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
+import { FINAL_STATES, type VisionRequest } from '../vision-request.ts';
 import { blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-vision-graph.ts';
 
 /**
@@ -32,10 +24,7 @@ import { blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-visio
  *
  * `forward` throws `SHAPE_MISMATCH` for images of another size unless position embeddings are interpolated.
  */
-export interface Blip2VisionModel
-  extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<Blip2VisionConfig> {
-  prepare(): Promise<void>;
-}
+export type Blip2VisionModel = PooledVisionEncoder<Blip2VisionConfig>;
 
 export interface VisionOptions {
   /**
@@ -65,14 +54,13 @@ export const Blip2VisionModel: Part<Blip2VisionConfig, Blip2VisionModel, PartWei
     finalNorm === undefined
       ? weights
       : overlayPartWeights(weights, await openPartWeights(finalNorm, PATH), (name) => name.startsWith(FINAL_NORM)),
-  create: (context) => createVisionEncoder(architecture(context), context.weights, context.sessions),
-  prepare: (context) => prepareVisionEncoder(architecture(context), context.weights, context.sessions),
+  ...encoderLifecycle(architecture),
 });
 
 function architecture({
   config,
   weights: { prefix },
-}: PartContext<Blip2VisionConfig, PartWeights, VisionOptions>): VisionArchitecture<VisionRequest, VisionOutput> {
+}: PartContext<Blip2VisionConfig, PartWeights, VisionOptions>): VisionArchitecture<VisionRequest> {
   return {
     sizes: blip2VisionSizes(config),
     layers: config.numHiddenLayers,

@@ -1,25 +1,11 @@
 import { ClipVisionConfig } from '@blip2/config';
-import { mustBe, type VisionEncoder } from '@blip2/interfaces';
-import {
-  definePart,
-  type InitializeTensor,
-  type Part,
-  type PartContext,
-  type PartWeights,
-  type StandalonePart,
-} from '@blip2/part';
+import { mustBe } from '@blip2/interfaces';
+import { definePart, type InitializeTensor, type Part, type PartContext, type PartWeights } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
-import {
-  createVisionEncoder,
-  type EncoderMembers,
-  prepareVisionEncoder,
-  type VisionArchitecture,
-  type VisionOutput,
-  withPoolerOutput,
-} from '../create-vision-encoder.ts';
+import { encoderLifecycle, type VisionArchitecture, withPoolerOutput } from '../create-vision-encoder.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
-import type { VisionFamily } from '../vision-family.ts';
+import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
 import {
   buildClipVisionModel,
   type ClipVisionRequest,
@@ -48,10 +34,7 @@ export interface ClipVisionOptions extends PartOptions, FeatureLayerOptions {}
  *
  * `forward` throws `SHAPE_MISMATCH` for images of another size unless position embeddings are interpolated.
  */
-export interface ClipVisionEncoder
-  extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<ClipVisionConfig> {
-  prepare(): Promise<void>;
-}
+export type ClipVisionEncoder = PooledVisionEncoder<ClipVisionConfig>;
 
 /** Path of the tensors in the checkpoint of a full CLIP model, and in that of the encoder alone. */
 const PATH = 'vision_model';
@@ -69,18 +52,14 @@ export const ClipVisionEncoder: Part<ClipVisionConfig, ClipVisionEncoder, PartWe
       graphs: (config, weights, prefix) => void buildClipVisionModel(config, weights, prefix, wholeClipRequest(config)),
       sensitive: SENSITIVE_VISION_LAYERS,
     },
-    create: (context) => createVisionEncoder(architecture(context), context.weights, context.sessions),
-    prepare: (context) => prepareVisionEncoder(architecture(context), context.weights, context.sessions),
+    ...encoderLifecycle(architecture),
   });
 
 function architecture({
   config,
   weights: { prefix },
   options: { featureLayer = -1 },
-}: PartContext<ClipVisionConfig, PartWeights, FeatureLayerOptions>): VisionArchitecture<
-  ClipVisionRequest,
-  VisionOutput
-> {
+}: PartContext<ClipVisionConfig, PartWeights, FeatureLayerOptions>): VisionArchitecture<ClipVisionRequest> {
   const layers = layersOf(featureLayer, config);
   return {
     sizes: clipVisionSizes(config),

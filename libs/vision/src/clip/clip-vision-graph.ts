@@ -3,32 +3,25 @@
  * Paper: arXiv 2103.00020; HF class `CLIPVisionModel`; checkpoint path `vision_model`.
  */
 import type { ClipVisionConfig } from '@blip2/config';
-import { f32, type WeightStore } from '@blip2/interfaces';
+import { f32 } from '@blip2/interfaces';
 import {
   buildGraph,
   encoderStack,
-  gather,
+  type F32,
+  firstPosition,
   type Graph,
   layerNorm,
   type RecordedWeight,
   recordWeights,
   reshape,
-  type Value,
-  type WeightFinder,
   type Weights,
+  type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
 
-import { patchEmbeddings } from '../patch-embeddings.ts';
-import {
-  type EncoderSignature,
-  encoderSignature,
-  type EncoderSizes,
-  FINAL_STATES,
-  patchesPerSide,
-  requestedOutputs,
-  type VisionRequest,
-} from '../vision-signature.ts';
+import { type PatchEmbeddingLayout, patchEmbeddings, type PatchEmbeddingWeights } from '../patch-embeddings.ts';
+import { FINAL_STATES, type VisionRequest } from '../vision-request.ts';
+import { type EncoderSignature, encoderSignature, type EncoderSizes, requestedOutputs } from '../vision-signature.ts';
 
 export interface ClipVisionRequest extends VisionRequest {
   /** Number of layers that run. */
@@ -58,14 +51,19 @@ export function clipVisionSignature(config: ClipVisionConfig, request: ClipVisio
 
 export function buildClipVisionModel(
   config: ClipVisionConfig,
-  weights: WeightStore | WeightFinder,
+  weights: WeightSource,
   prefix: string,
   request: ClipVisionRequest,
 ): WrittenModel<ClipVisionSignature> {
   const signature = clipVisionSignature(config, request);
   const epsilon = config.layerNormEps;
   return buildGraph({ name: 'clip_vision_model', signature, weights, prefix }, (g, { pixel_values }, root) => {
-    const embedded = embeddings(g, pixel_values, root.at('embeddings'), config, request);
+    const layout: PatchEmbeddingLayout = {
+      sizes: clipVisionSizes(config),
+      weights: root.at('embeddings'),
+      read: (embeddings, rows) => embeddingTensors(g, embeddings, rows, config),
+    };
+    const embedded = patchEmbeddings(g, pixel_values, layout, request);
     // `pre_layrnorm` is spelled like this in the checkpoint.
     const stack = encoderStack(
       g,
@@ -79,7 +77,7 @@ export function buildClipVisionModel(
         attentions: request.attentions,
       },
     );
-    const classPosition = (): Value<'float32'> => gather(g, stack.lastHiddenState, g.constant('int64', [], [0]), 1);
+    const classPosition = (): F32 => firstPosition(g, stack.lastHiddenState);
     return {
       last_hidden_state: stack.lastHiddenState,
       ...(request.pooled && {
@@ -90,28 +88,17 @@ export function buildClipVisionModel(
   });
 }
 
-function embeddings(
+function embeddingTensors(
   g: Graph,
-  pixelValues: Value<'float32'>,
   weights: Weights,
-  config: ClipVisionConfig,
-  { interpolatePosEncoding }: VisionRequest,
-): Value<'float32'> {
-  const { hiddenSize, patchSize, numChannels } = config;
-  const rows = 1 + patchesPerSide(config) ** 2;
-  return g.scope(weights.path, () =>
-    patchEmbeddings(
-      g,
-      pixelValues,
-      {
-        kernel: weights.get('patch_embedding.weight', [hiddenSize, numChannels, patchSize, patchSize]),
-        classEmbedding: reshape(g, weights.get('class_embedding', [hiddenSize]), [1, 1, hiddenSize]),
-        positions: reshape(g, weights.get('position_embedding.weight', [rows, hiddenSize]), [1, rows, hiddenSize]),
-      },
-      clipVisionSizes(config),
-      interpolatePosEncoding,
-    ),
-  );
+  rows: number,
+  { hiddenSize, numChannels, patchSize }: ClipVisionConfig,
+): PatchEmbeddingWeights {
+  return {
+    kernel: weights.get('patch_embedding.weight', [hiddenSize, numChannels, patchSize, patchSize]),
+    classEmbedding: reshape(g, weights.get('class_embedding', [hiddenSize]), [1, 1, hiddenSize]),
+    positions: reshape(g, weights.get('position_embedding.weight', [rows, hiddenSize]), [1, rows, hiddenSize]),
+  };
 }
 
 /** The request of a graph that uses every tensor of the checkpoint. */

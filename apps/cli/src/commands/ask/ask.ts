@@ -1,9 +1,6 @@
 import type { TextResult } from '@blip2/blip2';
-import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
-import type { Environment } from '../../environment.ts';
-import type { ExitCode } from '../../exit-code.ts';
 import { generationKind } from '../../model/model-kinds.ts';
 import type { TaskModel } from '../../model/model-port.ts';
 import {
@@ -12,12 +9,12 @@ import {
   addRawPromptOption,
   type QuestionOptions,
 } from '../../options/common-options.ts';
-import { generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
+import { generationSettingsOf } from '../../options/generation-flags.ts';
 import { addTextTaskOptions, type TextTaskOptions } from '../../options/text-task-options.ts';
 import { distinctTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
-import { runImages } from '../../run/run-images.ts';
 import { askTable, textResultJson } from '../../run/text-results.ts';
+import { textTaskRunner } from '../../run/text-task-runner.ts';
 import { tableOutput } from '../../tables/open-table.ts';
 
 type AskOptions = TextTaskOptions & QuestionOptions;
@@ -41,11 +38,7 @@ Examples:
     addRawPromptOption(command);
     addTextTaskOptions(command);
   },
-  run(command: Command, environment: Environment): Promise<ExitCode> {
-    const options = command.opts<AskOptions>();
-    noteIneffective(options, environment);
-    return runImages(askTask(options), command.args, options, environment);
-  },
+  run: textTaskRunner(askTask),
 };
 
 function askTask(options: AskOptions): ImageTask<TextResult, TaskModel> {

@@ -1,20 +1,18 @@
 import type { TextResult } from '@blip2/blip2';
 import { Blip2Error, defined } from '@blip2/interfaces';
-import { type Command, Option } from 'commander';
+import { Option } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
-import type { Environment } from '../../environment.ts';
-import type { ExitCode } from '../../exit-code.ts';
 import { generationKind } from '../../model/model-kinds.ts';
 import type { TaskModel } from '../../model/model-port.ts';
 import { fileExtension } from '../../options/argument-parsers.ts';
 import { addImageArgument } from '../../options/common-options.ts';
-import { generationSettingsOf, noteIneffective } from '../../options/generation-flags.ts';
+import { generationSettingsOf } from '../../options/generation-flags.ts';
 import { addTextTaskOptions, type TextTaskOptions } from '../../options/text-task-options.ts';
 import type { OpenOutput } from '../../output/output-request.ts';
 import type { ImageTask } from '../../run/image-task.ts';
-import { runImages } from '../../run/run-images.ts';
 import { captionTable, textResultJson } from '../../run/text-results.ts';
+import { textTaskRunner } from '../../run/text-task-runner.ts';
 import { tableOutput } from '../../tables/open-table.ts';
 import { openSidecars } from './sidecars.ts';
 
@@ -55,11 +53,7 @@ Examples:
       );
     addTextTaskOptions(command);
   },
-  run(command: Command, environment: Environment): Promise<ExitCode> {
-    const options = command.opts<CaptionOptions>();
-    noteIneffective(options, environment);
-    return runImages(captionTask(options), command.args, options, environment);
-  },
+  run: textTaskRunner(captionTask),
 };
 
 function captionTask(options: CaptionOptions): ImageTask<TextResult, TaskModel> {
