@@ -1,0 +1,27 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect, onTestFinished, test } from 'vitest';
+
+import { stripComments } from './strip-comments.ts';
+
+const DECLARATION = '/** Doubles. */\nexport declare const double: (x: number) => number;\n';
+
+test('removes comments of modules, and nothing else', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'blip2 strip '));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, 'dist/deep'), { recursive: true });
+  const module = join(folder, 'dist/deep/double.js');
+  const code =
+    "/** Doubles. */\nexport const double = (x) => 2 * x; // twice\nexport const text = '// kept /* too */';\n";
+  writeFileSync(module, `#!/usr/bin/env node\n${code}//# sourceMappingURL=double.js.map\n`);
+  writeFileSync(join(folder, 'dist/deep/double.d.ts'), DECLARATION);
+
+  expect(stripComments(folder)).toEqual([join('deep', 'double.js')]);
+  expect(readFileSync(module, 'utf8')).toBe(
+    "#!/usr/bin/env node\nexport const double = (x) => 2 * x;\nexport const text = '// kept /* too */';\n",
+  );
+  expect(readFileSync(join(folder, 'dist/deep/double.d.ts'), 'utf8')).toBe(DECLARATION);
+  expect(stripComments(folder)).toEqual([]);
+});
