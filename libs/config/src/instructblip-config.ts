@@ -24,10 +24,7 @@ const fields: FieldTable<ModelFields> = {
   outputAttentions: flag('output_attentions', false),
 };
 
-export const InstructBlipConfig: ConfigFormat<InstructBlipConfig> = defineModelConfig<
-  InstructBlipConfig,
-  ModelFields
->({
+export const InstructBlipConfig: ConfigFormat<InstructBlipConfig> = defineModelConfig<InstructBlipConfig, ModelFields>({
   modelType: 'instructblip',
   fields,
   partTypes: { vision: 'instructblip_vision_model', qformer: 'instructblip_qformer' },
