@@ -23,7 +23,7 @@ def differences(expected: torch.Tensor | None, actual: torch.Tensor | None, scal
         return math.inf
     expected, actual = expected.double(), actual.double()
     finite = torch.isfinite(expected)
-    if not torch.equal(expected[~finite], actual[~finite]):
+    if not torch.equal(expected[~finite], actual[~finite]) or not torch.isfinite(actual[finite]).all():
         return math.inf
     return scale(expected[finite], actual[finite]) if finite.any() else 0.0
 

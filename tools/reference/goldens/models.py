@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoTokenizer, Blip2Processor
+from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 
 from .spec import Spec
 from .tokenizers_tiny import save_tokenizer, write_json
@@ -73,6 +73,10 @@ def load_models(folder: Path, spec: Spec, dtype: torch.dtype) -> Models:
         # Loaded from the folder, it would lack an end token that config.json leaves out. Inside BLIP-2 it is created from the configuration with defaults.
         whole.generation_config = transformers.GenerationConfig.from_model_config(whole.config)
         return Models(dtype, whole, language=whole)
+    if spec.family == "vision":
+        return Models(dtype, whole)
+    if spec.family == "instruct":
+        return Models(dtype, whole, language=whole.language_model)
     if spec.family == "generation":
         return Models(dtype, whole, language=whole.language_model, base=load("Blip2Model"))
     return Models(dtype, whole, text=load("Blip2TextModelWithProjection"), vision=load("Blip2VisionModelWithProjection"))
@@ -88,8 +92,9 @@ def keep_float64() -> None:
     torch.nn.functional.softmax = keeping
 
 
-def load_processor(folder: Path, spec: Spec) -> tuple[Blip2Processor | None, transformers.PreTrainedTokenizerBase]:
+def load_processor(folder: Path, spec: Spec) -> tuple[ProcessorMixin | None, transformers.PreTrainedTokenizerBase]:
     if spec.family == "language":
         return None, AutoTokenizer.from_pretrained(folder)
-    processor = Blip2Processor.from_pretrained(folder)
+    name = "InstructBlipProcessor" if spec.family == "instruct" else "Blip2Processor"
+    processor = getattr(transformers, name).from_pretrained(folder)
     return processor, processor.tokenizer

@@ -19,9 +19,9 @@ class Spec:
 
     @property
     def family(self) -> str:
-        """`generation`, `retrieval`, or `language` for a language model alone."""
+        """`generation`, `instruct`, `retrieval`, or for a part alone `language` or `vision`. Only recorded cases have `instruct` and `vision`."""
         if self.config["model_type"] != "blip-2":
-            return "language"
+            return {"instructblip": "instruct", "clip": "vision"}.get(self.config["model_type"], "language")
         return "retrieval" if self.architecture == "Blip2ForImageTextRetrieval" else "generation"
 
     @property

@@ -48,9 +48,11 @@ def noise(seed: int, size: float) -> dict:
 
 
 def written(inputs: CaseInputs, out, skip: int, options: dict) -> dict:
-    """New tokens, texts and scores under the names of the manifest."""
+    """New tokens, texts and scores under the names of the manifest. Texts require a tokenizer."""
     rows = out.sequences[:, skip:].tolist()
-    outputs = {"new_tokens": rows, "texts": [inputs.tokenizer.decode(row, skip_special_tokens=True) for row in rows]}
+    outputs = {"new_tokens": rows}
+    if inputs.tokenizer is not None:
+        outputs["texts"] = [inputs.tokenizer.decode(row, skip_special_tokens=True) for row in rows]
     if options.get("num_beams", 1) > 1:
         outputs["sequences_scores"] = out.sequences_scores
     if options.get("output_scores"):
@@ -100,13 +102,22 @@ def greedy_margin(call: Callable, models: Models) -> float:
 
 
 def generator(inputs: CaseInputs, pixels: torch.Tensor, prompt: dict, options: dict) -> Callable:
-    skip = 1 if inputs.spec.is_t5 else len(prompt["input_ids"][0]) if prompt else inputs.spec.queries + 1
+    skip = skipped(inputs, prompt)
 
     def call(models: Models, **more) -> dict:
         out = models.whole.generate(pixel_values=models.floats(pixels), **tensors(prompt), **{**options, **more, **RECORDED})
         return written(inputs, out, skip, options)
 
     return call
+
+
+def skipped(inputs: CaseInputs, prompt: dict) -> int:
+    """Number of ids before the new tokens: none in a legacy case, which generates from embeddings only."""
+    if inputs.spec.is_t5:
+        return 1
+    if inputs.spec.image_token is None:
+        return 0
+    return len(prompt["input_ids"][0]) if prompt else inputs.spec.queries + 1
 
 
 def add_generation(recorder: Recorder, inputs: CaseInputs) -> None:
@@ -141,11 +152,7 @@ def add_generation(recorder: Recorder, inputs: CaseInputs) -> None:
 def add_sampling(recorder: Recorder, inputs: CaseInputs, label: str, pixels: torch.Tensor, options: dict) -> None:
     for (text,) in itertools.islice(choices(inputs, 1), TRIES):
         prompt = inputs.prompt(text)
-        sampled = generator(inputs, pixels, prompt, {"do_sample": True, "max_new_tokens": 1, "output_scores": True, **options})
-
-        def call(models: Models, **more) -> dict:
-            return {"scores": sampled(models, **more)["scores"][0]}
-
+        call = sampler(inputs, pixels, prompt, options)
         kept = call(recorder.model)["scores"].isfinite()
         if all(torch.equal(call(recorder.model, **noise(seed, SAMPLING_NOISE))["scores"].isfinite(), kept) for seed in range(NOISE_RUNS)):
             recorder.add(f"sampling_scores/{label}", "sampling_scores", {"pixel_values": pixels, **prompt}, call, options=options, made_from={"text": [text]})
@@ -153,23 +160,34 @@ def add_sampling(recorder: Recorder, inputs: CaseInputs, label: str, pixels: tor
     raise SystemExit(f"sampling_scores/{label}: every prompt has a token at a threshold; try another seed")
 
 
+def sampler(inputs: CaseInputs, pixels: torch.Tensor, prompt: dict, options: dict) -> Callable:
+    """The scores of the first new token, after all processors and warpers of sampling."""
+    sampled = generator(inputs, pixels, prompt, {"do_sample": True, "max_new_tokens": 1, "output_scores": True, **options})
+    return lambda models, **more: {"scores": sampled(models, **more)["scores"][0]}
+
+
 def add_candidates(recorder: Recorder, inputs: CaseInputs, pixels: torch.Tensor) -> None:
     """Teacher forcing: the log-probability of each id of given answers."""
     prompt = inputs.prompt(PROMPTS[1])
     candidates = [inputs.tokenizer(answer, add_special_tokens=False)["input_ids"] for answer in ("two", "a red bus", "the dog is on the beach")]
 
-    def score(models: Models, ids: list[int]) -> torch.Tensor:
-        rows = tensors(prompt)
-        if inputs.spec.is_t5:
-            start = models.language.config.decoder_start_token_id or 0
-            logits = models.whole(models.floats(pixels), **rows, decoder_input_ids=torch.tensor([[start, *ids[:-1]]])).logits[0]
-        else:
-            whole = {"input_ids": torch.tensor([prompt["input_ids"][0] + ids]), "attention_mask": torch.ones(1, rows["input_ids"].shape[1] + len(ids), dtype=torch.long)}
-            logits = models.whole(models.floats(pixels), **whole).logits[0, -len(ids) - 1 : -1]
-        return logits.log_softmax(-1).gather(1, torch.tensor(ids).unsqueeze(1)).squeeze(1)
+    recorder.add(
+        "sequence_logprobs/first", "sequence_logprobs", {"pixel_values": pixels, **prompt, "candidates": candidates},
+        lambda models: score_candidates(models, inputs.spec.is_t5, pixels, prompt, candidates),
+    )
 
-    def call(models: Models) -> dict:
-        scored = [score(models, ids) for ids in candidates]
-        return {"token_logprobs": scored, "sums": torch.stack([row.sum() for row in scored])}
 
-    recorder.add("sequence_logprobs/first", "sequence_logprobs", {"pixel_values": pixels, **prompt, "candidates": candidates}, call)
+def score_candidates(models: Models, is_t5: bool, pixels: torch.Tensor, prompt: dict, candidates: list[list[int]]) -> dict:
+    scored = [score(models, is_t5, pixels, prompt, ids) for ids in candidates]
+    return {"token_logprobs": scored, "sums": torch.stack([row.sum() for row in scored])}
+
+
+def score(models: Models, is_t5: bool, pixels: torch.Tensor, prompt: dict, ids: list[int]) -> torch.Tensor:
+    rows = tensors(prompt)
+    if is_t5:
+        start = models.language.config.decoder_start_token_id or 0
+        logits = models.whole(pixel_values=models.floats(pixels), **rows, decoder_input_ids=torch.tensor([[start, *ids[:-1]]])).logits[0]
+    else:
+        whole = {**rows, "input_ids": torch.tensor([prompt["input_ids"][0] + ids]), "attention_mask": torch.ones(1, rows["input_ids"].shape[1] + len(ids), dtype=torch.long)}
+        logits = models.whole(pixel_values=models.floats(pixels), **whole).logits[0, -len(ids) - 1 : -1]
+    return logits.log_softmax(-1).gather(1, torch.tensor(ids).unsqueeze(1)).squeeze(1)

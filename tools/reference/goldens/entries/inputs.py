@@ -65,10 +65,7 @@ def add_texts(recorder: Recorder, inputs: CaseInputs) -> None:
 
 def add_images(recorder: Recorder, inputs: CaseInputs) -> None:
     for name in IMAGES:
-        def decode(_, name=name):
-            return {"rgb": torch.from_numpy(numpy.array(open_image(inputs.folder, name)))}
-
-        recorder.add(f"decode/{name}", "decode_image", {"image": name}, decode, tolerance=EXACT)
+        recorder.add(f"decode/{name}", "decode_image", {"image": name}, lambda _, name=name: decode(inputs, name), tolerance=EXACT)
         recorder.add(f"pixel_values/{name}", "image_processor", {"images": [name]}, lambda _, name=name: {"pixel_values": inputs.images(name)}, tolerance=PIXEL_TOLERANCE)
     width, height = 5 * inputs.spec.patch_size, 3 * inputs.spec.patch_size
     for label, options in {"bilinear": {"resample": 2}, "other_size": {"size": {"height": height, "width": width}}, "no_resize": {"do_resize": False}}.items():
@@ -82,15 +79,20 @@ def add_images(recorder: Recorder, inputs: CaseInputs) -> None:
 
 def add_processor(recorder: Recorder, inputs: CaseInputs) -> None:
     names = list(IMAGES)[:2]
-    images = [open_image(inputs.folder, name) for name in names]
-
-    def process(_, text, **options):
-        read = inputs.processor(images=images[: len(text)], text=text, **options)
-        pixels = read["pixel_values"]
-        return {"input_ids": read["input_ids"], "attention_mask": read["attention_mask"], "pixel_values": torch.as_tensor(numpy.stack(list(pixels)))}
-
     for label, text, options in (("single", PROMPTS[:1], {}), ("batch", PROMPTS[:2], {"padding": True}), ("batch_left", PROMPTS[1:3], {"padding": True, "padding_side": "left"})):
         recorder.add(
-            f"processor/{label}", "processor", {"images": names[: len(text)], "text": text}, lambda _, text=text, options=options: process(_, text, **options),
-            options=options, tolerance=PIXEL_TOLERANCE,
+            f"processor/{label}", "processor", {"images": names[: len(text)], "text": text},
+            lambda _, text=text, options=options: process(inputs, names[: len(text)], text, **options), options=options, tolerance=PIXEL_TOLERANCE,
         )
+
+
+def decode(inputs: CaseInputs, name: str) -> dict:
+    return {"rgb": torch.from_numpy(numpy.array(open_image(inputs.folder, name)))}
+
+
+def process(inputs: CaseInputs, names: list[str] | None, text: str | list[str] | None, **options) -> dict:
+    """Calls the processor. Rows of ids and masks stay lists; a single text gives one row."""
+    images = [open_image(inputs.folder, name) for name in names] if names else None
+    read = inputs.processor(images=images, text=text, **options)
+    rows = {name: value if isinstance(value[0], list) else [value] for name, value in read.items() if name != "pixel_values"}
+    return {**rows, **({"pixel_values": torch.as_tensor(numpy.stack(list(read["pixel_values"])))} if images else {})}

@@ -1,5 +1,7 @@
 """The language model without images: forward passes and generation."""
 
+from collections.abc import Callable
+
 import torch
 
 from ..manifest import Recorder
@@ -31,25 +33,34 @@ def positions(recorder: Recorder, count: int, width: int) -> torch.Tensor:
 
 
 def add_forward(recorder: Recorder, inputs: CaseInputs, label: str, given: dict, note: str | None = None) -> None:
-    def call(models: Models) -> dict:
-        arguments = {name: models.floats(value) if isinstance(value, torch.Tensor) else torch.tensor(value) for name, value in given.items()}
-        out = models.language(**arguments)
-        return {"logits": out.logits, **({"encoder_last_hidden_state": out.encoder_last_hidden_state} if inputs.spec.is_t5 else {})}
-
     mask = given["attention_mask"]
     rows = {"encoder_last_hidden_state" if inputs.spec.is_t5 else "logits": mask} if any(0 in row for row in mask) else None
-    recorder.add(f"language_model/{label}", "language_model_forward", given, call, compare_rows=rows, note=note)
+    recorder.add(f"language_model/{label}", "language_model_forward", given, lambda models: forward(models, given), compare_rows=rows, note=note)
+
+
+def forward(models: Models, given: dict, **options) -> dict:
+    """The outputs of the language model that a case records, as far as HF returns them."""
+    arguments = {name: models.floats(value) if isinstance(value, torch.Tensor) else torch.tensor(value) for name, value in given.items()}
+    out = models.language(**arguments, **options)
+    outputs = {"logits": out.logits, **({"loss": out.loss.reshape(1)} if "labels" in given else {})}
+    if "encoder_last_hidden_state" in out:
+        outputs["encoder_last_hidden_state"] = out.encoder_last_hidden_state
+    return {**outputs, **{name: list(out[name]) for name in ("hidden_states", "attentions") if name in out}}
 
 
 def add_generate(recorder: Recorder, inputs: CaseInputs, label: str, sizes: list[int], options: dict) -> None:
     def calls(texts: list[str]):
         prompt = inputs.prompt(*texts, images=False)
-        skip = 1 if inputs.spec.is_t5 else len(prompt["input_ids"][0])
-
-        def call(models: Models, **more) -> dict:
-            out = models.language.generate(**tensors(prompt), **{**options, **more, **RECORDED})
-            return written(inputs, out, skip, options)
-
-        return prompt, call
+        return prompt, generator(inputs, prompt, options)
 
     add_steady(recorder, inputs, f"language_model_generate/{label}", "language_model_generate", calls, sizes[0], options)
+
+
+def generator(inputs: CaseInputs, prompt: dict, options: dict) -> Callable:
+    skip = 1 if inputs.spec.is_t5 else len(prompt["input_ids"][0])
+
+    def call(models: Models, **more) -> dict:
+        out = models.language.generate(**tensors(prompt), **{**options, **more, **RECORDED})
+        return written(inputs, out, skip, options)
+
+    return call

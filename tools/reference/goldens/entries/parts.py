@@ -5,7 +5,9 @@ import torch
 from ..manifest import Recorder
 from ..models import Models
 from ..images import IMAGES
-from .inputs import CaseInputs, tensors
+from .inputs import CaseInputs
+
+ALL = ("last_hidden_state", "pooler_output", "hidden_states", "attentions", "cross_attentions")
 
 
 def add_parts(recorder: Recorder, inputs: CaseInputs) -> None:
@@ -21,13 +23,16 @@ def add_parts(recorder: Recorder, inputs: CaseInputs) -> None:
 
 
 def add_vision(recorder: Recorder, name: str, pixels: torch.Tensor, states: bool = True, **options) -> torch.Tensor:
-    def call(models: Models) -> dict:
-        out = models.whole.vision_model(models.floats(pixels), output_hidden_states=True, output_attentions=True, **options)
-        outputs = {"last_hidden_state": out.last_hidden_state, "pooler_output": out.pooler_output}
-        return {**outputs, "hidden_states": list(out.hidden_states), "attentions": list(out.attentions)} if states else outputs
-
+    wanted = ALL[:4] if states else ALL[:2]
     hidden = {} if states else {"output_hidden_states": False, "output_attentions": False}
-    return recorder.add(name, "vision_forward", {"pixel_values": pixels}, call, options={**hidden, **options})["last_hidden_state"]
+    return recorder.add(
+        name, "vision_forward", {"pixel_values": pixels}, lambda models: vision(models, pixels, wanted, **options), options={**hidden, **options},
+    )["last_hidden_state"]
+
+
+def vision(models: Models, pixels: torch.Tensor, wanted: tuple[str, ...], **options) -> dict:
+    out = models.whole.vision_model(models.floats(pixels), output_hidden_states=True, output_attentions=True, **options)
+    return {name: list(out[name]) if name in ("hidden_states", "attentions") else out[name] for name in wanted}
 
 
 def qformer(models: Models, given: dict, wanted: tuple[str, ...]) -> dict:
@@ -35,9 +40,9 @@ def qformer(models: Models, given: dict, wanted: tuple[str, ...]) -> dict:
     arguments = {name: models.floats(value) if isinstance(value, torch.Tensor) else value for name, value in given.items()}
     if "query_embeds" not in arguments:
         arguments["query_embeds"] = models.whole.query_tokens.expand(len(arguments["encoder_hidden_states"]), -1, -1)
-    for mask in ("attention_mask", "encoder_attention_mask"):
-        if mask in arguments:
-            arguments[mask] = torch.tensor(arguments[mask])
+    for name in ("input_ids", "attention_mask", "encoder_attention_mask"):
+        if name in arguments:
+            arguments[name] = torch.tensor(arguments[name])
     out = models.whole.qformer(**arguments, output_hidden_states=True, output_attentions=True)
     # HF also lists the cross-attention maps among the others.
     cross = {id(tensor) for tensor in out.cross_attentions or ()}
@@ -46,9 +51,6 @@ def qformer(models: Models, given: dict, wanted: tuple[str, ...]) -> dict:
         "attentions": [tensor for tensor in out.attentions if id(tensor) not in cross], "cross_attentions": list(out.cross_attentions or ()),
     }
     return {name: outputs[name] for name in wanted}
-
-
-ALL = ("last_hidden_state", "pooler_output", "hidden_states", "attentions", "cross_attentions")
 
 
 def add_qformer(recorder: Recorder, inputs: CaseInputs, first: torch.Tensor, second: torch.Tensor) -> None:
@@ -67,20 +69,25 @@ def add_qformer(recorder: Recorder, inputs: CaseInputs, first: torch.Tensor, sec
     small = {"query_embeds": inputs.noise(1, queries, width, scale=1e-3), "encoder_hidden_states": first}
     add("small_queries", small, ("last_hidden_state",), note="so small that the epsilon of the first norm matters")
     if inputs.spec.family == "generation":
-        recorder.add("language_projection", "language_projection", {"query_output": state}, lambda models: {"projected": models.whole.language_projection(models.floats(state))})
+        recorder.add("language_projection", "language_projection", {"query_output": state}, lambda models: project(models, state))
+
+
+def project(models: Models, queries: torch.Tensor) -> dict:
+    return {"projected": models.whole.language_projection(models.floats(queries))}
+
+
+def embed(models: Models, ids: list[list[int]], with_queries: bool) -> torch.Tensor:
+    """Token and position embeddings of a retrieval model, optionally after the query tokens."""
+    return models.whole.embeddings(torch.tensor(ids), query_embeds=models.whole.query_tokens if with_queries else None)
 
 
 def add_text(recorder: Recorder, inputs: CaseInputs, image: torch.Tensor) -> None:
     """The Q-Former with text only, and with text after the queries."""
     prompt = inputs.prompt("two cats on a sofa")
-    ids, queries = tensors(prompt)["input_ids"], inputs.spec.queries
-
-    def embed(models: Models, with_queries: bool) -> torch.Tensor:
-        return models.whole.embeddings(ids, query_embeds=models.whole.query_tokens if with_queries else None)
-
+    ids, queries = prompt["input_ids"], inputs.spec.queries
     for label, with_queries in (("alone", False), ("after_queries", True)):
         embedded = recorder.add(
-            f"text_embeddings/{label}", "text_embeddings", {"input_ids": prompt["input_ids"]}, lambda models, q=with_queries: {"embeddings": embed(models, q)},
+            f"text_embeddings/{label}", "text_embeddings", {"input_ids": ids}, lambda models, q=with_queries: {"embeddings": embed(models, ids, q)},
             options={"with_query_tokens": with_queries},
         )["embeddings"]
         given = {"query_embeds": embedded, "query_length": queries if with_queries else 0, "attention_mask": [[1] * embedded.shape[1]]}

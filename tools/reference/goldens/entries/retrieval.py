@@ -23,29 +23,32 @@ def add_retrieval(recorder: Recorder, inputs: CaseInputs) -> None:
 def add_pair(recorder: Recorder, inputs: CaseInputs, name: str, pixels: torch.Tensor, texts: list[str], matching: bool) -> None:
     prompt = inputs.prompt(*texts)
 
-    def call(models: Models) -> dict:
-        out = models.whole(pixel_values=models.floats(pixels), **tensors(prompt), use_image_text_matching_head=matching)
-        return {output: out[output] for output in OUTPUTS}
-
     padding = {"text_embeds": [[1] * inputs.spec.queries + row for row in prompt["attention_mask"]]} if matching else None
     options = {"use_image_text_matching_head": True} if matching else {}
-    recorder.add(name, "image_text_retrieval", {"pixel_values": pixels, **prompt}, call, options=options, compare_rows=padding, made_from={"text": texts})
+    recorder.add(name, "image_text_retrieval", {"pixel_values": pixels, **prompt}, lambda models: pair(models, pixels, prompt, matching), options=options, compare_rows=padding, made_from={"text": texts})
+
+
+def pair(models: Models, pixels: torch.Tensor, prompt: dict, matching: bool) -> dict:
+    out = models.whole(pixel_values=models.floats(pixels), **tensors(prompt), use_image_text_matching_head=matching)
+    return {output: out[output] for output in OUTPUTS}
 
 
 def add_halves(recorder: Recorder, inputs: CaseInputs, one: torch.Tensor, batch: torch.Tensor) -> None:
     single, many = inputs.prompt(PROMPTS[0]), inputs.prompt(*PROMPTS[:3])
-
-    def text(models: Models, prompt: dict, states: bool) -> dict:
-        out = models.text(**tensors(prompt), output_hidden_states=True, output_attentions=True)
-        outputs = {"text_embeds": out.text_embeds, "last_hidden_state": out.last_hidden_state}
-        return {**outputs, "hidden_states": list(out.hidden_states), "attentions": list(out.attentions)} if states else outputs
-
-    def vision(models: Models, pixels: torch.Tensor) -> dict:
-        out = models.vision(pixel_values=models.floats(pixels), output_hidden_states=True)
-        return {"image_embeds": out.image_embeds, "last_hidden_state": out.last_hidden_state, "hidden_states": list(out.hidden_states)}
 
     recorder.add("text_model/one", "text_model_with_projection", single, lambda models: text(models, single, True))
     padding = {name: many["attention_mask"] for name in ("text_embeds", "last_hidden_state")}
     recorder.add("text_model/batch", "text_model_with_projection", many, lambda models: text(models, many, False), compare_rows=padding)
     recorder.add("vision_model/one", "vision_model_with_projection", {"pixel_values": one}, lambda models: vision(models, one))
     recorder.add("vision_model/batch", "vision_model_with_projection", {"pixel_values": batch}, lambda models: vision(models, batch))
+
+
+def text(models: Models, prompt: dict, states: bool) -> dict:
+    out = models.text(**tensors(prompt), output_hidden_states=True, output_attentions=True)
+    outputs = {"text_embeds": out.text_embeds, "last_hidden_state": out.last_hidden_state}
+    return {**outputs, "hidden_states": list(out.hidden_states), "attentions": list(out.attentions)} if states else outputs
+
+
+def vision(models: Models, pixels: torch.Tensor) -> dict:
+    out = models.vision(pixel_values=models.floats(pixels), output_hidden_states=True)
+    return {"image_embeds": out.image_embeds, "last_hidden_state": out.last_hidden_state, "hidden_states": list(out.hidden_states)}

@@ -43,37 +43,46 @@ def add_forward(recorder: Recorder, inputs: CaseInputs, label: str, given: dict,
     pixels = given["pixel_values"]
     rows = {name: value for name, value in given.items() if name != "pixel_values"}
     flags = {"output_hidden_states": True, "output_attentions": True} if states else {}
-
-    def call(models: Models) -> dict:
-        out = models.whole(pixel_values=models.floats(pixels), **tensors(rows), **options, **flags)
-        inner = out.language_model_outputs
-        outputs = {"logits": out.logits, **({"loss": out.loss.reshape(1)} if "labels" in rows else {})}
-        if inputs.spec.is_t5:
-            outputs["encoder_last_hidden_state"] = inner.encoder_last_hidden_state
-        if states:
-            outputs.update({name: list(inner[name]) for name in (T5_STATES if inputs.spec.is_t5 else ("hidden_states", "attentions"))})
-        return outputs
-
     mask = rows["attention_mask"]
     padded = {"encoder_last_hidden_state" if inputs.spec.is_t5 else "logits": mask} if any(0 in row for row in mask) else {}
     if 0 in rows.get("decoder_attention_mask", [[1]])[0]:
         padded["logits"] = rows["decoder_attention_mask"]
-    recorder.add(f"forward/{label}", "forward", given, call, options={**flags, **options}, compare_rows=padded or None)
+    recorder.add(
+        f"forward/{label}", "forward", given, lambda models: forward(models, inputs.spec.is_t5, pixels, rows, {**options, **flags}),
+        options={**flags, **options}, compare_rows=padded or None,
+    )
+
+
+def forward(models: Models, is_t5: bool, pixels: torch.Tensor, rows: dict, options: dict) -> dict:
+    """The complete model. Hidden states and attentions are those of the language model."""
+    out = models.whole(pixel_values=models.floats(pixels), **tensors(rows), **options)
+    inner = out.language_model_outputs
+    outputs = {"logits": out.logits, **({"loss": out.loss.reshape(1)} if "labels" in rows else {})}
+    if is_t5:
+        outputs["encoder_last_hidden_state"] = inner.encoder_last_hidden_state
+    states = T5_STATES if is_t5 else ("hidden_states", "attentions")
+    return {**outputs, **{name: list(inner[name]) for name in states if inner.get(name) is not None}}
 
 
 def add_features(recorder: Recorder, inputs: CaseInputs, pixels: torch.Tensor) -> None:
-    def image(models: Models) -> dict:
-        out = models.base.get_image_features(models.floats(pixels))
-        return {"last_hidden_state": out.last_hidden_state, "pooler_output": out.pooler_output}
-
-    def queries(models: Models) -> dict:
-        out = models.base.get_qformer_features(models.floats(pixels))
-        return {"last_hidden_state": out if isinstance(out, torch.Tensor) else out.last_hidden_state}
-
     prompt = inputs.prompt(*PROMPTS[:2], images=False)
-    recorder.add("base_model/get_image_features", "get_image_features", {"pixel_values": pixels}, image)
-    recorder.add("base_model/get_qformer_features", "get_qformer_features", {"pixel_values": pixels}, queries)
+    recorder.add("base_model/get_image_features", "get_image_features", {"pixel_values": pixels}, lambda models: image_features(models, pixels))
+    recorder.add("base_model/get_qformer_features", "get_qformer_features", {"pixel_values": pixels}, lambda models: qformer_features(models, pixels))
     recorder.add(
-        "base_model/get_text_features", "get_text_features", prompt, lambda models: {"last_hidden_state": models.base.get_text_features(**tensors(prompt)).last_hidden_state},
+        "base_model/get_text_features", "get_text_features", prompt, lambda models: text_features(models, prompt),
         compare_rows={"last_hidden_state": prompt["attention_mask"]},
     )
+
+
+def image_features(models: Models, pixels: torch.Tensor) -> dict:
+    out = models.base.get_image_features(models.floats(pixels))
+    return {"last_hidden_state": out.last_hidden_state, "pooler_output": out.pooler_output}
+
+
+def qformer_features(models: Models, pixels: torch.Tensor) -> dict:
+    out = models.base.get_qformer_features(models.floats(pixels))
+    return {"last_hidden_state": out if isinstance(out, torch.Tensor) else out.last_hidden_state}
+
+
+def text_features(models: Models, prompt: dict) -> dict:
+    return {"last_hidden_state": models.base.get_text_features(**tensors(prompt)).last_hidden_state}
