@@ -92,11 +92,24 @@ const testNames = {
   }),
 };
 
+const fixtureLocation = {
+  create: (context) => ({
+    Program(node) {
+      if (/\.fixture\.\w+$|\/testdata\//.test(context.filename))
+        context.report({
+          node,
+          message: 'Test-only modules and data must be in a fixtures/ folder next to their tests.',
+        });
+    },
+  }),
+};
+
 export const dialect = {
   rules: {
     'module-constants': moduleConstants,
     'private-members': privateMembers,
     throws,
     'test-names': testNames,
+    'fixture-location': fixtureLocation,
   },
 };

@@ -12,7 +12,7 @@ import { createCaseModels } from '../case-models.ts';
 import { findGoldenCases, type GoldenCase, readGoldenCase } from '../golden-case.ts';
 import { entryKinds } from '../kinds/entry-kinds.ts';
 import { runCase } from '../run-case.ts';
-import { copyAsLavis, type LavisCopy } from './lavis-copy.fixture.ts';
+import { copyAsLavis, type LavisCopy } from './fixtures/lavis-copy.ts';
 
 const cases = join(import.meta.dirname, '../../cases');
 const MODEL_KINDS = [
