@@ -2,6 +2,7 @@ import { Blip2Error, defined, type ImageSource, mustBe, type RgbImage, type Shar
 import type { Sharp } from 'sharp';
 
 import { cmykToRgb } from './cmyk.ts';
+import { fillBackground, parseGifFrame } from './gif-frame.ts';
 import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl } from './image-bytes.ts';
 import { checkLoader, imageFormat } from './image-format.ts';
 import { loadSharp } from './load-sharp.ts';
@@ -33,7 +34,7 @@ export interface DecodeImageOptions {
  * 1. Detect the format by the first bytes; only JPEG, PNG, WebP, GIF, TIFF and AVIF are accepted.
  * 2. Check that the decoder detects the same format, and the number of pixels.
  * 3. Decode the first frame. Alpha is dropped, not blended; colour profiles are ignored; grey, palettes and CMYK are
- *    converted to RGB.
+ *    converted to RGB. Transparent pixels keep their colour, in GIF that of the transparent index.
  *
  * The result equals Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP, GIF and TIFF. It differs for
  * 16-bit grey (scaled instead of clipped) and AVIF (chroma upsampling). The first call blocks sharp's SVG loader for
@@ -119,6 +120,7 @@ async function decodeBytes(
     const { width, height, space, format: loader } = await image.metadata();
     checkLoader(loader, format, where);
     checkPixels(width, height, maxPixels, where);
+    if (format === 'GIF') return await gifPixelsOf(image, bytes, where);
     return space === 'cmyk' ? await cmykPixelsOf(image) : await pixelsOf(image, where);
   } catch (cause) {
     throw decodeError(cause, format, maxPixels, where);
@@ -148,6 +150,20 @@ async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
       got: String(channels),
     });
   return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
+}
+
+/** Decodes a GIF with its alpha, because libvips does not keep the colours of transparent pixels. */
+async function gifPixelsOf(image: Sharp, bytes: Uint8Array, where: string): Promise<RgbImage> {
+  const frame = parseGifFrame(bytes);
+  if (!frame) return pixelsOf(image, where);
+  if (!frame.background)
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The GIF image has no colour table', {
+      where,
+      fix: 'Convert it to PNG',
+    });
+  const pixels = image.clone().toColourspace('srgb').raw({ depth: 'uchar' });
+  const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
+  return fillBackground(data, info, frame);
 }
 
 /** Decodes CMYK unconverted and converts it like Pillow; libvips would apply a printing profile instead. */
