@@ -13,7 +13,7 @@ export const MAX_IMAGE_PIXELS = 178_956_970;
 
 /** Options of `decodeImage`. */
 export interface DecodeImageOptions {
-  /** Apply the EXIF orientation. Default false, as in HF. */
+  /** Apply the EXIF orientation. Default false, as in HF; that of TIFF is always applied. */
   readonly autoOrient?: boolean;
   /** Fetch http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
@@ -114,7 +114,8 @@ async function decodeBytes(
     limitInputPixels: maxPixels,
     ignoreIcc: true,
     pages: 1,
-    autoOrient,
+    // Pillow applies the orientation of a TIFF when it loads the image.
+    autoOrient: autoOrient || format === 'TIFF',
   });
   try {
     const { width, height, space, format: loader } = await image.metadata();
