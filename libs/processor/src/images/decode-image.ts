@@ -7,6 +7,7 @@ import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl
 import { checkLoader, imageFormat } from './image-format.ts';
 import { loadSharp } from './load-sharp.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
+import { checkTiff } from './tiff-directory.ts';
 
 /** Default maximum number of pixels, checked before decoding. Pillow raises `DecompressionBombError` above it. */
 export const MAX_IMAGE_PIXELS = 178_956_970;
@@ -40,8 +41,8 @@ export interface DecodeImageOptions {
  * 16-bit grey (scaled instead of clipped) and AVIF (chroma upsampling). The first call blocks sharp's SVG loader for
  * the whole process, see the README. A sharp instance keeps its own limits, and its format is not checked.
  * @throws Blip2Error `MISSING_FILE` if the file cannot be read or fetched; `INVALID_IMAGE` for damaged files;
- * `UNSUPPORTED_IMAGE` for other formats; `IMAGE_TOO_LARGE` beyond the limits; `INVALID_ARGUMENT` for anything that is
- * not an image and for URLs that are not allowed.
+ * `UNSUPPORTED_IMAGE` for other formats, and for variants that the decoder lacks; `IMAGE_TOO_LARGE` beyond the limits;
+ * `INVALID_ARGUMENT` for anything that is not an image and for URLs that are not allowed.
  */
 export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
   options.signal?.throwIfAborted();
@@ -109,8 +110,9 @@ async function decodeBytes(
   const format = imageFormat(bytes, where);
   const sharp = await loadSharp();
   // `limitInputPixels` enforces the limit in the decoder too, for files whose later parts contradict the header.
-  const image = sharp(bytes, {
-    failOn: 'truncated',
+  const image = sharp(format === 'TIFF' ? checkTiff(bytes, where) : bytes, {
+    // Read errors of libtiff leave black pixels unless every error counts.
+    failOn: format === 'TIFF' ? 'error' : 'truncated',
     limitInputPixels: maxPixels,
     ignoreIcc: true,
     pages: 1,
