@@ -1,7 +1,7 @@
 import { Blip2Error, defined, type ImageSource, mustBe, type RgbImage, type SharpLike } from '@blip2/interfaces';
 import type { Sharp } from 'sharp';
 
-import { cmykToRgb } from './cmyk.ts';
+import { cmykToRgb, highBytes } from './cmyk.ts';
 import { fillBackground, parseGifFrame } from './gif-frame.ts';
 import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl } from './image-bytes.ts';
 import { checkLoader, imageFormat } from './image-format.ts';
@@ -120,11 +120,13 @@ async function decodeBytes(
     autoOrient: autoOrient || format === 'TIFF',
   });
   try {
-    const { width, height, space, format: loader } = await image.metadata();
+    const { width, height, space, depth, format: loader } = await image.metadata();
     checkLoader(loader, format, where);
     checkPixels(width, height, maxPixels, where);
     if (format === 'GIF') return await gifPixelsOf(image, bytes, where);
-    return space === 'cmyk' ? await cmykPixelsOf(image) : await pixelsOf(image, where);
+    return space === 'cmyk'
+      ? await cmykPixelsOf(image, depth === 'ushort' ? depth : 'uchar')
+      : await pixelsOf(image, where);
   } catch (cause) {
     throw decodeError(cause, format, maxPixels, where);
   }
@@ -170,10 +172,10 @@ async function gifPixelsOf(image: Sharp, bytes: Uint8Array, where: string): Prom
 }
 
 /** Decodes CMYK unconverted and converts it like Pillow; libvips would apply a printing profile instead. */
-async function cmykPixelsOf(image: Sharp): Promise<RgbImage> {
-  const inks = image.clone().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth: 'uchar' });
+async function cmykPixelsOf(image: Sharp, depth: 'uchar' | 'ushort'): Promise<RgbImage> {
+  const inks = image.clone().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth });
   const { data, info } = await inks.toBuffer({ resolveWithObject: true });
-  return cmykToRgb(data, info);
+  return cmykToRgb(depth === 'ushort' ? highBytes(data) : data, info);
 }
 
 function checkPixels(width: number, height: number, maxPixels: number, where: string): void {
