@@ -1,3 +1,5 @@
+import { endianness } from 'node:os';
+
 import type { RgbImage } from '@blip2/interfaces';
 
 /**
@@ -17,4 +19,12 @@ export function cmykToRgb(
     }
   }
   return { type: 'uint8', dims: [height, width, 3], data: rgb };
+}
+
+/** Converts 16-bit values in the byte order of the machine to 8 bits, like Pillow: only the high byte is kept. */
+export function highBytes(data: Uint8Array): Uint8Array {
+  const high = endianness() === 'LE' ? 1 : 0;
+  const values = new Uint8Array(data.length / 2);
+  for (let index = 0; index < values.length; index++) values[index] = data[index * 2 + high] ?? 0;
+  return values;
 }

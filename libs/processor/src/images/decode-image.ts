@@ -1,18 +1,20 @@
 import { Blip2Error, defined, type ImageSource, mustBe, type RgbImage, type SharpLike } from '@blip2/interfaces';
 import type { Sharp } from 'sharp';
 
-import { cmykToRgb } from './cmyk.ts';
+import { cmykToRgb, highBytes } from './cmyk.ts';
+import { fillBackground, parseGifFrame } from './gif-frame.ts';
 import { checkEncodedSize, fileUrlToPath, readImageBlob, readImageFile, shownUrl } from './image-bytes.ts';
 import { checkLoader, imageFormat } from './image-format.ts';
 import { loadSharp } from './load-sharp.ts';
 import { checkRgbImage, isRawImage, isRgbImage, rawToRgb } from './raw-image.ts';
+import { checkTiff } from './tiff-directory.ts';
 
 /** Default maximum number of pixels, checked before decoding. Pillow raises `DecompressionBombError` above it. */
 export const MAX_IMAGE_PIXELS = 178_956_970;
 
 /** Options of `decodeImage`. */
 export interface DecodeImageOptions {
-  /** Apply the EXIF orientation. Default false, as in HF. */
+  /** Apply the EXIF orientation. Default false, as in HF; that of TIFF is always applied. */
   readonly autoOrient?: boolean;
   /** Fetch http(s) URLs. Default false. */
   readonly allowUrls?: boolean;
@@ -33,14 +35,14 @@ export interface DecodeImageOptions {
  * 1. Detect the format by the first bytes; only JPEG, PNG, WebP, GIF, TIFF and AVIF are accepted.
  * 2. Check that the decoder detects the same format, and the number of pixels.
  * 3. Decode the first frame. Alpha is dropped, not blended; colour profiles are ignored; grey, palettes and CMYK are
- *    converted to RGB.
+ *    converted to RGB. Transparent pixels keep their colour, in GIF that of the transparent index.
  *
  * The result equals Pillow's `Image.open(…).convert("RGB")` for 8-bit JPEG, PNG, WebP, GIF and TIFF. It differs for
  * 16-bit grey (scaled instead of clipped) and AVIF (chroma upsampling). The first call blocks sharp's SVG loader for
  * the whole process, see the README. A sharp instance keeps its own limits, and its format is not checked.
  * @throws Blip2Error `MISSING_FILE` if the file cannot be read or fetched; `INVALID_IMAGE` for damaged files;
- * `UNSUPPORTED_IMAGE` for other formats; `IMAGE_TOO_LARGE` beyond the limits; `INVALID_ARGUMENT` for anything that is
- * not an image and for URLs that are not allowed.
+ * `UNSUPPORTED_IMAGE` for other formats, and for variants that the decoder lacks; `IMAGE_TOO_LARGE` beyond the limits;
+ * `INVALID_ARGUMENT` for anything that is not an image and for URLs that are not allowed.
  */
 export async function decodeImage(source: ImageSource, options: DecodeImageOptions = {}): Promise<RgbImage> {
   options.signal?.throwIfAborted();
@@ -108,18 +110,23 @@ async function decodeBytes(
   const format = imageFormat(bytes, where);
   const sharp = await loadSharp();
   // `limitInputPixels` enforces the limit in the decoder too, for files whose later parts contradict the header.
-  const image = sharp(bytes, {
-    failOn: 'truncated',
+  const image = sharp(format === 'TIFF' ? checkTiff(bytes, where) : bytes, {
+    // Read errors of libtiff leave black pixels unless every error counts.
+    failOn: format === 'TIFF' ? 'error' : 'truncated',
     limitInputPixels: maxPixels,
     ignoreIcc: true,
     pages: 1,
-    autoOrient,
+    // Pillow applies the orientation of a TIFF when it loads the image.
+    autoOrient: autoOrient || format === 'TIFF',
   });
   try {
-    const { width, height, space, format: loader } = await image.metadata();
+    const { width, height, space, depth, format: loader } = await image.metadata();
     checkLoader(loader, format, where);
     checkPixels(width, height, maxPixels, where);
-    return space === 'cmyk' ? await cmykPixelsOf(image) : await pixelsOf(image, where);
+    if (format === 'GIF') return await gifPixelsOf(image, bytes, where);
+    return space === 'cmyk'
+      ? await cmykPixelsOf(image, depth === 'ushort' ? depth : 'uchar')
+      : await pixelsOf(image, where);
   } catch (cause) {
     throw decodeError(cause, format, maxPixels, where);
   }
@@ -150,11 +157,25 @@ async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
   return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
 }
 
+/** Decodes a GIF with its alpha, because libvips does not keep the colours of transparent pixels. */
+async function gifPixelsOf(image: Sharp, bytes: Uint8Array, where: string): Promise<RgbImage> {
+  const frame = parseGifFrame(bytes);
+  if (!frame) return pixelsOf(image, where);
+  if (!frame.background)
+    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The GIF image has no colour table', {
+      where,
+      fix: 'Convert it to PNG',
+    });
+  const pixels = image.clone().toColourspace('srgb').raw({ depth: 'uchar' });
+  const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
+  return fillBackground(data, info, frame);
+}
+
 /** Decodes CMYK unconverted and converts it like Pillow; libvips would apply a printing profile instead. */
-async function cmykPixelsOf(image: Sharp): Promise<RgbImage> {
-  const inks = image.clone().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth: 'uchar' });
+async function cmykPixelsOf(image: Sharp, depth: 'uchar' | 'ushort'): Promise<RgbImage> {
+  const inks = image.clone().pipelineColourspace('cmyk').toColourspace('cmyk').raw({ depth });
   const { data, info } = await inks.toBuffer({ resolveWithObject: true });
-  return cmykToRgb(data, info);
+  return cmykToRgb(depth === 'ushort' ? highBytes(data) : data, info);
 }
 
 function checkPixels(width: number, height: number, maxPixels: number, where: string): void {

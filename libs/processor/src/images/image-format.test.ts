@@ -68,8 +68,12 @@ describe('the ftyp box', () => {
     else expect(() => imageFormat(bytes, 'x')).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_IMAGE' }));
   });
 
-  test('of an image sequence is named', () => {
-    expect(() => imageFormat(isoMedia(24, 'avis', 'avifavis', 4096), 'x')).toThrow(/got an AVIF image sequence \(x\)/);
+  test.each([
+    ['two brands', isoMedia(24, 'avis', 'avifavis', 4096)],
+    ['the brands of an encoder', isoMedia(44, 'avis', 'avifavismsf1iso8mif1miafMA1A', 4096)],
+  ])('of an image sequence is named: %s', (_what, bytes) => {
+    const message = expect.stringContaining('got an AVIF image sequence (x)');
+    expect(() => imageFormat(bytes, 'x')).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_IMAGE', message }));
   });
 });
 

@@ -2,7 +2,7 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { type FtypBox, hasFtyp, MAX_FTYP_SIZE, parseFtypBox } from './ftyp-box.ts';
 import { containsSvg, isMarkup } from './markup.ts';
-import { hasTiffDirectory, hasTiffSignature } from './tiff-header.ts';
+import { hasTiffSignature, tiffDirectory } from './tiff-header.ts';
 
 /** Supported formats. All others that libvips could read (SVG, PDF, its own `.v`, …) are rejected. */
 export const IMAGE_FORMATS = ['JPEG', 'PNG', 'WebP', 'GIF', 'TIFF', 'AVIF'] as const;
@@ -75,7 +75,7 @@ export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
   if (head.startsWith('GIF87a') || head.startsWith('GIF89a')) return 'GIF';
   if (head.startsWith('RIFF') && head.startsWith('WEBP', 8)) return 'WebP';
   if (hasTiffSignature(head)) {
-    if (hasTiffDirectory(bytes)) return 'TIFF';
+    if (tiffDirectory(bytes)) return 'TIFF';
     throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got TIFF without its first directory`, { where });
   }
   const known = UNSUPPORTED.find(([, signature]) => head.startsWith(signature));
