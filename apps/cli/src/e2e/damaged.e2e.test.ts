@@ -1,25 +1,16 @@
-import { cp, open } from 'node:fs/promises';
-
-import { openCheckpoint } from '@blip2/checkpoint';
 import { describe, expect, test } from 'vitest';
 
+import { copyDamaged } from '../fixtures/damaged-model.ts';
 import { bash } from '../fixtures/spawn-blip2.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { demoModelFolder, demoRetrievalFolder } from '../model/demo-model.ts';
 
 const image = 'examples/left-of.png';
 
-/** Half-precision NaN, little-endian. */
-const NAN = Uint8Array.of(0x00, 0x7e);
-
 /** Runs a command with a copy of a demo checkpoint, `$MODEL`, whose tensor starts with NaN. */
 async function runDamaged(checkpoint: string, tensor: string, line: string): ReturnType<typeof bash> {
   const at = await temporaryFolder();
-  await cp(checkpoint, at('model'), { recursive: true });
-  const stored = (await openCheckpoint(at('model'))).tensors.get(tensor);
-  expect(stored?.dtype).toBe('F16');
-  await using file = await open(stored!.file, 'r+');
-  await file.write(NAN, 0, undefined, stored!.byteOffset);
+  await copyDamaged(checkpoint, at('model'), tensor);
   return bash(line, { BLIP2_CACHE: at('cache'), MODEL: at('model'), OUT: at() });
 }
 
