@@ -121,3 +121,16 @@ describe('sequenceLogProbs', () => {
     });
   });
 });
+
+test.each([
+  ['NaN', [0, NaN, 1, 0.5]],
+  ['an infinite logit', [0, Infinity, 1, 0.5]],
+  ['a token of -Infinity', [0, 1, -Infinity, 0.5]],
+])('candidates are not scored with invalid logits: %s', async (_, scores) => {
+  const model = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => scores });
+  const prompt = { inputsEmbeds: await model.embed([[1]]), attentionMask: [[1]] };
+  await expect(sequenceLogProbs(model, prompt, [[2]])).rejects.toMatchObject({
+    code: 'NOT_FINITE',
+    details: { subject: 'language model' },
+  });
+});

@@ -2,6 +2,7 @@ import { type Decoding, type LanguageModel, type Logits, mustBe, type TokenIds }
 
 import { type GenerationPrompt, resolvePrompt } from './generation-prompt.ts';
 import { logSumExp } from './numeric/softmax.ts';
+import { notFinite } from './strategies/not-finite.ts';
 
 /** Log-probabilities (natural) of one candidate sequence after a prompt. */
 export interface SequenceLogProbs {
@@ -27,7 +28,7 @@ const MAX_LOGITS = 2 ** 24;
  * append it to a candidate to include it in the score. An abort throws the signal's reason.
  * @throws Blip2Error `INVALID_ARGUMENT` for ids that are not in the vocabulary and for a decoder without start token;
  * `SHAPE_MISMATCH` if `promptIds` do not match the prompt; `SEQUENCE_TOO_LONG` if prompt and candidate have more
- * positions than the model.
+ * positions than the model; `NOT_FINITE` if its logits are NaN or infinite.
  */
 export async function sequenceLogProbs(
   model: LanguageModel,
@@ -95,7 +96,10 @@ function logProbAt(
 ): number {
   const start = (row * positions + position) * vocabulary;
   const logits = data.subarray(start, start + vocabulary);
-  return (logits[id] ?? 0) - logSumExp(logits);
+  const logProb = (logits[id] ?? 0) - logSumExp(logits);
+  // Any NaN, and an infinite logit of this id or above all others. Others of -Infinity are suppressed tokens.
+  if (!Number.isFinite(logProb)) throw notFinite(NaN);
+  return logProb;
 }
 
 function checkCandidates(candidates: readonly TokenIds[], vocabularySize: number): void {

@@ -5,6 +5,7 @@ import { defined, type PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
+import { withFiniteOutputs } from './finite-outputs.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
 import { convertPartWeights, type PartPlans, planPart, type WeightPlan } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
@@ -46,6 +47,8 @@ export interface PartOfModelDefinition<C, Own extends object, W extends PartWeig
   readonly config: { fromJson(json: unknown, where?: string): C };
   /** Checks opened weights, or adds what `create` needs in addition to them. */
   readonly extend?: (weights: PartWeights, config: C, options: Partial<O>) => Promise<W>;
+  /** Callers check the results, so that they can also replace invalid ones. Default: the part checks them. */
+  readonly hasUncheckedOutputs?: boolean;
   /** How weights are converted to a precision. Default: never. */
   readonly plan?: WeightPlan<C, O>;
   /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
@@ -111,7 +114,7 @@ export function definePartOfModel<
     weights: W,
     options: PartOptions & Partial<O> = {} as PartOptions & Partial<O>,
   ): Own & DisposablePart => {
-    const sessions = lazySessions(definition.label, options);
+    const sessions = openSessions(definition, options);
     return { ...definition.create({ config, weights, sessions, options }), ...disposal(sessions, weights) };
   };
   return { create, fromPretrained: (source, options) => load(definition, create, source, options) };
@@ -127,13 +130,13 @@ export function definePart<
   W extends PartWeights = PartWeights,
   O extends object = object,
 >(definition: PartDefinition<C, Own, W, O>): Part<C, Own & StandalonePart<C>, W, O> {
-  const { label, config: format, architectures, savedPath, savedExtras, tensors, initializer } = definition;
+  const { config: format, architectures, savedPath, savedExtras, tensors, initializer } = definition;
   const create = (
     config: C,
     weights: W,
     options: PartOptions & Partial<O> = {} as PartOptions & Partial<O>,
   ): Own & StandalonePart<C> => {
-    const context = { config, weights, options, sessions: lazySessions(label, options) };
+    const context = { config, weights, options, sessions: openSessions(definition, options) };
     return {
       ...definition.create(context),
       config,
@@ -174,6 +177,13 @@ type CreatePart<C, M, W extends PartWeights, O extends object> = (
   weights: W,
   options: PartOptions & Partial<O>,
 ) => M;
+
+function openSessions(
+  { label, hasUncheckedOutputs = false }: { readonly label: string; readonly hasUncheckedOutputs?: boolean },
+  options: PartOptions,
+): LazySessions {
+  return lazySessions(label, hasUncheckedOutputs ? options : withFiniteOutputs(label, options));
+}
 
 function disposal(sessions: LazySessions, weights: PartWeights): DisposablePart {
   const dispose = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import {
   type LoadOptions,
   openCheckpointParts,
 } from '@blip2/blip2';
-import { Blip2Error, mustBe, type PatchFeatures, pickRows, type RgbImage } from '@blip2/interfaces';
+import { Blip2Error, expectFinite, mustBe, type PatchFeatures, pickRows, type RgbImage } from '@blip2/interfaces';
 import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
 
 import { withDisposableStack } from '../module/disposable-stack.ts';
@@ -45,6 +45,7 @@ async function fromParts(
     return {
       async embedImages(images, { signal }) {
         let states: PatchFeatures = await vision.encode(await pixelValuesOf(processor, images, signal));
+        expectFinite('vision encoder', states);
         for (const stage of stages) {
           signal.throwIfAborted();
           states = await stage(states);
@@ -82,11 +83,11 @@ async function stagesAfterVision(
   const vision = custom.vision ?? (await parts.vision());
   const qformer = custom.qformer ?? (await parts.qformer());
   expectEqualWidths('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
-  const query: Stage = (states) => qformer.query(states);
+  const query: Stage = async (states) => expectFinite('Q-Former', await qformer.query(states));
   if (part === 'qformer') return [query];
   const projection = custom.projection ?? (await parts.projection());
   expectEqualWidths('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
-  return [query, (states) => projection.project(states)];
+  return [query, async (states) => expectFinite('language projection', await projection.project(states))];
 }
 
 function expectEqualWidths(a: string, left: number, b: string, right: number): void {

@@ -1,5 +1,5 @@
 import { sequenceLogProbs } from '@blip2/generate';
-import { defined, mustBe, type PixelValues } from '@blip2/interfaces';
+import { defined, expectFinite, mustBe, type PixelValues } from '@blip2/interfaces';
 
 import { createEncodedImages } from '../images/encoded-image.ts';
 import type { TaskTools } from '../images/task-images.ts';
@@ -7,11 +7,12 @@ import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import type { Blip2Pipeline } from '../pipeline/blip2-pipeline.ts';
 import {
   encodeRetrievalTexts,
-  NO_OUTPUTS,
   padded,
+  projectImages,
   type RetrievalTaskParts,
   tokenize,
 } from '../retrieval/encode-retrieval-inputs.ts';
+import { classifyQueries } from '../retrieval/score-pairs.ts';
 import { bestCosines } from '../retrieval/similarity.ts';
 import { candidateIds } from '../tasks/rank-answers.ts';
 import { openPrompt, type PromptTokens, tokenizePrompts } from '../tasks/task-prompt.ts';
@@ -31,11 +32,11 @@ export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore 
   const { visionModel, qformer, itmHead } = parts;
   const [ids = []] = tokenize(parts, [expectText(text)]);
   return async (pixelValues, { signal }) => {
-    const patches = await visionModel.encode(pixelValues);
+    const patches = expectFinite('vision encoder', await visionModel.encode(pixelValues));
     signal?.throwIfAborted();
     const [count] = patches.dims;
     const rows = Array.from({ length: count }, () => ids);
-    const { data } = await itmHead.classify(await qformer.query(patches, padded(rows)));
+    const { data } = await classifyQueries(itmHead, await qformer.query(patches, padded(rows)));
     return Array.from({ length: count }, (_, row) => (data[2 * row + 1] ?? NaN) - (data[2 * row] ?? NaN));
   };
 }
@@ -45,15 +46,11 @@ export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore 
  * @throws Blip2Error `INVALID_ARGUMENT` for an empty text.
  */
 export function contrastScore(parts: RetrievalTaskParts, text: string): ImageScore {
-  const { visionModel, qformer, visionProjection } = parts;
   expectText(text);
   return async (pixelValues, { signal }) => {
     const [encoded] = await encodeRetrievalTexts(parts, [text], {});
-    const patches = await visionModel.encode(pixelValues);
-    signal?.throwIfAborted();
-    const { lastHiddenState } = await qformer.forward({ encoderHiddenStates: patches }, NO_OUTPUTS);
-    const images = await visionProjection.project(lastHiddenState);
-    return encoded ? [...bestCosines(images, encoded.embeds).data] : [];
+    const { embeds } = await projectImages(parts, pixelValues, signal);
+    return encoded ? [...bestCosines(embeds, encoded.embeds).data] : [];
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   type Attentions,
   Blip2Error,
+  expectFinite,
   mustBe,
   type PatchFeatures,
   type PixelValues,
@@ -44,7 +45,7 @@ const CLASS_POSITIONS = 1;
  * much
  * attention.
  * @throws Blip2Error `SHAPE_MISMATCH` for more than one image, or for a size that the encoder does not accept;
- * `INVALID_ARGUMENT` for a layer that does not exist.
+ * `INVALID_ARGUMENT` for a layer that does not exist; `NOT_FINITE`.
  */
 export async function queryAttention(
   { vision, qformer }: QueryAttentionParts,
@@ -57,7 +58,7 @@ export async function queryAttention(
   const { patchSize } = vision.config;
   const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
   signal?.throwIfAborted();
-  const patches = await vision.encode(pixelValues, { interpolatePosEncoding });
+  const patches = expectFinite('vision encoder', await vision.encode(pixelValues, { interpolatePosEncoding }));
   expectGrid(patches, rows, columns);
   signal?.throwIfAborted();
   const { crossAttentions = [] } = await qformer.forward(
@@ -67,7 +68,11 @@ export async function queryAttention(
   return {
     type: 'float32',
     dims: [rows, columns],
-    data: toMaximum(meanOverAll(layersOf(crossAttentions, layer)).subarray(CLASS_POSITIONS)),
+    data: toMaximum(
+      meanOverAll(layersOf(crossAttentions, layer).map((map) => expectFinite('Q-Former', map))).subarray(
+        CLASS_POSITIONS,
+      ),
+    ),
   };
 }
 

@@ -1,4 +1,4 @@
-import { mustBe, type PatchFeatures, pickRows } from '@blip2/interfaces';
+import { expectFinite, mustBe, type PatchFeatures, pickRows } from '@blip2/interfaces';
 import type { Tokenizer } from '@blip2/processor';
 
 import type { InstructBlipPipeline } from '../pipeline/instructblip-pipeline.ts';
@@ -27,7 +27,7 @@ export function createInstructedBatch(
       const queries = await qformer.query(pickRows(kept, rows), { inputIds, attentionMask }).catch((error: unknown) => {
         throw asUnknownToken(error);
       });
-      return projection.project(queries);
+      return expectFinite('language projection', await projection.project(expectFinite('Q-Former', queries)));
     },
     async [Symbol.asyncDispose]() {
       kept = undefined;

@@ -8,11 +8,14 @@ import {
 } from '@blip2/generate';
 import {
   Blip2Error,
+  expectFinite,
   type GenerationOptions,
   type LanguageModel,
   type LanguageProjection,
+  type PatchFeatures,
   type PixelValues,
   type QFormer,
+  type QueryFeatures,
   type TokenIds,
   type VisionEncoder,
 } from '@blip2/interfaces';
@@ -53,7 +56,7 @@ export interface PromptInputs extends PromptText {
 export interface Blip2Pipeline extends Blip2Parts, PromptTasks<PromptInputs>, AsyncDisposable {
   /**
    * Images `[batch, 3, height, width]` → `[batch, queries, embeddingSize]`.
-   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size.
+   * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `NOT_FINITE` if a part returns NaN or infinity.
    */
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
@@ -88,13 +91,28 @@ export interface PromptTasks<Inputs extends PromptInputs> {
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
-  const { vision, qformer, projection } = parts;
+  const { qformer } = parts;
   expectFit(parts);
   const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
-    projection.project(await qformer.query(await vision.encode(pixelValues, options)));
+    connectQueries(parts, pixelValues, options, (patches) => qformer.query(patches));
   const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues;
   return { ...connectParts(parts, layout, prefixOf), encodeImages };
+}
+
+/**
+ * Runs encoder, Q-Former and projection, which may all be custom.
+ * @throws Blip2Error `NOT_FINITE` if one of them returns NaN or infinity.
+ */
+export async function connectQueries(
+  { vision, projection }: Pick<Blip2Parts, 'vision' | 'projection'>,
+  pixelValues: PixelValues,
+  options: EncodeImagesOptions | undefined,
+  query: (patches: PatchFeatures) => Promise<QueryFeatures>,
+): Promise<VisualPrefix> {
+  const patches = expectFinite('vision encoder', await vision.encode(pixelValues, options));
+  const queries = expectFinite('Q-Former', await query(patches));
+  return expectFinite('language projection', await projection.project(queries));
 }
 
 /** What the pipelines have in common: the parts, their prompt tasks and their disposal. */

@@ -4,6 +4,7 @@ import { asRows } from '@blip2/runtime';
 import {
   type Blip2Parts,
   connectParts,
+  connectQueries,
   type EncodeImagesOptions,
   expectFit,
   isPixelValues,
@@ -36,7 +37,7 @@ export interface InstructPromptInputs extends PromptInputs, Partial<Instruction>
 export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<InstructPromptInputs>, AsyncDisposable {
   /**
    * Images `[batch, 3, height, width]` and their instructions → `[batch, queries, embeddingSize]`.
-   * @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`.
+   * @throws Blip2Error `SHAPE_MISMATCH`, `SEQUENCE_TOO_LONG`, `INVALID_ARGUMENT`, `NOT_FINITE`.
    */
   encodeImages(
     pixelValues: PixelValues,
@@ -50,7 +51,7 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
-  const { vision, qformer, projection } = parts;
+  const { qformer } = parts;
   expectFit(parts);
   const encodeImages: InstructBlipPipeline['encodeImages'] = async (
     pixelValues,
@@ -59,8 +60,9 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
   ) => {
     const inputIds = asRows(qformerInputIds);
     const attentionMask = qformerAttentionMask ? asRows(qformerAttentionMask) : inputIds.map((row) => row.map(() => 1));
-    const patches = await vision.encode(pixelValues, options);
-    return projection.project(await qformer.query(patches, { inputIds, attentionMask }));
+    return connectQueries(parts, pixelValues, options, (patches) =>
+      qformer.query(patches, { inputIds, attentionMask }),
+    );
   };
   const prefixOf = async (
     { pixelValues, ...text }: InstructPromptInputs,

@@ -35,7 +35,8 @@ export interface MatchScore {
  * The tasks of a retrieval checkpoint. The features of an image or a text are computed once per call, however many
  * others it is compared with. Texts are truncated to the maximum length of the Q-Former.
  * @throws Blip2Error `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an
- * image; `SEQUENCE_TOO_LONG` for a text beyond the limit of the tokenizer; `DISPOSED`.
+ * image; `SEQUENCE_TOO_LONG` for a text beyond the limit of the tokenizer; `NOT_FINITE` if a part
+ * returns NaN or infinity; `DISPOSED`.
  */
 export interface Blip2Retrieval extends AsyncDisposable {
   /** Image processor and tokenizer; it inserts no image tokens into texts. */

@@ -1,4 +1,4 @@
-import { Blip2Error, type ImageSource, mustBe, onesMask, type Tensor } from '@blip2/interfaces';
+import { Blip2Error, expectFinite, type ImageSource, mustBe, onesMask, type Tensor } from '@blip2/interfaces';
 
 import {
   encodeRetrievalImages,
@@ -73,7 +73,7 @@ async function embedTextStates(
   for (const ids of tokenize(parts, texts)) {
     signal?.throwIfAborted();
     const { lastHiddenState } = await parts.qformer.read({ inputIds: [ids] }, NO_OUTPUTS);
-    results.push(withoutBatch(lastHiddenState));
+    results.push(withoutBatch(expectFinite('Q-Former', lastHiddenState)));
   }
   return results;
 }
@@ -99,7 +99,7 @@ async function embedPairs(
     options.signal?.throwIfAborted();
     const ids = rows[index] ?? [];
     const queries = await parts.qformer.query(patches, { inputIds: [ids], attentionMask: onesMask(1, ids.length) });
-    results.push(withoutBatch(queries));
+    results.push(withoutBatch(expectFinite('Q-Former', queries)));
   }
   return results;
 }

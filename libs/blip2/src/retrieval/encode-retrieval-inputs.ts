@@ -1,9 +1,11 @@
 import {
   type AttentionMask,
   defined,
+  expectFinite,
   type ImageSource,
   type PatchFeatures,
   pickRows,
+  type PixelValues,
   type QueryFeatures,
   type TokenIds,
   type VisionEncoder,
@@ -33,7 +35,7 @@ export interface RetrievalTaskOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The features of one image, computed once for any number of texts. Axis 0 of each is 1. */
+/** The features of images, computed once for any number of texts. For one image, axis 0 of each is 1. */
 export interface RetrievalImage {
   readonly patches: PatchFeatures;
   readonly queries: QueryFeatures;
@@ -60,7 +62,7 @@ export async function encodeRetrievalImages(
   images: readonly ImageSource[],
   { autoOrient = true, allowUrls = false, signal }: RetrievalTaskOptions,
 ): Promise<RetrievalImage[]> {
-  const { processor, visionModel, qformer, visionProjection } = parts;
+  const { processor } = parts;
   expectFloatSettings(processor.imageProcessor.settings);
   const distinct = [...new Set(images)];
   const encoded: RetrievalImage[] = [];
@@ -71,9 +73,7 @@ export async function encodeRetrievalImages(
       { autoOrient, allowUrls, ...defined({ signal }) },
     );
     signal?.throwIfAborted();
-    const patches = await visionModel.encode(pixelValues);
-    const { lastHiddenState: queries } = await qformer.forward({ encoderHiddenStates: patches }, NO_OUTPUTS);
-    const embeds = await visionProjection.project(queries);
+    const { patches, queries, embeds } = await projectImages(parts, pixelValues);
     // Copies, so that one image does not keep the whole batch in memory.
     batch.forEach((_, row) =>
       encoded.push({
@@ -86,6 +86,22 @@ export async function encodeRetrievalImages(
   return images.flatMap((image) => encoded[distinct.indexOf(image)] ?? []);
 }
 
+/**
+ * Patches, queries and unit vectors of a batch of images.
+ * @throws Blip2Error `NOT_FINITE` if a part, which may be custom, returns NaN or infinity.
+ */
+export async function projectImages(
+  { visionModel, qformer, visionProjection }: RetrievalTaskParts,
+  pixelValues: PixelValues,
+  signal?: AbortSignal,
+): Promise<RetrievalImage> {
+  const patches = expectFinite('vision encoder', await visionModel.encode(pixelValues));
+  signal?.throwIfAborted();
+  const { lastHiddenState } = await qformer.forward({ encoderHiddenStates: patches }, NO_OUTPUTS);
+  const queries = expectFinite('Q-Former', lastHiddenState);
+  return { patches, queries, embeds: expectFinite('retrieval head', await visionProjection.project(queries)) };
+}
+
 /** Encodes texts for comparison. */
 export async function encodeRetrievalTexts(
   parts: RetrievalTaskParts,
@@ -96,8 +112,9 @@ export async function encodeRetrievalTexts(
   const encoded: RetrievalText[] = [];
   for (const batch of batches(tokenize(parts, texts), TEXT_BATCH)) {
     signal?.throwIfAborted();
-    const { lastHiddenState } = await qformer.read(padded(batch), NO_OUTPUTS);
-    const embeds = firstPosition(await textProjection.project(firstPositions(lastHiddenState, 1)));
+    const states = expectFinite('Q-Former', (await qformer.read(padded(batch), NO_OUTPUTS)).lastHiddenState);
+    const projected = await textProjection.project(firstPositions(states, 1));
+    const embeds = firstPosition(expectFinite('retrieval head', projected));
     batch.forEach((ids, row) => encoded.push({ ids, embeds: pickRows(embeds, [row]) }));
   }
   return encoded;

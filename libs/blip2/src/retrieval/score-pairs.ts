@@ -1,4 +1,5 @@
-import { stackRows } from '@blip2/interfaces';
+import { expectFinite, type QueryFeatures, stackRows } from '@blip2/interfaces';
+import type { MatchingHead, MatchingLogits } from '@blip2/qformer';
 
 import { onlyResult } from '../images/image-list.ts';
 import {
@@ -42,10 +43,18 @@ export async function scorePairs(
       stackRows([onlyResult(patches), ...patches.slice(1)]),
       padded(batch.map(({ text }) => text.ids)),
     );
-    const { data } = await itmHead.classify(queries);
+    const { data } = await classifyQueries(itmHead, queries);
     batch.forEach((_, row) => scores.push(pairScore(data[2 * row] ?? NaN, data[2 * row + 1] ?? NaN)));
   }
   return scores;
+}
+
+/**
+ * Logits of the matching head, `[pairs, 2]`.
+ * @throws Blip2Error `NOT_FINITE` if the Q-Former or the head, which may be custom, returned NaN or infinity.
+ */
+export async function classifyQueries(head: MatchingHead, queries: QueryFeatures): Promise<MatchingLogits> {
+  return expectFinite('retrieval head', await head.classify(expectFinite('Q-Former', queries)));
 }
 
 function pairScore(mismatch: number, match: number): PairScore {

@@ -19,7 +19,7 @@ import { createTextStream, type TextStream } from './text-stream.ts';
  * image.
  * @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer yields ids that the model does not have.
  * @throws Blip2Error `SEQUENCE_TOO_LONG` for a prompt that leaves no room for a token.
- * @throws Blip2Error `NOT_FINITE` if no token can be sampled; `DISPOSED`.
+ * @throws Blip2Error `NOT_FINITE` if a part returns NaN or infinity, or no token can be sampled; `DISPOSED`.
  */
 export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
   /** Image processor and tokenizer. */

@@ -1,4 +1,5 @@
 import { InstructBlipConfig } from '@blip2/config';
+import { expectFinite } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
 
 import { imagesOf } from '../images/encoded-image.ts';
@@ -62,7 +63,7 @@ function createTasks(
       pipeline,
       processor,
       async encodePixels(pixelValues, options) {
-        const patches = await pipeline.vision.encode(pixelValues, options);
+        const patches = expectFinite('vision encoder', await pipeline.vision.encode(pixelValues, options));
         return imagesOf(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
       },
     },

@@ -6,7 +6,7 @@ import { createRandom, type Random } from '../samplers/random.ts';
 import type { SearchSettings } from '../search-settings.ts';
 import { type BeamGroup, createBeamGroup } from './beam-group.ts';
 import { createCandidateList } from './candidate-list.ts';
-import { notFinite } from './not-finite.ts';
+import { isInvalidTotal, notFinite } from './not-finite.ts';
 import { padRows } from './pad-rows.ts';
 import { createScoreLog, type ScoreLog } from './score-log.ts';
 import type { Search } from './search.ts';
@@ -71,7 +71,7 @@ function createStep(
       const row = firstRow + index;
       const logits = data.subarray(beam.source * vocabularySize, (beam.source + 1) * vocabularySize);
       const total = logSumExp(logits);
-      if (Number.isNaN(total) && !toleratesNaN) throw notFinite(total);
+      if (isInvalidTotal(total) && !toleratesNaN) throw notFinite(total);
       for (let id = 0; id < vocabularySize; id++) logProbs[id] = (logits[id] ?? 0) - total;
       for (const process of processors) process(beam.ids, logProbs);
       log.addLogits(row, logits);

@@ -376,6 +376,19 @@ describe('invalid logits and prompts', () => {
     },
   );
 
+  test.each([
+    ['greedy', {}],
+    ['sampling', { doSample: true, temperature: 0.5 }],
+    ['sampling other tokens', { doSample: true, suppressTokens: [1] }],
+    ['beams', { numBeams: 2 }],
+  ])('an infinite logit is rejected: %s', async (_, options) => {
+    const broken = fakeLanguageModel({ vocabularySize: 4, specialTokens: {}, score: () => [0, Infinity, 1, 0.5] });
+    await expect(generate(broken, await prompt(broken, [[1]]), options)).rejects.toMatchObject({
+      code: 'NOT_FINITE',
+      details: { subject: 'language model' },
+    });
+  });
+
   test.each([1, 2])('suppressing all tokens is rejected, %i beams', async (numBeams) => {
     const suppressTokens = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
     await expect(generate(model, reciting([5]), { suppressTokens, numBeams })).rejects.toMatchObject({

@@ -6,7 +6,7 @@ import { argmax } from '../samplers/argmax.ts';
 import { multinomial } from '../samplers/multinomial.ts';
 import { createRandom } from '../samplers/random.ts';
 import type { SearchSettings } from '../search-settings.ts';
-import { notFinite } from './not-finite.ts';
+import { isInvalidTotal, notFinite } from './not-finite.ts';
 import { padRows } from './pad-rows.ts';
 import type { ScoreLog } from './score-log.ts';
 
@@ -53,7 +53,8 @@ export function createChooser(
     const id = row.sample(scores);
     const total = logSumExp(logits);
     const logProb = (logits[id] ?? NaN) - total;
-    if (id < 0 || (Number.isNaN(logProb) && !toleratesNaN)) throw notFinite(total);
+    const isInvalid = Number.isNaN(logProb) || isInvalidTotal(total);
+    if (id < 0 || (isInvalid && !toleratesNaN)) throw notFinite(total);
     row.ids.push(id);
     row.newIds.push(id);
     row.logProbs.push(logProb);

@@ -1,14 +1,15 @@
-import type {
-  AttentionMask,
-  Decoding,
-  LanguageModel,
-  Prompt,
-  Session,
-  SpecialTokens,
-  Tensor,
-  TokenEmbeddings,
-  TokenIds,
-  WeightStore,
+import {
+  type AttentionMask,
+  type Decoding,
+  expectFinite,
+  type LanguageModel,
+  type Prompt,
+  type Session,
+  type SpecialTokens,
+  type Tensor,
+  type TokenEmbeddings,
+  type TokenIds,
+  type WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
 import { sessionKey } from '@blip2/part';
@@ -180,6 +181,7 @@ async function forward(
     logit_positions: indexTensor(range(sequence)),
     ...(request.cache && pastFeeds(past)),
   });
+  expectFinite('language model', outputs.logits);
   return {
     logits: outputs.logits,
     lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),

@@ -61,6 +61,8 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
   });
   return definePart({
     label: 'language model',
+    // `removeInvalidValues` replaces invalid logits.
+    hasUncheckedOutputs: true,
     path: LANGUAGE_MODEL_PATH,
     architectures: definition.architectures,
     config: definition.config,

@@ -40,6 +40,8 @@ const SENSITIVE: readonly SensitiveLayers[] = [
 
 export const T5ForConditionalGeneration: Part<T5Config, T5ForConditionalGeneration> = definePart({
   label: 'language model',
+  // `removeInvalidValues` replaces invalid logits.
+  hasUncheckedOutputs: true,
   path: LANGUAGE_MODEL_PATH,
   architectures: { t5: 'T5ForConditionalGeneration' },
   config: T5Config,

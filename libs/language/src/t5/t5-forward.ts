@@ -1,5 +1,5 @@
 import { type T5Config, TextConfig } from '@blip2/config';
-import { Blip2Error, type Rows, type TokenIds } from '@blip2/interfaces';
+import { Blip2Error, expectFinite, type Rows, type TokenIds } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
 import { crossEntropy, IGNORED_LABEL } from '../causal/cross-entropy.ts';
@@ -47,7 +47,7 @@ export async function forwardT5(
     { ...request, cache: useCache || inputs.pastKeyValues !== undefined },
   );
   return {
-    logits: decoder.logits,
+    logits: expectFinite('language model', decoder.logits),
     ...(labels && { loss: crossEntropy(decoder.logits, labels) }),
     lastHiddenState: decoder.lastHiddenState,
     ...(decoder.hiddenStates && { decoderHiddenStates: decoder.hiddenStates }),
@@ -99,7 +99,7 @@ async function readSource(
     memory: () =>
       remembered ? Promise.resolve(remembered) : sessions.crossKeysAndValues(lastHiddenState, attentionMask),
     outputs: {
-      encoderLastHiddenState: lastHiddenState,
+      encoderLastHiddenState: expectFinite('language model', lastHiddenState),
       ...(hiddenStates && { encoderHiddenStates: hiddenStates }),
       ...(attentions && { encoderAttentions: attentions }),
     },

@@ -34,7 +34,7 @@ export type RetrievalProjectionName = 'vision_projection' | 'text_projection';
 
 function projectionAt(path: RetrievalProjectionName): PartOfModel<ProjectionSize, RetrievalProjection> {
   return definePartOfModel({
-    label: 'retrieval projection',
+    label: 'retrieval head',
     path,
     config: {
       fromJson(json, where): ProjectionSize {
@@ -72,7 +72,7 @@ export const RetrievalProjection: RetrievalProjections = {
 
 /** Loads the head from the checkpoint of a full retrieval model. */
 export const MatchingHead: PartOfModel<Pick<ProjectionSize, 'inFeatures'>, MatchingHead> = definePartOfModel({
-  label: 'matching head',
+  label: 'retrieval head',
   path: 'itm_head',
   config: {
     fromJson: (json, where): Pick<ProjectionSize, 'inFeatures'> => ({

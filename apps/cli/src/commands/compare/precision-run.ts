@@ -1,5 +1,5 @@
 import { Blip2ForConditionalGeneration, type Blip2Pipeline, type LoadOptions, type VisualPrefix } from '@blip2/blip2';
-import type { RgbImage } from '@blip2/interfaces';
+import { expectFinite, type RgbImage } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
 import { processMemory } from '../../model/process-memory.ts';
@@ -76,10 +76,10 @@ async function logitsOf(
   signal: AbortSignal,
 ): Promise<Float32Array[]> {
   await using decoding = await pipeline.language.start(await pipeline.embedPrompt({ pixelValues: prefix }));
-  const logits = [decoding.logits.data.slice()];
+  const logits = [expectFinite('language model', decoding.logits).data.slice()];
   for (const id of tokenIds.slice(0, -1)) {
     signal.throwIfAborted();
-    logits.push((await decoding.extend({ ids: [[id]] })).data.slice());
+    logits.push(expectFinite('language model', await decoding.extend({ ids: [[id]] })).data.slice());
   }
   return logits;
 }
