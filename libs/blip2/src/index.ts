@@ -35,7 +35,6 @@ export type { ModelLoader, PretrainedLoader } from './models/model-loader.ts';
 export { type TextGenerator, type TextInputs, withGenerate } from './models/with-generate.ts';
 export { type CheckpointParts, openCheckpointParts } from './parts/checkpoint-parts.ts';
 export type { LoadOptions, PartWithPrecision } from './parts/load-options.ts';
-export type { CheckpointLanguageModel } from './parts/part-loaders.ts';
 export { type InitializeTensor, type RandomOptions, referenceInitializer } from './parts/random-parts.ts';
 export {
   type Blip2Parts,
@@ -127,3 +126,4 @@ export type {
   ZeroShotImageClassificationPipeline,
   ZeroShotOptions,
 } from './transformers-js/zero-shot-image-classification.ts';
+export type { CheckpointLanguageModel } from '@blip2/language';

@@ -1,8 +1,9 @@
 // Reading
 export { type ModelWeights, openModelWeights } from './lavis/model-weights.ts';
 export type { CheckpointOrigin } from './lavis/parameter-names.ts';
-export { type ModelOutline, outlineModel } from './model-folder/model-outline.ts';
+export type { ModelOutline } from './model-folder/model-outline.ts';
 export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
+export { outlineModel } from './model-folder/outline-model.ts';
 export { readChunks, type ReadOptions, readRawTensor, readTensor } from './safetensors/read-tensor.ts';
 export type { FloatStoredType } from './safetensors/stored-type.ts';
 // Writing

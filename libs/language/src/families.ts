@@ -1,8 +1,7 @@
 import { findFamily, readConfig, TextConfig } from '@blip2/config';
-import { resolveSource } from '@blip2/hub';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
-import { type InitializeTensor, type LoadPartOptions, type PartWeights, plannedFiles } from '@blip2/part';
+import { type InitializeTensor, type LoadPartOptions, partFolder, type PartWeights, plannedFiles } from '@blip2/part';
 
 import type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 import { llamaFamily } from './llama/llama-for-causal-lm.ts';
@@ -34,7 +33,7 @@ export async function loadLanguageModel(
   source: string,
   options: LoadPartOptions = {},
 ): Promise<CheckpointLanguageModel> {
-  const folder = await resolveSource(source, options);
+  const folder = await partFolder(source, options);
   const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
   return languageFamily(modelType).part.fromPretrained(folder, options);
 }

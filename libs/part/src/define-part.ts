@@ -1,11 +1,12 @@
 import type { ConversionOptions, SaveOptions, TensorSource } from '@blip2/checkpoint';
 import { readConfig, type ToJsonOptions, writePartConfig } from '@blip2/config';
-import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import type { ResolveOptions } from '@blip2/hub';
 import { defined, type PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { withFiniteOutputs } from './finite-outputs.ts';
+import { partFolder } from './part-folder.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
 import { convertPartWeights, type PartPlans, planPart, type WeightPlan } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
@@ -199,7 +200,7 @@ async function load<C, M, W extends PartWeights, O extends object>(
   source: string,
   options: LoadPartOptions & Partial<O> = {} as LoadPartOptions & Partial<O>,
 ): Promise<M> {
-  const folder = await resolveSource(source, options);
+  const folder = await partFolder(source, options);
   const config = definition.config.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, pathOf(definition, config, options));
   return createFrom(definition, create, config, weights, options, options);

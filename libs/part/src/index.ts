@@ -10,6 +10,7 @@ export {
   type PartOfModelDefinition,
   type StandalonePart,
 } from './define-part.ts';
+export { partFolder } from './part-folder.ts';
 export { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from './part-weights.ts';
 export { convertPartWeights, type PartPlans, plannedFiles, planPart, type WeightPlan } from './plan-part.ts';
 export {

@@ -1,6 +1,5 @@
 import { findFamily, readConfig, VisionConfig } from '@blip2/config';
-import { resolveSource } from '@blip2/hub';
-import type { LoadPartOptions } from '@blip2/part';
+import { type LoadPartOptions, partFolder } from '@blip2/part';
 
 import { blip2VisionFamily } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
@@ -26,7 +25,7 @@ export async function loadVisionEncoder(
   source: string,
   options: LoadPartOptions = {},
 ): Promise<CheckpointVisionEncoder> {
-  const folder = await resolveSource(source, options);
+  const folder = await partFolder(source, options);
   const { modelType } = VisionConfig.fromJson(await readConfig(folder), folder);
   return visionFamily(modelType).part.fromPretrained(folder, options);
 }

@@ -1,4 +1,5 @@
 import type { PatchFeatures, QueryFeatures } from '@blip2/interfaces';
+import type { CheckpointLanguageModel } from '@blip2/language';
 import type { LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 
@@ -7,7 +8,6 @@ import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
-import type { CheckpointLanguageModel } from '../parts/part-loaders.ts';
 import { isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';

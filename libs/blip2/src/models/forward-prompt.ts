@@ -1,7 +1,7 @@
 import { Blip2Error, defined, type LanguageModel, type Logits, type Rows, type Tensor } from '@blip2/interfaces';
 import type { CausalLMOptions, CausalLMOutput, Seq2SeqLMOutput } from '@blip2/language';
+import type { CheckpointLanguageModel } from '@blip2/language';
 
-import type { CheckpointLanguageModel } from '../parts/part-loaders.ts';
 import type { MergedPrompt } from '../pipeline/merge-prompt.ts';
 
 /** Labels and decoder inputs of `forward`. */

@@ -1,6 +1,7 @@
 import { type Blip2Config, readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
+import type { CheckpointLanguageModel } from '@blip2/language';
 import type {
   Blip2QFormerModel,
   LanguageProjection,
@@ -22,8 +23,7 @@ import {
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { modelThreads } from './model-threads.ts';
-import type { CheckpointLanguageModel, LoaderName } from './part-loaders.ts';
-import * as loaders from './part-loaders.ts';
+import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOADERS } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
@@ -58,9 +58,6 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   /** Query outputs for image and text → logits `[pairs, 2]`, column 1 is "matches". */
   matchingHead(): Promise<MatchingHead>;
 }
-
-/** The module of the loaders, as workers import it. */
-const LOADERS = new URL('./part-loaders.js', import.meta.url);
 
 /**
  * Opens a model in the Hugging Face layout or with LAVIS parameter names, from one source or one per part. Missing
@@ -115,7 +112,7 @@ async function openFolders<C extends ModelConfig>(
       : undefined;
   const threads = await modelThreads(folders, options, hosts?.vision);
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
-  hosts?.vision.start(LOADERS);
+  hosts?.vision.start(VISION_LOADERS);
   const created: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -129,20 +126,20 @@ async function openFolders<C extends ModelConfig>(
     name: Name,
     from = folder,
     more: Pick<LoadVisionOptions, 'finalNorm'> = {},
-  ): (() => ReturnType<(typeof loaders)[Name]>) =>
+  ): (() => ReturnType<(typeof partLoaders)[Name]>) =>
     lazyPromise(async () => {
       expectOpen();
-      const forPart = { ...optionsOf(loaders.PRECISION_OF[name]), ...more };
+      const forPart = { ...optionsOf(PRECISION_OF[name]), ...more };
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
-      const part = host ? await createInHost(host, name, [from, forPart]) : await loaders[name](from, forPart);
+      const part = host ? await createInHost(host, name, [from, forPart]) : await partLoaders[name](from, forPart);
       created.push(part);
       return part;
-    }) as () => ReturnType<(typeof loaders)[Name]>;
+    }) as () => ReturnType<(typeof partLoaders)[Name]>;
   return {
     folder,
     folders,
     config,
-    startLanguage: () => hosts?.language.start(LOADERS),
+    startLanguage: () => hosts?.language.start(LANGUAGE_LOADER),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
     projection: lazyPart('loadLanguageProjection'),
@@ -161,5 +158,6 @@ async function openFolders<C extends ModelConfig>(
 }
 
 function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
-  return host.create({ module: LOADERS.href, export: name, args });
+  const { href: module } = name === 'loadLanguageModel' ? LANGUAGE_LOADER : VISION_LOADERS;
+  return host.create({ module, export: name, args });
 }

@@ -1,28 +1,15 @@
-/** One loader per part, in a module of its own so that a worker can import it. */
-import { type CheckpointLanguageModel, loadLanguageModel as loadLanguage } from '@blip2/language';
-import {
-  Blip2QFormerModel,
-  LanguageProjection,
-  MatchingHead,
-  RetrievalProjection,
-  TextConditionedQFormer,
-} from '@blip2/qformer';
-import { Blip2VisionModel, type LoadVisionOptions } from '@blip2/vision';
+import { loadLanguageModel } from './language-loader.ts';
+import type { PartWithPrecision } from './load-options.ts';
+import * as visionLoaders from './vision-loaders.ts';
 
-import type { LoadedPartOptions, PartWithPrecision } from './load-options.ts';
+/** The loader of each part. */
+export const partLoaders: typeof visionLoaders & { readonly loadLanguageModel: typeof loadLanguageModel } = {
+  ...visionLoaders,
+  loadLanguageModel,
+};
 
-export type { CheckpointLanguageModel };
-
-/** The name of a loader in this module. */
-export type LoaderName =
-  | 'loadVision'
-  | 'loadQFormer'
-  | 'loadLanguageProjection'
-  | 'loadTextQFormer'
-  | 'loadVisionProjection'
-  | 'loadTextProjection'
-  | 'loadMatchingHead'
-  | 'loadLanguageModel';
+/** Name of a loader. */
+export type LoaderName = keyof typeof partLoaders;
 
 /** The part whose precision applies to each loader; other parts are always float32. */
 export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision>>> = {
@@ -32,34 +19,7 @@ export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision
   loadLanguageModel: 'language',
 };
 
-export function loadVision(folder: string, options?: LoadVisionOptions): Promise<Blip2VisionModel> {
-  return Blip2VisionModel.fromPretrained(folder, options);
-}
-
-export function loadQFormer(folder: string, options?: LoadedPartOptions): Promise<Blip2QFormerModel> {
-  return Blip2QFormerModel.fromPretrained(folder, options);
-}
-
-export function loadLanguageProjection(folder: string, options?: LoadedPartOptions): Promise<LanguageProjection> {
-  return LanguageProjection.fromPretrained(folder, options);
-}
-
-export function loadTextQFormer(folder: string, options?: LoadedPartOptions): Promise<TextConditionedQFormer> {
-  return TextConditionedQFormer.fromPretrained(folder, options);
-}
-
-export function loadVisionProjection(folder: string, options?: LoadedPartOptions): Promise<RetrievalProjection> {
-  return RetrievalProjection.fromPretrained(folder, 'vision_projection', options);
-}
-
-export function loadTextProjection(folder: string, options?: LoadedPartOptions): Promise<RetrievalProjection> {
-  return RetrievalProjection.fromPretrained(folder, 'text_projection', options);
-}
-
-export function loadMatchingHead(folder: string, options?: LoadedPartOptions): Promise<MatchingHead> {
-  return MatchingHead.fromPretrained(folder, options);
-}
-
-export function loadLanguageModel(folder: string, options?: LoadedPartOptions): Promise<CheckpointLanguageModel> {
-  return loadLanguage(folder, options);
-}
+/** The module of the vision worker's loaders. */
+export const VISION_LOADERS: URL = new URL('./vision-loaders.js', import.meta.url);
+/** The module of the language worker's loader. */
+export const LANGUAGE_LOADER: URL = new URL('./language-loader.js', import.meta.url);

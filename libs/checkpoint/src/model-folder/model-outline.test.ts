@@ -6,8 +6,8 @@ import { type HubIo, hubIo } from '@blip2/hub';
 import { DEFAULT_COMMIT, type HubServer, type HubServerOptions, startHubServer } from '@blip2/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { outlineModel } from './model-outline.ts';
 import { openCheckpoint } from './open-checkpoint.ts';
+import { outlineModel } from './outline-model.ts';
 
 const id = 'someone/large';
 const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;

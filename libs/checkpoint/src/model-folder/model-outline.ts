@@ -39,13 +39,8 @@ const MAX_JSON_BYTES = 32_000_000;
 const FIRST_BYTES = 2 ** 18;
 const MAX_PARALLEL = 4;
 
-/**
- * Fetches the configuration and tensor headers of a model that is not in the cache, with range requests: a few hundred
- * kB of many GB.
- * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE`, `INVALID_ARGUMENT`; the
- * signal's reason.
- */
-export async function outlineModel(id: string, options: PlanOptions = {}, io: HubIo = hubIo): Promise<ModelOutline> {
+/** See `outlineModel`. */
+export async function fetchOutline(id: string, options: PlanOptions = {}, io: HubIo = hubIo): Promise<ModelOutline> {
   const settings = await hubSettings(options);
   if (settings.offline) throw offlineError(id, 'The model is not in the cache');
   const session: HubSession = { settings, io, signal: options.signal };
