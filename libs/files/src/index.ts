@@ -1,6 +1,6 @@
 export { defaultCacheFolder } from './cache-folder.ts';
 // Paths and folders
-export { makeFolder } from './make-folder.ts';
+export { isFolder, makeFolder } from './make-folder.ts';
 export { requireSpace } from './require-space.ts';
 export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-path.ts';
 // Files of a model folder

@@ -30,7 +30,8 @@ async function makeOne(folder: string): Promise<string | undefined> {
   }
 }
 
-function isFolder(path: string): Promise<boolean> {
+/** Whether a folder exists at `path`. Links are followed. */
+export function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (stats) => stats.isDirectory(),
     () => false,

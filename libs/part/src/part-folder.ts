@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises';
-
+import { isFolder } from '@blip2/files';
 import type { ResolveOptions } from '@blip2/hub';
 
 /**
@@ -9,8 +8,7 @@ import type { ResolveOptions } from '@blip2/hub';
  */
 export async function partFolder(source: string, options: ResolveOptions = {}): Promise<string> {
   options.signal?.throwIfAborted();
-  const found = await stat(source).catch(() => undefined);
-  if (found?.isDirectory()) return source;
+  if (await isFolder(source)) return source;
   const { resolveSource } = await import('@blip2/hub');
   return resolveSource(source, options);
 }

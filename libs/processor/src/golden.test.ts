@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { readTensorFile, type RecordedTensor } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
 import { Blip2Processor, BlipImageProcessor, decodeImage, Tokenizer } from './index.ts';
@@ -18,25 +19,17 @@ interface Entry {
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
-interface GoldenTensor {
-  readonly type: 'uint8' | 'float32';
-  readonly dims: readonly number[];
-  readonly data: Uint8Array | Float32Array;
-}
-
 class GoldenCase {
   readonly checkpoint: string;
   readonly entries: readonly Entry[];
   readonly #folder: string;
-  readonly #bytes: Buffer;
-  readonly #header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  readonly #tensors: ReadonlyMap<string, RecordedTensor>;
 
   constructor(name: string) {
     this.#folder = join(root, name);
     this.checkpoint = join(this.#folder, 'checkpoint');
     this.entries = JSON.parse(readFileSync(join(this.#folder, 'golden.json'), 'utf8')).entries;
-    this.#bytes = readFileSync(join(this.#folder, 'golden.safetensors'));
-    this.#header = JSON.parse(this.#bytes.toString('utf8', 8, 8 + Number(this.#bytes.readBigUInt64LE(0))));
+    this.#tensors = readTensorFile(readFileSync(join(this.#folder, 'golden.safetensors')));
   }
 
   image(name: unknown): string {
@@ -47,14 +40,10 @@ class GoldenCase {
     return (names as string[]).map((name) => this.image(name));
   }
 
-  tensor(value: unknown): GoldenTensor {
-    const found = this.#header[(value as { tensor: string }).tensor];
+  tensor(value: unknown): RecordedTensor {
+    const found = this.#tensors.get((value as { tensor: string }).tensor);
     if (!found) throw new TypeError(`no tensor ${JSON.stringify(value)}`);
-    const start = 8 + Number(this.#bytes.readBigUInt64LE(0));
-    const bytes = Uint8Array.from(this.#bytes.subarray(start + found.data_offsets[0], start + found.data_offsets[1]));
-    if (found.dtype === 'U8') return { type: 'uint8', dims: found.shape, data: bytes };
-    expect(found.dtype).toBe('F32');
-    return { type: 'float32', dims: found.shape, data: new Float32Array(bytes.buffer) };
+    return found;
   }
 
   /** The processor's tokenizer with its image token, or the Q-Former's, which has none. */

@@ -34,3 +34,4 @@ export {
   type ServedRequest,
 } from './hub-server/hub-server-options.ts';
 export { DEFAULT_COMMIT, type ServedRepository } from './hub-server/served-repository.ts';
+export { readTensorFile, type RecordedTensor } from './read-tensor-file.ts';

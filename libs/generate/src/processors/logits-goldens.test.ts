@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-import type { GenerationOptions, LogitsProcessor } from '@blip2/interfaces';
+import type { GenerationOptions, LogitsProcessor, Tensor } from '@blip2/interfaces';
+import { readTensorFile } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
 import { createLogitsProcessors } from './create-logits-processors.ts';
@@ -29,39 +30,7 @@ interface Entry {
   readonly tolerance: { readonly atol: number; readonly rtol: number };
 }
 const { entries }: { entries: Entry[] } = JSON.parse(readFileSync(new URL('golden.json', folder), 'utf8'));
-const tensors = readFloat32Safetensors(readFileSync(new URL('golden.safetensors', folder)));
-
-/** Reads a safetensors file that contains float32 tensors only. */
-function readFloat32Safetensors(file: Buffer): Map<string, { shape: number[]; data: Float32Array }> {
-  const headerLength = Number(file.readBigUInt64LE(0));
-  const header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> = JSON.parse(
-    file.toString('utf8', 8, 8 + headerLength),
-  );
-  const payload = file.subarray(8 + headerLength);
-  return new Map(
-    Object.entries(header)
-      .filter(([name]) => name !== '__metadata__')
-      .map(
-        ([
-          name,
-          {
-            dtype,
-            shape,
-            data_offsets: [start, end],
-          },
-        ]) => {
-          if (dtype !== 'F32') throw new TypeError(`${name} is ${dtype}`);
-          return [
-            name,
-            {
-              shape,
-              data: new Float32Array(payload.buffer.slice(payload.byteOffset + start, payload.byteOffset + end)),
-            },
-          ];
-        },
-      ),
-  );
-}
+const tensors = readTensorFile(readFileSync(new URL('golden.safetensors', folder)));
 
 /** The processors that correspond to HF's classes. */
 const classes: Readonly<Record<string, (o: Entry['options']) => LogitsProcessor>> = {
@@ -114,10 +83,10 @@ function expectScores(
   processors: readonly LogitsProcessor[],
 ): void {
   const {
-    shape: [rows = 0, vocabulary = 0],
+    dims: [rows = 0, vocabulary = 0],
     data,
-  } = tensors.get(inputs.scores.tensor)!;
-  const expected = tensors.get(outputs.scores.tensor)!.data;
+  } = tensors.get(inputs.scores.tensor) as Tensor<'float32'>;
+  const expected = (tensors.get(outputs.scores.tensor) as Tensor<'float32'>).data;
   expect(data.length).toBe(expected.length);
   const actual = data.slice();
   for (let row = 0; row < rows; row++) {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { openCheckpoint } from '@blip2/checkpoint';
 import { LlamaConfig, readConfig } from '@blip2/config';
 import type { Tensor, TokenIds } from '@blip2/interfaces';
-import { languageModelConformance } from '@blip2/testing';
+import { languageModelConformance, readTensorFile } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { rotaryFrequencies, rotations } from '../causal/rotary-inputs.ts';
@@ -51,23 +51,8 @@ let scratch = '';
 beforeAll(async () => {
   const { entries } = JSON.parse(await readFile(join(cases, 'llama/golden.json'), 'utf8')) as { entries: Entry[] };
   golden = (name) => entries.find((entry) => entry.name === name)!;
-  const bytes = await readFile(join(cases, 'llama/golden.safetensors'));
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
-    string,
-    { shape: number[]; data_offsets: [number, number] }
-  >;
-  tensor = (name) => {
-    const {
-      shape,
-      data_offsets: [from, to],
-    } = header[name]!;
-    return {
-      type: 'float32',
-      dims: shape,
-      data: new Float32Array(new Uint8Array(bytes.subarray(start + from, start + to)).buffer),
-    };
-  };
+  const recorded = readTensorFile(await readFile(join(cases, 'llama/golden.safetensors')));
+  tensor = (name) => recorded.get(name) as Tensor<'float32'>;
   scratch = await mkdtemp(join(tmpdir(), 'blip2-llama-'));
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));

@@ -7,7 +7,7 @@ import { openCheckpoint } from '@blip2/checkpoint';
 import { ClipVisionConfig, readConfig } from '@blip2/config';
 import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, Tensor } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
-import { pseudoRandom, visionEncoderConformance } from '@blip2/testing';
+import { pseudoRandom, readTensorFile,visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ClipVisionEncoder } from './clip-vision-encoder.ts';
@@ -34,23 +34,8 @@ beforeAll(async () => {
     entries: (Golden & { name: string })[];
   };
   goldens = new Map(entries.map((entry) => [entry.name, entry]));
-  const bytes = await readFile(join(fixture, 'golden.safetensors'));
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
-    string,
-    { shape: number[]; data_offsets: [number, number] }
-  >;
-  tensors = (name) => {
-    const {
-      shape,
-      data_offsets: [from, to],
-    } = header[name]!;
-    return {
-      type: 'float32',
-      dims: shape,
-      data: new Float32Array(new Uint8Array(bytes.subarray(start + from, start + to)).buffer),
-    };
-  };
+  const recorded = readTensorFile(await readFile(join(fixture, 'golden.safetensors')));
+  tensors = (name) => recorded.get(name) as Tensor<'float32'>;
   folder = await mkdtemp(join(tmpdir(), 'blip2-clip-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
