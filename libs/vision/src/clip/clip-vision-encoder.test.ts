@@ -7,7 +7,7 @@ import { openCheckpoint } from '@blip2/checkpoint';
 import { ClipVisionConfig, readConfig } from '@blip2/config';
 import type { OnnxModel, PixelValues, Session, SessionOptions, Signature, Tensor } from '@blip2/interfaces';
 import { createSession } from '@blip2/runtime';
-import { pseudoRandom, readTensorFile,visionEncoderConformance } from '@blip2/testing';
+import { pseudoRandom, readTensorFile, visionEncoderConformance } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ClipVisionEncoder } from './clip-vision-encoder.ts';
