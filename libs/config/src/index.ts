@@ -9,6 +9,7 @@ export type { ConfigFormat, PartConfig } from './schema/define-config.ts';
 export type { ToJsonOptions } from './schema/field-table.ts';
 export { findFamily } from './schema/find-family.ts';
 export { Gemma3TextConfig } from './text/gemma3-text-config.ts';
+export { Gpt2Config } from './text/gpt2-config.ts';
 export { LlamaConfig } from './text/llama-config.ts';
 export { MistralConfig } from './text/mistral-config.ts';
 export { OptConfig } from './text/opt-config.ts';

@@ -3,8 +3,9 @@ import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type InitializeTensor, type LoadPartOptions, partFolder, type PartWeights, plannedFiles } from '@blip2/part';
 
-import type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 import { gemma3TextFamily } from './gemma3-text/gemma3-for-causal-lm.ts';
+import { gpt2Family } from './gpt2/gpt2-for-causal-lm.ts';
+import type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 import { llamaFamily } from './llama/llama-for-causal-lm.ts';
 import { mistralFamily } from './mistral/mistral-for-causal-lm.ts';
 import { optFamily } from './opt/opt-for-causal-lm.ts';
@@ -22,6 +23,7 @@ const FAMILIES: ReadonlyMap<string, LanguageFamily> = new Map<string, LanguageFa
   ['qwen3', qwen3Family],
   ['mistral', mistralFamily],
   ['phi3', phi3Family],
+  ['gpt2', gpt2Family],
   ['gemma3_text', gemma3TextFamily],
 ]);
 

@@ -16,9 +16,9 @@ export {
   type CausalSizes,
 } from './causal/causal-signature.ts';
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
-export { defineRotaryLanguageModel, type RotaryDefinition } from './causal/define-rotary-language-model.ts';
-export type { RotaryDecoderLayout } from './causal/rotary-decoder.ts';
 export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
+export { defineRotaryLanguageModel, type RotaryDefinition } from './causal/define-rotary-language-model.ts';
+export type { RotaryDecoderLayout } from './causal/rotary-decoder-layout.ts';
 export type { RotarySignature } from './causal/rotary-inputs.ts';
 export type { DecoderRequest } from './decoder-outputs.ts';
 export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
@@ -48,6 +48,7 @@ export {
   planLanguage,
 } from './families.ts';
 export { Gemma3ForCausalLM } from './gemma3-text/gemma3-for-causal-lm.ts';
+export { GPT2LMHeadModel } from './gpt2/gpt2-for-causal-lm.ts';
 export type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 export { createLlamaForCausalLM, LlamaForCausalLM } from './llama/llama-for-causal-lm.ts';
 export {

@@ -67,7 +67,8 @@ function derive(stored: RotaryDecoderFields & Gemma3TextFields, source: ConfigSo
     layerTypes: layerTypes(source, stored.numHiddenLayers, (layer) =>
       (layer + 1) % Number(pattern) === 0 ? 'full_attention' : 'sliding_attention',
     ),
-    ropeLocalTheta: base ?? positive('rope_local_base_freq', 1).read(ownValue(local, 'rope_theta') ?? LOCAL_THETA, where),
+    ropeLocalTheta:
+      base ?? positive('rope_local_base_freq', 1).read(ownValue(local, 'rope_theta') ?? LOCAL_THETA, where),
   };
 }
 

@@ -1,5 +1,6 @@
 import { findFamily } from '../schema/find-family.ts';
 import { gemma3TextFamily } from './gemma3-text-config.ts';
+import { gpt2Family } from './gpt2-config.ts';
 import { llamaFamily } from './llama-config.ts';
 import { mistralFamily } from './mistral-config.ts';
 import { optFamily } from './opt-config.ts';
@@ -18,6 +19,7 @@ const FAMILIES: ReadonlyMap<string, TextFamily> = new Map<string, TextFamily>([
   ['qwen3', qwen3Family],
   ['mistral', mistralFamily],
   ['phi3', phi3Family],
+  ['gpt2', gpt2Family],
   ['gemma3_text', gemma3TextFamily],
 ]);
 

@@ -35,7 +35,7 @@ import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
 import { causalLoss } from './cross-entropy.ts';
-import { withinWindow } from './window.ts';
+import { type WindowedStep, withinWindow } from './window.ts';
 
 /** Inputs of a graph that encode positions. */
 export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
@@ -135,7 +135,7 @@ async function decodeStep(
     inputs_embeds: step.inputsEmbeds,
     ...architecture.positionInputs(step.attentionMask, sequence, 'decoding'),
     attention_bias: step.bias,
-    ...windowFeed(architecture, step.bias, step.cache.length),
+    ...windowFeed(architecture, step.bias, step.attentionMask, 'decoding'),
     logit_positions: indexTensor(step.logitPositions),
     ...Object.fromEntries(past),
   });
@@ -183,7 +183,7 @@ async function forward(
     inputs_embeds: inputsEmbeds,
     ...architecture.positionInputs(attentionMask, sequence, 'forward'),
     attention_bias: bias,
-    ...windowFeed(architecture, bias, pastLength),
+    ...windowFeed(architecture, bias, attentionMask, 'forward'),
     logit_positions: indexTensor(range(sequence)),
     ...(request.cache && pastFeeds(past)),
   });
@@ -210,9 +210,10 @@ async function forward(
 function windowFeed(
   { window }: CausalArchitecture,
   bias: ReturnType<typeof causalBias>,
-  pastLength: number,
+  mask: AttentionMask,
+  use: WindowedStep['use'],
 ): { readonly window_bias?: Tensor<'float32'> } {
-  return window === undefined ? {} : { window_bias: withinWindow(bias, pastLength, window) };
+  return window === undefined ? {} : { window_bias: withinWindow(bias, { mask, use, window }) };
 }
 
 function readPast(sizes: CausalSizes, batch: number, past: readonly KeyValue[] | undefined): LayeredKeyValues {

@@ -4,13 +4,8 @@ import { type Part, type StandalonePart, transformerInitializer } from '@blip2/p
 import { sensitiveHead } from '../sensitive-head.ts';
 import type { CausalLanguageModel } from './causal-forward-types.ts';
 import { type CausalDefinition, defineCausalLanguageModel } from './define-causal-language-model.ts';
-import {
-  buildRotaryDecoder,
-  buildRotaryEmbedding,
-  type RotaryConfigOf,
-  type RotaryDecoderLayout,
-  rotaryDecoderSizes,
-} from './rotary-decoder.ts';
+import { buildRotaryDecoder, buildRotaryEmbedding, rotaryDecoderSizes } from './rotary-decoder.ts';
+import type { RotaryConfigOf, RotaryDecoderLayout } from './rotary-decoder-layout.ts';
 import { rotaryInputs } from './rotary-inputs.ts';
 import { windowOf } from './window.ts';
 

@@ -3,6 +3,7 @@ import { type AttentionMask, Blip2Error, f32, i64, type Tensor, type TensorSpec 
 import type { F32, GraphInputs, Rotations } from '@blip2/onnx';
 
 import type { CausalSignature } from './causal-signature.ts';
+import { positionsOf } from './positions.ts';
 
 /** Rotary position embeddings as inputs of a graph: a table of rotations, and its row for each position. */
 export interface RotaryInputs extends Readonly<Record<string, Tensor<'float32' | 'int64'>>> {
@@ -70,7 +71,7 @@ export function rotaryInputs(
   use: 'decoding' | 'forward',
 ): RotaryInputs {
   expectOneRotation(config, mask, count);
-  return rotations(config, use === 'forward' ? allPositions(mask, count) : countedPositions(mask, count));
+  return rotations(config, positionsOf(mask, count, use));
 }
 
 /**
@@ -83,24 +84,15 @@ function expectOneRotation({ ropeScaling }: RotaryConfig, mask: AttentionMask, c
   const length = Math.max(...mask.map((row) => row.filter(Boolean).length));
   const past = length - count;
   if (past === 0 || past > limit || length <= limit) return;
-  throw new Blip2Error('SEQUENCE_TOO_LONG', 'With longrope a text that began short must not outgrow the original length', {
-    expected: `at most ${limit} positions`,
-    got: String(length),
-    fix: 'Lower maxNewTokens, or pass a longer prompt',
-  });
-}
-
-/** Positions of the last `count` entries of each row, padding included. */
-function allPositions(mask: AttentionMask, count: number): number[][] {
-  return mask.map((row) => row.map((_, index) => index).slice(row.length - count));
-}
-
-/** Positions of the last `count` entries of each row, padding excluded. Those of padding are never used. */
-function countedPositions(mask: AttentionMask, count: number): number[][] {
-  return mask.map((row) => {
-    let seen = 0;
-    return row.map((counts) => (counts ? seen++ : 0)).slice(row.length - count);
-  });
+  throw new Blip2Error(
+    'SEQUENCE_TOO_LONG',
+    'With longrope a text that began short must not outgrow the original length',
+    {
+      expected: `at most ${limit} positions`,
+      got: String(length),
+      fix: 'Lower maxNewTokens, or pass a longer prompt',
+    },
+  );
 }
 
 /**

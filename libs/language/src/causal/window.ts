@@ -1,9 +1,10 @@
-/** Attention within a window: layers of the type `sliding_attention` have an attention bias that excludes what is farther. */
+/** Attention within a window: layers of the type `sliding_attention` have a bias that excludes what is farther. */
 import type { LayerType } from '@blip2/config';
-import { f32, type Tensor } from '@blip2/interfaces';
+import { type AttentionMask, f32, type Tensor } from '@blip2/interfaces';
 import { type F32, MASKED } from '@blip2/onnx';
 
 import type { CausalRequest, CausalSignature } from './causal-signature.ts';
+import { positionsOf } from './positions.ts';
 
 /** What determines the windows of a decoder. */
 export interface Windows {
@@ -42,25 +43,35 @@ export function windowBias(inputs: Readonly<Record<string, unknown>>): F32 {
   return inputs['window_bias'] as F32;
 }
 
+/** What a window is applied to. */
+export interface WindowedStep {
+  /** The mask over past and new positions. */
+  readonly mask: AttentionMask;
+  /** Whether padding counts as positions, as in `positionsOf`. */
+  readonly use: 'decoding' | 'forward';
+  readonly window: number;
+}
+
+type Bias = Tensor<'float32', [rows: number, one: 1, sequence: number, total: number]>;
+
 /**
- * An attention bias that also excludes positions at a distance of `window` and more. Distances count padding, as in HF.
- * Slots `pastLength` to the end of the past are unused, and masked already.
+ * An attention bias that also excludes positions at a distance of `window` and more. Unused slots between past and new
+ * positions are masked already.
  */
-export function withinWindow(
-  bias: Tensor<'float32', [rows: number, one: 1, sequence: number, total: number]>,
-  pastLength: number,
-  window: number,
-): Tensor<'float32', [rows: number, one: 1, sequence: number, total: number]> {
+export function withinWindow(bias: Bias, { mask, use, window }: WindowedStep): Bias {
   const [rows, , sequence, total] = bias.dims;
-  if (pastLength + sequence <= window) return bias;
+  const length = mask[0]?.length ?? 0;
+  if (length <= window) return bias;
   const data = bias.data.slice();
-  const capacity = total - sequence;
+  const pastLength = length - sequence;
+  const slotOf = (key: number): number => (key < pastLength ? key : total - length + key);
+  const positions = positionsOf(mask, length, use);
   for (let row = 0; row < rows; row++) {
+    const at = positions[row] ?? [];
     for (let query = 0; query < sequence; query++) {
       const start = (row * sequence + query) * total;
-      const first = pastLength + query - window + 1;
-      data.fill(MASKED, start, start + Math.max(0, Math.min(pastLength, first)));
-      if (first > pastLength) data.fill(MASKED, start + capacity, start + capacity + first - pastLength);
+      const first = (at[pastLength + query] ?? 0) - window + 1;
+      for (let key = 0; key < length; key++) if ((at[key] ?? 0) < first) data[start + slotOf(key)] = MASKED;
     }
   }
   return { type: 'float32', dims: bias.dims, data };

@@ -23,7 +23,10 @@ export const LlamaForCausalLM: Part<LlamaConfig, LlamaForCausalLM> = defineRotar
   layout: llamaLayout,
 });
 
-export const llamaFamily: LanguageFamily<LlamaConfig> = { part: LlamaForCausalLM, tokenEmbeddings: [ROTARY_TOKEN_EMBEDDING] };
+export const llamaFamily: LanguageFamily<LlamaConfig> = {
+  part: LlamaForCausalLM,
+  tokenEmbeddings: [ROTARY_TOKEN_EMBEDDING],
+};
 
 /** Creates a Llama model from its configuration and weights. Nothing is loaded before its first use. */
 export function createLlamaForCausalLM(

@@ -8,12 +8,8 @@ import type { RecordedWeight, WeightSource, WrittenModel } from '@blip2/onnx';
 
 import { causalTensors } from '../causal/causal-decoder.ts';
 import type { CausalRequest } from '../causal/causal-signature.ts';
-import {
-  buildRotaryDecoder,
-  buildRotaryEmbedding,
-  type RotaryDecoderLayout,
-  rotaryDecoderSignature,
-} from '../causal/rotary-decoder.ts';
+import { buildRotaryDecoder, buildRotaryEmbedding, rotaryDecoderSignature } from '../causal/rotary-decoder.ts';
+import type { RotaryDecoderLayout } from '../causal/rotary-decoder-layout.ts';
 import type { RotarySignature } from '../causal/rotary-inputs.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 

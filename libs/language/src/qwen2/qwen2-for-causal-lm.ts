@@ -1,5 +1,6 @@
 /**
- * Qwen2: Llama with biases of queries, keys and values, and windows in the later layers of some models (arXiv 2407.10671).
+ * Qwen2: Llama with biases of queries, keys and values, and windows in later layers of some models (arXiv
+ * 2407.10671).
  * HF class `Qwen2ForCausalLM`; checkpoint path `model`, below `language_model` in a BLIP-2 checkpoint.
  */
 import { Qwen2Config } from '@blip2/config';

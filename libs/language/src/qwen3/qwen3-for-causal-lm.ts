@@ -18,7 +18,12 @@ export interface Qwen3ForCausalLM extends CausalLanguageModel, StandalonePart<Qw
 export const Qwen3ForCausalLM: Part<Qwen3Config, Qwen3ForCausalLM> = defineRotaryLanguageModel<Qwen3Config>({
   architectures: { qwen3: 'Qwen3ForCausalLM' },
   config: Qwen3Config,
-  layout: ({ attentionBias }) => ({ name: 'qwen3', headNorms: true, queryKeyValueBias: attentionBias, outputBias: attentionBias }),
+  layout: ({ attentionBias }) => ({
+    name: 'qwen3',
+    headNorms: true,
+    queryKeyValueBias: attentionBias,
+    outputBias: attentionBias,
+  }),
 });
 
 export const qwen3Family: LanguageFamily<Qwen3Config> = {

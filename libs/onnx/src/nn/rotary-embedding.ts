@@ -22,7 +22,8 @@ export interface RotaryHeads {
 
 /**
  * Rotary position embedding (arXiv 2104.09864) of queries or keys `[batch, sequence, heads · headSize]`. Element `i` of
- * a head is paired with element `i + rotated / 2`, the layout of Llama checkpoints. Without `heads`, all of each head is
+ * a head is paired with element `i + rotated / 2`, the layout of Llama checkpoints. Without `heads`, all of each head
+ * is
  * rotated.
  */
 export function rotaryEmbedding(
@@ -33,7 +34,8 @@ export function rotaryEmbedding(
 ): Value<'float32'> {
   const rotated = 2 * fixedAxis(cos.axes, -1, 'RotaryEmbedding');
   const headSize = heads?.headSize ?? rotated;
-  const partial = heads && rotated < headSize && { rotary_embedding_dim: { int: rotated }, num_heads: { int: heads.numHeads } };
+  const partial = heads &&
+    rotated < headSize && { rotary_embedding_dim: { int: rotated }, num_heads: { int: heads.numHeads } };
   if (x.axes.length !== 3 || fixedAxis(x.axes, -1, 'RotaryEmbedding') % headSize !== 0) {
     throw new Blip2Error('SHAPE_MISMATCH', 'The heads must match the width of the rotations', {
       where: 'RotaryEmbedding',
