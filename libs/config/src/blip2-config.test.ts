@@ -131,7 +131,7 @@ describe('Blip2Config.fromJson', () => {
   test.each<[object, ErrorCode, string]>([
     [{ model_type: 'clip' }, 'UNSUPPORTED_ARCHITECTURE', 'model_type'],
     [{ model_type: 'instructblip' }, 'UNSUPPORTED_ARCHITECTURE', 'blip-2'],
-    [{ text_config: { model_type: 'mistral' } }, 'UNSUPPORTED_ARCHITECTURE', 'one of opt, t5, llama'],
+    [{ text_config: { model_type: 'falcon' } }, 'UNSUPPORTED_ARCHITECTURE', 'one of opt, t5, llama'],
     [{ text_config: { model_type: null } }, 'UNSUPPORTED_ARCHITECTURE', 'text_config.model_type'],
     [{ vision_config: { model_type: 'clip_vision_model' } }, 'UNSUPPORTED_ARCHITECTURE', 'vision_config.model_type'],
     [{ vision_config: [] }, 'INVALID_CONFIG', 'vision_config'],

@@ -90,7 +90,7 @@ describe('InstructBlipConfig', () => {
   test.each([
     [{ model_type: 'blip-2' }],
     [{ model_type: 'instructblipvideo' }],
-    [{ text_config: { model_type: 'mistral' } }],
+    [{ text_config: { model_type: 'falcon' } }],
     [{ qformer_config: { model_type: 'bert' } }],
   ])('rejects another model: %j', (json) => {
     expect(() => InstructBlipConfig.fromJson(json)).toThrow(

@@ -68,6 +68,8 @@ export interface PlannedWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly precision: Precision;
+  /** Whether the checkpoint stores the matrix as `[in, out]`, the transpose of `shape`. */
+  readonly transposed?: true;
   /** The fold that this tensor takes part in. */
   readonly fold?: NormFold;
 }

@@ -3,9 +3,15 @@ import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type InitializeTensor, type LoadPartOptions, partFolder, type PartWeights, plannedFiles } from '@blip2/part';
 
+import { gemma3TextFamily } from './gemma3-text/gemma3-for-causal-lm.ts';
+import { gpt2Family } from './gpt2/gpt2-for-causal-lm.ts';
 import type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 import { llamaFamily } from './llama/llama-for-causal-lm.ts';
+import { mistralFamily } from './mistral/mistral-for-causal-lm.ts';
 import { optFamily } from './opt/opt-for-causal-lm.ts';
+import { phi3Family } from './phi3/phi3-for-causal-lm.ts';
+import { qwen2Family } from './qwen2/qwen2-for-causal-lm.ts';
+import { qwen3Family } from './qwen3/qwen3-for-causal-lm.ts';
 import { t5Family } from './t5/t5-for-conditional-generation.ts';
 
 /** By `model_type`. */
@@ -13,6 +19,12 @@ const FAMILIES: ReadonlyMap<string, LanguageFamily> = new Map<string, LanguageFa
   ['opt', optFamily],
   ['t5', t5Family],
   ['llama', llamaFamily],
+  ['qwen2', qwen2Family],
+  ['qwen3', qwen3Family],
+  ['mistral', mistralFamily],
+  ['phi3', phi3Family],
+  ['gpt2', gpt2Family],
+  ['gemma3_text', gemma3TextFamily],
 ]);
 
 /**

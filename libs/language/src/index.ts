@@ -17,6 +17,8 @@ export {
 } from './causal/causal-signature.ts';
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
 export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
+export { defineRotaryLanguageModel, type RotaryDefinition } from './causal/define-rotary-language-model.ts';
+export type { RotaryDecoderLayout } from './causal/rotary-decoder-layout.ts';
 export type { RotarySignature } from './causal/rotary-inputs.ts';
 export type { DecoderRequest } from './decoder-outputs.ts';
 export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
@@ -45,6 +47,8 @@ export {
   loadLanguageModel,
   planLanguage,
 } from './families.ts';
+export { Gemma3ForCausalLM } from './gemma3-text/gemma3-for-causal-lm.ts';
+export { GPT2LMHeadModel } from './gpt2/gpt2-for-causal-lm.ts';
 export type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 export { createLlamaForCausalLM, LlamaForCausalLM } from './llama/llama-for-causal-lm.ts';
 export {
@@ -54,6 +58,7 @@ export {
   llamaSignature,
   llamaTensors,
 } from './llama/llama-graph.ts';
+export { MistralForCausalLM } from './mistral/mistral-for-causal-lm.ts';
 export { createOptForCausalLM, OptForCausalLM } from './opt/opt-for-causal-lm.ts';
 export {
   buildOptDecoder,
@@ -63,6 +68,9 @@ export {
   optSizes,
   optTensors,
 } from './opt/opt-graph.ts';
+export { Phi3ForCausalLM } from './phi3/phi3-for-causal-lm.ts';
+export { Qwen2ForCausalLM } from './qwen2/qwen2-for-causal-lm.ts';
+export { Qwen3ForCausalLM } from './qwen3/qwen3-for-causal-lm.ts';
 export type {
   Seq2SeqLanguageModel,
   Seq2SeqLMInputs,

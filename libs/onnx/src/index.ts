@@ -26,7 +26,7 @@ export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
 export { linear, type LinearOptions } from './nn/linear.ts';
 export { MASKED } from './nn/masked.ts';
 export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
-export { rotaryEmbedding, type Rotations } from './nn/rotary-embedding.ts';
+export { rotaryEmbedding, type RotaryHeads, type Rotations } from './nn/rotary-embedding.ts';
 export { assumeAxes } from './ops/assume-axes.ts';
 export { cast } from './ops/cast.ts';
 export { patchConv, type PatchConvOptions } from './ops/conv.ts';

@@ -29,9 +29,12 @@ export function planWeights(
         ),
       ),
     );
-    return weights.map(({ name, shape, linear }) => {
+    return weights.map(({ name, shape, linear, transposed }): PlannedWeight => {
       const fold = foldOf.get(name);
-      return { name, shape, precision: linear ? precisionOf(name) : 'fp32', ...(fold && { fold }) };
+      const chosen = linear ? precisionOf(name) : 'fp32';
+      if (transposed && chosen !== 'fp32')
+        return { name, shape: shape.toReversed(), precision: chosen, transposed: true };
+      return { name, shape, precision: chosen, ...(fold && { fold }) };
     });
   }
   if (halfBytes(store, weights) <= MAX_HALF_BYTES) return undefined;

@@ -9,6 +9,8 @@ export interface RecordedWeight {
   readonly shape: readonly number[];
   /** True for the matrix of a linear layer, which may be quantized. */
   readonly linear?: true;
+  /** True for a matrix that is stored as `[in, out]`. */
+  readonly transposed?: true;
 }
 
 /**
@@ -29,21 +31,32 @@ export function recordGraphs(
 ): { readonly weights: RecordedWeight[]; readonly folds: NormFold[] } {
   const recorded = new Map<string, RecordedWeight>();
   const linear = new Set<string>();
+  const transposed = new Set<string>();
   const graphs: (readonly GraphNode[])[] = [];
   build({
     has: (name) => recorded.has(name) || has(name),
     find: (name, shape): StoredTensor => {
-      recorded.set(name, { name, shape, ...(linear.has(name) && { linear: true }) });
+      recorded.set(name, {
+        name,
+        shape,
+        ...(linear.has(name) && { linear: true }),
+        ...(transposed.has(name) && { transposed: true }),
+      });
       return { name, shape, dtype: 'F32', file: '', byteOffset: 0, byteLength: 0 };
     },
-    findQuantized: (name) => {
+    findQuantized: (name, _, isTransposed) => {
       linear.add(name);
+      if (isTransposed) transposed.add(name);
       return undefined;
     },
     onGraphBuilt: (nodes) => void graphs.push(nodes),
   });
   const folds = normFolds(graphs, (name) => linear.has(name)).filter(
-    ({ norm, shift }) => recorded.has(norm) && (shift === undefined || recorded.has(shift)),
+    ({ norm, shift, layers }) =>
+      recorded.has(norm) &&
+      (shift === undefined || recorded.has(shift)) &&
+      // Factors are applied along the rows of `[out, in]`.
+      !layers.some((name) => transposed.has(name)),
   );
   return { weights: [...recorded.values()], folds };
 }

@@ -15,8 +15,11 @@ export interface WeightFinder {
   readonly packedFolder?: string | undefined;
   has(name: string): boolean;
   find(name: string, shape: readonly number[]): StoredTensor | undefined;
-  /** The quantized form of a linear layer's matrix, if the store has one. */
-  findQuantized?(name: string, shape: readonly number[]): QuantizedWeight | undefined;
+  /**
+   * The quantized form `[out, in]` of a linear layer's matrix, if the store has one. `transposed` is true if the
+   * checkpoint stores the floats as `[in, out]`.
+   */
+  findQuantized?(name: string, shape: readonly number[], transposed: boolean): QuantizedWeight | undefined;
   /** Called with the nodes of each graph once it is complete. */
   onGraphBuilt?(nodes: readonly GraphNode[]): void;
 }
@@ -107,10 +110,14 @@ export class Weights {
   }
 
   /** The quantized matrix `[out, in]` of a linear layer; undefined if the store holds it as floats. */
-  getQuantized(name: string, shape: readonly [out: number, inner: number]): QuantizedValue | undefined {
+  getQuantized(
+    name: string,
+    shape: readonly [out: number, inner: number],
+    transposed = false,
+  ): QuantizedValue | undefined {
     const full = this.#full(name);
     const { finder, stored, quantized } = this.#state;
-    const weight = finder.findQuantized?.(full, shape);
+    const weight = finder.findQuantized?.(full, shape, transposed);
     if (!weight) return undefined;
     expectShape(full, weight.shape, shape, weight.values.file);
     const known = quantized.get(full);

@@ -28,6 +28,8 @@ export interface ConversionTask {
   readonly begin: number;
   /** End of the range, exclusive. */
   readonly end: number;
+  /** Whether the source is stored as `[inner, rows]`. */
+  readonly transposed?: true;
   /** Factors of the weights, repeated over the tensor in row-major order. */
   readonly factors?: Float32Array;
 }
@@ -92,7 +94,8 @@ function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
     });
 }
 
-function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors }: ConversionTask): Float32Array {
+function readRows(task: ConversionTask): Float32Array {
+  const { name, dtype, inner, begin, factors } = task;
   if (!isFloatType(dtype))
     throw new Blip2Error('UNSUPPORTED_DTYPE', 'The type of a tensor is not floating point', {
       expected: 'F32, F16, BF16 or F64',
@@ -100,12 +103,37 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
       where: name,
       fix: 'Use a checkpoint with floating-point weights',
     });
-  const weights = new Float32Array((end - begin) * inner);
+  const weights = task.transposed ? readColumns(task) : readFloats(task, begin * inner, (task.end - begin) * inner);
+  if (factors) multiply(weights, factors, (begin * inner) % factors.length);
+  return weights;
+}
+
+/** Rows `begin` to `end` of a matrix that is stored as `[inner, rows]`. */
+function readColumns(task: ConversionTask): Float32Array {
+  const { inner, rows, begin, end } = task;
+  const count = end - begin;
+  const weights = new Float32Array(count * inner);
+  // Whole lines of the file are read, as many at a time as a task without transposition would read.
+  const lines = Math.max(1, Math.floor((count * inner) / rows));
+  for (let line = 0; line < inner; line += lines) {
+    const many = Math.min(lines, inner - line);
+    const values = readFloats(task, line * rows, many * rows);
+    for (let at = 0; at < many; at++) {
+      for (let row = 0; row < count; row++) weights[row * inner + line + at] = values[at * rows + begin + row] ?? 0;
+    }
+  }
+  return weights;
+}
+
+/** `count` elements of the tensor in row-major order, from element `first` on. */
+function readFloats({ file, dtype, sourceOffset }: ConversionTask, first: number, count: number): Float32Array {
+  const weights = new Float32Array(count);
+  if (!isFloatType(dtype)) return weights;
   const size = ELEMENT_BYTES[dtype];
-  const bytes = dtype === 'F32' ? new Uint8Array(weights.buffer) : new Uint8Array(weights.length * size);
+  const bytes = dtype === 'F32' ? new Uint8Array(weights.buffer) : new Uint8Array(count * size);
   const source = openSource(file);
   try {
-    const position = sourceOffset + begin * inner * size;
+    const position = sourceOffset + first * size;
     for (let done = 0; done < bytes.byteLength;) {
       const read = readSync(source, bytes, done, bytes.byteLength - done, position + done);
       if (read === 0)
@@ -119,7 +147,6 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
     closeSync(source);
   }
   if (dtype !== 'F32') toFloat32(bytes, dtype, weights);
-  if (factors) multiply(weights, factors, (begin * inner) % factors.length);
   return weights;
 }
 

@@ -55,7 +55,7 @@ function outputTensors(conversion: Conversion): TensorLayout[] {
 }
 
 function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): ConversionTask[] {
-  const { name, source, precision, shape, factors } = conversion;
+  const { name, source, precision, shape, factors, transposed } = conversion;
   const weights = shape.reduce((product, axis) => product * axis, 1);
   // A tensor that stays float32 is treated as one column.
   const inner = precision === 'fp32' ? 1 : (shape[1] ?? 1);
@@ -71,7 +71,7 @@ function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): Co
     sourceOffset: source.byteOffset,
     valuesOffset: offsetOf(valuesName(conversion)),
     scalesOffset: offsetOf(scalesName(conversion)),
-    ...defined({ factors }),
+    ...defined({ factors, transposed }),
   };
   const tasks: ConversionTask[] = [];
   for (let begin = 0; begin < rows; begin += step) tasks.push({ ...common, begin, end: Math.min(begin + step, rows) });

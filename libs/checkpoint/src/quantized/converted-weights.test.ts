@@ -64,6 +64,41 @@ function failure(code: string, words: RegExp): unknown {
   return expect.objectContaining({ name: 'Blip2Error', code, message: expect.stringMatching(words) as string });
 }
 
+/** A matrix `[out, in]` and a copy of it that is stored as `[in, out]`. */
+async function matrixAndTranspose(shape: readonly [out: number, inner: number]): Promise<readonly WeightStore[]> {
+  const plain = await model(shape);
+  const { data } = await readTensor(required(plain.tensors.get('fc.weight')));
+  const [out, inner] = shape;
+  const turned = Float32Array.from(
+    { length: data.length },
+    (_, at) => data[(at % out) * inner + Math.floor(at / out)]!,
+  );
+  const source = tensorSource('fc.weight', { type: 'float32', dims: [inner, out], data: turned });
+  await saveCheckpoint(join(folder, 'turned'), [source]);
+  return [plain, await openCheckpoint(join(folder, 'turned'))];
+}
+
+test.each([
+  ['int8', [24, 40]],
+  ['q8', [24, 40]],
+  ['q4', [24, 40]],
+  ['int8', LARGE],
+  ['q4', LARGE],
+] as const)(
+  '%s: a matrix that is stored as [in, out] has the values of its transpose (%o)',
+  async (precision, shape) => {
+    const [plain, turned] = await matrixAndTranspose(shape);
+    const weight = { name: 'fc.weight', shape, precision } as const;
+    const one = await quantized(await convertedWeights(required(plain), [weight], 'plain', { convertedDir }));
+    const other = await quantized(
+      await convertedWeights(required(turned), [{ ...weight, transposed: true }], 'turned', { convertedDir }),
+    );
+    expect(other.weight.shape).toEqual(shape);
+    expect(Buffer.compare(other.values, one.values)).toBe(0);
+    expect(other.scales).toEqual(one.scales);
+  },
+);
+
 describe('what is written', () => {
   test.each([
     ['float32', [24, 40]],

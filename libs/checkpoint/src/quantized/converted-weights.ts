@@ -59,7 +59,8 @@ export async function convertedWeights(
   });
 }
 
-function sourceOf({ tensors, folder }: WeightStore, { name, shape }: PlannedWeight): StoredTensor {
+function sourceOf({ tensors, folder }: WeightStore, { name, shape: logical, transposed }: PlannedWeight): StoredTensor {
+  const shape = transposed ? logical.toReversed() : logical;
   const source = tensors.get(name);
   if (!source)
     throw new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, {

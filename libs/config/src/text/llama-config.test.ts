@@ -28,6 +28,7 @@ describe('LlamaConfig', () => {
       bosTokenId: 1,
       eosTokenId: 2,
       padTokenId: undefined,
+      rotaryDim: 128,
       outputHiddenStates: false,
       outputAttentions: false,
       json: {},
@@ -58,7 +59,6 @@ describe('LlamaConfig', () => {
   test.each([
     ['dynamic', { rope_scaling: { type: 'dynamic', factor: 2 } }],
     ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 5e5 } }],
-    ['longrope', { rope_scaling: { rope_type: 'longrope' } }],
     ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }],
     ['an object', { rope_scaling: { rope_type: {} } }],
   ])('rejects unsupported rotary parameters: %s', (name, json) => {

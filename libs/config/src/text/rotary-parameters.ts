@@ -8,20 +8,35 @@ import { ORIGINAL, type RotaryScaling, rotaryScaling } from './rotary-scaling.ts
 
 /** Keys of rotary parameters, of transformers 5 and 4. */
 const KEYS = ['rope_parameters', 'rope_scaling'] as const;
+const PARTIAL = 'partial_rotary_factor';
+
 /** Rotary parameters of a configuration. */
 export interface RotaryParameters {
   /** Base of the frequencies, which takes precedence over `rope_theta`. Undefined if no object has one. */
   readonly base: number | undefined;
   readonly scaling: RotaryScaling | undefined;
+  /** The part of each head that is rotated. */
+  readonly rotatedPart: number;
+}
+
+export interface RotaryModel {
+  /** The default of the original number of positions of `llama3`. */
+  readonly maxPositionEmbeddings: number;
+  /** Whether the architecture can rotate a part of each head. */
+  readonly partialRotary: boolean;
 }
 
 /**
- * Reads the rotary parameters of a configuration. `maxPositionEmbeddings` is the default of the original number of
- * positions of `llama3`.
- * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for scalings that depend on the text and for rotations of a part of
- * each head; `INVALID_CONFIG`.
+ * Reads the rotary parameters of a configuration.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for scalings that are not supported, and for rotations of a part of
+ * each head that the architecture does not have; `INVALID_CONFIG`.
  */
-export function rotaryParameters(json: JsonObject, where: string, maxPositionEmbeddings: number): RotaryParameters {
+export function rotaryParameters(
+  json: JsonObject,
+  where: string,
+  { maxPositionEmbeddings, partialRotary }: RotaryModel,
+): RotaryParameters {
+  let rotatedPart = rotatedPartOf(json, where, partialRotary);
   let base: number | undefined;
   let scaling: RotaryScaling | undefined;
   for (const key of KEYS) {
@@ -29,7 +44,7 @@ export function rotaryParameters(json: JsonObject, where: string, maxPositionEmb
     if (value === undefined) continue;
     const at = `${where}.${key}`;
     const parameters = expectObject(value, at);
-    requireWholeHeads(parameters, at);
+    if (Object.hasOwn(parameters, PARTIAL)) rotatedPart = rotatedPartOf(parameters, at, partialRotary);
     const own = rotaryScaling(parameters, at, {
       original: ownValue(json, ORIGINAL) ?? undefined,
       now: maxPositionEmbeddings,
@@ -44,17 +59,23 @@ export function rotaryParameters(json: JsonObject, where: string, maxPositionEmb
     const theta = ownValue(parameters, 'rope_theta');
     if (theta !== undefined) base ??= positive('rope_theta', 1).read(theta, `${at}.rope_theta`);
   }
-  return { base, scaling };
+  return { base, scaling, rotatedPart };
 }
 
-function requireWholeHeads(parameters: JsonObject, where: string): void {
-  const factor = ownValue(parameters, 'partial_rotary_factor') ?? 1;
-  if (factor !== 1)
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'Rotary embeddings of a part of each head are not supported', {
-      expected: '1',
-      got: show(factor),
-      where: `${where}.partial_rotary_factor`,
+function rotatedPartOf(parameters: JsonObject, where: string, partialRotary: boolean): number {
+  const part = ownValue(parameters, PARTIAL) ?? 1;
+  const isKnown = typeof part === 'number' && part > 0 && part <= 1;
+  if (part === 1 || (partialRotary && isKnown)) return part;
+  const got = { got: show(part), where: `${where}.${PARTIAL}` };
+  if (!isKnown)
+    throw new Blip2Error('INVALID_CONFIG', `${PARTIAL} has an invalid value`, {
+      expected: 'a number above 0, at most 1',
+      ...got,
     });
+  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'Rotary embeddings of a part of each head are not supported', {
+    expected: '1',
+    ...got,
+  });
 }
 
 /** Moves the base in `written` to the key under which `json` stores it. */

@@ -7,7 +7,8 @@ import { MAX_POSITIONS } from '../schema/limits.ts';
 /**
  * Scaling of rotary frequencies for longer texts. `linear` divides all of them by the factor. `llama3` divides those
  * with wavelengths above `originalMaxPositionEmbeddings / lowFreqFactor` positions by the factor, keeps those below
- * `originalMaxPositionEmbeddings / highFreqFactor`, and interpolates between them.
+ * `originalMaxPositionEmbeddings / highFreqFactor`, and interpolates between them. `longrope` divides each by a number
+ * of its own, which depends on whether a text is longer than the original ones.
  */
 export type RotaryScaling =
   | { readonly type: 'linear'; readonly factor: number }
@@ -16,6 +17,15 @@ export type RotaryScaling =
       readonly factor: number;
       readonly lowFreqFactor: number;
       readonly highFreqFactor: number;
+      readonly originalMaxPositionEmbeddings: number;
+    }
+  | {
+      readonly type: 'longrope';
+      /** Divisors of the frequencies, one per pair, of texts up to the original length and of longer ones. */
+      readonly shortFactor: readonly number[];
+      readonly longFactor: readonly number[];
+      /** Factor of cosines and sines. */
+      readonly attentionFactor: number;
       readonly originalMaxPositionEmbeddings: number;
     };
 
@@ -33,6 +43,9 @@ export const ORIGINAL = 'original_max_position_embeddings';
 /** No scaling. */
 const UNSCALED = 'default';
 
+/** Names of `longrope`, the last two of older Phi-3 configurations. */
+const LONGROPE: readonly unknown[] = ['longrope', 'su'];
+
 /** Numbers of positions outside the rotary parameters. */
 export interface ModelPositions {
   readonly original: unknown;
@@ -41,8 +54,8 @@ export interface ModelPositions {
 
 /**
  * The scaling of one object of rotary parameters. Source: `_compute_linear_scaling_rope_parameters` and
- * `_compute_llama3_parameters` of `modeling_rope_utils.py`, transformers 5.18.
- * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for other types (`dynamic`, `yarn`, `longrope`); `INVALID_CONFIG`.
+ * `_compute_llama3_parameters` and `_compute_longrope_parameters` of `modeling_rope_utils.py`, transformers 5.18.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for other types (`dynamic`, `yarn`); `INVALID_CONFIG`.
  */
 export function rotaryScaling(
   parameters: JsonObject,
@@ -52,9 +65,10 @@ export function rotaryScaling(
   const type = ownValue(parameters, 'rope_type') ?? ownValue(parameters, 'type') ?? UNSCALED;
   if (type === UNSCALED) return undefined;
   if (type === 'linear') return Object.freeze({ type, factor: factor(parameters, where) });
+  if (LONGROPE.includes(type)) return longrope(parameters, where, positions);
   if (type !== 'llama3')
     throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The rope_type is not supported', {
-      expected: `${UNSCALED}, linear or llama3`,
+      expected: `${UNSCALED}, linear, llama3 or longrope`,
       got: show(type),
       where: `${where}.rope_type`,
     });
@@ -65,12 +79,46 @@ export function rotaryScaling(
       got: `${low} and ${high}`,
       where,
     });
-  const original = positions.original ?? ownValue(parameters, ORIGINAL) ?? positions.now;
   return Object.freeze({
     type,
     factor: factor(parameters, where),
     lowFreqFactor: low,
     highFreqFactor: high,
-    originalMaxPositionEmbeddings: count(ORIGINAL, 1, MAX_POSITIONS).read(original, `${where}.${ORIGINAL}`),
+    originalMaxPositionEmbeddings: originalPositions(parameters, where, positions),
   });
+}
+
+function originalPositions(parameters: JsonObject, where: string, { original, now }: ModelPositions): number {
+  const value = original ?? ownValue(parameters, ORIGINAL) ?? now;
+  return count(ORIGINAL, 1, MAX_POSITIONS).read(value, `${where}.${ORIGINAL}`);
+}
+
+function longrope(parameters: JsonObject, where: string, positions: ModelPositions): RotaryScaling {
+  const original = originalPositions(parameters, where, positions);
+  const number = (key: string): number | undefined => {
+    const value = ownValue(parameters, key) ?? undefined;
+    return value === undefined ? undefined : positive(key, 1).read(value, `${where}.${key}`);
+  };
+  const growth = number('factor') ?? positions.now / original;
+  const suggested = growth <= 1 ? 1 : Math.sqrt(1 + Math.log(growth) / Math.log(original));
+  return Object.freeze({
+    type: 'longrope',
+    shortFactor: factors(parameters, 'short_factor', where),
+    longFactor: factors(parameters, 'long_factor', where),
+    attentionFactor: number('attention_factor') ?? suggested,
+    originalMaxPositionEmbeddings: original,
+  });
+}
+
+/** One positive number per pair. */
+function factors(parameters: JsonObject, key: string, where: string): readonly number[] {
+  const value = ownValue(parameters, key);
+  const at = `${where}.${key}`;
+  if (!Array.isArray(value))
+    throw new Blip2Error('INVALID_CONFIG', `${key} must be a list of numbers`, {
+      expected: 'one number per pair of rotated elements',
+      got: show(value),
+      where: at,
+    });
+  return Object.freeze(value.map((each: unknown) => positive(key, 1).read(each, at)));
 }

@@ -8,7 +8,7 @@ test('a configuration is read by its model type, and as OPT without one', () => 
   for (const modelType of textModelTypes())
     expect(TextConfig.fromJson({ model_type: modelType }).modelType).toBe(modelType);
   expect(TextConfig.fromJson({}).modelType).toBe('opt');
-  expect(() => TextConfig.fromJson({ model_type: 'gpt2' })).toThrow(
+  expect(() => TextConfig.fromJson({ model_type: 'falcon' })).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',
       message: expect.stringContaining(`one of ${textModelTypes().join(', ')}`) as string,

@@ -1,6 +1,12 @@
 import { findFamily } from '../schema/find-family.ts';
+import { gemma3TextFamily } from './gemma3-text-config.ts';
+import { gpt2Family } from './gpt2-config.ts';
 import { llamaFamily } from './llama-config.ts';
+import { mistralFamily } from './mistral-config.ts';
 import { optFamily } from './opt-config.ts';
+import { phi3Family } from './phi3-config.ts';
+import { qwen2Family } from './qwen2-config.ts';
+import { qwen3Family } from './qwen3-config.ts';
 import { t5Family } from './t5-config.ts';
 import type { TextFamily } from './text-family.ts';
 
@@ -9,6 +15,12 @@ const FAMILIES: ReadonlyMap<string, TextFamily> = new Map<string, TextFamily>([
   ['opt', optFamily],
   ['t5', t5Family],
   ['llama', llamaFamily],
+  ['qwen2', qwen2Family],
+  ['qwen3', qwen3Family],
+  ['mistral', mistralFamily],
+  ['phi3', phi3Family],
+  ['gpt2', gpt2Family],
+  ['gemma3_text', gemma3TextFamily],
 ]);
 
 /** Every supported `model_type` of a language model, the default first. */

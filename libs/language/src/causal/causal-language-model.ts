@@ -35,6 +35,7 @@ import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
 import { causalLoss } from './cross-entropy.ts';
+import { type WindowedStep, withinWindow } from './window.ts';
 
 /** Inputs of a graph that encode positions. */
 export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
@@ -50,6 +51,8 @@ export interface CausalArchitecture {
   /** The weights of the decoder. */
   readonly stores: StoresByRows;
   buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
+  /** Positions that windowed layers attend to; undefined if no layer has a window. */
+  readonly window?: number | undefined;
   /** The position inputs of the last `count` positions of a mask over all positions so far. */
   positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
 }
@@ -132,6 +135,7 @@ async function decodeStep(
     inputs_embeds: step.inputsEmbeds,
     ...architecture.positionInputs(step.attentionMask, sequence, 'decoding'),
     attention_bias: step.bias,
+    ...windowFeed(architecture, step.bias, step.attentionMask, 'decoding'),
     logit_positions: indexTensor(step.logitPositions),
     ...Object.fromEntries(past),
   });
@@ -174,10 +178,12 @@ async function forward(
   const session = await sessions.get(sessionKey('decoder', { ...request }), () =>
     architecture.buildDecoder(request, stores.prefill),
   );
+  const bias = causalBias(attentionMask, pastLength, pastLength, sequence);
   const outputs = await session.run({
     inputs_embeds: inputsEmbeds,
     ...architecture.positionInputs(attentionMask, sequence, 'forward'),
-    attention_bias: causalBias(attentionMask, pastLength, pastLength, sequence),
+    attention_bias: bias,
+    ...windowFeed(architecture, bias, attentionMask, 'forward'),
     logit_positions: indexTensor(range(sequence)),
     ...(request.cache && pastFeeds(past)),
   });
@@ -198,6 +204,16 @@ async function forward(
       ),
     }),
   };
+}
+
+/** The bias of windowed layers, if there are any. */
+function windowFeed(
+  { window }: CausalArchitecture,
+  bias: ReturnType<typeof causalBias>,
+  mask: AttentionMask,
+  use: WindowedStep['use'],
+): { readonly window_bias?: Tensor<'float32'> } {
+  return window === undefined ? {} : { window_bias: withinWindow(bias, { mask, use, window }) };
 }
 
 function readPast(sizes: CausalSizes, batch: number, past: readonly KeyValue[] | undefined): LayeredKeyValues {

@@ -37,6 +37,8 @@ export interface CausalDefinition<C extends TextConfigMembers> {
   buildDecoder(config: C, weights: WeightSource, prefix: string, request: CausalRequest): WrittenModel<CausalSignature>;
   /** The inputs of the position encoding for the last `count` positions of a mask over all positions so far. */
   positionInputs(config: C, mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
+  /** Positions that windowed layers attend to; undefined if no layer has a window. */
+  window?(config: C): number | undefined;
   /** Linear layers with a precision of their own. */
   readonly sensitive: readonly SensitiveLayers[];
 }
@@ -57,6 +59,7 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
     stores: storesByRows(weights),
     buildEmbedding: () => buildEmbedding(config, weights.original ?? weights.store, weights.prefix),
     buildDecoder: (request, store) => buildDecoder(config, store, weights.prefix, request),
+    window: definition.window?.(config),
     positionInputs: (mask, count, use) => definition.positionInputs(config, mask, count, use),
   });
   return definePart({

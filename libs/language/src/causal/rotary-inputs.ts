@@ -1,8 +1,9 @@
 import type { RotaryScaling } from '@blip2/config';
-import { type AttentionMask, f32, i64, type Tensor, type TensorSpec } from '@blip2/interfaces';
-import type { GraphInputs, Rotations } from '@blip2/onnx';
+import { type AttentionMask, Blip2Error, f32, i64, type Tensor, type TensorSpec } from '@blip2/interfaces';
+import type { F32, GraphInputs, Rotations } from '@blip2/onnx';
 
 import type { CausalSignature } from './causal-signature.ts';
+import { positionsOf } from './positions.ts';
 
 /** Rotary position embeddings as inputs of a graph: a table of rotations, and its row for each position. */
 export interface RotaryInputs extends Readonly<Record<string, Tensor<'float32' | 'int64'>>> {
@@ -21,11 +22,27 @@ export interface RotarySignature extends CausalSignature {
 }
 
 /** Adds the inputs of rotary position embeddings to the signature of a decoder. */
-export function rotarySignature({ inputs, outputs }: CausalSignature, headSize: number): RotarySignature {
-  const rotation = f32('rotations', headSize / 2);
+export function rotarySignature({ inputs, outputs }: CausalSignature, rotaryDim: number): RotarySignature {
+  const rotation = f32('rotations', rotaryDim / 2);
   return {
     inputs: { ...inputs, rotation_rows: i64('batch', 'sequence'), rotation_cos: rotation, rotation_sin: rotation },
     outputs,
+  };
+}
+
+/** Adds the rotations of windowed layers. */
+export function windowRotarySignature({ inputs, outputs }: RotarySignature): RotarySignature {
+  const { rotation_cos, rotation_sin } = inputs;
+  return { inputs: { ...inputs, window_rotation_cos: rotation_cos, window_rotation_sin: rotation_sin }, outputs };
+}
+
+/** The rotations of windowed layers among the inputs of a graph. */
+export function windowRotationsOf(inputs: GraphInputs<RotarySignature>): Rotations {
+  const table = (name: string): F32 => inputs[name] as F32;
+  return {
+    rows: inputs.rotation_rows,
+    cos: table('window_rotation_cos'),
+    sin: table('window_rotation_sin'),
   };
 }
 
@@ -35,7 +52,8 @@ export function rotationsOf(inputs: GraphInputs<RotarySignature>): Rotations {
 }
 
 export interface RotaryConfig {
-  readonly headDim: number;
+  /** Elements of each head that are rotated. */
+  readonly rotaryDim: number;
   /** Base of the frequencies. */
   readonly ropeTheta: number;
   readonly ropeScaling: RotaryScaling | undefined;
@@ -52,31 +70,53 @@ export function rotaryInputs(
   count: number,
   use: 'decoding' | 'forward',
 ): RotaryInputs {
-  return rotations(config, use === 'forward' ? allPositions(mask, count) : countedPositions(mask, count));
+  expectOneRotation(config, mask, count);
+  return rotations(config, positionsOf(mask, count, use));
 }
 
-/** Positions of the last `count` entries of each row, padding included. */
-function allPositions(mask: AttentionMask, count: number): number[][] {
-  return mask.map((row) => row.map((_, index) => index).slice(row.length - count));
-}
-
-/** Positions of the last `count` entries of each row, padding excluded. Those of padding are never used. */
-function countedPositions(mask: AttentionMask, count: number): number[][] {
-  return mask.map((row) => {
-    let seen = 0;
-    return row.map((counts) => (counts ? seen++ : 0)).slice(row.length - count);
-  });
-}
-
-/** `theta^(−2i / headDim)` of each pair, scaled as configured. */
-export function rotaryFrequencies({ headDim, ropeTheta, ropeScaling }: RotaryConfig): Float32Array {
-  return Float32Array.from({ length: headDim / 2 }, (_, pair) =>
-    scaledFrequency(Math.fround(1 / ropeTheta ** ((2 * pair) / headDim)), ropeScaling),
+/**
+ * With `longrope`, the keys of a text that outgrows the original length would have to be rotated anew.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG`
+ */
+function expectOneRotation({ ropeScaling }: RotaryConfig, mask: AttentionMask, count: number): void {
+  if (ropeScaling?.type !== 'longrope') return;
+  const limit = ropeScaling.originalMaxPositionEmbeddings;
+  const length = Math.max(...mask.map((row) => row.filter(Boolean).length));
+  const past = length - count;
+  if (past === 0 || past > limit || length <= limit) return;
+  throw new Blip2Error(
+    'SEQUENCE_TOO_LONG',
+    'With longrope a text that began short must not outgrow the original length',
+    {
+      expected: `at most ${limit} positions`,
+      got: String(length),
+      fix: 'Lower maxNewTokens, or pass a longer prompt',
+    },
   );
 }
 
+/**
+ * `theta^(−2i / rotaryDim)` of each pair, scaled as configured. `length` is the number of positions of the text, which
+ * `longrope` depends on.
+ */
+export function rotaryFrequencies({ rotaryDim, ropeTheta, ropeScaling }: RotaryConfig, length = 1): Float32Array {
+  const divisors = ropeScaling?.type === 'longrope' ? longropeDivisors(ropeScaling, length) : undefined;
+  return Float32Array.from({ length: rotaryDim / 2 }, (_, pair) => {
+    const exponent = (2 * pair) / rotaryDim;
+    if (divisors) return 1 / (Math.fround(divisors[pair] ?? 1) * ropeTheta ** exponent);
+    return scaledFrequency(Math.fround(1 / ropeTheta ** exponent), ropeScaling);
+  });
+}
+
+function longropeDivisors(
+  { shortFactor, longFactor, originalMaxPositionEmbeddings }: RotaryScaling & { readonly type: 'longrope' },
+  length: number,
+): readonly number[] {
+  return length > originalMaxPositionEmbeddings ? longFactor : shortFactor;
+}
+
 function scaledFrequency(frequency: number, scaling: RotaryScaling | undefined): number {
-  if (!scaling) return frequency;
+  if (!scaling || scaling.type === 'longrope') return frequency;
   if (scaling.type === 'linear') return frequency / scaling.factor;
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings } = scaling;
   const wavesInText = (originalMaxPositionEmbeddings * frequency) / (2 * Math.PI);
@@ -85,13 +125,15 @@ function scaledFrequency(frequency: number, scaling: RotaryScaling | undefined):
 }
 
 /**
- * Cosines and sines of the rotary angles `position · theta^(−2i / headDim)` (arXiv 2104.09864, equation 15), one row
+ * Cosines and sines of the rotary angles `position · theta^(−2i / rotaryDim)` (arXiv 2104.09864, equation 15), one row
  * per position of every row. Angles are rounded to float32, as in HF.
  */
 export function rotations(config: RotaryConfig, positions: readonly (readonly number[])[]): RotaryInputs {
-  const pairs = config.headDim / 2;
-  const frequencies = rotaryFrequencies(config);
+  const pairs = config.rotaryDim / 2;
   const flat = positions.flat();
+  const length = flat.reduce((longest, position) => Math.max(longest, position + 1), 1);
+  const frequencies = rotaryFrequencies(config, length);
+  const factor = config.ropeScaling?.type === 'longrope' ? config.ropeScaling.attentionFactor : 1;
   const angles = Float32Array.from(
     { length: flat.length * pairs },
     (_, index) => (flat[Math.floor(index / pairs)] ?? 0) * (frequencies[index % pairs] ?? 0),
@@ -99,7 +141,7 @@ export function rotations(config: RotaryConfig, positions: readonly (readonly nu
   const table = (turn: (angle: number) => number): Tensor<'float32', [number, number]> => ({
     type: 'float32',
     dims: [flat.length, pairs],
-    data: angles.map(turn),
+    data: angles.map((angle) => factor * turn(angle)),
   });
   return {
     rotation_rows: {

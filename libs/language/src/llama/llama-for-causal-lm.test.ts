@@ -236,7 +236,7 @@ describe('checkpoints', () => {
 describe('rotations', () => {
   test('rotate pair i at position p by p · theta^(−2i / headDim)', () => {
     const { rotation_rows, rotation_cos, rotation_sin } = rotations(
-      { headDim: 4, ropeTheta: 100, ropeScaling: undefined },
+      { rotaryDim: 4, ropeTheta: 100, ropeScaling: undefined },
       [
         [0, 3],
         [1, 2],

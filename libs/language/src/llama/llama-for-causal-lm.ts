@@ -1,13 +1,12 @@
 import { LlamaConfig } from '@blip2/config';
-import { type Part, type PartWeights, type StandalonePart, transformerInitializer } from '@blip2/part';
+import type { Part, PartWeights, StandalonePart } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
 import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
-import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
-import { rotaryInputs } from '../causal/rotary-inputs.ts';
+import { defineRotaryLanguageModel } from '../causal/define-rotary-language-model.ts';
+import { ROTARY_TOKEN_EMBEDDING } from '../causal/rotary-decoder.ts';
 import type { LanguageFamily } from '../language-family.ts';
-import { sensitiveHead } from '../sensitive-head.ts';
-import { buildLlamaDecoder, buildLlamaEmbedding, llamaSizes, TOKEN_EMBEDDING } from './llama-graph.ts';
+import { llamaLayout } from './llama-graph.ts';
 
 /**
  * A model of the Llama architecture, such as Vicuna: the seam for decoding, and the full forward of HF
@@ -18,19 +17,16 @@ export interface LlamaForCausalLM extends CausalLanguageModel, StandalonePart<Ll
   prepare(): Promise<void>;
 }
 
-export const LlamaForCausalLM: Part<LlamaConfig, LlamaForCausalLM> = defineCausalLanguageModel<LlamaConfig>({
+export const LlamaForCausalLM: Part<LlamaConfig, LlamaForCausalLM> = defineRotaryLanguageModel<LlamaConfig>({
   architectures: { llama: 'LlamaForCausalLM' },
   config: LlamaConfig,
-  sizes: llamaSizes,
-  maxPositions: ({ maxPositionEmbeddings }) => maxPositionEmbeddings,
-  initializer: ({ initializerRange }) => transformerInitializer(initializerRange),
-  buildEmbedding: buildLlamaEmbedding,
-  buildDecoder: buildLlamaDecoder,
-  positionInputs: rotaryInputs,
-  sensitive: [sensitiveHead('embed_tokens')],
+  layout: llamaLayout,
 });
 
-export const llamaFamily: LanguageFamily<LlamaConfig> = { part: LlamaForCausalLM, tokenEmbeddings: [TOKEN_EMBEDDING] };
+export const llamaFamily: LanguageFamily<LlamaConfig> = {
+  part: LlamaForCausalLM,
+  tokenEmbeddings: [ROTARY_TOKEN_EMBEDDING],
+};
 
 /** Creates a Llama model from its configuration and weights. Nothing is loaded before its first use. */
 export function createLlamaForCausalLM(

@@ -9,6 +9,8 @@ export interface LinearOptions {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly bias: boolean;
+  /** Whether the weight is stored as `[in, out]` (`Conv1D` of GPT-2). Default false. */
+  readonly transposed?: boolean;
 }
 
 /**
@@ -19,10 +21,10 @@ export function linear(
   g: Graph,
   x: Value<'float32'>,
   weights: Weights,
-  { inFeatures, outFeatures, bias }: LinearOptions,
+  { inFeatures, outFeatures, bias, transposed = false }: LinearOptions,
 ): Value<'float32'> {
   return g.scope(weights.path, () => {
-    const y = product(g, x, weights, [outFeatures, inFeatures]);
+    const y = product(g, x, weights, [outFeatures, inFeatures], transposed);
     return bias ? add(g, y, weights.get('bias', [outFeatures])) : y;
   });
 }
@@ -32,8 +34,10 @@ function product(
   x: Value<'float32'>,
   weights: Weights,
   shape: readonly [out: number, inner: number],
+  transposed: boolean,
 ): Value<'float32'> {
-  const quantized = weights.getQuantized('weight', shape);
+  const quantized = weights.getQuantized('weight', shape, transposed);
+  if (!quantized && transposed) return matMul(g, x, weights.get('weight', [shape[1], shape[0]]));
   if (!quantized) return matMul(g, x, weights.get('weight', shape), { transposeB: true });
   return quantized.precision === 'int8' ? rowwiseProduct(g, x, quantized) : blockProduct(g, x, quantized, shape);
 }

@@ -13,12 +13,29 @@ export interface Rotations {
   readonly sin: Value<'float32'>;
 }
 
+/** Heads of the rotated states. */
+export interface RotaryHeads {
+  readonly numHeads: number;
+  /** Width of a head. The elements behind the rotated ones are kept. */
+  readonly headSize: number;
+}
+
 /**
  * Rotary position embedding (arXiv 2104.09864) of queries or keys `[batch, sequence, heads · headSize]`. Element `i` of
- * a head is paired with element `i + headSize / 2`, the layout of Llama checkpoints.
+ * a head is paired with element `i + rotated / 2`, the layout of Llama checkpoints. Without `heads`, all of each head
+ * is
+ * rotated.
  */
-export function rotaryEmbedding(g: Graph, x: Value<'float32'>, { rows, cos, sin }: Rotations): Value<'float32'> {
-  const headSize = 2 * fixedAxis(cos.axes, -1, 'RotaryEmbedding');
+export function rotaryEmbedding(
+  g: Graph,
+  x: Value<'float32'>,
+  { rows, cos, sin }: Rotations,
+  heads?: RotaryHeads,
+): Value<'float32'> {
+  const rotated = 2 * fixedAxis(cos.axes, -1, 'RotaryEmbedding');
+  const headSize = heads?.headSize ?? rotated;
+  const partial = heads &&
+    rotated < headSize && { rotary_embedding_dim: { int: rotated }, num_heads: { int: heads.numHeads } };
   if (x.axes.length !== 3 || fixedAxis(x.axes, -1, 'RotaryEmbedding') % headSize !== 0) {
     throw new Blip2Error('SHAPE_MISMATCH', 'The heads must match the width of the rotations', {
       where: 'RotaryEmbedding',
@@ -30,6 +47,6 @@ export function rotaryEmbedding(g: Graph, x: Value<'float32'>, { rows, cos, sin 
     'RotaryEmbedding',
     [x, rows, cos, sin],
     { type: 'float32', axes: x.axes },
-    { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 } } },
+    { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 }, ...partial } },
   );
 }

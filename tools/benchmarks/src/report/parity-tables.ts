@@ -30,6 +30,12 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['Single parts', 'qformer-relative-key', 'relative positions and head masks in the Q-Former'],
   ['Single parts', 'clip', 'CLIP vision encoder'],
   ['Single parts', 'llama', 'Llama with grouped keys and values, biases and a tied head'],
+  ['Single parts', 'qwen2', 'Qwen2 with windows and a tied head'],
+  ['Single parts', 'qwen3', 'Qwen3 with norms of wide heads'],
+  ['Single parts', 'mistral', 'Mistral with windows'],
+  ['Single parts', 'phi3', 'Phi-3 with partial rotation and longrope'],
+  ['Single parts', 'gemma3-text', 'Gemma 3 with windows, two rotary bases and bounded logits'],
+  ['Single parts', 'gpt2', 'GPT-2 with transposed matrices'],
   ['Single parts', 'logits', 'logits processors and warpers'],
 ];
 

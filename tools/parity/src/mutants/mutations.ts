@@ -1,4 +1,5 @@
 import { beamMutations } from './beam-mutations.ts';
+import { decoderMutations } from './decoder-mutations.ts';
 import { imageMutations } from './image-mutations.ts';
 import { instructBlipMutations } from './instructblip-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
@@ -17,6 +18,7 @@ export const mutations: readonly Mutation[] = [
   ...relativeMutations,
   ...retrievalMutations,
   ...languageMutations,
+  ...decoderMutations,
   ...t5Mutations,
   ...instructBlipMutations,
   ...textMutations,
