@@ -10,9 +10,16 @@ export {
 } from './download/plan-download.ts';
 export { type ResolveOptions, resolveProcessorSource, resolveSource, type SourceResolver } from './resolve-source.ts';
 // The cache
-export { type CachedModel, type CachedRevision, listCachedModels, removeCachedModel } from './cache/cached-models.ts';
+export {
+  type CachedModel,
+  type CachedRevision,
+  type CacheSize,
+  cacheSize,
+  listCachedModels,
+} from './cache/cached-models.ts';
 export { offlineError } from './cache/cached-snapshot.ts';
 export { planPrune, pruneCache, type PrunePlan } from './cache/prune-cache.ts';
+export { planRemoval, type Removal, removeCachedModel } from './cache/remove-model.ts';
 export { type VerifiedFile, verifyCachedModel, type VerifyOptions } from './cache/verify-model.ts';
 // Requests
 export { fetchFirstBytes, type RemoteFile } from './client/fetch-first-bytes.ts';

@@ -6,9 +6,13 @@ import { defined } from '@blip2/interfaces';
 
 import { field, type RepositoryFile, stringOf } from '../repository/repository-files.ts';
 import type { RepositoryFolder } from './repository-folder.ts';
+import { fileSize } from './snapshot-files.ts';
 
 /** Version of the listing format of `huggingface_hub` that is read and written. */
 const FORMAT_VERSION = 1;
+
+/** Maximum size of a listing: about 150 bytes per file. */
+const MAX_BYTES = 32_000_000;
 
 function treeFile({ root }: RepositoryFolder, commit: string): string {
   return join(root, 'trees', `${commit}.json`);
@@ -20,7 +24,9 @@ export async function readTreeCache(
   commit: string,
 ): Promise<readonly RepositoryFile[] | undefined> {
   try {
-    const json: unknown = JSON.parse(await readFile(treeFile(folder, commit), 'utf8'));
+    const path = treeFile(folder, commit);
+    if (((await fileSize(path)) ?? Infinity) > MAX_BYTES) return undefined;
+    const json: unknown = JSON.parse(await readFile(path, 'utf8'));
     const files = field(json, 'files');
     if (field(json, 'format_version') !== FORMAT_VERSION || typeof files !== 'object' || files === null)
       return undefined;
