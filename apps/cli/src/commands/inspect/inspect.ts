@@ -23,7 +23,7 @@ export const inspectCommand: CliCommand = {
 Examples:
   blip2 inspect
   blip2 inspect ./blip2-opt-2.7b
-  blip2 inspect Salesforce/blip2-flan-t5-xl    reads configuration and headers from the hub, a megabyte at most
+  blip2 inspect Salesforce/blip2-flan-t5-xl    reads all but the weights from the hub, a few megabytes
   blip2 inspect ./blip2-opt-2.7b --json | jq .memory
 `,
   configure(command) {
