@@ -56,7 +56,7 @@ export async function listCachedModels(cacheFolder: string): Promise<readonly Ca
 
 async function describeModel(cacheFolder: string, id: string): Promise<CachedModel> {
   const repository = repositoryFolder(cacheFolder, id);
-  const refs = await refsOf(repository);
+  const refs = await cachedRefs(repository);
   const revisions = await Promise.all(
     (await cachedCommits(repository)).map(async (commit) => {
       const folder = snapshotFolder(repository, commit);
@@ -119,7 +119,8 @@ async function linkedSize(path: string): Promise<number> {
   return (await stat(path).catch(() => undefined))?.size ?? 0;
 }
 
-async function refsOf(repository: RepositoryFolder): Promise<Map<string, string>> {
+/** Commits of branches and tags when they were last resolved, by name. */
+export async function cachedRefs(repository: RepositoryFolder): Promise<ReadonlyMap<string, string>> {
   const refs = new Map<string, string>();
   for (const path of await filesBelow(repository.refs)) {
     const name = relative(repository.refs, path).split(sep).join('/');
