@@ -1,5 +1,5 @@
 import { readlink, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 
 import { wrapWriteErrors } from '@blip2/files';
 
@@ -10,6 +10,7 @@ import { abandonedPartials } from './partial-file.ts';
 import { repositoryFolder } from './repository-folder.ts';
 import { allSharedBlobs, sharedBlobsOf, sweepSharedBlob } from './shared-blobs.ts';
 import { fileSize } from './snapshot-files.ts';
+import { treeFiles } from './tree-cache.ts';
 
 /** Files that `pruneCache` deletes. */
 export interface PrunePlan {
@@ -44,8 +45,8 @@ export async function planPrune(cacheFolder: string): Promise<PrunePlan> {
       if (partials.has(path) || (BLOB_NAME.test(basename(path)) && !used.has(basename(path)))) files.push(path);
     for (const { folder, commit } of detached) {
       folders.push(folder);
-      const listing = join(repository.root, 'trees', `${commit}.json`);
-      if ((await fileSize(listing)) !== undefined) listings.push(listing);
+      for (const listing of treeFiles(repository, commit))
+        if ((await fileSize(listing)) !== undefined) listings.push(listing);
     }
   }
   const inFolders = (await Promise.all(folders.map(filesBelow))).flat();
