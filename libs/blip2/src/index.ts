@@ -1,3 +1,4 @@
+export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ModelConfig } from './checkpoint/model-config.ts';
 export type { ModelFolders, ModelSources } from './checkpoint/model-sources.ts';
 export { modelTensors } from './checkpoint/model-tensors.ts';

@@ -2,12 +2,12 @@ export { defaultCacheFolder } from './cache-folder.ts';
 // Paths and folders
 export { isFolder, makeFolder } from './make-folder.ts';
 export { requireSpace } from './require-space.ts';
-export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-path.ts';
+export { commonFolder, findModelFile, isModelPath, resolveFile, resolveFolder } from './safe-path.ts';
 // Files of a model folder
 export { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 export { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
-export { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
-export { readShardIndex, type ShardIndex } from './shard-index.ts';
+export { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_INDEX_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
+export { parseShardIndex, readShardIndex, type ShardIndex } from './shard-index.ts';
 export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
 // Writing
 export {

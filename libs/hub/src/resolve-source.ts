@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
+import { hubSettings } from './client/hub-settings.ts';
 import { downloadModel, type DownloadOptions, downloadProcessor } from './download/download-model.ts';
-import { isRepositoryId } from './repository/repository-id.ts';
+import { type HubModel, parseHubModel } from './repository/hub-model.ts';
 
 /** Source options shared by every `fromPretrained`. All but `signal` apply to repository ids only. */
 export type ResolveOptions = DownloadOptions;
@@ -12,9 +13,10 @@ export type ResolveOptions = DownloadOptions;
 export type SourceResolver = (source: string, options?: ResolveOptions) => Promise<string>;
 
 /**
- * Resolves a model. An existing folder is returned as is; any other `owner/name` is a repository on the Hub, whose
- * missing files are downloaded.
- * @throws Blip2Error `MISSING_FILE` for a path that does not exist or is a file; as `downloadModel`.
+ * Resolves a model. An existing folder is returned as is; any other `owner/name`, `owner/name@revision` or address of a
+ * model page is a repository on the Hub, whose missing files are downloaded.
+ * @throws Blip2Error `MISSING_FILE` for a path that does not exist or is a file, `INVALID_ARGUMENT` if the source and
+ * the option name two revisions; as `downloadModel`.
  */
 export const resolveSource: SourceResolver = (source, options) => resolve(source, options, downloadModel);
 
@@ -34,13 +36,27 @@ async function resolve(source: string, options: ResolveOptions = {}, download: S
       where: source,
       fix: 'Pass the folder that contains it',
     });
-  if (isRepositoryId(source))
-    return download(source, options).catch((error: unknown) => {
+  const model = await hubModel(source, options.revision);
+  if (model)
+    return download(model.id, { ...options, ...defined({ revision: model.revision }) }).catch((error: unknown) => {
       throw withFolderHint(error, source);
     });
   throw new Blip2Error('MISSING_FILE', 'The model folder does not exist', {
     where: source,
-    fix: 'Pass an existing folder, or a repository id (owner/name)',
+    fix: 'Pass an existing folder, or a repository id (owner/name, owner/name@revision)',
+  });
+}
+
+/**
+ * The model on the Hub that `source` names, at the revision of the option if it names none.
+ * @throws Blip2Error `INVALID_ARGUMENT` if both name a revision and these differ, or for an address of something else.
+ */
+export async function hubModel(source: string, revision?: string): Promise<HubModel | undefined> {
+  const model = parseHubModel(source, (await hubSettings({ token: 'none' })).endpoint);
+  if (!model || revision === undefined || model.revision === revision) return model;
+  if (model.revision === undefined) return { id: model.id, revision };
+  throw mustBe('revision', `${model.revision}, as in ${source}`, revision, {
+    fix: 'Give the revision once',
   });
 }
 

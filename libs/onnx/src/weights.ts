@@ -147,6 +147,15 @@ export class Weights {
   }
 }
 
+/**
+ * Checks that a stored tensor can be used as a weight of a shape, as a graph does when it is built.
+ * @throws Blip2Error `SHAPE_MISMATCH` for another shape, `UNSUPPORTED_DTYPE` if it is stored as integers.
+ */
+export function expectUsableWeight(tensor: StoredTensor, shape: readonly number[]): void {
+  expectShape(tensor.name, tensor.shape, shape, tensor.file);
+  elementType(tensor);
+}
+
 function expectShape(name: string, got: readonly number[], expected: readonly number[], where: string): void {
   if (sameAxes(got, expected)) return;
   throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {

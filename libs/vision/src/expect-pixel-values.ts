@@ -4,8 +4,8 @@ import type { EncoderSizes } from './vision-signature.ts';
 
 /** @throws Blip2Error `SHAPE_MISMATCH` unless these are images of a size that the encoder accepts. */
 export function expectPixelValues(
-  { dims }: PixelValues,
-  { imageSize, patchSize, numChannels }: EncoderSizes,
+  { dims }: Pick<PixelValues, 'dims'>,
+  { imageSize, patchSize, numChannels }: Pick<EncoderSizes, 'imageSize' | 'patchSize' | 'numChannels'>,
   interpolatePosEncoding: boolean,
 ): void {
   const [, channels, height, width] = dims;

@@ -100,7 +100,7 @@ export interface EmbeddingModel extends ImageModel {
 }
 
 /** Options of loading a model. `onPlan` and `onProgress` report downloads and conversions. */
-export interface LoadSettings extends Pick<LoadOptions, 'device' | 'threads' | 'onPlan' | 'onProgress'> {
+export interface LoadSettings extends Pick<LoadOptions, 'device' | 'threads' | 'revision' | 'onPlan' | 'onProgress'> {
   /** The value of `--dtype`. */
   readonly dtype?: string;
   /** A file that exports a `Blip2Module`. */
@@ -110,7 +110,7 @@ export interface LoadSettings extends Pick<LoadOptions, 'device' | 'threads' | '
   readonly signal: AbortSignal;
 }
 
-/** Loads a model. `source` is a folder in the Hugging Face layout or a hub id. */
+/** Loads a model. `source` is a folder in the Hugging Face layout or a model on the hub. */
 export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Model>;
 export type LoadModel = Load<TaskModel>;
 export type LoadEmbeddingModel = (source: string, part: FeaturePart, settings: LoadSettings) => Promise<EmbeddingModel>;

@@ -4,6 +4,7 @@ import { defined } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
+import { revisionOf } from '../hub/revision-of.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { DEMO_MODEL_NOTICE } from './demo-model.ts';
 import { withInstructBlipHint } from './instructblip-hint.ts';
@@ -18,12 +19,14 @@ export async function openModel<Model extends AsyncDisposable>(
 ): Promise<Model> {
   const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
   if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
+  const revision = await revisionOf(source, options.revision);
   const report = await createDownloadReport(environment, {
     quiet: options.quiet === true,
     progress: options.progress !== false,
   });
   const loading = kind.loadFrom(environment)(source, {
     ...defined({ dtype, device, threads, module }),
+    ...revision,
     localFilesOnly: options.offline === true,
     signal,
     onPlan: report.onPlan,

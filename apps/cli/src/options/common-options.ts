@@ -28,6 +28,7 @@ export interface ModelOptions {
   readonly threads?: number;
   readonly module?: string;
   readonly offline?: boolean;
+  readonly revision?: string;
 }
 
 /** Options of fetching images. */
@@ -104,6 +105,10 @@ export function offlineOption(): Option {
   return new Option('--offline', 'Never use the network to load a model');
 }
 
+export function revisionOption(): Option {
+  return new Option('--revision <name>', 'Branch, tag or commit of a hub model (default: main)');
+}
+
 /** Adds `--dtype` of commands that compare precisions. */
 export function addPrecisionsOption(command: Command, precisions: string): Command {
   return command.option('--dtype <a,b>', PRECISIONS, precisions);
@@ -132,6 +137,7 @@ export function addModelOptions(command: Command): Command {
       ).helpGroup(group),
     )
     .addOption(threadsOption().helpGroup(group))
+    .addOption(revisionOption().helpGroup(group))
     .addOption(offlineOption().helpGroup(group));
 }
 

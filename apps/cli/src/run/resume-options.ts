@@ -20,11 +20,12 @@ export async function resumeOptionsOf(
   options: ImageOptions,
   keyOf: ResumeOptions['keyOf'],
 ): Promise<ResumeOptions> {
-  const { dtype, device, module, restart = false } = options;
+  const { dtype, device, revision, module, restart = false } = options;
   const record = await describeRun(command, options.model ?? model.demoFolder, {
     ...taskOptions,
     dtype,
     device,
+    revision,
     ...(await moduleRecord(module)),
   });
   return { record, restart, keyOf };

@@ -58,7 +58,7 @@ async function hubTest(options: HubServerOptions): Promise<{ readonly server: Hu
 }
 
 describe('outlineModel', () => {
-  test('fetches configuration and headers, but neither weights nor tokenizer', async () => {
+  test('fetches all files, but of the weights only the headers', async () => {
     const { server, cacheDir } = await hubTest({ repositories: { [id]: repository() } });
     await using outline = await outlineModel(id);
     const { tensors, byteLength } = await openCheckpoint(outline.folder);
@@ -68,7 +68,8 @@ describe('outlineModel', () => {
     ]);
     expect(byteLength).toBe(12_000_000);
     expect(await readFile(join(outline.folder, 'config.json'), 'utf8')).toBe('{"model_type":"blip-2"}');
-    expect((await stat(join(outline.folder, 'tokenizer.json'))).size).toBe(0);
+    // `inspect` reads the tokenizer as the loader does.
+    expect(await readFile(join(outline.folder, 'tokenizer.json'))).toEqual(Buffer.alloc(5000));
     expect(outline.plan).toMatchObject({
       id,
       commit: DEFAULT_COMMIT,
@@ -76,7 +77,7 @@ describe('outlineModel', () => {
       missingBytes: outline.plan.totalBytes,
     });
     expect(server.requests.reduce((sum, { sent }) => sum + sent, 0)).toBeLessThan(1_200_000);
-    expect(server.requests.some(({ path }) => path.includes('tokenizer'))).toBe(false);
+    expect(server.requests.filter(({ path }) => path.endsWith('.index.json'))).toHaveLength(1);
     expect(await readdir(cacheDir)).toEqual([]);
   });
 
@@ -98,6 +99,20 @@ describe('outlineModel', () => {
     const outline = await outlineModel(id);
     await outline[Symbol.asyncDispose]();
     await expect(stat(outline.folder)).rejects.toThrow('ENOENT');
+  });
+
+  test('of a file that claims more bytes than a system can hold is refused', async () => {
+    await hubTest({ repositories: { [id]: repository() } });
+    const enlarged: HubIo = {
+      ...hubIo,
+      fetch: async (url, init) => {
+        const response = await hubIo.fetch(url, init);
+        if (!url.includes('/tree/')) return response;
+        const text = (await response.text()).replaceAll(/"size":8\d{6}/g, '"size":9000000000000000');
+        return new Response(text, { headers: response.headers });
+      },
+    };
+    await expect(outlineModel(id, {}, enlarged)).rejects.toMatchObject({ code: 'INVALID_CHECKPOINT' });
   });
 
   test('rejects as a download does', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { INDEX_FILE, makeFolder, MAX_HEADER_BYTES } from '@blip2/files';
+import { makeFolder, MAX_HEADER_BYTES, wrapWriteErrors, writeAll } from '@blip2/files';
 import {
   DEFAULT_REVISION,
   type DownloadPlan,
@@ -17,24 +17,25 @@ import {
   prepareDownload,
   type RemoteFile,
 } from '@blip2/hub';
+import { Blip2Error } from '@blip2/interfaces';
 
 import { LENGTH_BYTES } from '../safetensors/header.ts';
 
-/** Configuration and tensor headers of a model on the Hub, without its weights. */
+/** A model on the Hub without its weights: configuration, tokenizers, processor, and tensor headers. */
 export interface ModelOutline extends AsyncDisposable {
   /**
-   * A temporary folder with `config.json`, the shard index, and sparse weight files: they have the headers and sizes of
-   * the real ones, but no weights. Other files are empty. Deleted with the outline.
+   * A temporary folder with all files of the model, except that its weight files are sparse: they have the headers and
+   * sizes of the real ones, but no weights. Deleted with the outline.
    */
   readonly folder: string;
   /** Files and sizes of a complete download. */
   readonly plan: DownloadPlan;
 }
 
-/** Files that are fetched completely. */
-const FETCHED_COMPLETELY: ReadonlySet<string> = new Set(['config.json', INDEX_FILE]);
-/** Maximum size of a JSON file. Configurations have a few kB, the index of the largest models a few MB. */
-const MAX_JSON_BYTES = 32_000_000;
+/** Files that are fetched completely: all but weights. */
+const FETCHED_COMPLETELY = /\.(?:json|jinja|txt)$/;
+/** Maximum size of such a file. Configurations have a few kB, indexes and tokenizers of the largest models a few MB. */
+const MAX_TEXT_BYTES = 32_000_000;
 /** Size of the first request in bytes: contains the header of most files. */
 const FIRST_BYTES = 2 ** 18;
 const MAX_PARALLEL = 4;
@@ -44,12 +45,22 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
   const settings = await hubSettings(options);
   if (settings.offline) throw offlineError(id, 'The model is not in the cache');
   const session: HubSession = { settings, io, signal: options.signal };
-  const { plan, needed } = await prepareDownload(session, id, options.revision ?? DEFAULT_REVISION, 'model');
+  const { plan, needed, fetchedIndex } = await prepareDownload(
+    session,
+    id,
+    options.revision ?? DEFAULT_REVISION,
+    'model',
+  );
   const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) =>
-      outlineFile({ ...session, signal }, { id, commit: plan.commit, ...file }, join(folder, file.path)),
+      outlineFile(
+        { ...session, signal },
+        { id, commit: plan.commit, ...file },
+        join(folder, file.path),
+        fetchedIndex?.path === file.path ? fetchedIndex.bytes : undefined,
+      ),
     );
   } catch (error) {
     await dispose();
@@ -58,15 +69,29 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
   return { folder, plan, [Symbol.asyncDispose]: dispose };
 }
 
-async function outlineFile(session: HubSession, file: RemoteFile, path: string): Promise<void> {
+async function outlineFile(
+  session: HubSession,
+  file: RemoteFile,
+  path: string,
+  content: Uint8Array | undefined,
+): Promise<void> {
   await makeFolder(dirname(path));
-  if (FETCHED_COMPLETELY.has(file.path))
-    return writeFile(path, await fetchFirstBytes(session, file, Math.min(file.size, MAX_JSON_BYTES)));
-  if (!file.path.endsWith('.safetensors')) return writeFile(path, '');
-  const handle = await open(path, 'w');
+  if (FETCHED_COMPLETELY.test(file.path)) {
+    const bytes = content ?? (await fetchFirstBytes(session, file, Math.min(file.size, MAX_TEXT_BYTES)));
+    return wrapWriteErrors(path, writeFile(path, bytes));
+  }
+  const header = await fetchHeader(session, file);
+  const handle = await wrapWriteErrors(path, open(path, 'w'));
   try {
-    await handle.writeFile(await fetchHeader(session, file));
-    await handle.truncate(file.size);
+    await writeAll(handle, header, path);
+    await handle.truncate(file.size).catch((cause: unknown) => {
+      throw new Blip2Error('INVALID_CHECKPOINT', 'A file is larger than this system can hold', {
+        where: `${file.path} of ${file.id}`,
+        got: `${file.size} bytes`,
+        cause,
+        fix: 'Check that it is the right repository',
+      });
+    });
   } finally {
     await handle.close();
   }

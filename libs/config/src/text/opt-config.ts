@@ -80,10 +80,16 @@ export const OptConfig: ConfigFormat<OptConfig> = defineConfig<OptConfig, Stored
 
 export const optFamily: TextFamily<OptConfig> = {
   format: OptConfig,
-  sizes: ({ numHiddenLayers: layers, maxPositionEmbeddings: maxPositions, tieWordEmbeddings: hasTiedHead }) => ({
+  sizes: ({
+    numHiddenLayers: layers,
+    maxPositionEmbeddings: maxPositions,
+    tieWordEmbeddings: hasTiedHead,
+    wordEmbedProjDim: embeddingSize,
+  }) => ({
     layers,
     maxPositions,
     hasTiedHead,
+    embeddingSize,
   }),
   licences: [
     {

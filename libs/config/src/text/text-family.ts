@@ -8,6 +8,8 @@ export interface TextSizes {
   readonly maxPositions?: number;
   /** Whether a stored head is a copy of the token embedding. */
   readonly hasTiedHead: boolean;
+  /** Width of the token embeddings; absent if it is `hiddenSize`. */
+  readonly embeddingSize?: number;
 }
 
 /** What is known about the licence of a language model in a repository. */

@@ -1,13 +1,16 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Paths of all files and links below a folder, sorted. */
+/** Paths of all files and links below a folder, sorted. Folders that cannot be read count as empty. */
 export async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const paths = await Promise.all(
+    entries.map((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? filesBelow(path) : [path];
+    }),
+  );
+  return paths.flat().toSorted();
 }
 
 /** Size of a regular file in bytes; 0 for links and missing files. */

@@ -6,7 +6,7 @@ import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test, vi } from 'vitest';
 
 import { contents, hubTest, listing, servedContents } from '../fixtures/hub-test.ts';
-import { PYTHON_CACHE, PYTHON_CACHE_WITHOUT_LINKS } from '../fixtures/python-cache.ts';
+import { PYTHON_CACHE, PYTHON_CACHE_WITHOUT_LINKS, withOwnTree } from '../fixtures/python-cache.ts';
 import { MODEL_ID, NEEDED_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel } from '../index.ts';
 
@@ -42,9 +42,9 @@ describe('the cache of huggingface_hub', () => {
   test('is the layout that we write, link by link', async () => {
     const { cacheDir } = await hubTest();
     await downloadModel(MODEL_ID);
-    expect(await listing(cacheDir)).toEqual(PYTHON_CACHE);
+    expect(await listing(cacheDir)).toEqual(PYTHON_CACHE.map(withOwnTree));
     expect(await readFile(join(cacheDir, root, 'refs/main'), 'utf8')).toBe(DEFAULT_COMMIT);
-    expect(await readFile(join(cacheDir, root, 'trees', `${DEFAULT_COMMIT}.json`), 'utf8')).toBe(
+    expect(await readFile(join(cacheDir, root, 'trees', `${DEFAULT_COMMIT}.blip2.json`), 'utf8')).toBe(
       await readFile(recordedTree, 'utf8'),
     );
   });
@@ -53,7 +53,7 @@ describe('the cache of huggingface_hub', () => {
     const { cacheDir } = await hubTest();
     vi.stubEnv('HF_HUB_DISABLE_SYMLINKS', 'true');
     await downloadModel(MODEL_ID);
-    expect(await listing(cacheDir)).toEqual(PYTHON_CACHE_WITHOUT_LINKS);
+    expect(await listing(cacheDir)).toEqual(PYTHON_CACHE_WITHOUT_LINKS.map(withOwnTree));
   });
 
   test.each([

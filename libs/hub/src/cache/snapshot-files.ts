@@ -73,10 +73,16 @@ async function syncFile(path: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
+/** Maximum size of a file that holds a commit. */
+const MAX_REF_BYTES = 1000;
+
 /** The commit of a branch or tag when it was last resolved. A full commit hash is returned as is. */
 export async function cachedCommit(folder: RepositoryFolder, revision: string): Promise<string | undefined> {
   if (isCommit(revision)) return revision;
-  const commit = (await readFile(join(folder.refs, revision), 'utf8').catch(() => '')).trim();
+  const path = join(folder.refs, revision);
+  const size = await fileSize(path);
+  if (size === undefined || size > MAX_REF_BYTES) return undefined;
+  const commit = (await readFile(path, 'utf8').catch(() => '')).trim();
   return isCommit(commit) ? commit : undefined;
 }
 

@@ -1,17 +1,26 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { makeFolder, writePending } from '@blip2/files';
 import { defined } from '@blip2/interfaces';
 
 import { field, type RepositoryFile, stringOf } from '../repository/repository-files.ts';
 import type { RepositoryFolder } from './repository-folder.ts';
+import { fileSize } from './snapshot-files.ts';
 
 /** Version of the listing format of `huggingface_hub` that is read and written. */
 const FORMAT_VERSION = 1;
 
-function treeFile({ root }: RepositoryFolder, commit: string): string {
-  return join(root, 'trees', `${commit}.json`);
+/** Maximum size of a listing: about 150 bytes per file. */
+const MAX_BYTES = 32_000_000;
+
+/**
+ * Files that may hold the listing of a commit. Offline, `snapshot_download` of Python takes the first one, which it
+ * writes, for a promise that every listed file is in the cache. This package downloads a part of the files, so its
+ * listing has a name that Python does not read.
+ */
+export function treeFiles({ root }: RepositoryFolder, commit: string): readonly [theirs: string, ours: string] {
+  return [join(root, 'trees', `${commit}.json`), join(root, 'trees', `${commit}.blip2.json`)];
 }
 
 /** The cached listing of a commit, written by this package or by Python; `undefined` if there is no usable one. */
@@ -19,8 +28,14 @@ export async function readTreeCache(
   folder: RepositoryFolder,
   commit: string,
 ): Promise<readonly RepositoryFile[] | undefined> {
+  const [theirs, ours] = treeFiles(folder, commit);
+  return (await readListing(theirs)) ?? readListing(ours);
+}
+
+async function readListing(path: string): Promise<readonly RepositoryFile[] | undefined> {
   try {
-    const json: unknown = JSON.parse(await readFile(treeFile(folder, commit), 'utf8'));
+    if (((await fileSize(path)) ?? Infinity) > MAX_BYTES) return undefined;
+    const json: unknown = JSON.parse(await readFile(path, 'utf8'));
     const files = field(json, 'files');
     if (field(json, 'format_version') !== FORMAT_VERSION || typeof files !== 'object' || files === null)
       return undefined;
@@ -51,23 +66,25 @@ function parseEntry(path: string, entry: unknown): RepositoryFile | undefined {
 }
 
 /**
- * Stores the listing of a commit, which never changes, in the format of `huggingface_hub`. Failures are ignored: the
- * cache works without it.
+ * Stores the listing of a commit, which never changes, in the format of `huggingface_hub`, unless there is one already.
+ * Failures are ignored: the cache works without it.
  */
 export async function writeTreeCache(
   folder: RepositoryFolder,
   commit: string,
   files: readonly RepositoryFile[],
 ): Promise<void> {
+  if (await readTreeCache(folder, commit)) return;
   const byPath = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   const text = JSON.stringify(
     { format_version: FORMAT_VERSION, files: Object.fromEntries(byPath.map((file) => [file.path, entryOf(file)])) },
     null,
     1,
   );
+  const [, ours] = treeFiles(folder, commit);
   try {
-    await makeFolder(join(folder.root, 'trees'));
-    const pending = await writePending(treeFile(folder, commit), async (handle) => handle.writeFile(text));
+    await makeFolder(dirname(ours));
+    const pending = await writePending(ours, async (handle) => handle.writeFile(text));
     await pending.commit();
   } catch {
     // A read-only cache still works.

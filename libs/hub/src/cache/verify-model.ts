@@ -1,24 +1,26 @@
 import { createReadStream } from 'node:fs';
-import { readlink, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { readdir, readlink, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
-import { CHUNK_BYTES } from '@blip2/files';
+import { CHUNK_BYTES, systemCode, wrapWriteErrors } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { etagHash } from '../repository/content-hash.ts';
 import { filesInScope, isModelFile } from '../repository/needed-files.ts';
 import { etagOf } from '../repository/repository-files.ts';
 import { checkRepositoryId, checkRevision, DEFAULT_REVISION } from '../repository/repository-id.ts';
+import { shardsOf } from './cached-snapshot.ts';
 import { filesBelow } from './folder-files.ts';
 import { type RepositoryFolder, repositoryFolder } from './repository-folder.ts';
+import { sharedBlobsOf, sweepSharedBlob } from './shared-blobs.ts';
 import { cachedCommit, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
 
 /** Result for one file. */
 export interface VerifiedFile {
   readonly path: string;
-  /** `unknown`: the cache does not contain its checksum. */
-  readonly state: 'ok' | 'damaged' | 'missing' | 'unknown';
+  /** `unreadable`: the system refuses to read it. `unknown`: the cache does not contain its checksum. */
+  readonly state: 'ok' | 'damaged' | 'missing' | 'unreadable' | 'unknown';
 }
 
 /** Options of `verifyCachedModel`. */
@@ -53,13 +55,22 @@ export async function verifyCachedModel(
       fix: `Run blip2 download ${id}`,
     });
   }
+  await readdir(folder).catch((cause: unknown) => {
+    throw new Blip2Error('MISSING_FILE', 'The snapshot cannot be read', {
+      where: folder,
+      cause,
+      fix: 'Check its permissions',
+      ...defined({ got: systemCode(cause) }),
+    });
+  });
   const tree = await readTreeCache(repository, commit);
   const listed = new Map(tree?.map((file) => [file.path, file]));
   const present = (await filesBelow(folder)).map((path) => relative(folder, path).split(sep).join('/'));
   const results: VerifiedFile[] = [];
   // A snapshot that holds only a processor is not missing its weights.
   const scope = present.some(isModelFile) ? 'model' : 'processor';
-  for (const path of new Set([...present, ...filesInScope(tree ?? [], scope).map((file) => file.path)])) {
+  const shards = tree && (await shardsOf(tree, scope, folder, repository.blobs).catch(() => undefined));
+  for (const path of new Set([...present, ...filesInScope(tree ?? [], scope, shards).map((file) => file.path)])) {
     signal?.throwIfAborted();
     const file = listed.get(path);
     const result = { path, state: await stateOf(join(folder, path), file && etagOf(file), file?.size, signal) };
@@ -82,18 +93,28 @@ async function stateOf(
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return 'unknown';
   if (size !== undefined && size !== facts.size) return 'damaged';
   const hash = etagHash(etag, facts.size);
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, ...defined({ signal }) }))
-    hash.update(chunk as Uint8Array);
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, ...defined({ signal }) }))
+      hash.update(chunk as Uint8Array);
+  } catch {
+    signal?.throwIfAborted();
+    return 'unreadable';
+  }
   return hash.matches() ? 'ok' : 'damaged';
 }
 
 /**
  * Deletes a file of a snapshot, its blob first: if the process is killed in between, the file is missing, not damaged.
- * Blobs in the store shared by all repositories belong to Python and are kept.
+ * A blob in the store shared by all repositories is deleted if no other model links to it.
  */
-async function removeFile(path: string, { blobs }: RepositoryFolder): Promise<void> {
+async function removeFile(path: string, { root, blobs }: RepositoryFolder): Promise<void> {
   const target = await readlink(path).catch(() => undefined);
-  const blob = target === undefined ? undefined : join(path, '..', target);
-  if (blob !== undefined && dirname(blob) === blobs) await rm(blob, { force: true });
-  await rm(path, { force: true });
+  const blob = target === undefined ? undefined : resolve(dirname(path), target);
+  if (blob !== undefined && dirname(blob) === resolve(blobs)) {
+    const own = join(blobs, basename(blob));
+    const shared = await sharedBlobsOf(dirname(root), [own]);
+    await wrapWriteErrors(own, rm(own, { force: true }));
+    for (const { path: stored } of shared) await sweepSharedBlob(dirname(root), stored);
+  }
+  await wrapWriteErrors(path, rm(path, { force: true }));
 }

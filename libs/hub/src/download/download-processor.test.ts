@@ -5,7 +5,7 @@ import { DEFAULT_COMMIT, type HubServer } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
 import { badBlobs, contents, hubTest, impatientIo, listing, servedContents } from '../fixtures/hub-test.ts';
-import { PYTHON_CACHE } from '../fixtures/python-cache.ts';
+import { PYTHON_CACHE, withOwnTree } from '../fixtures/python-cache.ts';
 import { MODEL_ID, NEEDED_PATHS, PROCESSOR_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import { downloadModel, listCachedModels, resolveProcessorSource, verifyCachedModel } from '../index.ts';
 import { downloadProcessor } from './download-model.ts';
@@ -53,7 +53,7 @@ describe('downloadProcessor', () => {
     expect(await downloadModel(MODEL_ID)).toBe(folder);
     expect(requestedFiles(server, before)).toEqual(modelPaths);
     expect(await contents(folder)).toEqual(servedContents(tinyRepository()));
-    expect(await listing(cacheDir)).toEqual(PYTHON_CACHE);
+    expect(await listing(cacheDir)).toEqual(PYTHON_CACHE.map(withOwnTree));
   });
 
   test('uses the files of a cached model', async () => {

@@ -14,6 +14,7 @@ import {
   addReportOptions,
   offlineOption,
   type ReportOptions,
+  revisionOption,
   threadsOption,
 } from '../../options/common-options.ts';
 import { precisionList } from '../../options/text-values.ts';
@@ -31,6 +32,7 @@ interface BenchOptions extends ReportOptions {
   readonly newTokens: number;
   readonly threads?: number;
   readonly offline?: boolean;
+  readonly revision?: string;
 }
 
 const DEFAULT_ROUNDS = 3;
@@ -60,6 +62,7 @@ Examples:
       )
       .option('--new-tokens <n>', 'Length of every caption, at least 2', positiveInteger, DEFAULT_NEW_TOKENS)
       .addOption(threadsOption())
+      .addOption(revisionOption())
       .addOption(offlineOption());
     addReportOptions(command);
   },

@@ -1,4 +1,4 @@
-import type { CachedModel } from '@blip2/hub';
+import type { CachedModel, CacheSize } from '@blip2/hub';
 
 import { ExitCode } from '../../exit-code.ts';
 import { byteSize, oneLine } from '../../output/display-text.ts';
@@ -7,7 +7,7 @@ import { conversionLines } from './conversions.ts';
 
 /** `blip2 cache ls`: lists models and converted weights. */
 export async function listCache({ folder, options, print }: CacheCall): Promise<ExitCode> {
-  const { listCachedModels } = await import('@blip2/hub');
+  const { cacheSize, listCachedModels } = await import('@blip2/hub');
   const { listCachedConversions } = await import('@blip2/checkpoint');
   const json = options.json === true;
   if (options.converted !== true) {
@@ -15,7 +15,7 @@ export async function listCache({ folder, options, print }: CacheCall): Promise<
     await print(
       json
         ? models.map(({ id, ...rest }) => `${JSON.stringify({ model: id, ...rest })}\n`).join('')
-        : modelLines(models, folder),
+        : modelLines(models, await cacheSize(folder, models), folder),
     );
   }
   const conversions = await listCachedConversions();
@@ -25,9 +25,11 @@ export async function listCache({ folder, options, print }: CacheCall): Promise<
   return ExitCode.done;
 }
 
-function modelLines(models: readonly CachedModel[], folder: string): string {
-  const total = `${models.length} model${models.length === 1 ? '' : 's'}, ${byteSize(totalBytes(models))}`;
-  return `${models.map(modelLine).join('')}${total} in ${oneLine(folder)}\n`;
+function modelLines(models: readonly CachedModel[], { bytes, unusedBytes }: CacheSize, folder: string): string {
+  const total = `${models.length} model${models.length === 1 ? '' : 's'}, ${byteSize(bytes)}`;
+  const unused =
+    unusedBytes > 0 ? `${byteSize(unusedBytes)} of them are used by no model: blip2 cache prune removes them\n` : '';
+  return `${models.map(modelLine).join('')}${total} in ${oneLine(folder)}\n${unused}`;
 }
 
 function modelLine({ id, bytes, revisions, incompleteBytes }: CachedModel): string {

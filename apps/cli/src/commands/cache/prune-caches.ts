@@ -15,12 +15,10 @@ export async function pruneCaches({ folder, options, print }: CacheCall): Promis
   const unusedFor = options.unusedFor === undefined ? undefined : options.unusedFor * DAY;
   const converted = await planConversionPrune(undefined, defined({ unusedFor }));
   const dry = options.dryRun === true;
-  if (!dry) {
-    await pruneCache(hub);
-    await removeCachedConversions(converted);
-  }
+  const hubBytes = dry ? hub.bytes : await pruneCache(hub);
+  if (!dry) await removeCachedConversions(converted);
   const files = [...hub.files, ...converted.conversions.map(({ file }) => file), ...converted.leftovers];
-  const bytes = hub.bytes + converted.bytes;
+  const bytes = hubBytes + converted.bytes;
   if (options.json === true) {
     await print(`${JSON.stringify({ files, bytes, removed: !dry })}\n`);
     return ExitCode.done;

@@ -13,7 +13,7 @@ export async function removeModels({ folder, models, options, print }: CacheCall
     throw new Blip2Error('INVALID_ARGUMENT', 'rm needs a model', {
       expected: 'blip2 cache rm MODEL…, or blip2 cache rm --converted for all converted weights',
     });
-  const { listCachedModels, removeCachedModel } = await import('@blip2/hub');
+  const { listCachedModels, planRemoval, removeCachedModel } = await import('@blip2/hub');
   const { listCachedConversions, removeCachedConversions } = await import('@blip2/checkpoint');
   const cached = new Map(
     options.converted === true ? [] : (await listCachedModels(folder)).map((model) => [model.id, model]),
@@ -24,13 +24,18 @@ export async function removeModels({ folder, models, options, print }: CacheCall
       ? await targetsOf(models, cached, conversions)
       : [{ name: 'converted weights', converted: conversions }];
   const dry = options.dryRun === true;
+  const planned = new Map(
+    (
+      await planRemoval(
+        folder,
+        targets.map(({ name }) => name).filter((name) => cached.has(name)),
+      )
+    ).map(({ id, bytes }) => [id, bytes]),
+  );
   for (const { name, converted } of targets) {
-    const model = cached.get(name);
-    const bytes = (model?.bytes ?? 0) + totalBytes(converted);
-    if (!dry) {
-      if (model) await removeCachedModel(folder, name);
-      await removeCachedConversions({ conversions: converted, leftovers: [] });
-    }
+    const hubBytes = !planned.has(name) ? 0 : dry ? (planned.get(name) ?? 0) : await removeCachedModel(folder, name);
+    if (!dry) await removeCachedConversions({ conversions: converted, leftovers: [] });
+    const bytes = hubBytes + totalBytes(converted);
     await print(
       options.json === true
         ? `${JSON.stringify({ model: name, bytes, removed: !dry })}\n`

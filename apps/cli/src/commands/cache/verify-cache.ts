@@ -2,6 +2,7 @@ import type { CachedConversion } from '@blip2/checkpoint';
 import type { CachedModel, VerifiedFile } from '@blip2/hub';
 
 import { ExitCode } from '../../exit-code.ts';
+import { describeFailure, exitCodeOf } from '../../failure.ts';
 import { oneLine } from '../../output/display-text.ts';
 import type { CacheCall, CacheOptions } from './cache-call.ts';
 import { conversionName, conversionsOf } from './conversions.ts';
@@ -37,15 +38,28 @@ function idsOf(
 async function verifyModel(
   id: string,
   cached: readonly CachedModel[],
-  { folder, options, signal, print }: CacheCall,
+  { folder, models, options, signal, print }: CacheCall,
 ): Promise<number> {
   const { verifyCachedModel } = await import('@blip2/hub');
   const { revision: given, removeDamaged = false, quiet = false, json = false } = options;
   const revisions = cached.find((model) => model.id === id)?.revisions.map(({ commit }) => commit) ?? ['main'];
   let bad = 0;
   for (const revision of given === undefined ? revisions : [given]) {
-    const files = await verifyCachedModel(folder, id, { revision, signal, removeDamaged });
-    const unsound = files.filter(({ state }) => state === 'damaged' || state === 'missing');
+    const files = await verifyCachedModel(folder, id, { revision, signal, removeDamaged }).catch((error: unknown) => {
+      // A wrong argument ends the command; a cache that cannot be read does not end the check of the other models.
+      if (signal.aborted || exitCodeOf(error) === ExitCode.badUsage || models.length === 1) throw error;
+      return describeFailure(error);
+    });
+    if ('code' in files) {
+      bad++;
+      await print(
+        json
+          ? `${JSON.stringify({ model: id, revision, state: 'unreadable', error: files })}\n`
+          : `unreadable\t${oneLine(id)}\t${files.code}: ${files.message}\n`,
+      );
+      continue;
+    }
+    const unsound = files.filter(({ state }) => state !== 'ok' && state !== 'unknown');
     bad += unsound.length;
     await print(fileLines(id, revision, quiet || !json ? unsound : files, options));
     const sound = files.filter(({ state }) => state === 'ok').length;

@@ -17,6 +17,7 @@ import {
   addUrlOptions,
   offlineOption,
   type ReportOptions,
+  revisionOption,
   threadsOption,
   type UrlOptions,
 } from '../../options/common-options.ts';
@@ -34,6 +35,7 @@ interface CompareOptions extends ReportOptions, UrlOptions {
   readonly threads?: number;
   readonly recursive?: boolean;
   readonly offline?: boolean;
+  readonly revision?: string;
 }
 
 const DEFAULT_NEW_TOKENS = 20;
@@ -56,6 +58,7 @@ Examples:
       .option('--max-new-tokens <n>', 'Maximum length of a caption', positiveInteger, DEFAULT_NEW_TOKENS)
       .addOption(threadsOption())
       .option('-r, --recursive', 'Include the subfolders of folders')
+      .addOption(revisionOption())
       .addOption(offlineOption());
     addUrlOptions(command);
     addReportOptions(command);

@@ -38,7 +38,7 @@ Examples:
 `,
   configure(command) {
     command
-      .argument('<model>', `Hub id, such as ${RECOMMENDED_MODEL}`)
+      .argument('<model>', `Hub id, such as ${RECOMMENDED_MODEL}, id@revision, or the address of the model page`)
       .option('--revision <name>', 'Branch, tag or commit (default: main)')
       .option('--dry-run', 'Only show what would be downloaded: files, sizes, licence')
       .option('--token <token>', 'Access token of the hub; HF_TOKEN keeps it out of the process list')
@@ -50,8 +50,11 @@ Examples:
       .addOption(noProgressOption());
   },
   async run(command: Command, environment: Environment) {
-    const options = command.opts<DownloadCommandOptions>();
-    const [id = ''] = command.args;
+    const given = command.opts<DownloadCommandOptions>();
+    const [source = ''] = command.args;
+    const { hubModel } = await import('@blip2/hub');
+    const { id, revision } = (await hubModel(source, given.revision)) ?? { id: source };
+    const options = { ...given, ...defined({ revision }) };
     using interruption = listenForInterrupts(environment, true);
     // Awaited here, so that interrupts are handled until the end.
     return await (options.dryRun === true

@@ -36,7 +36,7 @@ export interface PartReport {
   /** As stored. */
   readonly bytes: number;
   readonly tensors: number;
-  /** Data types of the floating-point tensors: `F32`, `F16`, `BF16`. */
+  /** Data types of the parameters: `F32`, `F16`, `BF16`, or an integer type, which cannot be run. */
   readonly dtypes: readonly string[];
 }
 
@@ -80,7 +80,7 @@ export interface CheckpointReport {
   /** Bytes of the weights: as stored, and as read in each precision. */
   readonly bytes?: Readonly<Record<'stored' | Precision, number>>;
   readonly precisions?: Readonly<Record<Precision, PrecisionSize>>;
-  /** Components that each command loads. */
+  /** The commands that work, with the components that each loads; not all of them if `unsupported` has a reason. */
   readonly tasks?: readonly TaskReport[];
   /** Present if the model is not in the cache; configuration and headers were then read from the hub. */
   readonly download?: DownloadReport;

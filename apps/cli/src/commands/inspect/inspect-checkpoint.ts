@@ -1,23 +1,15 @@
 import { join } from 'node:path';
 
-import {
-  missingTensors,
-  type ModelConfig,
-  modelTensors,
-  RETRIEVAL_CONTENT,
-  retrievalTensors,
-  unexpectedTensors,
-} from '@blip2/blip2';
+import { expectUsablePrompts, missingTensors, type ModelConfig, unexpectedTensors } from '@blip2/blip2';
 import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
-import { findModelFile } from '@blip2/files';
 import { type ResolveOptions } from '@blip2/hub';
-import { Blip2Error, defined, type StoredTensor } from '@blip2/interfaces';
+import { defined, type StoredTensor } from '@blip2/interfaces';
 
 import { describeFailure, type Failure } from '../../failure.ts';
 import type { CheckpointReport } from './checkpoint-report.ts';
 import { architectureOf, configReport, languageSizes } from './config-report.ts';
-import { type ExpectedTensor, expectWeights } from './expect-weights.ts';
+import { type ExpectedTensor, expectedTensors, expectLoadable } from './expect-loadable.ts';
 import { memoryReport } from './memory-report.ts';
 import { openSource } from './open-source.ts';
 import { byPrecision, PRECISIONS, precisionSize, type PrecisionSizes } from './precision-report.ts';
@@ -43,18 +35,19 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
   const tensors = checkpoint && ownTensors(checkpoint, config);
   const hasLanguageModel =
     config?.modelType === 'instructblip' ||
+    config?.qformerConfig.useQformerTextInput === false ||
     !tensors ||
     tensors.some(({ name }) => /^language_(?:model|projection)\./.test(name));
-  const expected =
-    config &&
-    (config.modelType === 'instructblip' || hasLanguageModel
-      ? modelTensors(config)
-      : retrievalTensors(config, RETRIEVAL_CONTENT));
-  await attempt(expectRunnable(folder, config, checkpoint, hasLanguageModel, expected));
+  const expected = config && expectedTensors(config, hasLanguageModel);
+  const promptFailure = config && hasLanguageModel ? promptFailureOf(config) : undefined;
+  const use = !hasLanguageModel ? 'retrieval' : promptFailure ? 'features' : 'generation';
+  if (config && checkpoint) await attempt(expectLoadable(folder, config, checkpoint, use));
+  const isLoadable = config !== undefined && checkpoint !== undefined && unsupported.length === 0;
+  if (isLoadable && promptFailure) unsupported.push(promptFailure);
   const architecture = architectureOf(json);
   // The conversion plan requires every tensor of the model, with its shape.
   const sizes =
-    config && checkpoint && tensors && unsupported.length === 0
+    config && checkpoint && tensors && isLoadable
       ? byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision))
       : undefined;
   return {
@@ -67,8 +60,8 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
         missing: missingTensors(expected, checkpoint.tensors),
         unexpected: unexpectedTensors(expected, checkpoint.tensors),
       }),
-    ...(tensors && checkpoint && weightsReport(tensors, checkpoint.files.length, sizes)),
-    ...(config && sizes && { tasks: taskParts(config, hasLanguageModel) }),
+    ...(tensors && checkpoint && weightsReport(tensors, expected ?? [], checkpoint.files.length, sizes)),
+    ...(config && sizes && { tasks: taskParts(config, hasLanguageModel, !promptFailure) }),
     ...(download && { download }),
     runs: unsupported.length > 0 ? [] : PRECISIONS,
     ...(config && tensors && sizes && { memory: memoryReport(config, tensors, hasLanguageModel, sizes) }),
@@ -76,33 +69,13 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
   };
 }
 
-/**
- * Checks that `caption` and `ask`, or `match` with a retrieval checkpoint, would work.
- * @throws Blip2Error for the first reason why they would not.
- */
-async function expectRunnable(
-  folder: string,
-  config: ModelConfig | undefined,
-  checkpoint: ModelWeights | undefined,
-  hasLanguageModel: boolean,
-  expected: readonly ExpectedTensor[] | undefined,
-): Promise<void> {
-  if (!hasLanguageModel && config?.qformerConfig.useQformerTextInput !== true) {
-    throw new Blip2Error(
-      'UNSUPPORTED_ARCHITECTURE',
-      'The checkpoint has neither a language model nor a Q-Former that reads text',
-      { where: folder },
-    );
-  }
-  if (expected && checkpoint) expectWeights(expected, checkpoint);
-  for (const tokenizer of [
-    'tokenizer.json',
-    ...(config?.modelType === 'instructblip' ? [join('qformer_tokenizer', 'tokenizer.json')] : []),
-  ]) {
-    if ((await findModelFile(folder, tokenizer)) === undefined)
-      throw new Blip2Error('MISSING_FILE', `The folder does not contain ${tokenizer}`, {
-        where: join(folder, tokenizer),
-      });
+/** Why the model can build no prompts, so that only the parts before the language model are of use. */
+function promptFailureOf(config: ModelConfig): Failure | undefined {
+  try {
+    expectUsablePrompts(config);
+    return undefined;
+  } catch (error) {
+    return describeFailure(error);
   }
 }
 
@@ -114,10 +87,11 @@ function readModelConfig(json: unknown, where: string): ModelConfig {
 
 function weightsReport(
   tensors: readonly StoredTensor[],
+  expected: readonly ExpectedTensor[],
   files: number,
   sizes: PrecisionSizes | undefined,
 ): Partial<CheckpointReport> {
-  const parts = partReports(tensors);
+  const parts = partReports(tensors, expected);
   const sum = (key: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[key], 0);
   return {
     files,

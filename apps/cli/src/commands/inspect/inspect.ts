@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
+import { revisionOf } from '../../hub/revision-of.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { addOutputOptions, offlineOption, type OutputOptions } from '../../options/common-options.ts';
+import { addOutputOptions, offlineOption, type OutputOptions, revisionOption } from '../../options/common-options.ts';
 import { expectWritable } from '../../output/output-path.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
@@ -12,6 +13,7 @@ import { stdoutSink } from '../../output/result-sink.ts';
 interface InspectOptions extends OutputOptions {
   readonly model?: string;
   readonly offline?: boolean;
+  readonly revision?: string;
 }
 
 /** `blip2 inspect MODEL`: describes a checkpoint and whether it runs here, without reading its weights. */
@@ -23,7 +25,7 @@ export const inspectCommand: CliCommand = {
 Examples:
   blip2 inspect
   blip2 inspect ./blip2-opt-2.7b
-  blip2 inspect Salesforce/blip2-flan-t5-xl    reads configuration and headers from the hub, a megabyte at most
+  blip2 inspect Salesforce/blip2-flan-t5-xl    reads all but the weights from the hub, a few megabytes
   blip2 inspect ./blip2-opt-2.7b --json | jq .memory
 `,
   configure(command) {
@@ -33,6 +35,7 @@ Examples:
         'Folder of a Hugging Face checkpoint, or a hub id; weights are not downloaded (default: the built-in demo)',
       )
       .option('-m, --model <model>', 'Same as the argument')
+      .addOption(revisionOption())
       .addOption(offlineOption());
     addOutputOptions(command);
   },
@@ -43,7 +46,10 @@ Examples:
     const { inspectCheckpoint } = await import('./inspect-checkpoint.ts');
     const { reportTable } = await import('./report-table.ts');
     const source = command.args[0] ?? options.model ?? demoModelFolder;
-    const report = await inspectCheckpoint(source, { localFilesOnly: options.offline === true });
+    const report = await inspectCheckpoint(source, {
+      localFilesOnly: options.offline === true,
+      ...(await revisionOf(source, options.revision)),
+    });
     const text = options.json ? `${JSON.stringify(report)}\n` : reportTable(report);
     await (options.output === undefined ? stdoutSink(stdout).write(text) : replaceFile(options.output, text));
     for (const { code, message } of report.unsupported) stderr.write(`${code}: ${message}\n`);

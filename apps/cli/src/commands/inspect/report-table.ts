@@ -14,10 +14,15 @@ export function reportTable(report: CheckpointReport): string {
     ...weightRows(report),
     ...precisionRows(report),
     ...taskRows(report.tasks ?? []),
-    ['runs', report.unsupported.length > 0 ? 'no' : `yes, in ${report.runs.join(', ')}`],
+    ['runs', verdict(report)],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+}
+
+function verdict({ unsupported, tasks, runs }: CheckpointReport): string {
+  if (unsupported.length === 0) return `yes, in ${runs.join(', ')}`;
+  return tasks?.length ? `only ${tasks.map(({ task }) => task).join('; ')}` : 'no';
 }
 
 function architectureRows({
@@ -76,7 +81,7 @@ function weightRows({
   if (download) {
     const licence = download.licence ? oneLine(download.licence) : 'not declared';
     const missingBytes = byteSize(download.missingBytes);
-    rows.push(['download', `${missingBytes}, licence ${licence}; only configuration and headers were read`]);
+    rows.push(['download', `${missingBytes}, licence ${licence}; of the weights only headers were read`]);
   }
   return rows;
 }

@@ -4,9 +4,16 @@ import type { TaskReport } from './checkpoint-report.ts';
 
 const GENERATION = ['vision', 'qformer', 'projection', 'language'] as const;
 
-/** The components that each command loads. The others are not read. */
-export function taskParts({ modelType }: ModelConfig, hasLanguageModel: boolean): readonly TaskReport[] {
-  const generation = ['caption', 'ask', 'chat', 'rank'].map((task): TaskReport => ({ task, parts: GENERATION }));
+/** The components that each command loads; the others are not read. Without prompts, no command generates text. */
+export function taskParts(
+  { modelType }: ModelConfig,
+  hasLanguageModel: boolean,
+  hasPrompts: boolean,
+): readonly TaskReport[] {
+  const generation = (hasPrompts ? ['caption', 'ask', 'chat', 'rank'] : []).map((task): TaskReport => ({
+    task,
+    parts: GENERATION,
+  }));
   if (modelType === 'instructblip') return generation;
   if (hasLanguageModel) {
     return [

@@ -12,14 +12,28 @@ const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
 ];
 const PART_ORDER: readonly PartName[] = ['vision', 'qformer', 'projection', 'language', 'other'];
 const FLOAT_TYPES: ReadonlySet<string> = new Set(['F64', 'F32', 'F16', 'BF16']);
+/** Scales and tables that bitsandbytes stores next to a quantized weight. */
+const QUANTIZATION_STATE =
+  /\.(?:SCB|weight_format|weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state.*))$/;
 
-/** Summarizes the floating-point tensors by component, in data-flow order. Integer buffers are not parameters. */
-export function partReports(tensors: Iterable<StoredTensor>): PartReport[] {
-  const byPart = groupByPart(tensors);
+/** A tensor of the model that a checkpoint should have. */
+type Expected = Pick<StoredTensor, 'name' | 'shape'>;
+
+/**
+ * Summarizes the parameters by component, in data-flow order: tensors of the model in any type, and floating-point
+ * tensors that it does not read. Integer buffers and the scales of quantized weights are not parameters.
+ */
+export function partReports(tensors: Iterable<StoredTensor>, expected: readonly Expected[]): PartReport[] {
+  const shapes = new Map(expected.map(({ name, shape }) => [name, shape]));
+  const byPart = groupByPart(tensors, shapes);
   return PART_ORDER.flatMap((part) => {
     const own = byPart.get(part);
     if (!own) return [];
-    const parameters = own.reduce((sum, tensor) => sum + elementsOf(tensor), 0);
+    // Packed integers have another shape than the parameters that they hold.
+    const parameters = own.reduce(
+      (sum, { name, dtype, shape }) => sum + elementsOf(FLOAT_TYPES.has(dtype) ? shape : (shapes.get(name) ?? shape)),
+      0,
+    );
     const bytes = own.reduce((sum, { byteLength }) => sum + byteLength, 0);
     return [
       { part, parameters, bytes, tensors: own.length, dtypes: [...new Set(own.map(({ dtype }) => dtype))].sort() },
@@ -32,10 +46,14 @@ export function mappedBytes(tensors: Iterable<StoredTensor>): number {
   return [...tensors].filter(({ dtype }) => dtype === 'F32').reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-function groupByPart(tensors: Iterable<StoredTensor>): Map<PartName, StoredTensor[]> {
+function groupByPart(
+  tensors: Iterable<StoredTensor>,
+  expected: ReadonlyMap<string, unknown>,
+): Map<PartName, StoredTensor[]> {
   const groups = new Map<PartName, StoredTensor[]>();
   for (const tensor of tensors) {
-    if (!isParameter(tensor)) continue;
+    if (!expected.has(tensor.name) && (!FLOAT_TYPES.has(tensor.dtype) || QUANTIZATION_STATE.test(tensor.name)))
+      continue;
     const part = PREFIXES.find(([prefix]) => tensor.name.startsWith(prefix))?.[1] ?? 'other';
     const group = groups.get(part);
     if (group) group.push(tensor);
@@ -44,10 +62,6 @@ function groupByPart(tensors: Iterable<StoredTensor>): Map<PartName, StoredTenso
   return groups;
 }
 
-function isParameter({ dtype }: StoredTensor): boolean {
-  return FLOAT_TYPES.has(dtype);
-}
-
-function elementsOf({ shape }: StoredTensor): number {
+function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
