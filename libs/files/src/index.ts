@@ -7,6 +7,8 @@ export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-
 export { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 export { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
 export { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
+export { type InvalidJson, type JsonLimits, parseJson } from './parse-json.ts';
+export { type OpenedFile, openRegular, readFailure, readLimited, type RefusedFile } from './read-limited.ts';
 export { readShardIndex, type ShardIndex } from './shard-index.ts';
 export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
 // Writing
