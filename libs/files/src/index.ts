@@ -6,7 +6,15 @@ export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-
 // Files of a model folder
 export { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 export { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
-export { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
+export {
+  CHUNK_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_INDEX_BYTES,
+  MAX_METADATA_ENTRIES,
+  MAX_NAME_LENGTH,
+  MAX_RANK,
+  MAX_TENSORS,
+} from './limits.ts';
 export { type InvalidJson, type JsonLimits, parseJson } from './parse-json.ts';
 export { type OpenedFile, openRegular, readFailure, readLimited, type RefusedFile } from './read-limited.ts';
 export { readShardIndex, type ShardIndex } from './shard-index.ts';

@@ -42,7 +42,7 @@ export async function readExactly(
 
 /**
  * Reads and checks the header of a safetensors file, without its weights. `file` is a path with links resolved.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT`
  */
 export async function readHeader(file: string): Promise<Header> {
   const handle = await openForReading(file);
