@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { makeFolder, writePending } from '@blip2/files';
-import { defined } from '@blip2/interfaces';
+import { makeFolder, parseJson, readLimited, writePending } from '@blip2/files';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { field, type RepositoryFile, stringOf } from '../repository/repository-files.ts';
 import type { RepositoryFolder } from './repository-folder.ts';
 
+/** Maximum size of a listing. Each file has about 300 bytes. */
+const MAX_TREE_BYTES = 32_000_000;
 /** Version of the listing format of `huggingface_hub` that is read and written. */
 const FORMAT_VERSION = 1;
 
@@ -20,7 +21,8 @@ export async function readTreeCache(
   commit: string,
 ): Promise<readonly RepositoryFile[] | undefined> {
   try {
-    const json: unknown = JSON.parse(await readFile(treeFile(folder, commit), 'utf8'));
+    const bytes = await readLimited(treeFile(folder, commit), MAX_TREE_BYTES, { code: 'INTEGRITY_FAILED' });
+    const json = parseJson(bytes, (rule) => new Blip2Error('INTEGRITY_FAILED', rule));
     const files = field(json, 'files');
     if (field(json, 'format_version') !== FORMAT_VERSION || typeof files !== 'object' || files === null)
       return undefined;
