@@ -2,7 +2,7 @@ export { defaultCacheFolder } from './cache-folder.ts';
 // Paths and folders
 export { isFolder, makeFolder } from './make-folder.ts';
 export { requireSpace } from './require-space.ts';
-export { commonFolder, findModelFile, resolveFile, resolveFolder } from './safe-path.ts';
+export { commonFolder, findModelFile, isModelPath, resolveFile, resolveFolder } from './safe-path.ts';
 // Files of a model folder
 export { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 export { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
@@ -17,7 +17,7 @@ export {
 } from './limits.ts';
 export { type InvalidJson, type JsonLimits, parseJson } from './parse-json.ts';
 export { type OpenedFile, openRegular, readFailure, readLimited, type RefusedFile } from './read-limited.ts';
-export { readShardIndex, type ShardIndex } from './shard-index.ts';
+export { parseShardIndex, readShardIndex, type ShardIndex } from './shard-index.ts';
 export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
 // Writing
 export {

@@ -48,12 +48,26 @@ describe('resolveFile', () => {
   test('accepts a plain file name', async () => {
     expect(await resolveFile(folder, 'config.json')).toBe(join(folder, 'config.json'));
   });
-  test.each(['..', '.', '../secret.json', '/etc/passwd', 'sub/x.json', 'sub\\x.json', 'a\0b'])(
-    'refuses the name %j, whether or not the file exists',
-    async (name) => {
-      await expect(resolveFile(folder, name)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
-    },
-  );
+  test.each([
+    '..',
+    '.',
+    '',
+    '../secret.json',
+    'sub/../../secret.json',
+    './config.json',
+    'sub//x.json',
+    'sub/',
+    '/etc/passwd',
+    'sub\\x.json',
+    'a\0b',
+  ])('refuses the name %j, whether or not the file exists', async (name) => {
+    await expect(resolveFile(folder, name)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+  // A shard index may name files in subfolders, as Hugging Face Transformers accepts them.
+  test('accepts a file in a subfolder', async () => {
+    await create(join(folder, 'sub', 'x.json'));
+    expect(await resolveFile(folder, 'sub/x.json')).toBe(join(folder, 'sub', 'x.json'));
+  });
   test('refuses a folder and a file that does not exist', async () => {
     await mkdir(join(folder, 'sub'));
     await expect(resolveFile(folder, 'sub')).rejects.toMatchObject({ code: 'INVALID_CHECKPOINT' });

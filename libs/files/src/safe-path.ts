@@ -48,16 +48,24 @@ export async function resolveFolder(folder: string): Promise<string> {
 }
 
 /**
+ * Whether an untrusted name is the path of a file inside a model folder: a file name, or subfolders and a file name
+ * separated by `/`, as in the listing of a repository.
+ */
+export function isModelPath(name: string): boolean {
+  return !/[\\\0]/.test(name) && name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+/**
  * The real path of the file `name` of a checkpoint. `folder` has its links resolved. A link may lead only to a file
  * inside the folder or inside the same Hugging Face cache, so that a checkpoint cannot make us read other files.
- * @throws Blip2Error `UNSAFE_PATH` for a name with separators or a link that leaves the folder, `MISSING_FILE`,
- * `INVALID_CHECKPOINT` if it is not a regular file.
+ * @throws Blip2Error `UNSAFE_PATH` for a name or a link that leaves the folder, `MISSING_FILE`, `INVALID_CHECKPOINT` if
+ * it is not a regular file.
  */
 export async function resolveFile(folder: string, name: string): Promise<string> {
   const path = join(folder, name);
-  if (name === '.' || name === '..' || /[\\/\0]/.test(name)) {
+  if (!isModelPath(name)) {
     throw new Blip2Error('UNSAFE_PATH', 'The checkpoint names a file outside its folder', {
-      expected: 'a plain file name',
+      expected: 'the path of a file in the folder',
       got: JSON.stringify(name.slice(0, 200)),
       where: folder,
       fix: 'Use a checkpoint from a trusted source',

@@ -33,7 +33,11 @@ export async function readShardIndex(file: string): Promise<ShardIndex> {
   return parseShardIndex(await readLimited(file, MAX_INDEX_BYTES, { code: 'INVALID_CHECKPOINT' }), file);
 }
 
-function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
+/**
+ * Parses the content of a shard index. `file` is named in errors.
+ * @throws Blip2Error `INVALID_CHECKPOINT`
+ */
+export function parseShardIndex(bytes: Uint8Array, file: string): ShardIndex {
   refuseLfsPointer(bytes, file, 'INVALID_CHECKPOINT');
   const entries = Object.entries(weightMap(bytes, file));
   if (entries.length === 0) throw invalidIndex(': it lists no tensors', file);

@@ -109,12 +109,19 @@ describe('openCheckpoint', () => {
     '/etc/passwd',
     '..',
     '.',
-    'sub/inside.safetensors',
+    'sub/../../outside.safetensors',
     '..\\outside.safetensors',
     'a\0b',
   ])('refuses the shard name %j', async (name) => {
     await writeIndex({ a: name });
     await refuses('UNSAFE_PATH', 'outside its folder');
+  });
+
+  test('opens shards in a subfolder, as Hugging Face Transformers does', async () => {
+    await mkdir(join(folder, 'sub'));
+    await write('sub/first.safetensors', ['a', 2]);
+    await writeIndex({ a: 'sub/first.safetensors' });
+    expect([...(await openCheckpoint(folder)).tensors.keys()]).toEqual(['a']);
   });
 
   test('refuses a weight file that is not a regular file', async () => {

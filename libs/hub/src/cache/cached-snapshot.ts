@@ -1,10 +1,12 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { INDEX_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { type DownloadScope, neededFiles, SMALL_FILES } from '../repository/needed-files.ts';
+import type { RepositoryFile } from '../repository/repository-files.ts';
+import { cachedPaths, cachedShardNames, indexEntry } from '../repository/shard-files.ts';
 import { repositoryFolder } from './repository-folder.ts';
 import { cachedCommit, fileSize, snapshotFolder } from './snapshot-files.ts';
 import { readTreeCache } from './tree-cache.ts';
@@ -25,11 +27,13 @@ export async function cachedSnapshot(
     throw offlineError(id, 'The folder does not exist, and the model is not in the cache', cacheFolder);
   const folder = snapshotFolder(repository, commit);
   const tree = await readTreeCache(repository, commit);
-  const needed = tree ? neededFiles(tree, id, scope) : await essentialFiles(folder, scope);
-  const missing: string[] = [];
+  const shards = tree && (await shardsOf(tree, scope, folder, repository.blobs));
+  const needed = tree ? neededFiles(tree, id, scope, shards) : await essentialFiles(folder, scope);
+  const isIndexUnusable = tree !== undefined && scope === 'model' && indexEntry(tree) !== undefined && !shards;
+  const missing: string[] = isIndexUnusable ? [INDEX_FILE] : [];
   for (const { path, size } of needed) {
     const found = await fileSize(join(folder, path));
-    if (found === undefined || (size !== undefined && found !== size)) missing.push(path);
+    if ((found === undefined || (size !== undefined && found !== size)) && !missing.includes(path)) missing.push(path);
   }
   if (missing.length === 0) return folder;
   throw offlineError(
@@ -38,6 +42,17 @@ export async function cachedSnapshot(
     folder,
     missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : ''),
   );
+}
+
+/** Names of the shards of a cached snapshot; `undefined` if its weights are not sharded or the index is not cached. */
+export async function shardsOf(
+  tree: readonly RepositoryFile[],
+  scope: DownloadScope,
+  folder: string,
+  blobs: string,
+): Promise<ReadonlySet<string> | undefined> {
+  const index = scope === 'model' ? indexEntry(tree) : undefined;
+  return index && cachedShardNames(index, cachedPaths(index, folder, blobs));
 }
 
 /** The minimum files of a snapshot without a listing, which older Python clients do not write. */
@@ -57,7 +72,7 @@ async function essentialFiles(
 
 async function essentialWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
   if (!names.includes(SINGLE_FILE) && (await fileSize(join(folder, INDEX_FILE))) !== undefined)
-    return new Set((await readShardIndex(join(folder, INDEX_FILE))).values());
+    return new Set((await readShardIndex(await realpath(join(folder, INDEX_FILE)))).values());
   // Pickled weights are reported when the model is opened.
   return names.some((name) => PICKLED_FILE.test(name)) ? [] : [SINGLE_FILE];
 }

@@ -9,6 +9,7 @@ import { etagHash } from '../repository/content-hash.ts';
 import { filesInScope, isModelFile } from '../repository/needed-files.ts';
 import { etagOf } from '../repository/repository-files.ts';
 import { checkRepositoryId, checkRevision, DEFAULT_REVISION } from '../repository/repository-id.ts';
+import { shardsOf } from './cached-snapshot.ts';
 import { filesBelow } from './folder-files.ts';
 import { type RepositoryFolder, repositoryFolder } from './repository-folder.ts';
 import { cachedCommit, snapshotFolder } from './snapshot-files.ts';
@@ -59,7 +60,8 @@ export async function verifyCachedModel(
   const results: VerifiedFile[] = [];
   // A snapshot that holds only a processor is not missing its weights.
   const scope = present.some(isModelFile) ? 'model' : 'processor';
-  for (const path of new Set([...present, ...filesInScope(tree ?? [], scope).map((file) => file.path)])) {
+  const shards = tree && (await shardsOf(tree, scope, folder, repository.blobs).catch(() => undefined));
+  for (const path of new Set([...present, ...filesInScope(tree ?? [], scope, shards).map((file) => file.path)])) {
     signal?.throwIfAborted();
     const file = listed.get(path);
     const result = { path, state: await stateOf(join(folder, path), file && etagOf(file), file?.size, signal) };

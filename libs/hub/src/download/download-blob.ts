@@ -20,6 +20,8 @@ export interface BlobRequest {
   readonly blobs: string;
   /** Path of the file once it is complete and verified. */
   readonly destination: string;
+  /** The content, if it was fetched already. */
+  readonly content?: Uint8Array | undefined;
   /** Called with the number of bytes downloaded so far. */
   readonly onBytes: (loaded: number) => void;
 }
@@ -56,6 +58,7 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
     mismatches: 0,
   };
   try {
+    if (request.content && transfer.partial.size === 0) await append(transfer, request.content);
     request.onBytes(transfer.partial.size);
     await withRetries(() => attemptTransfer(transfer), { io, signal, attempts: ATTEMPTS });
     await wrapWriteErrors(request.destination, transfer.partial.handle.sync());
@@ -188,11 +191,15 @@ async function receive(transfer: Transfer, opened: OpenResponse, file: Repositor
       await restart(transfer);
       return transient(wrongResponse(opened.response, `${file.size} bytes`, 'more'));
     }
-    await session.io.write(partial.handle, chunk, partial.path);
-    partial.hash.update(chunk);
-    partial.size += chunk.byteLength;
+    await append(transfer, chunk);
     onBytes(partial.size);
   }
   if (partial.size === file.size) return undefined;
   return transient(wrongResponse(opened.response, `${file.size} bytes`, `only ${partial.size}`));
+}
+
+async function append({ session, partial }: Transfer, bytes: Uint8Array): Promise<void> {
+  await session.io.write(partial.handle, bytes, partial.path);
+  partial.hash.update(bytes);
+  partial.size += bytes.byteLength;
 }

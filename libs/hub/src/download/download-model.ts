@@ -28,8 +28,8 @@ export interface DownloadOptions extends PlanOptions {
   /** Called as bytes arrive, with the file and its bytes so far. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /**
-   * Called once with sizes and licence before the first byte is downloaded; not called if all files are cached. Throw
-   * to cancel the download.
+   * Called once with sizes and licence before the first file is downloaded (a shard index is fetched before, since it
+   * names the files); not called if all files are cached. Throw to cancel the download.
    */
   readonly onPlan?: (plan: DownloadPlan) => void;
 }
@@ -176,7 +176,8 @@ async function downloadFile(
       await wrapWriteErrors(path, makeFolder(dirname(path)));
       // Without links, the file itself is stored in the snapshot, as in Python's cache.
       const destination = session.settings.symlinks && (await canLink(repository, etag)) ? join(blobs, etag) : path;
-      await downloadBlob(session, { id: plan.id, commit: plan.commit, file, blobs, destination, onBytes: report });
+      const content = prepared.fetchedIndex?.path === file.path ? prepared.fetchedIndex.bytes : undefined;
+      await downloadBlob(session, { ...plan, file, blobs, destination, content, onBytes: report });
       if (destination !== path) await place();
     }
   } finally {

@@ -11,6 +11,7 @@ import { type HubOptions, hubSettings } from '../client/hub-settings.ts';
 import { type DownloadScope, neededFiles } from '../repository/needed-files.ts';
 import { etagOf, fetchRevision, fetchTree, type RepositoryFile } from '../repository/repository-files.ts';
 import { checkRepositoryId, checkRevision, DEFAULT_REVISION, isCommit } from '../repository/repository-id.ts';
+import { cachedPaths, cachedShardNames, type FetchedIndex, fetchIndex, indexEntry } from '../repository/shard-files.ts';
 
 /** Files and sizes of a download. */
 export interface DownloadPlan {
@@ -58,6 +59,8 @@ export interface PreparedDownload {
   readonly tree: readonly RepositoryFile[];
   /** The files of the plan. */
   readonly needed: readonly RepositoryFile[];
+  /** The shard index, if it was not in the cache. */
+  readonly fetchedIndex?: FetchedIndex;
 }
 
 /**
@@ -87,7 +90,12 @@ export async function prepareDownload(
   const repository = repositoryFolder(session.settings.cacheFolder, id);
   const { commit, licence } = await fetchRevision(session, id, revision);
   const tree = (await readTreeCache(repository, commit)) ?? (await fetchTree(session, id, commit));
-  return prepare(session, { id, revision, commit, licence, repository, tree }, scope);
+  const resolved = { id, revision, commit, licence, repository, tree };
+  const index = scope === 'model' ? indexEntry(tree) : undefined;
+  const shards = index && (await cachedShards(index, resolved));
+  if (!index || shards) return prepare(session, resolved, scope, shards);
+  const fetchedIndex = await fetchIndex(session, resolved, index);
+  return { ...(await prepare(session, resolved, scope, fetchedIndex.shards)), fetchedIndex };
 }
 
 /** Plans a download without the network, for a full commit hash whose listing is cached; else `undefined`. */
@@ -99,18 +107,30 @@ export async function prepareFromCache(
 ): Promise<PreparedDownload | undefined> {
   const repository = repositoryFolder(session.settings.cacheFolder, id);
   const tree = isCommit(commit) ? await readTreeCache(repository, commit) : undefined;
-  return tree && prepare(session, { id, revision: commit, commit, licence: undefined, repository, tree }, scope);
+  if (!tree) return undefined;
+  const resolved = { id, revision: commit, commit, licence: undefined, repository, tree };
+  const index = scope === 'model' ? indexEntry(tree) : undefined;
+  const shards = index && (await cachedShards(index, resolved));
+  return index && !shards ? undefined : prepare(session, resolved, scope, shards);
+}
+
+function cachedShards(index: RepositoryFile, { repository, commit }: ResolvedRevision): Promise<Shards> {
+  return cachedShardNames(index, cachedPaths(index, snapshotFolder(repository, commit), repository.blobs));
 }
 
 interface ResolvedRevision
   extends Pick<DownloadPlan, 'id' | 'revision' | 'commit' | 'licence'>, Pick<PreparedDownload, 'repository' | 'tree'> {}
 
+/** Names of the shards; `undefined` if the weights are not sharded, or the index is not known. */
+type Shards = ReadonlySet<string> | undefined;
+
 async function prepare(
   { settings }: HubSession,
   { repository, tree, ...revision }: ResolvedRevision,
   scope: DownloadScope,
+  shards: Shards,
 ): Promise<PreparedDownload> {
-  const needed = neededFiles(tree, revision.id, scope);
+  const needed = neededFiles(tree, revision.id, scope, shards);
   const folder = snapshotFolder(repository, revision.commit);
   const files = await Promise.all(
     needed.map(async (file) => ({

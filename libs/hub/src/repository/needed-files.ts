@@ -1,7 +1,8 @@
-import { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from '@blip2/files';
+import { INDEX_FILE, PICKLED_FILE, SINGLE_FILE } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { RepositoryFile } from './repository-files.ts';
+import { indexEntry } from './shard-files.ts';
 
 /** Which files of a repository to download: those of the whole model, or those of its processor and tokenizers. */
 export type DownloadScope = 'model' | 'processor';
@@ -38,28 +39,33 @@ function tokenizerFiles(folder: string): string[] {
 
 /**
  * The needed files that exist in `tree`, whether or not they are enough. Small files come first, so that problems show
- * before weights are downloaded.
+ * before weights are downloaded. `shards` are the names in the shard index, `undefined` if it is not known.
  */
-export function filesInScope(tree: readonly RepositoryFile[], scope: DownloadScope): readonly RepositoryFile[] {
+export function filesInScope(
+  tree: readonly RepositoryFile[],
+  scope: DownloadScope,
+  shards: ReadonlySet<string> | undefined,
+): readonly RepositoryFile[] {
   const small = tree.filter(({ path }) => SMALL_FILES[scope].has(path));
-  return scope === 'model' ? [...small, ...weightFiles(tree)] : small;
+  return scope === 'model' ? [...small, ...weightFiles(tree, shards)] : small;
 }
 
 /** Whether a file belongs to a model but not to a processor. */
 export function isModelFile(path: string): boolean {
-  return path === CONFIG_FILE || isWeightFile(path);
+  return path === CONFIG_FILE || path === INDEX_FILE || path.endsWith('.safetensors');
 }
 
 /**
- * The files of a repository that a download needs.
+ * The files of a repository that a download needs. Of sharded weights, these are the files that the index names.
  * @throws Blip2Error `MISSING_FILE` if the repository has no usable model, or no file of a processor or tokenizer.
  */
 export function neededFiles(
   tree: readonly RepositoryFile[],
   id: string,
   scope: DownloadScope,
+  shards: ReadonlySet<string> | undefined,
 ): readonly RepositoryFile[] {
-  const files = filesInScope(tree, scope);
+  const files = filesInScope(tree, scope, shards);
   const layout = { where: id, fix: 'Use a repository in the layout of Hugging Face Transformers' };
   if (scope === 'processor') {
     if (files.length > 0) return files;
@@ -70,7 +76,14 @@ export function neededFiles(
   }
   if (!files.some(({ path }) => path === CONFIG_FILE))
     throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', layout);
-  if (files.some(({ path }) => isWeightFile(path))) return files;
+  const missing = shards && [...shards].find((name) => !files.some(({ path }) => path === name));
+  if (missing !== undefined)
+    throw new Blip2Error('MISSING_FILE', `${INDEX_FILE} names a file that the repository does not have`, {
+      where: id,
+      got: missing,
+      fix: 'Use another revision, or tell the owner of the repository',
+    });
+  if (files.some(({ path }) => path === SINGLE_FILE || path === INDEX_FILE)) return files;
   const pickled = tree.find(({ path }) => PICKLED_FILE.test(path));
   throw new Blip2Error(
     'MISSING_FILE',
@@ -88,14 +101,16 @@ export function neededFiles(
   );
 }
 
-function isWeightFile(path: string): boolean {
-  return path === SINGLE_FILE || path === INDEX_FILE || SHARD_FILE.test(path);
-}
-
-/** The weight files that `openCheckpoint` opens: the single file if it exists, else the shards and their index. */
-function weightFiles(tree: readonly RepositoryFile[]): readonly RepositoryFile[] {
-  const single = tree.filter(({ path }) => path === SINGLE_FILE);
-  if (single.length > 0) return single;
-  const index = tree.filter(({ path }) => path === INDEX_FILE);
-  return index.length > 0 ? [...index, ...tree.filter(({ path }) => SHARD_FILE.test(path))] : [];
+/**
+ * The weight files that `openCheckpoint` opens: the single file if it exists, else the index and the files that it
+ * names.
+ */
+function weightFiles(
+  tree: readonly RepositoryFile[],
+  shards: ReadonlySet<string> | undefined,
+): readonly RepositoryFile[] {
+  const single = tree.find(({ path }) => path === SINGLE_FILE);
+  if (single) return [single];
+  const index = indexEntry(tree);
+  return index ? [index, ...tree.filter(({ path }) => shards?.has(path) === true)] : [];
 }
