@@ -11,6 +11,16 @@ import { systemCode } from './pending-file.ts';
  */
 const SNAPSHOT_FOLDER = /^(?<root>.*)[\\/](?<repository>models--[^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/].*)?$/;
 
+/**
+ * Files of a Hugging Face cache that belong to a model: its blobs, named by their checksums, and where links are not
+ * supported its snapshots.
+ */
+const MODEL_FILE =
+  /[\\/]models--[^\\/]+[\\/](?:blobs[\\/](?:[0-9a-f]{40}|[0-9a-f]{64})|snapshots[\\/][0-9a-f]{40}[\\/].+)$/;
+/** Files of the store that all repositories of a Hugging Face cache share, and the marker of such a store. */
+const SHARED_FILE = /^(?<store>.*[\\/]blobs)[\\/](?<prefix>[0-9a-f]{2})[\\/]\k<prefix>[0-9a-f]{62}$/;
+const SHARED_MARKER = '.huggingface-shared-blobs';
+
 /** Whether `path` is inside `folder`, both with links resolved. */
 function isInside(folder: string, path: string): boolean {
   const way = relative(folder, path);
@@ -26,6 +36,20 @@ function allowedFolders(folder: string): string[] {
   return root === undefined || repository === undefined
     ? [folder]
     : [folder, join(root, repository), join(root, 'blobs')];
+}
+
+/**
+ * Whether a path with links resolved is a model file of any Hugging Face cache. Folders elsewhere may link to those:
+ * they contain what any model of that cache may read.
+ */
+async function isCachedModelFile(path: string): Promise<boolean> {
+  if (MODEL_FILE.test(path)) return true;
+  const { store } = SHARED_FILE.exec(path)?.groups ?? {};
+  if (store === undefined) return false;
+  return lstat(join(store, SHARED_MARKER)).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
 }
 
 /**
@@ -57,7 +81,7 @@ export function isModelPath(name: string): boolean {
 
 /**
  * The real path of the file `name` of a checkpoint. `folder` has its links resolved. A link may lead only to a file
- * inside the folder or inside the same Hugging Face cache, so that a checkpoint cannot make us read other files.
+ * inside the folder or to a model file of a Hugging Face cache, so that a checkpoint cannot make us read other files.
  * @throws Blip2Error `UNSAFE_PATH` for a name or a link that leaves the folder, `MISSING_FILE`, `INVALID_CHECKPOINT` if
  * it is not a regular file.
  */
@@ -105,11 +129,12 @@ async function resolveInside(folder: string, path: string): Promise<string> {
     });
   });
   if (allowedFolders(folder).some((allowed) => isInside(allowed, real))) return real;
+  if (await isCachedModelFile(real)) return real;
   throw new Blip2Error('UNSAFE_PATH', 'A link leads out of the checkpoint folder', {
-    expected: `a file inside ${folder}`,
+    expected: `a file inside ${folder} or in a Hugging Face cache`,
     got: real,
     where: path,
-    fix: 'Copy the file into the folder',
+    fix: 'Replace the link with the file or a hard link to it, or pass the folder that the file is in',
   });
 }
 

@@ -1,27 +1,19 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
-import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, refuseLfsPointer } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
-
+import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, openRegular, readFailure, refuseLfsPointer } from '@blip2/files';
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
 
 /**
  * Opens a weight file, whose path has been checked.
- * @throws Blip2Error `MISSING_FILE`
+ * @throws Blip2Error `MISSING_FILE`; `INVALID_CHECKPOINT` if it is not a regular file.
  */
 export async function openForReading(file: string): Promise<FileHandle> {
-  return open(file, 'r').catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
-      where: file,
-      fix: 'Download or copy the file again, or check its permissions',
-      cause,
-    });
-  });
+  return (await openRegular(file, { code: 'INVALID_CHECKPOINT', fix: 'Download or copy the file again' })).handle;
 }
 
 /**
  * Fills `target` with the bytes at `position`.
- * @throws Blip2Error `INVALID_CHECKPOINT` if the file ends too early.
+ * @throws Blip2Error `INVALID_CHECKPOINT` if the file ends too early, `MISSING_FILE` if it cannot be read.
  */
 export async function readExactly(
   handle: FileHandle,
@@ -30,7 +22,11 @@ export async function readExactly(
   file: string,
 ): Promise<void> {
   for (let done = 0; done < target.byteLength;) {
-    const { bytesRead } = await handle.read(target, done, target.byteLength - done, position + done);
+    const { bytesRead } = await handle
+      .read(target, done, target.byteLength - done, position + done)
+      .catch((cause: unknown) => {
+        throw readFailure(cause, file);
+      });
     if (bytesRead === 0)
       throw invalidFile(file, 'it is truncated', {
         expected: `${position + target.byteLength} bytes`,
