@@ -56,6 +56,15 @@ describe('writeConfig', () => {
     expect(await readFile(join(folder, 'new/config.json'), 'utf8')).toContain('"initializer_factor": 1.0');
   });
 
+  test('keeps numbers that are not finite in unknown fields, as Python does', async () => {
+    const file = join(folder, 'python', 'config.json');
+    await mkdir(join(folder, 'python'));
+    await writeFile(file, '{\n  "best": NaN,\n  "range": [\n    -Infinity,\n    Infinity\n  ]\n}\n');
+    const json = Blip2Config.toJson(Blip2Config.fromJson(await readConfig(join(folder, 'python'))));
+    expect(json).toEqual({ best: Number.NaN, range: [-Infinity, Infinity] });
+    expect(formatConfig(json)).toBe(await readFile(file, 'utf8'));
+  });
+
   test('sorts keys and writes integers as integers', () => {
     expect(formatConfig({ b: [1, { init_std: 1 }], a: 2, empty: {}, none: [] })).toBe(
       '{\n  "a": 2,\n  "b": [\n    1,\n    {\n      "init_std": 1.0\n    }\n  ],\n  "empty": {},\n  "none": []\n}\n',
