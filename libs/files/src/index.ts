@@ -1,4 +1,4 @@
-export { defaultCacheFolder } from './cache-folder.ts';
+export { defaultCacheFolder, homeFolder } from './cache-folder.ts';
 // Paths and folders
 export { isFolder, makeFolder } from './make-folder.ts';
 export { requireSpace } from './require-space.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { INDEX_FILE, makeFolder, MAX_HEADER_BYTES } from '@blip2/files';
+import { INDEX_FILE, makeFolder, MAX_HEADER_BYTES, MAX_INDEX_BYTES, wrapWriteErrors } from '@blip2/files';
 import {
   DEFAULT_REVISION,
   type DownloadPlan,
@@ -33,8 +33,6 @@ export interface ModelOutline extends AsyncDisposable {
 
 /** Files that are fetched completely. */
 const FETCHED_COMPLETELY: ReadonlySet<string> = new Set(['config.json', INDEX_FILE]);
-/** Maximum size of a JSON file. Configurations have a few kB, the index of the largest models a few MB. */
-const MAX_JSON_BYTES = 32_000_000;
 /** Size of the first request in bytes: contains the header of most files. */
 const FIRST_BYTES = 2 ** 18;
 const MAX_PARALLEL = 4;
@@ -45,7 +43,7 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
   if (settings.offline) throw offlineError(id, 'The model is not in the cache');
   const session: HubSession = { settings, io, signal: options.signal };
   const { plan, needed } = await prepareDownload(session, id, options.revision ?? DEFAULT_REVISION, 'model');
-  const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
+  const folder = await wrapWriteErrors(tmpdir(), mkdtemp(join(tmpdir(), 'blip2-outline-')));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) =>
@@ -59,14 +57,19 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
 }
 
 async function outlineFile(session: HubSession, file: RemoteFile, path: string): Promise<void> {
-  await makeFolder(dirname(path));
+  await wrapWriteErrors(path, makeFolder(dirname(path)));
   if (FETCHED_COMPLETELY.has(file.path))
-    return writeFile(path, await fetchFirstBytes(session, file, Math.min(file.size, MAX_JSON_BYTES)));
-  if (!file.path.endsWith('.safetensors')) return writeFile(path, '');
-  const handle = await open(path, 'w');
+    // One byte more than the limit, so that a larger file is refused as too large.
+    return wrapWriteErrors(
+      path,
+      writeFile(path, await fetchFirstBytes(session, file, Math.min(file.size, MAX_INDEX_BYTES + 1))),
+    );
+  if (!file.path.endsWith('.safetensors')) return wrapWriteErrors(path, writeFile(path, ''));
+  const header = await fetchHeader(session, file);
+  const handle = await wrapWriteErrors(path, open(path, 'w'));
   try {
-    await handle.writeFile(await fetchHeader(session, file));
-    await handle.truncate(file.size);
+    await wrapWriteErrors(path, handle.writeFile(header));
+    await wrapWriteErrors(path, handle.truncate(file.size));
   } finally {
     await handle.close();
   }

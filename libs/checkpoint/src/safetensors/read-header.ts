@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, openRegular, readFailure, refuseLfsPointer } from '@blip2/files';
+
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
 
 /**

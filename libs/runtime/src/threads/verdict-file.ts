@@ -49,9 +49,13 @@ export function thisMachine(usable: UsableProcessors): Machine {
   };
 }
 
-/** Folder of saved numbers in the default cache. */
-export function verdictFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  return join(defaultCacheFolder(environment), 'threads');
+/** Folder of saved numbers in the default cache; undefined for a user without a home folder. */
+export function verdictFolder(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  try {
+    return join(defaultCacheFolder(environment), 'threads');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Path of the saved number of a machine. */
