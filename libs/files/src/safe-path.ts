@@ -3,7 +3,9 @@ import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { isFolder } from './make-folder.ts';
 import { systemCode } from './pending-file.ts';
+import { readFailure } from './read-limited.ts';
 
 /**
  * A snapshot in the Hugging Face cache: `ROOT/models--OWNER--NAME/snapshots/REVISION`. Its files are links to
@@ -58,13 +60,16 @@ async function isCachedModelFile(path: string): Promise<boolean> {
  */
 export async function resolveFolder(folder: string): Promise<string> {
   const real = await realpath(folder).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'The checkpoint folder does not exist', {
-      where: folder,
-      fix: 'Check the path',
-      cause,
-    });
+    const code = systemCode(cause);
+    throw code === 'ENOENT' || code === 'ENOTDIR'
+      ? new Blip2Error('MISSING_FILE', 'The checkpoint folder does not exist', {
+          where: folder,
+          fix: 'Check the path',
+          cause,
+        })
+      : readFailure(cause, folder);
   });
-  if ((await stat(real)).isDirectory()) return real;
+  if (await isFolder(real)) return real;
   throw new Blip2Error('MISSING_FILE', 'The checkpoint is not a folder', {
     where: folder,
     fix: 'Pass the folder that contains config.json and the weights',
@@ -96,7 +101,10 @@ export async function resolveFile(folder: string, name: string): Promise<string>
     });
   }
   const real = await resolveInside(folder, path);
-  if (!(await stat(real)).isFile())
+  const stats = await stat(real).catch((cause: unknown) => {
+    throw readFailure(cause, path);
+  });
+  if (!stats.isFile())
     throw new Blip2Error('INVALID_CHECKPOINT', 'A checkpoint file is not a regular file', { where: path });
   return real;
 }
@@ -112,7 +120,7 @@ export async function findModelFile(folder: string, path: string): Promise<strin
     (cause: unknown) => {
       const code = systemCode(cause);
       if (code === 'ENOENT' || code === 'ENOTDIR') return false;
-      throw new Blip2Error('MISSING_FILE', 'The file cannot be opened', { where: join(folder, path), cause });
+      throw readFailure(cause, join(folder, path));
     },
   );
   if (!exists) return undefined;

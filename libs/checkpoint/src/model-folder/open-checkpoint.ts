@@ -6,6 +6,7 @@ import {
   INDEX_FILE,
   MAX_HEADER_BYTES,
   PICKLED_FILE,
+  readFailure,
   readShardIndex,
   resolveFile,
   resolveFolder,
@@ -36,7 +37,11 @@ export interface Checkpoint extends WeightStore {
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const real = await resolveFolder(folder);
-  const names = new Set(await readdir(real));
+  const names = new Set(
+    await readdir(real).catch((cause: unknown) => {
+      throw readFailure(cause, real);
+    }),
+  );
   // Hugging Face Transformers prefers the single file too.
   if (names.has(SINGLE_FILE)) return openFiles(real, [SINGLE_FILE], undefined);
   if (!names.has(INDEX_FILE)) throw noWeights(real, [...names]);

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
-import { writeFailure } from '@blip2/files';
+import { readFailure, writeFailure } from '@blip2/files';
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
 
 import { toFloat32 } from '../safetensors/float-conversion.ts';
@@ -107,7 +107,7 @@ function readRows({ name, file, dtype, sourceOffset, inner, begin, end, factors 
   try {
     const position = sourceOffset + begin * inner * size;
     for (let done = 0; done < bytes.byteLength;) {
-      const read = readSync(source, bytes, done, bytes.byteLength - done, position + done);
+      const read = readSome(source, bytes.subarray(done), position + done, file);
       if (read === 0)
         throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file was truncated after it was opened', {
           where: file,
@@ -129,6 +129,14 @@ function multiply(weights: Float32Array, factors: Float32Array, start: number): 
   for (let i = 0; i < weights.length; i++) {
     weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
     at = at + 1 === factors.length ? 0 : at + 1;
+  }
+}
+
+function readSome(source: number, target: Uint8Array, position: number, file: string): number {
+  try {
+    return readSync(source, target, 0, target.byteLength, position);
+  } catch (cause) {
+    throw readFailure(cause, file);
   }
 }
 

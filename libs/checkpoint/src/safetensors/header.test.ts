@@ -61,6 +61,15 @@ describe('readHeader', () => {
     expect(performance.now() - began).toBeLessThan(20_000);
   });
 
+  test('does not quote the first bytes of a file of another kind', async () => {
+    const file = join(folder, 'passwd');
+    await writeFile(file, 'root:x:0:0:root:/root:/bin/bash\n');
+    await expect(readHeader(file)).rejects.toMatchObject({
+      code: 'INVALID_CHECKPOINT',
+      message: expect.not.stringMatching(/\d{10}|root/),
+    });
+  });
+
   test.each([
     ['null as metadata', `{"__metadata__":null,${A}}`],
     ['space before the brace', ` \t\r\n{${A}}`],

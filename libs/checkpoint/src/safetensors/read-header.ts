@@ -1,8 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, openRegular, readFailure, refuseLfsPointer } from '@blip2/files';
+import { defined } from '@blip2/interfaces';
 
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
+
+/** Maximum size of a header that the format allows. */
+const MAX_FORMAT_BYTES = 100_000_000n;
 
 /**
  * Opens a weight file, whose path has been checked.
@@ -66,7 +70,8 @@ async function readHeaderLength(handle: FileHandle, file: string, size: number):
     await refusePointer(handle, file, size);
     throw invalidFile(file, 'the header is too long', {
       expected: `at most ${MAX_HEADER_BYTES} bytes`,
-      got: `${length}`,
+      // Above the limit of the format, these are the first bytes of a file of another kind, which are not shown.
+      ...defined({ got: length <= MAX_FORMAT_BYTES ? `${length}` : undefined }),
     });
   }
   if (length > BigInt(size - LENGTH_BYTES))
