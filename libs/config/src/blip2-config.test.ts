@@ -152,11 +152,14 @@ describe('Blip2Config.fromJson', () => {
     [{ qformer_config: { position_embedding_type: 'rotary' } }, 'INVALID_CONFIG', 'relative_key_query'],
     [{ text_config: { vocab_size: 1e9 } }, 'INVALID_CONFIG', 'text_config.vocab_size'],
     [{ text_config: { eos_token_id: [] } }, 'INVALID_CONFIG', 'eos_token_id'],
-    [{ text_config: { eos_token_id: [2, -1] } }, 'INVALID_CONFIG', 'eos_token_id'],
+    [{ text_config: { eos_token_id: [2, -2] } }, 'INVALID_CONFIG', 'eos_token_id'],
+    [{ text_config: { pad_token_id: -2 } }, 'INVALID_CONFIG', 'pad_token_id'],
+    [{ text_config: { pad_token_id: Number.NaN } }, 'INVALID_CONFIG', 'pad_token_id'],
+    [{ text_config: { hidden_size: Infinity } }, 'INVALID_CONFIG', 'hidden_size'],
     [{ text_config: { activation_function: 'constructor' } }, 'INVALID_CONFIG', 'activation_function'],
     [{ num_query_tokens: 0 }, 'INVALID_CONFIG', 'num_query_tokens'],
     [{ num_query_tokens: true }, 'INVALID_CONFIG', 'num_query_tokens'],
-    [{ image_token_index: -1 }, 'INVALID_CONFIG', 'image_token_index'],
+    [{ image_token_index: -2 }, 'INVALID_CONFIG', 'image_token_index'],
     [{ initializer_range: NaN }, 'INVALID_CONFIG', 'initializer_range'],
     [{ output_attentions: 'yes' }, 'INVALID_CONFIG', 'output_attentions'],
   ])('rejects %j', (json, code, named) => {
@@ -349,6 +352,28 @@ describe('T5Config', () => {
 });
 
 describe('TextConfig.specialTokens', () => {
+  test.each(['opt', 'llama', 't5'])('a token whose id is -1 does not exist: %s', (modelType) => {
+    const ids = { bos_token_id: -1, eos_token_id: -1, pad_token_id: -1 };
+    const config = TextConfig.fromJson({
+      model_type: modelType,
+      ...ids,
+      ...(modelType === 't5' && { decoder_start_token_id: -1 }),
+    });
+    expect(TextConfig.specialTokens(config)).toEqual({});
+    expect(TextConfig.toJson(config)).toMatchObject(ids);
+    expect(
+      TextConfig.specialTokens(TextConfig.fromJson({ model_type: modelType, eos_token_id: [3, -1, 4] })),
+    ).toMatchObject({
+      eosTokenId: [3, 4],
+    });
+  });
+  test('neither does an image token or a pad token of the Q-Former', () => {
+    const { imageTokenIndex, qformerConfig } = Blip2Config.fromJson({
+      image_token_index: -1,
+      qformer_config: { pad_token_id: -1 },
+    });
+    expect([imageTokenIndex, qformerConfig.padTokenId]).toEqual([undefined, undefined]);
+  });
   test('absent tokens have the defaults of the model type', () => {
     expect(TextConfig.specialTokens(TextConfig.fromJson({}))).toEqual({ bosTokenId: 2, eosTokenId: 2, padTokenId: 1 });
     expect(TextConfig.specialTokens(TextConfig.fromJson({ pad_token_id: null, eos_token_id: [3, 4] }))).toEqual({

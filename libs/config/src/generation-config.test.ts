@@ -16,6 +16,11 @@ const json = {
 };
 
 describe('GenerationConfig', () => {
+  test('a token whose id is -1 does not exist', () => {
+    const { padTokenId, eosTokenId } = GenerationConfig.fromJson({ pad_token_id: -1, eos_token_id: [-1, 2] });
+    expect([padTokenId, eosTokenId]).toEqual([undefined, [2]]);
+  });
+
   test('has the defaults of HF, which are those of the options table', () => {
     const config = GenerationConfig.create();
     expect(config.maxLength).toBe(20);

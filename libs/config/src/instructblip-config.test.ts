@@ -100,7 +100,7 @@ describe('InstructBlipConfig', () => {
 
   test.each([
     [{ num_query_tokens: 0 }],
-    [{ image_token_index: -1 }],
+    [{ image_token_index: -2 }],
     [{ vision_config: [] }],
     [{ qformer_config: { hidden_size: 10, num_attention_heads: 3 } }],
   ])('rejects invalid values: %j', (json) => {

@@ -30,6 +30,31 @@ describe('readConfig', () => {
     await expect(readConfig(folder)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
+  test('names the base model of an adapter, and how to merge it', async () => {
+    const adapter = join(folder, 'adapter');
+    await mkdir(adapter);
+    await writeFile(join(adapter, 'adapter_config.json'), '{"peft_type":"LORA","base_model_name_or_path":"a/b"}');
+    const expected = {
+      code: 'MISSING_FILE',
+      message: expect.stringMatching(/contains an adapter.*LORA of a\/b.*merge_and_unload/),
+      details: { subject: 'a/b' },
+    };
+    await expect(readConfig(adapter)).rejects.toMatchObject(expected);
+    await writeFile(join(adapter, 'config.json'), '{"model_type":"blip-2"}');
+    await expect(readConfig(adapter)).rejects.toMatchObject(expected);
+    await writeFile(join(adapter, 'model.safetensors'), '');
+    expect(await readConfig(adapter)).toEqual({ model_type: 'blip-2' });
+  });
+
+  test('names the last checkpoint of a training run', async () => {
+    await mkdir(join(folder, 'run', 'checkpoint-500'), { recursive: true });
+    await mkdir(join(folder, 'run', 'checkpoint-1000'));
+    await expect(readConfig(join(folder, 'run'))).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+      details: { fix: expect.stringContaining(join('run', 'checkpoint-1000')) },
+    });
+  });
+
   test('follows links within the folder and within one cache, and no others', async () => {
     const model = join(folder, 'model'),
       snapshot = join(folder, 'hub/models--o--n/snapshots/abc'),
@@ -54,6 +79,15 @@ describe('writeConfig', () => {
     expect(await readConfig(join(folder, 'new'))).toEqual(json);
     expect(await readdir(join(folder, 'new'))).toEqual(['config.json']);
     expect(await readFile(join(folder, 'new/config.json'), 'utf8')).toContain('"initializer_factor": 1.0');
+  });
+
+  test('keeps numbers that are not finite in unknown fields, as Python does', async () => {
+    const file = join(folder, 'python', 'config.json');
+    await mkdir(join(folder, 'python'));
+    await writeFile(file, '{\n  "best": NaN,\n  "range": [\n    -Infinity,\n    Infinity\n  ]\n}\n');
+    const json = Blip2Config.toJson(Blip2Config.fromJson(await readConfig(join(folder, 'python'))));
+    expect(json).toEqual({ best: Number.NaN, range: [-Infinity, Infinity] });
+    expect(formatConfig(json)).toBe(await readFile(file, 'utf8'));
   });
 
   test('sorts keys and writes integers as integers', () => {

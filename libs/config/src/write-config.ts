@@ -11,7 +11,9 @@ const FLOAT_KEYS: ReadonlySet<string> = new Set([
   'layer_norm_epsilon',
 ]);
 
+/** Numbers that are not finite are written as Python's `json` writes and reads them: NaN, Infinity, -Infinity. */
 function formatNumber(value: number, key: string): string {
+  if (!Number.isFinite(value)) return String(value);
   return FLOAT_KEYS.has(key) && Number.isInteger(value) ? `${value}.0` : JSON.stringify(value);
 }
 

@@ -1,4 +1,4 @@
-export { defaultCacheFolder } from './cache-folder.ts';
+export { defaultCacheFolder, homeFolder } from './cache-folder.ts';
 // Paths and folders
 export { isFolder, makeFolder } from './make-folder.ts';
 export { requireSpace } from './require-space.ts';
@@ -6,7 +6,17 @@ export { commonFolder, findModelFile, isModelPath, resolveFile, resolveFolder } 
 // Files of a model folder
 export { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from './json-file.ts';
 export { MAX_POINTER_BYTES, refuseLfsPointer } from './lfs-pointer.ts';
-export { CHUNK_BYTES, MAX_HEADER_BYTES, MAX_INDEX_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.ts';
+export {
+  CHUNK_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_INDEX_BYTES,
+  MAX_METADATA_ENTRIES,
+  MAX_NAME_LENGTH,
+  MAX_RANK,
+  MAX_TENSORS,
+} from './limits.ts';
+export { type InvalidJson, type JsonLimits, parseJson } from './parse-json.ts';
+export { type OpenedFile, openRegular, readFailure, readLimited, type RefusedFile } from './read-limited.ts';
 export { parseShardIndex, readShardIndex, type ShardIndex } from './shard-index.ts';
 export { INDEX_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
 // Writing

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { Blip2Error, defined } from '@blip2/interfaces';
+import { Blip2Error, defined, isError } from '@blip2/interfaces';
 
 /** A complete, synced file under a temporary name next to its destination. */
 export interface PendingFile {
@@ -30,7 +30,7 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
 
 /** The system error code of a failure (`ENOSPC`, `EACCES`, …), if it has one. */
 export function systemCode(cause: unknown): string | undefined {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+  return isError(cause) && 'code' in cause ? String(cause.code) : undefined;
 }
 
 /** Creates the `WRITE_FAILED` error for a file system failure. */

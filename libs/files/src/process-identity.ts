@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
+import { isError } from '@blip2/interfaces';
+
 /**
  * Name of this process for use in file names, so that other processes can tell whether it is still running: 8
  * hexadecimal digits for the machine, and the process id. Containers share host names but not process ids, so the PID
@@ -30,6 +32,6 @@ export function isRunning(name: string): boolean | undefined {
     return true;
   } catch (error) {
     // EPERM: it is running as another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return isError(error) && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -124,12 +124,58 @@ describe('links in a Hugging Face cache', () => {
     const snapshot = await snapshotWith('models--a--b/blobs/1', 'sub/x.json');
     expect(await findModelFile(snapshot, 'sub/x.json')).toBe(join(snapshot, '../../blobs/1'));
   });
-  test.each(['models--a--c/blobs/1', 'models--a--b2/blobs/1', 'token', 'blobs2/1'])(
+  test.each(['models--a--c/blobs/1', 'models--a--b2/blobs/1', 'token', 'blobs2/1', 'datasets--a/blobs/1'])(
     'do not lead to %s',
     async (target) => {
       await expect(resolveFile(await snapshotWith(target), 'x.json')).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
     },
   );
+});
+
+describe('links from a folder elsewhere into a Hugging Face cache', () => {
+  const sha = 'ab'.repeat(32);
+
+  test.each([`models--a--b/blobs/${sha}`, `models--a--b/blobs/${'c'.repeat(40)}`, `blobs/ab/${sha}`])(
+    'may lead to %s',
+    async (target) => {
+      const cache = join(root, `${count}`, 'hub');
+      const file = await create(join(cache, target));
+      await create(join(cache, 'blobs/.huggingface-shared-blobs'));
+      await link(file, join(folder, 'model.safetensors'));
+      expect(await resolveFile(folder, 'model.safetensors')).toBe(file);
+      expect(await findModelFile(folder, 'model.safetensors')).toBe(file);
+    },
+  );
+  test('may lead through a snapshot, and to a copy in one', async () => {
+    const cache = join(root, `${count}`, 'hub');
+    const snapshot = join(cache, 'models--a--b/snapshots', 'c'.repeat(40));
+    const blob = await create(join(cache, 'models--a--b/blobs', sha));
+    await link(`../../blobs/${sha}`, join(snapshot, 'model.safetensors'));
+    const copy = await create(join(snapshot, 'config.json'));
+    await link(join(snapshot, 'model.safetensors'), join(folder, 'one'));
+    await link(copy, join(folder, 'two'));
+    expect([await resolveFile(folder, 'one'), await resolveFile(folder, 'two')]).toEqual([blob, copy]);
+  });
+  test.each([
+    `models--a--b/refs/main`,
+    `models--a--b/blobs/${sha}.incomplete`,
+    `models--a--b/blobs/${sha}/x`,
+    `models--a--b/blobs/../secret`,
+    `models--a--b/snapshots/main/x`,
+    `datasets--a--b/blobs/${sha}`,
+    `blobs/cd/${sha}`,
+    `unmarked/blobs/ab/${sha}`,
+    'token',
+  ])('may not lead to %s', async (target) => {
+    const cache = join(root, `${count}`, 'hub');
+    await create(join(cache, 'blobs/.huggingface-shared-blobs'));
+    await create(join(cache, target));
+    await link(join(cache, target), join(folder, 'model.safetensors'));
+    await expect(resolveFile(folder, 'model.safetensors')).rejects.toMatchObject({
+      code: 'UNSAFE_PATH',
+      details: { fix: expect.stringContaining('hard link') },
+    });
+  });
 });
 
 test('commonFolder is the deepest folder that contains all files', () => {

@@ -3,13 +3,25 @@ import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { isFolder } from './make-folder.ts';
 import { systemCode } from './pending-file.ts';
+import { readFailure } from './read-limited.ts';
 
 /**
  * A snapshot in the Hugging Face cache: `ROOT/models--OWNER--NAME/snapshots/REVISION`. Its files are links to
  * `../../blobs/SHA`.
  */
 const SNAPSHOT_FOLDER = /^(?<root>.*)[\\/](?<repository>models--[^\\/]+)[\\/]snapshots[\\/][^\\/]+(?:[\\/].*)?$/;
+
+/**
+ * Files of a Hugging Face cache that belong to a model: its blobs, named by their checksums, and where links are not
+ * supported its snapshots.
+ */
+const MODEL_FILE =
+  /[\\/]models--[^\\/]+[\\/](?:blobs[\\/](?:[0-9a-f]{40}|[0-9a-f]{64})|snapshots[\\/][0-9a-f]{40}[\\/].+)$/;
+/** Files of the store that all repositories of a Hugging Face cache share, and the marker of such a store. */
+const SHARED_FILE = /^(?<store>.*[\\/]blobs)[\\/](?<prefix>[0-9a-f]{2})[\\/]\k<prefix>[0-9a-f]{62}$/;
+const SHARED_MARKER = '.huggingface-shared-blobs';
 
 /** Whether `path` is inside `folder`, both with links resolved. */
 function isInside(folder: string, path: string): boolean {
@@ -29,18 +41,35 @@ function allowedFolders(folder: string): string[] {
 }
 
 /**
+ * Whether a path with links resolved is a model file of any Hugging Face cache. Folders elsewhere may link to those:
+ * they contain what any model of that cache may read.
+ */
+async function isCachedModelFile(path: string): Promise<boolean> {
+  if (MODEL_FILE.test(path)) return true;
+  const { store } = SHARED_FILE.exec(path)?.groups ?? {};
+  if (store === undefined) return false;
+  return lstat(join(store, SHARED_MARKER)).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+}
+
+/**
  * The real path of a checkpoint folder, with links resolved.
  * @throws Blip2Error `MISSING_FILE` if the path does not exist or is not a folder.
  */
 export async function resolveFolder(folder: string): Promise<string> {
   const real = await realpath(folder).catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'The checkpoint folder does not exist', {
-      where: folder,
-      fix: 'Check the path',
-      cause,
-    });
+    const code = systemCode(cause);
+    throw code === 'ENOENT' || code === 'ENOTDIR'
+      ? new Blip2Error('MISSING_FILE', 'The checkpoint folder does not exist', {
+          where: folder,
+          fix: 'Check the path',
+          cause,
+        })
+      : readFailure(cause, folder);
   });
-  if ((await stat(real)).isDirectory()) return real;
+  if (await isFolder(real)) return real;
   throw new Blip2Error('MISSING_FILE', 'The checkpoint is not a folder', {
     where: folder,
     fix: 'Pass the folder that contains config.json and the weights',
@@ -57,7 +86,7 @@ export function isModelPath(name: string): boolean {
 
 /**
  * The real path of the file `name` of a checkpoint. `folder` has its links resolved. A link may lead only to a file
- * inside the folder or inside the same Hugging Face cache, so that a checkpoint cannot make us read other files.
+ * inside the folder or to a model file of a Hugging Face cache, so that a checkpoint cannot make us read other files.
  * @throws Blip2Error `UNSAFE_PATH` for a name or a link that leaves the folder, `MISSING_FILE`, `INVALID_CHECKPOINT` if
  * it is not a regular file.
  */
@@ -72,7 +101,10 @@ export async function resolveFile(folder: string, name: string): Promise<string>
     });
   }
   const real = await resolveInside(folder, path);
-  if (!(await stat(real)).isFile())
+  const stats = await stat(real).catch((cause: unknown) => {
+    throw readFailure(cause, path);
+  });
+  if (!stats.isFile())
     throw new Blip2Error('INVALID_CHECKPOINT', 'A checkpoint file is not a regular file', { where: path });
   return real;
 }
@@ -88,7 +120,7 @@ export async function findModelFile(folder: string, path: string): Promise<strin
     (cause: unknown) => {
       const code = systemCode(cause);
       if (code === 'ENOENT' || code === 'ENOTDIR') return false;
-      throw new Blip2Error('MISSING_FILE', 'The file cannot be opened', { where: join(folder, path), cause });
+      throw readFailure(cause, join(folder, path));
     },
   );
   if (!exists) return undefined;
@@ -105,11 +137,12 @@ async function resolveInside(folder: string, path: string): Promise<string> {
     });
   });
   if (allowedFolders(folder).some((allowed) => isInside(allowed, real))) return real;
+  if (await isCachedModelFile(real)) return real;
   throw new Blip2Error('UNSAFE_PATH', 'A link leads out of the checkpoint folder', {
-    expected: `a file inside ${folder}`,
+    expected: `a file inside ${folder} or in a Hugging Face cache`,
     got: real,
     where: path,
-    fix: 'Copy the file into the folder',
+    fix: 'Replace the link with the file or a hard link to it, or pass the folder that the file is in',
   });
 }
 

@@ -2,6 +2,8 @@ import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { isError } from '@blip2/interfaces';
+
 import { makeFolder } from './make-folder.ts';
 import { isRunning, processName } from './process-identity.ts';
 
@@ -66,7 +68,7 @@ async function take(path: string): Promise<boolean> {
     await writeFile(path, processName, { flag: 'wx' });
     return true;
   } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'EEXIST');
+    return !(isError(error) && 'code' in error && error.code === 'EEXIST');
   }
 }
 

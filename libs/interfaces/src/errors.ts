@@ -1,3 +1,5 @@
+import { isError } from './realms.ts';
+
 /** Codes of `Blip2Error`. Each is documented in `docs/errors.md`. */
 export type ErrorCode =
   | 'INVALID_ARGUMENT'
@@ -64,6 +66,12 @@ export class Blip2Error extends Error {
     super(all.fix ? `${message}. ${all.fix}` : message, all.cause === undefined ? undefined : { cause: all.cause });
     this.code = code;
     this.details = all;
+  }
+
+  /** Recognizes the errors of another context or another copy of this package. */
+  static override [Symbol.hasInstance](value: unknown): value is Blip2Error {
+    if (this !== Blip2Error) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return isError(value) && value.name === 'Blip2Error' && 'code' in value && 'details' in value;
   }
 }
 

@@ -1,5 +1,27 @@
-/** Element type of a tensor in a safetensors file. */
-export type StoredType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
+/** Element type of a tensor in a safetensors file. Weights are read from `F64`, `F32`, `F16` and `BF16` only. */
+export type StoredType =
+  | 'F64'
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'I64'
+  | 'I32'
+  | 'I16'
+  | 'I8'
+  | 'U64'
+  | 'U32'
+  | 'U16'
+  | 'U8'
+  | 'BOOL'
+  | 'C64'
+  | 'F8_E4M3'
+  | 'F8_E5M2'
+  | 'F8_E8M0'
+  | 'F8_E4M3FNUZ'
+  | 'F8_E5M2FNUZ'
+  | 'F6_E2M3'
+  | 'F6_E3M2'
+  | 'F4';
 
 /** A tensor in a file: little-endian, row-major bytes. */
 export interface StoredTensor {

@@ -138,7 +138,8 @@ describe('BlipImageProcessor', () => {
   });
   test.each([
     { size: { longest_edge: 224 } },
-    { do_pad: true },
+    { do_pad: true, pad_size: { height: 512, width: 512 } },
+    { do_thumbnail: true },
     { do_center_crop: true, crop_size: { shortest_edge: 8 } },
     { size: { height: 2 ** 31, width: 2 ** 31 } },
     { do_center_crop: true },
@@ -150,6 +151,10 @@ describe('BlipImageProcessor', () => {
     { rescale_factor: null },
   ])('rejects a file with %j', (json) => {
     expect(() => BlipImageProcessor.fromJson(json)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG' }));
+  });
+  test('padding to the largest image and size_divisor have no effect, as in HF', () => {
+    const plain = BlipImageProcessor.fromJson({}).settings;
+    expect(BlipImageProcessor.fromJson({ do_pad: true, size_divisor: 32, pad_size: null }).settings).toEqual(plain);
   });
   test('null disables a step, whose settings may then be null', () => {
     const file = {

@@ -65,14 +65,17 @@ export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
 /** Maximum target size: 4096 x 4096 pixels are 200 MB of float32 per image. */
 export const MAX_TARGET_PIXELS: number = 4096 * 4096;
 /** Steps of other image processors. A file that enables one is for another class. */
-const FOREIGN_STEPS: readonly string[] = ['do_pad', 'do_thumbnail', 'do_align_long_axis'];
+const FOREIGN_STEPS: readonly string[] = ['do_thumbnail', 'do_align_long_axis'];
 
 /**
  * Reads the settings of a `preprocessor_config.json`; absent fields have the class defaults.
  * @throws Blip2Error `INVALID_CONFIG` for invalid values.
  */
 export function settingsFromJson(json: JsonObject, where: string): ImageProcessorSettings {
-  const foreign = FOREIGN_STEPS.find((step) => json[step] === true);
+  // Without `pad_size`, HF pads to the largest image of a batch: resized images all have the same size. `size_divisor`,
+  // which files of BLIP-1 have too, is ignored there.
+  const pads = json['do_pad'] === true && (json['pad_size'] ?? null) !== null;
+  const foreign = pads ? 'pad_size' : FOREIGN_STEPS.find((step) => json[step] === true);
   if (foreign) throw new Blip2Error('INVALID_CONFIG', `BlipImageProcessor does not support ${foreign}`, { where });
   const required = (key: string, step: unknown): unknown => {
     if (json[key] !== null || step === false) return json[key];

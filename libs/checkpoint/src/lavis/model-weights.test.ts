@@ -157,3 +157,32 @@ describe('openModelWeights', () => {
     expect([...weights.tensors.keys()].sort()).toEqual(['other', 'vision_model.post_layernorm.weight']);
   });
 });
+
+describe('weights saved out of a wrapper', () => {
+  test.each([
+    ['module.', ['module.query_tokens', 'module.qformer.layernorm.weight']],
+    ['module._orig_mod.', ['module._orig_mod.model.decoder.layers.0.fc1.weight']],
+    ['base_model.model.', ['base_model.model.query_tokens']],
+    ['model.blip2.', ['model.blip2.vision_model.post_layernorm.weight', 'model.blip2.query_tokens']],
+  ])('are refused with the prefix %s of all names', async (prefix, names) => {
+    const folder = await folderOf(Object.fromEntries(names.map((name) => [name, [1]])));
+    await expect(openModelWeights(folder)).rejects.toMatchObject({
+      code: 'MISSING_WEIGHT',
+      message: expect.stringContaining(`The names of all ${names.length} tensors begin with ${prefix}`),
+      details: { subject: prefix, fix: expect.stringContaining('the model inside it') },
+    });
+  });
+  test('that contain an adapter have to be merged', async () => {
+    const folder = await folderOf({ 'base_model.model.language_model.q_proj.lora_A.default.weight': [1] });
+    await expect(openModelWeights(folder)).rejects.toMatchObject({
+      details: { fix: expect.stringContaining('merge_and_unload') },
+    });
+  });
+  test.each([['model.decoder.layers.0.fc1.weight'], ['query_tokens'], ['vision_model.post_layernorm.weight']])(
+    'are not those of a part: %s',
+    async (name) => {
+      await using weights = await openModelWeights(await folderOf({ [name]: [1] }));
+      expect([...weights.tensors.keys()]).toEqual([name]);
+    },
+  );
+});

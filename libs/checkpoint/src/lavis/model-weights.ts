@@ -2,6 +2,7 @@ import { commonFolder } from '@blip2/files';
 import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 
 import { type Checkpoint, openCheckpoint } from '../model-folder/open-checkpoint.ts';
+import { refuseWrapped } from '../model-folder/refuse-wrapped.ts';
 import { createTemporaryWeights } from '../model-folder/temporary-weights.ts';
 import { readTensor } from '../safetensors/read-tensor.ts';
 import { type TensorSource, tensorSource } from '../safetensors/tensor-source.ts';
@@ -19,13 +20,14 @@ export interface ModelWeights extends WeightStore, AsyncDisposable {
  * Opens a model folder and maps LAVIS parameter names to the Hugging Face layout. Tensors stay in their files. Only the
  * query and value biases, which the Hugging Face layout joins, are copied to a temporary file (a few kB per layer),
  * which is deleted with the result. Biases whose joined name `isNeeded` rejects are not joined; default: all are.
- * @throws Blip2Error as `openCheckpoint`; `WRITE_FAILED`
+ * @throws Blip2Error as `openCheckpoint`; `MISSING_WEIGHT` for weights saved out of a wrapper; `WRITE_FAILED`
  */
 export async function openModelWeights(
   folder: string,
   isNeeded: (name: string) => boolean = () => true,
 ): Promise<ModelWeights> {
   const checkpoint = await openCheckpoint(folder);
+  refuseWrapped([...checkpoint.tensors.keys()], folder);
   if (checkpointOrigin(checkpoint.tensors.keys()) === 'lavis') return renameLavis(checkpoint, isNeeded);
   const { tensors, files } = checkpoint;
   return { origin: 'huggingface', folder: checkpoint.folder, tensors, files, [Symbol.asyncDispose]: async () => {} };

@@ -51,7 +51,7 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
     options.revision ?? DEFAULT_REVISION,
     'model',
   );
-  const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
+  const folder = await wrapWriteErrors(tmpdir(), mkdtemp(join(tmpdir(), 'blip2-outline-')));
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) =>
@@ -75,7 +75,7 @@ async function outlineFile(
   path: string,
   content: Uint8Array | undefined,
 ): Promise<void> {
-  await makeFolder(dirname(path));
+  await wrapWriteErrors(path, makeFolder(dirname(path)));
   if (FETCHED_COMPLETELY.test(file.path)) {
     const bytes = content ?? (await fetchFirstBytes(session, file, Math.min(file.size, MAX_TEXT_BYTES)));
     return wrapWriteErrors(path, writeFile(path, bytes));

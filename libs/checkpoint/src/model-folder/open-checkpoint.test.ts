@@ -93,7 +93,7 @@ describe('openCheckpoint', () => {
   });
 
   test.each([
-    ['{', 'not JSON'],
+    ['{', 'not valid JSON'],
     ['[]', 'weight_map'],
     ['{"weight_map":[]}', 'weight_map'],
     ['{"weight_map":{}}', 'no tensor'],

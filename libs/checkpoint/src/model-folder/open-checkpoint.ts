@@ -4,7 +4,9 @@ import { basename, join } from 'node:path';
 import {
   commonFolder,
   INDEX_FILE,
+  MAX_HEADER_BYTES,
   PICKLED_FILE,
+  readFailure,
   readShardIndex,
   resolveFile,
   resolveFolder,
@@ -31,11 +33,15 @@ export interface Checkpoint extends WeightStore {
  * Opens the weights of a model folder in the Hugging Face layout: `model.safetensors`, or shards with
  * `model.safetensors.index.json`. Reads and checks every header. Index and shards must list exactly the same tensors.
  * @throws Blip2Error `MISSING_FILE` (no weights, a missing shard, only `.bin` files), `UNSAFE_PATH` (a file or link
- * outside the folder and its cache), `INVALID_CHECKPOINT` (names the broken rule), `UNSUPPORTED_DTYPE`.
+ * outside the folder and its cache), `INVALID_CHECKPOINT` (names the broken rule).
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const real = await resolveFolder(folder);
-  const names = new Set(await readdir(real));
+  const names = new Set(
+    await readdir(real).catch((cause: unknown) => {
+      throw readFailure(cause, real);
+    }),
+  );
   // Hugging Face Transformers prefers the single file too.
   if (names.has(SINGLE_FILE)) return openFiles(real, [SINGLE_FILE], undefined);
   if (!names.has(INDEX_FILE)) throw noWeights(real, [...names]);
@@ -72,11 +78,22 @@ async function openFiles(folder: string, names: readonly string[], index: ShardI
   const tensors = new Map<string, StoredTensor>();
   const metadata = new Map<string, string>();
   const files: string[] = [];
+  let metadataSize = 0;
   for (const name of names) {
     const file = await resolveFile(folder, name);
     const header = await readHeader(file);
     addTensors(tensors, header, index, name, folder);
-    for (const [key, value] of header.metadata) metadata.set(key, value);
+    for (const [key, value] of header.metadata) {
+      metadata.set(key, value);
+      metadataSize += key.length + value.length;
+    }
+    if (metadataSize > MAX_HEADER_BYTES)
+      throw new Blip2Error('INVALID_CHECKPOINT', 'The shards have too much __metadata__', {
+        expected: `at most ${MAX_HEADER_BYTES} characters`,
+        got: `${metadataSize} or more`,
+        where: folder,
+        fix: 'Save the model again with save_pretrained of Hugging Face Transformers',
+      });
     files.push(file);
   }
   if (index !== undefined) requireAll(tensors, index, folder);

@@ -145,7 +145,7 @@ function writePendingIndex(file: string, shards: readonly Shard[], total: number
 
 /** Deletes the weight files of the folder for which `unwanted` is true, and nothing else. */
 async function removeWeights(folder: string, unwanted: (name: string) => boolean): Promise<void> {
-  const weights = (await readdir(folder)).filter(
+  const weights = (await wrapWriteErrors(folder, readdir(folder))).filter(
     (name) => name === SINGLE_FILE || name === INDEX_FILE || SHARD_FILE.test(name),
   );
   await Promise.all(weights.filter(unwanted).map((name) => rm(join(folder, name), { force: true })));

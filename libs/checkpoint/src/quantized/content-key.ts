@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 
+import { readLimited } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { blockSizeFor, type Conversion } from './weight-plan.ts';
@@ -59,7 +60,7 @@ export async function fileState(file: string): Promise<readonly string[]> {
   if (found.size <= SMALL_FILE_BYTES)
     return [
       createHash('sha256')
-        .update(await readFile(file))
+        .update(await readLimited(file, SMALL_FILE_BYTES, { code: 'INVALID_CHECKPOINT' }))
         .digest('hex'),
     ];
   return [file, ...[found.dev, found.ino, found.size, found.mtimeNs, found.ctimeNs].map(String)];

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { Blip2Error, defined, type ErrorCode } from '@blip2/interfaces';
+import { Blip2Error, defined, type ErrorCode, messageOf } from '@blip2/interfaces';
 
 import { type ConversionTask, convertRows, taskBytes } from './convert-rows.ts';
 
@@ -109,7 +109,7 @@ function runTask(worker: Worker, task: ConversionTask): Promise<ConversionReply>
         }),
       );
     };
-    worker.once('error', (cause: unknown) => lost(cause instanceof Error ? cause.message : String(cause), cause));
+    worker.once('error', (cause: unknown) => lost(messageOf(cause), cause));
     worker.once('exit', (code) => lost(`exit code ${code}`));
     worker.postMessage(task);
   });

@@ -1,7 +1,7 @@
 /** Entry point of a thread that converts weights. Receives tasks one at a time and replies to each. */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, messageOf } from '@blip2/interfaces';
 
 import type { ConversionReply, ConversionWorkerData } from './conversion-pool.ts';
 import { type ConversionTask, convertRows } from './convert-rows.ts';
@@ -20,7 +20,7 @@ function runTask(task: ConversionTask): ConversionReply {
     return {
       done: false,
       code: error instanceof Blip2Error ? error.code : 'WRITE_FAILED',
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
     };
   }
 }

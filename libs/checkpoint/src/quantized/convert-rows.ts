@@ -1,6 +1,6 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
-import { writeFailure } from '@blip2/files';
+import { readFailure, writeFailure } from '@blip2/files';
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
 
 import { toFloat32 } from '../safetensors/float-conversion.ts';
@@ -135,7 +135,7 @@ function readFloats({ file, dtype, sourceOffset }: ConversionTask, first: number
   try {
     const position = sourceOffset + first * size;
     for (let done = 0; done < bytes.byteLength;) {
-      const read = readSync(source, bytes, done, bytes.byteLength - done, position + done);
+      const read = readSome(source, bytes.subarray(done), position + done, file);
       if (read === 0)
         throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file was truncated after it was opened', {
           where: file,
@@ -156,6 +156,14 @@ function multiply(weights: Float32Array, factors: Float32Array, start: number): 
   for (let i = 0; i < weights.length; i++) {
     weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
     at = at + 1 === factors.length ? 0 : at + 1;
+  }
+}
+
+function readSome(source: number, target: Uint8Array, position: number, file: string): number {
+  try {
+    return readSync(source, target, 0, target.byteLength, position);
+  } catch (cause) {
+    throw readFailure(cause, file);
   }
 }
 

@@ -1,5 +1,8 @@
 import { dirname } from 'node:path';
 
+import { parseJson } from '@blip2/files';
+import { Blip2Error } from '@blip2/interfaces';
+
 import { fileState, FORMAT_VERSION, sourceFiles } from './content-key.ts';
 import type { Conversion } from './weight-plan.ts';
 
@@ -58,7 +61,7 @@ export function readOrigin(metadata: ReadonlyMap<string, string>): ConvertedOrig
 function parseSources(text: string): SourceState[] | undefined {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parseJson(new TextEncoder().encode(text), (rule) => new Blip2Error('INVALID_CHECKPOINT', rule));
   } catch {
     return undefined;
   }

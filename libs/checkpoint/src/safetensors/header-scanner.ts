@@ -8,6 +8,10 @@ const DIGIT_9 = 0x39;
 /** 2^53 - 1 has 16 digits. */
 const MAX_DIGITS = 16;
 const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Maximum nesting depth of a value that is skipped. */
+const MAX_SKIPPED_DEPTH = 64;
+/** A number, true, false or null. */
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /**
  * Parser for the subset of JSON in a safetensors header: objects, lists of integers, strings. Stricter than
@@ -79,6 +83,36 @@ export class HeaderScanner {
     const value = this.#unescape(this.#source.slice(start, end + 1));
     this.#position = end + 1;
     return value;
+  }
+
+  /** Reads `null`; false if something else follows. */
+  null(): boolean {
+    this.#skipSpace();
+    const found = this.#source.startsWith('null', this.#position);
+    if (found) this.#position += 'null'.length;
+    return found;
+  }
+
+  /**
+   * Reads and ignores a value of any kind.
+   * @throws the error of `fail`.
+   */
+  skip(depth: number = 0): void {
+    if (depth > MAX_SKIPPED_DEPTH) throw this.fail(`a value has more than ${MAX_SKIPPED_DEPTH} levels`);
+    this.#skipSpace();
+    const character = this.#source[this.#position];
+    if (character === '"') this.string();
+    else if (character === '{') this.object(() => this.skip(depth + 1));
+    else if (this.#takes('[')) {
+      if (this.#takes(']')) return;
+      do this.skip(depth + 1);
+      while (this.#takes(','));
+      this.#expect(']');
+    } else {
+      SCALAR.lastIndex = this.#position;
+      if (!SCALAR.test(this.#source)) throw this.fail('a value was expected');
+      this.#position = SCALAR.lastIndex;
+    }
   }
 
   /**

@@ -1,8 +1,8 @@
-import { MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from '@blip2/files';
+import { MAX_METADATA_ENTRIES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interfaces';
 
 import { HeaderScanner } from './header-scanner.ts';
-import { byteCount, isStoredType, UNSUPPORTED_TYPES } from './stored-type.ts';
+import { byteCount, ELEMENT_BYTES, isStoredType } from './stored-type.ts';
 
 /** Size of the header length at the start of a file, in bytes. */
 export const LENGTH_BYTES = 8;
@@ -22,18 +22,23 @@ interface Entry {
   readonly end: number;
 }
 
+/** Remedy for a file that is damaged or incomplete. */
+const COPY_AGAIN = 'Download or copy the file again';
+/** Remedy for a rule that a damaged file or the program that wrote it may have broken. */
+const SAVE_AGAIN = `${COPY_AGAIN}, or save the model again with save_pretrained of Hugging Face Transformers`;
+
 /** Creates the error for a file that breaks a rule of the format. */
 export function invalidFile(
   file: string,
   rule: string,
-  details: { expected?: string; got?: string; tensor?: string; cause?: unknown } = {},
+  details: { expected?: string; got?: string; tensor?: string; fix?: string } = {},
 ): Blip2Error {
   const { tensor, ...rest } = details;
   const where = tensor === undefined ? file : `${JSON.stringify(tensor.slice(0, MAX_NAME_LENGTH))} in ${file}`;
   return new Blip2Error('INVALID_CHECKPOINT', `The safetensors file is not valid: ${rule}`, {
+    fix: /truncated|empty/.test(rule) ? COPY_AGAIN : SAVE_AGAIN,
     ...rest,
     where,
-    fix: 'Download or copy the file again',
   });
 }
 
@@ -41,7 +46,7 @@ export function invalidFile(
  * Parses and checks the header of a safetensors file of `fileBytes` bytes. The result satisfies every rule of the
  * format: known types, unique names, lengths equal to shape times element size, and tensors that cover the data from
  * the first to the last byte without gap or overlap.
- * @throws Blip2Error `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
+ * @throws Blip2Error `INVALID_CHECKPOINT`
  */
 export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {
   const { entries, metadata } = scan(decode(bytes, file), file);
@@ -66,10 +71,10 @@ function decode(bytes: Uint8Array, file: string): string {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw invalidFile(file, 'the header is not UTF-8', { cause });
+  } catch {
+    throw invalidFile(file, 'the header is not UTF-8');
   }
-  if (!text.startsWith('{')) throw invalidFile(file, 'the header does not begin with "{"');
+  if (!/^[ \t\n\r]*\{/.test(text)) throw invalidFile(file, 'the header does not begin with "{"');
   return text;
 }
 
@@ -78,7 +83,7 @@ function scan(text: string, file: string): { entries: Entry[]; metadata: Map<str
   const metadata = new Map<string, string>();
   const scanner = new HeaderScanner(text, (rule) => invalidFile(file, rule));
   scanner.object((key) => {
-    if (key === '__metadata__') return scanner.object((name) => void metadata.set(name, scanner.string()));
+    if (key === '__metadata__') return scanMetadata(scanner, metadata);
     if (entries.length === MAX_TENSORS) throw scanner.fail(`it has more than ${MAX_TENSORS} tensors`);
     entries.push(scanEntry(scanner, key, file));
   });
@@ -86,6 +91,16 @@ function scan(text: string, file: string): { entries: Entry[]; metadata: Map<str
   return { entries, metadata };
 }
 
+function scanMetadata(scanner: HeaderScanner, metadata: Map<string, string>): void {
+  if (scanner.null()) return;
+  scanner.object((name) => {
+    if (metadata.size === MAX_METADATA_ENTRIES)
+      throw scanner.fail(`__metadata__ has more than ${MAX_METADATA_ENTRIES} entries`);
+    metadata.set(name, scanner.string());
+  });
+}
+
+/** Reads the entry of a tensor. Properties that the format does not have are ignored, as in the Rust library. */
 function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
   requireName(name, file);
   let dtype: string | undefined, shape: number[] | undefined, offsets: number[] | undefined;
@@ -93,7 +108,7 @@ function scanEntry(scanner: HeaderScanner, name: string, file: string): Entry {
     if (key === 'dtype') dtype = scanner.string();
     else if (key === 'shape') shape = scanner.integers(MAX_RANK);
     else if (key === 'data_offsets') offsets = scanner.integers(2);
-    else throw scanner.fail(`a tensor has an unknown property ${JSON.stringify(key.slice(0, 80))}`);
+    else scanner.skip();
   });
   const [begin, end] = offsets ?? [];
   if (dtype === undefined || shape === undefined || begin === undefined || end === undefined) {
@@ -128,15 +143,12 @@ function requireName(name: string, file: string): void {
 
 function requireType(dtype: string, tensor: string, file: string): StoredType {
   if (isStoredType(dtype)) return dtype;
-  if (UNSUPPORTED_TYPES.includes(dtype)) {
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The type of a tensor is not supported', {
-      expected: 'float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8 or bool',
-      got: dtype,
-      where: `${JSON.stringify(tensor)} in ${file}`,
-      fix: 'Convert the tensor to a supported type',
-    });
-  }
-  throw invalidFile(file, 'a tensor has an unknown type', { got: JSON.stringify(dtype.slice(0, 80)), tensor });
+  throw invalidFile(file, 'a tensor has an unknown type', {
+    expected: Object.keys(ELEMENT_BYTES).join(', '),
+    got: JSON.stringify(dtype.slice(0, 80)),
+    tensor,
+    fix: 'Convert the tensor to one of these types',
+  });
 }
 
 function contiguous(entries: readonly Entry[], dataBytes: number, file: string): Entry[] {

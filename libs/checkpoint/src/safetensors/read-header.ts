@@ -1,27 +1,24 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
-import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, refuseLfsPointer } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, openRegular, readFailure, refuseLfsPointer } from '@blip2/files';
+import { defined } from '@blip2/interfaces';
 
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
 
+/** Maximum size of a header that the format allows. */
+const MAX_FORMAT_BYTES = 100_000_000n;
+
 /**
  * Opens a weight file, whose path has been checked.
- * @throws Blip2Error `MISSING_FILE`
+ * @throws Blip2Error `MISSING_FILE`; `INVALID_CHECKPOINT` if it is not a regular file.
  */
 export async function openForReading(file: string): Promise<FileHandle> {
-  return open(file, 'r').catch((cause: unknown) => {
-    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
-      where: file,
-      fix: 'Download or copy the file again, or check its permissions',
-      cause,
-    });
-  });
+  return (await openRegular(file, { code: 'INVALID_CHECKPOINT', fix: 'Download or copy the file again' })).handle;
 }
 
 /**
  * Fills `target` with the bytes at `position`.
- * @throws Blip2Error `INVALID_CHECKPOINT` if the file ends too early.
+ * @throws Blip2Error `INVALID_CHECKPOINT` if the file ends too early, `MISSING_FILE` if it cannot be read.
  */
 export async function readExactly(
   handle: FileHandle,
@@ -30,7 +27,11 @@ export async function readExactly(
   file: string,
 ): Promise<void> {
   for (let done = 0; done < target.byteLength;) {
-    const { bytesRead } = await handle.read(target, done, target.byteLength - done, position + done);
+    const { bytesRead } = await handle
+      .read(target, done, target.byteLength - done, position + done)
+      .catch((cause: unknown) => {
+        throw readFailure(cause, file);
+      });
     if (bytesRead === 0)
       throw invalidFile(file, 'it is truncated', {
         expected: `${position + target.byteLength} bytes`,
@@ -42,7 +43,7 @@ export async function readExactly(
 
 /**
  * Reads and checks the header of a safetensors file, without its weights. `file` is a path with links resolved.
- * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT`, `UNSUPPORTED_DTYPE`
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT`
  */
 export async function readHeader(file: string): Promise<Header> {
   const handle = await openForReading(file);
@@ -69,7 +70,8 @@ async function readHeaderLength(handle: FileHandle, file: string, size: number):
     await refusePointer(handle, file, size);
     throw invalidFile(file, 'the header is too long', {
       expected: `at most ${MAX_HEADER_BYTES} bytes`,
-      got: `${length}`,
+      // Above the limit of the format, these are the first bytes of a file of another kind, which are not shown.
+      ...defined({ got: length <= MAX_FORMAT_BYTES ? `${length}` : undefined }),
     });
   }
   if (length > BigInt(size - LENGTH_BYTES))

@@ -133,23 +133,34 @@ export function text(key: string, defaultValue: string): Field<string> {
 
 const isTokenId = (value: unknown): value is number => isIntegerWithin(value, 0, MAX_TOKEN_ID);
 
-/** A token id. Null in JSON is undefined in the configuration: the token does not exist. */
+/** The id of a token that does not exist, in configurations of the first LLaMA conversions. */
+const NO_TOKEN = -1;
+
+/** A field that may also be -1 in JSON, which is undefined in the configuration. */
+function absentAtMinusOne<T>(inner: Field<T | undefined>): Field<T | undefined> {
+  return { ...inner, read: (value, where) => (value === NO_TOKEN ? undefined : inner.read(value, where)) };
+}
+
+/** A token id. Null and -1 in JSON are undefined in the configuration: the token does not exist. */
 export function tokenId(
   key: string,
   defaultValue: number | undefined,
   aliases: readonly string[] = [],
 ): Field<number | undefined> {
-  return withDefault(optional(count(key, 0, MAX_TOKEN_ID, { low: 0, aliases })), defaultValue);
+  return withDefault(absentAtMinusOne(optional(count(key, 0, MAX_TOKEN_ID, { low: 0, aliases }))), defaultValue);
 }
 
-/** One token id or several. */
+/** One token id or several. Of a list, -1 is left out: no token has that id. */
 export function tokenIds(key: string, defaultValue: number | undefined): Field<number | readonly number[] | undefined> {
   const accept = (value: unknown): number | readonly number[] | undefined => {
-    if (Array.isArray(value)) return value.length > 0 && value.every(isTokenId) ? Object.freeze([...value]) : undefined;
+    if (Array.isArray(value)) {
+      const ids = value.filter((id) => id !== NO_TOKEN);
+      return ids.length > 0 && ids.every(isTokenId) ? Object.freeze(ids) : undefined;
+    }
     return isTokenId(value) ? value : undefined;
   };
   const ids = field<number | readonly number[]>(key, 0, { expected: 'a token id or a list of token ids', accept });
-  return withDefault(optional(ids), defaultValue);
+  return withDefault(absentAtMinusOne(optional(ids)), defaultValue);
 }
 
 /** Any finite number. */

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { INDEX_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
@@ -103,7 +103,7 @@ async function essentialFiles(
 
 async function essentialWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
   if (!names.includes(SINGLE_FILE) && (await fileSize(join(folder, INDEX_FILE))) !== undefined)
-    return new Set((await readShardIndex(join(folder, INDEX_FILE))).values());
+    return new Set((await readShardIndex(await realpath(join(folder, INDEX_FILE)))).values());
   // Pickled weights are reported when the model is opened.
   return names.some((name) => PICKLED_FILE.test(name)) ? [] : [SINGLE_FILE];
 }

@@ -1,11 +1,14 @@
-import { copyFile, open, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, open, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
-import { makeFolder, wrapWriteErrors, writePending } from '@blip2/files';
+import { makeFolder, readLimited, wrapWriteErrors, writePending } from '@blip2/files';
 
 import { isCommit } from '../repository/repository-id.ts';
 import { temporaryPath } from './partial-file.ts';
 import { type RepositoryFolder } from './repository-folder.ts';
+
+/** Maximum size of a ref, which contains a commit. */
+const MAX_REF_BYTES = 1024;
 
 /** The snapshot folder of a commit. */
 export function snapshotFolder(folder: RepositoryFolder, commit: string): string {
@@ -73,16 +76,13 @@ async function syncFile(path: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-/** Maximum size of a file that holds a commit. */
-const MAX_REF_BYTES = 1000;
-
 /** The commit of a branch or tag when it was last resolved. A full commit hash is returned as is. */
 export async function cachedCommit(folder: RepositoryFolder, revision: string): Promise<string | undefined> {
   if (isCommit(revision)) return revision;
-  const path = join(folder.refs, revision);
-  const size = await fileSize(path);
-  if (size === undefined || size > MAX_REF_BYTES) return undefined;
-  const commit = (await readFile(path, 'utf8').catch(() => '')).trim();
+  const stored = await readLimited(join(folder.refs, revision), MAX_REF_BYTES, { code: 'INTEGRITY_FAILED' }).catch(
+    () => undefined,
+  );
+  const commit = new TextDecoder().decode(stored).trim();
   return isCommit(commit) ? commit : undefined;
 }
 

@@ -1,18 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { makeFolder, writePending } from '@blip2/files';
-import { defined } from '@blip2/interfaces';
+import { makeFolder, parseJson, readLimited, writePending } from '@blip2/files';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { field, type RepositoryFile, stringOf } from '../repository/repository-files.ts';
 import type { RepositoryFolder } from './repository-folder.ts';
-import { fileSize } from './snapshot-files.ts';
 
+/** Maximum size of a listing. Each file has about 300 bytes. */
+const MAX_TREE_BYTES = 32_000_000;
 /** Version of the listing format of `huggingface_hub` that is read and written. */
 const FORMAT_VERSION = 1;
-
-/** Maximum size of a listing: about 150 bytes per file. */
-const MAX_BYTES = 32_000_000;
 
 /**
  * Files that may hold the listing of a commit. Offline, `snapshot_download` of Python takes the first one, which it
@@ -34,8 +31,8 @@ export async function readTreeCache(
 
 async function readListing(path: string): Promise<readonly RepositoryFile[] | undefined> {
   try {
-    if (((await fileSize(path)) ?? Infinity) > MAX_BYTES) return undefined;
-    const json: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const bytes = await readLimited(path, MAX_TREE_BYTES, { code: 'INTEGRITY_FAILED' });
+    const json = parseJson(bytes, (rule) => new Blip2Error('INTEGRITY_FAILED', rule));
     const files = field(json, 'files');
     if (field(json, 'format_version') !== FORMAT_VERSION || typeof files !== 'object' || files === null)
       return undefined;

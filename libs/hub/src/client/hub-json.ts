@@ -1,3 +1,4 @@
+import { parseJson } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { hubRequest, type HubSession, redactUrl } from './hub-request.ts';
@@ -48,15 +49,11 @@ async function tryJson(
     if ((size += chunk.byteLength) > MAX_JSON_BYTES)
       throw unexpectedResponse(address, `more than ${MAX_JSON_BYTES} bytes`);
   }
+  const invalid = (rule: string): Blip2Error => unexpectedResponse(address, `no JSON: ${rule}`);
   try {
-    return {
-      value: {
-        json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))),
-        headers: response.headers,
-      },
-    };
+    return { value: { json: parseJson(Buffer.concat(chunks), invalid), headers: response.headers } };
   } catch (cause) {
-    return transient(unexpectedResponse(address, 'no JSON', cause));
+    return transient(cause instanceof Blip2Error ? cause : unexpectedResponse(address, 'no JSON', cause));
   }
 }
 

@@ -1,4 +1,4 @@
-import { Blip2Error, defined } from '@blip2/interfaces';
+import { Blip2Error, defined, isError } from '@blip2/interfaces';
 
 import type { HubIo } from './hub-io.ts';
 import type { HubSettings } from './hub-settings.ts';
@@ -102,21 +102,21 @@ function nextHop(from: URL, location: string): URL {
 }
 
 function networkError(url: URL, cause: unknown, { responseTimeout }: HubSettings): Blip2Error {
-  const timedOut = cause instanceof Error && cause.name === 'AbortError';
+  const timedOut = isError(cause) && cause.name === 'AbortError';
   const code = networkCode(cause);
   return new Blip2Error('DOWNLOAD_FAILED', timedOut ? 'The Hub did not respond in time' : 'The Hub is unreachable', {
     where: redactUrl(url),
     cause,
     got: timedOut
       ? `no response for ${responseTimeout / 1000} s`
-      : (code ?? (cause instanceof Error ? cause.message : 'a failure')),
+      : (code ?? (isError(cause) ? cause.message : 'a failure')),
     fix: 'Check the connection, HF_ENDPOINT and the proxy settings, or use cached models only: localFilesOnly',
   });
 }
 
 /** The system error code (`ECONNREFUSED`, …) inside an error of `fetch`. */
 export function networkCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isError(error)) return undefined;
   return 'code' in error && typeof error.code === 'string' ? error.code : networkCode(error.cause);
 }
 

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { temporaryCache } from '../fixtures/hub-test.ts';
 import { type HubOptions, hubSettings } from './hub-settings.ts';
@@ -11,6 +11,8 @@ describe('hubSettings', () => {
   test.each<[Record<string, string>, string]>([
     [{}, join(homedir(), '.cache/huggingface/hub')],
     [{ XDG_CACHE_HOME: '/x' }, '/x/huggingface/hub'],
+    [{ XDG_CACHE_HOME: 'relative' }, join(homedir(), '.cache/huggingface/hub')],
+    [{ HOME: '' }, join(homedir(), '.cache/huggingface/hub')],
     [{ XDG_CACHE_HOME: '/x', HF_HOME: '/h' }, '/h/hub'],
     [{ HF_HOME: '/h', HUGGINGFACE_HUB_CACHE: '/old' }, '/old'],
     [{ HUGGINGFACE_HUB_CACHE: '/old', HF_HUB_CACHE: '/new' }, '/new'],
@@ -21,6 +23,30 @@ describe('hubSettings', () => {
     [{ HF_HUB_CACHE: '/a~b' }, '/a~b'],
   ])('%j puts the cache in %s', async (variables, folder) => {
     expect((await hubSettings({}, variables)).cacheFolder).toBe(folder);
+  });
+
+  test('needs no home folder if the cache is named, and names HF_HOME otherwise', async () => {
+    const unknown = (): never => {
+      throw Object.assign(new Error('uv_os_homedir returned ENOENT'), { code: 'ENOENT' });
+    };
+    vi.doMock('node:os', async (original) => ({
+      ...(await original<typeof import('node:os')>()),
+      homedir: unknown,
+      userInfo: unknown,
+    }));
+    vi.resetModules();
+    const fresh = await import('./hub-settings.ts');
+    expect(await fresh.hubSettings({ cacheDir: '/mine' }, {})).toMatchObject({
+      cacheFolder: '/mine',
+      token: undefined,
+    });
+    expect((await fresh.hubSettings({}, { HF_HUB_CACHE: '/theirs', HOME: '' })).cacheFolder).toBe('/theirs');
+    await expect(fresh.hubSettings({}, { HOME: '' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { argument: 'HF_HOME' },
+    });
+    vi.doUnmock('node:os');
+    vi.resetModules();
   });
 
   test('options take precedence over environment variables', async () => {

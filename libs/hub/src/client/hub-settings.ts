@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
 
+import { homeFolder, readLimited } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 /** Resolved settings of the Hub and its cache. */
@@ -37,20 +37,22 @@ export interface HubOptions {
 const PUBLIC_ENDPOINT = 'https://huggingface.co';
 /** Default timeout of `huggingface_hub`, in seconds. */
 const DEFAULT_TIMEOUT = 10;
+/** Maximum size of a token file. Tokens have about 40 characters. */
+const MAX_TOKEN_FILE_BYTES = 65_536;
 
 /**
  * Resolves the settings from options and the `HF_*` environment variables.
- * @throws Blip2Error `INVALID_ARGUMENT` for an invalid endpoint or token.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an invalid endpoint or token, or if no variable names the cache and the user
+ * has no home folder.
  */
 export async function hubSettings(
   options: HubOptions = {},
   variables: NodeJS.ProcessEnv = process.env,
 ): Promise<HubSettings> {
   const value = (name: string): string | undefined => variables[name] || undefined;
-  const home = expand(
-    value('HF_HOME') ?? join(value('XDG_CACHE_HOME') ?? join('~', '.cache'), 'huggingface'),
-    variables,
-  );
+  // A relative path is invalid by the specification of this variable, and would lead into the working folder.
+  const xdg = value('XDG_CACHE_HOME');
+  const home = value('HF_HOME') ?? join(xdg && isAbsolute(xdg) ? xdg : join('~', '.cache'), 'huggingface');
   const cacheFolder = options.cacheDir ?? value('HF_HUB_CACHE') ?? value('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub');
   return {
     endpoint: checkedEndpoint(value('HF_ENDPOINT') ?? PUBLIC_ENDPOINT),
@@ -83,16 +85,25 @@ function expand(path: string, variables: NodeJS.ProcessEnv): string {
     /\$(?:\{(\w+)\}|(\w+))/g,
     (whole, braced: string | undefined, bare: string | undefined) => variables[braced ?? bare ?? ''] ?? whole,
   );
-  return /^~(?=$|[\\/])/.test(named) ? join(variables['HOME'] || homedir(), named.slice(1)) : named;
+  return /^~(?=$|[\\/])/.test(named) ? join(homeFolder('HF_HOME', variables), named.slice(1)) : named;
 }
 
 async function implicitToken(home: string, variables: NodeJS.ProcessEnv): Promise<string | undefined> {
   if (isTruthy(variables['HF_HUB_DISABLE_IMPLICIT_TOKEN'])) return undefined;
   const given = (variables['HF_TOKEN'] ?? variables['HUGGING_FACE_HUB_TOKEN'])?.trim();
   if (given) return given;
-  const file = expand(variables['HF_TOKEN_PATH'] || join(home, 'token'), variables);
-  const stored = await readFile(file, 'utf8').catch(() => '');
-  return stored.trim() || undefined;
+  return storedToken(() => expand(variables['HF_TOKEN_PATH'] || join(home, 'token'), variables));
+}
+
+/** The token in a file; undefined if the file cannot be read, or the user has no home folder for it. */
+async function storedToken(path: () => string): Promise<string | undefined> {
+  try {
+    const file = await realpath(path());
+    const stored = await readLimited(file, MAX_TOKEN_FILE_BYTES, { code: 'INVALID_ARGUMENT' });
+    return new TextDecoder().decode(stored).trim() || undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `fetch` refuses any other token with an error that contains the token. Ours never does. */

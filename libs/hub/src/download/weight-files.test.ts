@@ -73,7 +73,7 @@ describe('the weight files of a repository', () => {
     ],
     ['outside the repository', { [INDEX_FILE]: indexOf('../../config.json') }, 'UNSAFE_PATH', 'outside'],
     ['of no index', { [INDEX_FILE]: '{"weight_map":{}}' }, 'INVALID_CHECKPOINT', 'no tensors'],
-    ['of an index that is not JSON', { [INDEX_FILE]: 'oops' }, 'INVALID_CHECKPOINT', 'not JSON'],
+    ['of an index that is not JSON', { [INDEX_FILE]: 'oops' }, 'INVALID_CHECKPOINT', 'not valid JSON'],
   ])('must exist: a download of shards %s fails and leaves nothing', async (_, files, code, named) => {
     const { cacheDir } = await serve(files);
     await expect(downloadModel(MODEL_ID)).rejects.toMatchObject({ code, message: expect.stringContaining(named) });

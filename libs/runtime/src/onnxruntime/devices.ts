@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, messageOf } from '@blip2/interfaces';
 
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
 
@@ -96,7 +96,7 @@ async function expectSession(runtime: DeviceRuntime, device: string): Promise<vo
     });
     await session.release();
   } catch (cause) {
-    const got = cause instanceof Error ? cause.message.trim() : String(cause);
+    const got = messageOf(cause).trim();
     throw new Blip2Error('UNSUPPORTED_DEVICE', `onnxruntime cannot load a graph on the device ${device}`, {
       argument: 'device',
       expected: CPU,

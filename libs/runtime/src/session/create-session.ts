@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import {
   Blip2Error,
+  messageOf,
   type OnnxModel,
   type Session,
   type SessionFactory,
@@ -125,7 +126,7 @@ function disposed({ name }: OnnxModel): Blip2Error {
 }
 
 function sessionFailed({ name, weightsFolder }: OnnxModel, message: string, cause: unknown): Blip2Error {
-  const got = cause instanceof Error ? cause.message : String(cause);
+  const got = messageOf(cause);
   return new Blip2Error('SESSION_FAILED', message, {
     where: weightsFolder === undefined ? name : `${name}, weights in ${weightsFolder}`,
     got,

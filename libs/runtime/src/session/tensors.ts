@@ -1,5 +1,6 @@
 import {
   Blip2Error,
+  isTypedArray,
   type OnnxModel,
   type OutputsOf,
   type Signature,
@@ -9,16 +10,8 @@ import {
   type TypedArrays,
 } from '@blip2/interfaces';
 
+import { ARRAY_NAMES, mainArray, ownArray } from '../onnxruntime/main-context.ts';
 import type { OnnxRuntime, OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
-
-/** Typed array of each element type. */
-const ARRAYS: Readonly<Record<TensorType, new () => TypedArrays[TensorType]>> = {
-  float32: Float32Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-};
 
 /**
  * Converts plain tensors to those of onnxruntime without copying, after comparing them with the signature.
@@ -38,7 +31,7 @@ export function checkedFeeds(
       const where = `input ${key} of ${name}`;
       if (!tensor) throw new Blip2Error('INVALID_ARGUMENT', 'Every graph input must be given', { where });
       expectShape(tensor, spec, where, lengths);
-      return [key, new runtime.Tensor(tensor.type, tensor.data as never, tensor.dims)];
+      return [key, new runtime.Tensor(tensor.type, mainArray(tensor.type, tensor.data) as never, tensor.dims)];
     }),
   );
 }
@@ -55,7 +48,7 @@ function expectShape(
     dims.length === expected.length &&
     dims.every((length, index) => typeof expected[index] === 'string' || length === expected[index]);
   const size = dims.reduce((product, length) => product * length, 1);
-  if (!fits || data.length !== size || !(data instanceof ARRAYS[type])) {
+  if (!fits || data.length !== size || !isTypedArray(data, ARRAY_NAMES[type])) {
     throw new Blip2Error('SHAPE_MISMATCH', 'The tensor must match the graph signature', {
       where,
       expected: `${spec.type} [${expected.join(', ')}]`,
@@ -72,7 +65,9 @@ export function plainOutputs<S extends Signature>(
 ): OutputsOf<S> {
   const entries = Object.keys(outputs).map((key) => {
     const result = results[key];
-    return [key, result && { type: result.type as TensorType, dims: result.dims, data: result.data }];
+    if (!result) return [key, result];
+    const type = result.type as TensorType;
+    return [key, { type, dims: result.dims, data: ownArray(type, result.data as TypedArrays[TensorType]) }];
   });
   return Object.fromEntries(entries) as OutputsOf<S>;
 }

@@ -24,8 +24,8 @@ const MEASURING_PART = new URL('./measuring-part.js', import.meta.url);
 /** Dependencies that tests replace. */
 export interface ThreadSource {
   readonly usable: () => UsableProcessors;
-  /** Folder of saved verdicts. */
-  readonly folder: () => string;
+  /** Folder of saved verdicts; undefined if nothing can be saved, so that nothing is measured either. */
+  readonly folder: () => string | undefined;
   readonly measure: (candidates: readonly number[]) => Promise<readonly ThreadTiming[] | undefined>;
 }
 
@@ -71,7 +71,9 @@ export function createDefaultThreads({ usable, folder, measure }: ThreadSource =
     // onnxruntime ignores quotas.
     const granted = Math.max(...candidates);
     const unmeasured = granted < processors.processors ? granted : undefined;
-    const file = verdictFile(folder(), thisMachine(processors));
+    const saved = folder();
+    if (saved === undefined) return unmeasured;
+    const file = verdictFile(saved, thisMachine(processors));
     const kept = await readVerdict(file, processors);
     if (kept !== undefined) return (known ??= Promise.resolve(kept));
     // Errors are left to the caller, who will load the same weights.

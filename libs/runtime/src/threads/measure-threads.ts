@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { mainArray } from '../onnxruntime/main-context.ts';
 import {
   loadOnnxRuntime,
   type OnnxRuntime,
@@ -92,7 +93,10 @@ async function timedRuns(
   candidates: readonly number[],
 ): Promise<readonly TimedRun[]> {
   const feeds = (rows: number): { readonly x: OnnxRuntimeTensor } => ({
-    x: new runtime.Tensor('float32', new Float32Array(rows * PRODUCT_SIZE).fill(1), [rows, PRODUCT_SIZE]),
+    x: new runtime.Tensor('float32', mainArray('float32', new Float32Array(rows * PRODUCT_SIZE).fill(1)), [
+      rows,
+      PRODUCT_SIZE,
+    ]),
   });
   const few = feeds(MIN_ROWS);
   // The first run of each session allocates memory for the later ones.

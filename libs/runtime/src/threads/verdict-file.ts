@@ -3,10 +3,11 @@
  * may share a home folder.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { defaultCacheFolder, makeFolder } from '@blip2/files';
+import { defaultCacheFolder, isJsonObject, makeFolder, parseJson, readLimited } from '@blip2/files';
+import { Blip2Error } from '@blip2/interfaces';
 
 import { processorFlags, processorModel } from '../onnxruntime/processor-features.ts';
 import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
@@ -35,6 +36,8 @@ const FORMAT = 1;
  * number slows down every caption; a measurement takes a fifth of a second per day.
  */
 export const VERDICT_LIFE_MS = 86_400_000;
+/** Maximum size of a file, which has a few numbers. */
+const MAX_VERDICT_BYTES = 65_536;
 
 /** The machine that this process runs on. */
 export function thisMachine(usable: UsableProcessors): Machine {
@@ -46,9 +49,13 @@ export function thisMachine(usable: UsableProcessors): Machine {
   };
 }
 
-/** Folder of saved numbers in the default cache. */
-export function verdictFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  return join(defaultCacheFolder(environment), 'threads');
+/** Folder of saved numbers in the default cache; undefined for a user without a home folder. */
+export function verdictFolder(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  try {
+    return join(defaultCacheFolder(environment), 'threads');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Path of the saved number of a machine. */
@@ -64,7 +71,9 @@ export async function readVerdict(
   { processors }: Pick<UsableProcessors, 'processors'>,
 ): Promise<number | undefined> {
   try {
-    const { threads, measuredAt } = JSON.parse(await readFile(file, 'utf8')) as Readonly<Record<string, unknown>>;
+    const bytes = await readLimited(file, MAX_VERDICT_BYTES, { code: 'INVALID_STATE' });
+    const json = parseJson(bytes, (rule) => new Blip2Error('INVALID_STATE', rule));
+    const { threads, measuredAt } = isJsonObject(json) ? json : {};
     if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1 || threads > processors)
       return undefined;
     const age = typeof measuredAt === 'number' ? Date.now() - measuredAt : NaN;

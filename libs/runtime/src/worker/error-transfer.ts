@@ -1,6 +1,4 @@
-import { types } from 'node:util';
-
-import { Blip2Error, type ErrorCode, type ErrorDetails } from '@blip2/interfaces';
+import { Blip2Error, type ErrorCode, type ErrorDetails, isError } from '@blip2/interfaces';
 
 /** An error as plain data: structured clone alone would drop its class, its code and its details. */
 export interface ErrorData {
@@ -20,11 +18,6 @@ const NATIVE_ERRORS: ReadonlyMap<string, new (message: string) => Error> = new M
   [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map((type) => [type.name, type]),
 );
 const DETAIL_NAMES = ['expected', 'got', 'where', 'fix', 'argument', 'subject'] as const;
-
-/** Returns true for every error object, also of another realm. */
-export function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || value instanceof Error || value instanceof DOMException;
-}
 
 /** Converts a thrown value to plain data that can be transferred to another thread. */
 export function encodeError(thrown: unknown, depth = 0): ErrorData {

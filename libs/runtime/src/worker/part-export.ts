@@ -1,4 +1,4 @@
-import { Blip2Error, mustBe } from '@blip2/interfaces';
+import { Blip2Error, messageOf, mustBe } from '@blip2/interfaces';
 
 /** The function that creates a part, and its arguments: `(await import(module))[export](...args)`. */
 export interface PartSpec {
@@ -53,7 +53,7 @@ export async function importPartModule(url: string): Promise<object> {
     if (cause instanceof Blip2Error) throw cause;
     throw new Blip2Error('INVALID_ARGUMENT', 'The module of the part could not be imported', {
       where: url,
-      got: cause instanceof Error ? cause.message : String(cause),
+      got: messageOf(cause),
       cause,
     });
   }

@@ -1,8 +1,8 @@
 import { types } from 'node:util';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, isError } from '@blip2/interfaces';
 
-import { decodeError, encodeError, type ErrorData, isError } from './error-transfer.ts';
+import { decodeError, encodeError, type ErrorData } from './error-transfer.ts';
 
 /** Represents a value in a message that is not data. */
 export type Marker =

@@ -1,6 +1,6 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, isError, messageOf } from '@blip2/interfaces';
 
 import { silenceTelemetry } from '../onnxruntime/silence-telemetry.ts';
 import { decodeError } from './error-transfer.ts';
@@ -75,7 +75,7 @@ export function openWorkerLink(
   });
   worker.on('messageerror', (error) => fail(workerFailed(`an unreadable message: ${error.message}`, error)));
   worker.on('error', (error: unknown) =>
-    fail(workerFailed(error instanceof Error ? `${error.name}: ${error.message}` : String(error), error)),
+    fail(workerFailed(isError(error) ? `${error.name}: ${error.message}` : String(error), error)),
   );
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', (code) => {
@@ -88,7 +88,7 @@ export function openWorkerLink(
     worker.postMessage({ type: 'end' } satisfies Notice);
     await exited;
     if (disposalError === undefined) return;
-    const got = disposalError instanceof Error ? disposalError.message : String(disposalError);
+    const got = messageOf(disposalError);
     throw new Blip2Error('WORKER_FAILED', 'A part could not be disposed', { got, cause: disposalError });
   };
 
@@ -132,6 +132,6 @@ function post(worker: Worker, request: Request): void {
   try {
     worker.postMessage(request);
   } catch (cause) {
-    throw notTransferable('arguments', cause instanceof Error ? cause.message : String(cause));
+    throw notTransferable('arguments', messageOf(cause));
   }
 }

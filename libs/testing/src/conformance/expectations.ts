@@ -1,4 +1,4 @@
-import { Blip2Error, type ErrorCode, type Tensor } from '@blip2/interfaces';
+import { Blip2Error, type ErrorCode, isTypedArray, type Tensor } from '@blip2/interfaces';
 
 import type { Tolerance } from './check.ts';
 
@@ -72,7 +72,8 @@ export async function expectWholeOrDisposed(
     (reason: unknown) => reason,
   );
   if (outcome instanceof Blip2Error && outcome.code === 'DISPOSED') return;
-  if (!(outcome instanceof Float32Array)) fail(what, 'the complete result or a Blip2Error DISPOSED', String(outcome));
+  if (!isTypedArray(outcome, 'Float32Array'))
+    fail(what, 'the complete result or a Blip2Error DISPOSED', String(outcome));
   expectClose(outcome, expected, tolerance, what);
 }
 
