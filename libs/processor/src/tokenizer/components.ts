@@ -24,6 +24,11 @@ export function invalidTokenizer(
   return new Blip2Error('INVALID_TOKENIZER', what, { where: 'tokenizer.json', ...details });
 }
 
+/** Creates the error for a stage whose result is longer than `limit`. */
+export function expandsTooMuch(stage: string, limit: number): Blip2Error {
+  return invalidTokenizer(`The ${stage} expands a text too much`, { expected: `at most ${limit} characters` });
+}
+
 /**
  * Reads a stage of `tokenizer.json` as a flat list of components: sequences are flattened, `null` is an empty list.
  * @throws Blip2Error `INVALID_TOKENIZER` for unknown types and too many components.
@@ -74,11 +79,24 @@ export function patternOf(pattern: unknown): RegExp {
  */
 export function insertedText(component: JsonObject, key: string): string {
   const text = component[key];
-  if (typeof text === 'string' && text.length <= MAX_INSERTED_LENGTH) return text;
+  if (typeof text === 'string' && text.length <= MAX_INSERTED_LENGTH && !/\p{Cs}/u.test(text)) return text;
   throw invalidTokenizer(`${String(component['type'])} has an invalid ${key}`, {
     expected: `a string of at most ${MAX_INSERTED_LENGTH} characters`,
   });
 }
+
+/**
+ * Reads a string of one character.
+ * @throws Blip2Error `INVALID_TOKENIZER` otherwise.
+ */
+export function oneCharacter(component: JsonObject, key: string): string {
+  const text = component[key];
+  if (typeof text === 'string' && /^\P{Cs}$/su.test(text)) return text;
+  throw invalidTokenizer(`${String(component['type'])} has an invalid ${key}`, { expected: 'one character' });
+}
+
+/** The word characters of the Rust library (`\w`), for use in a character class. */
+export const WORD_CHARACTERS = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 
 /** Escapes a text for use in a regular expression. */
 export function escapeRegExp(text: string): string {

@@ -4,15 +4,33 @@ import { type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files'
 import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import { Blip2Error, mustBe, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 
-import { readAddedTokens } from './added-tokens.ts';
+import { type AddedToken, readAddedTokens } from './added-tokens.ts';
+import {
+  checkBatchEncodeOptions,
+  checkDecodeOptions,
+  checkEncodeOptions,
+  checkIds,
+  checkLoadOptions,
+  checkText,
+  checkTexts,
+} from './check-arguments.ts';
 import { invalidTokenizer } from './components.ts';
 import { cleanUpText, createDecoder } from './decoders.ts';
-import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
-import { type BatchEncodeOptions, type BatchEncoding, pad, rowRules, type Side, truncate } from './padding.ts';
-import { NO_FRAME, readSpecialFrame, type SpecialFrame } from './post-processor.ts';
+import { MAX_TOKENIZER_BYTES } from './limits.ts';
+import { readModel } from './models/read-model.ts';
+import {
+  type BatchEncodeOptions,
+  type BatchEncoding,
+  expectBoolean,
+  pad,
+  rowRules,
+  type Side,
+  specialTokenRules,
+  truncate,
+} from './padding.ts';
+import { readSpecialFrame, type SpecialFrame } from './post-processor.ts';
 import { createTextEncoder, type TextEncode } from './text-encoder.ts';
 import { type NamedToken, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.ts';
-import { readModel } from './vocabulary.ts';
 
 /** Options of `Tokenizer.encode`. */
 export interface EncodeTextOptions {
@@ -31,7 +49,7 @@ export interface DecodeOptions {
 /**
  * The tokenizer of a checkpoint, as defined by its `tokenizer.json`; ids equal those of the Rust library. Unknown ids
  * decode to nothing. Its methods throw Blip2Error `SEQUENCE_TOO_LONG` for texts beyond 32,768 UTF-16 code units and
- * `INVALID_ARGUMENT` for invalid options.
+ * `INVALID_ARGUMENT` for invalid arguments, and `UNKNOWN_OPTION` for options that do not exist.
  */
 export interface Tokenizer extends TextTokenizer {
   readonly bosTokenId: number | undefined;
@@ -74,10 +92,9 @@ export interface TokenizerFiles {
 
 const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZER_BYTES };
 
-async function fromPretrained(
-  source: string,
-  { subfolder = '', ...options }: TokenizerLoadOptions = {},
-): Promise<Tokenizer> {
+async function fromPretrained(source: string, loadOptions: TokenizerLoadOptions = {}): Promise<Tokenizer> {
+  checkLoadOptions('Tokenizer', loadOptions, ['subfolder', 'extraSpecialTokens']);
+  const { subfolder = '', ...options } = loadOptions;
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..'))
     throw mustBe('subfolder', 'a folder inside the model folder', subfolder, { code: 'UNSAFE_PATH' });
   const folder = await resolveProcessorSource(source, options);
@@ -103,8 +120,8 @@ interface TokenizerParts {
   readonly encodeText: TextEncode;
   readonly decodeTokens: (tokens: readonly string[]) => string;
   readonly cleanUp: (text: string) => string;
-  readonly ids: ReadonlyMap<string, number>;
-  readonly tokens: ReadonlyMap<number, string>;
+  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly addedTokens: readonly AddedToken[];
   readonly special: ReadonlySet<string>;
 }
 
@@ -120,7 +137,6 @@ function readParts(
     [...settings.specialTokens, ...extraSpecialTokens],
     model.vocabulary,
   );
-  const ids = new Map([...model.vocabulary, ...addedTokens.map(({ content, id }) => [content, id] as const)]);
   return {
     settings,
     frame: readSpecialFrame(tokenizer['post_processor']),
@@ -128,8 +144,8 @@ function readParts(
     decodeTokens: createDecoder(tokenizer['decoder']),
     // As in HF, BPE ignores the setting: the clean-up would remove genuine spaces before punctuation.
     cleanUp: settings.cleanUpTokenizationSpaces && model.type !== 'BPE' ? cleanUpText : (text) => text,
-    ids,
-    tokens: new Map([...ids].map(([token, id]) => [id, token])),
+    vocabulary: model.vocabulary,
+    addedTokens,
     special: new Set(addedTokens.filter((token) => token.special).map(({ content }) => content)),
   };
 }
@@ -140,15 +156,21 @@ function create({
   encodeText,
   decodeTokens,
   cleanUp,
-  ids,
-  tokens,
+  vocabulary,
+  addedTokens,
   special,
 }: TokenizerParts): Tokenizer {
   const { paddingSide, truncationSide, modelMaxLength } = settings;
-  const idOf = (name: NamedToken): number | undefined => ids.get(settings.named.get(name) ?? '');
+  const addedIds = new Map(addedTokens.map(({ content, id }) => [content, id]));
+  const tokenToId = (token: string): number | undefined => addedIds.get(token) ?? vocabulary.get(token);
+  const idToToken = createIdToToken(vocabulary, addedTokens);
+  const idOf = (name: NamedToken): number | undefined => tokenToId(settings.named.get(name) ?? '');
   const padTokenId = idOf('pad_token');
-  const decode = (row: TokenIds, { skipSpecialTokens = false }: DecodeOptions = {}): string => {
-    const known = row.flatMap((id) => tokens.get(id) ?? []);
+  const decode = (row: TokenIds, options: DecodeOptions = {}): string => {
+    checkDecodeOptions(options);
+    const { skipSpecialTokens = false } = options;
+    expectBoolean('skipSpecialTokens', skipSpecialTokens);
+    const known = checkIds(row).flatMap((id) => idToToken(id) ?? []);
     return cleanUp(decodeTokens(skipSpecialTokens ? known.filter((token) => !special.has(token)) : known));
   };
   return {
@@ -159,26 +181,46 @@ function create({
     paddingSide,
     truncationSide,
     modelMaxLength,
-    size: ids.size,
-    encode(text, { addSpecialTokens = true, escapeSpecialTokens = false } = {}) {
-      const row = encodeText(checkText(text), escapeSpecialTokens);
-      return addSpecialTokens ? [...frame.before, ...row, ...frame.after] : [...row];
+    size: vocabulary.size + addedTokens.filter(({ content }) => !vocabulary.has(content)).length,
+    encode(text, options = {}) {
+      checkEncodeOptions(options);
+      const { around, escape } = specialTokenRules(options, frame);
+      return [...around.before, ...encodeText(checkText(text), escape), ...around.after];
     },
     batchEncode(texts, options = {}) {
-      const { addSpecialTokens = true, escapeSpecialTokens = false } = options;
+      checkBatchEncodeOptions(options);
       const rules = rowRules(options, settings);
-      const around = addSpecialTokens ? frame : NO_FRAME;
-      const rows = texts.map((text) => [
+      const { around, escape } = specialTokenRules(options, frame);
+      const rows = checkTexts(texts).map((text) => [
         ...around.before,
-        ...truncate(encodeText(checkText(text), escapeSpecialTokens), around, rules),
+        ...truncate(encodeText(checkText(text), escape), around, rules),
         ...around.after,
       ]);
       return pad(rows, padTokenId, rules);
     },
     decode,
-    batchDecode: (rows, options) => rows.map((row) => decode(row, options)),
-    tokenToId: (token) => ids.get(token),
-    idToToken: (id) => tokens.get(id),
+    batchDecode(rows, options) {
+      if (!Array.isArray(rows)) throw mustBe('rows', 'a list of lists of token ids', rows);
+      return rows.map((row: TokenIds) => decode(row, options));
+    },
+    tokenToId,
+    idToToken,
+  };
+}
+
+/** Creates the inverse of a vocabulary at its first use. Added tokens take precedence. */
+function createIdToToken(
+  vocabulary: ReadonlyMap<string, number>,
+  addedTokens: readonly AddedToken[],
+): (id: number) => string | undefined {
+  const added = new Map(addedTokens.map(({ content, id }) => [id, content]));
+  let tokens: Map<number, string> | undefined;
+  return (id) => {
+    if (!tokens) {
+      tokens = new Map();
+      for (const [token, tokenId] of vocabulary) tokens.set(tokenId, token);
+    }
+    return added.get(id) ?? tokens.get(id);
   };
 }
 
@@ -205,14 +247,3 @@ export const Tokenizer: {
    */
   readonly fromJson: (files: TokenizerFiles, options?: TokenizerOptions) => Tokenizer;
 } = { fromPretrained, fromJson };
-
-function checkText(text: unknown): string {
-  if (typeof text !== 'string') throw mustBe('text', 'a string', text);
-  if (text.length > MAX_TEXT_LENGTH)
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is too long', {
-      expected: `at most ${MAX_TEXT_LENGTH} UTF-16 code units`,
-      got: String(text.length),
-    });
-  // Lone surrogates cannot be encoded as UTF-8; they become U+FFFD.
-  return text.replaceAll(/\p{Cs}/gu, '\ufffd');
-}
