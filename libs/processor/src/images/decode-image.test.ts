@@ -32,7 +32,10 @@ describe('every kind of source gives the same values', () => {
     ['file URL as text', pathToFileURL(pngFile).href],
     ['Buffer', Buffer.from(png)],
     ['a view into a larger array', Uint8Array.from([0, 1, ...png, 2]).subarray(2, 2 + png.length)],
+    ['ArrayBuffer', Uint8Array.from(png).buffer],
     ['Blob', new Blob([Uint8Array.from(png)])],
+    ['data URL', new URL(`data:image/png;base64,${Buffer.from(png).toString('base64')}`)],
+    ['data URL as text', `data:image/png;base64,${Buffer.from(png).toString('base64')}`],
     ['sharp instance', sharp(png)],
     ['raw RGB', { data, width: 3, height: 2, channels: 3 }],
     [
@@ -127,7 +130,7 @@ describe('rejects', () => {
     ['a folder', folder, 'INVALID_IMAGE', /folder/],
     ['a URL', 'https://example.com/a.png?token=secret', 'INVALID_ARGUMENT', /allowUrls/],
     ['another protocol', new URL('ftp://example.com/a.png'), 'INVALID_ARGUMENT', /ftp:/],
-    ['a data URL', 'data:image/png;base64,AAAA', 'INVALID_ARGUMENT', /data:/],
+    ['a data URL without an image', 'data:image/png;base64,AAAA', 'INVALID_IMAGE', /\(data:image\/png,…\)/],
     ['a file URL of another host', 'file://server/share/a.png', 'INVALID_ARGUMENT', /local/],
     [
       'raw pixels that are too few',

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 
+import { tiffDirectory } from '../formats/tiff-header.ts';
 import { decodeImage } from './decode-image.ts';
 import { readPillowFiles } from './fixtures/pillow-file.ts';
-import { tiffDirectory } from './tiff-header.ts';
 
 const files = readPillowFiles('pillow-tiff.json');
 

@@ -5,7 +5,7 @@ import { isIP, type LookupFunction } from 'node:net';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-import { shownUrl } from './image-bytes.ts';
+import { shownUrl } from '../images/image-source.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 
 /** Maximum size of a fetched image, in bytes. */
