@@ -1,171 +1,114 @@
-import { lookup as systemLookup, type LookupAddress } from 'node:dns';
-import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http';
-import { request as requestHttps } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupAddress } from 'node:dns';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
 import { shownUrl } from '../images/image-source.ts';
+import { createDeadlines, type Deadlines } from './deadlines.ts';
+import { MAX_DOWNLOAD_BYTES } from './download-limits.ts';
+import { requestImage, resolveName } from './image-request.ts';
 import { isPrivateAddress } from './private-addresses.ts';
+import { readBody } from './response-body.ts';
 
-/** Maximum size of a fetched image, in bytes. */
-const MAX_DOWNLOAD_BYTES: number = 20 * 1024 * 1024;
-/** Timeout of the whole request in milliseconds, redirects included. */
-const DOWNLOAD_TIMEOUT = 10_000;
+/** Time without any data after which a request is given up, in milliseconds. */
+const STALL_TIMEOUT = 10_000;
+/** Time for a whole image, in milliseconds: redirects, retries and waiting included. */
+const TOTAL_TIMEOUT = 120_000;
 const MAX_REDIRECTS = 3;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** Too many requests, and overloaded: worth another try. */
+const BUSY: ReadonlySet<number> = new Set([429, 503]);
+const MAX_RETRIES = 2;
+/** Wait before another try if the server names none, and the longest that it may name, in milliseconds. */
+const RETRY_WAIT = 1000;
+const MAX_RETRY_WAIT = 30_000;
 
 /** Options of `fetchImage`. */
 export interface FetchImageOptions {
   readonly signal?: AbortSignal;
-  /** Maximum size in bytes. Default 20 MiB. */
+  /** Maximum size in bytes, also after decompression. Default 20 MiB. */
   readonly maxBytes?: number;
-  /** In milliseconds. Default 10 s. */
+  /** Maximum time without data, in milliseconds. Default 10 s. */
   readonly timeout?: number;
+  /** Maximum time in all, in milliseconds. Default 120 s. */
+  readonly totalTimeout?: number;
   /** Resolves host names; replaced in tests. */
   readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
   /** Whether connecting to an address is forbidden. Default: all addresses that are not public. */
   readonly isForbidden?: (address: string) => boolean;
 }
 
-type Rules = Required<Omit<FetchImageOptions, 'signal'>> & { readonly signal: AbortSignal };
+interface Rules extends Required<Pick<FetchImageOptions, 'maxBytes' | 'resolve' | 'isForbidden'>> {
+  readonly deadlines: Deadlines;
+}
 
 /**
- * Fetches an encoded image from an http(s) URL. The address of each connection is checked, redirects included, instead
- * of the host name, which may resolve to another address the next time.
+ * Fetches an encoded image from an http(s) URL. The address of each connection is checked, redirects and retries
+ * included. A server that is busy (429, 503) is asked again, after its `Retry-After`.
  * @throws Blip2Error `INVALID_ARGUMENT` for a forbidden address or protocol; `IMAGE_TOO_LARGE` beyond the maximum size;
  * `MISSING_FILE` if the request fails.
  */
 export async function fetchImage(url: URL, options: FetchImageOptions = {}): Promise<Uint8Array> {
-  const {
-    maxBytes = MAX_DOWNLOAD_BYTES,
-    timeout = DOWNLOAD_TIMEOUT,
-    resolve = resolveName,
-    isForbidden = isPrivateAddress,
-  } = options;
-  const deadline = AbortSignal.timeout(timeout);
-  const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+  const { maxBytes = MAX_DOWNLOAD_BYTES, resolve = resolveName, isForbidden = isPrivateAddress, signal } = options;
+  const { timeout = STALL_TIMEOUT, totalTimeout = TOTAL_TIMEOUT } = options;
+  const deadlines = createDeadlines(timeout, totalTimeout, signal);
   try {
-    return await follow(url, { maxBytes, timeout, resolve, isForbidden, signal });
+    return await fetchWithRetries(url, { maxBytes, resolve, isForbidden, deadlines });
   } catch (cause) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     if (cause instanceof Blip2Error) throw cause;
-    const reason = deadline.aborted
-      ? `no answer within ${timeout / 1000} s`
-      : cause instanceof Error
-        ? cause.message
-        : String(cause);
-    throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', {
-      where: shownUrl(url),
-      got: reason,
-      cause,
-    });
+    const reason = deadlines.passed() ?? (cause instanceof Error ? cause.message : String(cause));
+    throw notFetched(url, { got: reason, cause });
+  } finally {
+    deadlines.end();
   }
 }
 
-async function follow(start: URL, rules: Rules): Promise<Uint8Array> {
+async function fetchWithRetries(url: URL, rules: Rules): Promise<Uint8Array> {
+  for (let retries = 0; ; retries++) {
+    const response = await follow(url, rules);
+    try {
+      const status = response.statusCode ?? 0;
+      if (status === 200) return await readBody(response, url, { ...rules, onProgress: rules.deadlines.extend });
+      const wait = retries < MAX_RETRIES && BUSY.has(status) ? retryWait(response) : undefined;
+      if (wait === undefined) throw notFetched(url, { expected: 'status 200', got: String(status) });
+      response.destroy();
+      rules.deadlines.pause();
+      await sleep(wait, undefined, { signal: rules.deadlines.signal });
+    } finally {
+      response.destroy();
+    }
+  }
+}
+
+async function follow(start: URL, { deadlines, ...addresses }: Rules): Promise<IncomingMessage> {
   let url = start;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await open(url, rules);
-    const status = response.statusCode ?? 0;
-    const location = response.headers.location;
-    if (!REDIRECTS.has(status) || location === undefined) return readBody(response, status, url, rules);
+    deadlines.extend();
+    const response = await requestImage(url, addresses, deadlines.signal);
+    const { location } = response.headers;
+    if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined) return response;
     response.destroy();
-    url = new URL(location, url);
+    url = redirectTarget(location, url);
   }
-  throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', {
-    where: shownUrl(start),
-    got: `more than ${MAX_REDIRECTS} redirects`,
-  });
+  throw notFetched(start, { got: `more than ${MAX_REDIRECTS} redirects` });
 }
 
-function open(url: URL, rules: Rules): Promise<IncomingMessage> {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new Blip2Error('INVALID_ARGUMENT', 'The protocol of the image URL is not supported', {
-      expected: 'http: or https:',
-      got: url.protocol,
-    });
-  // No look-up takes place for an IP address in the URL.
-  const host = url.hostname.replaceAll(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && rules.isForbidden(host)) throw forbidden(url, host);
-  const send = url.protocol === 'https:' ? requestHttps : requestHttp;
-  // A new connection: the address of a pooled one has not been checked by this look-up.
-  const options: RequestOptions = {
-    agent: false,
-    lookup: checkedLookup(url, rules),
-    signal: rules.signal,
-    headers: { accept: 'image/*', 'accept-encoding': 'identity' },
-  };
-  return new Promise((resolve, reject) => {
-    send(url, options, resolve).on('error', reject).end();
-  });
+function redirectTarget(location: string, from: URL): URL {
+  if (URL.canParse(location, from.href)) return new URL(location, from);
+  throw notFetched(from, { got: 'a redirect to an invalid URL' });
 }
 
-/** A look-up that returns only checked addresses to the connection. */
-function checkedLookup(url: URL, { resolve, isForbidden }: Rules): LookupFunction {
-  return (hostname, options, callback) => {
-    resolve(hostname).then(
-      (addresses) => {
-        const bad = addresses.find(({ address }) => isForbidden(address));
-        const [first] = addresses;
-        if (bad || !first)
-          callback(
-            bad
-              ? forbidden(url, bad.address)
-              : new Blip2Error('MISSING_FILE', 'The host name has no address', { where: hostname }),
-            '',
-            0,
-          );
-        else if (options.all) callback(null, [...addresses]);
-        else callback(null, first.address, first.family);
-      },
-      (error: NodeJS.ErrnoException) => callback(error, '', 0),
-    );
-  };
+/** The wait in milliseconds that a busy server names, in seconds or as a date; undefined if it is too long. */
+function retryWait({ headers }: IncomingMessage): number | undefined {
+  const value = headers['retry-after']?.trim();
+  if (value === undefined) return RETRY_WAIT;
+  const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  if (Number.isNaN(wait)) return RETRY_WAIT;
+  return wait <= MAX_RETRY_WAIT ? Math.max(0, wait) : undefined;
 }
 
-async function readBody(response: IncomingMessage, status: number, url: URL, { maxBytes }: Rules): Promise<Uint8Array> {
-  try {
-    if (status !== 200)
-      throw new Blip2Error('MISSING_FILE', 'The image could not be fetched', {
-        where: shownUrl(url),
-        expected: 'status 200',
-        got: String(status),
-      });
-    const chunks: Buffer[] = [];
-    let size = Number(response.headers['content-length'] ?? 0);
-    if (size > maxBytes) throw tooLarge(url, size, maxBytes);
-    size = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge(url, size, maxBytes);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks, size);
-  } finally {
-    response.destroy();
-  }
-}
-
-function resolveName(hostname: string): Promise<readonly LookupAddress[]> {
-  return new Promise((resolve, reject) => {
-    systemLookup(hostname, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
-  });
-}
-
-function forbidden(url: URL, address: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'The image URL leads to an address that is not public', {
-    argument: 'allowPrivateUrls',
-    where: shownUrl(url),
-    got: address,
-    fix: 'Set allowPrivateUrls, or fetch the image and pass its bytes',
-  });
-}
-
-function tooLarge(url: URL, size: number, maxBytes: number): Blip2Error {
-  return new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', {
-    where: shownUrl(url),
-    expected: `at most ${maxBytes} bytes`,
-    got: `at least ${size}`,
-  });
+function notFetched(url: URL, details: { expected?: string; got: string; cause?: unknown }): Blip2Error {
+  return new Blip2Error('MISSING_FILE', 'The image could not be fetched', { where: shownUrl(url), ...details });
 }
