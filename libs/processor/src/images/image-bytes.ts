@@ -29,6 +29,16 @@ export interface ReadBytes {
   readonly isOwned: boolean;
 }
 
+/** A file to be read. */
+export interface FileRules {
+  /** Size in bytes that the file system reports. */
+  readonly size: number;
+  /** The file in messages. */
+  readonly where: string;
+  readonly signal: AbortSignal | undefined;
+  readonly maxBytes: number;
+}
+
 /** Whether a source is fetched from a server. */
 export function isRemote(source: EncodedSource): boolean {
   if (typeof source !== 'string' && !isUrlObject(source)) return false;
@@ -96,21 +106,23 @@ async function readImageFile(path: string, signal: AbortSignal | undefined): Pro
         got: stats.isDirectory() ? 'a folder' : 'a special file',
       });
     checkEncodedSize(stats.size, where);
-    return await readToEnd(handle, stats.size, where, signal);
+    return await readToEnd(handle, { size: stats.size, where, signal, maxBytes: MAX_ENCODED_BYTES });
   } finally {
     await handle.close();
   }
 }
 
-/** Reads up to the end, not up to the size: files of `/proc` and some network file systems have size 0. */
-async function readToEnd(
-  handle: FileHandle,
-  size: number,
-  where: string,
-  signal: AbortSignal | undefined,
+/**
+ * Reads a file up to its end, not up to its size: files of `/proc` and of some network file systems have size 0.
+ * @throws Blip2Error `IMAGE_TOO_LARGE` beyond `maxBytes`; `MISSING_FILE` if reading fails; for a file without the
+ * signature of an image, after its first bytes, the codes of `checkSignature`.
+ */
+export async function readToEnd(
+  handle: Pick<FileHandle, 'read'>,
+  { size, where, signal, maxBytes }: FileRules,
 ): Promise<Uint8Array> {
   // One byte more, so that the end of a file of this size is found without another allocation.
-  let buffer = new Uint8Array(Math.max(size + 1, FIRST_READ_BYTES));
+  let buffer = new Uint8Array(Math.min(Math.max(size, FIRST_READ_BYTES), maxBytes) + 1);
   for (let length = 0; ;) {
     signal?.throwIfAborted();
     const wanted = Math.min(buffer.length - length, length === 0 ? FIRST_READ_BYTES : MAX_READ_BYTES);
@@ -120,13 +132,13 @@ async function readToEnd(
     if (bytesRead === 0) return buffer.subarray(0, length);
     if (length === 0) checkSignature(buffer.subarray(0, bytesRead), where);
     length += bytesRead;
-    checkEncodedSize(length, where);
-    if (length === buffer.length) buffer = enlarged(buffer);
+    checkEncodedSize(length, where, maxBytes);
+    if (length === buffer.length) buffer = enlarged(buffer, maxBytes);
   }
 }
 
-function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.min(buffer.length * 2, MAX_ENCODED_BYTES + 1));
+function enlarged(buffer: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.min(buffer.length * 2, maxBytes + 1));
   larger.set(buffer);
   return larger;
 }
@@ -149,11 +161,11 @@ function fileUrlToPath(url: URL): string {
   }
 }
 
-function checkEncodedSize(bytes: number, where: string): void {
-  if (bytes > MAX_ENCODED_BYTES)
+function checkEncodedSize(bytes: number, where: string, maxBytes: number = MAX_ENCODED_BYTES): void {
+  if (bytes > maxBytes)
     throw new Blip2Error('IMAGE_TOO_LARGE', 'The image file is too large', {
       where,
-      expected: `at most ${MAX_ENCODED_BYTES} bytes`,
+      expected: `at most ${maxBytes} bytes`,
       got: String(bytes),
     });
 }

@@ -59,7 +59,7 @@ async function settle(): Promise<void> {
 describe('a pool', () => {
   test('starts a thread with the first large image, and gives every thread the same share', async () => {
     const { start, started } = fakeThreads();
-    const pool = createImagePool(2, start);
+    const pool = createImagePool(2, { start });
     expect((await runImageTask(small, undefined, {}, pool)).width).toBe(512);
     expect(started).toHaveLength(0);
     const runs = Array.from({ length: 6 }, () => runImageTask(large, undefined, {}, pool));
@@ -75,7 +75,7 @@ describe('a pool', () => {
 
   test('has at most two images per thread in memory; the others wait in the order of their calls', async () => {
     const { start, started } = fakeThreads();
-    const pool = createImagePool(1, start);
+    const pool = createImagePool(1, { start });
     const done: number[] = [];
     for (let call = 0; call < 5; call++) void runImageTask(large, undefined, {}, pool).then(() => done.push(call));
     await settle();
@@ -89,7 +89,7 @@ describe('a pool', () => {
 
   test('drops an aborted image from the queue at once', async () => {
     const { start, started } = fakeThreads();
-    const pool = createImagePool(1, start);
+    const pool = createImagePool(1, { start });
     const controller = new AbortController();
     const first = [1, 2].map(() => runImageTask(large, undefined, {}, pool));
     const waiting = Array.from({ length: 20 }, () =>
@@ -109,7 +109,7 @@ describe('a pool', () => {
 
   test('keeps the slot of a failed image until its thread is done', async () => {
     const { start, started } = fakeThreads();
-    const pool = createImagePool(1, start);
+    const pool = createImagePool(1, { start });
     const runs = [1, 2, 3].map(() => runImageTask(large, undefined, {}, pool));
     await settle();
     started[0]?.pending[0]?.end(new Blip2Error('INVALID_IMAGE', 'damaged'));
@@ -122,7 +122,7 @@ describe('a pool', () => {
 
   test('replaces a thread that ended', async () => {
     const { start, started } = fakeThreads();
-    const pool = createImagePool(1, start);
+    const pool = createImagePool(1, { start });
     const lost = runImageTask(large, undefined, {}, pool);
     await settle();
     Object.assign(started[0] ?? {}, { isLost: true });
@@ -146,7 +146,7 @@ describe('a pool', () => {
     ],
   ])('works on the calling thread if threads %s', async (_what, ready) => {
     const { start } = fakeThreads(ready);
-    const pool = createImagePool(1, start);
+    const pool = createImagePool(1, { start });
     for (let call = 0; call < 3; call++) expect((await runImageTask(large, undefined, {}, pool)).width).toBe(513);
   });
 });

@@ -42,8 +42,19 @@ export function sharedImagePool(): ImagePool {
   return (shared ??= createImagePool(defaultThreads()));
 }
 
+/** Options of `createImagePool`. */
+export interface PoolOptions {
+  /** Starts a thread; replaced in tests. */
+  readonly start?: () => ImageThread;
+  /** Images of up to this many pixels are decoded on the calling thread. Default 2^18. */
+  readonly smallPixels?: number;
+}
+
 /** Creates a pool, which starts threads when they are needed and ends them when they are idle. */
-export function createImagePool(count: number, start: () => ImageThread = startImageThread): ImagePool {
+export function createImagePool(
+  count: number,
+  { start = startImageThread, smallPixels = SMALL_PIXELS }: PoolOptions = {},
+): ImagePool {
   /** Number of tasks of each thread, those that wait for its start included. */
   const threads = new Map<ImageThread, number>();
   let canStart = true;
@@ -99,7 +110,7 @@ export function createImagePool(count: number, start: () => ImageThread = startI
     fetches: createSlots(MAX_FETCHES),
     concurrency: count * TASKS_PER_THREAD,
     run(task, options) {
-      if (isSmall(task)) return runHere(task, options);
+      if (isSmall(task, smallPixels)) return runHere(task, options);
       const run = runOnThread(task, options);
       const finished = run.then((started) => started.finished).catch(() => {});
       void finished.then(endWhenIdle);
@@ -116,9 +127,9 @@ function runHere(task: ImageTask, { signal }: RunOptions): ThreadRun {
 
 function noop(): void {}
 
-function isSmall({ input, resizing }: ImageTask): boolean {
+function isSmall({ input, resizing }: ImageTask, limit: number): boolean {
   const pixels = input instanceof Uint8Array ? estimatePixels(input) : pixelsOf(input);
-  return pixels <= SMALL_PIXELS && (resizing === undefined || targetPixels(resizing) <= SMALL_PIXELS);
+  return pixels <= limit && (resizing === undefined || targetPixels(resizing) <= limit);
 }
 
 function pixelsOf(image: Exclude<ImageTask['input'], Uint8Array>): number {

@@ -2,7 +2,7 @@ import type { ImageSource, RgbImage } from '@blip2/interfaces';
 
 import type { DecodeImageOptions } from '../images/decode-image.ts';
 import type { ResamplingName } from '../resampling/filters.ts';
-import { createImagePool, type ImagePool } from './image-pool.ts';
+import { createImagePool } from './image-pool.ts';
 import { runImageTask } from './run-image-task.ts';
 
 /** Size in pixels to which an image is resized, and the filter. */
@@ -35,8 +35,9 @@ export interface ImageThreads extends AsyncDisposable {
   open(source: ImageSource, options?: OpenImageOptions): Promise<OpenedImage>;
 }
 
-/** Creates up to `count` threads, which start with the first large image. */
-export function createImageThreads(count: number, pool: ImagePool = createImagePool(count)): ImageThreads {
+/** Creates up to `count` threads, which start with the first image. They decode every image, however small. */
+export function createImageThreads(count: number): ImageThreads {
+  const pool = createImagePool(count, { smallPixels: 0 });
   return {
     threads: count,
     async open(source, { resizing, ...options } = {}) {
