@@ -69,16 +69,20 @@ const SIGNATURES: readonly Signature[] = [
 
 /** PNM, PAM and PFM: a digit or letter and white space. */
 const PNM = /^P[1-7fFy]\s/;
+/** Header of 40 bytes, one plane, bits per pixel. */
+const DIB = /^\x28\0\0\0[\s\S]{8}\x01\0[\x01\x04\x08\x10\x18\x20]\0/;
 /** The first 18 bytes of a TGA file, which has no signature: types 1 to 3 and 9 to 11, with or without colour map. */
 const TGA =
-  /^[\s\S](?:\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09][\s\S]{4}[\x0f\x10\x18\x20])[\s\S]{4}([\s\S]{4})[\x08\x0f\x10\x18\x20][\x00-\x3f]/;
+  /^[\s\S](?:\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09][\s\S]{4}[\x0f\x10\x18\x20])[\s\S]{4}([\s\S]{4})[\x01\x08\x0f\x10\x18\x20][\x00-\x3f]/;
 
 /** Name of the unsupported format of a file, whose first bytes are given as latin1; undefined if unknown. */
 export function otherFormat(head: string): string | undefined {
+  // First: the header of an uncompressed one is the signature of CUR.
+  if (isTga(head)) return 'TGA';
   const [name] = SIGNATURES.find(([, ...parts]) => parts.every(([at, text]) => head.startsWith(text, at))) ?? [];
   if (name !== undefined) return name;
-  if (PNM.test(head)) return 'PNM';
-  return isTga(head) ? 'TGA' : undefined;
+  if (DIB.test(head)) return 'BMP without its file header (DIB)';
+  return PNM.test(head) ? 'PNM' : undefined;
 }
 
 function isTga(head: string): boolean {

@@ -7,6 +7,7 @@ import { checkTiff } from '../formats/tiff-directory.ts';
 import { cmykToRgb, highBytes } from './cmyk.ts';
 import { loadSharp } from './load-sharp.ts';
 import { rawToRgb } from './raw-image.ts';
+import { unpremultiply } from './unpremultiply.ts';
 
 /** Default maximum number of pixels, checked before decoding. Pillow raises `DecompressionBombError` above it. */
 export const MAX_IMAGE_PIXELS = 178_956_970;
@@ -37,20 +38,22 @@ export async function decodeBytes(
   const format = imageFormat(bytes, where);
   const sharp = await loadSharp();
   // `limitInputPixels` enforces the limit in the decoder too, for files whose later parts contradict the header.
-  const image = sharp(format === 'TIFF' ? checkTiff(bytes, where) : bytes, {
+  const tiff = format === 'TIFF' ? checkTiff(bytes, where) : undefined;
+  const image = sharp(tiff?.bytes ?? bytes, {
     // Read errors of libtiff leave black pixels unless every error counts.
-    failOn: format === 'TIFF' ? 'error' : 'truncated',
+    failOn: tiff ? 'error' : 'truncated',
     limitInputPixels: maxPixels,
     ignoreIcc: true,
     pages: 1,
     // Pillow applies the orientation of a TIFF when it loads the image.
-    autoOrient: autoOrient || format === 'TIFF',
+    autoOrient: autoOrient || tiff !== undefined,
   });
   try {
     const { width, height, space, depth, format: loader } = await image.metadata();
     checkLoader(loader, format, where);
     checkPixels(width, height, maxPixels, where);
     if (format === 'GIF') return await gifPixelsOf(image, bytes, where);
+    if (tiff?.isPremultiplied) return await premultipliedPixelsOf(image, where);
     return space === 'cmyk'
       ? await cmykPixelsOf(image, depth === 'ushort' ? depth : 'uchar')
       : await pixelsOf(image, where);
@@ -115,6 +118,14 @@ async function gifPixelsOf(image: Sharp, bytes: Uint8Array, where: string): Prom
   const pixels = image.clone().toColourspace('srgb').raw({ depth: 'uchar' });
   const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
   return fillBackground(data, info, frame);
+}
+
+/** Divides colours by alpha like Pillow: rounded down, and black where alpha is 0. */
+async function premultipliedPixelsOf(image: Sharp, where: string): Promise<RgbImage> {
+  const pixels = image.clone().toColourspace('srgb').raw({ depth: 'uchar' });
+  const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
+  if (info.channels !== 4) return pixelsOf(image, where);
+  return unpremultiply(data, info);
 }
 
 /** Decodes CMYK unconverted and converts it like Pillow; libvips would apply a printing profile instead. */
