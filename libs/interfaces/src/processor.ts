@@ -14,7 +14,8 @@ export interface RawImage {
 }
 
 /**
- * Accepted image inputs: a path or URL (`file:`, `data:`, http or https), encoded bytes, a `Blob`, raw pixels, a decoded
+ * Accepted image inputs: a path or URL (`file:`, `data:`, http or https), encoded bytes, a `Blob`, raw pixels, a
+ * decoded
  * image, or a sharp instance.
  */
 export type ImageSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage | RgbImage | SharpLike;

@@ -62,7 +62,8 @@ export function checkSignature(bytes: Uint8Array, where: string): ImageFormat {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_FTYP_SIZE)).toString('latin1');
   // Checked first: markup must not pass as any format, whatever its comments contain.
   if (isMarkup(head)) throw unsupported(containsSvg(head) ? 'SVG' : 'XML or HTML', where);
-  if (head.startsWith('\xff\xd8\xff')) return 'JPEG';
+  // JPEG-LS has the signature of JPEG, and is named with the other formats.
+  if (/^\xff\xd8\xff[^\xf7]/.test(head)) return 'JPEG';
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'PNG';
   if (head.startsWith('GIF87a') || head.startsWith('GIF89a')) return 'GIF';
   if (head.startsWith('RIFF') && head.startsWith('WEBP', 8)) return 'WebP';

@@ -21,6 +21,7 @@ const FILES: readonly (readonly [name: string, head: string])[] = [
   ['JPEG XL', '\0\0\0\x0cJXL \x0d\x0a\x87\x0a'],
   ['JPEG 2000', '\0\0\0\x0cjP  \x0d\x0a\x87\x0a'],
   ['JPEG 2000', '\xff\x4f\xff\x51\0\x2f'],
+  ['JPEG-LS', '\xff\xd8\xff\xf7\0\x0b'],
   ['DDS', 'DDS \x7c\0\0\0'],
   ['QOI', 'qoif\0\0\0\x21\0\0\0\x28\x03\0'],
   ['SGI', '\x01\xda\0\x01\0\x03\0\x21'],
@@ -40,7 +41,8 @@ const FILES: readonly (readonly [name: string, head: string])[] = [
 ];
 
 test.each(FILES)('%s is named: %j', (name, head) => {
-  const message = `image must be JPEG, PNG, WebP, GIF, TIFF or AVIF, got ${name} (x). Convert it to one of these formats`;
+  const expected = 'image must be JPEG, PNG, WebP, GIF, TIFF or AVIF';
+  const message = `${expected}, got ${name} (x). Convert it to one of these formats`;
   const error = { code: 'UNSUPPORTED_IMAGE', message };
   expect(() => imageFormat(Buffer.from(head, 'latin1'), 'x')).toThrow(expect.objectContaining(error));
 });

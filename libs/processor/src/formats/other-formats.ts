@@ -16,6 +16,7 @@ const SIGNATURES: readonly Signature[] = [
   ...at0('JPEG XL', '\xff\x0a', '\0\0\0\x0cJXL '),
   ...at0('JPEG 2000', '\0\0\0\x0cjP  ', '\xff\x4f\xff\x51'),
   ...at0('JPEG XR', 'II\xbc'),
+  ...at0('JPEG-LS', '\xff\xd8\xff\xf7'),
   ...at0('OpenEXR', '\x76\x2f\x31\x01'),
   ...at0('Radiance HDR', '#?RADIANCE', '#?RGBE'),
   ...at0('DDS', 'DDS '),
@@ -71,9 +72,18 @@ const SIGNATURES: readonly Signature[] = [
 const PNM = /^P[1-7fFy]\s/;
 /** Header of 40 bytes, one plane, bits per pixel. */
 const DIB = /^\x28\0\0\0[\s\S]{8}\x01\0[\x01\x04\x08\x10\x18\x20]\0/;
-/** The first 18 bytes of a TGA file, which has no signature: types 1 to 3 and 9 to 11, with or without colour map. */
-const TGA =
-  /^[\s\S](?:\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09][\s\S]{4}[\x0f\x10\x18\x20])[\s\S]{4}([\s\S]{4})[\x01\x08\x0f\x10\x18\x20][\x00-\x3f]/;
+/**
+ * The header of a TGA file, which has no signature: 18 bytes, of types 1 to 3 and 9 to 11, with or without colour map.
+ * The groups are width and height.
+ */
+const TGA = new RegExp(
+  [
+    /^[\s\S](?:\0[\x02\x03\x0a\x0b]\0{5}|\x01[\x01\x09][\s\S]{4}[\x0f\x10\x18\x20])/,
+    /[\s\S]{4}([\s\S]{2})([\s\S]{2})[\x01\x08\x0f\x10\x18\x20][\x00-\x3f]/,
+  ]
+    .map(({ source }) => source)
+    .join(''),
+);
 
 /** Name of the unsupported format of a file, whose first bytes are given as latin1; undefined if unknown. */
 export function otherFormat(head: string): string | undefined {
@@ -86,6 +96,6 @@ export function otherFormat(head: string): string | undefined {
 }
 
 function isTga(head: string): boolean {
-  const size = TGA.exec(head)?.[1];
-  return size !== undefined && !size.startsWith('\0\0') && !size.endsWith('\0\0');
+  const [, width = '\0\0', height = '\0\0'] = TGA.exec(head) ?? [];
+  return width !== '\0\0' && height !== '\0\0';
 }

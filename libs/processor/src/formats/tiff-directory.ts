@@ -27,7 +27,8 @@ const SIGNED = 2;
 
 const JPEG = 7;
 /**
- * Compressions that the decoder has: none, CCITT, LZW, JPEG, deflate, PackBits and WebP. It decodes tiles with any other
+ * Compressions that the decoder has: none, CCITT, LZW, JPEG, deflate, PackBits and WebP. It decodes tiles with any
+ * other
  * to black without an error.
  */
 const COMPRESSIONS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, JPEG, 8, 32771, 32773, 32946, 50001]);
@@ -73,7 +74,8 @@ export interface CheckedTiff {
 
 /**
  * Checks the first directory of a TIFF for what libvips would decode to wrong pixels or report as damage. The bytes to
- * decode have no invalid orientation, which libtiff counts as an error; 8-bit values are unsigned, as Pillow reads them;
+ * decode have no invalid orientation, which libtiff counts as an error; 8-bit values are unsigned, as Pillow reads
+ * them;
  * and the alpha of RGB is not declared as premultiplied, because libvips and Pillow divide by it differently.
  * @throws Blip2Error `UNSUPPORTED_IMAGE` for compressions, bit depths and colours that cannot be decoded.
  * @throws Blip2Error `INVALID_IMAGE` for a palette image without its palette.

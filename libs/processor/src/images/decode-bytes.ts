@@ -14,9 +14,9 @@ export const MAX_IMAGE_PIXELS = 178_956_970;
 
 /**
  * Messages of the decoders about valid files that they do not support. sharp's own "unsupported image format" is about
- * files that no decoder recognises, which are damaged if they have a valid signature.
+ * files that no decoder recognises, which are damaged if they have a valid signature; so are JPEGs with odd markers.
  */
-const UNSUPPORTED = /unsupported (?!image format)|not (?:supported|implemented|configured)/i;
+const UNSUPPORTED = /unsupported (?!image format|marker)|not (?:supported|implemented|configured)/i;
 
 /** How encoded images are decoded. */
 export interface DecodeRules {
