@@ -23,6 +23,10 @@ const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
   '/metadata': (response) => response.writeHead(302, { location: 'http://169.254.169.254/latest/' }).end(),
   '/to-file': (response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
   '/declared': (response) => response.writeHead(200, { 'content-length': '5000' }).end(),
+  '/chunked'(response) {
+    response.write(Buffer.alloc(2500));
+    response.end(Buffer.alloc(2500));
+  },
   '/long': (response) => response.end(Buffer.alloc(5000)),
   '/cut': (response) => response.writeHead(200, { 'content-length': '50' }).write('abc', () => response.destroy()),
   '/busy'(response) {
@@ -114,7 +118,7 @@ describe('fetchImage', () => {
     setTimeout(() => controller.abort(), 30);
     await expect(get('/busy', { ...local, signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
   });
-  test.each(['/declared', '/long', '/bomb', '/bomb-in-bomb'])('%s: rejects more bytes than the limit', async (path) => {
+  test.each(['/declared', '/long', '/chunked', '/bomb', '/bomb-in-bomb'])('%s: rejects more bytes than the limit', async (path) => {
     await expect(get(path, { ...local, maxBytes: 4999 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
   });
   test('times out', async () => {

@@ -2,6 +2,8 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { tiffDirectory } from './tiff-header.ts';
 
+const WIDTH = 256;
+const HEIGHT = 257;
 const BITS_PER_SAMPLE = 258;
 const COMPRESSION = 259;
 const PHOTOMETRIC = 262;
@@ -102,6 +104,13 @@ export function checkTiff(bytes: Uint8Array, where: string): CheckedTiff {
   if (bits === 8 && valueOf(SAMPLE_FORMAT) === SIGNED) changes.push([SAMPLE_FORMAT, UNSIGNED]);
   if (isPremultiplied) changes.push([EXTRA_SAMPLES, NOT_PREMULTIPLIED]);
   return { bytes: withValues(bytes, entries, changes), isPremultiplied };
+}
+
+/** Number of pixels that the first directory of a TIFF declares; Infinity if it does not. */
+export function tiffPixels(bytes: Uint8Array): number {
+  const entries = parseEntries(bytes);
+  const [width, height] = [WIDTH, HEIGHT].map((tag) => entries.get(tag)?.first ?? Number.POSITIVE_INFINITY);
+  return (width ?? 0) * (height ?? 0);
 }
 
 function parseEntries(bytes: Uint8Array): ReadonlyMap<number, TiffEntry> {

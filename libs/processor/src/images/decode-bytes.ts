@@ -1,4 +1,4 @@
-import { Blip2Error, defined, type RgbImage, type SharpLike } from '@blip2/interfaces';
+import { Blip2Error, defined, type RawImage, type RgbImage, type SharpLike } from '@blip2/interfaces';
 import type { Sharp } from 'sharp';
 
 import { fillBackground, parseGifFrame } from '../formats/gif-frame.ts';
@@ -78,18 +78,22 @@ function decodeError(cause: unknown, format: string, maxPixels: number, where: s
 }
 
 /**
- * Decodes a sharp instance, which has limits of its own.
+ * Decodes a sharp instance, which has limits of its own, to raw pixel values.
  * @throws Blip2Error `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`.
  */
-export async function decodeSharp(image: SharpLike, where: string, maxPixels: number): Promise<RgbImage> {
+export async function decodeSharp(image: SharpLike, where: string, maxPixels: number): Promise<RawImage> {
   try {
-    return await pixelsOf(image, where);
+    return await rawPixelsOf(image, where);
   } catch (cause) {
     throw decodeError(cause, 'sharp', maxPixels, where);
   }
 }
 
 async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
+  return rawToRgb(await rawPixelsOf(image, where), where);
+}
+
+async function rawPixelsOf(image: SharpLike, where: string): Promise<RawImage> {
   const { data, info } = await image
     .clone()
     .removeAlpha()
@@ -103,7 +107,7 @@ async function pixelsOf(image: SharpLike, where: string): Promise<RgbImage> {
       expected: '1 or 3 channels',
       got: String(channels),
     });
-  return rawToRgb({ data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels }, where);
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels };
 }
 
 /** Decodes a GIF with its alpha, because libvips does not keep the colours of transparent pixels. */

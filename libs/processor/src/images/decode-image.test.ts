@@ -173,7 +173,8 @@ describe('limits', () => {
   test('the number of pixels is checked before decoding', async () => {
     await expect(decodeImage(pngHeader(20_000, 20_000))).rejects.toMatchObject({
       code: 'IMAGE_TOO_LARGE',
-      message: expect.stringContaining('178956970'),
+      // The command has no option for the limit.
+      message: expect.stringMatching(/178956970.*Scale the image down$/),
     });
     await expect(decodeImage(pngHeader(2 ** 31 - 1, 2 ** 31 - 1))).rejects.toMatchObject({
       code: expect.stringMatching('IMAGE_TOO_LARGE|INVALID_IMAGE'),
@@ -181,7 +182,8 @@ describe('limits', () => {
   });
   test('maxPixels applies to every kind of source', async () => {
     for (const source of [png, pngFile, rgb, sharp(png)]) {
-      await expect(decodeImage(source, { maxPixels: 5 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
+      const message = expect.stringMatching(/raise maxPixels$/);
+      await expect(decodeImage(source, { maxPixels: 5 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE', message });
       expect((await decodeImage(source, { maxPixels: 6 })).dims).toEqual([2, 3, 3]);
     }
   });

@@ -1,3 +1,5 @@
+import { parseGifFrame } from '../formats/gif-frame.ts';
+import { tiffPixels } from '../formats/tiff-directory.ts';
 import { hasTiffSignature } from '../formats/tiff-header.ts';
 
 /** Markers of JPEG segments with the image size: start of frame, without DHT, JPG and DAC. */
@@ -14,13 +16,18 @@ export function estimatePixels(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, 32).toString('latin1');
   if (head.startsWith('\x89PNG')) return view.getUint32(16) * view.getUint32(20);
-  if (head.startsWith('GIF8')) return view.getUint16(6, true) * view.getUint16(8, true);
+  if (head.startsWith('GIF8')) return gifPixels(view, bytes);
   if (head.startsWith('\xff\xd8')) return jpegPixels(view);
   if (head.startsWith('VP8X', 12)) return (uint24(view, 24) + 1) * (uint24(view, 27) + 1);
   if (head.startsWith('VP8 ', 12)) return (view.getUint16(26, true) & 0x3fff) * (view.getUint16(28, true) & 0x3fff);
   if (head.startsWith('VP8L', 12)) return losslessWebpPixels(view.getUint32(21, true));
-  // Neither is worth parsing: uncompressed, a small file is a small image.
-  return hasTiffSignature(head) && bytes.length < 2 ** 16 ? bytes.length : Number.POSITIVE_INFINITY;
+  return hasTiffSignature(head) ? tiffPixels(bytes) : Number.POSITIVE_INFINITY;
+}
+
+/** The frame may be larger than the screen. */
+function gifPixels(view: DataView, bytes: Uint8Array): number {
+  const { right = 0, bottom = 0 } = parseGifFrame(bytes) ?? {};
+  return Math.max(view.getUint16(6, true), right) * Math.max(view.getUint16(8, true), bottom);
 }
 
 function jpegPixels(view: DataView): number {

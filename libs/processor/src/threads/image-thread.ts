@@ -12,7 +12,7 @@ export interface ThreadRun {
   readonly finished: Promise<void>;
 }
 
-/** A thread that performs tasks. It keeps the process alive only while a caller waits for a result. */
+/** A thread that performs tasks. It keeps the process alive only while it does so: others may wait for its slots. */
 export interface ImageThread {
   /** Rejected if the thread cannot start. */
   readonly ready: Promise<void>;
@@ -32,7 +32,6 @@ interface Waiting {
   resolve(result: ImageResult): void;
   reject(error: unknown): void;
   finish(): void;
-  isAborted: boolean;
 }
 
 /** Starts a thread. */
@@ -51,7 +50,7 @@ export function startImageThread(): ImageThread {
   });
 
   const updateRef = (): void => {
-    if (isStarting || [...waiting.values()].some(({ isAborted }) => !isAborted)) worker.ref();
+    if (isStarting || waiting.size > 0) worker.ref();
     else worker.unref();
   };
   const fail = (got: string, cause?: unknown): void => {
@@ -90,12 +89,10 @@ export function startImageThread(): ImageThread {
       finish = resolve;
     });
     const result = new Promise<ImageResult>((resolve, reject) => {
-      const entry: Waiting = { resolve, reject, finish, isAborted: false };
+      const entry: Waiting = { resolve, reject, finish };
       const abort = (): void => {
-        entry.isAborted = true;
         reject(signal?.reason);
         worker.postMessage({ abort: id } satisfies ImageRequest);
-        updateRef();
       };
       void finished.then(onAbort(signal, abort));
       try {

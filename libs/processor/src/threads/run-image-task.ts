@@ -96,6 +96,6 @@ async function readInput(
   }
   if (!isSharp(source)) throw mustBe('image', 'a path, URL, bytes, Blob, raw pixels or a sharp instance', source);
   const image = await abortable(decodeSharp(source, where, maxPixels), signal);
-  checkPixels(image.dims[1], image.dims[0], maxPixels, where);
+  checkPixels(image.width, image.height, maxPixels, where);
   return { input: image, isOwned: true };
 }
