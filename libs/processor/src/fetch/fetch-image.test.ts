@@ -118,9 +118,12 @@ describe('fetchImage', () => {
     setTimeout(() => controller.abort(), 30);
     await expect(get('/busy', { ...local, signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
   });
-  test.each(['/declared', '/long', '/chunked', '/bomb', '/bomb-in-bomb'])('%s: rejects more bytes than the limit', async (path) => {
-    await expect(get(path, { ...local, maxBytes: 4999 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
-  });
+  test.each(['/declared', '/long', '/chunked', '/bomb', '/bomb-in-bomb'])(
+    '%s: rejects more bytes than the limit',
+    async (path) => {
+      await expect(get(path, { ...local, maxBytes: 4999 })).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
+    },
+  );
   test('times out', async () => {
     await expect(get('/slow', { ...local, timeout: 100 })).rejects.toMatchObject({
       code: 'MISSING_FILE',
