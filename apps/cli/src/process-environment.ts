@@ -29,5 +29,5 @@ export const processEnvironment: Environment = {
   loadHeatmapModel: async (source, subject, options) =>
     (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
   openImage: async (source, options) => (await import('./images/open-image.ts')).openImage(source, options),
-  openReader: async (threads) => (await import('./images/image-threads.ts')).imageThreads(threads),
+  openReader: async (threads) => (await import('./images/image-reader.ts')).imageReader(threads),
 };

@@ -13,8 +13,12 @@ export interface RawImage {
   readonly channels: 1 | 3 | 4;
 }
 
-/** Accepted image inputs: a path or URL, encoded bytes, a `Blob`, raw pixels, a decoded image, or a sharp instance. */
-export type ImageSource = string | URL | Uint8Array | Blob | RawImage | RgbImage | SharpLike;
+/**
+ * Accepted image inputs: a path or URL (`file:`, `data:`, http or https), encoded bytes, a `Blob`, raw pixels, a
+ * decoded
+ * image, or a sharp instance.
+ */
+export type ImageSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage | RgbImage | SharpLike;
 /**
  * The methods of a sharp instance that decoding uses. Declared structurally, although it is the shape of a third-party
  * object, so that this package has no dependencies and instances of any sharp version are accepted.

@@ -1,19 +1,18 @@
 import { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
 import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
-import { Blip2Error, type ImageSource, type RgbImage } from '@blip2/interfaces';
+import { Blip2Error, type ImageSource } from '@blip2/interfaces';
 
-import { centerCrop } from './center-crop.ts';
 import {
   IMAGE_PROCESSOR_DEFAULTS,
   type ImageProcessorSettings,
   overrideSettings,
   settingsFromJson,
 } from './image-processor-settings.ts';
-import { decodeImage } from './images/decode-image.ts';
-import { type PixelTensor, toPixelValues } from './pixel-values.ts';
+import { createPixelBatch, type PixelTensor } from './pixel-values.ts';
 import { checkImageOptions, type ImageProcessOptions } from './process-options.ts';
-import { resize } from './resampling/resize.ts';
-import { targetSize } from './target-size.ts';
+import { forEachInParallel } from './threads/for-each-in-parallel.ts';
+import { sharedImagePool } from './threads/image-pool.ts';
+import { runImageTask } from './threads/run-image-task.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 
 /**
@@ -32,9 +31,9 @@ export interface BlipImageProcessor {
   /**
    * Processes one image or a batch. Returns float32, or uint8 pixel values (0-255) if both rescaling and normalising
    * are disabled. Without resizing, all images must have the same size.
-   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `UNKNOWN_OPTION` for options that do not
-   * exist; `SHAPE_MISMATCH` if the sizes differ;
-   * `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`, `INVALID_IMAGE` and `MISSING_FILE` as `decodeImage` does.
+   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `UNKNOWN_OPTION` for options that do
+   * not exist; `SHAPE_MISMATCH` if the sizes differ; `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`, `INVALID_IMAGE`,
+   * `MISSING_FILE` and `WORKER_FAILED` as `decodeImage` does.
    */
   process(
     images: ImageSource | readonly ImageSource[],
@@ -43,8 +42,6 @@ export interface BlipImageProcessor {
 }
 
 const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 };
-/** Maximum number of values per batch: 4 GiB of float32, well below what a typed array can hold. */
-const MAX_BATCH_VALUES: number = 2 ** 30;
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<BlipImageProcessor> {
   checkLoadOptions('BlipImageProcessor', options);
@@ -102,42 +99,13 @@ async function processImages(
   if (images.length === 0)
     throw new Blip2Error('INVALID_ARGUMENT', { argument: 'images', expected: 'at least one image', got: 'none' });
   const settings = overrideSettings(defaults, options);
-  const resized = [];
-  for (const image of images) {
-    const rgb = await decodeImage(image, options);
-    resized.push(crop(settings.doResize ? resizeTo(rgb, settings) : rgb, settings));
-  }
-  checkOneSize(resized.map(({ dims }) => dims));
-  return { pixelValues: toPixelValues(resized, settings) };
-}
-
-function resizeTo(image: RgbImage, { size, resample }: ImageProcessorSettings): RgbImage {
-  const { height, width } = targetSize(image.dims[0], image.dims[1], size);
-  return resize(image, height, width, resample);
-}
-
-function crop(image: RgbImage, { doCenterCrop, cropSize }: ImageProcessorSettings): RgbImage {
-  return doCenterCrop && cropSize ? centerCrop(image, cropSize) : image;
-}
-
-function checkOneSize(sizes: readonly (readonly number[])[]): void {
-  const [first = []] = sizes;
-  const other = sizes.find((size) => size[0] !== first[0] || size[1] !== first[1]);
-  if (other) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'The images of a batch must have the same size', {
-      expected: `${first[0]} x ${first[1]}`,
-      got: `${other[0]} x ${other[1]}`,
-      fix: 'Set doResize with height and width, crop the images, or process them one by one',
-    });
-  }
-  const values = sizes.length * first.reduce((product, side) => product * side, 1);
-  if (values > MAX_BATCH_VALUES) {
-    throw new Blip2Error('IMAGE_TOO_LARGE', 'The batch is too large', {
-      expected: `at most ${MAX_BATCH_VALUES} values`,
-      got: String(values),
-      fix: 'Process fewer or smaller images at a time',
-    });
-  }
+  const batch = createPixelBatch(images.length, settings);
+  const pool = sharedImagePool();
+  await forEachInParallel(images, pool.concurrency, async (source, index) => {
+    const { image } = await runImageTask(source, settings, options, pool);
+    batch.set(index, image);
+  });
+  return { pixelValues: batch.finish() };
 }
 
 function isList(images: ImageSource | readonly ImageSource[]): images is readonly ImageSource[] {

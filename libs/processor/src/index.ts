@@ -16,7 +16,8 @@ export {
   type ImageProcessorSettings,
   type ImageSize,
 } from './image-processor-settings.ts';
-export { decodeImage, type DecodeImageOptions, MAX_IMAGE_PIXELS } from './images/decode-image.ts';
+export { MAX_IMAGE_PIXELS } from './images/decode-bytes.ts';
+export { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
 export { encodeJpeg, type EncodeJpegOptions } from './images/encode-jpeg.ts';
 export { encodePng } from './images/encode-png.ts';
 export {
@@ -28,6 +29,13 @@ export type { PixelTensor } from './pixel-values.ts';
 export type { ImageProcessOptions } from './process-options.ts';
 export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
 export { resize } from './resampling/resize.ts';
+export {
+  createImageThreads,
+  type ImageThreads,
+  type OpenedImage,
+  type OpenImageOptions,
+  type Resizing,
+} from './threads/image-threads.ts';
 export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';
 export {
   type DecodeOptions,

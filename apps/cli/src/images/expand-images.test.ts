@@ -101,6 +101,17 @@ describe('other arguments', () => {
     ]);
   });
 
+  test('data URLs have short names, one for each content', async () => {
+    const long = 'A'.repeat(10_000);
+    const names = await expand([`data:image/png;base64,${long}`, `data:image/png;base64,${long}B`, 'data:secret']);
+    expect(names).toEqual([
+      expect.stringMatching(/^data:image\/png,sha256=[\da-f]{16}$/),
+      expect.stringMatching(/^data:image\/png,sha256=[\da-f]{16}$/),
+      expect.stringMatching(/^data:secret,sha256=[\da-f]{16}$/),
+    ]);
+    expect(new Set(names).size).toBe(3);
+  });
+
   test('can name stdin only once', async () => {
     await expect(expand(['-', '@-'])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

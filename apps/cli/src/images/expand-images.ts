@@ -5,7 +5,7 @@ import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { imagesInFolder } from './image-folder.ts';
-import { type ImageInput, isUrl, naturalOrder } from './image-inputs.ts';
+import { type ImageInput, isUrl, nameOfUrl, naturalOrder } from './image-inputs.ts';
 import { readImageList } from './image-list.ts';
 
 export interface ExpandOptions {
@@ -50,8 +50,9 @@ async function expand(
   return [{ name: arg, source: arg }];
 }
 
-function fromUrl(name: string): ImageInput {
-  return URL.canParse(name) ? { name, source: new URL(name) } : { name, error: mustBe('IMAGE', 'a valid URL', name) };
+function fromUrl(url: string): ImageInput {
+  const name = nameOfUrl(url);
+  return URL.canParse(url) ? { name, source: new URL(url) } : { name, error: mustBe('IMAGE', 'a valid URL', name) };
 }
 
 async function inFolder(folder: string, recursive: boolean): Promise<ImageInput[]> {

@@ -1,11 +1,8 @@
 import type { RgbImage } from '@blip2/interfaces';
-import type { ImageProcessorSettings } from '@blip2/processor';
+import type { Resizing } from '@blip2/processor';
 
 /** Size in pixels to which a model's image processor resizes every image, and its filter. */
-export interface Resizing extends Pick<ImageProcessorSettings, 'resample'> {
-  readonly height: number;
-  readonly width: number;
-}
+export type { Resizing };
 
 /** A small JPEG and its size in pixels. */
 export interface Thumbnail {

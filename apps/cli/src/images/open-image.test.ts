@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { repository } from '../fixtures/spawn-blip2.ts';
 import { resizingOf } from '../model/pixel-values.ts';
 import type { ImageReader } from './image-port.ts';
-import { imageThreads } from './image-threads.ts';
+import { imageReader } from './image-reader.ts';
 import { openImage } from './open-image.ts';
 
 const star = join(repository, 'examples/one-large-star.png');
@@ -21,7 +21,7 @@ const processors = [
 
 let threads: ImageReader;
 beforeAll(() => {
-  threads = imageThreads(2);
+  threads = imageReader(2);
 });
 afterAll(() => threads[Symbol.asyncDispose]());
 

@@ -21,13 +21,3 @@ export const openImage: OpenImage = async (
   };
   return thumbnail ? { ...opened, thumbnail: await thumbnailOf(opened) } : opened;
 };
-
-/** The object that a reading thread hosts. */
-export interface ImagePart {
-  readonly open: OpenImage;
-}
-
-/** Created by name on a reading thread, through `createPartHost`. */
-export function createImagePart(): ImagePart {
-  return { open: openImage };
-}

@@ -54,3 +54,28 @@ test.each(SVG_FILES)('SVG as %s is rejected before the decoder is loaded', async
   await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE' });
   expect(loadSharp).not.toHaveBeenCalled();
 });
+
+describe('an error of the decoder', () => {
+  const jpeg = Buffer.from('\xff\xd8\xff\xe0', 'latin1');
+  beforeEach(() => void (decoder.loader = 'jpeg'));
+
+  test('is its last line: the first ones may be warnings', async () => {
+    const reason = 'VipsJpeg: 16 extraneous bytes before marker 0xe0\nVipsJpeg: found marker 0xc4 instead of RST7\n \n';
+    decoder.toBuffer.mockRejectedValueOnce(new Error(reason));
+    const got = 'VipsJpeg: found marker 0xc4 instead of RST7';
+    await expect(decodeImage(jpeg)).rejects.toMatchObject({ code: 'INVALID_IMAGE', details: { got } });
+  });
+  test.each([
+    'VipsJpeg: Unsupported JPEG process: SOF type 0xcb',
+    'tiff2vips: tiled separate planes not supported',
+    'heif: Unsupported feature: Unsupported codec (4.3000)',
+    'tiff2vips: Compression scheme 34712 strip decoding is not implemented',
+  ])('about a valid file is UNSUPPORTED_IMAGE: %s', async (reason) => {
+    decoder.toBuffer.mockRejectedValueOnce(new Error(reason));
+    await expect(decodeImage(jpeg)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE', details: { got: reason } });
+  });
+  test('about a file that no decoder recognises is INVALID_IMAGE', async () => {
+    decoder.toBuffer.mockRejectedValueOnce(new Error('Input buffer contains unsupported image format'));
+    await expect(decodeImage(jpeg)).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+  });
+});

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 import { Blip2Error, mustBe, type RawImage, type RgbImage } from '@blip2/interfaces';
 
 /** Whether a source is a raw image: pixel values with a size. */
@@ -39,11 +41,8 @@ export function checkRgbImage(image: RgbImage, where: string): RgbImage {
  * Converts a raw image to RGB like Pillow's `convert("RGB")`: grey is repeated, alpha is dropped, not blended.
  * @throws Blip2Error `INVALID_IMAGE` for invalid sizes, numbers of channels and lengths of `data`.
  */
-export function rawToRgb({ data, width, height, channels }: RawImage, where: string): RgbImage {
-  if (channels !== 1 && channels !== 3 && channels !== 4) {
-    throw mustBe('channels', '1 (grey), 3 (RGB) or 4 (RGBA)', channels, { code: 'INVALID_IMAGE', where });
-  }
-  checkLength(data, width, height, channels, where);
+export function rawToRgb(image: RawImage, where: string): RgbImage {
+  const { data, width, height, channels } = checkRawImage(image, where);
   const dims: [number, number, 3] = [height, width, 3];
   if (channels === 3) return { type: 'uint8', dims, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   const rgb = new Uint8Array(width * height * 3);
@@ -56,6 +55,19 @@ export function rawToRgb({ data, width, height, channels }: RawImage, where: str
   return { type: 'uint8', dims, data: rgb };
 }
 
+/**
+ * Checks a raw image passed by a caller.
+ * @throws Blip2Error `INVALID_IMAGE` for invalid sizes, numbers of channels and lengths of `data`.
+ */
+export function checkRawImage(image: RawImage, where: string): RawImage {
+  const { data, width, height, channels } = image;
+  if (channels !== 1 && channels !== 3 && channels !== 4) {
+    throw mustBe('channels', '1 (grey), 3 (RGB) or 4 (RGBA)', channels, { code: 'INVALID_IMAGE', where });
+  }
+  checkLength(data, width, height, channels, where);
+  return image;
+}
+
 function checkLength(data: unknown, width: unknown, height: unknown, channels: number, where: string): void {
   const size = isSide(width) && isSide(height) ? width * height * channels : undefined;
   if (size === undefined) {
@@ -65,7 +77,7 @@ function checkLength(data: unknown, width: unknown, height: unknown, channels: n
       got: `${String(width)} x ${String(height)}`,
     });
   }
-  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+  if (!types.isUint8Array(data) && !types.isUint8ClampedArray(data)) {
     throw mustBe('data', 'a Uint8Array or Uint8ClampedArray', data, { code: 'INVALID_IMAGE', where });
   }
   if (data.length !== size) {

@@ -38,8 +38,8 @@ describe.each(SVG_FILES)('SVG as %s is rejected', (_what, bytes, named) => {
   test('as a data URL', async () => {
     for (const type of ['image/avif', 'image/svg+xml']) {
       const url = `data:${type};base64,${bytes.toString('base64')}`;
-      await expect(decodeImage(url, { allowUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-      await expect(decodeImage(new URL(url), { allowUrls: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(decodeImage(url)).rejects.toMatchObject(refusal);
+      await expect(decodeImage(new URL(url), { allowUrls: true })).rejects.toMatchObject(refusal);
     }
   });
 });

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 
+import { tiffDirectory } from '../formats/tiff-header.ts';
 import { decodeImage } from './decode-image.ts';
 import { readPillowFiles } from './fixtures/pillow-file.ts';
-import { tiffDirectory } from './tiff-header.ts';
 
 const files = readPillowFiles('pillow-tiff.json');
 
@@ -33,6 +33,8 @@ describe('a TIFF is rejected', () => {
   test.each([
     ['old-style JPEG compression', 259, 6],
     ['12 bits per sample', 258, 12],
+    ['unknown (4711) compression', 259, 4711],
+    ['JPEG XL compression', 259, 52546],
   ])('with a tag that the decoder does not support: %s', async (got, tag, value) => {
     const bytes = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
       .toColourspace('b-w')

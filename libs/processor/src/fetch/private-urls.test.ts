@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { decodeImage } from './decode-image.ts';
-import { encodePng } from './encode-png.ts';
+import { decodeImage } from '../images/decode-image.ts';
+import { encodePng } from '../images/encode-png.ts';
 
 const image = {
   type: 'uint8' as const,

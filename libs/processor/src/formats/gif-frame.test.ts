@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { decodeImage } from './decode-image.ts';
-import { readPillowFiles } from './fixtures/pillow-file.ts';
+import { decodeImage } from '../images/decode-image.ts';
+import { readPillowFiles } from '../images/fixtures/pillow-file.ts';
 import { parseGifFrame } from './gif-frame.ts';
 
 const files = readPillowFiles('pillow-gif.json');

@@ -2,6 +2,8 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import { type FtypBox, hasFtyp, MAX_FTYP_SIZE, parseFtypBox } from './ftyp-box.ts';
 import { containsSvg, isMarkup } from './markup.ts';
+import { otherFormat } from './other-formats.ts';
+import { checkPngHeader } from './png-header.ts';
 import { hasTiffSignature, tiffDirectory } from './tiff-header.ts';
 
 /** Supported formats. All others that libvips could read (SVG, PDF, its own `.v`, …) are rejected. */
@@ -21,28 +23,6 @@ const LOADERS: Readonly<Record<ImageFormat, string>> = {
   TIFF: 'tiff',
   AVIF: 'heif',
 };
-
-/** Signatures of common unsupported formats, which errors name. */
-const UNSUPPORTED: readonly (readonly [name: string, signature: string])[] = [
-  ['BMP', 'BM'],
-  ['PDF', '%PDF'],
-  ['ICO', '\0\0\x01\0'],
-  ['PSD', '8BPS'],
-  ['JPEG XL', '\xff\x0a'],
-  ['JPEG XL', '\0\0\0\x0cJXL '],
-  ['JPEG 2000', '\0\0\0\x0cjP  '],
-  ['OpenEXR', '\x76\x2f\x31\x01'],
-  ['Radiance HDR', '#?RADIANCE'],
-  ['gzip (SVGZ)', '\x1f\x8b'],
-  ['libvips', '\x08\xf2\xa6\xb6'],
-  ['libvips', '\xb6\xa6\xf2\x08'],
-  ['PNM', 'P1'],
-  ['PNM', 'P2'],
-  ['PNM', 'P3'],
-  ['PNM', 'P4'],
-  ['PNM', 'P5'],
-  ['PNM', 'P6'],
-];
 
 /** Brands of ISO base media files with AV1 images (AVIF 1.1, section 6.3). */
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis']);
@@ -66,21 +46,35 @@ const HEIF_MAJOR_BRANDS: ReadonlySet<string> = new Set([
  * @throws Blip2Error `INVALID_IMAGE` for unknown formats; `UNSUPPORTED_IMAGE` for known ones that are not supported.
  */
 export function imageFormat(bytes: Uint8Array, where: string): ImageFormat {
+  const format = checkSignature(bytes, where);
+  if (format === 'TIFF' && !tiffDirectory(bytes))
+    throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got TIFF without its first directory`, { where });
+  if (format === 'PNG') checkPngHeader(bytes, where);
+  return format;
+}
+
+/**
+ * Detects the format by the signature alone; the first 2048 bytes of a file are enough.
+ * @throws Blip2Error as `imageFormat`.
+ */
+export function checkSignature(bytes: Uint8Array, where: string): ImageFormat {
   if (bytes.length === 0) throw new Blip2Error('INVALID_IMAGE', 'image must not be empty, got 0 bytes', { where });
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MAX_FTYP_SIZE)).toString('latin1');
   // Checked first: markup must not pass as any format, whatever its comments contain.
   if (isMarkup(head)) throw unsupported(containsSvg(head) ? 'SVG' : 'XML or HTML', where);
-  if (head.startsWith('\xff\xd8\xff')) return 'JPEG';
+  // JPEG-LS has the signature of JPEG, and is named with the other formats.
+  if (/^\xff\xd8\xff[^\xf7]/.test(head)) return 'JPEG';
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'PNG';
   if (head.startsWith('GIF87a') || head.startsWith('GIF89a')) return 'GIF';
   if (head.startsWith('RIFF') && head.startsWith('WEBP', 8)) return 'WebP';
-  if (hasTiffSignature(head)) {
-    if (tiffDirectory(bytes)) return 'TIFF';
-    throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got TIFF without its first directory`, { where });
-  }
-  const known = UNSUPPORTED.find(([, signature]) => head.startsWith(signature));
-  if (known) throw unsupported(known[0], where);
-  if (hasFtyp(head)) return isoMediaFormat(parseFtypBox(head), where);
+  if (hasTiffSignature(head)) return 'TIFF';
+  // Before the other signatures: the size of a box of 256 bytes is the signature of ICO.
+  const box = parseFtypBox(head);
+  if (box) return isoMediaFormat(box, where);
+  const other = otherFormat(head);
+  if (other !== undefined) throw unsupported(other, where);
+  if (hasFtyp(head))
+    throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got ISO media with an invalid ftyp box`, { where });
   if (containsSvg(head)) throw unsupported('SVG', where);
   throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got bytes of no known image format`, { where });
 }
@@ -94,9 +88,7 @@ export function checkLoader(loader: string, format: ImageFormat, where: string):
   throw unsupported(`a file with the signature of ${format} that the decoder detects as ${loader}`, where);
 }
 
-function isoMediaFormat(box: FtypBox | undefined, where: string): 'AVIF' {
-  if (!box) throw new Blip2Error('INVALID_IMAGE', `${EXPECTED}, got ISO media with an invalid ftyp box`, { where });
-  const { majorBrand, compatibleBrands } = box;
+function isoMediaFormat({ majorBrand, compatibleBrands }: FtypBox, where: string): 'AVIF' {
   const isAvif = [majorBrand, ...compatibleBrands].some((brand) => AVIF_BRANDS.has(brand));
   if (isAvif && HEIF_MAJOR_BRANDS.has(majorBrand)) return 'AVIF';
   if (majorBrand === 'avis') throw unsupported('an AVIF image sequence', where);
