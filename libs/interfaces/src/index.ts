@@ -7,6 +7,7 @@ export {
   mustBe,
   type RefusedArgument,
 } from './errors.ts';
+export { expectKnownOptions } from './expect-known-options.ts';
 export { expectFinite } from './finite.ts';
 export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
 export type { GenerationOption, GenerationOptionKind } from './generation-option.ts';
