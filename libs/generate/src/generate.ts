@@ -21,7 +21,7 @@ import type { Search } from './strategies/search.ts';
  * loop early ends the decoding. In both cases `output()` returns the tokens so far.
  * @throws Blip2Error immediately `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for invalid option values, stop strings without
  * `decode` and a decoder without start token; `SHAPE_MISMATCH` if `promptIds` do not match the prompt;
- * `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it runs, errors of the model; `INVALID_ARGUMENT` for
+ * `SEQUENCE_TOO_LONG` if it leaves no room for the requested number of tokens. While it runs, errors of the model; `INVALID_ARGUMENT` for
  * forced or biased ids that are not in the vocabulary; `NOT_FINITE` if logits are NaN or all tokens are suppressed.
  */
 export function generateSteps(

@@ -26,7 +26,7 @@ export type ImageScore = (
 /**
  * Scores each image by the matching head: the log-odds that image and text match. Unlike the probability, they do not
  * saturate.
- * @throws Blip2Error `INVALID_ARGUMENT` for an empty text.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an empty text; `SEQUENCE_TOO_LONG` beyond the positions of the Q-Former.
  */
 export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore {
   const { visionModel, qformer, itmHead } = parts;
@@ -43,10 +43,10 @@ export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore 
 
 /**
  * Scores each image by its cosine with the text (ITC), from features that are computed independently of each other.
- * @throws Blip2Error `INVALID_ARGUMENT` for an empty text.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an empty text; `SEQUENCE_TOO_LONG` beyond the positions of the Q-Former.
  */
 export function contrastScore(parts: RetrievalTaskParts, text: string): ImageScore {
-  expectText(text);
+  tokenize(parts, [expectText(text)]);
   return async (pixelValues, { signal }) => {
     const [encoded] = await encodeRetrievalTexts(parts, [text], {});
     const { embeds } = await projectImages(parts, pixelValues, signal);

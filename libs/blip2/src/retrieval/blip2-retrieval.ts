@@ -128,12 +128,9 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     embed: (inputs, options = {}) => embedInputs(parts, inputs, options),
     classify,
     async retrieve(images, texts, options = {}) {
-      return rankCandidates(
-        parts,
-        await encodeRetrievalImages(parts, images, options),
-        await encodeRetrievalTexts(parts, texts, options),
-        options,
-      );
+      // Texts first: one that is refused costs no work on images.
+      const encodedTexts = await encodeRetrievalTexts(parts, texts, options);
+      return rankCandidates(parts, await encodeRetrievalImages(parts, images, options), encodedTexts, options);
     },
     dispose,
     [Symbol.asyncDispose]: dispose,

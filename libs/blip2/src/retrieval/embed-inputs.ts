@@ -92,8 +92,8 @@ async function embedPairs(
         argument: 'text',
       },
     );
-  const encoded = await encodeRetrievalImages(parts, images, options);
   const rows = tokenize(parts, texts);
+  const encoded = await encodeRetrievalImages(parts, images, options);
   const results: Tensor<'float32'>[] = [];
   for (const [index, { patches }] of encoded.entries()) {
     options.signal?.throwIfAborted();
