@@ -1,4 +1,11 @@
-import { type Decoding, type LanguageModel, type Logits, mustBe, type TokenIds } from '@blip2/interfaces';
+import {
+  type Decoding,
+  expectKnownOptions,
+  type LanguageModel,
+  type Logits,
+  mustBe,
+  type TokenIds,
+} from '@blip2/interfaces';
 
 import { type GenerationPrompt, resolvePrompt } from './generation-prompt.ts';
 import { logSumExp } from './numeric/softmax.ts';
@@ -34,8 +41,10 @@ export async function sequenceLogProbs(
   model: LanguageModel,
   prompt: GenerationPrompt,
   candidates: readonly TokenIds[],
-  { signal }: SequenceLogProbsOptions = {},
+  options: SequenceLogProbsOptions = {},
 ): Promise<SequenceLogProbs[][]> {
+  expectKnownOptions('sequenceLogProbs', options, ['signal']);
+  const { signal } = options;
   checkCandidates(candidates, model.vocabularySize);
   signal?.throwIfAborted();
   const { open, rows } = resolvePrompt(model, prompt, model.specialTokens);

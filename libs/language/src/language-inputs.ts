@@ -17,6 +17,9 @@ export interface PromptInputs {
   readonly attentionMask?: Rows;
 }
 
+/** Names of the options of `forward`. */
+export const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', 'useCache'] as const;
+
 /** The embeddings of a prompt, from `inputsEmbeds` or `inputIds`. */
 export async function promptEmbeddings(
   { inputIds, inputsEmbeds }: PromptInputs,

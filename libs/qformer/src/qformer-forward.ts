@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
-import { type PartContext, sessionKey } from '@blip2/part';
+import { expectForwardOptions, type PartContext, sessionKey } from '@blip2/part';
 
 import { expectPast, expectQueries } from './expect-qformer-inputs.ts';
 import {
@@ -87,11 +87,12 @@ type QFormerInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFeature
 export type RequestedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
 type QFormerContext = PartContext<Blip2QFormerConfig, QFormerWeights, object>;
 
+const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', 'useCache'] as const;
+
 /** The outputs that options request, with the defaults of the configuration. */
-export function requestedOutputs(
-  config: Blip2QFormerConfig,
-  { outputHiddenStates, outputAttentions, useCache = false }: QFormerForwardOptions = {},
-): RequestedOutputs {
+export function requestedOutputs(config: Blip2QFormerConfig, options: QFormerForwardOptions = {}): RequestedOutputs {
+  expectForwardOptions('forward of the Q-Former', options, FORWARD_OPTIONS);
+  const { outputHiddenStates, outputAttentions, useCache = false } = options;
   return {
     hiddenStates: outputHiddenStates ?? config.outputHiddenStates,
     attentions: outputAttentions ?? config.outputAttentions,

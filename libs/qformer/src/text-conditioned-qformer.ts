@@ -4,6 +4,7 @@ import {
   Blip2Error,
   concatPositions,
   defined,
+  expectKnownOptions,
   onesMask,
   type PatchFeatures,
   type QueryFeatures,
@@ -98,6 +99,7 @@ export const TextConditionedQFormer: PartOfModel<
 > = definePartOfModel({
   label: 'Q-Former',
   path: (config, options: LayoutOptions) => layoutOf(config, options).qformer,
+  ownOptions: ['layout'],
   config: Blip2QFormerConfig,
   plan: {
     graphs: (config, weights, prefix, options: LayoutOptions) =>
@@ -161,6 +163,7 @@ function textQFormerMembers(
       return firstPositions(lastHiddenState, numQueryTokens);
     },
     async embed({ inputIds, positionIds }, options = {}) {
+      expectKnownOptions('embed of the Q-Former', options, ['queryTokens']);
       const text = await embed(asRows(inputIds), positionIds);
       return options.queryTokens ? withQueries(text) : text;
     },

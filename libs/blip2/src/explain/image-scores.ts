@@ -1,5 +1,5 @@
 import { sequenceLogProbs } from '@blip2/generate';
-import { defined, expectFinite, mustBe, type PixelValues } from '@blip2/interfaces';
+import { defined, expectFinite, expectKnownOptions, mustBe, type PixelValues } from '@blip2/interfaces';
 
 import { createEncodedImages } from '../images/encoded-image.ts';
 import type { TaskTools } from '../images/task-images.ts';
@@ -62,8 +62,10 @@ export function contrastScore(parts: RetrievalTaskParts, text: string): ImageSco
 export function likelihoodScore(
   tools: TaskTools & { readonly pipeline: Blip2Pipeline },
   text: string,
-  { prompt }: { readonly prompt?: string } = {},
+  options: { readonly prompt?: string } = {},
 ): ImageScore {
+  expectKnownOptions('likelihoodScore', options, ['prompt']);
+  const { prompt } = options;
   const { pipeline } = tools;
   const ids = candidateIds(tools, prompt ?? '', expectText(text));
   const promptTokens = (rows: number): PromptTokens | undefined =>
@@ -81,6 +83,6 @@ export function likelihoodScore(
 }
 
 function expectText(text: string): string {
-  if (text.trim() === '') throw mustBe('text', 'a non-empty text', text);
+  if (typeof text !== 'string' || text.trim() === '') throw mustBe('text', 'a non-empty text', text);
   return text;
 }

@@ -1,4 +1,4 @@
-import { Blip2Error, mustBe, type RgbImage } from '@blip2/interfaces';
+import { Blip2Error, expectKnownOptions, mustBe, type RgbImage } from '@blip2/interfaces';
 
 import { colourTable } from './colour-table.ts';
 import type { AttentionMap } from './query-attention.ts';
@@ -24,8 +24,10 @@ const MAX_PIXEL_VALUE = 255;
 export function overlayHeatmap(
   { dims: [height, width], data: pixels }: RgbImage,
   map: AttentionMap,
-  { opacity = DEFAULT_OPACITY }: OverlayOptions = {},
+  options: OverlayOptions = {},
 ): RgbImage {
+  expectKnownOptions('overlayHeatmap', options, ['opacity']);
+  const { opacity = DEFAULT_OPACITY } = options;
   if (!(opacity >= 0 && opacity <= 1)) throw mustBe('opacity', 'a number from 0 to 1', opacity);
   const [rows, columns] = map.dims;
   if (rows < 1 || columns < 1 || map.data.length !== rows * columns) {

@@ -46,6 +46,15 @@ export interface ImageOptions {
   readonly signal?: AbortSignal;
 }
 
+const IMAGE: Readonly<Record<keyof ImageOptions, true>> = {
+  autoOrient: true,
+  allowUrls: true,
+  interpolatePosEncoding: true,
+  signal: true,
+};
+/** Names of the options of image decoding and encoding. */
+export const IMAGE_OPTIONS: readonly string[] = Object.keys(IMAGE);
+
 /** The encoded images of a task, and how long encoding took. */
 export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDisposable {
   readonly rows: readonly Image[];

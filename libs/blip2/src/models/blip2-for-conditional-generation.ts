@@ -10,6 +10,7 @@ import {
   type EncodeImagesOptions,
   type PromptInputs,
 } from '../pipeline/blip2-pipeline.ts';
+import { PROMPT_INPUTS } from '../pipeline/image-inputs.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { assembleConditionalGeneration, type ConditionalGeneration } from './conditional-generation.ts';
 import type { TargetInputs } from './forward-prompt.ts';
@@ -40,6 +41,7 @@ export async function assembleBlip2(parts: CheckpointParts): Promise<Blip2ForCon
   const model = await assembleConditionalGeneration<Blip2Config, Blip2QFormerModel, Blip2Pipeline, PromptInputs>(
     parts,
     {
+      inputNames: PROMPT_INPUTS,
       loadQFormer: ({ qformer }) => qformer(),
       createPipeline,
       queryRunner: () => async (qformer, encoderHiddenStates, options) => {

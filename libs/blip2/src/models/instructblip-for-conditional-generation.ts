@@ -7,6 +7,7 @@ import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import {
   createInstructBlipPipeline,
   expectInstruction,
+  INSTRUCT_INPUTS,
   type InstructBlipPipeline,
   type Instruction,
   type InstructPromptInputs,
@@ -58,6 +59,7 @@ export async function assembleInstructBlip(
     InstructBlipPipeline,
     InstructPromptInputs
   >(parts, {
+    inputNames: INSTRUCT_INPUTS,
     loadQFormer: ({ textQFormer }) => textQFormer(),
     createPipeline: createInstructBlipPipeline,
     queryRunner(inputs) {

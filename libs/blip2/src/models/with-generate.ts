@@ -2,6 +2,8 @@ import { generate, type GenerateOutput, type GenerationContext } from '@blip2/ge
 import { type GenerationOptions, type LanguageModel, onesMask, type Rows } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
+import { expectInputs } from '../pipeline/image-inputs.ts';
+
 /** A batch of texts as ids, rows of equal length. */
 export interface TextInputs {
   /** `[batch, sequence]`. */
@@ -25,7 +27,9 @@ export function withGenerate<M extends LanguageModel>(model: M): TextGenerator<M
   return {
     ...model,
     [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
-    async generate({ inputIds, attentionMask }, options, context) {
+    async generate(inputs, options, context) {
+      expectInputs('generate', inputs, ['inputIds', 'attentionMask']);
+      const { inputIds, attentionMask } = inputs;
       const ids = asRows(inputIds);
       const inputsEmbeds = await model.embed(ids);
       const [batch, sequence] = inputsEmbeds.dims;

@@ -5,10 +5,14 @@ import {
   type SequenceLogProbs,
   sequenceLogProbs,
   type SequenceLogProbsOptions,
+  validateGenerationOptions,
 } from '@blip2/generate';
 import {
   Blip2Error,
+  defined,
   expectFinite,
+  expectKnownOptions,
+  expectTensor,
   type GenerationOptions,
   type LanguageModel,
   type LanguageProjection,
@@ -20,6 +24,7 @@ import {
   type VisionEncoder,
 } from '@blip2/interfaces';
 
+import { expectImageInputs, PIXEL_AXES, PROMPT_INPUTS } from './image-inputs.ts';
 import {
   type MergedPrompt,
   mergePrompt,
@@ -45,6 +50,8 @@ export interface EncodeImagesOptions {
   /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
 }
+
+const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = { interpolatePosEncoding: true };
 
 /** A prompt with images. */
 export interface PromptInputs extends PromptText {
@@ -97,7 +104,7 @@ export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pi
     connectQueries(parts, pixelValues, options, (patches) => qformer.query(patches));
   const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues;
-  return { ...connectParts(parts, layout, prefixOf), encodeImages };
+  return { ...connectParts(parts, layout, prefixOf, PROMPT_INPUTS), encodeImages };
 }
 
 /**
@@ -110,6 +117,8 @@ export async function connectQueries(
   options: EncodeImagesOptions | undefined,
   query: (patches: PatchFeatures) => Promise<QueryFeatures>,
 ): Promise<VisualPrefix> {
+  expectKnownOptions('encodeImages', options, Object.keys(ENCODE_OPTIONS));
+  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
   const patches = expectFinite('vision encoder', await vision.encode(pixelValues, options));
   const queries = expectFinite('Q-Former', await query(patches));
   return expectFinite('language projection', await projection.project(queries));
@@ -120,6 +129,7 @@ export function connectParts<Parts extends Disposables & Pick<Blip2Parts, 'langu
   parts: Parts,
   layout: PromptLayout,
   prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+  inputNames: readonly string[],
 ): Pick<Parts, keyof Blip2Parts> & PromptTasks<Inputs> & AsyncDisposable {
   const { vision, qformer, projection, language } = parts;
   return {
@@ -127,7 +137,7 @@ export function connectParts<Parts extends Disposables & Pick<Blip2Parts, 'langu
     qformer,
     projection,
     language,
-    ...createPromptTasks(language, layout, prefixOf),
+    ...createPromptTasks(language, layout, prefixOf, inputNames),
     async [Symbol.asyncDispose]() {
       for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
     },
@@ -141,14 +151,22 @@ function createPromptTasks<Inputs extends PromptInputs>(
   language: LanguageModel,
   layout: PromptLayout,
   prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+  inputNames: readonly string[],
 ): PromptTasks<Inputs> {
-  const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
+  const merge: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
     mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
   return {
-    embedPrompt,
+    async embedPrompt(inputs, options) {
+      expectImageInputs('embedPrompt', inputs, inputNames);
+      expectKnownOptions('embedPrompt', options, Object.keys(ENCODE_OPTIONS));
+      return merge(inputs, options);
+    },
     async generate(inputs, options = {}, context = {}) {
+      expectImageInputs('generate', inputs, inputNames);
+      // Before the image is encoded.
+      validateGenerationOptions(options);
       const { interpolatePosEncoding = false } = options;
-      const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
+      const { promptIds, ...prompt } = await merge(inputs, { interpolatePosEncoding });
       // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
       return generate(
         language,
@@ -157,9 +175,12 @@ function createPromptTasks<Inputs extends PromptInputs>(
         context,
       );
     },
-    async scoreSequences(inputs, candidates, { interpolatePosEncoding = false, ...options } = {}) {
-      const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
-      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
+    async scoreSequences(inputs, candidates, options = {}) {
+      expectImageInputs('scoreSequences', inputs, inputNames);
+      expectKnownOptions('scoreSequences', options, ['signal', ...Object.keys(ENCODE_OPTIONS)]);
+      const { interpolatePosEncoding = false, signal } = options;
+      const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding });
+      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, defined({ signal }));
     },
   };
 }

@@ -11,7 +11,12 @@ import {
   type PromptInputs,
   type PromptTasks,
 } from './blip2-pipeline.ts';
+import { expectInputs, PROMPT_INPUTS } from './image-inputs.ts';
 import type { PromptLayout, VisualPrefix } from './merge-prompt.ts';
+
+const INSTRUCTION_INPUTS: readonly string[] = ['qformerInputIds', 'qformerAttentionMask'];
+/** Names of the inputs of a prompt with images and an instruction. */
+export const INSTRUCT_INPUTS: readonly string[] = [...PROMPT_INPUTS, ...INSTRUCTION_INPUTS];
 
 /** The four parts: one implementation per interface, built-in or custom. The Q-Former also takes the instruction. */
 export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
@@ -53,11 +58,10 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
   const { qformer } = parts;
   expectFit(parts);
-  const encodeImages: InstructBlipPipeline['encodeImages'] = async (
-    pixelValues,
-    { qformerInputIds, qformerAttentionMask },
-    options,
-  ) => {
+  const encodeImages: InstructBlipPipeline['encodeImages'] = async (pixelValues, instruction, options) => {
+    // Accepts the whole output of the processor.
+    expectInputs('encodeImages', instruction, [...INSTRUCTION_INPUTS, ...PROMPT_INPUTS]);
+    const { qformerInputIds, qformerAttentionMask } = expectInstruction(instruction);
     const inputIds = asRows(qformerInputIds);
     const attentionMask = qformerAttentionMask ? asRows(qformerAttentionMask) : inputIds.map((row) => row.map(() => 1));
     return connectQueries(parts, pixelValues, options, (patches) =>
@@ -69,7 +73,7 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
     options?: EncodeImagesOptions,
   ): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, expectInstruction(text), options) : pixelValues;
-  return { ...connectParts(parts, layout, prefixOf), encodeImages };
+  return { ...connectParts(parts, layout, prefixOf, INSTRUCT_INPUTS), encodeImages };
 }
 
 /**

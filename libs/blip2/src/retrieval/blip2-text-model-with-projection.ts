@@ -1,9 +1,11 @@
 import type { Blip2Config } from '@blip2/config';
 import type { QueryFeatures } from '@blip2/interfaces';
+import { expectForwardOptions } from '@blip2/part';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import { expectInputs } from '../pipeline/image-inputs.ts';
 import { type EncodedStates, encodeStates } from './encoded-states.ts';
 import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';
@@ -46,6 +48,8 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
     qformer,
     textProjection,
     async forward(inputs, options = {}) {
+      expectInputs('forward', inputs, ['inputIds', 'attentionMask', 'positionIds']);
+      expectForwardOptions('forward', options, ['outputHiddenStates', 'outputAttentions']);
       const states = await encodeStates(config, options, (requested) => qformer.read(inputs, requested));
       return { textEmbeds: await textProjection.project(states.lastHiddenState), ...states };
     },

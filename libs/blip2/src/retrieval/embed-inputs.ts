@@ -1,9 +1,20 @@
-import { Blip2Error, expectFinite, type ImageSource, mustBe, onesMask, type Tensor } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  expectFinite,
+  expectKnownOptions,
+  type ImageSource,
+  mustBe,
+  onesMask,
+  type Tensor,
+} from '@blip2/interfaces';
 
+import { expectTexts, isImageList } from '../images/image-list.ts';
+import { expectInputs } from '../pipeline/image-inputs.ts';
 import {
   encodeRetrievalImages,
   encodeRetrievalTexts,
   NO_OUTPUTS,
+  RETRIEVAL_OPTIONS,
   type RetrievalImage,
   type RetrievalTaskOptions,
   type RetrievalTaskParts,
@@ -43,9 +54,14 @@ const PARTS_OF: Readonly<Record<'images' | 'text' | 'both', readonly EmbedPart[]
 /** The features of inputs: one tensor per image, text or pair. */
 export async function embedInputs(
   parts: RetrievalTaskParts,
-  { images, text }: EmbedInputs,
+  inputs: EmbedInputs,
   { part, ...options }: EmbedOptions,
 ): Promise<Tensor<'float32'>[]> {
+  expectInputs('embed', inputs, ['images', 'text']);
+  expectKnownOptions('embed', options, [...RETRIEVAL_OPTIONS, 'part']);
+  const { images, text } = inputs;
+  if (images && !isImageList(images)) throw mustBe('images', 'a list of images', images);
+  if (text) expectTexts('text', text);
   if (!images && !text)
     throw new Blip2Error('INVALID_ARGUMENT', 'inputs must contain images, text or both', { argument: 'inputs' });
   const known = PARTS_OF[images && text ? 'both' : images ? 'images' : 'text'];

@@ -14,6 +14,7 @@ import {
 import { type Blip2Processor, expectFloatSettings } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
+import { expectTexts } from '../images/image-list.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
@@ -35,6 +36,10 @@ export interface RetrievalTaskOptions {
   /** Aborts between two batches. */
   readonly signal?: AbortSignal;
 }
+
+const TASK: Readonly<Record<keyof RetrievalTaskOptions, true>> = { autoOrient: true, allowUrls: true, signal: true };
+/** Names of the options of every retrieval task. */
+export const RETRIEVAL_OPTIONS: readonly string[] = Object.keys(TASK);
 
 /** The features of images, computed once for any number of texts. For one image, axis 0 of each is 1. */
 export interface RetrievalImage {
@@ -123,10 +128,12 @@ export async function encodeRetrievalTexts(
 
 /**
  * Ids of each text, including special tokens.
- * @throws Blip2Error `SEQUENCE_TOO_LONG` for a text with more tokens than the Q-Former has positions; `INVALID_TOKENIZER`
+ * @throws Blip2Error `SEQUENCE_TOO_LONG` for a text with more tokens than the Q-Former has positions;
+ * `INVALID_TOKENIZER`
  * for ids that the Q-Former does not have.
  */
 export function tokenize({ processor, qformer }: RetrievalTaskParts, texts: readonly string[]): readonly TokenIds[] {
+  expectTexts('text', texts);
   const { maxPositionEmbeddings, vocabSize } = qformer.config;
   const { inputIds } = processor.tokenizer.batchEncode(texts, { escapeSpecialTokens: true });
   inputIds.forEach((ids, index) => {

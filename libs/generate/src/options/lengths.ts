@@ -14,7 +14,8 @@ export interface Lengths {
  * count before the first new token. The last token of a sequence is never fed back, so a sequence may have
  * `maxPositions + 1` tokens; the default length stops at `maxPositions`, as in HF. `defaultNewTokens` replaces the
  * default of HF; it is lowered to the room that the prompt leaves.
- * @throws Blip2Error `SEQUENCE_TOO_LONG` if the prompt leaves no room for a token, or for all tokens that `maxNewTokens`
+ * @throws Blip2Error `SEQUENCE_TOO_LONG` if the prompt leaves no room for a token, or for all tokens that
+ * `maxNewTokens`
  * or `maxLength` ask for; `INVALID_ARGUMENT` if `maxLength` does not exceed the prompt length.
  */
 export function resolveLengths(

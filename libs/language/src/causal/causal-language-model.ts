@@ -12,7 +12,7 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
-import { sessionKey } from '@blip2/part';
+import { expectForwardOptions, sessionKey } from '@blip2/part';
 import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
 
 import { DECODING } from '../decoder-outputs.ts';
@@ -30,7 +30,7 @@ import {
   pastPositions,
   withNewRows,
 } from '../decoding/past-key-values.ts';
-import { expectTokens, indexTensor, maskRows, promptEmbeddings, range } from '../language-inputs.ts';
+import { expectTokens, FORWARD_OPTIONS, indexTensor, maskRows, promptEmbeddings, range } from '../language-inputs.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
@@ -158,6 +158,7 @@ async function forward(
   } = architecture;
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
   const [batch, sequence, width] = inputsEmbeds.dims;
+  expectForwardOptions('forward of the language model', options, FORWARD_OPTIONS);
   const useCache = options.useCache ?? false;
   const past = readPast(sizes, batch, inputs.pastKeyValues);
   const pastLength = pastPositions(past, batch, cacheSizeOf(sizes));

@@ -1,5 +1,6 @@
 import { type T5Config, TextConfig } from '@blip2/config';
 import { Blip2Error, expectFinite, type Rows, type TokenIds } from '@blip2/interfaces';
+import { expectForwardOptions } from '@blip2/part';
 import { asRows } from '@blip2/runtime';
 
 import { crossEntropy, IGNORED_LABEL } from '../causal/cross-entropy.ts';
@@ -14,7 +15,7 @@ import {
   type Seq2SeqKeyValue,
   seq2SeqKeyValues,
 } from '../decoding/past-key-values.ts';
-import { maskRows, promptEmbeddings } from '../language-inputs.ts';
+import { FORWARD_OPTIONS, maskRows, promptEmbeddings } from '../language-inputs.ts';
 import type { Seq2SeqLMInputs, Seq2SeqLMOptions, Seq2SeqLMOutput } from './seq2seq-language-model.ts';
 import type { T5StackRequest } from './t5-encoder-graph.ts';
 import type { T5Sessions } from './t5-sessions.ts';
@@ -26,6 +27,7 @@ export async function forwardT5(
   inputs: Seq2SeqLMInputs,
   options: Seq2SeqLMOptions,
 ): Promise<Seq2SeqLMOutput> {
+  expectForwardOptions('forward of the language model', options, FORWARD_OPTIONS);
   const request = {
     hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
     attentions: options.outputAttentions ?? config.outputAttentions,
