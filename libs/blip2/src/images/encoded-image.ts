@@ -2,6 +2,7 @@ import { Blip2Error, type Decoding, type ImageSource, type LanguageModel, onesMa
 
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import type { Blip2Pipeline } from '../pipeline/blip2-pipeline.ts';
+import { expectPromptsFit } from '../pipeline/expect-fit.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 
 /** Images that were encoded together. */
@@ -99,6 +100,7 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
     prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix() {
       if (isDisposed) throw imageDisposed();
+      expectPromptsFit({ projection: { outFeatures: prefix.dims[2] }, language });
       return start();
     },
     async [Symbol.asyncDispose]() {

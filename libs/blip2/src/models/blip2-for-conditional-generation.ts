@@ -6,7 +6,7 @@ import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import {
   type Blip2Pipeline,
-  createPipeline,
+  connectCheckpoint,
   type EncodeImagesOptions,
   type PromptInputs,
 } from '../pipeline/blip2-pipeline.ts';
@@ -43,7 +43,7 @@ export async function assembleBlip2(parts: CheckpointParts): Promise<Blip2ForCon
     {
       inputNames: PROMPT_INPUTS,
       loadQFormer: ({ qformer }) => qformer(),
-      createPipeline,
+      createPipeline: connectCheckpoint,
       queryRunner: () => async (qformer, encoderHiddenStates, options) => {
         const outputs = await qformer.forward({ encoderHiddenStates }, options);
         return { outputs, queries: outputs.lastHiddenState };

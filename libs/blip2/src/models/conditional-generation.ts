@@ -10,6 +10,7 @@ import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
+import { expectPromptsFit } from '../pipeline/expect-fit.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
@@ -154,6 +155,7 @@ export async function assembleConditionalGeneration<
       expectForwardOptions('forward', options, Object.keys(FORWARD_OPTIONS));
       const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
       const outputs = { outputHiddenStates, outputAttentions };
+      expectPromptsFit({ projection: languageProjection, language: languageModel });
       expectDecoderInputs(languageModel, inputs);
       const { prefix, ...partOutputs } = await encode(inputs, outputs, options.interpolatePosEncoding ?? false);
       const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });

@@ -5,7 +5,7 @@ import { firstPositions, type TextConditionedQFormer } from '@blip2/qformer';
 import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
 import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import {
-  createInstructBlipPipeline,
+  connectInstructCheckpoint,
   expectInstruction,
   INSTRUCT_INPUTS,
   type InstructBlipPipeline,
@@ -61,7 +61,7 @@ export async function assembleInstructBlip(
   >(parts, {
     inputNames: INSTRUCT_INPUTS,
     loadQFormer: ({ textQFormer }) => textQFormer(),
-    createPipeline: createInstructBlipPipeline,
+    createPipeline: connectInstructCheckpoint,
     queryRunner(inputs) {
       const { qformerInputIds: inputIds, qformerAttentionMask: attentionMask } = expectInstruction(inputs);
       return async (qformer, encoderHiddenStates, options) => {

@@ -6,11 +6,11 @@ import {
   connectParts,
   connectQueries,
   type EncodeImagesOptions,
-  expectFit,
   isPixelValues,
   type PromptInputs,
   type PromptTasks,
 } from './blip2-pipeline.ts';
+import { expectFit, expectImagePartsFit } from './expect-fit.ts';
 import { expectInputs, PROMPT_INPUTS } from './image-inputs.ts';
 import type { PromptLayout, VisualPrefix } from './merge-prompt.ts';
 
@@ -56,8 +56,21 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
-  const { qformer } = parts;
   expectFit(parts);
+  return connectInstructBlip(parts, layout);
+}
+
+/**
+ * Connects the parts of a checkpoint, as `connectCheckpoint` does.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts before the language model differ.
+ */
+export function connectInstructCheckpoint(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
+  expectImagePartsFit(parts);
+  return connectInstructBlip(parts, layout);
+}
+
+function connectInstructBlip(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
+  const { qformer } = parts;
   const encodeImages: InstructBlipPipeline['encodeImages'] = async (pixelValues, instruction, options) => {
     // Accepts the whole output of the processor.
     expectInputs('encodeImages', instruction, [...INSTRUCTION_INPUTS, ...PROMPT_INPUTS]);

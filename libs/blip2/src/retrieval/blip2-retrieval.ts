@@ -3,7 +3,7 @@ import { Blip2Processor } from '@blip2/processor';
 
 import { isImageList, onlyResult } from '../images/image-list.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
-import { expectEncoderFits } from '../pipeline/blip2-pipeline.ts';
+import { expectEncoderFits } from '../pipeline/expect-fit.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
 import {
   CLASSIFY_OPTIONS,
