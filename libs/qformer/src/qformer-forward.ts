@@ -24,7 +24,7 @@ import {
 import type { QFormerRequest } from './graph/qformer-request.ts';
 import { imageDistances, selfDistances } from './graph/relative-positions.ts';
 import { anyMaskBias, isPairMask, type QFormerMask } from './mask-bias.ts';
-import type { QFormerWeights } from './query-tokens.ts';
+import { expectQueryTokens, type QFormerWeights } from './query-tokens.ts';
 
 type HeadStates = Tensor<'float32', readonly [batch: number, heads: number, positions: number, headSize: number]>;
 
@@ -101,9 +101,15 @@ export function requestedOutputs(config: Blip2QFormerConfig, options: QFormerFor
 }
 
 /** Creates the session of `query` before its first use. */
-export async function prepareQFormer(context: QFormerContext): Promise<void> {
+export async function prepareQFormer(
+  context: QFormerContext,
+  content: Pick<RequestedOutputs, 'norm'> = {},
+): Promise<void> {
   const { queryTokens } = context.weights;
-  await openQFormer(context, requestOf({ queryEmbeds: queryTokens }, queryTokens.dims[1], FINAL_STATES));
+  await openQFormer(
+    context,
+    requestOf({ queryEmbeds: queryTokens }, queryTokens.dims[1], { ...FINAL_STATES, ...content }),
+  );
 }
 
 const FINAL_STATES: RequestedOutputs = { hiddenStates: false, attentions: false };
@@ -123,6 +129,7 @@ export async function runQFormer(
 ): Promise<QFormerOutput> {
   const { config } = context;
   const rows = given.encoderHiddenStates?.dims[0] ?? 1;
+  if (!given.queryEmbeds) expectQueryTokens(context.weights.queryTokens);
   const queryEmbeds = given.queryEmbeds ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
   const inputs = { ...given, queryEmbeds };
   const { queryLength = queryEmbeds.dims[1] } = inputs;

@@ -35,7 +35,7 @@ import {
   runQFormer,
 } from './qformer-forward.ts';
 import { type QFormerLayout, qformerLayout } from './qformer-layout.ts';
-import { type QFormerWeights, type QueryTokens, readQueryTokens } from './query-tokens.ts';
+import { expectQueryTokens, type QFormerWeights, type QueryTokens, readQueryTokens } from './query-tokens.ts';
 import { embedText } from './text-embeddings.ts';
 
 export interface QFormerTextInputs {
@@ -108,7 +108,9 @@ export const TextConditionedQFormer: PartOfModel<
   async extend(weights, config, options: LayoutOptions): Promise<TextQFormerWeights> {
     const { embeddings, norm } = layoutOf(config, options);
     const queryTokens = await readQueryTokens(weights, config);
-    return { ...weights, queryTokens, embeddings: partWeights(weights.store, embeddings), norm };
+    // A Q-Former that was saved alone has its embeddings below its root.
+    const path = weights.prefix === '' ? embeddings.slice(embeddings.lastIndexOf('.') + 1) : embeddings;
+    return { ...weights, queryTokens, embeddings: partWeights(weights.store, path), norm };
   },
   create: textQFormerMembers,
 });
@@ -142,6 +144,7 @@ function textQFormerMembers(
     const text = await embed(ids, positionIds);
     if (!encoderHiddenStates)
       return run({ queryEmbeds: text, queryLength: 0, ...defined({ attentionMask: mask }) }, outputs);
+    expectQueryTokens(queryTokens);
     expectPairs(encoderHiddenStates, ids);
     const masked = mask && { attentionMask: maskWithQueries(mask, numQueryTokens) };
     return run(
