@@ -1,4 +1,4 @@
-import { expectKnownOptions, type GenerationOptions, type LanguageModel } from '@blip2/interfaces';
+import { expectKnownOptions, type GenerationOptions, type LanguageModel, mustBe } from '@blip2/interfaces';
 
 import type { GenerateOutput, GenerationStep } from './generate-output.ts';
 import { type Generation, SearchGeneration } from './generation.ts';
@@ -31,6 +31,8 @@ export function generateSteps(
   options: GenerationOptions = {},
   context: GenerationContext = {},
 ): Generation {
+  if (typeof (model as LanguageModel | undefined)?.start !== 'function')
+    throw mustBe('model', 'a language model', model);
   validateGenerationOptions(options);
   expectKnownOptions('third argument of generate', context, Object.keys(CONTEXT));
   const specialTokens = resolveSpecialTokens(model, options);

@@ -112,6 +112,8 @@ function logProbAt(
 }
 
 function checkCandidates(candidates: readonly TokenIds[], vocabularySize: number): void {
+  if (!Array.isArray(candidates) || !candidates.every((ids) => Array.isArray(ids) || ArrayBuffer.isView(ids)))
+    throw mustBe('candidates', 'a list of lists of token ids', candidates);
   const wrong = candidates.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
   if (wrong === undefined) return;
   throw mustBe('candidates', `lists of token ids from 0 to ${vocabularySize - 1}`, wrong);

@@ -7,6 +7,7 @@ export {
   mustBe,
   type RefusedArgument,
 } from './errors.ts';
+export { expectInputs } from './expect-inputs.ts';
 export { expectKnownOptions } from './expect-known-options.ts';
 export { expectTensor, isTensorLike } from './expect-tensor.ts';
 export { expectFinite } from './finite.ts';

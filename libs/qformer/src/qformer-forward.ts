@@ -2,6 +2,8 @@ import type { Blip2QFormerConfig } from '@blip2/config';
 import {
   type Attentions,
   Blip2Error,
+  expectInputs,
+  expectTensor,
   type HiddenStates,
   type InputsOf,
   type PatchFeatures,
@@ -60,6 +62,18 @@ export interface QFormerForwardInputs {
    */
   readonly pastKeyValues?: readonly QFormerKeyValue[];
 }
+
+const INPUTS: Readonly<Record<keyof QFormerForwardInputs, true>> = {
+  queryEmbeds: true,
+  queryLength: true,
+  attentionMask: true,
+  encoderHiddenStates: true,
+  encoderAttentionMask: true,
+  headMask: true,
+  pastKeyValues: true,
+};
+const PATCH_AXES: readonly string[] = ['batch', 'patches', 'encoderHidden'];
+const QUERY_AXES: readonly string[] = ['batch', 'positions', 'hidden'];
 
 export interface QFormerForwardOptions {
   readonly outputHiddenStates?: boolean;
@@ -128,9 +142,13 @@ export async function runQFormer(
   requested: RequestedOutputs,
 ): Promise<QFormerOutput> {
   const { config } = context;
-  const rows = given.encoderHiddenStates?.dims[0] ?? 1;
-  if (!given.queryEmbeds) expectQueryTokens(context.weights.queryTokens);
-  const queryEmbeds = given.queryEmbeds ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
+  expectInputs('forward of the Q-Former', given, Object.keys(INPUTS));
+  const { encoderHiddenStates, queryEmbeds: givenQueries } = given;
+  if (encoderHiddenStates !== undefined) expectTensor('encoderHiddenStates', encoderHiddenStates, PATCH_AXES);
+  if (givenQueries !== undefined) expectTensor('queryEmbeds', givenQueries, QUERY_AXES);
+  const rows = encoderHiddenStates?.dims[0] ?? 1;
+  if (!givenQueries) expectQueryTokens(context.weights.queryTokens);
+  const queryEmbeds = givenQueries ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
   const inputs = { ...given, queryEmbeds };
   const { queryLength = queryEmbeds.dims[1] } = inputs;
   expectQueries(queryLength, queryEmbeds, inputs.encoderHiddenStates);

@@ -4,7 +4,9 @@ import {
   Blip2Error,
   concatPositions,
   defined,
+  expectInputs,
   expectKnownOptions,
+  expectTensor,
   onesMask,
   type PatchFeatures,
   type QueryFeatures,
@@ -119,6 +121,8 @@ function layoutOf(config: Blip2QFormerConfig, { layout = qformerLayout(config) }
   return layout;
 }
 
+const TEXT_INPUTS: readonly string[] = ['inputIds', 'positionIds'];
+
 function textQFormerMembers(
   context: PartContext<Blip2QFormerConfig, TextQFormerWeights, LayoutOptions>,
 ): Omit<TextConditionedQFormer, keyof DisposablePart> {
@@ -131,20 +135,20 @@ function textQFormerMembers(
   const run = (inputs: QFormerForwardInputs, outputs: RequestedOutputs): Promise<QFormerOutput> =>
     runQFormer(context, inputs, { ...outputs, norm });
   const embed = (ids: readonly TokenIds[], positionIds: Rows | undefined): Promise<QueryFeatures> =>
-    embedText(sessions, config, embeddings, ids, positionIds && asRows(positionIds));
+    embedText(sessions, config, embeddings, ids, positionIds && asRows(positionIds, 'positionIds'));
   const withQueries = (text: QueryFeatures): QueryFeatures =>
     concatPositions<QueryFeatures>(repeatRow<QueryFeatures>(queryTokens, text.dims[0]), text);
 
-  const read = async (
-    { inputIds, attentionMask, positionIds, encoderHiddenStates }: QFormerReadInputs,
-    outputs: RequestedOutputs,
-  ): Promise<QFormerOutput> => {
+  const read = async (inputs: QFormerReadInputs, outputs: RequestedOutputs): Promise<QFormerOutput> => {
+    expectInputs('read of the Q-Former', inputs, [...TEXT_INPUTS, 'attentionMask', 'encoderHiddenStates']);
+    const { inputIds, attentionMask, positionIds, encoderHiddenStates } = inputs;
     const ids = asRows(inputIds);
-    const mask = attentionMask && expectMask(asRows(attentionMask), ids);
+    const mask = attentionMask && expectMask(asRows(attentionMask, 'attentionMask'), ids);
     const text = await embed(ids, positionIds);
     if (!encoderHiddenStates)
       return run({ queryEmbeds: text, queryLength: 0, ...defined({ attentionMask: mask }) }, outputs);
     expectQueryTokens(queryTokens);
+    expectTensor('encoderHiddenStates', encoderHiddenStates, ['batch', 'patches', 'encoderHidden']);
     expectPairs(encoderHiddenStates, ids);
     const masked = mask && { attentionMask: maskWithQueries(mask, numQueryTokens) };
     return run(
@@ -165,13 +169,15 @@ function textQFormerMembers(
       const { lastHiddenState } = await read({ ...text, encoderHiddenStates: patches }, outputs);
       return firstPositions(lastHiddenState, numQueryTokens);
     },
-    async embed({ inputIds, positionIds }, options = {}) {
+    async embed(inputs, options = {}) {
+      expectInputs('embed of the Q-Former', inputs, TEXT_INPUTS);
+      const { inputIds, positionIds } = inputs;
       expectKnownOptions('embed of the Q-Former', options, ['queryTokens']);
       const text = await embed(asRows(inputIds), positionIds);
       return options.queryTokens ? withQueries(text) : text;
     },
-    read: (inputs, options) => read(inputs, requestedOutputs(config, options)),
-    forward: (inputs, options) => run(inputs, requestedOutputs(config, options)),
+    read: async (inputs, options) => read(inputs, requestedOutputs(config, options)),
+    forward: async (inputs, options) => run(inputs, requestedOutputs(config, options)),
   };
 }
 

@@ -1,13 +1,14 @@
-import type {
-  Attentions,
-  HiddenStates,
-  OutputsOf,
-  PatchFeatures,
-  PixelValues,
-  Session,
-  Tensor,
-  VisionEncoder,
-  WeightStore,
+import {
+  type Attentions,
+  expectInputs,
+  type HiddenStates,
+  type OutputsOf,
+  type PatchFeatures,
+  type PixelValues,
+  type Session,
+  type Tensor,
+  type VisionEncoder,
+  type WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
 import { expectForwardOptions, type PartContext, type PartWeights, sessionKey } from '@blip2/part';
@@ -75,6 +76,14 @@ export interface EncoderMembers<Output extends VisionStates> extends Pick<
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<Output>;
 }
 
+/** A processor returns the others together with the images. */
+const VISION_INPUTS: readonly string[] = [
+  'pixelValues',
+  'inputIds',
+  'attentionMask',
+  'qformerInputIds',
+  'qformerAttentionMask',
+];
 const ENCODE_OPTIONS = ['interpolatePosEncoding'] as const;
 const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', ...ENCODE_OPTIONS] as const;
 
@@ -100,6 +109,7 @@ function createVisionEncoder<R extends Request, Output extends VisionStates>(
     async encode(pixelValues, options = {}) {
       expectForwardOptions('encode of the vision encoder', options, ENCODE_OPTIONS);
       const { interpolatePosEncoding = false } = options;
+      expectPixelValues(pixelValues, sizes, interpolatePosEncoding);
       const request = architecture.encodeRequest({ ...FINAL_STATES, interpolatePosEncoding });
       return encodeInBatches(
         pixelValues,
@@ -107,7 +117,9 @@ function createVisionEncoder<R extends Request, Output extends VisionStates>(
         async (batch) => (await run(batch, request)).last_hidden_state,
       );
     },
-    async forward({ pixelValues }, options = {}) {
+    async forward(inputs, options = {}) {
+      expectInputs('forward of the vision encoder', inputs, VISION_INPUTS);
+      const { pixelValues } = inputs;
       expectForwardOptions('forward of the vision encoder', options, FORWARD_OPTIONS);
       const { interpolatePosEncoding = false } = options;
       const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;

@@ -75,6 +75,7 @@ export async function occlusionMap(
 ): Promise<OcclusionMap> {
   expectKnownOptions('occlusionMap', options, Object.keys(OPTIONS));
   expectTensor('pixelValues', pixelValues, PIXEL_AXES);
+  if (typeof score !== 'function') throw mustBe('score', 'a function of images', score);
   const { onProgress, signal, ...settings } = options;
   const { mode, cells, windowCells, fill, batchSize } = { ...DEFAULTS, ...settings };
   const [batch, , height, width] = pixelValues.dims;

@@ -52,10 +52,13 @@ const CLASS_POSITIONS = 1;
  * `INVALID_ARGUMENT` for a layer that does not exist; `NOT_FINITE`.
  */
 export async function queryAttention(
-  { vision, qformer }: QueryAttentionParts,
+  parts: QueryAttentionParts,
   pixelValues: PixelValues,
   options: QueryAttentionOptions = {},
 ): Promise<AttentionMap> {
+  if (typeof parts !== 'object' || (parts as object | null) === null)
+    throw mustBe('parts', 'an object with vision and qformer', parts);
+  const { vision, qformer } = parts;
   expectKnownOptions('queryAttention', options, ['layer', 'interpolatePosEncoding', 'signal']);
   expectTensor('pixelValues', pixelValues, PIXEL_AXES);
   const { layer = 'mean', interpolatePosEncoding = false, signal } = options;

@@ -1,4 +1,11 @@
-import { Blip2Error, defined, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  defined,
+  type ImageSource,
+  mustBe,
+  type PixelValues,
+  type ProcessedInputs,
+} from '@blip2/interfaces';
 import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
 
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
@@ -54,6 +61,19 @@ const IMAGE: Readonly<Record<keyof ImageOptions, true>> = {
 };
 /** Names of the options of image decoding and encoding. */
 export const IMAGE_OPTIONS: readonly string[] = Object.keys(IMAGE);
+
+/**
+ * Checks the values of options of image decoding and encoding. A text such as `'false'` would count as true.
+ * @throws Blip2Error `INVALID_ARGUMENT`.
+ */
+export function expectImageOptions({ signal, ...flags }: ImageOptions): void {
+  for (const name of ['autoOrient', 'allowUrls', 'interpolatePosEncoding'] as const) {
+    const value: unknown = flags[name];
+    if (value !== undefined && typeof value !== 'boolean') throw mustBe(name, 'true or false', value);
+  }
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.throwIfAborted !== 'function')
+    throw mustBe('signal', 'an AbortSignal', signal);
+}
 
 /** The encoded images of a task, and how long encoding took. */
 export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDisposable {

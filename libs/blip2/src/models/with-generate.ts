@@ -1,8 +1,6 @@
 import { generate, type GenerateOutput, type GenerationContext } from '@blip2/generate';
-import { type GenerationOptions, type LanguageModel, onesMask, type Rows } from '@blip2/interfaces';
+import { expectInputs, type GenerationOptions, type LanguageModel, onesMask, type Rows } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
-
-import { expectInputs } from '../pipeline/image-inputs.ts';
 
 /** A batch of texts as ids, rows of equal length. */
 export interface TextInputs {
@@ -35,7 +33,7 @@ export function withGenerate<M extends LanguageModel>(model: M): TextGenerator<M
       const [batch, sequence] = inputsEmbeds.dims;
       const prompt = {
         inputsEmbeds,
-        attentionMask: attentionMask ? asRows(attentionMask) : onesMask(batch, sequence),
+        attentionMask: attentionMask ? asRows(attentionMask, 'attentionMask') : onesMask(batch, sequence),
       };
       return generate(
         model,

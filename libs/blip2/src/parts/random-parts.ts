@@ -1,5 +1,5 @@
 import { writeConfig } from '@blip2/config';
-import { defined, expectKnownOptions } from '@blip2/interfaces';
+import { defined, expectKnownOptions, mustBe } from '@blip2/interfaces';
 import { languageInitializer } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import {
@@ -31,24 +31,31 @@ export interface RandomContent {
 export async function openRandomParts<C extends ModelConfig>(
   config: C,
   given: RandomOptions & LoadOptions,
-  content: RandomContent = { tensors: modelTensors(config) },
+  content?: RandomContent,
 ): Promise<CheckpointParts<C>> {
   expectKnownOptions('fromConfig', given, [...RANDOM_OPTIONS, ...LOAD_OPTIONS], LOAD_REPLACEMENTS);
+  expectConfig(config);
   const { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...loadOptions } = given;
   await using resources = new DisposalStack();
   const random = resources.use(
-    await createRandomPartWeights(content.tensors, initializer, {
+    await createRandomPartWeights(content?.tensors ?? modelTensors(config), initializer, {
       ...defined({ seed, folder }),
       signal,
       onProgress,
     }),
   );
-  await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
+  await writeConfig(random.store.folder, configJson(config, 'float32', content?.architecture));
   // Weights that are removed with the model do not belong in the cache of converted weights.
   const options = { convertedDir: random.store.folder, ...loadOptions };
   const parts = resources.use(await openModelParts(() => config, random.store.folder, options));
   const opened = resources.move();
   return { ...parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+/** @throws Blip2Error `INVALID_ARGUMENT` for anything but a configuration, such as its JSON. */
+export function expectConfig(config: ModelConfig): void {
+  if (typeof config === 'object' && (config as object | null) !== null && 'visionConfig' in config) return;
+  throw mustBe('config', 'a configuration', config, { fix: 'Pass the result of Blip2Config.create or fromJson' });
 }
 
 /**

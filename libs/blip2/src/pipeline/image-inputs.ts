@@ -1,4 +1,4 @@
-import { expectKnownOptions, expectTensor, isTensorLike, mustBe, type Tensor } from '@blip2/interfaces';
+import { expectInputs, expectTensor, isTensorLike, type Tensor } from '@blip2/interfaces';
 
 /** Axes of images. */
 export const PIXEL_AXES: readonly string[] = ['batch', '3', 'height', 'width'];
@@ -22,15 +22,4 @@ export function expectImageInputs(
   const isPrefix = isTensorLike(pixelValues) && Array.isArray(pixelValues.dims) && pixelValues.dims.length === 3;
   expectTensor('pixelValues', pixelValues, isPrefix ? PREFIX_AXES : PIXEL_AXES);
   if (others.inputsEmbeds) expectTensor('inputsEmbeds', others.inputsEmbeds, ['batch', 'sequence', 'embeddingSize']);
-}
-
-/**
- * Checks that inputs are an object with known names.
- * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`.
- */
-export function expectInputs(where: string, inputs: object, names: readonly string[]): void {
-  const [first = 'inputIds'] = names;
-  if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs) || isTensorLike(inputs))
-    throw mustBe('inputs', `an object such as { ${first} }`, inputs, { where });
-  expectKnownOptions(`inputs of ${where}`, inputs, names);
 }

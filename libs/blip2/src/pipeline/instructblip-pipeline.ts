@@ -1,4 +1,11 @@
-import { defined, mustBe, type PixelValues, type Rows, type TextConditionedQFormer } from '@blip2/interfaces';
+import {
+  defined,
+  expectInputs,
+  mustBe,
+  type PixelValues,
+  type Rows,
+  type TextConditionedQFormer,
+} from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
 import {
@@ -11,7 +18,7 @@ import {
   type PromptTasks,
 } from './blip2-pipeline.ts';
 import { expectFit, expectImagePartsFit } from './expect-fit.ts';
-import { expectInputs, PROMPT_INPUTS } from './image-inputs.ts';
+import { PROMPT_INPUTS } from './image-inputs.ts';
 import type { PromptLayout, VisualPrefix } from './merge-prompt.ts';
 
 const INSTRUCTION_INPUTS: readonly string[] = ['qformerInputIds', 'qformerAttentionMask'];
@@ -75,8 +82,10 @@ function connectInstructBlip(parts: InstructBlipParts, layout: PromptLayout): In
     // Accepts the whole output of the processor.
     expectInputs('encodeImages', instruction, [...INSTRUCTION_INPUTS, ...PROMPT_INPUTS]);
     const { qformerInputIds, qformerAttentionMask } = expectInstruction(instruction);
-    const inputIds = asRows(qformerInputIds);
-    const attentionMask = qformerAttentionMask ? asRows(qformerAttentionMask) : inputIds.map((row) => row.map(() => 1));
+    const inputIds = asRows(qformerInputIds, 'qformerInputIds');
+    const attentionMask = qformerAttentionMask
+      ? asRows(qformerAttentionMask, 'qformerAttentionMask')
+      : inputIds.map((row) => row.map(() => 1));
     return connectQueries(parts, pixelValues, options, (patches) =>
       qformer.query(patches, { inputIds, attentionMask }),
     );

@@ -2,6 +2,7 @@ import { expectKnownOptions, type ImageSource, mustBe, type Tensor } from '@blip
 import { Blip2Processor } from '@blip2/processor';
 
 import { isImageList, onlyResult } from '../images/image-list.ts';
+import { expectImageOptions } from '../images/task-images.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { expectEncoderFits } from '../pipeline/expect-fit.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
@@ -110,6 +111,7 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     options: RetrievalTaskOptions = {},
   ): Promise<MatchScore | MatchScore[][]> {
     expectKnownOptions('match', options, RETRIEVAL_OPTIONS);
+    expectImageOptions(options);
     const rows = await matchAll(
       parts,
       isImageList(images) ? images : [images],
@@ -130,6 +132,7 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     options: ClassifyOptions = {},
   ): Promise<LabelScore[] | LabelScore[][]> {
     expectKnownOptions('classify', options, CLASSIFY_OPTIONS);
+    expectImageOptions(options);
     const texts = await encodeRetrievalTexts(parts, labelSentences(labels, options), options);
     const rows = (await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options)).map((image) =>
       rankLabels(image, labels, texts, options),
@@ -143,6 +146,7 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     classify,
     async retrieve(images, texts, options = {}) {
       expectRetrieveOptions(options);
+      expectImageOptions(options);
       if (!isImageList(images)) throw mustBe('images', 'a list of images', images);
       // Texts first: one that is refused costs no work on images.
       const encodedTexts = await encodeRetrievalTexts(parts, texts, options);

@@ -1,11 +1,10 @@
 import type { Blip2Config } from '@blip2/config';
-import type { QueryFeatures } from '@blip2/interfaces';
+import { expectInputs, type QueryFeatures } from '@blip2/interfaces';
 import { expectForwardOptions } from '@blip2/part';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
-import { expectInputs } from '../pipeline/image-inputs.ts';
 import { type EncodedStates, encodeStates } from './encoded-states.ts';
 import { TEXT_MODEL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';

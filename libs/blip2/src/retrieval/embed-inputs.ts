@@ -1,6 +1,7 @@
 import {
   Blip2Error,
   expectFinite,
+  expectInputs,
   expectKnownOptions,
   type ImageSource,
   mustBe,
@@ -9,7 +10,7 @@ import {
 } from '@blip2/interfaces';
 
 import { expectTexts, isImageList } from '../images/image-list.ts';
-import { expectInputs } from '../pipeline/image-inputs.ts';
+import { expectImageOptions } from '../images/task-images.ts';
 import {
   encodeRetrievalImages,
   encodeRetrievalTexts,
@@ -59,6 +60,7 @@ export async function embedInputs(
 ): Promise<Tensor<'float32'>[]> {
   expectInputs('embed', inputs, ['images', 'text']);
   expectKnownOptions('embed', options, [...RETRIEVAL_OPTIONS, 'part']);
+  expectImageOptions(options);
   const { images, text } = inputs;
   if (images && !isImageList(images)) throw mustBe('images', 'a list of images', images);
   if (text) expectTexts('text', text);

@@ -1,6 +1,6 @@
-import { expectKnownOptions, generationOptions } from '@blip2/interfaces';
+import { expectKnownOptions, generationOptions, mustBe } from '@blip2/interfaces';
 
-import { IMAGE_OPTIONS } from '../images/task-images.ts';
+import { expectImageOptions, IMAGE_OPTIONS } from '../images/task-images.ts';
 import type { AnswerOptions, CaptionOptions, ChatOptions, RankOptions, TaskOptions } from './task-options.ts';
 
 type Own<Options, Base> = Readonly<Record<Exclude<keyof Options, keyof Base>, true>>;
@@ -32,9 +32,15 @@ const OPTIONS: Readonly<Record<'caption' | 'answer' | 'chat' | 'ask' | 'rank' | 
 };
 
 /**
- * Checks the names of the options of a task.
+ * Checks the names of the options of a task, and the values that nothing else checks before images are decoded.
  * @throws Blip2Error `UNKNOWN_OPTION`, with the nearest known name; `INVALID_ARGUMENT`.
  */
 export function expectTaskOptions(task: keyof typeof OPTIONS, options: unknown): void {
   expectKnownOptions(task, options, OPTIONS[task]);
+  const { onToken, rankBy, endToken, ...others }: TaskOptions & RankOptions = options ?? {};
+  expectImageOptions(others);
+  if (onToken !== undefined && typeof onToken !== 'function') throw mustBe('onToken', 'a function', onToken);
+  if (rankBy !== undefined && rankBy !== 'logProb' && rankBy !== 'logProbPerToken')
+    throw mustBe('rankBy', "'logProb' or 'logProbPerToken'", rankBy);
+  if (endToken !== undefined && typeof endToken !== 'boolean') throw mustBe('endToken', 'true or false', endToken);
 }

@@ -128,7 +128,7 @@ export function createImageTasks<Image extends KeptImage>(
         isImageList(images) ? images : [images],
         typeof questions === 'string' ? [questions] : questions,
       );
-      return [pairs.map(({ image, text }) => ({ image, text: toPrompt(text) })), generation];
+      return [pairs.map(({ image, text }) => ({ image, text: expectPrompt(toPrompt(text)) })), generation];
     };
     return isImageList(images) || typeof questions !== 'string'
       ? (async () => generateTexts(tools, ...begin()))()
@@ -156,7 +156,7 @@ export function createImageTasks<Image extends KeptImage>(
       const { rawPrompt, template, ...scoring } = options;
       expectTexts('candidates', candidates);
       const { text } = onlyResult(pairUp([image], [question]));
-      const prompt = templateOf(prompts, { rawPrompt, template })(text);
+      const prompt = expectPrompt(templateOf(prompts, { rawPrompt, template })(text));
       return rankAnswers(tools, image, prompt, candidates, scoring);
     },
     async chat(image, options = {}) {
@@ -172,6 +172,11 @@ export function createImageTasks<Image extends KeptImage>(
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+function expectPrompt(prompt: string): string {
+  if (typeof prompt === 'string') return prompt;
+  throw mustBe('template', 'a function that returns a text', prompt);
 }
 
 function templateOf(

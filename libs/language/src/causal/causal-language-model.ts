@@ -2,6 +2,7 @@ import {
   type AttentionMask,
   type Decoding,
   expectFinite,
+  expectInputs,
   type LanguageModel,
   type Prompt,
   type Session,
@@ -30,7 +31,15 @@ import {
   pastPositions,
   withNewRows,
 } from '../decoding/past-key-values.ts';
-import { expectTokens, FORWARD_OPTIONS, indexTensor, maskRows, promptEmbeddings, range } from '../language-inputs.ts';
+import {
+  expectPromptInputs,
+  expectTokens,
+  FORWARD_OPTIONS,
+  indexTensor,
+  maskRows,
+  promptEmbeddings,
+  range,
+} from '../language-inputs.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
@@ -77,8 +86,10 @@ export function createCausalLanguageModel(
     maxPositions,
     specialTokens,
     embed,
-    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> =>
-      startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    async start(prompt: Prompt): Promise<Decoding> {
+      const { inputsEmbeds, attentionMask } = expectPromptInputs(prompt);
+      return startCausalDecoding(stepper, inputsEmbeds, attentionMask);
+    },
     prepare: () => prepareCausalLanguageModel(architecture, sessions),
     forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
   };
@@ -142,6 +153,8 @@ async function decodeStep(
   };
 }
 
+const INPUTS: readonly string[] = ['inputIds', 'inputsEmbeds', 'attentionMask', 'labels', 'pastKeyValues'];
+
 async function forward(
   architecture: CausalArchitecture,
   sessions: LazySessions,
@@ -156,6 +169,7 @@ async function forward(
     maxPositions,
     outputDefaults,
   } = architecture;
+  expectInputs('forward of the language model', inputs, INPUTS);
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
   const [batch, sequence, width] = inputsEmbeds.dims;
   expectForwardOptions('forward of the language model', options, FORWARD_OPTIONS);
@@ -186,7 +200,7 @@ async function forward(
   return {
     logits: outputs.logits,
     lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
-    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
+    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels, 'labels')) }),
     ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
     ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
     ...(useCache && {
