@@ -1,3 +1,5 @@
+import { mustBe } from '@blip2/interfaces';
+
 import { Blip2QFormerConfig } from './qformer-config.ts';
 import type { ConfigFormat, PartConfig } from './schema/define-config.ts';
 import {
@@ -116,10 +118,18 @@ export function defineModelConfig<C extends ModelConfigParts & Fields, Fields ex
     }),
     create(overrides = {}) {
       requireKnownFields(fields, overrides, NOT_FIELDS, modelType);
+      for (const name of ['visionConfig', 'qformerConfig', 'textConfig'] as const) requirePart(name, overrides[name]);
       const base = fromJson({ model_type: modelType, ...overrides.json }, modelType);
       return fromJson(write(base.json, overrides, {}), modelType);
     },
   };
+}
+
+/** @throws Blip2Error `INVALID_ARGUMENT` for a part that is no configuration. */
+function requirePart(name: string, part: unknown): void {
+  if (part === undefined || (typeof part === 'object' && part !== null && 'modelType' in part && 'json' in part))
+    return;
+  throw mustBe(name, 'a configuration of its class, as its create and fromJson return', part);
 }
 
 /** The stored fields of the Q-Former, without the width that was derived from the vision encoder. */

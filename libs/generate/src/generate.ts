@@ -1,4 +1,4 @@
-import type { GenerationOptions, LanguageModel } from '@blip2/interfaces';
+import { expectKnownOptions, type GenerationOptions, type LanguageModel, mustBe } from '@blip2/interfaces';
 
 import type { GenerateOutput, GenerationStep } from './generate-output.ts';
 import { type Generation, SearchGeneration } from './generation.ts';
@@ -21,7 +21,8 @@ import type { Search } from './strategies/search.ts';
  * loop early ends the decoding. In both cases `output()` returns the tokens so far.
  * @throws Blip2Error immediately `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for invalid option values, stop strings without
  * `decode` and a decoder without start token; `SHAPE_MISMATCH` if `promptIds` do not match the prompt;
- * `SEQUENCE_TOO_LONG` if it leaves no room for a token. While it runs, errors of the model; `INVALID_ARGUMENT` for
+ * `SEQUENCE_TOO_LONG` if it leaves no room for the requested number of tokens. While it runs, errors of the model;
+ * `INVALID_ARGUMENT` for
  * forced or biased ids that are not in the vocabulary; `NOT_FINITE` if logits are NaN or all tokens are suppressed.
  */
 export function generateSteps(
@@ -30,7 +31,10 @@ export function generateSteps(
   options: GenerationOptions = {},
   context: GenerationContext = {},
 ): Generation {
+  if (typeof (model as LanguageModel | undefined)?.start !== 'function')
+    throw mustBe('model', 'a language model', model);
   validateGenerationOptions(options);
+  expectKnownOptions('third argument of generate', context, Object.keys(CONTEXT));
   const specialTokens = resolveSpecialTokens(model, options);
   const resolved = resolvePrompt(model, prompt, specialTokens);
   const settings = resolveSettings(model, resolved, options, specialTokens, context);
@@ -52,6 +56,8 @@ export function generateSteps(
   }
   return new SearchGeneration(run(), () => search.output());
 }
+
+const CONTEXT: Readonly<Record<keyof GenerationContext, true>> = { decode: true, defaultNewTokens: true };
 
 function createSearch(settings: SearchSettings): Search {
   if (settings.promptLookupNumTokens > 0) return createPromptLookupSearch(settings);

@@ -2,7 +2,9 @@ import {
   Blip2Error,
   type Decoding,
   defined,
+  isTensorLike,
   type LanguageModel,
+  mustBe,
   type Prompt,
   type SpecialTokens,
   type TokenIds,
@@ -50,6 +52,8 @@ export function resolvePrompt(
   prompt: GenerationPrompt,
   specialTokens: SpecialTokens,
 ): ResolvedPrompt {
+  if (!isPrompt(prompt))
+    throw mustBe('prompt', 'an object with inputsEmbeds and attentionMask, or with decoding', prompt);
   const rows = 'decoding' in prompt ? prompt.decoding.logits.dims[0] : prompt.inputsEmbeds.dims[0];
   const decoderInputIds = 'decoding' in prompt ? undefined : startOfDecoder(model, prompt, specialTokens, rows);
   const promptIds = prompt.promptIds ?? decoderInputIds ?? Array.from({ length: rows }, () => []);
@@ -89,7 +93,14 @@ function startOfDecoder(
   return Array.from({ length: rows }, () => [start]);
 }
 
+function isPrompt(prompt: unknown): boolean {
+  if (typeof prompt !== 'object' || prompt === null) return false;
+  return 'decoding' in prompt || ('inputsEmbeds' in prompt && isTensorLike(prompt.inputsEmbeds));
+}
+
 function checkRows(promptIds: readonly TokenIds[], rows: number): void {
+  if (!Array.isArray(promptIds) || !promptIds.every(Array.isArray))
+    throw mustBe('promptIds', 'rows of token ids', promptIds);
   const length = promptIds[0]?.length;
   if (promptIds.length === rows && rows > 0 && promptIds.every((ids) => ids.length === length)) return;
   throw new Blip2Error('SHAPE_MISMATCH', {

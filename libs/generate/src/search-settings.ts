@@ -46,6 +46,11 @@ export interface SearchSettings {
 export interface GenerationContext {
   /** Decodes new ids to text, preferably without special tokens. Only required by `stopStrings`. */
   readonly decode?: (ids: TokenIds) => string;
+  /**
+   * Maximum number of new tokens if the options set no length, lowered to the room that the prompt leaves. Default: 20,
+   * as in HF.
+   */
+  readonly defaultNewTokens?: number;
 }
 
 /** The special tokens of a model, overridden by the options. */
@@ -63,10 +68,10 @@ export function resolveSettings(
   prompt: ResolvedPrompt,
   options: GenerationOptions,
   special: SpecialTokens,
-  { decode }: GenerationContext,
+  { decode, defaultNewTokens }: GenerationContext,
 ): SearchSettings {
   const { promptIds, promptLength, rows } = prompt;
-  const { maxNewTokens, minNewTokens } = resolveLengths(options, promptLength, model.maxPositions);
+  const { maxNewTokens, minNewTokens } = resolveLengths(options, promptLength, model.maxPositions, defaultNewTokens);
   const eosTokenIds = special.eosTokenId === undefined ? [] : [special.eosTokenId].flat();
   // Processors may receive fewer ids than there are positions (image embeddings have no ids), so their length limits
   // are

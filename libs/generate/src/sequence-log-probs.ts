@@ -1,4 +1,11 @@
-import { type Decoding, type LanguageModel, type Logits, mustBe, type TokenIds } from '@blip2/interfaces';
+import {
+  type Decoding,
+  expectKnownOptions,
+  type LanguageModel,
+  type Logits,
+  mustBe,
+  type TokenIds,
+} from '@blip2/interfaces';
 
 import { type GenerationPrompt, resolvePrompt } from './generation-prompt.ts';
 import { logSumExp } from './numeric/softmax.ts';
@@ -34,8 +41,10 @@ export async function sequenceLogProbs(
   model: LanguageModel,
   prompt: GenerationPrompt,
   candidates: readonly TokenIds[],
-  { signal }: SequenceLogProbsOptions = {},
+  options: SequenceLogProbsOptions = {},
 ): Promise<SequenceLogProbs[][]> {
+  expectKnownOptions('sequenceLogProbs', options, ['signal']);
+  const { signal } = options;
   checkCandidates(candidates, model.vocabularySize);
   signal?.throwIfAborted();
   const { open, rows } = resolvePrompt(model, prompt, model.specialTokens);
@@ -103,6 +112,8 @@ function logProbAt(
 }
 
 function checkCandidates(candidates: readonly TokenIds[], vocabularySize: number): void {
+  if (!Array.isArray(candidates) || !candidates.every((ids) => Array.isArray(ids) || ArrayBuffer.isView(ids)))
+    throw mustBe('candidates', 'a list of lists of token ids', candidates);
   const wrong = candidates.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
   if (wrong === undefined) return;
   throw mustBe('candidates', `lists of token ids from 0 to ${vocabularySize - 1}`, wrong);

@@ -1,13 +1,19 @@
 import {
   type AttentionMask,
   Blip2Error,
+  expectInputs,
+  expectTensor,
   type LanguageModel,
+  type Prompt,
   type Rows,
   type Tensor,
   type TokenEmbeddings,
   type TokenIds,
 } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
+
+/** Axes of token embeddings. */
+export const EMBEDDING_AXES: readonly string[] = ['batch', 'sequence', 'embeddingSize'];
 
 export interface PromptInputs {
   /** `[batch, sequence]`. Exclusive with `inputsEmbeds`. */
@@ -16,6 +22,9 @@ export interface PromptInputs {
   /** `[batch, sequence]`. Default: no padding. */
   readonly attentionMask?: Rows;
 }
+
+/** Names of the options of `forward`. */
+export const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', 'useCache'] as const;
 
 /** The embeddings of a prompt, from `inputsEmbeds` or `inputIds`. */
 export async function promptEmbeddings(
@@ -26,7 +35,7 @@ export async function promptEmbeddings(
     throw new Blip2Error('INVALID_ARGUMENT', 'inputIds and inputsEmbeds are mutually exclusive', {
       got: 'inputIds and inputsEmbeds',
     });
-  if (inputsEmbeds) return inputsEmbeds;
+  if (inputsEmbeds) return expectTensor('inputsEmbeds', inputsEmbeds, EMBEDDING_AXES);
   if (inputIds) return embed(asRows(inputIds));
   throw new Blip2Error('INVALID_ARGUMENT', 'inputIds or inputsEmbeds is required', {
     expected: 'inputIds or inputsEmbeds',
@@ -40,12 +49,16 @@ export function maskRows(
   { dims: [batch, sequence] }: TokenEmbeddings,
   past = 0,
 ): AttentionMask {
-  return mask ? asRows(mask) : Array.from({ length: batch }, () => new Array<number>(past + sequence).fill(1));
+  return mask
+    ? asRows(mask, 'attentionMask')
+    : Array.from({ length: batch }, () => new Array<number>(past + sequence).fill(1));
 }
 
 /** @throws Blip2Error `INVALID_ARGUMENT` for ids outside the vocabulary. */
 export function expectTokens(ids: readonly TokenIds[], vocabSize: number): void {
-  const unknown = ids.flat().find((id) => id < 0 || id >= vocabSize);
+  const unknown = asRows(ids)
+    .flat()
+    .find((id) => id < 0 || id >= vocabSize);
   if (unknown === undefined) return;
   throw new Blip2Error('INVALID_ARGUMENT', 'inputIds must be token ids', {
     where: 'inputIds',
@@ -63,4 +76,15 @@ export function indexTensor(indices: readonly number[]): Tensor<'int64', [count:
 
 export function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
+}
+
+/**
+ * Checks the prompt of a prefill and returns it.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `SHAPE_MISMATCH`, `NOT_FINITE`.
+ */
+export function expectPromptInputs(prompt: Prompt): Prompt {
+  // The output of `embedPrompt` also has `promptIds`, which `generate` uses.
+  expectInputs('start', prompt, ['inputsEmbeds', 'attentionMask', 'decoderInputIds', 'promptIds', 'promptLength']);
+  expectTensor('inputsEmbeds', prompt.inputsEmbeds, EMBEDDING_AXES);
+  return { ...prompt, attentionMask: asRows(prompt.attentionMask, 'attentionMask') };
 }

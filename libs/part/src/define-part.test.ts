@@ -10,10 +10,11 @@ import { buildGraph, linear, recordWeights, type WeightSource, type WrittenModel
 import { createSession } from '@blip2/runtime';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { definePart, definePartOfModel, type Part, type PartOfModel, type StandalonePart } from './define-part.ts';
+import { definePart, definePartOfModel, type Part, type PartOfModel } from './define-part.ts';
 import type { PartWeights } from './part-weights.ts';
 import { plannedFiles } from './plan-part.ts';
 import { transformerInitializer } from './random-weights.ts';
+import type { StandalonePart } from './standalone-part.ts';
 
 let scratch = '';
 beforeAll(async () => {
@@ -41,6 +42,7 @@ interface Layer extends StandalonePart<Blip2QFormerConfig> {
 const Layer: Part<Blip2QFormerConfig, Layer, PartWeights, LayerOptions> = definePart({
   label: 'layer',
   path: 'head',
+  ownOptions: ['factor'],
   savedPath: 'inner',
   architectures: { blip_2_qformer: 'Layer', instructblip_qformer: 'InstructLayer' },
   config: Blip2QFormerConfig,

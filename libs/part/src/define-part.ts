@@ -1,16 +1,18 @@
 import type { ConversionOptions, SaveOptions, TensorSource } from '@blip2/checkpoint';
 import { readConfig, type ToJsonOptions, writePartConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
-import { defined, type PrecisionChoice } from '@blip2/interfaces';
+import { defined, expectKnownOptions, type PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { withFiniteOutputs } from './finite-outputs.ts';
+import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
 import { partFolder } from './part-folder.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
 import { convertPartWeights, type PartPlans, planPart, type WeightPlan } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
 import { savePartWeights } from './save-part.ts';
+import type { DisposablePart, StandalonePart } from './standalone-part.ts';
 
 /** How a part is loaded: its sessions, its download and its conversion to a precision. */
 export type LoadPartOptions = PartOptions & ResolveOptions & ConversionOptions;
@@ -24,26 +26,14 @@ export interface PartContext<C, W extends PartWeights, O extends object> {
   readonly options: Partial<O>;
 }
 
-/** Members that every part has. Disposing it releases its sessions and its weights. */
-export interface DisposablePart extends AsyncDisposable {
-  dispose(): Promise<void>;
-}
-
-/** Members of a part that exists as a checkpoint of its own. */
-export interface StandalonePart<C> extends DisposablePart {
-  readonly config: C;
-  /** Creates the sessions of the main path before their first use. */
-  prepare(): Promise<void>;
-  /** Writes configuration and weights of this part alone, in the layout of the Hugging Face Hub. Streams. */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
-}
-
 /** A part that is loaded from the checkpoint of a full model. */
 export interface PartOfModelDefinition<C, Own extends object, W extends PartWeights, O extends object> {
   /** What error messages call the part: `vision encoder`. */
   readonly label: string;
   /** Path of the part's tensors in the checkpoint of a full model; it may depend on the configuration. */
   readonly path: string | ((config: C, options: Partial<O>) => string);
+  /** Names of its options in addition to those of every part. */
+  readonly ownOptions?: readonly (keyof O & string)[];
   /** How the configuration is read, of a full model or of the part alone. */
   readonly config: { fromJson(json: unknown, where?: string): C };
   /** Checks opened weights, or adds what `create` needs in addition to them. */
@@ -118,7 +108,10 @@ export function definePartOfModel<
     const sessions = openSessions(definition, options);
     return { ...definition.create({ config, weights, sessions, options }), ...disposal(sessions, weights) };
   };
-  return { create, fromPretrained: (source, options) => load(definition, create, source, options) };
+  return {
+    create: withKnownOptions(definition, create),
+    fromPretrained: (source, options) => load(definition, create, source, options),
+  };
 }
 
 /**
@@ -143,6 +136,7 @@ export function definePart<
       config,
       prepare: () => definition.prepare(context),
       async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
+        expectKnownOptions('savePretrained', saveOptions, SAVE_OPTIONS);
         const placed = { ...saveOptions, ...defined({ path: savedPath }) };
         const dtype = await savePartWeights(folder, weights, placed, savedExtras?.(weights));
         const modelType: C['modelType'] = config.modelType;
@@ -156,9 +150,10 @@ export function definePart<
     };
   };
   return {
-    create,
+    create: withKnownOptions(definition, create),
     fromPretrained: (source, options) => load(definition, create, source, options),
     async fromConfig(config, options = {} as RandomWeightsOptions & PartOptions & Partial<O>) {
+      expectPartOptions(definition, 'fromConfig', options, [...RANDOM_OPTIONS, ...PART_OPTIONS]);
       const weights = await createRandomPartWeights(
         tensors(config, '', options),
         options.initializer ?? initializer(config),
@@ -178,6 +173,16 @@ type CreatePart<C, M, W extends PartWeights, O extends object> = (
   weights: W,
   options: PartOptions & Partial<O>,
 ) => M;
+
+function withKnownOptions<C, M, W extends PartWeights, O extends object>(
+  definition: PartOfModelDefinition<C, object, W, O>,
+  create: CreatePart<C, M, W, O>,
+): PartOfModel<C, M, W, O>['create'] {
+  return (config, weights, options = {} as PartOptions & Partial<O>) => {
+    expectPartOptions(definition, 'create', options, PART_OPTIONS);
+    return create(config, weights, options);
+  };
+}
 
 function openSessions(
   { label, hasUncheckedOutputs = false }: { readonly label: string; readonly hasUncheckedOutputs?: boolean },
@@ -200,6 +205,7 @@ async function load<C, M, W extends PartWeights, O extends object>(
   source: string,
   options: LoadPartOptions & Partial<O> = {} as LoadPartOptions & Partial<O>,
 ): Promise<M> {
+  expectPartOptions(definition, 'fromPretrained', options, LOAD_PART_OPTIONS);
   const folder = await partFolder(source, options);
   const config = definition.config.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, pathOf(definition, config, options));

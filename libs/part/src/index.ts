@@ -1,15 +1,23 @@
 export {
   definePart,
   definePartOfModel,
-  type DisposablePart,
   type LoadPartOptions,
   type Part,
   type PartContext,
   type PartDefinition,
   type PartOfModel,
   type PartOfModelDefinition,
-  type StandalonePart,
 } from './define-part.ts';
+export {
+  expectForwardOptions,
+  type ForwardOptionName,
+  LOAD_PART_OPTIONS,
+  LOAD_REPLACEMENTS,
+  PART_OPTIONS,
+  RANDOM_OPTIONS,
+  RESOLVE_OPTIONS,
+  SAVE_OPTIONS,
+} from './known-options.ts';
 export { partFolder } from './part-folder.ts';
 export { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from './part-weights.ts';
 export { convertPartWeights, type PartPlans, plannedFiles, planPart, type WeightPlan } from './plan-part.ts';
@@ -21,3 +29,4 @@ export {
 } from './random-weights.ts';
 export { type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
 export { sessionKey } from './session-key.ts';
+export type { DisposablePart, StandalonePart } from './standalone-part.ts';

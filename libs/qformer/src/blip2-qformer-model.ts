@@ -13,7 +13,7 @@ import {
 } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
-import { buildWholeQFormer, qformerTensors } from './graph/qformer-graph.ts';
+import { buildWholeQFormer, type QFormerContent, qformerTensors } from './graph/qformer-graph.ts';
 import {
   prepareQFormer,
   type QFormerForwardInputs,
@@ -22,6 +22,7 @@ import {
   requestedOutputs,
   runQFormer,
 } from './qformer-forward.ts';
+import { blip2QFormerLayout, qformerLayout } from './qformer-layout.ts';
 import { type QFormerWeights, QUERY_TOKENS, type QueryTokens, readQueryTokens } from './query-tokens.ts';
 
 /** BLIP-2's Q-Former: the seam, and the full forward of HF `Blip2QFormerModel`. */
@@ -44,21 +45,22 @@ export interface RandomQFormerOptions extends RandomWeightsOptions, PartOptions,
 export const Blip2QFormerModel: Part<Blip2QFormerConfig, Blip2QFormerModel, QFormerWeights, QueryOptions> = definePart({
   label: 'Q-Former',
   path: 'qformer',
+  ownOptions: ['numQueryTokens'],
   architectures: { blip_2_qformer: 'Blip2QFormerModel', instructblip_qformer: 'InstructBlipQFormerModel' },
   config: Blip2QFormerConfig,
   tensors: (config, prefix, { numQueryTokens = Blip2Config.create().numQueryTokens }: QueryOptions) => [
     { name: QUERY_TOKENS, shape: [1, expectQueries(numQueryTokens), config.hiddenSize] },
-    ...qformerTensors(config, prefix),
+    ...qformerTensors(config, prefix, normOf(config)),
   ],
   initializer: qformerInitializer,
-  plan: { graphs: (config, weights, prefix) => buildWholeQFormer(config, weights, prefix) },
+  plan: { graphs: (config, weights, prefix) => buildWholeQFormer(config, weights, prefix, normOf(config)) },
   extend: async (weights, config): Promise<QFormerWeights> => ({
     ...weights,
     queryTokens: await readQueryTokens(weights, config),
   }),
-  savedExtras: ({ queryTokens }) => [tensorSource(QUERY_TOKENS, queryTokens)],
+  savedExtras: ({ queryTokens }) => (queryTokens.dims[1] > 0 ? [tensorSource(QUERY_TOKENS, queryTokens)] : []),
   create: qformerMembers,
-  prepare: prepareQFormer,
+  prepare: (context) => prepareQFormer(context, normOf(context.config)),
 });
 
 function qformerMembers(
@@ -75,10 +77,11 @@ function qformerMembers(
     hiddenSize: config.hiddenSize,
     encoderHiddenSize: config.encoderHiddenSize,
     async query(patches) {
-      const outputs = { hiddenStates: false, attentions: false };
+      const outputs = { hiddenStates: false, attentions: false, ...normOf(config) };
       return (await runQFormer(context, { encoderHiddenStates: patches }, outputs)).lastHiddenState;
     },
-    forward: (inputs, options) => runQFormer(context, inputs, requestedOutputs(config, options)),
+    forward: async (inputs, options) =>
+      runQFormer(context, inputs, { ...requestedOutputs(config, options), ...normOf(config) }),
   };
 }
 
@@ -90,6 +93,12 @@ export function createBlip2QFormerModel(
   options?: PartOptions,
 ): Blip2QFormerModel {
   return Blip2QFormerModel.create(config, { ...weights, queryTokens }, options);
+}
+
+/** Path of the first norm; absent if it is the default. InstructBLIP's belongs to its embeddings. */
+function normOf(config: Blip2QFormerConfig): Pick<QFormerContent, 'norm'> {
+  const { norm } = qformerLayout(config);
+  return norm === blip2QFormerLayout.norm ? {} : { norm };
 }
 
 function expectQueries(numQueryTokens: number): number {

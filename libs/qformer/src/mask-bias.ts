@@ -19,7 +19,7 @@ export function maskBias(
  * @throws Blip2Error `SHAPE_MISMATCH` if rows differ in length.
  */
 export function anyMaskBias(mask: QFormerMask): MaskBias {
-  if (!isPairMask(mask)) return maskBias(evenRows(asRows(mask)));
+  if (!isPairMask(mask)) return maskBias(evenRows(asRows(mask, 'attentionMask')));
   const positions = mask[0]?.length ?? 0;
   const uneven = mask.find((rows) => rows.length !== positions);
   if (uneven) throw unevenMask(positions, uneven.length);

@@ -2,6 +2,8 @@ import type { Blip2QFormerConfig } from '@blip2/config';
 import {
   type Attentions,
   Blip2Error,
+  expectInputs,
+  expectTensor,
   type HiddenStates,
   type InputsOf,
   type PatchFeatures,
@@ -12,7 +14,7 @@ import {
   type Tensor,
 } from '@blip2/interfaces';
 import { layeredTensors } from '@blip2/onnx';
-import { type PartContext, sessionKey } from '@blip2/part';
+import { expectForwardOptions, type PartContext, sessionKey } from '@blip2/part';
 
 import { expectPast, expectQueries } from './expect-qformer-inputs.ts';
 import {
@@ -24,7 +26,7 @@ import {
 import type { QFormerRequest } from './graph/qformer-request.ts';
 import { imageDistances, selfDistances } from './graph/relative-positions.ts';
 import { anyMaskBias, isPairMask, type QFormerMask } from './mask-bias.ts';
-import type { QFormerWeights } from './query-tokens.ts';
+import { expectQueryTokens, type QFormerWeights } from './query-tokens.ts';
 
 type HeadStates = Tensor<'float32', readonly [batch: number, heads: number, positions: number, headSize: number]>;
 
@@ -61,6 +63,18 @@ export interface QFormerForwardInputs {
   readonly pastKeyValues?: readonly QFormerKeyValue[];
 }
 
+const INPUTS: Readonly<Record<keyof QFormerForwardInputs, true>> = {
+  queryEmbeds: true,
+  queryLength: true,
+  attentionMask: true,
+  encoderHiddenStates: true,
+  encoderAttentionMask: true,
+  headMask: true,
+  pastKeyValues: true,
+};
+const PATCH_AXES: readonly string[] = ['batch', 'patches', 'encoderHidden'];
+const QUERY_AXES: readonly string[] = ['batch', 'positions', 'hidden'];
+
 export interface QFormerForwardOptions {
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
@@ -87,11 +101,12 @@ type QFormerInputs = QFormerForwardInputs & { readonly queryEmbeds: QueryFeature
 export type RequestedOutputs = Pick<QFormerRequest, 'hiddenStates' | 'attentions' | 'keyValues' | 'norm'>;
 type QFormerContext = PartContext<Blip2QFormerConfig, QFormerWeights, object>;
 
+const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', 'useCache'] as const;
+
 /** The outputs that options request, with the defaults of the configuration. */
-export function requestedOutputs(
-  config: Blip2QFormerConfig,
-  { outputHiddenStates, outputAttentions, useCache = false }: QFormerForwardOptions = {},
-): RequestedOutputs {
+export function requestedOutputs(config: Blip2QFormerConfig, options: QFormerForwardOptions = {}): RequestedOutputs {
+  expectForwardOptions('forward of the Q-Former', options, FORWARD_OPTIONS);
+  const { outputHiddenStates, outputAttentions, useCache = false } = options;
   return {
     hiddenStates: outputHiddenStates ?? config.outputHiddenStates,
     attentions: outputAttentions ?? config.outputAttentions,
@@ -100,9 +115,15 @@ export function requestedOutputs(
 }
 
 /** Creates the session of `query` before its first use. */
-export async function prepareQFormer(context: QFormerContext): Promise<void> {
+export async function prepareQFormer(
+  context: QFormerContext,
+  content: Pick<RequestedOutputs, 'norm'> = {},
+): Promise<void> {
   const { queryTokens } = context.weights;
-  await openQFormer(context, requestOf({ queryEmbeds: queryTokens }, queryTokens.dims[1], FINAL_STATES));
+  await openQFormer(
+    context,
+    requestOf({ queryEmbeds: queryTokens }, queryTokens.dims[1], { ...FINAL_STATES, ...content }),
+  );
 }
 
 const FINAL_STATES: RequestedOutputs = { hiddenStates: false, attentions: false };
@@ -121,8 +142,13 @@ export async function runQFormer(
   requested: RequestedOutputs,
 ): Promise<QFormerOutput> {
   const { config } = context;
-  const rows = given.encoderHiddenStates?.dims[0] ?? 1;
-  const queryEmbeds = given.queryEmbeds ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
+  expectInputs('forward of the Q-Former', given, Object.keys(INPUTS));
+  const { encoderHiddenStates, queryEmbeds: givenQueries } = given;
+  if (encoderHiddenStates !== undefined) expectTensor('encoderHiddenStates', encoderHiddenStates, PATCH_AXES);
+  if (givenQueries !== undefined) expectTensor('queryEmbeds', givenQueries, QUERY_AXES);
+  const rows = encoderHiddenStates?.dims[0] ?? 1;
+  if (!givenQueries) expectQueryTokens(context.weights.queryTokens);
+  const queryEmbeds = givenQueries ?? repeatRow<QueryFeatures>(context.weights.queryTokens, rows);
   const inputs = { ...given, queryEmbeds };
   const { queryLength = queryEmbeds.dims[1] } = inputs;
   expectQueries(queryLength, queryEmbeds, inputs.encoderHiddenStates);

@@ -14,13 +14,18 @@ export interface QFormerWeights extends PartWeights {
   readonly queryTokens: QueryTokens;
 }
 
-/** @throws Blip2Error `MISSING_WEIGHT` or `SHAPE_MISMATCH`. */
+/**
+ * The queries of a checkpoint. A Q-Former that Hugging Face Transformers saved alone has none, since they belong to the
+ * whole model: `[1, 0, hidden]`.
+ * @throws Blip2Error `MISSING_WEIGHT` or `SHAPE_MISMATCH`.
+ */
 export async function readQueryTokens(
-  { store }: PartWeights,
+  { store, prefix }: PartWeights,
   { hiddenSize }: Blip2QFormerConfig,
 ): Promise<QueryTokens> {
   const stored = store.tensors.get(QUERY_TOKENS);
   const expected = `[1, queries, ${hiddenSize}]`;
+  if (!stored && prefix === '') return { type: 'float32', dims: [1, 0, hiddenSize], data: new Float32Array(0) };
   if (!stored)
     throw new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${QUERY_TOKENS}`, {
       where: store.folder,
@@ -36,4 +41,16 @@ export async function readQueryTokens(
     });
   }
   return { type: 'float32', dims: [1, queries, hidden], data };
+}
+
+/**
+ * Refuses a call that uses the learned queries if there are none.
+ * @throws Blip2Error `MISSING_WEIGHT`.
+ */
+export function expectQueryTokens({ dims: [, queries] }: QueryTokens): void {
+  if (queries > 0) return;
+  throw new Blip2Error('MISSING_WEIGHT', `This Q-Former was loaded without ${QUERY_TOKENS}`, {
+    argument: 'queryEmbeds',
+    fix: 'Pass queryEmbeds to forward, or load the Q-Former from the checkpoint of the whole model',
+  });
 }

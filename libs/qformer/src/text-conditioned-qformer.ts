@@ -4,6 +4,9 @@ import {
   Blip2Error,
   concatPositions,
   defined,
+  expectInputs,
+  expectKnownOptions,
+  expectTensor,
   onesMask,
   type PatchFeatures,
   type QueryFeatures,
@@ -34,7 +37,7 @@ import {
   runQFormer,
 } from './qformer-forward.ts';
 import { type QFormerLayout, qformerLayout } from './qformer-layout.ts';
-import { type QFormerWeights, type QueryTokens, readQueryTokens } from './query-tokens.ts';
+import { expectQueryTokens, type QFormerWeights, type QueryTokens, readQueryTokens } from './query-tokens.ts';
 import { embedText } from './text-embeddings.ts';
 
 export interface QFormerTextInputs {
@@ -98,6 +101,7 @@ export const TextConditionedQFormer: PartOfModel<
 > = definePartOfModel({
   label: 'Q-Former',
   path: (config, options: LayoutOptions) => layoutOf(config, options).qformer,
+  ownOptions: ['layout'],
   config: Blip2QFormerConfig,
   plan: {
     graphs: (config, weights, prefix, options: LayoutOptions) =>
@@ -106,7 +110,9 @@ export const TextConditionedQFormer: PartOfModel<
   async extend(weights, config, options: LayoutOptions): Promise<TextQFormerWeights> {
     const { embeddings, norm } = layoutOf(config, options);
     const queryTokens = await readQueryTokens(weights, config);
-    return { ...weights, queryTokens, embeddings: partWeights(weights.store, embeddings), norm };
+    // A Q-Former that was saved alone has its embeddings below its root.
+    const path = weights.prefix === '' ? embeddings.slice(embeddings.lastIndexOf('.') + 1) : embeddings;
+    return { ...weights, queryTokens, embeddings: partWeights(weights.store, path), norm };
   },
   create: textQFormerMembers,
 });
@@ -114,6 +120,8 @@ export const TextConditionedQFormer: PartOfModel<
 function layoutOf(config: Blip2QFormerConfig, { layout = qformerLayout(config) }: LayoutOptions): QFormerLayout {
   return layout;
 }
+
+const TEXT_INPUTS: readonly string[] = ['inputIds', 'positionIds'];
 
 function textQFormerMembers(
   context: PartContext<Blip2QFormerConfig, TextQFormerWeights, LayoutOptions>,
@@ -127,19 +135,20 @@ function textQFormerMembers(
   const run = (inputs: QFormerForwardInputs, outputs: RequestedOutputs): Promise<QFormerOutput> =>
     runQFormer(context, inputs, { ...outputs, norm });
   const embed = (ids: readonly TokenIds[], positionIds: Rows | undefined): Promise<QueryFeatures> =>
-    embedText(sessions, config, embeddings, ids, positionIds && asRows(positionIds));
+    embedText(sessions, config, embeddings, ids, positionIds && asRows(positionIds, 'positionIds'));
   const withQueries = (text: QueryFeatures): QueryFeatures =>
     concatPositions<QueryFeatures>(repeatRow<QueryFeatures>(queryTokens, text.dims[0]), text);
 
-  const read = async (
-    { inputIds, attentionMask, positionIds, encoderHiddenStates }: QFormerReadInputs,
-    outputs: RequestedOutputs,
-  ): Promise<QFormerOutput> => {
+  const read = async (inputs: QFormerReadInputs, outputs: RequestedOutputs): Promise<QFormerOutput> => {
+    expectInputs('read of the Q-Former', inputs, [...TEXT_INPUTS, 'attentionMask', 'encoderHiddenStates']);
+    const { inputIds, attentionMask, positionIds, encoderHiddenStates } = inputs;
     const ids = asRows(inputIds);
-    const mask = attentionMask && expectMask(asRows(attentionMask), ids);
+    const mask = attentionMask && expectMask(asRows(attentionMask, 'attentionMask'), ids);
     const text = await embed(ids, positionIds);
     if (!encoderHiddenStates)
       return run({ queryEmbeds: text, queryLength: 0, ...defined({ attentionMask: mask }) }, outputs);
+    expectQueryTokens(queryTokens);
+    expectTensor('encoderHiddenStates', encoderHiddenStates, ['batch', 'patches', 'encoderHidden']);
     expectPairs(encoderHiddenStates, ids);
     const masked = mask && { attentionMask: maskWithQueries(mask, numQueryTokens) };
     return run(
@@ -160,12 +169,15 @@ function textQFormerMembers(
       const { lastHiddenState } = await read({ ...text, encoderHiddenStates: patches }, outputs);
       return firstPositions(lastHiddenState, numQueryTokens);
     },
-    async embed({ inputIds, positionIds }, options = {}) {
+    async embed(inputs, options = {}) {
+      expectInputs('embed of the Q-Former', inputs, TEXT_INPUTS);
+      const { inputIds, positionIds } = inputs;
+      expectKnownOptions('embed of the Q-Former', options, ['queryTokens']);
       const text = await embed(asRows(inputIds), positionIds);
       return options.queryTokens ? withQueries(text) : text;
     },
-    read: (inputs, options) => read(inputs, requestedOutputs(config, options)),
-    forward: (inputs, options) => run(inputs, requestedOutputs(config, options)),
+    read: async (inputs, options) => read(inputs, requestedOutputs(config, options)),
+    forward: async (inputs, options) => run(inputs, requestedOutputs(config, options)),
   };
 }
 

@@ -1,11 +1,26 @@
-import { Blip2Error, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
+import { Blip2Error, isTensorLike, mustBe, type Rows, type Tensor, type TokenIds } from '@blip2/interfaces';
 
-/** Converts token ids or masks, given as rows or as a tensor, to rows of numbers. */
-export function asRows(rows: Rows): readonly TokenIds[] {
-  if (!('type' in rows)) return rows;
-  const [batch, sequence] = rows.dims;
+/**
+ * Converts token ids or masks, given as rows or as a tensor, to rows of numbers. `argument` is their name in errors.
+ * @throws Blip2Error `INVALID_ARGUMENT` for anything else; `SHAPE_MISMATCH` for a tensor of another shape.
+ */
+export function asRows(rows: Rows, argument = 'inputIds'): readonly TokenIds[] {
+  if (!isTensorLike(rows)) {
+    if (Array.isArray(rows) && rows.every((row) => Array.isArray(row) || ArrayBuffer.isView(row)))
+      return rows as readonly TokenIds[];
+    throw mustBe(argument, 'rows of integers, or a tensor [batch, sequence]', rows);
+  }
+  const tensor = rows as Tensor<'int64'>;
+  const [batch = NaN, sequence = NaN] = tensor.dims;
+  if (tensor.dims.length !== 2 || tensor.data.length !== batch * sequence) {
+    throw new Blip2Error('SHAPE_MISMATCH', `${argument} has the wrong shape`, {
+      argument,
+      expected: '[batch, sequence] with one value per position',
+      got: `${tensor.data.length} values for [${tensor.dims.join(', ')}]`,
+    });
+  }
   return Array.from({ length: batch }, (_, row) =>
-    Array.from(rows.data.subarray(row * sequence, (row + 1) * sequence), Number),
+    Array.from(tensor.data.subarray(row * sequence, (row + 1) * sequence), Number),
   );
 }
 

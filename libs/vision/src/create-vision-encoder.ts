@@ -1,16 +1,17 @@
-import type {
-  Attentions,
-  HiddenStates,
-  OutputsOf,
-  PatchFeatures,
-  PixelValues,
-  Session,
-  Tensor,
-  VisionEncoder,
-  WeightStore,
+import {
+  type Attentions,
+  expectInputs,
+  type HiddenStates,
+  type OutputsOf,
+  type PatchFeatures,
+  type PixelValues,
+  type Session,
+  type Tensor,
+  type VisionEncoder,
+  type WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
-import { type PartContext, type PartWeights, sessionKey } from '@blip2/part';
+import { expectForwardOptions, type PartContext, type PartWeights, sessionKey } from '@blip2/part';
 import type { LazySessions } from '@blip2/runtime';
 
 import { encodeInBatches, imagesPerRun } from './encode-in-batches.ts';
@@ -75,6 +76,17 @@ export interface EncoderMembers<Output extends VisionStates> extends Pick<
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<Output>;
 }
 
+/** A processor returns the others together with the images. */
+const VISION_INPUTS: readonly string[] = [
+  'pixelValues',
+  'inputIds',
+  'attentionMask',
+  'qformerInputIds',
+  'qformerAttentionMask',
+];
+const ENCODE_OPTIONS = ['interpolatePosEncoding'] as const;
+const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', ...ENCODE_OPTIONS] as const;
+
 type Request = { readonly [K in keyof VisionRequest]: boolean } & {
   readonly layers?: number;
   readonly pooled?: boolean;
@@ -94,7 +106,10 @@ function createVisionEncoder<R extends Request, Output extends VisionStates>(
   return {
     imageSize: sizes.imageSize,
     hiddenSize: sizes.hiddenSize,
-    async encode(pixelValues, { interpolatePosEncoding = false } = {}) {
+    async encode(pixelValues, options = {}) {
+      expectForwardOptions('encode of the vision encoder', options, ENCODE_OPTIONS);
+      const { interpolatePosEncoding = false } = options;
+      expectPixelValues(pixelValues, sizes, interpolatePosEncoding);
       const request = architecture.encodeRequest({ ...FINAL_STATES, interpolatePosEncoding });
       return encodeInBatches(
         pixelValues,
@@ -102,7 +117,11 @@ function createVisionEncoder<R extends Request, Output extends VisionStates>(
         async (batch) => (await run(batch, request)).last_hidden_state,
       );
     },
-    async forward({ pixelValues }, { interpolatePosEncoding = false, ...options } = {}) {
+    async forward(inputs, options = {}) {
+      expectInputs('forward of the vision encoder', inputs, VISION_INPUTS);
+      const { pixelValues } = inputs;
+      expectForwardOptions('forward of the vision encoder', options, FORWARD_OPTIONS);
+      const { interpolatePosEncoding = false } = options;
       const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
       const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
       const request = architecture.forwardRequest({ hiddenStates, attentions, interpolatePosEncoding });

@@ -1,13 +1,18 @@
-import { Blip2Error, type PixelValues } from '@blip2/interfaces';
+import { Blip2Error, expectTensor, type PixelValues } from '@blip2/interfaces';
 
 import type { EncoderSizes } from './vision-signature.ts';
 
-/** @throws Blip2Error `SHAPE_MISMATCH` unless these are images of a size that the encoder accepts. */
+/**
+ * @throws Blip2Error `SHAPE_MISMATCH` unless these are images of a size that the encoder accepts; `INVALID_ARGUMENT`,
+ * `NOT_FINITE`.
+ */
 export function expectPixelValues(
-  { dims }: Pick<PixelValues, 'dims'>,
+  pixelValues: PixelValues,
   { imageSize, patchSize, numChannels }: Pick<EncoderSizes, 'imageSize' | 'patchSize' | 'numChannels'>,
   interpolatePosEncoding: boolean,
 ): void {
+  expectTensor('pixelValues', pixelValues, ['batch', String(numChannels), 'height', 'width']);
+  const { dims } = pixelValues;
   const [, channels, height, width] = dims;
   if (dims.length !== 4 || channels !== numChannels) throw wrongShape(dims, `[batch, ${numChannels}, height, width]`);
   if (interpolatePosEncoding) {

@@ -1,6 +1,7 @@
 import { openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
 import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import { expectKnownOptions, mustBe } from '@blip2/interfaces';
 
 /**
  * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
@@ -31,6 +32,7 @@ export interface ModelFolders extends Required<ModelSources> {
  */
 export async function resolveSources(source: string | ModelSources, options: ResolveOptions): Promise<ModelFolders> {
   if (typeof source === 'string') return sameFolder(await resolveSource(source, options));
+  expectSources(source);
   const qformer = await resolveSource(source.qformer, options);
   const resolved = async (part: string | undefined): Promise<string> =>
     part === undefined ? qformer : resolveSource(part, options);
@@ -41,6 +43,23 @@ export async function resolveSources(source: string | ModelSources, options: Res
     processor: await resolved(source.processor),
   };
   return { ...folders, ...(folders.vision !== qformer && (await holdsTrainedNorm(qformer)) && { finalNorm: qformer }) };
+}
+
+const SOURCES: Readonly<Record<keyof ModelSources, true>> = {
+  qformer: true,
+  vision: true,
+  language: true,
+  processor: true,
+};
+
+/** @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`. */
+function expectSources(source: ModelSources): void {
+  if (typeof source !== 'object' || source === null)
+    throw mustBe('source', 'a folder, a Hub id, or an object with one of them per part', source);
+  expectKnownOptions('source', source, Object.keys(SOURCES));
+  for (const [name, value] of Object.entries(source))
+    if (value !== undefined && typeof value !== 'string') throw mustBe(`source.${name}`, 'a folder or a Hub id', value);
+  if (source.qformer === undefined) throw mustBe('source.qformer', 'a folder or a Hub id', source.qformer);
 }
 
 /** One folder as the source of every part. */

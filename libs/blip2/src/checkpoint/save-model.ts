@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 
 import { saveCheckpoint, type SaveOptions, storedTensorSource } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
-import { torchDtype } from '@blip2/part';
+import { expectKnownOptions } from '@blip2/interfaces';
+import { SAVE_OPTIONS, torchDtype } from '@blip2/part';
 
 import { configJson, type ModelConfig } from './model-config.ts';
 import { type ModelFolders, sameFolder } from './model-sources.ts';
@@ -56,6 +57,7 @@ export async function saveModel(
   options: SaveModelOptions = {},
   { architecture, parts }: ModelContent = {},
 ): Promise<void> {
+  expectKnownOptions('savePretrained', options, SAVE_OPTIONS);
   const folders = typeof source === 'string' ? sameFolder(source) : source;
   const folder = folders.processor;
   await using weights = await openWholeWeights(folders);

@@ -45,6 +45,24 @@ describe('createBlip2Container', () => {
     await parts[Symbol.asyncDispose]();
   });
 
+  test('reports a replacement that comes too late or has no effect, and unknown tokens and options', async () => {
+    const container = await createBlip2Container(model, { threads: 1 });
+    const encoder = () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 128, patches: 3 });
+    const invalid = { code: 'INVALID_ARGUMENT' };
+    await expect(container.replace(token<object>('Nothing'), [], () => ({}))).rejects.toMatchObject(invalid);
+    await expect(container.get(undefined as never)).rejects.toMatchObject(invalid);
+    await container.get(VisionEncoder);
+    // Requested, but used by nothing yet.
+    await container.replace(VisionEncoder, [], encoder);
+    await container.get(Blip2Token);
+    await expect(container.replace(VisionEncoder, [], encoder)).rejects.toMatchObject({
+      code: 'INVALID_STATE',
+      message: expect.stringContaining('blip2.VisionEncoder is replaced too late') as string,
+    });
+    await container[Symbol.asyncDispose]();
+    await expect(createBlip2Container(model, { foo: 1 } as never)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION' });
+  });
+
   test('replaces the encoder of the checkpoint', async () => {
     await using container = await createBlip2Container(model);
     await container.replace(VisionEncoder, [], () => fakeVisionEncoder({ imageSize: 64, hiddenSize: 128, patches: 3 }));

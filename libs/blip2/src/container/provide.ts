@@ -1,6 +1,9 @@
 import type { Resolved, Token } from '@blip2/interfaces';
 import type { Bind, BindInWhenOnFluentSyntax } from 'inversify';
 
+/** Creates a part from its dependencies. */
+export type Create<T, Deps extends readonly Token<unknown>[]> = (...deps: Resolved<Deps>) => T | Promise<T>;
+
 /**
  * Binds `id` to `create`, whose parameters are checked against `deps`: a missing or swapped dependency does not
  * compile.
@@ -10,7 +13,24 @@ export function provide<T, const Deps extends readonly Token<unknown>[]>(
   bind: Bind,
   id: Token<T>,
   deps: Deps,
-  create: (...deps: Resolved<Deps>) => T | Promise<T>,
+  create: Create<T, Deps>,
 ): BindInWhenOnFluentSyntax<T> {
   return bind<T>(id).toResolvedValue(create as (...args: unknown[]) => T | Promise<T>, deps as unknown as symbol[]);
+}
+
+/**
+ * Binds `id` as `provide` does; `create` is called once, on first use, after which `used` contains its dependencies.
+ */
+export function provideOnce<T, const Deps extends readonly Token<unknown>[]>(
+  bind: Bind,
+  used: Set<symbol>,
+  id: Token<T>,
+  deps: Deps,
+  create: Create<T, Deps>,
+): void {
+  const createOnce: Create<T, Deps> = (...args) => {
+    for (const dependency of deps) used.add(dependency);
+    return create(...args);
+  };
+  provide(bind, id, deps, createOnce).inSingletonScope();
 }

@@ -1,5 +1,5 @@
 import { sequenceLogProbs } from '@blip2/generate';
-import { defined, expectFinite, mustBe, type PixelValues } from '@blip2/interfaces';
+import { defined, expectFinite, expectKnownOptions, mustBe, type PixelValues } from '@blip2/interfaces';
 
 import { createEncodedImages } from '../images/encoded-image.ts';
 import type { TaskTools } from '../images/task-images.ts';
@@ -26,7 +26,7 @@ export type ImageScore = (
 /**
  * Scores each image by the matching head: the log-odds that image and text match. Unlike the probability, they do not
  * saturate.
- * @throws Blip2Error `INVALID_ARGUMENT` for an empty text.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an empty text; `SEQUENCE_TOO_LONG` beyond the positions of the Q-Former.
  */
 export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore {
   const { visionModel, qformer, itmHead } = parts;
@@ -43,10 +43,10 @@ export function matchScore(parts: RetrievalTaskParts, text: string): ImageScore 
 
 /**
  * Scores each image by its cosine with the text (ITC), from features that are computed independently of each other.
- * @throws Blip2Error `INVALID_ARGUMENT` for an empty text.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an empty text; `SEQUENCE_TOO_LONG` beyond the positions of the Q-Former.
  */
 export function contrastScore(parts: RetrievalTaskParts, text: string): ImageScore {
-  expectText(text);
+  tokenize(parts, [expectText(text)]);
   return async (pixelValues, { signal }) => {
     const [encoded] = await encodeRetrievalTexts(parts, [text], {});
     const { embeds } = await projectImages(parts, pixelValues, signal);
@@ -62,8 +62,10 @@ export function contrastScore(parts: RetrievalTaskParts, text: string): ImageSco
 export function likelihoodScore(
   tools: TaskTools & { readonly pipeline: Blip2Pipeline },
   text: string,
-  { prompt }: { readonly prompt?: string } = {},
+  options: { readonly prompt?: string } = {},
 ): ImageScore {
+  expectKnownOptions('likelihoodScore', options, ['prompt']);
+  const { prompt } = options;
   const { pipeline } = tools;
   const ids = candidateIds(tools, prompt ?? '', expectText(text));
   const promptTokens = (rows: number): PromptTokens | undefined =>
@@ -81,6 +83,6 @@ export function likelihoodScore(
 }
 
 function expectText(text: string): string {
-  if (text.trim() === '') throw mustBe('text', 'a non-empty text', text);
+  if (typeof text !== 'string' || text.trim() === '') throw mustBe('text', 'a non-empty text', text);
   return text;
 }

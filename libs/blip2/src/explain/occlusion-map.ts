@@ -1,5 +1,6 @@
-import { defined, mustBe, type PixelValues } from '@blip2/interfaces';
+import { Blip2Error, defined, expectKnownOptions, expectTensor, mustBe, type PixelValues } from '@blip2/interfaces';
 
+import { PIXEL_AXES } from '../pipeline/image-inputs.ts';
 import { coverOf, hideWindows, spanOf, type Window, type WindowFill } from './hidden-windows.ts';
 import type { ImageScore } from './image-scores.ts';
 import { type AttentionMap, notOneImage } from './query-attention.ts';
@@ -29,6 +30,16 @@ export interface OcclusionOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS: Readonly<Record<keyof OcclusionOptions, true>> = {
+  mode: true,
+  cells: true,
+  windowCells: true,
+  fill: true,
+  batchSize: true,
+  onProgress: true,
+  signal: true,
+};
+
 /** An occlusion map. */
 export interface OcclusionMap {
   /**
@@ -55,17 +66,22 @@ const DEFAULTS = { mode: 'hide', cells: 16, windowCells: 4, fill: 'mean', batchS
  * each other, and details smaller than a window. A map of `hide` means little if the text does not match the image in
  * the first place.
  * @throws Blip2Error `SHAPE_MISMATCH` for more than one image; `INVALID_ARGUMENT` for a grid or batch size out of
- * range.
+ * range; `NOT_FINITE` if image or scores are not finite.
  */
 export async function occlusionMap(
   pixelValues: PixelValues,
   score: ImageScore,
   options: OcclusionOptions = {},
 ): Promise<OcclusionMap> {
+  expectKnownOptions('occlusionMap', options, Object.keys(OPTIONS));
+  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
+  if (typeof score !== 'function') throw mustBe('score', 'a function of images', score);
   const { onProgress, signal, ...settings } = options;
   const { mode, cells, windowCells, fill, batchSize } = { ...DEFAULTS, ...settings };
   const [batch, , height, width] = pixelValues.dims;
   if (batch !== 1) throw notOneImage(pixelValues);
+  expectOneOf('mode', mode, ['hide', 'keep', 'both']);
+  expectOneOf('fill', fill, ['mean', 'blur', 'grey']);
   expectInteger('cells', cells, Math.min(height, width));
   expectInteger('windowCells', windowCells, cells);
   expectInteger('batchSize', batchSize, Infinity);
@@ -87,12 +103,9 @@ export async function occlusionMap(
     const scores: number[] = [];
     for (let begin = 0; begin < pass.windows.length; begin += batchSize) {
       signal?.throwIfAborted();
-      scores.push(
-        ...(await score(
-          hideWindows(pass.image, pass.cover.data, pass.windows.slice(begin, begin + batchSize)),
-          defined({ signal }),
-        )),
-      );
+      const batchWindows = pass.windows.slice(begin, begin + batchSize);
+      const images = hideWindows(pass.image, pass.cover.data, batchWindows);
+      scores.push(...expectScores(await score(images, defined({ signal })), batchWindows.length));
       onProgress?.(done + scores.length, total);
     }
     results.push(scores);
@@ -104,6 +117,28 @@ export async function occlusionMap(
       (mode === 'keep' ? 0 : whole - (hidden[index] ?? NaN)) + (mode === 'hide' ? 0 : (kept[index] ?? NaN) - covered),
   );
   return { map: meanPerCell(contributions, cells, windowCells), score: whole, runs: total };
+}
+
+/** The results of a score, which may be a function of the caller. */
+function expectScores(scores: readonly number[], images: number): readonly number[] {
+  if (!Array.isArray(scores) || scores.length !== images)
+    throw new Blip2Error('SHAPE_MISMATCH', 'score must return one number per image', {
+      argument: 'score',
+      expected: String(images),
+      got: Array.isArray(scores) ? String(scores.length) : typeof scores,
+    });
+  const invalid = scores.find((value) => !Number.isFinite(value));
+  if (invalid !== undefined)
+    throw new Blip2Error('NOT_FINITE', `The score returned a value that is not finite (${invalid})`, {
+      argument: 'score',
+      subject: 'score',
+      fix: 'It must return a finite number for each image',
+    });
+  return scores;
+}
+
+function expectOneOf(argument: string, value: string, known: readonly string[]): void {
+  if (!known.includes(value)) throw mustBe(argument, `one of ${known.join(', ')}`, value);
 }
 
 /** Covers nothing: the score of the unchanged image. */

@@ -1,4 +1,4 @@
-import { Blip2Error, mustBe, type RgbImage } from '@blip2/interfaces';
+import { Blip2Error, expectKnownOptions, isTensorLike, mustBe, type RgbImage } from '@blip2/interfaces';
 
 import { colourTable } from './colour-table.ts';
 import type { AttentionMap } from './query-attention.ts';
@@ -21,12 +21,16 @@ const MAX_PIXEL_VALUE = 255;
  * @throws Blip2Error `INVALID_ARGUMENT` for an opacity outside [0, 1]; `SHAPE_MISMATCH` for a map without cells or with
  * another number of values.
  */
-export function overlayHeatmap(
-  { dims: [height, width], data: pixels }: RgbImage,
-  map: AttentionMap,
-  { opacity = DEFAULT_OPACITY }: OverlayOptions = {},
-): RgbImage {
+export function overlayHeatmap(image: RgbImage, map: AttentionMap, options: OverlayOptions = {}): RgbImage {
+  expectKnownOptions('overlayHeatmap', options, ['opacity']);
+  const { opacity = DEFAULT_OPACITY } = options;
   if (!(opacity >= 0 && opacity <= 1)) throw mustBe('opacity', 'a number from 0 to 1', opacity);
+  if (!isTensorLike(image)) throw mustBe('image', 'pixel values [height, width, 3]', image);
+  if (!isTensorLike(map)) throw mustBe('map', 'a map [rows, columns]', map);
+  const {
+    dims: [height, width],
+    data: pixels,
+  } = image;
   const [rows, columns] = map.dims;
   if (rows < 1 || columns < 1 || map.data.length !== rows * columns) {
     throw new Blip2Error('SHAPE_MISMATCH', 'map must have one value per cell', {

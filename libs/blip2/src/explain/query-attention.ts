@@ -2,6 +2,8 @@ import {
   type Attentions,
   Blip2Error,
   expectFinite,
+  expectKnownOptions,
+  expectTensor,
   mustBe,
   type PatchFeatures,
   type PixelValues,
@@ -9,6 +11,8 @@ import {
 } from '@blip2/interfaces';
 import type { Blip2QFormerModel } from '@blip2/qformer';
 import type { Blip2VisionModel } from '@blip2/vision';
+
+import { PIXEL_AXES } from '../pipeline/image-inputs.ts';
 
 /** One value per patch of an image, row by row from the top left, in [0, 1] unless stated otherwise. */
 export type AttentionMap = Tensor<'float32', readonly [rows: number, columns: number]>;
@@ -48,10 +52,15 @@ const CLASS_POSITIONS = 1;
  * `INVALID_ARGUMENT` for a layer that does not exist; `NOT_FINITE`.
  */
 export async function queryAttention(
-  { vision, qformer }: QueryAttentionParts,
+  parts: QueryAttentionParts,
   pixelValues: PixelValues,
   options: QueryAttentionOptions = {},
 ): Promise<AttentionMap> {
+  if (typeof parts !== 'object' || (parts as object | null) === null)
+    throw mustBe('parts', 'an object with vision and qformer', parts);
+  const { vision, qformer } = parts;
+  expectKnownOptions('queryAttention', options, ['layer', 'interpolatePosEncoding', 'signal']);
+  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
   const { layer = 'mean', interpolatePosEncoding = false, signal } = options;
   const [batch, , height, width] = pixelValues.dims;
   if (batch !== 1) throw notOneImage(pixelValues);

@@ -2,6 +2,7 @@ import { Blip2Error, type Decoding, type ImageSource, type LanguageModel, onesMa
 
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import type { Blip2Pipeline } from '../pipeline/blip2-pipeline.ts';
+import { expectPromptsFit } from '../pipeline/expect-fit.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 
 /** Images that were encoded together. */
@@ -56,7 +57,7 @@ export type TaskImage<Image extends KeptImage = EncodedImage> = ImageSource | Im
 
 /** Whether an image was encoded before. */
 export function isEncoded<Image extends KeptImage>(image: TaskImage<Image>): image is Image {
-  return typeof image === 'object' && 'batch' in image && 'row' in image;
+  return typeof image === 'object' && (image as object | null) !== null && 'batch' in image && 'row' in image;
 }
 
 /** One image per row of a prefix. Their shared memory is freed with the last of them. */
@@ -99,6 +100,7 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
     prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix() {
       if (isDisposed) throw imageDisposed();
+      expectPromptsFit({ projection: { outFeatures: prefix.dims[2] }, language });
       return start();
     },
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,11 @@
-import { Blip2Error, defined, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  defined,
+  type ImageSource,
+  mustBe,
+  type PixelValues,
+  type ProcessedInputs,
+} from '@blip2/interfaces';
 import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
 
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
@@ -44,6 +51,28 @@ export interface ImageOptions {
   readonly interpolatePosEncoding?: boolean;
   /** Aborts between two stages and between two tokens. */
   readonly signal?: AbortSignal;
+}
+
+const IMAGE: Readonly<Record<keyof ImageOptions, true>> = {
+  autoOrient: true,
+  allowUrls: true,
+  interpolatePosEncoding: true,
+  signal: true,
+};
+/** Names of the options of image decoding and encoding. */
+export const IMAGE_OPTIONS: readonly string[] = Object.keys(IMAGE);
+
+/**
+ * Checks the values of options of image decoding and encoding. A text such as `'false'` would count as true.
+ * @throws Blip2Error `INVALID_ARGUMENT`.
+ */
+export function expectImageOptions({ signal, ...flags }: ImageOptions): void {
+  for (const name of ['autoOrient', 'allowUrls', 'interpolatePosEncoding'] as const) {
+    const value: unknown = flags[name];
+    if (value !== undefined && typeof value !== 'boolean') throw mustBe(name, 'true or false', value);
+  }
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.throwIfAborted !== 'function')
+    throw mustBe('signal', 'an AbortSignal', signal);
 }
 
 /** The encoded images of a task, and how long encoding took. */

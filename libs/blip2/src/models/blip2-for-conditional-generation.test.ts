@@ -90,18 +90,19 @@ describe('a random model', () => {
     expect(names).toContain('query_tokens');
   });
 
-  test('leaves no files if its parts do not fit', async () => {
-    // HF projects to the hidden width even if the token embeddings are narrower.
-    const narrowWords = OptConfig.create({ ...tinyText, wordEmbedProjDim: 4 });
-    const misfit = Blip2Config.fromVisionQFormerTextConfigs(
-      tinyConfig.visionConfig,
-      tinyConfig.qformerConfig,
-      narrowWords,
-      { numQueryTokens: 3, imageTokenIndex: 19 },
-    );
-    await expect(Blip2ForConditionalGeneration.fromConfig(misfit, { folder: scratch })).rejects.toThrow(
-      failure('SHAPE_MISMATCH', /projection\.outFeatures is 8 but language\.embeddingSize is 4/),
-    );
+  test('leaves no files if it cannot be created', async () => {
+    await expect(
+      Blip2ForConditionalGeneration.fromConfig(tinyConfig, {
+        folder: scratch,
+        initializer: (name) => {
+          if (name.startsWith('language_model')) throw new TypeError('refused');
+          return { kind: 'zeros' };
+        },
+      }),
+    ).rejects.toThrow('refused');
+    await expect(
+      Blip2ForConditionalGeneration.fromConfig(tinyConfig, { folder: scratch, threads: 0 }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(await leftovers()).toEqual([]);
   });
 });

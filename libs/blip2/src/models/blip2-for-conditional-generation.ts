@@ -6,10 +6,11 @@ import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import {
   type Blip2Pipeline,
-  createPipeline,
+  connectCheckpoint,
   type EncodeImagesOptions,
   type PromptInputs,
 } from '../pipeline/blip2-pipeline.ts';
+import { PROMPT_INPUTS } from '../pipeline/image-inputs.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { assembleConditionalGeneration, type ConditionalGeneration } from './conditional-generation.ts';
 import type { TargetInputs } from './forward-prompt.ts';
@@ -40,8 +41,9 @@ export async function assembleBlip2(parts: CheckpointParts): Promise<Blip2ForCon
   const model = await assembleConditionalGeneration<Blip2Config, Blip2QFormerModel, Blip2Pipeline, PromptInputs>(
     parts,
     {
+      inputNames: PROMPT_INPUTS,
       loadQFormer: ({ qformer }) => qformer(),
-      createPipeline,
+      createPipeline: connectCheckpoint,
       queryRunner: () => async (qformer, encoderHiddenStates, options) => {
         const outputs = await qformer.forward({ encoderHiddenStates }, options);
         return { outputs, queries: outputs.lastHiddenState };

@@ -1,11 +1,13 @@
 import type { Blip2Config } from '@blip2/config';
 import { Blip2Error, type HiddenStates, type PixelValues } from '@blip2/interfaces';
 import type { CausalLMOptions, Seq2SeqLMInputs } from '@blip2/language';
+import { expectForwardOptions } from '@blip2/part';
 import type { QFormerOutput } from '@blip2/qformer';
-import type { VisionOutput } from '@blip2/vision';
+import type { VisionForwardOptions, VisionOutput } from '@blip2/vision';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
+import { expectImageInputs, PROMPT_INPUTS } from '../pipeline/image-inputs.ts';
 import { assembleBlip2, type Blip2ForConditionalGeneration } from './blip2-for-conditional-generation.ts';
 import type { ForwardOptions } from './conditional-generation.ts';
 import type { LanguageModelOutput } from './forward-prompt.ts';
@@ -26,7 +28,7 @@ export interface Blip2Model extends Blip2ForConditionalGeneration {
    * Output of the vision encoder, `lastHiddenState` `[batch, 1 + patches, visionHidden]`.
    * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`.
    */
-  getImageFeatures(inputs: ImageInputs, options?: ForwardOptions): Promise<VisionOutput>;
+  getImageFeatures(inputs: ImageInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
   /**
    * Output of the Q-Former, `lastHiddenState` `[batch, queries, hidden]`.
    * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`.
@@ -41,15 +43,29 @@ export interface Blip2Model extends Blip2ForConditionalGeneration {
   getTextFeatures(inputs: Omit<Seq2SeqLMInputs, 'pastKeyValues'>, options?: CausalLMOptions): Promise<TextFeatures>;
 }
 
+/** The getters read the images among the outputs of a processor. */
+const IMAGE_INPUTS: readonly string[] = PROMPT_INPUTS;
+
 async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
   const model = await assembleBlip2(parts);
   return {
     ...model,
-    getImageFeatures: ({ pixelValues }, options) => model.visionModel.forward({ pixelValues }, options),
-    async getQFormerFeatures({ pixelValues }, { interpolatePosEncoding = false, ...options } = {}) {
+    async getImageFeatures(inputs, options) {
+      expectImageInputs('getImageFeatures', inputs, IMAGE_INPUTS);
+      return model.visionModel.forward(inputs, options);
+    },
+    async getQFormerFeatures(inputs, options = {}) {
+      expectImageInputs('getQFormerFeatures', inputs, IMAGE_INPUTS);
+      expectForwardOptions('getQFormerFeatures', options, [
+        'outputHiddenStates',
+        'outputAttentions',
+        'interpolatePosEncoding',
+        'useCache',
+      ]);
+      const { interpolatePosEncoding = false, ...outputs } = options;
       return model.qformer.forward(
-        { encoderHiddenStates: await model.visionModel.encode(pixelValues, { interpolatePosEncoding }) },
-        options,
+        { encoderHiddenStates: await model.visionModel.encode(inputs.pixelValues, { interpolatePosEncoding }) },
+        outputs,
       );
     },
     async getTextFeatures(inputs, options) {

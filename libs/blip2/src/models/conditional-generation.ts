@@ -1,6 +1,7 @@
 import type { PatchFeatures, QueryFeatures } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
-import type { LanguageProjection, QFormerOutput, QueryTokens } from '@blip2/qformer';
+import { expectForwardOptions } from '@blip2/part';
+import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -9,6 +10,8 @@ import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
+import { expectPromptsFit } from '../pipeline/expect-fit.ts';
+import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
 import { type TextGenerator, withGenerate } from './with-generate.ts';
@@ -24,6 +27,18 @@ export interface ForwardOptions {
   /** Return the key-value cache of the language model, `languageModelOutputs.pastKeyValues`. Default: false. */
   readonly useCache?: boolean;
 }
+
+const FORWARD_OPTIONS: Readonly<Record<keyof ForwardOptions, true>> = {
+  outputHiddenStates: true,
+  outputAttentions: true,
+  interpolatePosEncoding: true,
+  useCache: true,
+};
+const TARGETS: Readonly<Record<keyof TargetInputs, true>> = {
+  labels: true,
+  decoderInputIds: true,
+  decoderAttentionMask: true,
+};
 
 /** Output of `forward`, from images to logits. */
 export interface ForwardOutput extends PromptOutput {
@@ -76,6 +91,8 @@ export interface QueryRun {
 
 /** Where the whole models with a language model differ. */
 export interface GenerationFamily<C extends ModelConfig, QFormer, Pipeline, Inputs> {
+  /** Names of the inputs of a prompt. */
+  readonly inputNames: readonly string[];
   loadQFormer(parts: CheckpointParts<C>): Promise<QFormer>;
   createPipeline(
     parts: {
@@ -87,7 +104,9 @@ export interface GenerationFamily<C extends ModelConfig, QFormer, Pipeline, Inpu
     config: C,
   ): Pipeline;
   /** Checks the inputs of the Q-Former; the result runs it on patches `[batch, 1 + patches, visionHidden]`. */
-  queryRunner(inputs: Inputs): (qformer: QFormer, patches: PatchFeatures, options: ForwardOptions) => Promise<QueryRun>;
+  queryRunner(
+    inputs: Inputs,
+  ): (qformer: QFormer, patches: PatchFeatures, options: QFormerForwardOptions) => Promise<QueryRun>;
 }
 
 /** Builds a whole model from the parts of a checkpoint. */
@@ -113,13 +132,14 @@ export async function assembleConditionalGeneration<
   );
   const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
 
-  async function encode(inputs: Inputs, options: ForwardOptions): Promise<EncodedImages> {
+  async function encode(inputs: Inputs, outputs: PartOutputs, interpolatePosEncoding: boolean): Promise<EncodedImages> {
     const { pixelValues } = inputs;
     if (!isPixelValues(pixelValues)) return { prefix: pixelValues };
     const runQueries = family.queryRunner(inputs);
-    const visionOutputs = await visionModel.forward({ pixelValues }, options);
-    const { outputs, queries } = await runQueries(qformer, visionOutputs.lastHiddenState, options);
-    return { prefix: await languageProjection.project(queries), visionOutputs, qformerOutputs: outputs };
+    const visionOutputs = await visionModel.forward({ pixelValues }, { ...outputs, interpolatePosEncoding });
+    // `useCache` requests the cache of the language model, not that of the Q-Former.
+    const { outputs: qformerOutputs, queries } = await runQueries(qformer, visionOutputs.lastHiddenState, outputs);
+    return { prefix: await languageProjection.project(queries), visionOutputs, qformerOutputs };
   }
 
   return {
@@ -131,11 +151,13 @@ export async function assembleConditionalGeneration<
     pipeline,
     queryTokens: qformer.queryTokens,
     async forward(inputs, options = {}) {
+      expectImageInputs('forward', inputs, [...family.inputNames, ...Object.keys(TARGETS)]);
+      expectForwardOptions('forward', options, Object.keys(FORWARD_OPTIONS));
       const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
       const outputs = { outputHiddenStates, outputAttentions };
+      expectPromptsFit({ projection: languageProjection, language: languageModel });
       expectDecoderInputs(languageModel, inputs);
-      // `useCache` requests the cache of the language model, not that of the Q-Former.
-      const { prefix, ...partOutputs } = await encode(inputs, { ...options, ...outputs, useCache: false });
+      const { prefix, ...partOutputs } = await encode(inputs, outputs, options.interpolatePosEncoding ?? false);
       const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });
       const { useCache = false } = options;
       return { ...(await forwardPrompt(languageModel, prompt, inputs, { ...outputs, useCache })), ...partOutputs };
@@ -147,6 +169,8 @@ export async function assembleConditionalGeneration<
     [Symbol.asyncDispose]: dispose,
   };
 }
+
+type PartOutputs = Required<Pick<ForwardOptions, 'outputHiddenStates' | 'outputAttentions'>>;
 
 interface EncodedImages extends Pick<ForwardOutput, 'visionOutputs' | 'qformerOutputs'> {
   readonly prefix: VisualPrefix;

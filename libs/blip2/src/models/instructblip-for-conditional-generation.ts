@@ -5,8 +5,9 @@ import { firstPositions, type TextConditionedQFormer } from '@blip2/qformer';
 import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
 import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import {
-  createInstructBlipPipeline,
+  connectInstructCheckpoint,
   expectInstruction,
+  INSTRUCT_INPUTS,
   type InstructBlipPipeline,
   type Instruction,
   type InstructPromptInputs,
@@ -58,8 +59,9 @@ export async function assembleInstructBlip(
     InstructBlipPipeline,
     InstructPromptInputs
   >(parts, {
+    inputNames: INSTRUCT_INPUTS,
     loadQFormer: ({ textQFormer }) => textQFormer(),
-    createPipeline: createInstructBlipPipeline,
+    createPipeline: connectInstructCheckpoint,
     queryRunner(inputs) {
       const { qformerInputIds: inputIds, qformerAttentionMask: attentionMask } = expectInstruction(inputs);
       return async (qformer, encoderHiddenStates, options) => {

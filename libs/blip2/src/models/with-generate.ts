@@ -1,5 +1,5 @@
 import { generate, type GenerateOutput, type GenerationContext } from '@blip2/generate';
-import { type GenerationOptions, type LanguageModel, onesMask, type Rows } from '@blip2/interfaces';
+import { expectInputs, type GenerationOptions, type LanguageModel, onesMask, type Rows } from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
 /** A batch of texts as ids, rows of equal length. */
@@ -25,13 +25,15 @@ export function withGenerate<M extends LanguageModel>(model: M): TextGenerator<M
   return {
     ...model,
     [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
-    async generate({ inputIds, attentionMask }, options, context) {
+    async generate(inputs, options, context) {
+      expectInputs('generate', inputs, ['inputIds', 'attentionMask']);
+      const { inputIds, attentionMask } = inputs;
       const ids = asRows(inputIds);
       const inputsEmbeds = await model.embed(ids);
       const [batch, sequence] = inputsEmbeds.dims;
       const prompt = {
         inputsEmbeds,
-        attentionMask: attentionMask ? asRows(attentionMask) : onesMask(batch, sequence),
+        attentionMask: attentionMask ? asRows(attentionMask, 'attentionMask') : onesMask(batch, sequence),
       };
       return generate(
         model,

@@ -1,7 +1,15 @@
 import type { ConversionOptions } from '@blip2/checkpoint';
 import type { ResolveOptions } from '@blip2/hub';
-import { Blip2Error, defined, mustBe, type PrecisionChoice, type SessionFactory } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  defined,
+  expectKnownOptions,
+  mustBe,
+  type PrecisionChoice,
+  type SessionFactory,
+} from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
+import { LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
 /** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
@@ -34,24 +42,29 @@ export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'co
 /** The options that one part is loaded with. */
 export type LoadedPartOptions = PartOptions & ConversionOptions;
 
+const ISOLATION: Readonly<Record<NonNullable<LoadOptions['isolate']>, true>> = { inline: true, worker: true };
 const PARTS: Readonly<Record<PartWithPrecision, true>> = { vision: true, qformer: true, language: true };
 
-/** Options of `from_pretrained` of Hugging Face Transformers, in camelCase, and their replacements. */
-const REPLACEMENTS: Readonly<Record<string, string>> = {
-  loadIn8bit: "Use dtype: 'int8', or 'fast'",
-  loadIn4bit: "Use dtype: 'q4', or 'small'",
-  torchDtype: 'Use dtype',
+const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptions>, true>> = {
+  convertedDir: true,
+  dtype: true,
+  device: true,
+  threads: true,
+  isolate: true,
+  createSession: true,
 };
+/** Names of the options of every `fromPretrained`. */
+export const LOAD_OPTIONS: readonly string[] = [...Object.keys(OWN_OPTIONS), ...RESOLVE_OPTIONS];
 
 /**
  * Checks the options and returns a function that selects those of one part.
  * @throws Blip2Error `UNSUPPORTED_DTYPE`, `UNKNOWN_OPTION`, `INVALID_ARGUMENT`.
  */
 export function partOptions(options: LoadOptions): (part?: PartWithPrecision) => LoadedPartOptions {
-  const { device, threads, createSession, convertedDir, signal, onProgress } = options;
-  for (const [name, fix] of Object.entries(REPLACEMENTS)) {
-    if (name in options) throw new Blip2Error('UNKNOWN_OPTION', `${name} is not an option`, { argument: name, fix });
-  }
+  expectKnownOptions('fromPretrained', options, LOAD_OPTIONS, LOAD_REPLACEMENTS);
+  const { device, threads, createSession, convertedDir, isolate, signal, onProgress } = options;
+  if (isolate !== undefined && !Object.hasOwn(ISOLATION, isolate))
+    throw mustBe('isolate', `one of ${Object.keys(ISOLATION).join(', ')}`, isolate);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
     throw mustBe('threads', 'a positive integer', threads);
   }

@@ -1,10 +1,12 @@
 import { writeConfig } from '@blip2/config';
-import { defined } from '@blip2/interfaces';
+import { defined, expectKnownOptions, mustBe } from '@blip2/interfaces';
 import { languageInitializer } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import {
   createRandomPartWeights,
   type InitializeTensor,
+  LOAD_REPLACEMENTS,
+  RANDOM_OPTIONS,
   type RandomWeightsOptions,
   transformerInitializer,
 } from '@blip2/part';
@@ -13,7 +15,7 @@ import { configJson, type ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { type CheckpointParts, openModelParts } from './checkpoint-parts.ts';
-import type { LoadOptions } from './load-options.ts';
+import { LOAD_OPTIONS, type LoadOptions } from './load-options.ts';
 
 export type { InitializeTensor } from '@blip2/part';
 /** How random weights are created: `seed`, `initializer`, and the `folder` of the temporary file. */
@@ -28,30 +30,32 @@ export interface RandomContent {
 /** The parts of a model with random weights. Their temporary folder is removed when they are disposed of. */
 export async function openRandomParts<C extends ModelConfig>(
   config: C,
-  {
-    initializer = referenceInitializer(config),
-    seed,
-    folder,
-    signal,
-    onProgress,
-    ...loadOptions
-  }: RandomOptions & LoadOptions,
-  content: RandomContent = { tensors: modelTensors(config) },
+  given: RandomOptions & LoadOptions,
+  content?: RandomContent,
 ): Promise<CheckpointParts<C>> {
+  expectKnownOptions('fromConfig', given, [...RANDOM_OPTIONS, ...LOAD_OPTIONS], LOAD_REPLACEMENTS);
+  expectConfig(config);
+  const { initializer = referenceInitializer(config), seed, folder, signal, onProgress, ...loadOptions } = given;
   await using resources = new DisposalStack();
   const random = resources.use(
-    await createRandomPartWeights(content.tensors, initializer, {
+    await createRandomPartWeights(content?.tensors ?? modelTensors(config), initializer, {
       ...defined({ seed, folder }),
       signal,
       onProgress,
     }),
   );
-  await writeConfig(random.store.folder, configJson(config, 'float32', content.architecture));
+  await writeConfig(random.store.folder, configJson(config, 'float32', content?.architecture));
   // Weights that are removed with the model do not belong in the cache of converted weights.
   const options = { convertedDir: random.store.folder, ...loadOptions };
   const parts = resources.use(await openModelParts(() => config, random.store.folder, options));
   const opened = resources.move();
   return { ...parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+}
+
+/** @throws Blip2Error `INVALID_ARGUMENT` for anything but a configuration, such as its JSON. */
+export function expectConfig(config: ModelConfig): void {
+  if (typeof config === 'object' && (config as object | null) !== null && 'visionConfig' in config) return;
+  throw mustBe('config', 'a configuration', config, { fix: 'Pass the result of Blip2Config.create or fromJson' });
 }
 
 /**

@@ -5,10 +5,13 @@ import {
   type SequenceLogProbs,
   sequenceLogProbs,
   type SequenceLogProbsOptions,
+  validateGenerationOptions,
 } from '@blip2/generate';
 import {
-  Blip2Error,
+  defined,
   expectFinite,
+  expectKnownOptions,
+  expectTensor,
   type GenerationOptions,
   type LanguageModel,
   type LanguageProjection,
@@ -20,6 +23,8 @@ import {
   type VisionEncoder,
 } from '@blip2/interfaces';
 
+import { expectFit, expectImagePartsFit, expectPromptsFit } from './expect-fit.ts';
+import { expectImageInputs, PIXEL_AXES, PROMPT_INPUTS } from './image-inputs.ts';
 import {
   type MergedPrompt,
   mergePrompt,
@@ -45,6 +50,8 @@ export interface EncodeImagesOptions {
   /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
 }
+
+const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = { interpolatePosEncoding: true };
 
 /** A prompt with images. */
 export interface PromptInputs extends PromptText {
@@ -91,13 +98,27 @@ export interface PromptTasks<Inputs extends PromptInputs> {
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createPipeline(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
-  const { qformer } = parts;
   expectFit(parts);
+  return connectBlip2(parts, layout);
+}
+
+/**
+ * Connects the parts of a checkpoint. Unlike `createPipeline`, it accepts a projection that does not fit the language
+ * model; prompts are then refused (`expectPromptsFit`), and images can be encoded.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of other adjacent parts differ.
+ */
+export function connectCheckpoint(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
+  expectImagePartsFit(parts);
+  return connectBlip2(parts, layout);
+}
+
+function connectBlip2(parts: Blip2Parts, layout: PromptLayout): Blip2Pipeline {
+  const { qformer } = parts;
   const encodeImages: Blip2Pipeline['encodeImages'] = async (pixelValues, options) =>
     connectQueries(parts, pixelValues, options, (patches) => qformer.query(patches));
   const prefixOf = async ({ pixelValues }: PromptInputs, options?: EncodeImagesOptions): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, options) : pixelValues;
-  return { ...connectParts(parts, layout, prefixOf), encodeImages };
+  return { ...connectParts(parts, layout, prefixOf, PROMPT_INPUTS), encodeImages };
 }
 
 /**
@@ -110,16 +131,22 @@ export async function connectQueries(
   options: EncodeImagesOptions | undefined,
   query: (patches: PatchFeatures) => Promise<QueryFeatures>,
 ): Promise<VisualPrefix> {
+  expectKnownOptions('encodeImages', options, Object.keys(ENCODE_OPTIONS));
+  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
   const patches = expectFinite('vision encoder', await vision.encode(pixelValues, options));
   const queries = expectFinite('Q-Former', await query(patches));
   return expectFinite('language projection', await projection.project(queries));
 }
 
 /** What the pipelines have in common: the parts, their prompt tasks and their disposal. */
-export function connectParts<Parts extends Disposables & Pick<Blip2Parts, 'language'>, Inputs extends PromptInputs>(
+export function connectParts<
+  Parts extends Disposables & Pick<Blip2Parts, 'language' | 'projection'>,
+  Inputs extends PromptInputs,
+>(
   parts: Parts,
   layout: PromptLayout,
   prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+  inputNames: readonly string[],
 ): Pick<Parts, keyof Blip2Parts> & PromptTasks<Inputs> & AsyncDisposable {
   const { vision, qformer, projection, language } = parts;
   return {
@@ -127,7 +154,7 @@ export function connectParts<Parts extends Disposables & Pick<Blip2Parts, 'langu
     qformer,
     projection,
     language,
-    ...createPromptTasks(language, layout, prefixOf),
+    ...createPromptTasks(parts, layout, prefixOf, inputNames),
     async [Symbol.asyncDispose]() {
       for (const part of [language, projection, qformer, vision]) await part[Symbol.asyncDispose]();
     },
@@ -138,17 +165,27 @@ type Disposables = { readonly [Part in keyof Blip2Parts]: AsyncDisposable };
 
 /** Prompt tasks over any function from images to their prefix. */
 function createPromptTasks<Inputs extends PromptInputs>(
-  language: LanguageModel,
+  { language, projection }: Pick<Blip2Parts, 'language' | 'projection'>,
   layout: PromptLayout,
   prefixOf: (inputs: Inputs, options?: EncodeImagesOptions) => Promise<VisualPrefix>,
+  inputNames: readonly string[],
 ): PromptTasks<Inputs> {
-  const embedPrompt: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) =>
-    mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
+  const merge: PromptTasks<Inputs>['embedPrompt'] = async (inputs, options) => {
+    expectPromptsFit({ projection, language });
+    return mergePrompt({ prefix: await prefixOf(inputs, options), text: inputs, layout, language });
+  };
   return {
-    embedPrompt,
+    async embedPrompt(inputs, options) {
+      expectImageInputs('embedPrompt', inputs, inputNames);
+      expectKnownOptions('embedPrompt', options, Object.keys(ENCODE_OPTIONS));
+      return merge(inputs, options);
+    },
     async generate(inputs, options = {}, context = {}) {
+      expectImageInputs('generate', inputs, inputNames);
+      // Before the image is encoded.
+      validateGenerationOptions(options);
       const { interpolatePosEncoding = false } = options;
-      const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
+      const { promptIds, ...prompt } = await merge(inputs, { interpolatePosEncoding });
       // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
       return generate(
         language,
@@ -157,47 +194,17 @@ function createPromptTasks<Inputs extends PromptInputs>(
         context,
       );
     },
-    async scoreSequences(inputs, candidates, { interpolatePosEncoding = false, ...options } = {}) {
-      const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
-      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
+    async scoreSequences(inputs, candidates, options = {}) {
+      expectImageInputs('scoreSequences', inputs, inputNames);
+      expectKnownOptions('scoreSequences', options, ['signal', ...Object.keys(ENCODE_OPTIONS)]);
+      const { interpolatePosEncoding = false, signal } = options;
+      const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding });
+      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, defined({ signal }));
     },
   };
-}
-
-/**
- * Checks that each part accepts the output width of the one before it.
- * @throws Blip2Error `SHAPE_MISMATCH`.
- */
-export function expectFit({
-  vision,
-  qformer,
-  projection,
-  language,
-}: Omit<Blip2Parts, 'qformer'> & { readonly qformer: Pick<QFormer, 'hiddenSize' | 'encoderHiddenSize'> }): void {
-  expectEncoderFits(vision, qformer);
-  expectSame('qformer.hiddenSize', qformer.hiddenSize, 'projection.inFeatures', projection.inFeatures);
-  expectSame('projection.outFeatures', projection.outFeatures, 'language.embeddingSize', language.embeddingSize);
-}
-
-/**
- * Checks that a Q-Former accepts the output width of an encoder.
- * @throws Blip2Error `SHAPE_MISMATCH`.
- */
-export function expectEncoderFits(
-  vision: Pick<VisionEncoder, 'hiddenSize'>,
-  qformer: Pick<QFormer, 'encoderHiddenSize'>,
-): void {
-  expectSame('vision.hiddenSize', vision.hiddenSize, 'qformer.encoderHiddenSize', qformer.encoderHiddenSize);
 }
 
 /** Distinguishes images, which have four axes, from prefixes, which have three. */
 export function isPixelValues(tensor: PixelValues | VisualPrefix): tensor is PixelValues {
   return tensor.dims.length === 4;
-}
-
-function expectSame(a: string, left: number, b: string, right: number): void {
-  if (left !== right)
-    throw new Blip2Error('SHAPE_MISMATCH', `${a} is ${left} but ${b} is ${right}`, {
-      fix: 'Use parts that were trained together, or another projection',
-    });
 }

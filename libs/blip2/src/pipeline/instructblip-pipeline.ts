@@ -1,4 +1,11 @@
-import { defined, mustBe, type PixelValues, type Rows, type TextConditionedQFormer } from '@blip2/interfaces';
+import {
+  defined,
+  expectInputs,
+  mustBe,
+  type PixelValues,
+  type Rows,
+  type TextConditionedQFormer,
+} from '@blip2/interfaces';
 import { asRows } from '@blip2/runtime';
 
 import {
@@ -6,12 +13,17 @@ import {
   connectParts,
   connectQueries,
   type EncodeImagesOptions,
-  expectFit,
   isPixelValues,
   type PromptInputs,
   type PromptTasks,
 } from './blip2-pipeline.ts';
+import { expectFit, expectImagePartsFit } from './expect-fit.ts';
+import { PROMPT_INPUTS } from './image-inputs.ts';
 import type { PromptLayout, VisualPrefix } from './merge-prompt.ts';
+
+const INSTRUCTION_INPUTS: readonly string[] = ['qformerInputIds', 'qformerAttentionMask'];
+/** Names of the inputs of a prompt with images and an instruction. */
+export const INSTRUCT_INPUTS: readonly string[] = [...PROMPT_INPUTS, ...INSTRUCTION_INPUTS];
 
 /** The four parts: one implementation per interface, built-in or custom. The Q-Former also takes the instruction. */
 export interface InstructBlipParts extends Omit<Blip2Parts, 'qformer'> {
@@ -51,15 +63,29 @@ export interface InstructBlipPipeline extends InstructBlipParts, PromptTasks<Ins
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
 export function createInstructBlipPipeline(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
-  const { qformer } = parts;
   expectFit(parts);
-  const encodeImages: InstructBlipPipeline['encodeImages'] = async (
-    pixelValues,
-    { qformerInputIds, qformerAttentionMask },
-    options,
-  ) => {
-    const inputIds = asRows(qformerInputIds);
-    const attentionMask = qformerAttentionMask ? asRows(qformerAttentionMask) : inputIds.map((row) => row.map(() => 1));
+  return connectInstructBlip(parts, layout);
+}
+
+/**
+ * Connects the parts of a checkpoint, as `connectCheckpoint` does.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts before the language model differ.
+ */
+export function connectInstructCheckpoint(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
+  expectImagePartsFit(parts);
+  return connectInstructBlip(parts, layout);
+}
+
+function connectInstructBlip(parts: InstructBlipParts, layout: PromptLayout): InstructBlipPipeline {
+  const { qformer } = parts;
+  const encodeImages: InstructBlipPipeline['encodeImages'] = async (pixelValues, instruction, options) => {
+    // Accepts the whole output of the processor.
+    expectInputs('encodeImages', instruction, [...INSTRUCTION_INPUTS, ...PROMPT_INPUTS]);
+    const { qformerInputIds, qformerAttentionMask } = expectInstruction(instruction);
+    const inputIds = asRows(qformerInputIds, 'qformerInputIds');
+    const attentionMask = qformerAttentionMask
+      ? asRows(qformerAttentionMask, 'qformerAttentionMask')
+      : inputIds.map((row) => row.map(() => 1));
     return connectQueries(parts, pixelValues, options, (patches) =>
       qformer.query(patches, { inputIds, attentionMask }),
     );
@@ -69,7 +95,7 @@ export function createInstructBlipPipeline(parts: InstructBlipParts, layout: Pro
     options?: EncodeImagesOptions,
   ): Promise<VisualPrefix> =>
     isPixelValues(pixelValues) ? encodeImages(pixelValues, expectInstruction(text), options) : pixelValues;
-  return { ...connectParts(parts, layout, prefixOf), encodeImages };
+  return { ...connectParts(parts, layout, prefixOf, INSTRUCT_INPUTS), encodeImages };
 }
 
 /**

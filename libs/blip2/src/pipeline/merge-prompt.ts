@@ -71,7 +71,7 @@ export async function mergePrompt({ prefix, text, layout, language }: MergeInput
       got: `[${prefix.dims.join(', ')}]`,
     });
   }
-  const attentionMask = text.attentionMask ? asRows(text.attentionMask) : onesMask(batch, sequence);
+  const attentionMask = text.attentionMask ? asRows(text.attentionMask, 'attentionMask') : onesMask(batch, sequence);
   if (imagePositions) {
     const inputsEmbeds = replaceImageTokens(prefix, embeddings, imagePositions, layout);
     return { inputsEmbeds, attentionMask, promptIds };

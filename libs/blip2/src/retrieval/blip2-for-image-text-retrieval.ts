@@ -1,5 +1,13 @@
 import type { Blip2Config } from '@blip2/config';
-import { defined, type PixelValues, type QueryFeatures, type Rows, type Tensor } from '@blip2/interfaces';
+import {
+  defined,
+  expectKnownOptions,
+  type PixelValues,
+  type QueryFeatures,
+  type Rows,
+  type Tensor,
+} from '@blip2/interfaces';
+import { expectForwardOptions } from '@blip2/part';
 import {
   firstPositions,
   type MatchingHead,
@@ -14,6 +22,7 @@ import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';
 import { createSavableModel, type SavableModel } from './savable-model.ts';
@@ -123,16 +132,27 @@ export async function assembleRetrieval(parts: CheckpointParts): Promise<Blip2Fo
     ...model,
     queryTokens: model.qformer.queryTokens,
     forward: (inputs, options) => forward(model, inputs, options),
-    textEmbeddings: (inputs, { withQueryTokens = false } = {}) =>
-      model.qformer.embed(inputs, { queryTokens: withQueryTokens }),
+    async textEmbeddings(inputs, options = {}) {
+      expectKnownOptions('textEmbeddings', options, ['withQueryTokens']);
+      return model.qformer.embed(inputs, { queryTokens: options.withQueryTokens ?? false });
+    },
   };
 }
+
+const OPTIONS: Readonly<Record<keyof RetrievalOptions, true>> = {
+  useImageTextMatchingHead: true,
+  outputHiddenStates: true,
+  outputAttentions: true,
+};
 
 async function forward(
   model: RetrievalModelParts,
   inputs: RetrievalInputs,
-  { useImageTextMatchingHead = false, ...requested }: RetrievalOptions = {},
+  requested: RetrievalOptions = {},
 ): Promise<RetrievalOutput> {
+  expectImageInputs('forward', inputs, ['pixelValues', 'inputIds', 'attentionMask']);
+  expectForwardOptions('forward', requested, Object.keys(OPTIONS));
+  const { useImageTextMatchingHead = false } = requested;
   const { config } = model;
   const options = {
     outputHiddenStates: requested.outputHiddenStates ?? config.outputHiddenStates,

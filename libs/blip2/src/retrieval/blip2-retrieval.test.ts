@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { contrastScore, matchScore } from '../explain/image-scores.ts';
 import { Blip2Retrieval, createBlip2Retrieval } from './blip2-retrieval.ts';
 import { labelSentences } from './classify-images.ts';
 
@@ -68,6 +69,37 @@ describe('match', () => {
     await expect(retrieval.match(images, texts, { signal: AbortSignal.abort() })).rejects.toThrow(
       expect.objectContaining({ name: 'AbortError' }) as Error,
     );
+  });
+});
+
+describe('a text beyond the positions of the Q-Former', () => {
+  // 64 positions. The texts differ only after them.
+  const long = `${'and a wall '.repeat(30)}star`;
+  const tooLong = expect.objectContaining({
+    code: 'SEQUENCE_TOO_LONG',
+    message:
+      'The text has more tokens than the Q-Former has positions ' +
+      '("and a wall and a wall and a wall and a w…"): expected at most 64 tokens, got 153. Shorten the text',
+  }) as unknown;
+
+  test('is refused by every task', async () => {
+    await expect(retrieval.match(images[0]!, long)).rejects.toEqual(tooLong);
+    await expect(retrieval.match(images, [texts[0]!, long])).rejects.toEqual(tooLong);
+    await expect(retrieval.retrieve(images, [long])).rejects.toEqual(tooLong);
+    await expect(retrieval.classify(images, ['star'], { template: `${long} {}` })).rejects.toEqual(
+      failure('SEQUENCE_TOO_LONG'),
+    );
+    for (const part of ['text', 'text-proj'] as const)
+      await expect(retrieval.embed({ text: [long] }, { part })).rejects.toEqual(tooLong);
+    await expect(retrieval.embed({ images: [images[0]!], text: [long] })).rejects.toEqual(tooLong);
+    const parts = { ...retrieval.model, processor: retrieval.processor };
+    for (const score of [matchScore, contrastScore]) expect(() => score(parts, long)).toThrow(tooLong as Error);
+  });
+
+  test('is accepted up to the last position', async () => {
+    const fitting = 'star '.repeat(62);
+    expect(await retrieval.embed({ text: [fitting] }, { part: 'text' })).toMatchObject([{ dims: [64, 96] }]);
+    await expect(retrieval.match(images[0]!, `${fitting} star`)).rejects.toEqual(failure('SEQUENCE_TOO_LONG'));
   });
 });
 
@@ -162,9 +194,7 @@ describe('embed', () => {
   });
 });
 
-test('escapes special tokens in a text, and truncates a text that is too long', async () => {
-  const long = new Array<string>(200).fill('star').join(' ');
-  expect((await retrieval.match(images[0]!, long)).itm).toBeGreaterThanOrEqual(0);
+test('escapes special tokens in a text', async () => {
   const [odd] = await retrieval.embed({ text: ['a [SEP] star'] }, { part: 'text' });
   const [plain] = await retrieval.embed({ text: ['a star'] }, { part: 'text' });
   expect(odd!.dims[0]).toBeGreaterThan(plain!.dims[0]! + 1);

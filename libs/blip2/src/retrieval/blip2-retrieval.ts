@@ -1,19 +1,32 @@
-import type { ImageSource, Tensor } from '@blip2/interfaces';
+import { expectKnownOptions, type ImageSource, mustBe, type Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
 import { isImageList, onlyResult } from '../images/image-list.ts';
+import { expectImageOptions } from '../images/task-images.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
-import { expectEncoderFits } from '../pipeline/blip2-pipeline.ts';
+import { expectEncoderFits } from '../pipeline/expect-fit.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
-import { type ClassifyOptions, type LabelScore, labelSentences, rankLabels } from './classify-images.ts';
+import {
+  CLASSIFY_OPTIONS,
+  type ClassifyOptions,
+  type LabelScore,
+  labelSentences,
+  rankLabels,
+} from './classify-images.ts';
 import { type EmbedInputs, embedInputs, type EmbedOptions } from './embed-inputs.ts';
 import {
   encodeRetrievalImages,
   encodeRetrievalTexts,
+  RETRIEVAL_OPTIONS,
   type RetrievalTaskOptions,
   type RetrievalTaskParts,
 } from './encode-retrieval-inputs.ts';
-import { rankCandidates, type RankedCandidate, type RetrieveOptions } from './rank-candidates.ts';
+import {
+  expectRetrieveOptions,
+  rankCandidates,
+  type RankedCandidate,
+  type RetrieveOptions,
+} from './rank-candidates.ts';
 import { RETRIEVAL_CONTENT } from './retrieval-content.ts';
 import { openRetrieval } from './retrieval-loader.ts';
 import { cosineOf, scorePairs } from './score-pairs.ts';
@@ -97,6 +110,8 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     texts: string | readonly string[],
     options: RetrievalTaskOptions = {},
   ): Promise<MatchScore | MatchScore[][]> {
+    expectKnownOptions('match', options, RETRIEVAL_OPTIONS);
+    expectImageOptions(options);
     const rows = await matchAll(
       parts,
       isImageList(images) ? images : [images],
@@ -116,6 +131,8 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     labels: readonly string[],
     options: ClassifyOptions = {},
   ): Promise<LabelScore[] | LabelScore[][]> {
+    expectKnownOptions('classify', options, CLASSIFY_OPTIONS);
+    expectImageOptions(options);
     const texts = await encodeRetrievalTexts(parts, labelSentences(labels, options), options);
     const rows = (await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options)).map((image) =>
       rankLabels(image, labels, texts, options),
@@ -125,15 +142,15 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
   return {
     processor: parts.processor,
     match,
-    embed: (inputs, options = {}) => embedInputs(parts, inputs, options),
+    embed: async (inputs, options = {}) => embedInputs(parts, inputs, options),
     classify,
     async retrieve(images, texts, options = {}) {
-      return rankCandidates(
-        parts,
-        await encodeRetrievalImages(parts, images, options),
-        await encodeRetrievalTexts(parts, texts, options),
-        options,
-      );
+      expectRetrieveOptions(options);
+      expectImageOptions(options);
+      if (!isImageList(images)) throw mustBe('images', 'a list of images', images);
+      // Texts first: one that is refused costs no work on images.
+      const encodedTexts = await encodeRetrievalTexts(parts, texts, options);
+      return rankCandidates(parts, await encodeRetrievalImages(parts, images, options), encodedTexts, options);
     },
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -1,5 +1,6 @@
 import type { Blip2Config } from '@blip2/config';
-import type { QueryFeatures } from '@blip2/interfaces';
+import { expectInputs, type QueryFeatures } from '@blip2/interfaces';
+import { expectForwardOptions } from '@blip2/part';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
 import type { ModelLoader } from '../models/model-loader.ts';
@@ -46,6 +47,8 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
     qformer,
     textProjection,
     async forward(inputs, options = {}) {
+      expectInputs('forward', inputs, ['inputIds', 'attentionMask', 'positionIds']);
+      expectForwardOptions('forward', options, ['outputHiddenStates', 'outputAttentions']);
       const states = await encodeStates(config, options, (requested) => qformer.read(inputs, requested));
       return { textEmbeds: await textProjection.project(states.lastHiddenState), ...states };
     },

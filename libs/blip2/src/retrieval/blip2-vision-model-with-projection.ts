@@ -5,6 +5,7 @@ import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
+import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { type EncodedStates, encodeStates } from './encoded-states.ts';
 import { VISION_MODEL_CONTENT } from './retrieval-content.ts';
 import { createRetrievalLoader } from './retrieval-loader.ts';
@@ -45,6 +46,7 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
     qformer,
     visionProjection,
     async forward(inputs, options = {}) {
+      expectImageInputs('forward', inputs, ['pixelValues']);
       const states = await encodeStates(config, options, (requested) =>
         visionModel.forward(inputs, { ...options, ...requested }),
       );

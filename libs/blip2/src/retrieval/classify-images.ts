@@ -1,6 +1,12 @@
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-import type { RetrievalImage, RetrievalTaskOptions, RetrievalText } from './encode-retrieval-inputs.ts';
+import { expectTexts } from '../images/image-list.ts';
+import {
+  RETRIEVAL_OPTIONS,
+  type RetrievalImage,
+  type RetrievalTaskOptions,
+  type RetrievalText,
+} from './encode-retrieval-inputs.ts';
 import { cosineOf } from './score-pairs.ts';
 
 /** How labels are compared with an image. */
@@ -13,6 +19,13 @@ export interface ClassifyOptions extends RetrievalTaskOptions {
    */
   readonly temperature?: number;
 }
+
+const CLASSIFY: Readonly<Record<Exclude<keyof ClassifyOptions, keyof RetrievalTaskOptions>, true>> = {
+  template: true,
+  temperature: true,
+};
+/** Names of the options of `classify`. */
+export const CLASSIFY_OPTIONS: readonly string[] = [...RETRIEVAL_OPTIONS, ...Object.keys(CLASSIFY)];
 
 /** How well a label matches an image. */
 export interface LabelScore {
@@ -30,11 +43,17 @@ const PLACEHOLDER = '{}';
 
 /**
  * The sentence of each label.
- * @throws Blip2Error `INVALID_ARGUMENT` without labels, or for a template without `{}`.
+ * @throws Blip2Error `INVALID_ARGUMENT` without labels, for a template without `{}` and for a temperature of 0 or less.
  */
-export function labelSentences(labels: readonly string[], { template = DEFAULT_TEMPLATE }: ClassifyOptions): string[] {
+export function labelSentences(
+  labels: readonly string[],
+  { template = DEFAULT_TEMPLATE, temperature = DEFAULT_TEMPERATURE }: ClassifyOptions,
+): string[] {
+  expectTexts('labels', labels);
   if (labels.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'labels must not be empty', { argument: 'labels' });
-  if (!template.includes(PLACEHOLDER)) throw mustBe('template', `a sentence with ${PLACEHOLDER}`, template);
+  if (!(Number.isFinite(temperature) && temperature > 0)) throw mustBe('temperature', 'a number above 0', temperature);
+  if (typeof template !== 'string' || !template.includes(PLACEHOLDER))
+    throw mustBe('template', `a sentence with ${PLACEHOLDER}`, template);
   return labels.map((label) => template.replaceAll(PLACEHOLDER, () => label));
 }
 
@@ -45,7 +64,6 @@ export function rankLabels(
   texts: readonly RetrievalText[],
   { temperature = DEFAULT_TEMPERATURE }: ClassifyOptions,
 ): LabelScore[] {
-  if (!(temperature > 0)) throw mustBe('temperature', 'a number above 0', temperature);
   const cosines = texts.map((text) => cosineOf({ image, text }));
   const best = Math.max(...cosines);
   const weights = cosines.map((cosine) => Math.exp((cosine - best) / temperature));

@@ -1,9 +1,21 @@
-import { Blip2Error, expectFinite, type ImageSource, mustBe, onesMask, type Tensor } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  expectFinite,
+  expectInputs,
+  expectKnownOptions,
+  type ImageSource,
+  mustBe,
+  onesMask,
+  type Tensor,
+} from '@blip2/interfaces';
 
+import { expectTexts, isImageList } from '../images/image-list.ts';
+import { expectImageOptions } from '../images/task-images.ts';
 import {
   encodeRetrievalImages,
   encodeRetrievalTexts,
   NO_OUTPUTS,
+  RETRIEVAL_OPTIONS,
   type RetrievalImage,
   type RetrievalTaskOptions,
   type RetrievalTaskParts,
@@ -43,9 +55,15 @@ const PARTS_OF: Readonly<Record<'images' | 'text' | 'both', readonly EmbedPart[]
 /** The features of inputs: one tensor per image, text or pair. */
 export async function embedInputs(
   parts: RetrievalTaskParts,
-  { images, text }: EmbedInputs,
+  inputs: EmbedInputs,
   { part, ...options }: EmbedOptions,
 ): Promise<Tensor<'float32'>[]> {
+  expectInputs('embed', inputs, ['images', 'text']);
+  expectKnownOptions('embed', options, [...RETRIEVAL_OPTIONS, 'part']);
+  expectImageOptions(options);
+  const { images, text } = inputs;
+  if (images && !isImageList(images)) throw mustBe('images', 'a list of images', images);
+  if (text) expectTexts('text', text);
   if (!images && !text)
     throw new Blip2Error('INVALID_ARGUMENT', 'inputs must contain images, text or both', { argument: 'inputs' });
   const known = PARTS_OF[images && text ? 'both' : images ? 'images' : 'text'];
@@ -92,8 +110,8 @@ async function embedPairs(
         argument: 'text',
       },
     );
-  const encoded = await encodeRetrievalImages(parts, images, options);
   const rows = tokenize(parts, texts);
+  const encoded = await encodeRetrievalImages(parts, images, options);
   const results: Tensor<'float32'>[] = [];
   for (const [index, { patches }] of encoded.entries()) {
     options.signal?.throwIfAborted();

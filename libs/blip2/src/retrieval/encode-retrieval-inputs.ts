@@ -1,5 +1,6 @@
 import {
   type AttentionMask,
+  Blip2Error,
   defined,
   expectFinite,
   type ImageSource,
@@ -13,6 +14,7 @@ import {
 import { type Blip2Processor, expectFloatSettings } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
+import { expectTexts } from '../images/image-list.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
@@ -34,6 +36,10 @@ export interface RetrievalTaskOptions {
   /** Aborts between two batches. */
   readonly signal?: AbortSignal;
 }
+
+const TASK: Readonly<Record<keyof RetrievalTaskOptions, true>> = { autoOrient: true, allowUrls: true, signal: true };
+/** Names of the options of every retrieval task. */
+export const RETRIEVAL_OPTIONS: readonly string[] = Object.keys(TASK);
 
 /** The features of images, computed once for any number of texts. For one image, axis 0 of each is 1. */
 export interface RetrievalImage {
@@ -121,18 +127,33 @@ export async function encodeRetrievalTexts(
 }
 
 /**
- * Ids of each text, including special tokens, truncated to the maximum length of the Q-Former.
- * @throws Blip2Error `INVALID_TOKENIZER` for ids that the Q-Former does not have.
+ * Ids of each text, including special tokens.
+ * @throws Blip2Error `SEQUENCE_TOO_LONG` for a text with more tokens than the Q-Former has positions;
+ * `INVALID_TOKENIZER`
+ * for ids that the Q-Former does not have.
  */
 export function tokenize({ processor, qformer }: RetrievalTaskParts, texts: readonly string[]): readonly TokenIds[] {
+  expectTexts('text', texts);
   const { maxPositionEmbeddings, vocabSize } = qformer.config;
-  const { inputIds } = processor.tokenizer.batchEncode(texts, {
-    truncation: true,
-    maxLength: maxPositionEmbeddings,
-    escapeSpecialTokens: true,
+  const { inputIds } = processor.tokenizer.batchEncode(texts, { escapeSpecialTokens: true });
+  inputIds.forEach((ids, index) => {
+    if (ids.length > maxPositionEmbeddings) throw textTooLong(texts[index] ?? '', ids.length, maxPositionEmbeddings);
   });
   expectKnownTokens(inputIds, vocabSize);
   return inputIds;
+}
+
+/** Maximum length of a text in a message, in UTF-16 code units. */
+const MAX_SHOWN_LENGTH = 40;
+
+function textTooLong(text: string, length: number, positions: number): Blip2Error {
+  return new Blip2Error('SEQUENCE_TOO_LONG', 'The text has more tokens than the Q-Former has positions', {
+    argument: 'text',
+    where: JSON.stringify(text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text),
+    expected: `at most ${positions} tokens`,
+    got: String(length),
+    fix: 'Shorten the text',
+  });
 }
 
 /** Rows padded on the right to equal length, since text positions start at 0. The padding ids are masked. */

@@ -1,10 +1,11 @@
-import { mustBe } from '@blip2/interfaces';
+import { expectKnownOptions, mustBe } from '@blip2/interfaces';
 
-import type {
-  RetrievalImage,
-  RetrievalTaskOptions,
-  RetrievalTaskParts,
-  RetrievalText,
+import {
+  RETRIEVAL_OPTIONS,
+  type RetrievalImage,
+  type RetrievalTaskOptions,
+  type RetrievalTaskParts,
+  type RetrievalText,
 } from './encode-retrieval-inputs.ts';
 import { cosineOf, type ImageTextPair, scorePairs } from './score-pairs.ts';
 
@@ -14,6 +15,23 @@ export interface RetrieveOptions extends RetrievalTaskOptions {
   readonly topK?: number;
   /** `textToImage` (default): the best images for every text. `imageToText`: the best texts for every image. */
   readonly direction?: 'textToImage' | 'imageToText';
+}
+
+const RETRIEVE: Readonly<Record<Exclude<keyof RetrieveOptions, keyof RetrievalTaskOptions>, true>> = {
+  topK: true,
+  direction: true,
+};
+
+/**
+ * Checks the options of `retrieve`, before anything is encoded.
+ * @throws Blip2Error `UNKNOWN_OPTION`; `INVALID_ARGUMENT` for a `topK` that is not a positive integer.
+ */
+export function expectRetrieveOptions(options: RetrieveOptions): void {
+  expectKnownOptions('retrieve', options, [...RETRIEVAL_OPTIONS, ...Object.keys(RETRIEVE)]);
+  const { topK = DEFAULT_TOP_K, direction = 'textToImage' } = options;
+  if (!Number.isInteger(topK) || topK < 1) throw mustBe('topK', 'a positive integer', topK);
+  if (direction !== 'textToImage' && direction !== 'imageToText')
+    throw mustBe('direction', "'textToImage' or 'imageToText'", direction);
 }
 
 /** One candidate of a query. */
@@ -33,17 +51,13 @@ export interface RankedCandidate {
 /** `k` in the evaluation of the paper (arXiv 2301.12597, section 4.4). */
 const DEFAULT_TOP_K = 128;
 
-/**
- * Ranks the candidates of every query in two stages, nearest by cosine and then by the matching head, best first.
- * @throws Blip2Error `INVALID_ARGUMENT` for a `topK` that is not a positive integer.
- */
+/** Ranks the candidates of every query in two stages, nearest by cosine and then by the matching head, best first. */
 export async function rankCandidates(
   parts: RetrievalTaskParts,
   images: readonly RetrievalImage[],
   texts: readonly RetrievalText[],
   { topK = DEFAULT_TOP_K, direction = 'textToImage', ...options }: RetrieveOptions,
 ): Promise<RankedCandidate[][]> {
-  if (!Number.isInteger(topK) || topK < 1) throw mustBe('topK', 'a positive integer', topK);
   const pairsOfQuery: readonly (readonly ImageTextPair[])[] =
     direction === 'textToImage'
       ? texts.map((text) => images.map((image) => ({ image, text })))

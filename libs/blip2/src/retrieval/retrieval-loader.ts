@@ -5,7 +5,7 @@ import { buildFrom } from '../lifetime/disposal-stack.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
-import { openRandomParts } from '../parts/random-parts.ts';
+import { expectConfig, openRandomParts } from '../parts/random-parts.ts';
 import { expectTextInput, type RetrievalContent, retrievalTensors } from './retrieval-content.ts';
 
 type Assemble<Model> = (parts: CheckpointParts) => Promise<Model>;
@@ -18,6 +18,7 @@ export function createRetrievalLoader<Model>(
   return {
     fromPretrained: (source, options = {}) => openRetrieval(source, options, content, assemble),
     async fromConfig(config, options = {}) {
+      expectConfig(config);
       if (content.parts.includes('embeddings')) expectTextInput(config, 'config');
       const { architecture } = content;
       const tensors = retrievalTensors(config, content);

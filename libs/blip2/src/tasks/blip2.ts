@@ -9,6 +9,7 @@ import { openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
 import { type Blip2Parts, type Blip2Pipeline, createPipeline } from '../pipeline/blip2-pipeline.ts';
+import { expectTaskParts } from './expect-task-parts.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
 
@@ -34,7 +35,9 @@ const PROMPTS: TaskPrompts = { caption: undefined, question: questionPrompt, cha
  * can also be disposed of one by one.
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
-export function createBlip2({ processor, ...parts }: Blip2TaskParts): Blip2 {
+export function createBlip2(taskParts: Blip2TaskParts): Blip2 {
+  expectTaskParts('createBlip2', taskParts);
+  const { processor, ...parts } = taskParts;
   // Image features replace the image tokens of the processor, or precede the text if it inserts none.
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
   const pipeline = createPipeline(parts, { imageTokenIndex });

@@ -4,7 +4,7 @@ import type { Decoding, TokenIds } from '@blip2/interfaces';
 import type { ImageTools } from '../images/task-images.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
-import { splitOptions } from './split-options.ts';
+import { DEFAULT_NEW_TOKENS, splitOptions } from './split-options.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
 import type { TaskOptions } from './task-options.ts';
 import { imageIds } from './task-prompt.ts';
@@ -60,7 +60,7 @@ export function createConversationCache(
           language,
           { decoding: branch ?? cache, promptIds: [[...imageIds(processor), ...ids]] },
           generation,
-          { decode },
+          { decode, defaultNewTokens: DEFAULT_NEW_TOKENS },
         ),
         before: { preprocess: startedAt - begin, encode: 0 },
         startedAt,

@@ -3,6 +3,7 @@ import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 import type { KeptImage } from '../images/encoded-image.ts';
 import type { ImageTools } from '../images/task-images.ts';
 import { createConversationCache } from './conversation-cache.ts';
+import { expectTaskOptions } from './expect-task-options.ts';
 import { startTexts } from './generate-texts.ts';
 import type { ChatTemplate, Turn } from './prompt-templates.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
@@ -51,8 +52,9 @@ export function createConversation(
       : undefined;
   let isBusy = false;
 
-  function startAnswer(question: string, options: TaskOptions): StartGeneration {
+  function startAnswer(question: string, options: TaskOptions | undefined): StartGeneration {
     return async (resources) => {
+      expectTaskOptions('ask', options);
       expectQuestion(question);
       expectFree(isBusy);
       const text = template(history, question);
@@ -63,7 +65,8 @@ export function createConversation(
         const answer = (started && resultsOf(started, decode)[0]?.text) ?? '';
         if (answer !== '') history.push({ question: question.trim(), answer });
       });
-      const start = cache ? cache.start(text, options) : startTexts(tools, [{ image, text }], options);
+      const all = { ...defaults, ...options };
+      const start = cache ? cache.start(text, all) : startTexts(tools, [{ image, text }], all);
       return (started = await start(resources));
     };
   }
@@ -74,7 +77,7 @@ export function createConversation(
   return {
     history,
     ask: (question, options) =>
-      createTextStream(tools.processor, startAnswer(question, { ...defaults, ...options }), (error) =>
+      createTextStream(tools.processor, startAnswer(question, options), (error) =>
         history.length > 0 ? asConversationTooLong(error) : error,
       ),
     clear() {
@@ -88,7 +91,7 @@ export function createConversation(
 }
 
 function expectQuestion(question: string): void {
-  if (question.trim() === '') throw mustBe('question', 'a non-empty text', question);
+  if (typeof question !== 'string' || question.trim() === '') throw mustBe('question', 'a non-empty text', question);
 }
 
 function expectFree(isBusy: boolean): void {

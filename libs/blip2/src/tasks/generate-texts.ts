@@ -3,7 +3,7 @@ import { generateSteps } from '@blip2/generate';
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
 import { encodeTaskImages, type ImageTools } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
-import { splitOptions } from './split-options.ts';
+import { DEFAULT_NEW_TOKENS, splitOptions } from './split-options.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
 import type { TaskOptions } from './task-options.ts';
 import { openPrompt, tokenizePrompts } from './task-prompt.ts';
@@ -52,7 +52,10 @@ export function startTexts(tools: ImageTools, rows: readonly ImageText[], option
     const areKept = rows.every(({ image }) => isEncoded(image));
     const prompt = await openPrompt(tools, { images: images.rows, tokens, areKept }, resources);
     return {
-      generation: generateSteps(pipeline.language, prompt, generation, { decode: textDecoder(processor) }),
+      generation: generateSteps(pipeline.language, prompt, generation, {
+        decode: textDecoder(processor),
+        defaultNewTokens: DEFAULT_NEW_TOKENS,
+      }),
       before: { preprocess: tokenization + images.preprocess, encode: images.encode },
       startedAt,
       onToken,

@@ -1,12 +1,22 @@
+import { defined, mustBe } from '@blip2/interfaces';
+
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
-import { isImageList, onlyResult } from '../images/image-list.ts';
+import { expectTexts, isImageList, onlyResult } from '../images/image-list.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from '../images/task-images.ts';
 import { type Conversation, createConversation } from './conversation.ts';
+import { expectTaskOptions } from './expect-task-options.ts';
 import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
 import { pairUp } from './pair-up.ts';
 import { bareQuestion, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
 import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
-import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from './task-options.ts';
+import type {
+  AnswerOptions,
+  CaptionOptions,
+  ChatOptions,
+  QuestionOptions,
+  RankOptions,
+  TaskOptions,
+} from './task-options.ts';
 import type { TextResult } from './text-result.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
 
@@ -69,6 +79,9 @@ export interface TaskPrompts {
   readonly chat: ChatTemplate;
 }
 
+/** The rows of a generation, and its options. */
+type TextTask = readonly [rows: readonly ImageText[], options: TaskOptions];
+
 /** The tasks over a processor and a pipeline. */
 export function createImageTasks<Image extends KeptImage>(
   tools: ImageTools<Image>,
@@ -81,12 +94,18 @@ export function createImageTasks<Image extends KeptImage>(
   function caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
   function caption(
     images: TaskImage<Image> | readonly TaskImage<Image>[],
-    { prompt = prompts.caption, ...options }: CaptionOptions = {},
+    options: CaptionOptions = {},
   ): TextStream | Promise<TextResult[]> {
-    const rowOf = (image: TaskImage<Image>): ImageText => ({ image, text: prompt });
+    // Called later, so that refused options and prompts are rejections.
+    const begin = (list: readonly TaskImage<Image>[]): TextTask => {
+      expectTaskOptions('caption', options);
+      const { prompt = prompts.caption, ...generation } = options;
+      if (prompt !== undefined && typeof prompt !== 'string') throw mustBe('prompt', 'a text', prompt);
+      return [list.map((image) => ({ image, text: prompt })), generation];
+    };
     return isImageList(images)
-      ? generateTexts(tools, images.map(rowOf), options)
-      : createTextStream(processor, startTexts(tools, [rowOf(images)], options));
+      ? (async () => generateTexts(tools, ...begin(images)))()
+      : createTextStream(processor, async (resources) => startTexts(tools, ...begin([images]))(resources));
   }
 
   function answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
@@ -98,17 +117,22 @@ export function createImageTasks<Image extends KeptImage>(
   function answer(
     images: TaskImage<Image> | readonly TaskImage<Image>[],
     questions: string | readonly string[],
-    { rawPrompt, template, ...options }: AnswerOptions = {},
+    options: AnswerOptions = {},
   ): TextStream | Promise<TextResult[]> {
-    const toPrompt = templateOf(prompts, { rawPrompt, template });
-    // Called later, so that errors of pairing and of templates are rejections.
-    const rows = (): ImageText[] =>
-      pairUp(isImageList(images) ? images : [images], typeof questions === 'string' ? [questions] : questions).map(
-        ({ image, text }) => ({ image, text: toPrompt(text) }),
+    // Called later, so that errors of options, pairing and templates are rejections.
+    const begin = (): TextTask => {
+      expectTaskOptions('answer', options);
+      const { rawPrompt, template, ...generation } = options;
+      const toPrompt = templateOf(prompts, { rawPrompt, template });
+      const pairs = pairUp(
+        isImageList(images) ? images : [images],
+        typeof questions === 'string' ? [questions] : questions,
       );
+      return [pairs.map(({ image, text }) => ({ image, text: expectPrompt(toPrompt(text)) })), generation];
+    };
     return isImageList(images) || typeof questions !== 'string'
-      ? (async () => generateTexts(tools, rows(), options))()
-      : createTextStream(processor, async (resources) => startTexts(tools, rows(), options)(resources));
+      ? (async () => generateTexts(tools, ...begin()))()
+      : createTextStream(processor, async (resources) => startTexts(tools, ...begin())(resources));
   }
 
   function encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
@@ -117,6 +141,7 @@ export function createImageTasks<Image extends KeptImage>(
     images: TaskImage<Image> | readonly TaskImage<Image>[],
     options: ImageOptions = {},
   ): Promise<Image | Image[]> {
+    expectTaskOptions('encode', options);
     const { rows } = await encodeTaskImages(tools, isImageList(images) ? images : [images], options);
     return isImageList(images) ? [...rows] : onlyResult(rows);
   }
@@ -126,20 +151,32 @@ export function createImageTasks<Image extends KeptImage>(
     caption,
     answer,
     encode,
-    async rank(image, question, candidates, { rawPrompt, template, ...options } = {}) {
+    async rank(image, question, candidates, options = {}) {
+      expectTaskOptions('rank', options);
+      const { rawPrompt, template, ...scoring } = options;
+      expectTexts('candidates', candidates);
       const { text } = onlyResult(pairUp([image], [question]));
-      const prompt = templateOf(prompts, { rawPrompt, template })(text);
-      return rankAnswers(tools, image, prompt, candidates, options);
+      const prompt = expectPrompt(templateOf(prompts, { rawPrompt, template })(text));
+      return rankAnswers(tools, image, prompt, candidates, scoring);
     },
-    async chat(image, { template = prompts.chat, ...options } = {}) {
-      const encoded = await encode(image, options);
-      return createConversation(tools, encoded, { ...options, template }, async () =>
+    async chat(image, options = {}) {
+      expectTaskOptions('chat', options);
+      const { template = prompts.chat, ...generation } = options;
+      if (typeof template !== 'function') throw mustBe('template', 'a function of history and question', template);
+      const { autoOrient, allowUrls, interpolatePosEncoding, signal } = generation;
+      const encoded = await encode(image, defined({ autoOrient, allowUrls, interpolatePosEncoding, signal }));
+      return createConversation(tools, encoded, { ...generation, template }, async () =>
         isEncoded(image) ? undefined : encoded[Symbol.asyncDispose](),
       );
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+function expectPrompt(prompt: string): string {
+  if (typeof prompt === 'string') return prompt;
+  throw mustBe('template', 'a function that returns a text', prompt);
 }
 
 function templateOf(
@@ -149,5 +186,6 @@ function templateOf(
     template = question,
   }: { readonly [Name in keyof QuestionOptions]: QuestionOptions[Name] | undefined },
 ): PromptTemplate {
+  if (typeof template !== 'function') throw mustBe('template', 'a function of the question', template);
   return rawPrompt ? bareQuestion : template;
 }

@@ -15,6 +15,7 @@ import {
   type InstructBlipParts,
   type InstructBlipPipeline,
 } from '../pipeline/instructblip-pipeline.ts';
+import { expectTaskParts } from './expect-task-parts.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { bareQuestion, instructChatPrompt } from './prompt-templates.ts';
 
@@ -47,7 +48,9 @@ const PROMPTS: TaskPrompts = {
  * can also be disposed of one by one.
  * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
  */
-export function createInstructBlip({ processor, ...parts }: InstructBlipTaskParts): InstructBlip {
+export function createInstructBlip(taskParts: InstructBlipTaskParts): InstructBlip {
+  expectTaskParts('createInstructBlip', taskParts);
+  const { processor, ...parts } = taskParts;
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
   const pipeline = createInstructBlipPipeline(parts, { imageTokenIndex });
   return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());

@@ -1,6 +1,7 @@
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { KeptImage, TaskImage } from '../images/encoded-image.ts';
+import { expectTexts } from '../images/image-list.ts';
 
 /**
  * Pairs images with questions: the `i`-th with the `i`-th, or a single one with each of the others.
@@ -10,6 +11,7 @@ export function pairUp<Image extends KeptImage>(
   images: readonly TaskImage<Image>[],
   texts: readonly string[],
 ): { readonly image: TaskImage<Image>; readonly text: string }[] {
+  expectTexts('questions', texts);
   const count = Math.max(images.length, texts.length);
   const fits = (length: number): boolean => length === count || length === 1;
   if (!fits(images.length) || !fits(texts.length)) {

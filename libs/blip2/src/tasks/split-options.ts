@@ -4,11 +4,10 @@ import type { ImageOptions } from '../images/task-images.ts';
 import type { TaskOptions } from './task-options.ts';
 
 /** Enough for a caption or an answer of one sentence; the 20 of Hugging Face Transformers cuts some short. */
-const DEFAULT_NEW_TOKENS = 32;
+export const DEFAULT_NEW_TOKENS = 32;
 
 /** The options of a task by consumer. */
 export interface SplitOptions {
-  /** With the defaults of the tasks. */
   readonly generation: GenerationOptions;
   readonly imageOptions: ImageOptions;
   readonly onToken: TaskOptions['onToken'];
@@ -27,9 +26,8 @@ export function splitOptions({ autoOrient = true, allowUrls = false, onToken, ..
     });
   }
   const { signal, interpolatePosEncoding = false } = options;
-  const hasLimit = options.maxNewTokens !== undefined || options.maxLength !== undefined;
   return {
-    generation: hasLimit ? options : { maxNewTokens: DEFAULT_NEW_TOKENS, ...options },
+    generation: options,
     imageOptions: defined({ autoOrient, allowUrls, interpolatePosEncoding, signal }),
     onToken,
   };

@@ -1,4 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 /** A camelCase name in snake_case: `maxNewTokens` becomes `max_new_tokens`. */
 export type Underscored<Name extends string> = Name extends `${infer First}${infer Rest}`
@@ -15,6 +15,7 @@ export type EitherSpelling<Options> = Options & {
  * @throws Blip2Error `INVALID_ARGUMENT` if one is given in both spellings.
  */
 export function inCamelCase<Options extends object>(options: EitherSpelling<Options>): Options {
+  if (typeof options !== 'object' || options === null) throw mustBe('options', 'an object', options);
   const renamed = new Map<string, unknown>();
   for (const [name, value] of Object.entries(options)) {
     const camelCase = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

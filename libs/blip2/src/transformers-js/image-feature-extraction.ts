@@ -1,6 +1,7 @@
 import {
   Blip2Error,
   defined,
+  expectKnownOptions,
   type ImageSource,
   mustBe,
   type PixelValues,
@@ -13,7 +14,7 @@ import { isImageList, onlyResult } from '../images/image-list.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import type { EmbedPart } from '../retrieval/embed-inputs.ts';
-import { batches, type RetrievalTaskOptions } from '../retrieval/encode-retrieval-inputs.ts';
+import { batches, RETRIEVAL_OPTIONS, type RetrievalTaskOptions } from '../retrieval/encode-retrieval-inputs.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 
@@ -83,6 +84,7 @@ async function extractFeatures(
   options: ImageFeatureOptions,
 ): Promise<Tensor<'float32'>> {
   if (images.length === 0) throw new Blip2Error('INVALID_ARGUMENT', 'images must not be empty', { argument: 'images' });
+  expectKnownOptions('image-feature-extraction', options, [...RETRIEVAL_OPTIONS, 'part', 'pool']);
   expectFeatures(options);
   expectFloatSettings(processor.imageProcessor.settings);
   const { autoOrient = true, allowUrls = false, signal } = options;

@@ -1,6 +1,7 @@
-import { Blip2Error, defined, mustBe, nearestName } from '@blip2/interfaces';
+import { defined, expectKnownOptions, mustBe, nearestName } from '@blip2/interfaces';
+import { LOAD_REPLACEMENTS } from '@blip2/part';
 
-import type { LoadOptions } from '../parts/load-options.ts';
+import { LOAD_OPTIONS, type LoadOptions } from '../parts/load-options.ts';
 import { inCamelCase } from './either-spelling.ts';
 import { type ImageFeatureExtractionPipeline, loadImageFeatureExtraction } from './image-feature-extraction.ts';
 import { type ImageToTextPipeline, loadImageToText } from './image-to-text.ts';
@@ -36,16 +37,6 @@ const LOADERS: {
   'zero-shot-image-classification': loadZeroShotImageClassification,
 };
 
-/** Options of transformers.js that do not exist here, and their replacements. */
-const REPLACEMENTS: Readonly<Record<string, string>> = {
-  progressCallback: 'Use onProgress, which is called with { stage, file, loaded, total }',
-  sessionOptions: 'Use threads, device and isolate',
-  modelFileName: 'Omit it: weights are read from the safetensors files of the checkpoint',
-  useExternalDataFormat: 'Omit it: weights are read from the safetensors files of the checkpoint',
-  subfolder: 'Pass the folder that contains config.json as the source',
-  config: 'Omit it: config.json is read. For another configuration use fromConfig of the class of the model',
-};
-
 /**
  * Loads a model for one task, with the interface of transformers.js: `pipeline('image-to-text', model)` returns a
  * function of images whose results have the keys of transformers.js. An image yields one result, a list of images a
@@ -70,9 +61,6 @@ export async function pipeline<Task extends PipelineTask>(
     throw mustBe('source', 'a folder or a Hub id such as Salesforce/blip2-flan-t5-xl', source);
   }
   const loadOptions = inCamelCase<LoadOptions>(options);
-  for (const [name, fix] of Object.entries(REPLACEMENTS)) {
-    if (name in loadOptions)
-      throw new Blip2Error('UNKNOWN_OPTION', `${name} is not an option`, { argument: name, fix });
-  }
+  expectKnownOptions('pipeline', loadOptions, LOAD_OPTIONS, LOAD_REPLACEMENTS);
   return LOADERS[task](source, loadOptions);
 }

@@ -1,9 +1,10 @@
-import type { ImageSource } from '@blip2/interfaces';
+import { expectKnownOptions, type ImageSource } from '@blip2/interfaces';
 
 import { isImageList } from '../images/image-list.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { ClassifyOptions } from '../retrieval/classify-images.ts';
+import { RETRIEVAL_OPTIONS } from '../retrieval/encode-retrieval-inputs.ts';
 import { type EitherSpelling, inCamelCase } from './either-spelling.ts';
 import { asPipeline, type TaskPipeline } from './task-pipeline.ts';
 
@@ -68,7 +69,13 @@ export async function loadZeroShotImageClassification(
     labels: readonly string[],
     options: EitherSpelling<ZeroShotOptions> = {},
   ): Promise<ZeroShotImageClassificationOutput | ZeroShotImageClassificationOutput[]> {
-    const { hypothesisTemplate: template = DEFAULT_TEMPLATE, ...rest } = inCamelCase<ZeroShotOptions>(options);
+    const camelCase = inCamelCase<ZeroShotOptions>(options);
+    expectKnownOptions('zero-shot-image-classification', camelCase, [
+      ...RETRIEVAL_OPTIONS,
+      'temperature',
+      'hypothesisTemplate',
+    ]);
+    const { hypothesisTemplate: template = DEFAULT_TEMPLATE, ...rest } = camelCase;
     const rows = await model.classify(isImageList(images) ? images : [images], labels, { ...rest, template });
     const outputs = rows.map((row) => row.map(({ label, probability }) => ({ label, score: probability })));
     return isImageList(images) ? outputs : outputs.flat();

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, mustBe, nearestName } from '@blip2/interfaces';
 
 import type { Field } from './field-types.ts';
 import { type JsonObject, ownValue, show } from './json-values.ts';
@@ -30,21 +30,28 @@ export function readFields<C extends object>(table: FieldTable<C>, json: JsonObj
   return Object.fromEntries(entries) as C;
 }
 
-/** @throws Blip2Error `UNKNOWN_OPTION` for overrides that are neither fields nor one of `others`. */
+/**
+ * @throws Blip2Error `UNKNOWN_OPTION` for overrides that are neither fields nor one of `others`, with the nearest name;
+ * `INVALID_ARGUMENT` if they are no object.
+ */
 export function requireKnownFields<C extends object>(
   table: FieldTable<C>,
   overrides: object,
   others: readonly string[],
   where: string,
 ): void {
+  if (typeof overrides !== 'object' || (overrides as object | null) === null || Array.isArray(overrides))
+    throw mustBe('overrides', 'an object of configuration fields', overrides, { where });
   const known = [...Object.keys(table), ...others];
   const unknown = Object.keys(overrides).find((name) => !known.includes(name));
-  if (unknown !== undefined)
-    throw new Blip2Error('UNKNOWN_OPTION', 'Unknown configuration field', {
-      got: show(unknown),
-      expected: `one of ${known.join(', ')}`,
-      where,
-    });
+  if (unknown === undefined) return;
+  const nearest = nearestName(unknown, known);
+  throw new Blip2Error('UNKNOWN_OPTION', 'Unknown configuration field', {
+    argument: unknown,
+    got: show(unknown),
+    where,
+    ...(nearest === undefined ? { expected: `one of ${known.join(', ')}` } : { fix: `Did you mean "${nearest}"?` }),
+  });
 }
 
 /**

@@ -192,7 +192,8 @@ describe('lengths', () => {
     ['maxNewTokens excludes the prompt', { maxNewTokens: 3 }, 5, 100, 3, 0],
     ['maxLength includes the prompt', { maxLength: 12 }, 5, 100, 7, 0],
     ['maxNewTokens takes precedence over maxLength', { maxLength: 3, maxNewTokens: 4 }, 5, 100, 4, 0],
-    ['the last token needs no position', { maxNewTokens: 50 }, 90, 100, 11, 0],
+    ['the last token needs no position', { maxNewTokens: 11 }, 90, 100, 11, 0],
+    ['maxLength counts that token', { maxLength: 101 }, 90, 100, 11, 0],
     ['minLength includes the prompt', { minLength: 9 }, 5, 100, 20, 4],
     ['a prompt longer than minLength satisfies it', { minLength: 3 }, 5, 100, 20, 0],
     ['minNewTokens takes precedence over minLength', { minLength: 30, minNewTokens: 2 }, 5, 100, 20, 2],
@@ -215,6 +216,21 @@ describe('lengths', () => {
     expect(() => resolveLengths({ maxNewTokens: 1 }, 101, 100)).toThrow(
       expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' }),
     );
-    expect(resolveLengths({ maxNewTokens: 4 }, 100, 100)).toEqual({ maxNewTokens: 1, minNewTokens: 0 });
+    expect(resolveLengths({ maxNewTokens: 1 }, 100, 100)).toEqual({ maxNewTokens: 1, minNewTokens: 0 });
+  });
+
+  test.each<[GenerationOptions, string]>([
+    [{ maxNewTokens: 12 }, 'maxNewTokens of at most 11 after 90 positions of the prompt, got 12. Lower maxNewTokens'],
+    [{ maxLength: 102 }, 'maxLength of at most 101 after 90 positions of the prompt, got 102. Lower maxLength'],
+  ])('%o beyond the positions of the model is rejected instead of cut', (options, words) => {
+    expect(() => resolveLengths(options, 90, 100)).toThrow(
+      expect.objectContaining({ code: 'SEQUENCE_TOO_LONG', message: expect.stringContaining(words) as string }),
+    );
+  });
+
+  test('a default of the caller is lowered to the room that the prompt leaves', () => {
+    expect(resolveLengths({}, 5, 100, 32)).toEqual({ maxNewTokens: 32, minNewTokens: 0 });
+    expect(resolveLengths({}, 90, 100, 32)).toEqual({ maxNewTokens: 11, minNewTokens: 0 });
+    expect(resolveLengths({ maxNewTokens: 4 }, 90, 100, 32)).toEqual({ maxNewTokens: 4, minNewTokens: 0 });
   });
 });

@@ -65,8 +65,13 @@ const valueTypes: Readonly<Record<GenerationOptionKind, { readonly expected: str
  * @throws Blip2Error `UNKNOWN_OPTION`, with the most similar known name; `INVALID_ARGUMENT`, with the expected value.
  */
 export function validateGenerationOptions(options: GenerationOptions): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw mustBe('options', 'an object of generation options', options);
   for (const [name, value] of Object.entries(options)) {
-    if (!isOptionName(name)) throw unknownOption(name);
+    if (!isOptionName(name)) {
+      if (value === undefined) continue;
+      throw unknownOption(name);
+    }
     const option = generationOptions[name];
     const { expected, check } = valueTypes[option.kind];
     if (value !== undefined && !check(value, option)) {

@@ -52,6 +52,6 @@ function requireDecode(decode: StopLimits['decode']): NonNullable<StopLimits['de
   if (decode) return decode;
   throw new Blip2Error('INVALID_ARGUMENT', 'stopStrings needs a decode function', {
     argument: 'stopStrings',
-    fix: 'Pass it to generate as context.decode',
+    fix: 'Pass it in the third argument of generate: { decode: (ids) => tokenizer.decode(ids) }',
   });
 }

@@ -91,7 +91,7 @@ describe('prompt lookup', () => {
     await generate(
       small,
       { decoding: narrow.decoding, promptIds: [[5, 6, 7, 8, 9, 3]], promptLength: 0 },
-      { promptLookupNumTokens: 10, maxNewTokens: 9 },
+      { promptLookupNumTokens: 10, maxNewTokens: 4 },
     );
     expect(narrow.runs).toEqual([3]);
   });

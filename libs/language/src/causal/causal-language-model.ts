@@ -2,6 +2,7 @@ import {
   type AttentionMask,
   type Decoding,
   expectFinite,
+  expectInputs,
   type LanguageModel,
   type Prompt,
   type Session,
@@ -12,7 +13,7 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
-import { sessionKey } from '@blip2/part';
+import { expectForwardOptions, sessionKey } from '@blip2/part';
 import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
 
 import { DECODING } from '../decoder-outputs.ts';
@@ -30,7 +31,15 @@ import {
   pastPositions,
   withNewRows,
 } from '../decoding/past-key-values.ts';
-import { expectTokens, indexTensor, maskRows, promptEmbeddings, range } from '../language-inputs.ts';
+import {
+  expectPromptInputs,
+  expectTokens,
+  FORWARD_OPTIONS,
+  indexTensor,
+  maskRows,
+  promptEmbeddings,
+  range,
+} from '../language-inputs.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
@@ -80,8 +89,10 @@ export function createCausalLanguageModel(
     maxPositions,
     specialTokens,
     embed,
-    start: ({ inputsEmbeds, attentionMask }: Prompt): Promise<Decoding> =>
-      startCausalDecoding(stepper, inputsEmbeds, attentionMask),
+    async start(prompt: Prompt): Promise<Decoding> {
+      const { inputsEmbeds, attentionMask } = expectPromptInputs(prompt);
+      return startCausalDecoding(stepper, inputsEmbeds, attentionMask);
+    },
     prepare: () => prepareCausalLanguageModel(architecture, sessions),
     forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
   };
@@ -146,6 +157,8 @@ async function decodeStep(
   };
 }
 
+const INPUTS: readonly string[] = ['inputIds', 'inputsEmbeds', 'attentionMask', 'labels', 'pastKeyValues'];
+
 async function forward(
   architecture: CausalArchitecture,
   sessions: LazySessions,
@@ -160,8 +173,10 @@ async function forward(
     maxPositions,
     outputDefaults,
   } = architecture;
+  expectInputs('forward of the language model', inputs, INPUTS);
   const inputsEmbeds = await promptEmbeddings(inputs, embed);
   const [batch, sequence, width] = inputsEmbeds.dims;
+  expectForwardOptions('forward of the language model', options, FORWARD_OPTIONS);
   const useCache = options.useCache ?? false;
   const past = readPast(sizes, batch, inputs.pastKeyValues);
   const pastLength = pastPositions(past, batch, cacheSizeOf(sizes));
@@ -191,7 +206,7 @@ async function forward(
   return {
     logits: outputs.logits,
     lastHiddenState: namedTensor(outputs, 'last_hidden_state', 3),
-    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels)) }),
+    ...(inputs.labels && { loss: causalLoss(outputs.logits, asRows(inputs.labels, 'labels')) }),
     ...(hiddenStates && { hiddenStates: layeredTensors(outputs, 'hidden_states', layers + 1, 3) }),
     ...(attentions && { attentions: layeredTensors(outputs, 'attentions', layers, 4) }),
     ...(useCache && {

@@ -9,6 +9,7 @@ import {
 } from '@blip2/interfaces';
 
 import { causalBias } from './causal-bias.ts';
+import { expectEndsUnpadded, expectZerosAndOnes } from './expect-prompt.ts';
 import { type CacheSize, KeyValueCache, type NewRows } from './key-value-cache.ts';
 
 /** The immutable state of a decoding in addition to its cache: what the encoder computed for each row. */
@@ -101,6 +102,8 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     this.#expectRoom(cache.length, inputsEmbeds);
     const newMask = more.attentionMask ?? inputsEmbedsMask(inputsEmbeds);
     expectMask(newMask, inputsEmbeds);
+    // Logits are those after the last position, of every row.
+    if ((more.logits ?? 'last') === 'last') expectEndsUnpadded(newMask);
     if (more.parents) {
       cache.reorder(more.parents);
       this.#memory = this.#memory.pick(more.parents);
@@ -182,12 +185,14 @@ function inputsEmbedsMask({ dims: [rows, sequence] }: TokenEmbeddings): Attentio
 }
 
 function expectMask(mask: AttentionMask, { dims: [rows, sequence] }: TokenEmbeddings): void {
-  if (mask.length === rows && mask.every((row) => row.length === sequence)) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'attentionMask must have the shape of the new positions', {
-    expected: `[${rows}, ${sequence}]`,
-    got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`,
-    where: 'attentionMask',
-  });
+  if (mask.length !== rows || mask.some((row) => row.length !== sequence)) {
+    throw new Blip2Error('SHAPE_MISMATCH', 'attentionMask must have the shape of the new positions', {
+      expected: `[${rows}, ${sequence}]`,
+      got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`,
+      where: 'attentionMask',
+    });
+  }
+  expectZerosAndOnes(mask);
 }
 
 function lastPosition({ dims: [rows, positions, vocabulary], data }: Logits): Logits {

@@ -8,6 +8,7 @@ import { DECODING } from '../decoder-outputs.ts';
 import { expectPrompt } from '../decoding/expect-prompt.ts';
 import { startSeq2SeqDecoding } from '../decoding/seq2seq-decoding.ts';
 import type { LanguageFamily } from '../language-family.ts';
+import { expectPromptInputs } from '../language-inputs.ts';
 import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
 import type { Seq2SeqLanguageModel } from './seq2seq-language-model.ts';
@@ -83,11 +84,8 @@ function t5Members({
   };
 }
 
-async function start(
-  config: T5Config,
-  sessions: T5Sessions,
-  { inputsEmbeds, attentionMask, decoderInputIds }: Prompt,
-): Promise<Decoding> {
+async function start(config: T5Config, sessions: T5Sessions, prompt: Prompt): Promise<Decoding> {
+  const { inputsEmbeds, attentionMask, decoderInputIds } = expectPromptInputs(prompt);
   expectPrompt(attentionMask, inputsEmbeds.dims, Infinity);
   const first = decoderInputIds ?? attentionMask.map(() => [startToken(config)]);
   const { lastHiddenState } = await sessions.encode(inputsEmbeds, attentionMask, FINAL_STATES);

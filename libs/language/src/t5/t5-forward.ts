@@ -1,5 +1,6 @@
 import { type T5Config, TextConfig } from '@blip2/config';
-import { Blip2Error, expectFinite, type Rows, type TokenIds } from '@blip2/interfaces';
+import { Blip2Error, expectFinite, expectInputs, type Rows, type TokenIds } from '@blip2/interfaces';
+import { expectForwardOptions } from '@blip2/part';
 import { asRows } from '@blip2/runtime';
 
 import { crossEntropy, IGNORED_LABEL } from '../causal/cross-entropy.ts';
@@ -14,10 +15,20 @@ import {
   type Seq2SeqKeyValue,
   seq2SeqKeyValues,
 } from '../decoding/past-key-values.ts';
-import { maskRows, promptEmbeddings } from '../language-inputs.ts';
+import { FORWARD_OPTIONS, maskRows, promptEmbeddings } from '../language-inputs.ts';
 import type { Seq2SeqLMInputs, Seq2SeqLMOptions, Seq2SeqLMOutput } from './seq2seq-language-model.ts';
 import type { T5StackRequest } from './t5-encoder-graph.ts';
 import type { T5Sessions } from './t5-sessions.ts';
+
+const INPUTS: readonly string[] = [
+  'inputIds',
+  'inputsEmbeds',
+  'attentionMask',
+  'decoderInputIds',
+  'decoderAttentionMask',
+  'labels',
+  'pastKeyValues',
+];
 
 /** Every output of HF `T5ForConditionalGeneration`. */
 export async function forwardT5(
@@ -26,11 +37,13 @@ export async function forwardT5(
   inputs: Seq2SeqLMInputs,
   options: Seq2SeqLMOptions,
 ): Promise<Seq2SeqLMOutput> {
+  expectInputs('forward of the language model', inputs, INPUTS);
+  expectForwardOptions('forward of the language model', options, FORWARD_OPTIONS);
   const request = {
     hiddenStates: options.outputHiddenStates ?? config.outputHiddenStates,
     attentions: options.outputAttentions ?? config.outputAttentions,
   };
-  const labels = inputs.labels && asRows(inputs.labels);
+  const labels = inputs.labels && asRows(inputs.labels, 'labels');
   const ids = decoderIds(config, inputs, labels);
   const { memory, outputs } = await readSource(config, sessions, inputs, request);
   if (!ids) return outputs;
@@ -64,7 +77,7 @@ function decoderIds(
   { decoderInputIds, pastKeyValues }: Seq2SeqLMInputs,
   labels: readonly TokenIds[] | undefined,
 ): readonly TokenIds[] | undefined {
-  if (decoderInputIds) return asRows(decoderInputIds);
+  if (decoderInputIds) return asRows(decoderInputIds, 'decoderInputIds');
   // Labels follow the start token, which is part of the past.
   if (pastKeyValues)
     throw new Blip2Error('INVALID_ARGUMENT', 'decoderInputIds is required with pastKeyValues', {
@@ -111,7 +124,9 @@ function rememberedSource(config: T5Config, past: readonly Seq2SeqKeyValue[], ma
   const cross = crossKeyValues(past);
   const batch = cross.keys[0]?.dims[0] ?? 0;
   const source = pastPositions(cross, batch, cacheSizeOf(config));
-  const attentionMask = mask ? asRows(mask) : Array.from({ length: batch }, () => new Array<number>(source).fill(1));
+  const attentionMask = mask
+    ? asRows(mask, 'attentionMask')
+    : Array.from({ length: batch }, () => new Array<number>(source).fill(1));
   expectPrompt(attentionMask, [batch, source, config.dModel], Infinity);
   return encoderMemory({ ...cross, attentionMask });
 }

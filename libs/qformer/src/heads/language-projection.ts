@@ -1,5 +1,5 @@
 import { Blip2QFormerConfig, TextConfig } from '@blip2/config';
-import type { LanguageProjection as LanguageProjectionPart } from '@blip2/interfaces';
+import { expectTensor, type LanguageProjection as LanguageProjectionPart } from '@blip2/interfaces';
 import { definePartOfModel, type DisposablePart, type PartOfModel, type PartWeights } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
@@ -22,6 +22,7 @@ export const LanguageProjection: PartOfModel<ProjectionSize, LanguageProjection>
   create: ({ config, sessions, weights: { store, prefix } }) => ({
     ...config,
     async project(queries) {
+      expectTensor('queries', queries, ['batch', 'queries', 'hidden']);
       const session = await sessions.get('projection', () => buildLanguageProjection(config, store, prefix));
       return (await session.run({ query_output: queries })).inputs_embeds;
     },

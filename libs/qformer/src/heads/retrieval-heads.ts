@@ -1,5 +1,5 @@
 import { Blip2Config } from '@blip2/config';
-import type { QueryFeatures, Tensor } from '@blip2/interfaces';
+import { expectTensor, type QueryFeatures, type Tensor } from '@blip2/interfaces';
 import {
   definePartOfModel,
   type DisposablePart,
@@ -30,6 +30,8 @@ export interface MatchingHead extends DisposablePart {
   classify(queries: QueryFeatures): Promise<MatchingLogits>;
 }
 
+const STATE_AXES: readonly string[] = ['batch', 'positions', 'hidden'];
+
 export type RetrievalProjectionName = 'vision_projection' | 'text_projection';
 
 function projectionAt(path: RetrievalProjectionName): PartOfModel<ProjectionSize, RetrievalProjection> {
@@ -45,6 +47,7 @@ function projectionAt(path: RetrievalProjectionName): PartOfModel<ProjectionSize
     create: ({ config, sessions, weights: { store, prefix } }) => ({
       ...config,
       async project(states) {
+        expectTensor('states', states, STATE_AXES);
         const session = await sessions.get('projection', () => buildRetrievalProjection(config, store, prefix));
         return (await session.run({ states })).embeds;
       },
@@ -82,6 +85,7 @@ export const MatchingHead: PartOfModel<Pick<ProjectionSize, 'inFeatures'>, Match
   create: ({ config: { inFeatures }, sessions, weights: { store, prefix } }) => ({
     inFeatures,
     async classify(states) {
+      expectTensor('states', states, STATE_AXES);
       const session = await sessions.get('head', () => buildMatchingHead(inFeatures, store, prefix));
       return (await session.run({ states })).logits;
     },

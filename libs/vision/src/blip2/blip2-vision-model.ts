@@ -42,6 +42,7 @@ const FINAL_NORM = 'post_layernorm.';
 export const Blip2VisionModel: Part<Blip2VisionConfig, Blip2VisionModel, PartWeights, VisionOptions> = definePart({
   label: 'vision encoder',
   path: PATH,
+  ownOptions: ['finalNorm'],
   architectures: { blip_2_vision_model: 'Blip2VisionModel', instructblip_vision_model: 'InstructBlipVisionModel' },
   config: Blip2VisionConfig,
   tensors: visionTensors,

@@ -44,6 +44,7 @@ export const ClipVisionEncoder: Part<ClipVisionConfig, ClipVisionEncoder, PartWe
     label: 'vision encoder',
     path: PATH,
     savedPath: PATH,
+    ownOptions: ['featureLayer'],
     architectures: { clip_vision_model: 'CLIPVisionModel' },
     config: ClipVisionConfig,
     tensors: clipVisionTensors,
