@@ -2,17 +2,24 @@ import { Blip2Error, expectTensor, type PixelValues } from '@blip2/interfaces';
 
 import type { EncoderSizes } from './vision-signature.ts';
 
+/** The sizes that images are compared with. */
+type ImageSizes = Pick<EncoderSizes, 'imageSize' | 'patchSize' | 'numChannels'>;
+
 /**
  * @throws Blip2Error `SHAPE_MISMATCH` unless these are images of a size that the encoder accepts; `INVALID_ARGUMENT`,
  * `NOT_FINITE`.
  */
-export function expectPixelValues(
-  pixelValues: PixelValues,
-  { imageSize, patchSize, numChannels }: Pick<EncoderSizes, 'imageSize' | 'patchSize' | 'numChannels'>,
+export function expectPixelValues(pixelValues: PixelValues, sizes: ImageSizes, interpolatePosEncoding: boolean): void {
+  expectTensor('pixelValues', pixelValues, ['batch', String(sizes.numChannels), 'height', 'width']);
+  expectPixelDims(pixelValues.dims, sizes, interpolatePosEncoding);
+}
+
+/** @throws Blip2Error `SHAPE_MISMATCH` unless these are the dimensions of images that the encoder accepts. */
+export function expectPixelDims(
+  dims: PixelValues['dims'],
+  { imageSize, patchSize, numChannels }: ImageSizes,
   interpolatePosEncoding: boolean,
 ): void {
-  expectTensor('pixelValues', pixelValues, ['batch', String(numChannels), 'height', 'width']);
-  const { dims } = pixelValues;
   const [, channels, height, width] = dims;
   if (dims.length !== 4 || channels !== numChannels) throw wrongShape(dims, `[batch, ${numChannels}, height, width]`);
   if (interpolatePosEncoding) {
