@@ -1,7 +1,8 @@
-import { access, constants, realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
 
-import { Blip2Error, mustBe } from '@blip2/interfaces';
+import { Blip2Error } from '@blip2/interfaces';
+
+import { outputTarget } from './output-target.ts';
 
 /** Whether `-o` names a file of JSON lines, which a later run can resume. */
 export function isJsonLines(output: string | undefined): boolean {
@@ -14,16 +15,11 @@ export function isTensorFile(output: string | undefined): output is string {
 }
 
 /**
- * Checks, before any work, that a file can be written.
+ * Checks, before any work, that a file can be written. Pipes and devices are not opened.
  * @throws Blip2Error `INVALID_ARGUMENT` for a folder; `WRITE_FAILED`.
  */
 export async function expectWritable(output: string): Promise<void> {
-  if (await isFolder(output)) throw mustBe('The output', 'a file', output, { fix: 'It is an existing folder' });
-  try {
-    await access(dirname(output), constants.W_OK);
-  } catch (cause) {
-    throw writeFailed(output, cause);
-  }
+  await outputTarget(output);
 }
 
 /** Whether a path is an existing folder. */
@@ -45,10 +41,4 @@ export async function expectNoInput(output: string | undefined, inputs: readonly
   for (const input of inputs)
     if ((await realpath(input).catch(() => undefined)) === target)
       throw new Blip2Error('INVALID_ARGUMENT', 'The output is one of the inputs', { where: output });
-}
-
-/** Creates the `WRITE_FAILED` error for an error of the file system. */
-export function writeFailed(file: string, cause: unknown): Blip2Error {
-  const got = cause instanceof Error ? cause.message : String(cause);
-  return new Blip2Error('WRITE_FAILED', 'The output cannot be written', { where: file, got, cause });
 }

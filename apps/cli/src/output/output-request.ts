@@ -8,6 +8,8 @@ export interface ResumeOptions {
   readonly restart: boolean;
   /** The key of a finished line; `undefined` for a line to compute again. */
   readonly keyOf: (line: Readonly<Record<string, unknown>>) => string | undefined;
+  /** Ends the wait for the reader of a pipe. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a command should write its results. */

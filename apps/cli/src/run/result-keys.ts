@@ -18,16 +18,33 @@ export function keyOfLine(
   return typeof image === 'string' && error === undefined && prompt !== undefined ? keyOf(image, prompt) : undefined;
 }
 
-/** The images, each with its prompts that are not done yet. */
+/**
+ * The images, each with its prompts that are not done yet. An image that is named several times has that many lines, as
+ * in a run that was not stopped.
+ */
 export function pendingOf(
   inputs: readonly ImageInput[],
   prompts: readonly string[],
-  done: ReadonlySet<string>,
+  done: ReadonlyMap<string, number>,
 ): Pending[] {
   // The common case: nothing is done, and all images share one list.
   if (done.size === 0) return inputs.map((input) => ({ input, prompts }));
+  const left = new Map(done);
   return inputs.map((input) => ({
     input,
-    prompts: prompts.filter((prompt) => !done.has(keyOf(input.name, prompt))),
+    prompts: prompts.filter((prompt) => !takeLine(left, keyOf(input.name, prompt))),
   }));
+}
+
+/** The texts that are not done yet. A text that is given several times has that many lines. */
+export function leftOf(texts: readonly string[], done: ReadonlyMap<string, number>): string[] {
+  const left = new Map(done);
+  return texts.filter((text) => !takeLine(left, text));
+}
+
+/** Whether a line with this key is left, which is removed. */
+function takeLine(left: Map<string, number>, key: string): boolean {
+  const count = left.get(key) ?? 0;
+  left.set(key, count - 1);
+  return count > 0;
 }

@@ -19,6 +19,7 @@ export async function resumeOptionsOf(
   { command, model, options: taskOptions }: ResumableTask,
   options: ImageOptions,
   keyOf: ResumeOptions['keyOf'],
+  signal: AbortSignal,
 ): Promise<ResumeOptions> {
   const { dtype, device, module, restart = false } = options;
   const record = await describeRun(command, options.model ?? model.demoFolder, {
@@ -27,5 +28,5 @@ export async function resumeOptionsOf(
     device,
     ...(await moduleRecord(module)),
   });
-  return { record, restart, keyOf };
+  return { record, restart, keyOf, signal };
 }

@@ -31,10 +31,10 @@ export async function runImages<Result, Model extends ImageModel>(
   await expectNoInput(options.output, names);
   if (options.report !== undefined)
     await expectSheet({ report: options.report, output: options.output, inputs: names });
-  const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line));
+  const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line), signal);
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));
-  const sheet = await openSheet(task, options, sink);
+  const sheet = await openSheet(task, options, sink, signal);
   const json = own !== undefined || options.json === true || isJsonLines(options.output);
   const all = pendingOf(inputs, task.prompts, sink.done);
   const pending = all.filter(({ prompts }) => prompts.length > 0);
@@ -69,11 +69,12 @@ async function openSheet<Result, Model extends ImageModel>(
   { sheetText, ...task }: ImageTask<Result, Model>,
   { report, output, model, dtype }: TextTaskOptions,
   sink: ResultSink,
+  signal: AbortSignal,
 ): Promise<SheetOfRun | undefined> {
   if (report === undefined || !sheetText) return undefined;
   return sheetOfRun(
     { ...task, sheetText },
-    { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype } },
+    { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype }, signal },
     sink,
   );
 }

@@ -8,6 +8,7 @@ import { openSink } from '../output/open-sink.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
+import { leftOf } from './result-keys.ts';
 import { resumeOptionsOf } from './resume-options.ts';
 
 /** The work of a command on texts without images. */
@@ -30,10 +31,10 @@ export async function runTexts<Result, Model extends AsyncDisposable>(
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
-  const sink = await openTextSink(task, texts, options, environment);
+  const sink = await openTextSink(task, texts, options, environment, signal);
   let outcome: Outcome = 'failed';
   try {
-    const pending = texts.filter((text) => !sink.done.has(text));
+    const pending = leftOf(texts, sink.done);
     if (pending.length > 0) await writeResults(task, pending, options, environment, sink, signal);
     outcome = 'finished';
   } catch (error) {
@@ -50,8 +51,14 @@ async function openTextSink<Result, Model extends AsyncDisposable>(
   texts: readonly string[],
   { output, ...options }: ImageOptions,
   { stdout }: Environment,
+  signal: AbortSignal,
 ): Promise<ResultSink> {
-  const resume = await resumeOptionsOf(task, options, ({ text }) => (typeof text === 'string' ? text : undefined));
+  const resume = await resumeOptionsOf(
+    task,
+    options,
+    ({ text }) => (typeof text === 'string' ? text : undefined),
+    signal,
+  );
   return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
 }
 

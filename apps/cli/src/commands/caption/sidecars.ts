@@ -27,7 +27,8 @@ export async function openSidecars(
   const files = sidecarsOf(inputs, extension);
   const first = new Map([...files.values()].map((file) => [dirname(file), file]));
   for (const file of first.values()) await expectWritable(file);
-  const done = new Set<string>();
+  // Images that are named several times share a file.
+  const done = new Map<string, number>();
   const entries = resume.restart ? [] : [...files];
   for (let start = 0; start < entries.length; start += CHECKED_TOGETHER) {
     await Promise.all(
@@ -40,7 +41,7 @@ export async function openSidecars(
             () => false,
           ))
         )
-          done.add(key);
+          done.set(key, Infinity);
       }),
     );
   }

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { mustBe } from '@blip2/interfaces';
 
 import { type NpyFile, npyFile } from '../../output/npy-file.ts';
-import { writeFailed } from '../../output/output-path.ts';
 import type { ResumeOptions } from '../../output/output-request.ts';
-import type { ResultSink } from '../../output/result-sink.ts';
+import { countLine, type ResultSink } from '../../output/result-sink.ts';
 import { expectSameRun, saveRecord } from '../../output/run-record.ts';
+import { writeFailed } from '../../output/write-failed.ts';
 import { type ParquetRows, parquetWriter } from '../../tables/parquet-file.ts';
 import { type ResultObject, resultsOf } from '../../tables/table.ts';
 import { expectFolder, finishedShards, removeUnfinished, shardFiles, type ShardKind } from './clip-retrieval-shards.ts';
@@ -37,9 +37,9 @@ export async function openClipRetrievalFolder(
   const recordOf = join(folder, RECORD);
   const resuming = !restart && shards.length > 0;
   if (resuming) await expectSameRun(recordOf, record);
-  const done = new Set(
-    resuming ? shards.flatMap(({ names = [] }) => names.map((name) => keyOf({ [keyNameOf(kind)]: name }) ?? '')) : [],
-  );
+  const done = new Map<string, number>();
+  for (const { names = [] } of resuming ? shards : [])
+    for (const name of names) countLine(done, keyOf({ [keyNameOf(kind)]: name }) ?? '');
   let number = resuming ? Math.max(...shards.map((shard) => shard.number)) + 1 : 0;
   let shard: Shard | undefined;
   let prepared = false;

@@ -65,8 +65,8 @@ async function drawOne(
   } = run;
   const heatmap = await (await run.model()).draw(image, { signal, onProgress: progressOf(run) });
   signal.throwIfAborted();
-  await replaceFile(file, heatmap.overlay);
-  if (run.raw) await replaceFile(valuesFile(file), npyOf(heatmap.map));
+  await replaceFile(file, heatmap.overlay, { signal });
+  if (run.raw) await replaceFile(valuesFile(file), npyOf(heatmap.map), { signal });
   if (run.json) stdout.write(`${JSON.stringify(jsonOf(name, file, heatmap, run))}\n`);
   if (heatmap.score && !run.quiet) stderr.write(`${oneLine(name)}: ${scoreNote(heatmap.score, run.subject)}\n`);
 }

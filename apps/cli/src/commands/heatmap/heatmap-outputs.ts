@@ -2,7 +2,8 @@ import { join, parse } from 'node:path';
 
 import { mustBe } from '@blip2/interfaces';
 
-import { expectNoInput, expectWritable, isFolder, writeFailed } from '../../output/output-path.ts';
+import { expectNoInput, expectWritable, isFolder } from '../../output/output-path.ts';
+import { writeFailed } from '../../output/write-failed.ts';
 
 /**
  * The PNG of each image: `output` itself, or a file in it if it is a folder or ends with a slash, which several images
