@@ -1,4 +1,5 @@
-import { realpath, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
@@ -36,9 +37,10 @@ export async function isFolder(path: string): Promise<boolean> {
  */
 export async function expectNoInput(output: string | undefined, inputs: readonly string[]): Promise<void> {
   if (output === undefined) return;
-  const target = await realpath(output).catch(() => undefined);
-  if (target === undefined) return;
+  const target = await stat(output).catch(() => undefined);
+  if (!target?.isFile()) return;
+  const isTarget = (stats: Stats): boolean => stats.ino === target.ino && stats.dev === target.dev;
   for (const input of inputs)
-    if ((await realpath(input).catch(() => undefined)) === target)
+    if (await stat(input).then(isTarget, () => false))
       throw new Blip2Error('INVALID_ARGUMENT', 'The output is one of the inputs', { where: output });
 }

@@ -4,9 +4,11 @@ import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
+import type { ImageInput } from '../images/image-inputs.ts';
 import type { ImageModel } from '../model/model-port.ts';
 import type { TextTaskOptions } from '../options/text-task-options.ts';
 import { openSink } from '../output/open-sink.ts';
+import { whileLocked } from '../output/output-lock.ts';
 import { expectNoInput, isJsonLines } from '../output/output-path.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
@@ -31,6 +33,17 @@ export async function runImages<Result, Model extends ImageModel>(
   await expectNoInput(options.output, names);
   if (options.report !== undefined)
     await expectSheet({ report: options.report, output: options.output, inputs: names });
+  return await whileLocked([options.output, options.report], signal, () => runOn(task, inputs, options, environment, signal));
+}
+
+async function runOn<Result, Model extends ImageModel>(
+  task: ImageTask<Result, Model>,
+  inputs: readonly ImageInput[],
+  options: TextTaskOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const names = inputs.map(({ name }) => name);
   const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line), signal);
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));

@@ -5,6 +5,7 @@ import { type ModelKind } from '../model/model-kinds.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { openSink } from '../output/open-sink.ts';
+import { whileLocked } from '../output/output-lock.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
@@ -31,6 +32,16 @@ export async function runTexts<Result, Model extends AsyncDisposable>(
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
+  return await whileLocked([options.output], signal, () => runOn(task, texts, options, environment, signal));
+}
+
+async function runOn<Result, Model extends AsyncDisposable>(
+  task: TextTask<Result, Model>,
+  texts: readonly string[],
+  options: ImageOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const sink = await openTextSink(task, texts, options, environment, signal);
   let outcome: Outcome = 'failed';
   try {

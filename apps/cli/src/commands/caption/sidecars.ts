@@ -9,6 +9,7 @@ import { expectWritable } from '../../output/output-path.ts';
 import type { OutputRequest } from '../../output/output-request.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import type { ResultSink } from '../../output/result-sink.ts';
+import { removeLeftovers } from '../../output/temporary-files.ts';
 import { resultsOf } from '../../tables/table.ts';
 
 /** Number of files that are checked at the same time. */
@@ -26,7 +27,10 @@ export async function openSidecars(
 ): Promise<ResultSink> {
   const files = sidecarsOf(inputs, extension);
   const first = new Map([...files.values()].map((file) => [dirname(file), file]));
-  for (const file of first.values()) await expectWritable(file);
+  for (const [folder, file] of first) {
+    await expectWritable(file);
+    await removeLeftovers(folder);
+  }
   // Images that are named several times share a file.
   const done = new Map<string, number>();
   const entries = resume.restart ? [] : [...files];

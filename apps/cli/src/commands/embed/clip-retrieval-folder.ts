@@ -7,6 +7,7 @@ import { type NpyFile, npyFile } from '../../output/npy-file.ts';
 import type { ResumeOptions } from '../../output/output-request.ts';
 import { countLine, type ResultSink } from '../../output/result-sink.ts';
 import { expectSameRun, saveRecord } from '../../output/run-record.ts';
+import { removeLeftovers } from '../../output/temporary-files.ts';
 import { writeFailed } from '../../output/write-failed.ts';
 import { type ParquetRows, parquetWriter } from '../../tables/parquet-file.ts';
 import { type ResultObject, resultsOf } from '../../tables/table.ts';
@@ -33,6 +34,7 @@ export async function openClipRetrievalFolder(
   { record, restart, keyOf }: ResumeOptions,
 ): Promise<ResultSink> {
   await expectFolder(folder);
+  for (const name of ['', `${kind}_emb`, 'metadata']) await removeLeftovers(join(folder, name), { all: true });
   const shards = await finishedShards(folder, kind);
   const recordOf = join(folder, RECORD);
   const resuming = !restart && shards.length > 0;

@@ -20,8 +20,9 @@ import {
   type ReportOptions,
   type UrlOptions,
 } from '../../options/common-options.ts';
+import { whileLocked } from '../../output/output-lock.ts';
 import { isAbort, listenForInterrupts } from '../../run/interruption.ts';
-import { drawHeatmaps } from './draw-heatmaps.ts';
+import { drawHeatmaps, type HeatmapJob } from './draw-heatmaps.ts';
 import { heatmapOutputs } from './heatmap-outputs.ts';
 import { heatmapSubject, type SubjectOptions } from './heatmap-subject.ts';
 
@@ -133,23 +134,31 @@ async function draw(args: readonly string[], { subject, options, environment, si
     options.output,
     inputs.map(({ name }) => name),
   );
-  await using lazyModel = loadOnce(() => openModel(heatmapKind(subject), options, environment, signal));
-  const failed = await drawHeatmaps(
-    inputs.map((input, index) => ({ input, file: files[index] ?? options.output })),
-    {
-      subject,
-      environment,
-      signal,
-      model: lazyModel.get,
-      allowPrivateUrls: options.allowPrivateUrls,
-      raw: options.raw === true,
-      json: options.json === true,
-      quiet: options.quiet === true,
-      verbose: options.verbose === true,
-      progress: options.progress,
-    },
+  const jobs = inputs.map((input, index) => ({ input, file: files[index] ?? options.output }));
+  // Maps of other images may be drawn into the same folder meanwhile.
+  return whileLocked(inputs.length === 1 ? files : [], signal, () =>
+    drawAll(jobs, { subject, options, environment, signal }),
   );
-  if (failed > 0 && inputs.length > 1) environment.stderr.write(`${failed} of ${inputs.length} images failed.\n`);
+}
+
+async function drawAll(
+  jobs: readonly HeatmapJob[],
+  { subject, options, environment, signal }: Drawing,
+): Promise<ExitCode> {
+  await using lazyModel = loadOnce(() => openModel(heatmapKind(subject), options, environment, signal));
+  const failed = await drawHeatmaps(jobs, {
+    subject,
+    environment,
+    signal,
+    model: lazyModel.get,
+    allowPrivateUrls: options.allowPrivateUrls,
+    raw: options.raw === true,
+    json: options.json === true,
+    quiet: options.quiet === true,
+    verbose: options.verbose === true,
+    progress: options.progress,
+  });
+  if (failed > 0 && jobs.length > 1) environment.stderr.write(`${failed} of ${jobs.length} images failed.\n`);
   return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
 }
 
