@@ -40,6 +40,8 @@ export interface ImageOptions extends OutputOptions, ModelOptions, UrlOptions {
   readonly recursive?: boolean;
   readonly batchSize: number;
   readonly restart?: boolean;
+  /** Layout of a folder, in place of a file. */
+  readonly format?: string;
   readonly progress: boolean;
 }
 

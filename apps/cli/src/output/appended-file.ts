@@ -1,12 +1,13 @@
 import { type FileHandle, open, truncate } from 'node:fs/promises';
 
+import type { ResumeOptions } from './output-request.ts';
 import type { OutputTarget } from './output-target.ts';
-import { type RunRecord, saveRecord } from './run-record.ts';
+import { saveRecord } from './run-record.ts';
 import { openStream, type StreamOutput } from './stream-output.ts';
 import { writeFailed } from './write-failed.ts';
 
 export interface AppendOptions {
-  readonly record: RunRecord;
+  readonly record: ResumeOptions['record'];
   /** Keep the content of the file. Otherwise the first write deletes it and saves the record. */
   readonly resuming: boolean;
   /** First line of an empty file. */
@@ -56,14 +57,14 @@ export function appendedFile(
   };
 }
 
-async function openFile(path: string, record: RunRecord, resuming: boolean): Promise<FileHandle> {
+async function openFile(path: string, record: ResumeOptions['record'], resuming: boolean): Promise<FileHandle> {
   if (!resuming) {
     // In this order: results must never be next to the record of another run. Emptied rather than deleted, so that the
     // file keeps its permissions and its other names.
     await truncate(path).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     });
-    await saveRecord(path, record);
+    await saveRecord(path, await record());
   }
   return open(path, 'a');
 }

@@ -10,6 +10,17 @@ export function isJsonLines(output: string | undefined): boolean {
   return output !== undefined && /\.(jsonl|ndjson)$/i.test(output);
 }
 
+/** Whether a later run can resume the output: JSON lines, CSV, or a folder of shards. */
+export function isResumable({
+  output,
+  format,
+}: {
+  readonly output?: string | undefined;
+  readonly format?: string | undefined;
+}): boolean {
+  return isJsonLines(output) || /\.csv$/i.test(output ?? '') || format !== undefined;
+}
+
 /** Whether `-o` names a file of arrays, which only holds embeddings. */
 export function isTensorFile(output: string | undefined): output is string {
   return output !== undefined && /\.(npy|safetensors)$/i.test(output);

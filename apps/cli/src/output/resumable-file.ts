@@ -9,7 +9,7 @@ import type { ResumeOptions } from './output-request.ts';
 import { outputTarget } from './output-target.ts';
 import { replacedFile } from './replaced-file.ts';
 import { countLine, type ResultSink } from './result-sink.ts';
-import { expectSameRun, type RunRecord } from './run-record.ts';
+import { expectSameRun } from './run-record.ts';
 
 /**
  * Opens a file of JSON lines that a later run resumes. Finished lines are kept; failed lines and an incomplete last
@@ -26,8 +26,12 @@ export async function resumableFile(
   return { done, resumable: target.kind !== 'stream', ...appendedFile(target, { record, resuming, signal }) };
 }
 
-async function resume(file: string, record: RunRecord, keyOf: ResumeOptions['keyOf']): Promise<Map<string, number>> {
-  await expectSameRun(file, record);
+async function resume(
+  file: string,
+  record: ResumeOptions['record'],
+  keyOf: ResumeOptions['keyOf'],
+): Promise<Map<string, number>> {
+  await expectSameRun(file, await record());
   const done = new Map<string, number>();
   const kept = replacedFile(file);
   let dropped = 0;

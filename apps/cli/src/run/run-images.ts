@@ -1,4 +1,4 @@
-import { mustBe } from '@blip2/interfaces';
+import { defined, mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -14,7 +14,7 @@ import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
-import { resumeOptionsOf } from './resume-options.ts';
+import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
 import { type Tally, workThrough } from './work-through.ts';
 
@@ -33,7 +33,9 @@ export async function runImages<Result, Model extends ImageModel>(
   await expectNoInput(options.output, names);
   if (options.report !== undefined)
     await expectSheet({ report: options.report, output: options.output, inputs: names });
-  return await whileLocked([options.output, options.report], signal, () => runOn(task, inputs, options, environment, signal));
+  return await whileLocked([options.output, options.report], signal, () =>
+    runOn(task, inputs, options, environment, signal),
+  );
 }
 
 async function runOn<Result, Model extends ImageModel>(
@@ -44,7 +46,8 @@ async function runOn<Result, Model extends ImageModel>(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const names = inputs.map(({ name }) => name);
-  const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line), signal);
+  const model = await recordedModel(task, options, environment, signal);
+  const resume = await resumeOptionsOf(task, options, model, (line) => keyOfLine(task, line), signal);
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));
   const sheet = await openSheet(task, options, sink, signal);
@@ -63,7 +66,17 @@ async function runOn<Result, Model extends ImageModel>(
       inputs.length === 1 &&
       task.prompts.length === 1;
     await workThrough(
-      { json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending },
+      {
+        json,
+        live,
+        task,
+        options: { ...options, ...defined({ model: model.snapshot ?? options.model }) },
+        environment,
+        sink,
+        sheet,
+        signal,
+        pending: sheet ? all : pending,
+      },
       tally,
     );
     outcome = 'finished';

@@ -1,3 +1,5 @@
+import { defined } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
@@ -8,9 +10,10 @@ import { openSink } from '../output/open-sink.ts';
 import { whileLocked } from '../output/output-lock.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
+import type { RecordedModel } from '../output/run-record.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
 import { leftOf } from './result-keys.ts';
-import { resumeOptionsOf } from './resume-options.ts';
+import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 
 /** The work of a command on texts without images. */
 export interface TextTask<Result, Model extends AsyncDisposable> {
@@ -42,11 +45,13 @@ async function runOn<Result, Model extends AsyncDisposable>(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const sink = await openTextSink(task, texts, options, environment, signal);
+  const model = await recordedModel(task, options, environment, signal);
+  const sink = await openTextSink(task, texts, options, model, environment, signal);
   let outcome: Outcome = 'failed';
   try {
     const pending = leftOf(texts, sink.done);
-    if (pending.length > 0) await writeResults(task, pending, options, environment, sink, signal);
+    const loaded = { ...options, ...defined({ model: model.snapshot ?? options.model }) };
+    if (pending.length > 0) await writeResults(task, pending, loaded, environment, sink, signal);
     outcome = 'finished';
   } catch (error) {
     if (!signal.aborted || !isAbort(originalError(error))) throw error;
@@ -60,16 +65,19 @@ async function runOn<Result, Model extends AsyncDisposable>(
 async function openTextSink<Result, Model extends AsyncDisposable>(
   task: TextTask<Result, Model>,
   texts: readonly string[],
-  { output, ...options }: ImageOptions,
+  options: ImageOptions,
+  model: RecordedModel,
   { stdout }: Environment,
   signal: AbortSignal,
 ): Promise<ResultSink> {
   const resume = await resumeOptionsOf(
     task,
     options,
+    model,
     ({ text }) => (typeof text === 'string' ? text : undefined),
     signal,
   );
+  const { output } = options;
   return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
 }
 

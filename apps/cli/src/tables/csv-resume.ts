@@ -22,7 +22,7 @@ const DELIMITER = '\r\n';
  * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run.
  */
 export async function resumeCsv(file: string, run: CsvRun): Promise<Map<string, number>> {
-  await expectSameRun(file, run.record);
+  await expectSameRun(file, await run.record());
   const rows = await wholeRows(file);
   const done = new Map<string, number>();
   let kept = rows[0]?.end ?? 0;
@@ -64,6 +64,7 @@ async function wholeRows(file: string): Promise<Row[]> {
   const rows: Row[] = [];
   const parser = parse({
     record_delimiter: DELIMITER,
+    bom: true,
     relax_column_count: true,
     skip_empty_lines: false,
     on_record: (cells: string[], { bytes }) => void rows.push({ cells, end: bytes }),

@@ -38,7 +38,7 @@ export async function openClipRetrievalFolder(
   const shards = await finishedShards(folder, kind);
   const recordOf = join(folder, RECORD);
   const resuming = !restart && shards.length > 0;
-  if (resuming) await expectSameRun(recordOf, record);
+  if (resuming) await expectSameRun(recordOf, await record());
   const done = new Map<string, number>();
   for (const { names = [] } of resuming ? shards : [])
     for (const name of names) countLine(done, keyOf({ [keyNameOf(kind)]: name }) ?? '');
@@ -54,7 +54,7 @@ export async function openClipRetrievalFolder(
       await makeFolder(join(folder, name)).catch((cause: unknown) => {
         throw writeFailed(folder, cause);
       });
-    if (!resuming) await saveRecord(recordOf, record);
+    if (!resuming) await saveRecord(recordOf, await record());
     prepared = true;
   };
   const append = async (result: ResultObject): Promise<void> => {

@@ -8,7 +8,7 @@ import { embeddingKind } from '../../model/model-kinds.ts';
 import type { Embedding, EmbeddingModel } from '../../model/model-port.ts';
 import { positiveInteger, repeated } from '../../options/argument-parsers.ts';
 import { addImageArgument, addImageOptions, addModuleOption } from '../../options/common-options.ts';
-import { distinctTexts } from '../../options/text-values.ts';
+import { givenTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
 import { runImages } from '../../run/run-images.ts';
 import { runTexts, type TextTask } from '../../run/run-texts.ts';
@@ -78,7 +78,7 @@ Examples:
     const given = options.text ?? [];
     const kind: InputKind = command.args.length === 0 ? 'texts' : given.length === 0 ? 'images' : 'pairs';
     const settings = embedSettings(kind, options);
-    const texts = distinctTexts('--text', given);
+    const texts = givenTexts('--text', given);
     if (kind === 'texts' && texts.length === 0)
       throw new Blip2Error('INVALID_ARGUMENT', 'embed needs images, or texts with --text');
     return kind === 'texts'
