@@ -49,8 +49,8 @@ describe('-o FILE.jsonl', () => {
 
   test('loads no model if everything is done', async () => {
     const { argv } = await twoOfThree();
-    await runFake(argv);
-    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+    expect((await runFake(argv)).stderr).toContain('2 of 3 images were done before.\n');
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [], stderr: '3 of 3 images were done before.\n' });
   });
 
   test.each(['{"image":"torn', '{"image":"whole but without its end"}'])(

@@ -1,5 +1,7 @@
 import type { Writable } from 'node:stream';
 
+import type { Blip2Error } from '@blip2/interfaces';
+
 /** How a run ended. */
 export type Outcome = 'finished' | 'interrupted' | 'failed';
 
@@ -7,6 +9,8 @@ export type Outcome = 'finished' | 'interrupted' | 'failed';
 export interface ResultSink {
   /** Keys of the lines that an earlier run wrote, and how many lines have each. */
   readonly done: ReadonlyMap<string, number>;
+  /** Images whose results cannot be written, by name. */
+  readonly failures?: ReadonlyMap<string, Blip2Error>;
   /** Whether running the same command again resumes this run. */
   readonly resumable: boolean;
   /**

@@ -1,4 +1,7 @@
+import type { Blip2Error } from '@blip2/interfaces';
+
 import type { ImageInput } from '../images/image-inputs.ts';
+import type { ResultSink } from '../output/result-sink.ts';
 import type { ResultObject } from '../tables/table.ts';
 import type { ImageTask } from './image-task.ts';
 import type { Pending } from './open-pending.ts';
@@ -18,6 +21,8 @@ export function keyOfLine(
   return typeof image === 'string' && error === undefined && prompt !== undefined ? keyOf(image, prompt) : undefined;
 }
 
+const NO_FAILURES: ReadonlyMap<string, Blip2Error> = new Map();
+
 /**
  * The images, each with its prompts that are not done yet. An image that is named several times has that many lines, as
  * in a run that was not stopped.
@@ -25,13 +30,17 @@ export function keyOfLine(
 export function pendingOf(
   inputs: readonly ImageInput[],
   prompts: readonly string[],
-  done: ReadonlyMap<string, number>,
+  { done, failures = NO_FAILURES }: Pick<ResultSink, 'done' | 'failures'>,
 ): Pending[] {
   // The common case: nothing is done, and all images share one list.
-  if (done.size === 0) return inputs.map((input) => ({ input, prompts }));
+  const failed = (input: ImageInput): ImageInput => {
+    const error = failures.get(input.name);
+    return error ? { name: input.name, error } : input;
+  };
+  if (done.size === 0) return inputs.map((input) => ({ input: failed(input), prompts }));
   const left = new Map(done);
   return inputs.map((input) => ({
-    input,
+    input: failed(input),
     prompts: prompts.filter((prompt) => !takeLine(left, keyOf(input.name, prompt))),
   }));
 }

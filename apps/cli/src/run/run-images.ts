@@ -13,6 +13,7 @@ import { expectNoInput, isJsonLines } from '../output/output-path.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
+import { noteDoneBefore } from './note-done-before.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
 import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
@@ -52,7 +53,7 @@ async function runOn<Result, Model extends ImageModel>(
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));
   const sheet = await openSheet(task, options, sink, signal);
   const json = own !== undefined || options.json === true || isJsonLines(options.output);
-  const all = pendingOf(inputs, task.prompts, sink.done);
+  const all = pendingOf(inputs, task.prompts, sink);
   const pending = all.filter(({ prompts }) => prompts.length > 0);
   const tally: Tally = { inputs: inputs.length, done: inputs.length - pending.length, failed: 0 };
   let outcome: Outcome = 'failed';
@@ -88,7 +89,9 @@ async function runOn<Result, Model extends ImageModel>(
     // Unread input would keep the process alive.
     if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
   }
-  return conclude(outcome, tally, { quiet: options.quiet === true, resumable: sink.resumable }, environment);
+  const quiet = options.quiet === true;
+  if (!quiet) noteDoneBefore(inputs.length - pending.length, inputs.length, 'images', environment);
+  return conclude(outcome, tally, { quiet, resumable: sink.resumable }, environment);
 }
 
 async function openSheet<Result, Model extends ImageModel>(

@@ -12,6 +12,7 @@ import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import type { RecordedModel } from '../output/run-record.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
+import { noteDoneBefore } from './note-done-before.ts';
 import { leftOf } from './result-keys.ts';
 import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 
@@ -50,6 +51,7 @@ async function runOn<Result, Model extends AsyncDisposable>(
   let outcome: Outcome = 'failed';
   try {
     const pending = leftOf(texts, sink.done);
+    if (options.quiet !== true) noteDoneBefore(texts.length - pending.length, texts.length, 'texts', environment);
     const loaded = { ...options, ...defined({ model: model.snapshot ?? options.model }) };
     if (pending.length > 0) await writeResults(task, pending, loaded, environment, sink, signal);
     outcome = 'finished';
