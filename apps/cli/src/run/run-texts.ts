@@ -6,6 +6,7 @@ import { originalError } from '../failure.ts';
 import { type ModelKind } from '../model/model-kinds.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
+import { jsonLine } from '../output/display-text.ts';
 import { openSink } from '../output/open-sink.ts';
 import { whileLocked } from '../output/output-lock.ts';
 import type { OpenOutput } from '../output/output-request.ts';
@@ -96,7 +97,7 @@ async function writeResults<Result, Model extends AsyncDisposable>(
     const batch = pending.slice(start, start + options.batchSize);
     const results = await task.perform(model, batch, signal);
     signal.throwIfAborted();
-    const lines = results.map((result, index) => `${JSON.stringify(task.toJson(batch[index] ?? '', result))}\n`);
+    const lines = results.map((result, index) => jsonLine(task.toJson(batch[index] ?? '', result)));
     await sink.write(lines.join(''));
   }
 }

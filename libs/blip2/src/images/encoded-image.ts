@@ -56,7 +56,7 @@ export type TaskImage<Image extends KeptImage = EncodedImage> = ImageSource | Im
 
 /** Whether an image was encoded before. */
 export function isEncoded<Image extends KeptImage>(image: TaskImage<Image>): image is Image {
-  return typeof image === 'object' && 'batch' in image && 'row' in image;
+  return typeof image === 'object' && (image as object | null) !== null && 'batch' in image && 'row' in image;
 }
 
 /** One image per row of a prefix. Their shared memory is freed with the last of them. */

@@ -6,7 +6,7 @@ import type { Environment } from '../../environment.ts';
 import type { ExitCode } from '../../exit-code.ts';
 import { embeddingKind } from '../../model/model-kinds.ts';
 import type { Embedding, EmbeddingModel } from '../../model/model-port.ts';
-import { positiveInteger, repeated } from '../../options/argument-parsers.ts';
+import { positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import { addImageArgument, addImageOptions, addModuleOption } from '../../options/common-options.ts';
 import { givenTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
@@ -25,6 +25,7 @@ import { BEST_POOL, pooled, POOLS } from './pool.ts';
 
 /** Vectors per file of a folder: 10 MB for 256 float32 values each, and the most that a killed run can lose. */
 const DEFAULT_SHARD_SIZE = 10_000;
+const MAX_SHARD_SIZE = 10_000_000;
 
 /** `blip2 embed (IMAGE… | -t TEXT…) -o FILE`: writes the features of one component. */
 export const embedCommand: CliCommand = {
@@ -67,7 +68,7 @@ Examples:
       )
       .addOption(
         new Option('--shard-size <n>', 'Vectors per file of such a folder')
-          .argParser(positiveInteger)
+          .argParser(positiveIntegerUpTo(MAX_SHARD_SIZE))
           .default(DEFAULT_SHARD_SIZE),
       );
     addImageOptions(command);

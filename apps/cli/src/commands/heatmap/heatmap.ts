@@ -8,12 +8,13 @@ import { expandImages } from '../../images/expand-images.ts';
 import type { HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
 import { heatmapKind } from '../../model/model-kinds.ts';
 import { openModel } from '../../model/open-model.ts';
-import { integer, positiveInteger, repeated } from '../../options/argument-parsers.ts';
+import { integer, positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import {
   addImageArgument,
   addModelOptions,
   addReportOptions,
   addUrlOptions,
+  MAX_BATCH_SIZE,
   type ModelOptions,
   noProgressOption,
   recursiveOption,
@@ -32,6 +33,9 @@ interface HeatmapOptions extends ModelOptions, UrlOptions, ReportOptions, Subjec
   readonly recursive?: boolean;
   readonly progress: boolean;
 }
+
+/** A window is run for every cell: more than this would take days. */
+const MAX_CELLS = 224;
 
 /** `blip2 heatmap IMAGE… [-t TEXT] -o OUT`: draws the queries' attention, or the regions that support a text. */
 export const heatmapCommand: CliCommand = {
@@ -87,11 +91,11 @@ Examples:
         new Option(
           '--cells <n>',
           'Occlusion: cells along each side of the map; a window covers a quarter of the side (default: 16)',
-        ).argParser(positiveInteger),
+        ).argParser(positiveIntegerUpTo(MAX_CELLS)),
       )
       .addOption(
         new Option('--batch-size <n>', 'Occlusion: runs that go through the model together (default: 8)').argParser(
-          positiveInteger,
+          positiveIntegerUpTo(MAX_BATCH_SIZE),
         ),
       )
       .addOption(recursiveOption())
