@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
+import type { EndingSignal } from './exit-code.ts';
 import type { ImageReader, OpenImage } from './images/image-port.ts';
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
 import type { Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
@@ -13,10 +14,10 @@ export interface Environment {
   /** Everything else. */
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Emits `SIGINT`. */
+  /** Emits `SIGINT`, `SIGTERM` and `SIGHUP`. */
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
-  /** Ends the process immediately, like an unhandled interrupt: exit code 130. */
-  readonly exitNow: () => void;
+  /** Ends the process immediately, like an unhandled signal of this name. */
+  readonly exitNow: (signal: EndingSignal) => void;
   readonly loadModel: LoadModel;
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;

@@ -13,6 +13,7 @@ describe('help and versions', () => {
       'inspect',
       'path<TAB>caption',
       'Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted',
+      '(143 by SIGTERM, 129 by SIGHUP).',
     ])
       expect(stdout).toContain(part);
   });

@@ -15,11 +15,11 @@ export const processEnvironment: Environment = {
   },
   variables: process.env,
   signals: process,
-  exitNow: () => {
+  exitNow: (signal) => {
     temporaryFiles.removeAll();
     // Not `process.exit`: while a worker thread runs native code, that blocks or aborts the process.
-    process.removeAllListeners('SIGINT');
-    process.kill(process.pid, 'SIGINT');
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
   },
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
   loadRetrievalModel: async (source, options) =>

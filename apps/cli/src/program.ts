@@ -37,7 +37,8 @@ const COMMANDS: readonly CliCommand[] = [
 ];
 
 const EXIT_CODES = `
-Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted.`;
+Exit codes: 0 all done, 1 failed, 2 bad usage, 3 some inputs failed, 130 interrupted
+(143 by SIGTERM, 129 by SIGHUP).`;
 
 /** Builds the command tree. `onExitCode` is called with the exit code of the command that ran. */
 export function createProgram(environment: Environment, onExitCode: (code: ExitCode) => void): Command {

@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'NOT_FINITE'
   | 'WORKER_FAILED'
   | 'WRITE_FAILED'
+  | 'OUTPUT_IN_USE'
   | 'DOWNLOAD_FAILED'
   | 'INTEGRITY_FAILED'
   | 'OFFLINE'

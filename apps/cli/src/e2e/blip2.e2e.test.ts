@@ -210,7 +210,7 @@ if (isMainThread) setTimeout(() => { throw new RangeError('stray'); }, 700);`;
     );
     const argv = ['caption', '--batch-size', '1', '-o', at('out.jsonl'), at()];
     const interrupted = await spawnBlip2(argv, {
-      onStart: (interrupt) => void whenWritten(at('out.jsonl')).then(interrupt),
+      onStart: (interrupt) => void whenWritten(at('out.jsonl')).then(() => interrupt()),
     });
     expect(interrupted).toMatchObject({ exitCode: 130, signal: null, stdout: '' });
     expect(interrupted.stderr).toContain('Run the same command again to resume.');

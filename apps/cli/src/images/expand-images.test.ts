@@ -76,6 +76,11 @@ describe('lists', () => {
     expect(await expand([`@${at('list.jsonl')}`])).toEqual([at('a.png'), at('sub/b.png')]);
   });
 
+  test('can have entries that end with NUL, as find -print0 writes them, with line feeds in names', async () => {
+    const at = await temporaryFolder({ 'list.txt': 'a b.png\0two\nlines.png\0' });
+    expect(await expand([`@${at('list.txt')}`])).toEqual([at('a b.png'), at('two\nlines.png')]);
+  });
+
   test('can be read from stdin with @-, relative to the working folder', async () => {
     expect(await expand(['@-'], false, stdinWith('a.png\nb.png\n'))).toEqual(['a.png', 'b.png']);
   });

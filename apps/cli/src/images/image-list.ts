@@ -8,7 +8,7 @@ import { isUrl } from './image-inputs.ts';
 import { readStdin } from './read-stdin.ts';
 
 /**
- * Reads a list of images: one path or URL per line, or, in a `.jsonl` file, one JSON string or `{ "image": … }` per
+ * Reads a list of images: one path or URL per line (or each ended by NUL, as by `find -print0`), or, in a `.jsonl` file, one JSON string or `{ "image": … }` per
  * line. Paths are relative to the folder of the list, or to the working folder for `@-` (the list on stdin).
  */
 export async function readImageList(
@@ -24,7 +24,7 @@ export async function readImageList(
   const parse = file.toLowerCase().endsWith('.jsonl') ? parseJsonLine : (line: string): string => line;
   return text
     .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
+    .split(text.includes('\0') ? '\0' : /\r?\n/)
     .map((line, index) => ({ line, where: `${file}:${index + 1}` }))
     .filter(({ line }) => line.trim() !== '')
     .map(({ line, where }) => parse(line, where))

@@ -5,6 +5,15 @@ export function positiveInteger(value: string): number {
   return integerFrom(1, value);
 }
 
+/** Positive integers up to a limit, above which a run would not end or not fit into memory. */
+export function positiveIntegerUpTo(most: number): (value: string) => number {
+  return (value) => {
+    const parsed = positiveInteger(value);
+    if (parsed > most) throw new InvalidArgumentError(`Expected at most ${most}.`);
+    return parsed;
+  };
+}
+
 export function integer(value: string): number {
   return integerFrom(-Infinity, value);
 }

@@ -1,9 +1,14 @@
+import { availableParallelism } from 'node:os';
+
 import { type Command, Option } from 'commander';
 
-import { positiveInteger, repeated } from './argument-parsers.ts';
+import { positiveIntegerUpTo, repeated } from './argument-parsers.ts';
 
 /** Default number of rows that are decoded together. */
 const DEFAULT_BATCH_SIZE = 4;
+export const MAX_BATCH_SIZE = 1024;
+/** More threads than processors only wait for each other. The limit is not lower on small machines. */
+const LEAST_MAX_THREADS = 64;
 
 const IMAGES = 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin';
 const PRECISIONS = 'Precisions: fp32, int8, q8, q4, fast, small';
@@ -41,6 +46,8 @@ export interface ImageOptions extends OutputOptions, ModelOptions, UrlOptions {
   readonly recursive?: boolean;
   readonly batchSize: number;
   readonly restart?: boolean;
+  /** Layout of a folder, in place of a file. */
+  readonly format?: string;
   readonly progress: boolean;
 }
 
@@ -98,7 +105,9 @@ export function recursiveOption(): Option {
 }
 
 export function threadsOption(): Option {
-  return new Option('--threads <n>', 'Threads within one operator (default: measured)').argParser(positiveInteger);
+  return new Option('--threads <n>', 'Threads within one operator (default: measured)').argParser(
+    positiveIntegerUpTo(Math.max(LEAST_MAX_THREADS, availableParallelism())),
+  );
 }
 
 export function offlineOption(): Option {
@@ -161,7 +170,7 @@ export function addImageOptions(command: Command): Command {
     .addOption(recursiveOption())
     .addOption(
       new Option('--batch-size <n>', 'Rows that go through the model together')
-        .argParser(positiveInteger)
+        .argParser(positiveIntegerUpTo(MAX_BATCH_SIZE))
         .default(DEFAULT_BATCH_SIZE)
         .helpGroup('Images:'),
     );

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 
 import type { Environment } from '../environment.ts';
 import type { ReportOptions } from './common-options.ts';
-import { valueParserOf } from './generation-values.ts';
+import { COMMAND_LIMITS, valueParserOf } from './generation-values.ts';
 
 /** Options without a flag, because outputs hold one text per line and new tokens only. */
 const NOT_ON_THE_COMMAND_LINE: ReadonlySet<string> = new Set<keyof GenerationOptions>([
@@ -62,9 +62,11 @@ function flagOf(name: string, option: GenerationOption): Option {
     option.description
       .replace(/\.$/, '')
       .replace(/[a-z]+(?:[A-Z][a-z]+)+/g, (word) => (word in generationOptions ? kebab(word) : word)) + defaultValue;
+  const most = COMMAND_LIMITS[name];
+  const limited = most === undefined ? option : { ...option, max: Math.min(most, option.max ?? most) };
   const parser = valueParserOf(option.kind);
   const result = parser
-    ? new Option(`${flag} <${parser.placeholder}>`, description).argParser(parser.parse(option))
+    ? new Option(`${flag} <${parser.placeholder}>`, description).argParser(parser.parse(limited))
     : new Option(flag, description);
   // Commander takes any name with `no-` for a negated option, which `--no-repeat-ngram-size` is not.
   result.negate = false;

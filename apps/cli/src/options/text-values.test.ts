@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
 
-import { distinctTexts, precisionList } from './text-values.ts';
+import { distinctTexts, givenTexts, precisionList } from './text-values.ts';
 
 describe('distinctTexts', () => {
   test('keeps the first of equal texts, in order', () => {
     expect(distinctTexts('--text', ['b', 'a', 'b'])).toEqual(['b', 'a']);
+  });
+
+  test('drops line ends of lists saved on Windows', () => {
+    expect(distinctTexts('--text', ['a b\r', 'a b', ' a\r\n'])).toEqual(['a b', ' a']);
+    expect(givenTexts('--text', ['a\r', 'b', 'a'])).toEqual(['a', 'b', 'a']);
   });
 
   test('rejects empty texts, and names the option', () => {

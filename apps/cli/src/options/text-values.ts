@@ -1,13 +1,21 @@
 import { mustBe } from '@blip2/interfaces';
 
 /**
- * The distinct texts of a repeatable option, in order.
+ * The texts of a repeatable option, in order, without the line ends that lists saved on Windows leave.
+ * @throws Blip2Error `INVALID_ARGUMENT` if one is empty.
+ */
+export function givenTexts(option: string, texts: readonly string[], fix?: string): readonly string[] {
+  const empty = texts.find((text) => text.trim() === '');
+  if (empty !== undefined) throw mustBe(option, 'a non-empty text', empty, fix === undefined ? {} : { fix });
+  return texts.map((text) => text.replace(/[\r\n]+$/, ''));
+}
+
+/**
+ * As `givenTexts`, each text once.
  * @throws Blip2Error `INVALID_ARGUMENT` if one is empty.
  */
 export function distinctTexts(option: string, texts: readonly string[], fix?: string): readonly string[] {
-  const empty = texts.find((text) => text.trim() === '');
-  if (empty !== undefined) throw mustBe(option, 'a non-empty text', empty, fix === undefined ? {} : { fix });
-  return [...new Set(texts)];
+  return [...new Set(givenTexts(option, texts, fix))];
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { byteSize, hundredth, oneLine } from './display-text.ts';
+import { byteSize, hundredth, jsonLine, oneLine } from './display-text.ts';
 
 test.each([
   [0, '0 B'],
@@ -15,6 +15,18 @@ test.each([
 
 test('oneLine escapes control characters and line separators', () => {
   expect(oneLine('a\tb\r\n\u001b[31m\u2028é ☃')).toBe('a\\tb\\r\\n\\x1b[31m\\u2028é ☃');
+});
+
+test('oneLine escapes controls of the direction of text', () => {
+  expect(oneLine('\u061c\u200e\u200f\u202a\u202e\u2066\u2069 \u05d0')).toBe(
+    '\\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069 \u05d0',
+  );
+});
+
+test('jsonLine escapes what a terminal obeys, and parses to the same value', () => {
+  const value = { text: 'a\u009b31m\u202eb\u2028\u007f"\n\u05d0' };
+  expect(jsonLine(value)).toBe('{"text":"a\\u009b31m\\u202eb\\u2028\\u007f\\"\\n\u05d0"}\n');
+  expect(JSON.parse(jsonLine(value))).toEqual(value);
 });
 
 test('hundredth rounds to two decimals', () => {

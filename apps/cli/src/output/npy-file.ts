@@ -1,13 +1,12 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-
 import { mustBe, type Tensor } from '@blip2/interfaces';
 
-import { writeFailed } from './output-path.ts';
-import { temporaryFiles, temporaryName } from './temporary-files.ts';
+import { type OpenedOutput, openOutput } from './opened-output.ts';
+import { outputTarget } from './output-target.ts';
+import { writeFailed } from './write-failed.ts';
 
 /**
  * A `.npy` file with one float32 array `[inputs, …shape]`, written row by row under a temporary name until it is
- * complete.
+ * complete. A pipe gets the array at the end, because its header holds the number of rows.
  */
 export interface NpyFile {
   /** @throws Blip2Error `INVALID_ARGUMENT` if the row has another shape than the rows before; `WRITE_FAILED`. */
@@ -17,56 +16,50 @@ export interface NpyFile {
   discard(): Promise<void>;
 }
 
-export function npyFile(file: string): NpyFile {
-  const temporary = temporaryName(file);
-  let handle: FileHandle | undefined;
+export function npyFile(file: string, signal?: AbortSignal | undefined): NpyFile {
+  let opened: OpenedOutput | undefined;
   let shape: readonly number[] = [];
   let count = 0;
-  const discard = async (): Promise<void> => {
-    const closing = handle;
-    handle = undefined;
-    await closing?.close();
-    await rm(temporary, { force: true });
-    temporaryFiles.forget(temporary);
-  };
-  const create = async (dims: readonly number[]): Promise<FileHandle> => {
-    const created = await open(temporary, 'wx');
-    temporaryFiles.add(temporary);
+  const create = async (dims: readonly number[]): Promise<OpenedOutput> => {
+    const created = await openOutput(await outputTarget(file), { rewinds: true, signal });
+    opened = created;
     shape = dims;
-    await created.writeFile(npyHeader([count, ...shape]));
+    await created.write(npyHeader([count, ...shape]));
     return created;
+  };
+  const taken = (): OpenedOutput | undefined => {
+    const closing = opened;
+    opened = undefined;
+    return closing;
   };
   return {
     async append(where, { dims, data }) {
-      if (handle && dims.join() !== shape.join())
+      if (opened && dims.join() !== shape.join())
         throw mustBe('The shape of every embedding', `[${shape.join(', ')}]`, `[${dims.join(', ')}]`, {
           where,
           fix: 'Use --pool, or write .safetensors, .parquet or .jsonl',
         });
       try {
-        handle ??= await create(dims);
-        await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+        const output = opened ?? (await create(dims));
+        await output.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
         count++;
       } catch (cause) {
         throw writeFailed(file, cause);
       }
     },
     async finish() {
-      if (!handle) return;
+      const output = taken();
       try {
-        const header = npyHeader([count, ...shape]);
-        await handle.write(header, 0, header.length, 0);
-        await handle.sync();
-        await handle.close();
-        handle = undefined;
-        await rename(temporary, file);
+        await output?.rewrite(npyHeader([count, ...shape]));
+        await output?.commit();
       } catch (cause) {
+        await output?.discard();
         throw writeFailed(file, cause);
-      } finally {
-        await discard();
       }
     },
-    discard,
+    async discard() {
+      await taken()?.discard();
+    },
   };
 }
 

@@ -16,5 +16,5 @@ export async function openSink(
 ): Promise<ResultSink> {
   if (output === undefined) return stdoutSink(stdout);
   await expectWritable(output);
-  return isJsonLines(output) ? resumableFile(output, resume) : replacedFile(output);
+  return isJsonLines(output) ? resumableFile(output, resume) : replacedFile(output, resume);
 }

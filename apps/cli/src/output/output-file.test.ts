@@ -49,8 +49,8 @@ describe('-o FILE.jsonl', () => {
 
   test('loads no model if everything is done', async () => {
     const { argv } = await twoOfThree();
-    await runFake(argv);
-    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+    expect((await runFake(argv)).stderr).toContain('2 of 3 images were done before.\n');
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [], stderr: '3 of 3 images were done before.\n' });
   });
 
   test.each(['{"image":"torn', '{"image":"whole but without its end"}'])(
@@ -111,6 +111,37 @@ describe('-o FILE.jsonl', () => {
     expect((await runFake(argv)).exitCode).toBe(0);
     expect(await textsIn(at('out.jsonl'))).toEqual(Object.values(files));
     expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+  });
+
+  test.each(['out.jsonl', 'out.csv'])(
+    'has a line for each time that an image is named, with or without a stop: %s',
+    async (name) => {
+      const at = await temporaryFolder({ '1': 'one', '2': 'two' });
+      const images = [at('1'), at('2'), at('1'), at('1'), at('2')];
+      const argv = ['caption', ...images, '-o', at(name), '--batch-size', '1'];
+      const linesNow = async (): Promise<number> => (await readFile(at(name), 'utf8')).trimEnd().split('\n').length;
+      const header = name === 'out.csv' ? 1 : 0;
+      for (const stop of [2, 4, undefined]) {
+        let answered = stop === 4 ? 1 : 0;
+        await runFake(argv, {
+          onCall: (call, signals) => void (call.name === 'caption' && ++answered === stop && signals.emit('SIGINT')),
+        });
+        expect((await linesNow()) - header).toBe(stop === 2 ? 1 : stop === 4 ? 3 : 5);
+      }
+      expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+    },
+  );
+
+  test('is resumed after an editor put a byte order mark before it', async () => {
+    const at = await temporaryFolder({ '1': 'one', '2': 'two' });
+    for (const name of ['out.jsonl', 'out.csv']) {
+      await runFake(['caption', at('1'), '-o', at(name)]);
+      const before = await readFile(at(name), 'utf8');
+      await writeFile(at(name), `\uFEFF${before}`);
+      const run = await runFake(['caption', at('1'), at('2'), '-o', at(name)]);
+      expect([run.exitCode, captioned(run)]).toEqual([0, ['two']]);
+      expect(await runFake(['caption', at('1'), at('2'), '-o', at(name)])).toMatchObject({ exitCode: 0, calls: [] });
+    }
   });
 
   test('does not change a file that it did not write', async () => {

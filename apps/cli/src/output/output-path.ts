@@ -1,11 +1,24 @@
-import { access, constants, realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 
-import { Blip2Error, mustBe } from '@blip2/interfaces';
+import { Blip2Error } from '@blip2/interfaces';
+
+import { outputTarget } from './output-target.ts';
 
 /** Whether `-o` names a file of JSON lines, which a later run can resume. */
 export function isJsonLines(output: string | undefined): boolean {
   return output !== undefined && /\.(jsonl|ndjson)$/i.test(output);
+}
+
+/** Whether a later run can resume the output: JSON lines, CSV, or a folder of shards. */
+export function isResumable({
+  output,
+  format,
+}: {
+  readonly output?: string | undefined;
+  readonly format?: string | undefined;
+}): boolean {
+  return isJsonLines(output) || /\.csv$/i.test(output ?? '') || format !== undefined;
 }
 
 /** Whether `-o` names a file of arrays, which only holds embeddings. */
@@ -14,16 +27,11 @@ export function isTensorFile(output: string | undefined): output is string {
 }
 
 /**
- * Checks, before any work, that a file can be written.
+ * Checks, before any work, that a file can be written. Pipes and devices are not opened.
  * @throws Blip2Error `INVALID_ARGUMENT` for a folder; `WRITE_FAILED`.
  */
 export async function expectWritable(output: string): Promise<void> {
-  if (await isFolder(output)) throw mustBe('The output', 'a file', output, { fix: 'It is an existing folder' });
-  try {
-    await access(dirname(output), constants.W_OK);
-  } catch (cause) {
-    throw writeFailed(output, cause);
-  }
+  await outputTarget(output);
 }
 
 /** Whether a path is an existing folder. */
@@ -40,15 +48,10 @@ export async function isFolder(path: string): Promise<boolean> {
  */
 export async function expectNoInput(output: string | undefined, inputs: readonly string[]): Promise<void> {
   if (output === undefined) return;
-  const target = await realpath(output).catch(() => undefined);
-  if (target === undefined) return;
+  const target = await stat(output).catch(() => undefined);
+  if (!target?.isFile()) return;
+  const isTarget = (stats: Stats): boolean => stats.ino === target.ino && stats.dev === target.dev;
   for (const input of inputs)
-    if ((await realpath(input).catch(() => undefined)) === target)
+    if (await stat(input).then(isTarget, () => false))
       throw new Blip2Error('INVALID_ARGUMENT', 'The output is one of the inputs', { where: output });
-}
-
-/** Creates the `WRITE_FAILED` error for an error of the file system. */
-export function writeFailed(file: string, cause: unknown): Blip2Error {
-  const got = cause instanceof Error ? cause.message : String(cause);
-  return new Blip2Error('WRITE_FAILED', 'The output cannot be written', { where: file, got, cause });
 }

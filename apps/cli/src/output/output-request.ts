@@ -3,11 +3,14 @@ import type { RunRecord } from './run-record.ts';
 
 /** How an output continues an earlier run. */
 export interface ResumeOptions {
-  readonly record: RunRecord;
+  /** Created on first use, because it reads files of the model. */
+  readonly record: () => Promise<RunRecord>;
   /** Start over: existing content is deleted when the first new line is written. */
   readonly restart: boolean;
   /** The key of a finished line; `undefined` for a line to compute again. */
   readonly keyOf: (line: Readonly<Record<string, unknown>>) => string | undefined;
+  /** Ends the wait for the reader of a pipe. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Where a command should write its results. */

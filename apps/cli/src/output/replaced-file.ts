@@ -1,54 +1,55 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-
-import { writeFailed } from './output-path.ts';
+import { type OpenedOutput, openOutput, type OpenSettings } from './opened-output.ts';
+import { outputTarget } from './output-target.ts';
 import type { ResultSink } from './result-sink.ts';
-import { temporaryFiles, temporaryName } from './temporary-files.ts';
+import { writeFailed } from './write-failed.ts';
 
 /** A sink that accepts bytes as well as lines. */
 export interface ReplacedFile extends ResultSink {
   write(content: string | Uint8Array): Promise<void>;
 }
 
-/** Writes a file under a temporary name next to it and renames it when it is complete. Without content, no file. */
-export function replacedFile(file: string): ReplacedFile {
-  const temporary = temporaryName(file);
-  let handle: FileHandle | undefined;
+/**
+ * Writes a file under a temporary name next to it and renames it when it is complete. Links are followed, the
+ * permissions of an existing file are kept, and pipes and devices are written directly. Without content, no file.
+ */
+export function replacedFile(file: string, { signal }: Pick<OpenSettings, 'signal'> = {}): ReplacedFile {
+  let opened: OpenedOutput | undefined;
   return {
-    done: new Set(),
+    done: new Map(),
     resumable: false,
     async write(content) {
       try {
-        if (!handle) {
-          handle = await open(temporary, 'wx');
-          temporaryFiles.add(temporary);
-        }
-        await handle.appendFile(content);
+        opened ??= await openOutput(await outputTarget(file), { signal });
+        await opened.write(content);
       } catch (cause) {
         throw writeFailed(file, cause);
       }
     },
     async close(outcome) {
-      if (!handle) return;
-      const closing = handle;
+      const closing = opened;
       // Cleaning up after a failed close may close the file again.
-      handle = undefined;
+      opened = undefined;
       try {
-        if (outcome !== 'failed') await closing.sync();
-        await closing.close();
-        if (outcome !== 'failed') await rename(temporary, file);
+        await (outcome === 'failed' ? closing?.discard() : closing?.commit());
       } catch (cause) {
         throw writeFailed(file, cause);
-      } finally {
-        await rm(temporary, { force: true });
-        temporaryFiles.forget(temporary);
       }
     },
   };
 }
 
 /** Writes a small file in one step: temporary name, then rename. */
-export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
-  const target = replacedFile(file);
-  await target.write(content);
+export async function replaceFile(
+  file: string,
+  content: string | Uint8Array,
+  settings: Pick<OpenSettings, 'signal'> = {},
+): Promise<void> {
+  const target = replacedFile(file, settings);
+  try {
+    await target.write(content);
+  } catch (error) {
+    await target.close('failed').catch(() => {});
+    throw error;
+  }
   await target.close('finished');
 }

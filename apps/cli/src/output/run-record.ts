@@ -1,8 +1,9 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { contentKey } from './content-key.ts';
 import { replaceFile } from './replaced-file.ts';
 
 /**
@@ -13,8 +14,10 @@ export interface RunRecord {
   readonly command: string;
   /** The real path of the folder, or the hub id. */
   readonly model: string;
-  /** Sizes in bytes of the model's files, by name; -1 for a broken link. Empty for a hub id. */
-  readonly files: Readonly<Record<string, number>>;
+  /** The commit of a hub id, which stands for its files. */
+  readonly commit?: string;
+  /** Content keys of the folder's files (`contentKey`), by name; -1 for a broken link. Empty for a hub id. */
+  readonly files: Readonly<Record<string, string | -1>>;
   /** Every option that changes results, as given. */
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -24,31 +27,44 @@ export function recordFileOf(output: string): string {
   return `${output}.run.json`;
 }
 
+/** A model, and for a hub id the folder of its cached snapshot. */
+export interface RecordedModel {
+  readonly source: string;
+  readonly snapshot?: string | undefined;
+}
+
 /** Creates the record of a run. */
 export async function describeRun(
   command: string,
-  model: string,
+  { source, snapshot }: RecordedModel,
   options: Readonly<Record<string, unknown>>,
 ): Promise<RunRecord> {
-  const folder = await realpath(model).catch(() => undefined);
-  if (folder === undefined) return { command, model, files: {}, options };
-  const names = (await readdir(folder).catch(() => []))
-    .filter((name) => name === 'config.json' || name.endsWith('.safetensors'))
-    .sort();
+  const commit = COMMIT.exec(snapshot ?? '')?.[1];
+  if (commit !== undefined) return { command, model: source, commit, files: {}, options };
+  const folder = await realpath(snapshot ?? source).catch(() => undefined);
+  if (folder === undefined) return { command, model: source, files: {}, options };
+  return { command, model: folder, files: await filesOf(folder), options };
+}
+
+/** The folder of a snapshot in the Hugging Face cache is named after its commit. */
+const COMMIT = /[/\\]snapshots[/\\]([0-9a-f]{40})[/\\]?$/;
+/** Files on which results depend. */
+const MODEL_FILE =
+  /\.safetensors$|^(?:config|generation_config|preprocessor_config|processor_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|merges|.+\.index)\.(?:json|txt)$/;
+/** The folder of the second tokenizer of InstructBLIP. */
+const QFORMER_TOKENIZER = 'qformer_tokenizer';
+
+async function filesOf(folder: string): Promise<RunRecord['files']> {
+  const names = [
+    ...(await readdir(folder).catch(() => [])),
+    ...(await readdir(join(folder, QFORMER_TOKENIZER)).catch(() => [])).map((name) => `${QFORMER_TOKENIZER}/${name}`),
+  ];
+  const relevant = names.filter((name) => MODEL_FILE.test(basename(name))).sort();
   // Files that cannot be read are reported when the model is loaded.
-  const sizes = await Promise.all(
-    names.map(
-      async (name) =>
-        [
-          name,
-          await stat(join(folder, name)).then(
-            ({ size }) => size,
-            () => -1,
-          ),
-        ] as const,
-    ),
+  const keys = await Promise.all(
+    relevant.map(async (name) => [name, await contentKey(join(folder, name)).catch(() => -1 as const)] as const),
   );
-  return { command, model: folder, files: Object.fromEntries(sizes), options };
+  return Object.fromEntries(keys);
 }
 
 export async function saveRecord(output: string, record: RunRecord): Promise<void> {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 const unfinished = new Set<string>();
 
-/** Registry of temporary files. Those that are still registered when the process ends are deleted. */
+/** Registry of temporary files and locks. Those that are still registered when the process ends are deleted. */
 export const temporaryFiles: { add(file: string): void; forget(file: string): void; removeAll(): void } = {
   add(file) {
     if (unfinished.size === 0) process.once('exit', temporaryFiles.removeAll);
@@ -19,7 +21,39 @@ export const temporaryFiles: { add(file: string): void; forget(file: string): vo
   },
 };
 
-/** A unique temporary name next to `file`. */
-export function temporaryName(file: string): string {
-  return `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+/** A unique temporary name next to `file`, which names this process. */
+export async function temporaryName(file: string): Promise<string> {
+  const { processName } = await import('@blip2/files');
+  return `${file}.${processName}-${randomBytes(4).toString('hex')}.tmp`;
+}
+
+/** The end of a temporary name. */
+const TEMPORARY = /\.([0-9a-f]{8}-\d+)-[0-9a-f]{8}\.tmp$/;
+/** Milliseconds after which an unchanged temporary file of another machine counts as abandoned. */
+const ABANDONED_AFTER = 3_600_000;
+
+export interface LeftoverRules {
+  /** Only files whose names start with this. */
+  readonly prefix?: string;
+  /** Files of running processes too: their outputs are locked by this process, so they cannot be in use. */
+  readonly all?: boolean;
+}
+
+/** Deletes the temporary files that killed processes left in a folder. A file that cannot be deleted stays. */
+export async function removeLeftovers(folder: string, { prefix = '', all = false }: LeftoverRules = {}): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const owner = name.startsWith(prefix) ? TEMPORARY.exec(name)?.[1] : undefined;
+    const file = join(folder, name);
+    if (owner === undefined || unfinished.has(file)) continue;
+    if (all || (await isAbandoned(file, owner))) await rm(file, { force: true }).catch(() => {});
+  }
+}
+
+async function isAbandoned(file: string, owner: string): Promise<boolean> {
+  const { isRunning } = await import('@blip2/files');
+  const running = isRunning(owner);
+  if (running !== undefined) return !running;
+  const facts = await stat(file).catch(() => undefined);
+  return facts !== undefined && Date.now() - facts.mtimeMs > ABANDONED_AFTER;
 }

@@ -13,8 +13,8 @@ export interface ContactSheet {
  * Opens a contact sheet, under a temporary name until it is closed. Without images, no file is created.
  * @throws Blip2Error `WRITE_FAILED`, from both methods.
  */
-export function contactSheet(file: string, title: SheetTitle): ContactSheet {
-  const target = replacedFile(file);
+export function contactSheet(file: string, title: SheetTitle, signal?: AbortSignal | undefined): ContactSheet {
+  const target = replacedFile(file, { signal });
   let shown = 0;
   let failed = 0;
   return {

@@ -12,7 +12,8 @@ export async function earlierResults(
 ): Promise<ReadonlyMap<string, SheetText>> {
   const found = new Map<string, SheetText>();
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    const result: ResultObject = JSON.parse(line);
+    // Editors on Windows put a byte order mark before a file that they save.
+    const result: ResultObject = JSON.parse(line.replace(/^\uFEFF/, ''));
     const key = keyOf(result);
     if (key !== undefined) found.set(key, textOf(result));
   }

@@ -1,6 +1,10 @@
 import type { Environment } from '../environment.ts';
+import { ENDING_SIGNALS, type EndingSignal, type ExitCode } from '../exit-code.ts';
 
-/** Handler of Ctrl-C: the first one stops the run at the next token, the second one ends the process. */
+/** The first signal that each source of signals emitted. */
+const received = new WeakMap<object, EndingSignal>();
+
+/** Handler of signals: the first one stops the run at the next token, the second one ends the process. */
 export interface Interruption extends Disposable {
   readonly signal: AbortSignal;
 }
@@ -10,13 +14,35 @@ export function listenForInterrupts(
   quiet: boolean,
 ): Interruption {
   const controller = new AbortController();
-  const listener = (): void => {
-    if (controller.signal.aborted) return environment.exitNow();
+  const listening = onEndingSignals(environment.signals, (name) => {
+    if (controller.signal.aborted) return environment.exitNow(name);
     controller.abort();
-    if (!quiet) environment.stderr.write('Stopping at the next token; press Ctrl-C again to quit immediately.\n');
+    const again = name === 'SIGINT' ? '; press Ctrl-C again to quit immediately' : '';
+    if (!quiet) environment.stderr.write(`Stopping at the next token${again}.\n`);
+  });
+  return { signal: controller.signal, [Symbol.dispose]: () => listening[Symbol.dispose]() };
+}
+
+/** Calls `listener` for every signal that ends a run, until disposal. */
+export function onEndingSignals(signals: Environment['signals'], listener: (name: EndingSignal) => void): Disposable {
+  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((name) => {
+    const handler = (): void => {
+      if (!received.has(signals)) received.set(signals, name);
+      listener(name);
+    };
+    signals.on(name, handler);
+    return [name, handler] as const;
+  });
+  return {
+    [Symbol.dispose]() {
+      for (const [name, handler] of handlers) signals.off(name, handler);
+    },
   };
-  environment.signals.on('SIGINT', listener);
-  return { signal: controller.signal, [Symbol.dispose]: () => void environment.signals.off('SIGINT', listener) };
+}
+
+/** The exit code of a run that a signal stopped. */
+export function interruptedExitCode({ signals }: Pick<Environment, 'signals'>): ExitCode {
+  return ENDING_SIGNALS[received.get(signals) ?? 'SIGINT'];
 }
 
 /** Whether an error is the standard one of an aborted call. */

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 
 import { describeFailure } from '../failure.ts';
 import type { ImageModel } from '../model/model-port.ts';
-import { oneLine } from '../output/display-text.ts';
+import { jsonLine, oneLine } from '../output/display-text.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
 import type { OpenedInput } from './open-pending.ts';
@@ -39,7 +39,7 @@ export async function reportBatch<Result>({
       const failure = describeFailure(opened.error);
       if (prompts.length > 0) {
         stderr.write(`${oneLine(name)}: ${failure.code}: ${failure.message}\n`);
-        if (json) await sink.write(`${JSON.stringify({ image: name, error: failure })}\n`);
+        if (json) await sink.write(jsonLine({ image: name, error: failure }));
       }
       await sheet?.add({ name, failure }, []);
       continue;
@@ -61,6 +61,6 @@ function lineOf<Result>(
   prompt: string,
   result: Result,
 ): string {
-  if (json) return `${JSON.stringify(task.toJson(name, prompt, result))}\n`;
+  if (json) return jsonLine(task.toJson(name, prompt, result));
   return `${[name, ...task.toColumns(prompt, result)].map(oneLine).join('\t')}\n`;
 }

@@ -1,8 +1,11 @@
+import type { Environment } from '../environment.ts';
+import { resolveModelFolder } from '../hub/resolve-model.ts';
 import type { ModelKind } from '../model/model-kinds.ts';
 import { moduleRecord } from '../module/import-module.ts';
 import type { ImageOptions } from '../options/common-options.ts';
+import { isFolder, isResumable } from '../output/output-path.ts';
 import type { ResumeOptions } from '../output/output-request.ts';
-import { describeRun } from '../output/run-record.ts';
+import { describeRun, type RecordedModel, type RunRecord } from '../output/run-record.ts';
 
 /** A task whose run can be resumed. */
 interface ResumableTask {
@@ -12,21 +15,43 @@ interface ResumableTask {
 }
 
 /**
- * Describes the run of a task, so that its output can be resumed by a run with the same model and options.
+ * The model of a run. A hub id whose results can be resumed is resolved to its snapshot first, so that the revision that
+ * is recorded is the one that is loaded.
+ * @throws Blip2Error as `resolveSource` of `@blip2/hub`.
+ */
+export async function recordedModel(
+  { model }: ResumableTask,
+  options: ImageOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<RecordedModel> {
+  const source = options.model ?? model.demoFolder;
+  if (!isResumable(options) || (await isFolder(source))) return { source };
+  return { source, snapshot: await resolveModelFolder(source, options, environment, signal) };
+}
+
+/**
+ * Describes the run of a task, so that its output can be resumed by a run with the same model and options. Options that
+ * change at most the last digits of scores (`--threads`, `--batch-size`) do not count.
  * @throws Blip2Error `INVALID_ARGUMENT` if the module of the options does not exist.
  */
 export async function resumeOptionsOf(
-  { command, model, options: taskOptions }: ResumableTask,
+  { command, options: taskOptions }: ResumableTask,
   options: ImageOptions,
+  model: RecordedModel,
   keyOf: ResumeOptions['keyOf'],
+  signal: AbortSignal,
 ): Promise<ResumeOptions> {
   const { dtype, device, revision, module, restart = false } = options;
-  const record = await describeRun(command, options.model ?? model.demoFolder, {
-    ...taskOptions,
-    dtype,
-    device,
-    revision,
-    ...(await moduleRecord(module)),
-  });
-  return { record, restart, keyOf };
+  const recordedOptions = { ...taskOptions, dtype, device, revision, ...(await moduleRecord(module)) };
+  let record: Promise<RunRecord> | undefined;
+  const described = (): Promise<RunRecord> => (record ??= describeRun(command, model, recordedOptions));
+  // Read before the model is loaded, so that files that change later are not recorded.
+  if (isResumable(options)) await described();
+  return {
+    record: described,
+    restart,
+    keyOf,
+    signal,
+  };
 }

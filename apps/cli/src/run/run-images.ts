@@ -1,18 +1,21 @@
-import { mustBe } from '@blip2/interfaces';
+import { defined, mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
+import type { ImageInput } from '../images/image-inputs.ts';
 import type { ImageModel } from '../model/model-port.ts';
 import type { TextTaskOptions } from '../options/text-task-options.ts';
 import { openSink } from '../output/open-sink.ts';
+import { whileLocked } from '../output/output-lock.ts';
 import { expectNoInput, isJsonLines } from '../output/output-path.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
+import { noteDoneBefore } from './note-done-before.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
-import { resumeOptionsOf } from './resume-options.ts';
+import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
 import { type Tally, workThrough } from './work-through.ts';
 
@@ -31,12 +34,26 @@ export async function runImages<Result, Model extends ImageModel>(
   await expectNoInput(options.output, names);
   if (options.report !== undefined)
     await expectSheet({ report: options.report, output: options.output, inputs: names });
-  const resume = await resumeOptionsOf(task, options, (line) => keyOfLine(task, line));
+  return await whileLocked([options.output, options.report], signal, () =>
+    runOn(task, inputs, options, environment, signal),
+  );
+}
+
+async function runOn<Result, Model extends ImageModel>(
+  task: ImageTask<Result, Model>,
+  inputs: readonly ImageInput[],
+  options: TextTaskOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const names = inputs.map(({ name }) => name);
+  const model = await recordedModel(task, options, environment, signal);
+  const resume = await resumeOptionsOf(task, options, model, (line) => keyOfLine(task, line), signal);
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
   const sink = own ?? (await openSink(options.output, environment.stdout, resume));
-  const sheet = await openSheet(task, options, sink);
+  const sheet = await openSheet(task, options, sink, signal);
   const json = own !== undefined || options.json === true || isJsonLines(options.output);
-  const all = pendingOf(inputs, task.prompts, sink.done);
+  const all = pendingOf(inputs, task.prompts, sink);
   const pending = all.filter(({ prompts }) => prompts.length > 0);
   const tally: Tally = { inputs: inputs.length, done: inputs.length - pending.length, failed: 0 };
   let outcome: Outcome = 'failed';
@@ -50,7 +67,17 @@ export async function runImages<Result, Model extends ImageModel>(
       inputs.length === 1 &&
       task.prompts.length === 1;
     await workThrough(
-      { json, live, task, options, environment, sink, sheet, signal, pending: sheet ? all : pending },
+      {
+        json,
+        live,
+        task,
+        options: { ...options, ...defined({ model: model.snapshot ?? options.model }) },
+        environment,
+        sink,
+        sheet,
+        signal,
+        pending: sheet ? all : pending,
+      },
       tally,
     );
     outcome = 'finished';
@@ -62,18 +89,21 @@ export async function runImages<Result, Model extends ImageModel>(
     // Unread input would keep the process alive.
     if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
   }
-  return conclude(outcome, tally, { quiet: options.quiet === true, resumable: sink.resumable }, environment);
+  const quiet = options.quiet === true;
+  if (!quiet) noteDoneBefore(inputs.length - pending.length, inputs.length, 'images', environment);
+  return conclude(outcome, tally, { quiet, resumable: sink.resumable }, environment);
 }
 
 async function openSheet<Result, Model extends ImageModel>(
   { sheetText, ...task }: ImageTask<Result, Model>,
   { report, output, model, dtype }: TextTaskOptions,
   sink: ResultSink,
+  signal: AbortSignal,
 ): Promise<SheetOfRun | undefined> {
   if (report === undefined || !sheetText) return undefined;
   return sheetOfRun(
     { ...task, sheetText },
-    { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype } },
+    { report, output, title: { command: task.command, model: model ?? 'the built-in demo', dtype }, signal },
     sink,
   );
 }

@@ -1,14 +1,21 @@
+import { defined } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { type ModelKind } from '../model/model-kinds.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
+import { jsonLine } from '../output/display-text.ts';
 import { openSink } from '../output/open-sink.ts';
+import { whileLocked } from '../output/output-lock.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
+import type { RecordedModel } from '../output/run-record.ts';
 import { isAbort, listenForInterrupts } from './interruption.ts';
-import { resumeOptionsOf } from './resume-options.ts';
+import { noteDoneBefore } from './note-done-before.ts';
+import { leftOf } from './result-keys.ts';
+import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 
 /** The work of a command on texts without images. */
 export interface TextTask<Result, Model extends AsyncDisposable> {
@@ -30,11 +37,24 @@ export async function runTexts<Result, Model extends AsyncDisposable>(
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
-  const sink = await openTextSink(task, texts, options, environment);
+  return await whileLocked([options.output], signal, () => runOn(task, texts, options, environment, signal));
+}
+
+async function runOn<Result, Model extends AsyncDisposable>(
+  task: TextTask<Result, Model>,
+  texts: readonly string[],
+  options: ImageOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const model = await recordedModel(task, options, environment, signal);
+  const sink = await openTextSink(task, texts, options, model, environment, signal);
   let outcome: Outcome = 'failed';
   try {
-    const pending = texts.filter((text) => !sink.done.has(text));
-    if (pending.length > 0) await writeResults(task, pending, options, environment, sink, signal);
+    const pending = leftOf(texts, sink.done);
+    if (options.quiet !== true) noteDoneBefore(texts.length - pending.length, texts.length, 'texts', environment);
+    const loaded = { ...options, ...defined({ model: model.snapshot ?? options.model }) };
+    if (pending.length > 0) await writeResults(task, pending, loaded, environment, sink, signal);
     outcome = 'finished';
   } catch (error) {
     if (!signal.aborted || !isAbort(originalError(error))) throw error;
@@ -48,10 +68,19 @@ export async function runTexts<Result, Model extends AsyncDisposable>(
 async function openTextSink<Result, Model extends AsyncDisposable>(
   task: TextTask<Result, Model>,
   texts: readonly string[],
-  { output, ...options }: ImageOptions,
+  options: ImageOptions,
+  model: RecordedModel,
   { stdout }: Environment,
+  signal: AbortSignal,
 ): Promise<ResultSink> {
-  const resume = await resumeOptionsOf(task, options, ({ text }) => (typeof text === 'string' ? text : undefined));
+  const resume = await resumeOptionsOf(
+    task,
+    options,
+    model,
+    ({ text }) => (typeof text === 'string' ? text : undefined),
+    signal,
+  );
+  const { output } = options;
   return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
 }
 
@@ -68,7 +97,7 @@ async function writeResults<Result, Model extends AsyncDisposable>(
     const batch = pending.slice(start, start + options.batchSize);
     const results = await task.perform(model, batch, signal);
     signal.throwIfAborted();
-    const lines = results.map((result, index) => `${JSON.stringify(task.toJson(batch[index] ?? '', result))}\n`);
+    const lines = results.map((result, index) => jsonLine(task.toJson(batch[index] ?? '', result)));
     await sink.write(lines.join(''));
   }
 }

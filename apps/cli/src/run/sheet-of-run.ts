@@ -31,6 +31,8 @@ export interface SheetSettings {
   readonly output: string | undefined;
   readonly inputs: readonly string[];
   readonly title: SheetTitle;
+  /** Ends the wait for the reader of a pipe. */
+  readonly signal?: AbortSignal;
 }
 
 type SheetTask = Pick<ImageTask<never, never>, 'promptOf' | 'prompts'> & {
@@ -43,12 +45,12 @@ type SheetTask = Pick<ImageTask<never, never>, 'promptOf' | 'prompts'> & {
  */
 export async function sheetOfRun(
   task: SheetTask,
-  { report, output, title }: Omit<SheetSettings, 'inputs'>,
+  { report, output, title, signal }: Omit<SheetSettings, 'inputs'>,
   { done }: Pick<ResultSink, 'done'>,
 ): Promise<SheetOfRun> {
   const earlier =
     done.size > 0 && output !== undefined ? await earlierTexts(task, output) : new Map<string, SheetText>();
-  const sheet = contactSheet(report, title);
+  const sheet = contactSheet(report, title, signal);
   return {
     async add({ name, thumbnail, failure }, results) {
       const current = new Map(results.map((result) => [keyOfLine(task, result), task.sheetText(result)]));
@@ -66,7 +68,7 @@ export async function sheetOfRun(
  * Checks, before any work, that `sheetOfRun` can write the sheet.
  * @throws Blip2Error `INVALID_ARGUMENT` if it would overwrite an input or the results; `WRITE_FAILED`.
  */
-export async function expectSheet({ report, output, inputs }: Omit<SheetSettings, 'title'>): Promise<void> {
+export async function expectSheet({ report, output, inputs }: Omit<SheetSettings, 'title' | 'signal'>): Promise<void> {
   if (!/\.html?$/i.test(report)) throw mustBe('--report', 'a file ending in .html', report);
   if (output !== undefined && resolve(output) === resolve(report))
     throw mustBe('--report', 'another file than --output', report);

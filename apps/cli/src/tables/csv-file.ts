@@ -1,11 +1,9 @@
-import { stat } from 'node:fs/promises';
-
 import { mustBe } from '@blip2/interfaces';
 import { stringify } from 'csv-stringify/sync';
 
 import { appendedFile } from '../output/appended-file.ts';
-import { expectWritable } from '../output/output-path.ts';
 import type { ResumeOptions } from '../output/output-request.ts';
+import { outputTarget } from '../output/output-target.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import { resumeCsv } from './csv-resume.ts';
 import { type Cell, resultsOf, type Table } from './table.ts';
@@ -18,24 +16,19 @@ import { type Cell, resultsOf, type Table } from './table.ts';
 export async function openCsvFile(
   file: string,
   table: Table,
-  { record, restart, keyOf }: ResumeOptions,
+  { record, restart, keyOf, signal }: ResumeOptions,
 ): Promise<ResultSink> {
-  await expectWritable(file);
+  const target = await outputTarget(file);
   const single = table.columns.map(({ type }) => !type.endsWith('[]'));
   const names = table.columns.map(({ name }) => name).filter((_, index) => single[index]);
-  const resuming =
-    !restart &&
-    (await stat(file).then(
-      ({ size }) => size > 0,
-      () => false,
-    ));
+  const resuming = target.kind !== 'stream' && (target.stats?.size ?? 0) > 0 && !restart;
   const done = resuming
-    ? await resumeCsv(file, { record, keyOf, names, rowsPerResult: table.rowsPerResult })
-    : new Set<string>();
-  const { write, close } = appendedFile(file, { record, resuming, header: csv([names]) });
+    ? await resumeCsv(target.path, { record, keyOf, names, rowsPerResult: table.rowsPerResult })
+    : new Map<string, number>();
+  const { write, close } = appendedFile(target, { record, resuming, header: csv([names]), signal });
   return {
     done,
-    resumable: true,
+    resumable: target.kind !== 'stream',
     async write(lines) {
       const rows = resultsOf(lines)
         .flatMap((result) => table.rowsOf(result))

@@ -6,6 +6,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { CsvError, parse } from 'csv-parse';
 
 import type { ResumeOptions } from '../output/output-request.ts';
+import { countLine } from '../output/result-sink.ts';
 import { expectSameRun } from '../output/run-record.ts';
 
 interface CsvRun extends Pick<ResumeOptions, 'record' | 'keyOf'> {
@@ -20,10 +21,10 @@ const DELIMITER = '\r\n';
  * Reads the keys of the complete results in a CSV file of an earlier run, and truncates the file after them.
  * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run.
  */
-export async function resumeCsv(file: string, run: CsvRun): Promise<Set<string>> {
-  await expectSameRun(file, run.record);
+export async function resumeCsv(file: string, run: CsvRun): Promise<Map<string, number>> {
+  await expectSameRun(file, await run.record());
   const rows = await wholeRows(file);
-  const done = new Set<string>();
+  const done = new Map<string, number>();
   let kept = rows[0]?.end ?? 0;
   for (let start = 1; start + run.rowsPerResult <= rows.length; start += run.rowsPerResult) {
     const result = rows.slice(start, start + run.rowsPerResult);
@@ -33,7 +34,7 @@ export async function resumeCsv(file: string, run: CsvRun): Promise<Set<string>>
     const [key] = keys;
     if (key === undefined || keys.size > 1 || result.some(({ cells }) => cells.length !== run.names.length))
       throw otherFile(file, start + 1);
-    done.add(key);
+    countLine(done, key);
     kept = result.at(-1)?.end ?? kept;
   }
   if (rows[0] && rows[0].cells.join() !== run.names.join()) throw otherFile(file, 1);
@@ -63,6 +64,7 @@ async function wholeRows(file: string): Promise<Row[]> {
   const rows: Row[] = [];
   const parser = parse({
     record_delimiter: DELIMITER,
+    bom: true,
     relax_column_count: true,
     skip_empty_lines: false,
     on_record: (cells: string[], { bytes }) => void rows.push({ cells, end: bytes }),

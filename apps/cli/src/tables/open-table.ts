@@ -19,7 +19,7 @@ export function tableOutput(table: Table): OpenOutput {
         fix: 'Write .csv, .parquet or .jsonl',
       });
     if (output !== undefined && /\.parquet$/i.test(output))
-      return import('./parquet-file.ts').then(({ openParquetFile }) => openParquetFile(output, table));
+      return import('./parquet-file.ts').then(({ openParquetFile }) => openParquetFile(output, table, resume.signal));
     return undefined;
   };
 }

@@ -13,11 +13,15 @@ const VALUES_PER_GROUP = 2 ** 20;
  * Opens a Parquet file with the results as rows. Row groups are written during the run, under a temporary name until
  * the file is complete. Inputs that failed are left out; without rows, no file is created.
  */
-export async function openParquetFile(file: string, table: Table): Promise<ResultSink> {
+export async function openParquetFile(
+  file: string,
+  table: Table,
+  signal?: AbortSignal | undefined,
+): Promise<ResultSink> {
   await expectWritable(file);
-  const writer = parquetWriter(file, table.columns);
+  const writer = parquetWriter(file, table.columns, signal);
   return {
-    done: new Set(),
+    done: new Map(),
     resumable: false,
     async write(lines) {
       for (const result of resultsOf(lines)) for (const row of table.rowsOf(result)) await writer.write(row);
@@ -33,8 +37,12 @@ export interface ParquetRows {
   discard(): Promise<void>;
 }
 
-export function parquetWriter(file: string, columns: readonly TableColumn[]): ParquetRows {
-  const target = replacedFile(file);
+export function parquetWriter(
+  file: string,
+  columns: readonly TableColumn[],
+  signal?: AbortSignal | undefined,
+): ParquetRows {
+  const target = replacedFile(file, { signal });
   const bytes = new ByteWriter();
   const parquet = new ParquetWriter({ writer: bytes, schema: schemaOf(columns) });
   let rows: (readonly Cell[])[] = [];

@@ -148,6 +148,16 @@ describe('classify', () => {
     const rows = await retrieval.classify(images, labels, { template: 'a large yellow {}' });
     expect(rows).toHaveLength(2);
     expect(rows[0]!.map(({ label }) => label)).toEqual(['star', 'square']);
+    expect(
+      await retrieval.classify(images, [...labels.map((label) => `${label}\r`), ...labels], {
+        template: 'a large yellow {}',
+      }),
+    ).toEqual(rows);
+    // The tokenizer is uncased.
+    await expect(retrieval.classify(images, ['Star', 'star'])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      details: { argument: 'labels' },
+    });
     const [sharp] = await retrieval.classify([images[0]!], labels, {
       template: 'a large yellow {}',
       temperature: 0.01,

@@ -4,6 +4,7 @@ import { Blip2Processor } from '@blip2/processor';
 import { isImageList, onlyResult } from '../images/image-list.ts';
 import { expectImageOptions } from '../images/task-images.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
+import { distinctTexts, expectDistinctTokens } from '../pipeline/distinct-texts.ts';
 import { expectEncoderFits } from '../pipeline/expect-fit.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
 import {
@@ -133,9 +134,15 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
   ): Promise<LabelScore[] | LabelScore[][]> {
     expectKnownOptions('classify', options, CLASSIFY_OPTIONS);
     expectImageOptions(options);
-    const texts = await encodeRetrievalTexts(parts, labelSentences(labels, options), options);
+    const distinct = distinctTexts('labels', labels);
+    const texts = await encodeRetrievalTexts(parts, labelSentences(distinct, options), options);
+    expectDistinctTokens(
+      'labels',
+      distinct,
+      texts.map(({ ids }) => ids),
+    );
     const rows = (await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options)).map((image) =>
-      rankLabels(image, labels, texts, options),
+      rankLabels(image, distinct, texts, options),
     );
     return isImageList(images) ? rows : onlyResult(rows);
   }

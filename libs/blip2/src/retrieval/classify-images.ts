@@ -29,7 +29,7 @@ export const CLASSIFY_OPTIONS: readonly string[] = [...RETRIEVAL_OPTIONS, ...Obj
 
 /** How well a label matches an image. */
 export interface LabelScore {
-  /** The label, without the sentence around it. */
+  /** The label, without the sentence and whitespace around it. Equal labels are one. */
   readonly label: string;
   /** Cosine of the label and the best query, in [-1, 1]. */
   readonly itc: number;

@@ -51,7 +51,7 @@ export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDi
   ): Promise<TextResult[]>;
   /**
    * Scores candidate answers, best first. With `['yes', 'no']`, `probability` is that of yes against no.
-   * @throws Blip2Error also `INVALID_ARGUMENT` without candidates, or for an empty one.
+   * @throws Blip2Error also `INVALID_ARGUMENT` without candidates, for an empty one, or for two with the same tokens.
    */
   rank(
     image: TaskImage<Image>,

@@ -23,7 +23,7 @@ export function pairUp<Image extends KeptImage>(
   return Array.from({ length: count }, (_, index) => {
     const image = images[images.length === 1 ? 0 : index];
     const text = texts[texts.length === 1 ? 0 : index];
-    if (image === undefined || !text?.trim())
+    if (image === undefined || typeof text !== 'string' || text.trim() === '')
       throw mustBe(`questions[${index}]`, 'a non-empty text', text, { fix: 'To describe the image, use caption' });
     return { image, text };
   });

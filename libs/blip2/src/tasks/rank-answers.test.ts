@@ -112,6 +112,30 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
     );
   });
 
+  test('trims candidates and counts equal ones once', async () => {
+    const texts = ['circle', 'triangle'];
+    const expected = await blip2.rank(image, question, texts);
+    expect(await blip2.rank(image, question, ['circle\r', 'triangle', ' circle ', 'triangle\r\n'])).toEqual(expected);
+  });
+
+  test('refuses candidates with the same tokens, and lists that are none', async () => {
+    // Both are one unknown token to T5; OPT has tokens for all bytes.
+    const unknown = blip2.rank(image, question, ['\u{1F9CA}', '\u{1F9CB}']);
+    if (kind === 't5')
+      await expect(unknown).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { argument: 'candidates', fix: 'Remove one of the two' },
+      });
+    else expect(await unknown).toHaveLength(2);
+    await expect(blip2.rank(image, question, 'red' as never)).rejects.toMatchObject({
+      message: 'candidates must be a list of texts, got "red"',
+    });
+    await expect(blip2.rank(image, question, ['red', 7 as never])).rejects.toMatchObject({
+      message: 'candidates[1] must be a non-empty text, got 7',
+    });
+    await expect(blip2.rank(image, 7 as never, ['red'])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   test('refuses empty lists, candidates and questions, and aborts', async () => {
     await expect(blip2.rank(image, question, [])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await expect(blip2.rank(image, question, ['red', ' '])).rejects.toMatchObject({

@@ -1,15 +1,16 @@
 import { sequenceLogProbs } from '@blip2/generate';
-import { Blip2Error, defined, mustBe, type TokenIds } from '@blip2/interfaces';
+import { defined, type TokenIds } from '@blip2/interfaces';
 
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskTools } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
+import { distinctTexts, expectDistinctTokens } from '../pipeline/distinct-texts.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import { openPrompt, tokenizePrompts } from './task-prompt.ts';
 
 /** A candidate answer and its likelihood. */
 export interface RankedAnswer {
-  /** The candidate, unchanged. */
+  /** The candidate without surrounding whitespace. Candidates with the same text are one. */
   readonly text: string;
   /** The scored tokens, including the end token unless `endToken` is false. */
   readonly tokenIds: readonly number[];
@@ -44,9 +45,10 @@ export async function rankAnswers(
   options: RankAnswersOptions,
 ): Promise<RankedAnswer[]> {
   const { rankBy = 'logProb', endToken = true, signal } = options;
-  expectCandidates(candidates);
+  const answers = distinctTexts('candidates', candidates);
   const { language } = tools.pipeline;
-  const rows = candidates.map((text) => candidateIds(tools, prompt, text, endToken));
+  const rows = answers.map((text) => candidateIds(tools, prompt, text, endToken));
+  expectDistinctTokens('candidates', answers, rows);
   await using resources = new DisposalStack();
   const images = resources.use(await encodeTaskImages(tools, [image], options));
   signal?.throwIfAborted();
@@ -55,7 +57,7 @@ export async function rankAnswers(
   const [scored = []] = await sequenceLogProbs(language, opened, rows, defined({ signal }));
   const scores = scored.map(({ sum }, index) => ({ logProb: sum, logProbPerToken: sum / (rows[index]?.length || 1) }));
   const probabilities = softmax(scores.map((score) => score[rankBy]));
-  return candidates
+  return answers
     .flatMap((text, index): RankedAnswer[] => {
       const [tokenIds, score, probability] = [rows[index], scores[index], probabilities[index]];
       return tokenIds && score && probability !== undefined ? [{ text, tokenIds, ...score, probability }] : [];
@@ -87,13 +89,6 @@ function answerIds(
   const before = encode(prompt);
   const whole = encode(/(^|\s)$/.test(prompt) ? prompt + text : `${prompt} ${text}`);
   return before.every((id, index) => id === whole[index]) ? whole.slice(before.length) : encode(` ${text}`);
-}
-
-function expectCandidates(candidates: readonly string[]): void {
-  if (candidates.length === 0)
-    throw new Blip2Error('INVALID_ARGUMENT', 'candidates must not be empty', { argument: 'candidates' });
-  const empty = candidates.findIndex((text) => text.trim() === '');
-  if (empty >= 0) throw mustBe(`candidates[${empty}]`, 'a non-empty text', candidates[empty]);
 }
 
 function softmax(scores: readonly number[]): number[] {

@@ -8,7 +8,7 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { resolveModelFolder } from '../../hub/resolve-model.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { positiveInteger } from '../../options/argument-parsers.ts';
+import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
   addPrecisionsOption,
   addReportOptions,
@@ -17,6 +17,7 @@ import {
   revisionOption,
   threadsOption,
 } from '../../options/common-options.ts';
+import { MAX_NEW_TOKENS } from '../../options/generation-values.ts';
 import { precisionList } from '../../options/text-values.ts';
 import { oneLine } from '../../output/display-text.ts';
 import { listenForInterrupts } from '../../run/interruption.ts';
@@ -36,6 +37,7 @@ interface BenchOptions extends ReportOptions {
 }
 
 const DEFAULT_ROUNDS = 3;
+const MAX_ROUNDS = 10_000;
 const DEFAULT_NEW_TOKENS = 10;
 
 /** `blip2 bench [MODEL] --dtype A,B`: measures the time and memory of a model on this machine. */
@@ -57,10 +59,15 @@ Examples:
       .option(
         '--rounds <n>',
         'Timed rounds of each step, after one warm-up round; half as many for beams and batches',
-        positiveInteger,
+        positiveIntegerUpTo(MAX_ROUNDS),
         DEFAULT_ROUNDS,
       )
-      .option('--new-tokens <n>', 'Length of every caption, at least 2', positiveInteger, DEFAULT_NEW_TOKENS)
+      .option(
+        '--new-tokens <n>',
+        'Length of every caption, at least 2',
+        positiveIntegerUpTo(MAX_NEW_TOKENS),
+        DEFAULT_NEW_TOKENS,
+      )
       .addOption(threadsOption())
       .addOption(revisionOption())
       .addOption(offlineOption());

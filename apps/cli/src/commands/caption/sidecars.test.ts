@@ -1,6 +1,6 @@
-import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { type FakeRun, runFake } from '../../fixtures/fake-environment.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
@@ -29,9 +29,32 @@ describe('--sidecar', () => {
     const argv = ['caption', at('a.jpg'), at('b.jpg'), '--sidecar'];
     expect(captioned(await runFake(argv))).toEqual(['a dog']);
     expect(await readFile(at('a.txt'), 'utf8')).toBe('mine');
-    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [], stderr: '2 of 2 images were done before.\n' });
+    expect(await runFake([...argv, '--quiet'])).toMatchObject({ exitCode: 0, stderr: '' });
     expect(captioned(await runFake([...argv, '--restart']))).toEqual(['a cat', 'a dog']);
     expect(await readFile(at('a.txt'), 'utf8')).toBe('a cat\n');
+  });
+
+  test('fails images whose file cannot be written, and captions the others', async () => {
+    const at = await temporaryFolder({ 'a.jpg': 'a cat', 'locked/b.jpg': 'a dog', 'c.jpg': 'a fish' });
+    // A loop cannot be written, not even by root; a folder that is read-only can.
+    await symlink('b.txt', at('locked/b.txt'));
+    await mkdir(at('c.txt'));
+    const run = await runFake(['caption', at(), '-r', '--sidecar']);
+    expect([run.exitCode, captioned(run)]).toEqual([3, ['a cat']]);
+    expect(await readFile(at('a.txt'), 'utf8')).toBe('a cat\n');
+    expect(run.stderr).toContain(`${at('locked/b.jpg')}: WRITE_FAILED: The output cannot be written`);
+    expect(run.stderr).toContain(`${at('c.jpg')}: INVALID_ARGUMENT: The output must be a file`);
+    expect(run.stderr).toContain('2 of 3 images failed.');
+  });
+
+  test.runIf(process.getuid?.() !== 0)('fails the images of a read-only folder', async () => {
+    const at = await temporaryFolder({ 'a.jpg': 'a cat', 'locked/b.jpg': 'a dog' });
+    await chmod(at('locked'), 0o555);
+    onTestFinished(() => chmod(at('locked'), 0o755));
+    const run = await runFake(['caption', at(), '-r', '--sidecar']);
+    expect([run.exitCode, captioned(run)]).toEqual([3, ['a cat']]);
+    expect(run.stderr).toContain(`${at('locked/b.jpg')}: WRITE_FAILED`);
   });
 
   test('accepts another extension, with or without a dot', async () => {

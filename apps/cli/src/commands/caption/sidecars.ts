@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 
 import { Blip2Error, mustBe } from '@blip2/interfaces';
@@ -9,6 +9,7 @@ import { expectWritable } from '../../output/output-path.ts';
 import type { OutputRequest } from '../../output/output-request.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import type { ResultSink } from '../../output/result-sink.ts';
+import { removeLeftovers } from '../../output/temporary-files.ts';
 import { resultsOf } from '../../tables/table.ts';
 
 /** Number of files that are checked at the same time. */
@@ -16,7 +17,8 @@ const CHECKED_TOGETHER = 64;
 
 /**
  * Writes the text of each result to a file next to its image, with the image's name and another extension: one line,
- * the format of training sets. An image whose file exists is done, unless the run starts over.
+ * the format of training sets. An image whose file exists is done, unless the run starts over. An image whose file cannot
+ * be written, as in a read-only folder, fails; the others are done.
  * @throws Blip2Error `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an image, or if an
  * image has no folder (stdin, URLs).
  */
@@ -25,27 +27,27 @@ export async function openSidecars(
   { inputs, resume }: Omit<OutputRequest, 'output'>,
 ): Promise<ResultSink> {
   const files = sidecarsOf(inputs, extension);
-  const first = new Map([...files.values()].map((file) => [dirname(file), file]));
-  for (const file of first.values()) await expectWritable(file);
-  const done = new Set<string>();
-  const entries = resume.restart ? [] : [...files];
-  for (let start = 0; start < entries.length; start += CHECKED_TOGETHER) {
-    await Promise.all(
-      entries.slice(start, start + CHECKED_TOGETHER).map(async ([image, file]) => {
-        const key = resume.keyOf({ image });
-        if (
-          key !== undefined &&
-          (await access(file).then(
-            () => true,
-            () => false,
-          ))
-        )
-          done.add(key);
-      }),
-    );
-  }
+  for (const folder of new Set([...files.values()].map((file) => dirname(file)))) await removeLeftovers(folder);
+  // Images that are named several times share a file.
+  const done = new Map<string, number>();
+  const failures = new Map<string, Blip2Error>();
+  const check = async (image: string, file: string): Promise<void> => {
+    const key = resume.keyOf({ image });
+    if (key !== undefined && !resume.restart && (await isFile(file))) done.set(key, Infinity);
+    else
+      await expectWritable(file).catch((error: unknown) => {
+        if (!(error instanceof Blip2Error)) throw error;
+        failures.set(image, error);
+      });
+  };
+  const entries = [...files];
+  for (let start = 0; start < entries.length; start += CHECKED_TOGETHER)
+    await Promise.all(entries.slice(start, start + CHECKED_TOGETHER).map(([image, file]) => check(image, file)));
+  const [failure] = failures.values();
+  if (failure && failures.size === files.size) throw failure;
   return {
     done,
+    failures,
     resumable: true,
     async write(lines) {
       for (const { image, text } of resultsOf(lines)) {
@@ -55,6 +57,13 @@ export async function openSidecars(
     },
     close: async () => {},
   };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
 }
 
 /** The sidecar of each image, by the name of the image. */

@@ -1,4 +1,5 @@
 import type { Environment } from '../../environment.ts';
+import { onEndingSignals } from '../../run/interruption.ts';
 
 /**
  * Handler of Ctrl-C in a conversation: it stops the answer in progress, or ends the conversation if there is none. A
@@ -21,12 +22,13 @@ export function listenForChatInterrupts({
 }: Pick<Environment, 'signals' | 'exitNow'>): ChatInterrupts {
   const whole = new AbortController();
   let answer: AbortController | undefined;
-  const listener = (): void => {
+  const listening = onEndingSignals(signals, (name) => {
     const current = answer ?? whole;
-    if (current.signal.aborted) exitNow();
-    else current.abort();
-  };
-  signals.on('SIGINT', listener);
+    if (current.signal.aborted) return exitNow(name);
+    current.abort();
+    // Only Ctrl-C is meant for the answer.
+    if (name !== 'SIGINT') whole.abort();
+  });
   return {
     signal: whole.signal,
     beginAnswer() {
@@ -34,6 +36,6 @@ export function listenForChatInterrupts({
       answer = controller;
       return { signal: controller.signal, [Symbol.dispose]: () => void (answer = undefined) };
     },
-    [Symbol.dispose]: () => void signals.off('SIGINT', listener),
+    [Symbol.dispose]: () => listening[Symbol.dispose](),
   };
 }

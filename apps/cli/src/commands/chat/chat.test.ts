@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 
 import { describe, expect, test } from 'vitest';
 
@@ -18,6 +18,22 @@ describe('blip2 chat', () => {
       stderr: '',
     });
     expect(calls.filter(({ name }) => name === 'dispose').map(({ what }) => what)).toEqual(['chat', undefined]);
+  });
+
+  test('refuses a line without an end instead of reading it into memory', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    let read = 0;
+    const stdin = Readable.from(
+      (function* () {
+        yield 'what?\n';
+        for (; read < 100; read++) yield Buffer.alloc(64 * 1024, 'x');
+      })(),
+      { objectMode: false },
+    );
+    const { exitCode, stdout, stderr } = await runFake(['chat', at('a'), '--quiet'], { stdin });
+    expect([exitCode, stdout]).toEqual([2, 'a cat, what?\n']);
+    expect(stderr).toMatch(/^INVALID_ARGUMENT: A line of stdin must be at most 262144 bytes/);
+    expect(read).toBeLessThan(10);
   });
 
   test('streams the pieces of an answer', async () => {

@@ -4,7 +4,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import type { Environment } from '../../environment.ts';
 import { describeFailure, failureReport, originalError } from '../../failure.ts';
 import type { ChatSession, StreamedText } from '../../model/model-port.ts';
-import { oneLine } from '../../output/display-text.ts';
+import { jsonLine, oneLine } from '../../output/display-text.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
 import { isAbort } from '../../run/interruption.ts';
 import { textResultJson } from '../../run/text-results.ts';
@@ -56,8 +56,7 @@ async function writeJson(
   signal: AbortSignal,
 ): Promise<void> {
   const result = await resultOf(conversation.ask(question, { signal }), signal);
-  if (result)
-    await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, ...textResultJson(result) })}\n`);
+  if (result) await stdoutSink(stdout).write(jsonLine({ image: name, question, ...textResultJson(result) }));
 }
 
 async function reportTooLong(
@@ -66,8 +65,7 @@ async function reportTooLong(
 ): Promise<void> {
   stderr.write(failureReport(error, verbose));
   if (!quiet) stderr.write('(/clear starts a new conversation)\n');
-  if (json)
-    await stdoutSink(stdout).write(`${JSON.stringify({ image: name, question, error: describeFailure(error) })}\n`);
+  if (json) await stdoutSink(stdout).write(jsonLine({ image: name, question, error: describeFailure(error) }));
 }
 
 async function resultOf(answer: StreamedText, signal: AbortSignal): Promise<TextResult | undefined> {

@@ -1,4 +1,4 @@
-import { hundredth, oneLine } from '../../output/display-text.ts';
+import { hundredth, jsonLine, oneLine } from '../../output/display-text.ts';
 import { type Agreement, agreementOf } from './agreement.ts';
 import type { ImageRun, PrecisionRun } from './precision-run.ts';
 
@@ -28,7 +28,7 @@ export function compareReport(
   const images = paths.map((path, index) => [path, linesOf(index, names, runs)] as const);
   if (json)
     return [...images.map(([image, precisions]) => ({ image, precisions })), { summary }]
-      .map((line) => `${JSON.stringify(line)}\n`)
+      .map((line) => jsonLine(line))
       .join('');
   const texts = images.map(([image, lines]) => `${oneLine(image)}\n${lines.map(lineText).join('')}`);
   return `${texts.join('')}\n${summary.map(summaryText).join('')}`;

@@ -9,7 +9,7 @@ import { createDownloadReport } from '../../hub/download-report.ts';
 import { resolveModelFolder } from '../../hub/resolve-model.ts';
 import { expandImages } from '../../images/expand-images.ts';
 import { withInstructBlipHint } from '../../model/instructblip-hint.ts';
-import { positiveInteger } from '../../options/argument-parsers.ts';
+import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
   addImageArgument,
   addPrecisionsOption,
@@ -22,6 +22,7 @@ import {
   type UrlOptions,
 } from '../../options/common-options.ts';
 import { dtypeOption } from '../../options/dtype.ts';
+import { MAX_NEW_TOKENS } from '../../options/generation-values.ts';
 import { precisionList } from '../../options/text-values.ts';
 import { oneLine } from '../../output/display-text.ts';
 import { listenForInterrupts } from '../../run/interruption.ts';
@@ -55,7 +56,12 @@ Examples:
     command.argument('<model>', 'Folder of a Hugging Face checkpoint, or a hub id');
     addImageArgument(command);
     addPrecisionsOption(command, 'fp32,fast')
-      .option('--max-new-tokens <n>', 'Maximum length of a caption', positiveInteger, DEFAULT_NEW_TOKENS)
+      .option(
+        '--max-new-tokens <n>',
+        'Maximum length of a caption',
+        positiveIntegerUpTo(MAX_NEW_TOKENS),
+        DEFAULT_NEW_TOKENS,
+      )
       .addOption(threadsOption())
       .option('-r, --recursive', 'Include the subfolders of folders')
       .addOption(revisionOption())

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { mustBe } from '@blip2/interfaces';
 
 import { type NpyFile, npyFile } from '../../output/npy-file.ts';
-import { writeFailed } from '../../output/output-path.ts';
 import type { ResumeOptions } from '../../output/output-request.ts';
-import type { ResultSink } from '../../output/result-sink.ts';
+import { countLine, type ResultSink } from '../../output/result-sink.ts';
 import { expectSameRun, saveRecord } from '../../output/run-record.ts';
+import { removeLeftovers } from '../../output/temporary-files.ts';
+import { writeFailed } from '../../output/write-failed.ts';
 import { type ParquetRows, parquetWriter } from '../../tables/parquet-file.ts';
 import { type ResultObject, resultsOf } from '../../tables/table.ts';
 import { expectFolder, finishedShards, removeUnfinished, shardFiles, type ShardKind } from './clip-retrieval-shards.ts';
@@ -33,13 +34,14 @@ export async function openClipRetrievalFolder(
   { record, restart, keyOf }: ResumeOptions,
 ): Promise<ResultSink> {
   await expectFolder(folder);
+  for (const name of ['', `${kind}_emb`, 'metadata']) await removeLeftovers(join(folder, name), { all: true });
   const shards = await finishedShards(folder, kind);
   const recordOf = join(folder, RECORD);
   const resuming = !restart && shards.length > 0;
-  if (resuming) await expectSameRun(recordOf, record);
-  const done = new Set(
-    resuming ? shards.flatMap(({ names = [] }) => names.map((name) => keyOf({ [keyNameOf(kind)]: name }) ?? '')) : [],
-  );
+  if (resuming) await expectSameRun(recordOf, await record());
+  const done = new Map<string, number>();
+  for (const { names = [] } of resuming ? shards : [])
+    for (const name of names) countLine(done, keyOf({ [keyNameOf(kind)]: name }) ?? '');
   let number = resuming ? Math.max(...shards.map((shard) => shard.number)) + 1 : 0;
   let shard: Shard | undefined;
   let prepared = false;
@@ -52,7 +54,7 @@ export async function openClipRetrievalFolder(
       await makeFolder(join(folder, name)).catch((cause: unknown) => {
         throw writeFailed(folder, cause);
       });
-    if (!resuming) await saveRecord(recordOf, record);
+    if (!resuming) await saveRecord(recordOf, await record());
     prepared = true;
   };
   const append = async (result: ResultObject): Promise<void> => {

@@ -1,5 +1,5 @@
 import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -34,7 +34,7 @@ export function shardFiles(
 export async function expectFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isFile()) throw mustBe('The output of --format', 'a folder', folder, { fix: 'It is an existing file' });
-  await expectWritable(found ? join(folder, 'any') : folder);
+  await expectWritable(found ? join(folder, 'any') : resolve(folder));
 }
 
 /**

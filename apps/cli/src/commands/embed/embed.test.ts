@@ -44,6 +44,24 @@ describe('blip2 embed', () => {
     expect(JSON.parse(stdout)).toEqual({ image: at('a'), part: 'image-proj', shape: [2], embedding: expected });
   });
 
+  test.each(['-t a -t bb -t a', '-t a -t bb -t a IMAGE'])(
+    'has a row for every text that is given: %s',
+    async (words) => {
+      const at = await temporaryFolder({ image: 'cat' });
+      const texts = words.split(' ').map((word) => (word === 'IMAGE' ? at('image') : word));
+      for (const name of ['out.npy', 'out.jsonl', 'out.parquet'])
+        expect((await runFake(['embed', ...texts, '-o', at(name)])).exitCode).toBe(0);
+      expect((await readFile(at('out.npy'))).subarray(0, 128).toString('latin1')).toContain("'shape': (3, 2, 2)");
+      const lines = (await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n');
+      expect(lines.map((line) => JSON.parse(line).text)).toEqual(['a', 'bb', 'a']);
+      expect(await runFake(['embed', ...texts, '-o', at('out.jsonl')])).toMatchObject({
+        exitCode: 0,
+        calls: [],
+        stderr: expect.stringMatching(/^(3 of 3 texts|1 of 1 images) were done before\.\n$/),
+      });
+    },
+  );
+
   test('writes one tensor per text, named after it', async () => {
     const at = await temporaryFolder({});
     await runFake(['embed', '-t', 'cat', '-t', 'horse', '-o', at('out.safetensors')]);

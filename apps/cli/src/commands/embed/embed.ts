@@ -6,9 +6,9 @@ import type { Environment } from '../../environment.ts';
 import type { ExitCode } from '../../exit-code.ts';
 import { embeddingKind } from '../../model/model-kinds.ts';
 import type { Embedding, EmbeddingModel } from '../../model/model-port.ts';
-import { positiveInteger, repeated } from '../../options/argument-parsers.ts';
+import { positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import { addImageArgument, addImageOptions, addModuleOption } from '../../options/common-options.ts';
-import { distinctTexts } from '../../options/text-values.ts';
+import { givenTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
 import { runImages } from '../../run/run-images.ts';
 import { runTexts, type TextTask } from '../../run/run-texts.ts';
@@ -25,6 +25,7 @@ import { BEST_POOL, pooled, POOLS } from './pool.ts';
 
 /** Vectors per file of a folder: 10 MB for 256 float32 values each, and the most that a killed run can lose. */
 const DEFAULT_SHARD_SIZE = 10_000;
+const MAX_SHARD_SIZE = 10_000_000;
 
 /** `blip2 embed (IMAGE… | -t TEXT…) -o FILE`: writes the features of one component. */
 export const embedCommand: CliCommand = {
@@ -67,7 +68,7 @@ Examples:
       )
       .addOption(
         new Option('--shard-size <n>', 'Vectors per file of such a folder')
-          .argParser(positiveInteger)
+          .argParser(positiveIntegerUpTo(MAX_SHARD_SIZE))
           .default(DEFAULT_SHARD_SIZE),
       );
     addImageOptions(command);
@@ -78,7 +79,7 @@ Examples:
     const given = options.text ?? [];
     const kind: InputKind = command.args.length === 0 ? 'texts' : given.length === 0 ? 'images' : 'pairs';
     const settings = embedSettings(kind, options);
-    const texts = distinctTexts('--text', given);
+    const texts = givenTexts('--text', given);
     if (kind === 'texts' && texts.length === 0)
       throw new Blip2Error('INVALID_ARGUMENT', 'embed needs images, or texts with --text');
     return kind === 'texts'

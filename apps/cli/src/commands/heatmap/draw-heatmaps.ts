@@ -2,7 +2,7 @@ import type { Environment } from '../../environment.ts';
 import { describeFailure, failureReport } from '../../failure.ts';
 import type { ImageInput } from '../../images/image-inputs.ts';
 import type { Heatmap, HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
-import { oneLine } from '../../output/display-text.ts';
+import { jsonLine, oneLine } from '../../output/display-text.ts';
 import { npyHeader } from '../../output/npy-file.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import { canShowProgress, CLEAR_LINE } from '../../output/terminal.ts';
@@ -48,7 +48,7 @@ export async function drawHeatmaps(jobs: readonly HeatmapJob[], run: HeatmapRun)
     }
     failed++;
     const { error } = opened;
-    if (json) stdout.write(`${JSON.stringify({ image: opened.name, error: describeFailure(error) })}\n`);
+    if (json) stdout.write(jsonLine({ image: opened.name, error: describeFailure(error) }));
     stderr.write(`${oneLine(opened.name)}: ${failureReport(error, verbose)}`);
   }
   return failed;
@@ -65,9 +65,9 @@ async function drawOne(
   } = run;
   const heatmap = await (await run.model()).draw(image, { signal, onProgress: progressOf(run) });
   signal.throwIfAborted();
-  await replaceFile(file, heatmap.overlay);
-  if (run.raw) await replaceFile(valuesFile(file), npyOf(heatmap.map));
-  if (run.json) stdout.write(`${JSON.stringify(jsonOf(name, file, heatmap, run))}\n`);
+  await replaceFile(file, heatmap.overlay, { signal });
+  if (run.raw) await replaceFile(valuesFile(file), npyOf(heatmap.map), { signal });
+  if (run.json) stdout.write(jsonLine(jsonOf(name, file, heatmap, run)));
   if (heatmap.score && !run.quiet) stderr.write(`${oneLine(name)}: ${scoreNote(heatmap.score, run.subject)}\n`);
 }
 

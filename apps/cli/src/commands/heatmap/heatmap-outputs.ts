@@ -2,7 +2,9 @@ import { join, parse } from 'node:path';
 
 import { mustBe } from '@blip2/interfaces';
 
-import { expectNoInput, expectWritable, isFolder, writeFailed } from '../../output/output-path.ts';
+import { expectNoInput, expectWritable, isFolder } from '../../output/output-path.ts';
+import { removeLeftovers } from '../../output/temporary-files.ts';
+import { writeFailed } from '../../output/write-failed.ts';
 
 /**
  * The PNG of each image: `output` itself, or a file in it if it is a folder or ends with a slash, which several images
@@ -23,6 +25,7 @@ export async function heatmapOutputs(output: string, inputs: readonly string[]):
   const files = toFolder ? distinctNames(inputs).map((name) => join(output, name)) : [output];
   for (const file of files) await expectNoInput(file, inputs);
   if (files[0] !== undefined) await expectWritable(files[0]);
+  if (toFolder) await removeLeftovers(output);
   return files;
 }
 

@@ -8,20 +8,22 @@ import { expandImages } from '../../images/expand-images.ts';
 import type { HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
 import { heatmapKind } from '../../model/model-kinds.ts';
 import { openModel } from '../../model/open-model.ts';
-import { integer, positiveInteger, repeated } from '../../options/argument-parsers.ts';
+import { integer, positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import {
   addImageArgument,
   addModelOptions,
   addReportOptions,
   addUrlOptions,
+  MAX_BATCH_SIZE,
   type ModelOptions,
   noProgressOption,
   recursiveOption,
   type ReportOptions,
   type UrlOptions,
 } from '../../options/common-options.ts';
+import { whileLocked } from '../../output/output-lock.ts';
 import { isAbort, listenForInterrupts } from '../../run/interruption.ts';
-import { drawHeatmaps } from './draw-heatmaps.ts';
+import { drawHeatmaps, type HeatmapJob } from './draw-heatmaps.ts';
 import { heatmapOutputs } from './heatmap-outputs.ts';
 import { heatmapSubject, type SubjectOptions } from './heatmap-subject.ts';
 
@@ -31,6 +33,9 @@ interface HeatmapOptions extends ModelOptions, UrlOptions, ReportOptions, Subjec
   readonly recursive?: boolean;
   readonly progress: boolean;
 }
+
+/** A window is run for every cell: more than this would take days. */
+const MAX_CELLS = 224;
 
 /** `blip2 heatmap IMAGE… [-t TEXT] -o OUT`: draws the queries' attention, or the regions that support a text. */
 export const heatmapCommand: CliCommand = {
@@ -86,11 +91,11 @@ Examples:
         new Option(
           '--cells <n>',
           'Occlusion: cells along each side of the map; a window covers a quarter of the side (default: 16)',
-        ).argParser(positiveInteger),
+        ).argParser(positiveIntegerUpTo(MAX_CELLS)),
       )
       .addOption(
         new Option('--batch-size <n>', 'Occlusion: runs that go through the model together (default: 8)').argParser(
-          positiveInteger,
+          positiveIntegerUpTo(MAX_BATCH_SIZE),
         ),
       )
       .addOption(recursiveOption())
@@ -133,23 +138,31 @@ async function draw(args: readonly string[], { subject, options, environment, si
     options.output,
     inputs.map(({ name }) => name),
   );
-  await using lazyModel = loadOnce(() => openModel(heatmapKind(subject), options, environment, signal));
-  const failed = await drawHeatmaps(
-    inputs.map((input, index) => ({ input, file: files[index] ?? options.output })),
-    {
-      subject,
-      environment,
-      signal,
-      model: lazyModel.get,
-      allowPrivateUrls: options.allowPrivateUrls,
-      raw: options.raw === true,
-      json: options.json === true,
-      quiet: options.quiet === true,
-      verbose: options.verbose === true,
-      progress: options.progress,
-    },
+  const jobs = inputs.map((input, index) => ({ input, file: files[index] ?? options.output }));
+  // Maps of other images may be drawn into the same folder meanwhile.
+  return whileLocked(inputs.length === 1 ? files : [], signal, () =>
+    drawAll(jobs, { subject, options, environment, signal }),
   );
-  if (failed > 0 && inputs.length > 1) environment.stderr.write(`${failed} of ${inputs.length} images failed.\n`);
+}
+
+async function drawAll(
+  jobs: readonly HeatmapJob[],
+  { subject, options, environment, signal }: Drawing,
+): Promise<ExitCode> {
+  await using lazyModel = loadOnce(() => openModel(heatmapKind(subject), options, environment, signal));
+  const failed = await drawHeatmaps(jobs, {
+    subject,
+    environment,
+    signal,
+    model: lazyModel.get,
+    allowPrivateUrls: options.allowPrivateUrls,
+    raw: options.raw === true,
+    json: options.json === true,
+    quiet: options.quiet === true,
+    verbose: options.verbose === true,
+    progress: options.progress,
+  });
+  if (failed > 0 && jobs.length > 1) environment.stderr.write(`${failed} of ${jobs.length} images failed.\n`);
   return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
 }
 

@@ -51,6 +51,30 @@ describe('blip2 rank', () => {
     expect(Object.keys(JSON.parse(stdout))).toEqual(['image', 'question', 'candidates']);
   });
 
+  test('trims candidates and passes equal ones once', async () => {
+    const at = await temporaryFolder({ a: 'a cat' });
+    const argv = [
+      'rank',
+      at('a'),
+      '-q',
+      'what?\r',
+      '-c',
+      'triangle\r',
+      '-c',
+      'triangle',
+      '-c',
+      ' no ',
+      '-o',
+      at('o.csv'),
+    ];
+    const run = await runFake(argv);
+    expect(run.calls.find(({ name }) => name === 'rank')).toMatchObject({
+      candidates: ['triangle', 'no'],
+      items: [['a cat', 'what?']],
+    });
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0, calls: [] });
+  });
+
   test('passes --raw-prompt and --per-token to the model', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     const { calls } = await runFake(['rank', '--raw-prompt', '--per-token', '-q', 'what?', '-c', 'yes', at('a')]);

@@ -59,7 +59,10 @@ Examples:
 function rankTask(options: RankOptions): ImageTask<readonly RankedAnswer[], TaskModel> {
   const rawPrompt = options.rawPrompt === true;
   const perToken = options.perToken === true;
-  const candidates = distinctTexts('--candidate', options.candidate);
+  const candidates = distinctTexts(
+    '--candidate',
+    options.candidate.map((text) => text.trim()),
+  );
   return {
     command: 'rank',
     model: generationKind,

@@ -1,0 +1,13 @@
+import { Blip2Error } from '@blip2/interfaces';
+
+/**
+ * Converts an error of the file system to `WRITE_FAILED`. Typed errors, aborts and the `EPIPE` of a pipe whose reader
+ * has ended stay as they are.
+ */
+export function writeFailed(file: string, cause: unknown): Error {
+  if (cause instanceof Blip2Error) return cause;
+  if (cause instanceof Error && (cause.name === 'AbortError' || ('code' in cause && cause.code === 'EPIPE')))
+    return cause;
+  const got = cause instanceof Error ? cause.message : String(cause);
+  return new Blip2Error('WRITE_FAILED', 'The output cannot be written', { where: file, got, cause });
+}
