@@ -66,5 +66,6 @@ export type {
   QuantizedWeight,
   StoredTensor,
   StoredType,
+  VersionedFile,
   WeightStore,
 } from './weights.ts';
