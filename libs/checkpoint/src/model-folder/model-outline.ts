@@ -1,8 +1,8 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { INDEX_FILE, makeFolder, MAX_HEADER_BYTES } from '@blip2/files';
+import { createTemporaryFolder, INDEX_FILE, makeFolder, MAX_HEADER_BYTES } from '@blip2/files';
 import {
   DEFAULT_REVISION,
   type DownloadPlan,
@@ -45,7 +45,7 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
   if (settings.offline) throw offlineError(id, 'The model is not in the cache');
   const session: HubSession = { settings, io, signal: options.signal };
   const { plan, needed } = await prepareDownload(session, id, options.revision ?? DEFAULT_REVISION, 'model');
-  const folder = await mkdtemp(join(tmpdir(), 'blip2-outline-'));
+  const folder = await createTemporaryFolder(tmpdir(), 'outline');
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) =>

@@ -1,22 +1,29 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
-import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, refuseLfsPointer } from '@blip2/files';
+import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, refuseLfsPointer, requireVersion, versionOf } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
 
 /**
- * Opens a weight file, whose path has been checked.
- * @throws Blip2Error `MISSING_FILE`
+ * Opens a weight file, whose path has been checked. `version`: the version in which its header was read.
+ * @throws Blip2Error `MISSING_FILE`; `MODEL_CHANGED` if the file is another version.
  */
-export async function openForReading(file: string): Promise<FileHandle> {
-  return open(file, 'r').catch((cause: unknown) => {
+export async function openForReading(file: string, version?: string): Promise<FileHandle> {
+  const handle = await open(file, 'r').catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
       where: file,
       fix: 'Download or copy the file again, or check its permissions',
       cause,
     });
   });
+  try {
+    if (version !== undefined) requireVersion({ file, version }, versionOf(await handle.stat({ bigint: true })));
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
 /**
@@ -47,11 +54,13 @@ export async function readExactly(
 export async function readHeader(file: string): Promise<Header> {
   const handle = await openForReading(file);
   try {
-    const { size } = await handle.stat();
+    // Before anything is read: if the file changes later, it is another version.
+    const stats = await handle.stat({ bigint: true });
+    const size = Number(stats.size);
     const length = await readHeaderLength(handle, file, size);
     const bytes = new Uint8Array(length);
     await readExactly(handle, bytes, LENGTH_BYTES, file);
-    return parseHeader(bytes, file, size);
+    return parseHeader(bytes, file, size, versionOf(stats));
   } finally {
     await handle.close();
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { OnnxModel } from '@blip2/interfaces';
+import { Blip2Error, type OnnxModel } from '@blip2/interfaces';
 
 import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { alignPrepacked } from './align-prepacked.ts';
@@ -88,7 +88,8 @@ async function openTrusted(
   if (graph === undefined) return undefined;
   try {
     return await open.saved(graph);
-  } catch {
+  } catch (error) {
+    if (error instanceof Blip2Error && error.code === 'MODEL_CHANGED') throw error;
     // Damaged: they will be written again.
     await files?.remove();
     return undefined;
