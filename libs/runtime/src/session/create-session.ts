@@ -20,7 +20,8 @@ import {
 import { hasExactByteProducts } from '../onnxruntime/processor-features.ts';
 import { commonSettings, SPIN_MICROSECONDS } from '../onnxruntime/session-settings.ts';
 import { externalBytes } from '../prepacked/external-data.ts';
-import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from '../prepacked/prepacked-files.ts';
+import { prepackedFiles } from '../prepacked/prepacked-files.ts';
+import { PREPACKED_GRAPH, PREPACKED_WEIGHTS } from '../prepacked/prepacked-manifest.ts';
 import { openPrepacked } from '../prepacked/prepacked-session.ts';
 import type { RunnableSession } from '../prepacked/recorded-run.ts';
 import { defaultThreads } from '../threads/default-threads.ts';
