@@ -32,5 +32,6 @@ export {
 } from './quantized/cached-conversions.ts';
 export type { ConversionOptions } from './quantized/conversion-options.ts';
 export { convertedWeights } from './quantized/converted-weights.ts';
+export { packedFolderOf } from './quantized/cache-folder.ts';
 export { plannedBytes } from './quantized/planned-bytes.ts';
 export { verifyCachedConversion } from './quantized/verify-conversion.ts';
