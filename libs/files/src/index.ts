@@ -32,6 +32,7 @@ export {
 } from './integrity/file-version.ts';
 export {
   forgetVerified,
+  isVerified,
   lastUsed,
   markUsed,
   markVerified,

@@ -25,15 +25,26 @@ export interface RecordedFile {
 export async function verifyOnce({ file, record }: RecordedFile, read: () => Promise<Verdict>): Promise<Verdict> {
   const before = await stateOf(file);
   if (before === undefined) return 'damaged';
-  const known = verdicts.get(file);
-  if (known?.state === before) return known.verdict;
-  if ((await readFile(record, 'utf8').catch(() => '')) === before) return 'ok';
+  const known = await knownVerdict({ file, record }, before);
+  if (known !== undefined) return known;
   const verdict = await read();
   const after = await stateOf(file);
   // Written to while it was read.
   if (after !== before) return 'damaged';
   await remember({ file, record }, after, verdict);
   return verdict;
+}
+
+/** Whether a file is known to be intact, so that `verifyOnce` will not read it. */
+export async function isVerified(recorded: RecordedFile): Promise<boolean> {
+  const state = await stateOf(recorded.file);
+  return state !== undefined && (await knownVerdict(recorded, state)) === 'ok';
+}
+
+async function knownVerdict({ file, record }: RecordedFile, state: string): Promise<Verdict | undefined> {
+  const known = verdicts.get(file);
+  if (known?.state === state) return known.verdict;
+  return (await readFile(record, 'utf8').catch(() => '')) === state ? 'ok' : undefined;
 }
 
 /** Records that a file was verified in the state that it has now. Call it after creating a file with its checksum. */

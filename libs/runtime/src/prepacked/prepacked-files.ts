@@ -15,7 +15,7 @@ import type { OnnxModel } from '@blip2/interfaces';
 import { processorFlags } from '../onnxruntime/processor-features.ts';
 import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import { externalBytes } from './external-data.ts';
-import { isComplete, PREPACKED_GRAPH, readJson, verifyFolder, writeManifest } from './prepacked-manifest.ts';
+import { isKnownIntact, PREPACKED_GRAPH, readJson, verifyFolder, writeManifest } from './prepacked-manifest.ts';
 
 /** Suffix of the note next to a folder whose files returned other results and were removed. */
 const REFUSED = '.refused';
@@ -24,8 +24,8 @@ const FORMAT = 1;
 
 /** Files of the prepacked weights of one graph. */
 export interface PrepackedFiles {
-  /** Whether there are files that have been compared. Their checksums may still be wrong. */
-  exist(): Promise<boolean>;
+  /** Whether there are files that have been compared and that are known to be intact without reading them. */
+  known(): Promise<boolean>;
   /** Path of the saved graph if its files have been compared and are intact. Damaged files are removed. */
   trusted(): Promise<string | undefined>;
   /** Whether earlier files returned other results. */
@@ -63,7 +63,7 @@ export function prepackedFiles({ name, packedFolder }: OnnxModel, graph: Uint8Ar
     return undefined;
   };
   return {
-    exist: () => isComplete(folder),
+    known: () => isKnownIntact(folder),
     trusted,
     refused: async () => (await readJson(`${folder}${REFUSED}`))['format'] === FORMAT,
     begin: () => makeFolderWithRoom(temporaryName(folder), externalBytes(graph)),

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { fileChecksum, forgetVerified, markVerified, type RecordedFile, type Verdict, verifyOnce } from '@blip2/files';
+import {
+  fileChecksum,
+  forgetVerified,
+  isVerified,
+  markVerified,
+  type RecordedFile,
+  type Verdict,
+  verifyOnce,
+} from '@blip2/files';
 
 /** Name of a graph with prepacked weights, as saved by onnxruntime. */
 export const PREPACKED_GRAPH = 'graph.onnx';
@@ -33,9 +41,14 @@ export async function writeManifest(folder: string): Promise<void> {
   await markVerified(recordedWeights(folder));
 }
 
-/** Whether a folder has a manifest and weights of the length in it. Checksums are not compared. */
-export async function isComplete(folder: string): Promise<boolean> {
-  return (await readManifest(folder)) !== undefined;
+/** Whether `verifyFolder` will find a folder intact without reading its weights. */
+export async function isKnownIntact(folder: string): Promise<boolean> {
+  const manifest = await readManifest(folder);
+  return (
+    manifest !== undefined &&
+    (await graphChecksum(folder).catch(() => undefined)) === manifest.graph &&
+    (await isVerified(recordedWeights(folder)))
+  );
 }
 
 /**

@@ -78,8 +78,8 @@ async function openLater(
 }
 
 async function isKnown(files: PrepackedFiles): Promise<boolean> {
-  // Checksums are compared before the second run, so that a single image does not wait for that.
-  return (await files.exist()) || files.refused();
+  // Weights are compared with their checksum before the second run, so that a single image does not wait for that.
+  return (await files.known()) || files.refused();
 }
 
 async function openTrusted(
