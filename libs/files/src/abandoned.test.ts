@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { abandonedTemporaries, isAbandoned, observedStillness, removeAbandonedTemporaries } from './abandoned.ts';
-import { processName } from './process-identity.ts';
+import { bootId, processName } from './process-identity.ts';
 
 const FOREIGN = '00000000-1';
 /** An id that no process has. */
@@ -69,6 +69,30 @@ describe('isAbandoned', () => {
     expect(await look(0, 200_000)).toBe(false);
     expect(await observedStillness(file)).toBe(0);
   });
+});
+
+test('processes that run for seconds continue the observations of earlier ones', async () => {
+  const record = join(folder, 'record.json');
+  await writeFile(file, 'x');
+  /** Looks once, in a new process. */
+  const lookOnce = async (now: number): Promise<boolean> => {
+    vi.resetModules();
+    const fresh = await import('./abandoned.ts');
+    await fresh.readObservations(record, folder, now);
+    const verdict = await fresh.isAbandoned(file, FOREIGN, now);
+    await fresh.writeObservations(record, folder, verdict ? [] : [file], now);
+    return verdict;
+  };
+  expect(await lookOnce(0)).toBe(false);
+  expect(await lookOnce(30_000)).toBe(false);
+  await writeFile(file, 'xy');
+  expect(await lookOnce(70_000)).toBe(false);
+  await writeFile(record, (await readFile(record, 'utf8')).replace(bootId, 'another boot'));
+  expect(await lookOnce(200_000)).toBe(false);
+  expect(await lookOnce(261_000)).toBe(true);
+  expect(await readdir(folder)).toEqual(['x']);
+  await writeFile(record, '[{]');
+  expect(await lookOnce(300_000)).toBe(false);
 });
 
 test('temporary files and folders are found by their owners', async () => {

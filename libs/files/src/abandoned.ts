@@ -1,7 +1,7 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 
-import { isRunning } from './process-identity.ts';
+import { bootId, isRunning } from './process-identity.ts';
 
 /**
  * Milliseconds of observation after which an unchanged file of another machine counts as abandoned. Owners change its
@@ -25,6 +25,13 @@ interface Observation {
 /** Files and folders of other machines that this process has looked at. */
 const observations = new Map<string, Observation>();
 
+/** Difference between the clock of this process and that of the system. */
+const CLOCK_OFFSET = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+/** Milliseconds on a clock that all processes share until the next boot. It stands still while a machine is suspended. */
+function monotonicTime(): number {
+  return performance.now() + CLOCK_OFFSET;
+}
+
 /**
  * Whether a file or folder was left by a process that has ended. `owner` is a `processName`. A file of another machine
  * counts as abandoned once it has not changed for 60 seconds in which this process looked at it repeatedly: clocks of
@@ -36,7 +43,7 @@ export async function isAbandoned(path: string, owner: string, now?: number): Pr
 }
 
 /** Milliseconds for which a file or folder has not changed while this process looked at it; 0 at the first look. */
-export async function observedStillness(path: string, now: number = performance.now()): Promise<number> {
+export async function observedStillness(path: string, now: number = monotonicTime()): Promise<number> {
   const state = await stateOf(path);
   const earlier = observations.get(path);
   if (state === undefined || earlier?.state !== state) {
@@ -89,4 +96,42 @@ export async function removeAbandonedTemporaries(
 ): Promise<void> {
   for (const path of await abandonedTemporaries(folder, isTemporary))
     await rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/** Milliseconds between two updates of an observation file. */
+const WRITE_INTERVAL = 5_000;
+let writtenAt = -Infinity;
+
+/**
+ * Continues the observations that earlier processes recorded since the last boot, so that processes that run for less
+ * than a minute also find out what is abandoned. Paths in the file are relative to `folder`.
+ */
+export async function readObservations(file: string, folder: string, now: number = monotonicTime()): Promise<void> {
+  const recorded = await readFile(file, 'utf8')
+    .then(JSON.parse, () => undefined)
+    .catch(() => undefined);
+  const { boot, files } = Object(recorded) as { readonly boot?: unknown; readonly files?: unknown };
+  if (boot !== bootId) return;
+  for (const [name, value] of Object.entries(Object(files) as object)) {
+    const { state, still, at } = Object(value) as { readonly [key: string]: unknown };
+    const path = join(folder, name);
+    if (typeof state !== 'string' || typeof still !== 'number' || typeof at !== 'number' || at > now) continue;
+    if (!observations.has(path)) observations.set(path, { state, still: still + now - at, at: now });
+  }
+}
+
+/** Records the observations of these paths, or deletes the file if there are none. Failures are ignored. */
+export async function writeObservations(
+  file: string,
+  folder: string,
+  paths: readonly string[],
+  now: number = monotonicTime(),
+): Promise<void> {
+  if (paths.length === 0) return rm(file, { force: true }).catch(() => undefined);
+  if (now - writtenAt < WRITE_INTERVAL) return;
+  writtenAt = now;
+  const files = Object.fromEntries(
+    paths.flatMap((path) => (observations.has(path) ? [[relative(folder, path), observations.get(path)]] : [])),
+  );
+  await writeFile(file, JSON.stringify({ boot: bootId, files })).catch(() => undefined);
 }

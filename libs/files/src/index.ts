@@ -45,8 +45,10 @@ export {
   abandonedTemporaries,
   isAbandoned,
   observedStillness,
+  readObservations,
   removeAbandonedTemporaries,
   temporaryOwner,
+  writeObservations,
 } from './abandoned.ts';
 export { isRunning, processName } from './process-identity.ts';
 export {

@@ -6,9 +6,11 @@ import {
   isAbandonedLock,
   isRunning,
   LOCK_EXTENSION,
+  readObservations,
   type RecordedFile,
   removeAbandonedLock,
   temporaryOwner,
+  writeObservations,
 } from '@blip2/files';
 
 /** The folder of converted files in a cache. */
@@ -28,6 +30,8 @@ export function recordedFile(file: string): RecordedFile {
   return { file, record: join(dirname(file), '..', RECORDS, basename(file)) };
 }
 
+/** What is known about unfinished files of other machines, next to the folder of converted files. */
+const OBSERVATIONS = 'unfinished.json';
 /** The folder of records, next to that of converted files. */
 const RECORDS = 'verified';
 
@@ -89,10 +93,13 @@ export async function foreignFiles(folder: string): Promise<readonly string[]> {
  * depend on it.
  */
 export async function removeAbandoned(folder: string): Promise<void> {
+  const observed = join(folder, '..', OBSERVATIONS);
+  await readObservations(observed, folder);
   for (const path of await abandonedFiles(folder)) {
     if (path.endsWith(LOCK_EXTENSION)) await removeAbandonedLock(path);
     else await rm(path, { force: true, recursive: true }).catch(() => undefined);
   }
+  await writeObservations(observed, folder, await foreignFiles(folder));
   const files: readonly string[] = await readdir(folder).catch(() => []);
   for (const name of await readdir(join(folder, '..', RECORDS)).catch(() => []))
     if (!files.includes(name)) await rm(join(folder, '..', RECORDS, name), { force: true }).catch(() => undefined);
