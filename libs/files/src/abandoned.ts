@@ -27,7 +27,7 @@ const observations = new Map<string, Observation>();
 
 /** Difference between the clock of this process and that of the system. */
 const CLOCK_OFFSET = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-/** Milliseconds on a clock that all processes share until the next boot. It stands still while a machine is suspended. */
+/** Milliseconds on a clock that all processes share until the next boot. It stops while the machine is suspended. */
 function monotonicTime(): number {
   return performance.now() + CLOCK_OFFSET;
 }

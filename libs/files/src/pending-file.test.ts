@@ -75,7 +75,7 @@ describe('writePending', () => {
     expect(left).toHaveLength(4);
     await pending.discard();
   });
-  test('keeps the temporary file changing until it is committed, so that other machines see that it is in use', async () => {
+  test('touches the temporary file until it is committed, so that other machines see that it is in use', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const pending = await writePending(file, async () => {});
     const [name = ''] = await readdir(folder);

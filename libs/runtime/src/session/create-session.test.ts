@@ -197,7 +197,8 @@ describe('weights', () => {
 });
 
 describe('weights that are another version than the graph was built for', () => {
-  const two = (): Tensor<'float32', [number, number]> => ({ type: 'float32', dims: [1, 2], data: Float32Array.of(1, 1) });
+  const data = Float32Array.of(1, 1);
+  const two = (): Tensor<'float32', [number, number]> => ({ type: 'float32', dims: [1, 2], data });
   const weights = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 
   async function versioned(name: string): Promise<ReturnType<typeof product> & OnnxModel> {

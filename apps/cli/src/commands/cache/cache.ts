@@ -33,7 +33,8 @@ export const cacheCommand: CliCommand = {
 verify ends with exit code 1 if a file is damaged or missing. blip2 download fetches missing files, and damaged ones
 after --remove-damaged has deleted them. prune removes snapshots without a branch or tag, the files that only they use,
 and abandoned downloads, as well as converted weights that are damaged or incomplete, or whose model was deleted or
-changed. Unfinished files of other machines that share the cache are watched for a minute first. The cache is shared with Python: do not prune while another program downloads into it.
+changed. Unfinished files of other machines that share the cache are watched for a minute first. The cache is shared
+with Python: do not prune while another program downloads into it.
 
 Converted weights are what --dtype stores in BLIP2_CACHE. Removed weights are converted again when needed. A running
 program keeps those it has mapped (Windows refuses to remove them); one that has not loaded all components yet must
