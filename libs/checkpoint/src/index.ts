@@ -3,6 +3,7 @@ export { type ModelWeights, openModelWeights } from './lavis/model-weights.ts';
 export type { CheckpointOrigin } from './lavis/parameter-names.ts';
 export type { ModelOutline } from './model-folder/model-outline.ts';
 export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
+export { type ModelVersion, readModelVersion } from './model-folder/model-version.ts';
 export { outlineModel } from './model-folder/outline-model.ts';
 export { readChunks, type ReadOptions, readRawTensor, readTensor } from './safetensors/read-tensor.ts';
 export type { FloatStoredType } from './safetensors/stored-type.ts';
@@ -31,5 +32,6 @@ export {
 } from './quantized/cached-conversions.ts';
 export type { ConversionOptions } from './quantized/conversion-options.ts';
 export { convertedWeights } from './quantized/converted-weights.ts';
+export { packedFolderOf } from './quantized/cache-folder.ts';
 export { plannedBytes } from './quantized/planned-bytes.ts';
 export { verifyCachedConversion } from './quantized/verify-conversion.ts';

@@ -24,11 +24,48 @@ export {
   type PendingFile,
   syncFolder,
   systemCode,
+  temporaryName,
   wrapWriteErrors,
   writeAll,
   writeFailure,
   writePending,
 } from './pending-file.ts';
+export { createTemporaryFolder } from './temporary-folder.ts';
+// Integrity
+export { checksumOf, type ChecksumOptions, fileChecksum } from './integrity/file-checksum.ts';
+export {
+  fileVersion,
+  requireUnchangedInPlace,
+  requireVersion,
+  requireVersions,
+  versionOf,
+} from './integrity/file-version.ts';
+export {
+  forgetVerified,
+  isVerified,
+  lastUsed,
+  markUsed,
+  markVerified,
+  type RecordedFile,
+  type Verdict,
+  verifyOnce,
+} from './integrity/verified-file.ts';
 // Processes and locks
+export {
+  abandonedTemporaries,
+  isAbandoned,
+  observedStillness,
+  readObservations,
+  removeAbandonedTemporaries,
+  temporaryOwner,
+  writeObservations,
+} from './abandoned.ts';
 export { isRunning, processName } from './process-identity.ts';
-export { acquireLock, isAbandonedLock, LOCK_EXTENSION, type LockOptions, type WorkLock } from './work-lock.ts';
+export {
+  acquireLock,
+  isAbandonedLock,
+  LOCK_EXTENSION,
+  type LockOptions,
+  removeAbandonedLock,
+  type WorkLock,
+} from './work-lock.ts';

@@ -1,10 +1,13 @@
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { systemCode, wrapWriteErrors, writeAll, writeFailure, writePending } from './pending-file.ts';
+import { processName } from './process-identity.ts';
 
 let folder = '';
 let file = '';
@@ -52,6 +55,36 @@ describe('writePending', () => {
       code: 'WRITE_FAILED',
       details: { where: join(folder, 'none', 'x'), got: 'ENOENT' },
     });
+  });
+  test('names its process, and deletes files for the same destination of processes that have ended', async () => {
+    const [machine = ''] = processName.split('-');
+    const child = spawn(process.execPath, ['-e', '']);
+    await once(child, 'close');
+    const names = [machine, '00000000'].map((name) => `.x.txt.${name}-${child.pid}.0123abcd.tmp`);
+    const others = [
+      names[1] ?? '',
+      `.y.txt.${machine}-${child.pid}.0123abcd.tmp`,
+      `.x.txt.${processName}.0123abcd.tmp`,
+    ];
+    for (const name of [...names, ...others]) await writeFile(join(folder, name), 'large');
+    const pending = await writePending(file, async () => {});
+    const left = await readdir(folder);
+    expect(left.filter((name) => !others.includes(name))).toEqual([
+      expect.stringMatching(`^\\.x\\.txt\\.${processName}\\.[0-9a-f]{8}\\.tmp$`),
+    ]);
+    expect(left).toHaveLength(4);
+    await pending.discard();
+  });
+  test('touches the temporary file until it is committed, so that other machines see that it is in use', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const pending = await writePending(file, async () => {});
+    const [name = ''] = await readdir(folder);
+    await utimes(join(folder, name), 0, 0);
+    vi.advanceTimersByTime(5_000);
+    await vi.waitFor(async () => expect((await stat(join(folder, name))).mtimeMs).toBeGreaterThan(0));
+    await pending.commit();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
   });
   test('two pending files for one destination do not disturb each other', async () => {
     const [first, second] = await Promise.all(

@@ -1,8 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { Blip2Error, defined, isError } from '@blip2/interfaces';
+
+import { removeAbandonedTemporaries } from './abandoned.ts';
+import { processName } from './process-identity.ts';
 
 /** A complete, synced file under a temporary name next to its destination. */
 export interface PendingFile {
@@ -64,14 +67,39 @@ export async function writeAll(handle: FileHandle, bytes: Uint8Array, file: stri
   }
 }
 
+/** Milliseconds between two updates of the modification time of a temporary file by its owner. */
+const BEAT_INTERVAL = 5_000;
+
+/**
+ * Updates the modification time of a path regularly, which tells other machines that it is in use. Call the result to
+ * stop.
+ */
+export function startBeat(path: string): () => void {
+  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), BEAT_INTERVAL);
+  beat.unref();
+  return () => clearInterval(beat);
+}
+
+/** A new name for a temporary file or folder. It starts with `start` and tells which process it belongs to. */
+export function temporaryName(start: string): string {
+  return `${start}.${processName}.${randomBytes(4).toString('hex')}.tmp`;
+}
+
 /**
  * Writes a file under a temporary name next to `file` and syncs it. If `write` throws, the temporary file is deleted.
+ * Temporary files for the same destination of processes that have ended are deleted first.
  * @throws Blip2Error `WRITE_FAILED`; whatever `write` throws.
  */
 export async function writePending(file: string, write: (handle: FileHandle) => Promise<void>): Promise<PendingFile> {
-  const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
-  const discard = (): Promise<void> => rm(temporary, { force: true });
+  const start = `.${basename(file)}`;
+  await removeAbandonedTemporaries(dirname(file), (name) => name.startsWith(`${start}.`) && name.endsWith('.tmp'));
+  const temporary = join(dirname(file), temporaryName(start));
   const handle = await wrapWriteErrors(file, open(temporary, 'wx+'));
+  const stopBeat = startBeat(temporary);
+  const discard = async (): Promise<void> => {
+    stopBeat();
+    await rm(temporary, { force: true });
+  };
   try {
     try {
       await write(handle);
@@ -83,7 +111,13 @@ export async function writePending(file: string, write: (handle: FileHandle) => 
     await discard();
     throw error;
   }
-  return { discard, commit: () => wrapWriteErrors(file, rename(temporary, file)) };
+  return {
+    discard,
+    async commit() {
+      stopBeat();
+      await wrapWriteErrors(file, rename(temporary, file));
+    },
+  };
 }
 
 /** Syncs a folder so that renames in it survive a power failure. Does nothing where the system cannot do that. */

@@ -4,10 +4,16 @@ import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { isAbandoned } from './abandoned.ts';
 import { processName } from './process-identity.ts';
 import { acquireLock, isAbandonedLock, LOCK_EXTENSION, type LockOptions } from './work-lock.ts';
+
+vi.mock(import('./abandoned.ts'), async (original) => {
+  const real = await original();
+  return { ...real, isAbandoned: vi.fn(real.isAbandoned) };
+});
 
 const FOREIGN_OWNER = '00000000-1';
 let folder = '';
@@ -69,6 +75,24 @@ describe('acquireLock', () => {
     await acquireLock(folder, 'job', neverWait);
     expect(await readFile(path, 'utf8')).toBe(processName);
   });
+  test('puts back the lock of a process that took over the abandoned one first', async () => {
+    await writeFile(path, await endedProcess());
+    vi.mocked(isAbandoned).mockImplementationOnce(async () => {
+      await writeFile(path, FOREIGN_OWNER);
+      return true;
+    });
+    const seen: string[] = [];
+    await acquireLock(
+      folder,
+      'job',
+      options(async () => {
+        seen.push(await readFile(path, 'utf8'));
+        await rm(path);
+      }),
+    );
+    expect(seen).toEqual([FOREIGN_OWNER]);
+    expect(await readdir(folder)).toHaveLength(1);
+  });
   test('waits for the lock of another machine', async () => {
     await writeFile(path, FOREIGN_OWNER);
     let waits = 0;
@@ -112,11 +136,12 @@ describe('isAbandonedLock', () => {
     await utimes(path, 0, 0);
     expect(await isAbandonedLock(path)).toBe(false);
   });
-  test('goes by age for other machines', async () => {
+  test('goes by what was observed for other machines, not by age', async () => {
     await writeFile(path, FOREIGN_OWNER);
-    expect(await isAbandonedLock(path)).toBe(false);
     await utimes(path, 0, 0);
-    expect(await isAbandonedLock(path)).toBe(true);
+    expect(await isAbandonedLock(path, 0)).toBe(false);
+    for (let now = 10_000; now < 60_000; now += 10_000) expect(await isAbandonedLock(path, now)).toBe(false);
+    expect(await isAbandonedLock(path, 60_000)).toBe(true);
   });
   test('is false if there is no lock', async () => {
     expect(await isAbandonedLock(path)).toBe(false);

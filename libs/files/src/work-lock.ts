@@ -1,11 +1,13 @@
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isError } from '@blip2/interfaces';
 
+import { isAbandoned, observedStillness } from './abandoned.ts';
 import { makeFolder } from './make-folder.ts';
-import { isRunning, processName } from './process-identity.ts';
+import { startBeat, systemCode, temporaryName } from './pending-file.ts';
+import { processName } from './process-identity.ts';
 
 /** A lock held by this process. */
 export interface WorkLock {
@@ -24,12 +26,11 @@ export interface LockOptions {
 
 /** Milliseconds between two attempts. */
 const POLL_INTERVAL = 200;
-/** Milliseconds between two updates of the lock's modification time by its owner. */
-const BEAT_INTERVAL = 5_000;
-/** Milliseconds, on our own clock, after which an unchanged lock of another machine counts as abandoned. */
-const ABANDONED_AFTER = 30_000;
-/** The same for a single look at the lock: clocks of machines may differ, by less than this. */
-const STALE_AFTER = 3_600_000;
+/**
+ * Milliseconds of observation after which an unchanged lock is taken from a running process: the thread that held it
+ * may have been terminated. At worst, the work is done twice.
+ */
+const STUCK_AFTER = 600_000;
 
 /** Extension of lock files. Python's own locks, which may be in the same folder, do not use it. */
 export const LOCK_EXTENSION = '.blip2.lock';
@@ -42,18 +43,18 @@ export const LOCK_EXTENSION = '.blip2.lock';
 export async function acquireLock(folder: string, name: string, options: LockOptions): Promise<WorkLock | undefined> {
   const path = join(folder, `${name}${LOCK_EXTENSION}`);
   await makeFolder(folder).catch(() => {});
-  const watch = { seen: 0, since: performance.now() };
   while (!(await take(path))) {
     if (await options.isDone()) return undefined;
-    if (await isAbandoned(path, watch)) await rm(path, { force: true }).catch(() => {});
-    else await (options.sleep ?? realSleep)(POLL_INTERVAL, options.signal);
+    const owner = await ownerOf(path);
+    if (await isLeft(path, owner)) {
+      if (!(await removeLock(path, owner))) break;
+    } else await (options.sleep ?? realSleep)(POLL_INTERVAL, options.signal);
     options.signal?.throwIfAborted();
   }
-  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => {}), BEAT_INTERVAL);
-  beat.unref();
+  const stopBeat = startBeat(path);
   return {
     release: async () => {
-      clearInterval(beat);
+      stopBeat();
       if ((await ownerOf(path)) === processName) await rm(path, { force: true }).catch(() => {});
     },
   };
@@ -76,18 +77,33 @@ async function ownerOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '');
 }
 
-/** Clocks of machines differ, so the test is whether the lock's time has changed while we watched it. */
-async function isAbandoned(path: string, watch: { seen: number; since: number }): Promise<boolean> {
-  if (isRunning(await ownerOf(path)) === false) return true;
-  const facts = await stat(path).catch(() => undefined);
-  if (facts && facts.mtimeMs !== watch.seen) Object.assign(watch, { seen: facts.mtimeMs, since: performance.now() });
-  return performance.now() - watch.since > ABANDONED_AFTER;
+/**
+ * Removes the abandoned lock of `owner`. It is moved away first: another process may have done the same and hold a new
+ * lock by now, which is put back. False if the folder does not allow it: then nobody can lock.
+ */
+async function removeLock(path: string, owner: string): Promise<boolean> {
+  const moved = temporaryName(path);
+  try {
+    await rename(path, moved);
+    if ((await ownerOf(moved)) !== owner) await link(moved, path);
+  } catch (error) {
+    if (!['ENOENT', 'EEXIST'].includes(systemCode(error) ?? '')) return false;
+  }
+  await rm(moved, { force: true }).catch(() => {});
+  return true;
 }
 
-/** Whether a lock was left by a process that has ended, as far as a single look can tell. */
-export async function isAbandonedLock(path: string): Promise<boolean> {
-  const running = isRunning(await ownerOf(path));
-  if (running !== undefined) return !running;
-  const facts = await stat(path).catch(() => undefined);
-  return facts !== undefined && Date.now() - facts.mtimeMs > STALE_AFTER;
+async function isLeft(path: string, owner: string): Promise<boolean> {
+  return (await isAbandoned(path, owner)) || (await observedStillness(path)) >= STUCK_AFTER;
+}
+
+/** Removes a lock if it is abandoned, and leaves a new one alone that another process has taken meanwhile. */
+export async function removeAbandonedLock(path: string): Promise<void> {
+  const owner = await ownerOf(path);
+  if (await isAbandoned(path, owner)) await removeLock(path, owner);
+}
+
+/** Whether a lock was left by a process that has ended, as far as known from earlier looks at it. */
+export async function isAbandonedLock(path: string, now?: number): Promise<boolean> {
+  return isAbandoned(path, await ownerOf(path), now);
 }

@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'UNAUTHORIZED'
   | 'DISPOSED'
+  | 'MODEL_CHANGED'
   | 'INVALID_STATE'
   | 'NOT_CONFORMING';
 

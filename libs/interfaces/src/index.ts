@@ -72,5 +72,6 @@ export type {
   QuantizedWeight,
   StoredTensor,
   StoredType,
+  VersionedFile,
   WeightStore,
 } from './weights.ts';

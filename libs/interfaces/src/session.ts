@@ -1,4 +1,5 @@
 import type { InputsOf, OutputsOf, Signature } from './signature.ts';
+import type { VersionedFile } from './weights.ts';
 
 /** An ONNX graph: its protobuf bytes, its signature and the folder of its external weights. */
 export interface OnnxModel<S extends Signature = Signature> {
@@ -6,6 +7,8 @@ export interface OnnxModel<S extends Signature = Signature> {
   readonly signature: S;
   /** Absolute path that external data is resolved against. Absent if the graph has no external data. */
   readonly weightsFolder?: string;
+  /** Versions of the files of external data. The graph is not loaded from others. */
+  readonly weightFiles?: readonly VersionedFile[];
   /**
    * When weights are prepacked for their kernels. `onLoad`: block-quantised kernels are many times slower without.
    * `afterFirstRun`: int8 kernels are a few hundredths to a third slower without, which costs less than prepacking for

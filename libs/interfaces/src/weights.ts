@@ -32,6 +32,18 @@ export interface StoredTensor {
   readonly file: string;
   readonly byteOffset: number;
   readonly byteLength: number;
+  /**
+   * Version of the file in which its header was read. The tensor is only read from that version. Absent: any version is
+   * read.
+   */
+  readonly version?: string;
+}
+
+/** A file and the version of it that belongs to a graph or to the tensors in it. Versions are compared as text. */
+export interface VersionedFile {
+  /** Absolute path. */
+  readonly file: string;
+  readonly version: string;
 }
 
 /**

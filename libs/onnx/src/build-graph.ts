@@ -5,6 +5,7 @@ import {
   type Signature,
   type TensorSpec,
   type TensorType,
+  type VersionedFile,
 } from '@blip2/interfaces';
 
 import { formatAxes, sameAxes } from './axes.ts';
@@ -52,11 +53,12 @@ export function buildGraph<const S extends Signature>(
   const finder = 'tensors' in weights ? storeFinder(weights) : weights;
   const stored = new Map<string, Value>();
   const quantized = new Map<string, QuantizedValue>();
+  const files = new Map<string, VersionedFile>();
   const entries = Object.entries(signature.inputs).map(([key, { type, axes }]) => [key, graph.input(key, type, axes)]);
   const outputs = body(
     graph,
     Object.fromEntries(entries),
-    new Weights({ graph, finder, stored, float32: new Map(), quantized }, prefix),
+    new Weights({ graph, finder, stored, float32: new Map(), quantized, files }, prefix),
   );
   for (const [key, spec] of Object.entries(signature.outputs))
     exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
@@ -70,6 +72,7 @@ export function buildGraph<const S extends Signature>(
     signature,
     ...(fused && { optimized: true }),
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
+    ...(files.size > 0 && { weightFiles: [...files.values()] }),
     ...(prepack && { prepack, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
     serialize: ({ activationBits = 8 } = {}) => writeModel(modelMessage(name, signature, graph, nodes, activationBits)),

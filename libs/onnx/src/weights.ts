@@ -1,6 +1,12 @@
 import { relative } from 'node:path';
 
-import { Blip2Error, type QuantizedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  type QuantizedWeight,
+  type StoredTensor,
+  type VersionedFile,
+  type WeightStore,
+} from '@blip2/interfaces';
 
 import { formatAxes, sameAxes } from './axes.ts';
 import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
@@ -55,6 +61,8 @@ interface SharedState {
   readonly stored: Map<string, Value>;
   readonly float32: Map<string, Value<'float32'>>;
   readonly quantized: Map<string, QuantizedValue>;
+  /** The files that the graph refers to, by path and version. */
+  readonly files: Map<string, VersionedFile>;
 }
 
 /**
@@ -138,8 +146,10 @@ export class Weights {
   }
 
   #external<T extends ElementType>(type: T, tensor: StoredTensor): Value<T> {
-    const { graph, finder } = this.#state;
-    return graph.external(type, tensor, finder.folder === undefined ? '' : relative(finder.folder, tensor.file));
+    const { graph, finder, files } = this.#state;
+    const { file, version } = tensor;
+    if (version !== undefined) files.set(`${file}\0${version}`, { file, version });
+    return graph.external(type, tensor, finder.folder === undefined ? '' : relative(finder.folder, file));
   }
 
   #full(name: string): string {

@@ -1,4 +1,4 @@
-import type { ConversionOptions, SaveOptions, TensorSource } from '@blip2/checkpoint';
+import { type ConversionOptions, readModelVersion, type SaveOptions, type TensorSource } from '@blip2/checkpoint';
 import { readConfig, type ToJsonOptions, writePartConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
 import { defined, expectKnownOptions, type PrecisionChoice } from '@blip2/interfaces';
@@ -207,8 +207,16 @@ async function load<C, M, W extends PartWeights, O extends object>(
 ): Promise<M> {
   expectPartOptions(definition, 'fromPretrained', options, LOAD_PART_OPTIONS);
   const folder = await partFolder(source, options);
+  const version = await readModelVersion([folder]);
   const config = definition.config.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, pathOf(definition, config, options));
+  try {
+    // The configuration belongs to these weights.
+    await version.requireUnchanged('weights');
+  } catch (error) {
+    await weights[Symbol.asyncDispose]();
+    throw error;
+  }
   return createFrom(definition, create, config, weights, options, options);
 }
 

@@ -1,4 +1,5 @@
 export { expectDevice } from './onnxruntime/devices.ts';
+export { type VerifiedPrepacked, verifyPrepacked } from './prepacked/verify-prepacked.ts';
 export { createSession } from './session/create-session.ts';
 export { type LazySessions, lazySessions, type PartOptions } from './session/lazy-sessions.ts';
 export { type DefaultThreads, defaultThreads, type ThreadUse } from './threads/default-threads.ts';

@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
+import { buildUnchanged } from '../parts/build-unchanged.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { openRandomParts, type RandomOptions } from '../parts/random-parts.ts';
@@ -33,7 +34,7 @@ export function createModelLoader<Source, C extends ModelConfig, Model>(
   assemble: (parts: CheckpointParts<C>) => Promise<Model>,
 ): ModelLoader<Source, C, Model> {
   return {
-    fromPretrained: async (source, options = {}) => buildFrom(await open(source, options), assemble),
+    fromPretrained: async (source, options = {}) => buildUnchanged(await open(source, options), assemble),
     fromConfig: async (config, options = {}) => buildFrom(await openRandomParts(config, options), assemble),
   };
 }

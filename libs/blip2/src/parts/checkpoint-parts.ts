@@ -1,3 +1,4 @@
+import { type ModelVersion, readModelVersion } from '@blip2/checkpoint';
 import { type Blip2Config, readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
@@ -36,11 +37,16 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   readonly folders: ModelFolders;
   /** The configuration of the whole model, with defaults filled in. */
   readonly config: C;
+  /**
+   * Compares all files of the folders with those that existed when the checkpoint was opened.
+   * @throws Blip2Error `MODEL_CHANGED`
+   */
+  requireUnchanged(): Promise<void>;
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
    * The vision encoder.
-   * @throws Blip2Error `DISPOSED`, as all other parts.
+   * @throws Blip2Error `DISPOSED`, `MODEL_CHANGED`, as all other parts.
    */
   vision(): Promise<Blip2VisionModel>;
   /** The Q-Former of BLIP-2 generation checkpoints, without text input. */
@@ -72,7 +78,8 @@ export async function openCheckpointParts(
 ): Promise<CheckpointParts> {
   await expectOptions(options);
   const folders = await resolveSources(source, options);
-  return openFolders(folders, await readSourcesConfig(folders), options);
+  const version = await readModelVersion(Object.values(folders));
+  return openFolders(folders, await readSourcesConfig(folders), version, options);
 }
 
 /**
@@ -86,7 +93,8 @@ export async function openModelParts<C extends ModelConfig>(
 ): Promise<CheckpointParts<C>> {
   await expectOptions(options);
   const folder = await resolveSource(source, options);
-  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), options);
+  const version = await readModelVersion([folder]);
+  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), version, options);
 }
 
 /**
@@ -102,6 +110,7 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
 async function openFolders<C extends ModelConfig>(
   folders: ModelFolders,
   config: C,
+  version: ModelVersion,
   options: LoadOptions,
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
@@ -133,12 +142,15 @@ async function openFolders<C extends ModelConfig>(
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
       const part = host ? await createInHost(host, name, [from, forPart]) : await partLoaders[name](from, forPart);
       created.push(part);
+      // The configuration was read earlier, and other parts may have been.
+      await version.requireUnchanged('weights');
       return part;
     }) as () => ReturnType<(typeof partLoaders)[Name]>;
   return {
     folder,
     folders,
     config,
+    requireUnchanged: () => version.requireUnchanged('all'),
     startLanguage: () => hosts?.language.start(LANGUAGE_LOADER),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),

@@ -1,8 +1,8 @@
 import type { Blip2Config } from '@blip2/config';
 
 import { expectComplete } from '../checkpoint/whole-weights.ts';
-import { buildFrom } from '../lifetime/disposal-stack.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
+import { buildUnchanged } from '../parts/build-unchanged.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { expectConfig, openRandomParts } from '../parts/random-parts.ts';
@@ -22,7 +22,7 @@ export function createRetrievalLoader<Model>(
       if (content.parts.includes('embeddings')) expectTextInput(config, 'config');
       const { architecture } = content;
       const tensors = retrievalTensors(config, content);
-      return buildFrom(await openRandomParts(config, options, { tensors, architecture }), (parts) =>
+      return buildUnchanged(await openRandomParts(config, options, { tensors, architecture }), (parts) =>
         assembleComplete(parts, content, assemble),
       );
     },
@@ -36,7 +36,9 @@ export async function openRetrieval<Model>(
   content: RetrievalContent,
   assemble: Assemble<Model>,
 ): Promise<Model> {
-  return buildFrom(await openCheckpointParts(source, options), (parts) => assembleComplete(parts, content, assemble));
+  return buildUnchanged(await openCheckpointParts(source, options), (parts) =>
+    assembleComplete(parts, content, assemble),
+  );
 }
 
 async function assembleComplete<Model>(

@@ -5,6 +5,7 @@ import { createEncodedImages, type EncodedImage } from '../images/encoded-image.
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleBlip2 } from '../models/blip2-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
+import { buildUnchanged } from '../parts/build-unchanged.ts';
 import { openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
@@ -60,7 +61,7 @@ function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose
 
 export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
   fromPretrained: async (source, options = {}) =>
-    buildFrom(await openCheckpointParts(source, options), async (parts) => {
+    buildUnchanged(await openCheckpointParts(source, options), async (parts) => {
       const [model, processor] = await Promise.all([
         // If the processor fails to load, this also disposes of parts that are still being created.
         buildFrom(parts, assembleBlip2).then((assembled) => prepareParts(assembled, options)),

@@ -7,6 +7,7 @@ import { createInstructedBatch } from '../images/instructed-batch.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleInstructBlip } from '../models/instructblip-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
+import { buildUnchanged } from '../parts/build-unchanged.ts';
 import { openModelParts } from '../parts/checkpoint-parts.ts';
 import { fittingParts, type ProcessorSource } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
@@ -86,7 +87,7 @@ async function loadInstructProcessor(source: ProcessorSource): Promise<InstructB
 
 export const InstructBlip: PretrainedLoader<string, InstructBlip> = {
   fromPretrained: async (source, options = {}) =>
-    buildFrom(await openModelParts(InstructBlipConfig.fromJson, source, options), async (parts) => {
+    buildUnchanged(await openModelParts(InstructBlipConfig.fromJson, source, options), async (parts) => {
       const [model, processor] = await Promise.all([
         // If the processor fails to load, this also disposes of parts that are still being created.
         buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options)),

@@ -1,8 +1,8 @@
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { makeFolder, MAX_HEADER_BYTES, wrapWriteErrors, writeAll } from '@blip2/files';
+import { createTemporaryFolder, makeFolder, MAX_HEADER_BYTES, wrapWriteErrors, writeAll } from '@blip2/files';
 import {
   DEFAULT_REVISION,
   type DownloadPlan,
@@ -51,7 +51,7 @@ export async function fetchOutline(id: string, options: PlanOptions = {}, io: Hu
     options.revision ?? DEFAULT_REVISION,
     'model',
   );
-  const folder = await wrapWriteErrors(tmpdir(), mkdtemp(join(tmpdir(), 'blip2-outline-')));
+  const folder = await createTemporaryFolder(tmpdir(), 'outline');
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
     await inParallel(needed, MAX_PARALLEL, options.signal, (file, signal) =>

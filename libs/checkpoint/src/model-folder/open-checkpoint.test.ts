@@ -223,7 +223,9 @@ describe('readTensor', () => {
     if (stored === undefined) return expect.fail('the tensor is missing');
     await expect(readTensor(stored, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
     await truncate(stored.file, stored.byteOffset + 12);
-    await expect(readTensor(stored)).rejects.toMatchObject({
+    await expect(readTensor(stored)).rejects.toMatchObject({ code: 'MODEL_CHANGED', details: { where: stored.file } });
+    const { version: _, ...unversioned } = stored;
+    await expect(readTensor(unversioned)).rejects.toMatchObject({
       code: 'INVALID_CHECKPOINT',
       message: expect.stringContaining('truncated'),
     });

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { processName } from '@blip2/files';
 import type { StoredTensor } from '@blip2/interfaces';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -191,6 +192,13 @@ describe('saveCheckpoint', () => {
       code: 'WRITE_FAILED',
       message: expect.stringContaining('Not enough free space'),
     });
+  });
+
+  test('deletes the unfinished files of killed processes', async () => {
+    const left = `.model-00001-of-00002.safetensors.${processName.split('-')[0]}-9999999.01234567.tmp`;
+    await writeFile(join(folder, left), 'large');
+    await saveCheckpoint(folder, [floats('x', 1)]);
+    expect(await readdir(folder)).toEqual(['model.safetensors']);
   });
 
   test('never modifies a weight file in place', async () => {

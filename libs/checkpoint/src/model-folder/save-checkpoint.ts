@@ -5,6 +5,7 @@ import {
   INDEX_FILE,
   makeFolder,
   type PendingFile,
+  removeAbandonedTemporaries,
   requireSpace,
   SHARD_FILE,
   SINGLE_FILE,
@@ -22,6 +23,8 @@ import { sourceBytes, type WriteOptions, writePendingSafetensors } from '../safe
 /** Former default of Hugging Face Transformers, which every client handles. Its current default is 50 GB. */
 const DEFAULT_MAX_SHARD_BYTES = 5_000_000_000;
 const MAX_SHARD_NUMBER = 99_999;
+/** Pattern of the names of weight files that are being written. */
+const UNFINISHED_FILE = /^\.model.*\.tmp$/;
 
 /** Types that `saveCheckpoint` can convert to. */
 export type SaveDtype = 'float32' | 'float16' | 'bfloat16';
@@ -105,6 +108,8 @@ function planShards(sources: readonly TensorSource[], maxShardBytes: number): Sh
 
 async function writeShards(folder: string, shards: readonly Shard[], options: SaveOptions): Promise<void> {
   const total = shards.reduce((sum, shard) => sum + shard.bytes, 0);
+  // They would take up the space that is required.
+  await removeAbandonedTemporaries(folder, (name) => UNFINISHED_FILE.test(name));
   await requireSpace(folder, total);
   const pending: PendingFile[] = [];
   try {

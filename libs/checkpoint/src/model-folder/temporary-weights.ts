@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { requireSpace, SINGLE_FILE, wrapWriteErrors } from '@blip2/files';
+import { createTemporaryFolder, requireSpace, SINGLE_FILE } from '@blip2/files';
 
 import type { TensorSource } from '../safetensors/tensor-source.ts';
 import { sourceBytes, type WriteProgress, writeSafetensors } from '../safetensors/write-safetensors.ts';
@@ -35,7 +35,7 @@ function removeOnExit(folder: string): void {
 
 /**
  * Writes tensors to a new temporary folder, whose name starts with `blip2-` and `label`, and opens them. On failure
- * nothing is left.
+ * nothing is left. A process that is killed leaves its folder, which the next one deletes.
  * @throws Blip2Error `WRITE_FAILED`; the signal's reason.
  */
 export async function createTemporaryWeights(
@@ -45,14 +45,15 @@ export async function createTemporaryWeights(
 ): Promise<TemporaryWeights> {
   const total = sources.reduce((sum, source) => sum + sourceBytes(source), 0);
   signal?.throwIfAborted();
-  await requireSpace(parent, total);
-  const folder = await wrapWriteErrors(parent, mkdtemp(join(parent, `blip2-${label}-`)));
+  const folder = await createTemporaryFolder(parent, label);
   removeOnExit(folder);
   const dispose = async (): Promise<void> => {
     await rm(folder, { recursive: true, force: true });
     temporaryFolders.delete(folder);
   };
   try {
+    // After the folders of killed processes were deleted.
+    await requireSpace(parent, total);
     await writeSafetensors(join(folder, SINGLE_FILE), sources, { signal, onProgress });
     return { ...(await openCheckpoint(folder)), dispose, [Symbol.asyncDispose]: dispose };
   } catch (error) {

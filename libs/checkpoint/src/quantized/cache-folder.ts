@@ -1,7 +1,17 @@
-import { readdir, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
-import { isAbandonedLock, LOCK_EXTENSION } from '@blip2/files';
+import {
+  abandonedTemporaries,
+  isAbandonedLock,
+  isRunning,
+  LOCK_EXTENSION,
+  readObservations,
+  type RecordedFile,
+  removeAbandonedLock,
+  temporaryOwner,
+  writeObservations,
+} from '@blip2/files';
 
 /** The folder of converted files in a cache. */
 export function convertedFolder(cache: string): string {
@@ -14,6 +24,16 @@ export function packedFolderOf(file: string): string {
 }
 
 const PACKED = '.packed';
+
+/** The record of a converted file that was verified. Its modification time is the time of last use of the file. */
+export function recordedFile(file: string): RecordedFile {
+  return { file, record: join(dirname(file), '..', RECORDS, basename(file)) };
+}
+
+/** What is known about unfinished files of other machines, next to the folder of converted files. */
+const OBSERVATIONS = 'unfinished.json';
+/** The folder of records, next to that of converted files. */
+const RECORDS = 'verified';
 
 /** Size of a folder of prepacked weights, in bytes. */
 export async function packedBytes(folder: string): Promise<number> {
@@ -31,56 +51,56 @@ export async function packedBytes(folder: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Prepacked weights whose converted file no longer exists, and unfinished ones. */
-async function abandonedPacked(folder: string, name: string, names: readonly string[]): Promise<string[]> {
-  if (!names.includes(`${name.slice(0, -PACKED.length)}.safetensors`)) return [join(folder, name)];
-  const unfinished = (await readdir(join(folder, name)).catch(() => []))
-    .filter((entry) => entry.endsWith('.tmp'))
-    .map((entry) => join(folder, name, entry));
-  return (await Promise.all(unfinished.map(async (path) => ((await isOld(path)) ? [path] : [])))).flat();
-}
+const isUnfinishedFile = (name: string): boolean => name.startsWith('.') && name.endsWith('.tmp');
+const isUnfinishedFolder = (name: string): boolean => name.endsWith('.tmp');
 
-async function isOld(file: string): Promise<boolean> {
-  const found = await stat(file).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs > ABANDONED_AFTER;
-}
-
-/**
- * Milliseconds after which an unchanged unfinished file counts as abandoned. A conversion writes many times a second.
- */
-const ABANDONED_AFTER = 3_600_000;
-
-/** Files and locks left in a cache by conversions that were killed. Such files are as large as a model. */
+/** Files, folders and locks left in a cache by conversions that were killed. Such files are as large as a model. */
 export async function abandonedFiles(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
-  const abandoned = await Promise.all(
-    names.map(async (name) => {
-      const file = join(folder, name);
-      if (name.endsWith(PACKED)) return abandonedPacked(folder, name, names);
-      if (name.endsWith(LOCK_EXTENSION)) return (await isAbandonedLock(file)) ? [file] : [];
-      if (!name.startsWith('.') || !name.endsWith('.tmp')) return [];
-      return (await isOld(file)) ? [file] : [];
-    }),
-  );
-  return abandoned.flat();
+  const names: readonly string[] = await readdir(folder).catch(() => []);
+  const abandoned = [...(await abandonedTemporaries(folder, isUnfinishedFile))];
+  for (const name of names) {
+    const path = join(folder, name);
+    if (name.endsWith(PACKED)) {
+      // Prepacked weights whose converted file no longer exists, and unfinished ones.
+      if (!names.includes(`${name.slice(0, -PACKED.length)}.safetensors`)) abandoned.push(path);
+      else abandoned.push(...(await abandonedTemporaries(path, isUnfinishedFolder)));
+    } else if (name.endsWith(LOCK_EXTENSION)) {
+      if (await isAbandonedLock(path)) abandoned.push(path);
+    }
+  }
+  return abandoned;
 }
 
-/** Deletes abandoned files. Failures are ignored: the caller does not depend on it. */
-export async function removeAbandoned(folder: string): Promise<void> {
-  await Promise.all(
-    (await abandonedFiles(folder)).map((file) => rm(file, { force: true, recursive: true }).catch(() => undefined)),
-  );
+/** Unfinished files and locks of other machines, or of earlier versions, which did not name their owners. */
+export async function foreignFiles(folder: string): Promise<readonly string[]> {
+  const foreign: string[] = [];
+  const add = (path: string, owner: string): void => {
+    if (isRunning(owner) === undefined) foreign.push(path);
+  };
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    if (isUnfinishedFile(name)) add(path, temporaryOwner(name));
+    else if (name.endsWith(LOCK_EXTENSION)) add(path, await readFile(path, 'utf8').catch(() => ''));
+    else if (name.endsWith(PACKED))
+      for (const inside of (await readdir(path).catch(() => [])).filter(isUnfinishedFolder))
+        add(join(path, inside), temporaryOwner(inside));
+  }
+  return foreign;
 }
-
-/** Resolution of the time of last use in milliseconds, so that frequent use does not update it each time. */
-const USE_GRAIN = 3_600_000;
 
 /**
- * Records the use of a converted file as its modification time. Access times are unsuitable: depending on the system,
- * any read updates them, or none does. Failures are ignored.
+ * Deletes abandoned files, and the records of files that no longer exist. Failures are ignored: the caller does not
+ * depend on it.
  */
-export async function markUsed(file: string): Promise<void> {
-  const found = await stat(file).catch(() => undefined);
-  if (!found || Date.now() - found.mtimeMs < USE_GRAIN) return;
-  await utimes(file, new Date(), new Date()).catch(() => undefined);
+export async function removeAbandoned(folder: string): Promise<void> {
+  const observed = join(folder, '..', OBSERVATIONS);
+  await readObservations(observed, folder);
+  for (const path of await abandonedFiles(folder)) {
+    if (path.endsWith(LOCK_EXTENSION)) await removeAbandonedLock(path);
+    else await rm(path, { force: true, recursive: true }).catch(() => undefined);
+  }
+  await writeObservations(observed, folder, await foreignFiles(folder));
+  const files: readonly string[] = await readdir(folder).catch(() => []);
+  for (const name of await readdir(join(folder, '..', RECORDS)).catch(() => []))
+    if (!files.includes(name)) await rm(join(folder, '..', RECORDS, name), { force: true }).catch(() => undefined);
 }

@@ -2,13 +2,15 @@ import { mkdir, mkdtemp, open, readFile, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { markVerified, processName } from '@blip2/files';
 import type { Precision } from '@blip2/interfaces';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { planOf } from '../fixtures/plans.ts';
 import { openCheckpoint } from '../model-folder/open-checkpoint.ts';
 import { saveCheckpoint } from '../model-folder/save-checkpoint.ts';
 import { randomTensorSource } from '../random/random-checkpoint.ts';
+import { recordedFile } from './cache-folder.ts';
 import {
   type CachedConversion,
   listCachedConversions,
@@ -19,6 +21,8 @@ import { convertedWeights } from './converted-weights.ts';
 import { verifyCachedConversion } from './verify-conversion.ts';
 
 const HOUR = 3_600_000;
+/** Name of a process that has ended: no process has this id. */
+const ENDED = `${processName.split('-')[0]}-9999999`;
 let folder = '';
 let cache = '';
 beforeEach(async () => {
@@ -111,23 +115,40 @@ test('prunes files that were not used for some time, if requested', async () => 
   ]);
 });
 
-test('prunes files and locks of killed conversions, but not those in progress', async () => {
+test('prunes files and locks of killed conversions at once, but not those in progress', async () => {
   await mkdir(join(cache, 'weights'), { recursive: true });
   const at = (name: string): string => join(cache, 'weights', name);
-  for (const name of [
-    '.old.safetensors.1.tmp',
-    '.new.safetensors.2.tmp',
-    'old.blip2.lock',
-    'new.blip2.lock',
-    'kept.txt',
-  ])
-    await writeFile(at(name), 'xyz');
-  for (const name of ['.old.safetensors.1.tmp', 'old.blip2.lock', 'kept.txt']) await age(at(name), 2 * HOUR);
-  const plan = await planConversionPrune(cache, { unusedFor: 0 });
-  expect(plan).toEqual({ conversions: [], leftovers: [at('.old.safetensors.1.tmp'), at('old.blip2.lock')], bytes: 6 });
+  const temporary = (name: string, owner: string): string => `.${name}.safetensors.${owner}.01234567.tmp`;
+  const left = [temporary('a', ENDED), temporary('b', ENDED)];
+  for (const name of [...left, temporary('c', processName), 'kept.txt', 'kept.tmp']) await writeFile(at(name), 'xyz');
+  await writeFile(at('left.blip2.lock'), ENDED);
+  await writeFile(at('running.blip2.lock'), processName);
+  for (const name of [temporary('c', processName), 'running.blip2.lock']) await age(at(name), 2 * HOUR);
+  const plan = await planConversionPrune(cache, { unusedFor: 0 }, () => expect.fail('must not wait'));
+  const leftovers = [...left, 'left.blip2.lock'].map(at);
+  expect(plan).toEqual({ conversions: [], leftovers, bytes: 6 + ENDED.length });
   await removeCachedConversions(plan);
   expect((await planConversionPrune(cache)).leftovers).toEqual([]);
   expect(await readFile(at('kept.txt'), 'utf8')).toBe('xyz');
+});
+
+test('prunes files of other machines that do not change for a minute, whatever their clocks show', async () => {
+  await mkdir(join(cache, 'weights', 'x.packed'), { recursive: true });
+  const at = (name: string): string => join(cache, 'weights', name);
+  await writeFile(at('x.safetensors'), '');
+  const left = ['.a.safetensors.00000000-1.01234567.tmp', '.b.safetensors.UUID.tmp', 'l.blip2.lock'];
+  const growing = ['.c.safetensors.00000000-1.01234567.tmp', 'x.packed/g.00000000-1.01234567.tmp', 'm.blip2.lock'];
+  for (const name of [...left, ...growing]) await writeFile(at(name), '00000000-1');
+  for (const name of left) await age(at(name), -2 * HOUR);
+  for (const name of growing) await age(at(name), 2 * HOUR);
+  let now = performance.now();
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  const plan = await planConversionPrune(cache, {}, async (milliseconds) => {
+    now += milliseconds;
+    for (const name of growing) await age(at(name), 2 * HOUR - now);
+  });
+  clock.mockRestore();
+  expect(plan.leftovers).toEqual(left.map(at));
 });
 
 test('detects a changed byte and a truncated file', async () => {
@@ -148,6 +169,26 @@ test('detects a changed byte and a truncated file', async () => {
   await handle.close();
   expect(await verifyCachedConversion(conversion)).toBe('damaged');
   expect((await planConversionPrune(cache)).conversions).toMatchObject([{ state: 'damaged' }]);
+});
+
+test('detects a changed header that is valid', async () => {
+  await convert('own', 'q4');
+  const conversion = await only();
+  const bytes = await readFile(conversion.file);
+  const at = bytes.indexOf('own"');
+  await writeFile(conversion.file, bytes.fill('O', at, at + 1));
+  expect(await verifyCachedConversion(conversion)).toBe('damaged');
+});
+
+test('detects damage without a trace in a file that was verified since the machine was started', async () => {
+  await convert('own', 'q4');
+  const conversion = await only();
+  const bytes = await readFile(conversion.file);
+  await writeFile(conversion.file, bytes.fill(0, bytes.length - 100));
+  await markVerified(recordedFile(conversion.file));
+  expect(await verifyCachedConversion(conversion)).toBe('damaged');
+  await convert('own', 'q4');
+  expect(await verifyCachedConversion(conversion)).toBe('ok');
 });
 
 test('a process that has a file open can read it after it is deleted', async () => {
@@ -172,11 +213,12 @@ test('prepacked weights are counted and deleted with their file, and pruned if i
   expect(await verifyCachedConversion(await only())).toBe('ok');
   expect((await planConversionPrune(cache)).leftovers).toEqual([]);
 
-  await mkdir(join(packed, 'graph-2.tmp'));
-  await writeFile(join(packed, 'graph-2.tmp', 'weights.data'), new Uint8Array(300));
-  expect((await planConversionPrune(cache)).leftovers).toEqual([]);
-  await age(join(packed, 'graph-2.tmp'), 2 * HOUR);
-  expect(await planConversionPrune(cache)).toMatchObject({ leftovers: [join(packed, 'graph-2.tmp')], bytes: 300 });
+  for (const owner of [processName, ENDED]) {
+    await mkdir(join(packed, `graph-2.${owner}.01234567.tmp`));
+    await writeFile(join(packed, `graph-2.${owner}.01234567.tmp`, 'weights.data'), new Uint8Array(300));
+  }
+  const leftovers = [join(packed, `graph-2.${ENDED}.01234567.tmp`)];
+  expect(await planConversionPrune(cache)).toMatchObject({ leftovers, bytes: 300 });
 
   await removeCachedConversions({ conversions: [await only()], leftovers: [] });
   expect(await stat(packed).catch(() => 'gone')).toBe('gone');

@@ -1,12 +1,20 @@
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { defaultCacheFolder } from '@blip2/files';
+import { defaultCacheFolder, lastUsed } from '@blip2/files';
 import { Blip2Error, type Precision } from '@blip2/interfaces';
 
 import type { Header } from '../safetensors/header.ts';
 import { readHeader } from '../safetensors/read-header.ts';
-import { abandonedFiles, convertedFolder, packedBytes, packedFolderOf } from './cache-folder.ts';
+import {
+  abandonedFiles,
+  convertedFolder,
+  foreignFiles,
+  packedBytes,
+  packedFolderOf,
+  recordedFile,
+} from './cache-folder.ts';
 import { type ConvertedOrigin, isStale, readOrigin } from './converted-origin.ts';
 
 /** A converted file in the cache: one part of a model at one precision. */
@@ -64,16 +72,26 @@ export async function listCachedConversions(
   return found.filter((conversion) => conversion !== undefined).toSorted((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-/** Finds damaged, stale and unfinished files, and with `unusedFor` those not used for that long. Read-only. */
+/** Milliseconds between two looks at unfinished files. */
+const LOOK_INTERVAL = 1_000;
+/** Number of looks after which files that are still unchanged are known to be abandoned. */
+const LOOKS = 62;
+
+/**
+ * Finds damaged, stale and unfinished files, and with `unusedFor` those not used for that long. Read-only. Unfinished
+ * files of other machines and containers that share the cache are watched for a minute: they are only included if they
+ * do not change.
+ */
 export async function planConversionPrune(
   cache: string = defaultCacheFolder(),
   { unusedFor = Infinity }: ConversionPruneOptions = {},
+  wait: (milliseconds: number) => Promise<unknown> = sleep,
 ): Promise<ConversionPrunePlan> {
   const all = await listCachedConversions(cache);
   const conversions = all.filter(
     ({ state, lastUsed }) => state !== 'ready' || Date.now() - Date.parse(lastUsed) > unusedFor,
   );
-  const leftovers = await abandonedFiles(convertedFolder(cache));
+  const leftovers = await watchAbandoned(convertedFolder(cache), wait);
   const sizes = await Promise.all(
     leftovers.map(async (path) => {
       const facts = await stat(path).catch(() => undefined);
@@ -87,6 +105,19 @@ export async function planConversionPrune(
   };
 }
 
+async function watchAbandoned(
+  folder: string,
+  wait: (milliseconds: number) => Promise<unknown>,
+): Promise<readonly string[]> {
+  let abandoned = await abandonedFiles(folder);
+  const foreign = await foreignFiles(folder);
+  for (let look = 1; look < LOOKS && foreign.some((path) => !abandoned.includes(path)); look++) {
+    await wait(LOOK_INTERVAL);
+    abandoned = await abandonedFiles(folder);
+  }
+  return abandoned;
+}
+
 /**
  * Deletes files from the cache. On Linux and macOS, processes that have mapped them keep them; processes that have
  * opened a model but not yet run all of its parts fail when they do. Windows refuses to delete files in use; the others
@@ -98,7 +129,10 @@ export async function removeCachedConversions({
   leftovers,
 }: Pick<ConversionPrunePlan, 'conversions' | 'leftovers'>): Promise<void> {
   const failures: { readonly file: string; readonly cause: unknown }[] = [];
-  const files = [...conversions.flatMap(({ file }) => [file, packedFolderOf(file)]), ...leftovers];
+  const files = [
+    ...conversions.flatMap(({ file }) => [file, recordedFile(file).record, packedFolderOf(file)]),
+    ...leftovers,
+  ];
   for (const file of files)
     await rm(file, { force: true, recursive: true }).catch((cause: unknown) => failures.push({ file, cause }));
   const [first] = failures;
@@ -121,7 +155,7 @@ async function describe(file: string): Promise<CachedConversion | undefined> {
     part: FILE_NAME.exec(basename(file))?.[1] ?? '',
     precisions: header ? precisionsOf(header) : [],
     bytes: facts.size + (await packedBytes(packedFolderOf(file))),
-    lastUsed: facts.mtime.toISOString(),
+    lastUsed: ((await lastUsed(recordedFile(file))) ?? facts.mtime).toISOString(),
     state: origin ? ((await isStale(origin)) ? 'stale' : 'ready') : 'damaged',
   };
 }

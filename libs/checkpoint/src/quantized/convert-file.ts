@@ -1,20 +1,25 @@
 import { basename, dirname } from 'node:path';
 
-import { requireSpace, syncFolder, wrapWriteErrors, writeAll, writePending } from '@blip2/files';
+import {
+  fileChecksum,
+  markVerified,
+  requireSpace,
+  syncFolder,
+  wrapWriteErrors,
+  writeAll,
+  writePending,
+} from '@blip2/files';
 import { Blip2Error, type NormFold, type WeightStore } from '@blip2/interfaces';
 
+import { recordedFile } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import type { ConversionOptions } from './conversion-options.ts';
 import { convertAll } from './conversion-pool.ts';
 import { taskBytes } from './convert-rows.ts';
 import { type ConvertedLayout, planFile } from './converted-layout.ts';
-import { originMetadata, originOf } from './converted-origin.ts';
+import { headerChecksum, originMetadata, originOf, UNKNOWN_CHECKSUM } from './converted-origin.ts';
 import { featureFactors } from './feature-factors.ts';
-import { fileChecksum } from './file-checksum.ts';
 import type { Conversion } from './weight-plan.ts';
-
-/** Placeholder with the length of a checksum, so that the header keeps its length once the checksum is known. */
-const UNKNOWN_CHECKSUM = '00000000';
 
 /**
  * Creates a converted file. `key` is the content key of the conversions; the file is discarded if it changes meanwhile.
@@ -29,8 +34,9 @@ export async function convertFile(
 ): Promise<void> {
   const folded = await withFactors(conversions, store);
   const origin = await originOf(conversions);
-  const layoutWith = (crc32: string): ConvertedLayout => planFile(folded, originMetadata({ ...origin, crc32 }), file);
-  const { head, fileBytes, tasks } = layoutWith(UNKNOWN_CHECKSUM);
+  const layoutWith = (crc32: string, headerCrc32: string): ConvertedLayout =>
+    planFile(folded, originMetadata({ ...origin, crc32, headerCrc32 }), file);
+  const { head, fileBytes, tasks } = layoutWith(UNKNOWN_CHECKSUM, UNKNOWN_CHECKSUM);
   const total = tasks.reduce((sum, task) => sum + taskBytes(task), 0);
   await requireSpace(dirname(file), fileBytes);
   let loaded = 0;
@@ -44,7 +50,9 @@ export async function convertFile(
         onProgress?.({ stage: 'convert', file: basename(file), loaded, total });
       },
     });
-    await writeAll(handle, layoutWith(await fileChecksum(handle, head.byteLength, fileBytes, file, signal)).head, file);
+    const crc32 = await fileChecksum(handle, { begin: head.byteLength, end: fileBytes, signal });
+    const headerCrc32 = headerChecksum(layoutWith(crc32, UNKNOWN_CHECKSUM).head);
+    await writeAll(handle, layoutWith(crc32, headerCrc32).head, file);
     if ((await contentKey(conversions)) !== key)
       throw new Blip2Error('INVALID_CHECKPOINT', 'The checkpoint changed while it was converted', {
         where: store.folder,
@@ -57,6 +65,7 @@ export async function convertFile(
     await pending.discard();
     throw error;
   }
+  await markVerified(recordedFile(file));
   await syncFolder(dirname(file));
 }
 

@@ -1,4 +1,4 @@
-import { defined, type StoredType } from '@blip2/interfaces';
+import { defined, type PlannedWeight, type StoredType } from '@blip2/interfaces';
 
 import { ELEMENT_BYTES } from '../safetensors/stored-type.ts';
 import { encodeHeader, sourceBytes, type TensorLayout } from '../safetensors/write-safetensors.ts';
@@ -22,9 +22,7 @@ export function planFile(
   metadata: Readonly<Record<string, string>>,
   file: string,
 ): ConvertedLayout {
-  const tensors = conversions
-    .flatMap(outputTensors)
-    .toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+  const tensors = plannedTensors(conversions);
   const head = encodeHeader(tensors, metadata, file);
   const offsets = new Map<string, number>();
   let offset = head.byteLength;
@@ -36,7 +34,12 @@ export function planFile(
   return { head, fileBytes: offset, tasks: conversions.flatMap((conversion) => tasksOf(conversion, offsetOf)) };
 }
 
-function outputTensors(conversion: Conversion): TensorLayout[] {
+/** The tensors of a converted file in their order. */
+export function plannedTensors(plan: readonly PlannedWeight[]): TensorLayout[] {
+  return plan.flatMap(outputTensors).toSorted((a, b) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
+}
+
+function outputTensors(conversion: PlannedWeight): TensorLayout[] {
   const { shape, precision } = conversion;
   const [out = 0, inner = 0] = shape;
   const tensor = (name: string, dtype: StoredType, dims: readonly number[]): TensorLayout => ({

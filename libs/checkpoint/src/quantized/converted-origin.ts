@@ -1,10 +1,13 @@
 import { dirname } from 'node:path';
 
-import { parseJson } from '@blip2/files';
+import { checksumOf, parseJson } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { fileState, FORMAT_VERSION, sourceFiles } from './content-key.ts';
 import type { Conversion } from './weight-plan.ts';
+
+/** Placeholder with the length of a checksum, so that the header keeps its length once the checksum is known. */
+export const UNKNOWN_CHECKSUM = '00000000';
 
 /** Source of a converted file, stored in its metadata. */
 export interface ConvertedOrigin {
@@ -14,15 +17,19 @@ export interface ConvertedOrigin {
   readonly sources: readonly SourceState[];
   /** CRC-32 of all bytes after the header, as 8 hexadecimal digits. */
   readonly crc32: string | undefined;
+  /** CRC-32 of the header in which this value is `UNKNOWN_CHECKSUM`; undefined in files of earlier versions. */
+  readonly headerCrc32: string | undefined;
   readonly formatVersion: number;
 }
 type SourceState = readonly [file: string, ...state: string[]];
 
 /**
- * The origin of a new converted file, except its checksum.
+ * The origin of a new converted file, except its checksums.
  * @throws Blip2Error `MISSING_FILE`
  */
-export async function originOf(conversions: readonly Conversion[]): Promise<Omit<ConvertedOrigin, 'crc32'>> {
+export async function originOf(
+  conversions: readonly Conversion[],
+): Promise<Omit<ConvertedOrigin, 'crc32' | 'headerCrc32'>> {
   const bytes = new Map<string, number>();
   for (const { source } of conversions) bytes.set(source.file, (bytes.get(source.file) ?? 0) + source.byteLength);
   const [[largest] = ['']] = [...bytes].toSorted(([, a], [, b]) => b - a);
@@ -37,25 +44,39 @@ export function originMetadata({
   source,
   sources,
   crc32 = '',
+  headerCrc32 = '',
   formatVersion,
 }: ConvertedOrigin): Record<string, string> {
-  return { format: 'blip2', source, sources: JSON.stringify(sources), crc32, formatVersion: String(formatVersion) };
+  const version = String(formatVersion);
+  return { format: 'blip2', source, sources: JSON.stringify(sources), crc32, headerCrc32, formatVersion: version };
 }
+
+/** The checksum of a header, which may already contain it. */
+export function headerChecksum(head: Uint8Array): string {
+  const text = Buffer.from(head).toString('latin1');
+  return checksumOf(Buffer.from(text.replace(HEADER_CHECKSUM, `$1${UNKNOWN_CHECKSUM}`), 'latin1'));
+}
+
+const HEADER_CHECKSUM = /("headerCrc32":")[0-9a-f]{8}(?=")/;
 
 /** Decodes the metadata of a converted file; `undefined` for other files. */
 export function readOrigin(metadata: ReadonlyMap<string, string>): ConvertedOrigin | undefined {
   const source = metadata.get('source');
   if (metadata.get('format') !== 'blip2' || source === undefined) return undefined;
   const sources = parseSources(metadata.get('sources') ?? '[]');
-  const crc32 = metadata.get('crc32');
   return (
     sources && {
       source,
       sources,
-      crc32: crc32 !== undefined && /^[0-9a-f]{8}$/.test(crc32) ? crc32 : undefined,
+      crc32: checksum(metadata.get('crc32')),
+      headerCrc32: checksum(metadata.get('headerCrc32')),
       formatVersion: Number(metadata.get('formatVersion') ?? 1),
     }
   );
+}
+
+function checksum(text = ''): string | undefined {
+  return /^[0-9a-f]{8}$/.test(text) ? text : undefined;
 }
 
 function parseSources(text: string): SourceState[] | undefined {

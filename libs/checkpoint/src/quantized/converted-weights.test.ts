@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
+import { processName } from '@blip2/files';
 import type { Precision, QuantizedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { planOf } from '../fixtures/plans.ts';
 import { openCheckpoint } from '../model-folder/open-checkpoint.ts';
@@ -52,6 +53,14 @@ async function quantized(
 ): Promise<{ readonly weight: QuantizedWeight; readonly values: Uint8Array; readonly scales: Float32Array }> {
   const weight = required(store.quantized?.get('fc.weight'));
   return { weight, values: await readRawTensor(weight.values), scales: (await readTensor(weight.scales)).data };
+}
+
+/** Converts the model in another process, which prints the number of steps. */
+function convertInProcess(): Promise<{ readonly stdout: string }> {
+  const root = fileURLToPath(new URL('../../../../', import.meta.url));
+  const script = fileURLToPath(new URL('../fixtures/convert-in-process.ts', import.meta.url));
+  const loader = pathToFileURL(join(root, 'tools/testing/test-loader.mjs')).href;
+  return promisify(execFile)(process.execPath, ['--import', loader, script, join(folder, 'model'), convertedDir]);
 }
 
 async function files(): Promise<string[]> {
@@ -225,22 +234,69 @@ describe('the cache', () => {
 
   test('converts once for concurrent processes', async () => {
     const store = await model([...LARGE]);
-    const root = fileURLToPath(new URL('../../../../', import.meta.url));
-    const script = fileURLToPath(new URL('../fixtures/convert-in-process.ts', import.meta.url));
-    const run = (): Promise<{ stdout: string }> =>
-      promisify(execFile)(process.execPath, [
-        '--import',
-        pathToFileURL(join(root, 'tools/testing/test-loader.mjs')).href,
-        script,
-        join(folder, 'model'),
-        convertedDir,
-      ]);
-    const results = await Promise.all([run(), run(), run()]);
+    const results = await Promise.all([convertInProcess(), convertInProcess(), convertInProcess()]);
     // One process converts, the others wait.
     expect(results.filter(({ stdout }) => Number(stdout) > 0)).toHaveLength(1);
     expect(await files()).toHaveLength(1);
     expect(await convert(store)).toBe(0);
   });
+});
+
+describe('a converted file that is damaged', () => {
+  const damages: readonly (readonly [string, (bytes: Buffer) => Buffer])[] = [
+    ['by one sign bit', (bytes) => bytes.fill((bytes.at(-1) ?? 0) ^ 0x80, bytes.length - 1)],
+    ['in its second half, which is zero', (bytes) => bytes.fill(0, bytes.length / 2)],
+    ['in the checksum', (bytes) => Buffer.from(bytes.toString('latin1').replace('"crc32"', '"crc33"'), 'latin1')],
+    [
+      'in the order of two tensors, in a valid header',
+      (bytes) => Buffer.from(bytes.toString('latin1').replace('fc.bias', 'fc.bios'), 'latin1'),
+    ],
+  ];
+  test.each(damages)('%s is created again with a warning, also if its time is set back', async (_, damage) => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const store = await model();
+    const plan = planOf(store, 'int8');
+    const open = async (): Promise<Uint8Array> =>
+      (await quantized(await convertedWeights(store, plan, 'part', { convertedDir }))).values;
+    const before = await open();
+    const [name = ''] = await files();
+    const file = join(convertedDir, 'weights', name);
+    const packed = join(file.replace('.safetensors', '.packed'), 'graph');
+    const bytes = await readFile(file);
+    const { atime, mtime } = await stat(file);
+    await writeFile(file, damage(Buffer.from(bytes)));
+    await utimes(file, atime, mtime);
+    await mkdir(packed, { recursive: true });
+    expect(await open()).toEqual(before);
+    expect(await readFile(file)).toEqual(bytes);
+    expect(await files()).toEqual([name]);
+    expect(warning).toHaveBeenCalledOnce();
+    expect(await open()).toEqual(before);
+    expect(warning).toHaveBeenCalledOnce();
+    warning.mockRestore();
+  });
+
+  test('is created by one of several processes that find it', async () => {
+    const store = await model([...LARGE]);
+    const plan = planOf(store, 'q4');
+    await convertedWeights(store, plan, 'part', { convertedDir });
+    const [name = ''] = await files();
+    const file = join(convertedDir, 'weights', name);
+    await using handle = await open(file, 'r+');
+    await handle.write(Uint8Array.of(1, 2, 3), 0, 3, (await handle.stat()).size - 3);
+    const results = await Promise.all([convertInProcess(), convertInProcess(), convertInProcess()]);
+    expect(results.filter(({ stdout }) => Number(stdout) > 0)).toHaveLength(1);
+    expect(await files()).toEqual([name]);
+  });
+});
+
+test('a checkpoint that was replaced after it was opened is not converted', async () => {
+  const store = await model();
+  await model([40, 24]);
+  await expect(convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir })).rejects.toThrow(
+    failure('MODEL_CHANGED', /Load the model again/),
+  );
+  expect(await files()).toEqual([]);
 });
 
 describe('leaves nothing after', () => {
@@ -308,24 +364,24 @@ describe('leaves nothing after', () => {
     expect(await files()).toEqual([]);
   });
 
-  test('a killed process: its files are deleted an hour later, but not files in progress', async () => {
+  test('a killed process: its files are deleted at once, but not those of processes that are running', async () => {
+    const [machine = ''] = processName.split('-');
+    const names = [`${machine}-9999999`, processName, '00000000-1'].map(
+      (owner) => `.old.safetensors.${owner}.01234567.tmp`,
+    );
     await mkdir(join(convertedDir, 'weights'), { recursive: true });
-    for (const [name, age] of [
-      ['.old.safetensors.1.tmp', 7200],
-      ['.new.safetensors.2.tmp', 60],
-      ['kept.safetensors', 7200],
-    ] as const) {
-      const file = join(convertedDir, 'weights', name);
-      await writeFile(file, 'x');
-      const then = Date.now() / 1000 - age;
-      await utimes(file, then, then);
+    for (const name of [...names, 'kept.safetensors']) {
+      await writeFile(join(convertedDir, 'weights', name), 'x');
+      await utimes(join(convertedDir, 'weights', name), 0, 0);
     }
     const store = await model();
     await convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
-    expect((await files()).filter((name) => !name.startsWith('part-')).toSorted()).toEqual([
-      '.new.safetensors.2.tmp',
-      'kept.safetensors',
-    ]);
+    const rest = async (): Promise<string[]> => (await files()).filter((name) => !name.startsWith('part-')).toSorted();
+    expect(await rest()).toEqual([...names.slice(1), 'kept.safetensors'].toSorted());
+    // Also if nothing is converted.
+    await writeFile(join(convertedDir, 'weights', names[0] ?? ''), 'x');
+    await convertedWeights(store, planOf(store, 'q4'), 'part', { convertedDir });
+    expect(await rest()).toEqual([...names.slice(1), 'kept.safetensors'].toSorted());
   });
 
   test('a tensor that is missing or has another shape', async () => {

@@ -1,17 +1,28 @@
+import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-import { acquireLock, defaultCacheFolder, makeFolder, systemCode } from '@blip2/files';
-import { Blip2Error, defined, type PlannedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { acquireLock, defaultCacheFolder, makeFolder, markUsed, requireVersions, systemCode } from '@blip2/files';
+import {
+  Blip2Error,
+  defined,
+  type PlannedWeight,
+  type StoredTensor,
+  type VersionedFile,
+  type WeightStore,
+} from '@blip2/interfaces';
 
-import { convertedFolder, markUsed, removeAbandoned } from './cache-folder.ts';
+import { convertedFolder, packedFolderOf, recordedFile, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import type { ConversionOptions } from './conversion-options.ts';
 import { convertFile } from './convert-file.ts';
-import { openConverted } from './open-converted.ts';
+import { openIntact } from './open-converted.ts';
 import type { Conversion } from './weight-plan.ts';
 
 const ANOTHER_CACHE =
   'Set BLIP2_CACHE to a writable folder with enough space, or list the cached files with `blip2 cache`';
+
+/** Milliseconds between two looks at the files of other machines during a conversion. */
+const LOOK_INTERVAL = 5_000;
 
 /** Conversions in progress in this process, by file. Concurrent callers share them. */
 const inProgress = new Map<string, Promise<void>>();
@@ -36,9 +47,12 @@ export async function convertedWeights(
   const folder = convertedFolder(cache);
   const file = join(folder, `${label}-${key}.safetensors`);
   options.signal?.throwIfAborted();
-  const cached = await openConverted(file, plan);
+  // The key belongs to the files as they are now, the offsets of the tensors to those that were opened.
+  await requireVersions(versionsOf(conversions));
+  await removeAbandoned(folder);
+  const cached = await openIntact(file, plan, options.signal);
   if (cached) {
-    await markUsed(file);
+    await markUsed(recordedFile(file));
     return cached;
   }
   await makeFolder(folder).catch((cause: unknown) => {
@@ -49,14 +63,23 @@ export async function convertedWeights(
       ...defined({ got: systemCode(cause) }),
     });
   });
-  await removeAbandoned(folder);
   await shareInProgress(file, () => convertUnlessDone(file, conversions, key, store, options));
-  const created = await openConverted(file, plan);
+  const created = await openIntact(file, plan, options.signal);
   if (created) return created;
   throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was deleted or changed right after it was created', {
     where: file,
     fix: 'Load the model again',
   });
+}
+
+/** The source files in the versions that were opened. */
+function versionsOf(conversions: readonly Conversion[]): readonly VersionedFile[] {
+  const versions = new Map<string, VersionedFile>();
+  for (const {
+    source: { file, version },
+  } of conversions)
+    if (version !== undefined) versions.set(`${file}\0${version}`, { file, version });
+  return [...versions.values()];
 }
 
 function sourceOf({ tensors, folder }: WeightStore, { name, shape: logical, transposed }: PlannedWeight): StoredTensor {
@@ -100,16 +123,34 @@ async function convertUnlessDone(
   store: WeightStore,
   options: ConversionOptions,
 ): Promise<void> {
-  const isDone = async (): Promise<boolean> => (await openConverted(file, conversions)) !== undefined;
-  const lock = await acquireLock(dirname(file), basename(file, '.safetensors'), { signal: options.signal, isDone });
+  const folder = dirname(file);
+  const isDone = async (): Promise<boolean> => {
+    // Looks at the files of other machines, so that those left by the owner of an abandoned lock are removed with it.
+    await removeAbandoned(folder);
+    return (await openIntact(file, conversions, options.signal)) !== undefined;
+  };
+  const lock = await acquireLock(folder, basename(file, '.safetensors'), { signal: options.signal, isDone });
   if (!lock) return;
+  // Files of other machines count as abandoned after several looks.
+  const looks = setInterval(() => void removeAbandoned(folder), LOOK_INTERVAL);
   try {
-    if (!(await isDone())) await convertFile(file, conversions, key, store, options);
+    if (await isDone()) return;
+    await removeDamaged(file);
+    await convertFile(file, conversions, key, store, options);
   } catch (error) {
     throw error instanceof Blip2Error && error.code === 'WRITE_FAILED' ? withCacheRemedy(file, error) : error;
   } finally {
+    clearInterval(looks);
     await lock.release();
   }
+}
+
+/** Deletes a file whose contents do not match its checksum, and the prepacked weights created from it. */
+async function removeDamaged(file: string): Promise<void> {
+  if ((await stat(file).catch(() => undefined)) !== undefined)
+    process.emitWarning(`${file} is damaged and is created again`, { code: 'BLIP2_DAMAGED_CACHE' });
+  for (const path of [file, recordedFile(file).record, packedFolderOf(file)])
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /** Replaces the remedy of a write failure: the user has not chosen this folder, so tell how to choose another. */

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { processName } from '@blip2/files';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { createRandomCheckpoint, type RandomTensor, readTensor } from '../index.ts';
@@ -77,6 +78,17 @@ describe('createRandomCheckpoint', () => {
     expect(listeners).toHaveLength(1);
     for (const listener of listeners) listener.call(process, 0);
     expect(existsSync(left.folder)).toBe(false);
+  });
+
+  test('deletes what a killed process left, before it looks for space', async () => {
+    const left = await createRandomCheckpoint([normal('a', 3)], { folder });
+    const killed = left.folder.replace(processName, `${processName.split('-')[0]}-9999999`);
+    await rename(left.folder, killed);
+    await expect(createRandomCheckpoint([normal('a', 2 ** 50)], { folder })).rejects.toMatchObject({
+      code: 'WRITE_FAILED',
+    });
+    expect(await readdir(folder)).toEqual([]);
+    await left.dispose();
   });
 
   test('leaves nothing on abort or failure', async () => {

@@ -67,8 +67,8 @@ function* randomChunks(
 
 /**
  * Writes random float32 weights to a new temporary folder and opens them. The disk of `folder` must have room for all
- * weights: some systems keep temporary files in memory. A process killed by a signal leaves its folder. On failure
- * nothing is left.
+ * weights: some systems keep temporary files in memory. The folder of a process that was killed is deleted by the
+ * next one. On failure nothing is left.
  * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`; the signal's reason.
  */
 export async function createRandomCheckpoint(

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -31,11 +31,13 @@ describe('readHeader', () => {
     await writeFile(file, fileOf(header, 15));
     const { tensors, metadata } = await readHeader(file);
     const start = 8 + new TextEncoder().encode(header).byteLength;
+    const { dev, ino, size, mtimeNs } = await stat(file, { bigint: true });
+    const version = [dev, ino, size, mtimeNs].join(':');
     expect(tensors).toEqual([
-      { name: 'a', dtype: 'F32', shape: [2], file, byteOffset: start, byteLength: 8 },
-      { name: 'b', dtype: 'F16', shape: [3, 1], file, byteOffset: start + 8, byteLength: 6 },
-      { name: 'scalar', dtype: 'U8', shape: [], file, byteOffset: start + 14, byteLength: 1 },
-      { name: 'none', dtype: 'I64', shape: [0, 7], file, byteOffset: start + 15, byteLength: 0 },
+      { name: 'a', dtype: 'F32', shape: [2], file, byteOffset: start, byteLength: 8, version },
+      { name: 'b', dtype: 'F16', shape: [3, 1], file, byteOffset: start + 8, byteLength: 6, version },
+      { name: 'scalar', dtype: 'U8', shape: [], file, byteOffset: start + 14, byteLength: 1, version },
+      { name: 'none', dtype: 'I64', shape: [0, 7], file, byteOffset: start + 15, byteLength: 0, version },
     ]);
     expect([...metadata]).toEqual([
       ['format', 'pt'],

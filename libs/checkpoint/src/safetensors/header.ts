@@ -1,5 +1,5 @@
 import { MAX_METADATA_ENTRIES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from '@blip2/files';
-import { Blip2Error, type StoredTensor, type StoredType } from '@blip2/interfaces';
+import { Blip2Error, defined, type StoredTensor, type StoredType } from '@blip2/interfaces';
 
 import { HeaderScanner } from './header-scanner.ts';
 import { byteCount, ELEMENT_BYTES, isStoredType } from './stored-type.ts';
@@ -45,10 +45,10 @@ export function invalidFile(
 /**
  * Parses and checks the header of a safetensors file of `fileBytes` bytes. The result satisfies every rule of the
  * format: known types, unique names, lengths equal to shape times element size, and tensors that cover the data from
- * the first to the last byte without gap or overlap.
+ * the first to the last byte without gap or overlap. `version` is that of the file.
  * @throws Blip2Error `INVALID_CHECKPOINT`
  */
-export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number): Header {
+export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number, version?: string): Header {
   const { entries, metadata } = scan(decode(bytes, file), file);
   const dataStart = LENGTH_BYTES + bytes.byteLength;
   const tensors = contiguous(entries, fileBytes - dataStart, file);
@@ -62,6 +62,7 @@ export function parseHeader(bytes: Uint8Array, file: string, fileBytes: number):
         file,
         byteOffset: dataStart + begin,
         byteLength: end - begin,
+        ...defined({ version }),
       }),
     ),
   };

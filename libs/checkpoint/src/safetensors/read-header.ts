@@ -1,6 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
 
-import { MAX_HEADER_BYTES, MAX_POINTER_BYTES, openRegular, readFailure, refuseLfsPointer } from '@blip2/files';
+import {
+  MAX_HEADER_BYTES,
+  MAX_POINTER_BYTES,
+  openRegular,
+  readFailure,
+  refuseLfsPointer,
+  requireVersion,
+  versionOf,
+} from '@blip2/files';
 import { defined } from '@blip2/interfaces';
 
 import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts';
@@ -9,11 +17,19 @@ import { type Header, invalidFile, LENGTH_BYTES, parseHeader } from './header.ts
 const MAX_FORMAT_BYTES = 100_000_000n;
 
 /**
- * Opens a weight file, whose path has been checked.
- * @throws Blip2Error `MISSING_FILE`; `INVALID_CHECKPOINT` if it is not a regular file.
+ * Opens a weight file, whose path has been checked. `version`: the version in which its header was read.
+ * @throws Blip2Error `MISSING_FILE`; `INVALID_CHECKPOINT` if it is not a regular file; `MODEL_CHANGED` if the file is
+ * another version.
  */
-export async function openForReading(file: string): Promise<FileHandle> {
-  return (await openRegular(file, { code: 'INVALID_CHECKPOINT', fix: 'Download or copy the file again' })).handle;
+export async function openForReading(file: string, version?: string): Promise<FileHandle> {
+  const { handle } = await openRegular(file, { code: 'INVALID_CHECKPOINT', fix: 'Download or copy the file again' });
+  try {
+    if (version !== undefined) requireVersion({ file, version }, versionOf(await handle.stat({ bigint: true })));
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
 /**
@@ -48,11 +64,13 @@ export async function readExactly(
 export async function readHeader(file: string): Promise<Header> {
   const handle = await openForReading(file);
   try {
-    const { size } = await handle.stat();
+    // Before anything is read: if the file changes later, it is another version.
+    const stats = await handle.stat({ bigint: true });
+    const size = Number(stats.size);
     const length = await readHeaderLength(handle, file, size);
     const bytes = new Uint8Array(length);
     await readExactly(handle, bytes, LENGTH_BYTES, file);
-    return parseHeader(bytes, file, size);
+    return parseHeader(bytes, file, size, versionOf(stats));
   } finally {
     await handle.close();
   }

@@ -13,15 +13,16 @@ export interface ReadOptions {
 /**
  * Reads the bytes of a tensor in chunks of whole elements, at most 1 MiB each. **All chunks share one buffer**: a chunk
  * is valid until the next one is requested.
- * @throws Blip2Error `MISSING_FILE` or `INVALID_CHECKPOINT` if the file was deleted or truncated since it was opened;
- * the signal's reason.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_CHECKPOINT` or `MODEL_CHANGED` if the file was deleted, truncated or
+ * changed
+ * since it was opened; the signal's reason.
  */
 export async function* readChunks(
   stored: StoredTensor,
   { signal }: ReadOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const buffer = new Uint8Array(Math.min(CHUNK_BYTES, stored.byteLength));
-  const handle = await openForReading(stored.file);
+  const handle = await openForReading(stored.file, stored.version);
   try {
     for (let done = 0; done < stored.byteLength; done += buffer.byteLength) {
       signal?.throwIfAborted();

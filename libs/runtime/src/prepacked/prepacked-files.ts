@@ -4,27 +4,19 @@
  * weights and needs both in one file, which doubles the bytes on disk. A file is specific to a graph, a version of
  * onnxruntime and a kind of CPU.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
+import { temporaryName } from '@blip2/files';
 import type { OnnxModel } from '@blip2/interfaces';
 
 import { processorFlags } from '../onnxruntime/processor-features.ts';
 import { runtimeVersion } from '../onnxruntime/runtime-version.ts';
 import { externalBytes } from './external-data.ts';
+import { isKnownIntact, PREPACKED_GRAPH, readJson, verifyFolder, writeManifest } from './prepacked-manifest.ts';
 
-/** Name of a graph with prepacked weights, as saved by onnxruntime. */
-export const PREPACKED_GRAPH = 'graph.onnx';
-/** Name of its weights, next to the graph, which refers to it. */
-export const PREPACKED_WEIGHTS = 'weights.data';
-/**
- * Written last, once a session over the files has returned the results of the session that it replaces. It contains the
- * length of the weights, since mapping a shorter file would crash the process. Folders of versions without this
- * comparison have a `size.json` instead and are replaced.
- */
-const MARKER = 'compared.json';
 /** Suffix of the note next to a folder whose files returned other results and were removed. */
 const REFUSED = '.refused';
 /** Version of the file format. A graph refused in one version is tried again in the next. */
@@ -32,7 +24,9 @@ const FORMAT = 1;
 
 /** Files of the prepacked weights of one graph. */
 export interface PrepackedFiles {
-  /** Path of the saved graph if its files are complete and have been compared. */
+  /** Whether there are files that have been compared and that are known to be intact without reading them. */
+  known(): Promise<boolean>;
+  /** Path of the saved graph if its files have been compared and are intact. Damaged files are removed. */
   trusted(): Promise<string | undefined>;
   /** Whether earlier files returned other results. */
   refused(): Promise<boolean>;
@@ -59,16 +53,23 @@ export function prepackedFiles({ name, packedFolder }: OnnxModel, graph: Uint8Ar
   const remove = async (removed = folder): Promise<void> => {
     await rm(removed, { recursive: true, force: true }).catch(() => undefined);
   };
-  const trusted = async (): Promise<string | undefined> =>
-    (await isWhole(folder)) ? join(folder, PREPACKED_GRAPH) : undefined;
+  const trusted = async (): Promise<string | undefined> => {
+    const verdict = await verifyFolder(folder);
+    if (verdict === 'ok') return join(folder, PREPACKED_GRAPH);
+    if (verdict === 'damaged') {
+      process.emitWarning(`${folder} is damaged and is created again`, { code: 'BLIP2_DAMAGED_CACHE' });
+      await remove();
+    }
+    return undefined;
+  };
   return {
+    known: () => isKnownIntact(folder),
     trusted,
     refused: async () => (await readJson(`${folder}${REFUSED}`))['format'] === FORMAT,
-    begin: () => makeFolderWithRoom(`${folder}.${randomUUID()}.tmp`, externalBytes(graph)),
+    begin: () => makeFolderWithRoom(temporaryName(folder), externalBytes(graph)),
     async trust(temporary) {
       try {
-        const { size: bytes } = await stat(join(temporary, PREPACKED_WEIGHTS));
-        await writeFile(join(temporary, MARKER), JSON.stringify({ bytes }));
+        await writeManifest(temporary);
         // Another process may have finished first.
         if ((await trusted()) !== undefined) return true;
         await remove();
@@ -84,22 +85,6 @@ export function prepackedFiles({ name, packedFolder }: OnnxModel, graph: Uint8Ar
     },
     remove,
   };
-}
-
-async function isWhole(folder: string): Promise<boolean> {
-  const { bytes } = await readJson(join(folder, MARKER));
-  const found = await stat(join(folder, PREPACKED_WEIGHTS)).catch(() => undefined);
-  return found !== undefined && found.size === bytes;
-}
-
-/** Members of a small JSON file; none if the file does not exist or is invalid. */
-async function readJson(file: string): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
 }
 
 /** Creates a folder if there is enough space: onnxruntime writes plain weights next to the prepacked ones. */

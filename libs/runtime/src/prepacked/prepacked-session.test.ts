@@ -1,14 +1,16 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { markVerified } from '@blip2/files';
 import { f32, type OnnxModel } from '@blip2/interfaces';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { type PrepackedFiles, prepackedFiles } from './prepacked-files.ts';
 import { openPrepacked } from './prepacked-session.ts';
 import type { RunnableSession } from './recorded-run.ts';
+import { verifyPrepacked } from './verify-prepacked.ts';
 
 let root = '';
 beforeAll(async () => {
@@ -173,6 +175,53 @@ describe('files with other results', () => {
   });
 });
 
+describe('files that were changed after they were compared', () => {
+  const changes: readonly (readonly [string, (folder: string) => Promise<void>])[] = [
+    ['weights with one other bit', async (folder) => writeFile(join(folder, 'weights.data'), '3')],
+    ['weights that are zero', async (folder) => writeFile(join(folder, 'weights.data'), Uint8Array.of(0))],
+    ['another graph', async (folder) => writeFile(join(folder, 'graph.onnx'), 'graph')],
+    ['no graph', async (folder) => rm(join(folder, 'graph.onnx'))],
+  ];
+  test.each(
+    changes.flatMap((change) => (['onLoad', 'afterFirstRun'] as const).map((when) => [...change, when] as const)),
+  )('%s: are not opened, but removed with a warning', async (_, change, when) => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    await use(await openPrepacked(when, filesOf(), fakeRuntime([1]).open), 2);
+    const [name = ''] = await readdir(packedFolder);
+    const folder = join(packedFolder, name);
+    const { atime, mtime } = await stat(join(folder, 'weights.data'));
+    expect(await verifyPrepacked(packedFolder)).toEqual([{ folder, state: 'ok' }]);
+    await change(folder);
+    await utimes(join(folder, 'weights.data'), atime, mtime);
+    expect(await verifyPrepacked(packedFolder)).toEqual([{ folder, state: 'damaged' }]);
+
+    const { open, events } = fakeRuntime([1]);
+    await use(await openPrepacked(when, filesOf(), open), 2);
+    expect(events.slice(0, 4)).toEqual(
+      when === 'onLoad'
+        ? ['open written', 'run written', 'release written', 'open saved']
+        : ['open plain', 'run plain', 'release plain', 'open written'],
+    );
+    expect(warning).toHaveBeenCalledOnce();
+    warning.mockRestore();
+    expect(await verifyPrepacked(packedFolder)).toEqual([{ folder, state: 'ok' }]);
+  });
+
+  test('are found by verifyPrepacked if they changed without a trace since they were verified', async () => {
+    await use(await openPrepacked('onLoad', filesOf(), fakeRuntime([1]).open), 2);
+    const [name = ''] = await readdir(packedFolder);
+    const folder = join(packedFolder, name);
+    const file = join(folder, 'weights.data');
+    await writeFile(file, '0');
+    await markVerified({ file, record: join(folder, 'verified') });
+    expect(await verifyPrepacked(packedFolder)).toEqual([{ folder, state: 'damaged' }]);
+    expect(await filesOf().known()).toBe(false);
+    vi.spyOn(process, 'emitWarning').mockImplementationOnce(() => undefined);
+    expect(await filesOf().trusted()).toBeUndefined();
+    expect(await readdir(packedFolder)).toEqual([]);
+  });
+});
+
 describe('files that cannot be used', () => {
   test('are not written without a run to compare with', async () => {
     const { open, events } = fakeRuntime([1]);
@@ -230,17 +279,19 @@ describe('files that cannot be used', () => {
     expect(await kept()).toEqual(['part-#']);
   });
 
-  test('are ignored without a marker, or with that of a version without comparison', async () => {
+  test('are ignored without a manifest, or with that of a version without comparison or checksums', async () => {
     await use(await openPrepacked('onLoad', filesOf(), fakeRuntime([1]).open), 2);
     const [folder = ''] = await readdir(packedFolder);
     await rm(join(packedFolder, folder, 'compared.json'));
     expect(await filesOf().trusted()).toBeUndefined();
     await writeFile(join(packedFolder, folder, 'size.json'), JSON.stringify({ bytes: 1 }));
+    await writeFile(join(packedFolder, folder, 'compared.json'), JSON.stringify({ bytes: 1 }));
     expect(await filesOf().trusted()).toBeUndefined();
     await use(await openPrepacked('onLoad', filesOf(), fakeRuntime([1]).open), 2);
     expect((await readdir(join(packedFolder, folder))).toSorted()).toEqual([
       'compared.json',
       'graph.onnx',
+      'verified',
       'weights.data',
     ]);
   });

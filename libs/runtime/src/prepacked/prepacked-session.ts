@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 
-import type { OnnxModel } from '@blip2/interfaces';
+import { Blip2Error, type OnnxModel } from '@blip2/interfaces';
 
 import type { OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 import { alignPrepacked } from './align-prepacked.ts';
 import { firstThenLater } from './first-then-later.ts';
-import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, type PrepackedFiles } from './prepacked-files.ts';
+import type { PrepackedFiles } from './prepacked-files.ts';
+import { PREPACKED_GRAPH, PREPACKED_WEIGHTS } from './prepacked-manifest.ts';
 import { type RecordedRun, repeatsRun, type RunnableSession } from './recorded-run.ts';
 
 export interface SessionOpeners {
@@ -77,7 +78,8 @@ async function openLater(
 }
 
 async function isKnown(files: PrepackedFiles): Promise<boolean> {
-  return (await files.trusted()) !== undefined || files.refused();
+  // Weights are compared with their checksum before the second run, so that a single image does not wait for that.
+  return (await files.known()) || files.refused();
 }
 
 async function openTrusted(
@@ -88,7 +90,8 @@ async function openTrusted(
   if (graph === undefined) return undefined;
   try {
     return await open.saved(graph);
-  } catch {
+  } catch (error) {
+    if (error instanceof Blip2Error && error.code === 'MODEL_CHANGED') throw error;
     // Damaged: they will be written again.
     await files?.remove();
     return undefined;

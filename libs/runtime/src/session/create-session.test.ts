@@ -1,7 +1,8 @@
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { fileVersion } from '@blip2/files';
 import { f32, i64, type OnnxModel, type Session, type Tensor } from '@blip2/interfaces';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -193,4 +194,52 @@ describe('weights', () => {
       expect((await anonymousBytes()) - before).toBeLessThan(60e6);
     },
   );
+});
+
+describe('weights that are another version than the graph was built for', () => {
+  const data = Float32Array.of(1, 1);
+  const two = (): Tensor<'float32', [number, number]> => ({ type: 'float32', dims: [1, 2], data });
+  const weights = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
+
+  async function versioned(name: string): Promise<ReturnType<typeof product> & OnnxModel> {
+    const file = join(folder, name);
+    await writeFile(file, weights(2, 0, 0, 2));
+    return { ...product(2, name), weightFiles: [{ file, version: (await fileVersion(file)) ?? '' }] };
+  }
+  const changed = expect.objectContaining({ code: 'MODEL_CHANGED' });
+
+  test('are refused if they were replaced, written to with equal length, or deleted', async () => {
+    const replaced = await versioned('replaced.bin');
+    await writeFile(join(folder, 'new.bin'), weights(0, 2, 2, 0));
+    await rename(join(folder, 'new.bin'), join(folder, 'replaced.bin'));
+    await expect(createSession(replaced)).rejects.toEqual(changed);
+    const written = await versioned('written.bin');
+    await writeFile(join(folder, 'written.bin'), weights(0, 2, 2, 0));
+    await expect(createSession(written)).rejects.toEqual(changed);
+    const deleted = await versioned('deleted.bin');
+    await rm(join(folder, 'deleted.bin'));
+    await expect(createSession(deleted)).rejects.toEqual(changed);
+  });
+
+  test('give no result if they are written to between loading and the first run', async () => {
+    const model = await versioned('later.bin');
+    await using session = await createSession(model);
+    await writeFile(join(folder, 'later.bin'), weights(0, 2, 2, 0));
+    await expect(session.run({ x: two() })).rejects.toEqual(changed);
+  });
+
+  test('stay mapped if the file is replaced after loading', async () => {
+    const model = await versioned('mapped.bin');
+    await using session = await createSession(model);
+    await writeFile(join(folder, 'new.bin'), weights(0, 9, 9, 0));
+    await rename(join(folder, 'new.bin'), join(folder, 'mapped.bin'));
+    expect((await session.run({ x: two() })).y.data).toEqual(Float32Array.of(2, 2));
+  });
+
+  test('are used if only their permissions changed', async () => {
+    const model = await versioned('read.bin');
+    await chmod(join(folder, 'read.bin'), 0o444);
+    await using session = await createSession(model);
+    expect((await session.run({ x: two() })).y.data).toEqual(Float32Array.of(2, 2));
+  });
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { requireUnchangedInPlace, requireVersions } from '@blip2/files';
 import {
   Blip2Error,
   messageOf,
@@ -20,11 +21,15 @@ import {
 import { hasExactByteProducts } from '../onnxruntime/processor-features.ts';
 import { commonSettings, SPIN_MICROSECONDS } from '../onnxruntime/session-settings.ts';
 import { externalBytes } from '../prepacked/external-data.ts';
-import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from '../prepacked/prepacked-files.ts';
+import { prepackedFiles } from '../prepacked/prepacked-files.ts';
+import { PREPACKED_GRAPH, PREPACKED_WEIGHTS } from '../prepacked/prepacked-manifest.ts';
 import { openPrepacked } from '../prepacked/prepacked-session.ts';
 import type { RunnableSession } from '../prepacked/recorded-run.ts';
 import { defaultThreads } from '../threads/default-threads.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
+
+/** Milliseconds for which a look at the mapped files holds. */
+const CHECK_INTERVAL = 1_000;
 
 /**
  * Loads a graph into onnxruntime. Its weights are mapped in place. Runs are synchronous inside onnxruntime: they block
@@ -32,6 +37,7 @@ import { checkedFeeds, plainOutputs } from './tensors.ts';
  *
  * @throws Blip2Error `SESSION_FAILED` if onnxruntime rejects the graph or a run.
  * @throws Blip2Error `SHAPE_MISMATCH` or `INVALID_ARGUMENT` for inputs that do not match the signature.
+ * @throws Blip2Error `MODEL_CHANGED` if a weight file was changed after its header was read.
  * @throws Blip2Error `DISPOSED` if the session is run after its disposal.
  * @throws Blip2Error `UNSUPPORTED_DEVICE` for an execution provider that does not work on this machine.
  */
@@ -43,13 +49,20 @@ export const createSession: SessionFactory = async <S extends Signature>(
   const runtime = await loadOnnxRuntime();
   const session = await openSession(runtime, model, options);
   let released: Promise<void> | undefined;
+  let checkedAt = -Infinity;
   return {
     async run(inputs) {
       if (released) throw disposed(model);
       const feeds = checkedFeeds(runtime, model, inputs);
       try {
-        return plainOutputs(await session.run(feeds), model.signature);
+        const outputs = plainOutputs(await session.run(feeds), model.signature);
+        if (performance.now() - checkedAt >= CHECK_INTERVAL) {
+          await requireUnchangedInPlace(model.weightFiles ?? []);
+          checkedAt = performance.now();
+        }
+        return outputs;
       } catch (cause) {
+        if (cause instanceof Blip2Error) throw cause;
         // onnxruntime starts a run one turn of the event loop later, when the session may have been released.
         throw released ? disposed(model) : sessionFailed(model, 'onnxruntime could not run the graph', cause);
       }
@@ -64,18 +77,43 @@ export const createSession: SessionFactory = async <S extends Signature>(
 async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: SessionOptions): Promise<RunnableSession> {
   const graph = model.serialize({ activationBits: hasExactByteProducts() ? 8 : 7 });
   const options = await withThreads(given, graph);
-  const open = (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
-    runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch((cause: unknown) => {
-      throw sessionFailed(model, 'onnxruntime could not load the graph', cause);
-    });
+  const open = async (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
+    withUnchangedWeights(model, () =>
+      runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch(
+        (cause: unknown) => {
+          throw sessionFailed(model, 'onnxruntime could not load the graph', cause);
+        },
+      ),
+    );
   // Other devices prepack differently or not at all.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
   return openPrepacked(model.prepack, prepackedFiles(model, graph), {
     plain: () => open(false),
     prepacked: (folder) => open(true, folder),
-    saved: (graphFile) => runtime.InferenceSession.create(graphFile, savedOptions(options)),
+    saved: (graphFile) =>
+      withUnchangedWeights(model, () => runtime.InferenceSession.create(graphFile, savedOptions(options))),
     copy: ({ type, data, dims }) => new runtime.Tensor(type, data.slice() as never, dims),
   });
+}
+
+/**
+ * Opens a session while the weight files are the versions that the graph was built for.
+ *
+ * @throws Blip2Error `MODEL_CHANGED`
+ */
+async function withUnchangedWeights<T extends RunnableSession>(
+  { weightFiles = [] }: OnnxModel,
+  open: () => Promise<T>,
+): Promise<T> {
+  await requireVersions(weightFiles);
+  const session = await open();
+  try {
+    await requireVersions(weightFiles);
+    return session;
+  } catch (error) {
+    await session.release();
+    throw error;
+  }
 }
 
 /** Adds the default number of threads on the CPU, unless one is given. */

@@ -79,23 +79,40 @@ function fileLines(id: string, revision: string, files: readonly VerifiedFile[],
     .join('');
 }
 
-/** Reads converted weights completely, reports damaged files, and returns their number. */
-async function verifyConversions(
-  conversions: readonly CachedConversion[],
-  { options: { json = false, quiet = false, removeDamaged = false }, signal, print }: CacheCall,
-): Promise<number> {
-  const { removeCachedConversions, verifyCachedConversion } = await import('@blip2/checkpoint');
+/** Reads converted and prepacked weights completely, reports damaged ones, and returns their number. */
+async function verifyConversions(conversions: readonly CachedConversion[], call: CacheCall): Promise<number> {
+  const { packedFolderOf, removeCachedConversions, verifyCachedConversion } = await import('@blip2/checkpoint');
+  const { verifyPrepacked } = await import('@blip2/runtime');
+  const { signal } = call;
   const damaged: CachedConversion[] = [];
+  const leftovers: string[] = [];
   for (const conversion of conversions) {
-    const state = await verifyCachedConversion(conversion, signal);
-    if (state === 'damaged') damaged.push(conversion);
     const { model, file } = conversion;
     const name = conversionName(conversion).replace('\t', ' ');
-    if (json && (!quiet || state === 'damaged'))
-      await print(`${JSON.stringify({ kind: 'converted', model, file, state })}\n`);
-    else if (state === 'damaged') await print(`damaged\t${oneLine(file)}\n`);
-    else if (!quiet) await print(`${name}: ${state === 'ok' ? 'intact' : 'header intact, no checksum'}\n`);
+    const state = await verifyCachedConversion(conversion, signal);
+    if (state === 'damaged') damaged.push(conversion);
+    await printVerified({ kind: 'converted', model, file, state }, name, call);
+    for (const { folder, state: packed } of await verifyPrepacked(packedFolderOf(file), { signal })) {
+      if (packed === 'damaged') leftovers.push(folder);
+      await printVerified({ kind: 'prepacked', model, file: folder, state: packed }, `${name}, prepacked`, call);
+    }
   }
-  if (removeDamaged) await removeCachedConversions({ conversions: damaged, leftovers: [] });
-  return damaged.length;
+  if (call.options.removeDamaged === true) await removeCachedConversions({ conversions: damaged, leftovers });
+  return damaged.length + leftovers.length;
+}
+
+interface Verified {
+  readonly kind: 'converted' | 'prepacked';
+  readonly model: string | undefined;
+  /** The converted file, or the folder of prepacked weights. */
+  readonly file: string;
+  readonly state: 'ok' | 'damaged' | 'unknown';
+}
+
+async function printVerified(verified: Verified, name: string, { options, print }: CacheCall): Promise<void> {
+  const { json = false, quiet = false } = options;
+  const { file, state } = verified;
+  if (json && (!quiet || state === 'damaged')) await print(`${JSON.stringify(verified)}\n`);
+  else if (state === 'damaged') await print(`damaged\t${oneLine(file)}\n`);
+  else if (!quiet) await print(`${name}: ${state === 'ok' ? 'intact' : 'header intact, no checksum'}\n`);
 }
