@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '@blip2/files';
 
-import { escapeRegExp, invalidTokenizer } from './components.ts';
-import { MAX_ADDED_TOKENS, MAX_TOKEN_ID, MAX_TOKEN_LENGTH } from './limits.ts';
+import { invalidTokenizer } from './components.ts';
+import { MAX_ADDED_TOKENS, MAX_ADDED_UNITS, MAX_TOKEN_ID, MAX_TOKEN_LENGTH } from './limits.ts';
 
 /** A token that is matched in a text before the subword model runs. */
 export interface AddedToken {
@@ -18,9 +18,6 @@ export interface AddedToken {
   /** Matched as a whole word only. */
   readonly singleWord: boolean;
 }
-
-/** An added token, or the text between two of them. `start`: offset in UTF-16 code units. */
-export type TextSection = { readonly token: AddedToken } | { readonly text: string; readonly start: number };
 
 /**
  * Reads the added tokens of a tokenizer: those of `tokenizer.json`, those declared in `tokenizer_config.json` only, and
@@ -43,41 +40,20 @@ export function readAddedTokens(
     const token = toAddedToken(entry, Number(id));
     if (!tokens.has(token.content)) add(tokens, token);
   }
-  let next = Math.max(-1, ...[...tokens.values()].map(({ id }) => id), maximum(vocabulary.values())) + 1;
+  let next = Math.max(maximum([...tokens.values()].map(({ id }) => id)), maximum(vocabulary.values())) + 1;
   for (const content of named) {
     const known = tokens.get(content);
     const id = known?.id ?? vocabulary.get(content) ?? next++;
     tokens.set(content, { ...(known ?? plainToken(content, id)), special: true });
   }
   if (tokens.size > MAX_ADDED_TOKENS) throw tooMany();
+  const units = [...tokens.keys()].reduce((sum, { length }) => sum + length, 0);
+  if (units > MAX_ADDED_UNITS)
+    throw invalidTokenizer('The added tokens are too long', {
+      expected: `at most ${MAX_ADDED_UNITS} characters in all added tokens`,
+      got: String(units),
+    });
   return [...tokens.values()];
-}
-
-/** Creates a function that splits a text at tokens, leftmost and longest first, like `AddedVocabulary` in Rust. */
-export function createSplitter(tokens: readonly AddedToken[]): (text: string) => readonly TextSection[] {
-  if (tokens.length === 0) return (text) => (text === '' ? [] : [{ text, start: 0 }]);
-  const byContent = new Map(tokens.map((token) => [token.content, token]));
-  const longestFirst = [...byContent.keys()].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map(escapeRegExp).join('|'), 'gu');
-  return (text) => {
-    const sections: TextSection[] = [];
-    let end = 0;
-    for (const { 0: match, index } of text.matchAll(pattern)) {
-      const token = byContent.get(match);
-      if (!token || index < end || (token.singleWord && isInsideWord(text, index, index + match.length))) continue;
-      const from = token.lstrip
-        ? Math.max(end, index - (/\p{White_Space}*$/u.exec(text.slice(end, index))?.[0].length ?? 0))
-        : index;
-      if (from > end) sections.push({ text: text.slice(end, from), start: end });
-      sections.push({ token });
-      end =
-        index +
-        match.length +
-        (token.rstrip ? (/^\p{White_Space}*/u.exec(text.slice(index + match.length))?.[0].length ?? 0) : 0);
-    }
-    if (end < text.length) sections.push({ text: text.slice(end), start: end });
-    return sections;
-  };
 }
 
 function add(tokens: Map<string, AddedToken>, token: AddedToken): void {
@@ -98,7 +74,7 @@ function toAddedToken(entry: unknown, id: unknown): AddedToken {
     rstrip,
     single_word: singleWord,
   }: JsonObject = isJsonObject(entry) ? entry : {};
-  if (typeof content !== 'string' || content === '' || content.length > MAX_TOKEN_LENGTH)
+  if (typeof content !== 'string' || content === '' || content.length > MAX_TOKEN_LENGTH || /\p{Cs}/u.test(content))
     throw invalidTokenizer('An added token has no usable content', { got: String(content).slice(0, 100) });
   if (!isTokenId(id))
     throw invalidTokenizer('An added token has no usable id', {
@@ -124,13 +100,6 @@ function plainToken(content: string, id: number): AddedToken {
 /** Whether a value can be a token id. */
 export function isTokenId(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value < MAX_TOKEN_ID;
-}
-
-function isInsideWord(text: string, start: number, end: number): boolean {
-  return (
-    /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(text.slice(0, start)) ||
-    /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u.test(text.slice(end))
-  );
 }
 
 function tooMany(): Error {

@@ -74,11 +74,24 @@ export function patternOf(pattern: unknown): RegExp {
  */
 export function insertedText(component: JsonObject, key: string): string {
   const text = component[key];
-  if (typeof text === 'string' && text.length <= MAX_INSERTED_LENGTH) return text;
+  if (typeof text === 'string' && text.length <= MAX_INSERTED_LENGTH && !/\p{Cs}/u.test(text)) return text;
   throw invalidTokenizer(`${String(component['type'])} has an invalid ${key}`, {
     expected: `a string of at most ${MAX_INSERTED_LENGTH} characters`,
   });
 }
+
+/**
+ * Reads a string of one character.
+ * @throws Blip2Error `INVALID_TOKENIZER` otherwise.
+ */
+export function oneCharacter(component: JsonObject, key: string): string {
+  const text = component[key];
+  if (typeof text === 'string' && /^\P{Cs}$/su.test(text)) return text;
+  throw invalidTokenizer(`${String(component['type'])} has an invalid ${key}`, { expected: 'one character' });
+}
+
+/** The word characters of the Rust library (`\w`), for use in a character class. */
+export const WORD_CHARACTERS = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 
 /** Escapes a text for use in a regular expression. */
 export function escapeRegExp(text: string): string {

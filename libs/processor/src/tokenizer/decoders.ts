@@ -1,6 +1,6 @@
 import type { JsonObject } from '@blip2/files';
 
-import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
+import { componentsOf, insertedText, invalidTokenizer, oneCharacter, patternOf } from './components.ts';
 import { BYTE_CHARACTERS, metaspaceScheme } from './pre-tokenizers.ts';
 
 /** Maps a list of tokens to another; the text is the concatenation of the last list. */
@@ -19,7 +19,7 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
       );
   },
   Metaspace: (config) => {
-    const mark = insertedText(config, 'replacement');
+    const mark = oneCharacter(config, 'replacement');
     const dropped = metaspaceScheme(config) !== 'never';
     return (tokens) => tokens.map((token, index) => token.replaceAll(mark, index === 0 && dropped ? '' : ' '));
   },

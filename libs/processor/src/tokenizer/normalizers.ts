@@ -4,6 +4,7 @@ import { createBertNormalizer, lowerCase } from './bert-normalizer.ts';
 import { createCharsmap } from './charsmap.ts';
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 import { MAX_NORMALIZED_LENGTH } from './limits.ts';
+import type { Work } from './work.ts';
 
 type Normalize = (text: string) => string;
 
@@ -35,17 +36,21 @@ const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> =
   },
 };
 
+/** Cost of one component, relative to following an edge of a trie. */
+const STEPS_PER_CHARACTER = 8;
+
 /**
  * Creates the normaliser of a `tokenizer.json`.
  * @throws Blip2Error `INVALID_TOKENIZER` for unknown components and, when it runs, if it expands a text beyond the
  * limit.
  */
-export function createNormalizer(json: unknown): Normalize {
+export function createNormalizer(json: unknown): (text: string, work: Work) => string {
   const steps = componentsOf(json, 'normalizer', 'normalizers', new Set(Object.keys(NORMALIZERS))).map((config) =>
     NORMALIZERS[String(config['type'])]?.(config),
   );
-  return (text) =>
+  return (text, work) =>
     steps.reduce((normalized, step) => {
+      work.spend(STEPS_PER_CHARACTER * normalized.length);
       const result = step ? step(normalized) : normalized;
       if (result.length > MAX_NORMALIZED_LENGTH)
         throw invalidTokenizer('The normalizer expands a text too much', {

@@ -1,7 +1,17 @@
 import type { JsonObject } from '@blip2/files';
 
 import { PUNCTUATION } from './bert-characters.ts';
-import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
+import {
+  componentsOf,
+  escapeRegExp,
+  invalidTokenizer,
+  oneCharacter,
+  patternOf,
+  WORD_CHARACTERS,
+} from './components.ts';
+import { MAX_NORMALIZED_LENGTH } from './limits.ts';
+import { splitBehavior } from './split-behaviors.ts';
+import type { Work } from './work.ts';
 
 /** Splits a section of a text into words. `first`: the section is the start of the text. */
 type Split = (text: string, first: boolean) => readonly string[];
@@ -13,6 +23,12 @@ const GPT2_WORDS: RegExp = new RegExp(
   'gu',
 );
 
+/** Runs of word characters, or of others that are not white space. */
+const WORDS_OR_SYMBOLS: RegExp = new RegExp(`[${WORD_CHARACTERS}]+|[^${WORD_CHARACTERS}\\p{White_Space}]+`, 'gu');
+
+const isolated = splitBehavior('Isolated');
+const removed = splitBehavior('Removed');
+
 /** The pre-tokenizers of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
 const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = {
   ByteLevel: (config) => {
@@ -23,45 +39,69 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
     };
   },
   BertPreTokenizer: () => (text) =>
-    (text.match(/\P{White_Space}+/gu) ?? []).flatMap((word) => isolate(word, PUNCTUATION)),
+    (text.match(/\P{White_Space}+/gu) ?? []).flatMap((word) => isolated(word, PUNCTUATION)),
+  Whitespace: () => (text) => text.match(WORDS_OR_SYMBOLS) ?? [],
   WhitespaceSplit: () => (text) => text.match(/\P{White_Space}+/gu) ?? [],
   Metaspace: createMetaspace,
   Digits:
     ({ individual_digits: single }) =>
     (text) =>
       text.match(single === true ? /\p{N}|\P{N}+/gu : /\p{N}+|\P{N}+/gu) ?? [],
+  Punctuation: ({ behavior }) => {
+    const split = splitBehavior(behavior ?? 'Isolated');
+    return (text) => split(text, PUNCTUATION);
+  },
+  CharDelimiterSplit: (config) => {
+    const pattern = new RegExp(escapeRegExp(oneCharacter(config, 'delimiter')), 'gu');
+    return (text) => removed(text, pattern);
+  },
   Split: (config) => {
     const pattern = patternOf(config['pattern']);
-    if (config['behavior'] !== 'Isolated' || config['invert'] === true)
-      throw invalidTokenizer('Unsupported kind of Split', { expected: 'Isolated, not inverted' });
-    return (text) => isolate(text, pattern);
+    const split = splitBehavior(config['behavior'], config['invert'] === true);
+    return (text) => split(text, pattern);
   },
 };
+
+/** Cost of one component, relative to following an edge of a trie. */
+const STEPS_PER_CHARACTER = 8;
+/** Each UTF-16 code unit has up to three bytes, which become as many characters. */
+const MAX_PRE_TOKENIZED_LENGTH: number = 3 * MAX_NORMALIZED_LENGTH;
 
 /**
  * Creates the pre-tokenizer of a `tokenizer.json`; each step splits the words of the previous one.
  * @throws Blip2Error `INVALID_TOKENIZER` for unknown components.
  */
-export function createPreTokenizer(json: unknown): Split {
+export function createPreTokenizer(
+  json: unknown,
+): (text: string, first: boolean, work: Work) => readonly string[] {
   const steps = componentsOf(json, 'pre_tokenizer', 'pretokenizers', new Set(Object.keys(PRE_TOKENIZERS))).map(
     (config) => PRE_TOKENIZERS[String(config['type'])]?.(config),
   );
-  return (text, first) =>
+  return (text, first, work) =>
     steps.reduce<readonly string[]>(
-      (words, step) => (step ? words.flatMap((word, index) => step(word, first && index === 0)) : words),
+      (words, step) => {
+        const split = step ? words.flatMap((word, index) => step(word, first && index === 0)) : words;
+        const length = split.reduce((sum, word) => sum + word.length, 0);
+        if (length > MAX_PRE_TOKENIZED_LENGTH)
+          throw invalidTokenizer('The pre_tokenizer expands a text too much', {
+            expected: `at most ${MAX_PRE_TOKENIZED_LENGTH} characters`,
+          });
+        work.spend(STEPS_PER_CHARACTER * length);
+        return split;
+      },
       text === '' ? [] : [text],
     );
 }
 
 function createMetaspace(config: JsonObject): Split {
-  const mark = insertedText(config, 'replacement');
+  const mark = oneCharacter(config, 'replacement');
   const scheme = metaspaceScheme(config);
   const split = config['split'] !== false;
   return (text, first) => {
     const marked = text.replaceAll(' ', mark);
     const prepend = (scheme === 'always' || (scheme === 'first' && first)) && !marked.startsWith(mark);
     const whole = prepend ? mark + marked : marked;
-    return split && mark !== '' ? beforeEach(whole, mark) : [whole];
+    return split ? beforeEach(whole, mark) : [whole];
   };
 }
 
@@ -83,18 +123,6 @@ export function metaspaceScheme({
 function beforeEach(text: string, mark: string): readonly string[] {
   const [head = '', ...parts] = text.split(mark);
   return [...(head === '' ? [] : [head]), ...parts.map((part) => mark + part)];
-}
-
-function isolate(text: string, pattern: RegExp): readonly string[] {
-  const words: string[] = [];
-  let end = 0;
-  for (const { 0: match, index } of text.matchAll(pattern)) {
-    if (index > end) words.push(text.slice(end, index));
-    if (match !== '') words.push(match);
-    end = index + match.length;
-  }
-  if (end < text.length) words.push(text.slice(end));
-  return words;
 }
 
 const encoder = new TextEncoder();

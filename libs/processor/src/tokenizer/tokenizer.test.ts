@@ -4,9 +4,10 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
-import { createEngine } from './engine.ts';
+import { createModel } from './models/create-model.ts';
+import { readModel } from './models/read-model.ts';
 import { Tokenizer } from './tokenizer.ts';
-import { readModel } from './vocabulary.ts';
+import { createWork } from './work.ts';
 
 type Json = Record<string, unknown>;
 const checkpoint = (name: string): string =>
@@ -316,14 +317,14 @@ test('accepts older formats: merges as strings, add_prefix_space, no model type'
   expect(Tokenizer.fromJson({ tokenizer: old }).decode(ids)).toBe(t5.decode(ids));
 });
 
-test('calls of the library are type-checked: these lines do not compile without their comments', () => {
-  const engine = createEngine(readModel(files('opt')['model']));
-  const ids: readonly number[] = engine(['a']);
+test('models are type-checked: these lines do not compile without their comments', () => {
+  const encode = createModel(readModel(files('opt')['model']));
+  const ids: readonly number[] = encode(['a'], createWork());
   expect(ids).toEqual([68]);
   // @ts-expect-error Words are strings.
-  const wrongInput = (): unknown => engine([5]);
+  const wrongInput = (): unknown => encode([5], createWork());
   // @ts-expect-error Ids are numbers.
-  const wrongOutput = (): string => engine(['a'])[0];
+  const wrongOutput = (): string => encode(['a'], createWork())[0];
   // @ts-expect-error A string, not a list.
   const wrongText = (): unknown => opt.encode(['a']);
   expect([wrongInput, wrongOutput, wrongText]).toHaveLength(3);

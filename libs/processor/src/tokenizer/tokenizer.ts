@@ -8,11 +8,11 @@ import { readAddedTokens } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
 import { cleanUpText, createDecoder } from './decoders.ts';
 import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
+import { readModel } from './models/read-model.ts';
 import { type BatchEncodeOptions, type BatchEncoding, pad, rowRules, type Side, truncate } from './padding.ts';
 import { NO_FRAME, readSpecialFrame, type SpecialFrame } from './post-processor.ts';
 import { createTextEncoder, type TextEncode } from './text-encoder.ts';
 import { type NamedToken, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.ts';
-import { readModel } from './vocabulary.ts';
 
 /** Options of `Tokenizer.encode`. */
 export interface EncodeTextOptions {
