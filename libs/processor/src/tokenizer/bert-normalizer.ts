@@ -1,6 +1,7 @@
 import type { JsonObject } from '@blip2/files';
 
-import { IDEOGRAPHS, NONSPACING_MARKS, REMOVED } from './bert-characters.ts';
+import { IDEOGRAPHS, NONSPACING_MARKS, REMOVED } from './unicode/bert-characters.ts';
+import { normalForm } from './unicode/normal-forms.ts';
 
 /**
  * Creates BERT's normaliser; the configuration enables each step.
@@ -17,7 +18,7 @@ export function createBertNormalizer(config: JsonObject): (text: string) => stri
     let result = text;
     if (config['clean_text'] !== false) result = result.replaceAll(REMOVED, '').replaceAll(/\p{White_Space}/gu, ' ');
     if (config['handle_chinese_chars'] !== false) result = result.replaceAll(IDEOGRAPHS, ' $& ');
-    if (stripAccents) result = result.normalize('NFD').replaceAll(NONSPACING_MARKS, '');
+    if (stripAccents) result = normalForm(result, 'NFD').replaceAll(NONSPACING_MARKS, '');
     return lowercase ? lowerCase(result) : result;
   };
 }

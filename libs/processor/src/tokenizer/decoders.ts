@@ -1,15 +1,22 @@
 import type { JsonObject } from '@blip2/files';
 
 import { componentsOf, insertedText, invalidTokenizer, oneCharacter, patternOf } from './components.ts';
+import { MAX_STEPS } from './limits.ts';
 import { BYTE_CHARACTERS, metaspaceScheme } from './pre-tokenizers.ts';
+import { createWork, type Work } from './work.ts';
 
 /** Maps a list of tokens to another; the text is the concatenation of the last list. */
-type DecodeStep = (tokens: readonly string[]) => readonly string[];
+type DecodeStep = (tokens: readonly string[], work: Work) => readonly string[];
 
 /** The decoders of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
 const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   ByteLevel: () => (tokens) => [bytesToText(tokens)],
   ByteFallback: () => byteFallback,
+  BPEDecoder: (config) => {
+    const suffix = insertedText(config, 'suffix');
+    return (tokens) =>
+      tokens.map((token, index) => token.replaceAll(suffix, index === tokens.length - 1 ? '' : ' '));
+  },
   WordPiece: (config) => {
     const prefix = insertedText(config, 'prefix');
     const clean = config['cleanup'] === true ? cleanUpToken : (token: string): string => token;
@@ -26,7 +33,13 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   Replace: (config) => {
     const pattern = patternOf(config['pattern']);
     const content = insertedText(config, 'content');
-    return (tokens) => tokens.map((token) => token.replaceAll(pattern, () => content));
+    return (tokens, work) =>
+      tokens.map((token) =>
+        token.replaceAll(pattern, () => {
+          work.spend(content.length);
+          return content;
+        }),
+      );
   },
   Fuse: () => (tokens) => [tokens.join('')],
   Strip: (config) => {
@@ -37,13 +50,27 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   },
 };
 
-/** Creates the decoder of a `tokenizer.json`. Without one, tokens are joined by spaces. */
+/** Cost of one component, relative to following an edge of a trie. */
+const STEPS_PER_CHARACTER = 8;
+/** Steps that each token may take in addition; those of stock tokenizers take about 200. */
+const MAX_STEPS_PER_TOKEN = 2048;
+
+/** Creates the decoder of a `tokenizer.json`. Without one, tokens are joined by spaces. It throws `INVALID_TOKENIZER`
+ * if it expands a text without bound. */
 export function createDecoder(json: unknown): (tokens: readonly string[]) => string {
   const steps = componentsOf(json, 'decoder', 'decoders', new Set(Object.keys(DECODERS))).map((config) =>
     DECODERS[String(config['type'])]?.(config),
   );
   if (steps.length === 0) return (tokens) => tokens.join(' ');
-  return (tokens) => steps.reduce((rest, step) => (step ? step(rest) : rest), tokens).join('');
+  return (tokens) => {
+    const work = createWork(MAX_STEPS + MAX_STEPS_PER_TOKEN * tokens.length);
+    let texts = tokens;
+    for (const step of steps) {
+      work.spend(STEPS_PER_CHARACTER * texts.reduce((sum, { length }) => sum + length, 0));
+      if (step) texts = step(texts, work);
+    }
+    return texts.join('');
+  };
 }
 
 /** Removes spaces before punctuation and English contractions, like HF's `clean_up_tokenization`. */

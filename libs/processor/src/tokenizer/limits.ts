@@ -29,11 +29,6 @@ export const MAX_REPLACEMENT_BYTES = 256;
  * consecutive replacements could multiply it without bound.
  */
 export const MAX_NORMALIZED_LENGTH: number = 20 * MAX_TEXT_LENGTH;
-/**
- * Maximum length of a decoded text while the decoders run, in UTF-16 code units, unless the tokens themselves are
- * longer.
- */
-export const MAX_DECODED_LENGTH: number = 2 ** 22;
 /** Maximum number of special tokens that a template adds to a text. */
 export const MAX_TEMPLATE_TOKENS = 64;
 /**

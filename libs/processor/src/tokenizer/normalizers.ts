@@ -4,6 +4,8 @@ import { createBertNormalizer, lowerCase } from './bert-normalizer.ts';
 import { createCharsmap } from './charsmap.ts';
 import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
 import { MAX_NORMALIZED_LENGTH } from './limits.ts';
+import { toByteCharacters } from './pre-tokenizers.ts';
+import { MARKS, normalForm } from './unicode/normal-forms.ts';
 import type { Work } from './work.ts';
 
 type Normalize = (text: string) => string;
@@ -13,12 +15,13 @@ const NORMALIZERS: Readonly<Record<string, (config: JsonObject) => Normalize>> =
   BertNormalizer: createBertNormalizer,
   Precompiled: ({ precompiled_charsmap: map }) =>
     typeof map === 'string' && map !== '' ? createCharsmap(map) : (text) => text,
-  NFC: () => (text) => text.normalize('NFC'),
-  NFD: () => (text) => text.normalize('NFD'),
-  NFKC: () => (text) => text.normalize('NFKC'),
-  NFKD: () => (text) => text.normalize('NFKD'),
+  NFC: () => (text) => normalForm(text, 'NFC'),
+  NFD: () => (text) => normalForm(text, 'NFD'),
+  NFKC: () => (text) => normalForm(text, 'NFKC'),
+  NFKD: () => (text) => normalForm(text, 'NFKD'),
+  ByteLevel: () => toByteCharacters,
   Lowercase: () => lowerCase,
-  StripAccents: () => (text) => text.replaceAll(/\p{M}/gu, ''),
+  StripAccents: () => (text) => text.replaceAll(MARKS, ''),
   Strip:
     ({ strip_left: left, strip_right: right }) =>
     (text) => {

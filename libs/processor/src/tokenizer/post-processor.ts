@@ -27,10 +27,17 @@ const POST_PROCESSORS: Readonly<Record<string, (config: JsonObject) => SpecialFr
  */
 export function readSpecialFrame(json: unknown): SpecialFrame {
   const steps = componentsOf(json, 'post_processor', 'processors', new Set(Object.keys(POST_PROCESSORS)));
-  return steps.reduce<SpecialFrame>((inner, config) => {
+  const frame = steps.reduce<SpecialFrame>((inner, config) => {
     const { before, after } = POST_PROCESSORS[String(config['type'])]?.(config) ?? NO_FRAME;
     return { before: [...before, ...inner.before], after: [...inner.after, ...after] };
   }, NO_FRAME);
+  const count = frame.before.length + frame.after.length;
+  if (count > MAX_TEMPLATE_TOKENS)
+    throw invalidTokenizer('The post_processor adds too many tokens', {
+      expected: `at most ${MAX_TEMPLATE_TOKENS}`,
+      got: String(count),
+    });
+  return frame;
 }
 
 function templateFrame({ single, special_tokens: tokens }: JsonObject): SpecialFrame {

@@ -1,6 +1,5 @@
 import type { JsonObject } from '@blip2/files';
 
-import { PUNCTUATION } from './bert-characters.ts';
 import {
   componentsOf,
   escapeRegExp,
@@ -11,6 +10,7 @@ import {
 } from './components.ts';
 import { MAX_NORMALIZED_LENGTH } from './limits.ts';
 import { splitBehavior } from './split-behaviors.ts';
+import { PUNCTUATION } from './unicode/bert-characters.ts';
 import type { Work } from './work.ts';
 
 /** Splits a section of a text into words. `first`: the section is the start of the text. */
@@ -75,22 +75,31 @@ export function createPreTokenizer(
   json: unknown,
 ): (text: string, first: boolean, work: Work) => readonly string[] {
   const steps = componentsOf(json, 'pre_tokenizer', 'pretokenizers', new Set(Object.keys(PRE_TOKENIZERS))).map(
-    (config) => PRE_TOKENIZERS[String(config['type'])]?.(config),
+    (config) => ({ split: PRE_TOKENIZERS[String(config['type'])]?.(config), config }),
   );
-  return (text, first, work) =>
-    steps.reduce<readonly string[]>(
-      (words, step) => {
-        const split = step ? words.flatMap((word, index) => step(word, first && index === 0)) : words;
-        const length = split.reduce((sum, word) => sum + word.length, 0);
-        if (length > MAX_PRE_TOKENIZED_LENGTH)
-          throw invalidTokenizer('The pre_tokenizer expands a text too much', {
-            expected: `at most ${MAX_PRE_TOKENIZED_LENGTH} characters`,
-          });
-        work.spend(STEPS_PER_CHARACTER * length);
-        return split;
-      },
-      text === '' ? [] : [text],
-    );
+  return (text, first, work) => {
+    let words: readonly string[] = text === '' ? [] : [text];
+    /** The first word is the start of the text: nothing before it has been removed. */
+    let isFirst = first;
+    for (const { split, config } of steps) {
+      const pieces = split ? words.flatMap((word, index) => split(word, isFirst && index === 0)) : words;
+      isFirst &&= !removesText(config) || words[0]?.startsWith(pieces[0] ?? '') === true;
+      words = pieces;
+      const length = words.reduce((sum, word) => sum + word.length, 0);
+      if (length > MAX_PRE_TOKENIZED_LENGTH)
+        throw invalidTokenizer('The pre_tokenizer expands a text too much', {
+          expected: `at most ${MAX_PRE_TOKENIZED_LENGTH} characters`,
+        });
+      work.spend(STEPS_PER_CHARACTER * length);
+    }
+    return words;
+  };
+}
+
+const REMOVING_TYPES: readonly unknown[] = ['BertPreTokenizer', 'Whitespace', 'WhitespaceSplit', 'CharDelimiterSplit'];
+
+function removesText({ type, behavior }: JsonObject): boolean {
+  return REMOVING_TYPES.includes(type) || behavior === 'Removed';
 }
 
 function createMetaspace(config: JsonObject): Split {
@@ -127,7 +136,8 @@ function beforeEach(text: string, mark: string): readonly string[] {
 
 const encoder = new TextEncoder();
 
-function toByteCharacters(text: string): string {
+/** Replaces each UTF-8 byte of a text by its printable character. */
+export function toByteCharacters(text: string): string {
   let result = '';
   for (const byte of encoder.encode(text)) result += BYTE_CHARACTERS[byte] ?? '';
   return result;

@@ -11,11 +11,11 @@ export type Splitter = (text: string, work: Work) => readonly TextSection[];
 
 /**
  * Creates a function that splits a text at tokens, leftmost and longest first, like `AddedVocabulary` of the Rust
- * library. Of tokens with the same content the first one counts.
+ * library. Of tokens with the same content the last one counts.
  */
 export function createSplitter(tokens: readonly AddedToken[]): Splitter {
   if (tokens.length === 0) return (text) => (text === '' ? [] : [{ text, start: 0 }]);
-  const trie = createTrie(tokens.map(({ content }, index) => [content, index] as const).reverse());
+  const trie = createTrie(tokens.map(({ content }, index) => [content, index] as const));
   return (text, work) => {
     const sections: TextSection[] = [];
     let end = 0;

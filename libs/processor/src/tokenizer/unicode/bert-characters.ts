@@ -1,3 +1,5 @@
+import { characterClass } from './character-class.ts';
+
 /*
  * Character classes of BERT's text clean-up in the Rust library (tokenizers 0.23.2), as hexadecimal ranges. Its Unicode
  * tables are older than those of JavaScript's `\p{…}`, and token ids depend on them. Determined over all code points.
@@ -59,13 +61,3 @@ export const PUNCTUATION: RegExp = characterClass(
     '11238-1123d 112a9 114c6 115c1-115d7 11641-11643 1173c-1173e 12470-12474 16a6e-16a6f 16af5 16b37-16b3b 16b44 ' +
     '1bc9f 1da87-1da8b',
 );
-
-function characterClass(ranges: string): RegExp {
-  const members = ranges.split(' ').map((range) =>
-    range
-      .split('-')
-      .map((code) => `\\u{${code}}`)
-      .join('-'),
-  );
-  return new RegExp(`[${members.join('')}]`, 'gu');
-}
