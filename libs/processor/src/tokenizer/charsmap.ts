@@ -1,4 +1,6 @@
-import { invalidTokenizer } from './components.ts';
+import { expandsTooMuch, invalidTokenizer } from './components.ts';
+import { MAX_NORMALIZED_LENGTH, MAX_REPLACEMENT_BYTES } from './limits.ts';
+import { createClusterEnd } from './unicode/graphemes.ts';
 
 /** Longer graphemes, in UTF-8 bytes, are looked up character by character (`spm_precompiled` in Rust). */
 const MAX_GRAPHEME_BYTES = 5;
@@ -8,62 +10,63 @@ type Lookup = (chunk: string) => string | undefined;
 
 /**
  * Creates a normaliser from SentencePiece's precompiled character map: a double-array trie over UTF-8 (darts-clone)
- * whose values are offsets of NUL-terminated replacements. Applied per grapheme, as in the Rust library; the shortest
- * matching prefix determines the replacement of the whole chunk.
- * @throws Blip2Error `INVALID_TOKENIZER` for damaged data.
+ * whose values are offsets of NUL-terminated replacements. Applied per grapheme cluster, as in the Rust library; the
+ * shortest matching prefix determines the replacement of the whole chunk.
+ * @throws Blip2Error `INVALID_TOKENIZER` for damaged data and, when it runs, for replacements that are too long.
  */
 export function createCharsmap(base64: string): (text: string) => string {
   const lookUp = cached(readCharsmap(Buffer.from(base64, 'base64')));
-  const encoder = new TextEncoder();
-  const replace = (grapheme: string): string => {
-    const whole =
-      grapheme.length <= MAX_GRAPHEME_BYTES && encoder.encode(grapheme).length <= MAX_GRAPHEME_BYTES
-        ? lookUp(grapheme)
-        : undefined;
-    if (whole !== undefined) return whole;
-    let result = '';
-    for (const character of grapheme) result += lookUp(character) ?? character;
-    return result;
-  };
+  const clusterEnd = createClusterEnd();
   return (text) => {
     let result = '';
-    for (const grapheme of graphemes(text)) result += replace(grapheme);
+    for (let start = 0; start < text.length;) {
+      const end = clusterEnd(text, start);
+      const whole = isShort(text, start, end) ? lookUp(text.slice(start, end)) : undefined;
+      if (whole !== undefined) {
+        result += whole;
+        start = end;
+      }
+      while (start < end) {
+        const character = String.fromCodePoint(text.codePointAt(start) ?? 0);
+        result += lookUp(character) ?? character;
+        start += character.length;
+      }
+      if (result.length > MAX_NORMALIZED_LENGTH) throw expandsTooMuch('normalizer', MAX_NORMALIZED_LENGTH);
+    }
     return result;
   };
 }
 
-/** A character that is a grapheme by itself if its neighbours are such characters too; a line break counts as one. */
-const SIMPLE =
-  '(?:\\r\\n|[\\0-\\x7f]|(?=\\p{L})' +
-  '[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])';
-/** Text that requires a segmenter, with adjacent simple characters, which may belong to one of its graphemes. */
-const COMPLEX_TEXT = new RegExp(`${SIMPLE}?(?:(?!${SIMPLE})[^])(?:(?!${SIMPLE}${SIMPLE})[^])*${SIMPLE}?`, 'gu');
-const SIMPLE_CHARACTER = /\r\n|[^]/gu;
-const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
-
-/** Splits a text into grapheme clusters. Uses the segmenter (20 microseconds per cluster) for complex text only. */
-function* graphemes(text: string): Generator<string> {
-  let end = 0;
-  for (const { 0: complex, index } of text.matchAll(COMPLEX_TEXT)) {
-    yield* text.slice(end, index).match(SIMPLE_CHARACTER) ?? [];
-    for (const { segment } of segmenter.segment(complex)) yield segment;
-    end = index + complex.length;
+/** Whether a cluster has several characters and is short enough for a look-up as a whole. */
+function isShort(text: string, start: number, end: number): boolean {
+  if (end - start < 2 || end - start > MAX_GRAPHEME_BYTES) return false;
+  let bytes = 0;
+  for (let i = start; i < end; i++) {
+    const unit = text.charCodeAt(i);
+    // Surrogates come in pairs, which have four bytes.
+    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit & 0xf800) === 0xd800 ? 2 : 3;
   }
-  yield* text.slice(end).match(SIMPLE_CHARACTER) ?? [];
+  return bytes <= MAX_GRAPHEME_BYTES;
 }
 
 function readCharsmap(bytes: Buffer): Lookup {
   const trieBytes = bytes.length >= 4 ? bytes.readUInt32LE(0) : -1;
   if (trieBytes <= 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length)
     throw invalidTokenizer('The precompiled character map is damaged');
-  const units = Uint32Array.from({ length: trieBytes / 4 }, (_, index) => bytes.readUInt32LE(4 + index * 4));
+  const units = new Uint32Array(trieBytes / 4);
+  for (let i = 0; i < units.length; i++) units[i] = bytes.readUInt32LE(4 + i * 4);
   const replacements = bytes.subarray(4 + trieBytes);
   const encoder = new TextEncoder();
   return (chunk) => {
     const offset = firstMatch(units, encoder.encode(chunk));
     if (offset === undefined) return undefined;
-    const end = replacements.indexOf(0, offset);
-    return replacements.toString('utf8', offset, end < 0 ? replacements.length : end);
+    const replacement = replacements.subarray(offset, offset + MAX_REPLACEMENT_BYTES + 1);
+    const end = replacement.indexOf(0);
+    if (end < 0 && replacement.length > MAX_REPLACEMENT_BYTES)
+      throw invalidTokenizer('The precompiled character map has a replacement that is too long', {
+        expected: `at most ${MAX_REPLACEMENT_BYTES} bytes`,
+      });
+    return replacement.toString('utf8', 0, end < 0 ? replacement.length : end);
   };
 }
 

@@ -24,6 +24,11 @@ export function invalidTokenizer(
   return new Blip2Error('INVALID_TOKENIZER', what, { where: 'tokenizer.json', ...details });
 }
 
+/** Creates the error for a stage whose result is longer than `limit`. */
+export function expandsTooMuch(stage: string, limit: number): Blip2Error {
+  return invalidTokenizer(`The ${stage} expands a text too much`, { expected: `at most ${limit} characters` });
+}
+
 /**
  * Reads a stage of `tokenizer.json` as a flat list of components: sequences are flattened, `null` is an empty list.
  * @throws Blip2Error `INVALID_TOKENIZER` for unknown types and too many components.

@@ -2,7 +2,7 @@ import type { JsonObject } from '@blip2/files';
 
 import { createBertNormalizer, lowerCase } from './bert-normalizer.ts';
 import { createCharsmap } from './charsmap.ts';
-import { componentsOf, insertedText, invalidTokenizer, patternOf } from './components.ts';
+import { componentsOf, expandsTooMuch, insertedText, patternOf } from './components.ts';
 import { MAX_NORMALIZED_LENGTH } from './limits.ts';
 import { toByteCharacters } from './pre-tokenizers.ts';
 import { MARKS, normalForm } from './unicode/normal-forms.ts';
@@ -55,10 +55,7 @@ export function createNormalizer(json: unknown): (text: string, work: Work) => s
     steps.reduce((normalized, step) => {
       work.spend(STEPS_PER_CHARACTER * normalized.length);
       const result = step ? step(normalized) : normalized;
-      if (result.length > MAX_NORMALIZED_LENGTH)
-        throw invalidTokenizer('The normalizer expands a text too much', {
-          expected: `at most ${MAX_NORMALIZED_LENGTH} characters`,
-        });
+      if (result.length > MAX_NORMALIZED_LENGTH) throw expandsTooMuch('normalizer', MAX_NORMALIZED_LENGTH);
       return result;
     }, text);
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '@blip2/files';
 import {
   componentsOf,
   escapeRegExp,
+  expandsTooMuch,
   invalidTokenizer,
   oneCharacter,
   patternOf,
@@ -23,10 +24,14 @@ const GPT2_WORDS: RegExp = new RegExp(
   'gu',
 );
 
+/** Punctuation characters, each a word, and runs of other characters that are not white space. */
+const BERT_WORDS: RegExp = new RegExp(
+  `${PUNCTUATION.source}|[^${PUNCTUATION.source.slice(1, -1)}\\p{White_Space}]+`,
+  'gu',
+);
 /** Runs of word characters, or of others that are not white space. */
 const WORDS_OR_SYMBOLS: RegExp = new RegExp(`[${WORD_CHARACTERS}]+|[^${WORD_CHARACTERS}\\p{White_Space}]+`, 'gu');
 
-const isolated = splitBehavior('Isolated');
 const removed = splitBehavior('Removed');
 
 /** The pre-tokenizers of `tokenizer.json`, equal to those of the Rust library, which HF uses. */
@@ -38,8 +43,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
       return (config['use_regex'] === false ? [begun] : (begun.match(GPT2_WORDS) ?? [])).map(toByteCharacters);
     };
   },
-  BertPreTokenizer: () => (text) =>
-    (text.match(/\P{White_Space}+/gu) ?? []).flatMap((word) => isolated(word, PUNCTUATION)),
+  BertPreTokenizer: () => (text) => text.match(BERT_WORDS) ?? [],
   Whitespace: () => (text) => text.match(WORDS_OR_SYMBOLS) ?? [],
   WhitespaceSplit: () => (text) => text.match(/\P{White_Space}+/gu) ?? [],
   Metaspace: createMetaspace,
@@ -71,9 +75,7 @@ const MAX_PRE_TOKENIZED_LENGTH: number = 3 * MAX_NORMALIZED_LENGTH;
  * Creates the pre-tokenizer of a `tokenizer.json`; each step splits the words of the previous one.
  * @throws Blip2Error `INVALID_TOKENIZER` for unknown components.
  */
-export function createPreTokenizer(
-  json: unknown,
-): (text: string, first: boolean, work: Work) => readonly string[] {
+export function createPreTokenizer(json: unknown): (text: string, first: boolean, work: Work) => readonly string[] {
   const steps = componentsOf(json, 'pre_tokenizer', 'pretokenizers', new Set(Object.keys(PRE_TOKENIZERS))).map(
     (config) => ({ split: PRE_TOKENIZERS[String(config['type'])]?.(config), config }),
   );
@@ -86,10 +88,7 @@ export function createPreTokenizer(
       isFirst &&= !removesText(config) || words[0]?.startsWith(pieces[0] ?? '') === true;
       words = pieces;
       const length = words.reduce((sum, word) => sum + word.length, 0);
-      if (length > MAX_PRE_TOKENIZED_LENGTH)
-        throw invalidTokenizer('The pre_tokenizer expands a text too much', {
-          expected: `at most ${MAX_PRE_TOKENIZED_LENGTH} characters`,
-        });
+      if (length > MAX_PRE_TOKENIZED_LENGTH) throw expandsTooMuch('pre_tokenizer', MAX_PRE_TOKENIZED_LENGTH);
       work.spend(STEPS_PER_CHARACTER * length);
     }
     return words;
