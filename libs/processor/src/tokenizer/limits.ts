@@ -12,6 +12,8 @@ export const MAX_VOCABULARY_UNITS: number = 2 ** 23;
 export const MAX_TEXT_LENGTH: number = 32 * 1024;
 /** Maximum length of a vocabulary entry in UTF-16 code units; matching compares up to as many per position. */
 export const MAX_TOKEN_LENGTH = 1024;
+/** Likewise for pieces of a Unigram model. */
+export const MAX_PIECE_LENGTH = 128;
 /** Maximum number of added tokens. */
 export const MAX_ADDED_TOKENS = 4096;
 /** Maximum length of all added tokens together, in UTF-16 code units. */
@@ -32,7 +34,7 @@ export const MAX_NORMALIZED_LENGTH: number = 20 * MAX_TEXT_LENGTH;
 /** Maximum number of special tokens that a template adds to a text. */
 export const MAX_TEMPLATE_TOKENS = 64;
 /**
- * Maximum number of elementary steps per text, about one second. Texts of maximum length take 0.1 to 2 million with
+ * Maximum number of elementary steps per text, about half a second. Texts of maximum length take 0.1 to 2 million with
  * stock tokenizers.
  */
-export const MAX_STEPS: number = 2 ** 26;
+export const MAX_STEPS: number = 2 ** 25;

@@ -68,6 +68,8 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
 
 /** Cost of one component, relative to following an edge of a trie. */
 const STEPS_PER_CHARACTER = 8;
+/** Cost of creating a word. */
+const STEPS_PER_WORD = 24;
 /** Each UTF-16 code unit has up to three bytes, which become as many characters. */
 const MAX_PRE_TOKENIZED_LENGTH: number = 3 * MAX_NORMALIZED_LENGTH;
 
@@ -89,7 +91,7 @@ export function createPreTokenizer(json: unknown): (text: string, first: boolean
       words = pieces;
       const length = words.reduce((sum, word) => sum + word.length, 0);
       if (length > MAX_PRE_TOKENIZED_LENGTH) throw expandsTooMuch('pre_tokenizer', MAX_PRE_TOKENIZED_LENGTH);
-      work.spend(STEPS_PER_CHARACTER * length);
+      work.spend(STEPS_PER_CHARACTER * length + STEPS_PER_WORD * words.length);
     }
     return words;
   };
@@ -137,9 +139,21 @@ const encoder = new TextEncoder();
 
 /** Replaces each UTF-8 byte of a text by its printable character. */
 export function toByteCharacters(text: string): string {
-  let result = '';
-  for (const byte of encoder.encode(text)) result += BYTE_CHARACTERS[byte] ?? '';
-  return result;
+  if (/^[!-~]*$/.test(text)) return text;
+  const bytes = encoder.encode(text);
+  const units = new Uint16Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) units[i] = BYTE_UNITS[bytes[i] ?? 0] ?? 0;
+  return units.length < MAX_ARGUMENTS ? String.fromCharCode(...units) : textOfUnits(units);
+}
+
+/** Longer lists of arguments are slow. */
+const MAX_ARGUMENTS = 256;
+
+function textOfUnits(units: Uint16Array): string {
+  let text = '';
+  for (let i = 0; i < units.length; i += MAX_ARGUMENTS)
+    text += String.fromCharCode(...units.subarray(i, i + MAX_ARGUMENTS));
+  return text;
 }
 
 /** GPT-2's printable character for each byte: itself if printable Latin-1, else the next one from U+0100. */
@@ -152,3 +166,6 @@ function byteCharacters(): readonly string[] {
     return String.fromCharCode(printable ? byte : next++);
   });
 }
+
+/** The code units of `BYTE_CHARACTERS`. */
+const BYTE_UNITS: Uint16Array = Uint16Array.from(BYTE_CHARACTERS, (character) => character.charCodeAt(0));

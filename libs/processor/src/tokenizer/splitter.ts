@@ -18,8 +18,9 @@ export function createSplitter(tokens: readonly AddedToken[]): Splitter {
   const trie = createTrie(tokens.map(({ content }, index) => [content, index] as const));
   return (text, work) => {
     const sections: TextSection[] = [];
+    const spaceAround = createSpaceRuns(text);
     let end = 0;
-    for (let index = 0; index < text.length; ) {
+    for (let index = 0; index < text.length;) {
       const match = longestMatch(trie, text, index, work);
       const token = tokens[match.value];
       const next = match.end;
@@ -27,11 +28,10 @@ export function createSplitter(tokens: readonly AddedToken[]): Splitter {
         index = token ? next : index + 1;
         continue;
       }
-      const from = token.lstrip ? Math.max(end, skipSpaceBefore(text, index)) : index;
+      const from = token.lstrip ? Math.max(end, spaceAround(index).start) : index;
       if (from > end) sections.push({ text: text.slice(end, from), start: end });
       sections.push({ token });
-      end = token.rstrip ? skipSpaceAfter(text, next) : next;
-      work.spend(end - from);
+      end = token.rstrip ? spaceAround(next).end : next;
       index = next;
     }
     if (end < text.length) sections.push({ text: text.slice(end), start: end });
@@ -46,7 +46,7 @@ function longestMatch(
   work: Work,
 ): { readonly value: number; readonly end: number } {
   let [value, matchEnd, end] = [-1, start, start];
-  for (let node = ROOT; end < text.length; ) {
+  for (let node = ROOT; end < text.length;) {
     node = trie.child(node, text.charCodeAt(end++));
     if (node < 0) break;
     if (trie.valueAt(node) >= 0) [value, matchEnd] = [trie.valueAt(node), end];
@@ -55,16 +55,19 @@ function longestMatch(
   return { value, end: matchEnd };
 }
 
-function skipSpaceBefore(text: string, end: number): number {
-  let start = end;
-  while (start > 0 && isSpace(text.charAt(start - 1))) start--;
-  return start;
-}
-
-function skipSpaceAfter(text: string, start: number): number {
-  let end = start;
-  while (end < text.length && isSpace(text.charAt(end))) end++;
-  return end;
+/**
+ * Creates a function that finds the run of white space around an offset, which may be empty. Remembers the last run, so
+ * that each is scanned once.
+ */
+function createSpaceRuns(text: string): (offset: number) => { readonly start: number; readonly end: number } {
+  let run = { start: 0, end: -1 };
+  return (offset) => {
+    if (offset >= run.start && offset <= run.end) return run;
+    let [start, end] = [offset, offset];
+    while (start > 0 && isSpace(text.charAt(start - 1))) start--;
+    while (end < text.length && isSpace(text.charAt(end))) end++;
+    return (run = { start, end });
+  };
 }
 
 /** White space consists of single code units. */

@@ -4,7 +4,7 @@ import { type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files'
 import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import { Blip2Error, mustBe, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 
-import { readAddedTokens } from './added-tokens.ts';
+import { type AddedToken, readAddedTokens } from './added-tokens.ts';
 import { invalidTokenizer } from './components.ts';
 import { cleanUpText, createDecoder } from './decoders.ts';
 import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
@@ -103,8 +103,8 @@ interface TokenizerParts {
   readonly encodeText: TextEncode;
   readonly decodeTokens: (tokens: readonly string[]) => string;
   readonly cleanUp: (text: string) => string;
-  readonly ids: ReadonlyMap<string, number>;
-  readonly tokens: ReadonlyMap<number, string>;
+  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly addedTokens: readonly AddedToken[];
   readonly special: ReadonlySet<string>;
 }
 
@@ -120,7 +120,6 @@ function readParts(
     [...settings.specialTokens, ...extraSpecialTokens],
     model.vocabulary,
   );
-  const ids = new Map([...model.vocabulary, ...addedTokens.map(({ content, id }) => [content, id] as const)]);
   return {
     settings,
     frame: readSpecialFrame(tokenizer['post_processor']),
@@ -128,8 +127,8 @@ function readParts(
     decodeTokens: createDecoder(tokenizer['decoder']),
     // As in HF, BPE ignores the setting: the clean-up would remove genuine spaces before punctuation.
     cleanUp: settings.cleanUpTokenizationSpaces && model.type !== 'BPE' ? cleanUpText : (text) => text,
-    ids,
-    tokens: new Map([...ids].map(([token, id]) => [id, token])),
+    vocabulary: model.vocabulary,
+    addedTokens,
     special: new Set(addedTokens.filter((token) => token.special).map(({ content }) => content)),
   };
 }
@@ -140,15 +139,18 @@ function create({
   encodeText,
   decodeTokens,
   cleanUp,
-  ids,
-  tokens,
+  vocabulary,
+  addedTokens,
   special,
 }: TokenizerParts): Tokenizer {
   const { paddingSide, truncationSide, modelMaxLength } = settings;
-  const idOf = (name: NamedToken): number | undefined => ids.get(settings.named.get(name) ?? '');
+  const addedIds = new Map(addedTokens.map(({ content, id }) => [content, id]));
+  const tokenToId = (token: string): number | undefined => addedIds.get(token) ?? vocabulary.get(token);
+  const idToToken = createIdToToken(vocabulary, addedTokens);
+  const idOf = (name: NamedToken): number | undefined => tokenToId(settings.named.get(name) ?? '');
   const padTokenId = idOf('pad_token');
   const decode = (row: TokenIds, { skipSpecialTokens = false }: DecodeOptions = {}): string => {
-    const known = row.flatMap((id) => tokens.get(id) ?? []);
+    const known = row.flatMap((id) => idToToken(id) ?? []);
     return cleanUp(decodeTokens(skipSpecialTokens ? known.filter((token) => !special.has(token)) : known));
   };
   return {
@@ -159,7 +161,7 @@ function create({
     paddingSide,
     truncationSide,
     modelMaxLength,
-    size: ids.size,
+    size: vocabulary.size + addedTokens.filter(({ content }) => !vocabulary.has(content)).length,
     encode(text, { addSpecialTokens = true, escapeSpecialTokens = false } = {}) {
       const row = encodeText(checkText(text), escapeSpecialTokens);
       return addSpecialTokens ? [...frame.before, ...row, ...frame.after] : [...row];
@@ -177,8 +179,24 @@ function create({
     },
     decode,
     batchDecode: (rows, options) => rows.map((row) => decode(row, options)),
-    tokenToId: (token) => ids.get(token),
-    idToToken: (id) => tokens.get(id),
+    tokenToId,
+    idToToken,
+  };
+}
+
+/** Creates the inverse of a vocabulary at its first use. Added tokens take precedence. */
+function createIdToToken(
+  vocabulary: ReadonlyMap<string, number>,
+  addedTokens: readonly AddedToken[],
+): (id: number) => string | undefined {
+  const added = new Map(addedTokens.map(({ content, id }) => [id, content]));
+  let tokens: Map<number, string> | undefined;
+  return (id) => {
+    if (!tokens) {
+      tokens = new Map();
+      for (const [token, tokenId] of vocabulary) tokens.set(tokenId, token);
+    }
+    return added.get(id) ?? tokens.get(id);
   };
 }
 

@@ -4,6 +4,7 @@ import { isTokenId } from '../added-tokens.ts';
 import { invalidTokenizer } from '../components.ts';
 import {
   MAX_INSERTED_LENGTH,
+  MAX_PIECE_LENGTH,
   MAX_TOKEN_ID,
   MAX_TOKEN_LENGTH,
   MAX_VOCABULARY_SIZE,
@@ -67,7 +68,7 @@ function readUnigram({ vocab, unk_id: unknownId, byte_fallback: byteFallback }: 
   let units = 0;
   vocab.forEach((entry: unknown, id) => {
     const [piece, score]: unknown[] = Array.isArray(entry) ? entry : [];
-    if (!isToken(piece) || typeof score !== 'number' || !Number.isFinite(score))
+    if (!isToken(piece, MAX_PIECE_LENGTH) || typeof score !== 'number' || !Number.isFinite(score))
       throw invalidTokenizer('A piece must be a pair of a short string and a score', { got: `entry ${id}` });
     checkUnits((units += piece.length));
     vocabulary.set(piece, id);
@@ -106,7 +107,7 @@ function readVocabulary(vocab: unknown): ReadonlyMap<string, number> {
   const tokens = Object.keys(vocab);
   checkSize(tokens.length);
   const vocabulary = new Map<string, number>();
-  const owners = new Map<number, string>();
+  const isTaken = new Uint8Array(MAX_TOKEN_ID);
   let units = 0;
   for (const token of tokens) {
     const id = vocab[token];
@@ -120,12 +121,13 @@ function readVocabulary(vocab: unknown): ReadonlyMap<string, number> {
         expected: `0 to ${MAX_TOKEN_ID - 1}`,
         got: `${String(id)} for ${JSON.stringify(token)}`,
       });
-    const owner = owners.get(id);
-    if (owner !== undefined)
+    if (isTaken[id]) {
+      const owner = tokens.find((other) => vocab[other] === id);
       throw invalidTokenizer('Two tokens share an id', {
         got: `${JSON.stringify(owner)} and ${JSON.stringify(token)} are ${id}`,
       });
-    owners.set(id, token);
+    }
+    isTaken[id] = 1;
     vocabulary.set(token, id);
   }
   if (vocabulary.size === 0) throw invalidTokenizer('The vocabulary is empty');
@@ -138,19 +140,21 @@ function readMerges(merges: unknown, vocabulary: ReadonlyMap<string, number>, pr
   checkSize(merges.length);
   const ids = new Int32Array(3 * merges.length);
   const prefixLength = [...prefix].length;
+  const idOf = (token: string, rank: number): number => {
+    const id = vocabulary.get(token);
+    if (id !== undefined) return id;
+    throw invalidTokenizer('A merge contains a token that is not in the vocabulary', {
+      got: `${JSON.stringify(token.slice(0, 100))} in entry ${rank}`,
+    });
+  };
   merges.forEach((merge: unknown, rank) => {
-    const [left, right, ...more]: unknown[] =
-      typeof merge === 'string' ? merge.split(' ', 3) : Array.isArray(merge) ? merge.slice(0, 3) : [];
-    if (typeof left !== 'string' || typeof right !== 'string' || more.length > 0)
+    const pair: unknown = typeof merge === 'string' ? merge.split(' ', 3) : merge;
+    const [left, right]: unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+    if (typeof left !== 'string' || typeof right !== 'string')
       throw invalidTokenizer('A merge must be a pair of tokens', { got: `entry ${rank}` });
-    for (const [place, token] of [left, right, left + right.slice(prefixLength)].entries()) {
-      const id = vocabulary.get(token);
-      if (id === undefined)
-        throw invalidTokenizer('A merge contains a token that is not in the vocabulary', {
-          got: `${JSON.stringify(token.slice(0, 100))} in entry ${rank}`,
-        });
-      ids[3 * rank + place] = id;
-    }
+    ids[3 * rank] = idOf(left, rank);
+    ids[3 * rank + 1] = idOf(right, rank);
+    ids[3 * rank + 2] = idOf(left + (prefixLength > 0 ? right.slice(prefixLength) : right), rank);
   });
   return ids;
 }
@@ -161,8 +165,8 @@ function affix(json: JsonObject, field: string): string {
   throw invalidTokenizer(`${field} must be a short string`, { expected: `at most ${MAX_INSERTED_LENGTH} characters` });
 }
 
-function isToken(token: unknown): token is string {
-  return typeof token === 'string' && token.length <= MAX_TOKEN_LENGTH && !/\p{Cs}/u.test(token);
+function isToken(token: unknown, maxLength: number = MAX_TOKEN_LENGTH): token is string {
+  return typeof token === 'string' && token.length <= maxLength && !/\p{Cs}/u.test(token);
 }
 
 function checkSize(size: number): void {
