@@ -1,6 +1,6 @@
 import { type AttentionMask, Blip2Error, mustBe, type TokenIds } from '@blip2/interfaces';
 
-import type { SpecialFrame } from './post-processor.ts';
+import { NO_FRAME, type SpecialFrame } from './post-processor.ts';
 
 /** The side on which rows are padded or truncated. */
 export type Side = 'left' | 'right';
@@ -22,6 +22,17 @@ export interface BatchEncodeOptions {
   /** Treat special tokens in a text as plain text. Default false, as in HF. */
   readonly escapeSpecialTokens?: boolean;
 }
+
+/** Names of the options of `Tokenizer.batchEncode`. */
+export const BATCH_ENCODE_OPTIONS: readonly (keyof BatchEncodeOptions)[] = [
+  'padding',
+  'paddingSide',
+  'truncation',
+  'truncationSide',
+  'maxLength',
+  'addSpecialTokens',
+  'escapeSpecialTokens',
+];
 
 /** Encoded texts, one row per text. */
 export interface BatchEncoding {
@@ -45,14 +56,24 @@ export interface SideDefaults {
   readonly modelMaxLength: number;
 }
 
+const PADDINGS: readonly unknown[] = [true, false, 'longest', 'max_length', 'do_not_pad'];
+
+/** @throws Blip2Error `INVALID_ARGUMENT` if an option is neither a boolean nor absent. */
+export function expectBoolean(argument: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw mustBe(argument, 'true or false', value);
+}
+
 /**
  * Resolves the options of a batch. Source: HF `_get_padding_truncation_strategies`.
- * @throws Blip2Error `INVALID_ARGUMENT` for invalid lengths and sides.
+ * @throws Blip2Error `INVALID_ARGUMENT` for invalid values.
  */
 export function rowRules(
   { padding = false, truncation, maxLength, paddingSide, truncationSide }: BatchEncodeOptions,
   defaults: SideDefaults,
 ): RowRules {
+  if (!PADDINGS.includes(padding))
+    throw mustBe('padding', "true, false, 'longest', 'max_length' or 'do_not_pad'", padding);
+  expectBoolean('truncation', truncation);
   if (maxLength !== undefined && (!Number.isSafeInteger(maxLength) || maxLength < 0)) {
     throw mustBe('maxLength', 'a non-negative integer', maxLength);
   }
@@ -65,6 +86,22 @@ export function rowRules(
     padTo: padding === 'max_length' ? length : pads ? 'longest' : undefined,
     paddingSide: side(paddingSide, 'paddingSide') ?? defaults.paddingSide,
   };
+}
+
+/**
+ * Resolves the tokens around a text, and whether special tokens in it are plain text.
+ * @throws Blip2Error `INVALID_ARGUMENT` for values that are not booleans.
+ */
+export function specialTokenRules(
+  {
+    addSpecialTokens = true,
+    escapeSpecialTokens = false,
+  }: { readonly addSpecialTokens?: boolean; readonly escapeSpecialTokens?: boolean },
+  frame: SpecialFrame,
+): { readonly around: SpecialFrame; readonly escape: boolean } {
+  expectBoolean('addSpecialTokens', addSpecialTokens);
+  expectBoolean('escapeSpecialTokens', escapeSpecialTokens);
+  return { around: addSpecialTokens ? frame : NO_FRAME, escape: escapeSpecialTokens };
 }
 
 /**

@@ -69,7 +69,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, (config: JsonObject) => Split>> = 
 /** Cost of one component, relative to following an edge of a trie. */
 const STEPS_PER_CHARACTER = 8;
 /** Cost of creating a word. */
-const STEPS_PER_WORD = 24;
+const STEPS_PER_WORD = 64;
 /** Each UTF-16 code unit has up to three bytes, which become as many characters. */
 const MAX_PRE_TOKENIZED_LENGTH: number = 3 * MAX_NORMALIZED_LENGTH;
 

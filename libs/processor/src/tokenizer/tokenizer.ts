@@ -5,12 +5,29 @@ import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
 import { Blip2Error, mustBe, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 
 import { type AddedToken, readAddedTokens } from './added-tokens.ts';
+import {
+  checkBatchEncodeOptions,
+  checkDecodeOptions,
+  checkEncodeOptions,
+  checkIds,
+  checkText,
+  checkTexts,
+} from './check-arguments.ts';
 import { invalidTokenizer } from './components.ts';
 import { cleanUpText, createDecoder } from './decoders.ts';
-import { MAX_TEXT_LENGTH, MAX_TOKENIZER_BYTES } from './limits.ts';
+import { MAX_TOKENIZER_BYTES } from './limits.ts';
 import { readModel } from './models/read-model.ts';
-import { type BatchEncodeOptions, type BatchEncoding, pad, rowRules, type Side, truncate } from './padding.ts';
-import { NO_FRAME, readSpecialFrame, type SpecialFrame } from './post-processor.ts';
+import {
+  type BatchEncodeOptions,
+  type BatchEncoding,
+  expectBoolean,
+  pad,
+  rowRules,
+  type Side,
+  specialTokenRules,
+  truncate,
+} from './padding.ts';
+import { readSpecialFrame, type SpecialFrame } from './post-processor.ts';
 import { createTextEncoder, type TextEncode } from './text-encoder.ts';
 import { type NamedToken, readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.ts';
 
@@ -31,7 +48,7 @@ export interface DecodeOptions {
 /**
  * The tokenizer of a checkpoint, as defined by its `tokenizer.json`; ids equal those of the Rust library. Unknown ids
  * decode to nothing. Its methods throw Blip2Error `SEQUENCE_TOO_LONG` for texts beyond 32,768 UTF-16 code units and
- * `INVALID_ARGUMENT` for invalid options.
+ * `INVALID_ARGUMENT` for invalid arguments, and `UNKNOWN_OPTION` for options that do not exist.
  */
 export interface Tokenizer extends TextTokenizer {
   readonly bosTokenId: number | undefined;
@@ -149,8 +166,11 @@ function create({
   const idToToken = createIdToToken(vocabulary, addedTokens);
   const idOf = (name: NamedToken): number | undefined => tokenToId(settings.named.get(name) ?? '');
   const padTokenId = idOf('pad_token');
-  const decode = (row: TokenIds, { skipSpecialTokens = false }: DecodeOptions = {}): string => {
-    const known = row.flatMap((id) => idToToken(id) ?? []);
+  const decode = (row: TokenIds, options: DecodeOptions = {}): string => {
+    checkDecodeOptions(options);
+    const { skipSpecialTokens = false } = options;
+    expectBoolean('skipSpecialTokens', skipSpecialTokens);
+    const known = checkIds(row).flatMap((id) => idToToken(id) ?? []);
     return cleanUp(decodeTokens(skipSpecialTokens ? known.filter((token) => !special.has(token)) : known));
   };
   return {
@@ -162,23 +182,27 @@ function create({
     truncationSide,
     modelMaxLength,
     size: vocabulary.size + addedTokens.filter(({ content }) => !vocabulary.has(content)).length,
-    encode(text, { addSpecialTokens = true, escapeSpecialTokens = false } = {}) {
-      const row = encodeText(checkText(text), escapeSpecialTokens);
-      return addSpecialTokens ? [...frame.before, ...row, ...frame.after] : [...row];
+    encode(text, options = {}) {
+      checkEncodeOptions(options);
+      const { around, escape } = specialTokenRules(options, frame);
+      return [...around.before, ...encodeText(checkText(text), escape), ...around.after];
     },
     batchEncode(texts, options = {}) {
-      const { addSpecialTokens = true, escapeSpecialTokens = false } = options;
+      checkBatchEncodeOptions(options);
       const rules = rowRules(options, settings);
-      const around = addSpecialTokens ? frame : NO_FRAME;
-      const rows = texts.map((text) => [
+      const { around, escape } = specialTokenRules(options, frame);
+      const rows = checkTexts(texts).map((text) => [
         ...around.before,
-        ...truncate(encodeText(checkText(text), escapeSpecialTokens), around, rules),
+        ...truncate(encodeText(checkText(text), escape), around, rules),
         ...around.after,
       ]);
       return pad(rows, padTokenId, rules);
     },
     decode,
-    batchDecode: (rows, options) => rows.map((row) => decode(row, options)),
+    batchDecode(rows, options) {
+      if (!Array.isArray(rows)) throw mustBe('rows', 'a list of lists of token ids', rows);
+      return rows.map((row: TokenIds) => decode(row, options));
+    },
     tokenToId,
     idToToken,
   };
@@ -223,14 +247,3 @@ export const Tokenizer: {
    */
   readonly fromJson: (files: TokenizerFiles, options?: TokenizerOptions) => Tokenizer;
 } = { fromPretrained, fromJson };
-
-function checkText(text: unknown): string {
-  if (typeof text !== 'string') throw mustBe('text', 'a string', text);
-  if (text.length > MAX_TEXT_LENGTH)
-    throw new Blip2Error('SEQUENCE_TOO_LONG', 'The text is too long', {
-      expected: `at most ${MAX_TEXT_LENGTH} UTF-16 code units`,
-      got: String(text.length),
-    });
-  // Lone surrogates cannot be encoded as UTF-8; they become U+FFFD.
-  return text.replaceAll(/\p{Cs}/gu, '\ufffd');
-}
