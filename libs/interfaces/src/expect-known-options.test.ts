@@ -53,6 +53,6 @@ test('refuses any option where none exists', () => {
   expect(messageOf({ a: 1 }, [])).toBe('UNKNOWN_OPTION: Unknown option "a" (process). There are no options');
 });
 
-test.each([null, 'pt', 3, []])('refuses %j in place of an object', (options) => {
+test.each([null, 'pt', 3, [], new Uint8Array(3)])('refuses %j in place of an object', (options) => {
   expect(messageOf(options)).toMatch(/^INVALID_ARGUMENT: options must be an object, got /);
 });

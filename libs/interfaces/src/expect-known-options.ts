@@ -15,7 +15,7 @@ export function expectKnownOptions(
   replacements: Readonly<Record<string, string>> = {},
 ): void {
   if (options === undefined) return;
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || ArrayBuffer.isView(options))
     throw mustBe('options', 'an object', options, { where });
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;

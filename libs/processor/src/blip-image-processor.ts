@@ -5,18 +5,16 @@ import { Blip2Error, type ImageSource, type RgbImage } from '@blip2/interfaces';
 import { centerCrop } from './center-crop.ts';
 import {
   IMAGE_PROCESSOR_DEFAULTS,
-  type ImageProcessorOverrides,
   type ImageProcessorSettings,
   overrideSettings,
   settingsFromJson,
 } from './image-processor-settings.ts';
-import { decodeImage, type DecodeImageOptions } from './images/decode-image.ts';
+import { decodeImage } from './images/decode-image.ts';
 import { type PixelTensor, toPixelValues } from './pixel-values.ts';
+import { checkImageOptions, type ImageProcessOptions } from './process-options.ts';
 import { resize } from './resampling/resize.ts';
 import { targetSize } from './target-size.ts';
-
-/** Options of `BlipImageProcessor.process`: settings to override, and options of decoding. */
-export interface ImageProcessOptions extends ImageProcessorOverrides, DecodeImageOptions {}
+import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 
 /**
  * An image processor: converts images to the `pixelValues` `[batch, 3, height, width]` of a vision encoder.
@@ -34,7 +32,8 @@ export interface BlipImageProcessor {
   /**
    * Processes one image or a batch. Returns float32, or uint8 pixel values (0-255) if both rescaling and normalising
    * are disabled. Without resizing, all images must have the same size.
-   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `SHAPE_MISMATCH` if the sizes differ;
+   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `UNKNOWN_OPTION` for options that do not
+   * exist; `SHAPE_MISMATCH` if the sizes differ;
    * `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`, `INVALID_IMAGE` and `MISSING_FILE` as `decodeImage` does.
    */
   process(
@@ -48,6 +47,7 @@ const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1
 const MAX_BATCH_VALUES: number = 2 ** 30;
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<BlipImageProcessor> {
+  checkLoadOptions('BlipImageProcessor', options);
   const folder = await resolveProcessorSource(source, options);
   const file = 'preprocessor_config.json';
   const nested = (await readJsonFile(folder, 'processor_config.json', CONFIG_RULES))?.['image_processor'];
@@ -69,7 +69,10 @@ function fromJson(json: JsonObject): BlipImageProcessor {
 function create(settings: ImageProcessorSettings = IMAGE_PROCESSOR_DEFAULTS): BlipImageProcessor {
   return {
     settings,
-    process: (images, options = {}) => processImages(isList(images) ? images : [images], settings, options),
+    async process(images, options = {}) {
+      checkImageOptions(options);
+      return processImages(isList(images) ? images : [images], settings, options);
+    },
   };
 }
 

@@ -10,7 +10,9 @@ import {
   type TokenIds,
 } from '@blip2/interfaces';
 
-import { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
+import { BlipImageProcessor } from './blip-image-processor.ts';
+import { checkProcessNames, imageOptions, type ImageProcessOptions, textOptions } from './process-options.ts';
+import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
 import { type DecodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 
@@ -63,8 +65,8 @@ export interface Blip2Processor {
   readonly imageTokenId: number;
   /**
    * Processes images, texts or both; the result has `pixelValues` only with images, ids and mask only with text.
-   * @throws Blip2Error `INVALID_ARGUMENT` without inputs and for invalid options; `SEQUENCE_TOO_LONG` for long texts;
-   * for images the codes of `BlipImageProcessor`.
+   * @throws Blip2Error `INVALID_ARGUMENT` without inputs and for invalid options; `UNKNOWN_OPTION` for inputs and
+   * options that do not exist; `SEQUENCE_TOO_LONG` for long texts; for images the codes of `BlipImageProcessor`.
    */
   process(inputs: ProcessorInputs, options: RawPixelOptions): Promise<ProcessedInputs>;
   process(
@@ -90,6 +92,7 @@ const IMAGE_TOKEN = '<image>';
 const MAX_QUERY_TOKENS = 4096;
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<Blip2Processor> {
+  checkLoadOptions('Blip2Processor', options);
   const folder = await resolveProcessorSource(source, options);
   const [imageProcessor, tokenizer, config] = await Promise.all([
     BlipImageProcessor.fromPretrained(folder),
@@ -109,13 +112,17 @@ function create({ imageProcessor, tokenizer, numQueryTokens }: ProcessorParts): 
   function process(inputs: { readonly images: Images }, options?: ProcessOptions): Promise<ProcessedImages>;
   function process(inputs: { readonly text: Texts }, options?: ProcessOptions): Promise<ProcessedTexts>;
   function process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
-  async function process({ images, text }: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
+  async function process(inputs: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
+    checkProcessNames('Blip2Processor', inputs, options);
+    const { images, text } = inputs;
     if (images === undefined && text === undefined)
       throw new Blip2Error('INVALID_ARGUMENT', 'There is nothing to process', { expected: 'images, text or both' });
     const prefix = images === undefined ? [] : Array.from({ length: numQueryTokens ?? 0 }, () => imageTokenId);
     const encoded =
-      text === undefined ? {} : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(options, numQueryTokens));
-    return { ...encoded, ...(images === undefined ? {} : await imageProcessor.process(images, options)) };
+      text === undefined
+        ? {}
+        : encodeTexts(tokenizer, toTexts(text), prefix, reduceMaxLength(textOptions(options), numQueryTokens));
+    return { ...encoded, ...(images === undefined ? {} : await imageProcessor.process(images, imageOptions(options))) };
   }
   return {
     imageProcessor,
@@ -174,7 +181,7 @@ function toTexts(text: string | readonly string[]): readonly string[] {
 }
 
 function reduceMaxLength(
-  { maxLength, ...options }: ProcessOptions,
+  { maxLength, ...options }: BatchEncodeOptions,
   numQueryTokens: number | undefined,
 ): BatchEncodeOptions {
   if (maxLength === undefined) return options;

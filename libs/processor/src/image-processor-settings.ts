@@ -48,6 +48,20 @@ export interface ImageProcessorOverrides {
   readonly imageStd?: number | readonly number[];
 }
 
+/** Names of `ImageProcessorOverrides`. */
+export const SETTING_NAMES: readonly (keyof ImageProcessorOverrides)[] = [
+  'doResize',
+  'size',
+  'resample',
+  'doCenterCrop',
+  'cropSize',
+  'doRescale',
+  'rescaleFactor',
+  'doNormalize',
+  'imageMean',
+  'imageStd',
+];
+
 /** Defaults of HF's `BlipImageProcessor`. BLIP-2 checkpoints set the size to 224 or 364. */
 export const IMAGE_PROCESSOR_DEFAULTS: ImageProcessorSettings = {
   doResize: true,

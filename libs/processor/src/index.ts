@@ -1,4 +1,4 @@
-export { BlipImageProcessor, type ImageProcessOptions } from './blip-image-processor.ts';
+export { BlipImageProcessor } from './blip-image-processor.ts';
 export {
   Blip2Processor,
   type ProcessedImages,
@@ -25,6 +25,7 @@ export {
   type InstructedTexts,
 } from './instructblip-processor.ts';
 export type { PixelTensor } from './pixel-values.ts';
+export type { ImageProcessOptions } from './process-options.ts';
 export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
 export { resize } from './resampling/resize.ts';
 export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';

@@ -9,6 +9,8 @@ import {
   type ProcessorInputs,
   type ProcessorParts,
 } from './blip2-processor.ts';
+import { checkProcessNames, textOptions } from './process-options.ts';
+import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
 /** Model inputs of instructions for InstructBLIP. */
@@ -50,6 +52,7 @@ export interface InstructBlipProcessorParts extends ProcessorParts {
 const QFORMER_FOLDER = 'qformer_tokenizer';
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<InstructBlipProcessor> {
+  checkLoadOptions('InstructBlipProcessor', options);
   const folder = await resolveProcessorSource(source, options);
   const [{ imageProcessor, tokenizer, numQueryTokens }, qformerTokenizer] = await Promise.all([
     Blip2Processor.fromPretrained(folder),
@@ -66,11 +69,12 @@ function create({ qformerTokenizer, ...parts }: InstructBlipProcessorParts): Ins
   ): Promise<ProcessedImages & InstructedTexts>;
   function process(inputs: ProcessorInputs, options?: ProcessOptions): Promise<ProcessedInputs>;
   async function process(inputs: ProcessorInputs, options: ProcessOptions = {}): Promise<ProcessedInputs> {
+    checkProcessNames('InstructBlipProcessor', inputs, options);
     const processed = await processForModel(inputs, options);
     if (inputs.text === undefined) return processed;
     const { inputIds, attentionMask } = qformerTokenizer.batchEncode(
       typeof inputs.text === 'string' ? [inputs.text] : inputs.text,
-      options,
+      textOptions(options),
     );
     return { ...processed, qformerInputIds: inputIds, qformerAttentionMask: attentionMask };
   }

@@ -1,3 +1,4 @@
+import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, expectKnownOptions, mustBe, type TokenIds } from '@blip2/interfaces';
 
 import { MAX_TEXT_LENGTH } from './limits.ts';
@@ -16,6 +17,28 @@ export const TEXT_REPLACEMENTS: Readonly<Record<string, string>> = {
   text_pair: 'Text pairs are not supported',
 };
 const CLEAN_UP = 'Set clean_up_tokenization_spaces in tokenizer_config.json';
+
+const RESOLVE: Readonly<Record<keyof ResolveOptions, true>> = {
+  cacheDir: true,
+  token: true,
+  localFilesOnly: true,
+  revision: true,
+  signal: true,
+  onProgress: true,
+  onPlan: true,
+};
+const SIDE_PER_CALL = 'Pass paddingSide to process or batchEncode';
+
+/**
+ * Checks the options of the `fromPretrained` of a class.
+ * @throws Blip2Error `UNKNOWN_OPTION` for those that do not exist.
+ */
+export function checkLoadOptions(name: string, options: unknown, others: readonly string[] = []): void {
+  expectKnownOptions(`${name}.fromPretrained`, options, [...others, ...Object.keys(RESOLVE)], {
+    paddingSide: SIDE_PER_CALL,
+    padding_side: SIDE_PER_CALL,
+  });
+}
 
 /** @throws Blip2Error `UNKNOWN_OPTION` for options that `Tokenizer.encode` does not have. */
 export function checkEncodeOptions(options: unknown): void {

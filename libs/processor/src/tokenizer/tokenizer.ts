@@ -10,6 +10,7 @@ import {
   checkDecodeOptions,
   checkEncodeOptions,
   checkIds,
+  checkLoadOptions,
   checkText,
   checkTexts,
 } from './check-arguments.ts';
@@ -91,10 +92,9 @@ export interface TokenizerFiles {
 
 const RULES: JsonFileRules = { code: 'INVALID_TOKENIZER', maxBytes: MAX_TOKENIZER_BYTES };
 
-async function fromPretrained(
-  source: string,
-  { subfolder = '', ...options }: TokenizerLoadOptions = {},
-): Promise<Tokenizer> {
+async function fromPretrained(source: string, loadOptions: TokenizerLoadOptions = {}): Promise<Tokenizer> {
+  checkLoadOptions('Tokenizer', loadOptions, ['subfolder', 'extraSpecialTokens']);
+  const { subfolder = '', ...options } = loadOptions;
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..'))
     throw mustBe('subfolder', 'a folder inside the model folder', subfolder, { code: 'UNSAFE_PATH' });
   const folder = await resolveProcessorSource(source, options);
