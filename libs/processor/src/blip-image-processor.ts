@@ -32,8 +32,8 @@ export interface BlipImageProcessor {
   /**
    * Processes one image or a batch. Returns float32, or uint8 pixel values (0-255) if both rescaling and normalising
    * are disabled. Without resizing, all images must have the same size.
-   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `UNKNOWN_OPTION` for options that do not
-   * exist; `SHAPE_MISMATCH` if the sizes differ;
+   * @throws Blip2Error `INVALID_ARGUMENT` for invalid options and an empty list; `UNKNOWN_OPTION` for unknown
+   * options; `SHAPE_MISMATCH` if the sizes differ;
    * `IMAGE_TOO_LARGE`, `UNSUPPORTED_IMAGE`, `INVALID_IMAGE` and `MISSING_FILE` as `decodeImage` does.
    */
   process(
