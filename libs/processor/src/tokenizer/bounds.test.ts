@@ -226,7 +226,7 @@ test('matching many added tokens takes steps for their common prefix only', () =
     singleWord: false,
   }));
   const work = createWork();
-  const text = 'What is in the picture?';
+  const text = 'What is in the image?';
   createTextEncoder(opt, readModel(opt['model']), tokens)(text, false, work);
   expect(work.steps).toBeLessThan(100 * text.length);
 });

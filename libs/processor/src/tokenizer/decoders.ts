@@ -14,8 +14,7 @@ const DECODERS: Readonly<Record<string, (config: JsonObject) => DecodeStep>> = {
   ByteFallback: () => byteFallback,
   BPEDecoder: (config) => {
     const suffix = insertedText(config, 'suffix');
-    return (tokens) =>
-      tokens.map((token, index) => token.replaceAll(suffix, index === tokens.length - 1 ? '' : ' '));
+    return (tokens) => tokens.map((token, index) => token.replaceAll(suffix, index === tokens.length - 1 ? '' : ' '));
   },
   WordPiece: (config) => {
     const prefix = insertedText(config, 'prefix');

@@ -4,7 +4,7 @@
 export const MAX_TOKENIZER_BYTES: number = 32 * 1024 * 1024;
 /** Exclusive upper bound of ids: 16 times the largest vocabulary in use. */
 export const MAX_TOKEN_ID: number = 2 ** 22;
-/** Maximum number of tokens, of pieces and of merges of a model. The largest model in use (XLM-V) has 902,000 pieces. */
+/** Maximum number of tokens, of pieces and of merges of a model. The largest in use (XLM-V) has 902,000 pieces. */
 export const MAX_VOCABULARY_SIZE: number = 2 ** 20;
 /** Maximum length of all tokens of a model together, in UTF-16 code units; each takes up to 30 bytes of memory. */
 export const MAX_VOCABULARY_UNITS: number = 2 ** 23;

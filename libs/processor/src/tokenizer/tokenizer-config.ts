@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '@blip2/files';
 
 import type { Side, SideDefaults } from './padding.ts';
 
-/** Keys of the special tokens, in `tokenizer_config.json` and, as a fallback, `special_tokens_map.json`. */
+/** Keys of the special tokens in `tokenizer_config.json` and `special_tokens_map.json`. */
 const NAMED_TOKENS = [
   'bos_token',
   'eos_token',
@@ -27,11 +27,17 @@ export interface TokenizerConfig extends SideDefaults {
   readonly cleanUpTokenizationSpaces: boolean;
 }
 
-/** Merges the two files, both optional. Defaults are those of HF's base class. */
+/**
+ * Merges the two files, both optional. As in HF, `special_tokens_map.json` takes precedence if `tokenizer_config.json`
+ * is of before 2023 and has no `added_tokens_decoder`. Defaults are those of HF's base class.
+ */
 export function readTokenizerConfig(config: JsonObject = {}, specialTokensMap: JsonObject = {}): TokenizerConfig {
+  const [first, second] = isJsonObject(config['added_tokens_decoder'])
+    ? [config, specialTokensMap]
+    : [specialTokensMap, config];
   const named = new Map<NamedToken, string>();
   for (const name of NAMED_TOKENS) {
-    const content = contentOf(config[name]) ?? contentOf(specialTokensMap[name]);
+    const content = contentOf(first[name]) ?? contentOf(second[name]);
     if (content !== undefined) named.set(name, content);
   }
   const listed = TOKEN_LISTS.flatMap((list) => [config[list], specialTokensMap[list]].flatMap(listOf)).flatMap(

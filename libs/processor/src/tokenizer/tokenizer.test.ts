@@ -317,6 +317,16 @@ test('accepts older formats: merges as strings, add_prefix_space, no model type'
   expect(Tokenizer.fromJson({ tokenizer: old }).decode(ids)).toBe(t5.decode(ids));
 });
 
+test('special_tokens_map.json takes precedence in folders without added_tokens_decoder, as in HF', () => {
+  const tokenizer = files('opt');
+  const specialTokensMap = { bos_token: { content: '</s>' } };
+  const config = { bos_token: '<s>', eos_token: '</s>' };
+  const old = Tokenizer.fromJson({ tokenizer, config, specialTokensMap });
+  expect([old.bosTokenId, old.eosTokenId]).toEqual([2, 2]);
+  const current = { ...config, added_tokens_decoder: { 0: { content: '<s>', special: true } } };
+  expect(Tokenizer.fromJson({ tokenizer, config: current, specialTokensMap }).bosTokenId).toBe(0);
+});
+
 test('models are type-checked: these lines do not compile without their comments', () => {
   const encode = createModel(readModel(files('opt')['model']));
   const ids: readonly number[] = encode(['a'], createWork());

@@ -52,7 +52,7 @@ function createInitialIds(model: Bpe): (word: string) => number[] {
       if (isPending && unknownId !== undefined) ids.push(unknownId);
       isPending = false;
     };
-    for (let start = 0; start < word.length; ) {
+    for (let start = 0; start < word.length;) {
       const end = start + ((word.charCodeAt(start) & 0xfc00) === 0xd800 ? 2 : 1);
       const token = (start === 0 ? '' : prefix) + word.slice(start, end) + (end < word.length ? '' : suffix);
       start = end;

@@ -19,7 +19,7 @@ export function createUnigram({ vocabulary, scores, unknownId, byteFallback }: U
     const found: (number | string)[] = [];
     /** End of the run of unknown characters that is being collected, which become one token. */
     let unknownEnd = -1;
-    for (let end = word.length; end > 0; ) {
+    for (let end = word.length; end > 0;) {
       const start = best.starts[end] ?? 0;
       const id = best.ids[end] ?? unknownId;
       if (id === unknownId) unknownEnd = unknownEnd < 0 ? end : unknownEnd;
@@ -58,11 +58,11 @@ export function createUnigram({ vocabulary, scores, unknownId, byteFallback }: U
       starts[end] = start;
       ids[end] = id;
     };
-    for (let start = 0; start < length; ) {
+    for (let start = 0; start < length;) {
       const width = (word.charCodeAt(start) & 0xfc00) === 0xd800 ? 2 : 1;
       let isKnown = false;
       let end = start;
-      for (let node = ROOT; end < length; ) {
+      for (let node = ROOT; end < length;) {
         node = trie.child(node, word.charCodeAt(end++));
         if (node < 0) break;
         const id = trie.valueAt(node);

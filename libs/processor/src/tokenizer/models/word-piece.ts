@@ -15,7 +15,7 @@ export function createWordPiece({ vocabulary, unknownId, prefix, maxWordCharacte
       while (start >= 0 && start < word.length) {
         let [matchEnd, matchId] = [-1, -1];
         let end = start;
-        for (let node = start === 0 ? ROOT : inner; node >= 0 && end < word.length; ) {
+        for (let node = start === 0 ? ROOT : inner; node >= 0 && end < word.length;) {
           node = trie.child(node, word.charCodeAt(end++));
           if (node >= 0 && trie.valueAt(node) >= 0) [matchEnd, matchId] = [end, trie.valueAt(node)];
         }

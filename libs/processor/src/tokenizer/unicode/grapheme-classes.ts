@@ -1,6 +1,6 @@
 /*
  * Properties of characters that determine grapheme clusters in the Rust library (tokenizers 0.23.2), as hexadecimal
- * ranges. Ids of SentencePiece tokenizers depend on them, and \`Intl.Segmenter\` follows the Unicode version of Node.js.
+ * ranges. Ids of SentencePiece tokenizers depend on them, and `Intl.Segmenter` follows the Unicode version of Node.js.
  * Determined over all code points. Hangul and regional indicators are handled without tables.
  */
 

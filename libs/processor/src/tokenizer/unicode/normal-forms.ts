@@ -11,7 +11,7 @@ import { characterClass } from './character-class.ts';
  * across characters that no normal form of any version changes.
  */
 const NEWER: RegExp = characterClass(
-    '378-379 380-383 38b 38d 3a2 530-560 588-590 5c8-5cf 5eb-5ef 5f5-5ff 61d 70e 74b-7bf 7fb-7ff 82e-83f ' +
+  '378-379 380-383 38b 38d 3a2 530-560 588-590 5c8-5cf 5eb-5ef 5f5-5ff 61d 70e 74b-7bf 7fb-7ff 82e-83f ' +
     '85c-8d3 984-992 9a9 9b1-9bb 9c5-9c6 9c9-9ca 9cf-9d6 9d8-9db 9de 9e4-a12 a29 a31 a34 a37 a3a-a3b a3d-a4a ' +
     'a4e-a58 a5d a5f-abb ac6-aca ace-b12 b29-b3b b45-b46 b49-b4a b4e-b55 b58-b5b b5e-b91 b96-bbd bc3-bc5 bc9 ' +
     'bce-bd6 bd8-c45 c49 c4e-c54 c57-cbb cc5 cc9 cce-cd4 cd7-d3c d45 d49 d50-d53 d64-dc9 dcb-dce dd5-dd7 ' +
@@ -38,7 +38,7 @@ const NEWER: RegExp = characterClass(
 
 /** Characters that `StripAccents` removes: the marks of Unicode 9.0. */
 export const MARKS: RegExp = characterClass(
-    '300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 6ea-6ed 711 ' +
+  '300-36f 483-489 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4 6e7-6e8 6ea-6ed 711 ' +
     '730-74a 7a6-7b0 7eb-7f3 816-819 81b-823 825-827 829-82d 859-85b 8d4-8e1 8e3-903 93a-93c 93e-94f 951-957 ' +
     '962-963 981-983 9bc 9be-9c4 9c7-9c8 9cb-9cd 9d7 9e2-9e3 a01-a03 a3c a3e-a42 a47-a48 a4b-a4d a51 a70-a71 ' +
     'a75 a81-a83 abc abe-ac5 ac7-ac9 acb-acd ae2-ae3 b01-b03 b3c b3e-b44 b47-b48 b4b-b4d b56-b57 b62-b63 b82 ' +

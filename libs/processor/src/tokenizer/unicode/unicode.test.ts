@@ -44,7 +44,7 @@ test('the marks that are stripped equal the Rust library', () => {
   expect(digest(characters.map((character) => character.replaceAll(MARKS, '')))).toBe(recorded.hashes['StripAccents']);
 });
 
-/** A character map that replaces every byte: a cluster of at most five bytes becomes one P, others one per character. */
+/** A character map for every byte: a cluster of at most five bytes becomes one P, others one per character. */
 function countingMap(): (text: string) => string {
   const units = new Uint32Array(769);
   units[0] = 4 * 768;
