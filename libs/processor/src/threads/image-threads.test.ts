@@ -102,7 +102,12 @@ test('an abort takes effect while the thread decodes', async () => {
   const opening = threads.open(gif, { signal: controller.signal });
   for (let turns = 0; turns < 5; turns++) await turn();
   controller.abort();
-  await expect(opening).rejects.toMatchObject({ name: 'AbortError' });
+  // Not `rejects`: the message of a failure would contain all pixels.
+  const outcome = await opening.then(
+    () => 'opened',
+    (error: Error) => error.name,
+  );
+  expect(outcome).toBe('AbortError');
   expect((await threads.open(await image.clone().jpeg().toBuffer())).width).toBe(width);
 });
 
