@@ -134,6 +134,8 @@ describe('a pool', () => {
     expect((await next).width).toBe(2);
     await pool[Symbol.asyncDispose]();
     expect(started.map(({ isEnded }) => isEnded)).toEqual([false, true]);
+    await expect(runImageTask(large, undefined, {}, pool)).rejects.toMatchObject({ code: 'DISPOSED' });
+    expect(started).toHaveLength(2);
   });
 
   test.each([

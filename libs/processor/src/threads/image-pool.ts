@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 
+import { Blip2Error } from '@blip2/interfaces';
+
 import { abortable } from './abortable.ts';
 import { estimatePixels } from './estimate-pixels.ts';
 import { type ImageTask, performTask, type ResizeSettings } from './image-task.ts';
@@ -58,6 +60,7 @@ export function createImagePool(
   /** Number of tasks of each thread, those that wait for its start included. */
   const threads = new Map<ImageThread, number>();
   let canStart = true;
+  let isDisposed = false;
   let idle: NodeJS.Timeout | undefined;
 
   function leastBusy(): ImageThread {
@@ -70,6 +73,7 @@ export function createImagePool(
     if (change === 1 || threads.has(thread)) threads.set(thread, (threads.get(thread) ?? 0) + change);
   }
   async function runOnThread(task: ImageTask, options: RunOptions): Promise<ThreadRun> {
+    if (isDisposed) throw new Blip2Error('DISPOSED', 'The image threads have been disposed of');
     let thread: ImageThread;
     try {
       if (!canStart) return runHere(task, options);
@@ -116,7 +120,10 @@ export function createImagePool(
       void finished.then(endWhenIdle);
       return { result: run.then((started) => started.result), finished };
     },
-    [Symbol.asyncDispose]: endThreads,
+    async [Symbol.asyncDispose]() {
+      isDisposed = true;
+      await endThreads();
+    },
   };
 }
 

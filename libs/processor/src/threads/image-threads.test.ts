@@ -35,7 +35,8 @@ afterAll(() => threads[Symbol.asyncDispose]());
 describe('an image on another thread equals the same one on this thread', () => {
   const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;
   test.each(formats)('%s', async (format) => {
-    const bytes = await image.clone().toFormat(format).toBuffer();
+    const file = format === 'avif' ? image.clone().avif({ effort: 0 }) : image.clone().toFormat(format);
+    const bytes = await file.toBuffer();
     const expected = digest(await decodeBytes(bytes, 'x', RULES));
     expect(digest((await threads.open(bytes)).image)).toEqual(expected);
     // The caller's bytes are copied, not taken away, also if they are part of a larger buffer.
@@ -102,7 +103,12 @@ test('an abort takes effect while the thread decodes', async () => {
   const opening = threads.open(gif, { signal: controller.signal });
   for (let turns = 0; turns < 5; turns++) await turn();
   controller.abort();
-  await expect(opening).rejects.toMatchObject({ name: 'AbortError' });
+  // Not `rejects`: the message of a failure would contain all pixels.
+  const outcome = await opening.then(
+    () => 'opened',
+    (error: Error) => error.name,
+  );
+  expect(outcome).toBe('AbortError');
   expect((await threads.open(await image.clone().jpeg().toBuffer())).width).toBe(width);
 });
 

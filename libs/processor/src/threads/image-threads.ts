@@ -30,7 +30,7 @@ export interface ImageThreads extends AsyncDisposable {
   readonly threads: number;
   /**
    * Decodes an image, and resizes it if requested.
-   * @throws Blip2Error as `decodeImage`.
+   * @throws Blip2Error as `decodeImage`; `DISPOSED` after disposal.
    */
   open(source: ImageSource, options?: OpenImageOptions): Promise<OpenedImage>;
 }
