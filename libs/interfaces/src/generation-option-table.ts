@@ -2,8 +2,8 @@ import type { GenerationOption } from './generation-option.ts';
 import type { GenerationOptions } from './generation-options.ts';
 
 /**
- * Limits far above use. Beyond them, a typing error would fill the memory with key-value caches, or never end: T5 has no
- * limit of positions.
+ * Limits far above use. Beyond them, a typing error would fill the memory with key-value caches, or never end: T5 has
+ * no limit of positions.
  */
 const MAX_TOKENS = 100_000;
 const MAX_BEAMS = 256;
