@@ -5,10 +5,12 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
  * one line and one column, and a file name or a generated text cannot control the terminal or be shown as another one.
  */
 export function oneLine(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
-    (character) => NAMED[character] ?? hexadecimal(character),
-  );
+  return withoutControls(text).replace(/\p{Bidi_Control}/gu, hexadecimal);
+}
+
+/** As `oneLine`, for HTML, which isolates the direction of a text. */
+export function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) => NAMED[character] ?? hexadecimal(character));
 }
 
 function hexadecimal(character: string): string {
