@@ -8,7 +8,8 @@ import { isUrl } from './image-inputs.ts';
 import { readStdin } from './read-stdin.ts';
 
 /**
- * Reads a list of images: one path or URL per line (or each ended by NUL, as by `find -print0`), or, in a `.jsonl` file, one JSON string or `{ "image": … }` per
+ * Reads a list of images: one path or URL per line (or each ended by NUL, as by `find -print0`), or, in a `.jsonl`
+ * file, one JSON string or `{ "image": … }` per
  * line. Paths are relative to the folder of the list, or to the working folder for `@-` (the list on stdin).
  */
 export async function readImageList(

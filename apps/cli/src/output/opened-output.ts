@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { movedFile } from './moved-file.ts';
 import type { OutputTarget } from './output-target.ts';
 import { openStream } from './stream-output.ts';
+import { expectLinked } from './write-failed.ts';
 
 /** An output that is being written. */
 export interface OpenedOutput {
@@ -38,7 +39,10 @@ export async function openOutput(
     await remove();
   };
   return {
-    write: (content) => handle.appendFile(content),
+    async write(content) {
+      await expectLinked(handle);
+      await handle.appendFile(content);
+    },
     async rewrite(start) {
       await handle.write(start, 0, start.length, 0);
     },

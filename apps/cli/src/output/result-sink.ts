@@ -2,6 +2,8 @@ import type { Writable } from 'node:stream';
 
 import type { Blip2Error } from '@blip2/interfaces';
 
+import { writeFailed } from './write-failed.ts';
+
 /** How a run ended. */
 export type Outcome = 'finished' | 'interrupted' | 'failed';
 
@@ -33,7 +35,10 @@ export function stdoutSink(stdout: Writable): ResultSink {
     done: new Map(),
     resumable: false,
     write: (lines) =>
-      new Promise((resolve, reject) => void stdout.write(lines, (error) => (error ? reject(error) : resolve()))),
+      new Promise(
+        (resolve, reject) =>
+          void stdout.write(lines, (error) => (error ? reject(writeFailed('stdout', error)) : resolve())),
+      ),
     close: async () => {},
   };
 }
