@@ -19,6 +19,8 @@ export {
   writeFailure,
   writePending,
 } from './pending-file.ts';
+// Network
+export { type Fetch, proxyFetch, proxyFor } from './proxy.ts';
 // Processes and locks
 export { isRunning, processName } from './process-identity.ts';
 export { acquireLock, isAbandonedLock, LOCK_EXTENSION, type LockOptions, type WorkLock } from './work-lock.ts';
