@@ -14,6 +14,8 @@ const ATTEMPTS = 3;
 export interface JsonResponse {
   readonly json: unknown;
   readonly headers: Headers;
+  /** Size of the body. */
+  readonly bytes: number;
 }
 
 /**
@@ -53,6 +55,7 @@ async function tryJson(
       value: {
         json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))),
         headers: response.headers,
+        bytes: size,
       },
     };
   } catch (cause) {

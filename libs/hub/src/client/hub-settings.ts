@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
@@ -83,12 +83,29 @@ function expand(path: string, variables: NodeJS.ProcessEnv): string {
     /\$(?:\{(\w+)\}|(\w+))/g,
     (whole, braced: string | undefined, bare: string | undefined) => variables[braced ?? bare ?? ''] ?? whole,
   );
-  return /^~(?=$|[\\/])/.test(named) ? join(variables['HOME'] || homedir(), named.slice(1)) : named;
+  return /^~(?=$|[\\/])/.test(named) ? join(homeFolder(variables), named.slice(1)) : named;
+}
+
+/** @throws Blip2Error `INVALID_ARGUMENT` for a user without a home folder, as in some containers. */
+function homeFolder(variables: NodeJS.ProcessEnv): string {
+  if (variables['HOME']) return variables['HOME'];
+  for (const folder of [homedir, () => userInfo().homedir])
+    try {
+      const home = folder();
+      if (isAbsolute(home)) return home;
+    } catch {
+      // The user has no entry.
+    }
+  throw new Blip2Error('INVALID_ARGUMENT', 'The user has no home folder for the cache of models', {
+    argument: 'HF_HOME',
+    fix: 'Set HF_HOME, HF_HUB_CACHE or HOME, or pass cacheDir',
+  });
 }
 
 async function implicitToken(home: string, variables: NodeJS.ProcessEnv): Promise<string | undefined> {
   if (isTruthy(variables['HF_HUB_DISABLE_IMPLICIT_TOKEN'])) return undefined;
-  const given = (variables['HF_TOKEN'] ?? variables['HUGGING_FACE_HUB_TOKEN'])?.trim();
+  // As in Python, an empty variable is not set.
+  const given = variables['HF_TOKEN']?.trim() || variables['HUGGING_FACE_HUB_TOKEN']?.trim();
   if (given) return given;
   const file = expand(variables['HF_TOKEN_PATH'] || join(home, 'token'), variables);
   const stored = await readFile(file, 'utf8').catch(() => '');
