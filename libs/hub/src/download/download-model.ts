@@ -44,7 +44,7 @@ const SPACE_MARGIN = 1.05;
  * snapshot folder. A file appears under its name only when it is complete and has the checksum given by the Hub. If the
  * Hub is unreachable, a complete model in the cache is used.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `OFFLINE`, `WRITE_FAILED`,
- * `MISSING_FILE`, `INVALID_ARGUMENT`; the signal's reason.
+ * `MISSING_FILE`, `INVALID_CHECKPOINT` or `UNSAFE_PATH` for its shard index, `INVALID_ARGUMENT`; the signal's reason.
  */
 export function downloadModel(id: string, options: DownloadOptions = {}, io: HubIo = hubIo): Promise<string> {
   return download(id, 'model', options, io);
