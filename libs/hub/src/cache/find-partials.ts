@@ -14,7 +14,9 @@ const PARTIAL_PATTERN = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9
 const LOOK_INTERVAL = 6000;
 /** Number of looks, a minute in total, after which an unchanged file is free. */
 const LOOKS = 10;
-/** The same for a file that has not changed for `OLD_AFTER` by the clock, which alone decides nothing: it may be wrong. */
+/**
+ * The same for a file that has not changed for `OLD_AFTER` by the clock, which alone decides nothing: it may be wrong.
+ */
 const LOOKS_AT_OLD_FILE = 2;
 /** Milliseconds. */
 const OLD_AFTER = 3_600_000;

@@ -26,7 +26,8 @@ const BLOB_NAME = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /**
  * Finds what no branch or tag uses any more: snapshots of old commits, blobs without a snapshot, files of the shared
- * store without a blob, and abandoned downloads. Read-only. Models without any ref, which were only requested by commit,
+ * store without a blob, and abandoned downloads. Read-only. Models without any ref, which were only requested by
+ * commit,
  * keep their snapshots. Old downloads of other programs and machines are watched for some seconds.
  * @throws the signal's reason.
  */
