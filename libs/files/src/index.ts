@@ -50,6 +50,8 @@ export {
   type Verdict,
   verifyOnce,
 } from './integrity/verified-file.ts';
+// Network
+export { type Fetch, proxyFetch, proxyFor } from './proxy.ts';
 // Processes and locks
 export {
   abandonedTemporaries,
