@@ -62,7 +62,7 @@ export {
   temporaryOwner,
   writeObservations,
 } from './abandoned.ts';
-export { isRunning, processName } from './process-identity.ts';
+export { isRunning, processIdOf, processName } from './process-identity.ts';
 export {
   acquireLock,
   isAbandonedLock,

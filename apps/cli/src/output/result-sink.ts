@@ -34,11 +34,13 @@ export function stdoutSink(stdout: Writable): ResultSink {
   return {
     done: new Map(),
     resumable: false,
-    write: (lines) =>
-      new Promise(
+    async write(lines) {
+      if (lines === '') return;
+      await new Promise<void>(
         (resolve, reject) =>
           void stdout.write(lines, (error) => (error ? reject(writeFailed('stdout', error)) : resolve())),
-      ),
+      );
+    },
     close: async () => {},
   };
 }
