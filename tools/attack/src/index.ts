@@ -6,3 +6,4 @@ export { killsCommand } from './kills/kills-command.ts';
 export type { KillResult } from './kills/run-kills.ts';
 export { mutantProblem, type PromiseMutant, readPromiseMutants } from './promises/promise-mutant.ts';
 export { promiseMutantsCommand } from './promises/promise-mutants-command.ts';
+export { reliabilityCommand } from './promises/reliability-command.ts';
