@@ -1,4 +1,5 @@
 export { legalProblems } from './legal-problems.ts';
+export { licencesCommand } from './licences-command.ts';
 export { manifestProblems, privateManifestProblems } from './manifest-problems.ts';
 export { packCheck } from './pack-check.ts';
 export type { PackageManifest } from './package-manifest.ts';
