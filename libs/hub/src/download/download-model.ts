@@ -68,7 +68,10 @@ async function download(id: string, scope: DownloadScope, options: DownloadOptio
   if (settings.offline) return fromCache();
   const session = { settings, io, signal };
   const cached = await prepareFromCache(session, id, revision, scope);
-  if (cached && (await isComplete(cached))) return cached.plan.folder;
+  if (cached && (await isComplete(cached))) {
+    await removeLeftoversOf(cached).catch(() => {});
+    return cached.plan.folder;
+  }
   const prepared = await prepareDownload(session, id, revision, scope).catch(async (error: unknown) => {
     // Fall back to the cache. If it is incomplete too, report the Hub's failure.
     if (!(error instanceof Blip2Error) || error.code !== 'DOWNLOAD_FAILED') throw error;
@@ -79,6 +82,10 @@ async function download(id: string, scope: DownloadScope, options: DownloadOptio
   if (typeof prepared === 'string') return prepared;
   await downloadMissing(session, prepared, options);
   return prepared.plan.folder;
+}
+
+function removeLeftoversOf({ repository, needed }: PreparedDownload): Promise<void> {
+  return removeLeftovers(repository.blobs, new Set(needed.map(etagOf)));
 }
 
 async function isComplete({ plan: { folder }, needed }: PreparedDownload): Promise<boolean> {
@@ -93,7 +100,8 @@ async function downloadMissing(
 ): Promise<void> {
   const { plan, repository, needed, tree } = prepared;
   if (await isComplete(prepared)) {
-    // The cache may be read-only.
+    // The cache may be read-only. A run that was killed at its very end has left its partial files.
+    await removeLeftoversOf(prepared).catch(() => {});
     return moveRef(session, prepared).catch(() => {});
   }
   if (plan.missingBytes > 0) onPlan?.(plan);
@@ -104,7 +112,7 @@ async function downloadMissing(
   await inParallel(needed, MAX_PARALLEL, session.signal, (file, signal) =>
     downloadFile({ ...session, signal }, prepared, file, onProgress),
   );
-  await removeLeftovers(repository.blobs, new Set(needed.map(etagOf)));
+  await removeLeftoversOf(prepared);
   await syncFolder(repository.blobs);
   await moveRef(session, prepared);
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
 import { badBlobs, contents, hubTest, seededRandom, servedContents } from '../fixtures/hub-test.ts';
@@ -48,6 +49,21 @@ function start(onBytes: (loaded: number, child: ChildProcess) => void = () => {}
 describe('kill -9', () => {
   const seed = Number(process.env['BLIP2_TEST_SEED'] ?? Date.now() % 1_000_000);
   const kills = Number(process.env['BLIP2_TEST_KILLS'] ?? 4);
+
+  test.each([undefined, DEFAULT_COMMIT])(
+    'at the very end leaves files that the next run deletes (%s)',
+    async (revision) => {
+      const { cacheDir } = await hubTest({ repositories });
+      const options = { cacheDir, ...(revision !== undefined && { revision }) };
+      await downloadModel(MODEL_ID, options);
+      const blobs = join(cacheDir, 'models--someone--tiny-blip2/blobs');
+      const [etag = ''] = await readdir(blobs);
+      // Its process has ended.
+      await writeFile(join(blobs, `${etag}.free-0123abcd.incomplete`), 'half');
+      await downloadModel(MODEL_ID, options);
+      expect((await readdir(blobs)).filter((name) => name.endsWith('.incomplete'))).toEqual([]);
+    },
+  );
 
   test(`at any time leaves a cache that the next process resumes (seed ${seed})`, async () => {
     const random = seededRandom(seed);
