@@ -4,7 +4,6 @@
 Weights are large, so that every tensor matters. Images are processed by the case's `preprocessor_config.json`, if its configuration file has one.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -22,37 +21,16 @@ from goldens.entries.inputs import CaseInputs
 from goldens.entries.parts import vision
 from goldens.images import IMAGES, draw_images
 from goldens.manifest import PIXEL_TOLERANCE, Recorder, write_manifest
-from goldens.models import keep_float64, load_image_processor, load_models
+from goldens.models import load_image_processor, load_models
+from goldens.program import make_from_config
 from goldens.spec import Spec
 
 # Standard deviation of all weights. That of norms and layer scales is around 1.
 DEVIATION = 0.3
 AROUND_ONE = ("norm", "layer_scale")
-SEEDS = 40
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="a file of configs/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the case; its name becomes the case's name")
-    arguments = parser.parse_args()
-    transformers.logging.set_verbosity_error()
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
-    keep_float64()
-    read = json.loads(arguments.config.read_text("utf-8"))
-    for seed in range(SEEDS):
-        spec = Spec(arguments.out.name, read["config"], read["description"], seed)
-        try:
-            make_case(spec, arguments.out, read.get("preprocessor"))
-        except SystemExit as rejected:
-            print(f"seed {seed}: {rejected}")
-        else:
-            return 0
-    return 1
-
-
-def make_case(spec: Spec, folder: Path, preprocessor: dict | None) -> None:
+def make_case(spec: Spec, folder: Path, file: dict) -> bool:
     checkpoint = folder / "checkpoint"
     shutil.rmtree(folder, ignore_errors=True)
     checkpoint.mkdir(parents=True)
@@ -61,17 +39,22 @@ def make_case(spec: Spec, folder: Path, preprocessor: dict | None) -> None:
     write_weights(getattr(transformers, spec.architecture)(config), spec, checkpoint)
     recorder = Recorder(load_models(checkpoint, spec, torch.float32), load_models(checkpoint, spec, torch.float64), None)
     size, patch = spec.image_size, spec.patch_size
-    add_forward(recorder, "vision/batch", noise(spec, 2, size, size))
-    # More rows than columns, both cut to whole patches.
-    add_forward(recorder, "vision/interpolated", noise(spec, 1, 7 * patch + 1, 3 * patch + 2), interpolate_pos_encoding=True)
+    try:
+        add_forward(recorder, "vision/batch", noise(spec, 2, size, size))
+        # More rows than columns, both cut to whole patches.
+        add_forward(recorder, "vision/interpolated", noise(spec, 1, 7 * patch + 1, 3 * patch + 2), interpolate_pos_encoding=True)
+    except SystemExit as rejected:
+        print(f"seed {spec.seed}: {rejected}")
+        return False
     images = {}
-    if preprocessor is not None:
-        write_json(checkpoint / "preprocessor_config.json", preprocessor)
+    if "preprocessor" in file:
+        write_json(checkpoint / "preprocessor_config.json", file["preprocessor"])
         images = draw_images(folder / "images")
         add_pixels(recorder, CaseInputs(spec, folder / "images", load_image_processor(checkpoint), None))
     write_manifest(folder, spec, images, recorder)
     total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     print(f"{spec.name}: seed {spec.seed}, {len(recorder.entries)} entries, {total / 1e6:.2f} MB")
+    return True
 
 
 def write_json(file: Path, content: dict) -> None:
@@ -107,4 +90,4 @@ def add_pixels(recorder: Recorder, inputs: CaseInputs) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_from_config(__doc__, make_case))

@@ -31,7 +31,9 @@ const fields: FieldTable<SiglipVisionFields> = {
   visionUseHead: flag('vision_use_head', true),
 };
 
-/** `model_type` of a full SigLIP model, text encoder included. Stock SigLIP 2 models of a fixed resolution have it too. */
+/**
+ * `model_type` of a full SigLIP model, text encoder included. Stock SigLIP 2 models of a fixed resolution have it too.
+ */
 const FULL_MODEL_TYPES: readonly string[] = ['siglip'];
 
 export const SiglipVisionConfig: ConfigFormat<SiglipVisionConfig> = defineConfig<

@@ -25,7 +25,9 @@ export interface EncoderBlockLayout {
   readonly norms?: readonly [attention: string, feedForward: string];
   /** Default `mlp.fc1` and `mlp.fc2`. */
   readonly feedForward?: FeedForwardLayout;
-  /** Factors per feature, `[hidden]`, of the results of attention and feed-forward before they are added (LayerScale). */
+  /**
+   * Factors per feature, `[hidden]`, of the results of attention and feed-forward before they are added (LayerScale).
+   */
   readonly layerScales?: readonly [attention: string, feedForward: string];
 }
 
