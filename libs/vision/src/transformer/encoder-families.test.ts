@@ -1,9 +1,9 @@
 /** What every vision encoder of this package does, over the checkpoints of the parity tests. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { openCheckpoint } from '@blip2/checkpoint';
+import { openCheckpoint, readTensor, saveCheckpoint, tensorSource } from '@blip2/checkpoint';
 import { readConfig, VisionConfig } from '@blip2/config';
 import type { PixelValues } from '@blip2/interfaces';
 import { pseudoRandomTensor, visionEncoderConformance } from '@blip2/testing';
@@ -36,6 +36,9 @@ async function forward(encoder: CheckpointVisionEncoder): Promise<Float32Array> 
   const outputs: Partial<VisionOutput> = await encoder.forward({ pixelValues: image(encoder) });
   return Float32Array.from([...(outputs.lastHiddenState?.data ?? []), ...(outputs.poolerOutput?.data ?? [])]);
 }
+
+const zeros = (name: string, shape: readonly number[]): ReturnType<typeof tensorSource> =>
+  tensorSource(name, { type: 'float32', dims: shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
 
 /** Root of the squared differences, relative to that of the values. */
 function relativeError(actual: Float32Array, expected: Float32Array): number {
@@ -83,6 +86,28 @@ describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
     const expected = await stored(folder, path);
     expect(listed).toEqual(expected.filter(([tensor]) => tensor !== 'embeddings.mask_token'));
+  });
+
+  test('every tensor of the first layer and outside the layers counts', async () => {
+    const { tensors } = await openCheckpoint(folder);
+    const encoderTensors = [...tensors.values()].filter((tensor) => tensor.name.startsWith(path));
+    const sources = await Promise.all(
+      encoderTensors.map(async (tensor) => tensorSource(tensor.name.slice(path.length), await readTensor(tensor))),
+    );
+    const changed = join(scratch, `${name}-zeros`);
+    await cp(folder, changed, { recursive: true });
+    const outputWithout = async (omitted?: string): Promise<Float32Array> => {
+      const stored = sources.map((source) => (source.name === omitted ? zeros(source.name, source.shape) : source));
+      await saveCheckpoint(changed, stored);
+      await using encoder = await load(changed);
+      return await forward(encoder);
+    };
+    const expected = await outputWithout();
+    const unnoticed: string[] = [];
+    for (const { name: tensor } of sources.filter(({ name: each }) => !/\.layers?\.[1-9]/.test(each)))
+      if (relativeError(await outputWithout(tensor), expected) < 1e-3) unnoticed.push(tensor);
+    // Softmax cancels the bias of the keys; masks are for training.
+    expect(unnoticed.filter((tensor) => !/(?:key|k_proj)\.bias$|mask_token$/.test(tensor))).toEqual([]);
   });
 
   test('forward has a pooler output if the checkpoint has the pooler', async () => {
