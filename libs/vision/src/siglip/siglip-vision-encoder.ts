@@ -59,6 +59,12 @@ export const SiglipVisionEncoder: Part<SiglipVisionConfig, SiglipVisionEncoder> 
 export const siglipVisionFamily: VisionFamily<SiglipVisionConfig> = { part: SiglipVisionEncoder };
 
 /**
+ * HF divides LeCun deviations by that of a normal distribution truncated at two deviations, but truncates at ±2, which
+ * has no effect.
+ */
+const LECUN_DIVISOR = 0.8796256610342398;
+
+/**
  * `_init_weights` of HF `SiglipVisionModel`, with normal distributions of the same deviation in place of the uniform
  * ones.
  */
@@ -67,11 +73,11 @@ function siglipInitializer({ hiddenSize }: SiglipVisionConfig): InitializeTensor
     if (/norm[^.]*\.weight$/.test(name)) return { kind: 'ones' };
     if (/mlp\.fc[12]\.bias$/.test(name)) return { kind: 'normal', std: 1e-6 };
     if (name.endsWith('bias')) return { kind: 'zeros' };
-    if (name.endsWith('position_embedding.weight')) return { kind: 'normal', std: hiddenSize ** -0.5 };
+    if (/position_embedding\.weight$|probe$/.test(name)) return { kind: 'normal', std: hiddenSize ** -0.5 };
     const [out = 1, ...rest] = shape;
     const inputs = rest.reduce((product, length) => product * length, 1);
     // LeCun for the patches and the output of the pooler, Xavier for all others.
     const isLecun = /patch_embedding\.weight$|attention\.out_proj\.weight$/.test(name);
-    return { kind: 'normal', std: isLecun ? inputs ** -0.5 : (2 / (inputs + out)) ** 0.5 };
+    return { kind: 'normal', std: isLecun ? inputs ** -0.5 / LECUN_DIVISOR : (2 / (inputs + out)) ** 0.5 };
   };
 }
