@@ -4,7 +4,6 @@
 Unlike `make_case.py`, it records no tokenizer: ids are given. Weights are large, so that every tensor matters.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -19,36 +18,19 @@ import torch
 import transformers
 
 from goldens.manifest import Recorder, write_manifest
-from goldens.models import Models, keep_float64
+from goldens.models import Models
+from goldens.program import make_from_config
 from goldens.spec import Spec
 
 # Standard deviation of all weights but those of norms.
 DEVIATION = 0.3
 # Smallest distance between the two largest scores of a greedy step.
 MARGIN = 0.02
-SEEDS = 40
 PADDING = 0
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="a file of configs/")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the case; its name becomes the case's name")
-    arguments = parser.parse_args()
-    transformers.logging.set_verbosity_error()
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
-    keep_float64()
-    read = json.loads(arguments.config.read_text("utf-8"))
-    for seed in range(SEEDS):
-        spec = Spec(arguments.out.name, read["config"], read["description"], seed)
-        if make_case(spec, arguments.out, read.get("lengths", {})):
-            return 0
-    print(f"no seed below {SEEDS} has clear greedy tokens")
-    return 1
-
-
-def make_case(spec: Spec, folder: Path, lengths: dict) -> bool:
+def make_case(spec: Spec, folder: Path, file: dict) -> bool:
+    lengths = file.get("lengths", {})
     checkpoint = folder / "checkpoint"
     shutil.rmtree(folder, ignore_errors=True)
     checkpoint.mkdir(parents=True)
@@ -141,4 +123,4 @@ def add_generate(recorder: Recorder, label: str, given: dict, new_tokens: int) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(make_from_config(__doc__, make_case))

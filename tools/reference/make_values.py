@@ -68,10 +68,22 @@ def image_sizes(entries: list) -> list:
     """Resized and cropped 8-bit pixel values `[3, height, width]`."""
     made = []
     for entry in entries:
-        processor = transformers.BlipImageProcessorPil(**{**entry["json"], "do_rescale": False, "do_normalize": False})
+        made_by = image_class(entry["json"].get("image_processor_type", "BlipImageProcessor"))
+        processor = made_by(**{**entry["json"], "do_rescale": False, "do_normalize": False})
         pixels = processor(formula_image(*entry["image"]), return_tensors="np")["pixel_values"][0]
         made.append({**entry, "dims": list(pixels.shape), "levels": pixels.astype(int).reshape(-1).tolist()})
     return made
+
+
+def image_class(name: str) -> type:
+    """The image processor of a file's `image_processor_type` or `feature_extractor_type` that uses Pillow."""
+    return getattr(transformers, f"{name.replace('FeatureExtractor', 'ImageProcessor').removesuffix('Fast')}Pil")
+
+
+def image_classes(values: dict) -> dict:
+    """Defaults of image processors, as in a file."""
+    keys = ("do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+    return {name: {key: value for key, value in image_class(name)().to_dict().items() if key in keys and value is not None} for name in values}
 
 
 def formula_image(height: int, width: int) -> Image.Image:
@@ -89,6 +101,7 @@ MAKERS = {
     "scaled-rotations": scaled_rotations,
     "activations": activations,
     "image-sizes": image_sizes,
+    "image-classes": image_classes,
     "config-defaults": config_defaults,
 }
 

@@ -26,6 +26,9 @@ export { licenceNote, textFamily, textModelTypes } from './text/text-families.ts
 export type { LicenceNote, TextFamily, TextSizes } from './text/text-family.ts';
 export { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 export { ClipVisionConfig } from './vision/clip-vision-config.ts';
+export { Dinov2Config } from './vision/dinov2-config.ts';
+export { SiglipVisionConfig } from './vision/siglip-vision-config.ts';
 export { VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
 export type { VisionConfigFamily, VisionConfigMembers } from './vision/vision-family.ts';
+export { VitConfig } from './vision/vit-config.ts';
 export { formatConfig, writeConfig, writePartConfig } from './write-config.ts';

@@ -17,11 +17,13 @@ export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
 export {
   type AttentionLayout,
   encoderBlock,
+  type EncoderBlockLayout,
   type EncoderBlockOptions,
   type EncoderBlockOutput,
   encoderStack,
   type EncoderStackOutput,
 } from './nn/encoder-block.ts';
+export { feedForward, type FeedForwardLayout, type FeedForwardOptions } from './nn/feed-forward.ts';
 export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
 export { linear, type LinearOptions } from './nn/linear.ts';
 export { MASKED } from './nn/masked.ts';

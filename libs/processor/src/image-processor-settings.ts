@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '@blip2/files';
 import { Blip2Error, defined, type ErrorCode, mustBe } from '@blip2/interfaces';
 
+import { withClassDefaults } from './image-processor-classes.ts';
 import { RESAMPLING_CODES, type ResamplingName, resamplingName } from './resampling/filters.ts';
 
 /** One value per channel: red, green, blue. */
@@ -82,10 +83,11 @@ export const MAX_TARGET_PIXELS: number = 4096 * 4096;
 const FOREIGN_STEPS: readonly string[] = ['do_thumbnail', 'do_align_long_axis'];
 
 /**
- * Reads the settings of a `preprocessor_config.json`; absent fields have the class defaults.
+ * Reads the settings of a `preprocessor_config.json`; absent fields have the defaults of the class that it names.
  * @throws Blip2Error `INVALID_CONFIG` for invalid values.
  */
-export function settingsFromJson(json: JsonObject, where: string): ImageProcessorSettings {
+export function settingsFromJson(file: JsonObject, where: string): ImageProcessorSettings {
+  const json = withClassDefaults(file);
   // Without `pad_size`, HF pads to the largest image of a batch: resized images all have the same size. `size_divisor`,
   // which files of BLIP-1 have too, is ignored there.
   const pads = json['do_pad'] === true && (json['pad_size'] ?? null) !== null;

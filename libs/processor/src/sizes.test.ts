@@ -12,10 +12,15 @@ interface Case {
   readonly dims: readonly number[];
   readonly levels: readonly number[];
 }
-/** Output of `BlipImageProcessorPil` of HF Transformers 5.18: 8-bit values `[3, height, width]`. */
+/** Output of HF Transformers 5.18 with Pillow, of the class that `json` names: 8-bit values `[3, height, width]`. */
 const cases = JSON.parse(
   readFileSync(new URL('../../../tools/parity/cases/values/image-sizes.json', import.meta.url), 'utf8'),
 ) as readonly Case[];
+
+/** Defaults of the classes, as in a file. */
+const classes = JSON.parse(
+  readFileSync(new URL('../../../tools/parity/cases/values/image-classes.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** The image of the recorded cases: `(91 x + 37 y + 53 c + 7 (x y mod 17)) mod 256`, with row x and column y. */
 function image(height: number, width: number): { type: 'uint8'; dims: [number, number, 3]; data: Uint8Array } {
@@ -36,6 +41,19 @@ describe('sizes and crops equal those of HF, value by value', () => {
     const { pixelValues } = await processor.process(image(height, width));
     expect(pixelValues.dims).toEqual([1, ...dims]);
     expect([...pixelValues.data]).toEqual(levels);
+  });
+
+  test.each(Object.entries(classes))('%s has the defaults of HF', (name, defaults) => {
+    const { settings } = BlipImageProcessor.fromJson({ image_processor_type: name });
+    expect(settings).toEqual(BlipImageProcessor.fromJson(defaults).settings);
+    expect(settings.imageMean).toEqual(defaults['image_mean']);
+    expect(settings.doCenterCrop).toBe(defaults['do_center_crop'] ?? false);
+  });
+
+  test.each(['CLIPImageProcessorFast', 'CLIPImageProcessorPil'])('%s is CLIPImageProcessor', (name) => {
+    const expected = BlipImageProcessor.fromJson({ image_processor_type: 'CLIPImageProcessor' }).settings;
+    expect(BlipImageProcessor.fromJson({ image_processor_type: name }).settings).toEqual(expected);
+    expect(BlipImageProcessor.fromJson({ feature_extractor_type: 'CLIPFeatureExtractor' }).settings).toEqual(expected);
   });
 
   test('options of a call override the file', async () => {

@@ -42,9 +42,12 @@ export interface VisionStates {
 }
 
 export interface VisionOutput extends VisionStates {
-  /** The class position after the final norm, `[batch, hidden]`. */
+  /** What the pooler computes from the final hidden states, `[batch, hidden]`. */
   readonly poolerOutput: Tensor<'float32', readonly [batch: number, hidden: number]>;
 }
+
+/** The outputs of an encoder whose checkpoint may lack the pooler. */
+export type OptionallyPooledOutput = VisionStates & Partial<Pick<VisionOutput, 'poolerOutput'>>;
 
 type VisionOutputs = OutputsOf<EncoderSignature>;
 
@@ -66,6 +69,11 @@ export interface VisionArchitecture<R, Output extends VisionStates = VisionOutpu
 /** Adds the output `pooler_output` of the graph. */
 export function withPoolerOutput(states: VisionStates, outputs: VisionOutputs): VisionOutput {
   return { ...states, poolerOutput: namedTensor(outputs, 'pooler_output', 2) };
+}
+
+/** Adds the output `pooler_output` if the graph has it. */
+export function withOptionalPooler(states: VisionStates, outputs: VisionOutputs): OptionallyPooledOutput {
+  return 'pooler_output' in outputs ? withPoolerOutput(states, outputs) : states;
 }
 
 /** What an encoder has in addition to its architecture. */

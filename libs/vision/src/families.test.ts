@@ -8,7 +8,10 @@ const root = join(import.meta.dirname, '../../..');
 
 test.each([
   ['blip_2_vision_model', join(root, 'tools/parity/cases/opt/checkpoint')],
-  ['clip_vision_model', join(import.meta.dirname, '../../../tools/parity/cases/clip/checkpoint')],
+  ['clip_vision_model', join(root, 'tools/parity/cases/clip/checkpoint')],
+  ['siglip_vision_model', join(root, 'tools/parity/cases/siglip/checkpoint')],
+  ['dinov2', join(root, 'tools/parity/cases/dinov2-giant/checkpoint')],
+  ['vit', join(root, 'tools/parity/cases/vit-classifier/checkpoint')],
 ])('loads %s from the checkpoint that contains it', async (modelType, folder) => {
   await using encoder = await loadVisionEncoder(folder, { threads: 1 });
   expect(encoder.config.modelType).toBe(modelType);

@@ -3,13 +3,19 @@ import { type LoadPartOptions, partFolder } from '@blip2/part';
 
 import { blip2VisionFamily } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
+import { dinov2VisionFamily } from './dinov2/dinov2-vision-encoder.ts';
+import { siglipVisionFamily } from './siglip/siglip-vision-encoder.ts';
 import type { CheckpointVisionEncoder, VisionFamily } from './vision-family.ts';
+import { vitFamily } from './vit/vit-encoder.ts';
 
 /** By `model_type`. */
 const FAMILIES: ReadonlyMap<string, VisionFamily> = new Map<string, VisionFamily>([
   ['blip_2_vision_model', blip2VisionFamily],
   ['instructblip_vision_model', blip2VisionFamily],
   ['clip_vision_model', clipVisionFamily],
+  ['siglip_vision_model', siglipVisionFamily],
+  ['dinov2', dinov2VisionFamily],
+  ['vit', vitFamily],
 ]);
 
 /**

@@ -21,13 +21,22 @@ export {
 } from './clip/clip-vision-graph.ts';
 export type {
   EncoderMembers,
+  OptionallyPooledOutput,
   VisionForwardInputs,
   VisionForwardOptions,
   VisionOutput,
   VisionStates,
 } from './create-vision-encoder.ts';
+export { Dinov2VisionEncoder } from './dinov2/dinov2-vision-encoder.ts';
 export { expectPixelDims, expectPixelValues } from './expect-pixel-values.ts';
 export { loadVisionEncoder, visionFamily } from './families.ts';
-export type { CheckpointVisionEncoder, PooledVisionEncoder, VisionFamily } from './vision-family.ts';
+export { SiglipVisionEncoder } from './siglip/siglip-vision-encoder.ts';
+export type {
+  CheckpointVisionEncoder,
+  OptionallyPooledVisionEncoder,
+  PooledVisionEncoder,
+  VisionFamily,
+} from './vision-family.ts';
 export type { VisionRequest } from './vision-request.ts';
 export type { EncoderSignature, EncoderSizes } from './vision-signature.ts';
+export { VitEncoder } from './vit/vit-encoder.ts';

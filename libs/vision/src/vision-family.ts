@@ -2,7 +2,7 @@ import type { VisionConfig } from '@blip2/config';
 import type { VisionEncoder } from '@blip2/interfaces';
 import type { Part, StandalonePart } from '@blip2/part';
 
-import type { EncoderMembers, VisionOutput, VisionStates } from './create-vision-encoder.ts';
+import type { EncoderMembers, OptionallyPooledOutput, VisionOutput, VisionStates } from './create-vision-encoder.ts';
 
 /** A vision encoder that was loaded from a checkpoint. */
 export interface CheckpointVisionEncoder
@@ -12,6 +12,12 @@ export interface CheckpointVisionEncoder
 
 /** A vision encoder with a pooler, as a part. */
 export interface PooledVisionEncoder<C> extends VisionEncoder, EncoderMembers<VisionOutput>, StandalonePart<C> {
+  prepare(): Promise<void>;
+}
+
+/** A vision encoder whose checkpoint may lack the pooler, as a part. */
+export interface OptionallyPooledVisionEncoder<C>
+  extends VisionEncoder, EncoderMembers<OptionallyPooledOutput>, StandalonePart<C> {
   prepare(): Promise<void>;
 }
 

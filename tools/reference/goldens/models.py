@@ -1,7 +1,9 @@
 """The HF models of one checkpoint, all loaded from its folder."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import transformers
@@ -54,6 +56,12 @@ class Models:
     text: torch.nn.Module | None = None
     vision: torch.nn.Module | None = None
 
+    @property
+    def encoder(self) -> torch.nn.Module:
+        """The vision encoder: below `vision_model` or the name of its type, or the model itself."""
+        names = ("vision_model", self.whole.config.model_type)
+        return next((getattr(self.whole, name) for name in names if hasattr(self.whole, name)), self.whole)
+
     def floats(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(self.dtype)
 
@@ -90,6 +98,12 @@ def keep_float64() -> None:
         return softmax(input, dim=dim, dtype=None if input.dtype == torch.float64 else dtype)
 
     torch.nn.functional.softmax = keeping
+
+
+def load_image_processor(folder: Path) -> SimpleNamespace:
+    """The image processor of a vision encoder alone, of the class in its file, with Pillow."""
+    name = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))["image_processor_type"]
+    return SimpleNamespace(image_processor=getattr(transformers, f"{name}Pil").from_pretrained(folder))
 
 
 def load_processor(folder: Path, spec: Spec) -> tuple[ProcessorMixin | None, transformers.PreTrainedTokenizerBase]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 ARCHITECTURES = {"opt": "OPTForCausalLM", "t5": "T5ForConditionalGeneration"}
 
+# Models that are a vision encoder, or contain one without a Q-Former.
+VISION_TYPES = ("clip", "siglip", "siglip_vision_model", "dinov2", "vit")
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -19,9 +22,10 @@ class Spec:
 
     @property
     def family(self) -> str:
-        """`generation`, `instruct`, `retrieval`, or for a part alone `language` or `vision`. Only recorded cases have `instruct` and `vision`."""
+        """`generation`, `instruct`, `retrieval`, or for a part alone `language` or `vision`. Only recorded cases have `instruct`."""
         if self.config["model_type"] != "blip-2":
-            return {"instructblip": "instruct", "clip": "vision"}.get(self.config["model_type"], "language")
+            vision = dict.fromkeys(VISION_TYPES, "vision")
+            return {"instructblip": "instruct", **vision}.get(self.config["model_type"], "language")
         return "retrieval" if self.architecture == "Blip2ForImageTextRetrieval" else "generation"
 
     @property
@@ -47,11 +51,11 @@ class Spec:
 
     @property
     def image_size(self) -> int:
-        return self.config["vision_config"].get("image_size", 224)
+        return self.config.get("vision_config", self.config).get("image_size", 224)
 
     @property
     def patch_size(self) -> int:
-        return self.config["vision_config"].get("patch_size", 14)
+        return self.config.get("vision_config", self.config).get("patch_size", 14)
 
 
 def read_spec(file: Path, name: str, **given) -> Spec:

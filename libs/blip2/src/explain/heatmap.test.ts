@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import type { Attentions, PixelValues, RgbImage } from '@blip2/interfaces';
+import { type Attentions, type PixelValues, type RgbImage, slicePositions } from '@blip2/interfaces';
 import { Blip2Processor, decodeImage } from '@blip2/processor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -32,13 +32,14 @@ describe('queryAttention of the demo checkpoint', () => {
   afterAll(() => opened[Symbol.asyncDispose]());
 
   /** The expected map, computed index by index in another order. */
-  const plain = (layers: readonly Attentions[]): number[] => {
+  const plain = (layers: readonly Attentions[], before = 1): number[] => {
     const [, heads, queries, positions] = layers[0]!.dims;
-    const means = Array.from({ length: positions - 1 }, (_, patch) => {
+    const means = Array.from({ length: positions - before }, (_, patch) => {
       let sum = 0;
       for (const { data } of layers)
         for (let head = 0; head < heads; head++)
-          for (let query = 0; query < queries; query++) sum += data[(head * queries + query) * positions + 1 + patch]!;
+          for (let query = 0; query < queries; query++)
+            sum += data[(head * queries + query) * positions + before + patch]!;
       return sum / (layers.length * heads * queries);
     });
     return means.map((mean) => mean / Math.max(...means));
@@ -63,6 +64,20 @@ describe('queryAttention of the demo checkpoint', () => {
     expectEqual(data, plain([crossAttentions[1]!]));
     for (const layer of [-1, 0.5, crossAttentions.length])
       await expect(queryAttention(parts, pixelValues, { layer })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('covers all positions of an encoder without a class position', async () => {
+    const encode: QueryAttentionParts['vision']['encode'] = async (pixels) => {
+      const patches = await parts.vision.encode(pixels);
+      return slicePositions(patches, 1, patches.dims[1]);
+    };
+    const { config } = parts.vision;
+    const { crossAttentions: maps = [] } = await parts.qformer.forward(
+      { encoderHiddenStates: await encode(pixelValues) },
+      { outputAttentions: true },
+    );
+    const { data } = await queryAttention({ ...parts, vision: { config, encode } }, pixelValues);
+    expectEqual(data, plain(maps, 0));
   });
 
   test('refuses two images, and an encoder whose positions do not form a grid', async () => {

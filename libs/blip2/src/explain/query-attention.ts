@@ -24,7 +24,7 @@ export interface QueryAttentionParts {
     readonly config: Pick<Blip2VisionModel['config'], 'patchSize'>;
     encode: Blip2VisionModel['encode'];
   };
-  /** Must return `crossAttentions`, `[1, heads, queries, 1 + patches]` per layer with cross-attention. */
+  /** Must return `crossAttentions`, `[1, heads, queries, positions]` per layer with cross-attention. */
   readonly qformer: { forward: Blip2QFormerModel['forward'] };
 }
 
@@ -37,9 +37,6 @@ export interface QueryAttentionOptions {
   /** Aborts between encoder and Q-Former. */
   readonly signal?: AbortSignal;
 }
-
-/** The class position, which precedes the patches. */
-const CLASS_POSITIONS = 1;
 
 /**
  * The cross-attention of the Q-Former to each patch of one image: mean over heads, queries and layers, without the
@@ -68,7 +65,7 @@ export async function queryAttention(
   const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)];
   signal?.throwIfAborted();
   const patches = expectFinite('vision encoder', await vision.encode(pixelValues, { interpolatePosEncoding }));
-  expectGrid(patches, rows, columns);
+  const classPositions = positionsBeforeGrid(patches, rows, columns);
   signal?.throwIfAborted();
   const { crossAttentions = [] } = await qformer.forward(
     { encoderHiddenStates: patches },
@@ -79,7 +76,7 @@ export async function queryAttention(
     dims: [rows, columns],
     data: toMaximum(
       meanOverAll(layersOf(crossAttentions, layer).map((map) => expectFinite('Q-Former', map))).subarray(
-        CLASS_POSITIONS,
+        classPositions,
       ),
     ),
   };
@@ -94,10 +91,12 @@ export function notOneImage({ dims }: PixelValues): Blip2Error {
   });
 }
 
-function expectGrid({ dims: [, positions] }: PatchFeatures, rows: number, columns: number): void {
-  if (positions === rows * columns + CLASS_POSITIONS) return;
-  throw new Blip2Error('SHAPE_MISMATCH', 'The encoder must return a class position and one position per patch', {
-    expected: `1 + ${rows} x ${columns} positions`,
+/** 1 if a class position precedes the patches, 0 if there is none, as in SigLIP. */
+function positionsBeforeGrid({ dims: [, positions] }: PatchFeatures, rows: number, columns: number): 0 | 1 {
+  const before = positions - rows * columns;
+  if (before === 0 || before === 1) return before;
+  throw new Blip2Error('SHAPE_MISMATCH', 'The encoder must return one position per patch, after at most one other', {
+    expected: `${rows} x ${columns} positions, or one more`,
     got: String(positions),
   });
 }

@@ -9,13 +9,24 @@ test.each([
   [{ model_type: 'instructblip', vision_config: {} }, 'instructblip_vision_model'],
   [{ model_type: 'clip', vision_config: {} }, 'clip_vision_model'],
   [{ model_type: 'clip', vision_config: { model_type: 'clip_vision_model' } }, 'clip_vision_model'],
+  [{ model_type: 'siglip', vision_config: {} }, 'siglip_vision_model'],
+  [{ model_type: 'siglip', vision_config: { model_type: 'siglip_vision_model' } }, 'siglip_vision_model'],
+  [{ model_type: 'siglip_vision_model' }, 'siglip_vision_model'],
+  [{ model_type: 'dinov2' }, 'dinov2'],
+  [{ model_type: 'vit' }, 'vit'],
   [{}, 'blip_2_vision_model'],
 ])('%j is the configuration of %s', (json, modelType) => {
   expect(VisionConfig.fromJson(json).modelType).toBe(modelType);
 });
 
-test('rejects other types with the registered ones', () => {
-  expect(() => VisionConfig.fromJson({ model_type: 'no_such_model' })).toThrow(
+test.each([
+  { model_type: 'no_such_model' },
+  // Patches of several resolutions, already cut out.
+  { model_type: 'siglip2', vision_config: { model_type: 'siglip2_vision_model' } },
+  { model_type: 'siglip2_vision_model' },
+  { model_type: 'dinov2_with_registers' },
+])('rejects %j with the registered types', (json) => {
+  expect(() => VisionConfig.fromJson(json)).toThrow(
     expect.objectContaining({
       code: 'UNSUPPORTED_ARCHITECTURE',
       message: expect.stringContaining('clip_vision_model') as string,

@@ -2,13 +2,19 @@ import { findFamily } from '../schema/find-family.ts';
 import { expectObject, frozenObject, ownValue } from '../schema/json-values.ts';
 import { blip2VisionFamily } from './blip2-vision-config.ts';
 import { clipVisionFamily } from './clip-vision-config.ts';
+import { dinov2VisionFamily } from './dinov2-config.ts';
+import { siglipVisionFamily } from './siglip-vision-config.ts';
 import type { VisionConfigFamily, VisionConfigMembers } from './vision-family.ts';
+import { vitFamily } from './vit-config.ts';
 
 /** By `model_type`. The first family is that of a configuration without one. */
 const FAMILIES: ReadonlyMap<string, VisionConfigFamily> = new Map<string, VisionConfigFamily>([
   ['blip_2_vision_model', blip2VisionFamily],
   ['instructblip_vision_model', blip2VisionFamily],
   ['clip_vision_model', clipVisionFamily],
+  ['siglip_vision_model', siglipVisionFamily],
+  ['dinov2', dinov2VisionFamily],
+  ['vit', vitFamily],
 ]);
 
 /**

@@ -1,14 +1,14 @@
 import type { Graph } from '../graph.ts';
-import { add } from '../ops/elementwise.ts';
+import { add, mul } from '../ops/elementwise.ts';
 import { splitLast } from '../ops/shape.ts';
 import type { F32 } from '../value.ts';
 import type { Weights } from '../weights.ts';
-import { activation } from './activation.ts';
 import { attention } from './attention.ts';
+import { feedForward, type FeedForwardLayout } from './feed-forward.ts';
 import { layerNorm } from './layer-norm.ts';
 import { linear } from './linear.ts';
 
-/** How the attention of a block names its projections, below `self_attn`. */
+/** How the attention of a block names its projections, below the block. */
 export interface AttentionLayout {
   /** One layer for queries, keys and values, in this order, or one layer each. */
   readonly inputs:
@@ -18,13 +18,25 @@ export interface AttentionLayout {
   readonly output: string;
 }
 
-export interface EncoderBlockOptions {
+/** How a block names its tensors. */
+export interface EncoderBlockLayout {
+  readonly attention: AttentionLayout;
+  /** The norms before attention and before the feed-forward. Default `layer_norm1` and `layer_norm2`. */
+  readonly norms?: readonly [attention: string, feedForward: string];
+  /** Default `mlp.fc1` and `mlp.fc2`. */
+  readonly feedForward?: FeedForwardLayout;
+  /**
+   * Factors per feature, `[hidden]`, of the results of attention and feed-forward before they are added (LayerScale).
+   */
+  readonly layerScales?: readonly [attention: string, feedForward: string];
+}
+
+export interface EncoderBlockOptions extends EncoderBlockLayout {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly numHeads: number;
   readonly hiddenAct: string;
   readonly layerNormEps: number;
-  readonly attention: AttentionLayout;
   /** Compute the attention maps as well. */
   readonly attentions: boolean;
 }
@@ -35,30 +47,25 @@ export interface EncoderBlockOutput {
   readonly attentions: F32 | undefined;
 }
 
+const NORMS = ['layer_norm1', 'layer_norm2'] as const;
+
 /**
  * A block of a pre-norm vision transformer (arXiv 2010.11929, figure 1), `[batch, positions, hidden]` → the same:
- * `x += output(attention(layer_norm1(x))); x += fc2(act(fc1(layer_norm2(x))))`.
+ * `x += output(attention(norm1(x))); x += feedForward(norm2(x))`, with a factor per feature of what is added if the
+ * layout has layer scales (arXiv 2103.17239, section 2).
  */
 export function encoderBlock(g: Graph, x: F32, weights: Weights, options: EncoderBlockOptions): EncoderBlockOutput {
-  const { hiddenSize, intermediateSize, numHeads, hiddenAct, layerNormEps: epsilon, attention: layout } = options;
+  const { hiddenSize, numHeads, layerNormEps: epsilon, norms: [norm1, norm2] = NORMS, layerScales } = options;
   return g.scope(weights.path, () => {
-    const self = weights.at('self_attn');
-    const projected = projections(g, layerNorm(g, x, weights.at('layer_norm1'), { epsilon }), self, options);
+    const scaled = (states: F32, name: string | undefined): F32 =>
+      name === undefined ? states : mul(g, states, weights.get(name, [hiddenSize]));
+    const projected = projections(g, layerNorm(g, x, weights.at(norm1), { epsilon }), weights, options);
     const { context, probabilities } = attention(g, projected, { numHeads, probabilities: options.attentions });
     const output = { inFeatures: hiddenSize, outFeatures: hiddenSize, bias: true };
-    const attended = add(g, x, linear(g, context, self.at(layout.output), output));
-    const mlp = weights.at('mlp');
-    const wide = linear(g, layerNorm(g, attended, weights.at('layer_norm2'), { epsilon }), mlp.at('fc1'), {
-      inFeatures: hiddenSize,
-      outFeatures: intermediateSize,
-      bias: true,
-    });
-    const narrow = linear(g, activation(g, wide, hiddenAct), mlp.at('fc2'), {
-      inFeatures: intermediateSize,
-      outFeatures: hiddenSize,
-      bias: true,
-    });
-    return { hiddenStates: add(g, attended, narrow), attentions: probabilities };
+    const attended = linear(g, context, weights.at(options.attention.output), output);
+    const y = add(g, x, scaled(attended, layerScales?.[0]));
+    const narrow = feedForward(g, layerNorm(g, y, weights.at(norm2), { epsilon }), weights, options);
+    return { hiddenStates: add(g, y, scaled(narrow, layerScales?.[1])), attentions: probabilities };
   });
 }
 

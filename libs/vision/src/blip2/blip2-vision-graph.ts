@@ -24,7 +24,7 @@ import { type EncoderSignature, encoderSignature, type EncoderSizes, requestedOu
 /** Images are red, green and blue. */
 const NUM_CHANNELS = 3;
 /** Names of the projections of self-attention. */
-const ATTENTION = { inputs: { fused: 'qkv' }, output: 'projection' } as const;
+const ATTENTION = { inputs: { fused: 'self_attn.qkv' }, output: 'self_attn.projection' } as const;
 
 export interface VisionSignature extends Pick<EncoderSignature, 'inputs'> {
   readonly outputs: EncoderSignature['outputs'] & {

@@ -20,6 +20,7 @@ import {
 } from '@blip2/onnx';
 
 import { type PatchEmbeddingLayout, patchEmbeddings, type PatchEmbeddingWeights } from '../patch-embeddings.ts';
+import { SEPARATE_PROJECTIONS } from '../transformer/block-names.ts';
 import { FINAL_STATES, type VisionRequest } from '../vision-request.ts';
 import { type EncoderSignature, encoderSignature, type EncoderSizes, requestedOutputs } from '../vision-signature.ts';
 
@@ -31,13 +32,6 @@ export interface ClipVisionRequest extends VisionRequest {
 }
 
 export type ClipVisionSignature = EncoderSignature;
-
-/** Names of the projections of self-attention. */
-const ATTENTION = {
-  inputs: { separate: ['q_proj', 'k_proj', 'v_proj'] },
-  inputBias: true,
-  output: 'out_proj',
-} as const;
 
 export function clipVisionSizes(config: ClipVisionConfig): EncoderSizes {
   return { ...config, hasClassPosition: true };
@@ -73,7 +67,7 @@ export function buildClipVisionModel(
         ...config,
         layers: request.layers,
         numHeads: config.numAttentionHeads,
-        attention: ATTENTION,
+        attention: SEPARATE_PROJECTIONS,
         attentions: request.attentions,
       },
     );

@@ -1,5 +1,6 @@
 import { beamMutations } from './beam-mutations.ts';
 import { decoderMutations } from './decoder-mutations.ts';
+import { encoderMutations } from './encoder-mutations.ts';
 import { imageMutations } from './image-mutations.ts';
 import { instructBlipMutations } from './instructblip-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
@@ -14,6 +15,7 @@ import { visionMutations } from './vision-mutations.ts';
 /** All mutations. */
 export const mutations: readonly Mutation[] = [
   ...visionMutations,
+  ...encoderMutations,
   ...qformerMutations,
   ...relativeMutations,
   ...retrievalMutations,

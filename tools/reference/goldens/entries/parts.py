@@ -31,8 +31,14 @@ def add_vision(recorder: Recorder, name: str, pixels: torch.Tensor, states: bool
 
 
 def vision(models: Models, pixels: torch.Tensor, wanted: tuple[str, ...], **options) -> dict:
-    out = models.whole.vision_model(models.floats(pixels), output_hidden_states=True, output_attentions=True, **options)
-    return {name: list(out[name]) if name in ("hidden_states", "attentions") else out[name] for name in wanted}
+    encoder = models.encoder
+    if encoder.config.model_type == "dinov2":
+        # It always interpolates.
+        options = {name: value for name, value in options.items() if name != "interpolate_pos_encoding"}
+    out = encoder(models.floats(pixels), output_hidden_states=True, output_attentions=True, **options)
+    # An encoder without a pooler does not have its output.
+    found = [name for name in wanted if out.get(name) is not None]
+    return {name: list(out[name]) if name in ("hidden_states", "attentions") else out[name] for name in found}
 
 
 def qformer(models: Models, given: dict, wanted: tuple[str, ...]) -> dict:

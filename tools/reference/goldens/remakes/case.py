@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from ..compare import largest_difference, largest_ratio
 from ..entries.inputs import CaseInputs
 from ..manifest import zero_padding
-from ..models import Models, load_models, load_processor
+from ..models import Models, load_image_processor, load_models, load_processor
 from ..spec import Spec
 from .legacy import legacy_models
 
@@ -41,6 +41,8 @@ class RecordedCase:
         checkpoint = self.folder / "checkpoint"
         has_tokenizer = (checkpoint / "tokenizer.json").exists()
         processor, tokenizer = load_processor(checkpoint, self.spec) if has_tokenizer else (None, None)
+        if self.spec.family == "vision" and (checkpoint / "preprocessor_config.json").exists():
+            processor = load_image_processor(checkpoint)
         if type(tokenizer).__name__ == "LlamaTokenizer":
             # That class builds a normalizer that differs from the one in tokenizer.json, which the cases follow.
             tokenizer = processor.tokenizer = PreTrainedTokenizerFast.from_pretrained(checkpoint)

@@ -1,0 +1,81 @@
+import type { ConfigFormat } from '@blip2/config';
+import { storeFinder, type WeightFinder } from '@blip2/onnx';
+import {
+  definePart,
+  type InitializeTensor,
+  type Part,
+  type PartContext,
+  type PartWeights,
+  type StandalonePart,
+} from '@blip2/part';
+
+import {
+  encoderLifecycle,
+  type EncoderMembers,
+  type VisionArchitecture,
+  type VisionStates,
+} from '../create-vision-encoder.ts';
+import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import { FINAL_STATES } from '../vision-request.ts';
+import {
+  buildVisionTransformer,
+  type VisionTransformerRequest,
+  visionTransformerSizes,
+  visionTransformerTensors,
+} from './vision-transformer-graph.ts';
+import type { VisionTransformerConfig, VisionTransformerLayout } from './vision-transformer-layout.ts';
+
+/** What a family of pre-norm vision transformers declares. */
+export interface VisionTransformerDefinition<C extends VisionTransformerConfig, Output extends VisionStates> {
+  readonly layout: VisionTransformerLayout<C>;
+  readonly config: ConfigFormat<C>;
+  /** Path of the tensors in the checkpoint of a full model. */
+  readonly path: string;
+  /** Path of the tensors in a checkpoint of the encoder alone. Default: its root. */
+  readonly savedPath?: string;
+  /** HF class of the encoder, by `model_type`. */
+  readonly architectures: Readonly<Record<C['modelType'], string>>;
+  readonly initializer: (config: C) => InitializeTensor;
+  /** The outputs of `forward`: `withPoolerOutput`, or `withOptionalPooler` if a checkpoint may lack the pooler. */
+  readonly readOutputs: VisionArchitecture<VisionTransformerRequest, Output>['readOutputs'];
+}
+
+/** Defines the part of a family of pre-norm vision transformers. */
+export function defineVisionTransformer<C extends VisionTransformerConfig, Output extends VisionStates>({
+  layout,
+  config: format,
+  readOutputs,
+  ...definition
+}: VisionTransformerDefinition<C, Output>): Part<C, EncoderMembers<Output> & StandalonePart<C>> {
+  const isPooled = (config: C, { has }: Pick<WeightFinder, 'has'>, prefix: string): boolean =>
+    layout.pooler.exists(config, (name) => has(prefix === '' ? name : `${prefix}.${name}`));
+  const architecture = ({
+    config,
+    weights: { store, prefix },
+  }: PartContext<C, PartWeights, object>): VisionArchitecture<VisionTransformerRequest, Output> => {
+    const pooled = isPooled(config, storeFinder(store), prefix);
+    return {
+      sizes: visionTransformerSizes(config, layout),
+      layers: config.numHiddenLayers,
+      outputDefaults: config,
+      encodeRequest: (request) => ({ ...request, pooled: false }),
+      forwardRequest: (request) => ({ ...request, pooled }),
+      build: (request, source) => buildVisionTransformer(config, layout, source, prefix, request),
+      readOutputs,
+    };
+  };
+  return definePart<C, EncoderMembers<Output>>({
+    ...definition,
+    label: 'vision encoder',
+    config: format,
+    tensors: (config, prefix) => visionTransformerTensors(config, layout, prefix),
+    plan: {
+      graphs(config, weights, prefix) {
+        const request = { ...FINAL_STATES, pooled: isPooled(config, weights, prefix) };
+        buildVisionTransformer(config, layout, weights, prefix, request);
+      },
+      sensitive: SENSITIVE_VISION_LAYERS,
+    },
+    ...encoderLifecycle(architecture),
+  });
+}
