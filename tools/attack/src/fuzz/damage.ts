@@ -121,7 +121,9 @@ function placesOf(root: Container): readonly Place[] {
   return places;
 }
 
-function editJson(root: { value: unknown }, { kind, at, from, value, name }: JsonEdit): void {
+function editJson(root: { value: unknown }, { kind, at, from, value: given, name }: JsonEdit): void {
+  // Generated values are shared between cases.
+  const value: unknown = structuredClone(given);
   const places = placesOf(root);
   const place = places[at % places.length];
   const source = places[from % places.length];

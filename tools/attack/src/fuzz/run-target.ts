@@ -26,7 +26,7 @@ export interface TargetResult {
 }
 
 /** Most characters of a broken case that a report shows. */
-const MAX_SHOWN = 2_000;
+const MAX_SHOWN = 20_000;
 const MIB = 2 ** 20;
 
 /** Runs cases against a target until all have run or one breaks the promise, which is then made smaller. */

@@ -32,9 +32,9 @@ function formatOf<C>({ fromJson, toJson }: Pick<ConfigFormat<C>, 'fromJson' | 't
   return { fromJson: (json) => fromJson(json), toJson: (config) => toJson(config as C) };
 }
 
-const FORMATS: readonly Format[] = [
-  formatOf(Blip2Config),
-  formatOf(InstructBlipConfig),
+const PART_KEYS = ['vision_config', 'qformer_config', 'text_config'] as const;
+const MODELS: readonly Format[] = [formatOf(Blip2Config), formatOf(InstructBlipConfig)];
+const PARTS: readonly Format[] = [
   formatOf(Blip2VisionConfig),
   formatOf(ClipVisionConfig),
   formatOf(OptConfig),
@@ -65,7 +65,7 @@ export const configTarget: Target<unknown> = defineTarget<Uint8Array>({
           const json = await readConfig(folder);
           let refusal: unknown;
           let accepted = 0;
-          for (const format of FORMATS) {
+          for (const format of [...MODELS, ...PARTS]) {
             const config = attempt(
               () => format.fromJson(json),
               (error) => (refusal = error),
@@ -73,6 +73,8 @@ export const configTarget: Target<unknown> = defineTarget<Uint8Array>({
             if (config === undefined) continue;
             accepted++;
             const written = format.toJson(config);
+            // Alone, a part with such a key is taken for a full model.
+            if (PARTS.includes(format) && PART_KEYS.some((key) => Object.hasOwn(written as object, key))) continue;
             const again = format.toJson(format.fromJson(written));
             if (JSON.stringify(again) !== JSON.stringify(written))
               throw new BrokenPromise('the written configuration differs');
