@@ -28,7 +28,8 @@ export async function runImages<Result, Model extends ImageModel>(
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
-  const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
+  const { recursive = false, quiet } = options;
+  const inputs = await expandImages(args, { recursive, quiet, signal }, environment);
   if (inputs.length === 0) throw mustBe('IMAGE', 'at least one image', args.join(' '));
   const names = inputs.map(({ name }) => name);
   await expectNoInput(options.output, names);
