@@ -6,7 +6,7 @@ import type { Environment } from '../environment.ts';
 import { argumentPaths } from './argument-bytes.ts';
 import { pathOfArgument } from './existing-path.ts';
 import { CONVERT, describeOthers } from './image-extensions.ts';
-import { imagesInFolder } from './image-folder.ts';
+import { type FolderImage, imagesInFolder } from './image-folder.ts';
 import { filesMatching, isPattern } from './image-glob.ts';
 import { type ImageInput, isUrl, nameOfUrl } from './image-inputs.ts';
 import { readImageList } from './image-list.ts';
@@ -69,6 +69,10 @@ function fromFile(path: string): ImageInput {
   return { name: nameOfPath(path), source: sourceOfPath(path) };
 }
 
+function fromFound({ path, error }: FolderImage): ImageInput {
+  return error ? { name: nameOfPath(path), error } : fromFile(path);
+}
+
 async function fromUrl(url: string, expanding: Expanding): Promise<ImageInput[]> {
   const input = fromImageUrl(url);
   if (!('source' in input) || !(input.source instanceof URL) || input.source.protocol !== 'file:') return [input];
@@ -86,7 +90,7 @@ async function fromFolder(folder: string, { recursive, others }: Expanding): Pro
   const found = await imagesInFolder(folder, recursive);
   if (found.images.length === 0) return [{ name: nameOfPath(folder), error: noImages(folder, recursive, found) }];
   for (const path of found.others) others.add(path);
-  return found.images.map(({ path, error }) => (error ? { name: nameOfPath(path), error } : fromFile(path)));
+  return found.images.map(fromFound);
 }
 
 function noImages(
@@ -110,7 +114,7 @@ function noImages(
 
 async function fromPattern(pattern: string): Promise<ImageInput[]> {
   const paths = await filesMatching(pattern);
-  if (paths.length > 0) return paths.map(fromFile);
+  if (paths.length > 0) return paths.map(fromFound);
   return [
     {
       name: nameOfPath(pattern),

@@ -84,7 +84,8 @@ async function kindOf(path: string, entry: Dirent<Buffer>): Promise<'file' | 'fo
   return found.isDirectory() ? 'folder' : 'other';
 }
 
-function unreadable(folder: string, cause: unknown): Blip2Error {
+/** The error of a folder that cannot be read. */
+export function unreadable(folder: string, cause: unknown): Blip2Error {
   return new Blip2Error('MISSING_FILE', 'The folder cannot be read', {
     where: nameOfPath(folder),
     got: codeOf(cause),
@@ -92,6 +93,7 @@ function unreadable(folder: string, cause: unknown): Blip2Error {
   });
 }
 
-function codeOf(error: unknown): string {
+/** The code of an error of Node. */
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

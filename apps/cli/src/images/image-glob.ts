@@ -1,6 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
+import { type Dirent, promises, readdir, realpath, stat, type Stats } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 
+import type { FileSystemAdapter } from 'tinyglobby';
+
+import { codeOf, type FolderImage, unreadable } from './image-folder.ts';
 import { naturalOrder } from './image-inputs.ts';
 import { decodePath, systemPath } from './path-names.ts';
 
@@ -9,15 +12,59 @@ export function isPattern(path: string): boolean {
   return /[*?[\]{}]/.test(path);
 }
 
-/** The files that match a pattern, in natural order. Folders at its start that exist are taken literally. */
-export async function filesMatching(pattern: string): Promise<string[]> {
+/**
+ * The files that match a pattern, and the folders that cannot be read, in natural order. Folders at the start of the
+ * pattern that exist are taken literally.
+ */
+export async function filesMatching(pattern: string): Promise<FolderImage[]> {
   const { glob } = await import('tinyglobby');
   const [folder, rest] = await literalStart(process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern);
-  const found = await glob(rest, { expandDirectories: false, ...(folder !== '' && { cwd: folder }) });
-  const paths = new Set(found.map((path) => (folder === '' ? path : join(folder, path))));
-  const files: string[] = [];
-  for (const path of paths) for (const file of await pathsShownAs(path)) files.push(file);
-  return files.sort(naturalOrder);
+  const failed = new Map<string, Error>();
+  const found = await glob(rest, {
+    expandDirectories: false,
+    fs: byteNames((path, error) => failed.set(path, error)),
+    ...(folder !== '' && { cwd: folder }),
+  });
+  const files = new Set(found.map((path) => (folder === '' ? path : join(folder, path))));
+  return [
+    ...[...files].map((path) => ({ path })),
+    ...[...failed].map(([path, error]) => ({ path, error: unreadable(path, error) })),
+  ].sort((a, b) => naturalOrder(a.path, b.path));
+}
+
+/** Functions of `node:fs` for paths of any bytes. Reports folders that cannot be read, which are otherwise skipped. */
+function byteNames(report: (path: string, error: Error) => void): FileSystemAdapter {
+  const adapter = {
+    readdir(path: string, _options: unknown, done: (error: Error | null, entries?: Dirent[]) => void): void {
+      readdir(systemPath(path), { withFileTypes: true, encoding: 'buffer' }, (error, entries) => {
+        if (error && !MISSING.has(codeOf(error))) report(join(path), error);
+        if (error) done(error);
+        else done(null, entries.map(withTextName));
+      });
+    },
+    realpath(path: string, done: (error: Error | null, real?: string) => void): void {
+      realpath(systemPath(path), 'buffer', (error, real) => done(error, error ? undefined : decodePath(real)));
+    },
+    stat: (path: string, done: (error: NodeJS.ErrnoException | null, stats: Stats) => void): void =>
+      stat(systemPath(path), done),
+  };
+  // The types of `node:fs` have overloads that are not used.
+  return adapter as unknown as FileSystemAdapter;
+}
+
+/** Errors of a folder that does not exist. */
+const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR']);
+
+function withTextName(entry: Dirent<Buffer>): Dirent {
+  const { name } = entry;
+  return Object.assign(Object.create(entry) as object, { name: decodePath(name) }) as Dirent;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return promises.stat(systemPath(path)).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }
 
 /** Splits a pattern after the folders that exist: brackets and parentheses are common in the names of folders. */
@@ -31,27 +78,4 @@ async function literalStart(pattern: string): Promise<[folder: string, rest: str
     segments.shift();
   }
   return [folder, segments.join('/')];
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-}
-
-/** The paths that are this one if bytes that are not UTF-8 are replaced, as tinyglobby does. */
-async function pathsShownAs(path: string): Promise<string[]> {
-  if (!path.includes('\uFFFD')) return [path];
-  let found = [isAbsolute(path) ? '/' : ''];
-  for (const segment of path.split('/').filter((name) => name !== '')) {
-    const next: string[] = [];
-    for (const folder of found)
-      if (!segment.includes('\uFFFD')) next.push(join(folder, segment));
-      else
-        for (const name of await readdir(systemPath(folder || '.'), 'buffer').catch(() => []))
-          if (name.toString() === segment) next.push(join(folder, decodePath(name)));
-    found = next;
-  }
-  return found;
 }
