@@ -44,6 +44,9 @@ describe('a folder that cannot be read', () => {
       stderr: expect.stringContaining(`${moved}/${name('e')}: MISSING_FILE: The folder cannot be read`),
     });
     expect(run.stderr).toContain('): got ENAMETOOLONG\n1 of 3 images failed.\n');
+    const matching = await runFake(['caption', at('**/*.png'), quiet]);
+    expect([matching.exitCode, matching.stdout]).toEqual([3, run.stdout]);
+    expect(matching.stderr).toContain('): got ENAMETOOLONG\n');
   });
 
   test('is an image that failed if it has vanished', async () => {

@@ -1,5 +1,5 @@
 import { type Dirent, promises, readdir, realpath, stat, type Stats } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 
 import type { FileSystemAdapter } from 'tinyglobby';
 
@@ -20,9 +20,10 @@ export async function filesMatching(pattern: string): Promise<FolderImage[]> {
   const { glob } = await import('tinyglobby');
   const [folder, rest] = await literalStart(process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern);
   const failed = new Map<string, Error>();
+  const base = resolve(folder);
   const found = await glob(rest, {
     expandDirectories: false,
-    fs: byteNames((path, error) => failed.set(path, error)),
+    fs: byteNames((path, error) => failed.set(join(folder, relative(base, path)), error)),
     ...(folder !== '' && { cwd: folder }),
   });
   const files = new Set(found.map((path) => (folder === '' ? path : join(folder, path))));
@@ -37,7 +38,7 @@ function byteNames(report: (path: string, error: Error) => void): FileSystemAdap
   const adapter = {
     readdir(path: string, _options: unknown, done: (error: Error | null, entries?: Dirent[]) => void): void {
       readdir(systemPath(path), { withFileTypes: true, encoding: 'buffer' }, (error, entries) => {
-        if (error && !MISSING.has(codeOf(error))) report(join(path), error);
+        if (error && !MISSING.has(codeOf(error))) report(path, error);
         if (error) done(error);
         else done(null, entries.map(withTextName));
       });

@@ -41,9 +41,7 @@ describe.runIf(process.platform !== 'win32')('a path of any bytes', () => {
   });
 
   test('is a URL for the library', () => {
-    expect(sourceOfPath(decodePath(bytes('/a b/\xe9%.png')))).toEqual(
-      new URL('file:///a%20b/%E9%25.png'.replace('E9', 'e9')),
-    );
+    expect(sourceOfPath(decodePath(bytes('/a b/\xe9%.png')))).toEqual(new URL('file:///a%20b/%E9%25.png'));
   });
 });
 

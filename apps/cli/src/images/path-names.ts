@@ -53,7 +53,7 @@ export function sourceOfPath(path: string): string | URL {
   return new URL(
     `file://${absolute
       .toString('latin1')
-      .replace(/[^\w/.~-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}`,
+      .replace(/[^\w/.~-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()}`)}`,
   );
 }
 
