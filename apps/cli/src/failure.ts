@@ -16,12 +16,9 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof Blip2Error) return { code: error.code, message: oneLine(error.message) };
   if (!(error instanceof Error)) return { code: 'UNEXPECTED', message: oneLine(String(error)) };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'UNEXPECTED';
-  return { code, message: oneLine(withoutCode(error.message, code)) };
-}
-
-/** Errors of Node begin with their code: `EACCES: permission denied, …`. */
-function withoutCode(message: string, code: string): string {
-  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
+  // Node's messages begin with the code.
+  const message = error.message.startsWith(`${code}: `) ? error.message.slice(code.length + 2) : error.message;
+  return { code, message: oneLine(message) };
 }
 
 /** The first error, if disposing failed too and Node combined both in a `SuppressedError`. */

@@ -2,8 +2,8 @@
 export { type ModelWeights, openModelWeights } from './lavis/model-weights.ts';
 export type { CheckpointOrigin } from './lavis/parameter-names.ts';
 export type { ModelOutline } from './model-folder/model-outline.ts';
-export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
 export { type ModelVersion, readModelVersion } from './model-folder/model-version.ts';
+export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
 export { outlineModel } from './model-folder/outline-model.ts';
 export { readChunks, type ReadOptions, readRawTensor, readTensor } from './safetensors/read-tensor.ts';
 export type { FloatStoredType } from './safetensors/stored-type.ts';
@@ -22,6 +22,7 @@ export {
   randomTensorSource,
 } from './random/random-checkpoint.ts';
 // Quantized weights
+export { packedFolderOf } from './quantized/cache-folder.ts';
 export {
   type CachedConversion,
   type ConversionPruneOptions,
@@ -32,6 +33,5 @@ export {
 } from './quantized/cached-conversions.ts';
 export type { ConversionOptions } from './quantized/conversion-options.ts';
 export { convertedWeights } from './quantized/converted-weights.ts';
-export { packedFolderOf } from './quantized/cache-folder.ts';
 export { plannedBytes } from './quantized/planned-bytes.ts';
 export { verifyCachedConversion } from './quantized/verify-conversion.ts';

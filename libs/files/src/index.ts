@@ -50,6 +50,8 @@ export {
   type Verdict,
   verifyOnce,
 } from './integrity/verified-file.ts';
+// Network
+export { type Fetch, proxyFetch, proxyFor } from './proxy.ts';
 // Processes and locks
 export {
   abandonedTemporaries,
@@ -60,7 +62,7 @@ export {
   temporaryOwner,
   writeObservations,
 } from './abandoned.ts';
-export { isRunning, processName } from './process-identity.ts';
+export { isRunning, processIdOf, processName } from './process-identity.ts';
 export {
   acquireLock,
   isAbandonedLock,

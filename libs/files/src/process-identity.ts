@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 
+import { isError } from '@blip2/interfaces';
+
 /** Number of digits of a process id in a process name. */
 const ID_DIGITS = 7;
 /** Pattern of `processName`. */
@@ -15,15 +17,11 @@ const BOOT_GRAIN = 600;
  */
 export const bootId: string = readBootId();
 
-import { isError } from '@blip2/interfaces';
-
 /**
  * Name of this process for use in file names, so that other processes can tell whether it is still running: 8
  * hexadecimal digits for the machine, then the start time of the process (Linux only) and its id in 7 digits.
- * Containers
- * share host names but not process ids, so the PID namespace counts as part of the machine; a restarted container
- * reuses
- * both, so the start time counts too.
+ * Containers share host names but not process ids, so the PID namespace counts as part of the machine; a restarted
+ * container reuses both, so the start time counts too.
  */
 export const processName: string = `${machineName()}-${nameOf(process.pid)}`;
 
@@ -59,6 +57,12 @@ function readStatus(id: number): { readonly state: string; readonly start: strin
   } catch {
     return undefined;
   }
+}
+
+/** The id of the process with this name, on its machine; `undefined` if it is not a name. */
+export function processIdOf(name: string): number | undefined {
+  const id = PROCESS_NAME_PATTERN.exec(name)?.[3];
+  return id === undefined ? undefined : Number(id);
 }
 
 /** Whether the process with this name is running; `undefined` if it belongs to another machine or is not a name. */

@@ -22,7 +22,8 @@ export function commitOfSnapshot(folder: string): string | undefined {
  * The commit of a model: that to which its branch or tag currently resolves, by one request; from the cache if the Hub
  * is unreachable or must not be used. `undefined` for a folder that is not a snapshot in the cache. Downloads nothing:
  * pass the result as `revision` to load that commit, even if the branch moves meanwhile.
- * @throws Blip2Error `OFFLINE`, `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INVALID_ARGUMENT`; the signal's reason.
+ * @throws Blip2Error `OFFLINE`, `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INVALID_ARGUMENT`; the signal's
+ * reason.
  */
 export async function resolveCommit(
   source: string,

@@ -1,4 +1,5 @@
 import { Blip2Error, mustBe } from './errors.ts';
+import { expectKnownOptions } from './expect-known-options.ts';
 import type { Dims, Tensor } from './tensor.ts';
 
 /**
@@ -29,6 +30,19 @@ export function expectTensor<T extends Tensor<'float32'>>(argument: string, valu
 /** Whether a value has the members of a tensor. */
 export function isTensorLike(value: unknown): value is { readonly dims: unknown; readonly data: unknown } {
   return typeof value === 'object' && value !== null && 'dims' in value && 'data' in value;
+}
+
+/**
+ * Checks that the inputs of a call are an object, no tensor, and that all of them are in `names`. `where` is the
+ * function as callers write it.
+ * @throws Blip2Error `INVALID_ARGUMENT`; `UNKNOWN_OPTION` with the most similar known name.
+ */
+export function expectInputs(where: string, inputs: unknown, names: readonly string[]): void {
+  if (typeof inputs !== 'object' || inputs === null || Array.isArray(inputs) || isTensorLike(inputs))
+    throw mustBe('inputs', `an object such as { ${names[0] ?? ''} }`, inputs, { where });
+  expectKnownOptions(`inputs of ${where}`, inputs, names);
+  for (const [name, value] of Object.entries(inputs))
+    if (value === null) throw mustBe(name, 'a value, or absent', value, { where });
 }
 
 function expectFloatTensor(argument: string, value: unknown, shape: string): void {

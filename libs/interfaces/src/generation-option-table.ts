@@ -2,6 +2,14 @@ import type { GenerationOption } from './generation-option.ts';
 import type { GenerationOptions } from './generation-options.ts';
 
 /**
+ * Limits far above use. Beyond them, a typing error would fill the memory with key-value caches, or never end: T5 has
+ * no limit of positions.
+ */
+const MAX_TOKENS = 100_000;
+const MAX_BEAMS = 256;
+const MAX_SEQUENCES = 1024;
+
+/**
  * All generation options. Validation, defaults, command-line flags and their help are derived from this table. Defaults
  * are those of Hugging Face Transformers 5.18 (`GenerationConfig._get_default_generation_params`). The BLIP-2 paper's
  * evaluation (LAVIS) uses `numBeams` 5, `minLength` 8, `maxLength` 30 for captions and `numBeams` 5, `lengthPenalty` -1
@@ -11,11 +19,13 @@ export const generationOptions: Readonly<Record<keyof GenerationOptions, Generat
   maxNewTokens: {
     kind: 'integer',
     min: 1,
+    max: MAX_TOKENS,
     description: 'Maximum number of new tokens; takes precedence over maxLength. Default: 20 if neither is set.',
   },
   maxLength: {
     kind: 'integer',
     min: 1,
+    max: MAX_TOKENS,
     description:
       'Maximum sequence length in tokens, prompt and image positions (causal models) or start token (seq2seq) ' +
       'included.',
@@ -23,11 +33,13 @@ export const generationOptions: Readonly<Record<keyof GenerationOptions, Generat
   minNewTokens: {
     kind: 'integer',
     min: 0,
+    max: MAX_TOKENS,
     description: 'Minimum number of new tokens before an end token is allowed; takes precedence over minLength.',
   },
   minLength: {
     kind: 'integer',
     min: 0,
+    max: MAX_TOKENS,
     default: 0,
     description: 'Minimum sequence length in tokens, counted like maxLength.',
   },
@@ -110,12 +122,14 @@ export const generationOptions: Readonly<Record<keyof GenerationOptions, Generat
   numBeams: {
     kind: 'integer',
     min: 1,
+    max: MAX_BEAMS,
     default: 1,
     description: 'Number of beams; 1 disables beam search.',
   },
   numReturnSequences: {
     kind: 'integer',
     min: 1,
+    max: MAX_SEQUENCES,
     default: 1,
     description: 'Sequences returned per prompt, best first; more than 1 requires sampling or at least as many beams.',
   },

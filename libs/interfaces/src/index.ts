@@ -9,9 +9,8 @@ export {
   mustBe,
   type RefusedArgument,
 } from './errors.ts';
-export { expectInputs } from './expect-inputs.ts';
 export { expectKnownOptions } from './expect-known-options.ts';
-export { expectTensor, isTensorLike } from './expect-tensor.ts';
+export { expectInputs, expectTensor, isTensorLike } from './expect-tensor.ts';
 export { expectFinite } from './finite.ts';
 export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
 export type { GenerationOption, GenerationOptionKind } from './generation-option.ts';

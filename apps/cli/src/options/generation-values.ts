@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { finiteNumber, integer, repeated } from './argument-parsers.ts';
 
 /** Longer texts than any model has been trained for. */
-export const MAX_NEW_TOKENS = 131_072;
+export const MAX_NEW_TOKENS = 100_000;
 /** Limits of the command on options that the library accepts in any size: above them a run would not end. */
 export const COMMAND_LIMITS: Readonly<Record<string, number>> = {
   maxNewTokens: MAX_NEW_TOKENS,

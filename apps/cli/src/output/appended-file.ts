@@ -4,7 +4,7 @@ import type { ResumeOptions } from './output-request.ts';
 import type { OutputTarget } from './output-target.ts';
 import { saveRecord } from './run-record.ts';
 import { openStream, type StreamOutput } from './stream-output.ts';
-import { writeFailed } from './write-failed.ts';
+import { expectLinked, writeFailed } from './write-failed.ts';
 
 export interface AppendOptions {
   readonly record: ResumeOptions['record'];
@@ -71,7 +71,10 @@ async function openFile(path: string, record: ResumeOptions['record'], resuming:
 
 function fileOutput(handle: FileHandle): StreamOutput {
   return {
-    write: (content) => handle.appendFile(content),
+    async write(content) {
+      await expectLinked(handle);
+      await handle.appendFile(content);
+    },
     async close() {
       try {
         await handle.sync();

@@ -1,14 +1,17 @@
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * Escapes every control character (`\n`, `\t`, `\x1b`) and every control of the direction of text, so that a value stays
+ * Escapes every control character (`\n`, `\t`, `\x1b`) and every control of the direction of text, so that a value
+ * stays
  * one line and one column, and a file name or a generated text cannot control the terminal or be shown as another one.
  */
 export function oneLine(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
-    (character) => NAMED[character] ?? hexadecimal(character),
-  );
+  return withoutControls(text).replace(/\p{Bidi_Control}/gu, hexadecimal);
+}
+
+/** As `oneLine`, for HTML, which isolates the direction of a text. */
+export function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) => NAMED[character] ?? hexadecimal(character));
 }
 
 function hexadecimal(character: string): string {
@@ -17,12 +20,17 @@ function hexadecimal(character: string): string {
 }
 
 /**
- * The JSON of a value as one line, with its line feed. Characters that `oneLine` escapes and JSON does not are escaped as
+ * The JSON of a value as one line, with its line feed. Characters that `oneLine` escapes and JSON does not are escaped
+ * as
  * well; the parsed value is the same.
  */
 export function jsonLine(value: unknown): string {
   const json = JSON.stringify(value);
-  return `${json.replace(/[\u007f-\u009f\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+  const escaped = json.replace(
+    /[\u007f-\u009f\p{Zl}\p{Zp}\p{Bidi_Control}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${escaped}\n`;
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;

@@ -4,6 +4,7 @@ import { systemPath } from '../images/path-names.ts';
 import { movedFile } from './moved-file.ts';
 import type { OutputTarget } from './output-target.ts';
 import { openStream } from './stream-output.ts';
+import { expectLinked } from './write-failed.ts';
 
 /** An output that is being written. */
 export interface OpenedOutput {
@@ -39,7 +40,10 @@ export async function openOutput(
     await remove();
   };
   return {
-    write: (content) => handle.appendFile(content),
+    async write(content) {
+      await expectLinked(handle);
+      await handle.appendFile(content);
+    },
     async rewrite(start) {
       await handle.write(start, 0, start.length, 0);
     },

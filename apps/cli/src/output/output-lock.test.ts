@@ -13,6 +13,10 @@ const TIMES = { beat: 50, watch: 400 };
 /** A process name of this machine with another process id. */
 const named = (id: number): string => processName.replace(/-\d+$/, `-${id}`);
 
+/** The name of a process that had the id of another one before it, where the system tells start times. */
+const startedEarlier = (id: number): string =>
+  processName.replace(/-\d+$/, `-${process.platform === 'linux' ? '1' : ''}${String(id).padStart(7, '0')}`);
+
 /** The id of a process that has ended. */
 async function endedProcess(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '']);
@@ -72,7 +76,7 @@ describe('a lock', () => {
     const ended = named(await endedProcess());
     const at = await temporaryFolder({
       a: 'a cat',
-      'out.tsv.blip2.lock': `${ended} 1 x`,
+      'out.tsv.blip2.lock': `${ended} x`,
       [`out.tsv.${ended}-0123abcd.tmp`]: 'half',
       [`other.tsv.${ended}-0123abcd.tmp`]: 'half',
     });
@@ -81,8 +85,8 @@ describe('a lock', () => {
   });
 
   test.each([
-    ['this process, which does not hold it', () => `${processName} 1 x`],
-    ['a process whose id is used again', () => `${named(process.ppid)} 1 x`],
+    ['this process, which does not hold it', () => `${processName} x`],
+    ['a process whose id is used again', () => `${startedEarlier(process.ppid)} x`],
   ])('of %s does not block', async (_what, content) => {
     const at = await temporaryFolder({ 'out.blip2.lock': content() });
     await (await lockOutputs([at('out')], signal, TIMES))[Symbol.asyncDispose]();
@@ -90,7 +94,7 @@ describe('a lock', () => {
   });
 
   test('of another machine blocks while it is updated', async () => {
-    const at = await temporaryFolder({ 'out.blip2.lock': '00000000-7 1 x' });
+    const at = await temporaryFolder({ 'out.blip2.lock': '00000000-7 x' });
     // A clock that is behind does not matter.
     let time = 1000;
     const beat = setInterval(() => void utimes(at('out.blip2.lock'), time, time++), 50);
@@ -114,7 +118,7 @@ describe('a lock', () => {
   });
 
   test('is updated by its owner and given up by an interrupted wait', async () => {
-    const at = await temporaryFolder({ 'out.blip2.lock': '00000000-7 1 x' });
+    const at = await temporaryFolder({ 'out.blip2.lock': '00000000-7 x' });
     const controller = new AbortController();
     const waiting = lockOutputs([at('out')], controller.signal, { beat: 50, watch: 60_000 });
     setTimeout(() => controller.abort(), 100);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, readFileSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { access, readFile, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -94,12 +94,14 @@ async function lockOne(file: string, output: string, signal: AbortSignal, times:
     signal.throwIfAborted();
     const found = await writtenContent(file, signal, times);
     if (found === undefined) continue;
-    if (await isInUse(file, found, signal, times))
+    if (await isInUse(file, found, signal, times)) {
+      const { processIdOf } = await import('@blip2/files');
       throw new Blip2Error('OUTPUT_IN_USE', 'Another run is writing the output', {
         where: output,
-        got: `process ${found.split(' ')[0]?.split('-')[1]}`,
+        got: `process ${processIdOf(found.split(' ')[0] ?? '')}`,
         fix: 'Wait until it has finished, or write to another file',
       });
+    }
     await removeAbandoned(file, found);
   }
   const beat = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => {}), times.beat);
@@ -117,7 +119,7 @@ async function lockOne(file: string, output: string, signal: AbortSignal, times:
 /** Names this process, its start and this lock. */
 async function newContent(): Promise<string> {
   const { processName } = await import('@blip2/files');
-  return [processName, startOf('self') ?? '-', randomBytes(8).toString('hex')].join(' ');
+  return [processName, randomBytes(8).toString('hex')].join(' ');
 }
 
 /** Creates the lock; false if there is one. Outputs are written without a lock where none can be created. */
@@ -150,13 +152,11 @@ async function writtenContent(file: string, signal: AbortSignal, { watch }: Lock
 
 async function isInUse(file: string, content: string, signal: AbortSignal, times: LockTimes): Promise<boolean> {
   const { isRunning, processName } = await import('@blip2/files');
-  const [owner = '', start] = content.split(' ');
+  const [owner = ''] = content.split(' ');
   if (owner === processName) return held.has(content);
   const running = isRunning(owner);
   if (running === undefined) return isBeating(file, content, signal, times);
-  const actual = startOf(owner.split('-')[1] ?? '');
-  // Process ids are used again.
-  return running && (actual === undefined || start === '-' || actual === start);
+  return running;
 }
 
 /** Whether the owner of a lock, which may be on another machine, still updates it. Clocks are not compared. */
@@ -190,17 +190,3 @@ async function removeAbandoned(file: string, content: string): Promise<void> {
   if (taken !== undefined && taken !== content) await writeFile(file, taken, { flag: 'wx' }).catch(() => {});
   await rm(aside, { force: true });
 }
-
-/** Start time of a process in clock ticks since boot; `undefined` if unknown. */
-function startOf(id: string): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${id}/stat`, 'latin1');
-    // The name, in parentheses, may hold spaces. Fields are counted from 1, and the name is the second.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[START_FIELD - 3];
-  } catch {
-    return undefined;
-  }
-}
-
-/** Field `starttime` of `/proc/PID/stat`. */
-const START_FIELD = 22;

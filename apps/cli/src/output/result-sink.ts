@@ -2,6 +2,8 @@ import type { Writable } from 'node:stream';
 
 import type { Blip2Error } from '@blip2/interfaces';
 
+import { writeFailed } from './write-failed.ts';
+
 /** How a run ended. */
 export type Outcome = 'finished' | 'interrupted' | 'failed';
 
@@ -32,8 +34,13 @@ export function stdoutSink(stdout: Writable): ResultSink {
   return {
     done: new Map(),
     resumable: false,
-    write: (lines) =>
-      new Promise((resolve, reject) => void stdout.write(lines, (error) => (error ? reject(error) : resolve()))),
+    async write(lines) {
+      if (lines === '') return;
+      await new Promise<void>(
+        (resolve, reject) =>
+          void stdout.write(lines, (error) => (error ? reject(writeFailed('stdout', error)) : resolve())),
+      );
+    },
     close: async () => {},
   };
 }

@@ -49,8 +49,15 @@ export async function describeRun(
 /** The folder of a snapshot in the Hugging Face cache is named after its commit. */
 const COMMIT = /[/\\]snapshots[/\\]([0-9a-f]{40})[/\\]?$/;
 /** Files on which results depend. */
-const MODEL_FILE =
-  /\.safetensors$|^(?:config|generation_config|preprocessor_config|processor_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|merges|.+\.index)\.(?:json|txt)$/;
+const MODEL_FILE = new RegExp(
+  [
+    '\\.safetensors$',
+    '\\.index\\.json$',
+    '^(generation_|preprocessor_|processor_)?config\\.json$',
+    '^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\\.json$',
+    '^(vocab|merges)\\.txt$',
+  ].join('|'),
+);
 /** The folder of the second tokenizer of InstructBLIP. */
 const QFORMER_TOKENIZER = 'qformer_tokenizer';
 

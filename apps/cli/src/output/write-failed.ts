@@ -1,3 +1,5 @@
+import type { FileHandle } from 'node:fs/promises';
+
 import { Blip2Error } from '@blip2/interfaces';
 
 import { nameOfPath } from '../images/path-names.ts';
@@ -12,4 +14,9 @@ export function writeFailed(file: string, cause: unknown): Error {
     return cause;
   const got = cause instanceof Error ? cause.message : String(cause);
   return new Blip2Error('WRITE_FAILED', 'The output cannot be written', { where: nameOfPath(file), got, cause });
+}
+
+/** Throws if an open file was deleted: what is written to it would be lost without an error. */
+export async function expectLinked(handle: Pick<FileHandle, 'stat'>): Promise<void> {
+  if ((await handle.stat()).nlink === 0) throw Object.assign(new Error('the file was deleted'), { code: 'ENOENT' });
 }

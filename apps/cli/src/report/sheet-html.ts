@@ -1,6 +1,6 @@
 import type { Failure } from '../failure.ts';
 import type { Thumbnail } from '../images/image-port.ts';
-import { oneLine } from '../output/display-text.ts';
+import { withoutControls } from '../output/display-text.ts';
 import { SHEET_STYLE } from './sheet-style.ts';
 
 /** A text about an image, and its question if it answers one. */
@@ -73,14 +73,14 @@ function textHtml({ label, text }: SheetText): string {
 
 function imageHtml({ jpeg, width, height }: Thumbnail, texts: readonly SheetText[]): string {
   const source = `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`;
-  const alternative = escapeHtml(oneLine(texts.map(({ text }) => text).join('; ')));
+  const alternative = escapeHtml(withoutControls(texts.map(({ text }) => text).join('; ')));
   const size = `width="${width}" height="${height}"`;
   return `<img src="${source}" ${size} alt="${alternative}" loading="lazy" decoding="async">`;
 }
 
 /** Escapes control characters, and isolates right-to-left text from the text around it. */
 function shown(text: string): string {
-  return `<bdi>${escapeHtml(oneLine(text))}</bdi>`;
+  return `<bdi>${escapeHtml(withoutControls(text))}</bdi>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

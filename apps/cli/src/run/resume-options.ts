@@ -15,7 +15,8 @@ interface ResumableTask {
 }
 
 /**
- * The model of a run. A hub id whose results can be resumed is resolved to its snapshot first, so that the revision that
+ * The model of a run. A hub id whose results can be resumed is resolved to its snapshot first, so that the revision
+ * that
  * is recorded is the one that is loaded.
  * @throws Blip2Error as `resolveSource` of `@blip2/hub`.
  */

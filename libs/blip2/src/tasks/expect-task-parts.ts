@@ -1,14 +1,6 @@
 import { mustBe } from '@blip2/interfaces';
 
-import type { Blip2TaskParts } from './blip2.ts';
-
-const PARTS: Readonly<Record<keyof Blip2TaskParts, true>> = {
-  vision: true,
-  qformer: true,
-  projection: true,
-  language: true,
-  processor: true,
-};
+const PARTS = ['vision', 'qformer', 'projection', 'language', 'processor'] as const;
 
 /**
  * Checks that all parts of the tasks are objects.
@@ -16,8 +8,8 @@ const PARTS: Readonly<Record<keyof Blip2TaskParts, true>> = {
  */
 export function expectTaskParts(where: string, parts: object): void {
   if (typeof parts !== 'object' || (parts as object | null) === null)
-    throw mustBe('parts', `an object with ${Object.keys(PARTS).join(', ')}`, parts, { where });
-  for (const name of Object.keys(PARTS)) {
+    throw mustBe('parts', `an object with ${PARTS.join(', ')}`, parts, { where });
+  for (const name of PARTS) {
     const part: unknown = Reflect.get(parts, name);
     if (typeof part !== 'object' || part === null) throw mustBe(name, 'a part', part, { where });
   }

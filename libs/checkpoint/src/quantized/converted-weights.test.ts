@@ -276,6 +276,28 @@ describe('a converted file that is damaged', () => {
     warning.mockRestore();
   });
 
+  test('by two exchanged names in a header without checksum is created again', async () => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    await saveCheckpoint(join(folder, 'model'), [
+      tensorSource('a', { type: 'float32', dims: [2], data: Float32Array.of(1, 2) }),
+      tensorSource('b', { type: 'float32', dims: [2], data: Float32Array.of(3, 4) }),
+    ]);
+    const store = await openCheckpoint(join(folder, 'model'));
+    const read = async (): Promise<Float32Array> => {
+      const { tensors } = await convertedWeights(store, planOf(store, 'fp32'), 'part', { convertedDir });
+      return (await readTensor(required(tensors.get('a')))).data;
+    };
+    expect(await read()).toEqual(Float32Array.of(1, 2));
+    const [name = ''] = await files();
+    const file = join(convertedDir, 'weights', name);
+    const text = (await readFile(file)).toString('latin1');
+    const exchanged = text.replace('"a":', '"c":').replace('"b":', '"a":').replace('"c":', '"b":');
+    await writeFile(file, exchanged.replace('"headerCrc32"', '"headerCrc33"'), 'latin1');
+    expect(await read()).toEqual(Float32Array.of(1, 2));
+    expect(warning).toHaveBeenCalledOnce();
+    warning.mockRestore();
+  });
+
   test('is created by one of several processes that find it', async () => {
     const store = await model([...LARGE]);
     const plan = planOf(store, 'q4');

@@ -185,6 +185,27 @@ describe('values', () => {
   });
 });
 
+describe('limits', () => {
+  test.each([
+    ['maxNewTokens', 100_000],
+    ['maxLength', 100_000],
+    ['minNewTokens', 100_000],
+    ['minLength', 100_000],
+    ['numBeams', 256],
+    ['numReturnSequences', 1024],
+  ])('%s is at most %i', (name, max) => {
+    const sampling = { doSample: true };
+    expect(() => validate({ ...sampling, [name]: max })).not.toThrow();
+    for (const value of [max + 1, 1e15, Infinity])
+      expect(() => validate({ ...sampling, [name]: value })).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_ARGUMENT',
+          message: expect.stringContaining(`at most ${max}, got`) as string,
+        }),
+      );
+  });
+});
+
 describe('lengths', () => {
   test.each<[string, GenerationOptions, number, number, number, number]>([
     ['20 new tokens by default', {}, 5, 100, 20, 0],

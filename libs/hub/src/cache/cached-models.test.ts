@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test, vi } from 'vitest';
 
-import { badBlobs, contents, type HubTest, hubTest, listing, servedContents } from '../fixtures/hub-test.ts';
+import {
+  badBlobs,
+  contents,
+  type HubTest,
+  hubTest,
+  impatientIo,
+  listing,
+  servedContents,
+} from '../fixtures/hub-test.ts';
 import { MODEL_ID, NEEDED_PATHS, tinyRepository } from '../fixtures/tiny-repository.ts';
 import {
   downloadModel,
@@ -166,7 +174,8 @@ describe('pruneCache', () => {
     const [free, old, fresh] = [file('free-00000000'), file('0a1b2c3d'), file('0a1b2c3e')];
     for (const path of [free, old, fresh]) await writeFile(path, 'x');
     await utimes(old, 0, 0);
-    expect((await planPrune(cacheDir)).files.toSorted()).toEqual([free, old].toSorted());
+    const plan = await planPrune(cacheDir, {}, impatientIo);
+    expect(plan.files.toSorted()).toEqual([free, old].toSorted());
   });
 
   test('keeps a model that was only requested by commit', async () => {

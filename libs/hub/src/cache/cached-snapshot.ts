@@ -46,7 +46,8 @@ export async function cachedSnapshot(
 }
 
 /**
- * The commit of a revision when it was last resolved. If nothing in the cache names the commit of any branch or tag (the
+ * The commit of a revision when it was last resolved. If nothing in the cache names the commit of any branch or tag
+ * (the
  * model was downloaded by commit, or copied without `refs`), the default branch is the only snapshot.
  */
 export async function commitInCache(repository: RepositoryFolder, revision: string): Promise<string | undefined> {
@@ -71,7 +72,9 @@ async function notCached(
     where: snapshotFolder(repository, first),
     expected: revision,
     got: commits.join(', '),
-    fix: `Use --revision ${first}, the revision option, or that folder; or run blip2 download ${id} with network access`,
+    fix:
+      `Use --revision ${first}, the revision option, or that folder; ` +
+      `or run blip2 download ${id} with network access`,
   });
 }
 

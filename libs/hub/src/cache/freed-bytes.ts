@@ -3,7 +3,8 @@ import { lstat } from 'node:fs/promises';
 import { sharedBlobsOf } from './shared-blobs.ts';
 
 /**
- * Bytes on disk that deleting `files` frees, if those of `deleted` are gone already. A file of the shared store is freed
+ * Bytes on disk that deleting `files` frees, if those of `deleted` are gone already. A file of the shared store is
+ * freed
  * with the last blob that links to it. Other links free nothing.
  */
 export async function freedBytes(

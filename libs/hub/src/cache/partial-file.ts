@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { CHUNK_BYTES, isRunning, processName, wrapWriteErrors } from '@blip2/files';
+import { CHUNK_BYTES, processName, wrapWriteErrors, writeAll } from '@blip2/files';
 
 import { type ContentHash, contentHash } from '../repository/content-hash.ts';
 import { etagOf, type RepositoryFile } from '../repository/repository-files.ts';
+import { type FoundPartial, openPaths, partialsOf, type Sleep, unchangedFiles } from './find-partials.ts';
 
 /**
  * The first part of a file being downloaded: `blobs/ETAG.OWNER-RANDOM.incomplete`, which Python's cache tools recognize
@@ -18,14 +19,14 @@ export interface PartialFile {
   readonly hash: ContentHash;
   /** Number of bytes written so far. */
   size: number;
+  /** Shows other processes that the file is in use. */
+  readonly beat: NodeJS.Timeout;
 }
 
-/**
- * Milliseconds after which an unchanged file counts as abandoned if its owner cannot be checked. Longer than any pause
- * between two attempts.
- */
-const ABANDONED_AFTER = 3_600_000;
-const PARTIAL_PATTERN = /^(?<etag>[0-9a-f]{40}|[0-9a-f]{64})\.(?<owner>free|[0-9a-f]{8}-\d+)-[0-9a-f]{8}\.incomplete$/;
+/** Milliseconds between two updates of the modification time of an open partial file, which show that it is in use. */
+const BEAT_INTERVAL = 5000;
+/** Maximum size in bytes that is downloaded again rather than watched. */
+const NOT_WORTH_WATCHING = 2 ** 20;
 
 function partialName(etag: string, owner: string): string {
   return `${etag}.${owner}-${randomBytes(4).toString('hex')}.incomplete`;
@@ -42,30 +43,55 @@ export function temporaryPath(blobs: string, etag: string): string {
  */
 export async function createPartial(blobs: string, file: RepositoryFile): Promise<PartialFile> {
   const path = temporaryPath(blobs, etagOf(file));
-  return { path, handle: await wrapWriteErrors(path, open(path, 'wx+')), hash: contentHash(file), size: 0 };
+  return opened(path, await wrapWriteErrors(path, open(path, 'wx+')), file);
+}
+
+function opened(path: string, handle: FileHandle, file: RepositoryFile): PartialFile {
+  // The time is not read by anyone: another machine only sees that it changes.
+  const beat = setInterval(() => void handle.utimes(new Date(), new Date()).catch(() => {}), BEAT_INTERVAL);
+  beat.unref();
+  openPaths.add(path);
+  return { path, handle, hash: contentHash(file), size: 0, beat };
+}
+
+/** Closes a partial file, which keeps its name. */
+export async function closePartial({ path, handle, beat }: PartialFile): Promise<void> {
+  clearInterval(beat);
+  openPaths.delete(path);
+  await handle.close().catch(() => {});
 }
 
 /**
  * Takes over the longest partial file that no process works on, or creates a new one. Its bytes are hashed again, not
- * trusted.
+ * trusted. A file of an owner on another machine or in another container is watched first.
  * @throws Blip2Error `WRITE_FAILED`; the signal's reason.
  */
 export async function openPartial(
   blobs: string,
   file: RepositoryFile,
   signal: AbortSignal | undefined,
+  sleep: Sleep,
 ): Promise<PartialFile> {
-  for (const candidate of await resumablePartials(blobs, etagOf(file))) {
+  const found = await partialsOf(blobs, etagOf(file));
+  const free = found.filter(({ state }) => state === 'free');
+  const unknown = found.filter(({ state, size }) => state === 'unknown' && size > NOT_WORTH_WATCHING);
+  const candidates = [...free, ...(await unchangedFiles(unknown, sleep, signal))].toSorted((a, b) => b.size - a.size);
+  for (const [index, candidate] of candidates.entries()) {
     const partial = await takeOver(blobs, candidate, file, signal);
-    if (partial) return partial;
+    if (!partial) continue;
+    for (const { path } of candidates.slice(index + 1)) await rm(path, { force: true });
+    return partial;
   }
   return createPartial(blobs, file);
 }
 
-/** The rename is atomic, so of several processes exactly one takes the file over. */
+/**
+ * The rename is atomic, so of several processes exactly one takes the file over. The bytes of an owner that may have
+ * been suspended, not killed, are copied: if it continues, it writes to the old file.
+ */
 async function takeOver(
   blobs: string,
-  candidate: string,
+  { path: candidate, state, size }: FoundPartial,
   file: RepositoryFile,
   signal: AbortSignal | undefined,
 ): Promise<PartialFile | undefined> {
@@ -75,87 +101,65 @@ async function takeOver(
   } catch {
     return undefined;
   }
+  if (size > file.size) {
+    await rm(path, { force: true });
+    return undefined;
+  }
   const handle = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)).catch(() => undefined);
   if (!handle) return undefined;
-  const partial: PartialFile = { path, handle, hash: contentHash(file), size: 0 };
+  const partial = opened(path, handle, file);
   try {
-    const { size } = await handle.stat();
-    if (size > file.size) {
-      await discardPartial(partial);
-      return undefined;
+    const { size: bytes } = await handle.stat();
+    if (state === 'free') {
+      await hashExisting(partial, bytes, signal);
+      return partial;
     }
-    await hashExisting(partial, size, signal);
-    return partial;
+    const copy = await createPartial(blobs, file);
+    try {
+      await hashExisting(copy, bytes, signal, partial.handle);
+    } catch (error) {
+      await discardPartial(copy);
+      throw error;
+    }
+    await discardPartial(partial);
+    return copy;
   } catch (error) {
-    await releasePartial(partial);
+    await releasePartial({ ...partial, size });
     throw error;
   }
 }
 
-async function hashExisting(partial: PartialFile, size: number, signal: AbortSignal | undefined): Promise<void> {
+/** Hashes the bytes of the partial file, or copies them from another file into it. */
+async function hashExisting(
+  partial: PartialFile,
+  size: number,
+  signal: AbortSignal | undefined,
+  source: FileHandle = partial.handle,
+): Promise<void> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   while (partial.size < size) {
     signal?.throwIfAborted();
     // Reading without an explicit position leaves the handle where writing continues.
-    const { bytesRead } = await partial.handle.read(buffer, 0, Math.min(buffer.length, size - partial.size), null);
+    const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.length, size - partial.size), null);
     if (bytesRead === 0) return;
-    partial.hash.update(buffer.subarray(0, bytesRead));
+    const bytes = buffer.subarray(0, bytesRead);
+    if (source !== partial.handle) await writeAll(partial.handle, bytes, partial.path);
+    partial.hash.update(bytes);
     partial.size += bytesRead;
   }
 }
 
 /** Stops cleanly: the next process that needs the file resumes it. */
-export async function releasePartial({ path, handle, size }: PartialFile): Promise<void> {
-  await handle.close().catch(() => {});
+export async function releasePartial(partial: PartialFile): Promise<void> {
+  const { path, size } = partial;
+  await closePartial(partial);
   const [, etag = ''] = /([0-9a-f]+)\.[^\\/]*$/.exec(path) ?? [];
   if (size === 0) return rm(path, { force: true });
   await rename(path, join(path, '..', partialName(etag, 'free'))).catch(() => {});
 }
 
 /** Closes and deletes a partial file. */
-export async function discardPartial({ path, handle }: PartialFile): Promise<void> {
-  await handle.close().catch(() => {});
-  await rm(path, { force: true });
-}
-
-/** Partial files of `etag` in `blobs` that no process works on, the longest first. */
-export async function resumablePartials(blobs: string, etag: string): Promise<string[]> {
-  const found = await abandoned(blobs, (name) => PARTIAL_PATTERN.exec(name)?.groups?.['etag'] === etag);
-  return found
-    .filter(({ isFile }) => isFile)
-    .toSorted((a, b) => b.size - a.size)
-    .map(({ path }) => path);
-}
-
-/** Deletes the partial files that killed processes left of files that are now complete. */
-export async function removeLeftovers(blobs: string, etags: ReadonlySet<string>): Promise<void> {
-  const left = await abandoned(blobs, (name) => etags.has(PARTIAL_PATTERN.exec(name)?.groups?.['etag'] ?? ''));
-  for (const { path } of left) await rm(path, { force: true });
-}
-
-/** All partial files that no process works on, including old ones of other programs. */
-export async function abandonedPartials(blobs: string): Promise<string[]> {
-  return (await abandoned(blobs, (name) => name.endsWith('.incomplete'))).map(({ path }) => path);
-}
-
-interface Abandoned {
-  readonly path: string;
-  readonly size: number;
-  /** False for a link that was about to be moved into a snapshot. */
-  readonly isFile: boolean;
-}
-
-async function abandoned(blobs: string, isCandidate: (name: string) => boolean): Promise<Abandoned[]> {
-  const found: Abandoned[] = [];
-  for (const name of (await readdir(blobs).catch(() => [])).filter(isCandidate)) {
-    const path = join(blobs, name);
-    const facts = await lstat(path).catch(() => undefined);
-    if (facts && isAbandoned(PARTIAL_PATTERN.exec(name)?.groups?.['owner'] ?? '', facts.mtimeMs))
-      found.push({ path, size: facts.size, isFile: facts.isFile() });
-  }
-  return found;
-}
-
-function isAbandoned(owner: string, changed: number): boolean {
-  return owner === 'free' || isRunning(owner) === false || Date.now() - changed > ABANDONED_AFTER;
+export async function discardPartial(partial: PartialFile): Promise<void> {
+  await closePartial(partial);
+  await rm(partial.path, { force: true });
 }

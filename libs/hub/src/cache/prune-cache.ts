@@ -3,10 +3,11 @@ import { basename, dirname } from 'node:path';
 
 import { wrapWriteErrors } from '@blip2/files';
 
+import { type HubIo, hubIo } from '../client/hub-io.ts';
 import { listCachedModels } from './cached-models.ts';
+import { abandonedPartials } from './find-partials.ts';
 import { filesBelow } from './folder-files.ts';
 import { freedBytes, regularBytes } from './freed-bytes.ts';
-import { abandonedPartials } from './partial-file.ts';
 import { repositoryFolder } from './repository-folder.ts';
 import { allSharedBlobs, sharedBlobsOf, sweepSharedBlob } from './shared-blobs.ts';
 import { fileSize } from './snapshot-files.ts';
@@ -25,10 +26,16 @@ const BLOB_NAME = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /**
  * Finds what no branch or tag uses any more: snapshots of old commits, blobs without a snapshot, files of the shared
- * store without a blob, and abandoned downloads. Read-only. Models without any ref, which were only requested by commit,
- * keep their snapshots.
+ * store without a blob, and abandoned downloads. Read-only. Models without any ref, which were only requested by
+ * commit,
+ * keep their snapshots. Old downloads of other programs and machines are watched for some seconds.
+ * @throws the signal's reason.
  */
-export async function planPrune(cacheFolder: string): Promise<PrunePlan> {
+export async function planPrune(
+  cacheFolder: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  { sleep }: Pick<HubIo, 'sleep'> = hubIo,
+): Promise<PrunePlan> {
   const files: string[] = [];
   const folders: string[] = [];
   const listings: string[] = [];
@@ -40,7 +47,7 @@ export async function planPrune(cacheFolder: string): Promise<PrunePlan> {
     const used = new Set<string>();
     for (const revision of revisions)
       if (!detached.includes(revision)) for (const name of await linkedBlobs(revision.folder)) used.add(name);
-    const partials = new Set(await abandonedPartials(repository.blobs));
+    const partials = new Set(await abandonedPartials(repository.blobs, sleep, signal));
     for (const path of await filesBelow(repository.blobs))
       if (partials.has(path) || (BLOB_NAME.test(basename(path)) && !used.has(basename(path)))) files.push(path);
     for (const { folder, commit } of detached) {

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { writeAll } from '@blip2/files';
+import { proxyFetch, writeAll } from '@blip2/files';
 
 /** Side effects of a download: network, time, randomness and disk. Tests replace them to inject failures. */
 export interface HubIo {
@@ -18,7 +18,7 @@ export interface HubIo {
 
 /** The real side effects. */
 export const hubIo: HubIo = {
-  fetch: (url, init) => fetch(url, init),
+  fetch: async (url, init) => ((await proxyFetch(new URL(url))) ?? fetch)(url, init),
   sleep: async (milliseconds, signal) => {
     await sleep(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted());
   },

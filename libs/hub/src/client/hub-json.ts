@@ -15,6 +15,8 @@ const ATTEMPTS = 3;
 export interface JsonResponse {
   readonly json: unknown;
   readonly headers: Headers;
+  /** Size of the body. */
+  readonly bytes: number;
 }
 
 /**
@@ -51,7 +53,7 @@ async function tryJson(
   }
   const invalid = (rule: string): Blip2Error => unexpectedResponse(address, `no JSON: ${rule}`);
   try {
-    return { value: { json: parseJson(Buffer.concat(chunks), invalid), headers: response.headers } };
+    return { value: { json: parseJson(Buffer.concat(chunks), invalid), headers: response.headers, bytes: size } };
   } catch (cause) {
     return transient(cause instanceof Blip2Error ? cause : unexpectedResponse(address, 'no JSON', cause));
   }

@@ -84,6 +84,7 @@ async function requestOnce(
   } catch (cause) {
     cancel();
     signal?.throwIfAborted();
+    if (cause instanceof Blip2Error) throw cause;
     return transient(networkError(url, cause, settings));
   } finally {
     clearTimeout(timer);

@@ -91,6 +91,10 @@ describe('hubSettings', () => {
     await writeFile(join(home, 'token'), 'kept\n');
     expect((await hubSettings({}, { HF_HOME: home })).token).toBe('kept');
     expect((await hubSettings({}, { HF_HOME: home, HF_TOKEN: ' given\n' })).token).toBe('given');
+    for (const empty of ['', ' '])
+      expect((await hubSettings({}, { HF_HOME: home, HF_TOKEN: empty, HUGGING_FACE_HUB_TOKEN: 'older' })).token).toBe(
+        'older',
+      );
     expect(
       (await hubSettings({}, { HF_HOME: home, HF_TOKEN: 'given', HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' })).token,
     ).toBeUndefined();

@@ -90,7 +90,8 @@ function expand(path: string, variables: NodeJS.ProcessEnv): string {
 
 async function implicitToken(home: string, variables: NodeJS.ProcessEnv): Promise<string | undefined> {
   if (isTruthy(variables['HF_HUB_DISABLE_IMPLICIT_TOKEN'])) return undefined;
-  const given = (variables['HF_TOKEN'] ?? variables['HUGGING_FACE_HUB_TOKEN'])?.trim();
+  // As in Python, an empty variable is not set.
+  const given = variables['HF_TOKEN']?.trim() || variables['HUGGING_FACE_HUB_TOKEN']?.trim();
   if (given) return given;
   return storedToken(() => expand(variables['HF_TOKEN_PATH'] || join(home, 'token'), variables));
 }

@@ -37,8 +37,14 @@ describe('withRetries', () => {
     ['0', 0],
     ['Thu, 01 Jan 1970 00:00:09 GMT', 8000],
     ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+    ['1.5', 1500],
     ['soon', undefined],
   ])('parses Retry-After: %s', (value, milliseconds) => {
     expect(retryAfter(new Headers({ 'retry-after': value }), 1000)).toBe(milliseconds);
+  });
+
+  test('compares a date with the clock of the server', () => {
+    const headers = { 'retry-after': 'Thu, 01 Jan 2026 00:00:09 GMT', date: 'Thu, 01 Jan 2026 00:00:02 GMT' };
+    expect(retryAfter(new Headers(headers), 1000)).toBe(7000);
   });
 });

@@ -57,10 +57,16 @@ function backoff(failures: number, random: number): number {
   return Math.min(MAX_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * (0.5 + random / 2);
 }
 
-/** The `Retry-After` header in milliseconds, given as seconds or as a date. */
+/**
+ * The `Retry-After` header in milliseconds, given as seconds or as a date. A date is compared with the `Date` of the
+ * same response: our clock may be wrong.
+ */
 export function retryAfter(headers: Headers, now: number = Date.now()): number | undefined {
-  const value = headers.get('retry-after');
-  if (value === null) return undefined;
-  const milliseconds = /^\d+$/.test(value) ? 1000 * Number(value) : Date.parse(value) - now;
+  const value = headers.get('retry-after')?.trim();
+  if (value === undefined) return undefined;
+  const sent = Date.parse(headers.get('date') ?? '');
+  const milliseconds = /^\d+(?:\.\d+)?$/.test(value)
+    ? 1000 * Number(value)
+    : Date.parse(value) - (Number.isNaN(sent) ? now : sent);
   return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
 }

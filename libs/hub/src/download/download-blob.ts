@@ -1,9 +1,17 @@
 import { rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
-import { wrapWriteErrors } from '@blip2/files';
+import { isFolder, systemCode, wrapWriteErrors, writeFailure } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
-import { createPartial, discardPartial, openPartial, type PartialFile, releasePartial } from '../cache/partial-file.ts';
+import {
+  closePartial,
+  createPartial,
+  discardPartial,
+  openPartial,
+  type PartialFile,
+  releasePartial,
+} from '../cache/partial-file.ts';
 import { fileUrl } from '../client/file-url.ts';
 import { hubRequest, type HubSession, type OpenResponse, redactUrl } from '../client/hub-request.ts';
 import { failedStatus } from '../client/hub-status.ts';
@@ -44,16 +52,17 @@ interface Transfer extends BlobRequest {
 
 /**
  * Downloads one file to its destination, complete and verified, or not at all. Resumes an earlier partial download, and
- * leaves one that can be resumed if it fails.
+ * leaves one that can be resumed if it fails. Returns false if another process has taken the file over, because this
+ * one was suspended.
  * @throws Blip2Error `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `NOT_FOUND`, `UNAUTHORIZED`, `WRITE_FAILED`; the signal's
  * reason.
  */
-export async function downloadBlob(session: HubSession, request: BlobRequest): Promise<void> {
+export async function downloadBlob(session: HubSession, request: BlobRequest): Promise<boolean> {
   const { io, signal } = session;
   const transfer: Transfer = {
     ...request,
     session,
-    partial: await openPartial(request.blobs, request.file, signal),
+    partial: await openPartial(request.blobs, request.file, signal, io.sleep),
     validator: undefined,
     mismatches: 0,
   };
@@ -71,21 +80,24 @@ export async function downloadBlob(session: HubSession, request: BlobRequest): P
     await (isUseless ? discardPartial : releasePartial)(transfer.partial);
     throw error;
   }
-  await transfer.partial.handle.close();
-  await publish(transfer);
+  await closePartial(transfer.partial);
+  return publish(transfer);
 }
 
 /**
  * Renames the partial file to its destination. If that fails, a complete file from another process is accepted: it may
  * have taken ours for abandoned and finished it.
  */
-async function publish({ partial, destination, file }: Transfer): Promise<void> {
+async function publish({ partial, destination, file }: Transfer): Promise<boolean> {
   try {
-    await wrapWriteErrors(destination, rename(partial.path, destination));
-  } catch (error) {
+    await rename(partial.path, destination);
+    return true;
+  } catch (cause) {
     await rm(partial.path, { force: true });
     const existing = await stat(destination).catch(() => undefined);
-    if (existing?.size !== file.size) throw error;
+    if (existing?.size === file.size) return true;
+    if (systemCode(cause) === 'ENOENT' && (await isFolder(dirname(destination)))) return false;
+    throw writeFailure(destination, cause);
   }
 }
 

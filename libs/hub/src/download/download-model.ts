@@ -4,7 +4,7 @@ import { acquireLock, makeFolder, syncFolder, wrapWriteErrors } from '@blip2/fil
 import { Blip2Error, type LoadProgress } from '@blip2/interfaces';
 
 import { cachedSnapshot } from '../cache/cached-snapshot.ts';
-import { removeLeftovers, resumablePartials } from '../cache/partial-file.ts';
+import { partialsOf, removeLeftovers } from '../cache/find-partials.ts';
 import { canLink, copyBlob, fileSize, linkBlob, tagCacheFolder, writeRef } from '../cache/snapshot-files.ts';
 import { writeTreeCache } from '../cache/tree-cache.ts';
 import { type HubIo, hubIo } from '../client/hub-io.ts';
@@ -44,7 +44,7 @@ const SPACE_MARGIN = 1.05;
  * snapshot folder. A file appears under its name only when it is complete and has the checksum given by the Hub. If the
  * Hub is unreachable, a complete model in the cache is used.
  * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `INTEGRITY_FAILED`, `OFFLINE`, `WRITE_FAILED`,
- * `MISSING_FILE`, `INVALID_ARGUMENT`; the signal's reason.
+ * `MISSING_FILE`, `INVALID_CHECKPOINT` or `UNSAFE_PATH` for its shard index, `INVALID_ARGUMENT`; the signal's reason.
  */
 export function downloadModel(id: string, options: DownloadOptions = {}, io: HubIo = hubIo): Promise<string> {
   return download(id, 'model', options, io);
@@ -134,8 +134,8 @@ async function expectSpace({
   if (freeBytes === undefined) return;
   let bytes = missingBytes;
   for (const [index, file] of needed.entries()) {
-    const [partial] = files[index]?.cached === true ? [] : await resumablePartials(blobs, etagOf(file));
-    bytes -= partial === undefined ? 0 : ((await fileSize(partial)) ?? 0);
+    const partials = files[index]?.cached === true ? [] : await partialsOf(blobs, etagOf(file));
+    bytes -= partials.find(({ state }) => state !== 'living')?.size ?? 0;
   }
   const space = Math.ceil(bytes * SPACE_MARGIN);
   if (space <= freeBytes) return;
@@ -164,24 +164,23 @@ async function downloadFile(
     if (!session.settings.symlinks || !(await linkBlob(repository, etag, path))) await copyBlob(repository, etag, path);
     return true;
   };
-  if (await isPlaced()) return report(file.size);
-  const lock = await acquireLock(repository.locks, etag, {
-    sleep: session.io.sleep,
-    signal: session.signal,
-    isDone: isPlaced,
-  });
-  try {
-    if (!(await isPlaced())) {
+  while (!(await isPlaced())) {
+    const lock = await acquireLock(repository.locks, etag, {
+      sleep: session.io.sleep,
+      signal: session.signal,
+      isDone: isPlaced,
+    });
+    try {
+      if (await isPlaced()) break;
       const { blobs } = repository;
       await wrapWriteErrors(path, makeFolder(dirname(path)));
       // Without links, the file itself is stored in the snapshot, as in Python's cache.
       const destination = session.settings.symlinks && (await canLink(repository, etag)) ? join(blobs, etag) : path;
       const content = prepared.fetchedIndex?.path === file.path ? prepared.fetchedIndex.bytes : undefined;
       await downloadBlob(session, { ...plan, file, blobs, destination, content, onBytes: report });
-      if (destination !== path) await place();
+    } finally {
+      await lock?.release();
     }
-  } finally {
-    await lock?.release();
   }
   report(file.size);
 }

@@ -65,8 +65,9 @@ export interface PreparedDownload {
 
 /**
  * Returns the files, sizes and licence of the download that `fromPretrained` would start. Writes nothing.
- * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `MISSING_FILE` for a repository without
- * a usable model, `INVALID_ARGUMENT`; the signal's reason.
+ * @throws Blip2Error `NOT_FOUND`, `UNAUTHORIZED`, `DOWNLOAD_FAILED`, `OFFLINE`, `INTEGRITY_FAILED`, `MISSING_FILE`,
+ * `INVALID_CHECKPOINT` or `UNSAFE_PATH` for a repository without a usable model, `INVALID_ARGUMENT`; the signal's
+ * reason.
  */
 export async function planDownload(id: string, options: PlanOptions = {}): Promise<DownloadPlan> {
   const settings = await hubSettings(options);

@@ -14,8 +14,11 @@ const HUB_HOSTS: ReadonlySet<string> = new Set(['huggingface.co', 'www.huggingfa
 /** `hf://owner/name@revision`, as `huggingface_hub` writes it. */
 const HF_PATTERN = /^hf:\/\/(?:models\/)?(?<name>[^?#]+?)\/?$/;
 /** Paths of a model page: the model, a revision (names of pull requests contain slashes), or a file of a revision. */
-const PAGE_PATTERN =
-  /^\/(?<id>[^/]+(?:\/[^/]+)?)(?:\/(?:tree|commit)\/(?<tree>refs\/(?:pr|convert)\/[^/]+|[^/]+)|\/(?:blob|resolve|raw)\/(?<file>refs\/(?:pr|convert)\/[^/]+|[^/]+)\/[^/]+)?\/?$/;
+const REVISION = String.raw`refs/(?:pr|convert)/[^/]+|[^/]+`;
+const PAGE_PATTERN = new RegExp(
+  String.raw`^/(?<id>[^/]+(?:/[^/]+)?)` +
+    String.raw`(?:/(?:tree|commit)/(?<tree>${REVISION})|/(?:blob|resolve|raw)/(?<file>${REVISION})/[^/]+)?/?$`,
+);
 
 /**
  * Reads the name of a model on the Hub: `owner/name`, `owner/name@revision`, or the address of its page

@@ -1,4 +1,4 @@
-import { defined } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { hubJson, unexpectedResponse } from '../client/hub-json.ts';
 import type { HubSession } from '../client/hub-request.ts';
@@ -30,6 +30,10 @@ export function etagOf({ sha256, blobId }: RepositoryFile): string {
 }
 
 const MAX_FILES = 100_000;
+/** Maximum number of pages of a listing, which have 1,000 entries each. */
+const MAX_PAGES = 1000;
+/** Maximum number of bytes of a listing: about 300 per file. */
+const MAX_LISTING_BYTES = 100_000_000;
 
 /**
  * Resolves a branch, tag or commit.
@@ -60,17 +64,35 @@ function licenceOf(json: unknown): string | undefined {
  */
 export async function fetchTree(session: HubSession, id: string, commit: string): Promise<readonly RepositoryFile[]> {
   const files: RepositoryFile[] = [];
+  let received = 0;
   let address: string | undefined =
     `${session.settings.endpoint}/api/models/${id}/tree/${commit}?recursive=true&expand=false`;
   for (const seen = new Set<string>(); address !== undefined && !seen.has(address);) {
     seen.add(address);
-    const { json, headers } = await hubJson(session, address, { id, revision: commit });
+    if (seen.size > MAX_PAGES) throw unexpectedResponse(address, `more than ${MAX_PAGES} pages of files`);
+    const { json, headers, bytes } = await hubJson(session, address, { id, revision: commit }).catch(
+      (error: unknown) => {
+        throw withoutRoute(error, id, session);
+      },
+    );
     if (!Array.isArray(json)) throw unexpectedResponse(address, 'no list of files');
+    if ((received += bytes) > MAX_LISTING_BYTES)
+      throw unexpectedResponse(address, `more than ${MAX_LISTING_BYTES} bytes of file names`);
     for (const entry of json) if (field(entry, 'type') === 'file') files.push(parseFile(entry, address));
     if (files.length > MAX_FILES) throw unexpectedResponse(address, `more than ${MAX_FILES} files`);
     address = nextPage(headers, address);
   }
   return files;
+}
+
+/** The commit exists, so a listing that does not exist is a mirror's: it does not implement this part of the Hub. */
+function withoutRoute(error: unknown, id: string, { settings }: HubSession): unknown {
+  if (!(error instanceof Blip2Error) || error.code !== 'NOT_FOUND') return error;
+  return new Blip2Error('DOWNLOAD_FAILED', 'The server knows the repository, but does not list its files', {
+    where: `${settings.endpoint}/api/models/${id}/tree`,
+    cause: error,
+    fix: 'Use a complete mirror of the Hub (HF_ENDPOINT), or download the model with another client',
+  });
 }
 
 function parseFile(entry: unknown, address: string): RepositoryFile {

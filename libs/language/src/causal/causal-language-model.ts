@@ -74,7 +74,8 @@ export function createCausalLanguageModel(
   const embed = async (ids: readonly TokenIds[]): Promise<TokenEmbeddings> => {
     expectTokens(ids, sizes.vocabSize);
     const session = await openEmbedding(architecture, sessions);
-    return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
+    const { inputs_embeds } = await session.run({ input_ids: rowsTensor(ids, 'inputIds') });
+    return expectFinite('language model', inputs_embeds);
   };
   const stepper = {
     cacheSize: cacheSizeOf(sizes),

@@ -1,13 +1,14 @@
 import type { T5Config } from '@blip2/config';
-import type {
-  AttentionMask,
-  Attentions,
-  HiddenStates,
-  Logits,
-  Session,
-  Tensor,
-  TokenEmbeddings,
-  TokenIds,
+import {
+  type AttentionMask,
+  type Attentions,
+  expectFinite,
+  type HiddenStates,
+  type Logits,
+  type Session,
+  type Tensor,
+  type TokenEmbeddings,
+  type TokenIds,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { type PartWeights, sessionKey } from '@blip2/part';
@@ -106,7 +107,8 @@ export function createT5Sessions(config: T5Config, weights: PartWeights, session
     async embed(ids) {
       expectTokens(ids, config.vocabSize);
       const session = await embedding();
-      return (await session.run({ input_ids: rowsTensor(ids, 'inputIds') })).inputs_embeds;
+      const { inputs_embeds } = await session.run({ input_ids: rowsTensor(ids, 'inputIds') });
+      return expectFinite('language model', inputs_embeds);
     },
     async encode(inputsEmbeds, attentionMask, request) {
       const session = await encoder(request);

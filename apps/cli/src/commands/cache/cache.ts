@@ -30,12 +30,12 @@ export const cacheCommand: CliCommand = {
     'Manage the models in the shared Hugging Face cache and the converted weights: list (ls), check every checksum ' +
     '(verify), remove what is no longer needed (prune) or a model (rm).',
   notes: `
-verify ends with exit code 1 if a file is damaged, missing or unreadable. blip2 download fetches missing files, and damaged ones
-after --remove-damaged has deleted them. prune removes snapshots without a branch or tag, the files that only they use,
-and abandoned downloads, as well as converted weights that are damaged or incomplete, or whose model was deleted or
-changed. Unfinished files of other machines that share the cache are watched for a minute first. The cache is shared
-with Python: do not prune or remove while another program downloads into it. Sizes are those on disk: a file that
-several models share is freed with the last of them.
+verify ends with exit code 1 if a file is damaged, missing or unreadable. blip2 download fetches missing files, and
+damaged ones after --remove-damaged has deleted them. prune removes snapshots without a branch or tag, the files that
+only they use, and abandoned downloads, as well as converted weights that are damaged or incomplete, or whose model was
+deleted or changed. Unfinished files of other machines that share the cache are watched for a minute first. The cache
+is shared with Python: do not prune or remove while another program downloads into it.
+Sizes are those on disk: a file that several models share is freed with the last of them.
 
 Converted weights are what --dtype stores in BLIP2_CACHE. Removed weights are converted again when needed. A running
 program keeps those it has mapped (Windows refuses to remove them); one that has not loaded all components yet must

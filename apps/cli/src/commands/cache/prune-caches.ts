@@ -8,10 +8,10 @@ import type { CacheCall } from './cache-call.ts';
 const DAY = 86_400_000;
 
 /** `blip2 cache prune`: removes unused snapshots, abandoned downloads and stale converted weights. */
-export async function pruneCaches({ folder, options, print }: CacheCall): Promise<ExitCode> {
+export async function pruneCaches({ folder, options, signal, print }: CacheCall): Promise<ExitCode> {
   const { planPrune, pruneCache } = await import('@blip2/hub');
   const { planConversionPrune, removeCachedConversions } = await import('@blip2/checkpoint');
-  const hub = options.converted === true ? { files: [], bytes: 0 } : await planPrune(folder);
+  const hub = options.converted === true ? { files: [], bytes: 0 } : await planPrune(folder, { signal });
   const unusedFor = options.unusedFor === undefined ? undefined : options.unusedFor * DAY;
   const converted = await planConversionPrune(undefined, defined({ unusedFor }));
   const dry = options.dryRun === true;

@@ -18,7 +18,8 @@ const CHECKED_TOGETHER = 64;
 
 /**
  * Writes the text of each result to a file next to its image, with the image's name and another extension: one line,
- * the format of training sets. An image whose file exists is done, unless the run starts over. An image whose file cannot
+ * the format of training sets. An image whose file exists is done, unless the run starts over. An image whose file
+ * cannot
  * be written, as in a read-only folder, fails; the others are done.
  * @throws Blip2Error `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an image, or if an
  * image has no folder (stdin, URLs).

@@ -11,7 +11,8 @@ const MAX_LINE_BYTES = 256 * 2 ** 10;
 
 /**
  * Reads lines until the stream ends or `signal` aborts. `onWait` is called before each line, to show a prompt. Lines
- * are edited by the terminal itself, so that Ctrl-C remains a signal. The stream is read no further than one line ahead.
+ * are edited by the terminal itself, so that Ctrl-C remains a signal. The stream is read no further than one line
+ * ahead.
  * @throws Blip2Error `INVALID_ARGUMENT` if a line is longer than 256 KiB.
  */
 export function createLineReader(input: Readable, signal: AbortSignal, onWait: () => void): LineReader {

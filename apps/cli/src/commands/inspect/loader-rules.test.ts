@@ -145,7 +145,7 @@ test('parameters stored as integers are counted, their scales are not', async ()
   expect(report.parts?.at(-1)).toMatchObject({ part: 'language', parameters: 604160, dtypes: ['F16', 'I8'] });
 });
 
-test('of a language model with a separate embedding width, such as opt-350m, only the parts before it run', async () => {
+test('with a separate embedding width, as in opt-350m, only the parts before the language model run', async () => {
   const at = await copyOf(demoModelFolder);
   await edit(at('config.json'), (json) => ({
     ...json,
