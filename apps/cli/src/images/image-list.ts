@@ -13,6 +13,9 @@ import { readStdin } from './read-stdin.ts';
 /** Maximum size of a list: some million paths. */
 const MAX_LIST_BYTES = 256 * 2 ** 20;
 
+/** Maximum length of a path or URL, eight times the longest path of Linux. `data:` URLs may be longer. */
+const MAX_ENTRY_LENGTH = 32_768;
+
 /**
  * Reads a list of images: one path or URL per line (or each ended by NUL, as by `find -print0`), or, in a `.jsonl`
  * file, one JSON string or `{ "image": … }` per line. Paths are relative to the folder of the list, or to the working
@@ -30,9 +33,18 @@ export async function readImageList(
   const entries: string[] = [];
   for (const { text, where } of entriesOf(bytes, nameOfPath(file))) {
     const entry = parse(text, where);
+    expectShort(entry, where);
     entries.push(isUrl(entry.trim()) ? entry.trim() : await pathOfEntry(entry, folder));
   }
   return entries;
+}
+
+function expectShort(entry: string, where: string): void {
+  if (entry.length > MAX_ENTRY_LENGTH && !/^\s*data:/i.test(entry))
+    throw mustBe('A line of the list', `at most ${MAX_ENTRY_LENGTH} characters`, entry.length, {
+      where,
+      fix: 'Check that the file is a list of images',
+    });
 }
 
 async function readList(file: string, signal: AbortSignal): Promise<Uint8Array> {
