@@ -68,7 +68,7 @@ describe.runIf(process.platform === 'linux')('images whose names are not UTF-8',
     expect(NAMES.filter((name) => !sheet.includes(at(name)))).toEqual([]);
   });
 
-  test('match patterns, and are found in lists, as bytes, as Python writes them and by their names in outputs', async () => {
+  test('match patterns and entries of lists: bytes, escapes of Python, names in outputs', async () => {
     const at = await byteNames();
     const images = async (argument: string, stdin = stdinWith()): Promise<unknown[]> => {
       const { calls, stderr } = await runFake(['caption', argument, '--quiet'], { stdin });

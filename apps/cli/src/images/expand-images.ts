@@ -29,8 +29,8 @@ type Expanding = ExpandOptions & {
 
 /**
  * Expands the IMAGE arguments to inputs, in order. An argument is a path, a glob, a folder, a URL, `@list`, or `-` for
- * stdin. An argument without images and a folder that cannot be read become inputs with an error, so that the others are
- * still processed. Images in folders that cannot be decoded are counted on stderr.
+ * stdin. An argument without images and a folder that cannot be read become inputs with an error, so that the others
+ * are still processed. Images in folders that cannot be decoded are counted on stderr.
  */
 export async function expandImages(
   args: readonly string[],

@@ -29,7 +29,8 @@ describe('the encoding of a list', () => {
     ['UTF-32', Buffer.from('\0\0\xfe\xff\0\0\0a', 'latin1')],
   ])('%s is refused with one message', (got, bytes) => {
     expect(() => texts(bytes)).toThrow(
-      `The encoding of the list must be UTF-8, or UTF-16 with a byte order mark, got "${got}" (list.txt). Save it as UTF-8`,
+      'The encoding of the list must be UTF-8, or UTF-16 with a byte order mark, ' +
+        `got "${got}" (list.txt). Save it as UTF-8`,
     );
   });
 

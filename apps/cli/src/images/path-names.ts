@@ -16,8 +16,17 @@ const RAW_BYTE = /[\udc80-\udcff]/u;
 /** An escaped byte in a name. */
 const ESCAPED_BYTE = /\\x[89a-f][0-9a-f]/;
 /** Characters of UTF-8 in bytes that are given as latin1, or one byte of no character. */
-const CHARACTERS =
-  /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]|(?:\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|[\xe1-\xec\xee\xef][\x80-\xbf])[\x80-\xbf]|(?:\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf]{2}|[\x80-\xff]/g;
+const CHARACTERS = new RegExp(
+  [
+    /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]/,
+    /(?:\xe0[\xa0-\xbf]|\xed[\x80-\x9f]|[\xe1-\xec\xee\xef][\x80-\xbf])[\x80-\xbf]/,
+    /(?:\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf]{2}/,
+    /[\x80-\xff]/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+);
 
 /** On Windows names are UTF-16, and backslashes separate folders. */
 const HAS_BYTE_NAMES = process.platform !== 'win32';

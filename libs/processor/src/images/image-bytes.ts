@@ -170,7 +170,7 @@ function fileUrlToPath(url: URL): string | Buffer {
   }
 }
 
-/** The bytes of the path of a `file:` URL; undefined on Windows, whose names are UTF-16, and for stray percent signs. */
+/** The bytes of a `file:` URL's path; undefined on Windows, whose names are UTF-16, and for stray percent signs. */
 function pathBytes({ pathname }: URL): Buffer | undefined {
   if (process.platform === 'win32' || /%(?![0-9a-f]{2})/i.test(pathname)) return undefined;
   const decoded = pathname.replace(/%([0-9a-f]{2})/gi, (_escape, byte: string) =>
