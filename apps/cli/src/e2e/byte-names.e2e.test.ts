@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+
 import { expect, test } from 'vitest';
 
 import { bash } from '../fixtures/spawn-blip2.ts';
@@ -15,6 +17,15 @@ test.runIf(process.platform === 'linux')('files whose names are not UTF-8 are ca
       stdout,
       stderr: '',
     });
+});
+
+test.runIf(process.platform === 'linux')('an output whose name is not UTF-8 is refused, not renamed', async () => {
+  const at = await temporaryFolder();
+  expect(await bash(`blip2 caption ${STAR} -o ${at()}/$'caf\\xe9.txt'`)).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('The name of an output must be UTF-8, got'),
+  });
+  expect(await readdir(at())).toEqual([]);
 });
 
 test('compare counts the images of a folder that fail', async () => {

@@ -4,7 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { mustBe } from '@blip2/interfaces';
 
-import { decodePath, systemPath } from '../images/path-names.ts';
+import { argumentPaths } from '../images/argument-bytes.ts';
+import { decodePath, nameOfPath, systemPath } from '../images/path-names.ts';
 import { writeFailed } from './write-failed.ts';
 
 /** The file that an output path leads to, and how it is written. */
@@ -26,11 +27,13 @@ const MAX_LINKS = 40;
 
 /**
  * Finds the file that an output path leads to. Changes nothing.
- * @throws Blip2Error `INVALID_ARGUMENT` for a folder; `WRITE_FAILED` for a loop of links, a missing folder or missing
+ * @throws Blip2Error `INVALID_ARGUMENT` for a folder and for a name that is not UTF-8; `WRITE_FAILED` for a loop of links, a missing folder or missing
  * permissions.
  */
 export async function outputTarget(file: string): Promise<OutputTarget> {
   if (/[/\\]$/.test(file)) throw mustBe('The output', 'a file', file, { fix: 'The name of a file must follow' });
+  const given = (await argumentPaths([file]))(file);
+  if (given !== file) throw mustBe('The name of an output', 'UTF-8', nameOfPath(given), { fix: 'Use another name' });
   try {
     const path = await withoutLinks(file);
     const stats = await stat(systemPath(path)).catch(undefinedIfMissing);
