@@ -47,7 +47,8 @@ async function runOn<Result, Model extends ImageModel>(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const names = inputs.map(({ name }) => name);
+  // Folders that cannot be read have no results.
+  const names = inputs.filter((input) => 'source' in input).map(({ name }) => name);
   const model = await recordedModel(task, options, environment, signal);
   const resume = await resumeOptionsOf(task, options, model, (line) => keyOfLine(task, line), signal);
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });
