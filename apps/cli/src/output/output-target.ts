@@ -27,8 +27,8 @@ const MAX_LINKS = 40;
 
 /**
  * Finds the file that an output path leads to. Changes nothing.
- * @throws Blip2Error `INVALID_ARGUMENT` for a folder and for a name that is not UTF-8; `WRITE_FAILED` for a loop of links, a missing folder or missing
- * permissions.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a folder and for a name that is not UTF-8; `WRITE_FAILED` for a loop of
+ * links, a missing folder or missing permissions.
  */
 export async function outputTarget(file: string): Promise<OutputTarget> {
   if (/[/\\]$/.test(file)) throw mustBe('The output', 'a file', file, { fix: 'The name of a file must follow' });
