@@ -1,16 +1,21 @@
 import { symlink } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import { stdinWith } from '../fixtures/fake-streams.ts';
+import { CollectedStream, stdinWith } from '../fixtures/fake-streams.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { expandImages } from './expand-images.ts';
 
 const expand = async (args: string[], recursive = false, stdin = stdinWith()): Promise<string[]> =>
-  (await expandImages(args, { recursive, signal: new AbortController().signal }, { stdin })).map((input) =>
-    'error' in input ? `${input.name}: ${input.error.code}` : input.name,
-  );
+  (
+    await expandImages(
+      args,
+      { recursive, signal: new AbortController().signal },
+      { stdin, stderr: new CollectedStream() },
+    )
+  ).map((input) => ('error' in input ? `${input.name}: ${input.error.code}` : input.name));
 
 describe('folders', () => {
   test('yield their images in natural order, without hidden and other files', async () => {
@@ -59,6 +64,14 @@ describe('patterns', () => {
     expect(await expand([at('a[1].png')])).toEqual([at('a[1].png')]);
   });
 
+  test('may have folders with brackets and parentheses in their names', async () => {
+    const at = await temporaryFolder({ 'x [2024] (1)/a.png': '', 'x [2024] (1)/b/c.png': '' });
+    expect(await expand([at('x [2024] (1)/*.png')])).toEqual([at('x [2024] (1)/a.png')]);
+    expect(await expand([at('x [2024] (1)/**/*.png')])).toEqual(
+      ['a.png', 'b/c.png'].map((name) => at(`x [2024] (1)/${name}`)),
+    );
+  });
+
   test('without a match are an input that failed', async () => {
     const at = await temporaryFolder();
     expect(await expand([at('*.png')])).toEqual([`${at('*.png')}: MISSING_FILE`]);
@@ -104,6 +117,12 @@ describe('other arguments', () => {
       'b.png',
       'b.png',
     ]);
+  });
+
+  test('a file: URL of a folder is the folder', async () => {
+    const at = await temporaryFolder({ 'a b/1.png': '', 'a b/2.png': '' });
+    expect(await expand([pathToFileURL(at('a b')).href])).toEqual([at('a b/1.png'), at('a b/2.png')]);
+    expect(await expand([pathToFileURL(at('a b/1.png')).href])).toEqual([pathToFileURL(at('a b/1.png')).href]);
   });
 
   test('data URLs have short names, one for each content', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
+import { systemPath } from '../images/path-names.ts';
 import type { OutputTarget } from './output-target.ts';
 import { openStream } from './stream-output.ts';
 import { removeLeftovers, temporaryFiles, temporaryName } from './temporary-files.ts';
@@ -38,7 +39,7 @@ export async function movedFile(target: OutputTarget): Promise<MovedFile> {
     mode: isNextToIt && !target.stats ? NEW_FILE : PRIVATE,
     move: (signal) => (isNextToIt ? renameOrCopy(path, target, signal) : copyInto(path, target, signal)),
     async remove() {
-      await rm(path, { force: true });
+      await rm(systemPath(path), { force: true });
       temporaryFiles.forget(path);
     },
   };
@@ -46,12 +47,12 @@ export async function movedFile(target: OutputTarget): Promise<MovedFile> {
 
 async function renameOrCopy(temporary: string, target: OutputTarget, signal: AbortSignal | undefined): Promise<void> {
   const { path, stats } = target;
-  if (!stats) return rename(temporary, path);
+  if (!stats) return rename(systemPath(temporary), systemPath(path));
   // The owner first, because changing it clears some permissions. Only root can give a file away.
-  await chown(temporary, stats.uid, stats.gid).catch(() => {});
-  await chmod(temporary, stats.mode & 0o7777);
+  await chown(systemPath(temporary), stats.uid, stats.gid).catch(() => {});
+  await chmod(systemPath(temporary), stats.mode & 0o7777);
   try {
-    await rename(temporary, path);
+    await rename(systemPath(temporary), systemPath(path));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && NOT_RENAMED.has(error.code))) throw error;
     await copyInto(temporary, target, signal);
@@ -64,8 +65,8 @@ async function copyInto(
   { path, kind, stats }: OutputTarget,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const source = createReadStream(temporary);
-  if (kind !== 'stream') return pipeline(source, createWriteStream(path, { flush: true }));
+  const source = createReadStream(systemPath(temporary));
+  if (kind !== 'stream') return pipeline(source, createWriteStream(systemPath(path), { flush: true }));
   const { write, close } = await openStream(path, stats, signal);
   try {
     for await (const chunk of source) await write(chunk);

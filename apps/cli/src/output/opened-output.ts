@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 
+import { systemPath } from '../images/path-names.ts';
 import { movedFile } from './moved-file.ts';
 import type { OutputTarget } from './output-target.ts';
 import { openStream } from './stream-output.ts';
@@ -30,7 +31,7 @@ export async function openOutput(
 ): Promise<OpenedOutput> {
   if (target.kind === 'stream' && !rewinds) return directOutput(target, signal);
   const { path, mode, move, remove } = await movedFile(target);
-  const handle = await open(path, 'wx', mode).catch(async (error: unknown) => {
+  const handle = await open(systemPath(path), 'wx', mode).catch(async (error: unknown) => {
     await remove();
     throw error;
   });

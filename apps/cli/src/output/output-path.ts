@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { fileOfName } from '../images/path-names.ts';
 import { outputTarget } from './output-target.ts';
 
 /** Whether `-o` names a file of JSON lines, which a later run can resume. */
@@ -51,7 +52,9 @@ export async function expectNoInput(output: string | undefined, inputs: readonly
   const target = await stat(output).catch(() => undefined);
   if (!target?.isFile()) return;
   const isTarget = (stats: Stats): boolean => stats.ino === target.ino && stats.dev === target.dev;
-  for (const input of inputs)
-    if (await stat(input).then(isTarget, () => false))
+  for (const input of inputs) {
+    const file = fileOfName(input);
+    if (file !== undefined && (await stat(file).then(isTarget, () => false)))
       throw new Blip2Error('INVALID_ARGUMENT', 'The output is one of the inputs', { where: output });
+  }
 }

@@ -4,6 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { mustBe } from '@blip2/interfaces';
 
+import { argumentPaths } from '../images/argument-bytes.ts';
+import { decodePath, nameOfPath, systemPath } from '../images/path-names.ts';
 import { writeFailed } from './write-failed.ts';
 
 /** The file that an output path leads to, and how it is written. */
@@ -25,16 +27,18 @@ const MAX_LINKS = 40;
 
 /**
  * Finds the file that an output path leads to. Changes nothing.
- * @throws Blip2Error `INVALID_ARGUMENT` for a folder; `WRITE_FAILED` for a loop of links, a missing folder or missing
- * permissions.
+ * @throws Blip2Error `INVALID_ARGUMENT` for a folder and for a name that is not UTF-8; `WRITE_FAILED` for a loop of
+ * links, a missing folder or missing permissions.
  */
 export async function outputTarget(file: string): Promise<OutputTarget> {
   if (/[/\\]$/.test(file)) throw mustBe('The output', 'a file', file, { fix: 'The name of a file must follow' });
+  const given = (await argumentPaths([file]))(file);
+  if (given !== file) throw mustBe('The name of an output', 'UTF-8', nameOfPath(given), { fix: 'Use another name' });
   try {
     const path = await withoutLinks(file);
-    const stats = await stat(path).catch(undefinedIfMissing);
+    const stats = await stat(systemPath(path)).catch(undefinedIfMissing);
     if (stats?.isDirectory()) throw mustBe('The output', 'a file', file, { fix: 'It is an existing folder' });
-    if (stats) await access(path, constants.W_OK);
+    if (stats) await access(systemPath(path), constants.W_OK);
     return { path, kind: await kindOf(path, stats), stats };
   } catch (cause) {
     throw writeFailed(file, cause);
@@ -43,7 +47,7 @@ export async function outputTarget(file: string): Promise<OutputTarget> {
 
 async function kindOf(path: string, stats: Stats | undefined): Promise<OutputTarget['kind']> {
   if (stats && (!stats.isFile() || isDescriptor(path))) return 'stream';
-  const canCreate = await access(dirname(path), constants.W_OK).then(
+  const canCreate = await access(systemPath(dirname(path)), constants.W_OK).then(
     () => undefined,
     (cause: unknown) => ({ cause }),
   );
@@ -55,13 +59,13 @@ async function kindOf(path: string, stats: Stats | undefined): Promise<OutputTar
 async function withoutLinks(file: string): Promise<string> {
   let path = resolve(file);
   for (let links = 0; links <= MAX_LINKS; links++) {
-    const folder = await realpath(dirname(path));
+    const folder = decodePath(await realpath(systemPath(dirname(path)), 'buffer'));
     path = join(folder, basename(path));
     // The links of `/dev/stdout` and `/dev/fd/N` name pipes and deleted files, which have no path.
     if (isDescriptor(path)) return path;
-    const link = await readlink(path).catch(() => undefined);
+    const link = await readlink(systemPath(path), 'buffer').catch(() => undefined);
     if (link === undefined) return path;
-    path = resolve(folder, link);
+    path = resolve(folder, decodePath(link));
   }
   throw writeFailed(file, `more than ${MAX_LINKS} symbolic links`);
 }

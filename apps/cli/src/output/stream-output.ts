@@ -3,6 +3,8 @@ import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { systemPath } from '../images/path-names.ts';
+
 /** An output that is written directly: a pipe, a device, or an open file of a process. */
 export interface StreamOutput {
   /** Waits for the reader of a pipe. Throws Node's `EPIPE` if it has ended. */
@@ -21,7 +23,7 @@ export async function openStream(
 ): Promise<StreamOutput> {
   if (stats?.isFIFO()) return pipeOutput(await openPipe(path, signal));
   // A regular file that the shell opened for this process: append, so that what is in it is kept.
-  const handle = await open(path, constants.O_WRONLY | (stats?.isFile() ? constants.O_APPEND : 0));
+  const handle = await open(systemPath(path), constants.O_WRONLY | (stats?.isFile() ? constants.O_APPEND : 0));
   return {
     write: (content) => handle.appendFile(content),
     close: () => handle.close(),
@@ -32,7 +34,7 @@ export async function openStream(
 async function openPipe(path: string, signal: AbortSignal | undefined): Promise<number> {
   for (;;) {
     try {
-      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      return openSync(systemPath(path), constants.O_WRONLY | constants.O_NONBLOCK);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
       // A pipe without a name whose reader has ended never gets another one.

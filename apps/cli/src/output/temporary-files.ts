@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { decodePath, systemPath } from '../images/path-names.ts';
+
 const unfinished = new Set<string>();
 
 /** Registry of temporary files and locks. Those that are still registered when the process ends are deleted. */
@@ -16,7 +18,7 @@ export const temporaryFiles: { add(file: string): void; forget(file: string): vo
     if (unfinished.size === 0) process.off('exit', temporaryFiles.removeAll);
   },
   removeAll() {
-    for (const file of unfinished) rmSync(file, { force: true });
+    for (const file of unfinished) rmSync(systemPath(file), { force: true });
     unfinished.clear();
   },
 };
@@ -41,12 +43,13 @@ export interface LeftoverRules {
 
 /** Deletes the temporary files that killed processes left in a folder. A file that cannot be deleted stays. */
 export async function removeLeftovers(folder: string, { prefix = '', all = false }: LeftoverRules = {}): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
+  const names = await readdir(systemPath(folder), 'buffer').catch(() => []);
+  for (const bytes of names) {
+    const name = decodePath(bytes);
     const owner = name.startsWith(prefix) ? TEMPORARY.exec(name)?.[1] : undefined;
     const file = join(folder, name);
     if (owner === undefined || unfinished.has(file)) continue;
-    if (all || (await isAbandoned(file, owner))) await rm(file, { force: true }).catch(() => {});
+    if (all || (await isAbandoned(file, owner))) await rm(systemPath(file), { force: true }).catch(() => {});
   }
 }
 
@@ -54,6 +57,6 @@ async function isAbandoned(file: string, owner: string): Promise<boolean> {
   const { isRunning } = await import('@blip2/files');
   const running = isRunning(owner);
   if (running !== undefined) return !running;
-  const facts = await stat(file).catch(() => undefined);
+  const facts = await stat(systemPath(file)).catch(() => undefined);
   return facts !== undefined && Date.now() - facts.mtimeMs > ABANDONED_AFTER;
 }

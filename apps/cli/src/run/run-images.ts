@@ -28,7 +28,8 @@ export async function runImages<Result, Model extends ImageModel>(
 ): Promise<ExitCode> {
   using interruption = listenForInterrupts(environment, options.quiet === true);
   const { signal } = interruption;
-  const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
+  const { recursive = false, quiet } = options;
+  const inputs = await expandImages(args, { recursive, quiet, signal }, environment);
   if (inputs.length === 0) throw mustBe('IMAGE', 'at least one image', args.join(' '));
   const names = inputs.map(({ name }) => name);
   await expectNoInput(options.output, names);
@@ -46,7 +47,8 @@ async function runOn<Result, Model extends ImageModel>(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const names = inputs.map(({ name }) => name);
+  // Folders that cannot be read have no results.
+  const names = inputs.filter((input) => 'source' in input).map(({ name }) => name);
   const model = await recordedModel(task, options, environment, signal);
   const resume = await resumeOptionsOf(task, options, model, (line) => keyOfLine(task, line), signal);
   const own = await task.openOutput?.({ output: options.output, inputs: names, resume });

@@ -54,6 +54,14 @@ describe('every kind of source gives the same values', () => {
   test.each(sources)('%s', async (_, source) => {
     expect(await decodeImage(source)).toEqual(rgb);
   });
+  test.runIf(process.platform === 'linux')('file URL of a path that is not UTF-8', async () => {
+    await writeFile(Buffer.from(`${folder}/caf\xe9 %.png`, 'latin1'), png);
+    const url = `file://${folder}/caf%E9%20%25.png`;
+    expect([await decodeImage(url), await decodeImage(new URL(url))]).toEqual([rgb, rgb]);
+    await expect(decodeImage(`file://${folder}/caf%E8.png`)).rejects.toMatchObject({ code: 'MISSING_FILE' });
+    await expect(decodeImage('file:///%E9%00.png')).rejects.toMatchObject({ code: 'MISSING_FILE' });
+    await expect(decodeImage('file:///%E9%zz.png')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
   test('raw grey is repeated', async () => {
     const grey = await decodeImage({ data: Uint8Array.of(1, 2), width: 2, height: 1, channels: 1 });
     expect([...grey.data]).toEqual([1, 1, 1, 2, 2, 2]);

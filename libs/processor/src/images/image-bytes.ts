@@ -71,7 +71,10 @@ async function readSource(
   const text = typeof source === 'string' ? source : source.href;
   if (isDataUrl(text)) return decodeDataUrl(text);
   const url = toUrl(source);
-  if (!url || url.protocol === 'file:') return readImageFile(url ? fileUrlToPath(url) : text, signal);
+  if (!url || url.protocol === 'file:') {
+    const path = url ? fileUrlToPath(url) : text;
+    return readImageFile(path, describeSource(typeof path === 'string' ? path : source), signal);
+  }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new Blip2Error('INVALID_ARGUMENT', 'The protocol of the image URL is not supported', {
       expected: 'file:, data:, http: or https:',
@@ -88,8 +91,11 @@ async function readSource(
   return fetchImage(url, defined({ signal, isForbidden: allowPrivateUrls ? () => false : undefined }));
 }
 
-async function readImageFile(path: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const where = describeSource(path);
+async function readImageFile(
+  path: string | Buffer,
+  where: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   // Without O_NONBLOCK, opening a named pipe would wait for a writer.
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'The image file cannot be opened', {
@@ -153,12 +159,24 @@ async function readBlob(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await blob.arrayBuffer());
 }
 
-function fileUrlToPath(url: URL): string {
+/** The path of a `file:` URL: its bytes, if they are not UTF-8. */
+function fileUrlToPath(url: URL): string | Buffer {
   try {
     return fileURLToPath(url);
   } catch (cause) {
+    const bytes = cause instanceof URIError ? pathBytes(url) : undefined;
+    if (bytes) return bytes;
     throw mustBe('image', 'a local file URL', shownUrl(url), { cause });
   }
+}
+
+/** The bytes of a `file:` URL's path; undefined on Windows, whose names are UTF-16, and for stray percent signs. */
+function pathBytes({ pathname }: URL): Buffer | undefined {
+  if (process.platform === 'win32' || /%(?![0-9a-f]{2})/i.test(pathname)) return undefined;
+  const decoded = pathname.replace(/%([0-9a-f]{2})/gi, (_escape, byte: string) =>
+    String.fromCharCode(Number.parseInt(byte, 16)),
+  );
+  return Buffer.from(decoded, 'latin1');
 }
 
 function checkEncodedSize(bytes: number, where: string, maxBytes: number = MAX_ENCODED_BYTES): void {

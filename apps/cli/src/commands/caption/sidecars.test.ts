@@ -48,6 +48,15 @@ describe('--sidecar', () => {
     expect(run.stderr).toContain('2 of 3 images failed.');
   });
 
+  test('belong to images only: a folder without images has none', async () => {
+    const at = await temporaryFolder({ 'a.jpg': 'a cat', 'b.jpg': 'a dog', 'b.txt': 'mine' });
+    await Promise.all(['a', 'b'].map((name) => mkdir(at(name))));
+    const run = await runFake(['caption', at('a'), at('a.jpg'), at('b'), '--sidecar', '--quiet']);
+    expect([run.exitCode, captioned(run)]).toEqual([3, ['a cat']]);
+    expect(run.stderr).toContain(`${at('a')}: MISSING_FILE: `);
+    expect(run.stderr).toContain(`${at('b')}: MISSING_FILE: `);
+  });
+
   test.runIf(process.getuid?.() !== 0)('fails the images of a read-only folder', async () => {
     const at = await temporaryFolder({ 'a.jpg': 'a cat', 'locked/b.jpg': 'a dog' });
     await chmod(at('locked'), 0o555);

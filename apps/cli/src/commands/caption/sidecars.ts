@@ -4,6 +4,7 @@ import { dirname, join, parse, resolve } from 'node:path';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import { isUrl } from '../../images/image-inputs.ts';
+import { nameOfPath, pathOfName, systemPath } from '../../images/path-names.ts';
 import { oneLine } from '../../output/display-text.ts';
 import { expectWritable } from '../../output/output-path.ts';
 import type { OutputRequest } from '../../output/output-request.ts';
@@ -61,7 +62,7 @@ export async function openSidecars(
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
+  return stat(systemPath(path)).then(
     (stats) => stats.isFile(),
     () => false,
   );
@@ -69,25 +70,25 @@ async function isFile(path: string): Promise<boolean> {
 
 /** The sidecar of each image, by the name of the image. */
 function sidecarsOf(inputs: readonly string[], extension: string): ReadonlyMap<string, string> {
-  const images = new Map(inputs.map((input) => [resolve(input), input]));
+  const images = new Map(inputs.map((input) => [resolve(pathOfName(input)), input]));
   const owners = new Map<string, string>();
   const files = new Map<string, string>();
   for (const input of inputs) {
     if (input === '-' || isUrl(input))
       throw mustBe('Every image with --sidecar', 'a file', input, { fix: 'Write to a file with -o' });
-    const { dir, name } = parse(input);
+    const { dir, name } = parse(pathOfName(input));
     const file = join(dir, name + extension);
     const target = resolve(file);
     const owner = owners.get(target);
-    if (owner !== undefined && resolve(owner) !== resolve(input))
+    if (owner !== undefined && resolve(pathOfName(owner)) !== resolve(pathOfName(input)))
       throw new Blip2Error('INVALID_ARGUMENT', 'Two images would share a sidecar', {
-        where: file,
+        where: nameOfPath(file),
         got: `${owner} and ${input}`,
         fix: 'Rename one of them, or write to a file with -o',
       });
     if (images.has(target))
       throw new Blip2Error('INVALID_ARGUMENT', 'A sidecar would overwrite one of the images', {
-        where: file,
+        where: nameOfPath(file),
         fix: 'Use another --sidecar-extension',
       });
     owners.set(target, input);

@@ -80,12 +80,12 @@ async function answerOne(task: Parameters<typeof writeAnswer>[0], interrupts: Ch
 
 async function openImage(
   args: readonly string[],
-  { allowPrivateUrls }: ChatOptions,
+  { allowPrivateUrls, quiet }: ChatOptions,
   environment: Environment,
   signal: AbortSignal,
 ): Promise<{ readonly name: string; readonly image: RgbImage }> {
   if (args.includes('-')) throw mustBe('IMAGE', 'a file or URL', args.join(' '), { fix: 'stdin is for the questions' });
-  const [input, ...others] = await expandImages(args, { recursive: false, signal }, environment);
+  const [input, ...others] = await expandImages(args, { recursive: false, quiet, signal }, environment);
   if (!input || others.length > 0) throw mustBe('IMAGE', 'one file or URL', args.join(' '));
   if ('error' in input) throw input.error;
   if (input.source === 'stdin') throw mustBe('IMAGE', 'a file or URL', input.name);

@@ -75,13 +75,13 @@ Examples:
     const names = precisionList(options.dtype, 2);
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
-    const images = await openImages(paths, options, environment, signal);
+    const { images, failed } = await openImages(paths, options, environment, signal);
     if (images.length === 0) return ExitCode.failed;
     const rgbImages = images.map(({ image }) => image);
     const runs = await runAll(source, names, rgbImages, options, environment, signal);
     const imageNames = images.map(({ name }) => name);
     environment.stdout.write(compareReport(imageNames, names, runs, options.json === true));
-    return images.length < paths.length ? ExitCode.someInputsFailed : ExitCode.done;
+    return failed > 0 ? ExitCode.someInputsFailed : ExitCode.done;
   },
 };
 
@@ -95,8 +95,9 @@ async function openImages(
   options: CompareOptions,
   environment: Environment,
   signal: AbortSignal,
-): Promise<NamedImage[]> {
-  const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
+): Promise<{ readonly images: NamedImage[]; readonly failed: number }> {
+  const { recursive = false, quiet } = options;
+  const inputs = await expandImages(args, { recursive, quiet, signal }, environment);
   const images: NamedImage[] = [];
   const { openImage: open, stdin, stderr } = environment;
   const { allowPrivateUrls } = options;
@@ -105,7 +106,7 @@ async function openImages(
     if ('image' in opened) images.push(opened);
     else stderr.write(`${oneLine(opened.name)}: ${describeFailure(opened.error).message}\n`);
   }
-  return images;
+  return { images, failed: inputs.length - images.length };
 }
 
 async function runAll(

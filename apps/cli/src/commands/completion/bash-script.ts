@@ -1,4 +1,4 @@
-import { IMAGE_EXTENSIONS } from '../../images/image-folder.ts';
+import { IMAGE_EXTENSIONS } from '../../images/image-extensions.ts';
 import type { CompletionCommand, CompletionOption, CompletionTree, CompletionValue } from './completion-tree.ts';
 import { shellWord } from './shell-quoting.ts';
 

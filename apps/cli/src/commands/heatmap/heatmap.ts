@@ -132,7 +132,8 @@ interface Drawing {
 }
 
 async function draw(args: readonly string[], { subject, options, environment, signal }: Drawing): Promise<ExitCode> {
-  const inputs = await expandImages(args, { recursive: options.recursive === true, signal }, environment);
+  const { recursive = false, quiet } = options;
+  const inputs = await expandImages(args, { recursive, quiet, signal }, environment);
   if (inputs.length === 0) throw mustBe('IMAGE', 'at least one image', args.join(' '));
   const files = await heatmapOutputs(
     options.output,
