@@ -20,5 +20,6 @@ export {
   writePending,
 } from './pending-file.ts';
 // Processes and locks
+export { moduleExecArgv } from './module-exec-argv.ts';
 export { isRunning, processName } from './process-identity.ts';
 export { acquireLock, isAbandonedLock, LOCK_EXTENSION, type LockOptions, type WorkLock } from './work-lock.ts';

@@ -9,7 +9,7 @@ import type {
   RetrievalProjection,
   TextConditionedQFormer,
 } from '@blip2/qformer';
-import { createPartHost, expectDevice, type PartHost } from '@blip2/runtime';
+import { createPartHost, effectiveIsolation, expectDevice, type Isolation, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -27,7 +27,7 @@ import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOA
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
- * With `isolate: 'worker'` there are two workers, one for the language model and one for all other parts.
+ * With `isolate: 'worker'` or `'process'` there are two workers, one for the language model and one for all other parts.
  */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** The folder of Q-Former and configuration; with a single source, of everything. */
@@ -99,6 +99,11 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
+/** Where the parts run. A custom session factory can only be called on the calling thread. */
+export function isolationOf({ isolate = 'inline', createSession }: LoadOptions): Isolation {
+  return createSession ? isolate : effectiveIsolation(isolate);
+}
+
 async function openFolders<C extends ModelConfig>(
   folders: ModelFolders,
   config: C,
@@ -106,10 +111,9 @@ async function openFolders<C extends ModelConfig>(
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
   // The worker of the language model opens its sessions while the vision worker encodes an image.
+  const isolate = isolationOf(options);
   const hosts =
-    options.isolate === 'worker'
-      ? { vision: createPartHost({ isolate: 'worker' }), language: createPartHost({ isolate: 'worker' }) }
-      : undefined;
+    isolate === 'inline' ? undefined : { vision: createPartHost({ isolate }), language: createPartHost({ isolate }) };
   const threads = await modelThreads(folders, options, hosts?.vision);
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
   hosts?.vision.start(VISION_LOADERS);

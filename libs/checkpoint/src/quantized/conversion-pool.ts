@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
+import { moduleExecArgv } from '@blip2/files';
 import { Blip2Error, defined, type ErrorCode } from '@blip2/interfaces';
 
 import { type ConversionTask, convertRows, taskBytes } from './convert-rows.ts';
@@ -70,6 +71,7 @@ async function work(
 ): Promise<void> {
   const worker = new Worker(new URL('./conversion-worker.js', import.meta.url), {
     name: 'blip2 conversion',
+    execArgv: moduleExecArgv(),
     workerData: { target } satisfies ConversionWorkerData,
   });
   try {

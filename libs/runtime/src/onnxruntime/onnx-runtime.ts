@@ -1,5 +1,6 @@
 import type * as ort from 'onnxruntime-node';
 
+import { runNative } from '../worker/exit-guard.ts';
 import { silenceTelemetry } from './silence-telemetry.ts';
 
 export type OnnxRuntime = typeof ort;
@@ -12,6 +13,6 @@ let runtime: Promise<OnnxRuntime> | undefined;
 /** Loads onnxruntime on first use, since importing it takes longer than starting Node. */
 export function loadOnnxRuntime(): Promise<OnnxRuntime> {
   silenceTelemetry();
-  runtime ??= import('onnxruntime-node');
+  runtime ??= runNative(() => import('onnxruntime-node'));
   return runtime;
 }

@@ -81,12 +81,14 @@ export function decodeValue(
   reference: DecodeReference,
   seen: Map<object, unknown> = new Map(),
 ): unknown {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
   if (seen.has(value)) return seen.get(value);
   const register = <T>(decoded: T): T => {
     seen.set(value, decoded);
     return decoded;
   };
+  // Views of a message between processes share its buffer.
+  if (ArrayBuffer.isView(value)) return register(copyView(value));
   if (isMarker(value)) return register(value.$part === 'error' ? decodeError(value.error) : reference(value));
   register(value);
   const child = (item: unknown): unknown => decodeValue(item, reference, seen);
