@@ -20,7 +20,9 @@ import {
   resolveSources,
   sameFolder,
 } from '../checkpoint/model-sources.ts';
+import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { modelThreads } from './model-threads.ts';
 import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOADERS } from './part-loaders.ts';
@@ -36,6 +38,8 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   readonly folders: ModelFolders;
   /** The configuration of the whole model, with defaults filled in. */
   readonly config: C;
+  /** The calls of the model. */
+  readonly queue: CallQueue;
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
@@ -114,7 +118,17 @@ async function openFolders<C extends ModelConfig>(
   const isolate = isolationOf(options);
   const hosts =
     isolate === 'inline' ? undefined : { vision: createPartHost({ isolate }), language: createPartHost({ isolate }) };
-  const threads = await modelThreads(folders, options, hosts?.vision);
+  const disposeHosts = async (): Promise<void> => {
+    await hosts?.language[Symbol.asyncDispose]();
+    await hosts?.vision[Symbol.asyncDispose]();
+  };
+  const threads = await unlessAborted(modelThreads(folders, options, hosts?.vision), options.signal).catch(
+    (error: unknown) => {
+      // Not waited for: the measurement cannot be interrupted.
+      disposeHosts().catch(() => undefined);
+      throw error;
+    },
+  );
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
   hosts?.vision.start(VISION_LOADERS);
   const created: AsyncDisposable[] = [];
@@ -143,6 +157,7 @@ async function openFolders<C extends ModelConfig>(
     folder,
     folders,
     config,
+    queue: createCallQueue(options),
     startLanguage: () => hosts?.language.start(LANGUAGE_LOADER),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
@@ -154,9 +169,9 @@ async function openFolders<C extends ModelConfig>(
     matchingHead: lazyPart('loadMatchingHead'),
     async [Symbol.asyncDispose]() {
       disposed = true;
-      for (const part of created.splice(0).reverse()) await part[Symbol.asyncDispose]();
-      await hosts?.language[Symbol.asyncDispose]();
-      await hosts?.vision[Symbol.asyncDispose]();
+      // Hosts dispose of their parts, without waiting for those whose creation was aborted.
+      for (const part of created.splice(0).reverse()) if (!hosts) await part[Symbol.asyncDispose]();
+      await disposeHosts();
     },
   };
 }

@@ -4,11 +4,13 @@ import { Blip2Error, defined, mustBe, type PrecisionChoice, type SessionFactory 
 import { expectPrecision } from '@blip2/onnx';
 import type { Isolation, PartOptions } from '@blip2/runtime';
 
+import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
+
 /** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
 export type PartWithPrecision = 'vision' | 'qformer' | 'language';
 
 /** Options of every `fromPretrained` of this package. */
-export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'convertedDir'> {
+export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<ConversionOptions, 'convertedDir'> {
   /**
    * Precision of the weights, for all parts or per part. Default: `fp32`, which maps float32 checkpoints in place.
    * Other precisions are converted once and cached. `fast`: 8 bits, with an additional 4-bit copy of the language model
@@ -62,6 +64,7 @@ export function partOptions(options: LoadOptions): (part?: PartWithPrecision) =>
   const precisions = precisionsByPart(options.dtype);
   const common = defined({ device, threads, createSession, convertedDir, signal, onProgress });
   expectIsolation(options.isolate);
+  if (options.maxWaiting !== undefined) expectMaxWaiting(options.maxWaiting);
   return (part) => {
     const dtype = part && precisions[part];
     return dtype === undefined ? common : { ...common, dtype };

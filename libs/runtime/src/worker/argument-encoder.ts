@@ -7,6 +7,8 @@ import { type EncodeReference, encodeValue, isPlainObject, type Marker, notTrans
 
 /** The host-side state that arguments may refer to. */
 export interface ArgumentContext {
+  /** Whether the worker is a thread, which Blobs can be sent to. */
+  readonly isThread: boolean;
   /** The handle of a remote of the same host, and whether it has been disposed. */
   find(object: object): { readonly handle: number; readonly disposed: boolean } | undefined;
   notify(notice: Notice): void;
@@ -112,6 +114,7 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
         return { $part: 'handle', handle: part.handle };
       }
       if (isRemotePart(value)) throw notTransferable(path, 'a part of another host');
+      if (value instanceof Blob && context.isThread) return 'keep';
       if (isPlainObject(value)) return 'walk';
       throw notTransferable(path, `an instance of ${value.constructor.name}`);
     };

@@ -198,6 +198,17 @@ describe.each(['worker', 'process'] as const)('%s', (isolate) => {
       await expect(counter.add(1)).resolves.toBe(1);
     });
 
+    test('copies a Blob to a thread, and rejects it for a process', async () => {
+      const counter = await createCounter();
+      const kind = counter.kindOf(new Blob(['text']));
+      if (isolate === 'worker') await expect(kind).resolves.toMatchObject({ name: 'Blob' });
+      else
+        await expect(kind).rejects.toMatchObject({
+          code: 'INVALID_ARGUMENT',
+          details: { where: 'kindOf[0]', got: 'an instance of Blob' },
+        });
+    });
+
     test('rejects a function as a result', async () => {
       const counter = await createCounter();
       await expect(counter.giveFunction()).rejects.toMatchObject({

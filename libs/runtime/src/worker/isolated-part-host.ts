@@ -1,13 +1,13 @@
 import { Blip2Error } from '@blip2/interfaces';
 
 import { createArgumentEncoder, type EncodeOptions, type TransferredReferences } from './argument-encoder.ts';
-import { decodeError } from './error-transfer.ts';
 import type { OpenChannel } from './channel/part-channel.ts';
+import { decodeError } from './error-transfer.ts';
 import type { PartSpec } from './part-export.ts';
 import type { PartHost } from './part-host.ts';
 import { hostDisposed, openPartLink, type PartLink } from './part-link.ts';
 import type { Reply, Request } from './part-messages.ts';
-import { type HeldRemote, createRemotes } from './remotes.ts';
+import { createRemotes, type HeldRemote } from './remotes.ts';
 import { createStartLimit } from './start-limit.ts';
 
 /**
@@ -21,7 +21,13 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
   let disposal: Promise<void> | undefined;
   /** Requests whose callers have aborted, and no longer wait for them. */
   let abandoned = 0;
-  const args = createArgumentEncoder({ find: remotes.find, notify: (notice) => link?.notify(notice) });
+  /** Modules that are being imported ahead. */
+  let importing = 0;
+  const args = createArgumentEncoder({
+    isThread: isolate === 'worker',
+    find: remotes.find,
+    notify: (notice) => link?.notify(notice),
+  });
 
   function currentLink(): PartLink {
     if (disposal) throw hostDisposed();
@@ -142,7 +148,10 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
     isolate,
     start(module) {
       const build: Sent['build'] = (id) => ({ type: 'import', id, module: String(module) });
-      send({ values: [], where: 'start', build }).catch(() => undefined);
+      importing++;
+      send({ values: [], where: 'start', build })
+        .catch(() => undefined)
+        .finally(() => importing--);
     },
     async create<T extends object>(spec: PartSpec): Promise<T> {
       const { value, created } = await send(creation(spec));
@@ -151,8 +160,8 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
       return value as T;
     },
     [Symbol.asyncDispose]() {
-      if (abandoned === 0) return (disposal ??= link?.end() ?? Promise.resolve());
-      // What was aborted is not waited for.
+      if (abandoned + importing === 0) return (disposal ??= link?.end() ?? Promise.resolve());
+      // Work that nobody needs any more is not waited for.
       link?.abandon();
       return (disposal ??= Promise.resolve());
     },

@@ -1,7 +1,7 @@
 import { Blip2Error, defined } from '@blip2/interfaces';
 
-import { decodeError } from './error-transfer.ts';
 import type { ChannelLoss, OpenChannel } from './channel/part-channel.ts';
+import { decodeError } from './error-transfer.ts';
 import type { Notice, Reply, Report, Request } from './part-messages.ts';
 import { notTransferable } from './value-transfer.ts';
 
@@ -24,7 +24,7 @@ export interface PartLink {
    * @throws Blip2Error `WORKER_FAILED` if a part could not be disposed.
    */
   end(): Promise<void>;
-  /** Ends a process at once, and a thread after its run. */
+  /** Ends the worker after its run, without anyone waiting for it. A process that takes longer than 5 s is killed. */
   abandon(): void;
 }
 
@@ -33,6 +33,9 @@ interface Waiting {
   resolve(reply: Reply): void;
   reject(error: unknown): void;
 }
+
+/** Time in milliseconds that an abandoned worker has to end. */
+const ABANDONED_MS = 5000;
 
 /** The links of this process whose workers are still running. */
 export const openLinks: Set<PartLink> = new Set();
@@ -115,8 +118,12 @@ export function openPartLink(
       return ending;
     },
     abandon() {
-      link.end().catch(() => undefined);
-      channel.kill();
+      // Time to remove unfinished files.
+      const timer = setTimeout(channel.kill, ABANDONED_MS);
+      link
+        .end()
+        .catch(() => undefined)
+        .finally(() => clearTimeout(timer));
     },
   };
   openLinks.add(link);

@@ -69,6 +69,7 @@ async function perform(request: Request, args: readonly unknown[], table: PartTa
 function remoteFor(table: PartTable, handles: Set<number>): EncodeReference {
   return (value, path) => {
     if (typeof value === 'function') throw notTransferable(path, 'a function');
+    if (value instanceof Blob) return 'keep';
     return hasMethods(value) ? addPart(value, table, handles) : 'walk';
   };
 }
