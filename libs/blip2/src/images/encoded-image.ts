@@ -108,7 +108,10 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
     prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix({ lost } = {}) {
       if (isDisposed) throw imageDisposed();
-      if (lost && lost === current) start = newStart();
+      if (lost && lost === current) {
+        start = newStart();
+        current = undefined;
+      }
       return (current = await start());
     },
     async [Symbol.asyncDispose]() {

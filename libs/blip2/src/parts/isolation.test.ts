@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { endPartWorkers } from '@blip2/runtime';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import { Blip2Model } from '../models/blip2-model.ts';
@@ -76,6 +79,77 @@ test.runIf(process.platform === 'linux')(
     });
     await writeFile(join(folder, weights), bytes);
     expect((await blip2.caption(image)).text).toBe(text);
+  },
+);
+
+/** Ids of the child processes that hold parts. */
+function partProcesses(): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const [, parent] = /\) . (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+        return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('part-process');
+      } catch {
+        return false;
+      }
+    });
+}
+
+test.runIf(process.platform === 'linux')(
+  'encoded images and conversations survive the end of their processes',
+  async () => {
+    const question = 'what color is the triangle?';
+    await using blip2 = await Blip2.fromPretrained(model, { threads: 1, isolate: 'process' });
+    await using kept = await blip2.encode(image);
+    await using conversation = await blip2.chat(kept);
+    await using expected = await blip2.chat(image);
+    const asked = [question, 'where is it?', question];
+    const answers: string[] = [];
+    for (const text of asked) answers.push((await expected.ask(text)).text);
+    const { tokenIds } = await blip2.answer(kept, question);
+    for (const [index, text] of asked.entries()) {
+      expect((await conversation.ask(text)).text).toBe(answers[index]);
+      const pids = partProcesses();
+      expect(pids.length).toBeGreaterThanOrEqual(1);
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      while (partProcesses().some((pid) => pids.includes(pid))) await sleep(10);
+      expect((await blip2.answer(kept, question)).tokenIds).toEqual(tokenIds);
+    }
+  },
+);
+
+/** Whether parts are being started: a child process, or a thread with its port. */
+function workers(isolate: 'worker' | 'process'): number {
+  if (isolate === 'process') return partProcesses().length;
+  return process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+}
+
+describe.runIf(process.platform === 'linux').each(['worker', 'process'] as const)(
+  'an abort while a model is loaded in a %s',
+  (isolate) => {
+    test.each([0, 100, 300])('rejects %i ms after the workers were started, before they have ended', async (delay) => {
+      const controller = new AbortController();
+      const reason = new Error('enough');
+      const before = workers(isolate);
+      const loading = Blip2.fromPretrained(model, { threads: 1, isolate, signal: controller.signal });
+      const outcome = loading.then(
+        (loaded) => loaded.dispose(),
+        (error: unknown) => error,
+      );
+      while (workers(isolate) === before) await new Promise(setImmediate);
+      await sleep(delay);
+      controller.abort(reason);
+      const result = await outcome;
+      // On a fast machine the model has been loaded before.
+      if (result === undefined) return;
+      expect(result).toBe(reason);
+      let hasEnded = false;
+      const ending = endPartWorkers().then(() => (hasEnded = true));
+      await new Promise(setImmediate);
+      expect(hasEnded).toBe(false);
+      await ending;
+    });
   },
 );
 

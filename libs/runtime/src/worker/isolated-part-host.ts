@@ -54,12 +54,14 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
     const needed = [...(target === undefined ? [] : [target]), ...references.parts];
     let owner: number | undefined;
     try {
+      // An aborted load must not wait for the start of a worker. Calls observe their signals in the worker.
+      if (target === undefined) throwIfAborted(references);
       const worker = currentLink();
       const missing = needed.filter((handle) => remotes.get(handle)?.link !== worker);
       if (missing.length > 0) {
         // Without this wait, calls are sent in order.
         for (const handle of missing) await revive(handle, worker);
-        for (const signal of references.signals.keys()) signal.throwIfAborted();
+        throwIfAborted(references);
       }
       const reply = await unlessAborted(
         worker.request((id) => build(id, encoded)),
@@ -171,6 +173,10 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
 interface Received {
   readonly value: unknown;
   readonly created: number | undefined;
+}
+
+function throwIfAborted({ signals }: TransferredReferences): void {
+  for (const signal of signals.keys()) signal.throwIfAborted();
 }
 
 function lostWithWorker(): Blip2Error {
