@@ -153,6 +153,30 @@ describe.runIf(process.platform === 'linux').each(['worker', 'process'] as const
   },
 );
 
+test('a program that is passed to node with -e can use workers and convert weights', async () => {
+  // 25 MB of weights: more than is converted on the calling thread.
+  const program = `
+    import { Blip2VisionConfig } from '@blip2/config';
+    import { createPartHost } from '@blip2/runtime';
+    import { Blip2VisionModel } from '@blip2/vision';
+    const sizes = { hiddenSize: 512, intermediateSize: 2048, numHiddenLayers: 2, numAttentionHeads: 4, imageSize: 28 };
+    const vision = await Blip2VisionModel.fromConfig(Blip2VisionConfig.create(sizes), { dtype: 'int8', threads: 1 });
+    await vision.dispose();
+    for (const isolate of ['worker', 'process']) {
+      const host = createPartHost({ isolate });
+      const module = 'data:text/javascript,export const create = () => ({ isolate: () => process.argv0 });';
+      const part = await host.create({ module, export: 'create' });
+      console.log(await part.isolate());
+      await host[Symbol.asyncDispose]();
+    }`;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', loader, '--input-type=module', '-e', program],
+    { cwd: root, env: { ...process.env, TMPDIR: temporary } },
+  );
+  expect(stdout.trim().split('\n').length).toBe(2);
+});
+
 test.each(['inline', 'worker', 'process'])(
   'in a thread of the caller, %s parts work and onnxruntime leaves no files',
   async (isolate) => {

@@ -74,6 +74,9 @@ async function work(
     execArgv: moduleExecArgv(),
     workerData: { target } satisfies ConversionWorkerData,
   });
+  // A thread that is starting or converting ends at once, so that an abort does not wait for it.
+  const stop = (): void => void worker.terminate();
+  signal?.addEventListener('abort', stop, { once: true });
   try {
     for (
       let next = remaining.next();
@@ -87,6 +90,7 @@ async function work(
   } catch (error) {
     failures.push(error);
   } finally {
+    signal?.removeEventListener('abort', stop);
     await worker.terminate();
   }
 }
