@@ -29,7 +29,8 @@ import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOA
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
- * With `isolate: 'worker'` or `'process'` there are two workers, one for the language model and one for all other parts.
+ * With `isolate: 'worker'` or `'process'` there are two workers, one for the language model and one for all other
+ * parts.
  */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** The folder of Q-Former and configuration; with a single source, of everything. */

@@ -25,8 +25,10 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
    */
   readonly threads?: number;
   /**
-   * `inline` (default) runs inference on the calling thread. `worker` runs it in worker threads, so that the event loop of
-   * the caller stays free. `process` runs it in child processes, so that a crash of native code or an out-of-memory kill
+   * `inline` (default) runs inference on the calling thread. `worker` runs it in worker threads, so that the event loop
+   * of
+   * the caller stays free. `process` runs it in child processes, so that a crash of native code or an out-of-memory
+   * kill
    * fails the calls in progress with `WORKER_FAILED` instead of ending the program. Workers and processes that end are
    * replaced.
    */

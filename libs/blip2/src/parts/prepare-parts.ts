@@ -8,7 +8,8 @@ interface PreparableModel {
 }
 
 /**
- * Starts to prepare the parts of a model that run in threads or processes, so that their sessions are open before the first use, and
+ * Starts to prepare the parts of a model that run in threads or processes, so that their sessions are open before the
+ * first use, and
  * returns the model. A failure is ignored here: the first use meets and reports it.
  */
 export function prepareParts<Model extends PreparableModel>(

@@ -1,9 +1,9 @@
 import { hasTelemetry } from '../onnxruntime/silence-telemetry.ts';
+import { processChannel } from './channel/process-channel.ts';
+import { threadChannel } from './channel/thread-channel.ts';
 import { createInlinePartHost } from './inline-part-host.ts';
 import { createIsolatedPartHost } from './isolated-part-host.ts';
 import type { Isolation, PartHost, PartHostOptions } from './part-host.ts';
-import { processChannel } from './channel/process-channel.ts';
-import { threadChannel } from './channel/thread-channel.ts';
 
 /**
  * Creates a host for parts. A worker starts with its first part or with `start`, and does not keep the process alive

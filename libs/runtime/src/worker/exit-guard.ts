@@ -18,7 +18,8 @@ let isListening = false;
 
 /**
  * Delays the exit of this process until the thread of the guard has left native code. Otherwise `process.exit` and
- * uncaught exceptions end the thread inside a run of onnxruntime, which aborts the process (SIGABRT). Returns a function
+ * uncaught exceptions end the thread inside a run of onnxruntime, which aborts the process (SIGABRT). Returns a
+ * function
  * that removes the guard.
  */
 export function guardExit(guard: RunGuard): () => void {

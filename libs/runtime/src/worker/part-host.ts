@@ -22,13 +22,16 @@ export interface PartHostOptions {
  * A host creates parts and owns them: disposing of it disposes of all its parts, newest first.
  *
  * In a worker, which is a thread or a child process, the parts of one host run strictly one call after another. The
- * caller uses each part through a remote of the same interface: data properties are refreshed after every call, methods return
+ * caller uses each part through a remote of the same interface: data properties are refreshed after every call, methods
+ * return
  * promises, and results with methods become remotes too. Remotes may be passed as arguments. Typed arrays are copied.
- * An abort rejects the call at once, and its work ends between two runs. Callbacks named `on…` are called on the caller's
+ * An abort rejects the call at once, and its work ends between two runs. Callbacks named `on…` are called on the
+ * caller's
  * thread. Other functions are rejected.
  *
  * Calls in progress in a worker that ends fail with `WORKER_FAILED`. The next call starts another worker and creates
- * the parts that it needs again, with the same arguments. Results with methods, such as a decoding, are lost. After three
+ * the parts that it needs again, with the same arguments. Results with methods, such as a decoding, are lost. After
+ * three
  * workers in a row that completed no call, calls fail for 30 seconds.
  */
 export interface PartHost extends AsyncDisposable {
@@ -39,7 +42,8 @@ export interface PartHost extends AsyncDisposable {
    */
   start(module: string | URL): void;
   /**
-   * Creates a part by calling an exported function in the thread or process of the host. `T` is the part's interface; its methods
+   * Creates a part by calling an exported function in the thread or process of the host. `T` is the part's interface;
+   * its methods
    * must be async, since a remote returns promises.
    *
    * @throws Blip2Error `INVALID_ARGUMENT` if there is no such function or an argument cannot be transferred.

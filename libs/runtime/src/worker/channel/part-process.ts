@@ -9,8 +9,8 @@ import { moduleExecArgv } from '@blip2/files';
 import { silenceTelemetry } from '../../onnxruntime/silence-telemetry.ts';
 import { encodeError } from '../error-transfer.ts';
 import { createRunGuard } from '../exit-guard.ts';
-import { lossOf } from './part-channel.ts';
 import type { Notice, Reply, Report, Request } from '../part-messages.ts';
+import { lossOf } from './part-channel.ts';
 import type { PartWorkerData } from './part-worker.ts';
 import type { ProcessFailure, ProcessLimits } from './process-channel.ts';
 

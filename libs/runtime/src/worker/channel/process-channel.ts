@@ -6,8 +6,8 @@ import { moduleExecArgv } from '@blip2/files';
 
 import { SILENT_TELEMETRY } from '../../onnxruntime/silence-telemetry.ts';
 import { decodeError, type ErrorData } from '../error-transfer.ts';
-import { type ChannelLoss, lossOf, type OpenChannel } from './part-channel.ts';
 import type { Notice, Reply, Report, Request } from '../part-messages.ts';
+import { type ChannelLoss, lossOf, type OpenChannel } from './part-channel.ts';
 
 /**
  * Starts a child process for parts, with limits of the JavaScript heap of their thread. It ends together with this
