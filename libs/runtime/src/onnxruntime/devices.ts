@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
-import { hasTelemetry } from './silence-telemetry.ts';
+import { needsChildProcess } from './silence-telemetry.ts';
 
 /** The part of the binding that device checks use. */
 export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
@@ -52,7 +52,7 @@ export async function expectDevice(device: string, facts?: DeviceFacts): Promise
   if (device === CPU) return;
   if (facts) return checkDevice(device, facts);
   // The process of the sessions checks it.
-  if (hasTelemetry()) return;
+  if (needsChildProcess()) return;
   const check = CHECKS.get(device) ?? checkDevice(device, {});
   CHECKS.set(device, check);
   return check;

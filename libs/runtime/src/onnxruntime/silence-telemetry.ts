@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { isMainThread } from 'node:worker_threads';
+
+import { guardThreads, isUnguardedThread } from '../worker/exit-guard.ts';
 
 const VARIABLE = 'ORT_DISABLE_TELEMETRY';
-/** Key of the data that tells threads what their process has set. */
-const SILENCED = '@blip2/runtime: telemetry';
 
 /** The environment variable that disables the telemetry of onnxruntime. */
 export const SILENT_TELEMETRY: Readonly<Record<string, string>> = { [VARIABLE]: '1' };
@@ -19,24 +18,14 @@ export const SILENT_TELEMETRY: Readonly<Record<string, string>> = { [VARIABLE]: 
 export function silenceTelemetry(): void {
   if (!isMainThread) return;
   process.env[VARIABLE] ??= '1';
-  setEnvironmentData(SILENCED, true);
+  guardThreads();
 }
 
 /**
- * Whether this is a thread in which onnxruntime would send telemetry: the main thread has not loaded this package
- * before it started the thread, and the variable is not in the environment that the process was started with.
+ * Whether onnxruntime must not be loaded in this thread, but in a child process: the main thread has not called
+ * `silenceTelemetry` before it started the thread. Telemetry may then be enabled, and the end of the process during a
+ * run would abort it.
  */
-export function hasTelemetry(): boolean {
-  return !isMainThread && getEnvironmentData(SILENCED) !== true && !isInitiallySet();
-}
-
-/** Whether the process was started with a value of the variable. False where this cannot be determined. */
-function isInitiallySet(): boolean {
-  try {
-    return readFileSync('/proc/self/environ', 'latin1')
-      .split('\0')
-      .some((entry) => entry.startsWith(`${VARIABLE}=`));
-  } catch {
-    return false;
-  }
+export function needsChildProcess(): boolean {
+  return isUnguardedThread();
 }

@@ -18,7 +18,7 @@ import {
 } from '../onnxruntime/onnx-runtime.ts';
 import { hasExactByteProducts } from '../onnxruntime/processor-features.ts';
 import { commonSettings, SPIN_MICROSECONDS } from '../onnxruntime/session-settings.ts';
-import { hasTelemetry } from '../onnxruntime/silence-telemetry.ts';
+import { needsChildProcess } from '../onnxruntime/silence-telemetry.ts';
 import { externalBytes } from '../prepacked/external-data.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from '../prepacked/prepacked-files.ts';
 import { openPrepacked } from '../prepacked/prepacked-session.ts';
@@ -29,7 +29,7 @@ import { checkedFeeds, plainOutputs } from './tensors.ts';
 
 /**
  * Loads a graph into onnxruntime. Its weights are mapped in place. Runs are synchronous inside onnxruntime: they block
- * the calling thread. In a thread in which onnxruntime would send telemetry, the graph is loaded in a child process.
+ * the calling thread. In a thread in which onnxruntime must not be loaded, the graph is loaded in a child process.
  *
  * @throws Blip2Error `SESSION_FAILED` if onnxruntime rejects the graph or a run.
  * @throws Blip2Error `SHAPE_MISMATCH` or `INVALID_ARGUMENT` for inputs that do not match the signature.
@@ -40,7 +40,7 @@ export const createSession: SessionFactory = async <S extends Signature>(
   model: OnnxModel<S>,
   options: SessionOptions = {},
 ): Promise<Session<S>> => {
-  if (hasTelemetry()) return (await import('./remote-session.ts')).createRemoteSession(model, options);
+  if (needsChildProcess()) return (await import('./remote-session.ts')).createRemoteSession(model, options);
   if (options.device !== undefined) await expectDevice(options.device);
   const runtime = await loadOnnxRuntime();
   const session = await openSession(runtime, model, options);

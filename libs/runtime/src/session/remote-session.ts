@@ -22,7 +22,7 @@ const SESSION_PART = new URL('./session-part.js', import.meta.url);
 let host: PartHost | undefined;
 
 /**
- * Loads a graph in a child process: for threads in which onnxruntime would send telemetry. Inputs and outputs are
+ * Loads a graph in a child process: for threads in which onnxruntime must not be loaded. Inputs and outputs are
  * copied; parts in a part host keep key-value caches in its process instead.
  */
 export const createRemoteSession: SessionFactory = async <S extends Signature>(

@@ -7,7 +7,7 @@ import {
   type OnnxRuntimeTensor,
 } from '../onnxruntime/onnx-runtime.ts';
 import { commonSettings } from '../onnxruntime/session-settings.ts';
-import { hasTelemetry } from '../onnxruntime/silence-telemetry.ts';
+import { needsChildProcess } from '../onnxruntime/silence-telemetry.ts';
 import { runNative } from '../worker/exit-guard.ts';
 import { bestTimes, type Stopwatch, type TimedRun } from './best-times.ts';
 import type { ThreadTiming } from './choose-threads.ts';
@@ -39,10 +39,10 @@ const CLOCK: Stopwatch = {
 /**
  * Times the two kinds of matrix products in a caption, int8 and float32, with each number of threads. Takes about 200
  * ms, during which the calling thread is blocked by each run. Undefined if other programs were too busy, and in threads
- * in which onnxruntime would send telemetry.
+ * in which onnxruntime must not be loaded.
  */
 export async function measureThreads(candidates: readonly number[]): Promise<readonly ThreadTiming[] | undefined> {
-  if (hasTelemetry()) return undefined;
+  if (needsChildProcess()) return undefined;
   return runNative(() => timeProducts(candidates));
 }
 

@@ -24,12 +24,10 @@ interface Ended {
 }
 
 /** Runs the fixture in a child process, to observe how it ends. */
-function endDuringRun(how: string, isolate = 'worker'): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    ['--import', loader, fileURLToPath(fixture('end-during-run.mjs')), how, isolate],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+function endDuringRun(how: string, isolate = 'worker', file = 'end-during-run.mjs'): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture(file)), how, isolate], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   let errors = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -102,6 +100,14 @@ describe('a process with a part worker', () => {
     if (how.startsWith('throw')) expect(errors).toContain('RangeError: nobody caught this');
     else expect(errors).toBe('');
   });
+
+  test.each(['loaded', 'not loaded'])(
+    'exits during a run in a thread of the caller, with onnxruntime %s on the main thread',
+    async (main) => {
+      const { code, signal, output, errors } = await endDuringRun(main, undefined, 'end-own-thread.mjs');
+      expect([code, signal, output, errors]).toEqual([7, null, 'act\n', '']);
+    },
+  );
 
   test('a child process ends with its parent, also during a run', async () => {
     const parent = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture('hold-child.mjs'))], {

@@ -1,4 +1,4 @@
-import { hasTelemetry } from '../onnxruntime/silence-telemetry.ts';
+import { needsChildProcess } from '../onnxruntime/silence-telemetry.ts';
 import { processChannel } from './channel/process-channel.ts';
 import { threadChannel } from './channel/thread-channel.ts';
 import { createInlinePartHost } from './inline-part-host.ts';
@@ -18,8 +18,9 @@ export function createPartHost({ isolate, resourceLimits }: PartHostOptions): Pa
 
 /**
  * Where parts run if `isolate` is requested: as requested, but in a child process if the caller is a thread in which
- * onnxruntime would send telemetry, since only the environment of a process can disable it.
+ * onnxruntime must not be loaded: one that was started before the main thread has loaded a model or created a worker.
+ * Only the environment of a process can disable the telemetry of onnxruntime.
  */
 export function effectiveIsolation(isolate: Isolation): Isolation {
-  return hasTelemetry() ? 'process' : isolate;
+  return needsChildProcess() ? 'process' : isolate;
 }

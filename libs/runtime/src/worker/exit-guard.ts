@@ -1,3 +1,5 @@
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+
 import { Blip2Error } from '@blip2/interfaces';
 
 /** Memory shared by a thread with parts and the thread that started it: whether native code runs, and exit is due. */
@@ -37,6 +39,22 @@ function waitForRuns(): void {
   }
 }
 
+/** Key of the guard that threads of the caller inherit. */
+const INHERITED = '@blip2/runtime: exit guard';
+
+/** Guards the threads that this process starts from now on, also those of the caller. Called on the main thread. */
+export function guardThreads(): void {
+  if (getEnvironmentData(INHERITED) !== undefined) return;
+  const guard = createRunGuard();
+  guardExit(guard);
+  setEnvironmentData(INHERITED, guard);
+}
+
+/** Whether this is a thread that the main thread has started without `guardThreads`. */
+export function isUnguardedThread(): boolean {
+  return !isMainThread && getEnvironmentData(INHERITED) === undefined;
+}
+
 let own: RunGuard | undefined;
 
 /** Sets the guard of this thread, which counts its calls of native code from then on. */
@@ -49,14 +67,17 @@ export function useRunGuard(guard: RunGuard): void {
  * @throws Blip2Error `DISPOSED` if the process is exiting.
  */
 export async function runNative<T>(run: () => Promise<T>): Promise<T> {
-  const guard = own;
-  if (!guard) return run();
-  Atomics.add(guard, RUNNING, 1);
+  if (isMainThread) return run();
+  const entered = [own, getEnvironmentData(INHERITED)].filter((guard) => guard instanceof Int32Array);
+  for (const guard of entered) Atomics.add(guard, RUNNING, 1);
   try {
-    if (Atomics.load(guard, EXITING) === 1) throw new Blip2Error('DISPOSED', 'The process is exiting');
+    if (entered.some((guard) => Atomics.load(guard, EXITING) === 1))
+      throw new Blip2Error('DISPOSED', 'The process is exiting');
     return await run();
   } finally {
-    Atomics.sub(guard, RUNNING, 1);
-    Atomics.notify(guard, RUNNING);
+    for (const guard of entered) {
+      Atomics.sub(guard, RUNNING, 1);
+      Atomics.notify(guard, RUNNING);
+    }
   }
 }
