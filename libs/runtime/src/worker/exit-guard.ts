@@ -14,6 +14,9 @@ export function createRunGuard(): RunGuard {
   return new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
 }
 
+/** Time in milliseconds after which an exit no longer waits. Runs are much shorter. */
+const MAX_WAIT_MS = 60_000;
+
 /** The guards of the threads that this thread has started. */
 const guards = new Set<RunGuard>();
 let isListening = false;
@@ -33,9 +36,12 @@ export function guardExit(guard: RunGuard): () => void {
 
 function waitForRuns(): void {
   for (const guard of guards) Atomics.store(guard, EXITING, 1);
+  const until = performance.now() + MAX_WAIT_MS;
   for (const guard of guards) {
-    for (let running = Atomics.load(guard, RUNNING); running > 0; running = Atomics.load(guard, RUNNING))
-      Atomics.wait(guard, RUNNING, running);
+    for (let running = Atomics.load(guard, RUNNING); running > 0; running = Atomics.load(guard, RUNNING)) {
+      const outcome = Atomics.wait(guard, RUNNING, running, Math.max(0, until - performance.now()));
+      if (outcome === 'timed-out') return;
+    }
   }
 }
 
