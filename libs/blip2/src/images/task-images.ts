@@ -1,7 +1,7 @@
 import { Blip2Error, defined, type ImageSource, type PixelValues, type ProcessedInputs } from '@blip2/interfaces';
 import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
 
-import type { Turn } from '../lifetime/call-queue.ts';
+import type { QueueTurn } from '../lifetime/call-queue.ts';
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
@@ -12,7 +12,7 @@ export interface TaskTools {
   /** Tokenizer and image processor. */
   readonly processor: TaskProcessor;
   /** Waits for the turn of the call at the model, before each stage that uses it. Absent: calls are not queued. */
-  readonly enter?: Turn['enter'];
+  readonly enter?: QueueTurn['enter'];
 }
 
 /** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed separately. */

@@ -19,7 +19,7 @@ export interface QueuedCall {
 }
 
 /** The turn of one call at the model. */
-export interface Turn {
+export interface QueueTurn {
   /**
    * Waits until the model is free. Called before each stage that uses it; only the first call waits.
    * @throws the reason of the signal.
@@ -36,13 +36,13 @@ export interface Turn {
 /** The calls of one model. Single calls and lists take turns separately, so that a long list delays no single call. */
 export interface CallQueue {
   /** @throws Blip2Error `QUEUE_FULL` if too many calls are waiting. */
-  admit(call?: QueuedCall): Turn;
+  admit(call?: QueuedCall): QueueTurn;
   /**
    * Runs a call, which awaits `enter` before it uses the model. An abort rejects at once; the turn ends when the work
    * has.
    * @throws Blip2Error `QUEUE_FULL`; the reason of the signal; the errors of the work.
    */
-  run<T>(call: QueuedCall, work: (enter: Turn['enter']) => Promise<T>): Promise<T>;
+  run<T>(call: QueuedCall, work: (enter: QueueTurn['enter']) => Promise<T>): Promise<T>;
   /** Queues every call of a function that uses the model from its start. A `signal` among its options aborts it. */
   wrap<Args extends readonly unknown[], T>(work: (...args: Args) => Promise<T>): (...args: Args) => Promise<T>;
 }
@@ -77,7 +77,7 @@ export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING }: QueueOptio
   const waitingCalls = (): number =>
     [calls, lists].reduce((sum, { admitted, places }) => sum + Math.max(0, admitted - places), 0);
 
-  function admit({ isList = false, signal }: QueuedCall = {}): Turn {
+  function admit({ isList = false, signal }: QueuedCall = {}): QueueTurn {
     const lane = isList ? lists : calls;
     if (lane.admitted >= lane.places && waitingCalls() >= maxWaiting) throw queueFull(maxWaiting);
     return createTurn(lane, signal);
@@ -114,7 +114,7 @@ export function expectMaxWaiting(maxWaiting: number): void {
     throw mustBe('maxWaiting', 'an integer of at least 0', maxWaiting);
 }
 
-function createTurn(lane: Lane, signal: AbortSignal | undefined): Turn {
+function createTurn(lane: Lane, signal: AbortSignal | undefined): QueueTurn {
   let entered: Promise<void> | undefined;
   let isRunning = false;
   let hasLeft = false;

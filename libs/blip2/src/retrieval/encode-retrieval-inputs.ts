@@ -13,7 +13,7 @@ import {
 import { type Blip2Processor, expectFloatSettings } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
-import type { Turn } from '../lifetime/call-queue.ts';
+import type { QueueTurn } from '../lifetime/call-queue.ts';
 import { encodePatches } from '../pipeline/encode-patches.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
@@ -26,7 +26,7 @@ export interface RetrievalTaskParts extends Omit<RetrievalModelParts, 'config' |
   /** Image processor and tokenizer; it must not insert image tokens into texts. */
   readonly processor: Blip2Processor;
   /** Waits for the turn of the call at the model, before each stage that uses it. Absent: calls are not queued. */
-  readonly enter?: Turn['enter'];
+  readonly enter?: QueueTurn['enter'];
 }
 
 /** How images are decoded, and when to abort. */

@@ -1,4 +1,4 @@
-import type { CallQueue, QueuedCall, Turn } from '../lifetime/call-queue.ts';
+import type { CallQueue, QueuedCall, QueueTurn } from '../lifetime/call-queue.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import type { StartGeneration } from './task-generation.ts';
@@ -10,7 +10,7 @@ import type { StartGeneration } from './task-generation.ts';
 export function queuedGeneration(
   queue: CallQueue,
   call: QueuedCall,
-  start: (enter: Turn['enter']) => StartGeneration,
+  start: (enter: QueueTurn['enter']) => StartGeneration,
 ): StartGeneration {
   return async (resources) => {
     call.signal?.throwIfAborted();

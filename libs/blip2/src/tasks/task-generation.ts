@@ -2,7 +2,7 @@ import type { Generation, NewToken } from '@blip2/generate';
 import type { TokenIds } from '@blip2/interfaces';
 
 import type { TaskProcessor } from '../images/task-images.ts';
-import type { Turn } from '../lifetime/call-queue.ts';
+import type { QueueTurn } from '../lifetime/call-queue.ts';
 import type { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { type TextResult, textResults, type Timings } from './text-result.ts';
 
@@ -15,7 +15,7 @@ export interface TaskGeneration {
   readonly startedAt: number;
   readonly onToken: ((token: NewToken) => void) | undefined;
   /** The turn of the call at the model, if it is queued. */
-  readonly turn?: Turn;
+  readonly turn?: QueueTurn;
 }
 
 /** Prepares a prompt and starts a generation. What it opens goes to `resources`, which are disposed of at the end. */
