@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { endPartWorkers } from './cooperative-exit.ts';
 import { createPartHost } from './create-part-host.ts';
 import type { PartHost } from './part-host.ts';
 import { openLinks } from './part-link.ts';
@@ -107,6 +108,7 @@ test('workers that end while they start are not replaced for ever', async () => 
 test.each(['worker', 'process'] as const)(
   'an abort does not wait for a part that is being created in a %s, nor does disposal then',
   async (isolate) => {
+    await endPartWorkers();
     const host = openHost(isolate);
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -116,8 +118,9 @@ test.each(['worker', 'process'] as const)(
     controller.abort(reason);
     await expect(created).rejects.toBe(reason);
     await host[Symbol.asyncDispose]();
-    // Its worker is still running.
+    // Its worker is still running. Those of other tests have ended.
     expect(openLinks.size).toBe(1);
+    await endPartWorkers();
     await expect(createCounter(host)).rejects.toMatchObject({ code: 'DISPOSED' });
   },
 );
