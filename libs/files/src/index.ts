@@ -62,6 +62,7 @@ export {
   temporaryOwner,
   writeObservations,
 } from './abandoned.ts';
+export { moduleExecArgv } from './module-exec-argv.ts';
 export { isRunning, processName } from './process-identity.ts';
 export {
   acquireLock,

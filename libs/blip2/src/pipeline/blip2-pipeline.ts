@@ -23,6 +23,7 @@ import {
   type VisionEncoder,
 } from '@blip2/interfaces';
 
+import { encodePatches } from './encode-patches.ts';
 import { expectFit, expectImagePartsFit, expectPromptsFit } from './expect-fit.ts';
 import { expectImageInputs, PIXEL_AXES, PROMPT_INPUTS } from './image-inputs.ts';
 import {
@@ -49,9 +50,14 @@ export interface Blip2Parts {
 export interface EncodeImagesOptions {
   /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
+  /** Aborts between two images. */
+  readonly signal?: AbortSignal;
 }
 
-const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = { interpolatePosEncoding: true };
+const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = {
+  interpolatePosEncoding: true,
+  signal: true,
+};
 
 /** A prompt with images. */
 export interface PromptInputs extends PromptText {
@@ -133,7 +139,8 @@ export async function connectQueries(
 ): Promise<VisualPrefix> {
   expectKnownOptions('encodeImages', options, Object.keys(ENCODE_OPTIONS));
   expectTensor('pixelValues', pixelValues, PIXEL_AXES);
-  const patches = expectFinite('vision encoder', await vision.encode(pixelValues, options));
+  const patches = expectFinite('vision encoder', await encodePatches(vision, pixelValues, options));
+  options?.signal?.throwIfAborted();
   const queries = expectFinite('Q-Former', await query(patches));
   return expectFinite('language projection', await projection.project(queries));
 }
@@ -185,7 +192,10 @@ function createPromptTasks<Inputs extends PromptInputs>(
       // Before the image is encoded.
       validateGenerationOptions(options);
       const { interpolatePosEncoding = false } = options;
-      const { promptIds, ...prompt } = await merge(inputs, { interpolatePosEncoding });
+      const { promptIds, ...prompt } = await merge(inputs, {
+        interpolatePosEncoding,
+        ...defined({ signal: options.signal }),
+      });
       // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
       return generate(
         language,
@@ -196,10 +206,11 @@ function createPromptTasks<Inputs extends PromptInputs>(
     },
     async scoreSequences(inputs, candidates, options = {}) {
       expectImageInputs('scoreSequences', inputs, inputNames);
-      expectKnownOptions('scoreSequences', options, ['signal', ...Object.keys(ENCODE_OPTIONS)]);
-      const { interpolatePosEncoding = false, signal } = options;
-      const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding });
-      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, defined({ signal }));
+      expectKnownOptions('scoreSequences', options, Object.keys(ENCODE_OPTIONS));
+      const { interpolatePosEncoding = false } = options;
+      const signal = defined({ signal: options.signal });
+      const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding, ...signal });
+      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, signal);
     },
   };
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Blip2Error, messageOf } from '@blip2/interfaces';
 
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
+import { needsChildProcess } from './silence-telemetry.ts';
 
 /** The part of the binding that device checks use. */
 export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
@@ -50,6 +51,8 @@ const INSTALL: Readonly<Record<string, string>> = {
 export async function expectDevice(device: string, facts?: DeviceFacts): Promise<void> {
   if (device === CPU) return;
   if (facts) return checkDevice(device, facts);
+  // The process of the sessions checks it.
+  if (needsChildProcess()) return;
   const check = CHECKS.get(device) ?? checkDevice(device, {});
   CHECKS.set(device, check);
   return check;
