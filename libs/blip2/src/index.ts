@@ -22,6 +22,7 @@ export {
 } from './explain/query-attention.ts';
 export type { EncodedBatch, EncodedImage, ImageBatch, KeptImage, TaskImage } from './images/encoded-image.ts';
 export type { ImageOptions, TaskProcessor, TaskTools } from './images/task-images.ts';
+export type { QueueOptions } from './lifetime/call-queue.ts';
 export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
 export type { ConditionalGeneration, ForwardOptions, ForwardOutput } from './models/conditional-generation.ts';

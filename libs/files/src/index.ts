@@ -30,5 +30,7 @@ export {
   writePending,
 } from './pending-file.ts';
 // Processes and locks
+export { moduleExecArgv } from './module-exec-argv.ts';
+export { moduleUrl, requireFrom } from './module-url.ts';
 export { isRunning, processName } from './process-identity.ts';
 export { acquireLock, isAbandonedLock, LOCK_EXTENSION, type LockOptions, type WorkLock } from './work-lock.ts';

@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'SESSION_FAILED'
   | 'NOT_FINITE'
   | 'WORKER_FAILED'
+  | 'QUEUE_FULL'
   | 'WRITE_FAILED'
   | 'DOWNLOAD_FAILED'
   | 'INTEGRITY_FAILED'

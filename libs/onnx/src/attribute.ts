@@ -1,6 +1,4 @@
-import { create } from '@bufbuild/protobuf';
-
-import { type AttributeProto, AttributeProtoSchema } from './generated/onnx_pb.ts';
+import type { NodeAttribute } from './write-model.ts';
 
 /** A node attribute with its ONNX type, which a JavaScript number alone does not determine. */
 export type Attribute =
@@ -12,10 +10,9 @@ export type Attribute =
 /** `AttributeProto.AttributeType`. */
 const TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
-export function attributeProto(name: string, attribute: Attribute): AttributeProto {
-  if ('int' in attribute) return create(AttributeProtoSchema, { name, type: TYPE.int, i: BigInt(attribute.int) });
-  if ('float' in attribute) return create(AttributeProtoSchema, { name, type: TYPE.float, f: attribute.float });
-  if ('ints' in attribute)
-    return create(AttributeProtoSchema, { name, type: TYPE.ints, ints: attribute.ints.map(BigInt) });
-  return create(AttributeProtoSchema, { name, type: TYPE.string, s: new TextEncoder().encode(attribute.string) });
+export function nodeAttribute(name: string, attribute: Attribute): NodeAttribute {
+  if ('int' in attribute) return { name, type: TYPE.int, i: BigInt(attribute.int) };
+  if ('float' in attribute) return { name, type: TYPE.float, f: attribute.float };
+  if ('ints' in attribute) return { name, type: TYPE.ints, ints: attribute.ints.map(BigInt) };
+  return { name, type: TYPE.string, s: new TextEncoder().encode(attribute.string) };
 }

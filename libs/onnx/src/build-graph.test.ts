@@ -34,9 +34,9 @@ function failure(code: string, message: RegExp): unknown {
 }
 
 describe('buildGraph', () => {
-  test('declares the inputs and outputs of the signature', () => {
+  test('declares the inputs and outputs of the signature', async () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
-    const { graph, opsetImport } = decodeModel(model.serialize());
+    const { graph, opsetImport } = await decodeModel(model.serialize());
     expect(model).toMatchObject({
       name: 'layer',
       signature,
@@ -57,18 +57,30 @@ describe('buildGraph', () => {
     ]);
   });
 
-  test('serializes to the same bytes each time, which decode to the same model', () => {
+  test('serializes to the same bytes each time, which decode to the same model', async () => {
     const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
     const bytes = model.serialize();
     expect(model.serialize()).toEqual(bytes);
-    expect(encodeModel(decodeModel(bytes))).toEqual(bytes);
+    expect(await encodeModel(await decodeModel(bytes))).toEqual(bytes);
   });
 
-  test('keeps unknown fields when a model is decoded and encoded', () => {
+  test('stores weights as external data, in the order of the file format', async () => {
+    const model = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) }));
+    const { graph } = await decodeModel(model.serialize());
+    const weight = graph?.initializer.find(({ name }) => name === 'part.fc.weight');
+    expect(weight).toMatchObject({ dims: [2n, 3n], dataType: 1, dataLocation: 1 });
+    expect(weight?.externalData.map(({ key, value }) => [key, value])).toEqual([
+      ['location', 'model.safetensors'],
+      ['offset', '8'],
+      ['length', '4'],
+    ]);
+  });
+
+  test('keeps unknown fields when a model is decoded and encoded', async () => {
     const bytes = buildGraph(plan, (g, { x }, root) => ({ y: linear(g, x, root.at('fc'), fc) })).serialize();
     // ModelProto.model_version, field 5, a varint.
     const extended = new Uint8Array([...bytes, 0x28, 0x07]);
-    expect([...encodeModel(decodeModel(extended))].slice(-2)).toEqual([0x28, 0x07]);
+    expect([...(await encodeModel(await decodeModel(extended)))].slice(-2)).toEqual([0x28, 0x07]);
   });
 
   test('rejects an output whose shape is not the declared one', () => {
@@ -128,12 +140,12 @@ describe('buildGraph', () => {
 });
 
 describe('weights', () => {
-  test('are located by file, relative to the folder of the store', () => {
+  test('are located by file, relative to the folder of the store', async () => {
     const sharded = store([
       ['part.fc.weight', [2, 3], 'F32', '/models/blip2/blobs/a1'],
       ['part.fc.bias', [2]],
     ]);
-    const model = decodeModel(
+    const model = await decodeModel(
       buildGraph({ ...plan, weights: sharded }, (g, { x }, root) => ({
         y: linear(g, x, root.at('fc'), fc),
       })).serialize(),
@@ -148,12 +160,12 @@ describe('weights', () => {
     ['F16', 10],
     ['BF16', 16],
     ['F64', 11],
-  ] as const)('stored as %s are read as such and cast to float32', (dtype, dataType) => {
+  ] as const)('stored as %s are read as such and cast to float32', async (dtype, dataType) => {
     const narrow = store([
       ['part.fc.weight', [2, 3], dtype],
       ['part.fc.bias', [2], dtype],
     ]);
-    const { graph } = decodeModel(
+    const { graph } = await decodeModel(
       buildGraph({ ...plan, weights: narrow }, (g, { x }, root) => ({
         y: linear(g, x, root.at('fc'), fc),
       })).serialize(),
@@ -166,9 +178,9 @@ describe('weights', () => {
     ]);
   });
 
-  test('are cast once, even if used several times', () => {
+  test('are cast once, even if used several times', async () => {
     const square = { inputs: { x: f32('batch', 3) }, outputs: { y: f32('batch', 3) } } as const;
-    const { graph } = decodeModel(
+    const { graph } = await decodeModel(
       buildGraph(
         { name: 'twice', signature: square, weights: store([['w.weight', [3, 3], 'F16']]) },
         (g, { x }, root) => {
@@ -181,9 +193,9 @@ describe('weights', () => {
     expect(graph?.node.filter(({ opType }) => opType === 'Cast')).toHaveLength(1);
   });
 
-  test('of an embedding are converted after rows have been picked', () => {
+  test('of an embedding are converted after rows have been picked', async () => {
     const lookup = { inputs: { ids: i64('batch', 'n') }, outputs: { y: f32('batch', 'n', 4) } } as const;
-    const { graph } = decodeModel(
+    const { graph } = await decodeModel(
       buildGraph(
         { name: 'embedding', signature: lookup, weights: store([['t.weight', [9, 4], 'F16']]) },
         (g, { ids }, root) => ({

@@ -6,25 +6,18 @@ import {
   type TensorSpec,
   type TensorType,
 } from '@blip2/interfaces';
-import { create, toBinary } from '@bufbuild/protobuf';
 
 import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
 import { fuseBiasGelu } from './fuse-bias-gelu.ts';
-import {
-  type ModelProto,
-  ModelProtoSchema,
-  type NodeProto,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
-} from './generated/onnx_pb.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import type { Value } from './value.ts';
 import { type QuantizedValue, storeFinder, Weights, type WeightSource } from './weights.ts';
+import { type GraphNode, type ModelMessage, type ValueInfo, writeModel } from './write-model.ts';
 
 /** Version of the standard operators; the first in which `Gelu`, `LayerNormalization` and `Resize` are as used here. */
-const OPSET = 21n;
-const IR_VERSION = 10n;
+const OPSET = 21;
+const IR_VERSION = 10;
 
 /** A model with the names of the checkpoint tensors that it uses. */
 export interface WrittenModel<S extends Signature = Signature> extends OnnxModel<S> {
@@ -79,8 +72,7 @@ export function buildGraph<const S extends Signature>(
     ...(finder.folder !== undefined && { weightsFolder: finder.folder }),
     ...(prepack && { prepack, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
-    serialize: ({ activationBits = 8 } = {}) =>
-      toBinary(ModelProtoSchema, modelProto(name, signature, graph, nodes, activationBits)),
+    serialize: ({ activationBits = 8 } = {}) => writeModel(modelMessage(name, signature, graph, nodes, activationBits)),
   };
 }
 
@@ -108,42 +100,30 @@ function exposeOutput(
   graph.output(name, value);
 }
 
-function modelProto(
+function modelMessage(
   name: string,
   { inputs, outputs }: Signature,
   graph: Graph,
-  node: NodeProto[],
+  nodes: readonly GraphNode[],
   bits: ActivationBits,
-): ModelProto {
-  const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfoProto[] =>
+): ModelMessage {
+  const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfo[] =>
     Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
-  return create(ModelProtoSchema, {
+  return {
     irVersion: IR_VERSION,
     producerName: '@blip2/onnx',
-    opsetImport: [
-      { domain: '', version: OPSET },
-      { domain: RUNTIME_DOMAIN, version: 1n },
-    ],
+    opsets: { '': OPSET, [RUNTIME_DOMAIN]: 1 },
     graph: {
       name,
-      node,
+      nodes,
+      initializers: graph.initializersAt(bits),
+      inputs: infos(inputs),
+      outputs: infos(outputs),
       valueInfo: graph.declared.map((value) => valueInfo(value.name, value)),
-      initializer: graph.initializersAt(bits),
-      input: infos(inputs),
-      output: infos(outputs),
     },
-  });
+  };
 }
 
-function valueInfo(name: string, { type, axes }: Pick<Value, 'type' | 'axes'>): ValueInfoProto {
-  const dim = axes.map((axis) => ({
-    value:
-      typeof axis === 'number'
-        ? { case: 'dimValue' as const, value: BigInt(axis) }
-        : { case: 'dimParam' as const, value: axis },
-  }));
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: 'tensorType', value: { elemType: DATA_TYPE[type], shape: { dim } } } },
-  });
+function valueInfo(name: string, { type, axes }: Pick<Value, 'type' | 'axes'>): ValueInfo {
+  return { name, elemType: DATA_TYPE[type], dims: axes };
 }

@@ -1,10 +1,9 @@
 import type { ActivationBits, Axis, StoredTensor, TensorType } from '@blip2/interfaces';
-import { create } from '@bufbuild/protobuf';
 
-import { type Attribute, attributeProto } from './attribute.ts';
+import { type Attribute, nodeAttribute } from './attribute.ts';
 import { DATA_TYPE, type ElementType } from './element-type.ts';
-import { type NodeProto, NodeProtoSchema, type TensorProto, TensorProtoSchema } from './generated/onnx_pb.ts';
 import type { Sign, Value } from './value.ts';
+import type { GraphNode, Initializer } from './write-model.ts';
 
 /** Type and shape of a node's output, inferred by the caller. */
 export interface OutputSpec<T extends ElementType = ElementType> {
@@ -20,8 +19,6 @@ export interface NodeOptions {
 
 /** Domain of onnxruntime's own operators: fused matrix products and attention, which the standard lacks. */
 export const RUNTIME_DOMAIN = 'com.microsoft';
-/** `TensorProto.DataLocation.EXTERNAL`. */
-const EXTERNAL = 1;
 
 export type ConstantType = 'int64' | 'float32' | 'uint8';
 
@@ -40,8 +37,8 @@ function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
  * and layers (`nn/`) are functions that combine operators.
  */
 export class Graph {
-  readonly nodes: NodeProto[] = [];
-  readonly initializers: TensorProto[] = [];
+  readonly nodes: GraphNode[] = [];
+  readonly initializers: Initializer[] = [];
   /** Values whose axes are declared in the graph, because onnxruntime cannot infer them. */
   readonly declared: Value[] = [];
   /** Axes of every value by name. */
@@ -156,43 +153,33 @@ export class Graph {
     const known = this.#constants.get(key);
     if (known) return known as Value<T>;
     const value = this.#value<T>({ name: `constant/${this.#constants.size}`, type, axes: dims });
-    this.initializers.push(
-      create(TensorProtoSchema, {
-        name: value.name,
-        dataType: DATA_TYPE[type],
-        dims: dims.map(BigInt),
-        rawData: rawData(type, numbers),
-      }),
-    );
+    this.initializers.push({
+      name: value.name,
+      dataType: DATA_TYPE[type],
+      dims,
+      rawData: rawData(type, numbers),
+    });
     this.#constants.set(key, value);
     return value;
   }
 
   /** The initializers of the graph for activations of 7 or 8 bits. */
-  initializersAt(bits: ActivationBits): TensorProto[] {
+  initializersAt(bits: ActivationBits): Initializer[] {
     if (bits === 8) return this.initializers;
     return this.initializers.map((tensor) => {
       const data = this.#atSevenBits.get(tensor.name);
-      return data ? create(TensorProtoSchema, { ...tensor, rawData: data }) : tensor;
+      return data ? { ...tensor, rawData: data } : tensor;
     });
   }
 
   /** Adds a tensor that is mapped in place from a checkpoint file; `location` is relative to the weights folder. */
   external<T extends ElementType>(type: T, stored: StoredTensor, location: string): Value<T> {
-    const entry = (key: string, value: string): { key: string; value: string } => ({ key, value });
-    this.initializers.push(
-      create(TensorProtoSchema, {
-        name: stored.name,
-        dataType: DATA_TYPE[type],
-        dims: stored.shape.map(BigInt),
-        dataLocation: EXTERNAL,
-        externalData: [
-          entry('location', location),
-          entry('offset', String(stored.byteOffset)),
-          entry('length', String(stored.byteLength)),
-        ],
-      }),
-    );
+    this.initializers.push({
+      name: stored.name,
+      dataType: DATA_TYPE[type],
+      dims: stored.shape,
+      externalData: { location, offset: String(stored.byteOffset), length: String(stored.byteLength) },
+    });
     return this.#value({ name: stored.name, type, axes: stored.shape });
   }
 
@@ -219,17 +206,8 @@ export class Graph {
     { domain = '', attributes = {} }: NodeOptions,
     name = output[0] ?? '',
   ): void {
-    const attribute = Object.entries(attributes).flatMap(([key, value]) => (value ? [attributeProto(key, value)] : []));
-    this.nodes.push(
-      create(NodeProtoSchema, {
-        name,
-        opType,
-        domain,
-        input: inputs.map((input) => input?.name ?? ''),
-        output,
-        attribute,
-      }),
-    );
+    const attribute = Object.entries(attributes).flatMap(([key, value]) => (value ? [nodeAttribute(key, value)] : []));
+    this.nodes.push({ name, opType, domain, input: inputs.map((input) => input?.name ?? ''), output, attribute });
   }
 
   #unique(opType: string): string {

@@ -42,3 +42,4 @@ export { type RecordedWeight, recordWeights } from './record-weights.ts';
 export { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
 export type { F32, Value } from './value.ts';
 export { type QuantizedValue, storeFinder, type WeightFinder, Weights, type WeightSource } from './weights.ts';
+export type { GraphNode, Initializer, NodeAttribute } from './write-model.ts';

@@ -1,6 +1,6 @@
 import type { NormFold } from '@blip2/interfaces';
 
-import type { NodeProto } from './generated/onnx_pb.ts';
+import type { GraphNode } from './write-model.ts';
 
 const NORMS: ReadonlySet<string> = new Set(['LayerNormalization', 'SimplifiedLayerNormalization']);
 
@@ -8,7 +8,7 @@ const NORMS: ReadonlySet<string> = new Set(['LayerNormalization', 'SimplifiedLay
  * Finds the norms that are consumed only by linear layers, by the names of their weights. `isLinear` returns true for
  * the name of a linear layer's matrix. A norm is left out if any of the weights has a second use in any graph.
  */
-export function normFolds(graphs: readonly (readonly NodeProto[])[], isLinear: (name: string) => boolean): NormFold[] {
+export function normFolds(graphs: readonly (readonly GraphNode[])[], isLinear: (name: string) => boolean): NormFold[] {
   const uses = new Map<string, number>();
   for (const { input } of graphs.flat()) for (const name of input) uses.set(name, (uses.get(name) ?? 0) + 1);
   return graphs.flatMap((nodes) =>

@@ -1,8 +1,8 @@
 import type { NormFold, StoredTensor } from '@blip2/interfaces';
 
-import type { NodeProto } from './generated/onnx_pb.ts';
 import { normFolds } from './norm-folds.ts';
 import type { WeightFinder } from './weights.ts';
+import type { GraphNode } from './write-model.ts';
 
 export interface RecordedWeight {
   readonly name: string;
@@ -29,7 +29,7 @@ export function recordGraphs(
 ): { readonly weights: RecordedWeight[]; readonly folds: NormFold[] } {
   const recorded = new Map<string, RecordedWeight>();
   const linear = new Set<string>();
-  const graphs: (readonly NodeProto[])[] = [];
+  const graphs: (readonly GraphNode[])[] = [];
   build({
     has: (name) => recorded.has(name) || has(name),
     find: (name, shape): StoredTensor => {

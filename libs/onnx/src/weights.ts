@@ -4,10 +4,10 @@ import { Blip2Error, type QuantizedWeight, type StoredTensor, type WeightStore }
 
 import { formatAxes, sameAxes } from './axes.ts';
 import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
-import type { NodeProto } from './generated/onnx_pb.ts';
 import type { Graph } from './graph.ts';
 import { cast } from './ops/cast.ts';
 import type { Value } from './value.ts';
+import type { GraphNode } from './write-model.ts';
 
 /** Looks up tensors by full checkpoint name. `shape` is the shape that the graph expects. */
 export interface WeightFinder {
@@ -18,7 +18,7 @@ export interface WeightFinder {
   /** The quantized form of a linear layer's matrix, if the store has one. */
   findQuantized?(name: string, shape: readonly number[]): QuantizedWeight | undefined;
   /** Called with the nodes of each graph once it is complete. */
-  onGraphBuilt?(nodes: readonly NodeProto[]): void;
+  onGraphBuilt?(nodes: readonly GraphNode[]): void;
 }
 
 /** Where a graph takes its tensors from: the tensors of a checkpoint, or a function that looks them up. */

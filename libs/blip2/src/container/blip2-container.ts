@@ -13,10 +13,10 @@ import { provide } from './provide.ts';
  * without a container. Rebind a token to replace a part.
  */
 export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
-  return partsModule(() => openCheckpointParts(source, options));
+  return partsModule(() => openCheckpointParts(source, options), options);
 }
 
-function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
+function partsModule(open: () => Promise<CheckpointParts>, options: LoadOptions = {}): ContainerModule {
   return new ContainerModule(({ bind }) => {
     provide(bind, CheckpointPartsToken, [], open).inSingletonScope();
     provide(bind, VisionEncoder, [CheckpointPartsToken], (parts) => parts.vision()).inSingletonScope();
@@ -31,7 +31,7 @@ function partsModule(open: () => Promise<CheckpointParts>): ContainerModule {
       Blip2Token,
       [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken],
       (vision, qformer, projection, language, processor) =>
-        createBlip2({ vision, qformer, projection, language, processor }),
+        createBlip2({ vision, qformer, projection, language, processor }, options),
     ).inSingletonScope();
   });
 }
@@ -60,7 +60,7 @@ export interface Blip2Container extends AsyncDisposable {
 export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
   const container = new Container();
   let opened: Promise<CheckpointParts> | undefined;
-  await container.load(partsModule(() => (opened = openCheckpointParts(source, options))));
+  await container.load(partsModule(() => (opened = openCheckpointParts(source, options)), options));
   let disposed = false;
   return {
     container,

@@ -48,7 +48,7 @@ export async function assembleBlip2(parts: CheckpointParts): Promise<Blip2ForCon
       },
     },
   );
-  return { ...model, encodeImages: model.pipeline.encodeImages };
+  return { ...model, encodeImages: parts.queue.wrap(model.pipeline.encodeImages) };
 }
 
 export const Blip2ForConditionalGeneration: ModelLoader<

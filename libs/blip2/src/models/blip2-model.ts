@@ -45,24 +45,29 @@ async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
   const model = await assembleBlip2(parts);
   return {
     ...model,
-    getImageFeatures: ({ pixelValues }, options) => model.visionModel.forward({ pixelValues }, options),
-    async getQFormerFeatures({ pixelValues }, { interpolatePosEncoding = false, ...options } = {}) {
-      return model.qformer.forward(
-        { encoderHiddenStates: await model.visionModel.encode(pixelValues, { interpolatePosEncoding }) },
-        options,
-      );
-    },
-    async getTextFeatures(inputs, options) {
-      const { languageModel } = model;
-      if (languageModel.architecture === 'causal') return languageModel.forward(inputs, options);
-      const outputs = await languageModel.forward(inputs, options);
-      const { encoderLastHiddenState: lastHiddenState } = outputs;
-      if (!lastHiddenState)
-        throw new Blip2Error('SESSION_FAILED', 'The encoder returned no hidden states', {
-          where: 'languageModel.forward',
-        });
-      return { ...outputs, lastHiddenState };
-    },
+    getImageFeatures: parts.queue.wrap(({ pixelValues }: ImageInputs, options?: ForwardOptions) =>
+      model.visionModel.forward({ pixelValues }, options),
+    ),
+    getQFormerFeatures: parts.queue.wrap(
+      async ({ pixelValues }: ImageInputs, { interpolatePosEncoding = false, ...options }: ForwardOptions = {}) =>
+        model.qformer.forward(
+          { encoderHiddenStates: await model.visionModel.encode(pixelValues, { interpolatePosEncoding }) },
+          options,
+        ),
+    ),
+    getTextFeatures: parts.queue.wrap(
+      async (inputs: Omit<Seq2SeqLMInputs, 'pastKeyValues'>, options?: CausalLMOptions) => {
+        const { languageModel } = model;
+        if (languageModel.architecture === 'causal') return languageModel.forward(inputs, options);
+        const outputs = await languageModel.forward(inputs, options);
+        const { encoderLastHiddenState: lastHiddenState } = outputs;
+        if (!lastHiddenState)
+          throw new Blip2Error('SESSION_FAILED', 'The encoder returned no hidden states', {
+            where: 'languageModel.forward',
+          });
+        return { ...outputs, lastHiddenState };
+      },
+    ),
   };
 }
 

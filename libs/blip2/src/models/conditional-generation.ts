@@ -100,7 +100,7 @@ export async function assembleConditionalGeneration<
   parts: CheckpointParts<C>,
   family: GenerationFamily<C, QFormer, Pipeline, Inputs>,
 ): Promise<ConditionalGeneration<C, QFormer, Pipeline, Inputs>> {
-  const { config, folders } = parts;
+  const { config, folders, queue } = parts;
   parts.startLanguage();
   await expectComplete(folders, modelTensors(config));
   const visionModel = await parts.vision();
@@ -130,7 +130,7 @@ export async function assembleConditionalGeneration<
     languageModel,
     pipeline,
     queryTokens: qformer.queryTokens,
-    async forward(inputs, options = {}) {
+    forward: queue.wrap(async (inputs: Inputs & TargetInputs, options: ForwardOptions = {}) => {
       const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
       const outputs = { outputHiddenStates, outputAttentions };
       expectDecoderInputs(languageModel, inputs);
@@ -139,9 +139,9 @@ export async function assembleConditionalGeneration<
       const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });
       const { useCache = false } = options;
       return { ...(await forwardPrompt(languageModel, prompt, inputs, { ...outputs, useCache })), ...partOutputs };
-    },
-    generate: pipeline.generate,
-    scoreSequences: pipeline.scoreSequences,
+    }),
+    generate: queue.wrap(pipeline.generate),
+    scoreSequences: queue.wrap(pipeline.scoreSequences),
     savePretrained: (target, options) => saveModel(folders, config, target, options),
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -68,7 +68,7 @@ export async function assembleInstructBlip(
       };
     },
   });
-  return { ...model, encodeImages: model.pipeline.encodeImages };
+  return { ...model, encodeImages: parts.queue.wrap(model.pipeline.encodeImages) };
 }
 
 export const InstructBlipForConditionalGeneration: ModelLoader<

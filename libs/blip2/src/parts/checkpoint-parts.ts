@@ -9,7 +9,7 @@ import type {
   RetrievalProjection,
   TextConditionedQFormer,
 } from '@blip2/qformer';
-import { createPartHost, expectDevice, type PartHost } from '@blip2/runtime';
+import { createPartHost, effectiveIsolation, expectDevice, type Isolation, type PartHost } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -20,14 +20,17 @@ import {
   resolveSources,
   sameFolder,
 } from '../checkpoint/model-sources.ts';
+import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { modelThreads } from './model-threads.ts';
-import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOADERS } from './part-loaders.ts';
+import { languageLoader, type LoaderName, partLoaders, PRECISION_OF, visionLoaders } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
- * With `isolate: 'worker'` there are two workers, one for the language model and one for all other parts.
+ * With `isolate: 'worker'` or `'process'` there are two workers, one for the language model and one for all other
+ * parts.
  */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** The folder of Q-Former and configuration; with a single source, of everything. */
@@ -36,6 +39,8 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   readonly folders: ModelFolders;
   /** The configuration of the whole model, with defaults filled in. */
   readonly config: C;
+  /** The calls of the model. */
+  readonly queue: CallQueue;
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
@@ -99,6 +104,11 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
+/** Where the parts run. A custom session factory can only be called on the calling thread. */
+export function isolationOf({ isolate = 'inline', createSession }: LoadOptions): Isolation {
+  return createSession ? isolate : effectiveIsolation(isolate);
+}
+
 async function openFolders<C extends ModelConfig>(
   folders: ModelFolders,
   config: C,
@@ -106,13 +116,22 @@ async function openFolders<C extends ModelConfig>(
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
   // The worker of the language model opens its sessions while the vision worker encodes an image.
+  const isolate = isolationOf(options);
   const hosts =
-    options.isolate === 'worker'
-      ? { vision: createPartHost({ isolate: 'worker' }), language: createPartHost({ isolate: 'worker' }) }
-      : undefined;
-  const threads = await modelThreads(folders, options, hosts?.vision);
+    isolate === 'inline' ? undefined : { vision: createPartHost({ isolate }), language: createPartHost({ isolate }) };
+  const disposeHosts = async (): Promise<void> => {
+    await hosts?.language[Symbol.asyncDispose]();
+    await hosts?.vision[Symbol.asyncDispose]();
+  };
+  const threads = await unlessAborted(modelThreads(folders, options, hosts?.vision), options.signal).catch(
+    (error: unknown) => {
+      // Not waited for: the measurement cannot be interrupted.
+      disposeHosts().catch(() => undefined);
+      throw error;
+    },
+  );
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
-  hosts?.vision.start(VISION_LOADERS);
+  hosts?.vision.start(visionLoaders());
   const created: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -139,7 +158,8 @@ async function openFolders<C extends ModelConfig>(
     folder,
     folders,
     config,
-    startLanguage: () => hosts?.language.start(LANGUAGE_LOADER),
+    queue: createCallQueue(options),
+    startLanguage: () => hosts?.language.start(languageLoader()),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
     projection: lazyPart('loadLanguageProjection'),
@@ -150,14 +170,14 @@ async function openFolders<C extends ModelConfig>(
     matchingHead: lazyPart('loadMatchingHead'),
     async [Symbol.asyncDispose]() {
       disposed = true;
-      for (const part of created.splice(0).reverse()) await part[Symbol.asyncDispose]();
-      await hosts?.language[Symbol.asyncDispose]();
-      await hosts?.vision[Symbol.asyncDispose]();
+      // Hosts dispose of their parts, without waiting for those whose creation was aborted.
+      for (const part of created.splice(0).reverse()) if (!hosts) await part[Symbol.asyncDispose]();
+      await disposeHosts();
     },
   };
 }
 
 function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
-  const { href: module } = name === 'loadLanguageModel' ? LANGUAGE_LOADER : VISION_LOADERS;
+  const { href: module } = name === 'loadLanguageModel' ? languageLoader() : visionLoaders();
   return host.create({ module, export: name, args });
 }

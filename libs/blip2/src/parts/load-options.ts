@@ -2,13 +2,15 @@ import type { ConversionOptions } from '@blip2/checkpoint';
 import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, defined, mustBe, type PrecisionChoice, type SessionFactory } from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
-import type { PartOptions } from '@blip2/runtime';
+import type { Isolation, PartOptions } from '@blip2/runtime';
+
+import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
 
 /** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
 export type PartWithPrecision = 'vision' | 'qformer' | 'language';
 
 /** Options of every `fromPretrained` of this package. */
-export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'convertedDir'> {
+export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<ConversionOptions, 'convertedDir'> {
   /**
    * Precision of the weights, for all parts or per part. Default: `fp32`, which maps float32 checkpoints in place.
    * Other precisions are converted once and cached. `fast`: 8 bits, with an additional 4-bit copy of the language model
@@ -23,10 +25,14 @@ export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'co
    */
   readonly threads?: number;
   /**
-   * `worker` runs inference in worker threads, so that the event loop of the caller stays free; `inline` (default) runs
-   * it on the calling thread.
+   * `inline` (default) runs inference on the calling thread. `worker` runs it in worker threads, so that the event loop
+   * of
+   * the caller stays free. `process` runs it in child processes, so that a crash of native code or an out-of-memory
+   * kill
+   * fails the calls in progress with `WORKER_FAILED` instead of ending the program. Workers and processes that end are
+   * replaced.
    */
-  readonly isolate?: 'inline' | 'worker';
+  readonly isolate?: Isolation;
   /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;
 }
@@ -35,6 +41,8 @@ export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'co
 export type LoadedPartOptions = PartOptions & ConversionOptions;
 
 const PARTS: Readonly<Record<PartWithPrecision, true>> = { vision: true, qformer: true, language: true };
+
+const ISOLATIONS: Readonly<Record<Isolation, true>> = { inline: true, worker: true, process: true };
 
 /** Options of `from_pretrained` of Hugging Face Transformers, in camelCase, and their replacements. */
 const REPLACEMENTS: Readonly<Record<string, string>> = {
@@ -57,10 +65,17 @@ export function partOptions(options: LoadOptions): (part?: PartWithPrecision) =>
   }
   const precisions = precisionsByPart(options.dtype);
   const common = defined({ device, threads, createSession, convertedDir, signal, onProgress });
+  expectIsolation(options.isolate);
+  if (options.maxWaiting !== undefined) expectMaxWaiting(options.maxWaiting);
   return (part) => {
     const dtype = part && precisions[part];
     return dtype === undefined ? common : { ...common, dtype };
   };
+}
+
+function expectIsolation(isolate: string | undefined): void {
+  if (isolate !== undefined && !Object.hasOwn(ISOLATIONS, isolate))
+    throw mustBe('isolate', `one of ${Object.keys(ISOLATIONS).join(', ')}`, isolate);
 }
 
 function precisionsByPart(

@@ -8,6 +8,7 @@ import {
 } from '@blip2/generate';
 import {
   Blip2Error,
+  defined,
   expectFinite,
   type GenerationOptions,
   type LanguageModel,
@@ -20,6 +21,7 @@ import {
   type VisionEncoder,
 } from '@blip2/interfaces';
 
+import { encodePatches } from './encode-patches.ts';
 import {
   type MergedPrompt,
   mergePrompt,
@@ -44,6 +46,8 @@ export interface Blip2Parts {
 export interface EncodeImagesOptions {
   /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
+  /** Aborts between two images. */
+  readonly signal?: AbortSignal;
 }
 
 /** A prompt with images. */
@@ -110,7 +114,8 @@ export async function connectQueries(
   options: EncodeImagesOptions | undefined,
   query: (patches: PatchFeatures) => Promise<QueryFeatures>,
 ): Promise<VisualPrefix> {
-  const patches = expectFinite('vision encoder', await vision.encode(pixelValues, options));
+  const patches = expectFinite('vision encoder', await encodePatches(vision, pixelValues, options));
+  options?.signal?.throwIfAborted();
   const queries = expectFinite('Q-Former', await query(patches));
   return expectFinite('language projection', await projection.project(queries));
 }
@@ -148,7 +153,10 @@ function createPromptTasks<Inputs extends PromptInputs>(
     embedPrompt,
     async generate(inputs, options = {}, context = {}) {
       const { interpolatePosEncoding = false } = options;
-      const { promptIds, ...prompt } = await embedPrompt(inputs, { interpolatePosEncoding });
+      const { promptIds, ...prompt } = await embedPrompt(inputs, {
+        interpolatePosEncoding,
+        ...defined({ signal: options.signal }),
+      });
       // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
       return generate(
         language,
@@ -158,7 +166,10 @@ function createPromptTasks<Inputs extends PromptInputs>(
       );
     },
     async scoreSequences(inputs, candidates, { interpolatePosEncoding = false, ...options } = {}) {
-      const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, { interpolatePosEncoding });
+      const { inputsEmbeds, attentionMask } = await embedPrompt(inputs, {
+        interpolatePosEncoding,
+        ...defined({ signal: options.signal }),
+      });
       return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, options);
     },
   };

@@ -122,9 +122,13 @@ export async function assembleRetrieval(parts: CheckpointParts): Promise<Blip2Fo
     ...createSavableModel(parts, RETRIEVAL_CONTENT),
     ...model,
     queryTokens: model.qformer.queryTokens,
-    forward: (inputs, options) => forward(model, inputs, options),
-    textEmbeddings: (inputs, { withQueryTokens = false } = {}) =>
-      model.qformer.embed(inputs, { queryTokens: withQueryTokens }),
+    forward: parts.queue.wrap((inputs: RetrievalInputs, options?: RetrievalOptions) => forward(model, inputs, options)),
+    textEmbeddings: parts.queue.wrap(
+      (
+        inputs: Omit<QFormerTextInputs, 'attentionMask'>,
+        { withQueryTokens = false }: { readonly withQueryTokens?: boolean } = {},
+      ) => model.qformer.embed(inputs, { queryTokens: withQueryTokens }),
+    ),
   };
 }
 

@@ -2,6 +2,7 @@ import type { ImageSource, Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
 import { isImageList, onlyResult } from '../images/image-list.ts';
+import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { expectEncoderFits } from '../pipeline/blip2-pipeline.ts';
 import { assembleRetrieval, type Blip2ForImageTextRetrieval } from './blip2-for-image-text-retrieval.ts';
@@ -84,8 +85,23 @@ export interface Blip2Retrieval extends AsyncDisposable {
  * Builds the tasks from parts. `dispose` of the result calls `dispose`.
  * @throws Blip2Error `SHAPE_MISMATCH` if the Q-Former does not accept the output width of the encoder.
  */
-export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => Promise<void>): Blip2Retrieval {
-  expectEncoderFits(parts.visionModel, parts.qformer);
+export function createBlip2Retrieval(
+  parts: RetrievalTaskParts,
+  dispose: () => Promise<void>,
+  options: QueueOptions = {},
+): Blip2Retrieval {
+  return createTasks(parts, dispose, createCallQueue(options));
+}
+
+function createTasks(allParts: RetrievalTaskParts, dispose: () => Promise<void>, queue: CallQueue): Blip2Retrieval {
+  expectEncoderFits(allParts.visionModel, allParts.qformer);
+  /** Runs a task in the queue of the model. */
+  const run = <T>(
+    isList: boolean,
+    { signal }: RetrievalTaskOptions,
+    work: (parts: RetrievalTaskParts) => Promise<T>,
+  ): Promise<T> => queue.run({ isList, signal }, (enter) => work({ ...allParts, enter }));
+
   function match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
   function match(
     images: readonly ImageSource[],
@@ -97,13 +113,11 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     texts: string | readonly string[],
     options: RetrievalTaskOptions = {},
   ): Promise<MatchScore | MatchScore[][]> {
-    const rows = await matchAll(
-      parts,
-      isImageList(images) ? images : [images],
-      typeof texts === 'string' ? [texts] : texts,
-      options,
+    const isList = isImageList(images) || typeof texts !== 'string';
+    const rows = await run(isList, options, (parts) =>
+      matchAll(parts, isImageList(images) ? images : [images], typeof texts === 'string' ? [texts] : texts, options),
     );
-    return isImageList(images) || typeof texts !== 'string' ? rows : onlyResult(rows.flat());
+    return isList ? rows : onlyResult(rows.flat());
   }
   function classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
   function classify(
@@ -116,25 +130,28 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     labels: readonly string[],
     options: ClassifyOptions = {},
   ): Promise<LabelScore[] | LabelScore[][]> {
-    const texts = await encodeRetrievalTexts(parts, labelSentences(labels, options), options);
-    const rows = (await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options)).map((image) =>
-      rankLabels(image, labels, texts, options),
-    );
+    const rows = await run(isImageList(images), options, async (parts) => {
+      const texts = await encodeRetrievalTexts(parts, labelSentences(labels, options), options);
+      const encoded = await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options);
+      return encoded.map((image) => rankLabels(image, labels, texts, options));
+    });
     return isImageList(images) ? rows : onlyResult(rows);
   }
   return {
-    processor: parts.processor,
+    processor: allParts.processor,
     match,
-    embed: (inputs, options = {}) => embedInputs(parts, inputs, options),
+    embed: (inputs, options = {}) =>
+      run((inputs.images ?? inputs.text ?? []).length > 1, options, (parts) => embedInputs(parts, inputs, options)),
     classify,
-    async retrieve(images, texts, options = {}) {
-      return rankCandidates(
-        parts,
-        await encodeRetrievalImages(parts, images, options),
-        await encodeRetrievalTexts(parts, texts, options),
-        options,
-      );
-    },
+    retrieve: (images, texts, options = {}) =>
+      run(true, options, async (parts) =>
+        rankCandidates(
+          parts,
+          await encodeRetrievalImages(parts, images, options),
+          await encodeRetrievalTexts(parts, texts, options),
+          options,
+        ),
+      ),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
@@ -170,6 +187,6 @@ export const Blip2Retrieval: PretrainedLoader<string, Blip2Retrieval & { readonl
     fromPretrained: (source, options = {}) =>
       openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
         const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
-        return { ...createBlip2Retrieval({ ...model, processor }, model.dispose), model };
+        return { ...createTasks({ ...model, processor }, model.dispose, parts.queue), model };
       }),
   };

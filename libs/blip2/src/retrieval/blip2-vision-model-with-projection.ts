@@ -44,13 +44,13 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
     visionModel,
     qformer,
     visionProjection,
-    async forward(inputs, options = {}) {
+    forward: parts.queue.wrap(async (inputs: VisionForwardInputs, options: VisionForwardOptions = {}) => {
       const states = await encodeStates(config, options, (requested) =>
         visionModel.forward(inputs, { ...options, ...requested }),
       );
       const imageEmbeds = await visionProjection.project(await qformer.query(states.lastHiddenState));
       return { imageEmbeds, ...states };
-    },
+    }),
   };
 }
 

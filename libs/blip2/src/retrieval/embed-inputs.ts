@@ -72,6 +72,7 @@ async function embedTextStates(
   const results: Tensor<'float32'>[] = [];
   for (const ids of tokenize(parts, texts)) {
     signal?.throwIfAborted();
+    await parts.enter?.();
     const { lastHiddenState } = await parts.qformer.read({ inputIds: [ids] }, NO_OUTPUTS);
     results.push(withoutBatch(expectFinite('Q-Former', lastHiddenState)));
   }

@@ -2,9 +2,11 @@ import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
 import type { KeptImage } from '../images/encoded-image.ts';
 import type { ImageTools } from '../images/task-images.ts';
+import type { CallQueue } from '../lifetime/call-queue.ts';
 import { createConversationCache } from './conversation-cache.ts';
 import { startTexts } from './generate-texts.ts';
 import type { ChatTemplate, Turn } from './prompt-templates.ts';
+import { queuedGeneration } from './queued-generation.ts';
 import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
 import type { TaskOptions } from './task-options.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
@@ -38,6 +40,7 @@ export interface Conversation extends AsyncDisposable {
  */
 export function createConversation(
   tools: ImageTools,
+  queue: CallQueue,
   image: KeptImage,
   { template, ...defaults }: TaskOptions & { readonly template: ChatTemplate },
   release: () => Promise<void>,
@@ -51,7 +54,7 @@ export function createConversation(
       : undefined;
   let isBusy = false;
 
-  function startAnswer(question: string, options: TaskOptions): StartGeneration {
+  function startAnswer(question: string, options: TaskOptions, enter: ImageTools['enter']): StartGeneration {
     return async (resources) => {
       expectQuestion(question);
       expectFree(isBusy);
@@ -63,7 +66,9 @@ export function createConversation(
         const answer = (started && resultsOf(started, decode)[0]?.text) ?? '';
         if (answer !== '') history.push({ question: question.trim(), answer });
       });
-      const start = cache ? cache.start(text, options) : startTexts(tools, [{ image, text }], options);
+      const start = cache
+        ? cache.start(text, options, enter)
+        : startTexts({ ...tools, ...defined({ enter }) }, [{ image, text }], options);
       return (started = await start(resources));
     };
   }
@@ -73,10 +78,13 @@ export function createConversation(
   };
   return {
     history,
-    ask: (question, options) =>
-      createTextStream(tools.processor, startAnswer(question, { ...defaults, ...options }), (error) =>
+    ask(question, given) {
+      const options = { ...defaults, ...given };
+      const start = queuedGeneration(queue, options, (enter) => startAnswer(question, options, enter));
+      return createTextStream(tools.processor, start, (error) =>
         history.length > 0 ? asConversationTooLong(error) : error,
-      ),
+      );
+    },
     clear() {
       expectFree(isBusy);
       // The next prompt crops the cache to the prefix that they share: the image.

@@ -1,12 +1,21 @@
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
 import { isImageList, onlyResult } from '../images/image-list.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from '../images/task-images.ts';
+import type { CallQueue } from '../lifetime/call-queue.ts';
 import { type Conversation, createConversation } from './conversation.ts';
 import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
 import { pairUp } from './pair-up.ts';
 import { bareQuestion, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
+import { queuedGeneration } from './queued-generation.ts';
 import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
-import type { AnswerOptions, CaptionOptions, ChatOptions, QuestionOptions, RankOptions } from './task-options.ts';
+import type {
+  AnswerOptions,
+  CaptionOptions,
+  ChatOptions,
+  QuestionOptions,
+  RankOptions,
+  TaskOptions,
+} from './task-options.ts';
 import type { TextResult } from './text-result.ts';
 import { createTextStream, type TextStream } from './text-stream.ts';
 
@@ -74,8 +83,22 @@ export function createImageTasks<Image extends KeptImage>(
   tools: ImageTools<Image>,
   prompts: TaskPrompts,
   dispose: () => Promise<void>,
+  queue: CallQueue,
 ): ImageTasks<Image> {
   const { processor } = tools;
+  const generateList = (rows: () => ImageText[], options: TaskOptions): Promise<TextResult[]> =>
+    queue.run({ isList: true, signal: options.signal }, async (enter) =>
+      generateTexts({ ...tools, enter }, rows(), options),
+    );
+  const stream = (rows: () => ImageText[], options: TaskOptions): TextStream =>
+    createTextStream(
+      processor,
+      queuedGeneration(
+        queue,
+        options,
+        (enter) => async (resources) => startTexts({ ...tools, enter }, rows(), options)(resources),
+      ),
+    );
 
   function caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
   function caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
@@ -85,8 +108,8 @@ export function createImageTasks<Image extends KeptImage>(
   ): TextStream | Promise<TextResult[]> {
     const rowOf = (image: TaskImage<Image>): ImageText => ({ image, text: prompt });
     return isImageList(images)
-      ? generateTexts(tools, images.map(rowOf), options)
-      : createTextStream(processor, startTexts(tools, [rowOf(images)], options));
+      ? generateList(() => images.map(rowOf), options)
+      : stream(() => [rowOf(images)], options);
   }
 
   function answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
@@ -106,9 +129,7 @@ export function createImageTasks<Image extends KeptImage>(
       pairUp(isImageList(images) ? images : [images], typeof questions === 'string' ? [questions] : questions).map(
         ({ image, text }) => ({ image, text: toPrompt(text) }),
       );
-    return isImageList(images) || typeof questions !== 'string'
-      ? (async () => generateTexts(tools, rows(), options))()
-      : createTextStream(processor, async (resources) => startTexts(tools, rows(), options)(resources));
+    return isImageList(images) || typeof questions !== 'string' ? generateList(rows, options) : stream(rows, options);
   }
 
   function encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
@@ -117,7 +138,10 @@ export function createImageTasks<Image extends KeptImage>(
     images: TaskImage<Image> | readonly TaskImage<Image>[],
     options: ImageOptions = {},
   ): Promise<Image | Image[]> {
-    const { rows } = await encodeTaskImages(tools, isImageList(images) ? images : [images], options);
+    const isList = isImageList(images);
+    const { rows } = await queue.run({ isList, signal: options.signal }, (enter) =>
+      encodeTaskImages({ ...tools, enter }, isList ? images : [images], options),
+    );
     return isImageList(images) ? [...rows] : onlyResult(rows);
   }
 
@@ -129,11 +153,13 @@ export function createImageTasks<Image extends KeptImage>(
     async rank(image, question, candidates, { rawPrompt, template, ...options } = {}) {
       const { text } = onlyResult(pairUp([image], [question]));
       const prompt = templateOf(prompts, { rawPrompt, template })(text);
-      return rankAnswers(tools, image, prompt, candidates, options);
+      return queue.run({ signal: options.signal }, (enter) =>
+        rankAnswers({ ...tools, enter }, image, prompt, candidates, options),
+      );
     },
     async chat(image, { template = prompts.chat, ...options } = {}) {
       const encoded = await encode(image, options);
-      return createConversation(tools, encoded, { ...options, template }, async () =>
+      return createConversation(tools, queue, encoded, { ...options, template }, async () =>
         isEncoded(image) ? undefined : encoded[Symbol.asyncDispose](),
       );
     },

@@ -49,6 +49,7 @@ export async function rankAnswers(
   const rows = candidates.map((text) => candidateIds(tools, prompt, text, endToken));
   await using resources = new DisposalStack();
   const images = resources.use(await encodeTaskImages(tools, [image], options));
+  await tools.enter?.();
   signal?.throwIfAborted();
   const source = { images: images.rows, tokens: tokenizePrompts(tools, [prompt]), areKept: isEncoded(image) };
   const opened = await openPrompt(tools, source, resources);

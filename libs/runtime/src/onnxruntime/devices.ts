@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
+import { requireFrom } from '@blip2/files';
 import { Blip2Error, messageOf } from '@blip2/interfaces';
 
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
+import { hasTelemetry } from './silence-telemetry.ts';
 
 /** The part of the binding that device checks use. */
 export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
@@ -50,6 +51,8 @@ const INSTALL: Readonly<Record<string, string>> = {
 export async function expectDevice(device: string, facts?: DeviceFacts): Promise<void> {
   if (device === CPU) return;
   if (facts) return checkDevice(device, facts);
+  // The process of the sessions checks it.
+  if (hasTelemetry()) return;
   const check = CHECKS.get(device) ?? checkDevice(device, {});
   CHECKS.set(device, check);
   return check;
@@ -109,7 +112,7 @@ async function expectSession(runtime: DeviceRuntime, device: string): Promise<vo
 
 /** Names of the installed libraries of onnxruntime-node, in `bin/napi-vN/PLATFORM/ARCHITECTURE`. */
 async function installedLibraries(): Promise<readonly string[]> {
-  const binaries = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node')), '..', 'bin');
+  const binaries = join(dirname(requireFrom(import.meta.url).resolve('onnxruntime-node')), '..', 'bin');
   const versions = await readdir(binaries).catch(() => []);
   const lists = await Promise.all(
     versions.map((version) => readdir(join(binaries, version, process.platform, process.arch)).catch(() => [])),

@@ -19,16 +19,18 @@ import {
 } from '../onnxruntime/onnx-runtime.ts';
 import { hasExactByteProducts } from '../onnxruntime/processor-features.ts';
 import { commonSettings, SPIN_MICROSECONDS } from '../onnxruntime/session-settings.ts';
+import { hasTelemetry } from '../onnxruntime/silence-telemetry.ts';
 import { externalBytes } from '../prepacked/external-data.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS, prepackedFiles } from '../prepacked/prepacked-files.ts';
 import { openPrepacked } from '../prepacked/prepacked-session.ts';
 import type { RunnableSession } from '../prepacked/recorded-run.ts';
 import { defaultThreads } from '../threads/default-threads.ts';
+import { runNative } from '../worker/exit-guard.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
 /**
  * Loads a graph into onnxruntime. Its weights are mapped in place. Runs are synchronous inside onnxruntime: they block
- * the calling thread.
+ * the calling thread. In a thread in which onnxruntime would send telemetry, the graph is loaded in a child process.
  *
  * @throws Blip2Error `SESSION_FAILED` if onnxruntime rejects the graph or a run.
  * @throws Blip2Error `SHAPE_MISMATCH` or `INVALID_ARGUMENT` for inputs that do not match the signature.
@@ -39,6 +41,7 @@ export const createSession: SessionFactory = async <S extends Signature>(
   model: OnnxModel<S>,
   options: SessionOptions = {},
 ): Promise<Session<S>> => {
+  if (hasTelemetry()) return (await import('./remote-session.ts')).createRemoteSession(model, options);
   if (options.device !== undefined) await expectDevice(options.device);
   const runtime = await loadOnnxRuntime();
   const session = await openSession(runtime, model, options);
@@ -48,14 +51,15 @@ export const createSession: SessionFactory = async <S extends Signature>(
       if (released) throw disposed(model);
       const feeds = checkedFeeds(runtime, model, inputs);
       try {
-        return plainOutputs(await session.run(feeds), model.signature);
+        return plainOutputs(await runNative(() => session.run(feeds)), model.signature);
       } catch (cause) {
+        if (cause instanceof Blip2Error) throw cause;
         // onnxruntime starts a run one turn of the event loop later, when the session may have been released.
         throw released ? disposed(model) : sessionFailed(model, 'onnxruntime could not run the graph', cause);
       }
     },
     async [Symbol.asyncDispose]() {
-      released ??= session.release();
+      released ??= runNative(() => session.release());
       await released;
     },
   };
@@ -65,15 +69,17 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: Sessio
   const graph = model.serialize({ activationBits: hasExactByteProducts() ? 8 : 7 });
   const options = await withThreads(given, graph);
   const open = (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
-    runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch((cause: unknown) => {
-      throw sessionFailed(model, 'onnxruntime could not load the graph', cause);
-    });
+    runNative(() => runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder))).catch(
+      (cause: unknown) => {
+        throw cause instanceof Blip2Error ? cause : sessionFailed(model, 'onnxruntime could not load the graph', cause);
+      },
+    );
   // Other devices prepack differently or not at all.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
   return openPrepacked(model.prepack, prepackedFiles(model, graph), {
     plain: () => open(false),
     prepacked: (folder) => open(true, folder),
-    saved: (graphFile) => runtime.InferenceSession.create(graphFile, savedOptions(options)),
+    saved: (graphFile) => runNative(() => runtime.InferenceSession.create(graphFile, savedOptions(options))),
     copy: ({ type, data, dims }) => new runtime.Tensor(type, data.slice() as never, dims),
   });
 }

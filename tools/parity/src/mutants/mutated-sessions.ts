@@ -6,14 +6,15 @@ import type { Mutation } from './mutation.ts';
 
 /** A session factory that applies a mutation to graphs before they are loaded, and to the inputs of each run. */
 export function mutatedSessions({ graph, feed }: Pick<Mutation, 'graph' | 'feed'>): SessionFactory {
-  const serialize = (model: OnnxModel): Uint8Array => {
+  const mutate = async (model: OnnxModel): Promise<Uint8Array> => {
     if (!graph) return model.serialize();
-    const proto = decodeModel(model.serialize());
+    const proto = await decodeModel(model.serialize());
     graph(proto, model.name);
     return encodeModel(proto);
   };
   return async <S extends Signature>(model: OnnxModel<S>, options?: SessionOptions): Promise<Session<S>> => {
-    const session = await createSession({ ...model, serialize: () => serialize(model) }, options);
+    const bytes = await mutate(model);
+    const session = await createSession({ ...model, serialize: () => bytes }, options);
     const change = feed?.();
     if (!change) return session;
     return {
