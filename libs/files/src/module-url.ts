@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
  * `own` creates its URL relative to the calling module, which a bundle may not have.
  *
  * If there is no such file, the package is looked up in the folder `BLIP2_MODULES` (a `node_modules`), else from the
- * working folder.
+ * program that Node was started with.
  */
 export function moduleUrl(path: string, own: () => URL): URL {
   const url = attempt(own);
@@ -19,9 +19,9 @@ export function moduleUrl(path: string, own: () => URL): URL {
   return found && existsSync(found) ? pathToFileURL(found) : (url ?? pathToFileURL(found ?? resolve(path)));
 }
 
-/** A `require` relative to a module, or to the working folder in a CommonJS bundle, whose modules have no URL. */
+/** A `require` relative to a module, or to the program in a CommonJS bundle, whose modules have no URL. */
 export function requireFrom(moduleAddress: string | undefined): NodeJS.Require {
-  return createRequire(moduleAddress ?? join(process.cwd(), 'package.json'));
+  return createRequire(moduleAddress ?? resolve(process.argv[1] ?? 'package.json'));
 }
 
 function installed(path: string): string | undefined {
