@@ -4,18 +4,19 @@ import { dirname, join } from 'node:path';
 import { requireFrom } from '@blip2/files';
 import { Blip2Error, messageOf } from '@blip2/interfaces';
 
-import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
+import { loadOnnxRuntime } from './onnx-runtime.ts';
 import { hasTelemetry } from './silence-telemetry.ts';
 
-/** The part of the binding that device checks use. */
-export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
+/** The part of the binding that device checks use. Its own types need the DOM library, which callers may not have. */
+export interface DeviceRuntime {
+  listSupportedBackends(): readonly { readonly name: string; readonly bundled: boolean }[];
   readonly InferenceSession: {
     create(
       model: Uint8Array,
       options: { readonly executionProviders: readonly string[]; readonly logSeverityLevel: 4 },
     ): Promise<{ release(): Promise<void> }>;
   };
-};
+}
 
 export interface DeviceFacts {
   /** Default: the installed onnxruntime. */
