@@ -63,6 +63,7 @@ export {
   writeObservations,
 } from './abandoned.ts';
 export { moduleExecArgv } from './module-exec-argv.ts';
+export { moduleUrl, requireFrom } from './module-url.ts';
 export { isRunning, processName } from './process-identity.ts';
 export {
   acquireLock,

@@ -31,7 +31,7 @@ export {
   VisionEncoder,
 } from './parts.ts';
 export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
-export { isError, isTypedArray, messageOf } from './realms.ts';
+export { isError, isTypedArray, messageOf, type TypedArraysByName } from './realms.ts';
 export { concatPositions, onesMask, pickRows, repeatRow, slicePositions, stackRows } from './rows.ts';
 export type { ActivationBits, GraphTarget, OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
 export {

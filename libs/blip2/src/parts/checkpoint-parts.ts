@@ -26,7 +26,7 @@ import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { modelThreads } from './model-threads.ts';
-import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOADERS } from './part-loaders.ts';
+import { languageLoader, type LoaderName, partLoaders, PRECISION_OF, visionLoaders } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
@@ -140,7 +140,7 @@ async function openFolders<C extends ModelConfig>(
     },
   );
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
-  hosts?.vision.start(VISION_LOADERS);
+  hosts?.vision.start(visionLoaders());
   const created: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -171,7 +171,7 @@ async function openFolders<C extends ModelConfig>(
     config,
     requireUnchanged: () => version.requireUnchanged('all'),
     queue: createCallQueue(options),
-    startLanguage: () => hosts?.language.start(LANGUAGE_LOADER),
+    startLanguage: () => hosts?.language.start(languageLoader()),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
     projection: lazyPart('loadLanguageProjection'),
@@ -190,6 +190,6 @@ async function openFolders<C extends ModelConfig>(
 }
 
 function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
-  const { href: module } = name === 'loadLanguageModel' ? LANGUAGE_LOADER : VISION_LOADERS;
+  const { href: module } = name === 'loadLanguageModel' ? languageLoader() : visionLoaders();
   return host.create({ module, export: name, args });
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { moduleExecArgv } from '@blip2/files';
+import { moduleExecArgv, moduleUrl } from '@blip2/files';
 import { Blip2Error, defined, type ErrorCode, messageOf } from '@blip2/interfaces';
 
 import { type ConversionTask, convertRows, taskBytes } from './convert-rows.ts';
@@ -69,11 +69,14 @@ async function work(
   { signal, onConverted }: PoolOptions,
   failures: unknown[],
 ): Promise<void> {
-  const worker = new Worker(new URL('./conversion-worker.js', import.meta.url), {
-    name: 'blip2 conversion',
-    execArgv: moduleExecArgv(),
-    workerData: { target } satisfies ConversionWorkerData,
-  });
+  const worker = new Worker(
+    moduleUrl('checkpoint/quantized/conversion-worker.js', () => new URL('./conversion-worker.js', import.meta.url)),
+    {
+      name: 'blip2 conversion',
+      execArgv: moduleExecArgv(),
+      workerData: { target } satisfies ConversionWorkerData,
+    },
+  );
   // A thread that is starting or converting ends at once, so that an abort does not wait for it.
   const stop = (): void => void worker.terminate();
   signal?.addEventListener('abort', stop, { once: true });

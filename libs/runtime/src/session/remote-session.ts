@@ -1,3 +1,4 @@
+import { moduleUrl } from '@blip2/files';
 import {
   defined,
   type OnnxModel,
@@ -16,7 +17,8 @@ export interface SessionSource extends Omit<OnnxModel, 'serialize'> {
   readonly graph: Uint8Array;
 }
 
-const SESSION_PART = new URL('./session-part.js', import.meta.url);
+const sessionPart = (): URL =>
+  moduleUrl('runtime/session/session-part.js', () => new URL('./session-part.js', import.meta.url));
 
 /** The host of all remote sessions of this thread. */
 let host: PartHost | undefined;
@@ -37,5 +39,5 @@ export const createRemoteSession: SessionFactory = async <S extends Signature>(
     graph: serialize({ activationBits: hasExactByteProducts() ? 8 : 7 }),
     ...defined({ weightsFolder, prepack, optimized, packedFolder }),
   };
-  return host.create<Session<S>>({ module: SESSION_PART, export: 'createSessionPart', args: [source, options] });
+  return host.create<Session<S>>({ module: sessionPart(), export: 'createSessionPart', args: [source, options] });
 };

@@ -1,3 +1,5 @@
+import { isError } from '@blip2/interfaces';
+
 import type { Notice, Reply, Report, Request } from '../part-messages.ts';
 
 /** A connection to the thread or process of the parts: messages in both directions. */
@@ -31,5 +33,5 @@ export type OpenChannel = (events: ChannelEvents) => PartChannel;
 
 /** A loss caused by a thrown value. */
 export function lossOf(error: unknown): ChannelLoss {
-  return { got: error instanceof Error ? `${error.name}: ${error.message}` : String(error), cause: error };
+  return { got: isError(error) ? `${error.name}: ${error.message}` : String(error), cause: error };
 }

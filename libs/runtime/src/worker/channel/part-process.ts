@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 
-import { moduleExecArgv } from '@blip2/files';
+import { moduleExecArgv, moduleUrl } from '@blip2/files';
 
 import { silenceTelemetry } from '../../onnxruntime/silence-telemetry.ts';
 import { encodeError } from '../error-transfer.ts';
@@ -32,12 +32,15 @@ function exitWhenSent(): void {
 }
 
 function start({ resourceLimits }: ProcessLimits): Worker {
-  const worker = new Worker(new URL('./part-worker.js', import.meta.url), {
-    name: 'blip2 parts',
-    execArgv: moduleExecArgv(),
-    workerData: { runGuard: createRunGuard() } satisfies PartWorkerData,
-    ...(resourceLimits && { resourceLimits }),
-  });
+  const worker = new Worker(
+    moduleUrl('runtime/worker/channel/part-worker.js', () => new URL('./part-worker.js', import.meta.url)),
+    {
+      name: 'blip2 parts',
+      execArgv: moduleExecArgv(),
+      workerData: { runGuard: createRunGuard() } satisfies PartWorkerData,
+      ...(resourceLimits && { resourceLimits }),
+    },
+  );
   const fail = (error: unknown): void => send({ type: 'failed', got: lossOf(error).got, error: encodeError(error) });
   worker.on('message', send);
   worker.on('messageerror', fail);

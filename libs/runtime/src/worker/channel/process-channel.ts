@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ResourceLimits } from 'node:worker_threads';
 
-import { moduleExecArgv } from '@blip2/files';
+import { moduleExecArgv, moduleUrl } from '@blip2/files';
 
 import { SILENT_TELEMETRY } from '../../onnxruntime/silence-telemetry.ts';
 import { decodeError, type ErrorData } from '../error-transfer.ts';
@@ -16,13 +16,18 @@ import { type ChannelLoss, lossOf, type OpenChannel } from './part-channel.ts';
 export function processChannel(resourceLimits: ResourceLimits | undefined): OpenChannel {
   return ({ onMessage, onError, onExit }) => {
     // `.js` is the built file. When tests run from source, their loader resolves it to the `.ts` file next to it.
-    const child = fork(fileURLToPath(new URL('./part-process.js', import.meta.url)), {
-      // Data that JSON cannot represent, typed arrays above all.
-      serialization: 'advanced',
-      execArgv: moduleExecArgv(),
-      env: { ...SILENT_TELEMETRY, ...process.env },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    const child = fork(
+      fileURLToPath(
+        moduleUrl('runtime/worker/channel/part-process.js', () => new URL('./part-process.js', import.meta.url)),
+      ),
+      {
+        // Data that JSON cannot represent, typed arrays above all.
+        serialization: 'advanced',
+        execArgv: moduleExecArgv(),
+        env: { ...SILENT_TELEMETRY, ...process.env },
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      },
+    );
     let hasEnded = false;
     const end = (loss: ChannelLoss): void => {
       if (hasEnded) return;

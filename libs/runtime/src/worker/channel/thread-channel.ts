@@ -1,6 +1,6 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 
-import { moduleExecArgv } from '@blip2/files';
+import { moduleExecArgv, moduleUrl } from '@blip2/files';
 
 import { silenceTelemetry } from '../../onnxruntime/silence-telemetry.ts';
 import { createRunGuard, guardExit } from '../exit-guard.ts';
@@ -13,12 +13,15 @@ export function threadChannel(resourceLimits: ResourceLimits | undefined): OpenC
     silenceTelemetry();
     const runGuard = createRunGuard();
     // `.js` is the built file. When tests run from source, their loader resolves it to the `.ts` file next to it.
-    const worker = new Worker(new URL('./part-worker.js', import.meta.url), {
-      name: 'blip2 parts',
-      execArgv: moduleExecArgv(),
-      workerData: { runGuard } satisfies PartWorkerData,
-      ...(resourceLimits && { resourceLimits }),
-    });
+    const worker = new Worker(
+      moduleUrl('runtime/worker/channel/part-worker.js', () => new URL('./part-worker.js', import.meta.url)),
+      {
+        name: 'blip2 parts',
+        execArgv: moduleExecArgv(),
+        workerData: { runGuard } satisfies PartWorkerData,
+        ...(resourceLimits && { resourceLimits }),
+      },
+    );
     const removeGuard = guardExit(runGuard);
     worker.on('message', onMessage);
     worker.on('messageerror', (error) => onError({ ...lossOf(error), got: `an unreadable message: ${error.message}` }));
