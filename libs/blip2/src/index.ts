@@ -92,7 +92,7 @@ export {
 export type { SavableModel } from './retrieval/savable-model.ts';
 export type { Scores } from './retrieval/similarity.ts';
 export { Blip2, type Blip2TaskParts, createBlip2 } from './tasks/blip2.ts';
-export type { Conversation } from './tasks/conversation.ts';
+export type { Conversation } from './tasks/chat/conversation.ts';
 export type { ImageTasks } from './tasks/image-tasks.ts';
 export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './tasks/instructblip.ts';
 export { loadImageTasks } from './tasks/load-image-tasks.ts';

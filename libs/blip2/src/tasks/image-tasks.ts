@@ -4,7 +4,7 @@ import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-ima
 import { expectTexts, isImageList, onlyResult } from '../images/image-list.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from '../images/task-images.ts';
 import type { CallQueue } from '../lifetime/call-queue.ts';
-import { type Conversation, createConversation } from './conversation.ts';
+import { type Conversation, createConversation } from './chat/conversation.ts';
 import { expectTaskOptions } from './expect-task-options.ts';
 import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
 import { pairUp } from './pair-up.ts';

@@ -1,16 +1,16 @@
 import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
-import type { KeptImage } from '../images/encoded-image.ts';
-import type { ImageTools } from '../images/task-images.ts';
-import type { CallQueue } from '../lifetime/call-queue.ts';
+import type { KeptImage } from '../../images/encoded-image.ts';
+import type { ImageTools } from '../../images/task-images.ts';
+import type { CallQueue } from '../../lifetime/call-queue.ts';
+import { expectTaskOptions } from '../expect-task-options.ts';
+import { startTexts } from '../generate-texts.ts';
+import type { ChatTemplate, Turn } from '../prompt-templates.ts';
+import { queuedGeneration } from '../queued-generation.ts';
+import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from '../task-generation.ts';
+import type { TaskOptions } from '../task-options.ts';
+import { createTextStream, type TextStream } from '../text-stream.ts';
 import { createConversationCache } from './conversation-cache.ts';
-import { expectTaskOptions } from './expect-task-options.ts';
-import { startTexts } from './generate-texts.ts';
-import type { ChatTemplate, Turn } from './prompt-templates.ts';
-import { queuedGeneration } from './queued-generation.ts';
-import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import type { TaskOptions } from './task-options.ts';
-import { createTextStream, type TextStream } from './text-stream.ts';
 
 /** A conversation about one image. */
 export interface Conversation extends AsyncDisposable {

@@ -1,14 +1,14 @@
 import { generateSteps } from '@blip2/generate';
 import type { Decoding, TokenIds } from '@blip2/interfaces';
 
-import { type EncodedBatch, forkPrefix, isWorkerFailure } from '../images/encoded-image.ts';
-import type { ImageTools } from '../images/task-images.ts';
-import { buildFrom } from '../lifetime/disposal-stack.ts';
-import { expectKnownTokens } from '../pipeline/known-tokens.ts';
-import { DEFAULT_NEW_TOKENS, splitOptions } from './split-options.ts';
-import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import type { TaskOptions } from './task-options.ts';
-import { imageIds } from './task-prompt.ts';
+import { type EncodedBatch, forkPrefix, isWorkerFailure } from '../../images/encoded-image.ts';
+import type { ImageTools } from '../../images/task-images.ts';
+import { buildFrom } from '../../lifetime/disposal-stack.ts';
+import { expectKnownTokens } from '../../pipeline/known-tokens.ts';
+import { DEFAULT_NEW_TOKENS, splitOptions } from '../split-options.ts';
+import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from '../task-generation.ts';
+import type { TaskOptions } from '../task-options.ts';
+import { imageIds } from '../task-prompt.ts';
 
 /** The key-value cache of a conversation with a causal model: one decoding for all its prompts. */
 export interface ConversationCache extends AsyncDisposable {
