@@ -7,7 +7,7 @@ import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtim
 
 import { withFiniteOutputs } from './finite-outputs.ts';
 import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
-import type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
+import type { PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 import { partFolder } from './part-folder.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
 import { convertPartWeights, type PartPlans, planPart } from './plan-part.ts';

@@ -26,7 +26,7 @@ export type {
   VisionOutput,
   VisionStates,
 } from './create-vision-encoder.ts';
-export { expectPixelDims, expectPixelValues } from './expect-pixel-values.ts';
+export { expectPixelDims, expectPixelValues, type ImageSizes } from './expect-pixel-values.ts';
 export { loadVisionEncoder, visionFamily } from './families.ts';
 export type { CheckpointVisionEncoder, PooledVisionEncoder, VisionFamily } from './vision-family.ts';
 export type { VisionRequest } from './vision-request.ts';

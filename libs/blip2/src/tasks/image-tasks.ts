@@ -1,9 +1,10 @@
 import { defined, mustBe } from '@blip2/interfaces';
 
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
-import { expectTexts, isImageList, onlyResult } from '../images/image-list.ts';
+import { isImageList, onlyResult } from '../images/image-list.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from '../images/task-images.ts';
 import type { CallQueue } from '../lifetime/call-queue.ts';
+import { distinctTexts } from '../pipeline/distinct-texts.ts';
 import { type Conversation, createConversation } from './chat/conversation.ts';
 import { expectTaskOptions } from './expect-task-options.ts';
 import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
@@ -168,11 +169,11 @@ export function createImageTasks<Image extends KeptImage>(
     async rank(image, question, candidates, options = {}) {
       expectTaskOptions('rank', options);
       const { rawPrompt, template, ...scoring } = options;
-      expectTexts('candidates', candidates);
+      const answers = distinctTexts('candidates', candidates);
       const { text } = onlyResult(pairUp([image], [question]));
       const prompt = expectPrompt(templateOf(prompts, { rawPrompt, template })(text));
       return queue.run({ signal: options.signal }, (enter) =>
-        rankAnswers({ ...tools, enter }, image, prompt, candidates, scoring),
+        rankAnswers({ ...tools, enter }, image, prompt, answers, scoring),
       );
     },
     async chat(image, options = {}) {
