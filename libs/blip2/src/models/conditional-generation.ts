@@ -10,7 +10,7 @@ import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
-import { isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
+import { expectEncodeOptions, isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
 import { expectPromptsFit } from '../pipeline/expect-fit.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
@@ -170,9 +170,10 @@ export async function assembleConditionalGeneration<
       expectImageInputs('generate', inputs, family.inputNames);
       validateGenerationOptions(options);
     }),
-    scoreSequences: queue.wrap(pipeline.scoreSequences, (inputs) =>
-      expectImageInputs('scoreSequences', inputs, family.inputNames),
-    ),
+    scoreSequences: queue.wrap(pipeline.scoreSequences, (inputs, _, options) => {
+      expectImageInputs('scoreSequences', inputs, family.inputNames);
+      expectEncodeOptions('scoreSequences', options);
+    }),
     savePretrained: (target, options) => saveModel(folders, config, target, options),
     dispose,
     [Symbol.asyncDispose]: dispose,

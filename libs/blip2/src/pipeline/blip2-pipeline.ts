@@ -59,6 +59,17 @@ const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = {
   signal: true,
 };
 
+/** @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`. */
+export function expectEncodeOptions(where: string, options: unknown): void {
+  expectKnownOptions(where, options, Object.keys(ENCODE_OPTIONS));
+}
+
+/** @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SHAPE_MISMATCH`, `NOT_FINITE`. */
+export function expectEncodeArguments(pixelValues: PixelValues, options: EncodeImagesOptions | undefined): void {
+  expectEncodeOptions('encodeImages', options);
+  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
+}
+
 /** A prompt with images. */
 export interface PromptInputs extends PromptText {
   /** Images `[batch, 3, height, width]`, or their prefix from `encodeImages`. */
@@ -137,8 +148,7 @@ export async function connectQueries(
   options: EncodeImagesOptions | undefined,
   query: (patches: PatchFeatures) => Promise<QueryFeatures>,
 ): Promise<VisualPrefix> {
-  expectKnownOptions('encodeImages', options, Object.keys(ENCODE_OPTIONS));
-  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
+  expectEncodeArguments(pixelValues, options);
   const patches = expectFinite('vision encoder', await encodePatches(vision, pixelValues, options));
   options?.signal?.throwIfAborted();
   const queries = expectFinite('Q-Former', await query(patches));
@@ -184,7 +194,7 @@ function createPromptTasks<Inputs extends PromptInputs>(
   return {
     async embedPrompt(inputs, options) {
       expectImageInputs('embedPrompt', inputs, inputNames);
-      expectKnownOptions('embedPrompt', options, Object.keys(ENCODE_OPTIONS));
+      expectEncodeOptions('embedPrompt', options);
       return merge(inputs, options);
     },
     async generate(inputs, options = {}, context = {}) {
@@ -206,7 +216,7 @@ function createPromptTasks<Inputs extends PromptInputs>(
     },
     async scoreSequences(inputs, candidates, options = {}) {
       expectImageInputs('scoreSequences', inputs, inputNames);
-      expectKnownOptions('scoreSequences', options, Object.keys(ENCODE_OPTIONS));
+      expectEncodeOptions('scoreSequences', options);
       const { interpolatePosEncoding = false } = options;
       const signal = defined({ signal: options.signal });
       const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding, ...signal });

@@ -42,6 +42,27 @@ test('every task takes its turn: two single calls run, one waits, others are ref
   expect(conversation.history.length).toBe(1);
 });
 
+test('arguments are checked before a call takes its turn', async () => {
+  const encoded = await blip2.encode(image);
+  await using conversation = await blip2.chat(encoded);
+  const typo = { sigal: true } as object;
+  const refused = [
+    () => blip2.caption(image, typo),
+    () => blip2.caption([image], typo),
+    () => blip2.answer(image, 'what is it?', typo),
+    () => blip2.rank(image, 'what is it?', ['a star'], typo),
+    () => blip2.encode(image, typo),
+    () => blip2.chat(image, typo),
+    () => conversation.ask('what is it?', typo),
+  ];
+  const running = [0, 1, 2].map(() => blip2.caption(encoded));
+  const settled = Promise.allSettled(running);
+  await turn();
+  for (const call of refused)
+    await expect(Promise.resolve(call()), String(call)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION' });
+  expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+});
+
 test('a list counts as one call', async () => {
   const lists = [0, 1, 2].map(() => blip2.caption(new Array<string>(3).fill(image)));
   expect(await Promise.allSettled(lists)).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }, full]);
@@ -80,6 +101,20 @@ test('the calls of whole models are queued as well', async () => {
       { status: 'fulfilled' },
       full,
     ]);
+  const typo = { sigal: true } as object;
+  const refused = [
+    () => whole.forward(inputs, typo),
+    () => whole.generate(inputs, typo),
+    () => whole.scoreSequences(inputs, [[5]], typo),
+    () => whole.encodeImages(inputs.pixelValues, typo),
+    () => whole.getQFormerFeatures(inputs, typo),
+  ];
+  for (const call of refused)
+    expect(await Promise.allSettled([whole.forward(inputs), whole.forward(inputs), call()])).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'fulfilled' },
+      { reason: { code: 'UNKNOWN_OPTION' } },
+    ]);
 });
 
 test('the calls of a retrieval model are queued, those of its model included', async () => {
@@ -98,6 +133,18 @@ test('the calls of a retrieval model are queued, those of its model included', a
       { status: 'fulfilled' },
       { status: 'fulfilled' },
       full,
+    ]);
+  const typo = { sigal: true } as object;
+  for (const call of [
+    () => matcher.match(image, 'a star', typo),
+    () => matcher.embed({ text: ['a star'] }, typo),
+    () => matcher.classify(image, ['a star'], typo),
+    () => matcher.model.forward({ pixelValues, inputIds: [[5]] }, typo),
+  ])
+    expect(await Promise.allSettled([match(), match(), call()])).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'fulfilled' },
+      { reason: { code: 'UNKNOWN_OPTION' } },
     ]);
   const retrieve = (): Promise<unknown> => matcher.retrieve([image], ['a star']);
   expect(await Promise.allSettled([retrieve(), retrieve()])).toMatchObject([{ status: 'fulfilled' }, full]);
