@@ -32,12 +32,12 @@ export const createRemoteSession: SessionFactory = async <S extends Signature>(
   options: SessionOptions = {},
 ): Promise<Session<S>> => {
   host ??= createPartHost({ isolate: 'process' });
-  const { name, signature, weightsFolder, prepack, optimized, packedFolder } = model;
+  const { name, signature, weightsFolder, weightFiles, prepack, optimized, packedFolder } = model;
   const source: SessionSource = {
     name,
     signature,
     graph: serialize({ activationBits: hasExactByteProducts() ? 8 : 7 }),
-    ...defined({ weightsFolder, prepack, optimized, packedFolder }),
+    ...defined({ weightsFolder, weightFiles, prepack, optimized, packedFolder }),
   };
   return host.create<Session<S>>({ module: sessionPart(), export: 'createSessionPart', args: [source, options] });
 };
