@@ -10,7 +10,14 @@ import type {
   RetrievalProjection,
   TextConditionedQFormer,
 } from '@blip2/qformer';
-import { createPartHost, effectiveIsolation, expectDevice, type Isolation, type PartHost } from '@blip2/runtime';
+import {
+  createPartHost,
+  effectiveIsolation,
+  expectDevice,
+  type Isolation,
+  type PartHost,
+  type PartSpec,
+} from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -159,10 +166,13 @@ async function openFolders<C extends ModelConfig>(
       expectOpen();
       const forPart = { ...optionsOf(PRECISION_OF[name]), ...more };
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
-      const part = host ? await createInHost(host, name, [from, forPart]) : await partLoaders[name](from, forPart);
+      const expectUnchanged = (): Promise<void> => version.requireUnchanged('weights');
+      const part = host
+        ? await createInHost(host, name, { args: [from, forPart], expectUnchanged })
+        : await partLoaders[name](from, forPart);
       created.push(part);
       // The configuration was read earlier, and other parts may have been.
-      await version.requireUnchanged('weights');
+      await expectUnchanged();
       return part;
     }) as () => ReturnType<(typeof partLoaders)[Name]>;
   return {
@@ -189,7 +199,11 @@ async function openFolders<C extends ModelConfig>(
   };
 }
 
-function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
+function createInHost(
+  host: PartHost,
+  name: LoaderName,
+  spec: Pick<PartSpec, 'args' | 'expectUnchanged'>,
+): Promise<AsyncDisposable> {
   const { href: module } = name === 'loadLanguageModel' ? languageLoader() : visionLoaders();
-  return host.create({ module, export: name, args });
+  return host.create({ module, export: name, ...spec });
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -69,15 +69,21 @@ test.runIf(process.platform === 'linux')(
     const folder = join(temporary, 'cut');
     await cp(model, folder, { recursive: true });
     const weights = (await readdir(folder)).find((name) => name.endsWith('.safetensors')) ?? '';
-    const bytes = await readFile(join(folder, weights));
+    const file = join(folder, weights);
+    const bytes = await readFile(file);
+    const modified = new Date('2026-01-01');
+    await utimes(file, modified, modified);
     await using blip2 = await Blip2.fromPretrained(folder, { threads: 1, isolate: 'process' });
     const { text } = await blip2.caption(image);
-    await truncate(join(folder, weights), 0);
+    await truncate(file, 0);
     await expect(blip2.caption(image)).rejects.toMatchObject({
       code: 'WORKER_FAILED',
       details: { subject: 'SIGBUS' },
     });
-    await writeFile(join(folder, weights), bytes);
+    await writeFile(file, bytes);
+    // Weights that may be others are not mixed with parts that were loaded before.
+    await expect(blip2.caption(image)).rejects.toMatchObject({ code: 'MODEL_CHANGED' });
+    await utimes(file, modified, modified);
     expect((await blip2.caption(image)).text).toBe(text);
   },
 );

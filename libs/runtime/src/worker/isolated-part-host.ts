@@ -117,7 +117,9 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
 
   async function createAgain(handle: number, held: HeldRemote, worker: PartLink): Promise<void> {
     if (!held.spec) throw lostWithWorker();
+    await held.spec.expectUnchanged?.();
     await send(creation(held.spec, handle));
+    await held.spec.expectUnchanged?.();
     held.link = worker;
   }
 

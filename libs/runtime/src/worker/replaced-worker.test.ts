@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { Blip2Error } from '@blip2/interfaces';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { endPartWorkers } from './cooperative-exit.ts';
@@ -58,6 +59,21 @@ test.each(['worker', 'process'] as const)('a %s that ends while idle is replaced
   const other = await createCounter(host, 2);
   // Parts of both workers at once: the first is created again.
   await expect(other.readOther(counter)).resolves.toBe(1);
+  await expect(counter.add(1)).resolves.toBe(2);
+});
+
+test.each(['worker', 'process'] as const)('a part that has changed is not created again in a %s', async (isolate) => {
+  const host = openHost(isolate);
+  let changed = false;
+  const expectUnchanged = async (): Promise<void> => {
+    if (changed) throw new Blip2Error('MODEL_CHANGED', 'changed');
+  };
+  const counter = await host.create<Counter>({ module, export: 'createCounter', args: [1], expectUnchanged });
+  await expect(counter.leave(1)).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+  changed = true;
+  await expect(counter.add(1)).rejects.toMatchObject({ code: 'MODEL_CHANGED' });
+  await expect(counter.add(1)).rejects.toMatchObject({ code: 'MODEL_CHANGED' });
+  changed = false;
   await expect(counter.add(1)).resolves.toBe(2);
 });
 
