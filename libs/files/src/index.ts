@@ -64,7 +64,7 @@ export {
 } from './abandoned.ts';
 export { moduleExecArgv } from './modules/module-exec-argv.ts';
 export { moduleUrl, requireFrom } from './modules/module-url.ts';
-export { isRunning, processName } from './process-identity.ts';
+export { isRunning, processIdOf, processName } from './process-identity.ts';
 export {
   acquireLock,
   isAbandonedLock,

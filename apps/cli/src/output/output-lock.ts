@@ -94,12 +94,14 @@ async function lockOne(file: string, output: string, signal: AbortSignal, times:
     signal.throwIfAborted();
     const found = await writtenContent(file, signal, times);
     if (found === undefined) continue;
-    if (await isInUse(file, found, signal, times))
+    if (await isInUse(file, found, signal, times)) {
+      const { processIdOf } = await import('@blip2/files');
       throw new Blip2Error('OUTPUT_IN_USE', 'Another run is writing the output', {
         where: output,
-        got: `process ${found.split(' ')[0]?.split('-')[1]}`,
+        got: `process ${processIdOf(found.split(' ')[0] ?? '')}`,
         fix: 'Wait until it has finished, or write to another file',
       });
+    }
     await removeAbandoned(file, found);
   }
   const beat = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => {}), times.beat);
