@@ -22,8 +22,16 @@ export {
   type QueryAttentionOptions,
   type QueryAttentionParts,
 } from './explain/query-attention.ts';
-export type { EncodedBatch, EncodedImage, ImageBatch, KeptImage, TaskImage } from './images/encoded-image.ts';
+export type {
+  EncodedBatch,
+  EncodedImage,
+  ImageBatch,
+  KeptImage,
+  ReadPrefixOptions,
+  TaskImage,
+} from './images/encoded-image.ts';
 export type { ImageOptions, TaskProcessor, TaskTools } from './images/task-images.ts';
+export type { CallQueue, QueuedCall, QueueOptions, QueueTurn } from './lifetime/call-queue.ts';
 export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
 export type { ConditionalGeneration, ForwardOptions, ForwardOutput } from './models/conditional-generation.ts';
@@ -84,7 +92,7 @@ export {
 export type { SavableModel } from './retrieval/savable-model.ts';
 export type { Scores } from './retrieval/similarity.ts';
 export { Blip2, type Blip2TaskParts, createBlip2 } from './tasks/blip2.ts';
-export type { Conversation } from './tasks/conversation.ts';
+export type { Conversation } from './tasks/chat/conversation.ts';
 export type { ImageTasks } from './tasks/image-tasks.ts';
 export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './tasks/instructblip.ts';
 export { loadImageTasks } from './tasks/load-image-tasks.ts';

@@ -52,5 +52,6 @@ function adapterError(folder: string, adapter: JsonObject = {}): Blip2Error {
 function lastCheckpoint(folder: string, names: readonly string[]): string | undefined {
   const steps = names.flatMap((name) => TRAINER_CHECKPOINT.exec(name)?.groups?.['step'] ?? []).map(Number);
   if (steps.length === 0) return undefined;
-  return `The folder is that of a training run. Pass a checkpoint in it: ${join(folder, `checkpoint-${Math.max(...steps)}`)}`;
+  const last = join(folder, `checkpoint-${Math.max(...steps)}`);
+  return `The folder is that of a training run. Pass a checkpoint in it: ${last}`;
 }

@@ -62,6 +62,8 @@ export {
   temporaryOwner,
   writeObservations,
 } from './abandoned.ts';
+export { moduleExecArgv } from './modules/module-exec-argv.ts';
+export { moduleUrl, requireFrom } from './modules/module-url.ts';
 export { isRunning, processIdOf, processName } from './process-identity.ts';
 export {
   acquireLock,

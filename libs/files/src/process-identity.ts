@@ -25,6 +25,11 @@ export const bootId: string = readBootId();
  */
 export const processName: string = `${machineName()}-${nameOf(process.pid)}`;
 
+/** The process id in a name of a process. */
+export function processIdOf(name: string): number {
+  return Number((name.split('-')[1] ?? '').slice(-ID_DIGITS));
+}
+
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -38,3 +38,4 @@ export { type HubModel, parseHubModel } from './repository/hub-model.ts';
 export type { DownloadScope } from './repository/needed-files.ts';
 export type { RepositoryFile } from './repository/repository-files.ts';
 export { DEFAULT_REVISION, isRepositoryId } from './repository/repository-id.ts';
+export type { FetchedIndex } from './repository/shard-files.ts';

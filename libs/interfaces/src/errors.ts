@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'SESSION_FAILED'
   | 'NOT_FINITE'
   | 'WORKER_FAILED'
+  | 'QUEUE_FULL'
   | 'WRITE_FAILED'
   | 'OUTPUT_IN_USE'
   | 'DOWNLOAD_FAILED'

@@ -1,5 +1,9 @@
 import './dispose-symbols.ts';
 
+export { expectKnownOptions } from './checks/expect-known-options.ts';
+export { expectInputs, expectTensor, isTensorLike } from './checks/expect-tensor.ts';
+export { expectFinite } from './checks/finite.ts';
+export { nearestName } from './checks/nearest-name.ts';
 export { defined } from './defined.ts';
 export {
   type ArgumentDetails,
@@ -9,15 +13,11 @@ export {
   mustBe,
   type RefusedArgument,
 } from './errors.ts';
-export { expectKnownOptions } from './expect-known-options.ts';
-export { expectInputs, expectTensor, isTensorLike } from './expect-tensor.ts';
-export { expectFinite } from './finite.ts';
 export type { LogitsProcessor, Sampler, StoppingCriterion, Streamer } from './generation.ts';
 export type { GenerationOption, GenerationOptionKind } from './generation-option.ts';
 export { generationOptions } from './generation-option-table.ts';
 export type { GenerationOptions, LengthDecay, SequenceBias } from './generation-options.ts';
 export type { LoadProgress } from './load-progress.ts';
-export { nearestName } from './nearest-name.ts';
 export {
   type Decoding,
   type EncodeOptions,
@@ -31,7 +31,7 @@ export {
   VisionEncoder,
 } from './parts.ts';
 export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
-export { isError, isTypedArray, messageOf } from './realms.ts';
+export { isError, isTypedArray, messageOf, type TypedArraysByName } from './realms.ts';
 export { concatPositions, onesMask, pickRows, repeatRow, slicePositions, stackRows } from './rows.ts';
 export type { ActivationBits, GraphTarget, OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
 export {

@@ -4,7 +4,7 @@
  */
 
 /** Typed arrays by the names of their classes. */
-interface TypedArraysByName {
+export interface TypedArraysByName {
   readonly Float32Array: Float32Array;
   readonly BigInt64Array: BigInt64Array;
   readonly Int32Array: Int32Array;

@@ -1,5 +1,5 @@
-import { type ConversionOptions, readModelVersion, type SaveOptions, type TensorSource } from '@blip2/checkpoint';
-import { readConfig, type ToJsonOptions, writePartConfig } from '@blip2/config';
+import { type ConversionOptions, readModelVersion, type SaveOptions } from '@blip2/checkpoint';
+import { readConfig, writePartConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
 import { defined, expectKnownOptions, type PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
@@ -7,67 +7,16 @@ import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtim
 
 import { withFiniteOutputs } from './finite-outputs.ts';
 import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
+import type { PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 import { partFolder } from './part-folder.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
-import { convertPartWeights, type PartPlans, planPart, type WeightPlan } from './plan-part.ts';
+import { convertPartWeights, type PartPlans, planPart } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
 import { savePartWeights } from './save-part.ts';
 import type { DisposablePart, StandalonePart } from './standalone-part.ts';
 
 /** How a part is loaded: its sessions, its download and its conversion to a precision. */
 export type LoadPartOptions = PartOptions & ResolveOptions & ConversionOptions;
-
-/** What a part is created from. */
-export interface PartContext<C, W extends PartWeights, O extends object> {
-  readonly config: C;
-  /** Converted to the precision of the options. */
-  readonly weights: W;
-  readonly sessions: LazySessions;
-  readonly options: Partial<O>;
-}
-
-/** A part that is loaded from the checkpoint of a full model. */
-export interface PartOfModelDefinition<C, Own extends object, W extends PartWeights, O extends object> {
-  /** What error messages call the part: `vision encoder`. */
-  readonly label: string;
-  /** Path of the part's tensors in the checkpoint of a full model; it may depend on the configuration. */
-  readonly path: string | ((config: C, options: Partial<O>) => string);
-  /** Names of its options in addition to those of every part. */
-  readonly ownOptions?: readonly (keyof O & string)[];
-  /** How the configuration is read, of a full model or of the part alone. */
-  readonly config: { fromJson(json: unknown, where?: string): C };
-  /** Checks opened weights, or adds what `create` needs in addition to them. */
-  readonly extend?: (weights: PartWeights, config: C, options: Partial<O>) => Promise<W>;
-  /** Callers check the results, so that they can also replace invalid ones. Default: the part checks them. */
-  readonly hasUncheckedOutputs?: boolean;
-  /** How weights are converted to a precision. Default: never. */
-  readonly plan?: WeightPlan<C, O>;
-  /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
-  readonly create: (context: PartContext<C, W, O>) => Own;
-}
-
-/** A part that also exists as a checkpoint of its own. */
-export interface PartDefinition<
-  C extends { readonly modelType: string },
-  Own extends object,
-  W extends PartWeights,
-  O extends object,
-> extends PartOfModelDefinition<C, Own, W, O> {
-  readonly path: string;
-  readonly config: { fromJson(json: unknown, where?: string): C; toJson(config: C, options?: ToJsonOptions): object };
-  readonly plan: WeightPlan<C, O>;
-  /** HF class of the part alone, by `model_type`. */
-  readonly architectures: Readonly<Record<C['modelType'], string>>;
-  /** Path of the tensors in a checkpoint of the part alone. Default: its root. */
-  readonly savedPath?: string;
-  /** Tensors that are saved in addition to those below `path`. */
-  readonly savedExtras?: (weights: W) => readonly TensorSource[];
-  /** Every tensor of the part's checkpoint. */
-  readonly tensors: (config: C, prefix: string, options: Partial<O>) => readonly RecordedWeight[];
-  readonly initializer: (config: C) => InitializeTensor;
-  /** Creates the sessions of the main path. */
-  readonly prepare: (context: PartContext<C, W, O>) => Promise<void>;
-}
 
 /** Loads and creates a part of a full model. */
 export interface PartOfModel<C, M, W extends PartWeights = PartWeights, O extends object = object> {

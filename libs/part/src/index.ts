@@ -1,13 +1,4 @@
-export {
-  definePart,
-  definePartOfModel,
-  type LoadPartOptions,
-  type Part,
-  type PartContext,
-  type PartDefinition,
-  type PartOfModel,
-  type PartOfModelDefinition,
-} from './define-part.ts';
+export { definePart, definePartOfModel, type LoadPartOptions, type Part, type PartOfModel } from './define-part.ts';
 export {
   expectForwardOptions,
   type ForwardOptionName,
@@ -18,6 +9,7 @@ export {
   RESOLVE_OPTIONS,
   SAVE_OPTIONS,
 } from './known-options.ts';
+export type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 export { partFolder } from './part-folder.ts';
 export { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from './part-weights.ts';
 export { convertPartWeights, type PartPlans, plannedFiles, planPart, type WeightPlan } from './plan-part.ts';

@@ -5,6 +5,7 @@ export { type LazySessions, lazySessions, type PartOptions } from './session/laz
 export { type DefaultThreads, defaultThreads, type ThreadUse } from './threads/default-threads.ts';
 export { asRows, rowsTensor } from './token-rows.ts';
 export { endPartWorkers, exitNow, exitWhenIdle } from './worker/cooperative-exit.ts';
-export { createPartHost } from './worker/create-part-host.ts';
+export { createPartHost, effectiveIsolation } from './worker/create-part-host.ts';
 export type { PartSpec } from './worker/part-export.ts';
-export type { PartHost, PartHostOptions } from './worker/part-host.ts';
+export type { Isolation, PartHost, PartHostOptions } from './worker/part-host.ts';
+export { moduleUrl } from '@blip2/files';

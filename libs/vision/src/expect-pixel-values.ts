@@ -3,7 +3,7 @@ import { Blip2Error, expectTensor, type PixelValues } from '@blip2/interfaces';
 import type { EncoderSizes } from './vision-signature.ts';
 
 /** The sizes that images are compared with. */
-type ImageSizes = Pick<EncoderSizes, 'imageSize' | 'patchSize' | 'numChannels'>;
+export type ImageSizes = Pick<EncoderSizes, 'imageSize' | 'patchSize' | 'numChannels'>;
 
 /**
  * @throws Blip2Error `SHAPE_MISMATCH` unless these are images of a size that the encoder accepts; `INVALID_ARGUMENT`,

@@ -21,10 +21,14 @@ import { type Create, provideOnce } from './provide.ts';
  * without a container. Rebind a token to replace a part.
  */
 export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
-  return partsModule(() => openCheckpointParts(source, options));
+  return partsModule(() => openCheckpointParts(source, options), options);
 }
 
-function partsModule(open: () => Promise<CheckpointParts>, used = new Set<symbol>()): ContainerModule {
+function partsModule(
+  open: () => Promise<CheckpointParts>,
+  options: LoadOptions = {},
+  used = new Set<symbol>(),
+): ContainerModule {
   return new ContainerModule(({ bind }) => {
     const provide = <T, const Deps extends readonly Token<unknown>[]>(
       id: Token<T>,
@@ -43,7 +47,7 @@ function partsModule(open: () => Promise<CheckpointParts>, used = new Set<symbol
       Blip2Token,
       [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken],
       (vision, qformer, projection, language, processor) =>
-        createBlip2({ vision, qformer, projection, language, processor }),
+        createBlip2({ vision, qformer, projection, language, processor }, options),
     );
   });
 }
@@ -78,7 +82,7 @@ export async function createBlip2Container(source: string, options?: LoadOptions
   const container = new Container();
   const used = new Set<symbol>();
   let opened: Promise<CheckpointParts> | undefined;
-  await container.load(partsModule(() => (opened = openCheckpointParts(source, options)), used));
+  await container.load(partsModule(() => (opened = openCheckpointParts(source, options)), options, used));
   let disposed = false;
   const expectBound = (id: Token<unknown>): void => {
     if (disposed)

@@ -15,7 +15,13 @@ export interface ImageBatch extends AsyncDisposable {
    */
   prefixOf(rows: readonly number[], texts: readonly string[] | undefined): Promise<VisualPrefix>;
   /** See `EncodedBatch`; `undefined` if the embeddings of an image depend on the prompt. */
-  readonly readPrefix: (() => Promise<Decoding>) | undefined;
+  readonly readPrefix: ((options?: ReadPrefixOptions) => Promise<Decoding>) | undefined;
+}
+
+/** How a batch prefills its image embeddings. */
+export interface ReadPrefixOptions {
+  /** A decoding that was lost with its worker: the embeddings are prefilled again. */
+  readonly lost?: Decoding;
 }
 
 /** Images whose embeddings depend on nothing else, with the key-value cache of a causal language model. */
@@ -26,7 +32,7 @@ export interface EncodedBatch extends ImageBatch {
    * A decoding that has prefilled the image embeddings and nothing else, one row per image. Created on first use; fork
    * it before extending it. Causal models only.
    */
-  readonly readPrefix: () => Promise<Decoding>;
+  readonly readPrefix: (options?: ReadPrefixOptions) => Promise<Decoding>;
 }
 
 /**
@@ -93,15 +99,22 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
   let started: Promise<Decoding> | undefined;
   const [images, queries] = prefix.dims;
   const attentionMask = onesMask(images, queries);
-  const start = lazyPromise(() => (started = language.start({ inputsEmbeds: prefix, attentionMask })));
+  const newStart = (): (() => Promise<Decoding>) =>
+    lazyPromise(() => (started = language.start({ inputsEmbeds: prefix, attentionMask })));
+  let start = newStart();
+  let current: Decoding | undefined;
   return {
     language,
     prefix,
     prefixOf: async (rows) => pickRows(prefix, rows),
-    async readPrefix() {
+    async readPrefix({ lost } = {}) {
       if (isDisposed) throw imageDisposed();
       expectPromptsFit({ projection: { outFeatures: prefix.dims[2] }, language });
-      return start();
+      if (lost && lost === current) {
+        start = newStart();
+        current = undefined;
+      }
+      return (current = await start());
     },
     async [Symbol.asyncDispose]() {
       isDisposed = true;
@@ -109,6 +122,24 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
       await decoding?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * A fork of the prefix of a batch. It is prefilled again if it was lost together with the worker of the language model.
+ */
+export async function forkPrefix(readPrefix: EncodedBatch['readPrefix']): Promise<Decoding> {
+  const prefix = await readPrefix();
+  try {
+    return await prefix.fork();
+  } catch (error) {
+    if (!isWorkerFailure(error)) throw error;
+    return (await readPrefix({ lost: prefix })).fork();
+  }
+}
+
+/** Whether a part was lost with its worker. */
+export function isWorkerFailure(error: unknown): boolean {
+  return error instanceof Blip2Error && error.code === 'WORKER_FAILED';
 }
 
 /** The error of an image that is used after its disposal. */

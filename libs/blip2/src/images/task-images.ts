@@ -8,6 +8,7 @@ import {
 } from '@blip2/interfaces';
 import { type Blip2Processor, expectFloatPixels, expectFloatSettings } from '@blip2/processor';
 
+import type { QueueTurn } from '../lifetime/call-queue.ts';
 import type { Blip2Pipeline, EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 import { isEncoded, type KeptImage, type TaskImage } from './encoded-image.ts';
 
@@ -17,6 +18,8 @@ export interface TaskTools {
   readonly pipeline: Pick<Blip2Pipeline, 'language' | 'embedPrompt'>;
   /** Tokenizer and image processor. */
   readonly processor: TaskProcessor;
+  /** Waits for the turn of the call at the model, before each stage that uses it. Absent: calls are not queued. */
+  readonly enter?: QueueTurn['enter'];
 }
 
 /** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed separately. */
@@ -91,7 +94,7 @@ export interface TaskImages<Image extends KeptImage = KeptImage> extends AsyncDi
  * @throws Blip2Error `INVALID_ARGUMENT` for an image that was encoded with another model.
  */
 export async function encodeTaskImages<Image extends KeptImage>(
-  { encodePixels, pipeline, processor }: ImageTools<Image>,
+  { encodePixels, pipeline, processor, enter }: ImageTools<Image>,
   images: readonly TaskImage<Image>[],
   options: ImageOptions,
 ): Promise<TaskImages<Image>> {
@@ -107,11 +110,16 @@ export async function encodeTaskImages<Image extends KeptImage>(
   );
   const preprocess = performance.now() - begin;
   signal?.throwIfAborted();
-  const encoded = await encodePixels(expectFloatPixels(pixelValues), { interpolatePosEncoding });
+  await enter?.();
+  const begunAt = performance.now();
+  const encoded = await encodePixels(expectFloatPixels(pixelValues), {
+    interpolatePosEncoding,
+    ...defined({ signal }),
+  });
   const bySource = new Map<TaskImage<Image>, Image>(
     sources.flatMap((source, index) => (encoded[index] ? [[source, encoded[index]]] : [])),
   );
-  return toTaskImages(images, bySource, { preprocess, encode: performance.now() - begin - preprocess });
+  return toTaskImages(images, bySource, { preprocess, encode: performance.now() - begunAt });
 }
 
 function toTaskImages<Image extends KeptImage>(

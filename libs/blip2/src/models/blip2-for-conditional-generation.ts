@@ -8,6 +8,7 @@ import {
   type Blip2Pipeline,
   connectCheckpoint,
   type EncodeImagesOptions,
+  expectEncodeArguments,
   type PromptInputs,
 } from '../pipeline/blip2-pipeline.ts';
 import { PROMPT_INPUTS } from '../pipeline/image-inputs.ts';
@@ -50,7 +51,7 @@ export async function assembleBlip2(parts: CheckpointParts): Promise<Blip2ForCon
       },
     },
   );
-  return { ...model, encodeImages: model.pipeline.encodeImages };
+  return { ...model, encodeImages: parts.queue.wrap(model.pipeline.encodeImages, expectEncodeArguments) };
 }
 
 export const Blip2ForConditionalGeneration: ModelLoader<

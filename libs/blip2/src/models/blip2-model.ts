@@ -50,35 +50,39 @@ async function assemble(parts: CheckpointParts): Promise<Blip2Model> {
   const model = await assembleBlip2(parts);
   return {
     ...model,
-    async getImageFeatures(inputs, options) {
-      expectImageInputs('getImageFeatures', inputs, IMAGE_INPUTS);
-      return model.visionModel.forward(inputs, options);
-    },
-    async getQFormerFeatures(inputs, options = {}) {
-      expectImageInputs('getQFormerFeatures', inputs, IMAGE_INPUTS);
-      expectForwardOptions('getQFormerFeatures', options, [
-        'outputHiddenStates',
-        'outputAttentions',
-        'interpolatePosEncoding',
-        'useCache',
-      ]);
-      const { interpolatePosEncoding = false, ...outputs } = options;
-      return model.qformer.forward(
-        { encoderHiddenStates: await model.visionModel.encode(inputs.pixelValues, { interpolatePosEncoding }) },
-        outputs,
-      );
-    },
-    async getTextFeatures(inputs, options) {
-      const { languageModel } = model;
-      if (languageModel.architecture === 'causal') return languageModel.forward(inputs, options);
-      const outputs = await languageModel.forward(inputs, options);
-      const { encoderLastHiddenState: lastHiddenState } = outputs;
-      if (!lastHiddenState)
-        throw new Blip2Error('SESSION_FAILED', 'The encoder returned no hidden states', {
-          where: 'languageModel.forward',
-        });
-      return { ...outputs, lastHiddenState };
-    },
+    getImageFeatures: parts.queue.wrap(
+      (inputs: ImageInputs, options?: VisionForwardOptions) => model.visionModel.forward(inputs, options),
+      (inputs) => expectImageInputs('getImageFeatures', inputs, IMAGE_INPUTS),
+    ),
+    getQFormerFeatures: parts.queue.wrap(
+      async (inputs: ImageInputs, { interpolatePosEncoding = false, ...outputs }: ForwardOptions = {}) =>
+        model.qformer.forward(
+          { encoderHiddenStates: await model.visionModel.encode(inputs.pixelValues, { interpolatePosEncoding }) },
+          outputs,
+        ),
+      (inputs, options) => {
+        expectImageInputs('getQFormerFeatures', inputs, IMAGE_INPUTS);
+        expectForwardOptions('getQFormerFeatures', options, [
+          'outputHiddenStates',
+          'outputAttentions',
+          'interpolatePosEncoding',
+          'useCache',
+        ]);
+      },
+    ),
+    getTextFeatures: parts.queue.wrap(
+      async (inputs: Omit<Seq2SeqLMInputs, 'pastKeyValues'>, options?: CausalLMOptions) => {
+        const { languageModel } = model;
+        if (languageModel.architecture === 'causal') return languageModel.forward(inputs, options);
+        const outputs = await languageModel.forward(inputs, options);
+        const { encoderLastHiddenState: lastHiddenState } = outputs;
+        if (!lastHiddenState)
+          throw new Blip2Error('SESSION_FAILED', 'The encoder returned no hidden states', {
+            where: 'languageModel.forward',
+          });
+        return { ...outputs, lastHiddenState };
+      },
+    ),
   };
 }
 

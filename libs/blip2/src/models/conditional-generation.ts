@@ -1,3 +1,4 @@
+import { validateGenerationOptions } from '@blip2/generate';
 import type { PatchFeatures, QueryFeatures } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
 import { expectForwardOptions } from '@blip2/part';
@@ -9,7 +10,7 @@ import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
-import { isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
+import { expectEncodeOptions, isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
 import { expectPromptsFit } from '../pipeline/expect-fit.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
@@ -119,7 +120,7 @@ export async function assembleConditionalGeneration<
   parts: CheckpointParts<C>,
   family: GenerationFamily<C, QFormer, Pipeline, Inputs>,
 ): Promise<ConditionalGeneration<C, QFormer, Pipeline, Inputs>> {
-  const { config, folders } = parts;
+  const { config, folders, queue } = parts;
   parts.startLanguage();
   await expectComplete(folders, modelTensors(config));
   const visionModel = await parts.vision();
@@ -142,6 +143,13 @@ export async function assembleConditionalGeneration<
     return { prefix: await languageProjection.project(queries), visionOutputs, qformerOutputs };
   }
 
+  function expectForwardArguments(inputs: Inputs & TargetInputs, options: ForwardOptions = {}): void {
+    expectImageInputs('forward', inputs, [...family.inputNames, ...Object.keys(TARGETS)]);
+    expectForwardOptions('forward', options, Object.keys(FORWARD_OPTIONS));
+    expectPromptsFit({ projection: languageProjection, language: languageModel });
+    expectDecoderInputs(languageModel, inputs);
+  }
+
   return {
     config,
     visionModel,
@@ -150,20 +158,22 @@ export async function assembleConditionalGeneration<
     languageModel,
     pipeline,
     queryTokens: qformer.queryTokens,
-    async forward(inputs, options = {}) {
-      expectImageInputs('forward', inputs, [...family.inputNames, ...Object.keys(TARGETS)]);
-      expectForwardOptions('forward', options, Object.keys(FORWARD_OPTIONS));
+    forward: queue.wrap(async (inputs: Inputs & TargetInputs, options: ForwardOptions = {}) => {
       const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
       const outputs = { outputHiddenStates, outputAttentions };
-      expectPromptsFit({ projection: languageProjection, language: languageModel });
-      expectDecoderInputs(languageModel, inputs);
       const { prefix, ...partOutputs } = await encode(inputs, outputs, options.interpolatePosEncoding ?? false);
       const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });
       const { useCache = false } = options;
       return { ...(await forwardPrompt(languageModel, prompt, inputs, { ...outputs, useCache })), ...partOutputs };
-    },
-    generate: pipeline.generate,
-    scoreSequences: pipeline.scoreSequences,
+    }, expectForwardArguments),
+    generate: queue.wrap(pipeline.generate, (inputs, options = {}) => {
+      expectImageInputs('generate', inputs, family.inputNames);
+      validateGenerationOptions(options);
+    }),
+    scoreSequences: queue.wrap(pipeline.scoreSequences, (inputs, _, options) => {
+      expectImageInputs('scoreSequences', inputs, family.inputNames);
+      expectEncodeOptions('scoreSequences', options);
+    }),
     savePretrained: (target, options) => saveModel(folders, config, target, options),
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -3,7 +3,7 @@ import { defined, type PixelValues } from '@blip2/interfaces';
 import { firstPositions, type TextConditionedQFormer } from '@blip2/qformer';
 
 import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
-import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
+import { type EncodeImagesOptions, expectEncodeArguments } from '../pipeline/blip2-pipeline.ts';
 import {
   connectInstructCheckpoint,
   expectInstruction,
@@ -70,7 +70,10 @@ export async function assembleInstructBlip(
       };
     },
   });
-  return { ...model, encodeImages: model.pipeline.encodeImages };
+  const encodeImages = parts.queue.wrap(model.pipeline.encodeImages, (pixelValues, _, options) =>
+    expectEncodeArguments(pixelValues, options),
+  );
+  return { ...model, encodeImages };
 }
 
 export const InstructBlipForConditionalGeneration: ModelLoader<

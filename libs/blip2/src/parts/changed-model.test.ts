@@ -42,7 +42,7 @@ const changes: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 describe.each(Object.entries(changes))('a model that is %s with its tensors in another order', (_, change) => {
-  test.each(['inline', 'worker'] as const)('is refused at its first use: %s', async (isolate) => {
+  test.each(['inline', 'worker', 'process'] as const)('is refused at its first use: %s', async (isolate) => {
     await using model = await Blip2.fromPretrained(folder, { threads: 1, isolate });
     await change();
     await expect(model.caption(image)).rejects.toEqual(CHANGED);

@@ -10,7 +10,14 @@ import type {
   RetrievalProjection,
   TextConditionedQFormer,
 } from '@blip2/qformer';
-import { createPartHost, expectDevice, type PartHost } from '@blip2/runtime';
+import {
+  createPartHost,
+  effectiveIsolation,
+  expectDevice,
+  type Isolation,
+  type PartHost,
+  type PartSpec,
+} from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -21,14 +28,17 @@ import {
   resolveSources,
   sameFolder,
 } from '../checkpoint/model-sources.ts';
+import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { modelThreads } from './model-threads.ts';
-import { LANGUAGE_LOADER, type LoaderName, partLoaders, PRECISION_OF, VISION_LOADERS } from './part-loaders.ts';
+import { languageLoader, type LoaderName, partLoaders, PRECISION_OF, visionLoaders } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
- * With `isolate: 'worker'` there are two workers, one for the language model and one for all other parts.
+ * With `isolate: 'worker'` or `'process'` there are two workers, one for the language model and one for all other
+ * parts.
  */
 export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends AsyncDisposable {
   /** The folder of Q-Former and configuration; with a single source, of everything. */
@@ -42,6 +52,8 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
    * @throws Blip2Error `MODEL_CHANGED`
    */
   requireUnchanged(): Promise<void>;
+  /** The calls of the model. */
+  readonly queue: CallQueue;
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
@@ -107,6 +119,11 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
   if (!options.createSession) await expectDevice(options.device ?? 'cpu');
 }
 
+/** Where the parts run. A custom session factory can only be called on the calling thread. */
+export function isolationOf({ isolate = 'inline', createSession }: LoadOptions): Isolation {
+  return createSession ? isolate : effectiveIsolation(isolate);
+}
+
 async function openFolders<C extends ModelConfig>(
   folders: ModelFolders,
   config: C,
@@ -115,13 +132,22 @@ async function openFolders<C extends ModelConfig>(
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
   // The worker of the language model opens its sessions while the vision worker encodes an image.
+  const isolate = isolationOf(options);
   const hosts =
-    options.isolate === 'worker'
-      ? { vision: createPartHost({ isolate: 'worker' }), language: createPartHost({ isolate: 'worker' }) }
-      : undefined;
-  const threads = await modelThreads(folders, options, hosts?.vision);
+    isolate === 'inline' ? undefined : { vision: createPartHost({ isolate }), language: createPartHost({ isolate }) };
+  const disposeHosts = async (): Promise<void> => {
+    await hosts?.language[Symbol.asyncDispose]();
+    await hosts?.vision[Symbol.asyncDispose]();
+  };
+  const threads = await unlessAborted(modelThreads(folders, options, hosts?.vision), options.signal).catch(
+    (error: unknown) => {
+      // Not waited for: the measurement cannot be interrupted.
+      disposeHosts().catch(() => undefined);
+      throw error;
+    },
+  );
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
-  hosts?.vision.start(VISION_LOADERS);
+  hosts?.vision.start(visionLoaders());
   const created: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -140,10 +166,13 @@ async function openFolders<C extends ModelConfig>(
       expectOpen();
       const forPart = { ...optionsOf(PRECISION_OF[name]), ...more };
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
-      const part = host ? await createInHost(host, name, [from, forPart]) : await partLoaders[name](from, forPart);
+      const expectUnchanged = (): Promise<void> => version.requireUnchanged('weights');
+      const part = host
+        ? await createInHost(host, name, { args: [from, forPart], expectUnchanged })
+        : await partLoaders[name](from, forPart);
       created.push(part);
       // The configuration was read earlier, and other parts may have been.
-      await version.requireUnchanged('weights');
+      await expectUnchanged();
       return part;
     }) as () => ReturnType<(typeof partLoaders)[Name]>;
   return {
@@ -151,7 +180,8 @@ async function openFolders<C extends ModelConfig>(
     folders,
     config,
     requireUnchanged: () => version.requireUnchanged('all'),
-    startLanguage: () => hosts?.language.start(LANGUAGE_LOADER),
+    queue: createCallQueue(options),
+    startLanguage: () => hosts?.language.start(languageLoader()),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
     projection: lazyPart('loadLanguageProjection'),
@@ -162,14 +192,18 @@ async function openFolders<C extends ModelConfig>(
     matchingHead: lazyPart('loadMatchingHead'),
     async [Symbol.asyncDispose]() {
       disposed = true;
-      for (const part of created.splice(0).reverse()) await part[Symbol.asyncDispose]();
-      await hosts?.language[Symbol.asyncDispose]();
-      await hosts?.vision[Symbol.asyncDispose]();
+      // Hosts dispose of their parts, without waiting for those whose creation was aborted.
+      for (const part of created.splice(0).reverse()) if (!hosts) await part[Symbol.asyncDispose]();
+      await disposeHosts();
     },
   };
 }
 
-function createInHost(host: PartHost, name: LoaderName, args: readonly unknown[]): Promise<AsyncDisposable> {
-  const { href: module } = name === 'loadLanguageModel' ? LANGUAGE_LOADER : VISION_LOADERS;
-  return host.create({ module, export: name, args });
+function createInHost(
+  host: PartHost,
+  name: LoaderName,
+  spec: Pick<PartSpec, 'args' | 'expectUnchanged'>,
+): Promise<AsyncDisposable> {
+  const { href: module } = name === 'loadLanguageModel' ? languageLoader() : visionLoaders();
+  return host.create({ module, export: name, ...spec });
 }

@@ -10,13 +10,15 @@ import {
 } from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
 import { LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/part';
-import type { PartOptions } from '@blip2/runtime';
+import type { Isolation, PartOptions } from '@blip2/runtime';
+
+import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
 
 /** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
 export type PartWithPrecision = 'vision' | 'qformer' | 'language';
 
 /** Options of every `fromPretrained` of this package. */
-export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'convertedDir'> {
+export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<ConversionOptions, 'convertedDir'> {
   /**
    * Precision of the weights, for all parts or per part. Default: `fp32`, which maps float32 checkpoints in place.
    * Other precisions are converted once and cached. `fast`: 8 bits, with an additional 4-bit copy of the language model
@@ -31,10 +33,12 @@ export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'co
    */
   readonly threads?: number;
   /**
-   * `worker` runs inference in worker threads, so that the event loop of the caller stays free; `inline` (default) runs
-   * it on the calling thread.
+   * `inline` (default) runs inference on the calling thread. `worker` runs it in worker threads, so that the event loop
+   * of the caller stays free. `process` runs it in child processes, so that a crash of native code or an out-of-memory
+   * kill fails the calls in progress with `WORKER_FAILED` instead of ending the program. Workers and processes that end
+   * are replaced.
    */
-  readonly isolate?: 'inline' | 'worker';
+  readonly isolate?: Isolation;
   /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;
 }
@@ -42,7 +46,7 @@ export interface LoadOptions extends ResolveOptions, Pick<ConversionOptions, 'co
 /** The options that one part is loaded with. */
 export type LoadedPartOptions = PartOptions & ConversionOptions;
 
-const ISOLATION: Readonly<Record<NonNullable<LoadOptions['isolate']>, true>> = { inline: true, worker: true };
+const ISOLATION: Readonly<Record<Isolation, true>> = { inline: true, worker: true, process: true };
 const PARTS: Readonly<Record<PartWithPrecision, true>> = { vision: true, qformer: true, language: true };
 
 const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptions>, true>> = {
@@ -51,6 +55,7 @@ const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptio
   device: true,
   threads: true,
   isolate: true,
+  maxWaiting: true,
   createSession: true,
 };
 /** Names of the options of every `fromPretrained`. */
@@ -62,12 +67,13 @@ export const LOAD_OPTIONS: readonly string[] = [...Object.keys(OWN_OPTIONS), ...
  */
 export function partOptions(options: LoadOptions): (part?: PartWithPrecision) => LoadedPartOptions {
   expectKnownOptions('fromPretrained', options, LOAD_OPTIONS, LOAD_REPLACEMENTS);
-  const { device, threads, createSession, convertedDir, isolate, signal, onProgress } = options;
+  const { device, threads, createSession, convertedDir, isolate, maxWaiting, signal, onProgress } = options;
   if (isolate !== undefined && !Object.hasOwn(ISOLATION, isolate))
     throw mustBe('isolate', `one of ${Object.keys(ISOLATION).join(', ')}`, isolate);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
     throw mustBe('threads', 'a positive integer', threads);
   }
+  if (maxWaiting !== undefined) expectMaxWaiting(maxWaiting);
   const precisions = precisionsByPart(options.dtype);
   const common = defined({ device, threads, createSession, convertedDir, signal, onProgress });
   return (part) => {

@@ -1,10 +1,12 @@
+import { moduleUrl } from '@blip2/runtime';
+
 import { loadLanguageModel } from './language-loader.ts';
 import type { PartWithPrecision } from './load-options.ts';
-import * as visionLoaders from './vision-loaders.ts';
+import * as visionModule from './vision-loaders.ts';
 
 /** The loader of each part. */
-export const partLoaders: typeof visionLoaders & { readonly loadLanguageModel: typeof loadLanguageModel } = {
-  ...visionLoaders,
+export const partLoaders: typeof visionModule & { readonly loadLanguageModel: typeof loadLanguageModel } = {
+  ...visionModule,
   loadLanguageModel,
 };
 
@@ -20,6 +22,8 @@ export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision
 };
 
 /** The module of the vision worker's loaders. */
-export const VISION_LOADERS: URL = new URL('./vision-loaders.js', import.meta.url);
+export const visionLoaders = (): URL =>
+  moduleUrl('blip2/parts/vision-loaders.js', () => new URL('./vision-loaders.js', import.meta.url));
 /** The module of the language worker's loader. */
-export const LANGUAGE_LOADER: URL = new URL('./language-loader.js', import.meta.url);
+export const languageLoader = (): URL =>
+  moduleUrl('blip2/parts/language-loader.js', () => new URL('./language-loader.js', import.meta.url));

@@ -1,5 +1,6 @@
 import type { LanguageModel, VisionEncoder } from '@blip2/interfaces';
 
+import { isolationOf } from './checkpoint-parts.ts';
 import type { LoadOptions } from './load-options.ts';
 
 interface PreparableModel {
@@ -7,14 +8,15 @@ interface PreparableModel {
 }
 
 /**
- * Starts to prepare the parts of a model that run in workers, so that their sessions are open before the first use, and
+ * Starts to prepare the parts of a model that run in threads or processes, so that their sessions are open before the
+ * first use, and
  * returns the model. A failure is ignored here: the first use meets and reports it.
  */
 export function prepareParts<Model extends PreparableModel>(
   model: Model,
-  { isolate }: Pick<LoadOptions, 'isolate'>,
+  options: Pick<LoadOptions, 'isolate' | 'createSession'>,
 ): Model {
   const { vision, language } = model.pipeline;
-  if (isolate === 'worker') for (const part of [vision, language]) part.prepare?.().catch(() => undefined);
+  if (isolationOf(options) !== 'inline') for (const part of [vision, language]) part.prepare?.().catch(() => undefined);
   return model;
 }

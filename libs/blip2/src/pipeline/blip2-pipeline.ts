@@ -23,6 +23,7 @@ import {
   type VisionEncoder,
 } from '@blip2/interfaces';
 
+import { encodePatches } from './encode-patches.ts';
 import { expectFit, expectImagePartsFit, expectPromptsFit } from './expect-fit.ts';
 import { expectImageInputs, PIXEL_AXES, PROMPT_INPUTS } from './image-inputs.ts';
 import {
@@ -49,9 +50,25 @@ export interface Blip2Parts {
 export interface EncodeImagesOptions {
   /** Accept images of another size than the encoder's. Default: false. */
   readonly interpolatePosEncoding?: boolean;
+  /** Aborts between two images. */
+  readonly signal?: AbortSignal;
 }
 
-const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = { interpolatePosEncoding: true };
+const ENCODE_OPTIONS: Readonly<Record<keyof EncodeImagesOptions, true>> = {
+  interpolatePosEncoding: true,
+  signal: true,
+};
+
+/** @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`. */
+export function expectEncodeOptions(where: string, options: unknown): void {
+  expectKnownOptions(where, options, Object.keys(ENCODE_OPTIONS));
+}
+
+/** @throws Blip2Error `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SHAPE_MISMATCH`, `NOT_FINITE`. */
+export function expectEncodeArguments(pixelValues: PixelValues, options: EncodeImagesOptions | undefined): void {
+  expectEncodeOptions('encodeImages', options);
+  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
+}
 
 /** A prompt with images. */
 export interface PromptInputs extends PromptText {
@@ -131,9 +148,9 @@ export async function connectQueries(
   options: EncodeImagesOptions | undefined,
   query: (patches: PatchFeatures) => Promise<QueryFeatures>,
 ): Promise<VisualPrefix> {
-  expectKnownOptions('encodeImages', options, Object.keys(ENCODE_OPTIONS));
-  expectTensor('pixelValues', pixelValues, PIXEL_AXES);
-  const patches = expectFinite('vision encoder', await vision.encode(pixelValues, options));
+  expectEncodeArguments(pixelValues, options);
+  const patches = expectFinite('vision encoder', await encodePatches(vision, pixelValues, options));
+  options?.signal?.throwIfAborted();
   const queries = expectFinite('Q-Former', await query(patches));
   return expectFinite('language projection', await projection.project(queries));
 }
@@ -177,7 +194,7 @@ function createPromptTasks<Inputs extends PromptInputs>(
   return {
     async embedPrompt(inputs, options) {
       expectImageInputs('embedPrompt', inputs, inputNames);
-      expectKnownOptions('embedPrompt', options, Object.keys(ENCODE_OPTIONS));
+      expectEncodeOptions('embedPrompt', options);
       return merge(inputs, options);
     },
     async generate(inputs, options = {}, context = {}) {
@@ -185,7 +202,10 @@ function createPromptTasks<Inputs extends PromptInputs>(
       // Before the image is encoded.
       validateGenerationOptions(options);
       const { interpolatePosEncoding = false } = options;
-      const { promptIds, ...prompt } = await merge(inputs, { interpolatePosEncoding });
+      const { promptIds, ...prompt } = await merge(inputs, {
+        interpolatePosEncoding,
+        ...defined({ signal: options.signal }),
+      });
       // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
       return generate(
         language,
@@ -196,10 +216,11 @@ function createPromptTasks<Inputs extends PromptInputs>(
     },
     async scoreSequences(inputs, candidates, options = {}) {
       expectImageInputs('scoreSequences', inputs, inputNames);
-      expectKnownOptions('scoreSequences', options, ['signal', ...Object.keys(ENCODE_OPTIONS)]);
-      const { interpolatePosEncoding = false, signal } = options;
-      const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding });
-      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, defined({ signal }));
+      expectEncodeOptions('scoreSequences', options);
+      const { interpolatePosEncoding = false } = options;
+      const signal = defined({ signal: options.signal });
+      const { inputsEmbeds, attentionMask } = await merge(inputs, { interpolatePosEncoding, ...signal });
+      return sequenceLogProbs(language, { inputsEmbeds, attentionMask }, candidates, signal);
     },
   };
 }

@@ -131,11 +131,20 @@ export async function assembleRetrieval(parts: CheckpointParts): Promise<Blip2Fo
     ...createSavableModel(parts, RETRIEVAL_CONTENT),
     ...model,
     queryTokens: model.qformer.queryTokens,
-    forward: (inputs, options) => forward(model, inputs, options),
-    async textEmbeddings(inputs, options = {}) {
-      expectKnownOptions('textEmbeddings', options, ['withQueryTokens']);
-      return model.qformer.embed(inputs, { queryTokens: options.withQueryTokens ?? false });
-    },
+    forward: parts.queue.wrap(
+      (inputs: RetrievalInputs, options?: RetrievalOptions) => forward(model, inputs, options),
+      (inputs, options = {}) => {
+        expectImageInputs('forward', inputs, ['pixelValues', 'inputIds', 'attentionMask']);
+        expectForwardOptions('forward', options, Object.keys(OPTIONS));
+      },
+    ),
+    textEmbeddings: parts.queue.wrap(
+      (
+        inputs: Omit<QFormerTextInputs, 'attentionMask'>,
+        { withQueryTokens = false }: { readonly withQueryTokens?: boolean } = {},
+      ) => model.qformer.embed(inputs, { queryTokens: withQueryTokens }),
+      (_, options = {}) => expectKnownOptions('textEmbeddings', options, ['withQueryTokens']),
+    ),
   };
 }
 
@@ -150,8 +159,6 @@ async function forward(
   inputs: RetrievalInputs,
   requested: RetrievalOptions = {},
 ): Promise<RetrievalOutput> {
-  expectImageInputs('forward', inputs, ['pixelValues', 'inputIds', 'attentionMask']);
-  expectForwardOptions('forward', requested, Object.keys(OPTIONS));
   const { useImageTextMatchingHead = false } = requested;
   const { config } = model;
   const options = {

@@ -3,6 +3,7 @@ import { Blip2Processor } from '@blip2/processor';
 
 import { isImageList, onlyResult } from '../images/image-list.ts';
 import { expectImageOptions } from '../images/task-images.ts';
+import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { distinctTexts, expectDistinctTokens } from '../pipeline/distinct-texts.ts';
 import { expectEncoderFits } from '../pipeline/expect-fit.ts';
@@ -14,7 +15,7 @@ import {
   labelSentences,
   rankLabels,
 } from './classify-images.ts';
-import { type EmbedInputs, embedInputs, type EmbedOptions } from './embed-inputs.ts';
+import { type EmbedInputs, embedInputs, type EmbedOptions, expectEmbedInputs } from './embed-inputs.ts';
 import {
   encodeRetrievalImages,
   encodeRetrievalTexts,
@@ -98,8 +99,23 @@ export interface Blip2Retrieval extends AsyncDisposable {
  * Builds the tasks from parts. `dispose` of the result calls `dispose`.
  * @throws Blip2Error `SHAPE_MISMATCH` if the Q-Former does not accept the output width of the encoder.
  */
-export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => Promise<void>): Blip2Retrieval {
-  expectEncoderFits(parts.visionModel, parts.qformer);
+export function createBlip2Retrieval(
+  parts: RetrievalTaskParts,
+  dispose: () => Promise<void>,
+  options: QueueOptions = {},
+): Blip2Retrieval {
+  return createTasks(parts, dispose, createCallQueue(options));
+}
+
+function createTasks(allParts: RetrievalTaskParts, dispose: () => Promise<void>, queue: CallQueue): Blip2Retrieval {
+  expectEncoderFits(allParts.visionModel, allParts.qformer);
+  /** Runs a task in the queue of the model. */
+  const run = <T>(
+    isList: boolean,
+    { signal }: RetrievalTaskOptions,
+    work: (parts: RetrievalTaskParts) => Promise<T>,
+  ): Promise<T> => queue.run({ isList, signal }, (enter) => work({ ...allParts, enter }));
+
   function match(image: ImageSource, text: string, options?: RetrievalTaskOptions): Promise<MatchScore>;
   function match(
     images: readonly ImageSource[],
@@ -113,13 +129,11 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
   ): Promise<MatchScore | MatchScore[][]> {
     expectKnownOptions('match', options, RETRIEVAL_OPTIONS);
     expectImageOptions(options);
-    const rows = await matchAll(
-      parts,
-      isImageList(images) ? images : [images],
-      typeof texts === 'string' ? [texts] : texts,
-      options,
+    const isList = isImageList(images) || typeof texts !== 'string';
+    const rows = await run(isList, options, (parts) =>
+      matchAll(parts, isImageList(images) ? images : [images], typeof texts === 'string' ? [texts] : texts, options),
     );
-    return isImageList(images) || typeof texts !== 'string' ? rows : onlyResult(rows.flat());
+    return isList ? rows : onlyResult(rows.flat());
   }
   function classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<LabelScore[]>;
   function classify(
@@ -135,29 +149,37 @@ export function createBlip2Retrieval(parts: RetrievalTaskParts, dispose: () => P
     expectKnownOptions('classify', options, CLASSIFY_OPTIONS);
     expectImageOptions(options);
     const distinct = distinctTexts('labels', labels);
-    const texts = await encodeRetrievalTexts(parts, labelSentences(distinct, options), options);
-    expectDistinctTokens(
-      'labels',
-      distinct,
-      texts.map(({ ids }) => ids),
-    );
-    const rows = (await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options)).map((image) =>
-      rankLabels(image, distinct, texts, options),
-    );
+    const sentences = labelSentences(distinct, options);
+    const rows = await run(isImageList(images), options, async (parts) => {
+      const texts = await encodeRetrievalTexts(parts, sentences, options);
+      expectDistinctTokens(
+        'labels',
+        distinct,
+        texts.map(({ ids }) => ids),
+      );
+      const encoded = await encodeRetrievalImages(parts, isImageList(images) ? images : [images], options);
+      return encoded.map((image) => rankLabels(image, distinct, texts, options));
+    });
     return isImageList(images) ? rows : onlyResult(rows);
   }
   return {
-    processor: parts.processor,
+    processor: allParts.processor,
     match,
-    embed: async (inputs, options = {}) => embedInputs(parts, inputs, options),
+    async embed(inputs, options = {}) {
+      const part = expectEmbedInputs(inputs, options);
+      const isList = (inputs.images ?? inputs.text ?? []).length > 1;
+      return run(isList, options, (parts) => embedInputs(parts, inputs, part, options));
+    },
     classify,
     async retrieve(images, texts, options = {}) {
       expectRetrieveOptions(options);
       expectImageOptions(options);
       if (!isImageList(images)) throw mustBe('images', 'a list of images', images);
-      // Texts first: one that is refused costs no work on images.
-      const encodedTexts = await encodeRetrievalTexts(parts, texts, options);
-      return rankCandidates(parts, await encodeRetrievalImages(parts, images, options), encodedTexts, options);
+      return run(true, options, async (parts) => {
+        // Texts first: one that is refused costs no work on images.
+        const encodedTexts = await encodeRetrievalTexts(parts, texts, options);
+        return rankCandidates(parts, await encodeRetrievalImages(parts, images, options), encodedTexts, options);
+      });
     },
     dispose,
     [Symbol.asyncDispose]: dispose,
@@ -194,6 +216,6 @@ export const Blip2Retrieval: PretrainedLoader<string, Blip2Retrieval & { readonl
     fromPretrained: (source, options = {}) =>
       openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
         const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
-        return { ...createBlip2Retrieval({ ...model, processor }, model.dispose), model };
+        return { ...createTasks({ ...model, processor }, model.dispose, parts.queue), model };
       }),
   };

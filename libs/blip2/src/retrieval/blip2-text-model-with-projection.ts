@@ -46,12 +46,16 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
     ...createSavableModel(parts, TEXT_MODEL_CONTENT),
     qformer,
     textProjection,
-    async forward(inputs, options = {}) {
-      expectInputs('forward', inputs, ['inputIds', 'attentionMask', 'positionIds']);
-      expectForwardOptions('forward', options, ['outputHiddenStates', 'outputAttentions']);
-      const states = await encodeStates(config, options, (requested) => qformer.read(inputs, requested));
-      return { textEmbeds: await textProjection.project(states.lastHiddenState), ...states };
-    },
+    forward: parts.queue.wrap(
+      async (inputs: QFormerTextInputs, options: TextProjectionOptions = {}) => {
+        const states = await encodeStates(config, options, (requested) => qformer.read(inputs, requested));
+        return { textEmbeds: await textProjection.project(states.lastHiddenState), ...states };
+      },
+      (inputs, options = {}) => {
+        expectInputs('forward', inputs, ['inputIds', 'attentionMask', 'positionIds']);
+        expectForwardOptions('forward', options, ['outputHiddenStates', 'outputAttentions']);
+      },
+    ),
   };
 }
 

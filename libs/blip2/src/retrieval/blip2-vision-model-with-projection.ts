@@ -45,14 +45,16 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
     visionModel,
     qformer,
     visionProjection,
-    async forward(inputs, options = {}) {
-      expectImageInputs('forward', inputs, ['pixelValues']);
-      const states = await encodeStates(config, options, (requested) =>
-        visionModel.forward(inputs, { ...options, ...requested }),
-      );
-      const imageEmbeds = await visionProjection.project(await qformer.query(states.lastHiddenState));
-      return { imageEmbeds, ...states };
-    },
+    forward: parts.queue.wrap(
+      async (inputs: VisionForwardInputs, options: VisionForwardOptions = {}) => {
+        const states = await encodeStates(config, options, (requested) =>
+          visionModel.forward(inputs, { ...options, ...requested }),
+        );
+        const imageEmbeds = await visionProjection.project(await qformer.query(states.lastHiddenState));
+        return { imageEmbeds, ...states };
+      },
+      (inputs) => expectImageInputs('forward', inputs, ['pixelValues']),
+    ),
   };
 }
 

@@ -52,15 +52,15 @@ const PARTS_OF: Readonly<Record<'images' | 'text' | 'both', readonly EmbedPart[]
   both: ['multimodal'],
 };
 
-/** The features of inputs: one tensor per image, text or pair. */
-export async function embedInputs(
-  parts: RetrievalTaskParts,
-  inputs: EmbedInputs,
-  { part, ...options }: EmbedOptions,
-): Promise<Tensor<'float32'>[]> {
+/**
+ * Checks the arguments of `embed` and returns the kind of features to compute.
+ * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`.
+ */
+export function expectEmbedInputs(inputs: EmbedInputs, options: EmbedOptions): EmbedPart {
   expectInputs('embed', inputs, ['images', 'text']);
   expectKnownOptions('embed', options, [...RETRIEVAL_OPTIONS, 'part']);
-  expectImageOptions(options);
+  const { part, ...imageOptions } = options;
+  expectImageOptions(imageOptions);
   const { images, text } = inputs;
   if (images && !isImageList(images)) throw mustBe('images', 'a list of images', images);
   if (text) expectTexts('text', text);
@@ -69,6 +69,16 @@ export async function embedInputs(
   const known = PARTS_OF[images && text ? 'both' : images ? 'images' : 'text'];
   const wanted = part ?? known[0];
   if (!wanted || !known.includes(wanted)) throw mustBe('part', `one of ${known.join(', ')} for these inputs`, part);
+  return wanted;
+}
+
+/** The features of inputs: one tensor per image, text or pair. */
+export async function embedInputs(
+  parts: RetrievalTaskParts,
+  { images, text }: EmbedInputs,
+  wanted: EmbedPart,
+  options: RetrievalTaskOptions,
+): Promise<Tensor<'float32'>[]> {
   if (images && text) return embedPairs(parts, images, text, options);
   if (images)
     return (await encodeRetrievalImages(parts, images, options)).map((image) => withoutBatch(imagePart(image, wanted)));
@@ -90,6 +100,7 @@ async function embedTextStates(
   const results: Tensor<'float32'>[] = [];
   for (const ids of tokenize(parts, texts)) {
     signal?.throwIfAborted();
+    await parts.enter?.();
     const { lastHiddenState } = await parts.qformer.read({ inputIds: [ids] }, NO_OUTPUTS);
     results.push(withoutBatch(expectFinite('Q-Former', lastHiddenState)));
   }

@@ -15,6 +15,8 @@ import { type Blip2Processor, expectFloatSettings } from '@blip2/processor';
 import { firstPositions, type RetrievalEmbeds } from '@blip2/qformer';
 
 import { expectTexts } from '../images/image-list.ts';
+import type { QueueTurn } from '../lifetime/call-queue.ts';
+import { encodePatches } from '../pipeline/encode-patches.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import type { RetrievalModelParts } from './blip2-for-image-text-retrieval.ts';
 import { firstPosition, type TextEmbeds } from './similarity.ts';
@@ -25,6 +27,8 @@ export interface RetrievalTaskParts extends Omit<RetrievalModelParts, 'config' |
   readonly visionModel: VisionEncoder;
   /** Image processor and tokenizer; it must not insert image tokens into texts. */
   readonly processor: Blip2Processor;
+  /** Waits for the turn of the call at the model, before each stage that uses it. Absent: calls are not queued. */
+  readonly enter?: QueueTurn['enter'];
 }
 
 /** How images are decoded, and when to abort. */
@@ -79,7 +83,8 @@ export async function encodeRetrievalImages(
       { autoOrient, allowUrls, ...defined({ signal }) },
     );
     signal?.throwIfAborted();
-    const { patches, queries, embeds } = await projectImages(parts, pixelValues);
+    await parts.enter?.();
+    const { patches, queries, embeds } = await projectImages(parts, pixelValues, signal);
     // Copies, so that one image does not keep the whole batch in memory.
     batch.forEach((_, row) =>
       encoded.push({
@@ -101,7 +106,7 @@ export async function projectImages(
   pixelValues: PixelValues,
   signal?: AbortSignal,
 ): Promise<RetrievalImage> {
-  const patches = expectFinite('vision encoder', await visionModel.encode(pixelValues));
+  const patches = expectFinite('vision encoder', await encodePatches(visionModel, pixelValues, defined({ signal })));
   signal?.throwIfAborted();
   const { lastHiddenState } = await qformer.forward({ encoderHiddenStates: patches }, NO_OUTPUTS);
   const queries = expectFinite('Q-Former', lastHiddenState);
@@ -118,6 +123,7 @@ export async function encodeRetrievalTexts(
   const encoded: RetrievalText[] = [];
   for (const batch of batches(tokenize(parts, texts), TEXT_BATCH)) {
     signal?.throwIfAborted();
+    await parts.enter?.();
     const states = expectFinite('Q-Former', (await qformer.read(padded(batch), NO_OUTPUTS)).lastHiddenState);
     const projected = await textProjection.project(firstPositions(states, 1));
     const embeds = firstPosition(expectFinite('retrieval head', projected));

@@ -2,6 +2,7 @@ import type { Blip2Processor } from '@blip2/processor';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { createEncodedImages, type EncodedImage } from '../images/encoded-image.ts';
+import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleBlip2 } from '../models/blip2-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
@@ -34,18 +35,24 @@ const PROMPTS: TaskPrompts = { caption: undefined, question: questionPrompt, cha
 /**
  * Builds the tasks from any implementations of the part interfaces. Disposing of the result disposes of the parts; they
  * can also be disposed of one by one.
- * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ; `INVALID_ARGUMENT` for an invalid
+ * `maxWaiting`.
  */
-export function createBlip2(taskParts: Blip2TaskParts): Blip2 {
+export function createBlip2(taskParts: Blip2TaskParts, options: QueueOptions = {}): Blip2 {
   expectTaskParts('createBlip2', taskParts);
   const { processor, ...parts } = taskParts;
   // Image features replace the image tokens of the processor, or precede the text if it inserts none.
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
   const pipeline = createPipeline(parts, { imageTokenIndex });
-  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
+  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose](), createCallQueue(options));
 }
 
-function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose: () => Promise<void>): Blip2 {
+function createTasks(
+  pipeline: Blip2Pipeline,
+  processor: Blip2Processor,
+  dispose: () => Promise<void>,
+  queue: CallQueue,
+): Blip2 {
   const tasks = createImageTasks<EncodedImage>(
     {
       pipeline,
@@ -55,6 +62,7 @@ function createTasks(pipeline: Blip2Pipeline, processor: Blip2Processor, dispose
     },
     PROMPTS,
     dispose,
+    queue,
   );
   return { ...tasks, pipeline, processor };
 }
@@ -67,6 +75,6 @@ export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
         buildFrom(parts, assembleBlip2).then((assembled) => prepareParts(assembled, options)),
         loadProcessor({ folder: parts.folders.processor, config: parts.config }),
       ]);
-      return createTasks(model.pipeline, processor, model.dispose);
+      return createTasks(model.pipeline, processor, model.dispose, parts.queue);
     }),
 };

@@ -48,6 +48,7 @@ export function startTexts(tools: ImageTools, rows: readonly ImageText[], option
       ),
     );
     options.signal?.throwIfAborted();
+    await tools.enter?.();
     const startedAt = performance.now();
     const areKept = rows.every(({ image }) => isEncoded(image));
     const prompt = await openPrompt(tools, { images: images.rows, tokens, areKept }, resources);

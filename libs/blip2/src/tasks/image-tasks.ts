@@ -1,13 +1,16 @@
 import { defined, mustBe } from '@blip2/interfaces';
 
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
-import { expectTexts, isImageList, onlyResult } from '../images/image-list.ts';
+import { isImageList, onlyResult } from '../images/image-list.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskProcessor } from '../images/task-images.ts';
-import { type Conversation, createConversation } from './conversation.ts';
+import type { CallQueue } from '../lifetime/call-queue.ts';
+import { distinctTexts } from '../pipeline/distinct-texts.ts';
+import { type Conversation, createConversation } from './chat/conversation.ts';
 import { expectTaskOptions } from './expect-task-options.ts';
 import { generateTexts, type ImageText, startTexts } from './generate-texts.ts';
 import { pairUp } from './pair-up.ts';
 import { bareQuestion, type ChatTemplate, type PromptTemplate } from './prompt-templates.ts';
+import { queuedGeneration } from './queued-generation.ts';
 import { rankAnswers, type RankedAnswer } from './rank-answers.ts';
 import type {
   AnswerOptions,
@@ -87,8 +90,21 @@ export function createImageTasks<Image extends KeptImage>(
   tools: ImageTools<Image>,
   prompts: TaskPrompts,
   dispose: () => Promise<void>,
+  queue: CallQueue,
 ): ImageTasks<Image> {
   const { processor } = tools;
+  // `begin` is called before the call is admitted, so that refused arguments take no place in the queue.
+  const generateList = async (begin: () => TextTask): Promise<TextResult[]> => {
+    const [rows, options] = begin();
+    return queue.run({ isList: true, signal: options.signal }, (enter) =>
+      generateTexts({ ...tools, enter }, rows, options),
+    );
+  };
+  const stream = (begin: () => TextTask): TextStream =>
+    createTextStream(processor, async (resources) => {
+      const [rows, options] = begin();
+      return queuedGeneration(queue, options, (enter) => startTexts({ ...tools, enter }, rows, options))(resources);
+    });
 
   function caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
   function caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
@@ -103,9 +119,7 @@ export function createImageTasks<Image extends KeptImage>(
       if (prompt !== undefined && typeof prompt !== 'string') throw mustBe('prompt', 'a text', prompt);
       return [list.map((image) => ({ image, text: prompt })), generation];
     };
-    return isImageList(images)
-      ? (async () => generateTexts(tools, ...begin(images)))()
-      : createTextStream(processor, async (resources) => startTexts(tools, ...begin([images]))(resources));
+    return isImageList(images) ? generateList(() => begin(images)) : stream(() => begin([images]));
   }
 
   function answer(image: TaskImage<Image>, question: string, options?: AnswerOptions): TextStream;
@@ -130,9 +144,7 @@ export function createImageTasks<Image extends KeptImage>(
       );
       return [pairs.map(({ image, text }) => ({ image, text: expectPrompt(toPrompt(text)) })), generation];
     };
-    return isImageList(images) || typeof questions !== 'string'
-      ? (async () => generateTexts(tools, ...begin()))()
-      : createTextStream(processor, async (resources) => startTexts(tools, ...begin())(resources));
+    return isImageList(images) || typeof questions !== 'string' ? generateList(begin) : stream(begin);
   }
 
   function encode(image: TaskImage<Image>, options?: ImageOptions): Promise<Image>;
@@ -142,7 +154,10 @@ export function createImageTasks<Image extends KeptImage>(
     options: ImageOptions = {},
   ): Promise<Image | Image[]> {
     expectTaskOptions('encode', options);
-    const { rows } = await encodeTaskImages(tools, isImageList(images) ? images : [images], options);
+    const isList = isImageList(images);
+    const { rows } = await queue.run({ isList, signal: options.signal }, (enter) =>
+      encodeTaskImages({ ...tools, enter }, isList ? images : [images], options),
+    );
     return isImageList(images) ? [...rows] : onlyResult(rows);
   }
 
@@ -154,10 +169,12 @@ export function createImageTasks<Image extends KeptImage>(
     async rank(image, question, candidates, options = {}) {
       expectTaskOptions('rank', options);
       const { rawPrompt, template, ...scoring } = options;
-      expectTexts('candidates', candidates);
+      const answers = distinctTexts('candidates', candidates);
       const { text } = onlyResult(pairUp([image], [question]));
       const prompt = expectPrompt(templateOf(prompts, { rawPrompt, template })(text));
-      return rankAnswers(tools, image, prompt, candidates, scoring);
+      return queue.run({ signal: options.signal }, (enter) =>
+        rankAnswers({ ...tools, enter }, image, prompt, answers, scoring),
+      );
     },
     async chat(image, options = {}) {
       expectTaskOptions('chat', options);
@@ -165,7 +182,7 @@ export function createImageTasks<Image extends KeptImage>(
       if (typeof template !== 'function') throw mustBe('template', 'a function of history and question', template);
       const { autoOrient, allowUrls, interpolatePosEncoding, signal } = generation;
       const encoded = await encode(image, defined({ autoOrient, allowUrls, interpolatePosEncoding, signal }));
-      return createConversation(tools, encoded, { ...generation, template }, async () =>
+      return createConversation(tools, queue, encoded, { ...generation, template }, async () =>
         isEncoded(image) ? undefined : encoded[Symbol.asyncDispose](),
       );
     },

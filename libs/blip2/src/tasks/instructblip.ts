@@ -4,6 +4,7 @@ import { InstructBlipProcessor } from '@blip2/processor';
 
 import { imagesOf } from '../images/encoded-image.ts';
 import { createInstructedBatch } from '../images/instructed-batch.ts';
+import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleInstructBlip } from '../models/instructblip-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
@@ -11,6 +12,7 @@ import { buildUnchanged } from '../parts/build-unchanged.ts';
 import { openModelParts } from '../parts/checkpoint-parts.ts';
 import { fittingParts, type ProcessorSource } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
+import { encodePatches } from '../pipeline/encode-patches.ts';
 import {
   createInstructBlipPipeline,
   type InstructBlipParts,
@@ -47,32 +49,35 @@ const PROMPTS: TaskPrompts = {
 /**
  * Builds the tasks from any implementations of the part interfaces. Disposing of the result disposes of the parts; they
  * can also be disposed of one by one.
- * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ; `INVALID_ARGUMENT` for an invalid
+ * `maxWaiting`.
  */
-export function createInstructBlip(taskParts: InstructBlipTaskParts): InstructBlip {
+export function createInstructBlip(taskParts: InstructBlipTaskParts, options: QueueOptions = {}): InstructBlip {
   expectTaskParts('createInstructBlip', taskParts);
   const { processor, ...parts } = taskParts;
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
   const pipeline = createInstructBlipPipeline(parts, { imageTokenIndex });
-  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose]());
+  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose](), createCallQueue(options));
 }
 
 function createTasks(
   pipeline: InstructBlipPipeline,
   processor: InstructBlipProcessor,
   dispose: () => Promise<void>,
+  queue: CallQueue,
 ): InstructBlip {
   const tasks = createImageTasks(
     {
       pipeline,
       processor,
       async encodePixels(pixelValues, options) {
-        const patches = expectFinite('vision encoder', await pipeline.vision.encode(pixelValues, options));
+        const patches = expectFinite('vision encoder', await encodePatches(pipeline.vision, pixelValues, options));
         return imagesOf(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
       },
     },
     PROMPTS,
     dispose,
+    queue,
   );
   return { ...tasks, pipeline, processor };
 }
@@ -93,6 +98,6 @@ export const InstructBlip: PretrainedLoader<string, InstructBlip> = {
         buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options)),
         loadInstructProcessor(parts),
       ]);
-      return createTasks(model.pipeline, processor, model.dispose);
+      return createTasks(model.pipeline, processor, model.dispose, parts.queue);
     }),
 };

@@ -4,7 +4,7 @@ import { defined, type TokenIds } from '@blip2/interfaces';
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
 import { encodeTaskImages, type ImageOptions, type ImageTools, type TaskTools } from '../images/task-images.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
-import { distinctTexts, expectDistinctTokens } from '../pipeline/distinct-texts.ts';
+import { expectDistinctTokens } from '../pipeline/distinct-texts.ts';
 import { expectKnownTokens } from '../pipeline/known-tokens.ts';
 import { openPrompt, tokenizePrompts } from './task-prompt.ts';
 
@@ -36,21 +36,21 @@ export interface RankAnswersOptions extends ImageOptions {
   readonly endToken?: boolean;
 }
 
-/** Scores candidate answers to one prompt about one image, best first. The prompt is prefilled once. */
+/** Scores distinct candidate answers to one prompt about one image, best first. The prompt is prefilled once. */
 export async function rankAnswers(
   tools: ImageTools,
   image: TaskImage<KeptImage>,
   prompt: string,
-  candidates: readonly string[],
+  answers: readonly string[],
   options: RankAnswersOptions,
 ): Promise<RankedAnswer[]> {
   const { rankBy = 'logProb', endToken = true, signal } = options;
-  const answers = distinctTexts('candidates', candidates);
   const { language } = tools.pipeline;
   const rows = answers.map((text) => candidateIds(tools, prompt, text, endToken));
   expectDistinctTokens('candidates', answers, rows);
   await using resources = new DisposalStack();
   const images = resources.use(await encodeTaskImages(tools, [image], options));
+  await tools.enter?.();
   signal?.throwIfAborted();
   const source = { images: images.rows, tokens: tokenizePrompts(tools, [prompt]), areKept: isEncoded(image) };
   const opened = await openPrompt(tools, source, resources);

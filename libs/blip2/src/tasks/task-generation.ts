@@ -2,6 +2,7 @@ import type { Generation, NewToken } from '@blip2/generate';
 import type { TokenIds } from '@blip2/interfaces';
 
 import type { TaskProcessor } from '../images/task-images.ts';
+import type { QueueTurn } from '../lifetime/call-queue.ts';
 import type { DisposalStack } from '../lifetime/disposal-stack.ts';
 import { type TextResult, textResults, type Timings } from './text-result.ts';
 
@@ -13,6 +14,8 @@ export interface TaskGeneration {
   /** When prefill began, as `performance.now`. */
   readonly startedAt: number;
   readonly onToken: ((token: NewToken) => void) | undefined;
+  /** The turn of the call at the model, if it is queued. */
+  readonly turn?: QueueTurn;
 }
 
 /** Prepares a prompt and starts a generation. What it opens goes to `resources`, which are disposed of at the end. */

@@ -1,7 +1,7 @@
 import type { GenerationPrompt } from '@blip2/generate';
 import { type AttentionMask, type Decoding, defined, onesMask, stackRows, type TokenIds } from '@blip2/interfaces';
 
-import type { KeptImage } from '../images/encoded-image.ts';
+import { forkPrefix, type KeptImage } from '../images/encoded-image.ts';
 import { onlyResult } from '../images/image-list.ts';
 import type { TaskProcessor, TaskTools } from '../images/task-images.ts';
 import type { DisposalStack } from '../lifetime/disposal-stack.ts';
@@ -67,7 +67,7 @@ export async function openPrompt(
   const isPrefixReused = areKept || new Set(images).size < images.length;
   const { readPrefix } = first?.batch ?? {};
   if (readPrefix && rows && isCausal && isOneBatch && isPrefixReused) {
-    const decoding = resources.use(await (await readPrefix()).fork());
+    const decoding = resources.use(await forkPrefix(readPrefix));
     return continuePrefix(processor, decoding, images, rows);
   }
   const before = imageIds(processor);

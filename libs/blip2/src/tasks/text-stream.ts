@@ -114,7 +114,8 @@ class GenerationStream implements TextStream {
 
   /** Generates the next token, or ends the generation if the stream was stopped; true at its end. */
   async #generate(): Promise<boolean> {
-    const { generation, onToken } = (this.#started ??= await this.#start(this.#resources));
+    const { generation, onToken, turn } = (this.#started ??= await this.#start(this.#resources));
+    turn?.resume();
     const { done = false, value } = this.#isStopped
       ? await generation.return(generation.output())
       : await generation.next();
@@ -126,6 +127,7 @@ class GenerationStream implements TextStream {
       throw error;
     }
     for (const { id } of value.tokens) this.#text.add(id);
+    turn?.pause();
     return false;
   }
 

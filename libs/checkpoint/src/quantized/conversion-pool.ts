@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
+import { moduleExecArgv, moduleUrl } from '@blip2/files';
 import { Blip2Error, defined, type ErrorCode, messageOf } from '@blip2/interfaces';
 
 import { type ConversionTask, convertRows, taskBytes } from './convert-rows.ts';
@@ -68,10 +69,17 @@ async function work(
   { signal, onConverted }: PoolOptions,
   failures: unknown[],
 ): Promise<void> {
-  const worker = new Worker(new URL('./conversion-worker.js', import.meta.url), {
-    name: 'blip2 conversion',
-    workerData: { target } satisfies ConversionWorkerData,
-  });
+  const worker = new Worker(
+    moduleUrl('checkpoint/quantized/conversion-worker.js', () => new URL('./conversion-worker.js', import.meta.url)),
+    {
+      name: 'blip2 conversion',
+      execArgv: moduleExecArgv(),
+      workerData: { target } satisfies ConversionWorkerData,
+    },
+  );
+  // A thread that is starting or converting ends at once, so that an abort does not wait for it.
+  const stop = (): void => void worker.terminate();
+  signal?.addEventListener('abort', stop, { once: true });
   try {
     for (
       let next = remaining.next();
@@ -85,6 +93,7 @@ async function work(
   } catch (error) {
     failures.push(error);
   } finally {
+    signal?.removeEventListener('abort', stop);
     await worker.terminate();
   }
 }

@@ -42,8 +42,8 @@ const MAX_TOKEN_FILE_BYTES = 65_536;
 
 /**
  * Resolves the settings from options and the `HF_*` environment variables.
- * @throws Blip2Error `INVALID_ARGUMENT` for an invalid endpoint or token, or if no variable names the cache and the user
- * has no home folder.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an invalid endpoint or token, or if no variable names the cache and the
+ * user has no home folder.
  */
 export async function hubSettings(
   options: HubOptions = {},

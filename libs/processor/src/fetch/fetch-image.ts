@@ -1,13 +1,14 @@
 import type { LookupAddress } from 'node:dns';
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { type Fetch, proxyFetch } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { shownUrl } from '../images/image-source.ts';
 import { createDeadlines, type Deadlines } from './deadlines.ts';
 import { MAX_DOWNLOAD_BYTES } from './download-limits.ts';
 import { requestImage, resolveName } from './image-request.ts';
+import type { ImageResponse } from './image-response.ts';
 import { isPrivateAddress } from './private-addresses.ts';
 import { readBody } from './response-body.ts';
 
@@ -37,24 +38,27 @@ export interface FetchImageOptions {
   readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
   /** Whether connecting to an address is forbidden. Default: all addresses that are not public. */
   readonly isForbidden?: (address: string) => boolean;
+  /** The `fetch` through the proxy for a URL, if any. Default: the proxy of the environment. */
+  readonly proxy?: (url: URL) => Promise<Fetch | undefined>;
 }
 
-interface Rules extends Required<Pick<FetchImageOptions, 'maxBytes' | 'resolve' | 'isForbidden'>> {
+interface Rules extends Required<Pick<FetchImageOptions, 'maxBytes' | 'resolve' | 'isForbidden' | 'proxy'>> {
   readonly deadlines: Deadlines;
 }
 
 /**
- * Fetches an encoded image from an http(s) URL. The address of each connection is checked, redirects and retries
- * included. A server that is busy (429, 503) is asked again, after its `Retry-After`.
+ * Fetches an encoded image from an http(s) URL, through the proxy of the environment if it has one. The address of each
+ * connection is checked, redirects and retries included; that of a proxy is not, but the host name in the URL is if it
+ * can be resolved. A server that is busy (429, 503) is asked again, after its `Retry-After`.
  * @throws Blip2Error `INVALID_ARGUMENT` for a forbidden address or protocol; `IMAGE_TOO_LARGE` beyond the maximum size;
  * `MISSING_FILE` if the request fails.
  */
 export async function fetchImage(url: URL, options: FetchImageOptions = {}): Promise<Uint8Array> {
   const { maxBytes = MAX_DOWNLOAD_BYTES, resolve = resolveName, isForbidden = isPrivateAddress, signal } = options;
-  const { timeout = STALL_TIMEOUT, totalTimeout = TOTAL_TIMEOUT } = options;
+  const { timeout = STALL_TIMEOUT, totalTimeout = TOTAL_TIMEOUT, proxy = proxyFetch } = options;
   const deadlines = createDeadlines(timeout, totalTimeout, signal);
   try {
-    return await fetchWithRetries(url, { maxBytes, resolve, isForbidden, deadlines });
+    return await fetchWithRetries(url, { maxBytes, resolve, isForbidden, proxy, deadlines });
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof Blip2Error) throw cause;
@@ -69,7 +73,7 @@ async function fetchWithRetries(url: URL, rules: Rules): Promise<Uint8Array> {
   for (let retries = 0; ; retries++) {
     const response = await follow(url, rules);
     try {
-      const status = response.statusCode ?? 0;
+      const { status } = response;
       if (status === 200) return await readBody(response, url, { ...rules, onProgress: rules.deadlines.extend });
       const wait = retries < MAX_RETRIES && BUSY.has(status) ? retryWait(response) : undefined;
       if (wait === undefined) throw notFetched(url, { expected: 'status 200', got: String(status) });
@@ -82,13 +86,13 @@ async function fetchWithRetries(url: URL, rules: Rules): Promise<Uint8Array> {
   }
 }
 
-async function follow(start: URL, { deadlines, ...addresses }: Rules): Promise<IncomingMessage> {
+async function follow(start: URL, { deadlines, ...addresses }: Rules): Promise<ImageResponse> {
   let url = start;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     deadlines.extend();
     const response = await requestImage(url, addresses, deadlines.signal);
-    const { location } = response.headers;
-    if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined) return response;
+    const location = response.header('location');
+    if (!REDIRECTS.has(response.status) || location === undefined) return response;
     response.destroy();
     url = redirectTarget(location, url);
   }
@@ -101,8 +105,8 @@ function redirectTarget(location: string, from: URL): URL {
 }
 
 /** The wait in milliseconds that a busy server names, in seconds or as a date; undefined if it is too long. */
-function retryWait({ headers }: IncomingMessage): number | undefined {
-  const value = headers['retry-after']?.trim();
+function retryWait(response: ImageResponse): number | undefined {
+  const value = response.header('retry-after')?.trim();
   if (value === undefined) return RETRY_WAIT;
   const wait = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   if (Number.isNaN(wait)) return RETRY_WAIT;

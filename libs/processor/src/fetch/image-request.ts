@@ -1,29 +1,35 @@
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
-import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http';
+import { request as requestHttp, type RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 
-import { Blip2Error } from '@blip2/interfaces';
+import type { Fetch } from '@blip2/files';
+import { Blip2Error, isError } from '@blip2/interfaces';
 
 import { shownUrl } from '../images/image-source.ts';
+import { abortable } from '../threads/abortable.ts';
+import { fetchedResponse, type ImageResponse, messageResponse } from './image-response.ts';
 
-/** Which addresses requests may connect to. */
+/** Which addresses requests may connect to, and through which proxies. */
 export interface AddressRules {
   /** Resolves a host name. */
   readonly resolve: (hostname: string) => Promise<readonly LookupAddress[]>;
   /** Whether connecting to an address is forbidden. */
   readonly isForbidden: (address: string) => boolean;
+  /** The `fetch` through the proxy for a URL, if any. */
+  readonly proxy: (url: URL) => Promise<Fetch | undefined>;
 }
 
 /** Some servers answer 403 to requests without one. Contains neither version nor platform: no statistics. */
 const USER_AGENT = 'blip2-node (@blip2/processor)';
+const HEADERS = { accept: 'image/*,*/*;q=0.1', 'accept-encoding': 'identity', 'user-agent': USER_AGENT };
 
 /**
  * Sends a GET request. The address of the connection is checked, not the host name, which may resolve to another
- * address the next time.
+ * address the next time. A proxy resolves the host name itself: then the name is checked, if it can be resolved here.
  * @throws Blip2Error `INVALID_ARGUMENT` for a forbidden address or protocol.
  */
-export async function requestImage(url: URL, rules: AddressRules, signal: AbortSignal): Promise<IncomingMessage> {
+export async function requestImage(url: URL, rules: AddressRules, signal: AbortSignal): Promise<ImageResponse> {
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new Blip2Error('INVALID_ARGUMENT', 'The protocol of the image URL is not supported', {
       expected: 'http: or https:',
@@ -32,17 +38,45 @@ export async function requestImage(url: URL, rules: AddressRules, signal: AbortS
   // No look-up takes place for an IP address in the URL.
   const host = url.hostname.replaceAll(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && rules.isForbidden(host)) throw forbidden(url, host);
+  const proxied = await rules.proxy(url);
+  if (proxied) {
+    await expectPublicName(url, host, rules, signal);
+    const response = await proxied(url.href, { redirect: 'manual', headers: HEADERS, signal }).catch(throwReason);
+    return fetchedResponse(response);
+  }
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   // A new connection: the address of a pooled one has not been checked by this look-up.
   const options: RequestOptions = {
     agent: false,
     lookup: checkedLookup(url, rules),
     signal,
-    headers: { accept: 'image/*,*/*;q=0.1', 'accept-encoding': 'identity', 'user-agent': USER_AGENT },
+    headers: HEADERS,
   };
   return new Promise((resolve, reject) => {
-    send(url, options, resolve).on('error', reject).end();
+    send(url, options, (message) => resolve(messageResponse(message)))
+      .on('error', reject)
+      .end();
   });
+}
+
+/** @throws Blip2Error `INVALID_ARGUMENT` for a host name that resolves to a forbidden address. */
+async function expectPublicName(
+  url: URL,
+  host: string,
+  { resolve, isForbidden }: AddressRules,
+  signal: AbortSignal,
+): Promise<void> {
+  if (isIP(host) !== 0) return;
+  // Behind a proxy, names of public hosts often cannot be resolved.
+  const addresses = await abortable(resolve(host), signal).catch(() => []);
+  signal.throwIfAborted();
+  const bad = addresses.find(({ address }) => isForbidden(address));
+  if (bad) throw forbidden(url, bad.address);
+}
+
+/** `fetch` hides the reason of a failure behind an error of its own. */
+function throwReason(error: unknown): never {
+  throw isError(error) ? (error.cause ?? error) : error;
 }
 
 /** A look-up that returns only checked addresses to the connection. */

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 
 import { Blip2Error } from '@blip2/interfaces';
 
 import { shownUrl } from '../images/image-source.ts';
+import type { ImageResponse } from './image-response.ts';
 
 /** Maximum number of content encodings: each can multiply the size. */
 const MAX_ENCODINGS = 2;
@@ -24,11 +24,12 @@ export interface BodyRules {
  * @throws Blip2Error `IMAGE_TOO_LARGE` beyond the maximum size; `MISSING_FILE` for unknown content encodings and data
  * that cannot be decompressed.
  */
-export async function readBody(response: IncomingMessage, url: URL, rules: BodyRules): Promise<Uint8Array> {
+export async function readBody(response: ImageResponse, url: URL, rules: BodyRules): Promise<Uint8Array> {
   const encodings = contentEncodings(response);
   const unknown = encodings.find((encoding) => !['gzip', 'x-gzip', 'br', 'deflate'].includes(encoding));
   if (unknown !== undefined || encodings.length > MAX_ENCODINGS) throw badEncoding(url, encodings.join(', '));
   let bytes = await readBytes(response, url, rules);
+  if (response.isDecoded) return bytes;
   // The last encoding was applied last.
   for (const encoding of encodings.reverse()) {
     bytes = await decompressed(encoding, bytes, rules.maxBytes).catch((cause: unknown) => {
@@ -39,12 +40,12 @@ export async function readBody(response: IncomingMessage, url: URL, rules: BodyR
   return bytes;
 }
 
-async function readBytes(response: IncomingMessage, url: URL, { maxBytes, onProgress }: BodyRules): Promise<Buffer> {
-  const declared = Number(response.headers['content-length'] ?? 0);
+async function readBytes(response: ImageResponse, url: URL, { maxBytes, onProgress }: BodyRules): Promise<Buffer> {
+  const declared = Number(response.header('content-length') ?? 0);
   if (declared > maxBytes) throw tooLarge(url, String(declared), maxBytes);
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of response.body) {
     onProgress();
     size += chunk.length;
     if (size > maxBytes) throw tooLarge(url, String(size), maxBytes);
@@ -53,8 +54,8 @@ async function readBytes(response: IncomingMessage, url: URL, { maxBytes, onProg
   return Buffer.concat(chunks, size);
 }
 
-function contentEncodings({ headers }: IncomingMessage): string[] {
-  const names = (headers['content-encoding'] ?? '').toLowerCase().split(',');
+function contentEncodings(response: ImageResponse): string[] {
+  const names = (response.header('content-encoding') ?? '').toLowerCase().split(',');
   return names.map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
 }
 

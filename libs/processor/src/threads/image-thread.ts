@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads';
 
+import { moduleExecArgv, moduleUrl } from '@blip2/files';
+
 import { decodeError, type ImageReply, type ImageRequest, threadFailed } from './image-messages.ts';
 import type { ImageResult, ImageTask } from './image-task.ts';
 import { onAbort } from './on-abort.ts';
@@ -36,8 +38,11 @@ interface Waiting {
 
 /** Starts a thread. */
 export function startImageThread(): ImageThread {
-  // `.js` is the built file. Flags of the process are not inherited: `--input-type` would be applied to the file.
-  const worker = new Worker(new URL('./image-worker.js', import.meta.url), { name: 'blip2 images', execArgv: [] });
+  // `.js` is the built file. When tests run from source, their loader resolves it to the `.ts` file next to it.
+  const worker = new Worker(
+    moduleUrl('processor/threads/image-worker.js', () => new URL('./image-worker.js', import.meta.url)),
+    { name: 'blip2 images', execArgv: moduleExecArgv() },
+  );
   const waiting = new Map<number, Waiting>();
   let nextId = 1;
   let isLost = false;

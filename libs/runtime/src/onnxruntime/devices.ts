@@ -1,20 +1,22 @@
 import { readdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
+import { requireFrom } from '@blip2/files';
 import { Blip2Error, messageOf } from '@blip2/interfaces';
 
-import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.ts';
+import { loadOnnxRuntime } from './onnx-runtime.ts';
+import { needsChildProcess } from './silence-telemetry.ts';
 
-/** The part of the binding that device checks use. */
-export type DeviceRuntime = Pick<OnnxRuntime, 'listSupportedBackends'> & {
+/** The part of the binding that device checks use. Its own types need the DOM library, which callers may not have. */
+export interface DeviceRuntime {
+  listSupportedBackends(): readonly { readonly name: string; readonly bundled: boolean }[];
   readonly InferenceSession: {
     create(
       model: Uint8Array,
       options: { readonly executionProviders: readonly string[]; readonly logSeverityLevel: 4 },
     ): Promise<{ release(): Promise<void> }>;
   };
-};
+}
 
 export interface DeviceFacts {
   /** Default: the installed onnxruntime. */
@@ -50,6 +52,8 @@ const INSTALL: Readonly<Record<string, string>> = {
 export async function expectDevice(device: string, facts?: DeviceFacts): Promise<void> {
   if (device === CPU) return;
   if (facts) return checkDevice(device, facts);
+  // The process of the sessions checks it.
+  if (needsChildProcess()) return;
   const check = CHECKS.get(device) ?? checkDevice(device, {});
   CHECKS.set(device, check);
   return check;
@@ -109,7 +113,7 @@ async function expectSession(runtime: DeviceRuntime, device: string): Promise<vo
 
 /** Names of the installed libraries of onnxruntime-node, in `bin/napi-vN/PLATFORM/ARCHITECTURE`. */
 async function installedLibraries(): Promise<readonly string[]> {
-  const binaries = join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node')), '..', 'bin');
+  const binaries = join(dirname(requireFrom(import.meta.url).resolve('onnxruntime-node')), '..', 'bin');
   const versions = await readdir(binaries).catch(() => []);
   const lists = await Promise.all(
     versions.map((version) => readdir(join(binaries, version, process.platform, process.arch)).catch(() => [])),

@@ -1,5 +1,6 @@
 import type * as ort from 'onnxruntime-node';
 
+import { runNative } from '../worker/exit-guard.ts';
 import { isMainContext, requireInMainContext } from './main-context.ts';
 import { silenceTelemetry } from './silence-telemetry.ts';
 
@@ -18,6 +19,6 @@ async function loadInMainContext(): Promise<OnnxRuntime> {
 /** Loads onnxruntime on first use, since importing it takes longer than starting Node. */
 export function loadOnnxRuntime(): Promise<OnnxRuntime> {
   silenceTelemetry();
-  runtime ??= isMainContext ? import('onnxruntime-node') : loadInMainContext();
+  runtime ??= runNative(() => (isMainContext ? import('onnxruntime-node') : loadInMainContext()));
   return runtime;
 }

@@ -8,6 +8,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createSession } from './create-session.ts';
+import { createRemoteSession } from './remote-session.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -213,6 +214,7 @@ describe('weights that are another version than the graph was built for', () => 
     await writeFile(join(folder, 'new.bin'), weights(0, 2, 2, 0));
     await rename(join(folder, 'new.bin'), join(folder, 'replaced.bin'));
     await expect(createSession(replaced)).rejects.toEqual(changed);
+    await expect(createRemoteSession(replaced)).rejects.toEqual(changed);
     const written = await versioned('written.bin');
     await writeFile(join(folder, 'written.bin'), weights(0, 2, 2, 0));
     await expect(createSession(written)).rejects.toEqual(changed);

@@ -20,12 +20,14 @@ import {
 } from '../onnxruntime/onnx-runtime.ts';
 import { hasExactByteProducts } from '../onnxruntime/processor-features.ts';
 import { commonSettings, SPIN_MICROSECONDS } from '../onnxruntime/session-settings.ts';
+import { needsChildProcess } from '../onnxruntime/silence-telemetry.ts';
 import { externalBytes } from '../prepacked/external-data.ts';
 import { prepackedFiles } from '../prepacked/prepacked-files.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS } from '../prepacked/prepacked-manifest.ts';
 import { openPrepacked } from '../prepacked/prepacked-session.ts';
 import type { RunnableSession } from '../prepacked/recorded-run.ts';
 import { defaultThreads } from '../threads/default-threads.ts';
+import { runNative } from '../worker/exit-guard.ts';
 import { checkedFeeds, plainOutputs } from './tensors.ts';
 
 /** Milliseconds for which a look at the mapped files holds. */
@@ -33,7 +35,7 @@ const CHECK_INTERVAL = 1_000;
 
 /**
  * Loads a graph into onnxruntime. Its weights are mapped in place. Runs are synchronous inside onnxruntime: they block
- * the calling thread.
+ * the calling thread. In a thread in which onnxruntime must not be loaded, the graph is loaded in a child process.
  *
  * @throws Blip2Error `SESSION_FAILED` if onnxruntime rejects the graph or a run.
  * @throws Blip2Error `SHAPE_MISMATCH` or `INVALID_ARGUMENT` for inputs that do not match the signature.
@@ -45,6 +47,7 @@ export const createSession: SessionFactory = async <S extends Signature>(
   model: OnnxModel<S>,
   options: SessionOptions = {},
 ): Promise<Session<S>> => {
+  if (needsChildProcess()) return (await import('./remote-session.ts')).createRemoteSession(model, options);
   if (options.device !== undefined) await expectDevice(options.device);
   const runtime = await loadOnnxRuntime();
   const session = await openSession(runtime, model, options);
@@ -55,7 +58,7 @@ export const createSession: SessionFactory = async <S extends Signature>(
       if (released) throw disposed(model);
       const feeds = checkedFeeds(runtime, model, inputs);
       try {
-        const outputs = plainOutputs(await session.run(feeds), model.signature);
+        const outputs = plainOutputs(await runNative(() => session.run(feeds)), model.signature);
         if (performance.now() - checkedAt >= CHECK_INTERVAL) {
           await requireUnchangedInPlace(model.weightFiles ?? []);
           checkedAt = performance.now();
@@ -68,7 +71,7 @@ export const createSession: SessionFactory = async <S extends Signature>(
       }
     },
     async [Symbol.asyncDispose]() {
-      released ??= session.release();
+      released ??= runNative(() => session.release());
       await released;
     },
   };
@@ -79,8 +82,9 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: Sessio
   const options = await withThreads(given, graph);
   const open = async (prepack: boolean, folder?: string): Promise<OnnxRuntimeSession> =>
     withUnchangedWeights(model, () =>
-      runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder)).catch(
+      runNative(() => runtime.InferenceSession.create(graph, sessionOptions(model, options, prepack, folder))).catch(
         (cause: unknown) => {
+          if (cause instanceof Blip2Error) throw cause;
           throw sessionFailed(model, 'onnxruntime could not load the graph', cause);
         },
       ),
@@ -91,7 +95,9 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: Sessio
     plain: () => open(false),
     prepacked: (folder) => open(true, folder),
     saved: (graphFile) =>
-      withUnchangedWeights(model, () => runtime.InferenceSession.create(graphFile, savedOptions(options))),
+      withUnchangedWeights(model, () =>
+        runNative(() => runtime.InferenceSession.create(graphFile, savedOptions(options))),
+      ),
     copy: ({ type, data, dims }) => new runtime.Tensor(type, data.slice() as never, dims),
   });
 }

@@ -1,3 +1,5 @@
+import { moduleUrl } from '@blip2/files';
+
 import type { PartHost } from '../worker/part-host.ts';
 import { chooseThreads, threadCandidates, type ThreadTiming } from './choose-threads.ts';
 import { measureThreads } from './measure-threads.ts';
@@ -19,7 +21,8 @@ export type DefaultThreads = (use: ThreadUse) => Promise<number | undefined>;
 /** Bytes of weights below which an image takes less time than the measurement. */
 const WORTH_MEASURING = 64 * 1024 ** 2;
 
-const MEASURING_PART = new URL('./measuring-part.js', import.meta.url);
+const measuringPart = (): URL =>
+  moduleUrl('runtime/threads/measuring-part.js', () => new URL('./measuring-part.js', import.meta.url));
 
 /** Dependencies that tests replace. */
 export interface ThreadSource {
@@ -91,7 +94,7 @@ export function createDefaultThreads({ usable, folder, measure }: ThreadSource =
 
 /** Measures in a worker, which uses the same file and keeps the number for its own sessions. */
 async function measuredIn(host: PartHost): Promise<number | undefined> {
-  const part = await host.create<MeasuringPart>({ module: MEASURING_PART, export: 'measuringPart' });
+  const part = await host.create<MeasuringPart>({ module: measuringPart(), export: 'measuringPart' });
   const { threads } = part;
   await part[Symbol.asyncDispose]();
   return threads;

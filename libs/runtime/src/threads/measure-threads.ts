@@ -8,6 +8,8 @@ import {
   type OnnxRuntimeTensor,
 } from '../onnxruntime/onnx-runtime.ts';
 import { commonSettings } from '../onnxruntime/session-settings.ts';
+import { needsChildProcess } from '../onnxruntime/silence-telemetry.ts';
+import { runNative } from '../worker/exit-guard.ts';
 import { bestTimes, type Stopwatch, type TimedRun } from './best-times.ts';
 import type { ThreadTiming } from './choose-threads.ts';
 import { byteProducts, floatProducts, PRODUCT_SIZE } from './product-graphs.ts';
@@ -37,9 +39,15 @@ const CLOCK: Stopwatch = {
 
 /**
  * Times the two kinds of matrix products in a caption, int8 and float32, with each number of threads. Takes about 200
- * ms, during which the calling thread is blocked by each run. Undefined if other programs were too busy.
+ * ms, during which the calling thread is blocked by each run. Undefined if other programs were too busy, and in threads
+ * in which onnxruntime must not be loaded.
  */
 export async function measureThreads(candidates: readonly number[]): Promise<readonly ThreadTiming[] | undefined> {
+  if (needsChildProcess()) return undefined;
+  return runNative(() => timeProducts(candidates));
+}
+
+async function timeProducts(candidates: readonly number[]): Promise<readonly ThreadTiming[] | undefined> {
   const runtime = await loadOnnxRuntime();
   const deadline = CLOCK.now() + BUDGET_MS;
   const sessions: OnnxRuntimeSession[] = [];

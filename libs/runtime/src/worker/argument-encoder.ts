@@ -7,6 +7,8 @@ import { type EncodeReference, encodeValue, isPlainObject, type Marker, notTrans
 
 /** The host-side state that arguments may refer to. */
 export interface ArgumentContext {
+  /** Whether the worker is a thread, which Blobs can be sent to. */
+  readonly isThread: boolean;
   /** The handle of a remote of the same host, and whether it has been disposed. */
   find(object: object): { readonly handle: number; readonly disposed: boolean } | undefined;
   notify(notice: Notice): void;
@@ -14,8 +16,10 @@ export interface ArgumentContext {
 
 /** Signals and callbacks that one request transferred to the worker, by object. */
 export interface TransferredReferences {
-  readonly signals: Map<object, number>;
+  readonly signals: Map<AbortSignal, number>;
   readonly callbacks: Map<object, number>;
+  /** Handles of parts among the arguments. */
+  readonly parts: Set<number>;
   /** Error that a callback threw while the request was pending: the request fails with it. */
   thrown: { readonly error: unknown } | undefined;
 }
@@ -33,6 +37,7 @@ export interface ArgumentEncoder {
   encode(
     args: readonly unknown[],
     where: string,
+    options?: EncodeOptions,
   ): { readonly encoded: unknown; readonly references: TransferredReferences };
   /** Calls a transferred callback. */
   runCallback(callback: number, args: unknown): void;
@@ -42,6 +47,11 @@ export interface ArgumentEncoder {
   settle(references: TransferredReferences, owner: number | undefined): void;
   /** Releases the signals and callbacks of a part that has been disposed. */
   release(owner: number): void;
+}
+
+export interface EncodeOptions {
+  /** Omit signals and callbacks: they belonged to the first creation of a part that is created again. */
+  readonly isRepeated?: boolean;
 }
 
 interface SentSignal {
@@ -88,8 +98,9 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
   }
 
   const referenceFor =
-    (references: TransferredReferences): EncodeReference =>
+    (references: TransferredReferences, { isRepeated = false }: EncodeOptions): EncodeReference =>
     (value, path) => {
+      if (isRepeated && (isFunction(value) || value instanceof AbortSignal)) return 'omit';
       if (isFunction(value)) {
         if (CALLBACK_PATH.test(path)) return transferCallback(value, references);
         throw notTransferable(path, 'a function');
@@ -98,17 +109,26 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
       const part = context.find(value);
       if (part?.disposed)
         throw new Blip2Error('DISPOSED', 'A disposed part cannot be passed as an argument', { where: path });
-      if (part) return { $part: 'handle', handle: part.handle };
+      if (part) {
+        references.parts.add(part.handle);
+        return { $part: 'handle', handle: part.handle };
+      }
       if (isRemotePart(value)) throw notTransferable(path, 'a part of another host');
+      if (value instanceof Blob && context.isThread) return 'keep';
       if (isPlainObject(value)) return 'walk';
       throw notTransferable(path, `an instance of ${value.constructor.name}`);
     };
 
   return {
-    encode(args, where) {
-      const references: TransferredReferences = { signals: new Map(), callbacks: new Map(), thrown: undefined };
+    encode(args, where, options = {}) {
+      const references: TransferredReferences = {
+        signals: new Map(),
+        callbacks: new Map(),
+        parts: new Set(),
+        thrown: undefined,
+      };
       try {
-        const encoded = encodeValue(args, where, referenceFor(references));
+        const encoded = encodeValue(args, where, referenceFor(references, options));
         pending.add(references);
         return { encoded, references };
       } catch (error) {

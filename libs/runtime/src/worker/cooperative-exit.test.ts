@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import type { Tensor } from '@blip2/interfaces';
@@ -21,8 +24,8 @@ interface Ended {
 }
 
 /** Runs the fixture in a child process, to observe how it ends. */
-function endDuringRun(how: string): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture('end-during-run.mjs')), how], {
+function endDuringRun(how: string, isolate = 'worker', file = 'end-during-run.mjs'): Promise<Ended> {
+  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture(file)), how, isolate], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -83,4 +86,48 @@ describe('a process with a part worker', () => {
     expect([signal, errors]).toEqual(['SIGINT', '']);
     expect(output).toBe('act\n');
   });
+
+  test.each([
+    ['exit during run', 'worker', 7],
+    ['exit during creation', 'worker', 7],
+    ['throw during run', 'worker', 1],
+    ['throw during creation', 'worker', 1],
+    ['exit during run', 'process', 7],
+    ['throw during creation', 'process', 1],
+  ])('%s of a %s: ends with its exit code, without aborting', async (how, isolate, expected) => {
+    const { code, signal, output, errors } = await endDuringRun(how, isolate);
+    expect([code, signal, output]).toEqual([expected, null, 'act\n']);
+    if (how.startsWith('throw')) expect(errors).toContain('RangeError: nobody caught this');
+    else expect(errors).toBe('');
+  });
+
+  test.each(['loaded', 'not loaded'])(
+    'exits during a run in a thread of the caller, with onnxruntime %s on the main thread',
+    async (main) => {
+      const { code, signal, output, errors } = await endDuringRun(main, undefined, 'end-own-thread.mjs');
+      expect([code, signal, output, errors]).toEqual([7, null, 'act\n', '']);
+    },
+  );
+
+  test('a child process ends with its parent, also during a run', async () => {
+    const parent = spawn(process.execPath, ['--import', loader, fileURLToPath(fixture('hold-child.mjs'))], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const child = Number(line.toString());
+    expect(isAlive(child)).toBe(true);
+    // No handler of the parent is called.
+    parent.kill('SIGKILL');
+    while (isAlive(child)) await sleep(20);
+  });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // An ended process remains as a zombie where process 1 does not wait for it.
+    return process.platform !== 'linux' || !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+}

@@ -1,4 +1,4 @@
-import { openLinks } from './worker-link.ts';
+import { openLinks } from './part-link.ts';
 
 /**
  * Ends every part worker of this process: each finishes its run, rejects queued calls with `DISPOSED`, disposes of its

@@ -1,7 +1,7 @@
 import { callPartExport, type PartSpec } from './part-export.ts';
 import type { PartHost } from './part-host.ts';
+import { hostDisposed } from './part-link.ts';
 import { disposePart } from './part-requests.ts';
-import { hostDisposed } from './worker-link.ts';
 
 /** Creates a host on the calling thread. It returns the parts themselves, and each run blocks the event loop. */
 export function createInlinePartHost(): PartHost {

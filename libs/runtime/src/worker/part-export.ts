@@ -7,6 +7,11 @@ export interface PartSpec {
   /** An exported function, or a dotted path to one: `Blip2VisionModel.fromPretrained`. */
   readonly export: string;
   readonly args?: readonly unknown[];
+  /**
+   * Called before and after the part is created again in a worker that replaces its own. It rejects if the result
+   * would be another part, such as one of files that have changed; so does then the call that needs the part.
+   */
+  readonly expectUnchanged?: () => Promise<void>;
 }
 
 /**

@@ -9,6 +9,8 @@ export type Request =
       readonly module: string;
       readonly export: string;
       readonly args: unknown;
+      /** The handle of the part. Default: a new one. */
+      readonly handle: number | undefined;
     }
   | {
       readonly type: 'call';
@@ -21,6 +23,8 @@ export type Request =
 
 /** A message of the host without an answer. The worker handles it between runs, before the next request. */
 export type Notice =
+  /** The first handle that the worker may assign, greater than those of the worker that it replaces. */
+  | { readonly type: 'begin'; readonly firstHandle: number }
   | { readonly type: 'abort'; readonly signal: number; readonly reason: ErrorData }
   | { readonly type: 'release'; readonly signals: readonly number[] }
   /** Finish the request in progress, reject the others, dispose of all parts, exit. */

@@ -32,7 +32,7 @@ export async function answerRequest(
     const result = await perform(request, args(), table);
     const value =
       request.type === 'create'
-        ? addPart(result, table, handles)
+        ? addPart(result, table, handles, request.handle)
         : encodeValue(result, resultPath(request), remoteFor(table, handles), seen);
     return { type: 'returned', id, value, parts: snapshots(table, handles, seen) };
   } catch (error) {
@@ -69,14 +69,15 @@ async function perform(request: Request, args: readonly unknown[], table: PartTa
 function remoteFor(table: PartTable, handles: Set<number>): EncodeReference {
   return (value, path) => {
     if (typeof value === 'function') throw notTransferable(path, 'a function');
+    if (value instanceof Blob) return 'keep';
     return hasMethods(value) ? addPart(value, table, handles) : 'walk';
   };
 }
 
-function addPart(object: unknown, table: PartTable, handles: Set<number>): Marker {
-  const handle = table.add(object as object);
-  handles.add(handle);
-  return { $part: 'handle', handle };
+function addPart(object: unknown, table: PartTable, handles: Set<number>, handle?: number): Marker {
+  const added = table.add(object as object, handle);
+  handles.add(added);
+  return { $part: 'handle', handle: added };
 }
 
 function snapshots(table: PartTable, handles: Set<number>, seen: Map<object, unknown>): PartSnapshot[] {

@@ -38,7 +38,8 @@ export function servePart(port: MessagePort, exit: () => void): void {
   };
 
   function receive(message: Request | Notice): void {
-    if (message.type === 'end') ending = true;
+    if (message.type === 'begin') table.begin(message.firstHandle);
+    else if (message.type === 'end') ending = true;
     else if (message.type === 'abort') signals.get(message.signal)?.abort(decodeError(message.reason));
     else if (message.type === 'release') for (const signal of message.signals) signals.delete(signal);
     else

@@ -8,8 +8,10 @@ import { type EncodeReference, encodeValue, isPlainObject } from './value-transf
 
 /** The objects of a worker that its host has remotes of. */
 export interface PartTable {
+  /** Sets the first handle that is assigned. */
+  begin(firstHandle: number): void;
   /** Adds an object and returns its handle. An object that is already present keeps its handle. */
-  add(object: object): number;
+  add(object: object, handle?: number): number;
   has(handle: number): boolean;
   /** @throws Blip2Error `DISPOSED` if it was removed. */
   get(handle: number): object;
@@ -58,10 +60,12 @@ export function createPartTable(): PartTable {
     return part;
   };
   return {
-    add(object) {
+    begin(firstHandle) {
+      nextHandle = firstHandle;
+    },
+    add(object, handle = nextHandle++) {
       const known = handleOf.get(object);
       if (known !== undefined && held.has(known)) return known;
-      const handle = nextHandle++;
       held.set(handle, { object, ...describe(object), sent: new Map() });
       handleOf.set(object, handle);
       return handle;

@@ -3,7 +3,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { decodeError } from './error-transfer.ts';
 import type { PartSnapshot } from './part-messages.ts';
 
-/** Calls to the thread of a part. */
+/** Calls to the worker of a part. */
 export interface PartCalls {
   call(handle: number, method: string, args: readonly unknown[]): Promise<unknown>;
   dispose(handle: number): Promise<void>;

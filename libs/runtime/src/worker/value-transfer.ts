@@ -12,10 +12,10 @@ export type Marker =
   | { readonly $part: 'error'; readonly error: ErrorData };
 
 /**
- * Returns how to encode an object or function: as a marker, as its data (`walk`), or not at all (`omit`). Throws
- * `notTransferable` to reject it.
+ * Returns how to encode an object or function: as a marker, as its data (`walk`), by structured clone (`keep`), or not
+ * at all (`omit`). Throws `notTransferable` to reject it.
  */
-export type EncodeReference = (value: object, path: string) => Marker | 'walk' | 'omit';
+export type EncodeReference = (value: object, path: string) => Marker | 'walk' | 'keep' | 'omit';
 /** Returns the value that a marker represents on this thread. */
 export type DecodeReference = (marker: Exclude<Marker, { $part: 'error' }>) => unknown;
 
@@ -52,13 +52,7 @@ export function encodeValue(
   if (types.isPromise(value)) throw notTransferable(path, 'a promise');
   if (ArrayBuffer.isView(value)) return register(copyView(value));
   if (types.isSharedArrayBuffer(value)) return register(new Uint8Array(value).slice().buffer);
-  if (
-    types.isAnyArrayBuffer(value) ||
-    types.isDate(value) ||
-    types.isRegExp(value) ||
-    types.isBoxedPrimitive(value) ||
-    value instanceof Blob
-  )
+  if (types.isAnyArrayBuffer(value) || types.isDate(value) || types.isRegExp(value) || types.isBoxedPrimitive(value))
     return value;
   if (isError(value)) return register({ [MARKER_KEY]: 'error', error: encodeError(value) });
   if (Array.isArray(value))
@@ -71,6 +65,7 @@ export function encodeValue(
 
   const encoding = reference(value, path);
   if (encoding === 'omit') return undefined;
+  if (encoding === 'keep') return value;
   if (encoding !== 'walk') return encoding;
   return fillRecord(register<Record<string, unknown>>({}), value, path, child);
 }
@@ -81,12 +76,14 @@ export function decodeValue(
   reference: DecodeReference,
   seen: Map<object, unknown> = new Map(),
 ): unknown {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
   if (seen.has(value)) return seen.get(value);
   const register = <T>(decoded: T): T => {
     seen.set(value, decoded);
     return decoded;
   };
+  // Views of a message between processes share its buffer.
+  if (ArrayBuffer.isView(value)) return register(copyView(value));
   if (isMarker(value)) return register(value.$part === 'error' ? decodeError(value.error) : reference(value));
   register(value);
   const child = (item: unknown): unknown => decodeValue(item, reference, seen);

@@ -1,14 +1,16 @@
 import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
-import type { KeptImage } from '../images/encoded-image.ts';
-import type { ImageTools } from '../images/task-images.ts';
+import type { KeptImage } from '../../images/encoded-image.ts';
+import type { ImageTools } from '../../images/task-images.ts';
+import type { CallQueue } from '../../lifetime/call-queue.ts';
+import { expectTaskOptions } from '../expect-task-options.ts';
+import { startTexts } from '../generate-texts.ts';
+import type { ChatTemplate, Turn } from '../prompt-templates.ts';
+import { queuedGeneration } from '../queued-generation.ts';
+import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from '../task-generation.ts';
+import type { TaskOptions } from '../task-options.ts';
+import { createTextStream, type TextStream } from '../text-stream.ts';
 import { createConversationCache } from './conversation-cache.ts';
-import { expectTaskOptions } from './expect-task-options.ts';
-import { startTexts } from './generate-texts.ts';
-import type { ChatTemplate, Turn } from './prompt-templates.ts';
-import { resultsOf, type StartGeneration, type TaskGeneration, textDecoder } from './task-generation.ts';
-import type { TaskOptions } from './task-options.ts';
-import { createTextStream, type TextStream } from './text-stream.ts';
 
 /** A conversation about one image. */
 export interface Conversation extends AsyncDisposable {
@@ -39,6 +41,7 @@ export interface Conversation extends AsyncDisposable {
  */
 export function createConversation(
   tools: ImageTools,
+  queue: CallQueue,
   image: KeptImage,
   { template, ...defaults }: TaskOptions & { readonly template: ChatTemplate },
   release: () => Promise<void>,
@@ -52,22 +55,27 @@ export function createConversation(
       : undefined;
   let isBusy = false;
 
-  function startAnswer(question: string, options: TaskOptions | undefined): StartGeneration {
+  function startAnswer(question: string, given: TaskOptions | undefined): StartGeneration {
     return async (resources) => {
-      expectTaskOptions('ask', options);
+      expectTaskOptions('ask', given);
       expectQuestion(question);
       expectFree(isBusy);
       const text = template(history, question);
-      isBusy = true;
-      let started: TaskGeneration | undefined;
-      resources.defer(() => {
-        isBusy = false;
-        const answer = (started && resultsOf(started, decode)[0]?.text) ?? '';
-        if (answer !== '') history.push({ question: question.trim(), answer });
+      const options = { ...defaults, ...given };
+      const queued = queuedGeneration(queue, options, (enter) => async (own) => {
+        isBusy = true;
+        let started: TaskGeneration | undefined;
+        own.defer(() => {
+          isBusy = false;
+          const answer = (started && resultsOf(started, decode)[0]?.text) ?? '';
+          if (answer !== '') history.push({ question: question.trim(), answer });
+        });
+        const start = cache
+          ? cache.start(text, options, enter)
+          : startTexts({ ...tools, enter }, [{ image, text }], options);
+        return (started = await start(own));
       });
-      const all = { ...defaults, ...options };
-      const start = cache ? cache.start(text, all) : startTexts(tools, [{ image, text }], all);
-      return (started = await start(resources));
+      return queued(resources);
     };
   }
   const dispose = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import { Blip2Error, mustBe } from './errors.ts';
+import { Blip2Error, mustBe } from '../errors.ts';
 import { nearestName } from './nearest-name.ts';
 
 /**

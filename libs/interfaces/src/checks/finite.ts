@@ -1,5 +1,5 @@
-import { Blip2Error } from './errors.ts';
-import type { Tensor } from './tensor.ts';
+import { Blip2Error } from '../errors.ts';
+import type { Tensor } from '../tensor.ts';
 
 /**
  * Checks the result of a part, named as in messages (`vision encoder`), and returns it.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { Blip2Error } from './errors.ts';
+import { Blip2Error } from '../errors.ts';
 import { expectKnownOptions } from './expect-known-options.ts';
 
 const KNOWN = ['doResize', 'paddingSide', 'maxLength'];

@@ -4,12 +4,12 @@ import type { Decoding, Prompt } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { Blip2, createBlip2 } from './blip2.ts';
+import { Blip2, createBlip2 } from '../blip2.ts';
+import type { ImageTasks } from '../image-tasks.ts';
+import { loadImageTasks } from '../load-image-tasks.ts';
 import type { Conversation } from './conversation.ts';
-import type { ImageTasks } from './image-tasks.ts';
-import { loadImageTasks } from './load-image-tasks.ts';
 
-const root = join(import.meta.dirname, '../../../..');
+const root = join(import.meta.dirname, '../../../../..');
 const image = join(root, 'examples/left-of.png');
 const question = 'what color is the triangle?';
 const tooLong = expect.objectContaining({ code: 'SEQUENCE_TOO_LONG' });

@@ -1,6 +1,6 @@
-import { Blip2Error, mustBe } from './errors.ts';
+import { Blip2Error, mustBe } from '../errors.ts';
+import type { Dims, Tensor } from '../tensor.ts';
 import { expectKnownOptions } from './expect-known-options.ts';
-import type { Dims, Tensor } from './tensor.ts';
 
 /**
  * Checks a float32 tensor of the caller, with one axis per name in `axes`, and returns it: type, axes, number of

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
+import type { Tensor } from '../tensor.ts';
 import { expectTensor } from './expect-tensor.ts';
-import type { Tensor } from './tensor.ts';
 
 const check = (value: unknown): unknown => expectTensor('pixelValues', value as Tensor<'float32'>, ['batch', 'size']);
 const tensor = (data: unknown, dims: unknown = [2, 2], type = 'float32'): unknown => ({ type, dims, data });
