@@ -64,12 +64,6 @@ function readStatus(id: number): { readonly state: string; readonly start: strin
   }
 }
 
-/** The id of the process with this name, on its machine; `undefined` if it is not a name. */
-export function processIdOf(name: string): number | undefined {
-  const id = PROCESS_NAME_PATTERN.exec(name)?.[3];
-  return id === undefined ? undefined : Number(id);
-}
-
 /** Whether the process with this name is running; `undefined` if it belongs to another machine or is not a name. */
 export function isRunning(name: string): boolean | undefined {
   const [, machine, start, id] = PROCESS_NAME_PATTERN.exec(name) ?? [];
