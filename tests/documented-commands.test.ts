@@ -25,6 +25,15 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'npm run bench -- --shape tiny --ours fp32,fast --blocks 1 --rounds 1 --json tiny.json': {
     because: 'benchmarks.test.ts runs it',
   },
+  'npm run attack -- --cases 10000': {
+    instead: 'npm run attack -- --cases 50 --only config',
+    because: 'the tests of tools/attack run every target',
+  },
+  'npm run kills -- --kills 200': {
+    instead: 'npm run kills -- --kills 1 --only download',
+    because: 'it takes many minutes',
+  },
+  'npm run promise-mutants -- --only hub': { because: 'it takes many minutes' },
   'npm run bench:table': { because: 'benchmarks.test.ts compares what it writes' },
   'npm run release -- 0.2.0 --dry-run': { because: 'release.test.ts does, in a copy of the repository' },
   'python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt': { because: 'it installs PyTorch' },
