@@ -131,7 +131,7 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
       message: 'candidates must be a list of texts, got "red"',
     });
     await expect(blip2.rank(image, question, ['red', 7 as never])).rejects.toMatchObject({
-      message: 'candidates[1] must be a text, got 7',
+      message: 'candidates[1] must be a non-empty text, got 7',
     });
     await expect(blip2.rank(image, 7 as never, ['red'])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

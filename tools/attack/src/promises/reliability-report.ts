@@ -73,7 +73,8 @@ function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
     table(['target', 'promise', 'cases', 'accepted', 'result', 'slowest case (CPU)', 'memory growth'], fuzzRows),
     'Jobs that were killed at random moments (`npm run kills`):',
     table(['job', 'promise', 'kills', 'finished rounds', 'result'], killRows),
-    `Mutants that remove the check behind a promise (\`npm run promise-mutants\`): ${count} of ${mutants.length} fail a test.`,
+    'Mutants that remove the check behind a promise (`npm run promise-mutants`): ' +
+      `${count} of ${mutants.length} fail a test.`,
   ].join('\n\n');
 }
 
