@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
+import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, type ImageSource } from '@blip2/interfaces';
 
 import {
@@ -10,6 +10,7 @@ import {
 } from './image-processor-settings.ts';
 import { createPixelBatch, type PixelTensor } from './pixel-values.ts';
 import { checkImageOptions, type ImageProcessOptions } from './process-options.ts';
+import { processorFolder } from './processor-folder.ts';
 import { forEachInParallel } from './threads/for-each-in-parallel.ts';
 import { sharedImagePool } from './threads/image-pool.ts';
 import { runImageTask } from './threads/run-image-task.ts';
@@ -45,7 +46,7 @@ const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<BlipImageProcessor> {
   checkLoadOptions('BlipImageProcessor', options);
-  const folder = await resolveProcessorSource(source, options);
+  const folder = await processorFolder(source, options);
   const file = 'preprocessor_config.json';
   const nested = (await readJsonFile(folder, 'processor_config.json', CONFIG_RULES))?.['image_processor'];
   if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));

@@ -1,5 +1,5 @@
 import { readJsonFile } from '@blip2/files';
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
+import type { ResolveOptions } from '@blip2/hub';
 import {
   type AttentionMask,
   Blip2Error,
@@ -12,6 +12,7 @@ import {
 
 import { BlipImageProcessor } from './blip-image-processor.ts';
 import { checkProcessNames, imageOptions, type ImageProcessOptions, textOptions } from './process-options.ts';
+import { processorFolder } from './processor-folder.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
 import { type DecodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
@@ -93,7 +94,7 @@ const MAX_QUERY_TOKENS = 4096;
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<Blip2Processor> {
   checkLoadOptions('Blip2Processor', options);
-  const folder = await resolveProcessorSource(source, options);
+  const folder = await processorFolder(source, options);
   const [imageProcessor, tokenizer, config] = await Promise.all([
     BlipImageProcessor.fromPretrained(folder),
     Tokenizer.fromPretrained(folder, { extraSpecialTokens: [IMAGE_TOKEN] }),

@@ -1,4 +1,4 @@
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
+import type { ResolveOptions } from '@blip2/hub';
 import type { AttentionMask, ImageSource, ProcessedInputs, TokenIds } from '@blip2/interfaces';
 
 import {
@@ -10,6 +10,7 @@ import {
   type ProcessorParts,
 } from './blip2-processor.ts';
 import { checkProcessNames, textOptions } from './process-options.ts';
+import { processorFolder } from './processor-folder.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
@@ -53,7 +54,7 @@ const QFORMER_FOLDER = 'qformer_tokenizer';
 
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<InstructBlipProcessor> {
   checkLoadOptions('InstructBlipProcessor', options);
-  const folder = await resolveProcessorSource(source, options);
+  const folder = await processorFolder(source, options);
   const [{ imageProcessor, tokenizer, numQueryTokens }, qformerTokenizer] = await Promise.all([
     Blip2Processor.fromPretrained(folder),
     Tokenizer.fromPretrained(folder, { subfolder: QFORMER_FOLDER }),

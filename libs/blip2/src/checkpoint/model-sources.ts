@@ -1,7 +1,8 @@
 import { openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
-import { type ResolveOptions, resolveSource } from '@blip2/hub';
+import type { ResolveOptions } from '@blip2/hub';
 import { expectKnownOptions, mustBe } from '@blip2/interfaces';
+import { partFolder } from '@blip2/part';
 
 /**
  * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
@@ -31,11 +32,11 @@ export interface ModelFolders extends Required<ModelSources> {
  * `INTEGRITY_FAILED`.
  */
 export async function resolveSources(source: string | ModelSources, options: ResolveOptions): Promise<ModelFolders> {
-  if (typeof source === 'string') return sameFolder(await resolveSource(source, options));
+  if (typeof source === 'string') return sameFolder(await partFolder(source, options));
   expectSources(source);
-  const qformer = await resolveSource(source.qformer, options);
+  const qformer = await partFolder(source.qformer, options);
   const resolved = async (part: string | undefined): Promise<string> =>
-    part === undefined ? qformer : resolveSource(part, options);
+    part === undefined ? qformer : partFolder(part, options);
   const folders = {
     qformer,
     vision: await resolved(source.vision),

@@ -1,8 +1,8 @@
 import { type ModelVersion, readModelVersion } from '@blip2/checkpoint';
 import { type Blip2Config, readConfig } from '@blip2/config';
-import { resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
+import { partFolder } from '@blip2/part';
 import type {
   Blip2QFormerModel,
   LanguageProjection,
@@ -104,7 +104,7 @@ export async function openModelParts<C extends ModelConfig>(
   options: LoadOptions = {},
 ): Promise<CheckpointParts<C>> {
   await expectOptions(options);
-  const folder = await resolveSource(source, options);
+  const folder = await partFolder(source, options);
   const version = await readModelVersion([folder]);
   return openFolders(sameFolder(folder), read(await readConfig(folder), folder), version, options);
 }

@@ -1,5 +1,5 @@
 import { readConfig } from '@blip2/config';
-import { resolveSource } from '@blip2/hub';
+import { partFolder } from '@blip2/part';
 
 import { expectOptions } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
@@ -13,7 +13,7 @@ import { InstructBlip } from './instructblip.ts';
  */
 export async function loadImageTasks(source: string, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);
-  const folder = await resolveSource(source, options);
+  const folder = await partFolder(source, options);
   const { model_type: modelType } = Object(await readConfig(folder));
   return modelType === 'instructblip'
     ? InstructBlip.fromPretrained(folder, options)

@@ -1,9 +1,10 @@
 import { isAbsolute, join } from 'node:path';
 
 import { type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
-import { type ResolveOptions, resolveProcessorSource } from '@blip2/hub';
+import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, mustBe, type TextTokenizer, type TokenIds } from '@blip2/interfaces';
 
+import { processorFolder } from '../processor-folder.ts';
 import { type AddedToken, readAddedTokens } from './added-tokens.ts';
 import {
   checkBatchEncodeOptions,
@@ -97,7 +98,7 @@ async function fromPretrained(source: string, loadOptions: TokenizerLoadOptions 
   const { subfolder = '', ...options } = loadOptions;
   if (isAbsolute(subfolder) || subfolder.split(/[\\/]/).includes('..'))
     throw mustBe('subfolder', 'a folder inside the model folder', subfolder, { code: 'UNSAFE_PATH' });
-  const folder = await resolveProcessorSource(source, options);
+  const folder = await processorFolder(source, options);
   const names = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
   const [tokenizer, config, specialTokensMap] = await Promise.all(
     names.map((name) => readJsonFile(folder, join(subfolder, name), RULES)),
