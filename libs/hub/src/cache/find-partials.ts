@@ -1,7 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { isRunning, processName } from '@blip2/files';
+import { isRunning, LOCK_EXTENSION, processName, removeAbandonedTemporaries } from '@blip2/files';
 
 /** Waits; throws the reason of an aborted signal. */
 export type Sleep = (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
@@ -88,8 +88,10 @@ export async function unchangedFiles(
   return still;
 }
 
-/** Deletes the partial files that killed processes left of files that are now complete. */
+/** Deletes what killed processes left of files that are now complete: partial files, and locks that were being made. */
 export async function removeLeftovers(blobs: string, etags: ReadonlySet<string>): Promise<void> {
+  const isOfLock = (name: string): boolean => name.includes(LOCK_EXTENSION) && etags.has(name.split('.')[0] ?? '');
+  await removeAbandonedTemporaries(blobs, (name) => name.endsWith('.tmp') && isOfLock(name));
   const left = await findPartials(blobs, (name) => etags.has(PARTIAL_PATTERN.exec(name)?.groups?.['etag'] ?? ''));
   for (const { path, state } of left) if (state === 'free') await rm(path, { force: true });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { processName } from '@blip2/files';
 import { DEFAULT_COMMIT } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
@@ -60,8 +61,12 @@ describe('kill -9', () => {
       const [etag = ''] = await readdir(blobs);
       // Its process has ended.
       await writeFile(join(blobs, `${etag}.free-0123abcd.incomplete`), 'half');
+      const ended = processName.replace(/-\d+$/, '-9999999');
+      await writeFile(join(blobs, `${etag}.blip2.lock.${ended}.0123abcd.tmp`), '');
+      const before = (await readdir(blobs)).length;
       await downloadModel(MODEL_ID, options);
-      expect((await readdir(blobs)).filter((name) => name.endsWith('.incomplete'))).toEqual([]);
+      expect((await readdir(blobs)).filter((name) => /incomplete|tmp/.test(name))).toEqual([]);
+      expect(await readdir(blobs)).toHaveLength(before - 2);
     },
   );
 
