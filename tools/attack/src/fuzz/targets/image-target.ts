@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { decodeImage } from '@blip2/processor';
 import fc, { type Arbitrary } from 'fast-check';
-import sharp from 'sharp';
 
 import { BrokenPromise } from '../broken-promise.ts';
 import { damagedBytes } from '../damage.ts';
@@ -20,21 +22,12 @@ const BEGINNINGS: readonly string[] = [
   'P6 1 1 255 ',
 ];
 
+/** Images of 9 × 7 pixels in base64, one per format. The path is the same from `src` and `dist`. */
+const SEEDS: string = join(import.meta.dirname, '../../../seeds/images.json');
+
 async function seeds(): Promise<readonly Uint8Array[]> {
-  const pixels = Uint8Array.from({ length: 9 * 7 * 4 }, (_, at) => (at * 37) % 256);
-  const image = sharp(pixels, { raw: { width: 9, height: 7, channels: 4 } });
-  return Promise.all([
-    image.clone().png().toBuffer(),
-    image.clone().png({ palette: true }).toBuffer(),
-    image.clone().removeAlpha().jpeg().toBuffer(),
-    image.clone().removeAlpha().jpeg({ progressive: true }).toBuffer(),
-    image.clone().webp().toBuffer(),
-    image.clone().webp({ lossless: true }).toBuffer(),
-    image.clone().gif().toBuffer(),
-    image.clone().tiff().toBuffer(),
-    image.clone().tiff({ compression: 'lzw' }).toBuffer(),
-    image.clone().avif().toBuffer(),
-  ]);
+  const images = JSON.parse(await readFile(SEEDS, 'utf8')) as Readonly<Record<string, string>>;
+  return Object.values(images).map((text) => Buffer.from(text, 'base64'));
 }
 
 /** Image files: the pixels of what is accepted have the size that is stated. */
