@@ -73,8 +73,11 @@ function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
     table(['target', 'promise', 'cases', 'accepted', 'result', 'slowest case (CPU)', 'memory growth'], fuzzRows),
     'Jobs that were killed at random moments (`npm run kills`):',
     table(['job', 'promise', 'kills', 'finished rounds', 'result'], killRows),
-    'Mutants that remove the check behind a promise (`npm run promise-mutants`): ' +
-      `${count} of ${mutants.length} fail a test.`,
+    noticed.length === 0
+      ? `${mutants.length} mutants remove the check behind a promise (\`npm run promise-mutants\`). ` +
+        'No run of all is recorded.'
+      : 'Mutants that remove the check behind a promise (`npm run promise-mutants`): ' +
+        `${count} of ${mutants.length} fail a test.`,
   ].join('\n\n');
 }
 
