@@ -53,7 +53,14 @@ describe('two runs into one output', () => {
 
   test('one of two that start together runs', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
-    const runs = await Promise.all([1, 2, 3].map(() => runFake(['caption', at('a'), '-o', at('out.jsonl')])));
+    let ended = 0;
+    // The one that runs does not end before the others have tried.
+    const onCall = async ({ name }: { readonly name: string }): Promise<void> => {
+      while (name === 'caption' && ended < 2) await new Promise(setImmediate);
+    };
+    const start = (): ReturnType<typeof runFake> =>
+      runFake(['caption', at('a'), '-o', at('out.jsonl')], { onCall }).finally(() => ended++);
+    const runs = await Promise.all([start(), start(), start()]);
     expect(runs.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1, 1]);
     expect((await readFile(at('out.jsonl'), 'utf8')).trimEnd().split('\n')).toHaveLength(1);
   });
