@@ -18,6 +18,7 @@ export {
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
 export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
 export { defineRotaryLanguageModel, type RotaryDefinition } from './causal/define-rotary-language-model.ts';
+export type { LearnedPositionsSignature } from './causal/learned-positions.ts';
 export type { RotaryConfigOf, RotaryDecoderLayout } from './causal/rotary-decoder-layout.ts';
 export type { RotarySignature } from './causal/rotary-inputs.ts';
 export type { DecoderRequest } from './decoder-outputs.ts';

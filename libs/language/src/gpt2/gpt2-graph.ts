@@ -4,7 +4,6 @@
  * HF class `GPT2LMHeadModel`; checkpoint path `transformer`, or none in the first repositories.
  */
 import type { Gpt2Config } from '@blip2/config';
-import { i64, type TensorSpec } from '@blip2/interfaces';
 import {
   activation,
   add,
@@ -22,12 +21,8 @@ import {
 } from '@blip2/onnx';
 
 import { causalDecoder, type CausalLayerContext } from '../causal/causal-decoder.ts';
-import {
-  type CausalRequest,
-  type CausalSignature,
-  causalSignature,
-  type CausalSizes,
-} from '../causal/causal-signature.ts';
+import { type CausalRequest, causalSignature, type CausalSizes } from '../causal/causal-signature.ts';
+import { type LearnedPositionsSignature, learnedPositionsSignature } from '../causal/learned-positions.ts';
 import type { DecoderLayerOutput } from '../decoder-outputs.ts';
 import { languageModelHead, tokenEmbedding } from '../tied-embedding.ts';
 import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
@@ -51,13 +46,6 @@ export function buildGpt2Embedding(
   return buildTokenEmbedding({ name: 'gpt2_embedding', vocabSize, embeddingSize, table }, weights, prefix);
 }
 
-export interface Gpt2Signature extends CausalSignature {
-  readonly inputs: CausalSignature['inputs'] & {
-    /** Rows of the position embedding. */
-    readonly position_ids: TensorSpec<'int64', readonly ['batch', 'sequence']>;
-  };
-}
-
 export function gpt2Sizes({
   numHiddenLayers: layers,
   numAttentionHeads: heads,
@@ -68,19 +56,14 @@ export function gpt2Sizes({
   return { layers, heads, keyValueHeads: heads, headSize, hiddenSize, embeddingSize: hiddenSize, vocabSize };
 }
 
-function gpt2Signature(config: Gpt2Config, request: CausalRequest): Gpt2Signature {
-  const { inputs, outputs } = causalSignature(gpt2Sizes(config), request);
-  return { inputs: { ...inputs, position_ids: i64('batch', 'sequence') }, outputs };
-}
-
 export function buildGpt2Decoder(
   config: Gpt2Config,
   weights: WeightSource,
   prefix: string,
   request: CausalRequest,
-): WrittenModel<Gpt2Signature> {
+): WrittenModel<LearnedPositionsSignature> {
   const { hiddenSize, vocabSize, maxPositionEmbeddings: numEmbeddings, layerNormEpsilon: epsilon } = config;
-  const signature = gpt2Signature(config, request);
+  const signature = learnedPositionsSignature(causalSignature(gpt2Sizes(config), request));
   return buildGraph({ name: 'gpt2_decoder', signature, weights, prefix }, (g, inputs, root) => {
     const at = (name: string): Weights => root.at(bodyPath(root, name));
     return causalDecoder(g, inputs, request, {

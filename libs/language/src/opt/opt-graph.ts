@@ -3,7 +3,6 @@
  * HF class `OPTForCausalLM`; checkpoint path `model.decoder`, below `language_model` in a BLIP-2 checkpoint.
  */
 import type { OptConfig } from '@blip2/config';
-import { i64, type TensorSpec } from '@blip2/interfaces';
 import {
   activation,
   add,
@@ -22,12 +21,8 @@ import {
 } from '@blip2/onnx';
 
 import { causalDecoder, type CausalLayerContext, causalTensors } from '../causal/causal-decoder.ts';
-import {
-  type CausalRequest,
-  type CausalSignature,
-  causalSignature,
-  type CausalSizes,
-} from '../causal/causal-signature.ts';
+import { type CausalRequest, causalSignature, type CausalSizes } from '../causal/causal-signature.ts';
+import { type LearnedPositionsSignature, learnedPositionsSignature } from '../causal/learned-positions.ts';
 import type { DecoderLayerOutput } from '../decoder-outputs.ts';
 import { languageModelHead, tokenEmbedding } from '../tied-embedding.ts';
 import { buildTokenEmbedding, type EmbeddingSignature } from '../token-embedding-graph.ts';
@@ -48,12 +43,7 @@ export function buildOptEmbedding(
   return buildTokenEmbedding({ name: 'opt_embedding', vocabSize, embeddingSize, table }, weights, prefix);
 }
 
-export interface OptSignature extends CausalSignature {
-  readonly inputs: CausalSignature['inputs'] & {
-    /** Rows of the position embedding. */
-    readonly position_ids: TensorSpec<'int64', readonly ['batch', 'sequence']>;
-  };
-}
+export type OptSignature = LearnedPositionsSignature;
 
 export function optSizes({
   numHiddenLayers: layers,
@@ -66,8 +56,7 @@ export function optSizes({
 }
 
 export function optSignature(config: OptConfig, request: CausalRequest): OptSignature {
-  const { inputs, outputs } = causalSignature(optSizes(config), request);
-  return { inputs: { ...inputs, position_ids: i64('batch', 'sequence') }, outputs };
+  return learnedPositionsSignature(causalSignature(optSizes(config), request));
 }
 
 export function buildOptDecoder(
