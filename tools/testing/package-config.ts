@@ -10,7 +10,7 @@ import { sourceOf, workspaceEntries } from './workspace-entries.mjs';
 const root = join(import.meta.dirname, '../..');
 
 /**
- * Maps `@blip2/x` and its subpaths to the source file of each `exports` entry, so that tests never use an old `dist`.
+ * Maps `@blip2/x` and its subpaths to the source file of each `exports` entry, so that tests never use an old bundle.
  */
 export const sourceAliases: { find: RegExp; replacement: string }[] = workspaceEntries(root).map((entry) => ({
   find: new RegExp(`^${entry.specifier}$`),
@@ -18,8 +18,8 @@ export const sourceAliases: { find: RegExp; replacement: string }[] = workspaceE
 }));
 
 /**
- * Points URLs of modules of the same package, `new URL('./part-worker.js', import.meta.url)`, at `dist`. Workers and
- * parts are loaded by Node itself, which cannot read TypeScript; `build-package.ts` keeps `dist` up to date.
+ * Points URLs of modules of the same package, `new URL('./part-worker.js', import.meta.url)`, at the bundle. Workers
+ * and parts are loaded by Node itself, which cannot read TypeScript; `build-package.ts` keeps bundles up to date.
  */
 function builtModuleUrls(): Plugin {
   return {
@@ -30,7 +30,7 @@ function builtModuleUrls(): Plugin {
       const built = code.replace(/new URL\('(\.\/[^']+)\.js', import\.meta\.url\)/g, (whole, path: string) => {
         const source = resolve(dirname(id), path);
         if (!existsSync(`${source}.ts`)) return whole;
-        const module = `${source.replace(`${sep}src${sep}`, `${sep}dist${sep}`)}.js`;
+        const module = `${source.replace(`${sep}src${sep}`, `${sep}bundle${sep}`)}.js`;
         return `new URL(${JSON.stringify(pathToFileURL(module).href)})`;
       });
       return { code: built, map: null };

@@ -24,5 +24,5 @@ export function workspaceEntries(root) {
  * @returns {string}
  */
 export function sourceOf({ folder, target }) {
-  return join(folder, target.replace('/dist/', '/src/').replace(/\.js$/, '.ts'));
+  return join(folder, target.replace(/\/(bundle|dist)\//, '/src/').replace(/\.js$/, '.ts'));
 }

@@ -1,6 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
+import type { ModelHosts, StartHostsOptions } from '@blip2/blip2/hosts';
+
 import type { EndingSignal } from './exit-code.ts';
 import type { ImageReader, OpenImage } from './images/image-port.ts';
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
@@ -18,6 +20,11 @@ export interface Environment {
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
   /** Ends the process immediately, like an unhandled signal of this name. */
   readonly exitNow: (signal: EndingSignal) => void;
+  /**
+   * Starts the threads of a model, before the library is loaded in this one. Absent where models run on the calling
+   * thread.
+   */
+  readonly startHosts?: (options: Pick<StartHostsOptions, 'language'>) => Promise<ModelHosts>;
   readonly loadModel: LoadModel;
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;

@@ -30,25 +30,28 @@ test.each<[string, Partial<PackageManifest>, string]>([
   ['another version', { version: '9.9.9' }, 'all packages have one'],
   [
     'a condition that leads to sources',
-    { exports: { '.': { '@blip2/source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } } },
+    {
+      exports: { '.': { '@blip2/source': './src/index.ts', types: './dist/index.d.ts', default: './bundle/index.js' } },
+    },
     'has the conditions @blip2/source, types, default',
   ],
   [
     'types after the code',
-    { exports: { '.': { default: './dist/index.js', types: './dist/index.d.ts' } } },
+    { exports: { '.': { default: './bundle/index.js', types: './dist/index.d.ts' } } },
     'in this order',
   ],
   [
-    'exports outside dist',
+    'exports outside the bundle',
     { types: './src/index.d.ts', exports: { '.': { types: './src/index.d.ts', default: './src/index.js' } } },
-    'expected a pair',
+    'expected ./dist/X.d.ts and ./bundle/X.js',
+  ],
+  [
+    'types of another module',
+    { exports: { '.': { types: './dist/index.d.ts', default: './bundle/other.js' } } },
+    'expected ./dist/X.d.ts and ./bundle/X.js',
   ],
   ['no entry', { exports: {} }, 'exports has no entry'],
-  [
-    'files without the notice',
-    { files: ['dist', '!dist/**/*.tsbuildinfo', '!dist/**/*.map'] },
-    'files has no "NOTICE"',
-  ],
+  ['files without the notice', { files: ['bundle', 'dist/**/*.d.ts'] }, 'files has no "NOTICE"'],
   ['no keywords', { keywords: [] }, 'keywords are missing'],
   ['another author', { author: 'someone else' }, 'author is someone else'],
   ['another homepage', { homepage: 'https://example.com' }, 'homepage is "https://example.com"'],

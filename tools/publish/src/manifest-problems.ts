@@ -3,8 +3,8 @@ import type { Workspace, WorkspacePackage } from './workspace.ts';
 
 const DEPENDENCY_KINDS = ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'] as const;
 
-/** Files that no tarball contains: build state, and source maps, as sources are not packed. */
-const EXCLUSIONS = ['!dist/**/*.tsbuildinfo', '!dist/**/*.map'];
+/** What every tarball contains: bundles, and the declarations of their modules. */
+const FILES = ['bundle', 'dist/**/*.d.ts', 'NOTICE'];
 
 /**
  * The conditions of `exports`, in order. Others (`source`, `development`) would resolve to files that are not packed.
@@ -130,13 +130,11 @@ function targetProblems(subpath: string, target: Readonly<Record<string, string>
         `expected ${CONDITIONS.join(', ')}, in this order`,
     ];
   const { types = '', default: code = '' } = target;
-  const fits = /^\.\/dist\/[\w/-]+\.js$/.test(code) && types === code.replace(/\.js$/, '.d.ts');
-  if (fits) return [];
-  return [`exports["${subpath}"] resolves to ${types} and ${code}; expected a pair .d.ts and .js in ./dist`];
+  const [, path] = /^\.\/bundle\/([\w/-]+)\.js$/.exec(code) ?? [];
+  if (path !== undefined && types === `./dist/${path}.d.ts`) return [];
+  return [`exports["${subpath}"] resolves to ${types} and ${code}; expected ./dist/X.d.ts and ./bundle/X.js`];
 }
 
 function fileProblems(manifest: PackageManifest): string[] {
-  return ['dist', ...EXCLUSIONS, 'NOTICE']
-    .filter((entry) => !manifest.files?.includes(entry))
-    .map((entry) => `files has no "${entry}"`);
+  return FILES.filter((entry) => !manifest.files?.includes(entry)).map((entry) => `files has no "${entry}"`);
 }

@@ -8,14 +8,14 @@ import { stripComments } from './strip-comments.ts';
 
 const DECLARATION = '/** Doubles. */\nexport declare const double: (x: number) => number;\n';
 
-test('removes comments of modules, and nothing else', () => {
+test('removes the comments of bundles, and nothing else', () => {
   const folder = mkdtempSync(join(tmpdir(), 'blip2 strip '));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  mkdirSync(join(folder, 'dist/deep'), { recursive: true });
-  const module = join(folder, 'dist/deep/double.js');
+  for (const name of ['bundle/deep', 'dist/deep']) mkdirSync(join(folder, name), { recursive: true });
+  const module = join(folder, 'bundle/deep/double.js');
   const code =
     "/** Doubles. */\nexport const double = (x) => 2 * x; // twice\nexport const text = '// kept /* too */';\n";
-  writeFileSync(module, `#!/usr/bin/env node\n${code}//# sourceMappingURL=double.js.map\n`);
+  writeFileSync(module, `#!/usr/bin/env node\n//#region dist/deep/double.js\n${code}//#endregion\n`);
   writeFileSync(join(folder, 'dist/deep/double.d.ts'), DECLARATION);
 
   expect(stripComments(folder)).toEqual([join('deep', 'double.js')]);

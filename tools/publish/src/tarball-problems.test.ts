@@ -8,9 +8,10 @@ const good = [
   'LICENSE',
   'NOTICE',
   'README.md',
-  'dist/index.js',
+  'bundle/index.js',
   'dist/index.d.ts',
-  'dist/graph/layer.js',
+  'dist/graph/layer.d.ts',
+  'bundle/shared/layer-a1b2c3.js',
 ];
 
 function tarball(name: string, paths: readonly string[], size = 50_000): Tarball {
@@ -37,11 +38,14 @@ test('a package consists of code, declarations, licence and notice', () => {
 });
 
 test.each([
-  'dist/a.test.js',
-  'dist/hub/server.fixture.js',
-  'dist/fakes/fake.js',
+  'dist/a.test.d.ts',
+  'dist/index.js',
+  'dist/hub/server.fixture.d.ts',
+  'dist/fakes/fake.d.ts',
+  'bundle/fakes/fake.js',
   'dist/tsconfig.lib.tsbuildinfo',
-  'dist/index.js.map',
+  'bundle/index.js.map',
+  'dist/index.d.ts.map',
   'src/index.ts',
   'evaluation/images/1.png',
   'fixtures/x.json',
@@ -54,7 +58,7 @@ test('only the command contains checkpoints, and only the testing package contai
   expect(
     tarballProblems(tarball('@blip2/vision', [...good, 'models/blip2-opt-shapes/model.safetensors'])),
   ).toHaveLength(1);
-  expect(tarballProblems(tarball('@blip2/testing', [...good, 'dist/fakes/fake.js']))).toEqual([]);
+  expect(tarballProblems(tarball('@blip2/testing', [...good, 'dist/fakes/fake.d.ts']))).toEqual([]);
 });
 
 test('reports missing files and excessive sizes', () => {

@@ -10,8 +10,8 @@ const COMMAND = '@blip2/cli';
 /** The package whose fakes are published. */
 const TESTING = '@blip2/testing';
 
-const REQUIRED = ['package.json', 'LICENSE', 'NOTICE', 'dist/index.js', 'dist/index.d.ts'];
-const LIBRARY_FILE = /^(package\.json|LICENSE|NOTICE|README\.md|dist\/.+\.(js|d\.ts))$/;
+const REQUIRED = ['package.json', 'LICENSE', 'NOTICE', 'bundle/index.js', 'dist/index.d.ts'];
+const LIBRARY_FILE = /^(package\.json|LICENSE|NOTICE|README\.md|bundle\/.+\.js|dist\/.+\.d\.ts)$/;
 const COMMAND_FILE = /^(bin\/blip2\.js|models\/[\w-]+\/([\w-]+\.(json|txt)|README\.md|model\.safetensors))$/;
 const TEST_FILE = /\.(test|fixture|test-data|e2e)\.|\/(fixtures?|evaluation|tests?)\//;
 const FAKES = /\/fakes?\//;

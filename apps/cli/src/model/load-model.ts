@@ -1,4 +1,4 @@
-import { loadImageTasks, type RankedAnswer } from '@blip2/blip2';
+import type { RankedAnswer } from '@blip2/blip2';
 import { defined } from '@blip2/interfaces';
 
 import type { ModuleModel } from '../module/load-with-module.ts';
@@ -11,6 +11,7 @@ export const loadModel: LoadModel = async (source, { dtype, module, ...settings 
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
   if (module !== undefined)
     return tasksOf(await (await import('../module/load-with-module.ts')).loadWithModule(source, module, options));
+  const { loadImageTasks } = await import('@blip2/blip2');
   const blip2 = await loadImageTasks(source, options);
   return tasksOf({ blip2, extensions: {}, templates: {}, dispose: blip2.dispose });
 };

@@ -6,16 +6,20 @@ import type { EmbeddingModel, FeaturePart, Load, RetrievalModel, TaskModel } fro
 /** A kind of checkpoint: its loader, and the demo of this kind. */
 export interface ModelKind<Model extends AsyncDisposable> {
   readonly demoFolder: string;
+  /** The parts for which threads are started ahead. Default: none. */
+  readonly ahead?: 'vision' | 'all';
   readonly loadFrom: (environment: Environment) => Load<Model>;
 }
 
 export const generationKind: ModelKind<TaskModel> = {
   demoFolder: demoModelFolder,
+  ahead: 'all',
   loadFrom: ({ loadModel }) => loadModel,
 };
 
 export const retrievalKind: ModelKind<RetrievalModel> = {
   demoFolder: demoRetrievalFolder,
+  ahead: 'vision',
   loadFrom: ({ loadRetrievalModel }) => loadRetrievalModel,
 };
 
@@ -23,6 +27,7 @@ export const retrievalKind: ModelKind<RetrievalModel> = {
 export function embeddingKind(part: FeaturePart): ModelKind<EmbeddingModel> {
   return {
     demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder,
+    ahead: 'vision',
     loadFrom:
       ({ loadEmbeddingModel }) =>
       (source, settings) =>

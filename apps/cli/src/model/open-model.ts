@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 
+import type { ModelHosts } from '@blip2/blip2/hosts';
 import { defined } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
@@ -10,13 +11,29 @@ import { DEMO_MODEL_NOTICE } from './demo-model.ts';
 import { withInstructBlipHint } from './instructblip-hint.ts';
 import type { ModelKind } from './model-kinds.ts';
 
-/** Loads the model of the options. The default is the demo, with a notice on stderr. */
+type OpenOptions = ModelOptions & ReportOptions & { readonly progress?: boolean };
+
+/**
+ * Starts the threads that the model of the options runs in. They load their modules while this thread loads the
+ * library. A module of the user may replace the parts, so that nothing is started for one.
+ */
+export async function startHosts(
+  { ahead }: Pick<ModelKind<AsyncDisposable>, 'ahead'>,
+  { module }: ModelOptions,
+  environment: Environment,
+): Promise<ModelHosts | undefined> {
+  return ahead && module === undefined ? environment.startHosts?.({ language: ahead === 'all' }) : undefined;
+}
+
+/** Loads the model of the options, in `hosts` if they were started before. The default is the demo, with a notice on stderr. */
 export async function openModel<Model extends AsyncDisposable>(
   kind: ModelKind<Model>,
-  options: ModelOptions & ReportOptions & { readonly progress?: boolean },
+  options: OpenOptions,
   environment: Environment,
   signal: AbortSignal,
+  started?: ModelHosts,
 ): Promise<Model> {
+  const hosts = started ?? (await startHosts(kind, options, environment));
   const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
   if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const revision = await revisionOf(source, options.revision);
@@ -25,7 +42,7 @@ export async function openModel<Model extends AsyncDisposable>(
     progress: options.progress !== false,
   });
   const loading = kind.loadFrom(environment)(source, {
-    ...defined({ dtype, device, threads, module }),
+    ...defined({ dtype, device, threads, module, hosts }),
     ...revision,
     localFilesOnly: options.offline === true,
     signal,

@@ -2,7 +2,7 @@ import type { Environment } from '../environment.ts';
 import type { OpenedImage, Resizing } from '../images/image-port.ts';
 import { readingThreads } from '../images/reading-threads.ts';
 import type { ImageModel } from '../model/model-port.ts';
-import { openModel } from '../model/open-model.ts';
+import { openModel, startHosts } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import { batchesOf } from './batches.ts';
@@ -44,14 +44,14 @@ export async function workThrough<Result, Model extends ImageModel>(
   const { task, options, environment, signal, pending } = run;
   if (pending.length === 0) return;
   const progress = createProgress(environment, options.progress && options.quiet !== true && tally.inputs > 1);
+  // If only the images of the sheet are missing, no model is needed.
+  const needsModel = pending.some(({ prompts }) => prompts.length > 0);
+  const hosts = needsModel ? await startHosts(task.model, options, environment) : undefined;
   // One image is opened while the model loads. Several images are opened after that, so that they can be resized to the
   // model's size and take little memory.
   await using reader = pending.length > 1 ? await environment.openReader(readingThreads(pending)) : undefined;
   const early = reader ? undefined : openedBatches(run, environment.openImage, 1, undefined);
-  // If only the images of the sheet are missing, no model is needed.
-  await using model = pending.some(({ prompts }) => prompts.length > 0)
-    ? await openModel(task.model, options, environment, signal)
-    : undefined;
+  await using model = needsModel ? await openModel(task.model, options, environment, signal, hosts) : undefined;
   const batches =
     early ?? openedBatches(run, reader?.open ?? environment.openImage, reader?.threads ?? 1, model?.resizing);
   progress.show(tally.done, tally.inputs);

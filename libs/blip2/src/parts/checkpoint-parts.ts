@@ -10,14 +10,7 @@ import type {
   RetrievalProjection,
   TextConditionedQFormer,
 } from '@blip2/qformer';
-import {
-  createPartHost,
-  effectiveIsolation,
-  expectDevice,
-  type Isolation,
-  type PartHost,
-  type PartSpec,
-} from '@blip2/runtime';
+import { effectiveIsolation, expectDevice, type Isolation, type PartHost, type PartSpec } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -32,8 +25,9 @@ import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
+import { createModelHosts, languageLoader, visionLoaders } from './model-hosts.ts';
 import { modelThreads } from './model-threads.ts';
-import { languageLoader, type LoaderName, partLoaders, PRECISION_OF, visionLoaders } from './part-loaders.ts';
+import { type LoaderName, partLoaders, PRECISION_OF } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
@@ -120,7 +114,8 @@ export async function expectOptions(options: LoadOptions): Promise<void> {
 }
 
 /** Where the parts run. A custom session factory can only be called on the calling thread. */
-export function isolationOf({ isolate = 'inline', createSession }: LoadOptions): Isolation {
+export function isolationOf({ hosts, isolate = 'inline', createSession }: LoadOptions): Isolation {
+  if (hosts) return hosts.vision.isolate;
   return createSession ? isolate : effectiveIsolation(isolate);
 }
 
@@ -131,23 +126,15 @@ async function openFolders<C extends ModelConfig>(
   options: LoadOptions,
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
-  // The worker of the language model opens its sessions while the vision worker encodes an image.
   const isolate = isolationOf(options);
-  const hosts =
-    isolate === 'inline' ? undefined : { vision: createPartHost({ isolate }), language: createPartHost({ isolate }) };
-  const disposeHosts = async (): Promise<void> => {
-    await hosts?.language[Symbol.asyncDispose]();
-    await hosts?.vision[Symbol.asyncDispose]();
-  };
-  const threads = await unlessAborted(modelThreads(folders, options, hosts?.vision), options.signal).catch(
-    (error: unknown) => {
-      // Not waited for: the measurement cannot be interrupted.
-      disposeHosts().catch(() => undefined);
-      throw error;
-    },
-  );
+  const hosts = options.hosts ?? (isolate === 'inline' ? undefined : createModelHosts(isolate));
+  const threads = await unlessAborted(modelThreads(folders, options, hosts), options.signal).catch((error: unknown) => {
+    // Not waited for: the measurement cannot be interrupted.
+    hosts?.[Symbol.asyncDispose]().catch(() => undefined);
+    throw error;
+  });
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
-  hosts?.vision.start(visionLoaders());
+  hosts?.startVision();
   const created: AsyncDisposable[] = [];
   let disposed = false;
   const expectOpen = (): void => {
@@ -181,7 +168,7 @@ async function openFolders<C extends ModelConfig>(
     config,
     requireUnchanged: () => version.requireUnchanged('all'),
     queue: createCallQueue(options),
-    startLanguage: () => hosts?.language.start(languageLoader()),
+    startLanguage: () => hosts?.startLanguage(),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),
     projection: lazyPart('loadLanguageProjection'),
@@ -194,7 +181,7 @@ async function openFolders<C extends ModelConfig>(
       disposed = true;
       // Hosts dispose of their parts, without waiting for those whose creation was aborted.
       for (const part of created.splice(0).reverse()) if (!hosts) await part[Symbol.asyncDispose]();
-      await disposeHosts();
+      await hosts?.[Symbol.asyncDispose]();
     },
   };
 }

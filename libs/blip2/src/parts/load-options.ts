@@ -13,6 +13,7 @@ import { LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/part';
 import type { Isolation, PartOptions } from '@blip2/runtime';
 
 import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
+import type { ModelHosts } from './model-hosts.ts';
 
 /** The parts with a precision of their own. Projections and heads are small and stay `fp32`. */
 export type PartWithPrecision = 'vision' | 'qformer' | 'language';
@@ -39,6 +40,11 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
    * are replaced.
    */
   readonly isolate?: Isolation;
+  /**
+   * Threads or processes to use instead of new ones; `isolate` is then ignored. The model disposes of them; if loading
+   * fails, the caller does.
+   */
+  readonly hosts?: ModelHosts;
   /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;
 }
@@ -55,6 +61,7 @@ const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptio
   device: true,
   threads: true,
   isolate: true,
+  hosts: true,
   maxWaiting: true,
   createSession: true,
 };

@@ -1,27 +1,33 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { defaultThreads, type PartHost } from '@blip2/runtime';
+import { defaultThreads } from '@blip2/runtime';
 
 import type { ModelFolders } from '../checkpoint/model-sources.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { ModelHosts } from './model-hosts.ts';
 
 /** Names of files that hold weights: safetensors, and those of PyTorch. */
 const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
 
 /**
  * The number of threads for all parts of a model: as given, else what suits this machine. Found before any part is
- * created, as parts that get ready would disturb a measurement, in `host` if there is one. Nothing where sessions are
+ * created, as parts that get ready would disturb a measurement, in the vision host if there is one. Nothing where sessions are
  * left to decide for themselves: on other devices, with a custom session factory, and for small models.
  */
 export async function modelThreads(
   folders: ModelFolders,
   options: LoadOptions,
-  host: PartHost | undefined,
+  hosts: ModelHosts | undefined,
 ): Promise<number | undefined> {
   const { threads, device = 'cpu', createSession } = options;
   if (threads !== undefined || device !== 'cpu' || createSession) return threads;
-  return defaultThreads({ weightBytes: () => weightBytes(folders), host });
+  const bytes = async (): Promise<number> => {
+    // Only a measurement asks for the bytes.
+    await hosts?.started();
+    return weightBytes(folders);
+  };
+  return defaultThreads({ weightBytes: bytes, host: hosts?.vision });
 }
 
 /** Bytes of all files with weights in the folders of the parts; none of what cannot be looked at. */

@@ -1,5 +1,3 @@
-import { moduleUrl } from '@blip2/runtime';
-
 import { loadLanguageModel } from './language-loader.ts';
 import type { PartWithPrecision } from './load-options.ts';
 import * as visionModule from './vision-loaders.ts';
@@ -20,10 +18,3 @@ export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision
   loadTextQFormer: 'qformer',
   loadLanguageModel: 'language',
 };
-
-/** The module of the vision worker's loaders. */
-export const visionLoaders = (): URL =>
-  moduleUrl('blip2/parts/vision-loaders.js', () => new URL('./vision-loaders.js', import.meta.url));
-/** The module of the language worker's loader. */
-export const languageLoader = (): URL =>
-  moduleUrl('blip2/parts/language-loader.js', () => new URL('./language-loader.js', import.meta.url));

@@ -30,7 +30,7 @@ function installed(path: string): string | undefined {
   const manifest = modules
     ? join(resolve(modules), '@blip2', name, 'package.json')
     : attempt(() => requireFrom(undefined).resolve(`@blip2/${name}/package.json`));
-  return manifest === undefined ? undefined : join(manifest, '..', 'dist', ...rest);
+  return manifest === undefined ? undefined : join(manifest, '..', 'bundle', ...rest);
 }
 
 function attempt<T>(action: () => T): T | undefined {

@@ -21,7 +21,7 @@ export function createInlinePartHost(): PartHost {
   }
   return {
     isolate: 'inline',
-    start: () => {},
+    start: () => Promise.resolve(),
     async create<T extends object>(spec: PartSpec): Promise<T> {
       if (disposal) throw hostDisposed();
       const part = await callPartExport(spec);

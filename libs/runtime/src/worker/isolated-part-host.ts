@@ -153,8 +153,11 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
     start(module) {
       const build: Sent['build'] = (id) => ({ type: 'import', id, module: String(module) });
       importing++;
-      send({ values: [], where: 'start', build })
-        .catch(() => undefined)
+      return send({ values: [], where: 'start', build })
+        .then(
+          () => undefined,
+          () => undefined,
+        )
         .finally(() => importing--);
     },
     async create<T extends object>(spec: PartSpec): Promise<T> {

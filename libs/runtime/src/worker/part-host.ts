@@ -37,10 +37,10 @@ export interface PartHostOptions {
 export interface PartHost extends AsyncDisposable {
   readonly isolate: Isolation;
   /**
-   * Starts the worker and imports a module there, so that its parts are created sooner. Errors are left to `create`.
-   * Does nothing in an inline host.
+   * Starts the worker and imports a module there, so that its parts are created sooner. Resolves when it has, or has
+   * failed to: errors are left to `create`. Does nothing in an inline host.
    */
-  start(module: string | URL): void;
+  start(module: string | URL): Promise<void>;
   /**
    * Creates a part by calling an exported function in the thread or process of the host. `T` is the part's interface;
    * its methods
