@@ -45,6 +45,7 @@ export type { ModelLoader, PretrainedLoader } from './models/model-loader.ts';
 export { type TextGenerator, type TextInputs, withGenerate } from './models/with-generate.ts';
 export { type CheckpointParts, openCheckpointParts } from './parts/checkpoint-parts.ts';
 export type { LoadOptions, PartWithPrecision } from './parts/load-options.ts';
+export type { ModelHosts } from './parts/model-hosts.ts';
 export { type InitializeTensor, type RandomOptions, referenceInitializer } from './parts/random-parts.ts';
 export {
   type Blip2Parts,

@@ -25,7 +25,10 @@ export async function startHosts(
   return ahead && module === undefined ? environment.startHosts?.({ language: ahead === 'all' }) : undefined;
 }
 
-/** Loads the model of the options, in `hosts` if they were started before. The default is the demo, with a notice on stderr. */
+/**
+ * Loads the model of the options, in hosts if they were started before. The default is the demo, with a notice on
+ * stderr.
+ */
 export async function openModel<Model extends AsyncDisposable>(
   kind: ModelKind<Model>,
   options: OpenOptions,

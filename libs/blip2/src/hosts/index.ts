@@ -1,1 +1,1 @@
-export { type ModelHosts, type StartHostsOptions,startModelHosts } from '../parts/model-hosts.ts';
+export { type ModelHosts, type StartHostsOptions, startModelHosts } from '../parts/model-hosts.ts';

@@ -12,8 +12,8 @@ const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
 
 /**
  * The number of threads for all parts of a model: as given, else what suits this machine. Found before any part is
- * created, as parts that get ready would disturb a measurement, in the vision host if there is one. Nothing where sessions are
- * left to decide for themselves: on other devices, with a custom session factory, and for small models.
+ * created, as parts that get ready would disturb a measurement, in the vision host if there is one. Nothing where
+ * sessions are left to decide for themselves: on other devices, with a custom session factory, and for small models.
  */
 export async function modelThreads(
   folders: ModelFolders,

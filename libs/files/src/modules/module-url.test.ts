@@ -8,7 +8,7 @@ import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { moduleUrl, requireFrom } from './module-url.ts';
 
 const root = await realpath(await mkdtemp(join(tmpdir(), 'module-url-')));
-const worker = join(root, 'node_modules/@blip2/runtime/dist/worker/x.js');
+const worker = join(root, 'node_modules/@blip2/runtime/bundle/worker/x.js');
 await mkdir(join(worker, '..'), { recursive: true });
 await writeFile(worker, '');
 await writeFile(join(root, 'node_modules/@blip2/runtime/package.json'), '{"name":"@blip2/runtime"}');
