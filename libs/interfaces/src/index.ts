@@ -21,6 +21,7 @@ export type { LoadProgress } from './load-progress.ts';
 export {
   type Decoding,
   type EncodeOptions,
+  type PrepareOptions,
   type Extension,
   LanguageModel,
   LanguageProjection,

@@ -15,6 +15,15 @@ export interface EncodeOptions {
   readonly interpolatePosEncoding?: boolean;
 }
 
+/** Options of `prepare`. */
+export interface PrepareOptions {
+  /**
+   * Also do what would delay the second use, for parts that have been used once: prepack weights, or map prepacked ones.
+   * Default: false.
+   */
+  readonly repeated?: boolean;
+}
+
 /** A vision encoder: maps images to one hidden state per patch. */
 export interface VisionEncoder extends AsyncDisposable {
   /** Height and width of its input, in pixels. */
@@ -25,7 +34,7 @@ export interface VisionEncoder extends AsyncDisposable {
    * Builds and loads the graphs of `encode` ahead of the first call, on another thread. Optional to implement and to
    * call.
    */
-  prepare?(): Promise<void>;
+  prepare?(options?: PrepareOptions): Promise<void>;
 }
 
 /** A Querying Transformer (Q-Former): learned query tokens attend to the patches; one hidden state per query token. */
@@ -80,7 +89,7 @@ export interface LanguageModel extends AsyncDisposable {
    * Builds and loads the graphs of decoding ahead of the first call, on another thread. Optional to implement and to
    * call.
    */
-  prepare?(): Promise<void>;
+  prepare?(options?: PrepareOptions): Promise<void>;
 }
 
 /** Special token ids of a language model. */

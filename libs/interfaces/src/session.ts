@@ -38,6 +38,11 @@ export interface GraphTarget {
 /** A loaded graph. Allows one run at a time; a run cannot be interrupted. */
 export interface Session<S extends Signature = Signature> extends AsyncDisposable {
   run(inputs: InputsOf<S>): Promise<OutputsOf<S>>;
+  /**
+   * Does ahead what would delay the second run: prepacks weights, or maps prepacked ones. Does nothing before the first
+   * run.
+   */
+  settle?(): Promise<void>;
 }
 
 /** Options of loading a graph. */
@@ -49,6 +54,11 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Execution provider. Default `cpu`. */
   readonly device?: string;
+  /**
+   * Whether there will be more than one run. Weights that an earlier run has prepacked are then used from the first run
+   * on, which takes longer. Default: false.
+   */
+  readonly repeated?: boolean;
 }
 
 /** Loads a graph. The default is `createSession` of `@blip2/runtime`; tests and tools wrap it. */

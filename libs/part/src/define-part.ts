@@ -1,7 +1,7 @@
 import { type ConversionOptions, readModelVersion, type SaveOptions } from '@blip2/checkpoint';
 import { readConfig, writePartConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
-import { defined, expectKnownOptions, type PrecisionChoice } from '@blip2/interfaces';
+import { defined, expectKnownOptions, type PrecisionChoice, type PrepareOptions } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
@@ -83,7 +83,10 @@ export function definePart<
     return {
       ...definition.create(context),
       config,
-      prepare: () => definition.prepare(context),
+      async prepare({ repeated = false }: PrepareOptions = {}): Promise<void> {
+        await definition.prepare(context);
+        if (repeated) await context.sessions.settle();
+      },
       async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
         expectKnownOptions('savePretrained', saveOptions, SAVE_OPTIONS);
         const placed = { ...saveOptions, ...defined({ path: savedPath }) };

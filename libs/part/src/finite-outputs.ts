@@ -13,6 +13,7 @@ export function withFiniteOutputs(part: string, options: PartOptions): PartOptio
           if (type === 'float32') expectFinite(part, { type, dims, data });
         return outputs;
       },
+      settle: async () => session.settle?.(),
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
     };
     return checked;

@@ -21,7 +21,13 @@ const CONVERSION: Names<ConversionOptions> = {
   onProgress: true,
   conversionThreads: true,
 };
-const PART: Names<PartOptions> = { dtype: true, createSession: true, threads: true, device: true };
+const PART: Names<PartOptions> = {
+  dtype: true,
+  createSession: true,
+  threads: true,
+  device: true,
+  repeated: true,
+};
 const RANDOM: Names<RandomCheckpointOptions & { initializer: unknown }> = {
   seed: true,
   folder: true,

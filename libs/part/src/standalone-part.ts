@@ -1,4 +1,5 @@
 import type { SaveOptions } from '@blip2/checkpoint';
+import type { PrepareOptions } from '@blip2/interfaces';
 
 /** Members that every part has. Disposing it releases its sessions and its weights. */
 export interface DisposablePart extends AsyncDisposable {
@@ -9,7 +10,7 @@ export interface DisposablePart extends AsyncDisposable {
 export interface StandalonePart<C> extends DisposablePart {
   readonly config: C;
   /** Creates the sessions of the main path before their first use. */
-  prepare(): Promise<void>;
+  prepare(options?: PrepareOptions): Promise<void>;
   /** Writes configuration and weights of this part alone, in the layout of the Hugging Face Hub. Streams. */
   savePretrained(folder: string, options?: SaveOptions): Promise<void>;
 }

@@ -25,6 +25,14 @@ export async function startHosts(
   return ahead && module === undefined ? environment.startHosts?.({ language: ahead === 'all' }) : undefined;
 }
 
+/** What is known before a model is loaded. */
+export interface Ahead {
+  /** Threads that were started for it. */
+  readonly hosts?: ModelHosts | undefined;
+  /** Whether it will process more than one input. Default: false. */
+  readonly repeated?: boolean;
+}
+
 /**
  * Loads the model of the options, in hosts if they were started before. The default is the demo, with a notice on
  * stderr.
@@ -34,7 +42,7 @@ export async function openModel<Model extends AsyncDisposable>(
   options: OpenOptions,
   environment: Environment,
   signal: AbortSignal,
-  started?: ModelHosts,
+  { hosts: started, repeated = false }: Ahead = {},
 ): Promise<Model> {
   const hosts = started ?? (await startHosts(kind, options, environment));
   const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
@@ -46,6 +54,7 @@ export async function openModel<Model extends AsyncDisposable>(
   });
   const loading = kind.loadFrom(environment)(source, {
     ...defined({ dtype, device, threads, module, hosts }),
+    ...(repeated && { repeated }),
     ...revision,
     localFilesOnly: options.offline === true,
     signal,

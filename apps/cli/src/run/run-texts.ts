@@ -92,7 +92,9 @@ async function writeResults<Result, Model extends AsyncDisposable>(
   sink: ResultSink,
   signal: AbortSignal,
 ): Promise<void> {
-  await using model = await openModel(task.model, options, environment, signal);
+  await using model = await openModel(task.model, options, environment, signal, {
+    repeated: pending.length > options.batchSize,
+  });
   for (let start = 0; start < pending.length; start += options.batchSize) {
     const batch = pending.slice(start, start + options.batchSize);
     const results = await task.perform(model, batch, signal);

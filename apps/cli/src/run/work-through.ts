@@ -51,7 +51,9 @@ export async function workThrough<Result, Model extends ImageModel>(
   // model's size and take little memory.
   await using reader = pending.length > 1 ? await environment.openReader(readingThreads(pending)) : undefined;
   const early = reader ? undefined : openedBatches(run, environment.openImage, 1, undefined);
-  await using model = needsModel ? await openModel(task.model, options, environment, signal, hosts) : undefined;
+  await using model = needsModel
+    ? await openModel(task.model, options, environment, signal, { hosts, repeated: pending.length > 1 })
+    : undefined;
   const batches =
     early ?? openedBatches(run, reader?.open ?? environment.openImage, reader?.threads ?? 1, model?.resizing);
   progress.show(tally.done, tally.inputs);

@@ -197,3 +197,34 @@ describe('a paused call', () => {
     queue.admit().leave();
   });
 });
+
+describe('an idle model', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test('is one that no call has used for a second, after a first one', async () => {
+    const queue = createCallQueue();
+    let idle = 0;
+    queue.whenIdle(() => void idle++);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(idle).toBe(0);
+    const first = call(queue, [], 'a');
+    const second = call(queue, [], 'b');
+    first.end();
+    await first.done;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(idle).toBe(0);
+    second.end();
+    await second.done;
+    await vi.advanceTimersByTimeAsync(999);
+    const third = call(queue, [], 'c', { isList: true });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(idle).toBe(0);
+    third.end();
+    await third.done;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(idle).toBe(1);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(idle).toBe(1);
+  });
+});

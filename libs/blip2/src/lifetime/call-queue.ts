@@ -51,6 +51,8 @@ export interface CallQueue {
     work: (...args: Args) => Promise<T>,
     expectArguments?: (...args: Args) => void,
   ): (...args: Args) => Promise<T>;
+  /** Calls `action` whenever a call has ended and no other one has followed for a second. */
+  whenIdle(action: () => void): void;
 }
 
 const DEFAULT_MAX_WAITING = 512;
@@ -60,6 +62,9 @@ const RUNNING_CALLS = 2;
 const RUNNING_LISTS = 1;
 /** Time in milliseconds without `resume` after which a paused call gives its place to another one. */
 const PAUSE_MS = 100;
+
+/** Time in milliseconds without calls after which a model is idle. */
+const IDLE_MS = 1000;
 
 /** Calls of one kind. */
 interface Lane {
@@ -80,13 +85,17 @@ export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING }: QueueOptio
   expectMaxWaiting(maxWaiting);
   const calls: Lane = { places: RUNNING_CALLS, running: 0, admitted: 0, waiting: new Set() };
   const lists: Lane = { places: RUNNING_LISTS, running: 0, admitted: 0, waiting: new Set() };
+  const idle = createIdleTimer();
   const waitingCalls = (): number =>
     [calls, lists].reduce((sum, { admitted, places }) => sum + Math.max(0, admitted - places), 0);
 
   function admit({ isList = false, signal }: QueuedCall = {}): QueueTurn {
     const lane = isList ? lists : calls;
     if (lane.admitted >= lane.places && waitingCalls() >= maxWaiting) throw queueFull(maxWaiting);
-    return createTurn(lane, signal);
+    idle.stop();
+    return createTurn(lane, signal, () => {
+      if (calls.admitted + lists.admitted === 0) idle.start();
+    });
   }
   const run: CallQueue['run'] = async (call, work) => {
     call.signal?.throwIfAborted();
@@ -96,6 +105,7 @@ export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING }: QueueOptio
   return {
     admit,
     run,
+    whenIdle: idle.whenIdle,
     wrap:
       (work, expectArguments) =>
       async (...args) => {
@@ -105,6 +115,23 @@ export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING }: QueueOptio
           return work(...args);
         });
       },
+  };
+}
+
+function createIdleTimer(): Pick<CallQueue, 'whenIdle'> & Record<'start' | 'stop', () => void> {
+  const actions: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    whenIdle: (action) => void actions.push(action),
+    start() {
+      if (actions.length === 0) return;
+      timer = setTimeout(() => {
+        for (const action of actions) action();
+      }, IDLE_MS);
+      // An idle model does not keep the process alive.
+      timer.unref();
+    },
+    stop: () => clearTimeout(timer),
   };
 }
 
@@ -122,7 +149,7 @@ export function expectMaxWaiting(maxWaiting: number): void {
     throw mustBe('maxWaiting', 'an integer of at least 0', maxWaiting);
 }
 
-function createTurn(lane: Lane, signal: AbortSignal | undefined): QueueTurn {
+function createTurn(lane: Lane, signal: AbortSignal | undefined, onLeave: () => void): QueueTurn {
   let entered: Promise<void> | undefined;
   let isRunning = false;
   let hasLeft = false;
@@ -178,6 +205,7 @@ function createTurn(lane: Lane, signal: AbortSignal | undefined): QueueTurn {
       hasLeft = true;
       lane.admitted--;
       givePlace();
+      onLeave();
     },
   };
 }

@@ -45,6 +45,12 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
    * fails, the caller does.
    */
   readonly hosts?: ModelHosts;
+  /**
+   * Whether more than one input will be processed. Weights that an earlier run has prepacked are then used from the
+   * first input on, which makes loading slower and the second input faster. Default: false; they are used from the
+   * second input on, or when a model that runs in threads or processes has been idle for a second.
+   */
+  readonly repeated?: boolean;
   /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;
 }
@@ -62,6 +68,7 @@ const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptio
   threads: true,
   isolate: true,
   hosts: true,
+  repeated: true,
   maxWaiting: true,
   createSession: true,
 };
@@ -74,15 +81,16 @@ export const LOAD_OPTIONS: readonly string[] = [...Object.keys(OWN_OPTIONS), ...
  */
 export function partOptions(options: LoadOptions): (part?: PartWithPrecision) => LoadedPartOptions {
   expectKnownOptions('fromPretrained', options, LOAD_OPTIONS, LOAD_REPLACEMENTS);
-  const { device, threads, createSession, convertedDir, isolate, maxWaiting, signal, onProgress } = options;
+  const { device, threads, repeated, createSession, convertedDir, isolate, maxWaiting, signal, onProgress } = options;
   if (isolate !== undefined && !Object.hasOwn(ISOLATION, isolate))
     throw mustBe('isolate', `one of ${Object.keys(ISOLATION).join(', ')}`, isolate);
   if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
     throw mustBe('threads', 'a positive integer', threads);
   }
+  if (repeated !== undefined && typeof repeated !== 'boolean') throw mustBe('repeated', 'a boolean', repeated);
   if (maxWaiting !== undefined) expectMaxWaiting(maxWaiting);
   const precisions = precisionsByPart(options.dtype);
-  const common = defined({ device, threads, createSession, convertedDir, signal, onProgress });
+  const common = defined({ device, threads, repeated, createSession, convertedDir, signal, onProgress });
   return (part) => {
     const dtype = part && precisions[part];
     return dtype === undefined ? common : { ...common, dtype };

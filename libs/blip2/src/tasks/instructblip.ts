@@ -95,7 +95,7 @@ export const InstructBlip: PretrainedLoader<string, InstructBlip> = {
     buildUnchanged(await openModelParts(InstructBlipConfig.fromJson, source, options), async (parts) => {
       const [model, processor] = await Promise.all([
         // If the processor fails to load, this also disposes of parts that are still being created.
-        buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options)),
+        buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options, parts.queue)),
         loadInstructProcessor(parts),
       ]);
       return createTasks(model.pipeline, processor, model.dispose, parts.queue);

@@ -66,6 +66,19 @@ describe('firstThenLater', () => {
     expect(events).toEqual(['first runs', 'first is released', 'ended']);
   });
 
+  test('opens the other one ahead of the second run, but not before the first', async () => {
+    const { session, events } = made();
+    await session.settle?.();
+    expect(events).toEqual([]);
+    await session.run({});
+    await Promise.all([session.settle?.(), session.settle?.()]);
+    expect(events).toEqual(['first runs', 'first is released', 'later is opened']);
+    await session.run({});
+    await session.settle?.();
+    await session.release();
+    expect(events.slice(3)).toEqual(['later runs', 'later is released']);
+  });
+
   test('opens it once for concurrent runs', async () => {
     const { session, events } = made();
     await Promise.all([session.run({}), session.run({}), session.run({})]);

@@ -41,6 +41,9 @@ export function firstThenLater({ first, record, later, ended }: Stages): Runnabl
       replaced ??= replace();
       return (await replaced).run(feeds);
     },
+    async settle() {
+      if (firstRun) await (replaced ??= replace());
+    },
     async release() {
       if (replaced) {
         // Nothing to release if it could not be opened.

@@ -98,6 +98,15 @@ describe('files with equal results', () => {
     );
   });
 
+  test('are used from the first of repeated runs on, where they exist', async () => {
+    const first = fakeRuntime([1]);
+    await use(await openPrepacked('afterFirstRun', filesOf(), first.open, true), 2);
+    expect(first.events[0]).toBe('open plain');
+    const second = fakeRuntime([1]);
+    await use(await openPrepacked('afterFirstRun', filesOf(), second.open, true), 2);
+    expect(second.events).toEqual(['open saved', 'run saved', 'run saved', 'release saved']);
+  });
+
   test('are trusted if they were compared on release', async () => {
     const { open, events } = fakeRuntime([1]);
     await use(await openPrepacked('onLoad', filesOf(), open), 1);

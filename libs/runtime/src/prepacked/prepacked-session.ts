@@ -27,14 +27,18 @@ export interface SessionOpeners {
  * They are compared before the second run or on release, whichever comes first, so that a single image does not wait
  * for it. If results differ, the files are removed, the difference is noted, and weights are prepacked on the heap.
  *
- * With `afterFirstRun` the first run uses plain weights, so that a single image does not pay for prepacking.
+ * With `afterFirstRun` the first run uses plain weights, so that a single image does not pay for prepacking; if there
+ * will be `repeated` runs, it uses prepacked weights where files exist.
  */
 export async function openPrepacked(
   when: NonNullable<OnnxModel['prepack']>,
   files: PrepackedFiles | undefined,
   open: SessionOpeners,
+  repeated = false,
 ): Promise<RunnableSession> {
   if (when === 'onLoad') return (await openTrusted(files, open)) ?? openOnLoad(files, open);
+  const ready = repeated ? await openTrusted(files, open) : undefined;
+  if (ready) return ready;
   const record = files && !(await isKnown(files)) ? open.copy : undefined;
   const later = async (first: RecordedRun | undefined): Promise<RunnableSession> =>
     (await openTrusted(files, open)) ?? openLater(files, first, open);

@@ -1,7 +1,10 @@
 import type { OnnxRuntimeSession, OnnxRuntimeTensor } from '../onnxruntime/onnx-runtime.ts';
 
 /** The members of an onnxruntime session that a loaded graph uses. */
-export type RunnableSession = Pick<OnnxRuntimeSession, 'run' | 'release'>;
+export interface RunnableSession extends Pick<OnnxRuntimeSession, 'run' | 'release'> {
+  /** Does ahead what would delay the second run. Does nothing before the first run. */
+  settle?(): Promise<void>;
+}
 export type TensorMap = Readonly<Record<string, OnnxRuntimeTensor>>;
 
 /** A run to be repeated, with copies of its inputs and outputs, since the caller may overwrite either. */

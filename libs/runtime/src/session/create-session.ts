@@ -24,7 +24,7 @@ import { needsChildProcess } from '../onnxruntime/silence-telemetry.ts';
 import { externalBytes } from '../prepacked/external-data.ts';
 import { prepackedFiles } from '../prepacked/prepacked-files.ts';
 import { PREPACKED_GRAPH, PREPACKED_WEIGHTS } from '../prepacked/prepacked-manifest.ts';
-import { openPrepacked } from '../prepacked/prepacked-session.ts';
+import { openPrepacked, type SessionOpeners } from '../prepacked/prepacked-session.ts';
 import type { RunnableSession } from '../prepacked/recorded-run.ts';
 import { defaultThreads } from '../threads/default-threads.ts';
 import { runNative } from '../worker/exit-guard.ts';
@@ -70,6 +70,9 @@ export const createSession: SessionFactory = async <S extends Signature>(
         throw released ? disposed(model) : sessionFailed(model, 'onnxruntime could not run the graph', cause);
       }
     },
+    async settle() {
+      if (!released) await session.settle?.();
+    },
     async [Symbol.asyncDispose]() {
       released ??= runNative(() => session.release());
       await released;
@@ -91,7 +94,7 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: Sessio
     );
   // Other devices prepack differently or not at all.
   if (!model.prepack || (options.device ?? 'cpu') !== 'cpu') return open(model.prepack !== undefined);
-  return openPrepacked(model.prepack, prepackedFiles(model, graph), {
+  const openers: SessionOpeners = {
     plain: () => open(false),
     prepacked: (folder) => open(true, folder),
     saved: (graphFile) =>
@@ -99,7 +102,8 @@ async function openSession(runtime: OnnxRuntime, model: OnnxModel, given: Sessio
         runNative(() => runtime.InferenceSession.create(graphFile, savedOptions(options))),
       ),
     copy: ({ type, data, dims }) => new runtime.Tensor(type, data.slice() as never, dims),
-  });
+  };
+  return openPrepacked(model.prepack, prepackedFiles(model, graph), openers, options.repeated);
 }
 
 /**

@@ -34,6 +34,26 @@ function recordingFactory(): Log {
 }
 
 describe('lazySessions', () => {
+  test('settles the sessions that were created, one after another', async () => {
+    const events: string[] = [];
+    const createSession: SessionFactory = async ({ name }) =>
+      ({
+        run: async () => ({}),
+        async settle() {
+          events.push(`${name} settles`);
+          await Promise.resolve();
+          events.push(`${name} has settled`);
+        },
+        [Symbol.asyncDispose]: async () => undefined,
+      }) as never;
+    const sessions = lazySessions('part', { createSession });
+    await sessions.settle();
+    await sessions.get('a', () => graph('a'));
+    await sessions.get('b', () => graph('b'));
+    await sessions.settle();
+    expect(events).toEqual(['a settles', 'a has settled', 'b settles', 'b has settled']);
+  });
+
   test('creates a session on first use, once for concurrent calls', async () => {
     const log = recordingFactory();
     const sessions = lazySessions('part', log);

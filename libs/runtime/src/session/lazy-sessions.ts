@@ -27,14 +27,16 @@ export interface LazySessions extends AsyncDisposable {
    * @throws Blip2Error `DISPOSED` after disposal.
    */
   get<S extends Signature>(name: string, build: () => OnnxModel<S>): Promise<Session<S>>;
+  /** Does ahead what would delay the second run of each session that has run once, one after another. */
+  settle(): Promise<void>;
 }
 
 /** Creates the sessions of a part, whose name (such as `vision encoder`) is used in messages. */
 export function lazySessions(
   part: string,
-  { createSession = createOnnxSession, threads, device }: PartOptions = {},
+  { createSession = createOnnxSession, threads, device, repeated }: PartOptions = {},
 ): LazySessions {
-  const options: SessionOptions = defined({ threads, device });
+  const options: SessionOptions = defined({ threads, device, repeated });
   const sessions = new Map<string, Promise<Session>>();
   let disposed = false;
   return {
@@ -47,6 +49,9 @@ export function lazySessions(
       sessions.set(name, created as Promise<Session>);
       created.catch(() => sessions.delete(name));
       return created;
+    },
+    async settle() {
+      for (const session of [...sessions.values()]) await (await session).settle?.();
     },
     async [Symbol.asyncDispose]() {
       disposed = true;

@@ -66,6 +66,9 @@ describe('the model', () => {
     const at = await temporaryFolder({ 'a.png': 'a cat' });
     const demo = await runFake(['caption', at('a.png')]);
     expect(demo.calls[0]).toMatchObject({ name: 'load', source: demoModelFolder, settings: { localFilesOnly: false } });
+    expect(demo.calls[0]?.['settings']).not.toHaveProperty('repeated');
+    const several = await runFake(['caption', at('a.png'), at('a.png')]);
+    expect(several.calls[0]).toMatchObject({ settings: { repeated: true } });
     expect(demo.stderr).toMatch(/demo checkpoint, which only knows drawn shapes.*--model path\/to\/folder/);
     const named = await runFake(['caption', at('a.png'), '-m', demoModelFolder]);
     expect(named.stderr).toContain('only knows drawn shapes');
