@@ -21,10 +21,10 @@ export type { LoadProgress } from './load-progress.ts';
 export {
   type Decoding,
   type EncodeOptions,
-  type PrepareOptions,
   type Extension,
   LanguageModel,
   LanguageProjection,
+  type PrepareOptions,
   type Prompt,
   QFormer,
   type SpecialTokens,
