@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { charts, GENERATED_DOCUMENTS } from '@blip2/benchmarks';
+import { charts, type Counts, differences, GENERATED_DOCUMENTS } from '@blip2/benchmarks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -125,6 +125,44 @@ describe('npm run bench', () => {
 
   test('rejects an unknown shape', () => {
     expect(() => run('bench.js', '--shape', 'huge')).toThrow(/--shape must be opt-2\.7b, flan-t5-xl, tiny, got "huge"/);
+  });
+});
+
+describe('counts', () => {
+  test(
+    'of operators, sessions, bytes and modules are the recorded ones, or fewer',
+    () => {
+      expect(run('counts.js')).toContain('0 differences from tools/benchmarks/results/counts.json');
+    },
+    TIMEOUT,
+  );
+
+  const recorded = JSON.parse(readFileSync(join(root, 'tools/benchmarks/results/counts.json'), 'utf8')) as Counts;
+  test.each<[string, Partial<Counts>]>([
+    [
+      `modules of the workers: ${recorded.modules.workers + 1}`,
+      { modules: { ...recorded.modules, workers: recorded.modules.workers + 1 } },
+    ],
+    ['sessions opened by a second caption: 1', { secondCaption: { ...recorded.secondCaption, sessionsOpened: 1 } }],
+    ['bytes from the workers: 90000', { secondCaption: { ...recorded.secondCaption, bytesFromWorkers: 90_000 } }],
+    [
+      'opt fp32 opt_decoder: 1 Sin, recorded: 0',
+      {
+        operators: {
+          ...recorded.operators,
+          'opt fp32 opt_decoder': { ...recorded.operators['opt fp32 opt_decoder'], Sin: 1 },
+        },
+      },
+    ],
+    ['new graph: 1 Add, recorded: 0', { operators: { ...recorded.operators, 'new graph': { Add: 1 } } }],
+  ])('name what changed: %s', (line, change) => {
+    expect(differences(recorded, { ...recorded, ...change })).toEqual([expect.stringContaining(line)]);
+  });
+
+  test('may be smaller', () => {
+    const { secondCaption, modules } = recorded;
+    const fewer = { ...recorded, modules: { ...modules, main: 1 }, secondCaption: { ...secondCaption, bytesRead: 1 } };
+    expect(differences(recorded, fewer)).toEqual([]);
   });
 });
 

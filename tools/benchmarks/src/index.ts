@@ -1,2 +1,3 @@
+export { type Counts, differences } from './measure/counts/counts.ts';
 export { GENERATED_DOCUMENTS } from './report/bench-table.ts';
 export { charts } from './report/charts.ts';
