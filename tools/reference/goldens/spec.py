@@ -39,7 +39,8 @@ class Spec:
 
     @property
     def is_t5(self) -> bool:
-        return self.text.get("model_type", "opt") == "t5"
+        """Whether the language model is T5 or one of its variants."""
+        return self.text.get("model_type", "opt") in ("t5", "mt5", "umt5")
 
     @property
     def queries(self) -> int:

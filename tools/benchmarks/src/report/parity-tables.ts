@@ -42,6 +42,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['Single parts', 'phi3', 'Phi-3 with partial rotation and longrope'],
   ['Single parts', 'gemma3-text', 'Gemma 3 with windows, two rotary bases and bounded logits'],
   ['Single parts', 'gpt2', 'GPT-2 with transposed matrices'],
+  ['Single parts', 'mt5', 'mT5 with a head of its own'],
+  ['Single parts', 'umt5', 'UMT5 with a position bias in every layer'],
   ['Single parts', 'logits', 'logits processors and warpers'],
 ];
 
