@@ -30,6 +30,7 @@ export type { LicenceNote, TextFamily, TextSizes } from './text/text-family.ts';
 export { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 export { ClipVisionConfig } from './vision/clip-vision-config.ts';
 export { Dinov2Config } from './vision/dinov2-config.ts';
+export { EvaVisionConfig } from './vision/eva/eva-vision-config.ts';
 export { SiglipVisionConfig } from './vision/siglip-vision-config.ts';
 export { VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
 export type { VisionConfigFamily, VisionConfigMembers } from './vision/vision-family.ts';

@@ -4,6 +4,7 @@ import { type LoadPartOptions, partFolder } from '@blip2/part';
 import { blip2VisionFamily } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
 import { dinov2VisionFamily } from './dinov2/dinov2-vision-encoder.ts';
+import { evaVisionFamily } from './eva/eva-vision-encoder.ts';
 import { siglipVisionFamily } from './siglip/siglip-vision-encoder.ts';
 import type { CheckpointVisionEncoder, VisionFamily } from './vision-family.ts';
 import { vitFamily } from './vit/vit-encoder.ts';
@@ -16,6 +17,7 @@ const FAMILIES: ReadonlyMap<string, VisionFamily> = new Map<string, VisionFamily
   ['siglip_vision_model', siglipVisionFamily],
   ['dinov2', dinov2VisionFamily],
   ['vit', vitFamily],
+  ['eva', evaVisionFamily],
 ]);
 
 /**

@@ -28,6 +28,7 @@ export type {
   VisionStates,
 } from './create-vision-encoder.ts';
 export { Dinov2VisionEncoder } from './dinov2/dinov2-vision-encoder.ts';
+export { EvaVisionEncoder } from './eva/eva-vision-encoder.ts';
 export { expectPixelDims, expectPixelValues, type ImageSizes } from './expect-pixel-values.ts';
 export { loadVisionEncoder, visionFamily } from './families.ts';
 export { SiglipVisionEncoder } from './siglip/siglip-vision-encoder.ts';

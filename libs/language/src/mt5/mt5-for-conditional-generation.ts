@@ -9,7 +9,7 @@ import type { LanguageFamily } from '../language-family.ts';
 import { defineSeq2SeqLanguageModel, type Seq2SeqPart } from '../seq2seq/define-seq2seq-language-model.ts';
 import { TOKEN_EMBEDDINGS } from '../seq2seq/t5-token-embeddings.ts';
 
-/** An mT5 model with its head: the seam for decoding, and the full forward of HF `MT5ForConditionalGeneration`. */
+/** An mT5 model with its head: the seam for decoding, and the full forward of its HF class. */
 export interface MT5ForConditionalGeneration extends Seq2SeqPart<Mt5Config> {}
 
 export const MT5ForConditionalGeneration: Part<Mt5Config, MT5ForConditionalGeneration> =

@@ -100,4 +100,3 @@ async function start(config: Seq2SeqConfig, sessions: T5Sessions, prompt: Prompt
   const { embed, step } = sessions;
   return startSeq2SeqDecoding({ cacheSize: cacheSizeOf(config), maxPositions: Infinity, embed, step }, memory, first);
 }
-

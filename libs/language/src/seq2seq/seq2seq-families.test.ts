@@ -114,7 +114,10 @@ test('without a head, the token embedding is used', async () => {
   const [folder, saved] = [join(cases, 'mt5/checkpoint'), await mkdtemp(join(scratch, 'tied-'))];
   const { tensors } = await openCheckpoint(folder);
   const others = [...tensors.values()].filter(({ name }) => name !== 'lm_head.weight');
-  await saveCheckpoint(saved, others.map((tensor) => storedTensorSource(tensor)));
+  await saveCheckpoint(
+    saved,
+    others.map((tensor) => storedTensorSource(tensor)),
+  );
   await copyFile(join(folder, 'config.json'), join(saved, 'config.json'));
   await using tied = await load(saved);
   await using separate = await load(folder);

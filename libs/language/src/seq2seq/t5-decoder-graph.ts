@@ -1,6 +1,6 @@
 /**
- * The decoder of T5, mT5 and UMT5 with its head. HF class `T5ForConditionalGeneration`, …; checkpoint paths `decoder` and
- * `lm_head`.
+ * The decoder of T5, mT5 and UMT5 with its head. HF class `T5ForConditionalGeneration`, …; checkpoint paths `decoder`
+ * and `lm_head`.
  */
 import type { Seq2SeqConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec } from '@blip2/interfaces';

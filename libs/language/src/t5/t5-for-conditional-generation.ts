@@ -1,6 +1,6 @@
 /**
- * T5 (arXiv 1910.10683), v1.0, v1.1 or Flan. HF class `T5ForConditionalGeneration`; checkpoint paths `shared`, `encoder`,
- * `decoder` and `lm_head`, below `language_model` in a BLIP-2 checkpoint.
+ * T5 (arXiv 1910.10683), v1.0, v1.1 or Flan. HF class `T5ForConditionalGeneration`; checkpoint paths `shared`,
+ * `encoder`, `decoder` and `lm_head`, below `language_model` in a BLIP-2 checkpoint.
  */
 import { T5Config } from '@blip2/config';
 import type { Part, PartWeights } from '@blip2/part';

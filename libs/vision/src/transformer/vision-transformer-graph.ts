@@ -52,8 +52,9 @@ export function buildVisionTransformer<C extends VisionTransformerConfig>(
   return buildGraph({ name: layout.name, signature, weights, prefix }, (g, { pixel_values }, root) => {
     const embedding: PatchEmbeddingLayout = {
       sizes: visionTransformerSizes(config, layout),
-      weights: root.at('embeddings'),
-      read: (embeddings, positions) => layout.embeddings(g, embeddings, positions, config),
+      weights: root.at(layout.embeddingsPath ?? 'embeddings'),
+      antialias: layout.antialias ?? false,
+      read: (embeddings, positions) => layout.embeddings(g, embeddings, positions, config, root),
     };
     const embedded = patchEmbeddings(g, pixel_values, embedding, request);
     const stack = encoderStack(g, embedded, root.at(layout.layers), {
@@ -63,7 +64,10 @@ export function buildVisionTransformer<C extends VisionTransformerConfig>(
       numHeads: config.numAttentionHeads,
       attentions: request.attentions,
     });
-    const states = layerNorm(g, stack.lastHiddenState, root.at(layout.finalNorm), { epsilon: config.layerNormEps });
+    const isNormed = layout.hasFinalNorm?.(config) ?? true;
+    const states = isNormed
+      ? layerNorm(g, stack.lastHiddenState, root.at(layout.finalNorm), { epsilon: config.layerNormEps })
+      : stack.lastHiddenState;
     return {
       last_hidden_state: states,
       ...(request.pooled && { pooler_output: layout.pooler.pool(g, states, root, config) }),

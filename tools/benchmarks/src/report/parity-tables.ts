@@ -35,6 +35,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['Single parts', 'dinov2-giant', 'DINOv2 classifier with a gated feed-forward'],
   ['Single parts', 'vit', 'ViT with a pooler'],
   ['Single parts', 'vit-classifier', 'ViT classifier'],
+  ['Single parts', 'eva', 'EVA-CLIP under the names of timm'],
+  ['Single parts', 'eva-mean', 'EVA under the names of open_clip, with layer scales and a mean of the patches'],
   ['Single parts', 'llama', 'Llama with grouped keys and values, biases and a tied head'],
   ['Single parts', 'qwen2', 'Qwen2 with windows and a tied head'],
   ['Single parts', 'qwen3', 'Qwen3 with norms of wide heads'],
