@@ -10,7 +10,7 @@ import { defineSeq2SeqLanguageModel, type Seq2SeqPart } from '../seq2seq/define-
 import { TOKEN_EMBEDDINGS } from '../seq2seq/t5-token-embeddings.ts';
 
 /** An mT5 model with its head: the seam for decoding, and the full forward of its HF class. */
-export interface MT5ForConditionalGeneration extends Seq2SeqPart<Mt5Config> {}
+export type MT5ForConditionalGeneration = Seq2SeqPart<Mt5Config>;
 
 export const MT5ForConditionalGeneration: Part<Mt5Config, MT5ForConditionalGeneration> =
   defineSeq2SeqLanguageModel<Mt5Config>({ architectures: { mt5: 'MT5ForConditionalGeneration' }, config: Mt5Config });

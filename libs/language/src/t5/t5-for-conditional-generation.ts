@@ -15,7 +15,7 @@ import { TOKEN_EMBEDDINGS } from '../seq2seq/t5-token-embeddings.ts';
  * `T5ForConditionalGeneration`. Relative positions count padding: rows padded on the right equal the unpadded rows, but
  * padding between image tokens and text increases the distance between them.
  */
-export interface T5ForConditionalGeneration extends Seq2SeqPart<T5Config> {}
+export type T5ForConditionalGeneration = Seq2SeqPart<T5Config>;
 
 export const T5ForConditionalGeneration: Part<T5Config, T5ForConditionalGeneration> =
   defineSeq2SeqLanguageModel<T5Config>({ architectures: { t5: 'T5ForConditionalGeneration' }, config: T5Config });

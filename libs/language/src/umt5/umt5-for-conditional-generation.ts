@@ -10,7 +10,7 @@ import { defineSeq2SeqLanguageModel, type Seq2SeqPart } from '../seq2seq/define-
 import { TOKEN_EMBEDDINGS } from '../seq2seq/t5-token-embeddings.ts';
 
 /** A UMT5 model with its head: the seam for decoding, and the full forward of its HF class. */
-export interface UMT5ForConditionalGeneration extends Seq2SeqPart<Umt5Config> {}
+export type UMT5ForConditionalGeneration = Seq2SeqPart<Umt5Config>;
 
 export const UMT5ForConditionalGeneration: Part<Umt5Config, UMT5ForConditionalGeneration> =
   defineSeq2SeqLanguageModel<Umt5Config>({

@@ -5,9 +5,10 @@
  */
 import { EvaVisionConfig } from '@blip2/config';
 import { firstPosition, layerNorm, meanOf, slice } from '@blip2/onnx';
-import { type Part, transformerInitializer } from '@blip2/part';
+import { type Part, type PartWeights, transformerInitializer } from '@blip2/part';
 
 import { withPoolerOutput } from '../create-vision-encoder.ts';
+import type { FeatureLayerOptions } from '../feature-layer.ts';
 import { defineVisionTransformer } from '../transformer/define-vision-transformer.ts';
 import type { VisionTransformerLayout } from '../transformer/vision-transformer-layout.ts';
 import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
@@ -58,19 +59,20 @@ const LAYOUT: VisionTransformerLayout<EvaVisionConfig> = {
   },
 };
 
-export const EvaVisionEncoder: Part<EvaVisionConfig, EvaVisionEncoder> = defineVisionTransformer({
-  layout: LAYOUT,
-  config: EvaVisionConfig,
-  path: 'visual.trunk',
-  architectures: { eva: 'Eva' },
-  initializer: ({ initValues }) => {
-    const others = transformerInitializer(INITIALIZER_RANGE);
-    return (name, shape) => {
-      if (/\.gamma_\d$/.test(name)) return { kind: 'normal', std: 0, mean: initValues ?? 0 };
-      return /_bias$/.test(name) ? { kind: 'zeros' } : others(name, shape);
-    };
-  },
-  readOutputs: withPoolerOutput,
-});
+export const EvaVisionEncoder: Part<EvaVisionConfig, EvaVisionEncoder, PartWeights, FeatureLayerOptions> =
+  defineVisionTransformer({
+    layout: LAYOUT,
+    config: EvaVisionConfig,
+    path: 'visual.trunk',
+    architectures: { eva: 'Eva' },
+    initializer: ({ initValues }) => {
+      const others = transformerInitializer(INITIALIZER_RANGE);
+      return (name, shape) => {
+        if (/\.gamma_\d$/.test(name)) return { kind: 'normal', std: 0, mean: initValues ?? 0 };
+        return /_bias$/.test(name) ? { kind: 'zeros' } : others(name, shape);
+      };
+    },
+    readOutputs: withPoolerOutput,
+  });
 
 export const evaVisionFamily: VisionFamily<EvaVisionConfig> = { part: EvaVisionEncoder };

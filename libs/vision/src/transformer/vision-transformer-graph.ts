@@ -21,6 +21,8 @@ import type { VisionTransformerConfig, VisionTransformerLayout } from './vision-
 export interface VisionTransformerRequest extends VisionRequest {
   /** Also the output of the pooler. */
   readonly pooled: boolean;
+  /** Number of layers that run, without the final norm. Default: all, and the norm. */
+  readonly layers?: number;
 }
 
 export function visionTransformerSizes<C extends VisionTransformerConfig>(
@@ -36,7 +38,7 @@ export function visionTransformerSignature<C extends VisionTransformerConfig>(
   request: VisionTransformerRequest,
 ): EncoderSignature {
   const sizes = visionTransformerSizes(config, layout);
-  const { inputs, outputs } = encoderSignature(sizes, config.numHiddenLayers, request);
+  const { inputs, outputs } = encoderSignature(sizes, request.layers ?? config.numHiddenLayers, request);
   const pooled = f32('batch', layout.pooler.width(config));
   return { inputs, outputs: { ...outputs, ...(request.pooled && { pooler_output: pooled }) } };
 }
@@ -60,11 +62,11 @@ export function buildVisionTransformer<C extends VisionTransformerConfig>(
     const stack = encoderStack(g, embedded, root.at(layout.layers), {
       ...config,
       ...layout.block(config),
-      layers: config.numHiddenLayers,
+      layers: request.layers ?? config.numHiddenLayers,
       numHeads: config.numAttentionHeads,
       attentions: request.attentions,
     });
-    const isNormed = layout.hasFinalNorm?.(config) ?? true;
+    const isNormed = request.layers === undefined && (layout.hasFinalNorm?.(config) ?? true);
     const states = isNormed
       ? layerNorm(g, stack.lastHiddenState, root.at(layout.finalNorm), { epsilon: config.layerNormEps })
       : stack.lastHiddenState;
