@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a golden case of a decoder-only language model alone, of any class of Hugging Face Transformers (HF).
+"""Makes a golden case of a language model alone, decoder-only or encoder-decoder, of any class of Hugging Face Transformers (HF).
 
 Unlike `make_case.py`, it records no tokenizer: ids are given. Weights are large, so that every tensor matters.
 """
@@ -17,6 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 
+from goldens.entries.language import STATES
 from goldens.manifest import Recorder, write_manifest
 from goldens.models import Models
 from goldens.program import make_from_config
@@ -36,7 +37,11 @@ def make_case(spec: Spec, folder: Path, file: dict) -> bool:
     checkpoint.mkdir(parents=True)
     (checkpoint / "config.json").write_text(json.dumps(spec.config, indent=2) + "\n", "utf-8")
     config = transformers.AutoConfig.from_pretrained(checkpoint, attn_implementation="eager")
-    write_weights(getattr(transformers, spec.architecture)(config), spec, checkpoint)
+    model = getattr(transformers, spec.architecture)(config)
+    if file.get("separate_head"):
+        # HF ties the heads of T5's variants unless the file contains one.
+        model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.shared.weight))
+    write_weights(model, spec, checkpoint)
     recorder = Recorder(load(checkpoint, spec, torch.float32), load(checkpoint, spec, torch.float64), None)
     prompt, new_tokens = lengths.get("prompt", 7), lengths.get("new_tokens", 12)
     rows = random_rows(spec, 2, prompt)
@@ -46,9 +51,12 @@ def make_case(spec: Spec, folder: Path, file: dict) -> bool:
         "input_ids": [[PADDING] * padding + rows[0][padding:], rows[1]],
         "attention_mask": [[0] * padding + [1] * (prompt - padding), [1] * prompt],
     }
-    labels = [[-100, -100, *rows[0][2:]]]
-    add_forward(recorder, "ids", {**whole, "labels": labels})
-    add_forward(recorder, "padded_left", padded)
+    labels = {"labels": [[-100, -100, *rows[0][2:]]]}
+    if config.is_encoder_decoder:
+        targets = [[config.decoder_start_token_id, *row] for row in random_rows(spec, 2, lengths["target"])]
+        add_forward(recorder, "targets", {**whole, "decoder_input_ids": targets[:1]})
+    add_forward(recorder, "ids", {**whole, **labels})
+    add_forward(recorder, "padded_left", {**padded, **({"decoder_input_ids": targets} if config.is_encoder_decoder else {})})
     if "short" in lengths:
         add_forward(recorder, "short", {"input_ids": [rows[0][: lengths["short"]]], "attention_mask": [[1] * lengths["short"]]})
     clear = [add_generate(recorder, label, given, new_tokens) for label, given in (("generate", whole), ("generate_padded_left", padded))]
@@ -89,7 +97,7 @@ def add_forward(recorder: Recorder, label: str, given: dict) -> None:
         arguments = {name: torch.tensor(value) for name, value in given.items()}
         out = models.language(**arguments, output_hidden_states=True, output_attentions=True)
         loss = {"loss": out.loss.reshape(1)} if "labels" in given else {}
-        return {"logits": out.logits, "hidden_states": list(out.hidden_states), "attentions": list(out.attentions), **loss}
+        return {"logits": out.logits, **{name: list(out[name]) for name in STATES if name in out}, **loss}
 
     recorder.add(f"language_model/{label}", "language_model_forward", given, call, compare_rows=compared(given))
 
@@ -97,7 +105,7 @@ def add_forward(recorder: Recorder, label: str, given: dict) -> None:
 def compared(given: dict) -> dict | None:
     """Padding is not compared. Hidden states and attentions of padded rows are recorded by the first entry only."""
     mask = given["attention_mask"]
-    return {"logits": mask} if any(0 in row for row in mask) else None
+    return {"logits": mask} if any(0 in row for row in mask) and "decoder_input_ids" not in given else None
 
 
 def add_generate(recorder: Recorder, label: str, given: dict, new_tokens: int) -> bool:
@@ -112,7 +120,7 @@ def add_generate(recorder: Recorder, label: str, given: dict, new_tokens: int) -
         for logits in out.logits:
             best = logits.topk(2).values
             smallest = min(smallest, (best[:, 0] - best[:, 1]).min().item())
-        skip = len(given["input_ids"][0])
+        skip = 1 if models.language.config.is_encoder_decoder else len(given["input_ids"][0])
         return {"new_tokens": out.sequences[:, skip:].tolist(), "scores": list(out.scores)}
 
     try:

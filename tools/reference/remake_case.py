@@ -46,7 +46,7 @@ def remake_case(folder: Path, write: bool) -> bool:
     """A case in the format `blip2-golden/1`."""
     case = RecordedCase(folder)
     torch.set_num_threads(THREADS.get(case.manifest["set"], 1))
-    made_with = case.manifest["made_with"]["transformers"]
+    made_with = case.manifest["made_with"].get("transformers", transformers.__version__)
     if made_with != transformers.__version__:
         print(f"{folder.name}: recorded with transformers {made_with}, this is {transformers.__version__}")
     results = [remake_entry(case, entry) for entry in case.manifest["entries"]]

@@ -5,6 +5,8 @@ import { INDEX_FILE, type JsonObject, readJsonFile, SINGLE_FILE } from '@blip2/f
 import { Blip2Error } from '@blip2/interfaces';
 
 const FILE = 'config.json';
+/** The configuration of a model that open_clip saved. */
+const OPEN_CLIP_CONFIG = 'open_clip_config.json';
 /** Published files have about 10 kB; those with a thousand class names, 100 kB. */
 const MAX_BYTES = 2 ** 20;
 /** Configuration of an adapter of PEFT, such as a LoRA. */
@@ -15,7 +17,7 @@ const TRAINER_CHECKPOINT = /^checkpoint-(?<step>\d+)$/;
 const MAX_NAME_LENGTH = 200;
 
 /**
- * Reads `folder/config.json` as an unchecked JSON object, for a `fromJson`.
+ * Reads `folder/config.json`, or without it that of open_clip, as an unchecked JSON object, for a `fromJson`.
  * @throws Blip2Error `MISSING_FILE`, also for the folder of an adapter or of a training run; `UNSAFE_PATH` for a link
  * that leads out of the folder and its cache; `INVALID_CONFIG` for a file that is too large, not UTF-8 or not a JSON
  * object.
@@ -28,6 +30,8 @@ export async function readConfig(folder: string): Promise<JsonObject> {
   if (names.includes(ADAPTER_FILE) && !names.includes(SINGLE_FILE) && !names.includes(INDEX_FILE))
     throw adapterError(folder, await readJsonFile(folder, ADAPTER_FILE, rules));
   if (json) return json;
+  const clip = await readJsonFile(folder, OPEN_CLIP_CONFIG, rules);
+  if (clip) return clip;
   throw new Blip2Error('MISSING_FILE', `The folder has no ${FILE}`, {
     where: join(folder, FILE),
     fix: lastCheckpoint(folder, names) ?? 'Pass the folder of a Hugging Face checkpoint',

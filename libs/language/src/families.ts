@@ -8,11 +8,13 @@ import { gpt2Family } from './gpt2/gpt2-for-causal-lm.ts';
 import type { CheckpointLanguageModel, LanguageFamily } from './language-family.ts';
 import { llamaFamily } from './llama/llama-for-causal-lm.ts';
 import { mistralFamily } from './mistral/mistral-for-causal-lm.ts';
+import { mt5Family } from './mt5/mt5-for-conditional-generation.ts';
 import { optFamily } from './opt/opt-for-causal-lm.ts';
 import { phi3Family } from './phi3/phi3-for-causal-lm.ts';
 import { qwen2Family } from './qwen2/qwen2-for-causal-lm.ts';
 import { qwen3Family } from './qwen3/qwen3-for-causal-lm.ts';
 import { t5Family } from './t5/t5-for-conditional-generation.ts';
+import { umt5Family } from './umt5/umt5-for-conditional-generation.ts';
 
 /** By `model_type`. */
 const FAMILIES: ReadonlyMap<string, LanguageFamily> = new Map<string, LanguageFamily>([
@@ -25,6 +27,8 @@ const FAMILIES: ReadonlyMap<string, LanguageFamily> = new Map<string, LanguageFa
   ['phi3', phi3Family],
   ['gpt2', gpt2Family],
   ['gemma3_text', gemma3TextFamily],
+  ['mt5', mt5Family],
+  ['umt5', umt5Family],
 ]);
 
 /**

@@ -60,6 +60,7 @@ export {
   llamaTensors,
 } from './llama/llama-graph.ts';
 export { MistralForCausalLM } from './mistral/mistral-for-causal-lm.ts';
+export { MT5ForConditionalGeneration } from './mt5/mt5-for-conditional-generation.ts';
 export { createOptForCausalLM, OptForCausalLM } from './opt/opt-for-causal-lm.ts';
 export {
   buildOptDecoder,
@@ -72,18 +73,23 @@ export {
 export { Phi3ForCausalLM } from './phi3/phi3-for-causal-lm.ts';
 export { Qwen2ForCausalLM } from './qwen2/qwen2-for-causal-lm.ts';
 export { Qwen3ForCausalLM } from './qwen3/qwen3-for-causal-lm.ts';
+export {
+  defineSeq2SeqLanguageModel,
+  type Seq2SeqDefinition,
+  type Seq2SeqPart,
+} from './seq2seq/define-seq2seq-language-model.ts';
 export type {
   Seq2SeqLanguageModel,
   Seq2SeqLMInputs,
   Seq2SeqLMOptions,
   Seq2SeqLMOutput,
-} from './t5/seq2seq-language-model.ts';
+} from './seq2seq/seq2seq-language-model.ts';
 export {
   buildT5Decoder,
   type T5DecoderRequest,
   type T5DecoderSignature,
   t5DecoderSignature,
-} from './t5/t5-decoder-graph.ts';
+} from './seq2seq/t5-decoder-graph.ts';
 export {
   buildT5Cross,
   buildT5Embedding,
@@ -92,7 +98,8 @@ export {
   type T5EncoderSignature,
   t5EncoderSignature,
   type T5StackRequest,
-} from './t5/t5-encoder-graph.ts';
+} from './seq2seq/t5-encoder-graph.ts';
+export { t5Initializer, t5Tensors } from './seq2seq/t5-tensors.ts';
 export { createT5ForConditionalGeneration, T5ForConditionalGeneration } from './t5/t5-for-conditional-generation.ts';
-export { t5Initializer, t5Tensors } from './t5/t5-tensors.ts';
 export type { EmbeddingSignature } from './token-embedding-graph.ts';
+export { UMT5ForConditionalGeneration } from './umt5/umt5-for-conditional-generation.ts';

@@ -2,7 +2,7 @@ import type { TextConfig } from '@blip2/config';
 import type { Part, StandalonePart } from '@blip2/part';
 
 import type { CausalLanguageModel } from './causal/causal-forward-types.ts';
-import type { Seq2SeqLanguageModel } from './t5/seq2seq-language-model.ts';
+import type { Seq2SeqLanguageModel } from './seq2seq/seq2seq-language-model.ts';
 
 /** A language model that was loaded from a checkpoint, told apart by `architecture`. */
 export type CheckpointLanguageModel = (CausalLanguageModel | Seq2SeqLanguageModel) & StandalonePart<TextConfig>;

@@ -3,7 +3,7 @@ import type { WeightFinder } from '@blip2/onnx';
 import { describe, expect, test } from 'vitest';
 
 import { buildOptDecoder, buildOptEmbedding } from './opt/opt-graph.ts';
-import { buildT5Embedding } from './t5/t5-encoder-graph.ts';
+import { buildT5Embedding } from './seq2seq/t5-encoder-graph.ts';
 
 /** A checkpoint that holds everything but the tables that are not in `tables`. */
 function holding(tables: readonly string[]): WeightFinder {

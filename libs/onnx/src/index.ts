@@ -35,6 +35,7 @@ export { patchConv, type PatchConvOptions } from './ops/conv.ts';
 export { add, binary, mul, runtimeUnary, scale, unary } from './ops/elementwise.ts';
 export { firstPosition, gather } from './ops/gather.ts';
 export { matMul, type MatMulOptions } from './ops/matmul.ts';
+export { meanOf } from './ops/mean.ts';
 export { resizeBicubicLike } from './ops/resize.ts';
 export { concat, expandBatch, reshape, slice, splitLast, transpose } from './ops/shape.ts';
 export { softmax } from './ops/softmax.ts';

@@ -14,6 +14,7 @@ import { processorFolder } from './processor-folder.ts';
 import { forEachInParallel } from './threads/for-each-in-parallel.ts';
 import { sharedImagePool } from './threads/image-pool.ts';
 import { runImageTask } from './threads/run-image-task.ts';
+import { openClipImageSettings, timmImageSettings } from './timm-image-settings.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 
 /**
@@ -51,6 +52,8 @@ async function fromPretrained(source: string, options: ResolveOptions = {}): Pro
   const nested = (await readJsonFile(folder, 'processor_config.json', CONFIG_RULES))?.['image_processor'];
   if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));
   const json = await readJsonFile(folder, file, CONFIG_RULES);
+  const described = json ? undefined : await describedByModel(folder);
+  if (described) return create(described);
   if (!json) {
     throw new Blip2Error('MISSING_FILE', `There is neither ${file} nor image_processor in processor_config.json`, {
       where: source,
@@ -58,6 +61,15 @@ async function fromPretrained(source: string, options: ResolveOptions = {}): Pro
     });
   }
   return create(settingsFromJson(json, file));
+}
+
+/** Settings in the configuration of a model of timm or open_clip. */
+async function describedByModel(folder: string): Promise<ImageProcessorSettings | undefined> {
+  const config = await readJsonFile(folder, 'config.json', CONFIG_RULES);
+  const timm = config && timmImageSettings(config);
+  if (timm) return timm;
+  const clip = await readJsonFile(folder, 'open_clip_config.json', CONFIG_RULES);
+  return clip && openClipImageSettings(clip);
 }
 
 function fromJson(json: JsonObject): BlipImageProcessor {

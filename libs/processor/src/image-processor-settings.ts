@@ -17,6 +17,8 @@ interface Sides {
   readonly width: number;
 }
 
+export type CropRounding = 'down' | 'half-even';
+
 /** Settings of an image processor. */
 export interface ImageProcessorSettings {
   readonly doResize: boolean;
@@ -25,6 +27,8 @@ export interface ImageProcessorSettings {
   /** Center-crops to `cropSize` after resizing; smaller images are padded with black. */
   readonly doCenterCrop: boolean;
   readonly cropSize: Sides | undefined;
+  /** How the start of a crop is rounded: down as in HF, or `half-even` as in torchvision. Default: down. */
+  readonly cropRounding?: CropRounding;
   readonly doRescale: boolean;
   readonly rescaleFactor: number;
   readonly doNormalize: boolean;
@@ -190,7 +194,7 @@ function mergeSettings(
   };
   if (settings.doCenterCrop && !settings.cropSize)
     throw refuse('cropSize', 'a number of pixels, [height, width] or { height, width }');
-  return settings;
+  return { ...settings, ...defined({ cropRounding: base.cropRounding }) };
 }
 
 const toBoolean = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined);

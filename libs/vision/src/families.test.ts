@@ -12,6 +12,7 @@ test.each([
   ['siglip_vision_model', join(root, 'tools/parity/cases/siglip/checkpoint')],
   ['dinov2', join(root, 'tools/parity/cases/dinov2-giant/checkpoint')],
   ['vit', join(root, 'tools/parity/cases/vit-classifier/checkpoint')],
+  ['eva', join(root, 'tools/parity/cases/eva-mean/checkpoint')],
 ])('loads %s from the checkpoint that contains it', async (modelType, folder) => {
   await using encoder = await loadVisionEncoder(folder, { threads: 1 });
   expect(encoder.config.modelType).toBe(modelType);

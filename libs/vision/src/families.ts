@@ -4,6 +4,8 @@ import { type LoadPartOptions, partFolder } from '@blip2/part';
 import { blip2VisionFamily } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
 import { dinov2VisionFamily } from './dinov2/dinov2-vision-encoder.ts';
+import { evaVisionFamily } from './eva/eva-vision-encoder.ts';
+import type { FeatureLayerOptions } from './feature-layer.ts';
 import { siglipVisionFamily } from './siglip/siglip-vision-encoder.ts';
 import type { CheckpointVisionEncoder, VisionFamily } from './vision-family.ts';
 import { vitFamily } from './vit/vit-encoder.ts';
@@ -16,6 +18,7 @@ const FAMILIES: ReadonlyMap<string, VisionFamily> = new Map<string, VisionFamily
   ['siglip_vision_model', siglipVisionFamily],
   ['dinov2', dinov2VisionFamily],
   ['vit', vitFamily],
+  ['eva', evaVisionFamily],
 ]);
 
 /**
@@ -26,10 +29,13 @@ export function visionFamily(modelType: string): VisionFamily {
   return findFamily(FAMILIES, modelType);
 }
 
-/** Loads the vision encoder of a folder, or of a repository on the Hugging Face Hub, of any family. */
+/**
+ * Loads the vision encoder of a folder, or of a repository on the Hugging Face Hub, of any family. `encode` returns
+ * HF's `last_hidden_state`, or the hidden states of `featureLayer`.
+ */
 export async function loadVisionEncoder(
   source: string,
-  options: LoadPartOptions = {},
+  options: LoadPartOptions & FeatureLayerOptions = {},
 ): Promise<CheckpointVisionEncoder> {
   const folder = await partFolder(source, options);
   const { modelType } = VisionConfig.fromJson(await readConfig(folder), folder);

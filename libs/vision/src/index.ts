@@ -6,12 +6,7 @@ export {
   planVision,
   type VisionOptions,
 } from './blip2/blip2-vision-model.ts';
-export {
-  ClipVisionEncoder,
-  type ClipVisionOptions,
-  createClipVisionEncoder,
-  type FeatureLayerOptions,
-} from './clip/clip-vision-encoder.ts';
+export { ClipVisionEncoder, type ClipVisionOptions, createClipVisionEncoder } from './clip/clip-vision-encoder.ts';
 export {
   buildClipVisionModel,
   type ClipVisionRequest,
@@ -28,8 +23,10 @@ export type {
   VisionStates,
 } from './create-vision-encoder.ts';
 export { Dinov2VisionEncoder } from './dinov2/dinov2-vision-encoder.ts';
+export { EvaVisionEncoder } from './eva/eva-vision-encoder.ts';
 export { expectPixelDims, expectPixelValues, type ImageSizes } from './expect-pixel-values.ts';
 export { loadVisionEncoder, visionFamily } from './families.ts';
+export type { FeatureLayerOptions } from './feature-layer.ts';
 export { SiglipVisionEncoder } from './siglip/siglip-vision-encoder.ts';
 export type {
   CheckpointVisionEncoder,

@@ -1,8 +1,9 @@
 import type { VisionConfig } from '@blip2/config';
 import type { VisionEncoder } from '@blip2/interfaces';
-import type { Part, StandalonePart } from '@blip2/part';
+import type { Part, PartWeights, StandalonePart } from '@blip2/part';
 
 import type { EncoderMembers, OptionallyPooledOutput, VisionOutput, VisionStates } from './create-vision-encoder.ts';
+import type { FeatureLayerOptions } from './feature-layer.ts';
 
 /** A vision encoder that was loaded from a checkpoint. */
 export interface CheckpointVisionEncoder
@@ -24,5 +25,5 @@ export interface OptionallyPooledVisionEncoder<C>
 /** What a family of vision encoders declares. */
 export interface VisionFamily<C extends VisionConfig = VisionConfig> {
   /** Loads, plans, initializes and creates encoders of the family. */
-  readonly part: Part<C, CheckpointVisionEncoder>;
+  readonly part: Part<C, CheckpointVisionEncoder, PartWeights, FeatureLayerOptions>;
 }

@@ -100,7 +100,7 @@ def zero_padding(outputs: dict, compare_rows: dict | None) -> dict:
 
 def write_manifest(folder: Path, spec: Spec, images: dict, recorder: Recorder) -> None:
     files = sorted(file.name for file in (folder / "checkpoint").iterdir())
-    packages = ("transformers", "torch", "tokenizers", "pillow", "safetensors")
+    packages = ("timm" if spec.family == "timm" else "transformers", "torch", "tokenizers", "pillow", "safetensors")
     head = {
         "format": FORMAT, "case": spec.name, "set": "project", "description": spec.description, "architecture": spec.architecture, "seed": spec.seed,
         "made_with": {"python": platform.python_version(), **{name: version(name) for name in packages}, "attn_implementation": "eager"},

@@ -22,7 +22,9 @@ class Spec:
 
     @property
     def family(self) -> str:
-        """`generation`, `instruct`, `retrieval`, or for a part alone `language` or `vision`. Only recorded cases have `instruct`."""
+        """`generation`, `instruct`, `retrieval`, or for a part alone `language`, `vision` or `timm`. Only recorded cases have `instruct`."""
+        if "architecture" in self.config:
+            return "timm"
         if self.config["model_type"] != "blip-2":
             vision = dict.fromkeys(VISION_TYPES, "vision")
             return {"instructblip": "instruct", **vision}.get(self.config["model_type"], "language")
@@ -30,7 +32,7 @@ class Spec:
 
     @property
     def architecture(self) -> str:
-        return self.config["architectures"][0]
+        return self.config["architecture"] if self.family == "timm" else self.config["architectures"][0]
 
     @property
     def text(self) -> dict:
@@ -39,7 +41,8 @@ class Spec:
 
     @property
     def is_t5(self) -> bool:
-        return self.text.get("model_type", "opt") == "t5"
+        """Whether the language model is T5 or one of its variants."""
+        return self.text.get("model_type", "opt") in ("t5", "mt5", "umt5")
 
     @property
     def queries(self) -> int:

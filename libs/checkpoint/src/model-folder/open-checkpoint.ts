@@ -5,6 +5,7 @@ import {
   commonFolder,
   INDEX_FILE,
   MAX_HEADER_BYTES,
+  OPEN_CLIP_FILE,
   PICKLED_FILE,
   readFailure,
   readShardIndex,
@@ -31,7 +32,8 @@ export interface Checkpoint extends WeightStore {
 
 /**
  * Opens the weights of a model folder in the Hugging Face layout: `model.safetensors`, or shards with
- * `model.safetensors.index.json`. Reads and checks every header. Index and shards must list exactly the same tensors.
+ * `model.safetensors.index.json`; without either, those that open_clip saved. Reads and checks every header. Index and
+ * shards must list exactly the same tensors.
  * @throws Blip2Error `MISSING_FILE` (no weights, a missing shard, only `.bin` files), `UNSAFE_PATH` (a file or link
  * outside the folder and its cache), `INVALID_CHECKPOINT` (names the broken rule).
  */
@@ -44,6 +46,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   );
   // Hugging Face Transformers prefers the single file too.
   if (names.has(SINGLE_FILE)) return openFiles(real, [SINGLE_FILE], undefined);
+  if (!names.has(INDEX_FILE) && names.has(OPEN_CLIP_FILE)) return openFiles(real, [OPEN_CLIP_FILE], undefined);
   if (!names.has(INDEX_FILE)) throw noWeights(real, [...names]);
   const index = await readShardIndex(await resolveFile(real, INDEX_FILE));
   return openFiles(real, [...new Set(index.values())].toSorted(), index);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { Blip2Config } from '../blip2-config.ts';
 import { OptConfig } from '../text/opt-config.ts';
-import { T5Config } from '../text/t5-config.ts';
+import { T5Config } from '../text/seq2seq/t5-config.ts';
 
 const create = (format: { create(overrides: never): unknown }, overrides: unknown) => () =>
   format.create(overrides as never);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { T5Config } from './t5-config.ts';
+import { T5Config } from './seq2seq/t5-config.ts';
 import { TextConfig } from './text-config.ts';
 import { licenceNote, textFamily, textModelTypes } from './text-families.ts';
 

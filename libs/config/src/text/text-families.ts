@@ -7,7 +7,9 @@ import { optFamily } from './opt-config.ts';
 import { phi3Family } from './phi3-config.ts';
 import { qwen2Family } from './qwen2-config.ts';
 import { qwen3Family } from './qwen3-config.ts';
-import { t5Family } from './t5-config.ts';
+import { mt5Family } from './seq2seq/mt5-config.ts';
+import { t5Family } from './seq2seq/t5-config.ts';
+import { umt5Family } from './seq2seq/umt5-config.ts';
 import type { TextFamily } from './text-family.ts';
 
 /** By `model_type`. The first family is that of a configuration without one. */
@@ -21,6 +23,8 @@ const FAMILIES: ReadonlyMap<string, TextFamily> = new Map<string, TextFamily>([
   ['phi3', phi3Family],
   ['gpt2', gpt2Family],
   ['gemma3_text', gemma3TextFamily],
+  ['mt5', mt5Family],
+  ['umt5', umt5Family],
 ]);
 
 /** Every supported `model_type` of a language model, the default first. */

@@ -14,6 +14,9 @@ test.each([
   [{ model_type: 'siglip_vision_model' }, 'siglip_vision_model'],
   [{ model_type: 'dinov2' }, 'dinov2'],
   [{ model_type: 'vit' }, 'vit'],
+  [{ architecture: 'eva_giant_patch14_224' }, 'eva'],
+  [{ model_type: 'eva' }, 'eva'],
+  [{ model_cfg: { vision_cfg: { timm_model_name: 'eva_giant_patch14_224', timm_pool: 'token' } } }, 'eva'],
   [{}, 'blip_2_vision_model'],
 ])('%j is the configuration of %s', (json, modelType) => {
   expect(VisionConfig.fromJson(json).modelType).toBe(modelType);

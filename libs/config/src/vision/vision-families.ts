@@ -3,6 +3,8 @@ import { expectObject, frozenObject, ownValue } from '../schema/json-values.ts';
 import { blip2VisionFamily } from './blip2-vision-config.ts';
 import { clipVisionFamily } from './clip-vision-config.ts';
 import { dinov2VisionFamily } from './dinov2-config.ts';
+import { evaVisionFamily } from './eva/eva-vision-config.ts';
+import { timmModelType } from './eva/timm-model.ts';
 import { siglipVisionFamily } from './siglip-vision-config.ts';
 import type { VisionConfigFamily, VisionConfigMembers } from './vision-family.ts';
 import { vitFamily } from './vit-config.ts';
@@ -15,6 +17,7 @@ const FAMILIES: ReadonlyMap<string, VisionConfigFamily> = new Map<string, Vision
   ['siglip_vision_model', siglipVisionFamily],
   ['dinov2', dinov2VisionFamily],
   ['vit', vitFamily],
+  ['eva', evaVisionFamily],
 ]);
 
 /**
@@ -36,7 +39,7 @@ function fromJson(json: unknown, where = 'config.json'): VisionConfig {
 /** The family of the encoder itself, or of the full model that contains it. */
 function familyOf(json: Readonly<Record<string, unknown>>, where: string): VisionConfigFamily {
   const part = expectObject(ownValue(json, 'vision_config') ?? {}, `${where}.vision_config`);
-  const type = ownValue(part, 'model_type') ?? ownValue(json, 'model_type');
+  const type = ownValue(part, 'model_type') ?? ownValue(json, 'model_type') ?? timmModelType(json, where);
   const container = [...FAMILIES.values()].find(({ fullModelTypes }) => fullModelTypes.some((full) => full === type));
   return container ?? visionConfigFamily(type ?? [...FAMILIES.keys()][0], `${where}.model_type`);
 }

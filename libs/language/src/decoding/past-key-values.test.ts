@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { CausalLanguageModel, CausalLMOutput } from '../causal/causal-forward-types.ts';
 import { LlamaForCausalLM } from '../llama/llama-for-causal-lm.ts';
 import { OptForCausalLM } from '../opt/opt-for-causal-lm.ts';
-import type { Seq2SeqLMOutput } from '../t5/seq2seq-language-model.ts';
+import type { Seq2SeqLMOutput } from '../seq2seq/seq2seq-language-model.ts';
 import { T5ForConditionalGeneration } from '../t5/t5-for-conditional-generation.ts';
 
 const TOLERANCE = 2e-5;

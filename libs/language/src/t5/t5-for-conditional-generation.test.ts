@@ -8,8 +8,8 @@ import type { Logits, TokenIds } from '@blip2/interfaces';
 import { languageModelConformance } from '@blip2/testing';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 
+import { t5Tensors } from '../seq2seq/t5-tensors.ts';
 import { T5ForConditionalGeneration } from './t5-for-conditional-generation.ts';
-import { t5Tensors } from './t5-tensors.ts';
 
 /** A Flan-T5, stored in a whole model's checkpoint. */
 const checkpoint = join(import.meta.dirname, '../../../../tools/parity/cases/t5/checkpoint');

@@ -10,9 +10,13 @@ import { linear } from './linear.ts';
 
 /** How the attention of a block names its projections, below the block. */
 export interface AttentionLayout {
-  /** One layer for queries, keys and values, in this order, or one layer each. */
+  /**
+   * One layer for queries, keys and values, in this order, or one layer each. The biases of one layer may be tensors of
+   * their own, `[hidden]`, without one for the keys.
+   */
   readonly inputs:
-    { readonly fused: string } | { readonly separate: readonly [query: string, key: string, value: string] };
+    | { readonly fused: string; readonly biases?: readonly [query: string, value: string] }
+    | { readonly separate: readonly [query: string, key: string, value: string] };
   /** Whether the layers of `inputs` have a bias. */
   readonly inputBias: boolean;
   readonly output: string;
@@ -75,14 +79,17 @@ function projections(
   weights: Weights,
   { hiddenSize: inFeatures, attention: { inputs, inputBias: bias } }: EncoderBlockOptions,
 ): { readonly query: F32; readonly key: F32; readonly value: F32 } {
+  const biases = bias && 'fused' in inputs ? inputs.biases : undefined;
   const project = (name: string, outFeatures: number): F32 =>
-    linear(g, x, weights.at(name), { inFeatures, outFeatures, bias });
+    linear(g, x, weights.at(name), { inFeatures, outFeatures, bias: bias && !biases });
   const [query, key, value] = (
     'fused' in inputs
       ? splitLast(g, project(inputs.fused, 3 * inFeatures), 3)
       : inputs.separate.map((name) => project(name, inFeatures))
   ) as [F32, F32, F32];
-  return { query, key, value };
+  const biased = (states: F32, name: string | undefined): F32 =>
+    name === undefined ? states : add(g, states, weights.get(name, [inFeatures]));
+  return { query: biased(query, biases?.[0]), key, value: biased(value, biases?.[1]) };
 }
 
 export interface EncoderStackOutput {

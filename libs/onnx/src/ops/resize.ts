@@ -3,14 +3,20 @@ import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 import { concat } from './shape.ts';
 
-/** Cubic coefficient of torch's bicubic `interpolate`. Image processors use −0.5 instead. */
+/** Cubic coefficients of torch's bicubic `interpolate`, without and with antialiasing. */
 const TORCH_CUBIC_COEFFICIENT = -0.75;
+const ANTIALIASED_CUBIC_COEFFICIENT = -0.5;
 
 /**
  * Resizes the grid of `x` `[1, channels, rows, columns]` to that of `like` `[batch, …, rows, columns]`. Equal to
- * torch's `interpolate` with `mode='bicubic', align_corners=False` and no antialiasing.
+ * torch's `interpolate` with `mode='bicubic', align_corners=False`. Default: no antialiasing.
  */
-export function resizeBicubicLike(g: Graph, x: Value<'float32'>, like: Value): Value<'float32'> {
+export function resizeBicubicLike(
+  g: Graph,
+  x: Value<'float32'>,
+  like: Value,
+  { antialias = false }: { readonly antialias?: boolean } = {},
+): Value<'float32'> {
   const grid = g.node(
     'Shape',
     [like],
@@ -25,9 +31,11 @@ export function resizeBicubicLike(g: Graph, x: Value<'float32'>, like: Value): V
   );
   const attributes = {
     mode: { string: 'cubic' },
-    cubic_coeff_a: { float: TORCH_CUBIC_COEFFICIENT },
+    cubic_coeff_a: { float: antialias ? ANTIALIASED_CUBIC_COEFFICIENT : TORCH_CUBIC_COEFFICIENT },
     coordinate_transformation_mode: { string: 'half_pixel' },
-    antialias: { int: 0 },
+    antialias: { int: antialias ? 1 : 0 },
+    // torch renormalizes the weights at the border when it antialiases.
+    ...(antialias && { exclude_outside: { int: 1 } }),
   };
   const axes = [
     axisAt(x.axes, 0, 'Resize'),

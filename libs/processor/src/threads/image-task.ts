@@ -10,7 +10,7 @@ import { targetSize } from '../target-size.ts';
 /** Settings of resizing and cropping. */
 export type ResizeSettings = Pick<
   ImageProcessorSettings,
-  'doResize' | 'size' | 'resample' | 'doCenterCrop' | 'cropSize'
+  'doResize' | 'size' | 'resample' | 'doCenterCrop' | 'cropSize' | 'cropRounding'
 >;
 
 /** One image and the work to be done on it. Plain data, so that it can be sent to a thread. */
@@ -53,9 +53,9 @@ async function decode(input: ImageTask['input'], where: string, rules: DecodeRul
 
 function resizeAndCrop(
   image: RgbImage,
-  { doResize, size, resample, doCenterCrop, cropSize }: ResizeSettings,
+  { doResize, size, resample, doCenterCrop, cropSize, cropRounding }: ResizeSettings,
 ): RgbImage {
   const target = doResize ? targetSize(image.dims[0], image.dims[1], size) : undefined;
   const resized = target ? resize(image, target.height, target.width, resample) : image;
-  return doCenterCrop && cropSize ? centerCrop(resized, cropSize) : resized;
+  return doCenterCrop && cropSize ? centerCrop(resized, cropSize, cropRounding) : resized;
 }

@@ -26,6 +26,11 @@ const NUM_CHANNELS = 3;
 /** Names of the projections of self-attention. */
 const ATTENTION = { inputs: { fused: 'self_attn.qkv' }, output: 'self_attn.projection' } as const;
 
+export interface Blip2VisionRequest extends VisionRequest {
+  /** Number of layers that run, without the final norm and the pooler. Default: all, and both. */
+  readonly layers?: number;
+}
+
 export interface VisionSignature extends Pick<EncoderSignature, 'inputs'> {
   readonly outputs: EncoderSignature['outputs'] & {
     readonly pooler_output: TensorSpec<'float32', readonly ['batch', number]>;
@@ -36,8 +41,9 @@ export function blip2VisionSizes(config: Blip2VisionConfig): EncoderSizes {
   return { ...config, numChannels: NUM_CHANNELS, hasClassPosition: true };
 }
 
-export function visionSignature(config: Blip2VisionConfig, request: VisionRequest): VisionSignature {
-  const { inputs, outputs } = encoderSignature(blip2VisionSizes(config), config.numHiddenLayers, request);
+export function visionSignature(config: Blip2VisionConfig, request: Blip2VisionRequest): VisionSignature {
+  const layers = request.layers ?? config.numHiddenLayers;
+  const { inputs, outputs } = encoderSignature(blip2VisionSizes(config), layers, request);
   return { inputs, outputs: { ...outputs, pooler_output: f32('batch', config.hiddenSize) } };
 }
 
@@ -45,10 +51,10 @@ export function buildVisionModel(
   config: Blip2VisionConfig,
   weights: WeightSource,
   prefix: string,
-  request: VisionRequest,
+  request: Blip2VisionRequest,
 ): WrittenModel<VisionSignature> {
   const signature = visionSignature(config, request);
-  const { numHiddenLayers: layers, numAttentionHeads: numHeads, layerNormEps: epsilon, qkvBias } = config;
+  const { numAttentionHeads: numHeads, layerNormEps: epsilon, qkvBias } = config;
   return buildGraph({ name: 'vision_model', signature, weights, prefix }, (g, { pixel_values }, root) => {
     const layout: PatchEmbeddingLayout = {
       sizes: blip2VisionSizes(config),
@@ -58,13 +64,13 @@ export function buildVisionModel(
     const embedded = patchEmbeddings(g, pixel_values, layout, request);
     const stack = encoderStack(g, embedded, root.at('encoder.layers'), {
       ...config,
-      layers,
+      layers: request.layers ?? config.numHiddenLayers,
       numHeads,
       attention: { ...ATTENTION, inputBias: qkvBias },
       attentions: request.attentions,
     });
     const norm = (x: F32): F32 => layerNorm(g, x, root.at('post_layernorm'), { epsilon });
-    const lastHiddenState = norm(stack.lastHiddenState);
+    const lastHiddenState = request.layers === undefined ? norm(stack.lastHiddenState) : stack.lastHiddenState;
     return {
       last_hidden_state: lastHiddenState,
       // HF applies the norm to the class position a second time.

@@ -1,5 +1,5 @@
 import { Blip2VisionConfig } from '@blip2/config';
-import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
+import { defined, type PlannedWeight, type PrecisionChoice } from '@blip2/interfaces';
 import type { LoadPartOptions } from '@blip2/part';
 import {
   definePart,
@@ -13,10 +13,11 @@ import {
 import type { PartOptions } from '@blip2/runtime';
 
 import { encoderLifecycle, type VisionArchitecture, withPoolerOutput } from '../create-vision-encoder.ts';
+import { type FeatureLayerOptions, layersOf } from '../feature-layer.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
 import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
-import { FINAL_STATES, type VisionRequest } from '../vision-request.ts';
-import { blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-vision-graph.ts';
+import { FINAL_STATES } from '../vision-request.ts';
+import { type Blip2VisionRequest, blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-vision-graph.ts';
 
 /**
  * BLIP-2's image encoder: the seam, and the full forward of HF `Blip2VisionModel`. `lastHiddenState` is after the final
@@ -26,7 +27,7 @@ import { blip2VisionSizes, buildVisionModel, visionTensors } from './blip2-visio
  */
 export type Blip2VisionModel = PooledVisionEncoder<Blip2VisionConfig>;
 
-export interface VisionOptions {
+export interface VisionOptions extends FeatureLayerOptions {
   /**
    * Folder of a checkpoint whose final norm replaces that of the encoder: LAVIS trains this norm, and nothing else of
    * the encoder, together with the Q-Former.
@@ -42,7 +43,7 @@ const FINAL_NORM = 'post_layernorm.';
 export const Blip2VisionModel: Part<Blip2VisionConfig, Blip2VisionModel, PartWeights, VisionOptions> = definePart({
   label: 'vision encoder',
   path: PATH,
-  ownOptions: ['finalNorm'],
+  ownOptions: ['finalNorm', 'featureLayer'],
   architectures: { blip_2_vision_model: 'Blip2VisionModel', instructblip_vision_model: 'InstructBlipVisionModel' },
   config: Blip2VisionConfig,
   tensors: visionTensors,
@@ -61,12 +62,14 @@ export const Blip2VisionModel: Part<Blip2VisionConfig, Blip2VisionModel, PartWei
 function architecture({
   config,
   weights: { prefix },
-}: PartContext<Blip2VisionConfig, PartWeights, VisionOptions>): VisionArchitecture<VisionRequest> {
+  options,
+}: PartContext<Blip2VisionConfig, PartWeights, VisionOptions>): VisionArchitecture<Blip2VisionRequest> {
+  const featured = defined({ layers: layersOf(options, config) });
   return {
     sizes: blip2VisionSizes(config),
     layers: config.numHiddenLayers,
     outputDefaults: config,
-    encodeRequest: (request) => request,
+    encodeRequest: (request) => ({ ...request, ...featured }),
     forwardRequest: (request) => request,
     build: (request, store) => buildVisionModel(config, store, prefix, request),
     readOutputs: withPoolerOutput,

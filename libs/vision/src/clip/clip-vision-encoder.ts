@@ -1,9 +1,9 @@
 import { ClipVisionConfig } from '@blip2/config';
-import { mustBe } from '@blip2/interfaces';
 import { definePart, type InitializeTensor, type Part, type PartContext, type PartWeights } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
 import { encoderLifecycle, type VisionArchitecture, withPoolerOutput } from '../create-vision-encoder.ts';
+import { type FeatureLayerOptions, layersOf } from '../feature-layer.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
 import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
 import {
@@ -13,16 +13,6 @@ import {
   clipVisionTensors,
   wholeClipRequest,
 } from './clip-vision-graph.ts';
-
-/** Which hidden states `encode` returns. */
-export interface FeatureLayerOptions {
-  /**
-   * 0 selects the states before the first layer, `i` those after layer `i`, negative numbers count from the last layer.
-   * Default −1. Later layers do not run. BLIP-2's ViT-L/14 uses the second last states (arXiv 2301.12597, section 3.1):
-   * −2, followed by a norm that is trained with the Q-Former.
-   */
-  readonly featureLayer?: number;
-}
 
 export interface ClipVisionOptions extends PartOptions, FeatureLayerOptions {}
 
@@ -59,9 +49,9 @@ export const ClipVisionEncoder: Part<ClipVisionConfig, ClipVisionEncoder, PartWe
 function architecture({
   config,
   weights: { prefix },
-  options: { featureLayer = -1 },
+  options,
 }: PartContext<ClipVisionConfig, PartWeights, FeatureLayerOptions>): VisionArchitecture<ClipVisionRequest> {
-  const layers = layersOf(featureLayer, config);
+  const layers = layersOf(options, config) ?? config.numHiddenLayers;
   return {
     sizes: clipVisionSizes(config),
     layers: config.numHiddenLayers,
@@ -82,13 +72,6 @@ export function createClipVisionEncoder(
   options?: ClipVisionOptions,
 ): ClipVisionEncoder {
   return ClipVisionEncoder.create(config, weights, options);
-}
-
-/** Number of layers that run to compute the states of `featureLayer`. */
-function layersOf(featureLayer: number, { numHiddenLayers }: ClipVisionConfig): number {
-  const layers = featureLayer < 0 ? numHiddenLayers + 1 + featureLayer : featureLayer;
-  if (Number.isInteger(layers) && layers >= 0 && layers <= numHiddenLayers) return layers;
-  throw mustBe('featureLayer', `an integer from ${-numHiddenLayers - 1} to ${numHiddenLayers}`, featureLayer);
 }
 
 /** `_init_weights` of HF `CLIPVisionModel`: attention and feed-forward by width and depth, norms one, biases zero. */

@@ -4,9 +4,10 @@
  */
 import { Dinov2Config } from '@blip2/config';
 import { firstPosition } from '@blip2/onnx';
-import { type InitializeTensor, type Part, transformerInitializer } from '@blip2/part';
+import { type InitializeTensor, type Part, type PartWeights, transformerInitializer } from '@blip2/part';
 
 import { withPoolerOutput } from '../create-vision-encoder.ts';
+import type { FeatureLayerOptions } from '../feature-layer.ts';
 import { bertProjections, classTokenEmbeddings } from '../transformer/block-names.ts';
 import { defineVisionTransformer } from '../transformer/define-vision-transformer.ts';
 import type { VisionTransformerLayout } from '../transformer/vision-transformer-layout.ts';
@@ -40,14 +41,15 @@ const LAYOUT: VisionTransformerLayout<Dinov2Config> = {
   },
 };
 
-export const Dinov2VisionEncoder: Part<Dinov2Config, Dinov2VisionEncoder> = defineVisionTransformer({
-  layout: LAYOUT,
-  config: Dinov2Config,
-  path: 'dinov2',
-  architectures: { dinov2: 'Dinov2Model' },
-  initializer: dinov2Initializer,
-  readOutputs: withPoolerOutput,
-});
+export const Dinov2VisionEncoder: Part<Dinov2Config, Dinov2VisionEncoder, PartWeights, FeatureLayerOptions> =
+  defineVisionTransformer({
+    layout: LAYOUT,
+    config: Dinov2Config,
+    path: 'dinov2',
+    architectures: { dinov2: 'Dinov2Model' },
+    initializer: dinov2Initializer,
+    readOutputs: withPoolerOutput,
+  });
 
 export const dinov2VisionFamily: VisionFamily<Dinov2Config> = { part: Dinov2VisionEncoder };
 

@@ -5,9 +5,10 @@
  */
 import { SiglipVisionConfig } from '@blip2/config';
 import { reshape } from '@blip2/onnx';
-import type { InitializeTensor, Part } from '@blip2/part';
+import type { InitializeTensor, Part, PartWeights } from '@blip2/part';
 
 import { withOptionalPooler } from '../create-vision-encoder.ts';
+import type { FeatureLayerOptions } from '../feature-layer.ts';
 import { SEPARATE_PROJECTIONS } from '../transformer/block-names.ts';
 import { defineVisionTransformer } from '../transformer/define-vision-transformer.ts';
 import type { VisionTransformerLayout } from '../transformer/vision-transformer-layout.ts';
@@ -46,15 +47,16 @@ const LAYOUT: VisionTransformerLayout<SiglipVisionConfig> = {
 /** Path of the tensors in the checkpoint of a full SigLIP model, and in that of the encoder alone. */
 const PATH = 'vision_model';
 
-export const SiglipVisionEncoder: Part<SiglipVisionConfig, SiglipVisionEncoder> = defineVisionTransformer({
-  layout: LAYOUT,
-  config: SiglipVisionConfig,
-  path: PATH,
-  savedPath: PATH,
-  architectures: { siglip_vision_model: 'SiglipVisionModel' },
-  initializer: siglipInitializer,
-  readOutputs: withOptionalPooler,
-});
+export const SiglipVisionEncoder: Part<SiglipVisionConfig, SiglipVisionEncoder, PartWeights, FeatureLayerOptions> =
+  defineVisionTransformer({
+    layout: LAYOUT,
+    config: SiglipVisionConfig,
+    path: PATH,
+    savedPath: PATH,
+    architectures: { siglip_vision_model: 'SiglipVisionModel' },
+    initializer: siglipInitializer,
+    readOutputs: withOptionalPooler,
+  });
 
 export const siglipVisionFamily: VisionFamily<SiglipVisionConfig> = { part: SiglipVisionEncoder };
 

@@ -1,4 +1,5 @@
 import type { ConfigFormat } from '@blip2/config';
+import { defined } from '@blip2/interfaces';
 import { storeFinder, type WeightFinder } from '@blip2/onnx';
 import {
   definePart,
@@ -15,6 +16,7 @@ import {
   type VisionArchitecture,
   type VisionStates,
 } from '../create-vision-encoder.ts';
+import { type FeatureLayerOptions, layersOf } from '../feature-layer.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
 import { FINAL_STATES } from '../vision-request.ts';
 import {
@@ -46,27 +48,35 @@ export function defineVisionTransformer<C extends VisionTransformerConfig, Outpu
   config: format,
   readOutputs,
   ...definition
-}: VisionTransformerDefinition<C, Output>): Part<C, EncoderMembers<Output> & StandalonePart<C>> {
+}: VisionTransformerDefinition<C, Output>): Part<
+  C,
+  EncoderMembers<Output> & StandalonePart<C>,
+  PartWeights,
+  FeatureLayerOptions
+> {
   const isPooled = (config: C, { has }: Pick<WeightFinder, 'has'>, prefix: string): boolean =>
     layout.pooler.exists(config, (name) => has(prefix === '' ? name : `${prefix}.${name}`));
   const architecture = ({
     config,
     weights: { store, prefix },
-  }: PartContext<C, PartWeights, object>): VisionArchitecture<VisionTransformerRequest, Output> => {
+    options,
+  }: PartContext<C, PartWeights, FeatureLayerOptions>): VisionArchitecture<VisionTransformerRequest, Output> => {
+    const featured = defined({ layers: layersOf(options, config) });
     const pooled = isPooled(config, storeFinder(store), prefix);
     return {
       sizes: visionTransformerSizes(config, layout),
       layers: config.numHiddenLayers,
       outputDefaults: config,
-      encodeRequest: (request) => ({ ...request, pooled: false }),
+      encodeRequest: (request) => ({ ...request, ...featured, pooled: false }),
       forwardRequest: (request) => ({ ...request, pooled }),
       build: (request, source) => buildVisionTransformer(config, layout, source, prefix, request),
       readOutputs,
     };
   };
-  return definePart<C, EncoderMembers<Output>>({
+  return definePart<C, EncoderMembers<Output>, PartWeights, FeatureLayerOptions>({
     ...definition,
     label: 'vision encoder',
+    ownOptions: ['featureLayer'],
     config: format,
     tensors: (config, prefix) => visionTransformerTensors(config, layout, prefix),
     plan: {

@@ -60,6 +60,8 @@ const ENCODERS: readonly (readonly [
   ['dinov2-giant', 'dinov2.', '', 'Dinov2Model', true],
   ['vit', '', '', 'ViTModel', true],
   ['vit-classifier', 'vit.', '', 'ViTModel', false],
+  ['eva', '', '', 'Eva', true],
+  ['eva-mean', 'visual.trunk.', '', 'Eva', true],
 ];
 
 describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
@@ -76,7 +78,7 @@ describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
 
   for (const check of visionEncoderConformance({ create: () => load(folder) })) test(check.name, check.run);
 
-  test('the graph uses every tensor of the checkpoint but the mask token, and no other', async () => {
+  test('the graph uses every tensor of the checkpoint but the mask token and the head, and no other', async () => {
     const config = VisionConfig.fromJson(await readConfig(folder));
     const listed = visionFamily(config.modelType)
       .part.tensors(config, '')
@@ -85,7 +87,13 @@ describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
       .map((tensor): [string, readonly number[]] => [tensor.name, tensor.shape])
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
     const expected = await stored(folder, path);
-    expect(listed).toEqual(expected.filter(([tensor]) => tensor !== 'embeddings.mask_token'));
+    expect(listed).toEqual(
+      expected.filter(
+        ([tensor]) =>
+          !/^(?:embeddings\.mask_token$|head\.)/.test(tensor) ||
+          /^head\..*(?:probe|attention|layernorm|mlp)/.test(tensor),
+      ),
+    );
   });
 
   test('every tensor of the first layer and outside the layers counts', async () => {
@@ -107,7 +115,9 @@ describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
     for (const { name: tensor } of sources.filter(({ name: each }) => !/\.layers?\.[1-9]/.test(each)))
       if (relativeError(await outputWithout(tensor), expected) < 1e-3) unnoticed.push(tensor);
     // Softmax cancels the bias of the keys; masks are for training.
-    expect(unnoticed.filter((tensor) => !/(?:key|k_proj)\.bias$|mask_token$/.test(tensor))).toEqual([]);
+    expect(
+      unnoticed.filter((tensor) => !/(?:key|k_proj)\.bias$|mask_token$|^head\.(?:weight|bias)$/.test(tensor)),
+    ).toEqual([]);
   });
 
   test('forward has a pooler output if the checkpoint has the pooler', async () => {
@@ -138,8 +148,8 @@ describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
     for (const { name: tensor, shape } of part.tensors(config, '')) {
       const expected = /norm[^.]*\.weight$/.test(tensor)
         ? { kind: 'ones' }
-        : tensor.endsWith('lambda1')
-          ? { kind: 'normal', std: 0, mean: 1 }
+        : /lambda1$|gamma_\d$/.test(tensor)
+          ? { kind: 'normal', std: 0, mean: name === 'eva-mean' ? 0.1 : 1 }
           : /(?<!mlp\.fc\d\.)bias$/.test(tensor) || (/bias$/.test(tensor) && !name.startsWith('siglip'))
             ? { kind: 'zeros' }
             : { kind: 'normal' };

@@ -21,6 +21,8 @@ import type { VisionTransformerConfig, VisionTransformerLayout } from './vision-
 export interface VisionTransformerRequest extends VisionRequest {
   /** Also the output of the pooler. */
   readonly pooled: boolean;
+  /** Number of layers that run, without the final norm. Default: all, and the norm. */
+  readonly layers?: number;
 }
 
 export function visionTransformerSizes<C extends VisionTransformerConfig>(
@@ -36,7 +38,7 @@ export function visionTransformerSignature<C extends VisionTransformerConfig>(
   request: VisionTransformerRequest,
 ): EncoderSignature {
   const sizes = visionTransformerSizes(config, layout);
-  const { inputs, outputs } = encoderSignature(sizes, config.numHiddenLayers, request);
+  const { inputs, outputs } = encoderSignature(sizes, request.layers ?? config.numHiddenLayers, request);
   const pooled = f32('batch', layout.pooler.width(config));
   return { inputs, outputs: { ...outputs, ...(request.pooled && { pooler_output: pooled }) } };
 }
@@ -52,18 +54,22 @@ export function buildVisionTransformer<C extends VisionTransformerConfig>(
   return buildGraph({ name: layout.name, signature, weights, prefix }, (g, { pixel_values }, root) => {
     const embedding: PatchEmbeddingLayout = {
       sizes: visionTransformerSizes(config, layout),
-      weights: root.at('embeddings'),
-      read: (embeddings, positions) => layout.embeddings(g, embeddings, positions, config),
+      weights: root.at(layout.embeddingsPath ?? 'embeddings'),
+      antialias: layout.antialias ?? false,
+      read: (embeddings, positions) => layout.embeddings(g, embeddings, positions, config, root),
     };
     const embedded = patchEmbeddings(g, pixel_values, embedding, request);
     const stack = encoderStack(g, embedded, root.at(layout.layers), {
       ...config,
       ...layout.block(config),
-      layers: config.numHiddenLayers,
+      layers: request.layers ?? config.numHiddenLayers,
       numHeads: config.numAttentionHeads,
       attentions: request.attentions,
     });
-    const states = layerNorm(g, stack.lastHiddenState, root.at(layout.finalNorm), { epsilon: config.layerNormEps });
+    const isNormed = request.layers === undefined && (layout.hasFinalNorm?.(config) ?? true);
+    const states = isNormed
+      ? layerNorm(g, stack.lastHiddenState, root.at(layout.finalNorm), { epsilon: config.layerNormEps })
+      : stack.lastHiddenState;
     return {
       last_hidden_state: states,
       ...(request.pooled && { pooler_output: layout.pooler.pool(g, states, root, config) }),

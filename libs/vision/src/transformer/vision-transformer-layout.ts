@@ -31,12 +31,18 @@ export interface VisionTransformerLayout<C extends VisionTransformerConfig> {
   /** Name of the graph. */
   readonly name: string;
   readonly hasClassPosition: boolean;
-  /** Reads the tensors below `embeddings`; `positions` is the number of rows of the position embeddings. */
-  embeddings(g: Graph, weights: Weights, positions: number, config: C): PatchEmbeddingWeights;
+  /** Path of the embeddings. Default `embeddings`. */
+  readonly embeddingsPath?: string;
+  /** Whether position embeddings are interpolated with antialiasing, as in timm. Default: not, as in HF. */
+  readonly antialias?: boolean;
+  /** Reads the tensors of the embeddings; `positions` is the number of rows of the position embeddings. */
+  embeddings(g: Graph, weights: Weights, positions: number, config: C, root: Weights): PatchEmbeddingWeights;
   /** Path of the blocks. */
   readonly layers: string;
   block(config: C): EncoderBlockLayout;
   /** Path of the norm after the last block. */
   readonly finalNorm: string;
+  /** Whether it exists. Default: always. */
+  hasFinalNorm?(config: C): boolean;
   readonly pooler: PoolerLayout<C>;
 }

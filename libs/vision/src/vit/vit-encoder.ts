@@ -4,9 +4,10 @@
  */
 import { VitConfig } from '@blip2/config';
 import { activation, firstPosition, linear } from '@blip2/onnx';
-import { type Part, transformerInitializer } from '@blip2/part';
+import { type Part, type PartWeights, transformerInitializer } from '@blip2/part';
 
 import { withOptionalPooler } from '../create-vision-encoder.ts';
+import type { FeatureLayerOptions } from '../feature-layer.ts';
 import { bertProjections, classTokenEmbeddings } from '../transformer/block-names.ts';
 import { defineVisionTransformer } from '../transformer/define-vision-transformer.ts';
 import type { VisionTransformerLayout } from '../transformer/vision-transformer-layout.ts';
@@ -43,7 +44,7 @@ const LAYOUT: VisionTransformerLayout<VitConfig> = {
   },
 };
 
-export const VitEncoder: Part<VitConfig, VitEncoder> = defineVisionTransformer({
+export const VitEncoder: Part<VitConfig, VitEncoder, PartWeights, FeatureLayerOptions> = defineVisionTransformer({
   layout: LAYOUT,
   config: VitConfig,
   path: 'vit',

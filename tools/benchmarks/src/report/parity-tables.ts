@@ -35,6 +35,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['Single parts', 'dinov2-giant', 'DINOv2 classifier with a gated feed-forward'],
   ['Single parts', 'vit', 'ViT with a pooler'],
   ['Single parts', 'vit-classifier', 'ViT classifier'],
+  ['Single parts', 'eva', 'EVA-CLIP under the names of timm'],
+  ['Single parts', 'eva-mean', 'EVA under the names of open_clip, with layer scales and a mean of the patches'],
   ['Single parts', 'llama', 'Llama with grouped keys and values, biases and a tied head'],
   ['Single parts', 'qwen2', 'Qwen2 with windows and a tied head'],
   ['Single parts', 'qwen3', 'Qwen3 with norms of wide heads'],
@@ -42,6 +44,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['Single parts', 'phi3', 'Phi-3 with partial rotation and longrope'],
   ['Single parts', 'gemma3-text', 'Gemma 3 with windows, two rotary bases and bounded logits'],
   ['Single parts', 'gpt2', 'GPT-2 with transposed matrices'],
+  ['Single parts', 'mt5', 'mT5 with a head of its own'],
+  ['Single parts', 'umt5', 'UMT5 with a position bias in every layer'],
   ['Single parts', 'logits', 'logits processors and warpers'],
 ];
 

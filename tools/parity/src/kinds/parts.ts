@@ -90,8 +90,8 @@ export const languageModelForwardKind: EntryKind = {
       ...inputs.optional('labels', 'labels', inputs.rows),
     };
     return languageModel.forward(prompt, {
-      outputHiddenStates: wanted.has('hiddenStates'),
-      outputAttentions: wanted.has('attentions'),
+      outputHiddenStates: wanted.has('hiddenStates') || wanted.has('decoderHiddenStates'),
+      outputAttentions: wanted.has('attentions') || wanted.has('decoderAttentions'),
     });
   },
 };

@@ -2,13 +2,13 @@ import { bypassAll, setAttribute } from './graph-edit.ts';
 import type { MutableConfig, Mutation } from './mutation.ts';
 import { rollRows, scaleTensors, swapTensors, tensorsNamed } from './tensor-edit.ts';
 
-/** Heads of 8 in the cases `siglip`, `dinov2` and `vit`. */
+/** Heads of 8 in the cases `siglip`, `dinov2`, `vit` and `eva`. */
 const HEAD_SIZE = 8;
 /** Positions of 4 x 4 patches, and of a class position before them. */
 const PATCHES = 16;
-const RESIZE = /embeddings\/Resize$/;
+const RESIZE = /embed(?:dings)?\/Resize$/;
 
-/** Mistakes in the vision encoders SigLIP, DINOv2 and ViT. A case is named like its family. */
+/** Mistakes in the vision encoders SigLIP, DINOv2, ViT and EVA. A case is named like its family. */
 export const encoderMutations: readonly Mutation[] = [
   configured('siglip', 'gelu without the approximation', { hidden_act: 'gelu' }),
   configured('siglip', 'epsilon 1e-3 instead of 1e-6', { layer_norm_eps: 1e-3 }),
@@ -52,6 +52,25 @@ export const encoderMutations: readonly Mutation[] = [
   swapped('vit', 'norms swapped', 'layernorm_before', 'layernorm_after'),
   shifted('vit', /position_embeddings$/, PATCHES + 1),
   interpolated('vit', 'positions interpolated bilinearly', 'mode', 'linear'),
+  scaled('eva', 'no biases of the queries', /q_bias$/, 0),
+  scaled('eva', 'no biases of the values', /v_bias$/, 0),
+  swapped('eva', 'biases of queries and values swapped', 'q_bias', 'v_bias'),
+  swapped('eva', 'norms swapped', 'norm1', 'norm2'),
+  scaled('eva', 'no class token', /cls_token$/, 0),
+  bypassed('eva', 'no final norm', /^(?!.*norm\d).*norm\/LayerNormalization$/),
+  argued('eva', 'mean of the patches instead of the class position', { global_pool: 'avg', use_fc_norm: false }),
+  shifted('eva', /pos_embed$/, PATCHES + 1),
+  interpolated('eva', 'positions interpolated bilinearly', 'mode', 'linear'),
+  interpolated(
+    'eva',
+    'positions interpolated with the coefficient of torch without antialiasing',
+    'cubic_coeff_a',
+    -0.75,
+  ),
+  scaled('eva-mean', 'no scale of the attention', /gamma_1$/, 0, 1, 1),
+  swapped('eva-mean', 'layer scales swapped', 'gamma_1', 'gamma_2'),
+  argued('eva-mean', 'class position instead of the mean', { global_pool: 'token', use_fc_norm: true }),
+  scaled('eva-mean', 'no bias of the norm of the mean', /fc_norm\.bias$/, 0),
   configured('vit-classifier', 'epsilon 1e-3 instead of 1e-6', { layer_norm_eps: 1e-3 }),
 ];
 
@@ -64,6 +83,14 @@ function configured(family: string, mistake: string, changes: Readonly<Record<st
   return {
     ...of(family, mistake),
     config: (config: MutableConfig) => void Object.assign(config['vision_config'] ?? config, changes),
+  };
+}
+
+/** Changes arguments of timm. */
+function argued(family: string, mistake: string, changes: Readonly<Record<string, unknown>>): Mutation {
+  return {
+    ...of(family, mistake),
+    config: (config: MutableConfig) => void Object.assign(config['model_args'] ?? config, changes),
   };
 }
 
@@ -95,6 +122,6 @@ function shifted(family: string, table: RegExp, positions: number): Mutation {
   };
 }
 
-function interpolated(family: string, mistake: string, attribute: string, value: string): Mutation {
+function interpolated(family: string, mistake: string, attribute: string, value: string | number): Mutation {
   return { ...of(family, mistake), graph: (model) => setAttribute(model, RESIZE, attribute, value) };
 }

@@ -8,7 +8,7 @@ import { logitsMutations } from './logits-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { qformerMutations } from './qformer-mutations.ts';
 import { relativeMutations, retrievalMutations } from './retrieval-mutations.ts';
-import { t5Mutations } from './t5-mutations.ts';
+import { t5Mutations, t5VariantMutations } from './t5-mutations.ts';
 import { textMutations } from './text-mutations.ts';
 import { visionMutations } from './vision-mutations.ts';
 
@@ -22,6 +22,7 @@ export const mutations: readonly Mutation[] = [
   ...languageMutations,
   ...decoderMutations,
   ...t5Mutations,
+  ...t5VariantMutations,
   ...instructBlipMutations,
   ...textMutations,
   ...beamMutations,

@@ -1,6 +1,6 @@
 import { floatsOf, idsOf } from './feed-edit.ts';
 import { nodesNamed } from './graph-edit.ts';
-import { type Feed, LANGUAGE_KINDS, MODEL_KINDS, type Mutation } from './mutation.ts';
+import { type Feed, LANGUAGE_KINDS, MODEL_KINDS, type MutableConfig, type Mutation } from './mutation.ts';
 import { scaleTensors, swapTensors, tensorsNamed } from './tensor-edit.ts';
 
 /** The case `t5`: heads of 12, and the buckets of its configuration. */
@@ -10,6 +10,8 @@ const MAX_DISTANCE = 128;
 /** Content of the case's `generation_config.json`, which Transformers does not apply. */
 const GENERATION_CONFIG = { maxNewTokens: 5, numBeams: 2, repetitionPenalty: 1.5 } as const;
 const END_TOKEN = 1;
+/** Width of the cases `mt5` and `umt5`. */
+const MT5_WIDTH = 20;
 const t5 = { case: 't5', reaches: LANGUAGE_KINDS } as const;
 
 export const t5Mutations: readonly Mutation[] = [
@@ -83,6 +85,60 @@ export const t5Mutations: readonly Mutation[] = [
   },
   { case: 't5', reaches: MODEL_KINDS, name: 'weights rounded to float16', storedAs: 'float16' },
 ];
+
+/** Mistakes in the variants of T5, each a language model alone. */
+export const t5VariantMutations: readonly Mutation[] = [
+  {
+    ...variant('mt5', 'no relative position bias'),
+    tensors: (tensors) => scaleTensors(tensors, /block\.0\..*relative_attention_bias\.weight$/, 0),
+  },
+  {
+    ...variant('mt5', 'gelu without the approximation'),
+    config: (c: MutableConfig) => void Object.assign(c, { dense_act_fn: 'gelu' }),
+  },
+  {
+    ...variant('mt5', 'head tied to the embedding'),
+    tensors: (tensors) => void tensors.delete('lm_head.weight'),
+  },
+  {
+    ...variant('mt5', 'output scaled by d_model**-0.5'),
+    tensors: (tensors) => scaleTensors(tensors, /^lm_head\.weight$/, MT5_WIDTH ** -0.5),
+  },
+  {
+    ...variant('mt5', 'max_distance 18 instead of 9'),
+    config: (c: MutableConfig) => void Object.assign(c, { relative_attention_max_distance: 18 }),
+  },
+  {
+    ...variant('umt5', "the first layer's relative position bias in all layers"),
+    tensors(tensors) {
+      for (const [name] of tensorsNamed(tensors, /block\.[1-9]\d*\..*relative_attention_bias\.weight$/)) {
+        const first = tensors.get(name.replace(/block\.\d+/, 'block.0'));
+        if (first) tensors.set(name, first);
+      }
+    },
+  },
+  {
+    ...variant('umt5', 'no relative position bias after the first layer'),
+    tensors: (tensors) => scaleTensors(tensors, /block\.[1-9]\d*\..*relative_attention_bias\.weight$/, 0),
+  },
+  {
+    ...variant('umt5', 'output not scaled'),
+    tensors: (tensors) => scaleTensors(tensors, /decoder\.final_layer_norm\.weight$/, Math.sqrt(MT5_WIDTH)),
+  },
+  {
+    ...variant('umt5', 'another activation'),
+    config: (c: MutableConfig) => void Object.assign(c, { dense_act_fn: 'gelu_new' }),
+  },
+  { ...variant('umt5', 'wi_0 and wi_1 swapped'), tensors: (tensors) => swapTensors(tensors, 'wi_0', 'wi_1') },
+];
+
+function variant(family: string, mistake: string): Pick<Mutation, 'name' | 'case' | 'reaches'> {
+  return {
+    name: `${family}: ${mistake}`,
+    case: family,
+    reaches: ['language_model_forward', 'language_model_generate'],
+  };
+}
 
 /**
  * The bucket of a key that lies `far` before the query, with `buckets` for that side: half of them exact, then

@@ -10,6 +10,13 @@ from .generation import RECORDED, add_steady, written
 from .inputs import PROMPTS, CaseInputs, tensors
 
 
+# What HF returns for each layer: of a decoder-only model, or of an encoder and a decoder.
+STATES = (
+    "hidden_states", "attentions",
+    "encoder_hidden_states", "encoder_attentions", "decoder_hidden_states", "decoder_attentions", "cross_attentions",
+)
+
+
 def add_language(recorder: Recorder, inputs: CaseInputs) -> None:
     prompt = inputs.prompt(*PROMPTS[:3], images=False)
     decoder = {"decoder_input_ids": [[0, 5, 9, 12, 7], [0, 8, 8, 20, 31], [0, 6, 3, 14, 11]]} if inputs.spec.is_t5 else {}
@@ -45,7 +52,7 @@ def forward(models: Models, given: dict, **options) -> dict:
     outputs = {"logits": out.logits, **({"loss": out.loss.reshape(1)} if "labels" in given else {})}
     if "encoder_last_hidden_state" in out:
         outputs["encoder_last_hidden_state"] = out.encoder_last_hidden_state
-    return {**outputs, **{name: list(out[name]) for name in ("hidden_states", "attentions") if name in out}}
+    return {**outputs, **{name: list(out[name]) for name in STATES if name in out}}
 
 
 def add_generate(recorder: Recorder, inputs: CaseInputs, label: str, sizes: list[int], options: dict) -> None:

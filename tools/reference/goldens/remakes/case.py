@@ -32,6 +32,11 @@ class RecordedCase:
 
     @cached_property
     def models(self) -> Models:
+        if self.spec.family == "timm":
+            # timm is in no other environment.
+            from ..timm_models import load_timm
+
+            return load_timm(self.folder / "checkpoint", self.spec, torch.float32)
         models = load_models(self.folder / "checkpoint", self.spec, torch.float32)
         is_legacy = self.spec.family == "generation" and self.spec.image_token is None
         return legacy_models(models) if is_legacy else models
@@ -41,6 +46,10 @@ class RecordedCase:
         checkpoint = self.folder / "checkpoint"
         has_tokenizer = (checkpoint / "tokenizer.json").exists()
         processor, tokenizer = load_processor(checkpoint, self.spec) if has_tokenizer else (None, None)
+        if self.spec.family == "timm":
+            from ..timm_models import timm_processor
+
+            processor = timm_processor(self.spec)
         if self.spec.family == "vision" and (checkpoint / "preprocessor_config.json").exists():
             processor = load_image_processor(checkpoint)
         if type(tokenizer).__name__ == "LlamaTokenizer":

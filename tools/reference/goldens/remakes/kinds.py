@@ -40,7 +40,7 @@ def text_embeddings(case: RecordedCase, given: dict, options: dict, _: Wanted) -
 
 
 def language_model_forward(case: RecordedCase, given: dict, _: dict, wanted: Wanted) -> dict:
-    states = {"output_hidden_states": True, "output_attentions": True} if "hidden_states" in wanted else {}
+    states = {"output_hidden_states": True, "output_attentions": True} if {"hidden_states", "decoder_hidden_states"} & set(wanted) else {}
     return language.forward(case.models, given, **states)
 
 

@@ -1,4 +1,4 @@
-import type { T5Config } from '@blip2/config';
+import type { Seq2SeqConfig } from '@blip2/config';
 import { type RecordedWeight, recordWeights } from '@blip2/onnx';
 import { type InitializeTensor, pathStart } from '@blip2/part';
 
@@ -8,7 +8,7 @@ import { buildT5Cross, buildT5Embedding, buildT5Encoder } from './t5-encoder-gra
 import { innerSize } from './t5-layers.ts';
 
 /** Every tensor of T5's checkpoint, by name and shape. The head is tied if it is scaled, and separate if not (Flan). */
-export function t5Tensors(config: T5Config, prefix: string): RecordedWeight[] {
+export function t5Tensors(config: Seq2SeqConfig, prefix: string): RecordedWeight[] {
   const tensors = recordWeights((weights) => {
     buildT5Embedding(config, weights, prefix);
     buildT5Encoder(config, weights, prefix, { hiddenStates: false, attentions: false });
@@ -34,7 +34,7 @@ const WIDTHS: readonly (readonly [ending: string, width: Width])[] = [
 ];
 
 /** `_init_weights` of HF `T5PreTrainedModel`: norms one, the rest normal, the narrower the more terms are summed. */
-export function t5Initializer(config: T5Config): InitializeTensor {
+export function t5Initializer(config: Seq2SeqConfig): InitializeTensor {
   const { initializerFactor, dModel, dKv, dFf } = config;
   const widths: Readonly<Record<Width, number>> = {
     one: 1,

@@ -1,7 +1,8 @@
 /**
- * T5's decoder with its head. HF class `T5ForConditionalGeneration`; checkpoint paths `decoder` and `lm_head`.
+ * The decoder of T5, mT5 and UMT5 with its head. HF class `T5ForConditionalGeneration`, …; checkpoint paths `decoder`
+ * and `lm_head`.
  */
-import type { T5Config } from '@blip2/config';
+import type { Seq2SeqConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec } from '@blip2/interfaces';
 import {
   add,
@@ -41,7 +42,7 @@ export interface T5DecoderSignature {
 }
 
 export function t5DecoderSignature(
-  config: T5Config,
+  config: Seq2SeqConfig,
   { cache, lastHiddenState, hiddenStates, attentions }: T5DecoderRequest,
 ): T5DecoderSignature {
   const { dModel, dKv, numHeads: heads, numDecoderLayers: layers, vocabSize } = config;
@@ -77,7 +78,7 @@ export function t5DecoderSignature(
 }
 
 export function buildT5Decoder(
-  config: T5Config,
+  config: Seq2SeqConfig,
   weights: WeightSource,
   prefix: string,
   request: T5DecoderRequest,
@@ -86,11 +87,14 @@ export function buildT5Decoder(
     { name: 't5_decoder', signature: t5DecoderSignature(config, request), weights, prefix },
     (g, inputs, root) => {
       const stack = root.at('decoder');
-      const bias = positionBias(g, inputs.relative_buckets, inputs.attention_bias, stack, config);
       const blocks: BlockOutput[] = [];
+      let bias: F32 | undefined;
       let x: F32 = inputs.inputs_embeds;
       for (let block = 0; block < config.numDecoderLayers; block++) {
-        const output = decoderBlock(g, x, stack.at(`block.${block}`), config, {
+        const weights = stack.at(`block.${block}`);
+        const biased = { buckets: inputs.relative_buckets, mask: inputs.attention_bias, before: bias };
+        bias = positionBias(g, biased, weights, config);
+        const output = decoderBlock(g, x, weights, config, {
           bias,
           crossBias: inputs.cross_bias,
           probabilities: request.attentions,
@@ -135,7 +139,7 @@ function decoderBlock(
   g: Graph,
   x: F32,
   weights: Weights,
-  config: T5Config,
+  config: Seq2SeqConfig,
   { bias, crossBias, past, cross, probabilities }: BlockContext,
 ): BlockOutput {
   return g.scope(weights.path, () => {
@@ -170,7 +174,7 @@ function decoderBlock(
 }
 
 /** Logits over the vocabulary: from the stored head, even if the configuration ties it, or from the token embedding. */
-function languageModelHead(g: Graph, x: F32, root: Weights, config: T5Config): F32 {
+function languageModelHead(g: Graph, x: F32, root: Weights, config: Seq2SeqConfig): F32 {
   const { dModel, vocabSize, scaleDecoderOutputs } = config;
   const head = root.has('lm_head.weight') ? root.at('lm_head') : t5TokenEmbedding(root, config);
   return linear(g, scaleDecoderOutputs ? scale(g, x, dModel ** -0.5) : x, head, {

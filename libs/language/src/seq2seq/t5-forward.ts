@@ -1,4 +1,4 @@
-import { type T5Config, TextConfig } from '@blip2/config';
+import { type Seq2SeqConfig, TextConfig } from '@blip2/config';
 import { Blip2Error, expectFinite, expectInputs, type Rows, type TokenIds } from '@blip2/interfaces';
 import { expectForwardOptions } from '@blip2/part';
 import { asRows } from '@blip2/runtime';
@@ -32,7 +32,7 @@ const INPUTS: readonly string[] = [
 
 /** Every output of HF `T5ForConditionalGeneration`. */
 export async function forwardT5(
-  config: T5Config,
+  config: Seq2SeqConfig,
   sessions: T5Sessions,
   inputs: Seq2SeqLMInputs,
   options: Seq2SeqLMOptions,
@@ -73,7 +73,7 @@ export async function forwardT5(
 
 /** The input of the decoder; undefined if only the encoder runs. */
 function decoderIds(
-  config: T5Config,
+  config: Seq2SeqConfig,
   { decoderInputIds, pastKeyValues }: Seq2SeqLMInputs,
   labels: readonly TokenIds[] | undefined,
 ): readonly TokenIds[] | undefined {
@@ -96,7 +96,7 @@ interface ReadSource {
 
 /** The cross-attention keys and values of the prompts, from the encoder or from a past. */
 async function readSource(
-  config: T5Config,
+  config: Seq2SeqConfig,
   sessions: T5Sessions,
   inputs: Seq2SeqLMInputs,
   request: T5StackRequest,
@@ -120,7 +120,11 @@ async function readSource(
 }
 
 /** The cross-attention keys and values of a past. */
-function rememberedSource(config: T5Config, past: readonly Seq2SeqKeyValue[], mask: Rows | undefined): EncoderMemory {
+function rememberedSource(
+  config: Seq2SeqConfig,
+  past: readonly Seq2SeqKeyValue[],
+  mask: Rows | undefined,
+): EncoderMemory {
   const cross = crossKeyValues(past);
   const batch = cross.keys[0]?.dims[0] ?? 0;
   const source = pastPositions(cross, batch, cacheSizeOf(config));
@@ -132,12 +136,12 @@ function rememberedSource(config: T5Config, past: readonly Seq2SeqKeyValue[], ma
 }
 
 /** Sizes of the self-attention keys and values. Those of cross-attention have the same heads. */
-export function cacheSizeOf({ numDecoderLayers: layers, numHeads: heads, dKv: headSize }: T5Config): CacheSize {
+export function cacheSizeOf({ numDecoderLayers: layers, numHeads: heads, dKv: headSize }: Seq2SeqConfig): CacheSize {
   return { layers, heads, headSize };
 }
 
 /** The input of the decoder for labels: the start token, then all labels but the last (HF `_shift_right`). */
-function shiftRight(config: T5Config, labels: readonly TokenIds[]): TokenIds[] {
+function shiftRight(config: Seq2SeqConfig, labels: readonly TokenIds[]): TokenIds[] {
   const { padTokenId } = config;
   const first = startToken(config);
   if (padTokenId === undefined) throw missingToken('pad_token_id');
@@ -148,7 +152,7 @@ function shiftRight(config: T5Config, labels: readonly TokenIds[]): TokenIds[] {
  * The start token of the decoder.
  * @throws Blip2Error `INVALID_ARGUMENT` if the configuration has none.
  */
-export function startToken(config: T5Config): number {
+export function startToken(config: Seq2SeqConfig): number {
   const { decoderStartTokenId } = TextConfig.specialTokens(config);
   if (decoderStartTokenId === undefined) throw missingToken('decoder_start_token_id');
   return decoderStartTokenId;

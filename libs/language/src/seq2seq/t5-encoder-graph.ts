@@ -1,9 +1,8 @@
 /**
- * T5's encoder. HF class `T5Stack` of `T5ForConditionalGeneration`; checkpoint path `encoder`, below `language_model`
- * in
- * a BLIP-2 checkpoint.
+ * The encoder of T5, mT5 and UMT5. HF class `T5Stack` of `T5ForConditionalGeneration`, …; checkpoint path `encoder`,
+ * below `language_model` in a BLIP-2 checkpoint.
  */
-import type { T5Config } from '@blip2/config';
+import type { Seq2SeqConfig } from '@blip2/config';
 import { f32, i64, type TensorSpec } from '@blip2/interfaces';
 import {
   add,
@@ -23,7 +22,7 @@ import { feedForward, positionBias, t5Attention, t5Norm, t5Project, t5TokenEmbed
 
 /** The token embedding of encoder and decoder. */
 export function buildT5Embedding(
-  config: T5Config,
+  config: Seq2SeqConfig,
   weights: WeightSource,
   prefix: string,
 ): WrittenModel<EmbeddingSignature> {
@@ -51,7 +50,7 @@ export interface T5EncoderSignature {
 }
 
 export function t5EncoderSignature(
-  { dModel, numLayers, numHeads }: T5Config,
+  { dModel, numLayers, numHeads }: Seq2SeqConfig,
   { hiddenStates, attentions }: T5StackRequest,
 ): T5EncoderSignature {
   const states = f32('batch', 'source', dModel);
@@ -70,7 +69,7 @@ export function t5EncoderSignature(
 }
 
 export function buildT5Encoder(
-  config: T5Config,
+  config: Seq2SeqConfig,
   weights: WeightSource,
   prefix: string,
   request: T5StackRequest,
@@ -79,12 +78,15 @@ export function buildT5Encoder(
     { name: 't5_encoder', signature: t5EncoderSignature(config, request), weights, prefix },
     (g, inputs, root) => {
       const stack = root.at('encoder');
-      const bias = positionBias(g, inputs.relative_buckets, inputs.attention_bias, stack, config);
       const states: F32[] = [inputs.inputs_embeds];
       const maps: F32[] = [];
       let x: F32 = inputs.inputs_embeds;
+      let bias: F32 | undefined;
       for (let block = 0; block < config.numLayers; block++) {
-        const output = encoderBlock(g, x, bias, stack.at(`block.${block}`), config, request.attentions);
+        const weights = stack.at(`block.${block}`);
+        const biased = { buckets: inputs.relative_buckets, mask: inputs.attention_bias, before: bias };
+        bias = positionBias(g, biased, weights, config);
+        const output = encoderBlock(g, x, bias, weights, config, request.attentions);
         x = output.states;
         states.push(x);
         if (output.probabilities) maps.push(output.probabilities);
@@ -105,7 +107,7 @@ function encoderBlock(
   x: F32,
   bias: F32,
   weights: Weights,
-  config: T5Config,
+  config: Seq2SeqConfig,
   probabilities: boolean,
 ): { readonly states: F32; readonly probabilities: F32 | undefined } {
   return g.scope(weights.path, () => {
@@ -143,7 +145,11 @@ export interface T5CrossSignature {
  * Keys and values of every layer's cross-attention, split into heads. They depend on the encoder's hidden states only
  * and are computed once per prompt.
  */
-export function buildT5Cross(config: T5Config, weights: WeightSource, prefix: string): WrittenModel<T5CrossSignature> {
+export function buildT5Cross(
+  config: Seq2SeqConfig,
+  weights: WeightSource,
+  prefix: string,
+): WrittenModel<T5CrossSignature> {
   const { dModel, numHeads, dKv, numDecoderLayers: layers } = config;
   const perHead = f32('batch', numHeads, 'source', dKv);
   const signature: T5CrossSignature = {

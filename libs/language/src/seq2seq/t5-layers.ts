@@ -1,8 +1,8 @@
 /**
- * Layers of T5's encoder and decoder (arXiv 1910.10683; gated feed-forward layers: arXiv 2002.05202). No
- * linear layer has a bias.
+ * Layers of the encoder and decoder of T5, mT5 and UMT5 (arXiv 1910.10683, 2010.11934; gated feed-forward layers: arXiv
+ * 2002.05202). No linear layer has a bias.
  */
-import type { T5Config } from '@blip2/config';
+import type { Seq2SeqConfig } from '@blip2/config';
 import {
   activation,
   add,
@@ -24,22 +24,22 @@ import { tokenEmbedding } from '../tied-embedding.ts';
 import { TOKEN_EMBEDDINGS } from './t5-token-embeddings.ts';
 
 /** Width of all heads together, which may differ from that of the model. */
-export function innerSize({ numHeads, dKv }: T5Config): number {
+export function innerSize({ numHeads, dKv }: Seq2SeqConfig): number {
   return numHeads * dKv;
 }
 
 /** The token embedding. In a scaled, tied model the head is the same table, which may be stored as the head alone. */
-export function t5TokenEmbedding(root: Weights, { scaleDecoderOutputs }: T5Config): Weights {
+export function t5TokenEmbedding(root: Weights, { scaleDecoderOutputs }: Seq2SeqConfig): Weights {
   const path = TOKEN_EMBEDDINGS.find((name) => root.has(`${name}.weight`)) ?? 'shared';
   return tokenEmbedding(root, path, scaleDecoderOutputs);
 }
 
-export function t5Norm(g: Graph, x: F32, weights: Weights, { layerNormEpsilon: epsilon }: T5Config): F32 {
+export function t5Norm(g: Graph, x: F32, weights: Weights, { layerNormEpsilon: epsilon }: Seq2SeqConfig): F32 {
   return rmsNorm(g, x, weights, { epsilon });
 }
 
 /** `[batch, positions, dModel] → [batch, positions, inner]`: queries, keys or values, by `name`. */
-export function t5Project(g: Graph, x: F32, name: 'q' | 'k' | 'v', weights: Weights, config: T5Config): F32 {
+export function t5Project(g: Graph, x: F32, name: 'q' | 'k' | 'v', weights: Weights, config: Seq2SeqConfig): F32 {
   return linear(g, x, weights.at(name), { inFeatures: config.dModel, outFeatures: innerSize(config), bias: false });
 }
 
@@ -48,7 +48,7 @@ export function t5Attention(
   g: Graph,
   inputs: AttentionInputs,
   weights: Weights,
-  config: T5Config,
+  config: Seq2SeqConfig,
   probabilities: boolean,
 ): AttentionOutputs {
   const attended = attention(g, inputs, { numHeads: config.numHeads, scale: 1, probabilities });
@@ -67,7 +67,7 @@ export function feedForward(
   g: Graph,
   x: F32,
   weights: Weights,
-  { dModel, dFf, isGatedAct, denseActFn }: T5Config,
+  { dModel, dFf, isGatedAct, denseActFn }: Seq2SeqConfig,
 ): F32 {
   const widen = (name: string): F32 =>
     linear(g, x, weights.at(name), { inFeatures: dModel, outFeatures: dFf, bias: false });
@@ -80,17 +80,17 @@ export function feedForward(
 }
 
 /**
- * The relative position embedding of the first layer, looked up by bucket and added to the mask:
- * `[batch, heads, queries, keys]` for every layer of the stack.
+ * The relative position bias of a block, looked up by bucket and added to the mask: `[batch, heads, queries, keys]`. If
+ * only the first layer has an embedding, `before` is its bias, which every layer of the stack uses.
  */
 export function positionBias(
   g: Graph,
-  buckets: Value<'int64'>,
-  mask: F32,
-  stack: Weights,
-  { relativeAttentionNumBuckets, numHeads }: T5Config,
+  { buckets, mask, before }: { readonly buckets: Value<'int64'>; readonly mask: F32; readonly before: F32 | undefined },
+  block: Weights,
+  { relativeAttentionNumBuckets, numHeads, hasBiasInEveryLayer }: Seq2SeqConfig,
 ): F32 {
-  const table = stack.at('block.0.layer.0.SelfAttention.relative_attention_bias');
+  if (before !== undefined && !hasBiasInEveryLayer) return before;
+  const table = block.at('layer.0.SelfAttention.relative_attention_bias');
   return g.scope(table.path, () => {
     const perHead = transpose(
       g,

@@ -1,4 +1,4 @@
-import type { T5Config } from '@blip2/config';
+import type { Seq2SeqConfig } from '@blip2/config';
 import {
   type AttentionMask,
   type Attentions,
@@ -79,7 +79,7 @@ export interface T5Sessions {
 /** The request of the encoder for decoding. */
 export const FINAL_STATES: T5StackRequest = { hiddenStates: false, attentions: false };
 
-export function createT5Sessions(config: T5Config, weights: PartWeights, sessions: LazySessions): T5Sessions {
+export function createT5Sessions(config: Seq2SeqConfig, weights: PartWeights, sessions: LazySessions): T5Sessions {
   const { store, prefix } = weights;
   const stores = storesByRows(weights);
   const {
