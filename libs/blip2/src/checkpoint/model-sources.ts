@@ -1,8 +1,9 @@
 import { openModelWeights } from '@blip2/checkpoint';
-import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
+import { Blip2Config, readConfig, TextConfig, VisionConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
-import { expectKnownOptions, mustBe } from '@blip2/interfaces';
+import { Blip2Error, expectKnownOptions, mustBe } from '@blip2/interfaces';
 import { partFolder } from '@blip2/part';
+import { visionFamily } from '@blip2/vision';
 
 /**
  * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
@@ -43,7 +44,26 @@ export async function resolveSources(source: string | ModelSources, options: Res
     language: await resolved(source.language),
     processor: await resolved(source.processor),
   };
-  return { ...folders, ...(folders.vision !== qformer && (await holdsTrainedNorm(qformer)) && { finalNorm: qformer }) };
+  if (folders.vision === qformer || !(await holdsTrainedNorm(qformer))) return folders;
+  await expectOwnEncoder(folders.vision);
+  return { ...folders, finalNorm: qformer };
+}
+
+/**
+ * A norm that was trained with the Q-Former follows BLIP-2's encoder only: without it, features would be others than
+ * those that the Q-Former was trained with.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`
+ */
+async function expectOwnEncoder(vision: string): Promise<void> {
+  const { modelType } = VisionConfig.fromJson(await readConfig(vision), vision);
+  if (visionFamily(modelType).part === visionFamily('blip_2_vision_model').part) return;
+  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The source of the Q-Former has a norm of its own encoder', {
+    where: vision,
+    expected: 'an encoder of BLIP-2, such as that of EVA-CLIP ViT-g',
+    got: modelType,
+    subject: modelType,
+    fix: 'Use a Q-Former in the layout of Hugging Face Transformers',
+  });
 }
 
 const SOURCES: Readonly<Record<keyof ModelSources, true>> = {
@@ -78,7 +98,7 @@ async function holdsTrainedNorm(folder: string): Promise<boolean> {
 export async function readSourcesConfig({ qformer, vision, language }: ModelFolders): Promise<Blip2Config> {
   const config = Blip2Config.fromJson(await readConfig(qformer), qformer);
   if (vision === qformer && language === qformer) return config;
-  const visionConfig = Blip2VisionConfig.fromJson(await readConfig(vision), vision);
+  const visionConfig = VisionConfig.fromJson(await readConfig(vision), vision);
   const textConfig = TextConfig.fromJson(await readConfig(language), language);
   return Blip2Config.create({ ...config, visionConfig, textConfig });
 }

@@ -18,7 +18,7 @@ import {
   type PartHost,
   type PartSpec,
 } from '@blip2/runtime';
-import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
+import type { CheckpointVisionEncoder, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import {
@@ -57,10 +57,10 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
-   * The vision encoder.
+   * The vision encoder, of the family in the configuration.
    * @throws Blip2Error `DISPOSED`, `MODEL_CHANGED`, as all other parts.
    */
-  vision(): Promise<Blip2VisionModel>;
+  vision(): Promise<CheckpointVisionEncoder>;
   /** The Q-Former of BLIP-2 generation checkpoints, without text input. */
   qformer(): Promise<Blip2QFormerModel>;
   /** From the width of the Q-Former to that of the language model. */

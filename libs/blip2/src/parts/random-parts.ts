@@ -10,6 +10,7 @@ import {
   type RandomWeightsOptions,
   transformerInitializer,
 } from '@blip2/part';
+import { visionInitializer } from '@blip2/vision';
 
 import { configJson, type ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
@@ -70,7 +71,7 @@ export function referenceInitializer({
 }: ModelConfig): InitializeTensor {
   const parts: readonly (readonly [prefix: string, initialize: InitializeTensor])[] = [
     ['query_tokens', () => ({ kind: 'zeros' })],
-    ['vision_model.', transformerInitializer(visionConfig.initializerRange)],
+    ['vision_model.', visionInitializer(visionConfig)],
     ['qformer.', transformerInitializer(qformerConfig.initializerRange)],
     ['embeddings.', transformerInitializer(qformerConfig.initializerRange)],
     ['language_model.', languageInitializer(textConfig)],

@@ -1,7 +1,7 @@
 import type { Blip2Config } from '@blip2/config';
 import type { PatchFeatures } from '@blip2/interfaces';
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
-import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
+import type { CheckpointVisionEncoder, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
 
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
@@ -23,7 +23,7 @@ export interface VisionProjectionOutput extends EncodedStates<PatchFeatures> {
 /** The image half of a retrieval model. Source: `Blip2VisionModelWithProjection` of Hugging Face Transformers. */
 export interface Blip2VisionModelWithProjection extends SavableModel {
   /** Pixels `[images, 3, height, width]` → `[images, 1 + patches, visionHidden]`. */
-  readonly visionModel: Blip2VisionModel;
+  readonly visionModel: CheckpointVisionEncoder;
   /** Patches → query outputs `[images, queries, hidden]`. */
   readonly qformer: Blip2QFormerModel;
   /** Query outputs → unit vectors `[images, queries, size]`. */

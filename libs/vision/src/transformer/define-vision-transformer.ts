@@ -16,6 +16,7 @@ import {
   type VisionStates,
 } from '../create-vision-encoder.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import { PATH_IN_BLIP2 } from '../vision-path.ts';
 import { FINAL_STATES } from '../vision-request.ts';
 import {
   buildVisionTransformer,
@@ -67,6 +68,7 @@ export function defineVisionTransformer<C extends VisionTransformerConfig, Outpu
   return definePart<C, EncoderMembers<Output>>({
     ...definition,
     label: 'vision encoder',
+    pathInBlip2: PATH_IN_BLIP2,
     config: format,
     tensors: (config, prefix) => visionTransformerTensors(config, layout, prefix),
     plan: {

@@ -52,4 +52,4 @@ export const VitEncoder: Part<VitConfig, VitEncoder> = defineVisionTransformer({
   readOutputs: withOptionalPooler,
 });
 
-export const vitFamily: VisionFamily<VitConfig> = { part: VitEncoder };
+export const vitFamily: VisionFamily<VitConfig> = { part: VitEncoder, optionalTensors: [`${POOLER}.`] };
