@@ -1,8 +1,7 @@
 import { type ModelVersion, readModelVersion } from '@blip2/checkpoint';
-import { type Blip2Config, readConfig } from '@blip2/config';
+import { Blip2Config } from '@blip2/config';
 import { Blip2Error, defined } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
-import { partFolder } from '@blip2/part';
 import type {
   Blip2QFormerModel,
   LanguageProjection,
@@ -22,11 +21,11 @@ import type { CheckpointVisionEncoder, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import {
+  type ConfigReader,
   type ModelFolders,
   type ModelSources,
   readSourcesConfig,
   resolveSources,
-  sameFolder,
 } from '../checkpoint/model-sources.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
@@ -88,25 +87,22 @@ export async function openCheckpointParts(
   source: string | ModelSources,
   options: LoadOptions = {},
 ): Promise<CheckpointParts> {
-  await expectOptions(options);
-  const folders = await resolveSources(source, options);
-  const version = await readModelVersion(Object.values(folders));
-  return openFolders(folders, await readSourcesConfig(folders), version, options);
+  return openModelParts(Blip2Config, source, options);
 }
 
 /**
- * Opens a whole model of any family in one folder; `read` parses its configuration.
+ * Opens a whole model of any kind, whose configurations `format` reads, from one source or one per part.
  * @throws Blip2Error the codes of `openCheckpointParts`.
  */
 export async function openModelParts<C extends ModelConfig>(
-  read: (json: unknown, where: string) => C,
-  source: string,
+  format: ConfigReader<C>,
+  source: string | ModelSources,
   options: LoadOptions = {},
 ): Promise<CheckpointParts<C>> {
   await expectOptions(options);
-  const folder = await partFolder(source, options);
-  const version = await readModelVersion([folder]);
-  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), version, options);
+  const folders = await resolveSources(source, options);
+  const version = await readModelVersion(Object.values(folders));
+  return openFolders(folders, await readSourcesConfig(format, folders), version, options);
 }
 
 /**

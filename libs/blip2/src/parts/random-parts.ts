@@ -48,7 +48,8 @@ export async function openRandomParts<C extends ModelConfig>(
   await writeConfig(random.store.folder, configJson(config, 'float32', content?.architecture));
   // Weights that are removed with the model do not belong in the cache of converted weights.
   const options = { convertedDir: random.store.folder, ...loadOptions };
-  const parts = resources.use(await openModelParts(() => config, random.store.folder, options));
+  const format = { fromJson: () => config, create: () => config };
+  const parts = resources.use(await openModelParts(format, random.store.folder, options));
   const opened = resources.move();
   return { ...parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }

@@ -91,7 +91,9 @@ describe('a BLIP-2 model with parts of registered families', () => {
     expect(lost.length).toBeGreaterThan(0);
     for (const pid of lost) process.kill(pid, 'SIGKILL');
     while (partProcesses().some((pid) => lost.includes(pid))) await sleep(10);
-    expect((await blip2.caption(image, { maxNewTokens: 6 })).tokenIds).toEqual(expected);
+    const caption = async (): Promise<readonly number[]> => (await blip2.caption(image, { maxNewTokens: 6 })).tokenIds;
+    // The end may be noticed during the first call.
+    expect(await caption().catch(caption)).toEqual(expected);
   });
 
   test('is built by the container', async () => {

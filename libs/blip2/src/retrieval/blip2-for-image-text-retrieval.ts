@@ -20,6 +20,7 @@ import {
 import { asRows } from '@blip2/runtime';
 import type { CheckpointVisionEncoder, OptionallyPooledOutput } from '@blip2/vision';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
@@ -226,5 +227,5 @@ async function compare(
   };
 }
 
-export const Blip2ForImageTextRetrieval: ModelLoader<string, Blip2Config, Blip2ForImageTextRetrieval> =
+export const Blip2ForImageTextRetrieval: ModelLoader<string | ModelSources, Blip2Config, Blip2ForImageTextRetrieval> =
   createRetrievalLoader(RETRIEVAL_CONTENT, assembleRetrieval);

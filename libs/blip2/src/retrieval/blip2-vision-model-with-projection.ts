@@ -3,6 +3,7 @@ import type { PatchFeatures } from '@blip2/interfaces';
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
 import type { CheckpointVisionEncoder, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
@@ -58,5 +59,8 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
   };
 }
 
-export const Blip2VisionModelWithProjection: ModelLoader<string, Blip2Config, Blip2VisionModelWithProjection> =
-  createRetrievalLoader(VISION_MODEL_CONTENT, assemble);
+export const Blip2VisionModelWithProjection: ModelLoader<
+  string | ModelSources,
+  Blip2Config,
+  Blip2VisionModelWithProjection
+> = createRetrievalLoader(VISION_MODEL_CONTENT, assemble);

@@ -62,7 +62,10 @@ export async function loadImageFeatureExtraction(
   options: LoadOptions,
 ): Promise<ImageFeatureExtractionPipeline> {
   const parts = await openCheckpointParts(source, options);
-  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained(parts.folder);
+  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained({
+    images: parts.folders.images,
+    text: parts.folders.processor,
+  });
   // No image tokens, even if the configuration of the checkpoint requests them: there is no text here.
   const processor = Blip2Processor.create({ tokenizer, imageProcessor });
   const call = async (
