@@ -26,7 +26,10 @@ export interface ModelSources {
   readonly vision?: string;
   /** Language model of any family. */
   readonly language?: string;
-  /** Tokenizer, and the image processor unless the vision encoder's source has one. Default: that of the language model. */
+  /**
+   * Tokenizer, and the image processor unless the source of the vision encoder has one. Default: the source of the
+   * language model if it has a tokenizer.
+   */
   readonly processor?: string;
 }
 
