@@ -14,13 +14,15 @@ const PACKAGES = [
   'blip2/container',
   'checkpoint',
   'config',
+  'config/family',
   'files',
   'generate',
   'hub',
   'interfaces',
   'language',
+  'language/family',
 ];
-const OTHERS = ['onnx', 'part', 'processor', 'qformer', 'runtime', 'testing', 'vision'];
+const OTHERS = ['onnx', 'part', 'processor', 'qformer', 'runtime', 'testing', 'vision', 'vision/family'];
 
 test('the types need neither the DOM library nor skipLibCheck', () => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir');

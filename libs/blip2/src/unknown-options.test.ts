@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { Blip2VisionConfig } from '@blip2/config';
 import { generate } from '@blip2/generate';
 import { loadLanguageModel } from '@blip2/language';
 import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
@@ -132,7 +133,7 @@ describe('the options of a call', () => {
       [() => model.savePretrained(scratch, loose({ safeSerialization: true })), 'Unknown option "safeSerialization"'],
       [() => model.savePretrained(scratch, loose({ max_shard_size: '1GB' })), 'Unknown option "max_shard_size"'],
       [() => Blip2ForConditionalGeneration.fromConfig(model.config, loose({ sead: 1 })), 'Did you mean "seed"?'],
-      [() => Blip2VisionModel.fromConfig(model.config.visionConfig, loose({ seeds: 1 })), 'Did you mean "seed"?'],
+      [() => Blip2VisionModel.fromConfig(Blip2VisionConfig.create(), loose({ seeds: 1 })), 'Did you mean "seed"?'],
       [() => retrieval.model.forward(loose({}), {}), 'pixelValues'],
       [() => occlusionMap(pixelValues, async () => [], loose({ cell: 3 })), 'Did you mean "cells"?'],
       [

@@ -133,7 +133,7 @@ describe('Blip2Config.fromJson', () => {
     [{ model_type: 'instructblip' }, 'UNSUPPORTED_ARCHITECTURE', 'blip-2'],
     [{ text_config: { model_type: 'falcon' } }, 'UNSUPPORTED_ARCHITECTURE', 'one of opt, t5, llama'],
     [{ text_config: { model_type: null } }, 'UNSUPPORTED_ARCHITECTURE', 'text_config.model_type'],
-    [{ vision_config: { model_type: 'clip_vision_model' } }, 'UNSUPPORTED_ARCHITECTURE', 'vision_config.model_type'],
+    [{ vision_config: { model_type: 'swin' } }, 'UNSUPPORTED_ARCHITECTURE', 'vision_config.model_type'],
     [{ vision_config: [] }, 'INVALID_CONFIG', 'vision_config'],
     [{ vision_config: { hidden_size: 2 ** 31 } }, 'INVALID_CONFIG', 'vision_config.hidden_size'],
     [{ vision_config: { hidden_size: 0 } }, 'INVALID_CONFIG', 'vision_config.hidden_size'],

@@ -5,7 +5,7 @@ import type { FieldTable } from './schema/field-table.ts';
 import { count, deviation, flag, tokenId } from './schema/field-types.ts';
 import { MAX_QUERY_TOKENS, MAX_WIDTH } from './schema/limits.ts';
 import type { TextConfig } from './text/text-config.ts';
-import type { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
+import type { VisionConfig } from './vision/vision-families.ts';
 
 interface Blip2Fields extends ModelFields {
   /** Width of the retrieval projections. */
@@ -34,7 +34,7 @@ const format: ConfigFormat<Blip2Config> = defineModelConfig<Blip2Config, Blip2Fi
 });
 
 function fromVisionQFormerTextConfigs(
-  visionConfig: Blip2VisionConfig,
+  visionConfig: VisionConfig,
   qformerConfig: Blip2QFormerConfig,
   textConfig: TextConfig,
   overrides: Partial<Blip2Config> = {},

@@ -14,6 +14,7 @@ import { requireModelType } from './schema/sub-config.ts';
 import { TextConfig } from './text/text-config.ts';
 import { textModelTypes } from './text/text-families.ts';
 import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
+import { VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
 
 /** Fields that the configurations of all full models store. */
 export interface ModelFields {
@@ -28,7 +29,8 @@ export interface ModelFields {
 
 /** The parts of a full model, and what derives from them. */
 export interface ModelConfigParts extends PartConfig {
-  readonly visionConfig: Blip2VisionConfig;
+  /** Of BLIP-2's own encoder, or of any other family. */
+  readonly visionConfig: VisionConfig;
   /** Its `encoderHiddenSize` is always the width of the vision encoder. */
   readonly qformerConfig: Blip2QFormerConfig;
   readonly textConfig: TextConfig;
@@ -74,7 +76,7 @@ export function defineModelConfig<C extends ModelConfigParts & Fields, Fields ex
     const config: ModelConfigParts & Fields = {
       ...readFields(fields, given, where),
       modelType,
-      visionConfig: Blip2VisionConfig.fromJson(full, where),
+      visionConfig: VisionConfig.fromJson(full, where),
       qformerConfig: Blip2QFormerConfig.fromJson(full, where),
       textConfig,
       useDecoderOnlyLanguageModel: !textConfig.isEncoderDecoder,
@@ -91,8 +93,10 @@ export function defineModelConfig<C extends ModelConfigParts & Fields, Fields ex
       ...writeFields(fields, values, json, (other) => readFields(fields, other, modelType), options),
       ...(vision &&
         writePart(
-          { key: 'vision_config', type: partTypes?.vision, defaultType: vision.modelType },
-          Blip2VisionConfig.toJson(vision, options),
+          isBlip2Encoder(vision)
+            ? { key: 'vision_config', type: partTypes?.vision, defaultType: vision.modelType }
+            : { key: 'vision_config', type: undefined, defaultType: undefined },
+          writeVision(vision, options),
           json,
         )),
       ...(qformer &&
@@ -132,10 +136,20 @@ function requirePart(name: string, part: unknown): void {
   throw mustBe(name, 'a configuration of its class, as its create and fromJson return', part);
 }
 
+function isBlip2Encoder({ modelType }: VisionConfig): boolean {
+  return visionConfigFamily(modelType).format.fromJson === Blip2VisionConfig.fromJson;
+}
+
+/** The stored fields of the encoder, with its type unless it is the default. */
+function writeVision(config: VisionConfig, options: ToJsonOptions): Record<string, unknown> {
+  const json = VisionConfig.toJson(config, options);
+  return isBlip2Encoder(config) ? json : { model_type: config.modelType, ...json };
+}
+
 /** The stored fields of the Q-Former, without the width that was derived from the vision encoder. */
 function writeQFormer(
   config: Blip2QFormerConfig,
-  vision: Blip2VisionConfig | undefined,
+  vision: VisionConfig | undefined,
   options: ToJsonOptions,
 ): Record<string, unknown> {
   if (options.full || config.encoderHiddenSize !== vision?.hiddenSize)

@@ -6,8 +6,13 @@ export { Blip2QFormerConfig, type PositionEmbeddingType } from './qformer-config
 export { readConfig } from './read-config.ts';
 export { type Activation, activations } from './schema/activation.ts';
 export type { ConfigFormat, PartConfig } from './schema/define-config.ts';
+export {
+  createFamilyRegistry,
+  expectMembers,
+  type FamilyRegistry,
+  type FamilyRegistryOptions,
+} from './schema/family-registry.ts';
 export type { ToJsonOptions } from './schema/field-table.ts';
-export { findFamily } from './schema/find-family.ts';
 export { Gemma3TextConfig } from './text/gemma3-text-config.ts';
 export { Gpt2Config } from './text/gpt2-config.ts';
 export { LlamaConfig } from './text/llama-config.ts';
@@ -25,14 +30,14 @@ export { Umt5Config } from './text/seq2seq/umt5-config.ts';
 export type { LayerType, WindowedLayers } from './text/sliding-window.ts';
 export { TextConfig } from './text/text-config.ts';
 export type { TextConfigMembers } from './text/text-config-members.ts';
-export { licenceNote, textFamily, textModelTypes } from './text/text-families.ts';
+export { licenceNote, registerTextFamily, textFamily, textModelTypes } from './text/text-families.ts';
 export type { LicenceNote, TextFamily, TextSizes } from './text/text-family.ts';
 export { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 export { ClipVisionConfig } from './vision/clip-vision-config.ts';
 export { Dinov2Config } from './vision/dinov2-config.ts';
 export { EvaVisionConfig } from './vision/eva/eva-vision-config.ts';
 export { SiglipVisionConfig } from './vision/siglip-vision-config.ts';
-export { VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
+export { registerVisionConfigFamily, VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
 export type { VisionConfigFamily, VisionConfigMembers } from './vision/vision-family.ts';
 export { VitConfig } from './vision/vit-config.ts';
 export { formatConfig, writeConfig, writePartConfig } from './write-config.ts';

@@ -4,7 +4,7 @@ import { type ConfigFormat, defineConfig, type PartConfig } from './schema/defin
 import type { FieldTable } from './schema/field-table.ts';
 import { activation, count, deviation, epsilon, flag, oneOf, probability, tokenId } from './schema/field-types.ts';
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './schema/limits.ts';
-import { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
+import { VisionConfig } from './vision/vision-families.ts';
 
 export type PositionEmbeddingType = 'absolute' | 'relative_key' | 'relative_key_query';
 
@@ -75,6 +75,6 @@ export const Blip2QFormerConfig: ConfigFormat<Blip2QFormerConfig> = defineConfig
   key: 'qformer_config',
   fields,
   derive: (stored, { fullModel, where }) =>
-    fullModel ? { ...stored, encoderHiddenSize: Blip2VisionConfig.fromJson(fullModel, where).hiddenSize } : stored,
+    fullModel ? { ...stored, encoderHiddenSize: VisionConfig.fromJson(fullModel, where).hiddenSize } : stored,
   check: ({ hiddenSize, numAttentionHeads }, where) => requireWholeHeads(hiddenSize, numAttentionHeads, where),
 });

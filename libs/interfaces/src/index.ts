@@ -31,6 +31,7 @@ export {
   type TextConditionedQFormer,
   VisionEncoder,
 } from './parts.ts';
+export { processWide } from './process-wide.ts';
 export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
 export { isError, isTypedArray, messageOf, type TypedArraysByName } from './realms.ts';
 export { concatPositions, onesMask, pickRows, repeatRow, slicePositions, stackRows } from './rows.ts';

@@ -1,7 +1,23 @@
-import { findFamily, readConfig, TextConfig } from '@blip2/config';
+import {
+  createFamilyRegistry,
+  expectMembers,
+  type FamilyRegistry,
+  readConfig,
+  registerTextFamily,
+  TextConfig,
+  type TextFamily,
+} from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
-import { type InitializeTensor, type LoadPartOptions, partFolder, type PartWeights, plannedFiles } from '@blip2/part';
+import {
+  type InitializeTensor,
+  type LoadPartOptions,
+  PART_MEMBERS,
+  partFolder,
+  type PartWeights,
+  plannedFiles,
+} from '@blip2/part';
+import { expectModule, importInWorkers } from '@blip2/runtime';
 
 import { gemma3TextFamily } from './gemma3-text/gemma3-for-causal-lm.ts';
 import { gpt2Family } from './gpt2/gpt2-for-causal-lm.ts';
@@ -31,17 +47,54 @@ const FAMILIES: ReadonlyMap<string, LanguageFamily> = new Map<string, LanguageFa
   ['umt5', umt5Family],
 ]);
 
+const registry: FamilyRegistry<LanguageFamily> = createFamilyRegistry({
+  name: 'language',
+  builtIn: FAMILIES,
+  registeredBy: 'registerLanguageFamily of @blip2/language',
+  isSame: (one, other) => one.part === other.part,
+});
+
+/** A family of language models to add at run time. */
+export interface LanguageFamilyDefinition<C extends TextConfig> {
+  /** `model_type` of its `config.json`. */
+  readonly modelType: C['modelType'];
+  /** How its configurations are read, and what they declare. */
+  readonly config: TextFamily<C>;
+  readonly family: LanguageFamily<C>;
+  /**
+   * URL of the module that registers the family when it is imported, `import.meta.url` in that module. Threads and
+   * child processes with parts import it.
+   */
+  readonly module: string | URL;
+}
+
+/**
+ * Adds a family of language models, for everything that looks models up by `model_type`. Adding the same one again has
+ * no effect.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the type belongs to another family, or a member has the wrong type.
+ */
+export function registerLanguageFamily<C extends TextConfig>(definition: LanguageFamilyDefinition<C>): void {
+  expectMembers('definition', definition, { modelType: 'string', config: 'object', family: 'object' });
+  const { modelType, config, family, module } = definition;
+  expectMembers('family', family, { part: 'object', tokenEmbeddings: 'object' });
+  expectMembers('family.part', family.part, PART_MEMBERS);
+  expectModule(module);
+  registerTextFamily(modelType, config);
+  registry.register(modelType, family);
+  importInWorkers(module);
+}
+
 /**
  * The family of language models of a `model_type`.
  * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with the registered types.
  */
 export function languageFamily(modelType: string): LanguageFamily {
-  return findFamily(FAMILIES, modelType);
+  return registry.find(modelType);
 }
 
 /** Every registered family of language models. */
 export function languageFamilies(): readonly LanguageFamily[] {
-  return [...FAMILIES.values()];
+  return registry.families();
 }
 
 /** Loads the language model of a folder, or of a repository on the Hugging Face Hub, of any family. */

@@ -43,10 +43,12 @@ export {
 export {
   languageFamilies,
   languageFamily,
+  type LanguageFamilyDefinition,
   languageInitializer,
   languageTensors,
   loadLanguageModel,
   planLanguage,
+  registerLanguageFamily,
 } from './families.ts';
 export { Gemma3ForCausalLM } from './gemma3-text/gemma3-for-causal-lm.ts';
 export { GPT2LMHeadModel } from './gpt2/gpt2-for-causal-lm.ts';

@@ -11,6 +11,8 @@ export interface RecordedWeight {
   readonly linear?: true;
   /** True for a matrix that is stored as `[in, out]`. */
   readonly transposed?: true;
+  /** True if checkpoints may lack it. */
+  readonly optional?: true;
 }
 
 /**

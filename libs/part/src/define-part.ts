@@ -37,6 +37,8 @@ export interface Part<C, M, W extends PartWeights = PartWeights, O extends objec
   fromConfig(config: C, options?: RandomWeightsOptions & PartOptions & Partial<O>): Promise<M>;
   /** What the files of converted weights hold at a precision. */
   plan(config: C, weights: Pick<PartWeights, 'store' | 'prefix'>, dtype?: PrecisionChoice): PartPlans;
+  /** Paths of its tensors in checkpoints of full models. */
+  readonly paths: readonly string[];
   /** Every tensor of the part's checkpoint, by name and shape. */
   tensors(config: C, prefix: string): readonly RecordedWeight[];
   initializer(config: C): InitializeTensor;
@@ -103,7 +105,7 @@ export function definePart<
   };
   return {
     create: withKnownOptions(definition, create),
-    fromPretrained: (source, options) => load(definition, create, source, options),
+    fromPretrained: (source, options) => load(definition, create, source, options, pathsOf(definition)),
     async fromConfig(config, options = {} as RandomWeightsOptions & PartOptions & Partial<O>) {
       expectPartOptions(definition, 'fromConfig', options, [...RANDOM_OPTIONS, ...PART_OPTIONS]);
       const weights = await createRandomPartWeights(
@@ -117,8 +119,20 @@ export function definePart<
     plan: (config, weights, dtype) => planPart(definition.plan, config, weights, dtype),
     tensors: (config, prefix) => tensors(config, prefix, {}),
     initializer,
+    paths: pathsOf(definition),
   };
 }
+
+/** Members of a `Part` and their types, to check those of untyped code. */
+export const PART_MEMBERS: Readonly<Record<keyof Part<unknown, unknown>, 'function' | 'object'>> = {
+  fromPretrained: 'function',
+  create: 'function',
+  fromConfig: 'function',
+  plan: 'function',
+  paths: 'object',
+  tensors: 'function',
+  initializer: 'function',
+};
 
 type CreatePart<C, M, W extends PartWeights, O extends object> = (
   config: C,
@@ -156,12 +170,13 @@ async function load<C, M, W extends PartWeights, O extends object>(
   create: CreatePart<C, M, W, O>,
   source: string,
   options: LoadPartOptions & Partial<O> = {} as LoadPartOptions & Partial<O>,
+  paths?: readonly string[],
 ): Promise<M> {
   expectPartOptions(definition, 'fromPretrained', options, LOAD_PART_OPTIONS);
   const folder = await partFolder(source, options);
   const version = await readModelVersion([folder]);
   const config = definition.config.fromJson(await readConfig(folder), folder);
-  const weights = await openPartWeights(folder, pathOf(definition, config, options));
+  const weights = await openPartWeights(folder, ...(paths ?? [pathOf(definition, config, options)]));
   try {
     // The configuration belongs to these weights.
     await version.requireUnchanged('weights');
@@ -170,6 +185,10 @@ async function load<C, M, W extends PartWeights, O extends object>(
     throw error;
   }
   return createFrom(definition, create, config, weights, options, options);
+}
+
+function pathsOf({ path, pathInBlip2 }: { readonly path: string; readonly pathInBlip2?: string }): readonly string[] {
+  return pathInBlip2 === undefined ? [path] : [path, pathInBlip2];
 }
 
 function pathOf<C, O extends object>(

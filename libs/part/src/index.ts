@@ -1,4 +1,11 @@
-export { definePart, definePartOfModel, type LoadPartOptions, type Part, type PartOfModel } from './define-part.ts';
+export {
+  definePart,
+  definePartOfModel,
+  type LoadPartOptions,
+  type Part,
+  PART_MEMBERS,
+  type PartOfModel,
+} from './define-part.ts';
 export {
   expectForwardOptions,
   type ForwardOptionName,

@@ -44,6 +44,8 @@ export interface PartDefinition<
   O extends object,
 > extends PartOfModelDefinition<C, Own, W, O> {
   readonly path: string;
+  /** Path of its tensors in the checkpoint of a BLIP-2 model, if it is another one: `vision_model`. */
+  readonly pathInBlip2?: string;
   readonly config: { fromJson(json: unknown, where?: string): C; toJson(config: C, options?: ToJsonOptions): object };
   readonly plan: WeightPlan<C, O>;
   /** HF class of the part alone, by `model_type`. */

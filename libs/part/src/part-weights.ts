@@ -19,18 +19,19 @@ export function pathStart(path: string): string {
 }
 
 /**
- * Opens a folder for one part: its tensors are below `path` in the checkpoint of a full model, and at the root in a
- * checkpoint of the part alone. LAVIS parameter names are mapped to those of Hugging Face Transformers.
+ * Opens a folder for one part: its tensors are below one of `paths` in the checkpoint of a full model, and at the root
+ * in a checkpoint of the part alone. LAVIS parameter names are mapped to those of Hugging Face Transformers.
  */
-export async function openPartWeights(folder: string, path: string): Promise<PartWeights> {
-  const weights = await openModelWeights(folder, (name) => name.startsWith(`${path}.`));
-  return { ...partWeights(weights, path), [Symbol.asyncDispose]: async () => weights[Symbol.asyncDispose]() };
+export async function openPartWeights(folder: string, ...paths: readonly string[]): Promise<PartWeights> {
+  const weights = await openModelWeights(folder, (name) => paths.some((path) => name.startsWith(`${path}.`)));
+  return { ...partWeights(weights, ...paths), [Symbol.asyncDispose]: async () => weights[Symbol.asyncDispose]() };
 }
 
-/** The part at `path` of an open checkpoint, which stays open when the part is disposed. */
-export function partWeights(store: WeightStore, path: string): PartWeights {
-  const isFullModel = [...store.tensors.keys()].some((name) => name.startsWith(`${path}.`));
-  return { store, prefix: isFullModel ? path : '', [Symbol.asyncDispose]: async () => {} };
+/** The part at the first of `paths` that an open checkpoint has. It stays open when the part is disposed. */
+export function partWeights(store: WeightStore, ...paths: readonly string[]): PartWeights {
+  const names = [...store.tensors.keys()];
+  const prefix = paths.find((path) => names.some((name) => name.startsWith(`${path}.`))) ?? '';
+  return { store, prefix, [Symbol.asyncDispose]: async () => {} };
 }
 
 /**

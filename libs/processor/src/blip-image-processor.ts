@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonFileRules, type JsonObject, readJsonFile } from '@blip2/files';
+import type { JsonObject } from '@blip2/files';
 import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, type ImageSource } from '@blip2/interfaces';
 
@@ -11,10 +11,10 @@ import {
 import { createPixelBatch, type PixelTensor } from './pixel-values.ts';
 import { checkImageOptions, type ImageProcessOptions } from './process-options.ts';
 import { processorFolder } from './processor-folder.ts';
+import { PREPROCESSOR_FILE, PROCESSOR_FILE, readImageSettings } from './read-image-settings.ts';
 import { forEachInParallel } from './threads/for-each-in-parallel.ts';
 import { sharedImagePool } from './threads/image-pool.ts';
 import { runImageTask } from './threads/run-image-task.ts';
-import { openClipImageSettings, timmImageSettings } from './timm-image-settings.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 
 /**
@@ -43,33 +43,18 @@ export interface BlipImageProcessor {
   ): Promise<{ readonly pixelValues: PixelTensor }>;
 }
 
-const CONFIG_RULES: JsonFileRules = { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 };
-
 async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<BlipImageProcessor> {
   checkLoadOptions('BlipImageProcessor', options);
-  const folder = await processorFolder(source, options);
-  const file = 'preprocessor_config.json';
-  const nested = (await readJsonFile(folder, 'processor_config.json', CONFIG_RULES))?.['image_processor'];
-  if (isJsonObject(nested)) return create(settingsFromJson(nested, 'processor_config.json'));
-  const json = await readJsonFile(folder, file, CONFIG_RULES);
-  const described = json ? undefined : await describedByModel(folder);
-  if (described) return create(described);
-  if (!json) {
-    throw new Blip2Error('MISSING_FILE', `There is neither ${file} nor image_processor in processor_config.json`, {
+  const found = await readImageSettings(await processorFolder(source, options));
+  if (found) return create(settingsFromJson(found.json, found.file));
+  throw new Blip2Error(
+    'MISSING_FILE',
+    `There is neither ${PREPROCESSOR_FILE} nor image_processor in ${PROCESSOR_FILE}`,
+    {
       where: source,
       fix: 'Copy the file from the repository of the checkpoint, because image sizes differ between checkpoints',
-    });
-  }
-  return create(settingsFromJson(json, file));
-}
-
-/** Settings in the configuration of a model of timm or open_clip. */
-async function describedByModel(folder: string): Promise<ImageProcessorSettings | undefined> {
-  const config = await readJsonFile(folder, 'config.json', CONFIG_RULES);
-  const timm = config && timmImageSettings(config);
-  if (timm) return timm;
-  const clip = await readJsonFile(folder, 'open_clip_config.json', CONFIG_RULES);
-  return clip && openClipImageSettings(clip);
+    },
+  );
 }
 
 function fromJson(json: JsonObject): BlipImageProcessor {

@@ -12,7 +12,7 @@ import {
 
 import { BlipImageProcessor } from './blip-image-processor.ts';
 import { checkProcessNames, imageOptions, type ImageProcessOptions, textOptions } from './process-options.ts';
-import { processorFolder } from './processor-folder.ts';
+import { processorFolder, type ProcessorSources, processorSources } from './processor-folder.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 import type { BatchEncodeOptions } from './tokenizer/padding.ts';
 import { type DecodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
@@ -92,11 +92,15 @@ const IMAGE_TOKEN = '<image>';
 /** Upper bound of `num_query_tokens`. BLIP-2 has 32; longer prefixes exceed the positions of its language models. */
 const MAX_QUERY_TOKENS = 4096;
 
-async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<Blip2Processor> {
+async function fromPretrained(
+  source: string | ProcessorSources,
+  options: ResolveOptions = {},
+): Promise<Blip2Processor> {
   checkLoadOptions('Blip2Processor', options);
-  const folder = await processorFolder(source, options);
+  const { images, text } = processorSources(source);
+  const folder = await processorFolder(text, options);
   const [imageProcessor, tokenizer, config] = await Promise.all([
-    BlipImageProcessor.fromPretrained(folder),
+    BlipImageProcessor.fromPretrained(images === text ? folder : await processorFolder(images, options)),
     Tokenizer.fromPretrained(folder, { extraSpecialTokens: [IMAGE_TOKEN] }),
     readJsonFile(folder, 'processor_config.json', { code: 'INVALID_CONFIG', maxBytes: 1024 * 1024 }),
   ]);
@@ -148,12 +152,12 @@ function requireImageToken(tokenizer: Tokenizer): number {
 /** Creates processors of BLIP-2. */
 export const Blip2Processor: {
   /**
-   * Loads from a folder in the Hugging Face layout, or from a Hub repository id. In the latter case only the files of
-   * the processor and its tokenizers are downloaded.
+   * Loads from a folder in the Hugging Face layout, or from a Hub repository id, or one for images and one for text.
+   * Of a repository, only the files of the processor and its tokenizers are downloaded.
    * @throws Blip2Error `MISSING_FILE`, `INVALID_CONFIG`, `INVALID_TOKENIZER`; for repository ids the codes of
    * `downloadModel`.
    */
-  readonly fromPretrained: (source: string, options?: ResolveOptions) => Promise<Blip2Processor>;
+  readonly fromPretrained: (source: string | ProcessorSources, options?: ResolveOptions) => Promise<Blip2Processor>;
   /**
    * Creates a processor from its components.
    * @throws Blip2Error `INVALID_TOKENIZER` if the tokenizer does not know `<image>`.

@@ -119,11 +119,21 @@ export function settingsFromJson(file: JsonObject, where: string): ImageProcesso
     imageMean: required('image_mean', doNormalize),
     imageStd: required('image_std', doNormalize),
   };
-  return mergeSettings(IMAGE_PROCESSOR_DEFAULTS, overrides, {
+  const base = {
+    ...IMAGE_PROCESSOR_DEFAULTS,
+    ...defined({ cropRounding: toCropRounding(json['crop_rounding'], where) }),
+  };
+  return mergeSettings(base, overrides, {
     nameOf: (field) => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
     code: 'INVALID_CONFIG',
     where,
   });
+}
+
+/** A field of this library, of the settings of other libraries than HF. */
+function toCropRounding(value: unknown, where: string): CropRounding | undefined {
+  if (value === undefined || value === 'down' || value === 'half-even') return value;
+  throw mustBe('crop_rounding', 'down or half-even', value, { code: 'INVALID_CONFIG', where });
 }
 
 /** As in HF, null disables a step; absent steps have the class default. */

@@ -10,7 +10,7 @@ import {
   type ProcessorParts,
 } from './blip2-processor.ts';
 import { checkProcessNames, textOptions } from './process-options.ts';
-import { processorFolder } from './processor-folder.ts';
+import { processorFolder, type ProcessorSources, processorSources } from './processor-folder.ts';
 import { checkLoadOptions } from './tokenizer/check-arguments.ts';
 import { Tokenizer } from './tokenizer/tokenizer.ts';
 
@@ -52,11 +52,15 @@ export interface InstructBlipProcessorParts extends ProcessorParts {
 /** Subfolder of the Q-Former's tokenizer. */
 const QFORMER_FOLDER = 'qformer_tokenizer';
 
-async function fromPretrained(source: string, options: ResolveOptions = {}): Promise<InstructBlipProcessor> {
+async function fromPretrained(
+  source: string | ProcessorSources,
+  options: ResolveOptions = {},
+): Promise<InstructBlipProcessor> {
   checkLoadOptions('InstructBlipProcessor', options);
-  const folder = await processorFolder(source, options);
+  const { images, text } = processorSources(source);
+  const folder = await processorFolder(text, options);
   const [{ imageProcessor, tokenizer, numQueryTokens }, qformerTokenizer] = await Promise.all([
-    Blip2Processor.fromPretrained(folder),
+    Blip2Processor.fromPretrained({ images: images === text ? folder : images, text: folder }, options),
     Tokenizer.fromPretrained(folder, { subfolder: QFORMER_FOLDER }),
   ]);
   return create({ imageProcessor, tokenizer, numQueryTokens, qformerTokenizer });

@@ -1,8 +1,9 @@
-/** Image settings of models of timm and open_clip, whose configuration describes the preprocessing. */
+/**
+ * Image settings of models of timm and open_clip, whose configuration describes the preprocessing, as they would be in a
+ * `preprocessor_config.json`.
+ */
 import { isJsonObject, type JsonObject } from '@blip2/files';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
-
-import { type ImageProcessorSettings, settingsFromJson } from './image-processor-settings.ts';
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 const CLIP = {
@@ -17,7 +18,7 @@ const CROP_PART = 0.875;
  * `resolve_data_config` and `transforms_imagenet_eval`, timm 1.0.29. Undefined for files of others.
  * @throws Blip2Error `INVALID_CONFIG` for invalid values, and for modes that add a border.
  */
-export function timmImageSettings(json: JsonObject): ImageProcessorSettings | undefined {
+export function timmImageSettings(json: JsonObject): JsonObject | undefined {
   const where = 'config.json';
   const images = json['pretrained_cfg'];
   if (!isJsonObject(images)) return undefined;
@@ -50,7 +51,7 @@ const MODES: ReadonlyMap<unknown, string> = new Map([
  * 3.3. Undefined for files of others.
  * @throws Blip2Error `INVALID_CONFIG` for invalid values, and for modes that add a border.
  */
-export function openClipImageSettings(json: JsonObject): ImageProcessorSettings | undefined {
+export function openClipImageSettings(json: JsonObject): JsonObject | undefined {
   const where = 'open_clip_config.json';
   const [model, images = {}] = [json['model_cfg'], json['preprocess_cfg']];
   const vision = isJsonObject(model) ? model['vision_cfg'] : undefined;
@@ -83,22 +84,20 @@ interface Transform {
 function transform(
   { mode, crop, scaled: [height, width], interpolation, mean, std }: Transform,
   where: string,
-): ImageProcessorSettings {
+): JsonObject {
   if (mode !== 'center' && mode !== 'squash') throw invalid('the mode of cropping', 'center or squash', mode, where);
   if (mode === 'center' && height !== width)
     throw invalid('the image size', 'a square, unless the mode is squash', `${height} x ${width}`, where);
-  const settings = settingsFromJson(
-    {
-      size: mode === 'center' ? { shortest_edge: height } : { height, width },
-      resample: interpolation,
-      do_center_crop: true,
-      crop_size: { height: crop[0], width: crop[1] },
-      image_mean: mean,
-      image_std: std,
-    },
-    where,
-  );
-  return { ...settings, cropRounding: 'half-even' };
+  return {
+    size: mode === 'center' ? { shortest_edge: height } : { height, width },
+    resample: interpolation,
+    do_center_crop: true,
+    crop_size: { height: crop[0], width: crop[1] },
+    // Ours: torchvision rounds the start of a crop in another way than HF.
+    crop_rounding: 'half-even',
+    image_mean: mean,
+    image_std: std,
+  };
 }
 
 function sizes(value: unknown, where: string): readonly [number, number, number] {

@@ -1,7 +1,18 @@
-import { findFamily, readConfig, VisionConfig } from '@blip2/config';
-import { type LoadPartOptions, partFolder } from '@blip2/part';
+import {
+  createFamilyRegistry,
+  expectMembers,
+  type FamilyRegistry,
+  readConfig,
+  registerVisionConfigFamily,
+  VisionConfig,
+  type VisionConfigFamily,
+} from '@blip2/config';
+import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
+import type { RecordedWeight } from '@blip2/onnx';
+import { type InitializeTensor, PART_MEMBERS, partFolder, type PartWeights, pathStart } from '@blip2/part';
+import { expectModule, importInWorkers } from '@blip2/runtime';
 
-import { blip2VisionFamily } from './blip2/blip2-vision-model.ts';
+import { blip2VisionFamily, type LoadVisionOptions } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
 import { dinov2VisionFamily } from './dinov2/dinov2-vision-encoder.ts';
 import { evaVisionFamily } from './eva/eva-vision-encoder.ts';
@@ -21,12 +32,49 @@ const FAMILIES: ReadonlyMap<string, VisionFamily> = new Map<string, VisionFamily
   ['eva', evaVisionFamily],
 ]);
 
+const registry: FamilyRegistry<VisionFamily> = createFamilyRegistry({
+  name: 'vision',
+  builtIn: FAMILIES,
+  registeredBy: 'registerVisionFamily of @blip2/vision',
+  isSame: (one, other) => one.part === other.part,
+});
+
+/** A family of vision encoders to add at run time. */
+export interface VisionFamilyDefinition<C extends VisionConfig> {
+  /** `model_type` of its `config.json`. */
+  readonly modelType: C['modelType'];
+  /** How its configurations are read. */
+  readonly config: VisionConfigFamily<C>;
+  readonly family: VisionFamily<C>;
+  /**
+   * URL of the module that registers the family when it is imported, `import.meta.url` in that module. Threads and
+   * child processes with parts import it.
+   */
+  readonly module: string | URL;
+}
+
+/**
+ * Adds a family of vision encoders, for everything that looks models up by `model_type`. Adding the same one again has
+ * no effect.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the type belongs to another family, or a member has the wrong type.
+ */
+export function registerVisionFamily<C extends VisionConfig>(definition: VisionFamilyDefinition<C>): void {
+  expectMembers('definition', definition, { modelType: 'string', config: 'object', family: 'object' });
+  const { modelType, config, family, module } = definition;
+  expectMembers('family', family, { part: 'object' });
+  expectMembers('family.part', family.part, PART_MEMBERS);
+  expectModule(module);
+  registerVisionConfigFamily(modelType, config);
+  registry.register(modelType, family);
+  importInWorkers(module);
+}
+
 /**
  * The family of vision encoders of a `model_type`.
  * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with the registered types.
  */
 export function visionFamily(modelType: string): VisionFamily {
-  return findFamily(FAMILIES, modelType);
+  return registry.find(modelType);
 }
 
 /**
@@ -35,9 +83,34 @@ export function visionFamily(modelType: string): VisionFamily {
  */
 export async function loadVisionEncoder(
   source: string,
-  options: LoadPartOptions & FeatureLayerOptions = {},
+  options: LoadVisionOptions & FeatureLayerOptions = {},
 ): Promise<CheckpointVisionEncoder> {
   const folder = await partFolder(source, options);
   const { modelType } = VisionConfig.fromJson(await readConfig(folder), folder);
   return visionFamily(modelType).part.fromPretrained(folder, options);
+}
+
+/** Every tensor of a vision encoder's checkpoint, by name and shape. */
+export function visionTensors(config: VisionConfig, prefix: string): readonly RecordedWeight[] {
+  const { part, optionalTensors = [] } = visionFamily(config.modelType);
+  const optional = optionalTensors.map((name) => `${pathStart(prefix)}${name}`);
+  return part
+    .tensors(config, prefix)
+    .map((tensor) =>
+      optional.some((start) => tensor.name.startsWith(start)) ? { ...tensor, optional: true } : tensor,
+    );
+}
+
+/** How the weights of a vision encoder are initialized: `_init_weights` of HF. */
+export function visionInitializer(config: VisionConfig): InitializeTensor {
+  return visionFamily(config.modelType).part.initializer(config);
+}
+
+/** What the encoder's file of converted weights holds at a precision; undefined if the checkpoint is used as stored. */
+export function planVision(
+  config: VisionConfig,
+  weights: Pick<PartWeights, 'store' | 'prefix'>,
+  dtype?: PrecisionChoice,
+): PlannedWeight[] | undefined {
+  return visionFamily(config.modelType).part.plan(config, weights, dtype).prefill;
 }

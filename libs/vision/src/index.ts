@@ -1,9 +1,8 @@
-export { buildVisionModel, type VisionSignature, visionSignature, visionTensors } from './blip2/blip2-vision-graph.ts';
+export { buildVisionModel, type VisionSignature, visionSignature } from './blip2/blip2-vision-graph.ts';
 export {
   Blip2VisionModel,
   createBlip2VisionModel,
   type LoadVisionOptions,
-  planVision,
   type VisionOptions,
 } from './blip2/blip2-vision-model.ts';
 export { ClipVisionEncoder, type ClipVisionOptions, createClipVisionEncoder } from './clip/clip-vision-encoder.ts';
@@ -25,7 +24,15 @@ export type {
 export { Dinov2VisionEncoder } from './dinov2/dinov2-vision-encoder.ts';
 export { EvaVisionEncoder } from './eva/eva-vision-encoder.ts';
 export { expectPixelDims, expectPixelValues, type ImageSizes } from './expect-pixel-values.ts';
-export { loadVisionEncoder, visionFamily } from './families.ts';
+export {
+  loadVisionEncoder,
+  planVision,
+  registerVisionFamily,
+  visionFamily,
+  type VisionFamilyDefinition,
+  visionInitializer,
+  visionTensors,
+} from './families.ts';
 export type { FeatureLayerOptions } from './feature-layer.ts';
 export { SiglipVisionEncoder } from './siglip/siglip-vision-encoder.ts';
 export type {

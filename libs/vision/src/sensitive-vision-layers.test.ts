@@ -3,8 +3,7 @@ import type { StoredTensor, WeightStore } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
 import { visionTensors } from './blip2/blip2-vision-graph.ts';
-import { planVision } from './blip2/blip2-vision-model.ts';
-import { visionFamily } from './families.ts';
+import { planVision, visionFamily } from './families.ts';
 
 const config = Blip2VisionConfig.create({
   hiddenSize: 32,

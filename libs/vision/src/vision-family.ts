@@ -2,12 +2,12 @@ import type { VisionConfig } from '@blip2/config';
 import type { VisionEncoder } from '@blip2/interfaces';
 import type { Part, PartWeights, StandalonePart } from '@blip2/part';
 
-import type { EncoderMembers, OptionallyPooledOutput, VisionOutput, VisionStates } from './create-vision-encoder.ts';
+import type { EncoderMembers, OptionallyPooledOutput, VisionOutput } from './create-vision-encoder.ts';
 import type { FeatureLayerOptions } from './feature-layer.ts';
 
 /** A vision encoder that was loaded from a checkpoint. */
 export interface CheckpointVisionEncoder
-  extends VisionEncoder, EncoderMembers<VisionStates>, StandalonePart<VisionConfig> {
+  extends VisionEncoder, EncoderMembers<OptionallyPooledOutput>, StandalonePart<VisionConfig> {
   prepare(): Promise<void>;
 }
 
@@ -26,4 +26,6 @@ export interface OptionallyPooledVisionEncoder<C>
 export interface VisionFamily<C extends VisionConfig = VisionConfig> {
   /** Loads, plans, initializes and creates encoders of the family. */
   readonly part: Part<C, CheckpointVisionEncoder, PartWeights, FeatureLayerOptions>;
+  /** Start of the names, below the root of the encoder, of tensors that checkpoints may lack, such as `pooler.`. */
+  readonly optionalTensors?: readonly string[];
 }

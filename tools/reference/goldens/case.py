@@ -58,12 +58,15 @@ def record(spec: Spec, folder: Path, mutation: str | None) -> Recorder:
     if spec.family == "language":
         add_language(recorder, inputs)
         return recorder
-    add_images(recorder, inputs)
-    add_parts(recorder, inputs)
+    # The parts of models with another language model have cases of their own.
+    if spec.has_own_parts:
+        add_images(recorder, inputs)
+        add_parts(recorder, inputs)
     if spec.family == "retrieval":
         add_retrieval(recorder, inputs)
     else:
-        add_language(recorder, inputs)
+        if spec.has_own_parts:
+            add_language(recorder, inputs)
         add_whole(recorder, inputs)
         add_generation(recorder, inputs)
     return recorder

@@ -45,6 +45,11 @@ class Spec:
         return self.text.get("model_type", "opt") in ("t5", "mt5", "umt5")
 
     @property
+    def has_own_parts(self) -> bool:
+        """Whether the case records the parts too: those of the models of BLIP-2's repositories."""
+        return self.text.get("model_type", "opt") in ARCHITECTURES
+
+    @property
     def queries(self) -> int:
         return self.config.get("num_query_tokens", 32)
 

@@ -34,31 +34,38 @@ def randomize(model: torch.nn.Module, text_config, seed: int, dtype: str) -> Non
             parameter.copy_(parameter.to(DTYPES[dtype]).to(torch.float32))
 
 
+# Weights of norms; GPT-2 calls its norms `ln_1`, `ln_2` and `ln_f`.
+NORM = re.compile(r"(norm\w*|ln_\w)\.weight$", re.IGNORECASE)
+# Matrices that GPT-2 stores as `[in, out]`.
+TRANSPOSED = re.compile(r"\.c_(attn|proj|fc)\.weight$")
+
+
 def center(name: str) -> float:
-    return 1.0 if re.search(r"norm\w*\.weight$", name, re.IGNORECASE) else 0.0
+    return 1.0 if NORM.search(name) else 0.0
 
 
 def spread(name: str, parameter: torch.Tensor, text_config) -> float | torch.Tensor:
-    if re.search(r"norm\w*\.weight$", name, re.IGNORECASE):
+    if NORM.search(name):
         return 0.25
     if name.endswith("bias") and "relative" not in name:
         return VISION_STREAM if re.search(r"vision_model.*(patch_embedding|projection|fc2)\.bias$", name) else 0.15
     if "relative_attention_bias" in name:
         return 1.5
-    if re.search(r"(embed_tokens|shared|embed_positions|word_embeddings|position_embeddings)\.weight$", name):
+    if re.search(r"(embed_tokens|shared|embed_positions|word_embeddings|position_embeddings|wte|wpe)\.weight$", name):
         return stream(text_config) if "language_model" in name or not name.startswith("embeddings") else 0.7
     if re.search(r"(class_embedding|position_embedding)$", name):
         return VISION_STREAM
     if name == "query_tokens":
         return 0.8
-    return gain(name, parameter, text_config) / math.sqrt(parameter[0].numel())
+    inputs = parameter.shape[0] if TRANSPOSED.search(name) else parameter[0].numel()
+    return gain(name, parameter, text_config) / math.sqrt(inputs)
 
 
 def stream(text_config) -> float:
     """Standard deviation of the language model's embeddings. Its layers add about as much."""
     if text_config.model_type == "t5":
         return LOGIT_SPREAD if text_config.scale_decoder_outputs else 1.0
-    return LOGIT_SPREAD / math.sqrt(text_config.word_embed_proj_dim)
+    return LOGIT_SPREAD / math.sqrt(getattr(text_config, "word_embed_proj_dim", text_config.hidden_size))
 
 
 def gain(name: str, parameter: torch.Tensor, text_config) -> float | torch.Tensor:
@@ -67,6 +74,10 @@ def gain(name: str, parameter: torch.Tensor, text_config) -> float | torch.Tenso
         rows = torch.ones(parameter.shape[0], 1)
         rows[: 2 * parameter.shape[0] // 3] = math.sqrt(SCORE_SPREAD)
         return rows
+    if name.endswith(".c_attn.weight"):
+        columns = torch.ones(1, parameter.shape[1])
+        columns[:, : 2 * parameter.shape[1] // 3] = math.sqrt(SCORE_SPREAD)
+        return columns
     if re.search(r"Attention\.[qk]\.weight$", name):
         # T5 does not divide its scores by the square root of the head size.
         return math.sqrt(SCORE_SPREAD) / text_config.d_kv**0.25
@@ -76,14 +87,14 @@ def gain(name: str, parameter: torch.Tensor, text_config) -> float | torch.Tenso
         return VISION_STREAM
     if name.endswith("lm_head.weight"):
         return LOGIT_SPREAD
-    if re.search(r"((self_attn\.out_proj|layers\.\d+\.fc2)|Attention\.o|DenseReluDense\.wo|language_projection)\.weight$", name) and "vision" not in name:
+    if re.search(r"((self_attn\.out_proj|layers\.\d+\.fc2|o_proj|down_proj|c_proj)|Attention\.o|DenseReluDense\.wo|language_projection)\.weight$", name) and "vision" not in name:
         return 0.8 if name.startswith("language_projection") else BRANCH_GAIN * stream(text_config)
     return 1.2
 
 
 def emphasize_end(model: torch.nn.Module, text_config) -> None:
     for name, parameter in model.named_parameters():
-        if re.search(r"(embed_tokens|shared|lm_head)\.weight$", name):
+        if re.search(r"(embed_tokens|shared|wte|lm_head)\.weight$", name):
             parameter[text_config.eos_token_id] *= END_TOKEN_GAIN
 
 

@@ -1,8 +1,15 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { openModelWeights } from '@blip2/checkpoint';
-import { Blip2Config, Blip2VisionConfig, readConfig, TextConfig } from '@blip2/config';
+import { type ConfigFormat, readConfig, TextConfig, VisionConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
-import { expectKnownOptions, mustBe } from '@blip2/interfaces';
+import { Blip2Error, expectKnownOptions, mustBe } from '@blip2/interfaces';
 import { partFolder } from '@blip2/part';
+import { readImageSettings } from '@blip2/processor';
+import { visionFamily } from '@blip2/vision';
+
+import type { ModelConfig } from './model-config.ts';
 
 /**
  * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
@@ -12,16 +19,24 @@ import { partFolder } from '@blip2/part';
 export interface ModelSources {
   /** Q-Former, query tokens, projection, and the configuration of the whole model. */
   readonly qformer: string;
-  /** Vision encoder. Default: the source of the Q-Former, as for the two below. */
+  /**
+   * Vision encoder of any family, and the settings of its image processor. Default: the source of the Q-Former, as for
+   * those below.
+   */
   readonly vision?: string;
-  /** Language model, of the architecture in its own `config.json`. */
+  /** Language model of any family. */
   readonly language?: string;
-  /** Tokenizer and image processor. */
+  /**
+   * Tokenizer, and the image processor unless the source of the vision encoder has one. Default: the source of the
+   * language model if it has a tokenizer.
+   */
   readonly processor?: string;
 }
 
 /** The sources as local folders. */
 export interface ModelFolders extends Required<ModelSources> {
+  /** The folder with the settings of the image processor. `processor` is that of the tokenizer. */
+  readonly images: string;
   /** The folder with the final norm of the vision encoder, if it is not the encoder's own. */
   readonly finalNorm?: string;
 }
@@ -37,13 +52,52 @@ export async function resolveSources(source: string | ModelSources, options: Res
   const qformer = await partFolder(source.qformer, options);
   const resolved = async (part: string | undefined): Promise<string> =>
     part === undefined ? qformer : partFolder(part, options);
-  const folders = {
-    qformer,
-    vision: await resolved(source.vision),
-    language: await resolved(source.language),
-    processor: await resolved(source.processor),
-  };
-  return { ...folders, ...(folders.vision !== qformer && (await holdsTrainedNorm(qformer)) && { finalNorm: qformer }) };
+  const vision = await resolved(source.vision);
+  const language = await resolved(source.language);
+  const hasTokenizer = language !== qformer && existsSync(join(language, 'tokenizer.json'));
+  const processor = source.processor === undefined && hasTokenizer ? language : await resolved(source.processor);
+  const images = await imageSettingsFolder({ qformer, vision, processor }, source.processor !== undefined);
+  const folders = { qformer, vision, language, processor, images };
+  if (vision === qformer || !(await holdsTrainedNorm(qformer))) return folders;
+  await expectOwnEncoder(vision);
+  return { ...folders, finalNorm: qformer };
+}
+
+/**
+ * The folder with the settings of the image processor: that of the vision encoder, which was trained with them.
+ * @throws Blip2Error `MISSING_FILE` for an encoder without settings, of a family with other settings than BLIP-2's.
+ */
+async function imageSettingsFolder(
+  { qformer, vision, processor }: Pick<ModelFolders, 'qformer' | 'vision' | 'processor'>,
+  isProcessorGiven: boolean,
+): Promise<string> {
+  if (vision !== qformer && (await readImageSettings(vision))) return vision;
+  if (isProcessorGiven) return processor;
+  if (vision === qformer || (await hasOwnEncoder(vision))) return qformer;
+  throw new Blip2Error('MISSING_FILE', 'The vision encoder has no preprocessor_config.json', {
+    where: vision,
+    fix: 'Copy the file from the repository of the encoder, or pass the folder of another one as source.processor',
+  });
+}
+
+/**
+ * A norm that was trained with the Q-Former follows BLIP-2's encoder only: without it, features would be others than
+ * those that the Q-Former was trained with.
+ * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`
+ */
+async function expectOwnEncoder(vision: string): Promise<void> {
+  if (await hasOwnEncoder(vision)) return;
+  throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The source of the Q-Former has a norm of its own encoder', {
+    where: vision,
+    expected: 'an encoder of BLIP-2, such as that of EVA-CLIP ViT-g',
+    fix: 'Use a Q-Former in the layout of Hugging Face Transformers',
+  });
+}
+
+/** Whether a folder holds an encoder of BLIP-2's own family. */
+async function hasOwnEncoder(vision: string): Promise<boolean> {
+  const { modelType } = VisionConfig.fromJson(await readConfig(vision), vision);
+  return visionFamily(modelType).part === visionFamily('blip_2_vision_model').part;
 }
 
 const SOURCES: Readonly<Record<keyof ModelSources, true>> = {
@@ -54,7 +108,8 @@ const SOURCES: Readonly<Record<keyof ModelSources, true>> = {
 };
 
 /** @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`. */
-function expectSources(source: ModelSources): void {
+export function expectSources(source: string | ModelSources): void {
+  if (typeof source === 'string') return;
   if (typeof source !== 'object' || source === null)
     throw mustBe('source', 'a folder, a Hub id, or an object with one of them per part', source);
   expectKnownOptions('source', source, Object.keys(SOURCES));
@@ -65,7 +120,7 @@ function expectSources(source: ModelSources): void {
 
 /** One folder as the source of every part. */
 export function sameFolder(folder: string): ModelFolders {
-  return { qformer: folder, vision: folder, language: folder, processor: folder };
+  return { qformer: folder, vision: folder, language: folder, processor: folder, images: folder };
 }
 
 /** LAVIS trains the norm after the frozen encoder (`ln_vision`) with the Q-Former and stores it in its checkpoint. */
@@ -74,11 +129,29 @@ async function holdsTrainedNorm(folder: string): Promise<boolean> {
   return weights.origin === 'lavis' && weights.tensors.has('vision_model.post_layernorm.weight');
 }
 
-/** The configuration of the whole model, with encoder and language model configured by their own sources. */
-export async function readSourcesConfig({ qformer, vision, language }: ModelFolders): Promise<Blip2Config> {
-  const config = Blip2Config.fromJson(await readConfig(qformer), qformer);
+/** Reads configurations of one kind of whole model, and changes them. */
+export type ConfigReader<C> = Pick<ConfigFormat<C>, 'fromJson' | 'create'>;
+
+/**
+ * The configuration of the whole model, with encoder and language model configured by their own sources. A language
+ * model with its own tokenizer has no image token: the image comes before the text, as in legacy checkpoints.
+ */
+export async function readSourcesConfig<C extends ModelConfig>(
+  { fromJson, create }: ConfigReader<C>,
+  { qformer, vision, language, processor }: ModelFolders,
+): Promise<C> {
+  const config = fromJson(await readConfig(qformer), qformer);
   if (vision === qformer && language === qformer) return config;
-  const visionConfig = Blip2VisionConfig.fromJson(await readConfig(vision), vision);
+  const visionConfig = VisionConfig.fromJson(await readConfig(vision), vision);
   const textConfig = TextConfig.fromJson(await readConfig(language), language);
-  return Blip2Config.create({ ...config, visionConfig, textConfig });
+  const { modelType, vocabSize } = config.textConfig;
+  const hasOtherTokens =
+    processor === language
+      ? language !== qformer
+      : textConfig.modelType !== modelType || textConfig.vocabSize !== vocabSize;
+  // `C` is one of the two, whose parts have the same names.
+  const parts = { ...config, visionConfig, textConfig } as Partial<C>;
+  if (!hasOtherTokens) return create(parts);
+  const { image_token_index: _, image_token_id: __, ...json } = config.json;
+  return create({ ...parts, imageTokenIndex: undefined, json });
 }

@@ -6,6 +6,7 @@ import { saveCheckpoint, type SaveOptions, storedTensorSource } from '@blip2/che
 import { writeConfig } from '@blip2/config';
 import { expectKnownOptions } from '@blip2/interfaces';
 import { SAVE_OPTIONS, torchDtype } from '@blip2/part';
+import { saveImageSettings } from '@blip2/processor';
 
 import { configJson, type ModelConfig } from './model-config.ts';
 import { type ModelFolders, sameFolder } from './model-sources.ts';
@@ -59,7 +60,6 @@ export async function saveModel(
 ): Promise<void> {
   expectKnownOptions('savePretrained', options, SAVE_OPTIONS);
   const folders = typeof source === 'string' ? sameFolder(source) : source;
-  const folder = folders.processor;
   await using weights = await openWholeWeights(folders);
   const own = [...weights.tensors.values()].filter(({ name }) => isPart(name, parts));
   await saveCheckpoint(
@@ -68,11 +68,21 @@ export async function saveModel(
     options,
   );
   await writeConfig(target, configJson(config, options.dtype ?? torchDtype(own), architecture));
+  await saveCompanions(folders, target);
+}
+
+const IMAGE_SETTINGS = 'preprocessor_config.json';
+
+/** Copies the files of the processor, with the image settings of the vision encoder's source. */
+async function saveCompanions({ processor, images }: ModelFolders, target: string): Promise<void> {
+  const isSplit = images !== processor;
   for (const name of COMPANIONS) {
-    if (!existsSync(join(folder, name)) || join(folder, name) === join(target, name)) continue;
+    if (isSplit && name === IMAGE_SETTINGS) continue;
+    if (!existsSync(join(processor, name)) || join(processor, name) === join(target, name)) continue;
     await mkdir(dirname(join(target, name)), { recursive: true });
-    await copyFile(join(folder, name), join(target, name));
+    await copyFile(join(processor, name), join(target, name));
   }
+  if (isSplit) await saveImageSettings(images, target);
 }
 
 function isPart(name: string, parts: readonly string[] | undefined): boolean {

@@ -1,8 +1,10 @@
 import { openModelWeights } from '@blip2/checkpoint';
+import { readConfig, VisionConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import { languageFamilies } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
 import { openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/part';
+import { visionFamily } from '@blip2/vision';
 
 import type { ModelFolders } from './model-sources.ts';
 
@@ -28,7 +30,7 @@ export async function openWholeWeights({ qformer, vision, language, finalNorm }:
     for (const [name, tensor] of partTensors(path, part)) tensors.set(name, tensor);
   };
   if (vision !== qformer) {
-    const own = await openPartWeights(vision, VISION);
+    const own = await openPartWeights(vision, ...(await visionPaths(vision)), VISION);
     replace(
       VISION,
       finalNorm === undefined
@@ -56,39 +58,48 @@ function* partTensors(path: string, { store, prefix }: PartWeights): Generator<r
   }
 }
 
+/** Paths of a vision encoder in checkpoints of its family. */
+async function visionPaths(folder: string): Promise<readonly string[]> {
+  return visionFamily(VisionConfig.fromJson(await readConfig(folder), folder).modelType).part.paths;
+}
+
 const HEAD = `${LANGUAGE}.lm_head.weight`;
 
+interface EmbeddingNames {
+  readonly names: readonly string[];
+  readonly replacesHead: boolean;
+}
+
 /** The names of the token embedding in each family of language models. */
-const EMBEDDINGS: readonly { readonly names: readonly string[]; readonly replacesHead: boolean }[] =
-  languageFamilies().map(({ tokenEmbeddings, embeddingReplacesHead: replacesHead = false }) => ({
+function embeddingNames(): readonly EmbeddingNames[] {
+  return languageFamilies().map(({ tokenEmbeddings, embeddingReplacesHead: replacesHead = false }) => ({
     names: tokenEmbeddings.map((name) => `${LANGUAGE}.${name}.weight`),
     replacesHead,
   }));
+}
+
 /** Names that may replace an absent head. */
-const HEAD_REPLACEMENTS: readonly string[] = EMBEDDINGS.flatMap(({ names, replacesHead }) =>
-  replacesHead ? names : [],
-);
+function headReplacements(): readonly string[] {
+  return embeddingNames().flatMap(({ names, replacesHead }) => (replacesHead ? names : []));
+}
 
 /** Names under which a tensor may be stored instead of its own. */
 function standIns(name: string, expected: ReadonlySet<string>): readonly string[] {
-  if (name === HEAD) return HEAD_REPLACEMENTS;
-  const { names } = EMBEDDINGS.find((embedding) => embedding.names.includes(name)) ?? { names: [] };
+  if (name === HEAD) return headReplacements();
+  const { names } = embeddingNames().find((embedding) => embedding.names.includes(name)) ?? { names: [] };
   return names[0] === name && !expected.has(HEAD) ? [...names, HEAD] : names;
 }
 
-/** The names of `expected` that are missing, in order. */
+/** The names of `expected` that are missing, in order, except those of optional tensors. */
 export function missingTensors(
-  expected: readonly Pick<RecordedWeight, 'name'>[],
+  expected: readonly Pick<RecordedWeight, 'name' | 'optional'>[],
   tensors: ReadonlyMap<string, unknown>,
 ): string[] {
-  const names = new Set(expected.map(({ name }) => name));
+  const names = new Set(expected.filter(({ optional }) => !optional).map(({ name }) => name));
   const exists = (name: string): boolean =>
     tensors.has(name) || standIns(name, names).some((other) => tensors.has(other));
   return [...names].filter((name) => !exists(name));
 }
-
-/** Tied tensors, which a checkpoint may hold more than once. */
-const COPIES: ReadonlySet<string> = new Set([HEAD, ...HEAD_REPLACEMENTS]);
 
 /** The names of tensors that a model does not use, in order, except copies of tied tensors. */
 export function unexpectedTensors(
@@ -96,7 +107,9 @@ export function unexpectedTensors(
   tensors: ReadonlyMap<string, unknown>,
 ): string[] {
   const known = new Set(expected.map(({ name }) => name));
-  return [...tensors.keys()].filter((name) => !known.has(name) && !COPIES.has(name));
+  // Tied tensors, which a checkpoint may hold more than once.
+  const copies = new Set([HEAD, ...headReplacements()]);
+  return [...tensors.keys()].filter((name) => !known.has(name) && !copies.has(name));
 }
 
 /** Maximum number of names listed in an error. */

@@ -40,9 +40,7 @@ function partsModule(
     provide(QFormer, [CheckpointPartsToken], (parts) => parts.qformer());
     provide(LanguageProjection, [CheckpointPartsToken], (parts) => parts.projection());
     provide(LanguageModel, [CheckpointPartsToken], (parts) => parts.language());
-    provide(ProcessorToken, [CheckpointPartsToken], ({ folders, config }) =>
-      loadProcessor({ folder: folders.processor, config }),
-    );
+    provide(ProcessorToken, [CheckpointPartsToken], loadProcessor);
     provide(
       Blip2Token,
       [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken],

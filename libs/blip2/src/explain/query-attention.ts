@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '@blip2/interfaces';
 import type { Blip2QFormerModel } from '@blip2/qformer';
-import type { Blip2VisionModel } from '@blip2/vision';
+import type { CheckpointVisionEncoder } from '@blip2/vision';
 
 import { PIXEL_AXES } from '../pipeline/image-inputs.ts';
 
@@ -21,8 +21,8 @@ export type AttentionMap = Tensor<'float32', readonly [rows: number, columns: nu
 export interface QueryAttentionParts {
   /** The encoder, and the side of its patches in pixels. */
   readonly vision: {
-    readonly config: Pick<Blip2VisionModel['config'], 'patchSize'>;
-    encode: Blip2VisionModel['encode'];
+    readonly config: Pick<CheckpointVisionEncoder['config'], 'patchSize'>;
+    encode: CheckpointVisionEncoder['encode'];
   };
   /** Must return `crossAttentions`, `[1, heads, queries, positions]` per layer with cross-attention. */
   readonly qformer: { forward: Blip2QFormerModel['forward'] };

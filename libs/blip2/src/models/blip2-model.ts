@@ -3,7 +3,7 @@ import { Blip2Error, type HiddenStates, type PixelValues } from '@blip2/interfac
 import type { CausalLMOptions, Seq2SeqLMInputs } from '@blip2/language';
 import { expectForwardOptions } from '@blip2/part';
 import type { QFormerOutput } from '@blip2/qformer';
-import type { VisionForwardOptions, VisionOutput } from '@blip2/vision';
+import type { OptionallyPooledOutput, VisionForwardOptions } from '@blip2/vision';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
@@ -28,7 +28,7 @@ export interface Blip2Model extends Blip2ForConditionalGeneration {
    * Output of the vision encoder, `lastHiddenState` `[batch, 1 + patches, visionHidden]`.
    * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`.
    */
-  getImageFeatures(inputs: ImageInputs, options?: VisionForwardOptions): Promise<VisionOutput>;
+  getImageFeatures(inputs: ImageInputs, options?: VisionForwardOptions): Promise<OptionallyPooledOutput>;
   /**
    * Output of the Q-Former, `lastHiddenState` `[batch, queries, hidden]`.
    * @throws Blip2Error `SHAPE_MISMATCH` for images of another size; `DISPOSED`.

@@ -3,7 +3,7 @@ import type { PatchFeatures, QueryFeatures } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
 import { expectForwardOptions } from '@blip2/part';
 import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
-import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+import type { CheckpointVisionEncoder, OptionallyPooledOutput } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
@@ -44,7 +44,7 @@ const TARGETS: Readonly<Record<keyof TargetInputs, true>> = {
 /** Output of `forward`, from images to logits. */
 export interface ForwardOutput extends PromptOutput {
   /** Absent if the input was a visual prefix; so is `qformerOutputs`. */
-  readonly visionOutputs?: VisionOutput;
+  readonly visionOutputs?: OptionallyPooledOutput;
   /** Of the queries, `lastHiddenState` `[batch, queries, hidden]`; with InstructBLIP followed by the instruction. */
   readonly qformerOutputs?: QFormerOutput;
 }
@@ -55,7 +55,7 @@ export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends
   /** The configuration of the checkpoint, with defaults filled in. */
   readonly config: Config;
   /** Pixels `[batch, 3, height, width]` → `[batch, 1 + patches, visionHidden]`. */
-  readonly visionModel: Blip2VisionModel;
+  readonly visionModel: CheckpointVisionEncoder;
   /** Patches, with InstructBLIP also the instruction → `[batch, queries, hidden]`. */
   readonly qformer: QFormer;
   /** `[batch, queries, hidden]` → `[batch, queries, embeddingSize]`. */
@@ -97,7 +97,7 @@ export interface GenerationFamily<C extends ModelConfig, QFormer, Pipeline, Inpu
   loadQFormer(parts: CheckpointParts<C>): Promise<QFormer>;
   createPipeline(
     parts: {
-      readonly vision: Blip2VisionModel;
+      readonly vision: CheckpointVisionEncoder;
       readonly qformer: QFormer;
       readonly projection: LanguageProjection;
       readonly language: TextGenerator<CheckpointLanguageModel>;

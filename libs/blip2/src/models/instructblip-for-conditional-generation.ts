@@ -2,6 +2,7 @@ import { InstructBlipConfig } from '@blip2/config';
 import { defined, type PixelValues } from '@blip2/interfaces';
 import { firstPositions, type TextConditionedQFormer } from '@blip2/qformer';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
 import { type EncodeImagesOptions, expectEncodeArguments } from '../pipeline/blip2-pipeline.ts';
 import {
@@ -77,10 +78,7 @@ export async function assembleInstructBlip(
 }
 
 export const InstructBlipForConditionalGeneration: ModelLoader<
-  string,
+  string | ModelSources,
   InstructBlipConfig,
   InstructBlipForConditionalGeneration
-> = createModelLoader(
-  (source, options) => openModelParts(InstructBlipConfig.fromJson, source, options),
-  assembleInstructBlip,
-);
+> = createModelLoader((source, options) => openModelParts(InstructBlipConfig, source, options), assembleInstructBlip);

@@ -1,8 +1,7 @@
 import { type ModelVersion, readModelVersion } from '@blip2/checkpoint';
-import { type Blip2Config, readConfig } from '@blip2/config';
+import { Blip2Config } from '@blip2/config';
 import { Blip2Error, defined } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
-import { partFolder } from '@blip2/part';
 import type {
   Blip2QFormerModel,
   LanguageProjection,
@@ -11,15 +10,15 @@ import type {
   TextConditionedQFormer,
 } from '@blip2/qformer';
 import { effectiveIsolation, expectDevice, type Isolation, type PartHost, type PartSpec } from '@blip2/runtime';
-import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
+import type { CheckpointVisionEncoder, LoadVisionOptions } from '@blip2/vision';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import {
+  type ConfigReader,
   type ModelFolders,
   type ModelSources,
   readSourcesConfig,
   resolveSources,
-  sameFolder,
 } from '../checkpoint/model-sources.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
@@ -51,10 +50,10 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
-   * The vision encoder.
+   * The vision encoder, of the family in the configuration.
    * @throws Blip2Error `DISPOSED`, `MODEL_CHANGED`, as all other parts.
    */
-  vision(): Promise<Blip2VisionModel>;
+  vision(): Promise<CheckpointVisionEncoder>;
   /** The Q-Former of BLIP-2 generation checkpoints, without text input. */
   qformer(): Promise<Blip2QFormerModel>;
   /** From the width of the Q-Former to that of the language model. */
@@ -82,25 +81,22 @@ export async function openCheckpointParts(
   source: string | ModelSources,
   options: LoadOptions = {},
 ): Promise<CheckpointParts> {
-  await expectOptions(options);
-  const folders = await resolveSources(source, options);
-  const version = await readModelVersion(Object.values(folders));
-  return openFolders(folders, await readSourcesConfig(folders), version, options);
+  return openModelParts(Blip2Config, source, options);
 }
 
 /**
- * Opens a whole model of any family in one folder; `read` parses its configuration.
+ * Opens a whole model of any kind, whose configurations `format` reads, from one source or one per part.
  * @throws Blip2Error the codes of `openCheckpointParts`.
  */
 export async function openModelParts<C extends ModelConfig>(
-  read: (json: unknown, where: string) => C,
-  source: string,
+  format: ConfigReader<C>,
+  source: string | ModelSources,
   options: LoadOptions = {},
 ): Promise<CheckpointParts<C>> {
   await expectOptions(options);
-  const folder = await partFolder(source, options);
-  const version = await readModelVersion([folder]);
-  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), version, options);
+  const folders = await resolveSources(source, options);
+  const version = await readModelVersion(Object.values(folders));
+  return openFolders(folders, await readSourcesConfig(format, folders), version, options);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { promisify } from 'node:util';
 import { endPartWorkers } from '@blip2/runtime';
 import { afterAll, describe, expect, test } from 'vitest';
 
+import { partProcesses } from '../fixtures/part-processes.ts';
 import { Blip2Model } from '../models/blip2-model.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import { Blip2 } from '../tasks/blip2.ts';
@@ -87,20 +87,6 @@ test.runIf(process.platform === 'linux')(
     expect((await blip2.caption(image)).text).toBe(text);
   },
 );
-
-/** Ids of the child processes that hold parts. */
-function partProcesses(): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const [, parent] = /\) . (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-        return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('part-process');
-      } catch {
-        return false;
-      }
-    });
-}
 
 test.runIf(process.platform === 'linux')(
   'encoded images and conversations survive the end of their processes',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Blip2Config, readConfig } from '@blip2/config';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { loadProcessor } from './load-processor.ts';
+import { loadProcessor, type ProcessorSource } from './load-processor.ts';
 
 const model = join(import.meta.dirname, '../../../../apps/cli/models/blip2-opt-shapes');
 let scratch = '';
@@ -17,15 +17,13 @@ afterAll(async () => {
 });
 
 /** A copy of the processor of the demo model with other fields in its configuration. */
-async function copyWith(
-  name: string,
-  fields: Readonly<Record<string, unknown>>,
-): Promise<{ folder: string; config: Blip2Config }> {
+async function copyWith(name: string, fields: Readonly<Record<string, unknown>>): Promise<ProcessorSource> {
   const folder = join(scratch, name);
   await cp(model, folder, { recursive: true, filter: (source) => !source.endsWith('.safetensors') });
   const json = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as object;
   await writeFile(join(folder, 'config.json'), JSON.stringify({ ...json, ...fields }));
-  return { folder, config: Blip2Config.fromJson(await readConfig(folder), folder) };
+  const folders = { images: folder, processor: folder };
+  return { folders, config: Blip2Config.fromJson(await readConfig(folder), folder) };
 }
 
 test('has one image token per query of the model', async () => {

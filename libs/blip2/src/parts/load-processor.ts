@@ -2,10 +2,11 @@ import { Blip2Error } from '@blip2/interfaces';
 import { Blip2Processor, type ProcessorParts } from '@blip2/processor';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
+import type { ModelFolders } from '../checkpoint/model-sources.ts';
 
-/** The folder of a processor, and the image tokens of its model. */
+/** The folders of a processor, and the image tokens of its model. */
 export interface ProcessorSource {
-  readonly folder: string;
+  readonly folders: Pick<ModelFolders, 'images' | 'processor'>;
   readonly config: Pick<ModelConfig, 'imageTokenIndex' | 'numQueryTokens'>;
 }
 
@@ -14,7 +15,8 @@ export interface ProcessorSource {
  * @throws Blip2Error `INVALID_CONFIG` if processor and model have different image tokens.
  */
 export async function loadProcessor(source: ProcessorSource): Promise<Blip2Processor> {
-  return Blip2Processor.create(fittingParts(await Blip2Processor.fromPretrained(source.folder), source));
+  const { images, processor: text } = source.folders;
+  return Blip2Processor.create(fittingParts(await Blip2Processor.fromPretrained({ images, text }), source));
 }
 
 /**
@@ -23,13 +25,13 @@ export async function loadProcessor(source: ProcessorSource): Promise<Blip2Proce
  */
 export function fittingParts(
   { tokenizer, imageProcessor, numQueryTokens, imageTokenId }: ProcessorParts & Pick<Blip2Processor, 'imageTokenId'>,
-  { folder, config }: ProcessorSource,
+  { folders, config }: ProcessorSource,
 ): ProcessorParts {
   // Models of legacy checkpoints have no image token; processor files that were added later must not insert one.
   if (config.imageTokenIndex === undefined) return { tokenizer, imageProcessor };
   if (imageTokenId !== config.imageTokenIndex) {
     throw new Blip2Error('INVALID_CONFIG', 'The image token of the tokenizer must be that of the model', {
-      where: folder,
+      where: folders.processor,
       expected: `image_token_index ${config.imageTokenIndex}`,
       got: String(imageTokenId),
       fix: 'Use the tokenizer files of the same revision',

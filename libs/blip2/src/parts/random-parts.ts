@@ -10,6 +10,7 @@ import {
   type RandomWeightsOptions,
   transformerInitializer,
 } from '@blip2/part';
+import { visionInitializer } from '@blip2/vision';
 
 import { configJson, type ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
@@ -47,7 +48,8 @@ export async function openRandomParts<C extends ModelConfig>(
   await writeConfig(random.store.folder, configJson(config, 'float32', content?.architecture));
   // Weights that are removed with the model do not belong in the cache of converted weights.
   const options = { convertedDir: random.store.folder, ...loadOptions };
-  const parts = resources.use(await openModelParts(() => config, random.store.folder, options));
+  const format = { fromJson: () => config, create: () => config };
+  const parts = resources.use(await openModelParts(format, random.store.folder, options));
   const opened = resources.move();
   return { ...parts, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
 }
@@ -70,7 +72,7 @@ export function referenceInitializer({
 }: ModelConfig): InitializeTensor {
   const parts: readonly (readonly [prefix: string, initialize: InitializeTensor])[] = [
     ['query_tokens', () => ({ kind: 'zeros' })],
-    ['vision_model.', transformerInitializer(visionConfig.initializerRange)],
+    ['vision_model.', visionInitializer(visionConfig)],
     ['qformer.', transformerInitializer(qformerConfig.initializerRange)],
     ['embeddings.', transformerInitializer(qformerConfig.initializerRange)],
     ['language_model.', languageInitializer(textConfig)],

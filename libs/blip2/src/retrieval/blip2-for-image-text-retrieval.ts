@@ -18,8 +18,9 @@ import {
   type TextConditionedQFormer,
 } from '@blip2/qformer';
 import { asRows } from '@blip2/runtime';
-import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
+import type { CheckpointVisionEncoder, OptionallyPooledOutput } from '@blip2/vision';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
@@ -73,7 +74,7 @@ export interface RetrievalOutput {
   /** ITM: of queries and text. ITC: of the text. */
   readonly textModelOutput: QFormerOutput;
   /** Of the images, `lastHiddenState` `[images, 1 + patches, visionHidden]`. */
-  readonly visionModelOutput: VisionOutput;
+  readonly visionModelOutput: OptionallyPooledOutput;
 }
 
 /** The parts, named as in Hugging Face Transformers. */
@@ -81,7 +82,7 @@ export interface RetrievalModelParts {
   /** The configuration of the checkpoint, with defaults filled in. */
   readonly config: Blip2Config;
   /** Pixels `[images, 3, height, width]` → `[images, 1 + patches, visionHidden]`. */
-  readonly visionModel: Blip2VisionModel;
+  readonly visionModel: CheckpointVisionEncoder;
   /** Takes patches, a text, or both. */
   readonly qformer: TextConditionedQFormer;
   /** Query outputs → unit vectors `[images, queries, size]`. */
@@ -184,7 +185,7 @@ function textOf(
 
 async function match(
   { qformer, itmHead }: RetrievalModelParts,
-  visionModelOutput: VisionOutput,
+  visionModelOutput: OptionallyPooledOutput,
   text: QFormerTextInputs,
   options: RetrievalOptions,
 ): Promise<RetrievalOutput> {
@@ -204,7 +205,7 @@ async function match(
 
 async function compare(
   { qformer, visionProjection, textProjection }: RetrievalModelParts,
-  visionModelOutput: VisionOutput,
+  visionModelOutput: OptionallyPooledOutput,
   text: QFormerTextInputs,
   options: RetrievalOptions,
 ): Promise<RetrievalOutput> {
@@ -226,5 +227,5 @@ async function compare(
   };
 }
 
-export const Blip2ForImageTextRetrieval: ModelLoader<string, Blip2Config, Blip2ForImageTextRetrieval> =
+export const Blip2ForImageTextRetrieval: ModelLoader<string | ModelSources, Blip2Config, Blip2ForImageTextRetrieval> =
   createRetrievalLoader(RETRIEVAL_CONTENT, assembleRetrieval);

@@ -1,6 +1,7 @@
 import { expectKnownOptions, type ImageSource, mustBe, type Tensor } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
+import type { ModelFolders, ModelSources } from '../checkpoint/model-sources.ts';
 import { isImageList, onlyResult } from '../images/image-list.ts';
 import { expectImageOptions } from '../images/task-images.ts';
 import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
@@ -206,16 +207,18 @@ async function matchAll(
  * The processor of a retrieval checkpoint. It inserts no image tokens, even if its configuration requests them: the
  * tasks prepend the queries themselves.
  */
-async function retrievalProcessor(folder: string): Promise<Blip2Processor> {
-  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained(folder);
+async function retrievalProcessor({ images, processor: text }: ModelFolders): Promise<Blip2Processor> {
+  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained({ images, text });
   return Blip2Processor.create({ tokenizer, imageProcessor });
 }
 
-export const Blip2Retrieval: PretrainedLoader<string, Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }> =
-  {
-    fromPretrained: (source, options = {}) =>
-      openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
-        const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folder)]);
-        return { ...createTasks({ ...model, processor }, model.dispose, parts.queue), model };
-      }),
-  };
+export const Blip2Retrieval: PretrainedLoader<
+  string | ModelSources,
+  Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }
+> = {
+  fromPretrained: (source, options = {}) =>
+    openRetrieval(source, options, RETRIEVAL_CONTENT, async (parts) => {
+      const [model, processor] = await Promise.all([assembleRetrieval(parts), retrievalProcessor(parts.folders)]);
+      return { ...createTasks({ ...model, processor }, model.dispose, parts.queue), model };
+    }),
+};

@@ -3,6 +3,7 @@ import { expectInputs, type QueryFeatures } from '@blip2/interfaces';
 import { expectForwardOptions } from '@blip2/part';
 import type { QFormerTextInputs, RetrievalEmbeds, RetrievalProjection, TextConditionedQFormer } from '@blip2/qformer';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { type EncodedStates, encodeStates } from './encoded-states.ts';
@@ -59,5 +60,8 @@ async function assemble(parts: CheckpointParts): Promise<Blip2TextModelWithProje
   };
 }
 
-export const Blip2TextModelWithProjection: ModelLoader<string, Blip2Config, Blip2TextModelWithProjection> =
-  createRetrievalLoader(TEXT_MODEL_CONTENT, assemble);
+export const Blip2TextModelWithProjection: ModelLoader<
+  string | ModelSources,
+  Blip2Config,
+  Blip2TextModelWithProjection
+> = createRetrievalLoader(TEXT_MODEL_CONTENT, assemble);

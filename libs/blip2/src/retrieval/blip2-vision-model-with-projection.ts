@@ -1,8 +1,9 @@
 import type { Blip2Config } from '@blip2/config';
 import type { PatchFeatures } from '@blip2/interfaces';
 import type { Blip2QFormerModel, RetrievalEmbeds, RetrievalProjection } from '@blip2/qformer';
-import type { Blip2VisionModel, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
+import type { CheckpointVisionEncoder, VisionForwardInputs, VisionForwardOptions } from '@blip2/vision';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
@@ -23,7 +24,7 @@ export interface VisionProjectionOutput extends EncodedStates<PatchFeatures> {
 /** The image half of a retrieval model. Source: `Blip2VisionModelWithProjection` of Hugging Face Transformers. */
 export interface Blip2VisionModelWithProjection extends SavableModel {
   /** Pixels `[images, 3, height, width]` → `[images, 1 + patches, visionHidden]`. */
-  readonly visionModel: Blip2VisionModel;
+  readonly visionModel: CheckpointVisionEncoder;
   /** Patches → query outputs `[images, queries, hidden]`. */
   readonly qformer: Blip2QFormerModel;
   /** Query outputs → unit vectors `[images, queries, size]`. */
@@ -58,5 +59,8 @@ async function assemble(parts: CheckpointParts): Promise<Blip2VisionModelWithPro
   };
 }
 
-export const Blip2VisionModelWithProjection: ModelLoader<string, Blip2Config, Blip2VisionModelWithProjection> =
-  createRetrievalLoader(VISION_MODEL_CONTENT, assemble);
+export const Blip2VisionModelWithProjection: ModelLoader<
+  string | ModelSources,
+  Blip2Config,
+  Blip2VisionModelWithProjection
+> = createRetrievalLoader(VISION_MODEL_CONTENT, assemble);

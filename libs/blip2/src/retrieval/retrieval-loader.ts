@@ -1,5 +1,7 @@
 import type { Blip2Config } from '@blip2/config';
+import { mustBe } from '@blip2/interfaces';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { ModelLoader } from '../models/model-loader.ts';
 import { buildUnchanged } from '../parts/build-unchanged.ts';
@@ -14,7 +16,7 @@ type Assemble<Model> = (parts: CheckpointParts) => Promise<Model>;
 export function createRetrievalLoader<Model>(
   content: RetrievalContent,
   assemble: Assemble<Model>,
-): ModelLoader<string, Blip2Config, Model> {
+): ModelLoader<string | ModelSources, Blip2Config, Model> {
   return {
     fromPretrained: (source, options = {}) => openRetrieval(source, options, content, assemble),
     async fromConfig(config, options = {}) {
@@ -29,13 +31,18 @@ export function createRetrievalLoader<Model>(
   };
 }
 
-/** Opens a checkpoint and builds a retrieval model from its parts, which are disposed of if that fails. */
+/**
+ * Opens a checkpoint and builds a retrieval model from its parts, which are disposed of if that fails.
+ * @throws Blip2Error `INVALID_ARGUMENT` for the source of a language model, which these models do not have.
+ */
 export async function openRetrieval<Model>(
-  source: string,
+  source: string | ModelSources,
   options: LoadOptions,
   content: RetrievalContent,
   assemble: Assemble<Model>,
 ): Promise<Model> {
+  if (typeof source === 'object' && source?.language !== undefined)
+    throw mustBe('source.language', 'omitted, because retrieval models have no language model', source.language);
   return buildUnchanged(await openCheckpointParts(source, options), (parts) =>
     assembleComplete(parts, content, assemble),
   );

@@ -20,11 +20,11 @@ export interface SavableModel extends AsyncDisposable {
 
 /** The common members of a model with some of the parts of a checkpoint. */
 export function createSavableModel(parts: CheckpointParts, content: RetrievalContent): SavableModel {
-  const { config, folder } = parts;
+  const { config, folders } = parts;
   const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
     config,
-    savePretrained: (target, options) => saveModel(folder, config, target, options, content),
+    savePretrained: (target, options) => saveModel(folders, config, target, options, content),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

@@ -73,7 +73,7 @@ export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
       const [model, processor] = await Promise.all([
         // If the processor fails to load, this also disposes of parts that are still being created.
         buildFrom(parts, assembleBlip2).then((assembled) => prepareParts(assembled, options, parts.queue)),
-        loadProcessor({ folder: parts.folders.processor, config: parts.config }),
+        loadProcessor(parts),
       ]);
       return createTasks(model.pipeline, processor, model.dispose, parts.queue);
     }),

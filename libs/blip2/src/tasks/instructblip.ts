@@ -2,6 +2,7 @@ import { InstructBlipConfig } from '@blip2/config';
 import { expectFinite } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { imagesOf } from '../images/encoded-image.ts';
 import { createInstructedBatch } from '../images/instructed-batch.ts';
 import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
@@ -83,16 +84,17 @@ function createTasks(
 }
 
 async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
-  const processor = await InstructBlipProcessor.fromPretrained(source.folder);
+  const { images, processor: text } = source.folders;
+  const processor = await InstructBlipProcessor.fromPretrained({ images, text });
   return InstructBlipProcessor.create({
     ...fittingParts(processor, source),
     qformerTokenizer: processor.qformerTokenizer,
   });
 }
 
-export const InstructBlip: PretrainedLoader<string, InstructBlip> = {
+export const InstructBlip: PretrainedLoader<string | ModelSources, InstructBlip> = {
   fromPretrained: async (source, options = {}) =>
-    buildUnchanged(await openModelParts(InstructBlipConfig.fromJson, source, options), async (parts) => {
+    buildUnchanged(await openModelParts(InstructBlipConfig, source, options), async (parts) => {
       const [model, processor] = await Promise.all([
         // If the processor fails to load, this also disposes of parts that are still being created.
         buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options, parts.queue)),

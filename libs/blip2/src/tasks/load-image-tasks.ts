@@ -1,6 +1,7 @@
 import { readConfig } from '@blip2/config';
 import { partFolder } from '@blip2/part';
 
+import { expectSources, type ModelSources } from '../checkpoint/model-sources.ts';
 import { expectOptions } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
 import { Blip2 } from './blip2.ts';
@@ -8,14 +9,17 @@ import type { ImageTasks } from './image-tasks.ts';
 import { InstructBlip } from './instructblip.ts';
 
 /**
- * Loads the tasks of any checkpoint with a language model: BLIP-2 or InstructBLIP, according to its configuration.
+ * Loads the tasks of any checkpoint with a language model: BLIP-2 or InstructBLIP, according to the configuration of
+ * the Q-Former's source.
  * @throws Blip2Error the codes of `Blip2.fromPretrained`.
  */
-export async function loadImageTasks(source: string, options: LoadOptions = {}): Promise<ImageTasks> {
+export async function loadImageTasks(source: string | ModelSources, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);
-  const folder = await partFolder(source, options);
+  expectSources(source);
+  const folder = await partFolder(typeof source === 'string' ? source : source.qformer, options);
   const { model_type: modelType } = Object(await readConfig(folder));
+  const opened = typeof source === 'string' ? folder : { ...source, qformer: folder };
   return modelType === 'instructblip'
-    ? InstructBlip.fromPretrained(folder, options)
-    : Blip2.fromPretrained(folder, options);
+    ? InstructBlip.fromPretrained(opened, options)
+    : Blip2.fromPretrained(opened, options);
 }

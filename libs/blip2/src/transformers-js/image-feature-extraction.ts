@@ -9,6 +9,7 @@ import {
   type Tensor,
 } from '@blip2/interfaces';
 import { Blip2Processor, expectFloatSettings } from '@blip2/processor';
+import type { OptionallyPooledOutput } from '@blip2/vision';
 
 import { isImageList, onlyResult } from '../images/image-list.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
@@ -61,7 +62,10 @@ export async function loadImageFeatureExtraction(
   options: LoadOptions,
 ): Promise<ImageFeatureExtractionPipeline> {
   const parts = await openCheckpointParts(source, options);
-  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained(parts.folder);
+  const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained({
+    images: parts.folders.images,
+    text: parts.folders.processor,
+  });
   // No image tokens, even if the configuration of the checkpoint requests them: there is no text here.
   const processor = Blip2Processor.create({ tokenizer, imageProcessor });
   const call = async (
@@ -121,8 +125,13 @@ async function featuresOf(
   { part = 'vision', pool }: ImageFeatureOptions,
 ): Promise<Features> {
   const patches = await (await parts.vision()).forward({ pixelValues });
-  if (part === 'vision') return pool ? patches.poolerOutput : patches.lastHiddenState;
+  if (part === 'vision') return pool ? pooledOf(patches) : patches.lastHiddenState;
   const queries = await (await parts.qformer()).forward({ encoderHiddenStates: patches.lastHiddenState });
   if (part === 'qformer') return pool ? queries.poolerOutput : queries.lastHiddenState;
   return (await parts.visionProjection()).project(queries.lastHiddenState);
+}
+
+function pooledOf({ poolerOutput }: OptionallyPooledOutput): Features {
+  if (poolerOutput) return poolerOutput;
+  throw mustBe('pool', 'false for an encoder without a pooler', true);
 }

@@ -13,12 +13,18 @@ export function requireWholeHeads(width: number, heads: number, where: string): 
 }
 
 /** The error for a configuration of an unsupported model family. */
-export function unsupportedModelType(found: unknown, supported: readonly string[], where: string): Blip2Error {
+export function unsupportedModelType(
+  found: unknown,
+  supported: readonly string[],
+  where: string,
+  fix?: string,
+): Blip2Error {
   return new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The model type is not supported', {
     expected: supported.length === 1 ? `${supported[0]}` : `one of ${supported.join(', ')}`,
     got: show(found),
     where,
     ...(typeof found === 'string' && { subject: found }),
+    ...(fix !== undefined && { fix }),
   });
 }
 

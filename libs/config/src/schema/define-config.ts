@@ -69,7 +69,7 @@ export function defineConfig<C extends PartConfig, Stored extends object>(
   };
   const fromJson = (json: unknown, where = 'config.json'): C => {
     const given = frozenObject(json, where);
-    const own = subConfig(given, key, where, fullModelTypes);
+    const own = subConfig(given, key, where, fullModelTypes, [modelType, instructBlipType]);
     requireModelType(own.json, [modelType, instructBlipType], own.where);
     const implied = ownValue(given, 'model_type') === INSTRUCTBLIP_MODEL_TYPE ? instructBlipType : modelType;
     const type = ownValue(own.json, 'model_type') ?? implied;

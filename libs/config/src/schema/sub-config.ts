@@ -18,18 +18,27 @@ export function isFullModel(json: JsonObject, fullModelTypes: readonly string[] 
 }
 
 /**
- * The part `key` of the configuration of a full model (an absent or null part has the defaults), or `json` itself if it
- * is the configuration of that part.
+ * The part `key`, of one of `ownTypes`, of the configuration of a full model (an absent or null part has the
+ * defaults), or `json` itself if it is the configuration of that part.
  */
 export function subConfig(
   json: JsonObject,
   key: PartKey,
   where: string,
   fullModelTypes: readonly string[] = BLIP2_MODEL_TYPES,
+  ownTypes: readonly string[] = [],
 ): { json: JsonObject; where: string } {
   if (!isFullModel(json, fullModelTypes)) return { json, where };
-  requireModelType(json, fullModelTypes, where);
-  return { json: expectObject(ownValue(json, key) ?? Object.freeze({}), `${where}.${key}`), where: `${where}.${key}` };
+  const part = expectObject(ownValue(json, key) ?? Object.freeze({}), `${where}.${key}`);
+  // Any family may be a part of a BLIP-2 model, by its own name only.
+  const isNamed = includes(ownTypes, ownValue(part, 'model_type'));
+  if (!isNamed || !includes(BLIP2_MODEL_TYPES, ownValue(json, 'model_type')))
+    requireModelType(json, fullModelTypes, where);
+  return { json: part, where: `${where}.${key}` };
+}
+
+function includes(types: readonly string[], type: unknown): boolean {
+  return types.some((each) => each === type);
 }
 
 /** @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` if `model_type` is present and not one of `supported`. */

@@ -1,4 +1,4 @@
-import { findFamily } from '../schema/find-family.ts';
+import { createFamilyRegistry, expectFormat, expectMembers, type FamilyRegistry } from '../schema/family-registry.ts';
 import { gemma3TextFamily } from './gemma3-text-config.ts';
 import { gpt2Family } from './gpt2-config.ts';
 import { llamaFamily } from './llama-config.ts';
@@ -10,6 +10,7 @@ import { qwen3Family } from './qwen3-config.ts';
 import { mt5Family } from './seq2seq/mt5-config.ts';
 import { t5Family } from './seq2seq/t5-config.ts';
 import { umt5Family } from './seq2seq/umt5-config.ts';
+import type { TextConfigMembers } from './text-config-members.ts';
 import type { TextFamily } from './text-family.ts';
 
 /** By `model_type`. The first family is that of a configuration without one. */
@@ -27,9 +28,26 @@ const FAMILIES: ReadonlyMap<string, TextFamily> = new Map<string, TextFamily>([
   ['umt5', umt5Family],
 ]);
 
+const registry: FamilyRegistry<TextFamily> = createFamilyRegistry({
+  name: 'text',
+  builtIn: FAMILIES,
+  registeredBy: 'registerLanguageFamily of @blip2/language',
+  isSame: (one, other) => one.format === other.format,
+});
+
 /** Every supported `model_type` of a language model, the default first. */
 export function textModelTypes(): readonly string[] {
-  return [...FAMILIES.keys()];
+  return registry.types();
+}
+
+/**
+ * Adds a family of language models; `registerLanguageFamily` of `@blip2/language` does this, and adds its models.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the type belongs to another family, or a member has the wrong type.
+ */
+export function registerTextFamily<C extends TextConfigMembers>(modelType: string, family: TextFamily<C>): void {
+  expectMembers('config', family, { format: 'object', sizes: 'function' });
+  expectFormat(family.format);
+  registry.register(modelType, family);
 }
 
 /**
@@ -37,11 +55,11 @@ export function textModelTypes(): readonly string[] {
  * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with the registered types.
  */
 export function textFamily(modelType: unknown, where?: string): TextFamily {
-  return findFamily(FAMILIES, modelType, where);
+  return registry.find(modelType, where);
 }
 
 /** What is known about the licence of the language model in a repository, by its id. */
 export function licenceNote(repository: string): string | undefined {
-  const notes = [...FAMILIES.values()].flatMap(({ licences = [] }) => licences);
+  const notes = registry.families().flatMap(({ licences = [] }) => licences);
   return notes.find(({ repositories }) => repositories.test(repository))?.note;
 }

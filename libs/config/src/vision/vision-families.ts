@@ -1,5 +1,6 @@
-import { findFamily } from '../schema/find-family.ts';
-import { expectObject, frozenObject, ownValue } from '../schema/json-values.ts';
+import { createFamilyRegistry, expectFormat, expectMembers, type FamilyRegistry } from '../schema/family-registry.ts';
+import type { ToJsonOptions } from '../schema/field-table.ts';
+import { expectObject, frozenObject, type JsonObject, ownValue } from '../schema/json-values.ts';
 import { blip2VisionFamily } from './blip2-vision-config.ts';
 import { clipVisionFamily } from './clip-vision-config.ts';
 import { dinov2VisionFamily } from './dinov2-config.ts';
@@ -20,12 +21,32 @@ const FAMILIES: ReadonlyMap<string, VisionConfigFamily> = new Map<string, Vision
   ['eva', evaVisionFamily],
 ]);
 
+const registry: FamilyRegistry<VisionConfigFamily> = createFamilyRegistry({
+  name: 'vision-config',
+  builtIn: FAMILIES,
+  registeredBy: 'registerVisionFamily of @blip2/vision',
+  isSame: (one, other) => one.format === other.format,
+});
+
+/**
+ * Adds a family of vision encoders; `registerVisionFamily` of `@blip2/vision` does this, and adds its encoders.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the type belongs to another family, or a member has the wrong type.
+ */
+export function registerVisionConfigFamily<C extends VisionConfigMembers>(
+  modelType: string,
+  family: VisionConfigFamily<C>,
+): void {
+  expectMembers('config', family, { format: 'object', fullModelTypes: 'object' });
+  expectFormat(family.format);
+  registry.register(modelType, family);
+}
+
 /**
  * How configurations of one family of vision encoders are read.
  * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE`, with the registered types.
  */
 export function visionConfigFamily(modelType: unknown, where?: string): VisionConfigFamily {
-  return findFamily(FAMILIES, modelType, where);
+  return registry.find(modelType, where);
 }
 
 /** The configuration of a vision encoder of any family. `modelType` selects the family. */
@@ -36,12 +57,23 @@ function fromJson(json: unknown, where = 'config.json'): VisionConfig {
   return familyOf(given, where).format.fromJson(given, where);
 }
 
+function toJson(config: VisionConfig, options?: ToJsonOptions): Record<string, unknown> {
+  return visionConfigFamily(config.modelType).format.toJson(config, options);
+}
+
 /** The family of the encoder itself, or of the full model that contains it. */
-function familyOf(json: Readonly<Record<string, unknown>>, where: string): VisionConfigFamily {
+function familyOf(json: JsonObject, where: string): VisionConfigFamily {
   const part = expectObject(ownValue(json, 'vision_config') ?? {}, `${where}.vision_config`);
-  const type = ownValue(part, 'model_type') ?? ownValue(json, 'model_type') ?? timmModelType(json, where);
-  const container = [...FAMILIES.values()].find(({ fullModelTypes }) => fullModelTypes.some((full) => full === type));
-  return container ?? visionConfigFamily(type ?? [...FAMILIES.keys()][0], `${where}.model_type`);
+  const ownType = ownValue(part, 'model_type');
+  const type = ownType ?? ownValue(json, 'model_type') ?? timmModelType(json, where);
+  const container = registry.families().find(({ fullModelTypes }) => fullModelTypes.some((full) => full === type));
+  return (
+    container ??
+    visionConfigFamily(
+      type ?? registry.types()[0],
+      ownType === undefined ? `${where}.model_type` : `${where}.vision_config.model_type`,
+    )
+  );
 }
 
 export const VisionConfig: {
@@ -50,4 +82,6 @@ export const VisionConfig: {
    * @throws Blip2Error `INVALID_CONFIG` or `UNSUPPORTED_ARCHITECTURE`.
    */
   readonly fromJson: typeof fromJson;
-} = { fromJson };
+  /** The JSON that was read, with changed fields written. Fields with default values stay absent unless `full`. */
+  readonly toJson: typeof toJson;
+} = { fromJson, toJson };

@@ -8,6 +8,8 @@ export interface VisionConfigMembers extends PartConfig {
   readonly imageSize: number;
   /** Height and width of a patch, in pixels. */
   readonly patchSize: number;
+  /** Layers, as `hiddenStates` of `forward` has them. */
+  readonly numHiddenLayers: number;
   readonly outputHiddenStates: boolean;
   readonly outputAttentions: boolean;
 }
@@ -15,7 +17,6 @@ export interface VisionConfigMembers extends PartConfig {
 /** Fields that the configurations of vision transformers store. */
 export interface VisionTransformerFields extends Omit<VisionConfigMembers, keyof PartConfig> {
   readonly intermediateSize: number;
-  readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   readonly hiddenAct: Activation;
   readonly layerNormEps: number;

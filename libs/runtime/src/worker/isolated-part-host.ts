@@ -7,6 +7,7 @@ import type { PartSpec } from './part-export.ts';
 import type { PartHost } from './part-host.ts';
 import { hostDisposed, openPartLink, type PartLink } from './part-link.ts';
 import type { Reply, Request } from './part-messages.ts';
+import { partModules } from './part-modules.ts';
 import { createRemotes, type HeldRemote } from './remotes.ts';
 import { createStartLimit } from './start-limit.ts';
 
@@ -128,7 +129,15 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
       values,
       where: path,
       options: { isRepeated: handle !== undefined },
-      build: (id, encoded) => ({ type: 'create', id, module: String(module), export: path, args: encoded, handle }),
+      build: (id, encoded) => ({
+        type: 'create',
+        id,
+        before: partModules(),
+        module: String(module),
+        export: path,
+        args: encoded,
+        handle,
+      }),
     };
   }
 

@@ -6,6 +6,8 @@ export type Request =
   | {
       readonly type: 'create';
       readonly id: number;
+      /** Modules to import before. */
+      readonly before: readonly string[];
       readonly module: string;
       readonly export: string;
       readonly args: unknown;

@@ -58,7 +58,10 @@ export async function disposePart(part: object): Promise<void> {
 
 async function perform(request: Request, args: readonly unknown[], table: PartTable): Promise<unknown> {
   if (request.type === 'import') return void (await importPartModule(request.module));
-  if (request.type === 'create') return callPartExport({ module: request.module, export: request.export, args });
+  if (request.type === 'create') {
+    for (const module of request.before) await importPartModule(module);
+    return callPartExport({ module: request.module, export: request.export, args });
+  }
   const part = table.get(request.handle);
   if (request.type === 'call') return Reflect.apply(Reflect.get(part, request.method), part, args);
   table.remove(request.handle);

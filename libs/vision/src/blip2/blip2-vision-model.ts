@@ -1,5 +1,5 @@
 import { Blip2VisionConfig } from '@blip2/config';
-import { defined, type PlannedWeight, type PrecisionChoice } from '@blip2/interfaces';
+import { defined } from '@blip2/interfaces';
 import type { LoadPartOptions } from '@blip2/part';
 import {
   definePart,
@@ -85,13 +85,4 @@ export function createBlip2VisionModel(
   options?: PartOptions,
 ): Blip2VisionModel {
   return Blip2VisionModel.create(config, weights, options);
-}
-
-/** What the encoder's file of converted weights holds at a precision; undefined if the checkpoint is used as stored. */
-export function planVision(
-  config: Blip2VisionConfig,
-  weights: Pick<PartWeights, 'store' | 'prefix'>,
-  dtype?: PrecisionChoice,
-): PlannedWeight[] | undefined {
-  return Blip2VisionModel.plan(config, weights, dtype).prefill;
 }

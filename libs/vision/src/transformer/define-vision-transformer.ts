@@ -18,6 +18,7 @@ import {
 } from '../create-vision-encoder.ts';
 import { type FeatureLayerOptions, layersOf } from '../feature-layer.ts';
 import { SENSITIVE_VISION_LAYERS } from '../sensitive-vision-layers.ts';
+import { PATH_IN_BLIP2 } from '../vision-path.ts';
 import { FINAL_STATES } from '../vision-request.ts';
 import {
   buildVisionTransformer,
@@ -77,6 +78,7 @@ export function defineVisionTransformer<C extends VisionTransformerConfig, Outpu
     ...definition,
     label: 'vision encoder',
     ownOptions: ['featureLayer'],
+    pathInBlip2: PATH_IN_BLIP2,
     config: format,
     tensors: (config, prefix) => visionTransformerTensors(config, layout, prefix),
     plan: {

@@ -53,4 +53,4 @@ export const VitEncoder: Part<VitConfig, VitEncoder, PartWeights, FeatureLayerOp
   readOutputs: withOptionalPooler,
 });
 
-export const vitFamily: VisionFamily<VitConfig> = { part: VitEncoder };
+export const vitFamily: VisionFamily<VitConfig> = { part: VitEncoder, optionalTensors: [`${POOLER}.`] };

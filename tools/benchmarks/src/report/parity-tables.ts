@@ -23,6 +23,8 @@ const CASES: readonly (readonly [family: string, name: string, description: stri
   ['BLIP-2 with T5', 't5', 'BLIP-2 with Flan-T5'],
   ['BLIP-2 with T5', 't5-v1.0-relu', 'T5 1.0, tied head, ReLU'],
   ['BLIP-2 with T5', 't5-v1.1-bf16-3-shards', 'T5 1.1, bfloat16, three shards'],
+  ['BLIP-2 with other language models', 'blip2-qwen2', 'BLIP-2 with Qwen2, bfloat16'],
+  ['BLIP-2 with other language models', 'blip2-gpt2', 'BLIP-2 with GPT-2, bfloat16'],
   ['Image-text retrieval', 'itm', 'image-text retrieval'],
   ['Image-text retrieval', 'itm-7-queries-frequency-1', 'retrieval, 7 queries, float16, three shards'],
   ['InstructBLIP', 'instructblip-t5', 'InstructBLIP with Flan-T5'],

@@ -13,10 +13,12 @@ T5_STATES = ("encoder_hidden_states", "encoder_attentions", "decoder_hidden_stat
 
 
 def add_whole(recorder: Recorder, inputs: CaseInputs) -> None:
-    names = list(IMAGES)
+    names = list(IMAGES)[: None if inputs.spec.has_own_parts else 2]
     one, batch = inputs.images(names[0]), inputs.images(*names)
     add_forward(recorder, inputs, "single_with_labels", {"pixel_values": one, **labelled(inputs, 1)}, states=True)
     add_forward(recorder, inputs, "batch_with_labels", {"pixel_values": batch, **labelled(inputs, len(names))})
+    if not inputs.spec.has_own_parts:
+        return
     wide = inputs.images(names[0], size={"height": 3 * inputs.spec.patch_size, "width": 5 * inputs.spec.patch_size})
     decoder = {"decoder_input_ids": [[0, 5, 9, 12]]} if inputs.spec.is_t5 else {}
     add_forward(recorder, inputs, "interpolated", {"pixel_values": wide, **inputs.prompt(PROMPTS[1]), **decoder}, interpolate_pos_encoding=True)
