@@ -1,7 +1,7 @@
 import { findFamily, readConfig, TextConfig } from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
-import { type InitializeTensor, type LoadPartOptions, partFolder, type PartWeights, plannedFiles } from '@blip2/part';
+import { type InitializeTensor, type LoadPartOptions, partSource, type PartWeights, plannedFiles } from '@blip2/part';
 
 import { gemma3TextFamily } from './gemma3-text/gemma3-for-causal-lm.ts';
 import { gpt2Family } from './gpt2/gpt2-for-causal-lm.ts';
@@ -45,9 +45,9 @@ export async function loadLanguageModel(
   source: string,
   options: LoadPartOptions = {},
 ): Promise<CheckpointLanguageModel> {
-  const folder = await partFolder(source, options);
+  const { folder, adapters } = await partSource(source, options);
   const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
-  return languageFamily(modelType).part.fromPretrained(folder, options);
+  return languageFamily(modelType).part.fromPretrained(folder, { ...options, adapters });
 }
 
 /** Every tensor of a language model's checkpoint, by name and shape. */

@@ -3,6 +3,8 @@ import type { ResolveOptions } from '@blip2/hub';
 import { expectKnownOptions } from '@blip2/interfaces';
 import type { PartOptions } from '@blip2/runtime';
 
+import type { AdapterOptions } from './adapters/part-source.ts';
+
 /** Every member of a type of options; the compiler completes it. */
 type Names<Options> = Readonly<Record<keyof Options, true>>;
 
@@ -22,6 +24,7 @@ const CONVERSION: Names<ConversionOptions> = {
   conversionThreads: true,
 };
 const PART: Names<PartOptions> = { dtype: true, createSession: true, threads: true, device: true };
+const ADAPTERS: Names<AdapterOptions> = { adapters: true };
 const RANDOM: Names<RandomCheckpointOptions & { initializer: unknown }> = {
   seed: true,
   folder: true,
@@ -36,7 +39,7 @@ export const RESOLVE_OPTIONS: readonly string[] = Object.keys(RESOLVE);
 /** Names of the options of a part's sessions. */
 export const PART_OPTIONS: readonly string[] = Object.keys(PART);
 /** Names of the options that parts are loaded with. */
-export const LOAD_PART_OPTIONS: readonly string[] = Object.keys({ ...PART, ...RESOLVE, ...CONVERSION });
+export const LOAD_PART_OPTIONS: readonly string[] = Object.keys({ ...PART, ...RESOLVE, ...CONVERSION, ...ADAPTERS });
 /** Names of the options of random weights. */
 export const RANDOM_OPTIONS: readonly string[] = Object.keys(RANDOM);
 /** Names of the options of `savePretrained`. */

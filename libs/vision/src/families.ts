@@ -1,5 +1,5 @@
 import { findFamily, readConfig, VisionConfig } from '@blip2/config';
-import { type LoadPartOptions, partFolder } from '@blip2/part';
+import { type LoadPartOptions, partSource } from '@blip2/part';
 
 import { blip2VisionFamily } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
@@ -31,7 +31,7 @@ export async function loadVisionEncoder(
   source: string,
   options: LoadPartOptions = {},
 ): Promise<CheckpointVisionEncoder> {
-  const folder = await partFolder(source, options);
+  const { folder, adapters } = await partSource(source, options);
   const { modelType } = VisionConfig.fromJson(await readConfig(folder), folder);
-  return visionFamily(modelType).part.fromPretrained(folder, options);
+  return visionFamily(modelType).part.fromPretrained(folder, { ...options, adapters });
 }

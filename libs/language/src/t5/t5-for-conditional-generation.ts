@@ -47,6 +47,7 @@ export const T5ForConditionalGeneration: Part<T5Config, T5ForConditionalGenerati
   architectures: { t5: 'T5ForConditionalGeneration' },
   config: T5Config,
   tensors: t5Tensors,
+  tied: { embeddings: TOKEN_EMBEDDINGS, isShared: true },
   initializer: t5Initializer,
   plan: {
     graphs(config, weights, prefix) {
