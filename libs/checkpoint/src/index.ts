@@ -13,7 +13,7 @@ export { convertedSource, storedTensorSource, type TensorSource, tensorSource } 
 export { type WriteOptions, type WriteProgress, writeSafetensors } from './safetensors/write-safetensors.ts';
 // Adapters
 export { openAdapterWeights } from './adapters/open-adapter-weights.ts';
-export { mergedTensorSource } from './adapters/merged-source.ts';
+export { type MergedTensor, mergedTensorSource } from './adapters/merged-source.ts';
 export type { AddedChange, LowRankChange, WeightChange, WeightChanges } from './adapters/weight-change.ts';
 
 // Random weights

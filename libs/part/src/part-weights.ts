@@ -12,7 +12,16 @@ export interface PartWeights extends AsyncDisposable {
   /** The same weights in a form that is faster for products of few rows. Default: `store`. */
   readonly decodeStore?: WeightStore;
   /** What is saved, if adapters were merged: the weights, and what the adapters change. */
-  readonly saved?: { readonly store: WeightStore; readonly changes: WeightChanges };
+  readonly saved?: SavedWeights;
+}
+
+/** Weights that are merged with adapters when they are saved. */
+export interface SavedWeights {
+  /** The weights with the tensors that adapters replace. */
+  readonly store: WeightStore;
+  /** The weights without adapters, whose types are kept. */
+  readonly base: WeightStore;
+  readonly changes: WeightChanges;
 }
 
 /** What the names of tensors at `path` start with: the path and a dot, or nothing at the root. */

@@ -28,7 +28,7 @@ export interface SavePartOptions extends SaveOptions {
  */
 export async function savePartWeights(
   folder: string,
-  { store, original = store, saved = { store: original, changes: new Map() }, prefix }: PartWeights,
+  { store, original = store, saved = { store: original, base: original, changes: new Map() }, prefix }: PartWeights,
   { path = '', ...options }: SavePartOptions = {},
   others: readonly TensorSource[] = [],
 ): Promise<string> {
@@ -36,11 +36,11 @@ export async function savePartWeights(
   const own = [...saved.store.tensors.values()]
     .filter(({ name }) => name.startsWith(start))
     .map((tensor) =>
-      mergedTensorSource(
-        tensor,
-        saved.changes.get(tensor.name),
-        `${pathStart(path)}${tensor.name.slice(start.length)}`,
-      ),
+      mergedTensorSource(tensor, {
+        name: `${pathStart(path)}${tensor.name.slice(start.length)}`,
+        dtype: saved.base.tensors.get(tensor.name)?.dtype ?? tensor.dtype,
+        changes: saved.changes.get(tensor.name) ?? [],
+      }),
     );
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);

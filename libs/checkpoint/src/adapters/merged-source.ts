@@ -1,23 +1,27 @@
-import type { StoredTensor } from '@blip2/interfaces';
+import type { StoredTensor, StoredType } from '@blip2/interfaces';
 
 import { fromFloat32 } from '../safetensors/float-conversion.ts';
 import { readFloats } from '../safetensors/read-floats.ts';
 import { ELEMENT_BYTES, isFloatType } from '../safetensors/stored-type.ts';
-import { storedTensorSource, type TensorSource } from '../safetensors/tensor-source.ts';
+import { convertedSource, storedTensorSource, type TensorSource } from '../safetensors/tensor-source.ts';
 import { addChanges, prepareChange } from './changed-rows.ts';
 import type { WeightChange } from './weight-change.ts';
 
 /** Number of weights that are merged at a time. */
 const WEIGHTS_PER_CHUNK = 2 ** 18;
 
-/** A tensor with the changes of adapters, in its stored type. Merged while it is written. */
-export function mergedTensorSource(
-  stored: StoredTensor,
-  changes: readonly WeightChange[] = [],
-  name: string = stored.name,
-): TensorSource {
-  const { dtype, shape } = stored;
-  if (changes.length === 0 || !isFloatType(dtype)) return storedTensorSource(stored, name);
+/** What a merged tensor is written as. */
+export interface MergedTensor {
+  readonly name: string;
+  readonly dtype: StoredType;
+  readonly changes: readonly WeightChange[];
+}
+
+/** A tensor with the changes of adapters. Merged while it is written. */
+export function mergedTensorSource(stored: StoredTensor, { name, dtype, changes }: MergedTensor): TensorSource {
+  const { shape } = stored;
+  if (!isFloatType(dtype)) return storedTensorSource(stored, name);
+  if (changes.length === 0) return convertedSource(storedTensorSource(stored, name), dtype);
   const [rows = 1] = shape;
   const inner = shape.slice(1).reduce((product, axis) => product * axis, 1);
   const step = Math.max(1, Math.floor(WEIGHTS_PER_CHUNK / inner));

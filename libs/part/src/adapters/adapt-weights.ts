@@ -44,7 +44,7 @@ export async function adaptPartWeights<W extends PartWeights>(
     });
     return plan.length === 0 ? store : overlayStore(store, await merge(plan));
   };
-  const saved = { store, changes };
+  const saved = { store, base, changes };
   if (!plans.prefill) return { ...weights, saved, store: await mergeFloats(changes.keys()) };
 
   const convert = async (plan: readonly PlannedWeight[]): Promise<WeightStore> => {

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+
 import type { LowRankChange, WeightChange } from '@blip2/checkpoint';
+import { commonFolder } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 
 import { type BaseModules, nameInBase, partOfName } from './base-names.ts';
@@ -107,10 +110,19 @@ export function placeAdapters(part: AdaptedPart, adapters: readonly Adapter[]): 
   for (const [name, tensor] of [...shared, ...copies]) expectSameShape(name, tensor, baseTensors.get(name));
   return {
     base: { ...store, tensors: baseTensors },
-    store: { ...store, tensors },
-    replaced: new Set(replacedBy.keys()),
+    store: { ...store, folder: commonFolder(filesOf(store, shared, copies)), tensors },
+    // With the names of tied weights that are listed separately.
+    replaced: new Set([...tensors.keys()].filter((name) => tensors.get(name)?.file !== baseTensors.get(name)?.file)),
     modules,
   };
+}
+
+/** The files of the weights of a part, of which there is at least one. */
+function filesOf(
+  { folder }: WeightStore,
+  ...replaced: readonly ReadonlyMap<string, StoredTensor>[]
+): readonly [string, ...string[]] {
+  return [join(folder, 'file'), ...replaced.flatMap((tensors) => [...tensors.values()].map(({ file }) => file))];
 }
 
 /** A tied pair of which the checkpoint stores one. */
