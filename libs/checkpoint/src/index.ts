@@ -11,6 +11,11 @@ export type { FloatStoredType } from './safetensors/stored-type.ts';
 export { saveCheckpoint, type SaveDtype, type SaveOptions } from './model-folder/save-checkpoint.ts';
 export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './safetensors/tensor-source.ts';
 export { type WriteOptions, type WriteProgress, writeSafetensors } from './safetensors/write-safetensors.ts';
+// Adapters
+export { openAdapterWeights } from './adapters/open-adapter-weights.ts';
+export { type MergedTensor, mergedTensorSource } from './adapters/merged-source.ts';
+export type { AddedChange, LowRankChange, WeightChange, WeightChanges } from './adapters/weight-change.ts';
+
 // Random weights
 export type { TemporaryOptions, TemporaryWeights } from './model-folder/temporary-weights.ts';
 export {
@@ -32,6 +37,6 @@ export {
   removeCachedConversions,
 } from './quantized/cached-conversions.ts';
 export type { ConversionOptions } from './quantized/conversion-options.ts';
-export { convertedWeights } from './quantized/converted-weights.ts';
+export { type AdaptedConversion, convertedWeights } from './quantized/converted-weights.ts';
 export { plannedBytes } from './quantized/planned-bytes.ts';
 export { verifyCachedConversion } from './quantized/verify-conversion.ts';

@@ -13,7 +13,7 @@ import {
   type InitializeTensor,
   type LoadPartOptions,
   PART_MEMBERS,
-  partFolder,
+  partSource,
   type PartWeights,
   plannedFiles,
 } from '@blip2/part';
@@ -102,9 +102,9 @@ export async function loadLanguageModel(
   source: string,
   options: LoadPartOptions = {},
 ): Promise<CheckpointLanguageModel> {
-  const folder = await partFolder(source, options);
+  const { folder, adapters } = await partSource(source, options);
   const { modelType } = TextConfig.fromJson(await readConfig(folder), folder);
-  return languageFamily(modelType).part.fromPretrained(folder, options);
+  return languageFamily(modelType).part.fromPretrained(folder, { ...options, adapters });
 }
 
 /** Every tensor of a language model's checkpoint, by name and shape. */

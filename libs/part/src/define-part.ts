@@ -5,18 +5,21 @@ import { defined, expectKnownOptions, type PrecisionChoice, type PrepareOptions 
 import type { RecordedWeight } from '@blip2/onnx';
 import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtime';
 
+import { adaptPartWeights } from './adapters/adapt-weights.ts';
+import { type AdapterOptions, partSource } from './adapters/part-source.ts';
+import { placeAdapters } from './adapters/place-adapters.ts';
+import { type Adapter, readAdapter } from './adapters/read-adapter.ts';
 import { withFiniteOutputs } from './finite-outputs.ts';
 import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
 import type { PartDefinition, PartOfModelDefinition } from './part-definition.ts';
-import { partFolder } from './part-folder.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
-import { convertPartWeights, type PartPlans, planPart } from './plan-part.ts';
+import { convertPartWeights, type PartPlans, planPart, transposedMatrices } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
 import { savePartWeights } from './save-part.ts';
 import type { DisposablePart, StandalonePart } from './standalone-part.ts';
 
-/** How a part is loaded: its sessions, its download and its conversion to a precision. */
-export type LoadPartOptions = PartOptions & ResolveOptions & ConversionOptions;
+/** How a part is loaded: its sessions, its download, its adapters and its conversion to a precision. */
+export type LoadPartOptions = PartOptions & ResolveOptions & ConversionOptions & AdapterOptions;
 
 /** Loads and creates a part of a full model. */
 export interface PartOfModel<C, M, W extends PartWeights = PartWeights, O extends object = object> {
@@ -173,18 +176,20 @@ async function load<C, M, W extends PartWeights, O extends object>(
   paths?: readonly string[],
 ): Promise<M> {
   expectPartOptions(definition, 'fromPretrained', options, LOAD_PART_OPTIONS);
-  const folder = await partFolder(source, options);
-  const version = await readModelVersion([folder]);
+  const { folder, adapters: folders } = await partSource(source, options);
+  const version = await readModelVersion([folder, ...folders]);
   const config = definition.config.fromJson(await readConfig(folder), folder);
   const weights = await openPartWeights(folder, ...(paths ?? [pathOf(definition, config, options)]));
+  const adapters: Adapter[] = [];
   try {
+    for (const each of folders) adapters.push(await readAdapter(each));
     // The configuration belongs to these weights.
     await version.requireUnchanged('weights');
   } catch (error) {
     await weights[Symbol.asyncDispose]();
     throw error;
   }
-  return createFrom(definition, create, config, weights, options, options);
+  return createFrom(definition, create, config, weights, options, options, adapters);
 }
 
 function pathsOf({ path, pathInBlip2 }: { readonly path: string; readonly pathInBlip2?: string }): readonly string[] {
@@ -199,7 +204,7 @@ function pathOf<C, O extends object>(
   return typeof path === 'string' ? path : path(config, options);
 }
 
-/** Creates a part from opened weights: checked, extended and converted. Disposes them if that fails. */
+/** Creates a part from opened weights: checked, extended, converted, merged with adapters. Disposes them if it fails. */
 async function createFrom<C, M, W extends PartWeights, O extends object>(
   definition: PartOfModelDefinition<C, object, W, O>,
   create: CreatePart<C, M, W, O>,
@@ -207,17 +212,27 @@ async function createFrom<C, M, W extends PartWeights, O extends object>(
   opened: PartWeights,
   options: PartOptions & Partial<O>,
   conversion: ConversionOptions,
+  adapters: readonly Adapter[] = [],
 ): Promise<M> {
-  const { extend, plan } = definition;
+  const { extend, plan, label, tied } = definition;
   try {
-    // Without `extend`, `W` is `PartWeights` itself.
-    const weights = extend ? await extend(opened, config, options) : (opened as W);
-    if (!plan) return create(config, weights, options);
-    const plans = planPart(plan, config, weights, options.dtype, options);
     const path = pathOf(definition, config, options);
-    return create(config, await convertPartWeights(weights, plans, path, conversion), options);
+    const { store, prefix } = opened;
+    const placed =
+      adapters.length > 0 ? placeAdapters({ label, store, prefix, path, ...defined({ tied }) }, adapters) : undefined;
+    const replaced = placed ? { ...opened, store: placed.store } : opened;
+    // Without `extend`, `W` is `PartWeights` itself.
+    const weights = extend ? await extend(replaced, config, options) : (replaced as W);
+    const plans = plan ? planPart(plan, config, weights, options.dtype, options) : UNCONVERTED;
+    if (!placed) return create(config, await convertPartWeights(weights, plans, path, conversion), options);
+    const transposed = plan ? transposedMatrices(plan, config, weights, options) : new Set();
+    const isTransposed = (name: string): boolean => transposed.has(name);
+    const adapted = await adaptPartWeights(weights, placed, { plans, label: path, conversion, isTransposed });
+    return create(config, adapted, options);
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;
   }
 }
+
+const UNCONVERTED: PartPlans = { prefill: undefined, decode: undefined };

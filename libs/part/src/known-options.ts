@@ -3,6 +3,8 @@ import type { ResolveOptions } from '@blip2/hub';
 import { expectKnownOptions } from '@blip2/interfaces';
 import type { PartOptions } from '@blip2/runtime';
 
+import type { AdapterOptions } from './adapters/part-source.ts';
+
 /** Every member of a type of options; the compiler completes it. */
 type Names<Options> = Readonly<Record<keyof Options, true>>;
 
@@ -28,6 +30,7 @@ const PART: Names<PartOptions> = {
   device: true,
   repeated: true,
 };
+const ADAPTERS: Names<AdapterOptions> = { adapters: true };
 const RANDOM: Names<RandomCheckpointOptions & { initializer: unknown }> = {
   seed: true,
   folder: true,
@@ -42,7 +45,7 @@ export const RESOLVE_OPTIONS: readonly string[] = Object.keys(RESOLVE);
 /** Names of the options of a part's sessions. */
 export const PART_OPTIONS: readonly string[] = Object.keys(PART);
 /** Names of the options that parts are loaded with. */
-export const LOAD_PART_OPTIONS: readonly string[] = Object.keys({ ...PART, ...RESOLVE, ...CONVERSION });
+export const LOAD_PART_OPTIONS: readonly string[] = Object.keys({ ...PART, ...RESOLVE, ...CONVERSION, ...ADAPTERS });
 /** Names of the options of random weights. */
 export const RANDOM_OPTIONS: readonly string[] = Object.keys(RANDOM);
 /** Names of the options of `savePretrained`. */

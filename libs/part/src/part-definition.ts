@@ -3,6 +3,7 @@ import type { ToJsonOptions } from '@blip2/config';
 import type { RecordedWeight } from '@blip2/onnx';
 import type { LazySessions } from '@blip2/runtime';
 
+import type { TiedEmbeddings } from './adapters/place-adapters.ts';
 import type { PartWeights } from './part-weights.ts';
 import type { WeightPlan } from './plan-part.ts';
 import type { InitializeTensor } from './random-weights.ts';
@@ -32,6 +33,8 @@ export interface PartOfModelDefinition<C, Own extends object, W extends PartWeig
   readonly hasUncheckedOutputs?: boolean;
   /** How weights are converted to a precision. Default: never. */
   readonly plan?: WeightPlan<C, O>;
+  /** Token embeddings that may be tied to the head. Default: none. */
+  readonly tied?: TiedEmbeddings;
   /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
   readonly create: (context: PartContext<C, W, O>) => Own;
 }

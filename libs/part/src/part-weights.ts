@@ -1,4 +1,4 @@
-import { openModelWeights } from '@blip2/checkpoint';
+import { openModelWeights, type WeightChanges } from '@blip2/checkpoint';
 import { commonFolder } from '@blip2/files';
 import type { WeightStore } from '@blip2/interfaces';
 
@@ -11,6 +11,17 @@ export interface PartWeights extends AsyncDisposable {
   readonly original?: WeightStore;
   /** The same weights in a form that is faster for products of few rows. Default: `store`. */
   readonly decodeStore?: WeightStore;
+  /** What is saved, if adapters were merged: the weights, and what the adapters change. */
+  readonly saved?: SavedWeights;
+}
+
+/** Weights that are merged with adapters when they are saved. */
+export interface SavedWeights {
+  /** The weights with the tensors that adapters replace. */
+  readonly store: WeightStore;
+  /** The weights without adapters, whose types are kept. */
+  readonly base: WeightStore;
+  readonly changes: WeightChanges;
 }
 
 /** What the names of tensors at `path` start with: the path and a dot, or nothing at the root. */

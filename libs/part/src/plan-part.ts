@@ -1,6 +1,13 @@
 import { type ConversionOptions, convertedWeights } from '@blip2/checkpoint';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
-import { partPrecisions, planWeights, type SensitiveLayers, sensitivePrecision, type WeightFinder } from '@blip2/onnx';
+import {
+  partPrecisions,
+  planWeights,
+  recordWeights,
+  type SensitiveLayers,
+  sensitivePrecision,
+  type WeightFinder,
+} from '@blip2/onnx';
 
 import type { PartWeights } from './part-weights.ts';
 
@@ -39,6 +46,20 @@ export function planPart<C, O extends object>(
         ? plans(precisions.decode, (finder) => plan.decodeGraphs?.(config, finder, prefix))
         : undefined,
   };
+}
+
+/** Names of the matrices that a part stores as `[in, out]`. */
+export function transposedMatrices<C, O extends object>(
+  { graphs }: WeightPlan<C, O>,
+  config: C,
+  { store, prefix }: Pick<PartWeights, 'store' | 'prefix'>,
+  options: Partial<O> = {},
+): ReadonlySet<string> {
+  const recorded = recordWeights(
+    (finder) => graphs(config, finder, prefix, options),
+    (name) => store.tensors.has(name),
+  );
+  return new Set(recorded.flatMap(({ name, transposed }) => (transposed ? [name] : [])));
 }
 
 /** The plans of a part as a list, one per file of converted weights. */

@@ -1,4 +1,4 @@
-import { saveCheckpoint, type SaveOptions, storedTensorSource, type TensorSource } from '@blip2/checkpoint';
+import { mergedTensorSource, saveCheckpoint, type SaveOptions, type TensorSource } from '@blip2/checkpoint';
 import type { StoredType } from '@blip2/interfaces';
 
 import { type PartWeights, pathStart } from './part-weights.ts';
@@ -23,19 +23,25 @@ export interface SavePartOptions extends SaveOptions {
 
 /**
  * Writes the weights of one part to a checkpoint of its own, with `others` in addition unless a tensor of that name
- * exists. Streams. Returns the type of the weights, as `torch_dtype` names it.
+ * exists. Adapters are merged. Streams. Returns the type of the weights, as `torch_dtype` names it.
  * @throws Blip2Error the codes of `saveCheckpoint`.
  */
 export async function savePartWeights(
   folder: string,
-  { store, original = store, prefix }: PartWeights,
+  { store, original = store, saved = { store: original, base: original, changes: new Map() }, prefix }: PartWeights,
   { path = '', ...options }: SavePartOptions = {},
   others: readonly TensorSource[] = [],
 ): Promise<string> {
   const start = pathStart(prefix);
-  const own = [...original.tensors.values()]
+  const own = [...saved.store.tensors.values()]
     .filter(({ name }) => name.startsWith(start))
-    .map((tensor) => storedTensorSource(tensor, `${pathStart(path)}${tensor.name.slice(start.length)}`));
+    .map((tensor) =>
+      mergedTensorSource(tensor, {
+        name: `${pathStart(path)}${tensor.name.slice(start.length)}`,
+        dtype: saved.base.tensors.get(tensor.name)?.dtype ?? tensor.dtype,
+        changes: saved.changes.get(tensor.name) ?? [],
+      }),
+    );
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
   return options.dtype ?? torchDtype(own);

@@ -9,7 +9,7 @@ import {
 } from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
-import { type InitializeTensor, PART_MEMBERS, partFolder, type PartWeights, pathStart } from '@blip2/part';
+import { type InitializeTensor, PART_MEMBERS, partSource, type PartWeights, pathStart } from '@blip2/part';
 import { expectModule, importInWorkers } from '@blip2/runtime';
 
 import { blip2VisionFamily, type LoadVisionOptions } from './blip2/blip2-vision-model.ts';
@@ -85,9 +85,9 @@ export async function loadVisionEncoder(
   source: string,
   options: LoadVisionOptions & FeatureLayerOptions = {},
 ): Promise<CheckpointVisionEncoder> {
-  const folder = await partFolder(source, options);
+  const { folder, adapters } = await partSource(source, options);
   const { modelType } = VisionConfig.fromJson(await readConfig(folder), folder);
-  return visionFamily(modelType).part.fromPretrained(folder, options);
+  return visionFamily(modelType).part.fromPretrained(folder, { ...options, adapters });
 }
 
 /** Every tensor of a vision encoder's checkpoint, by name and shape. */

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 
 import { readLimited } from '@blip2/files';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, type StoredTensor } from '@blip2/interfaces';
 
-import { blockSizeFor, type Conversion } from './weight-plan.ts';
+import { changeTensors, type WeightChange } from '../adapters/weight-change.ts';
+import { blockSizeFor, type Conversion, conversionSources } from './weight-plan.ts';
 
 /** Format version. Increased when the same weights convert to other bytes (rounding, layout, names). */
 export const FORMAT_VERSION = 1;
@@ -23,16 +24,22 @@ const SMALL_FILE_BYTES = 2 ** 23;
 export async function contentKey(conversions: readonly Conversion[]): Promise<string> {
   const files = sourceFiles(conversions);
   const states = await Promise.all(files.map(fileState));
-  const tensors = conversions.map(({ name, shape, precision, fold, source }) => [
+  const place = ({ name, dtype, byteOffset, file }: StoredTensor): readonly (string | number)[] => [
+    name,
+    dtype,
+    byteOffset,
+    files.indexOf(file),
+  ];
+  const tensors = conversions.map(({ name, shape, precision, fold, source, changes, foldSources }) => [
     name,
     shape,
     precision,
     precision === 'q8' || precision === 'q4' ? blockSizeFor(shape[1] ?? 1) : 0,
-    source.name,
-    source.dtype,
-    source.byteOffset,
-    files.indexOf(source.file),
+    ...place(source),
     fold ?? 0,
+    // Absent without adapters, so that earlier keys remain valid.
+    ...(changes ? [changes.map((change) => [describeChange(change), changeTensors(change).map(place)])] : []),
+    ...(foldSources ? [foldSources.map(place)] : []),
   ]);
   return createHash('sha256')
     .update(JSON.stringify([FORMAT_VERSION, states, tensors]))
@@ -40,9 +47,15 @@ export async function contentKey(conversions: readonly Conversion[]): Promise<st
     .slice(0, 32);
 }
 
+/** The numbers and choices of a change. */
+function describeChange(change: WeightChange): readonly unknown[] {
+  if (change.kind === 'added') return [change.kind, change.scaling];
+  return [change.kind, change.scaling, change.rank, change.transposed, change.magnitude !== undefined];
+}
+
 /** The distinct files that conversions read. */
 export function sourceFiles(conversions: readonly Conversion[]): readonly string[] {
-  return [...new Set(conversions.map(({ source }) => source.file))];
+  return [...new Set(conversions.flatMap((conversion) => conversionSources(conversion).map(({ file }) => file)))];
 }
 
 /**

@@ -11,18 +11,20 @@ import {
 } from '@blip2/files';
 import { Blip2Error, type NormFold, type WeightStore } from '@blip2/interfaces';
 
+import { prepareChange } from '../adapters/changed-rows.ts';
 import { recordedFile } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import type { ConversionOptions } from './conversion-options.ts';
 import { convertAll } from './conversion-pool.ts';
-import { taskBytes } from './convert-rows.ts';
-import { type ConvertedLayout, planFile } from './converted-layout.ts';
+import { baseRows, taskBytes } from './convert-rows.ts';
+import { type ConvertedLayout, planFile, rowLayout } from './converted-layout.ts';
 import { headerChecksum, originMetadata, originOf, UNKNOWN_CHECKSUM } from './converted-origin.ts';
 import { featureFactors } from './feature-factors.ts';
 import type { Conversion } from './weight-plan.ts';
 
 /**
  * Creates a converted file. `key` is the content key of the conversions; the file is discarded if it changes meanwhile.
+ * The factors of folds are computed from the tensors of `store`.
  * @throws Blip2Error as `convertedWeights`.
  */
 export async function convertFile(
@@ -32,7 +34,7 @@ export async function convertFile(
   store: WeightStore,
   { signal, onProgress, conversionThreads }: Omit<ConversionOptions, 'convertedDir'>,
 ): Promise<void> {
-  const folded = await withFactors(conversions, store);
+  const folded = withPrepared(await withFactors(conversions, store));
   const origin = await originOf(conversions);
   const layoutWith = (crc32: string, headerCrc32: string): ConvertedLayout =>
     planFile(folded, originMetadata({ ...origin, crc32, headerCrc32 }), file);
@@ -89,4 +91,18 @@ async function withFactors(conversions: readonly Conversion[], store: WeightStor
       });
   }
   return result;
+}
+
+/** Adds to the changes of adapters what they need to know about whole tensors. */
+function withPrepared(conversions: readonly Conversion[]): Conversion[] {
+  return conversions.map((conversion) => {
+    const { name, source, changes, transposed = false } = conversion;
+    if (!changes) return conversion;
+    const { rows, inner, step } = rowLayout(conversion);
+    const { file, dtype, byteOffset: sourceOffset } = source;
+    const base = { name, file, dtype, sourceOffset, rows, inner, ...(transposed && { transposed }) } as const;
+    const readRows = (begin: number, end: number): Float32Array => baseRows({ ...base, begin, end });
+    const layout = { rows, inner, transposed };
+    return { ...conversion, prepared: changes.map((change) => prepareChange(change, layout, readRows, step)) };
+  });
 }

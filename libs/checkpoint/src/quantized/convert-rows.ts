@@ -1,10 +1,11 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 
-import { readFailure, writeFailure } from '@blip2/files';
+import { writeFailure } from '@blip2/files';
 import { Blip2Error, type Precision, type StoredType } from '@blip2/interfaces';
 
-import { toFloat32 } from '../safetensors/float-conversion.ts';
-import { ELEMENT_BYTES, isFloatType } from '../safetensors/stored-type.ts';
+import { addChanges, type PreparedChange } from '../adapters/changed-rows.ts';
+import { readFloats } from '../safetensors/read-floats.ts';
+import { ELEMENT_BYTES } from '../safetensors/stored-type.ts';
 import { blockLayout, quantizeBlocks, quantizeColumns } from './quantize-rows.ts';
 import { blockSizeFor } from './weight-plan.ts';
 
@@ -32,6 +33,8 @@ export interface ConversionTask {
   readonly transposed?: true;
   /** Factors of the weights, repeated over the tensor in row-major order. */
   readonly factors?: Float32Array;
+  /** Changes of adapters, which are made before the factors apply. */
+  readonly changes?: readonly PreparedChange[];
 }
 
 /** Number of bytes that a task reads. */
@@ -49,7 +52,7 @@ export function convertRows(task: ConversionTask, target: number): void {
   const weights = readRows(task);
   switch (task.precision) {
     case 'fp32':
-      return writeFully(target, weights, task.valuesOffset + task.begin * Float32Array.BYTES_PER_ELEMENT);
+      return writeFully(target, weights, task.valuesOffset + task.begin * task.inner * Float32Array.BYTES_PER_ELEMENT);
     case 'int8':
       return convertColumns(task, weights, target);
     case 'q8':
@@ -95,21 +98,26 @@ function expectFinite(finite: boolean, { name, file }: ConversionTask): void {
 }
 
 function readRows(task: ConversionTask): Float32Array {
-  const { name, dtype, inner, begin, factors } = task;
-  if (!isFloatType(dtype))
-    throw new Blip2Error('UNSUPPORTED_DTYPE', 'The type of a tensor is not floating point', {
-      expected: 'F32, F16, BF16 or F64',
-      got: dtype,
-      where: name,
-      fix: 'Use a checkpoint with floating-point weights',
-    });
-  const weights = task.transposed ? readColumns(task) : readFloats(task, begin * inner, (task.end - begin) * inner);
+  const { begin, end, rows, inner, factors, changes, transposed = false } = task;
+  const weights = baseRows(task);
+  if (changes) addChanges(weights, changes, { rows, inner, begin, end, transposed });
   if (factors) multiply(weights, factors, (begin * inner) % factors.length);
   return weights;
 }
 
+/**
+ * The rows of a task as they are stored, in float32.
+ * @throws Blip2Error the codes of `readFloats`.
+ */
+export function baseRows(task: Omit<ConversionTask, 'precision' | 'valuesOffset' | 'scalesOffset'>): Float32Array {
+  const { inner, begin, end } = task;
+  return task.transposed ? readColumns(task) : readElements(task, begin * inner, (end - begin) * inner);
+}
+
+type SourceRows = Parameters<typeof baseRows>[0];
+
 /** Rows `begin` to `end` of a matrix that is stored as `[inner, rows]`. */
-function readColumns(task: ConversionTask): Float32Array {
+function readColumns(task: SourceRows): Float32Array {
   const { inner, rows, begin, end } = task;
   const count = end - begin;
   const weights = new Float32Array(count * inner);
@@ -117,7 +125,7 @@ function readColumns(task: ConversionTask): Float32Array {
   const lines = Math.max(1, Math.floor((count * inner) / rows));
   for (let line = 0; line < inner; line += lines) {
     const many = Math.min(lines, inner - line);
-    const values = readFloats(task, line * rows, many * rows);
+    const values = readElements(task, line * rows, many * rows);
     for (let at = 0; at < many; at++) {
       for (let row = 0; row < count; row++) weights[row * inner + line + at] = values[at * rows + begin + row] ?? 0;
     }
@@ -125,29 +133,8 @@ function readColumns(task: ConversionTask): Float32Array {
   return weights;
 }
 
-/** `count` elements of the tensor in row-major order, from element `first` on. */
-function readFloats({ file, dtype, sourceOffset }: ConversionTask, first: number, count: number): Float32Array {
-  const weights = new Float32Array(count);
-  if (!isFloatType(dtype)) return weights;
-  const size = ELEMENT_BYTES[dtype];
-  const bytes = dtype === 'F32' ? new Uint8Array(weights.buffer) : new Uint8Array(count * size);
-  const source = openSource(file);
-  try {
-    const position = sourceOffset + first * size;
-    for (let done = 0; done < bytes.byteLength;) {
-      const read = readSome(source, bytes.subarray(done), position + done, file);
-      if (read === 0)
-        throw new Blip2Error('INVALID_CHECKPOINT', 'A weight file was truncated after it was opened', {
-          where: file,
-          fix: 'Download or copy the file again',
-        });
-      done += read;
-    }
-  } finally {
-    closeSync(source);
-  }
-  if (dtype !== 'F32') toFloat32(bytes, dtype, weights);
-  return weights;
+function readElements({ name, file, dtype, sourceOffset }: SourceRows, first: number, count: number): Float32Array {
+  return readFloats({ name, file, dtype, byteOffset: sourceOffset }, { first, count });
 }
 
 /** Multiplies weights with repeated factors, starting at factor `start`. */
@@ -156,26 +143,6 @@ function multiply(weights: Float32Array, factors: Float32Array, start: number): 
   for (let i = 0; i < weights.length; i++) {
     weights[i] = (weights[i] ?? 0) * (factors[at] ?? 1);
     at = at + 1 === factors.length ? 0 : at + 1;
-  }
-}
-
-function readSome(source: number, target: Uint8Array, position: number, file: string): number {
-  try {
-    return readSync(source, target, 0, target.byteLength, position);
-  } catch (cause) {
-    throw readFailure(cause, file);
-  }
-}
-
-function openSource(file: string): number {
-  try {
-    return openSync(file, 'r');
-  } catch (cause) {
-    throw new Blip2Error('MISSING_FILE', 'A weight file cannot be opened', {
-      where: file,
-      fix: 'Download or copy the file again, or check its permissions',
-      cause,
-    });
   }
 }
 

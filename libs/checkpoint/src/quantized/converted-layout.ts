@@ -57,13 +57,22 @@ function outputTensors(conversion: PlannedWeight): TensorLayout[] {
   ];
 }
 
-function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): ConversionTask[] {
-  const { name, source, precision, shape, factors, transposed } = conversion;
+/** The rows that a conversion consists of, and how many of them a task has. */
+export function rowLayout({ shape, precision, changes }: Conversion): {
+  readonly rows: number;
+  readonly inner: number;
+  readonly step: number;
+} {
   const weights = shape.reduce((product, axis) => product * axis, 1);
-  // A tensor that stays float32 is treated as one column.
-  const inner = precision === 'fp32' ? 1 : (shape[1] ?? 1);
-  const rows = weights / inner;
-  const step = Math.max(1, Math.floor(WEIGHTS_PER_TASK / inner));
+  // A tensor that stays float32 is treated as one column, unless an adapter changes its rows.
+  const [rows = 1] = precision === 'fp32' && !changes ? [weights] : shape;
+  const inner = weights / rows;
+  return { rows, inner, step: Math.max(1, Math.floor(WEIGHTS_PER_TASK / inner)) };
+}
+
+function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): ConversionTask[] {
+  const { name, source, precision, factors, prepared: changes, transposed } = conversion;
+  const { rows, inner, step } = rowLayout(conversion);
   const common = {
     name,
     precision,
@@ -74,7 +83,7 @@ function tasksOf(conversion: Conversion, offsetOf: (name: string) => number): Co
     sourceOffset: source.byteOffset,
     valuesOffset: offsetOf(valuesName(conversion)),
     scalesOffset: offsetOf(scalesName(conversion)),
-    ...defined({ factors, transposed }),
+    ...defined({ factors, transposed, changes }),
   };
   const tasks: ConversionTask[] = [];
   for (let begin = 0; begin < rows; begin += step) tasks.push({ ...common, begin, end: Math.min(begin + step, rows) });

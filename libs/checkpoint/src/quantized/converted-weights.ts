@@ -11,12 +11,13 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 
+import type { WeightChanges } from '../adapters/weight-change.ts';
 import { convertedFolder, packedFolderOf, recordedFile, removeAbandoned } from './cache-folder.ts';
 import { contentKey } from './content-key.ts';
 import type { ConversionOptions } from './conversion-options.ts';
 import { convertFile } from './convert-file.ts';
 import { openIntact } from './open-converted.ts';
-import type { Conversion } from './weight-plan.ts';
+import { type Conversion, conversionSources } from './weight-plan.ts';
 
 const ANOTHER_CACHE =
   'Set BLIP2_CACHE to a writable folder with enough space, or list the cached files with `blip2 cache`';
@@ -24,13 +25,29 @@ const ANOTHER_CACHE =
 /** Milliseconds between two looks at the files of other machines during a conversion. */
 const LOOK_INTERVAL = 5_000;
 
+/** What adapters make of the weights that are converted. */
+export interface AdaptedConversion {
+  readonly changes: WeightChanges;
+  /** The weights without adapters. Folds have the factors of the base, which its other weights were converted with. */
+  readonly base: WeightStore;
+}
+
+function adaptedBy(
+  { changes, base }: AdaptedConversion,
+  { name, fold }: PlannedWeight,
+): Pick<Conversion, 'changes' | 'foldSources'> {
+  const foldSources = fold && [fold.norm, ...fold.layers].flatMap((each) => base.tensors.get(each) ?? []);
+  return defined({ changes: changes.get(name), foldSources });
+}
+
 /** Conversions in progress in this process, by file. Concurrent callers share them. */
 const inProgress = new Map<string, Promise<void>>();
 
 /**
  * Returns the weights of `plan` at their planned precisions, from a file in the cache. A missing file is created first:
  * streamed, on all cores, under a temporary name until it is complete. If several processes need the same file, one
- * creates it and the others wait. The file name starts with `label`. On failure nothing is left.
+ * creates it and the others wait. The file name starts with `label`. On failure nothing is left. The changes of
+ * adapters are merged during the conversion; the file is keyed by their content too.
  * @throws Blip2Error `MISSING_WEIGHT`, `SHAPE_MISMATCH`, `UNSUPPORTED_DTYPE`, `INVALID_CHECKPOINT` (weights that are
  * not finite, or that changed during the conversion), `MISSING_FILE`, `WRITE_FAILED`, `WORKER_FAILED`; the signal's
  * reason.
@@ -40,8 +57,13 @@ export async function convertedWeights(
   plan: readonly PlannedWeight[],
   label: string,
   options: ConversionOptions = {},
+  adapted?: AdaptedConversion,
 ): Promise<WeightStore> {
-  const conversions = plan.map((weight) => ({ ...weight, source: sourceOf(store, weight) }));
+  const conversions = plan.map((weight) => ({
+    ...weight,
+    source: sourceOf(store, weight),
+    ...(adapted && adaptedBy(adapted, weight)),
+  }));
   const key = await contentKey(conversions);
   const cache = options.convertedDir ?? defaultCacheFolder();
   const folder = convertedFolder(cache);
@@ -63,7 +85,7 @@ export async function convertedWeights(
       ...defined({ got: systemCode(cause) }),
     });
   });
-  await shareInProgress(file, () => convertUnlessDone(file, conversions, key, store, options));
+  await shareInProgress(file, () => convertUnlessDone(file, conversions, key, adapted?.base ?? store, options));
   const created = await openIntact(file, plan, options.signal);
   if (created) return created;
   throw new Blip2Error('INVALID_CHECKPOINT', 'A converted file was deleted or changed right after it was created', {
@@ -75,9 +97,7 @@ export async function convertedWeights(
 /** The source files in the versions that were opened. */
 function versionsOf(conversions: readonly Conversion[]): readonly VersionedFile[] {
   const versions = new Map<string, VersionedFile>();
-  for (const {
-    source: { file, version },
-  } of conversions)
+  for (const { file, version } of conversions.flatMap(conversionSources))
     if (version !== undefined) versions.set(`${file}\0${version}`, { file, version });
   return [...versions.values()];
 }

@@ -1,11 +1,25 @@
 import type { PlannedWeight, StoredTensor } from '@blip2/interfaces';
 
+import type { PreparedChange } from '../adapters/changed-rows.ts';
+import { changeTensors, type WeightChange } from '../adapters/weight-change.ts';
+
 /** Conversion of one tensor of a checkpoint. */
 export interface Conversion extends PlannedWeight {
   /** The tensor to convert. */
   readonly source: StoredTensor;
   /** Factors that the columns of a matrix, or the elements of a vector, are multiplied with. */
   readonly factors?: Float32Array;
+  /** Changes that adapters make to the tensor. */
+  readonly changes?: readonly WeightChange[];
+  /** The changes with what is known about the whole tensor. */
+  readonly prepared?: readonly PreparedChange[];
+  /** The tensors of the base that the factors of the fold are computed from, of a part with adapters. */
+  readonly foldSources?: readonly StoredTensor[];
+}
+
+/** All stored tensors that a conversion depends on, its own source first. */
+export function conversionSources({ source, changes = [], foldSources = [] }: Conversion): readonly StoredTensor[] {
+  return [source, ...changes.flatMap(changeTensors), ...foldSources];
 }
 
 /** Number of weights along `in` that share a scale. Longer blocks are faster to read. */

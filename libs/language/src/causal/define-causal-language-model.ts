@@ -39,6 +39,8 @@ export interface CausalDefinition<C extends TextConfigMembers> {
   positionInputs(config: C, mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
   /** Positions that windowed layers attend to; undefined if no layer has a window. */
   window?(config: C): number | undefined;
+  /** Names of the token embedding below the path of the language model. It may be tied to the head. */
+  readonly tokenEmbeddings: readonly string[];
   /** Linear layers with a precision of their own. */
   readonly sensitive: readonly SensitiveLayers[];
 }
@@ -70,6 +72,7 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
     architectures: definition.architectures,
     config: definition.config,
     tensors: (config: C, prefix) => causalTensors(config, prefix, buildEmbedding, buildDecoder),
+    tied: { embeddings: definition.tokenEmbeddings },
     initializer: (config) => definition.initializer(config),
     plan: { graphs: decoderGraph, decodeGraphs: decoderGraph, sensitive: definition.sensitive },
     create: (context) => createCausalLanguageModel(architecture(context), context.sessions),

@@ -4,7 +4,12 @@ import { type Part, type StandalonePart, transformerInitializer } from '@blip2/p
 import { sensitiveHead } from '../sensitive-head.ts';
 import type { CausalLanguageModel } from './causal-forward-types.ts';
 import { type CausalDefinition, defineCausalLanguageModel } from './define-causal-language-model.ts';
-import { buildRotaryDecoder, buildRotaryEmbedding, rotaryDecoderSizes } from './rotary-decoder.ts';
+import {
+  buildRotaryDecoder,
+  buildRotaryEmbedding,
+  ROTARY_TOKEN_EMBEDDING,
+  rotaryDecoderSizes,
+} from './rotary-decoder.ts';
 import type { RotaryConfigOf, RotaryDecoderLayout } from './rotary-decoder-layout.ts';
 import { rotaryInputs } from './rotary-inputs.ts';
 import { windowOf } from './window.ts';
@@ -43,6 +48,7 @@ export function defineRotaryLanguageModel<C extends RotaryConfigOf>({
       buildRotaryDecoder(config, layout(config), weights, prefix, request),
     positionInputs,
     window: (config) => windowOf(config, config.numHiddenLayers),
+    tokenEmbeddings: [ROTARY_TOKEN_EMBEDDING],
     sensitive: [sensitiveHead('embed_tokens')],
   });
 }

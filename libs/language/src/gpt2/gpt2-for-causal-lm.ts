@@ -25,6 +25,7 @@ export const GPT2LMHeadModel: Part<Gpt2Config, GPT2LMHeadModel> = defineCausalLa
   positionInputs: (_, mask, count, use) => ({
     position_ids: rowsTensor(positionsOf(mask, count, use), 'attentionMask'),
   }),
+  tokenEmbeddings: TOKEN_EMBEDDINGS,
   sensitive: [sensitiveHead('wte')],
 });
 

@@ -23,6 +23,7 @@ export const OptForCausalLM: Part<OptConfig, OptForCausalLM> = defineCausalLangu
   buildEmbedding: buildOptEmbedding,
   buildDecoder: buildOptDecoder,
   positionInputs: (_, mask, count) => ({ position_ids: positionIds(mask, count) }),
+  tokenEmbeddings: [TOKEN_EMBEDDING],
   sensitive: [sensitiveHead('embed_tokens')],
 });
 

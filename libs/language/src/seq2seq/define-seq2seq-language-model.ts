@@ -15,7 +15,7 @@ import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
 import { cacheSizeOf, forwardT5, startToken } from './t5-forward.ts';
 import { createT5Sessions, FINAL_STATES, type T5Sessions } from './t5-sessions.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';
-import { requireSharedEmbedding } from './t5-token-embeddings.ts';
+import { requireSharedEmbedding, TOKEN_EMBEDDINGS } from './t5-token-embeddings.ts';
 
 const SENSITIVE: readonly SensitiveLayers[] = [
   sensitiveHead('(?:shared|embed_tokens)'),
@@ -53,6 +53,7 @@ export function defineSeq2SeqLanguageModel<C extends Seq2SeqConfig>({
     architectures,
     config,
     tensors: (config: C, prefix) => t5Tensors(config, prefix),
+    tied: { embeddings: TOKEN_EMBEDDINGS, isShared: true },
     initializer: t5Initializer,
     plan: {
       graphs(config, weights, prefix) {
