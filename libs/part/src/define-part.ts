@@ -7,7 +7,7 @@ import { type LazySessions, lazySessions, type PartOptions } from '@blip2/runtim
 
 import { withFiniteOutputs } from './finite-outputs.ts';
 import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
-import type { PartDefinition, PartOfModelDefinition } from './part-definition.ts';
+import type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 import { partFolder } from './part-folder.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
 import { convertPartWeights, type PartPlans, planPart } from './plan-part.ts';
@@ -54,8 +54,12 @@ export function definePartOfModel<
     weights: W,
     options: PartOptions & Partial<O> = {} as PartOptions & Partial<O>,
   ): Own & DisposablePart => {
-    const sessions = openSessions(definition, options);
-    return { ...definition.create({ config, weights, sessions, options }), ...disposal(sessions, weights) };
+    const context = { config, weights, options, sessions: openSessions(definition, options) };
+    return {
+      ...definition.create(context),
+      ...exportable(definition, context),
+      ...disposal(context.sessions, weights),
+    };
   };
   return {
     create: withKnownOptions(definition, create),
@@ -84,6 +88,7 @@ export function definePart<
       ...definition.create(context),
       config,
       prepare: () => definition.prepare(context),
+      ...exportable(definition, context),
       async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
         expectKnownOptions('savePretrained', saveOptions, SAVE_OPTIONS);
         const placed = { ...saveOptions, ...defined({ path: savedPath }) };
@@ -131,6 +136,13 @@ function withKnownOptions<C, M, W extends PartWeights, O extends object>(
     expectPartOptions(definition, 'create', options, PART_OPTIONS);
     return create(config, weights, options);
   };
+}
+
+function exportable<C, W extends PartWeights, O extends object>(
+  { exportGraphs }: PartOfModelDefinition<C, object, W, O>,
+  context: PartContext<C, W, O>,
+): Pick<DisposablePart, 'exportGraphs'> {
+  return exportGraphs ? { exportGraphs: () => exportGraphs(context) } : {};
 }
 
 function openSessions(

@@ -6,6 +6,7 @@ import type { LazySessions } from '@blip2/runtime';
 import type { PartWeights } from './part-weights.ts';
 import type { WeightPlan } from './plan-part.ts';
 import type { InitializeTensor } from './random-weights.ts';
+import type { ExportedGraph } from './standalone-part.ts';
 
 /** What a part is created from. */
 export interface PartContext<C, W extends PartWeights, O extends object> {
@@ -32,6 +33,8 @@ export interface PartOfModelDefinition<C, Own extends object, W extends PartWeig
   readonly hasUncheckedOutputs?: boolean;
   /** How weights are converted to a precision. Default: never. */
   readonly plan?: WeightPlan<C, O>;
+  /** The graphs of the part as files for other runtimes. Default: the part cannot be exported. */
+  readonly exportGraphs?: (context: PartContext<C, W, O>) => readonly ExportedGraph[];
   /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
   readonly create: (context: PartContext<C, W, O>) => Own;
 }

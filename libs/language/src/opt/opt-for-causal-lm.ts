@@ -5,6 +5,7 @@ import { type PartOptions, rowsTensor } from '@blip2/runtime';
 
 import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
+import { offsetPositionIds } from '../exported/position-values.ts';
 import type { LanguageFamily } from '../language-family.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
 import { buildOptDecoder, buildOptEmbedding, optSizes, POSITION_OFFSET, TOKEN_EMBEDDING } from './opt-graph.ts';
@@ -23,6 +24,7 @@ export const OptForCausalLM: Part<OptConfig, OptForCausalLM> = defineCausalLangu
   buildEmbedding: buildOptEmbedding,
   buildDecoder: buildOptDecoder,
   positionInputs: (_, mask, count) => ({ position_ids: positionIds(mask, count) }),
+  positionValues: offsetPositionIds(POSITION_OFFSET),
   sensitive: [sensitiveHead('embed_tokens')],
 });
 

@@ -7,6 +7,7 @@ import type { PartOptions } from '@blip2/runtime';
 import { DECODING } from '../decoder-outputs.ts';
 import { expectPrompt } from '../decoding/expect-prompt.ts';
 import { startSeq2SeqDecoding } from '../decoding/seq2seq-decoding.ts';
+import { exportT5 } from '../exported/t5-graphs.ts';
 import type { LanguageFamily } from '../language-family.ts';
 import { expectPromptInputs } from '../language-inputs.ts';
 import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
@@ -61,6 +62,7 @@ export const T5ForConditionalGeneration: Part<T5Config, T5ForConditionalGenerati
     await requireSharedEmbedding(weights);
     return weights;
   },
+  exportGraphs: ({ config, weights }) => exportT5(config, weights),
   create: t5Members,
   prepare: ({ config, weights, sessions }) => createT5Sessions(config, weights, sessions).prepare(),
 });
