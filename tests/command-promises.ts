@@ -54,6 +54,10 @@ export const PROMISES: Readonly<Record<string, Check>> = {
     for (const said of [/^architecture .*\bopt$/m, /^size .*MB stored$/m, /^memory .*this machine has/m, /^runs +yes/m])
       expect(stdout).toMatch(said);
   },
+  'the built-in demo, as ONNX files': (_, { at }) => {
+    const { files } = JSON.parse(readFileSync(at('demo-onnx/onnx_export.json'), 'utf8'));
+    expect(Object.keys(files)).toContain('decoder_model_merged');
+  },
   'agreement, time and memory of precisions': ({ stdout }) => {
     expect(stdout).toMatch(/fast\t.*\ttokens \d+\/\d+\tlogit error [\d.]+ %/);
     for (const dtype of ['fp32', 'fast'])

@@ -22,6 +22,8 @@ export {
   type QueryAttentionOptions,
   type QueryAttentionParts,
 } from './explain/query-attention.ts';
+export type { ExportedFile, ExportedValue, ExportManifest } from './export/export-manifest.ts';
+export { exportOnnx, type ExportOnnxOptions } from './export/export-onnx.ts';
 export type {
   EncodedBatch,
   EncodedImage,

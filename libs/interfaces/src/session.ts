@@ -29,10 +29,20 @@ export interface OnnxModel<S extends Signature = Signature> {
 /** Bit width of quantised activations in int8 matrix products. */
 export type ActivationBits = 7 | 8;
 
-/** Requirements of a machine's kernels. */
+/** Requirements of a machine's kernels, and of the runtime that reads the graph. */
 export interface GraphTarget {
   /** Default 8. With 7 bits the sum of two products fits into the 16-bit accumulators of x86 without VNNI. */
   readonly activationBits?: ActivationBits;
+  /**
+   * Version of the standard operators. If it is given, the graph passes the ONNX checker. Default: the one that graphs
+   * are written in, with operators that onnxruntime registers under the standard's name.
+   */
+  readonly opset?: number;
+  /**
+   * `runtime`: also the fused operators of onnxruntime (`com.microsoft`). `standard`: those of the ONNX standard alone;
+   * needs `opset`. Default `runtime`.
+   */
+  readonly operators?: 'runtime' | 'standard';
 }
 
 /** A loaded graph. Allows one run at a time; a run cannot be interrupted. */

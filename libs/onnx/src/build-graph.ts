@@ -1,6 +1,6 @@
 import {
-  type ActivationBits,
   Blip2Error,
+  type GraphTarget,
   type OnnxModel,
   type Signature,
   type TensorSpec,
@@ -12,17 +12,19 @@ import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
 import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
+import { lowerGraph } from './standard/lower-graph.ts';
+import { DEFAULT_OPSET, expectOpset, irVersionOf } from './standard/opsets.ts';
 import type { Value } from './value.ts';
 import { type QuantizedValue, storeFinder, Weights, type WeightSource } from './weights.ts';
 import { type GraphNode, type ModelMessage, type ValueInfo, writeModel } from './write-model.ts';
 
-/** Version of the standard operators; the first in which `Gelu`, `LayerNormalization` and `Resize` are as used here. */
-const OPSET = 21;
-const IR_VERSION = 10;
-
 /** A model with the names of the checkpoint tensors that it uses. */
 export interface WrittenModel<S extends Signature = Signature> extends OnnxModel<S> {
   readonly weightNames: readonly string[];
+  /** The graph itself, which others can include. */
+  readonly graph: Graph;
+  /** What `serialize` writes, as objects. */
+  message(target?: GraphTarget): ModelMessage;
 }
 
 type TypeOf<Spec> = Spec extends TensorSpec<infer T> ? T : Spec extends undefined ? never : TensorType;
@@ -67,6 +69,7 @@ export function buildGraph<const S extends Signature>(
   // Leave other graphs to the optimizer of onnxruntime: they load quickly, or are cached in optimized form.
   const fused = prepack === 'afterFirstRun';
   const nodes = fused ? fuseBiasGelu(graph) : graph.nodes;
+  const message = (target: GraphTarget = {}): ModelMessage => modelMessage(name, signature, graph, nodes, target);
   return {
     name,
     signature,
@@ -75,7 +78,9 @@ export function buildGraph<const S extends Signature>(
     ...(files.size > 0 && { weightFiles: [...files.values()] }),
     ...(prepack && { prepack, ...(finder.packedFolder !== undefined && { packedFolder: finder.packedFolder }) }),
     weightNames: [...stored.keys()],
-    serialize: ({ activationBits = 8 } = {}) => writeModel(modelMessage(name, signature, graph, nodes, activationBits)),
+    graph,
+    message,
+    serialize: (target) => writeModel(message(target)),
   };
 }
 
@@ -108,18 +113,23 @@ function modelMessage(
   { inputs, outputs }: Signature,
   graph: Graph,
   nodes: readonly GraphNode[],
-  bits: ActivationBits,
+  { activationBits = 8, opset, operators = 'runtime' }: GraphTarget,
 ): ModelMessage {
   const infos = (specs: Readonly<Record<string, TensorSpec>>): ValueInfo[] =>
     Object.entries(specs).map(([key, spec]) => valueInfo(key, spec));
+  const version = opset === undefined ? DEFAULT_OPSET : expectOpset(opset);
+  const initializers = graph.initializersAt(activationBits);
+  const lowered =
+    opset === undefined
+      ? { nodes, initializers }
+      : lowerGraph({ nodes: graph.nodes, initializers }, graph.axes, { opset: version, operators });
   return {
-    irVersion: IR_VERSION,
+    irVersion: irVersionOf(version),
     producerName: '@blip2/onnx',
-    opsets: { '': OPSET, [RUNTIME_DOMAIN]: 1 },
+    opsets: { '': version, ...(operators === 'runtime' && { [RUNTIME_DOMAIN]: 1 }) },
     graph: {
       name,
-      nodes,
-      initializers: graph.initializersAt(bits),
+      ...lowered,
       inputs: infos(inputs),
       outputs: infos(outputs),
       valueInfo: graph.declared.map((value) => valueInfo(value.name, value)),

@@ -98,6 +98,7 @@ describe('Graph', () => {
     };
     expect(g.external('float16', stored, 'a/x.safetensors')).toEqual({ name: 'w', type: 'float16', axes: [2, 3] });
     expect(g.initializers[0]).toEqual({
+      stored,
       name: 'w',
       dims: [2, 3],
       dataType: 10,

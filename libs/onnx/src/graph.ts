@@ -22,7 +22,7 @@ export const RUNTIME_DOMAIN = 'com.microsoft';
 
 export type ConstantType = 'int64' | 'float32' | 'uint8';
 
-function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
+export function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
   const data =
     type === 'int64'
       ? BigInt64Array.from(numbers, BigInt)
@@ -179,6 +179,7 @@ export class Graph {
       dataType: DATA_TYPE[type],
       dims: stored.shape,
       externalData: { location, offset: String(stored.byteOffset), length: String(stored.byteLength) },
+      stored,
     });
     return this.#value({ name: stored.name, type, axes: stored.shape });
   }
@@ -187,6 +188,25 @@ export class Graph {
   input<T extends TensorType>(name: string, type: T, axes: readonly Axis[]): Value<T> {
     this.#names.set(name, 1);
     return this.#value({ name, type, axes });
+  }
+
+  /**
+   * Adds all of another graph, with its values under the names of `names`. Stored tensors keep their names: they are
+   * the same tensors. Axes that are declared get the name of the graph: their lengths may differ from those of equal
+   * names.
+   */
+  include(other: Graph, graphName: string, names: ReadonlyMap<string, string>): void {
+    const renamed = (name: string): string => names.get(name) ?? name;
+    const known = new Set(this.initializers.map(({ name }) => name));
+    for (const tensor of other.initializers)
+      if (!known.has(renamed(tensor.name))) this.initializers.push({ ...tensor, name: renamed(tensor.name) });
+    for (const [name, data] of other.#atSevenBits) this.#atSevenBits.set(renamed(name), data);
+    for (const [name, axes] of other.axes) this.axes.set(renamed(name), axes);
+    const own = (axis: Axis): Axis => (typeof axis === 'string' ? `${graphName}/${axis}` : axis);
+    for (const { name, axes, ...value } of other.declared)
+      this.declared.push({ ...value, name: renamed(name), axes: axes.map(own) });
+    for (const { name, input, output, ...node } of other.nodes)
+      this.nodes.push({ ...node, name: renamed(name), input: input.map(renamed), output: output.map(renamed) });
   }
 
   /** Exposes a value as a graph output. `buildGraph` calls it for each output of the signature. */

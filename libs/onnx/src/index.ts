@@ -3,6 +3,7 @@ export { buildGraph, type GraphInputs, type GraphOutputs, type GraphPlan, type W
 export { DATA_TYPE, type ElementType } from './element-type.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.ts';
 export { type ConstantType, Graph, type NodeOptions, type OutputSpec, RUNTIME_DOMAIN } from './graph.ts';
+export { includeGraph } from './include-graph.ts';
 export { layeredSpecs, layeredTensors, layeredValues, namedTensor } from './layered.ts';
 export { decodeModel, encodeModel } from './model-proto.ts';
 export { activation } from './nn/activation.ts';
@@ -43,6 +44,7 @@ export { planWeights } from './plan-weights.ts';
 export { expectPrecision, type PartPrecisions, partPrecisions } from './precision.ts';
 export { type RecordedWeight, recordWeights } from './record-weights.ts';
 export { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
+export { DEFAULT_OPSET, expectOpset, MAX_OPSET, MIN_OPSET } from './standard/opsets.ts';
 export type { F32, Value } from './value.ts';
 export {
   expectUsableWeight,
@@ -52,4 +54,12 @@ export {
   Weights,
   type WeightSource,
 } from './weights.ts';
-export type { GraphNode, Initializer, NodeAttribute } from './write-model.ts';
+export {
+  type GraphMessage,
+  type GraphNode,
+  type Initializer,
+  type ModelMessage,
+  type NodeAttribute,
+  type ValueInfo,
+  writeModel,
+} from './write-model.ts';

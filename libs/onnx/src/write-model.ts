@@ -1,3 +1,4 @@
+import type { StoredTensor } from '@blip2/interfaces';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /**
@@ -33,6 +34,8 @@ export interface Initializer {
   readonly rawData?: Uint8Array;
   /** Entries `location`, `offset` and `length`. */
   readonly externalData?: Readonly<Record<string, string>>;
+  /** The tensor in its file, with external data. It is not written. */
+  readonly stored?: StoredTensor;
 }
 
 /** An input, an output, or an inner value whose axes are declared; an axis is a length or a name. */

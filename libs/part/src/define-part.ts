@@ -11,7 +11,7 @@ import { placeAdapters } from './adapters/place-adapters.ts';
 import { type Adapter, readAdapter } from './adapters/read-adapter.ts';
 import { withFiniteOutputs } from './finite-outputs.ts';
 import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
-import type { PartDefinition, PartOfModelDefinition } from './part-definition.ts';
+import type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
 import { convertPartWeights, type PartPlans, planPart, transposedMatrices } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
@@ -59,8 +59,12 @@ export function definePartOfModel<
     weights: W,
     options: PartOptions & Partial<O> = {} as PartOptions & Partial<O>,
   ): Own & DisposablePart => {
-    const sessions = openSessions(definition, options);
-    return { ...definition.create({ config, weights, sessions, options }), ...disposal(sessions, weights) };
+    const context = { config, weights, options, sessions: openSessions(definition, options) };
+    return {
+      ...definition.create(context),
+      ...exportable(definition, context),
+      ...disposal(context.sessions, weights),
+    };
   };
   return {
     create: withKnownOptions(definition, create),
@@ -92,6 +96,7 @@ export function definePart<
         await definition.prepare(context);
         if (repeated) await context.sessions.settle();
       },
+      ...exportable(definition, context),
       async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
         expectKnownOptions('savePretrained', saveOptions, SAVE_OPTIONS);
         const placed = { ...saveOptions, ...defined({ path: savedPath }) };
@@ -151,6 +156,13 @@ function withKnownOptions<C, M, W extends PartWeights, O extends object>(
     expectPartOptions(definition, 'create', options, PART_OPTIONS);
     return create(config, weights, options);
   };
+}
+
+function exportable<C, W extends PartWeights, O extends object>(
+  { exportGraphs }: PartOfModelDefinition<C, object, W, O>,
+  context: PartContext<C, W, O>,
+): Pick<DisposablePart, 'exportGraphs'> {
+  return exportGraphs ? { exportGraphs: () => exportGraphs(context) } : {};
 }
 
 function openSessions(

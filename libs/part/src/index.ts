@@ -32,4 +32,4 @@ export {
 } from './random-weights.ts';
 export { type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
 export { sessionKey } from './session-key.ts';
-export type { DisposablePart, StandalonePart } from './standalone-part.ts';
+export type { DisposablePart, ExportedGraph, StandalonePart } from './standalone-part.ts';

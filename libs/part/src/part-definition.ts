@@ -7,6 +7,7 @@ import type { TiedEmbeddings } from './adapters/place-adapters.ts';
 import type { PartWeights } from './part-weights.ts';
 import type { WeightPlan } from './plan-part.ts';
 import type { InitializeTensor } from './random-weights.ts';
+import type { ExportedGraph } from './standalone-part.ts';
 
 /** What a part is created from. */
 export interface PartContext<C, W extends PartWeights, O extends object> {
@@ -35,6 +36,8 @@ export interface PartOfModelDefinition<C, Own extends object, W extends PartWeig
   readonly plan?: WeightPlan<C, O>;
   /** Token embeddings that may be tied to the head. Default: none. */
   readonly tied?: TiedEmbeddings;
+  /** The graphs of the part as files for other runtimes. Default: the part cannot be exported. */
+  readonly exportGraphs?: (context: PartContext<C, W, O>) => readonly ExportedGraph[];
   /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
   readonly create: (context: PartContext<C, W, O>) => Own;
 }

@@ -13,6 +13,7 @@ import {
 } from '@blip2/part';
 import type { PartOptions } from '@blip2/runtime';
 
+import { exportQueries } from './graph/exported-qformer.ts';
 import { buildWholeQFormer, type QFormerContent, qformerTensors } from './graph/qformer-graph.ts';
 import {
   prepareQFormer,
@@ -23,7 +24,13 @@ import {
   runQFormer,
 } from './qformer-forward.ts';
 import { blip2QFormerLayout, qformerLayout } from './qformer-layout.ts';
-import { type QFormerWeights, QUERY_TOKENS, type QueryTokens, readQueryTokens } from './query-tokens.ts';
+import {
+  expectQueryTokens,
+  type QFormerWeights,
+  QUERY_TOKENS,
+  type QueryTokens,
+  readQueryTokens,
+} from './query-tokens.ts';
 
 /** BLIP-2's Q-Former: the seam, and the full forward of HF `Blip2QFormerModel`. */
 export interface Blip2QFormerModel extends QFormer, StandalonePart<Blip2QFormerConfig> {
@@ -59,6 +66,11 @@ export const Blip2QFormerModel: Part<Blip2QFormerConfig, Blip2QFormerModel, QFor
     queryTokens: await readQueryTokens(weights, config),
   }),
   savedExtras: ({ queryTokens }) => (queryTokens.dims[1] > 0 ? [tensorSource(QUERY_TOKENS, queryTokens)] : []),
+  exportGraphs: ({ config, weights }) => {
+    expectQueryTokens(weights.queryTokens);
+    const model = exportQueries({ config, weights, queryTokens: weights.queryTokens, ...normOf(config) });
+    return [{ name: 'qformer_model', model }];
+  },
   create: qformerMembers,
   prepare: (context) => prepareQFormer(context, normOf(context.config)),
 });

@@ -49,7 +49,7 @@ export type { QFormerMask } from './mask-bias.ts';
 export { planQFormer } from './plan-qformer.ts';
 export type { QFormerForwardInputs, QFormerForwardOptions, QFormerKeyValue, QFormerOutput } from './qformer-forward.ts';
 export { blip2QFormerLayout, instructBlipQFormerLayout, type QFormerLayout } from './qformer-layout.ts';
-export type { QFormerWeights, QueryTokens } from './query-tokens.ts';
+export type { QFormerWeights, QueryTokens, TextQFormerWeights } from './query-tokens.ts';
 export {
   createTextConditionedQFormer,
   type LayoutOptions,
@@ -58,5 +58,4 @@ export {
   TextConditionedQFormer,
   type TextConditionedQFormerParts,
   type TextQFormerOptions,
-  type TextQFormerWeights,
 } from './text-conditioned-qformer.ts';

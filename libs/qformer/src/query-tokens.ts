@@ -14,6 +14,14 @@ export interface QFormerWeights extends PartWeights {
   readonly queryTokens: QueryTokens;
 }
 
+/** Weights of a Q-Former with text input. */
+export interface TextQFormerWeights extends QFormerWeights {
+  /** Weights of the token and position embeddings. */
+  readonly embeddings: PartWeights;
+  /** Path of the first norm below the Q-Former's. */
+  readonly norm: string;
+}
+
 /**
  * The queries of a checkpoint. A Q-Former that Hugging Face Transformers saved alone has none, since they belong to the
  * whole model: `[1, 0, hidden]`.

@@ -26,6 +26,7 @@ import {
 } from '@blip2/part';
 import { asRows, type PartOptions } from '@blip2/runtime';
 
+import { exportTextQFormer } from './export-text-qformer.ts';
 import { firstPositions } from './first-positions.ts';
 import { buildWholeQFormer } from './graph/qformer-graph.ts';
 import {
@@ -37,7 +38,7 @@ import {
   runQFormer,
 } from './qformer-forward.ts';
 import { type QFormerLayout, qformerLayout } from './qformer-layout.ts';
-import { expectQueryTokens, type QFormerWeights, type QueryTokens, readQueryTokens } from './query-tokens.ts';
+import { expectQueryTokens, type QueryTokens, readQueryTokens, type TextQFormerWeights } from './query-tokens.ts';
 import { embedText } from './text-embeddings.ts';
 
 export interface QFormerTextInputs {
@@ -78,13 +79,6 @@ export interface TextConditionedQFormer extends TextConditionedQFormerPart, Disp
   forward(inputs: QFormerForwardInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
 }
 
-export interface TextQFormerWeights extends QFormerWeights {
-  /** Weights of the token and position embeddings. */
-  readonly embeddings: PartWeights;
-  /** Path of the first norm below the Q-Former's. */
-  readonly norm: string;
-}
-
 export interface LayoutOptions {
   /** Default: that of the model family in the configuration. */
   readonly layout?: QFormerLayout;
@@ -114,6 +108,7 @@ export const TextConditionedQFormer: PartOfModel<
     const path = weights.prefix === '' ? embeddings.slice(embeddings.lastIndexOf('.') + 1) : embeddings;
     return { ...weights, queryTokens, embeddings: partWeights(weights.store, path), norm };
   },
+  exportGraphs: ({ config, weights }) => exportTextQFormer(config, weights),
   create: textQFormerMembers,
 });
 

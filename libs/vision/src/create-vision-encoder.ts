@@ -11,7 +11,7 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
-import { expectForwardOptions, type PartContext, type PartWeights, sessionKey } from '@blip2/part';
+import { expectForwardOptions, type ExportedGraph, type PartContext, type PartWeights, sessionKey } from '@blip2/part';
 import type { LazySessions } from '@blip2/runtime';
 
 import { encodeInBatches, imagesPerRun } from './encode-in-batches.ts';
@@ -148,6 +148,7 @@ function createVisionEncoder<R extends Request, Output extends VisionStates>(
 export interface EncoderLifecycle<C, O extends object, Output extends VisionStates> {
   create(context: PartContext<C, PartWeights, O>): EncoderMembers<Output>;
   prepare(context: PartContext<C, PartWeights, O>): Promise<void>;
+  exportGraphs(context: PartContext<C, PartWeights, O>): readonly ExportedGraph[];
 }
 
 /** The lifecycle of encoders of an architecture. */
@@ -160,6 +161,11 @@ export function encoderLifecycle<C, O extends object, R extends Request, Output 
       const architecture = architectureOf(context);
       const { weights, sessions } = context;
       await openEncoder(architecture, weights.store, sessions, architecture.encodeRequest(FINAL_STATES));
+    },
+    exportGraphs(context) {
+      const architecture = architectureOf(context);
+      const model = architecture.build(architecture.encodeRequest(FINAL_STATES), context.weights.store);
+      return [{ name: 'vision_model', model }];
     },
   };
 }

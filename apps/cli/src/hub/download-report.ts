@@ -7,7 +7,7 @@ import { canShowProgress, CLEAR_LINE, lineWidth } from '../output/terminal.ts';
 
 /**
  * Reports a download on stderr: sizes and licence in advance, then, on a terminal, the progress. Also reports the
- * progress of converting weights.
+ * progress of converting and exporting weights.
  */
 export interface DownloadReport {
   readonly onPlan: (plan: DownloadPlan) => void;
@@ -38,11 +38,11 @@ export async function createDownloadReport(
   const loaded = new Map<string, number>();
   let [total, done, shownAt] = [0, 0, -Infinity];
   let history: { at: number; bytes: number }[] = [];
-  const showConversion = ({ loaded: bytes, total: all }: LoadProgress): void => {
+  const showFile = (what: string, { loaded: bytes, total: all }: LoadProgress): void => {
     const at = now();
     if (!shows || (at - shownAt < INTERVAL && bytes < all)) return;
     shownAt = at;
-    stderr.write(`${CLEAR_LINE}converting weights (once): ${Math.floor((100 * bytes) / all)} %`);
+    stderr.write(`${CLEAR_LINE}${what}: ${Math.floor((100 * bytes) / all)} %`);
   };
   return {
     onPlan(plan) {
@@ -52,7 +52,8 @@ export async function createDownloadReport(
       if (!quiet) stderr.write(planSummary(plan));
     },
     onProgress(each) {
-      if (each.stage === 'convert') return showConversion(each);
+      if (each.stage === 'convert') return showFile('converting weights (once)', each);
+      if (each.stage === 'export') return showFile(`writing ${each.file}`, each);
       done += each.loaded - (loaded.get(each.file) ?? 0);
       loaded.set(each.file, each.loaded);
       const at = now();

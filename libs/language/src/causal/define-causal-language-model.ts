@@ -4,6 +4,7 @@ import type { AttentionMask } from '@blip2/interfaces';
 import type { SensitiveLayers, WeightFinder, WeightSource, WrittenModel } from '@blip2/onnx';
 import {
   definePart,
+  type ExportedGraph,
   type InitializeTensor,
   type Part,
   type PartContext,
@@ -13,6 +14,8 @@ import {
 
 import { DECODING } from '../decoder-outputs.ts';
 import { storesByRows } from '../decoding/decode-stores.ts';
+import { buildMergedDecoder, DECODER, EMBED_TOKENS } from '../exported/merged-decoder.ts';
+import type { PositionValues } from '../exported/position-values.ts';
 import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
 import { causalTensors } from './causal-decoder.ts';
@@ -37,6 +40,8 @@ export interface CausalDefinition<C extends TextConfigMembers> {
   buildDecoder(config: C, weights: WeightSource, prefix: string, request: CausalRequest): WrittenModel<CausalSignature>;
   /** The inputs of the position encoding for the last `count` positions of a mask over all positions so far. */
   positionInputs(config: C, mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
+  /** The same inputs as values of a graph, counted as in decoding. Absent: models cannot be exported. */
+  readonly positionValues?: PositionValues<C>;
   /** Positions that windowed layers attend to; undefined if no layer has a window. */
   window?(config: C): number | undefined;
   /** Names of the token embedding below the path of the language model. It may be tied to the head. */
@@ -75,7 +80,29 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
     tied: { embeddings: definition.tokenEmbeddings },
     initializer: (config) => definition.initializer(config),
     plan: { graphs: decoderGraph, decodeGraphs: decoderGraph, sensitive: definition.sensitive },
+    exportGraphs: ({ config, weights }) => exportCausal(definition, config, weights),
     create: (context) => createCausalLanguageModel(architecture(context), context.sessions),
     prepare: (context) => prepareCausalLanguageModel(architecture(context), context.sessions),
   });
+}
+
+/** The graphs of a causal model for other runtimes. */
+function exportCausal<C extends TextConfigMembers>(
+  definition: CausalDefinition<C>,
+  config: C,
+  { store, original = store, prefix }: PartWeights,
+): readonly ExportedGraph[] {
+  const { positionValues, buildEmbedding, buildDecoder } = definition;
+  const decoder = buildMergedDecoder({
+    config,
+    sizes: definition.sizes(config),
+    store,
+    window: definition.window?.(config),
+    positionValues,
+    build: (request) => buildDecoder(config, store, prefix, request),
+  });
+  return [
+    { name: EMBED_TOKENS, model: buildEmbedding(config, original, prefix) },
+    { name: DECODER, model: decoder },
+  ];
 }

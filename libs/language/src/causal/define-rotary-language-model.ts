@@ -1,6 +1,7 @@
 import type { ConfigFormat } from '@blip2/config';
 import { type Part, type StandalonePart, transformerInitializer } from '@blip2/part';
 
+import { type PositionValues, rotationValues } from '../exported/position-values.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
 import type { CausalLanguageModel } from './causal-forward-types.ts';
 import { type CausalDefinition, defineCausalLanguageModel } from './define-causal-language-model.ts';
@@ -22,6 +23,8 @@ export interface RotaryDefinition<C extends RotaryConfigOf> {
   layout(config: C): RotaryDecoderLayout;
   /** The inputs of the position encoding. Default: `rotaryInputs`. */
   positionInputs?: CausalDefinition<C>['positionInputs'];
+  /** The same inputs as values of a graph. Default: `rotationValues`. */
+  readonly positionValues?: PositionValues<C>;
   initializer?: CausalDefinition<C>['initializer'];
 }
 
@@ -35,6 +38,7 @@ export function defineRotaryLanguageModel<C extends RotaryConfigOf>({
   config,
   layout,
   positionInputs = rotaryInputs,
+  positionValues = rotationValues,
   initializer = ({ initializerRange }) => transformerInitializer(initializerRange),
 }: RotaryDefinition<C>): Part<C, CausalLanguageModel & StandalonePart<C>> {
   return defineCausalLanguageModel<C>({
@@ -47,6 +51,7 @@ export function defineRotaryLanguageModel<C extends RotaryConfigOf>({
     buildDecoder: (config, weights, prefix, request) =>
       buildRotaryDecoder(config, layout(config), weights, prefix, request),
     positionInputs,
+    positionValues,
     window: (config) => windowOf(config, config.numHiddenLayers),
     tokenEmbeddings: [ROTARY_TOKEN_EMBEDDING],
     sensitive: [sensitiveHead('embed_tokens')],

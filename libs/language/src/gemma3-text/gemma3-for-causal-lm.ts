@@ -10,6 +10,7 @@ import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { defineRotaryLanguageModel } from '../causal/define-rotary-language-model.ts';
 import { ROTARY_TOKEN_EMBEDDING } from '../causal/rotary-decoder.ts';
 import { rotaryInputs } from '../causal/rotary-inputs.ts';
+import { namedRotations, rotationValues } from '../exported/position-values.ts';
 import type { LanguageFamily } from '../language-family.ts';
 
 /** A Gemma 3 model with its head: the seam for decoding, and the full forward of HF `Gemma3ForCausalLM`. */
@@ -42,6 +43,15 @@ export const Gemma3ForCausalLM: Part<Gemma3TextConfig, Gemma3ForCausalLM> = defi
         window_rotation_sin: rotation_sin,
       };
     },
+    positionValues: (g, config, positions) => ({
+      ...rotationValues(g, config, positions),
+      ...namedRotations(
+        g,
+        { ...config, ropeTheta: config.ropeLocalTheta, ropeScaling: undefined },
+        positions,
+        'window_rotation',
+      ),
+    }),
     // Norms store their weight minus one.
     initializer: ({ initializerRange }) => {
       const initialize = transformerInitializer(initializerRange);

@@ -5,6 +5,7 @@ import { rowsTensor } from '@blip2/runtime';
 import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
 import { positionsOf } from '../causal/positions.ts';
+import { countedPositionIds } from '../exported/position-values.ts';
 import type { LanguageFamily } from '../language-family.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
 import { buildGpt2Decoder, buildGpt2Embedding, gpt2Sizes, TOKEN_EMBEDDINGS } from './gpt2-graph.ts';
@@ -26,6 +27,7 @@ export const GPT2LMHeadModel: Part<Gpt2Config, GPT2LMHeadModel> = defineCausalLa
     position_ids: rowsTensor(positionsOf(mask, count, use), 'attentionMask'),
   }),
   tokenEmbeddings: TOKEN_EMBEDDINGS,
+  positionValues: countedPositionIds,
   sensitive: [sensitiveHead('wte')],
 });
 

@@ -5,6 +5,7 @@ import { type PartOptions, rowsTensor } from '@blip2/runtime';
 
 import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { defineCausalLanguageModel } from '../causal/define-causal-language-model.ts';
+import { offsetPositionIds } from '../exported/position-values.ts';
 import type { LanguageFamily } from '../language-family.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
 import { buildOptDecoder, buildOptEmbedding, optSizes, POSITION_OFFSET, TOKEN_EMBEDDING } from './opt-graph.ts';
@@ -24,6 +25,7 @@ export const OptForCausalLM: Part<OptConfig, OptForCausalLM> = defineCausalLangu
   buildDecoder: buildOptDecoder,
   positionInputs: (_, mask, count) => ({ position_ids: positionIds(mask, count) }),
   tokenEmbeddings: [TOKEN_EMBEDDING],
+  positionValues: offsetPositionIds(POSITION_OFFSET),
   sensitive: [sensitiveHead('embed_tokens')],
 });
 

@@ -6,6 +6,7 @@ import { definePart, type Part, type PartContext, type PartWeights, type Standal
 import { DECODING } from '../decoder-outputs.ts';
 import { expectPrompt } from '../decoding/expect-prompt.ts';
 import { startSeq2SeqDecoding } from '../decoding/seq2seq-decoding.ts';
+import { exportT5 } from '../exported/t5-graphs.ts';
 import { expectPromptInputs } from '../language-inputs.ts';
 import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
 import { sensitiveHead } from '../sensitive-head.ts';
@@ -68,6 +69,7 @@ export function defineSeq2SeqLanguageModel<C extends Seq2SeqConfig>({
       await requireSharedEmbedding(weights);
       return weights;
     },
+    exportGraphs: ({ config: own, weights }) => exportT5(own, weights),
     create: members,
     prepare: ({ config, weights, sessions }) => createT5Sessions(config, weights, sessions).prepare(),
   });

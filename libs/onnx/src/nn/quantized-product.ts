@@ -111,7 +111,9 @@ function quantizeRows(g: Graph, x: F32, scales: F32, zero: Value<'uint8'>): Valu
     { type: 'uint8', ...matrix },
     { attributes: { axis: { int: 0 } } },
   );
-  return g.declare(g.node('Reshape', [bytes, sameShape(g, x)], { type: 'uint8', axes: x.axes }));
+  // A shape that is computed may have zeros, which otherwise stand for the length of `bytes`.
+  const attributes = { allowzero: { int: 1 } };
+  return g.declare(g.node('Reshape', [bytes, sameShape(g, x)], { type: 'uint8', axes: x.axes }, { attributes }));
 }
 
 /** The shape of `x` for `Reshape`: a constant if at most one axis is unknown, which onnxruntime then infers. */

@@ -19,6 +19,9 @@ export const LanguageProjection: PartOfModel<ProjectionSize, LanguageProjection>
       outFeatures: TextConfig.fromJson(json, where).hiddenSize,
     }),
   },
+  exportGraphs: ({ config, weights: { store, prefix } }) => [
+    { name: 'language_projection', model: buildLanguageProjection(config, store, prefix) },
+  ],
   create: ({ config, sessions, weights: { store, prefix } }) => ({
     ...config,
     async project(queries) {

@@ -44,6 +44,9 @@ function projectionAt(path: RetrievalProjectionName): PartOfModel<ProjectionSize
         return { inFeatures: qformerConfig.hiddenSize, outFeatures: imageTextHiddenSize };
       },
     },
+    exportGraphs: ({ config, weights: { store, prefix } }) => [
+      { name: path, model: buildRetrievalProjection(config, store, prefix) },
+    ],
     create: ({ config, sessions, weights: { store, prefix } }) => ({
       ...config,
       async project(states) {
@@ -82,6 +85,9 @@ export const MatchingHead: PartOfModel<Pick<ProjectionSize, 'inFeatures'>, Match
       inFeatures: Blip2Config.fromJson(json, where).qformerConfig.hiddenSize,
     }),
   },
+  exportGraphs: ({ config: { inFeatures }, weights: { store, prefix } }) => [
+    { name: 'itm_head', model: buildMatchingHead(inFeatures, store, prefix) },
+  ],
   create: ({ config: { inFeatures }, sessions, weights: { store, prefix } }) => ({
     inFeatures,
     async classify(states) {
