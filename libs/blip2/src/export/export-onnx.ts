@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { wrapWriteErrors } from '@blip2/files';
 import { Blip2Error, defined, expectKnownOptions, mustBe, type PrecisionChoice } from '@blip2/interfaces';
 import { DEFAULT_OPSET, expectOpset } from '@blip2/onnx';
+import { readImageSettings } from '@blip2/processor';
 
 import { copyCompanions } from '../checkpoint/companion-files.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
@@ -102,7 +102,7 @@ interface WriteOptions extends Pick<LoadOptions, 'dtype' | 'signal' | 'onProgres
 }
 
 async function writeFiles(
-  { graphs, config, folder, facts }: ExportedModel,
+  { graphs, config, folders, facts }: ExportedModel,
   target: string,
   { opset, portable, dtype, signal, onProgress }: WriteOptions,
 ): Promise<ExportManifest> {
@@ -133,17 +133,12 @@ async function writeFiles(
     portable,
     files,
     ...facts,
-    ...defined({ preprocessing: await preprocessing(folder) }),
+    ...defined({ preprocessing: (await readImageSettings(folders.images))?.json }),
   };
 }
 
 function fileName({ name }: ModelGraph, precision: PrecisionChoice): string {
   return `${name}${SUFFIXES[precision]}.onnx`;
-}
-
-async function preprocessing(folder: string): Promise<unknown> {
-  const file = join(folder, 'preprocessor_config.json');
-  return existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as unknown) : undefined;
 }
 
 /** What transformers.js needs to know to load the weights of a graph from a second file. */
