@@ -1,3 +1,5 @@
+import { defined } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { demoModelFolder, demoRetrievalFolder } from './demo-model.ts';
 import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
@@ -20,13 +22,13 @@ export const retrievalKind: ModelKind<RetrievalModel> = {
 };
 
 /** Any checkpoint with this component. */
-export function embeddingKind(part: FeaturePart): ModelKind<EmbeddingModel> {
+export function embeddingKind(part: FeaturePart, layer?: number): ModelKind<EmbeddingModel> {
   return {
-    demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder,
+    demoFolder: part === 'projection' || part === 'language' ? demoModelFolder : demoRetrievalFolder,
     loadFrom:
       ({ loadEmbeddingModel }) =>
       (source, settings) =>
-        loadEmbeddingModel(source, part, settings),
+        loadEmbeddingModel(source, part, { ...settings, ...defined({ layer }) }),
   };
 }
 
