@@ -6,7 +6,7 @@ import type { ModelHosts, StartHostsOptions } from '@blip2/blip2/hosts';
 import type { EndingSignal } from './exit-code.ts';
 import type { ImageReader, OpenImage } from './images/image-port.ts';
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
-import type { Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
+import type { FeaturePartsOf, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
 
 /** The only access of commands to the process and to the library. Tests pass a fake. */
 export interface Environment {
@@ -28,6 +28,7 @@ export interface Environment {
   readonly loadModel: LoadModel;
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;
+  readonly featurePartsOf: FeaturePartsOf;
   readonly loadHeatmapModel: LoadHeatmapModel;
   /** Decodes one image on the calling thread. */
   readonly openImage: OpenImage;

@@ -28,6 +28,8 @@ export const processEnvironment: Environment = {
     (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),
   loadEmbeddingModel: async (source, part, options) =>
     (await import('./model/load-embedding-model.ts')).loadEmbeddingModel(source, part, options),
+  featurePartsOf: async (source, settings) =>
+    (await import('./model/feature-parts-of.ts')).featurePartsOf(source, settings),
   loadHeatmapModel: async (source, subject, options) =>
     (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
   openImage: async (source, options) => (await import('./images/open-image.ts')).openImage(source, options),

@@ -22,6 +22,7 @@ export { INDEX_FILE, OPEN_CLIP_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } fro
 // Writing
 export {
   type PendingFile,
+  startBeat,
   syncFolder,
   systemCode,
   temporaryName,

@@ -1,11 +1,20 @@
 import {
+  Blip2Features,
   type Blip2Parts,
   type Blip2Retrieval,
   type CheckpointParts,
   type LoadOptions,
   openCheckpointParts,
 } from '@blip2/blip2';
-import { Blip2Error, expectFinite, mustBe, type PatchFeatures, pickRows, type RgbImage } from '@blip2/interfaces';
+import {
+  Blip2Error,
+  defined,
+  expectFinite,
+  mustBe,
+  type PatchFeatures,
+  pickRows,
+  type RgbImage,
+} from '@blip2/interfaces';
 import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
 
 import { withDisposableStack } from '../module/disposable-stack.ts';
@@ -15,31 +24,57 @@ import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from 
 import { openRetrieval } from './open-retrieval.ts';
 import { pixelValuesOf, resizingOf } from './pixel-values.ts';
 
-/** Components before the language model, which all checkpoints have. */
+/** Components before the language model, which a module can replace. */
 const VISION_PARTS = ['vision', 'qformer', 'projection'] as const;
 type VisionPart = (typeof VISION_PARTS)[number];
 
-/**
- * Loads a checkpoint for the features of one component, in a worker thread: any checkpoint for the vision encoder,
- * Q-Former or projection, a retrieval checkpoint for the others.
- */
-export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, ...settings }) => {
+/** Loads a checkpoint of any kind for the features of one component, in worker threads if it is a whole model. */
+export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, layer, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
-  if (part !== 'vision' && part !== 'qformer' && part !== 'projection')
-    return fromRetrieval(await openRetrieval(source, module, options), part);
-  return fromParts(source, options, part, module);
+  if (module === undefined) return fromFeatures(await Blip2Features.fromPretrained(source, options), part, layer);
+  if (layer !== undefined)
+    throw new Blip2Error('INVALID_ARGUMENT', '--layer cannot be used with --module: other parts have no layers');
+  if (part === 'language') throw mustBe('--part', 'a component before the language model, with --module', part);
+  return part === 'vision' || part === 'qformer' || part === 'projection'
+    ? fromParts(source, options, part, module)
+    : fromRetrieval(await openRetrieval(source, module, options), part);
 };
+
+/** The features of a checkpoint, as the library returns them. */
+function fromFeatures(features: Blip2Features, part: FeaturePart, layer: number | undefined): EmbeddingModel {
+  const more = { part, ...defined({ layer }) };
+  return {
+    embedImages: (images, options) => features.embed({ images }, { ...options, ...more }),
+    embedTexts: (texts, options) => features.embed({ text: texts }, { ...options, ...more }),
+    embedPairs: (items, options) => eachPair(items, (inputs) => features.embed(inputs, { ...options, ...more })),
+    resizing: features.imageProcessor && resizingOf(features.imageProcessor),
+    [Symbol.asyncDispose]: () => features.dispose(),
+  };
+}
+
+type Items = Parameters<EmbeddingModel['embedPairs']>[0];
+
+/** Every image with every of its texts, as one list of each. */
+async function eachPair(
+  items: Items,
+  embed: (inputs: { readonly images: readonly RgbImage[]; readonly text: readonly string[] }) => Promise<Embedding[]>,
+): Promise<readonly (readonly Embedding[])[]> {
+  const pairs = items.flatMap(({ image, texts }) => texts.map((text): readonly [RgbImage, string] => [image, text]));
+  const inputs = { images: pairs.map(([image]) => image), text: pairs.map(([, text]) => text) };
+  const remaining = (await embed(inputs)).values();
+  return items.map(({ texts }) => texts.flatMap(() => remaining.next().value ?? []));
+}
 
 async function fromParts(
   source: string,
   options: LoadOptions & { readonly signal: AbortSignal },
   part: VisionPart,
-  module: string | undefined,
+  module: string,
 ): Promise<EmbeddingModel> {
   return withDisposableStack(async ({ use, disposeAsync }) => {
     const parts = use(await openCheckpointParts(source, options));
     const processor = await BlipImageProcessor.fromPretrained(parts.folder);
-    const custom = module === undefined ? {} : use(await customParts(module, parts, options.signal)).parts;
+    const custom = use(await customParts(module, parts, options.signal)).parts;
     const vision = custom.vision ?? (await parts.vision());
     const stages = await stagesAfterVision(parts, custom, part);
     return {
@@ -59,7 +94,6 @@ async function fromParts(
     };
   });
 }
-
 async function customParts(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<ModuleParts> {
   const { loadModuleParts } = await import('../module/load-module-parts.ts');
   const { folder, config } = parts;
@@ -98,18 +132,14 @@ function expectEqualWidths(a: string, left: number, b: string, right: number): v
   });
 }
 
-function fromRetrieval(retrieval: Blip2Retrieval, part: Exclude<FeaturePart, 'projection'>): EmbeddingModel {
+function fromRetrieval(
+  retrieval: Blip2Retrieval,
+  part: Exclude<FeaturePart, 'projection' | 'language'>,
+): EmbeddingModel {
   return {
     embedImages: (images, options) => retrieval.embed({ images }, { ...options, part }),
     embedTexts: (texts, options) => retrieval.embed({ text: texts }, { ...options, part }),
-    async embedPairs(items, options) {
-      const pairs = items.flatMap(({ image, texts }) =>
-        texts.map((text): readonly [RgbImage, string] => [image, text]),
-      );
-      const inputs = { images: pairs.map(([image]) => image), text: pairs.map(([, text]) => text) };
-      const remaining = (await retrieval.embed(inputs, { ...options, part })).values();
-      return items.map(({ texts }) => texts.flatMap(() => remaining.next().value ?? []));
-    },
+    embedPairs: (items, options) => eachPair(items, (inputs) => retrieval.embed(inputs, { ...options, part })),
     resizing: resizingOf(retrieval.processor.imageProcessor),
     [Symbol.asyncDispose]: () => retrieval.dispose(),
   };

@@ -1,3 +1,5 @@
+import { defined } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { demoModelFolder, demoRetrievalFolder } from './demo-model.ts';
 import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
@@ -24,14 +26,14 @@ export const retrievalKind: ModelKind<RetrievalModel> = {
 };
 
 /** Any checkpoint with this component. */
-export function embeddingKind(part: FeaturePart): ModelKind<EmbeddingModel> {
+export function embeddingKind(part: FeaturePart, layer?: number): ModelKind<EmbeddingModel> {
   return {
-    demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder,
-    ahead: 'vision',
+    demoFolder: part === 'projection' || part === 'language' ? demoModelFolder : demoRetrievalFolder,
+    ahead: part === 'language' ? 'all' : 'vision',
     loadFrom:
       ({ loadEmbeddingModel }) =>
       (source, settings) =>
-        loadEmbeddingModel(source, part, settings),
+        loadEmbeddingModel(source, part, { ...settings, ...defined({ layer }) }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type {
   Conversation,
-  EmbedPart,
+  FeaturePart,
+  FeatureParts,
   LoadOptions,
   MatchScore,
   RankedAnswer,
@@ -85,7 +86,7 @@ export interface RetrievalModel extends ImageModel {
 }
 
 /** A component whose features `blip2 embed` writes. */
-export type FeaturePart = EmbedPart | 'projection';
+export type { FeaturePart };
 /** Features of one input, row-major. */
 export type Embedding = Pick<Tensor<'float32'>, 'dims' | 'data'>;
 
@@ -116,4 +117,13 @@ export interface LoadSettings extends Pick<
 /** Loads a model. `source` is a folder in the Hugging Face layout or a model on the hub. */
 export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Model>;
 export type LoadModel = Load<TaskModel>;
-export type LoadEmbeddingModel = (source: string, part: FeaturePart, settings: LoadSettings) => Promise<EmbeddingModel>;
+export type LoadEmbeddingModel = (
+  source: string,
+  part: FeaturePart,
+  settings: LoadSettings & { readonly layer?: number },
+) => Promise<EmbeddingModel>;
+/** The parts of a checkpoint with features of each kind of inputs; undefined if that cannot be found out. */
+export type FeaturePartsOf = (
+  source: string,
+  settings: Pick<LoadSettings, 'revision' | 'localFilesOnly' | 'signal'>,
+) => Promise<FeatureParts | undefined>;

@@ -1,7 +1,8 @@
 import type { TextResult } from '@blip2/blip2';
+import type { TableColumn } from '@blip2/tables';
 
 import { hundredth } from '../output/display-text.ts';
-import type { Table, TableColumn } from '../tables/table.ts';
+import type { Table } from '../tables/table.ts';
 import { doubleColumn, oneRowTable, stringColumn } from '../tables/table-cells.ts';
 
 /** The fields of a generated text that outputs contain. */

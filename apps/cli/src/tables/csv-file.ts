@@ -1,4 +1,5 @@
 import { mustBe } from '@blip2/interfaces';
+import type { Cell } from '@blip2/tables';
 import { stringify } from 'csv-stringify/sync';
 
 import { appendedFile } from '../output/appended-file.ts';
@@ -6,7 +7,7 @@ import type { ResumeOptions } from '../output/output-request.ts';
 import { outputTarget } from '../output/output-target.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import { resumeCsv } from './csv-resume.ts';
-import { type Cell, resultsOf, type Table } from './table.ts';
+import { resultsOf, type Table } from './table.ts';
 
 /**
  * Opens a CSV file (RFC 4180: commas, CRLF, a header line; UTF-8) that a later run resumes. It has the columns of the

@@ -1,15 +1,13 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 
 import { runFake } from '../fixtures/fake-environment.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
-import { parquetWriter } from './parquet-file.ts';
 
 const rowsIn = async (file: string): Promise<Record<string, unknown>[]> =>
   parquetReadObjects({ file: await asyncBufferFromFile(file) });
-const metadataOf = async (file: string): Promise<FileMetaData> => parquetMetadataAsync(await asyncBufferFromFile(file));
 
 describe('-o FILE.parquet', () => {
   test('has the columns of every command', async () => {
@@ -84,40 +82,5 @@ describe('-o FILE.parquet', () => {
     expect(interrupted).toMatchObject({ exitCode: 130, stderr: expect.not.stringContaining('to resume') });
     expect((await rowsIn(at('out.parquet'))).map(({ text }) => text)).toEqual(['a']);
     expect(await readdir(at())).toEqual(['a', 'b', 'out.parquet']);
-  });
-});
-
-describe('parquetWriter', () => {
-  test('writes row groups during the run, limited by rows or by values', async () => {
-    const at = await temporaryFolder();
-    const rows = parquetWriter(at('many.parquet'), [
-      { name: 'image', type: 'string' },
-      { name: 'embedding', type: 'float[]' },
-    ]);
-    for (let row = 0; row < 25_000; row++) await rows.write([`image ${row}`, [row, 0.5]]);
-    const [temporary] = await readdir(at());
-    expect((await stat(at(temporary))).size).toBeGreaterThan(200_000);
-    await rows.finish();
-    const { row_groups: groups } = await metadataOf(at('many.parquet'));
-    expect(groups.map(({ num_rows: count }) => Number(count))).toEqual([10_000, 10_000, 5_000]);
-    const read = await rowsIn(at('many.parquet'));
-    expect(read).toHaveLength(25_000);
-    expect(read[24_999]).toEqual({ image: 'image 24999', embedding: [24_999, 0.5] });
-
-    const wide = parquetWriter(at('wide.parquet'), [{ name: 'embedding', type: 'float[]' }]);
-    for (let row = 0; row < 5; row++) await wide.write([Array.from({ length: 2 ** 19 }, () => row)]);
-    await wide.finish();
-    expect((await metadataOf(at('wide.parquet'))).row_groups.map(({ num_rows: count }) => Number(count))).toEqual([
-      2, 2, 1,
-    ]);
-  });
-
-  test('leaves no file when it is discarded', async () => {
-    const at = await temporaryFolder();
-    const rows = parquetWriter(at('out.parquet'), [{ name: 'n', type: 'int32' }]);
-    for (let row = 0; row < 10_001; row++) await rows.write([row]);
-    expect(await readdir(at())).toHaveLength(1);
-    await rows.discard();
-    expect(await readdir(at())).toEqual([]);
   });
 });

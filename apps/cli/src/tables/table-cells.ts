@@ -1,4 +1,6 @@
-import type { Cell, CellType, Table, TableColumn } from './table.ts';
+import type { Cell, CellType, TableColumn } from '@blip2/tables';
+
+import type { Table } from './table.ts';
 
 export const stringColumn = (name: string): TableColumn => ({ name, type: 'string' });
 export const doubleColumn = (name: string): TableColumn => ({ name, type: 'double' });

@@ -1,10 +1,5 @@
-/** Type of the cells of a column. CSV leaves columns of lists out. */
-export type CellType = 'string' | 'double' | 'int32' | 'int32[]' | 'float[]';
-export type Cell = string | number | readonly number[];
-export interface TableColumn {
-  readonly name: string;
-  readonly type: CellType;
-}
+import type { Cell, TableColumn } from '@blip2/tables';
+
 /** A result: an object with the keys of its JSON line. */
 export type ResultObject = Readonly<Record<string, unknown>>;
 

@@ -138,7 +138,10 @@ export async function encodeRetrievalTexts(
  * `INVALID_TOKENIZER`
  * for ids that the Q-Former does not have.
  */
-export function tokenize({ processor, qformer }: RetrievalTaskParts, texts: readonly string[]): readonly TokenIds[] {
+export function tokenize(
+  { processor, qformer }: Pick<RetrievalTaskParts, 'processor' | 'qformer'>,
+  texts: readonly string[],
+): readonly TokenIds[] {
   expectTexts('text', texts);
   const { maxPositionEmbeddings, vocabSize } = qformer.config;
   const { inputIds } = processor.tokenizer.batchEncode(texts, { escapeSpecialTokens: true });

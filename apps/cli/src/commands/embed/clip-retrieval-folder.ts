@@ -2,14 +2,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { mustBe } from '@blip2/interfaces';
+import { type ArrayWriter, npyWriter, parquetWriter, type RowWriter } from '@blip2/tables';
 
-import { type NpyFile, npyFile } from '../../output/npy-file.ts';
 import type { ResumeOptions } from '../../output/output-request.ts';
 import { countLine, type ResultSink } from '../../output/result-sink.ts';
+import { rowTarget } from '../../output/row-target.ts';
 import { expectSameRun, saveRecord } from '../../output/run-record.ts';
 import { removeLeftovers } from '../../output/temporary-files.ts';
 import { writeFailed } from '../../output/write-failed.ts';
-import { type ParquetRows, parquetWriter } from '../../tables/parquet-file.ts';
 import { type ResultObject, resultsOf } from '../../tables/table.ts';
 import { expectFolder, finishedShards, removeUnfinished, shardFiles, type ShardKind } from './clip-retrieval-shards.ts';
 import { embeddingOf } from './embedding-json.ts';
@@ -97,8 +97,8 @@ interface Shard {
 
 function openShard(folder: string, kind: ShardKind, number: number): Shard {
   const files = shardFiles(folder, kind, number);
-  const vectors: NpyFile = npyFile(files.vectors);
-  const metadata: ParquetRows = parquetWriter(files.metadata, [
+  const vectors: ArrayWriter = npyWriter(rowTarget(files.vectors, { rewinds: true }));
+  const metadata: RowWriter = parquetWriter(rowTarget(files.metadata, {}), [
     { name: kind === 'img' ? 'image_path' : 'caption', type: 'string' },
   ]);
   const discard = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { FeatureParts, InputsKind } from '@blip2/blip2';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { FeaturePart } from '../../model/model-port.ts';
@@ -12,6 +13,7 @@ import { openTensorFile } from './tensor-file.ts';
 export interface EmbedOptions extends ImageOptions {
   readonly text?: readonly string[];
   readonly part?: FeaturePart;
+  readonly layer?: number;
   readonly pool?: Pool;
   readonly format?: (typeof FORMATS)[number];
   readonly shardSize: number;
@@ -23,26 +25,38 @@ export const FORMATS = ['clip-retrieval'] as const;
 /** Kind of inputs; `pairs` are every image with every text. */
 export type InputKind = 'images' | 'texts' | 'pairs';
 
-/** Components with features for each kind of inputs, the default first. */
+/** Components with features for each kind of inputs, the default of the demo first. */
 export const PARTS: Readonly<Record<InputKind, readonly FeaturePart[]>> = {
-  images: ['image-proj', 'vision', 'qformer', 'projection'],
-  texts: ['text-proj', 'text'],
-  pairs: ['multimodal'],
+  images: ['image-proj', 'vision', 'qformer', 'projection', 'language'],
+  texts: ['text-proj', 'text', 'language'],
+  pairs: ['multimodal', 'qformer', 'projection', 'language'],
+};
+
+const KIND_NAMES: Readonly<Record<InputKind, string>> = {
+  images: 'images',
+  texts: 'texts',
+  pairs: 'images with texts',
 };
 
 export interface EmbedSettings {
   readonly part: FeaturePart;
+  readonly layer: number | undefined;
   readonly pool: Pool;
   readonly openOutput: OpenOutput;
 }
 
 /**
- * Resolves the options for a kind of inputs.
+ * Resolves the options for a kind of inputs. `readParts` is called with the model if no component is given.
  * @throws Blip2Error `INVALID_ARGUMENT` for options that exclude each other, or without an output.
  */
-export function embedSettings(kind: InputKind, options: EmbedOptions): EmbedSettings {
+export async function embedSettings(
+  kind: InputKind,
+  options: EmbedOptions,
+  readParts: (source: string) => Promise<FeatureParts | undefined>,
+): Promise<EmbedSettings> {
   expectOutput(options);
-  return { part: partOf(kind, options), pool: poolOf(kind, options), openOutput: openOutputOf(kind, options) };
+  const [pool, openOutput] = [poolOf(kind, options), openOutputOf(kind, options)];
+  return { part: await partOf(kind, options, readParts), layer: options.layer, pool, openOutput };
 }
 
 function expectOutput({ output, json, format }: EmbedOptions): void {
@@ -55,12 +69,24 @@ function expectOutput({ output, json, format }: EmbedOptions): void {
   throw new Blip2Error('INVALID_ARGUMENT', 'embed needs --output or --json', { expected });
 }
 
-function partOf(kind: InputKind, { part }: EmbedOptions): FeaturePart {
+const KINDS: Readonly<Record<InputKind, InputsKind>> = { images: 'images', texts: 'text', pairs: 'both' };
+
+/** The component of the options, or the first that the checkpoint has for the inputs. */
+async function partOf(
+  kind: InputKind,
+  { part, model, module }: EmbedOptions,
+  readParts: (source: string) => Promise<FeatureParts | undefined>,
+): Promise<FeaturePart> {
   const known = PARTS[kind];
-  const [first] = known;
+  const own = part === undefined && model !== undefined && module === undefined ? await readParts(model) : undefined;
+  const first = own ? own[KINDS[kind]][0] : known[0];
   if (part === undefined && first !== undefined) return first;
+  if (part === undefined)
+    throw new Blip2Error('INVALID_ARGUMENT', `The model has no features of ${KIND_NAMES[kind]}`, {
+      got: model ?? 'the demo',
+    });
   if (part !== undefined && known.includes(part)) return part;
-  throw mustBe('--part', `one of ${known.join(', ')} for ${kind === 'pairs' ? 'images with texts' : kind}`, part);
+  throw mustBe('--part', `one of ${known.join(', ')} for ${KIND_NAMES[kind]}`, part);
 }
 
 function poolOf(kind: InputKind, { pool, format }: EmbedOptions): Pool {

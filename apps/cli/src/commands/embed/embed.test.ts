@@ -202,4 +202,54 @@ describe('blip2 embed', () => {
     await expect(access(at('out.npy'))).rejects.toThrow();
     expect(await readdir(dirname(at('a')))).toEqual(['a']);
   });
+
+  test.each([
+    ['generation', 'IMAGE', 'qformer'],
+    ['generation', '-t x', 'language'],
+    ['generation', 'IMAGE -t x', 'language'],
+    ['instruct', 'IMAGE', 'vision'],
+    ['instruct', 'IMAGE -t x', 'qformer'],
+    ['retrieval', 'IMAGE', 'image-proj'],
+    ['vision', 'IMAGE', 'vision'],
+    ['language', '-t x', 'language'],
+    [undefined, 'IMAGE', 'image-proj'],
+  ] as const)('without --part, takes the first part that the model has: %s, %s', async (checkpoint, words, part) => {
+    const at = await temporaryFolder({ image: 'cat' });
+    const inputs = words.split(' ').map((word) => (word === 'IMAGE' ? at('image') : word));
+    const run = await runFake(['embed', ...inputs, '-m', 'some/model', '--json'], {
+      ...(checkpoint !== undefined && { checkpoint }),
+    });
+    expect([run.exitCode, run.calls[0]]).toMatchObject([0, { source: 'some/model', part }]);
+  });
+
+  test('refuses inputs that the model has no features of', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    for (const [checkpoint, argv] of [
+      ['vision', ['-t', 'x']],
+      ['vision', [at('a'), '-t', 'x']],
+      ['language', [at('a')]],
+    ] as const) {
+      const run = await runFake(['embed', ...argv, '-m', 'some/model', '--json'], { checkpoint });
+      expect(run).toMatchObject({
+        exitCode: 2,
+        calls: [],
+        stderr: expect.stringContaining('has no features of') as string,
+      });
+    }
+  });
+
+  test.each(['-2', '0', '3'])('--layer %s is passed on, and is part of the run', async (layer) => {
+    const at = await temporaryFolder({ a: 'a' });
+    const argv = ['embed', at('a'), '--part', 'vision', '-o', at('out.jsonl'), '--layer', layer];
+    const { calls, exitCode } = await runFake(argv);
+    expect([exitCode, calls[0]]).toMatchObject([0, { part: 'vision', settings: { layer: Number(layer) } }]);
+    expect((await runFake([...argv.slice(0, -1), '1'])).stderr).toContain('options.layer');
+    expect((await runFake(argv)).calls).toEqual([]);
+  });
+
+  test('rejects a layer that is no whole number', async () => {
+    const at = await temporaryFolder({ a: 'a' });
+    for (const layer of ['last', '0.5', ''])
+      expect(await runFake(['embed', at('a'), '--json', '--layer', layer])).toMatchObject({ exitCode: 2, calls: [] });
+  });
 });

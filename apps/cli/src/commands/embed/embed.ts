@@ -1,15 +1,18 @@
-import { Blip2Error } from '@blip2/interfaces';
+import type { FeatureParts } from '@blip2/blip2';
+import { Blip2Error, defined } from '@blip2/interfaces';
 import { type Command, Option } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import type { ExitCode } from '../../exit-code.ts';
+import { revisionOf } from '../../hub/revision-of.ts';
 import { embeddingKind } from '../../model/model-kinds.ts';
 import type { Embedding, EmbeddingModel } from '../../model/model-port.ts';
-import { positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
+import { integer, positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import { addImageArgument, addImageOptions, addModuleOption } from '../../options/common-options.ts';
 import { givenTexts } from '../../options/text-values.ts';
 import type { ImageTask } from '../../run/image-task.ts';
+import { listenForInterrupts } from '../../run/interruption.ts';
 import { runImages } from '../../run/run-images.ts';
 import { runTexts, type TextTask } from '../../run/run-texts.ts';
 import {
@@ -32,10 +35,15 @@ export const embedCommand: CliCommand = {
   name: 'embed',
   description: 'Write features of images, of texts, or of every image with every text.',
   notes: `
-Parts: for images vision (encoder), qformer (queries), projection (input of the language model), image-proj (queries in
-the space shared with texts, of length 1); for texts text (Q-Former), text-proj (one vector of length 1); for images
-with texts multimodal (queries that attend to both). .npy holds one array, .safetensors one tensor per input, named
-after it, .jsonl and .parquet { image or text, part, shape, embedding }.
+Parts of models with a language model: for images qformer (queries), vision (encoder), projection (input of the
+language model), language (its hidden states); for texts, and images with texts, language. InstructBLIP reads the text
+in the Q-Former too: vision for images, qformer, projection or language for images with texts. Of retrieval models, as
+the demo: for images image-proj (queries in the space shared with texts, of length 1), qformer, vision; for texts
+text-proj (one vector of length 1), text (Q-Former); for images with texts multimodal (queries that attend to both). A
+folder with a vision encoder or a language model alone has vision or language.
+
+.npy holds one array, .safetensors one tensor per input, named after it, .jsonl and .parquet { image or text, part,
+shape, embedding }.
 
 One vector instead of many: BLIP-2 compares a text with every query of an image and takes the best; one vector loses
 some of that. On the demo checkpoint (200 images), captions find their image first in 99.5 % with every query, 88.2 %
@@ -46,16 +54,23 @@ Examples:
   blip2 embed photos/ -o photos.npy --pool mean
   blip2 embed -t "a dog" -t "a cat" -o texts.safetensors
   blip2 embed photos/ -r -o index/ --format clip-retrieval
-  blip2 embed photo.jpg --part qformer -m ./blip2-opt-2.7b -o queries.jsonl
+  blip2 embed photo.jpg -m ./blip2-opt-2.7b -o queries.jsonl
+  blip2 embed photo.jpg -m ./siglip-base-patch16-224 --layer -2 -o patches.npy
+  blip2 embed photo.jpg -t "a photo of" --part language -m ./blip2-opt-2.7b -o states.safetensors
 `,
   configure(command) {
     addImageArgument(command, { optional: true })
       .option('-t, --text <text>', 'Text to embed; may be repeated', repeated)
       .addOption(
+        new Option('--part <part>', 'Component; default: the first above that the model has for the inputs').choices(
+          Object.values(PARTS).flat(),
+        ),
+      )
+      .addOption(
         new Option(
-          '--part <part>',
-          'Component; default image-proj for images, text-proj for texts, multimodal for both',
-        ).choices(Object.values(PARTS).flat()),
+          '--layer <n>',
+          'Hidden states of this layer of the part, counted as in HF: 0 embeddings, -1 the last, -2 the one before',
+        ).argParser(integer),
       )
       .addOption(
         new Option(
@@ -78,7 +93,7 @@ Examples:
     const options = command.opts<EmbedOptions>();
     const given = options.text ?? [];
     const kind: InputKind = command.args.length === 0 ? 'texts' : given.length === 0 ? 'images' : 'pairs';
-    const settings = embedSettings(kind, options);
+    const settings = await embedSettings(kind, options, (source) => readParts(source, options, environment));
     const texts = givenTexts('--text', given);
     if (kind === 'texts' && texts.length === 0)
       throw new Blip2Error('INVALID_ARGUMENT', 'embed needs images, or texts with --text');
@@ -88,16 +103,29 @@ Examples:
   },
 };
 
+async function readParts(
+  source: string,
+  { revision, offline }: EmbedOptions,
+  environment: Environment,
+): Promise<FeatureParts | undefined> {
+  using interruption = listenForInterrupts(environment, true);
+  return environment.featurePartsOf(source, {
+    ...(await revisionOf(source, revision)),
+    localFilesOnly: offline === true,
+    signal: interruption.signal,
+  });
+}
+
 function imageTask(
-  { part, pool, openOutput }: EmbedSettings,
+  { part, layer, pool, openOutput }: EmbedSettings,
   texts: readonly string[],
 ): ImageTask<Embedding, EmbeddingModel> {
   const paired = texts.length > 0;
   return {
     command: 'embed',
-    model: embeddingKind(part),
+    model: embeddingKind(part, layer),
     prompts: paired ? texts : [''],
-    options: { part, pool },
+    options: { part, ...defined({ layer }), pool },
     async perform(model, items, signal) {
       if (paired)
         return model.embedPairs(
@@ -118,11 +146,11 @@ function imageTask(
   };
 }
 
-function textTask({ part, pool, openOutput }: EmbedSettings): TextTask<Embedding, EmbeddingModel> {
+function textTask({ part, layer, pool, openOutput }: EmbedSettings): TextTask<Embedding, EmbeddingModel> {
   return {
     command: 'embed',
-    model: embeddingKind(part),
-    options: { part, pool },
+    model: embeddingKind(part, layer),
+    options: { part, ...defined({ layer }), pool },
     perform: (model, texts, signal) => model.embedTexts(texts, { signal }),
     toJson: (text, embedding) => ({ text, ...embeddingJson(part, pooled(embedding, pool)) }),
     openOutput,

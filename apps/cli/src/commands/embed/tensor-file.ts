@@ -1,14 +1,15 @@
 import { mustBe } from '@blip2/interfaces';
+import type { ArrayWriter } from '@blip2/tables';
 
 import { movedFile } from '../../output/moved-file.ts';
-import { npyFile } from '../../output/npy-file.ts';
 import { expectWritable } from '../../output/output-path.ts';
 import type { OutputRequest } from '../../output/output-request.ts';
 import { outputTarget } from '../../output/output-target.ts';
 import type { ResultSink } from '../../output/result-sink.ts';
+import { rowTarget } from '../../output/row-target.ts';
 import { writeFailed } from '../../output/write-failed.ts';
 import { resultsOf } from '../../tables/table.ts';
-import { embeddingOf, type NamedEmbedding } from './embedding-json.ts';
+import { embeddingOf } from './embedding-json.ts';
 
 /** Upper bound on named tensors: a header of the size that readers accept holds about this many names. */
 const MAX_NAMED_TENSORS = 100_000;
@@ -29,11 +30,33 @@ export async function openTensorFile(
       where: file,
       fix: 'Write .npy, .parquet or .jsonl',
     });
-  return /\.npy$/i.test(file) ? arraySink(file, signal) : namedTensorsSink(file, signal);
+  // Imported on use, because `--help` loads this file.
+  const { npyWriter, tensorsWriter } = await import('@blip2/tables');
+  return arraySink(
+    /\.npy$/i.test(file)
+      ? sameShapes(npyWriter(rowTarget(file, { rewinds: true, signal })))
+      : tensorsWriter((write) => placeFile(file, write, signal)),
+  );
 }
 
-function arraySink(file: string, signal: AbortSignal | undefined): ResultSink {
-  const array = npyFile(file, signal);
+/** An array of the command, whose error says what else to write. */
+function sameShapes(array: ArrayWriter): ArrayWriter {
+  let shape: readonly number[] | undefined;
+  return {
+    ...array,
+    async append(where, row) {
+      shape ??= row.dims;
+      if (row.dims.join() !== shape.join())
+        throw mustBe('The shape of every embedding', `[${shape.join(', ')}]`, `[${row.dims.join(', ')}]`, {
+          where,
+          fix: 'Use --pool, or write .safetensors, .parquet or .jsonl',
+        });
+      await array.append(where, row);
+    },
+  };
+}
+
+function arraySink(array: ArrayWriter): ResultSink {
   return {
     done: new Map(),
     resumable: false,
@@ -44,31 +67,18 @@ function arraySink(file: string, signal: AbortSignal | undefined): ResultSink {
   };
 }
 
-function namedTensorsSink(file: string, signal: AbortSignal | undefined): ResultSink {
-  // An input that is passed twice is one tensor.
-  const tensors = new Map<string, NamedEmbedding>();
-  return {
-    done: new Map(),
-    resumable: false,
-    async write(lines) {
-      for (const embedding of resultsOf(lines).map(embeddingOf)) tensors.set(embedding.name, embedding);
-    },
-    async close(outcome) {
-      if (outcome === 'failed' || tensors.size === 0) return;
-      // Imported on use, because `--help` loads this file.
-      const { tensorSource, writeSafetensors } = await import('@blip2/checkpoint');
-      const moved = await movedFile(await outputTarget(file));
-      try {
-        await writeSafetensors(
-          moved.path,
-          [...tensors.values()].map(({ name, dims, data }) => tensorSource(name, { type: 'float32', dims, data })),
-        );
-        await moved.move(signal);
-      } catch (cause) {
-        throw writeFailed(file, cause);
-      } finally {
-        await moved.remove();
-      }
-    },
-  };
+async function placeFile(
+  file: string,
+  write: (path: string) => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const moved = await movedFile(await outputTarget(file));
+  try {
+    await write(moved.path);
+    await moved.move(signal);
+  } catch (cause) {
+    throw writeFailed(file, cause);
+  } finally {
+    await moved.remove();
+  }
 }

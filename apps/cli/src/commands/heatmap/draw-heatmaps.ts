@@ -3,7 +3,6 @@ import { describeFailure, failureReport } from '../../failure.ts';
 import type { ImageInput } from '../../images/image-inputs.ts';
 import type { Heatmap, HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
 import { jsonLine, oneLine } from '../../output/display-text.ts';
-import { npyHeader } from '../../output/npy-file.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import { canShowProgress, CLEAR_LINE } from '../../output/terminal.ts';
 import { type OpenedInput, openPending } from '../../run/open-pending.ts';
@@ -66,7 +65,7 @@ async function drawOne(
   const heatmap = await (await run.model()).draw(image, { signal, onProgress: progressOf(run) });
   signal.throwIfAborted();
   await replaceFile(file, heatmap.overlay, { signal });
-  if (run.raw) await replaceFile(valuesFile(file), npyOf(heatmap.map), { signal });
+  if (run.raw) await replaceFile(valuesFile(file), await npyOf(heatmap.map), { signal });
   if (run.json) stdout.write(jsonLine(jsonOf(name, file, heatmap, run)));
   if (heatmap.score && !run.quiet) stderr.write(`${oneLine(name)}: ${scoreNote(heatmap.score, run.subject)}\n`);
 }
@@ -104,6 +103,8 @@ function progressOf({
   return (done, total) => void stderr.write(done < total ? `${CLEAR_LINE}${done}/${total} runs` : CLEAR_LINE);
 }
 
-function npyOf({ dims, data }: Heatmap['map']): Uint8Array {
+async function npyOf({ dims, data }: Heatmap['map']): Promise<Uint8Array> {
+  // Imported on use, because `--help` loads this file.
+  const { npyHeader } = await import('@blip2/tables');
   return Buffer.concat([npyHeader(dims), Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
 }

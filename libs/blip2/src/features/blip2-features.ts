@@ -1,0 +1,154 @@
+import { InstructBlipConfig } from '@blip2/config';
+import { expectInputs, expectKnownOptions, mustBe, type Tensor } from '@blip2/interfaces';
+import { loadLanguageModel } from '@blip2/language';
+import { partFolder } from '@blip2/part';
+import { BlipImageProcessor, InstructBlipProcessor, Tokenizer } from '@blip2/processor';
+import { loadVisionEncoder } from '@blip2/vision';
+
+import { expectTexts, isImageList } from '../images/image-list.ts';
+import { expectImageOptions } from '../images/task-images.ts';
+import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
+import { lazyPromise } from '../lifetime/lazy-promise.ts';
+import type { PretrainedLoader } from '../models/model-loader.ts';
+import { expectOptions, openCheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
+import { type LoadOptions, partOptions } from '../parts/load-options.ts';
+import { loadProcessor } from '../parts/load-processor.ts';
+import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
+import type { EmbedInputs } from '../retrieval/embed-inputs.ts';
+import { RETRIEVAL_OPTIONS } from '../retrieval/encode-retrieval-inputs.ts';
+import {
+  choosePart,
+  type FeatureKind,
+  type FeatureOptions,
+  type FeaturePart,
+  type FeatureParts,
+  featureParts,
+} from './feature-parts.ts';
+import { readFeatureKind } from './feature-source.ts';
+import type { Extract } from './feature-tools.ts';
+import { generationFeatures } from './generation-features.ts';
+import { instructFeatures } from './instruct-features.ts';
+import { languageFeatures } from './language-features.ts';
+import { retrievalFeatures } from './retrieval-features.ts';
+import { visionFeatures } from './vision-features.ts';
+
+/**
+ * The features of any checkpoint: BLIP-2 for generation or retrieval, InstructBLIP, a vision encoder alone or a
+ * language model alone.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_IMAGE`, `UNSUPPORTED_IMAGE`, `IMAGE_TOO_LARGE`, `DOWNLOAD_FAILED` for an
+ * image; `SEQUENCE_TOO_LONG` for a text; `NOT_FINITE` if a part returns NaN or infinity; `DISPOSED`.
+ */
+export interface Blip2Features extends AsyncDisposable {
+  readonly kind: FeatureKind;
+  /** The parts with features of images, of texts, and of images with a text each; the default first. */
+  readonly parts: FeatureParts;
+  /** Of checkpoints with a vision encoder. */
+  readonly imageProcessor: BlipImageProcessor | undefined;
+  /**
+   * One tensor per image, text or pair. With images, the `i`-th text belongs to the `i`-th image.
+   * @throws Blip2Error also `INVALID_ARGUMENT` without inputs, for a part or a layer that the checkpoint does not have,
+   * or for pairs with different numbers of images and texts.
+   */
+  embed(inputs: EmbedInputs, options?: FeatureOptions): Promise<Tensor<'float32'>[]>;
+  /** Disposes of all parts; later calls fail with `DISPOSED`. */
+  dispose(): Promise<void>;
+}
+
+/** What one kind of checkpoint supplies. */
+interface Opened {
+  readonly extract: Extract;
+  readonly imageProcessor?: BlipImageProcessor;
+  readonly queue: CallQueue;
+  dispose(): Promise<void>;
+}
+
+async function open(kind: FeatureKind, folder: string, options: LoadOptions): Promise<Opened> {
+  if (kind === 'vision') return openVision(folder, options);
+  if (kind === 'language') return openLanguage(folder, options);
+  if (kind === 'retrieval') {
+    const retrieval = await Blip2Retrieval.fromPretrained(folder, options);
+    const { imageProcessor } = retrieval.processor;
+    const queue = createCallQueue({});
+    return { extract: retrievalFeatures(retrieval), imageProcessor, queue, dispose: () => retrieval.dispose() };
+  }
+  return kind === 'instruct' ? openInstruct(folder, options) : openGeneration(folder, options);
+}
+
+/** Encoders and language models alone run on the calling thread. */
+async function openVision(folder: string, options: LoadOptions): Promise<Opened> {
+  const { signal } = options;
+  const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
+  const vision = await loadVisionEncoder(folder, { ...partOptions(options)('vision'), ...(signal && { signal }) });
+  const extract = visionFeatures({ imageProcessor, vision: () => Promise.resolve(vision) });
+  return { extract, imageProcessor, queue: createCallQueue(options), dispose: () => vision.dispose() };
+}
+
+async function openLanguage(folder: string, options: LoadOptions): Promise<Opened> {
+  const { signal } = options;
+  const tokenizer = await Tokenizer.fromPretrained(folder);
+  const language = await loadLanguageModel(folder, { ...partOptions(options)('language'), ...(signal && { signal }) });
+  const extract = languageFeatures({
+    tokenizer: () => Promise.resolve(tokenizer),
+    language: () => Promise.resolve(language),
+  });
+  return { extract, queue: createCallQueue(options), dispose: () => language.dispose() };
+}
+
+async function openGeneration(folder: string, options: LoadOptions): Promise<Opened> {
+  const parts = await openCheckpointParts(folder, options);
+  const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
+  const processor = lazyPromise(() => loadProcessor({ folder, config: parts.config }));
+  const { queue } = parts;
+  const extract = generationFeatures({ parts, imageProcessor, processor });
+  return { extract, imageProcessor, queue, dispose: async () => parts[Symbol.asyncDispose]() };
+}
+
+async function openInstruct(folder: string, options: LoadOptions): Promise<Opened> {
+  const parts = await openModelParts(InstructBlipConfig.fromJson, folder, options);
+  const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
+  const processor = lazyPromise(() => InstructBlipProcessor.fromPretrained(folder));
+  const { queue } = parts;
+  const extract = instructFeatures({ parts, imageProcessor, processor });
+  return { extract, imageProcessor, queue, dispose: async () => parts[Symbol.asyncDispose]() };
+}
+
+async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2Features> {
+  await expectOptions(options);
+  const folder = await partFolder(source, options);
+  const kind = await readFeatureKind(folder);
+  const { extract, imageProcessor, queue, dispose } = await open(kind, folder, options);
+  return {
+    kind,
+    parts: featureParts(kind),
+    imageProcessor,
+    async embed(inputs, options = {}) {
+      const part = expectArguments(kind, inputs, options);
+      const { part: _, layer, ...reading } = options;
+      const isList = (inputs.images ?? inputs.text ?? []).length > 1;
+      return queue.run({ isList, signal: options.signal }, async (enter) => {
+        await enter();
+        return extract(inputs, { ...reading, part, layer });
+      });
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+function expectArguments(kind: FeatureKind, inputs: EmbedInputs, options: FeatureOptions): FeaturePart {
+  expectInputs('embed', inputs, ['images', 'text']);
+  expectKnownOptions('embed', options, [...RETRIEVAL_OPTIONS, 'part', 'layer']);
+  const { part: _, layer, ...imageOptions } = options;
+  expectImageOptions(imageOptions);
+  const { images, text } = inputs;
+  if (images && !isImageList(images)) throw mustBe('images', 'a list of images', images);
+  if (text) expectTexts('text', text);
+  if (!images && !text) throw mustBe('inputs', 'images, text or both', inputs);
+  if (images && text && images.length !== text.length)
+    throw mustBe('text', `one text per image (${images.length})`, text.length);
+  if (layer !== undefined && !Number.isInteger(layer)) throw mustBe('layer', 'an integer', layer);
+  return choosePart(kind, inputs, options);
+}
+
+/** Loads the features of a checkpoint. */
+export const Blip2Features: PretrainedLoader<string, Blip2Features> = { fromPretrained };
