@@ -1,11 +1,18 @@
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ModelConfig } from './checkpoint/model-config.ts';
-export type { ModelFolders, ModelSources } from './checkpoint/model-sources.ts';
+export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';
 export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
 export type { SaveModelOptions } from './checkpoint/save-model.ts';
-export { listNames, missingTensors, unexpectedTensors } from './checkpoint/whole-weights.ts';
+export {
+  isTokenEmbedding,
+  listNames,
+  missingTensors,
+  openWholeWeights,
+  unexpectedTensors,
+  type WholeWeights,
+} from './checkpoint/whole-weights.ts';
 export type { WindowFill } from './explain/hidden-windows.ts';
 export { contrastScore, type ImageScore, likelihoodScore, matchScore } from './explain/image-scores.ts';
 export {

@@ -8,10 +8,13 @@ import {
 import { Blip2Error, expectFinite, mustBe, type PatchFeatures, pickRows, type RgbImage } from '@blip2/interfaces';
 import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
 
+import type { Blip2Module } from '../module/blip2-module.ts';
 import { withDisposableStack } from '../module/disposable-stack.ts';
+import { importModule } from '../module/import-module.ts';
 import type { ModuleParts } from '../module/load-module-parts.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from './model-port.ts';
+import type { ModelSource } from './model-source.ts';
 import { openRetrieval } from './open-retrieval.ts';
 import { pixelValuesOf, resizingOf } from './pixel-values.ts';
 
@@ -27,18 +30,19 @@ export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dty
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
   if (part !== 'vision' && part !== 'qformer' && part !== 'projection')
     return fromRetrieval(await openRetrieval(source, module, options), part);
-  return fromParts(source, options, part, module);
+  const custom = module === undefined ? undefined : await importModule(module);
+  return fromParts(source, options, part, custom && { module: custom, file: module ?? '' });
 };
 
 async function fromParts(
-  source: string,
+  source: ModelSource,
   options: LoadOptions & { readonly signal: AbortSignal },
   part: VisionPart,
-  module: string | undefined,
+  module: ImportedModule | undefined,
 ): Promise<EmbeddingModel> {
   return withDisposableStack(async ({ use, disposeAsync }) => {
     const parts = use(await openCheckpointParts(source, options));
-    const processor = await BlipImageProcessor.fromPretrained(parts.folder);
+    const processor = await BlipImageProcessor.fromPretrained(parts.folders.images);
     const custom = module === undefined ? {} : use(await customParts(module, parts, options.signal)).parts;
     const vision = custom.vision ?? (await parts.vision());
     const stages = await stagesAfterVision(parts, custom, part);
@@ -60,14 +64,23 @@ async function fromParts(
   });
 }
 
-async function customParts(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<ModuleParts> {
+interface ImportedModule {
+  readonly module: Blip2Module;
+  readonly file: string;
+}
+
+async function customParts(
+  { module, file }: ImportedModule,
+  parts: CheckpointParts,
+  signal: AbortSignal,
+): Promise<ModuleParts> {
   const { loadModuleParts } = await import('../module/load-module-parts.ts');
-  const { folder, config } = parts;
-  return loadModuleParts(module, VISION_PARTS, async () => ({
+  const { folder, folders, config } = parts;
+  return loadModuleParts(module, file, VISION_PARTS, async () => ({
     folder,
     config,
     parts,
-    processor: await Blip2Processor.fromPretrained(folder),
+    processor: await Blip2Processor.fromPretrained({ images: folders.images, text: folders.processor }),
     signal,
   }));
 }

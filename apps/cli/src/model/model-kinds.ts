@@ -2,10 +2,13 @@ import type { Environment } from '../environment.ts';
 import { demoModelFolder, demoRetrievalFolder } from './demo-model.ts';
 import type { HeatmapModel, HeatmapSubject } from './heatmap-port.ts';
 import type { EmbeddingModel, FeaturePart, Load, RetrievalModel, TaskModel } from './model-port.ts';
+import type { SourceName } from './model-source.ts';
 
 /** A kind of checkpoint: its loader, and the demo of this kind. */
 export interface ModelKind<Model extends AsyncDisposable> {
   readonly demoFolder: string;
+  /** Parts that it never loads, so that a source of theirs makes no sense. */
+  readonly unused?: readonly SourceName[];
   readonly loadFrom: (environment: Environment) => Load<Model>;
 }
 
@@ -16,6 +19,7 @@ export const generationKind: ModelKind<TaskModel> = {
 
 export const retrievalKind: ModelKind<RetrievalModel> = {
   demoFolder: demoRetrievalFolder,
+  unused: ['language'],
   loadFrom: ({ loadRetrievalModel }) => loadRetrievalModel,
 };
 
@@ -23,6 +27,7 @@ export const retrievalKind: ModelKind<RetrievalModel> = {
 export function embeddingKind(part: FeaturePart): ModelKind<EmbeddingModel> {
   return {
     demoFolder: part === 'projection' ? demoModelFolder : demoRetrievalFolder,
+    unused: ['language'],
     loadFrom:
       ({ loadEmbeddingModel }) =>
       (source, settings) =>
@@ -37,6 +42,7 @@ export function heatmapKind(subject: HeatmapSubject): ModelKind<HeatmapModel> {
   const isMatched = subject.method === 'occlusion' && subject.question === undefined;
   return {
     demoFolder: isMatched ? demoRetrievalFolder : demoModelFolder,
+    unused: subject.method === 'attention' ? ['language'] : [],
     loadFrom:
       ({ loadHeatmapModel }) =>
       (source, settings) =>

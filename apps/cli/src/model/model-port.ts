@@ -10,6 +10,7 @@ import type {
 import type { GenerationOptions, RgbImage, Tensor } from '@blip2/interfaces';
 
 import type { Resizing } from '../images/image-port.ts';
+import type { ModelSource } from './model-source.ts';
 
 /** Options of one call of a model. */
 export interface CallOptions {
@@ -110,7 +111,11 @@ export interface LoadSettings extends Pick<LoadOptions, 'device' | 'threads' | '
   readonly signal: AbortSignal;
 }
 
-/** Loads a model. `source` is a folder in the Hugging Face layout or a model on the hub. */
-export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Model>;
+/** Loads a model. A source is a folder in the Hugging Face layout or a model on the hub. */
+export type Load<Model> = (source: ModelSource, settings: LoadSettings) => Promise<Model>;
 export type LoadModel = Load<TaskModel>;
-export type LoadEmbeddingModel = (source: string, part: FeaturePart, settings: LoadSettings) => Promise<EmbeddingModel>;
+export type LoadEmbeddingModel = (
+  source: ModelSource,
+  part: FeaturePart,
+  settings: LoadSettings,
+) => Promise<EmbeddingModel>;

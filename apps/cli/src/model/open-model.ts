@@ -4,11 +4,11 @@ import { defined } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
-import { revisionOf } from '../hub/revision-of.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { DEMO_MODEL_NOTICE } from './demo-model.ts';
 import { withInstructBlipHint } from './instructblip-hint.ts';
 import type { ModelKind } from './model-kinds.ts';
+import { type ModelSource, revisionOf, sourceOf, sourcesIn } from './model-source.ts';
 
 /** Loads the model of the options. The default is the demo, with a notice on stderr. */
 export async function openModel<Model extends AsyncDisposable>(
@@ -17,8 +17,9 @@ export async function openModel<Model extends AsyncDisposable>(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<Model> {
-  const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
-  if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
+  const { dtype, device, threads, module } = options;
+  const source = sourceOf(options, kind);
+  if (options.quiet !== true && (await usesDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const revision = await revisionOf(source, options.revision);
   const report = await createDownloadReport(environment, {
     quiet: options.quiet === true,
@@ -35,7 +36,9 @@ export async function openModel<Model extends AsyncDisposable>(
   return withInstructBlipHint(loading).finally(report.clear);
 }
 
-async function isDemo(source: string, demoFolder: string): Promise<boolean> {
-  const [given, demo] = await Promise.all([source, demoFolder].map((folder) => realpath(folder).catch(() => folder)));
-  return given === demo;
+async function usesDemo(source: ModelSource, demoFolder: string): Promise<boolean> {
+  const [demo, ...given] = await Promise.all(
+    [demoFolder, ...sourcesIn(source)].map((folder) => realpath(folder).catch(() => folder)),
+  );
+  return given.some((folder) => folder === demo);
 }
