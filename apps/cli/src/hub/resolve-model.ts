@@ -4,8 +4,8 @@ import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { createDownloadReport } from './download-report.ts';
 
 /**
- * A model whose sources are folders: those that are given, and those of hub ids, which are downloaded if the cache lacks
- * them.
+ * A model whose sources are folders: those that are given, and those of hub ids, which are downloaded if the cache
+ * lacks them.
  * @throws Blip2Error as `resolveSource` of `@blip2/hub`.
  */
 export async function resolveModelSource(

@@ -168,8 +168,8 @@ export function addModuleOption(command: Command): Command {
   return command.addOption(
     new Option(
       '--module <file>',
-      'ES module with custom components, prompts or criteria (Blip2Module of @blip2/cli), or model families; its code ' +
-        'is run',
+      'ES module with custom components, prompts or criteria (Blip2Module of @blip2/cli), or model families; ' +
+        'its code is run',
     ).helpGroup('Model:'),
   );
 }

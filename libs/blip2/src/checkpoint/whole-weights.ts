@@ -83,7 +83,7 @@ function embeddingNames(): readonly EmbeddingNames[] {
   }));
 }
 
-/** Whether a name is that of the token embedding of a language model of any family, in the checkpoint of a whole model. */
+/** Whether a name in the checkpoint of a whole model is that of a token embedding, of any family. */
 export function isTokenEmbedding(name: string): boolean {
   return embeddingNames().some(({ names }) => names.includes(name));
 }
