@@ -42,6 +42,11 @@ export type { CallQueue, QueuedCall, QueueOptions, QueueTurn } from './lifetime/
 export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
 export type { ConditionalGeneration, ForwardOptions, ForwardOutput } from './models/conditional-generation.ts';
+export {
+  createConditionalGeneration,
+  type WholeModelOptions,
+  type WholeModelParts,
+} from './models/create-conditional-generation.ts';
 export type { LanguageModelOutput, PromptOutput, TargetInputs } from './models/forward-prompt.ts';
 export {
   InstructBlipForConditionalGeneration,

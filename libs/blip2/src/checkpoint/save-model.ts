@@ -74,7 +74,10 @@ export async function saveModel(
 const IMAGE_SETTINGS = 'preprocessor_config.json';
 
 /** Copies the files of the processor, with the image settings of the vision encoder's source. */
-async function saveCompanions({ processor, images }: ModelFolders, target: string): Promise<void> {
+export async function saveCompanions(
+  { processor, images }: Pick<ModelFolders, 'processor' | 'images'>,
+  target: string,
+): Promise<void> {
   const isSplit = images !== processor;
   for (const name of COMPANIONS) {
     if (isSplit && name === IMAGE_SETTINGS) continue;
